@@ -1,0 +1,110 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A team chat in one program.
+///
+/// Without a command it serves, as `sockeye serve` does.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "sockeye", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; nothing means to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve when there is no command.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Serve the chat
+    ///
+    /// Prints `listening on http://HOST:PORT` when it is ready. On SIGTERM or Ctrl-C it
+    /// disconnects everybody, stores what is under way and ends with status 0; a second signal
+    /// ends it at once.
+    Serve(ServeArgs),
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Port to listen on; 0 lets the system choose one
+    #[arg(long, default_value_t = 3000, env = "SOCKEYE_PORT")]
+    pub port: u16,
+
+    /// Address or name to listen on [default: this machine only, 127.0.0.1 and ::1]
+    ///
+    /// `0.0.0.0` makes the chat reachable from the network, for phones in the same Wi-Fi too.
+    #[arg(long, env = "SOCKEYE_HOST")]
+    pub host: Option<String>,
+
+    /// Folder of the database; made when it is missing
+    #[arg(
+        long,
+        default_value = "./data",
+        value_name = "FOLDER",
+        env = "SOCKEYE_DATA"
+    )]
+    pub data: PathBuf,
+
+    /// Folder of the built page, to serve instead of the one inside of the program
+    #[arg(long, value_name = "FOLDER", env = "SOCKEYE_UI_DIR")]
+    pub ui: Option<PathBuf>,
+
+    /// What to log to standard error, such as `debug` or `info,sockeye_chat=debug`
+    #[arg(long, default_value = "info", value_name = "FILTER", env = "RUST_LOG")]
+    pub log: String,
+}
+
+impl Cli {
+    /// How to serve, whether or not the command was named.
+    pub fn into_serve(self) -> ServeArgs {
+        match self.command {
+            Some(Command::Serve(args)) => args,
+            None => self.serve,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(line: &str) -> ServeArgs {
+        Cli::try_parse_from(line.split(' ')).unwrap().into_serve()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        for line in ["sockeye", "sockeye serve"] {
+            let args = parse(line);
+            assert_eq!((args.port, args.host.as_deref()), (3000, None), "{line}");
+            assert_eq!(args.data, Path::new("./data"), "{line}");
+            assert_eq!(args.log, "info", "{line}");
+        }
+        for line in [
+            "sockeye --port 0 --host ::1",
+            "sockeye serve --port 0 --host ::1",
+        ] {
+            let args = parse(line);
+            assert_eq!(
+                (args.port, args.host.as_deref()),
+                (0, Some("::1")),
+                "{line}"
+            );
+        }
+        assert!(Cli::try_parse_from(["sockeye", "--port", "1", "serve"]).is_err());
+        assert!(Cli::try_parse_from(["sockeye", "serve", "--port", "65536"]).is_err());
+    }
+}

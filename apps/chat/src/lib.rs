@@ -1,0 +1,23 @@
+//! The chat of sockeye: one binary, one data folder, rooms with a history that survives restarts.
+//!
+//! It is built on nothing but the public API of the crates, and is the example to read for how
+//! they go together. From the outside in:
+//!
+//! - [`cli`] reads the command line, [`serve`] puts the parts together and drains at the end,
+//!   [`signals`] says when.
+//! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
+//! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
+//!   handles them.
+//! - [`input`] checks what people typed, [`people`] counts who is where, [`store`] keeps messages.
+#![forbid(unsafe_code)]
+
+pub mod chat;
+pub mod cli;
+pub mod contract;
+pub mod input;
+pub mod people;
+pub mod serve;
+pub mod signals;
+pub mod site;
+pub mod store;
+pub mod ui;

@@ -1,0 +1,233 @@
+//! The pages over HTTP: the list of rooms, a room, the files of the page, and `/healthz`.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/` | the list of rooms |
+//! | `/room`, `/room/<name>` | a room; `/room` is the first one |
+//! | `/api/rooms` | the list of rooms as JSON, `RoomSummary[]` |
+//! | `/healthz` | 200 `ok`, or 503 while the server stops or cannot store messages |
+//! | anything else | a file of the page, or 404 |
+//!
+//! Nothing here reads a request's body.
+
+mod html;
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, Request, State, rejection::PathRejection};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+
+use crate::contract::{Boot, FIRST_ROOM, RoomSummary};
+use crate::input::RoomName;
+use crate::people::People;
+use crate::store::{ROOMS_LISTED_MAX, Store, StoreError};
+use crate::ui::Ui;
+
+/// The most bytes of a request's body, should a route ever read one.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Everything comes from this server, nothing is inline, nobody may frame the pages.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'";
+
+/// What the pages are made from.
+#[derive(Debug)]
+pub struct Site {
+    store: Arc<Store>,
+    people: Arc<People>,
+    ui: Ui,
+    is_stopping: AtomicBool,
+}
+
+impl Site {
+    /// The pages of this store, with these files.
+    pub fn new(store: Arc<Store>, people: Arc<People>, ui: Ui) -> Self {
+        Site {
+            store,
+            people,
+            ui,
+            is_stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The routes.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/", get(index))
+            .route("/room", get(first_room))
+            .route("/room/", get(async || Redirect::permanent("/room")))
+            .route("/room/{name}", get(room))
+            .route("/api/rooms", get(rooms))
+            .route("/healthz", get(health))
+            .fallback(file)
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(map_response(secure))
+            .with_state(self)
+    }
+
+    /// The rooms to list: the first room, new ones nobody has written in yet, then those with the
+    /// newest messages.
+    async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
+        let mut rooms = self.store.rooms().await?;
+        let mut people: HashMap<String, u32> = self
+            .people
+            .rooms()
+            .iter()
+            .map(|(room, n)| (room.as_str().to_owned(), *n))
+            .collect();
+        people.entry(FIRST_ROOM.to_owned()).or_default();
+        for room in &mut rooms {
+            room.people = people.remove(&room.name).unwrap_or(0);
+        }
+        let new = people.into_iter().map(|(name, people)| RoomSummary {
+            name,
+            people,
+            last: None,
+        });
+        rooms.extend(new);
+        rooms.sort_by_cached_key(|room| {
+            let newest = room.last.as_ref().map_or(i64::MAX, |last| last.id);
+            (
+                room.name != FIRST_ROOM,
+                Reverse(newest),
+                Reverse(room.people),
+                room.name.clone(),
+            )
+        });
+        rooms.truncate(ROOMS_LISTED_MAX as usize);
+        Ok(rooms)
+    }
+
+    fn missing(&self) -> Response {
+        let page = self.ui.page(&Boot::Missing, html::MISSING);
+        let page = page.unwrap_or_else(|| html::document(html::MISSING));
+        (StatusCode::NOT_FOUND, [NOT_CACHED], Html(page)).into_response()
+    }
+}
+
+const NOT_CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
+
+async fn index(State(site): State<Arc<Site>>) -> Response {
+    let rooms = match site.rooms().await {
+        Ok(rooms) => rooms,
+        Err(error) => return failed(&error),
+    };
+    let links = html::room_links(&rooms);
+    let page = site.ui.page(&Boot::Rooms { rooms }, &links);
+    let page = page.unwrap_or_else(|| html::document(&format!("{}{links}", html::NO_UI)));
+    ([NOT_CACHED], Html(page)).into_response()
+}
+
+async fn first_room(State(site): State<Arc<Site>>) -> Response {
+    room_page(&site, FIRST_ROOM)
+}
+
+/// A name that is not UTF-8 once decoded is rejected by [`Path`]; one that no room can have is as
+/// unknown as any other page.
+async fn room(
+    State(site): State<Arc<Site>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Response {
+    match name.map(|Path(name)| RoomName::parse(&name)) {
+        Ok(Ok(room)) => room_page(&site, room.as_str()),
+        Ok(Err(_)) | Err(_) => site.missing(),
+    }
+}
+
+fn room_page(site: &Site, room: &str) -> Response {
+    let page = site.ui.page(
+        &Boot::Room {
+            room: room.to_owned(),
+        },
+        html::NEEDS_SCRIPT,
+    );
+    let page = page.unwrap_or_else(|| html::document(html::NO_UI));
+    ([NOT_CACHED], Html(page)).into_response()
+}
+
+async fn rooms(State(site): State<Arc<Site>>) -> Response {
+    let json = match site.rooms().await {
+        Ok(rooms) => serde_json::to_string(&rooms).expect("plain structs with string keys"),
+        Err(error) => return failed(&error),
+    };
+    (
+        [NOT_CACHED, (header::CONTENT_TYPE, "application/json")],
+        json,
+    )
+        .into_response()
+}
+
+async fn health(State(site): State<Arc<Site>>) -> Response {
+    let answer = if site.is_stopping.load(Ordering::Relaxed) {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    } else if !site.store.is_open() {
+        (StatusCode::SERVICE_UNAVAILABLE, "messages cannot be stored")
+    } else {
+        (StatusCode::OK, "ok")
+    };
+    ([NOT_CACHED], answer).into_response()
+}
+
+async fn file(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let name = request.uri().path().trim_start_matches('/');
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return site.missing();
+    }
+    let Some(asset) = site.ui.file(name) else {
+        return site.missing();
+    };
+    let caching = if asset.is_immutable {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let headers = [
+        (header::CACHE_CONTROL, caching),
+        (header::CONTENT_TYPE, asset.content_type),
+    ];
+    (headers, asset.body.clone()).into_response()
+}
+
+fn failed(error: &StoreError) -> Response {
+    tracing::error!(error = %html::chain(error), "the list of rooms could not be read");
+    let page = html::document(html::FAILED);
+    (StatusCode::INTERNAL_SERVER_ERROR, [NOT_CACHED], Html(page)).into_response()
+}
+
+async fn secure(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // Room names are nobody else's business.
+        (header::REFERRER_POLICY, "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! The message store: one SQLite database in the data folder.
+//!
+//! Everything is written by one task (`writer`), which gathers what has piled up into one
+//! transaction: under load many messages share one wait for the disk. Reads go through a small
+//! pool of read-only connections and never wait for the writer, since the database keeps a
+//! write-ahead log.
+//!
+//! `synchronous = FULL`: the log is on disk before a commit returns. `NORMAL` would be faster and
+//! just as consistent, but a message answered as stored could vanish with the power.
+
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, RoomSummary, StoredMessage};
+use crate::input::{MessageKey, MessageText, Nickname, RoomName};
+use writer::Command;
+
+/// The file inside the data folder.
+pub const FILE_NAME: &str = "chat.db";
+/// The most rooms listed; those with the oldest newest message are left out.
+pub const ROOMS_LISTED_MAX: u32 = 100;
+
+/// Messages waiting for the writer. A sender beyond that waits, and with it its connection.
+const QUEUED_COMMANDS_MAX: usize = 1_024;
+/// Read-only connections.
+const READERS_MAX: u32 = 4;
+/// How long a statement waits for another process that holds the database, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Characters of the newest message shown in the list of rooms.
+const EXCERPT_CHARS_MAX: u32 = 200;
+
+/// Handle to the database; see the module's description.
+#[derive(Debug)]
+pub struct Store {
+    reads: SqlitePool,
+    commands: mpsc::Sender<Command>,
+    writer: JoinHandle<()>,
+}
+
+/// A message to be stored.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Where it was said.
+    pub room: RoomName,
+    /// Who said it.
+    pub name: Nickname,
+    /// What was said.
+    pub text: MessageText,
+    /// What the sender calls it, if it may send it again.
+    pub key: Option<MessageKey>,
+}
+
+/// What became of a [`Post`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It is on disk.
+    New(StoredMessage),
+    /// It had been stored under its key before; nothing was written.
+    Known(StoredMessage),
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The data folder does not exist and cannot be made.
+    #[error("the data folder cannot be created")]
+    Folder(#[source] io::Error),
+    /// SQLite refuses the file.
+    #[error("the database cannot be opened")]
+    Database(#[from] sqlx::Error),
+    /// The tables cannot be brought up to date.
+    #[error("the database cannot be migrated")]
+    Migrate(#[from] MigrateError),
+}
+
+/// Why a message was not stored, or not read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The key was used for another message in this room.
+    #[error("the key was used for another message")]
+    KeyReused,
+    /// The disk or the database failed; nothing was stored.
+    #[error("the message store failed")]
+    Database(#[from] sqlx::Error),
+    /// The transaction that held this message failed, nothing of it was stored; the writer has
+    /// logged why.
+    #[error("the message could not be written")]
+    Write,
+    /// The store is being closed.
+    #[error("the message store is closed")]
+    Closed,
+}
+
+impl Store {
+    /// Opens the database in `folder`, making both where they are missing, and starts its writer.
+    ///
+    /// A folder it makes is readable by its owner only.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or the file is not a database this version understands.
+    pub async fn open(folder: &Path) -> Result<Self, OpenError> {
+        create_folder(folder).map_err(OpenError::Folder)?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join(FILE_NAME))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        migrator().run(&mut connection).await?;
+        let reads = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+        let (commands, queue) = mpsc::channel(QUEUED_COMMANDS_MAX);
+        let writer = tokio::spawn(writer::run(connection, queue));
+        Ok(Store {
+            reads,
+            commands,
+            writer,
+        })
+    }
+
+    /// Queues a message. `done` runs in the writer, in stored order, after the transaction with
+    /// this message is on disk or has failed; it must not block.
+    ///
+    /// Waits while the queue is full.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]; `done` is dropped without being run.
+    ///
+    /// # Cancel safety
+    /// Cancelled before it returns, nothing was queued.
+    pub async fn post(
+        &self,
+        post: Post,
+        done: impl FnOnce(Result<Posted, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let command = Command::Post(Box::new(post), Box::new(done));
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| StoreError::Closed)
+    }
+
+    /// Waits until everything queued before is stored and its `done` has run. Returns at once
+    /// when the store is closed.
+    pub async fn settled(&self) {
+        let (reached, wait) = oneshot::channel();
+        if self.commands.send(Command::Barrier(reached)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    /// The newest messages of a room, oldest first: at most [`HISTORY_MESSAGES_MAX`], and no more
+    /// than [`HISTORY_BYTES_MAX`] of text. A room nobody has written in has none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn history(&self, room: &RoomName) -> Result<Vec<StoredMessage>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT m.id, m.name, m.msg, m.at FROM messages m
+             WHERE m.room_id = (SELECT id FROM rooms WHERE name = ?1)
+             ORDER BY m.id DESC LIMIT ?2",
+        )
+        .bind(room.as_str())
+        .bind(HISTORY_MESSAGES_MAX)
+        .fetch_all(&self.reads)
+        .await?;
+        let mut bytes = 0;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let message = stored_message(row)?;
+            bytes += message.name.len() + message.msg.len();
+            if bytes > HISTORY_BYTES_MAX {
+                break;
+            }
+            messages.push(message);
+        }
+        messages.reverse();
+        Ok(messages)
+    }
+
+    /// The rooms that have messages, newest activity first, at most [`ROOMS_LISTED_MAX`], each
+    /// with the beginning of its newest message. `people` is 0: the store does not know.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.name AS room, m.id, m.name, substr(m.msg, 1, ?2) AS msg, m.at
+             FROM rooms r JOIN messages m ON m.id = r.last_message_id
+             ORDER BY r.last_message_id DESC LIMIT ?1",
+        )
+        .bind(ROOMS_LISTED_MAX)
+        .bind(EXCERPT_CHARS_MAX)
+        .fetch_all(&self.reads)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let last = Some(stored_message(row)?);
+                Ok(RoomSummary {
+                    name: row.try_get("room")?,
+                    people: 0,
+                    last,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether messages can still be stored.
+    pub fn is_open(&self) -> bool {
+        !self.writer.is_finished()
+    }
+
+    /// Stores what is queued, then closes the database. What comes later is refused.
+    pub async fn close(&self) {
+        self.reads.close().await;
+        let (closed, wait) = oneshot::channel();
+        if self.commands.send(Command::Close(closed)).await.is_ok() && wait.await.is_err() {
+            tracing::error!("the writer of the message store ended early");
+        }
+    }
+}
+
+impl Posted {
+    /// The message as it is stored.
+    pub fn message(&self) -> &StoredMessage {
+        match self {
+            Posted::New(message) | Posted::Known(message) => message,
+        }
+    }
+}
+
+fn stored_message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {
+    Ok(StoredMessage {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        msg: row.try_get("msg")?,
+        at: row.try_get("at")?,
+    })
+}
+
+fn migrator() -> Migrator {
+    let sql = include_str!("../migrations/0001_rooms_and_messages.sql").into_sql_str();
+    let first = Migration::new(
+        1,
+        "rooms and messages".into(),
+        MigrationType::Simple,
+        sql,
+        false,
+    );
+    Migrator::with_migrations(vec![first])
+}
+
+fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests;

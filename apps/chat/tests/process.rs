@@ -1,0 +1,177 @@
+//! The program as an operator sees it: the ready line, addresses, signals, exit status.
+#![cfg(unix)]
+
+mod common;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use common::{PATIENCE, Person, Program, command};
+use sockeye_chat::contract::CHAT;
+use sockeye_chat::store::FILE_NAME;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// The answer to a request without a body.
+async fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn without_arguments_it_serves_both_loopback_families_from_data() {
+    let folder = TempDir::new().unwrap();
+    // The port comes from the environment, because 3000 may be taken.
+    let mut program = Program::start(
+        command(&[])
+            .env("SOCKEYE_PORT", "0")
+            .current_dir(folder.path()),
+    )
+    .await;
+    assert_eq!(program.url, format!("http://localhost:{}", program.port()));
+    let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), program.port());
+    assert!(get(v4, "/healthz").await.ends_with("\r\n\r\nok"));
+    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), program.port());
+        assert!(get(v6, "/").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    assert!(get(v4, "/room/x").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(
+        get(v4, "/rooms")
+            .await
+            .starts_with("HTTP/1.1 404 Not Found\r\n")
+    );
+    assert!(
+        get(v4, "/socket.io/?EIO=4&transport=polling")
+            .await
+            .contains("\r\n\r\n0{\"sid\":")
+    );
+    assert!(folder.path().join("data").join(FILE_NAME).is_file());
+    program.signal("INT").await;
+    assert_eq!(program.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn connects_and_disconnects_are_logged_with_reasons() {
+    let data = TempDir::new().unwrap();
+    let mut program = Program::serve(data.path()).await;
+    let a = Person::connect(&program, "secret name").await;
+    let id = a.client.id().unwrap();
+    let line = program.logged("connected").await;
+    assert!(line.contains(&*id) && line.contains("127.0.0.1"), "{line}");
+    a.client.close().await;
+    let line = program.logged("disconnected").await;
+    assert!(
+        line.contains(&*id) && line.contains("client namespace disconnect"),
+        "{line}"
+    );
+    let _b = Person::connect(&program, "b").await;
+    program.signal("TERM").await;
+    let line = program.logged("disconnected").await;
+    assert!(line.contains("server shutting down"), "{line}");
+    program.logged("stopped").await;
+    assert_eq!(program.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let data = TempDir::new().unwrap();
+    let mut program = Program::serve(data.path()).await;
+    let a = Person::enter(&program, "a", "방").await;
+    // Somebody else holds the database, so what is said cannot be stored and the draining waits.
+    let options = SqliteConnectOptions::new().filename(data.path().join(FILE_NAME));
+    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    a.client.emit(CHAT, &a.message("waits")).unwrap();
+    a.client.flushed().await;
+
+    program.signal("TERM").await;
+    program.logged("stopping").await;
+    let asked = Instant::now();
+    program.signal("TERM").await;
+    assert_eq!(program.ended().await.code(), Some(130));
+    assert!(
+        asked.elapsed() < Duration::from_secs(3),
+        "it did not wait for the database"
+    );
+    held.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_it_cannot_do_is_said_in_one_line() {
+    let data = TempDir::new().unwrap();
+    let program = Program::serve(data.path()).await;
+    let port = program.port().to_string();
+    let file = data.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (file, folder) = (file.to_str().unwrap(), data.path().to_str().unwrap());
+    for (args, expected) in [
+        (
+            vec!["--host", "127.0.0.1", "--port", &port, "--data", folder],
+            "cannot listen on http://",
+        ),
+        (
+            vec!["--port", "0", "--data", file],
+            "cannot keep messages in",
+        ),
+        (
+            vec!["--port", "0", "--data", folder, "--ui", folder],
+            "cannot serve the page in",
+        ),
+        (
+            vec!["--port", "0", "--data", folder, "--log", "=x="],
+            "not a filter",
+        ),
+    ] {
+        let output = tokio::time::timeout(PATIENCE, command(&args).output())
+            .await
+            .unwrap()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let error = said.lines().last().unwrap();
+        assert!(
+            error.starts_with("error: ") && error.contains(expected),
+            "{said}"
+        );
+        assert!(output.stdout.is_empty(), "it never said that it listens");
+    }
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn help_names_every_option() {
+    for args in [&["--help"][..], &["serve", "--help"]] {
+        let output = command(args).output().await.unwrap();
+        assert!(output.status.success());
+        let help = String::from_utf8(output.stdout).unwrap();
+        for text in [
+            "--port",
+            "3000",
+            "SOCKEYE_PORT",
+            "--host",
+            "SOCKEYE_HOST",
+            "--data",
+            "./data",
+            "SOCKEYE_DATA",
+            "--ui",
+            "SOCKEYE_UI_DIR",
+            "--log",
+            "RUST_LOG",
+        ] {
+            assert!(help.contains(text), "{text} in {args:?}");
+        }
+    }
+    let output = command(&["--version"]).output().await.unwrap();
+    assert_eq!(
+        output.stdout,
+        format!("sockeye {}\n", env!("CARGO_PKG_VERSION")).into_bytes()
+    );
+}

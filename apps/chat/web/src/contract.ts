@@ -1,0 +1,86 @@
+// Written from src/contract.rs by its test; to change it, change that file and run
+// UPDATE_CONTRACT=1 cargo test -p sockeye-chat contract
+
+/** Who wants to enter which room. */
+export type Join = {
+  /** The room's name. */
+  room: string,
+  /** The nickname to use there. */
+  name: string,
+};
+
+/** A message on its way to the server. */
+export type NewMessage = {
+  /** The nickname given when joining. */
+  name: string,
+  /** The text. */
+  msg: string,
+  /**
+   * What the sender calls this message: sent again under the same key, it is stored once and
+   * answered with what was stored the first time.
+   */
+  key?: string,
+};
+
+/** A message in the database. */
+export type StoredMessage = {
+  /** Grows with every message of the server; rooms share one sequence. */
+  id: number,
+  /** Who wrote it. */
+  name: string,
+  /** The text. */
+  msg: string,
+  /** When it was stored, in milliseconds since 1970-01-01 UTC. */
+  at: number,
+};
+
+/** Somebody who came or went. */
+export type Presence = {
+  /** The room. */
+  room: string,
+  /** The nickname. */
+  name: string,
+  /** How many connections are in the room now. */
+  people: number,
+};
+
+/** One line in the list of rooms. */
+export type RoomSummary = {
+  /** The room's name. */
+  name: string,
+  /** How many connections are in it now. */
+  people: number,
+  /** Its newest message; the text may be cut short. */
+  last: StoredMessage | null,
+};
+
+/** What a page is told with its HTML, so that it need not ask. */
+export type Boot = { "page": "rooms",
+/** The rooms, the busiest of late first. */
+rooms: Array<RoomSummary>,
+} | { "page": "room",
+/** The room's name. */
+room: string,
+} | { "page": "missing" };
+
+export type Refusal = { error: { code: string; message: string } };
+
+/** What the page sends: payload and answer. */
+export interface Requests {
+  join: { payload: Join; answer: Array<StoredMessage> };
+  chat: { payload: NewMessage; answer: StoredMessage };
+  leave: { payload: undefined; answer: undefined };
+}
+
+/** What the page is sent. */
+export interface Notices {
+  join: Presence;
+  chat: StoredMessage;
+  leave: Presence;
+}
+
+export const FIRST_ROOM = "lobby";
+export const HISTORY_MESSAGES_MAX = 100;
+export const ROOM_CHARS_MAX = 50;
+export const NICKNAME_CHARS_MAX = 32;
+export const MESSAGE_CHARS_MAX = 4000;

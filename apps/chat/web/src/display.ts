@@ -1,0 +1,88 @@
+import type { Row } from "./timeline.ts";
+
+/** A message as it is drawn. */
+export interface Bubble {
+  kind: "bubble";
+  key: string;
+  id?: number;
+  name: string;
+  msg: string;
+  at: number;
+  isOwn: boolean;
+  state: "stored" | "waiting" | "sent" | "failed";
+  problem?: string;
+  /** What the page calls it while it is unconfirmed. */
+  pendingKey?: string;
+  /** First and last of what one person said in one go: where the name and the time are shown. */
+  isFirst: boolean;
+  isLast: boolean;
+}
+
+/** One line of the conversation as it is drawn. */
+export type Item =
+  | Bubble
+  | { kind: "day"; key: string; at: number }
+  | Exclude<Row, { kind: "message" | "pending" }>;
+
+/** Messages of one person further apart than this are not one go, milliseconds. */
+const PAUSE_MAX = 5 * 60 * 1000;
+
+/** Puts days between the messages and gathers what one person said in one go. */
+export function display(rows: readonly Row[], nickname: string): Item[] {
+  const items: Item[] = [];
+  let day = "";
+  let previous: Bubble | undefined;
+  for (const row of rows) {
+    if (row.kind === "notice" || row.kind === "gap") {
+      items.push(row);
+      previous = undefined;
+      continue;
+    }
+    const bubble = bubbleOf(row, nickname);
+    const date = new Date(bubble.at);
+    const itsDay = `${date.getFullYear()}-${date.getMonth()}-${date.getDate()}`;
+    if (itsDay !== day) {
+      items.push({ kind: "day", key: `d${itsDay}-${row.key}`, at: bubble.at });
+      previous = undefined;
+      day = itsDay;
+    }
+    if (
+      previous?.name === bubble.name &&
+      previous.isOwn === bubble.isOwn &&
+      bubble.at - previous.at <= PAUSE_MAX
+    ) {
+      bubble.isFirst = false;
+      previous.isLast = false;
+    }
+    items.push(bubble);
+    previous = bubble;
+  }
+  return items;
+}
+
+function bubbleOf(row: Extract<Row, { kind: "message" | "pending" }>, nickname: string): Bubble {
+  if (row.kind === "message") {
+    const { id, name, msg, at } = row.message;
+    const isOwn = name === nickname;
+    const drawn = { kind: "bubble", state: "stored", isFirst: true, isLast: true } as const;
+    return { ...drawn, key: row.key, id, name, msg, at, isOwn };
+  }
+  const { key: pendingKey, name, msg, at, state, problem } = row.pending;
+  const drawn = { kind: "bubble", isOwn: true, isFirst: true, isLast: true } as const;
+  return { ...drawn, key: row.key, name, msg, at, state, problem, pendingKey };
+}
+
+/** A colour for somebody without a picture: the same name has the same one everywhere. */
+export function hueOf(name: string): number {
+  let hash = 0;
+  for (const c of name) hash = (Math.imul(hash, 31) + c.codePointAt(0)!) >>> 0;
+  // Steps of the golden angle keep similar names apart.
+  return Math.round((hash * 137.508) % 360);
+}
+
+/** What stands in a round picture for a name: its first character, whole emoji included. */
+export function initialOf(name: string): string {
+  const segments = new Intl.Segmenter().segment(name.trim());
+  for (const { segment } of segments) return segment.toUpperCase();
+  return "?";
+}

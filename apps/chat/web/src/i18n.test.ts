@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+
+import { english, korean, languageOf, say, sayRefusal, type Text } from "./i18n.ts";
+
+const names = (pattern: string) => [...pattern.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
+
+test("both languages say everything, with the same values", () => {
+  expect(Object.keys(korean).sort()).toEqual(Object.keys(english).sort());
+  for (const text of Object.keys(english) as Text[]) {
+    expect(english[text].trim(), text).not.toBe("");
+    expect(korean[text].trim(), text).not.toBe("");
+    expect(names(korean[text]), text).toEqual(names(english[text]));
+  }
+});
+
+test("Korean texts are in Korean and English ones are not", () => {
+  for (const text of Object.keys(english) as Text[]) {
+    expect(korean[text], text).toMatch(/[가-힣]/);
+    expect(english[text], text).not.toMatch(/[가-힣]/);
+  }
+});
+
+test("the sentences of the notes", () => {
+  expect(korean.joined.replace("{name}", "정민")).toBe("정민 님이 입장하셨습니다");
+  expect(korean.left.replace("{name}", "정민")).toBe("정민 님이 퇴장하셨습니다");
+});
+
+test("the browser's language decides", () => {
+  expect(["ko", "ko-KR", "KO-kr"].map(languageOf)).toEqual(["ko", "ko", "ko"]);
+  expect(["en-US", "de", "kok-IN", ""].map(languageOf)).toEqual(["en", "en", "en", "en"]);
+});
+
+test("values are put in as they are, and unknown refusals have a sentence too", () => {
+  expect(say("joined", { name: "$& {count}" })).toBe("$& {count} has joined");
+  expect(sayRefusal("name_empty")).toBe(english.error_name_empty);
+  expect(sayRefusal("toString")).toBe(english.error_other);
+});

@@ -1,0 +1,140 @@
+/** Everything the page says, in English. `{name}` is replaced by the value of that name. */
+export const english = {
+  rooms: "Rooms",
+  tagline: "Say it, and everybody in the room has it.",
+  roomList: "All rooms",
+  newRoom: "New room",
+  newRoomHint: "Name of the room",
+  openRoom: "Open",
+  noMessages: "Nothing said yet",
+  people: "{count} here",
+
+  nickname: "Nickname",
+  nicknameHint: "How shall we call you?",
+  enter: "Enter",
+  entering: "Entering…",
+  unreachable: "The server cannot be reached. Trying again…",
+
+  messages: "Messages",
+  message: "Message",
+  messageHint: "Write a message",
+  send: "Send",
+  out: "Out",
+  leftRoom: "You have left the room.",
+  enterAgain: "Enter again",
+  tooLong: "{count} characters too many",
+
+  joined: "{name} has joined",
+  left: "{name} has left",
+  emptyRoom: "Nothing has been said here yet. Begin!",
+  gap: "Some messages in between are not shown",
+  newMessages: "New messages",
+  today: "Today",
+  yesterday: "Yesterday",
+  you: "You",
+  sending: "Sending",
+  waiting: "Will be sent when connected",
+  failed: "Not sent",
+  retry: "Try again",
+  discard: "Discard",
+
+  reconnecting: "The connection is lost. Reconnecting…",
+  unsent: "Unsent messages: {count}. They go out when the connection is back.",
+  outboxFull: "Too many messages are waiting to be sent.",
+
+  missingTitle: "There is nothing here",
+  missingText: "This address leads nowhere. Perhaps the room is in the list?",
+
+  error_room_empty: "The room needs a name.",
+  error_room_too_long: "The room's name is too long.",
+  error_room_character: "The room's name has a character that is not allowed.",
+  error_name_empty: "Please enter a nickname.",
+  error_name_too_long: "The nickname is too long.",
+  error_name_character: "The nickname has a character that is not allowed.",
+  error_message_empty: "The message is empty.",
+  error_message_too_long: "The message is too long.",
+  error_storage: "The server could not store it.",
+  error_other: "The server refused it.",
+};
+
+export type Text = keyof typeof english;
+
+/** The same in Korean. */
+export const korean: Record<Text, string> = {
+  rooms: "대화방",
+  tagline: "말하면, 방에 있는 모두에게 바로 전해집니다.",
+  roomList: "방 목록",
+  newRoom: "새 방",
+  newRoomHint: "방 이름",
+  openRoom: "열기",
+  noMessages: "아직 대화가 없습니다",
+  people: "{count}명 있음",
+
+  nickname: "닉네임",
+  nicknameHint: "어떻게 불러 드릴까요?",
+  enter: "입장",
+  entering: "입장하는 중…",
+  unreachable: "서버에 연결할 수 없습니다. 다시 시도하는 중…",
+
+  messages: "대화",
+  message: "메시지",
+  messageHint: "메시지를 입력하세요",
+  send: "보내기",
+  out: "나가기",
+  leftRoom: "방에서 나왔습니다.",
+  enterAgain: "다시 입장",
+  tooLong: "{count}자 초과",
+
+  joined: "{name} 님이 입장하셨습니다",
+  left: "{name} 님이 퇴장하셨습니다",
+  emptyRoom: "아직 대화가 없습니다. 첫 마디를 건네 보세요!",
+  gap: "중간의 일부 메시지는 표시되지 않습니다",
+  newMessages: "새 메시지",
+  today: "오늘",
+  yesterday: "어제",
+  you: "나",
+  sending: "보내는 중",
+  waiting: "연결되면 보냅니다",
+  failed: "보내지 못함",
+  retry: "다시 보내기",
+  discard: "지우기",
+
+  reconnecting: "연결이 끊겼습니다. 다시 연결하는 중…",
+  unsent: "보내지 못한 메시지 {count}개는 다시 연결되면 보냅니다.",
+  outboxFull: "보내지 못한 메시지가 너무 많습니다.",
+
+  missingTitle: "아무것도 없는 곳입니다",
+  missingText: "이 주소에는 페이지가 없습니다. 방 목록에서 찾아보세요.",
+
+  error_room_empty: "방 이름을 입력하세요.",
+  error_room_too_long: "방 이름이 너무 깁니다.",
+  error_room_character: "방 이름에 쓸 수 없는 문자가 있습니다.",
+  error_name_empty: "닉네임을 입력하세요.",
+  error_name_too_long: "닉네임이 너무 깁니다.",
+  error_name_character: "닉네임에 쓸 수 없는 문자가 있습니다.",
+  error_message_empty: "메시지가 비어 있습니다.",
+  error_message_too_long: "메시지가 너무 깁니다.",
+  error_storage: "서버가 저장하지 못했습니다.",
+  error_other: "서버가 받아들이지 않았습니다.",
+};
+
+/** The browser's language if the page speaks it, else English. */
+export function languageOf(preferred: string): "ko" | "en" {
+  return /^ko\b/i.test(preferred) ? "ko" : "en";
+}
+
+/** Dates and numbers follow the browser's own language, whether or not the page speaks it. */
+export const locale = typeof navigator === "undefined" ? "en" : navigator.language;
+export const language = languageOf(locale);
+
+/** What the page says, in the browser's language. */
+export function say(text: Text, values: Record<string, string | number> = {}): string {
+  const pattern = (language === "ko" ? korean : english)[text];
+  return pattern.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** What to tell somebody about a refusal of the server. */
+export function sayRefusal(code: string): string {
+  const text = `error_${code}`;
+  return say(text in english ? (text as Text) : "error_other");
+}

@@ -1,0 +1,143 @@
+import { beforeEach, expect, test } from "vitest";
+
+import type { StoredMessage } from "./contract.ts";
+import { MESSAGES_KEPT_MAX, PENDING_MAX, type Row, Timeline } from "./timeline.ts";
+
+let timeline: Timeline;
+
+beforeEach(() => {
+  timeline = new Timeline();
+});
+
+const stored = (id: number, msg = `m${id}`, name = "a"): StoredMessage => ({ id, name, msg, at: id });
+
+const write = (key: string, msg = key) => timeline.write({ key, name: "me", msg, at: 0 });
+
+const brief = (row: Row) =>
+  row.kind === "message"
+    ? row.message.msg
+    : row.kind === "notice"
+      ? `${row.what} ${row.name}`
+      : row.kind === "gap"
+        ? "…"
+        : `${row.pending.state}: ${row.pending.msg}`;
+
+const shown = () => {
+  const rows = timeline.rows();
+  expect(new Set(rows.map((row) => row.key)).size, "keys are unique").toBe(rows.length);
+  return rows.map(brief);
+};
+
+test("messages stand in stored order, each once, however they come", () => {
+  timeline.add(stored(3));
+  timeline.merge([stored(1), stored(2), stored(3)]);
+  expect(timeline.add(stored(5))).toBe(true);
+  expect(timeline.add(stored(4))).toBe(true);
+  expect(timeline.add(stored(4))).toBe(false);
+  expect(shown()).toEqual(["m1", "m2", "m3", "m4", "m5"]);
+});
+
+test("who came and went stays where it happened", () => {
+  timeline.notice("joined", "early", 0);
+  timeline.merge([stored(1), stored(2)]);
+  timeline.notice("joined", "x", 0);
+  timeline.notice("left", "x", 0);
+  timeline.add(stored(3));
+  timeline.notice("joined", "y", 0);
+  expect(shown()).toEqual(["joined early", "m1", "m2", "joined x", "left x", "m3", "joined y"]);
+});
+
+test("an own message is shown at once, then confirmed in place under the same key", () => {
+  timeline.merge([stored(1)]);
+  write("k1");
+  write("k2");
+  expect(shown()).toEqual(["m1", "waiting: k1", "waiting: k2"]);
+  expect(timeline.takeWaiting().map((p) => p.key)).toEqual(["k1", "k2"]);
+  expect(timeline.takeWaiting()).toEqual([]);
+  timeline.confirm("k1", stored(2, "k1", "me"));
+  expect(timeline.add(stored(2, "k1", "me")), "the broadcast after the answer").toBe(false);
+  timeline.add(stored(3));
+  expect(shown()).toEqual(["m1", "k1", "m3", "sent: k2"]);
+  timeline.confirm("k2", stored(4, "k2", "me"));
+  expect(timeline.rows().map((row) => row.key)).toEqual(["m1", "pk1", "m3", "pk2"]);
+});
+
+test("after a lost connection everything unanswered goes out again, in order", () => {
+  write("k1");
+  write("k2");
+  timeline.takeWaiting();
+  timeline.confirm("k1", stored(1, "k1", "me"));
+  timeline.disconnected();
+  write("k3");
+  expect(shown()).toEqual(["k1", "waiting: k2", "waiting: k3"]);
+  expect(timeline.takeWaiting().map((p) => p.key)).toEqual(["k2", "k3"]);
+});
+
+test("a message whose answer got lost is not shown twice", () => {
+  write("k1", "hello");
+  timeline.takeWaiting();
+  timeline.disconnected();
+  timeline.merge([stored(1, "hello", "somebody else"), stored(2, "hello", "me")]);
+  expect(shown()).toEqual(["hello", "hello"]);
+  timeline.takeWaiting();
+  timeline.confirm("k1", stored(2, "hello", "me"));
+  expect(shown()).toEqual(["hello", "hello"]);
+});
+
+test("a wrong guess comes right with the answer", () => {
+  write("k1", "hello");
+  timeline.takeWaiting();
+  timeline.disconnected();
+  // Somebody of the same name said the same: it is not the message that was sent.
+  timeline.merge([stored(1, "hello", "me")]);
+  expect(shown()).toEqual(["hello"]);
+  timeline.takeWaiting();
+  timeline.confirm("k1", stored(2, "hello", "me"));
+  expect(shown()).toEqual(["hello", "hello"]);
+  expect(timeline.unconfirmed()).toEqual([]);
+});
+
+test("two equal messages under way are two", () => {
+  write("k1", "!");
+  write("k2", "!");
+  timeline.takeWaiting();
+  timeline.disconnected();
+  timeline.merge([stored(1, "!", "me")]);
+  expect(shown()).toEqual(["!", "waiting: !"]);
+});
+
+test("catching up adds what was missed and marks a gap", () => {
+  timeline.merge([stored(1), stored(2)]);
+  timeline.notice("left", "x", 0);
+  timeline.merge([stored(2), stored(3)]);
+  expect(shown()).toEqual(["m1", "m2", "left x", "m3"]);
+  timeline.merge([stored(8), stored(9)]);
+  expect(shown()).toEqual(["m1", "m2", "left x", "m3", "…", "m8", "m9"]);
+  timeline.merge([stored(9)]);
+  timeline.merge([]);
+  expect(shown().filter((row) => row === "…")).toHaveLength(1);
+});
+
+test("a refused message stays, and can be sent again or given up", () => {
+  write("k1");
+  write("k2");
+  timeline.takeWaiting();
+  timeline.refuse("k1", "storage");
+  timeline.refuse("k2", "not_joined");
+  expect(shown()).toEqual(["failed: k1", "waiting: k2"]);
+  timeline.discard("k2");
+  timeline.retry("k1");
+  expect(timeline.takeWaiting().map((p) => p.key)).toEqual(["k1", "k2"]);
+  timeline.refuse("k1", "storage");
+  timeline.discard("k1");
+  expect(shown()).toEqual(["sent: k2"]);
+});
+
+test("bounded: what waits and what is kept", () => {
+  for (let n = 0; n < PENDING_MAX; n++) expect(write(`k${n}`)).toBe(true);
+  expect(write("one too many")).toBe(false);
+  timeline = new Timeline();
+  for (let id = 1; id <= MESSAGES_KEPT_MAX + 10; id++) timeline.add(stored(id));
+  expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
+  expect(brief(timeline.rows()[0]!)).toBe("m11");
+});

@@ -1,0 +1,34 @@
+import { fileURLToPath } from "node:url";
+
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+const client = fileURLToPath(new URL("../../../clients/js/src/index.ts", import.meta.url));
+
+export default defineConfig({
+  plugins: [svelte()],
+  resolve: {
+    alias: { "sockeye-client": client },
+    // The tests run Svelte's reactive classes as the browser does.
+    conditions: process.env.VITEST ? ["browser"] : undefined,
+  },
+  build: {
+    target: "es2022",
+    // The content security policy allows scripts and styles from files only.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    // `npm run dev` beside a running `sockeye serve`.
+    fs: { allow: [".", "../../../clients/js"] },
+    proxy: {
+      "/api": "http://localhost:3000",
+      "/socket.io": { target: "http://localhost:3000", ws: true },
+    },
+  },
+  test: {
+    include: ["src/**/*.test.ts"],
+    environment: "node",
+    setupFiles: ["src/test-setup.ts"],
+  },
+});

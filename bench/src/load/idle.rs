@@ -1,0 +1,93 @@
+//! [`Workload::Idle`](super::Workload::Idle): what an open connection that says nothing costs.
+
+use std::time::Instant;
+
+use super::meter::{Meter, Stage};
+use super::pool::Pool;
+use super::{CpuSeconds, LoadError, MemoryGrowth, Options, Outcome};
+use crate::process::{CpuTime, Memory};
+use crate::wire::Wire;
+
+pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> {
+    let meter = IdleMeter::start(options)?;
+    let mut pool = Pool::new(options, wire)?;
+    pool.open(options.connections)?;
+    let mut meter = meter.opened()?;
+    // Heartbeats are answered meanwhile.
+    while !meter.has_ended()? {
+        pool.wait(|_, _, _| Ok(()))?;
+    }
+    meter.outcome(wire, pool.pings())
+}
+
+/// Measures the opening of many connections, and the memory they hold after a while.
+#[derive(Debug)]
+pub(crate) struct IdleMeter<'a> {
+    options: &'a Options,
+    memory: Option<Memory>,
+    server: Option<CpuTime>,
+    client: CpuTime,
+    started: Instant,
+}
+
+/// [`IdleMeter`] once all connections are open.
+#[derive(Debug)]
+pub(crate) struct OpenedMeter<'a> {
+    start: IdleMeter<'a>,
+    seconds: f64,
+    server: Option<CpuTime>,
+    client: CpuTime,
+    window: Meter,
+}
+
+impl<'a> IdleMeter<'a> {
+    pub(crate) fn start(options: &'a Options) -> Result<Self, LoadError> {
+        Ok(Self {
+            options,
+            memory: options.server_pid.map(Memory::of).transpose()?,
+            server: options.server_pid.map(CpuTime::of).transpose()?,
+            client: CpuTime::of(std::process::id())?,
+            started: Instant::now(),
+        })
+    }
+
+    pub(crate) fn opened(self) -> Result<OpenedMeter<'a>, LoadError> {
+        let server = self.options.server_pid.map(CpuTime::of).transpose()?;
+        Ok(OpenedMeter {
+            seconds: self.started.elapsed().as_secs_f64(),
+            server: server
+                .zip(self.server)
+                .map(|(after, before)| after.since(before)),
+            client: CpuTime::of(std::process::id())?.since(self.client),
+            window: Meter::start(self.options, Instant::now()),
+            start: self,
+        })
+    }
+}
+
+impl OpenedMeter<'_> {
+    pub(crate) fn has_ended(&mut self) -> Result<bool, LoadError> {
+        Ok(self.window.tick(Instant::now(), 0)? == Stage::End)
+    }
+
+    pub(crate) fn outcome(self, wire: &Wire, pings: u64) -> Result<Outcome, LoadError> {
+        let memory = self.start.options.server_pid.map(Memory::of).transpose()?;
+        let growth = |before: u64, after: u64| after as i64 - before as i64;
+        Ok(Outcome {
+            operations: self.start.options.connections as u64,
+            seconds: self.seconds,
+            server: self.server.map(CpuSeconds::from),
+            client: self.client.into(),
+            latency: None,
+            memory: memory
+                .zip(self.start.memory)
+                .map(|(after, before)| MemoryGrowth {
+                    resident: growth(before.resident, after.resident),
+                    anonymous: growth(before.anonymous, after.anonymous),
+                }),
+            pings,
+            request_head_bytes: wire.request_head.len(),
+            message_bytes: (wire.requests.message_bytes(), wire.replies.message_bytes()),
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! Which path goes where.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use sockeye::{Server, SocketService};
+use sockeye_engine::{Body, CloseReason, Engine};
+
+use super::engine_io::{self, Echo};
+use super::websocket::{Endpoint, WebSockets};
+use super::{Options, socket_io};
+
+/// Everything on one port.
+#[derive(Clone)]
+pub(crate) struct Service {
+    websockets: WebSockets,
+    engine: Engine<Echo>,
+    server: Server,
+    socket_io: SocketService,
+}
+
+impl Service {
+    /// Must be called within a runtime.
+    pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
+        anyhow::ensure!(!options.deflate, "compression is not implemented yet");
+        let server = socket_io::server()?;
+        Ok(Self {
+            websockets: WebSockets::new(),
+            engine: engine_io::engine()?,
+            socket_io: server.clone().into_service(),
+            server,
+        })
+    }
+
+    /// Closes every connection and waits until all have ended.
+    pub(crate) async fn shutdown(&self) {
+        tokio::join!(
+            self.websockets.shutdown(),
+            self.engine.shutdown(CloseReason::ServerShutdown),
+            self.server.shutdown(),
+        );
+    }
+}
+
+impl tower_service::Service<Request<Incoming>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        let path = request.uri().path();
+        let response = match path {
+            "/echo" => self.websockets.handle(Endpoint::Echo, &mut request),
+            "/broadcast" => self.websockets.handle(Endpoint::Broadcast, &mut request),
+            path if self.engine.handles(path) => {
+                let engine = self.engine.clone();
+                return Box::pin(async move { Ok(engine.handle(request).await) });
+            }
+            // Answers 404 outside its own path.
+            _ => return Box::pin(tower_service::Service::call(&mut self.socket_io, request)),
+        };
+        Box::pin(std::future::ready(Ok(response)))
+    }
+}

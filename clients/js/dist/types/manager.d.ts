@@ -1,0 +1,83 @@
+import { Emitter } from "./emitter.js";
+import { EngineSocket } from "./engine/socket.js";
+import type { CloseDetails } from "./engine/transport.js";
+import type { DefaultEventsMap, EventsMap } from "./events.js";
+import type { ManagerOptions, SocketOptions } from "./options.js";
+import { type Packet } from "./parser/packet.js";
+import { Socket } from "./socket.js";
+/** Events of a {@link Manager}. */
+export interface ManagerEvents {
+    /** The connection is open. */
+    open: () => void;
+    /** It could not be opened. */
+    error: (error: Error) => void;
+    /** The server sent a heartbeat. */
+    ping: () => void;
+    /** A packet arrived. */
+    packet: (packet: Packet) => void;
+    /** The connection is closed. */
+    close: (reason: string, details?: CloseDetails | Error) => void;
+    /** An attempt to reconnect begins; they count from 1. */
+    reconnect_attempt: (attempt: number) => void;
+    /** The connection is back, after so many attempts. */
+    reconnect: (attempt: number) => void;
+    /** An attempt failed. */
+    reconnect_error: (error: Error) => void;
+    /** All attempts failed. */
+    reconnect_failed: () => void;
+}
+type OpenCallback = (error?: Error) => void;
+/** One connection to a server, reconnected when it is lost, shared by sockets of its namespaces. */
+export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<{}, {}, ManagerEvents> {
+    /** The present connection, or the last one. */
+    engine: EngineSocket;
+    /** Options in force; a change counts from the next connection on. */
+    opts: ManagerOptions;
+    /** Sockets by namespace. */
+    nsps: Record<string, Socket<any, any>>;
+    readonly uri?: string;
+    _readyState: "opening" | "open" | "closed";
+    _reconnecting: boolean;
+    private _skipReconnect;
+    /** Delays begun since the connection was open the last time. */
+    private _attempts;
+    private _encoder;
+    private _decoder;
+    /** Stops the timer of opening or of the next attempt; they never run together. */
+    private _stopTimer?;
+    constructor(uri?: string | Partial<ManagerOptions>, options?: Partial<ManagerOptions>);
+    /** Connects unless that is done or under way. `callback` learns how it went. */
+    open(callback?: OpenCallback): this;
+    /** Same as {@link Manager.open}. */
+    connect(callback?: OpenCallback): this;
+    /** The socket of a namespace, made (and connected) if there is none. */
+    socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit>;
+    /** A socket has become inactive: without any other the connection ends. */
+    _destroy(): void;
+    /** Sends a packet. */
+    _packet(packet: Packet): void;
+    /** Closes the connection and stays closed. */
+    _close(): void;
+    private _setState;
+    private _onClose;
+    private _reconnect;
+    private _staysClosed;
+}
+/** Defaults of the options that a method of the same name reads, or sets when given a value. */
+declare const SETTINGS: {
+    reconnection: boolean;
+    reconnectionAttempts: number;
+    reconnectionDelay: number;
+    reconnectionDelayMax: number;
+    randomizationFactor: number;
+    timeout: number;
+};
+type Settings = {
+    [Name in keyof typeof SETTINGS]: {
+        (): NonNullable<ManagerOptions[Name]>;
+        (value: ManagerOptions[Name]): Manager<any, any>;
+    };
+};
+export interface Manager<Listen, Emit> extends Settings {
+}
+export {};

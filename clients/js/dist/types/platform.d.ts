@@ -1,0 +1,22 @@
+import type { EngineOptions } from "./options.js";
+/** An HTTP answer, read to its end. */
+export interface HttpResponse {
+    status: number;
+    responseText: string;
+}
+/** How binary messages are handed to the application. */
+export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
+/** What binary messages arrive as unless `binaryType` is set: `Buffer` in Node. */
+export declare const defaultBinaryType: BinaryType;
+/** One request: POST when there is a body. Rejects when there is no answer or `signal` fires. */
+export declare function request(url: string, body: string | undefined, options: EngineOptions, signal: AbortSignal): Promise<HttpResponse>;
+/** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
+export declare function openWebSocket(url: string, options: EngineOptions): WebSocket;
+/** Standard base64 with padding (RFC 4648 §4). */
+export declare function encodeBase64(data: ArrayBuffer | ArrayBufferView): string;
+/** The inverse; throws on characters that base64 does not have. */
+export declare function decodeBase64(text: string): ArrayBuffer;
+/** Received bytes in the form the application wants. */
+export declare function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer | Blob;
+/** Starts a timer and returns the function that stops it. */
+export declare function startTimer(_options: EngineOptions, callback: () => void, ms: number): () => void;

@@ -1,0 +1,133 @@
+import { Emitter } from "./emitter.js";
+import type { CloseDetails } from "./engine/transport.js";
+import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck, WithAckErrors } from "./events.js";
+import type { Manager } from "./manager.js";
+import type { Auth, SocketOptions } from "./options.js";
+import { type Packet } from "./parser/packet.js";
+/** Why a socket was disconnected. */
+export type DisconnectReason = "io server disconnect" | "io client disconnect" | "ping timeout" | "transport close" | "transport error" | "parse error" | "forced close";
+/** Events that a socket raises itself. */
+export interface SocketReservedEvents {
+    connect: () => void;
+    /** Refused by the server (then `data` may say more), or the connection could not be made. */
+    connect_error: (error: Error & {
+        data?: any;
+    }) => void;
+    disconnect: (reason: DisconnectReason, details?: CloseDetails | Error) => void;
+}
+type AnyListener = (event: string, ...args: any[]) => void;
+type Ack = ((...args: any[]) => void) & {
+    /** The function takes an error first, so it is also told about a disconnection. */
+    withError?: boolean;
+};
+/** What holds for the next packet only. */
+interface Flags {
+    compress?: boolean;
+    volatile?: boolean;
+    timeout?: number;
+    fromQueue?: boolean;
+}
+/** A packet that is sent again until it is acknowledged. */
+interface QueuedPacket {
+    args: any[];
+    flags: Flags;
+    tries: number;
+    pending: boolean;
+}
+/** One client in one namespace: sends and receives events over a shared connection. */
+export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<Listen, Emit, SocketReservedEvents> {
+    /** The connection that the socket uses. */
+    readonly io: Manager<any, any>;
+    /** The namespace, e.g. `/`. */
+    readonly nsp: string;
+    /** Id that the server gave this socket, while connected. */
+    id?: string;
+    connected: boolean;
+    /** Whether the socket connects by itself when its connection does. */
+    active: boolean;
+    /** Whether the server restored the state from before the last disconnection. */
+    recovered: boolean;
+    /** Sent when connecting. */
+    auth?: Auth;
+    /** Packets to send when connected. */
+    sendBuffer: Omit<Packet, "nsp">[];
+    /** Arguments of events that came before the connection was confirmed. */
+    receiveBuffer: any[][];
+    /** Acknowledgement functions by packet id. */
+    acks: Record<string, Ack>;
+    /** Packets of the option `retries`, the first one under way. */
+    _queue: QueuedPacket[];
+    private _nextId;
+    private _flags;
+    private _privateId?;
+    private _lastOffset?;
+    /** Listeners for every event that comes in or goes out. */
+    private _any;
+    private _opts;
+    constructor(
+    /** The connection that the socket uses. */
+    io: Manager<any, any>, 
+    /** The namespace, e.g. `/`. */
+    nsp: string, options?: Partial<SocketOptions>);
+    /** The opposite of `connected`. */
+    get disconnected(): boolean;
+    /** Connects, and keeps doing so when the connection is lost. */
+    connect(): this;
+    /** Same as {@link Socket.connect}. */
+    open(): this;
+    /** Disconnects and stays disconnected until `connect()`. */
+    disconnect(): this;
+    /** Same as {@link Socket.disconnect}. */
+    close(): this;
+    /** Emits `message`. */
+    send(...args: any[]): this;
+    /**
+     * Sends an event. A function as last argument is called with the other side's acknowledgement;
+     * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
+     * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
+     */
+    emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this;
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
+     * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
+     */
+    emitWithAck<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
+    /** Whether the next packet may be compressed. Default true. */
+    compress(compress: boolean): this;
+    /** The next packet is dropped if it cannot be sent at once. */
+    get volatile(): this;
+    /** The next packet's acknowledgement must come within `ms` milliseconds. */
+    timeout(ms: number): Socket<Listen, WithAckErrors<Emit>>;
+    /** Calls `listener` with name and arguments of every event that arrives. */
+    onAny(listener: AnyListener): this;
+    /** As `onAny`, but before those that are there. */
+    prependAny(listener: AnyListener): this;
+    /** Removes a catch-all listener of `onAny`, or all of them. */
+    offAny(listener?: AnyListener): this;
+    /** The catch-all listeners of `onAny`. */
+    listenersAny(): AnyListener[];
+    /** Calls `listener` with name and arguments of every event that is sent; not for acknowledgements. */
+    onAnyOutgoing(listener: AnyListener): this;
+    /** As `onAnyOutgoing`, but before those that are there. */
+    prependAnyOutgoing(listener: AnyListener): this;
+    /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
+    offAnyOutgoing(listener?: AnyListener): this;
+    /** The catch-all listeners of `onAnyOutgoing`. */
+    listenersAnyOutgoing(): AnyListener[];
+    private _send;
+    private _sendEvent;
+    private _onOpen;
+    private _onPacket;
+    private _onConnect;
+    private _onClose;
+    private _destroy;
+    private _deliver;
+    /** The function that acknowledges the peer's packet, once. */
+    private _ack;
+    private _expectAck;
+    /** Option `retries`: one packet at a time, again until acknowledged or out of tries. */
+    private _enqueue;
+    /** `again`: on a new connection the answer to the try under way will not come. */
+    private _sendQueued;
+}
+export {};

@@ -1,0 +1,125 @@
+import type { EventNames, EventParams, EventsMap, ListenerOf } from "./events.js";
+import { nextTick } from "./timer.js";
+
+type Fn = ((...args: any[]) => void) & {
+  /** The listener that a `once` wrapper stands for. */
+  fn?: (...args: any[]) => void;
+};
+
+/**
+ * Event emitter with the methods of the one that socket.io-client uses.
+ *
+ * `Reserved` are the events that the library raises through {@link Emitter.emitReserved}; a subclass
+ * may give `emit` another meaning without touching those.
+ */
+export class Emitter<
+  Listen extends EventsMap,
+  Emit extends EventsMap = Listen,
+  Reserved extends EventsMap = {},
+> {
+  // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
+  // replaced and never changed, so that listeners may come and go while an event is raised.
+  private _listeners = new Map<string, Fn[]>();
+
+  /** Calls `listener` at every `event`. */
+  on<Event extends EventNames<Reserved> | EventNames<Listen>>(
+    event: Event,
+    listener: ListenerOf<Reserved, Listen, Event>,
+  ): this {
+    this._listeners.set(event, [...this.listeners(event), listener] as Fn[]);
+    return this;
+  }
+
+  /** As `on`, but before the listeners that are there. */
+  prependListener<Event extends EventNames<Reserved> | EventNames<Listen>>(
+    event: Event,
+    listener: ListenerOf<Reserved, Listen, Event>,
+  ): this {
+    this._listeners.set(event, [listener, ...this.listeners(event)] as Fn[]);
+    return this;
+  }
+
+  /** Calls `listener` at the next `event` only. */
+  once<Event extends EventNames<Reserved> | EventNames<Listen>>(
+    event: Event,
+    listener: ListenerOf<Reserved, Listen, Event>,
+  ): this {
+    const wrapper: Fn = (...args) => {
+      this.off(event, wrapper as any);
+      (listener as Fn).apply(this, args);
+    };
+    wrapper.fn = listener;
+    return this.on(event, wrapper as any);
+  }
+
+  /** Removes one listener, all listeners of an event, or all listeners. */
+  off<Event extends EventNames<Reserved> | EventNames<Listen>>(
+    event?: Event,
+    listener?: ListenerOf<Reserved, Listen, Event>,
+  ): this {
+    if (event === undefined) {
+      this._listeners.clear();
+    } else {
+      // If it was added twice it stays once.
+      let found = !listener;
+      const others = (fn: Fn) => found || !(found = fn === listener || fn.fn === listener);
+      this._listeners.set(event, listener ? (this.listeners(event) as Fn[]).filter(others) : []);
+    }
+    return this;
+  }
+
+  /** Calls the listeners of `event` in the order in which they were added. */
+  emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this {
+    return this.emitReserved(event as any, ...(args as any));
+  }
+
+  /**
+   * Raises an event of the library itself. What a listener throws is reported like any uncaught
+   * error, but neither leaves the protocol's state half changed nor stops the other listeners.
+   */
+  emitReserved<Event extends EventNames<Reserved>>(
+    event: Event,
+    ...args: EventParams<Reserved, Event>
+  ): this {
+    for (const fn of this.listeners(event) as Fn[]) {
+      try {
+        fn.apply(this, args);
+      } catch (error) {
+        nextTick(() => {
+          throw error;
+        });
+      }
+    }
+    return this;
+  }
+
+  /** The listeners of `event`. */
+  listeners<Event extends EventNames<Reserved> | EventNames<Listen>>(
+    event: Event,
+  ): ListenerOf<Reserved, Listen, Event>[] {
+    return (this._listeners.get(event) || []) as any;
+  }
+
+  /** Whether anybody listens to `event`. */
+  hasListeners(event: EventNames<Reserved> | EventNames<Listen>): boolean {
+    return !!this.listeners(event)[0];
+  }
+}
+
+export interface Emitter<Listen, Emit, Reserved> {
+  /** Same as `on`. */
+  addEventListener: this["on"];
+  /** Same as `off`. */
+  removeListener: this["off"];
+  /** Same as `off`. */
+  removeEventListener: this["off"];
+  /** Same as `off`. */
+  removeAllListeners: this["off"];
+}
+
+const prototype = Emitter.prototype;
+prototype.addEventListener = prototype.on;
+prototype.removeListener =
+  prototype.removeEventListener =
+  prototype.removeAllListeners =
+    prototype.off;

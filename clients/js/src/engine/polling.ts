@@ -1,0 +1,114 @@
+import { type HttpResponse, request, startTimer } from "../platform.js";
+import { encodeAsText, SEPARATOR, type Packet } from "./packet.js";
+import { Transport } from "./transport.js";
+
+/** Packets as bodies of HTTP requests: one GET waits, POSTs go out one at a time. */
+export class Polling extends Transport {
+  /** Whether a GET is waiting. */
+  polling = false;
+  private _abort = new AbortController();
+  private _onPause?: () => void;
+
+  get name(): string {
+    return "polling";
+  }
+
+  uri(): string {
+    return this.createUri("http", this.opts.timestampRequests !== false);
+  }
+
+  // Engine.IO v4 "Upgrade": what is on its way must arrive before the other transport speaks.
+  pause(onPause: () => void): void {
+    this._onPause = onPause;
+    this._pauseIfIdle();
+  }
+
+  resume(): void {
+    this._onPause = undefined;
+    if (!this.polling) this._poll();
+  }
+
+  open(): void {
+    this.readyState = "opening";
+    this._poll();
+  }
+
+  private async _poll(): Promise<void> {
+    this.polling = true;
+    const payload = await this._request("xhr poll error");
+    if (payload === undefined) return;
+    if (this.isClosed()) {
+      // Closed during the handshake: the session that just began would otherwise linger on the
+      // server until it misses a pong.
+      this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
+      return this.doClose();
+    }
+    for (const part of payload.split(SEPARATOR)) {
+      if (part[0] === "0" && this.readyState === "opening") this.onOpen();
+      if (part[0] === "1") {
+        this._abort.abort();
+        this.onClose({ description: "transport closed by the server" });
+      }
+      if (this.isClosed()) return;
+      this.onData(part);
+    }
+    this.polling = false;
+    if (this._onPause) this._pauseIfIdle();
+    else if (!this.isClosed()) this._poll();
+  }
+
+  protected async doClose(): Promise<void> {
+    if (this.query.sid) {
+      await this._request("", "1");
+      this._abort.abort();
+    }
+  }
+
+  protected async write(packets: Packet[]): Promise<void> {
+    const parts = await Promise.all(packets.map(encodeAsText));
+    const bytesMax = this.socket._maxPayload || Infinity;
+    while (parts.length) {
+      // A packet that is too large by itself goes alone, and the server will say so.
+      let body = parts.shift()!;
+      let bytes = utf8Length(body);
+      while (parts.length && (bytes += utf8Length(parts[0]) + 1) <= bytesMax) {
+        body += SEPARATOR + parts.shift();
+      }
+      if ((await this._request("xhr post error", body)) === undefined) return;
+    }
+    this.onDrain();
+    this._pauseIfIdle();
+  }
+
+  private _pauseIfIdle(): void {
+    if (!this.polling && this.writable) this._onPause?.();
+  }
+
+  /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
+  private async _request(failure: string, body?: string): Promise<string | undefined> {
+    let description: unknown;
+    let context: HttpResponse | undefined;
+    const { opts, _abort } = this;
+    const { requestTimeout } = opts;
+    const stopTimer =
+      requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+    try {
+      context = await request(this.uri(), body, opts, _abort.signal);
+      if (context.status === 200) return context.responseText;
+      description = context.status;
+    } catch (error) {
+      description = error;
+    } finally {
+      if (stopTimer) stopTimer();
+    }
+    if (!this.isClosed()) {
+      this.readyState = "closed";
+      _abort.abort();
+      this.onError(failure, description, context);
+    }
+  }
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

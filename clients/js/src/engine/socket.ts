@@ -1,0 +1,309 @@
+import { Emitter } from "../emitter.js";
+import type { EngineOptions, TransportClass } from "../options.js";
+import { type BinaryType, defaultBinaryType, startTimer } from "../platform.js";
+import { nextTick } from "../timer.js";
+import { url } from "../url.js";
+import type { Packet, PacketType, RawData } from "./packet.js";
+import type { CloseDetails, Transport } from "./transport.js";
+import { probe } from "./upgrade.js";
+
+/** What the server announces when a session opens. */
+export interface Handshake {
+  sid: string;
+  upgrades: string[];
+  pingInterval: number;
+  pingTimeout: number;
+  maxPayload?: number;
+}
+
+/** Events of an {@link EngineSocket}. */
+export interface EngineEvents {
+  open: () => void;
+  handshake: (handshake: Handshake) => void;
+  packet: (packet: Packet) => void;
+  packetCreate: (packet: Packet) => void;
+  data: (data: any) => void;
+  message: (data: any) => void;
+  flush: () => void;
+  drain: () => void;
+  heartbeat: () => void;
+  ping: () => void;
+  pong: () => void;
+  upgrading: (transport: Transport) => void;
+  upgrade: (transport: Transport) => void;
+  upgradeError: (error: Error) => void;
+  error: (error: Error) => void;
+  close: (reason: string, details?: CloseDetails | Error) => void;
+}
+
+/** The Engine.IO revision spoken here. */
+export const ENGINE_PROTOCOL = 4;
+
+/** Transport constructors by name. The entry file fills it, so that unused ones cost nothing. */
+export const transports: Record<string, TransportClass> = {};
+
+/** Whether the last session had a working WebSocket, for `rememberUpgrade`. */
+let websocketWorked = false;
+
+/**
+ * One Engine.IO session: ordered messages over whatever transport works, with heartbeat and
+ * upgrade (Engine.IO v4). States: opening → open → (closing) → closed; it does not reconnect.
+ */
+export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
+  /** Session id, while there is one. */
+  id?: string;
+  /** The transport that messages leave by. */
+  transport!: Transport;
+  readyState: "opening" | "open" | "closing" | "closed" = "closed";
+  /** Packets that no transport has confirmed to have passed on. */
+  writeBuffer: Packet[] = [];
+  /** Form of received binary messages. */
+  binaryType: BinaryType = defaultBinaryType;
+  /** Names of the transports that may be used. */
+  transports: string[];
+  readonly opts: EngineOptions;
+  /** Whether another transport is taking over; nothing is sent meanwhile. */
+  upgrading = false;
+  /** When the server counts as lost, in milliseconds as `Date.now()`; 0 before the handshake. */
+  _pingTimeoutTime = 0;
+  /** Most bytes of a polling payload that the server takes, if it said so. */
+  _maxPayload?: number;
+
+  private _classes: Record<string, TransportClass>;
+  private _inFlight = 0;
+  private _pingMs = 0;
+  private _stopPingTimer?: () => void;
+  private _closed = new AbortController();
+
+  constructor(uri?: string, options: EngineOptions = {}) {
+    super();
+    const { target, query } = url(uri);
+    this.opts = {
+      path: "/engine.io",
+      query,
+      ...target,
+      ...options,
+      ...(uri ? target : {}),
+    };
+    this._classes = { ...transports };
+    this.transports = (this.opts.transports || Object.keys(transports))
+      .map((item) => {
+        if (typeof item === "string") return item;
+        const { name } = item.prototype;
+        this._classes[name] = item;
+        return name;
+      })
+      .filter((name) => this._classes[name]);
+    // Where there is no page nothing is watched.
+    const watch = (event: string, listener: () => void) =>
+      globalThis.addEventListener?.(event, listener, { signal: this._closed.signal });
+    watch("offline", () =>
+      this._onClose("transport close", { description: "network connection lost" }),
+    );
+    if (options.closeOnBeforeunload) watch("beforeunload", () => this.transport.off().close());
+    this._open();
+  }
+
+  /** Sends a message; `onFlush` is called when it has been handed to a transport. */
+  send(data: RawData, options?: Packet["options"], onFlush?: () => void): this {
+    this._sendPacket("message", data, options, onFlush);
+    return this;
+  }
+
+  /** Same as {@link EngineSocket.send}. */
+  write(data: RawData, options?: Packet["options"], onFlush?: () => void): this {
+    return this.send(data, options, onFlush);
+  }
+
+  /** Ends the session when everything has been sent and no upgrade is under way. */
+  close(): this {
+    if (!this._isActive()) return this;
+    this.readyState = "closing";
+    const close = () => {
+      if (!this.upgrading) return this._onClose("forced close");
+      this.once("upgrade", close);
+      this.once("upgradeError", close);
+    };
+    if (this.writeBuffer.length) this.once("drain", close);
+    else close();
+    return this;
+  }
+
+  /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
+  _hasPingExpired(): boolean {
+    if (!this._pingTimeoutTime) return true;
+    const expired = Date.now() > this._pingTimeoutTime;
+    if (expired) {
+      this._pingTimeoutTime = 0;
+      nextTick(() => this._onClose("ping timeout"));
+    }
+    return expired;
+  }
+
+  /** A transport of this session that is not open yet. */
+  createTransport(name: string): Transport {
+    const query: Record<string, any> = {
+      ...Object.fromEntries(new URLSearchParams(this.opts.query)),
+      EIO: ENGINE_PROTOCOL,
+      transport: name,
+    };
+    if (this.id) query.sid = this.id;
+    return new this._classes[name]({
+      ...this.opts,
+      query,
+      socket: this,
+      ...this.opts.transportOptions?.[name],
+    });
+  }
+
+  /** Makes `transport` the one that messages go through. */
+  setTransport(transport: Transport): void {
+    this.transport?.off();
+    this.transport = transport
+      .off()
+      .on("drain", () => {
+        this.writeBuffer.splice(0, this._inFlight);
+        this._inFlight = 0;
+        if (this.writeBuffer.length) this.flush();
+        else this.emitReserved("drain");
+      })
+      .on("packet", (packet) => this._onPacket(packet))
+      .on("error", (error) => this._onError(error))
+      .on("close", (details) => this._onClose("transport close", details));
+  }
+
+  /** Ends an upgrade: what follows goes through `transport`. */
+  switchTo(transport: Transport): void {
+    this.setTransport(transport);
+    websocketWorked = transport.name === "websocket";
+    transport.send([{ type: "upgrade" }]);
+    this.upgrading = false;
+    this.emitReserved("upgrade", transport);
+    this.flush();
+  }
+
+  /** Hands waiting packets to the transport if it can take them. */
+  flush(): void {
+    const { transport, writeBuffer } = this;
+    if (!transport.writable || this.upgrading || !writeBuffer.length) return;
+    this._inFlight = writeBuffer.length;
+    transport.send([...writeBuffer]);
+    this.emitReserved("flush");
+  }
+
+  /** Opening or open. */
+  private _isActive(): boolean {
+    return /^open/.test(this.readyState);
+  }
+
+  private _open(): void {
+    this.readyState = "opening";
+    if (!this.transports.length) {
+      // Later, so that the caller can listen first.
+      nextTick(() => this._onError(new Error("no transports available")));
+      return;
+    }
+    const remembered =
+      this.opts.rememberUpgrade &&
+      websocketWorked &&
+      this.transports.includes("websocket");
+    const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
+    this.setTransport(transport);
+    nextTick(() => {
+      if (this.readyState !== "closed") transport.open();
+    });
+  }
+
+  private _onPacket(packet: Packet): void {
+    if (this.readyState === "closed") return;
+    const { type, data } = packet;
+    this.emitReserved("packet", packet);
+    this.emitReserved("heartbeat");
+    if (type === "open") {
+      if (this.readyState === "opening") this._onHandshake(data as string);
+    } else if (type === "ping") {
+      this._sendPacket("pong");
+      this.emitReserved("ping");
+      this.emitReserved("pong");
+      this._resetPingTimer();
+    } else if (type === "message") {
+      this.emitReserved("data", data);
+      this.emitReserved("message", data);
+    } else if (type === "error") {
+      this._onError(Object.assign(new Error("server error"), { code: data }));
+    }
+  }
+
+  private _onHandshake(text: string): void {
+    let handshake: Handshake;
+    try {
+      handshake = JSON.parse(text);
+      this.id = this.transport.query.sid = handshake.sid;
+      this._pingMs = handshake.pingInterval + handshake.pingTimeout;
+      this._maxPayload = handshake.maxPayload;
+    } catch (error) {
+      return this._onError(error as Error);
+    }
+    const { name } = this.transport;
+    this.readyState = "open";
+    websocketWorked = name === "websocket";
+    this._resetPingTimer();
+    this.emitReserved("handshake", handshake);
+    this.emitReserved("open");
+    this.flush();
+    for (const other of this.transports) {
+      // A listener may have closed the session.
+      const mayUpgrade = (this.readyState as string) === "open" && this.opts.upgrade !== false;
+      if (mayUpgrade && other !== name && handshake.upgrades?.includes?.(other)) {
+        probe(this, other);
+      }
+    }
+  }
+
+  private _resetPingTimer(): void {
+    this._stopPingTimer?.();
+    this._pingTimeoutTime = Date.now() + this._pingMs;
+    this._stopPingTimer = startTimer(
+      this.opts,
+      () => this._onClose("ping timeout"),
+      this._pingMs,
+    );
+  }
+
+  private _sendPacket(
+    type: PacketType,
+    data?: RawData,
+    options?: Packet["options"],
+    onFlush?: () => void,
+  ): void {
+    if (!this._isActive()) return;
+    const packet: Packet = { type, data, options };
+    this.emitReserved("packetCreate", packet);
+    this.writeBuffer.push(packet);
+    if (onFlush) this.once("flush", onFlush);
+    this.flush();
+  }
+
+  private _onError(error: Error): void {
+    websocketWorked = false;
+    if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
+      this.transports = this.transports.filter((name) => name !== this.transport.name);
+      return this._open();
+    }
+    this.emitReserved("error", error);
+    this._onClose("transport error", error);
+  }
+
+  private _onClose(reason: string, details?: CloseDetails | Error): void {
+    if (this.readyState === "closed") return;
+    this._stopPingTimer?.();
+    this.readyState = "closed";
+    this.transport?.off().close();
+    this._closed.abort();
+    this.id = undefined;
+    this.emitReserved("close", reason, details);
+    // Only now: listeners may look at what was not sent.
+    this.writeBuffer = [];
+    this._inFlight = 0;
+  }
+}

@@ -1,0 +1,132 @@
+import { Emitter } from "../emitter.js";
+import type { EngineOptions } from "../options.js";
+import { decodePacket, type Packet } from "./packet.js";
+import type { EngineSocket } from "./socket.js";
+
+/** Why a transport failed. */
+export interface TransportError extends Error {
+  type: "TransportError";
+  /** The HTTP status, or the error or event that the platform gave. */
+  description: any;
+  /** For polling `{ status, responseText }`, if there was an answer. */
+  context?: any;
+}
+
+/** What goes with a close that was no failure. */
+export interface CloseDetails {
+  description: string;
+  context?: unknown;
+}
+
+/** Options that the engine adds for its transports. */
+export interface TransportOptions extends EngineOptions {
+  query: Record<string, any>;
+  /** The engine that the transport belongs to. */
+  socket: EngineSocket;
+}
+
+/** Events of a transport. */
+export interface TransportEvents {
+  open: () => void;
+  packet: (packet: Packet) => void;
+  /** Everything handed to `send` has been passed on. */
+  drain: () => void;
+  error: (error: Error) => void;
+  close: (details?: CloseDetails) => void;
+}
+
+/** One way of carrying packets. States: "" → opening → open → closed. */
+export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
+  /** Query parameters of the requests; the session id joins them after the handshake. */
+  query: Record<string, any>;
+  /** Whether `send` may be called now. */
+  writable = false;
+  readyState: "" | "opening" | "open" | "closed" = "";
+  socket: EngineSocket;
+
+  constructor(protected opts: TransportOptions) {
+    super();
+    this.query = opts.query;
+    this.socket = opts.socket;
+  }
+
+  /** The transport's name in the protocol. */
+  abstract get name(): string;
+  /** Starts connecting. */
+  abstract open(): void;
+  /** Ends the connection; nothing is reported any more. */
+  protected abstract doClose(): void;
+  /** Sends packets; `writable` is false until `drain`. */
+  protected abstract write(packets: Packet[]): void;
+  /** The address of the next request. */
+  abstract uri(): string;
+
+  close(): void {
+    if (this.isClosed()) return;
+    this.doClose();
+    this.onClose();
+  }
+
+  send(packets: Packet[]): void {
+    if (this.readyState === "open") {
+      this.writable = false;
+      this.write(packets);
+    }
+  }
+
+  /** Lets what is under way end and sends nothing more; then calls back. */
+  pause?(onPause: () => void): void;
+  /** Takes a pause back. */
+  resume?(): void;
+
+  protected isClosed(): boolean {
+    return this.readyState === "closed";
+  }
+
+  protected onOpen(): void {
+    this.readyState = "open";
+    this.writable = true;
+    this.emitReserved("open");
+  }
+
+  protected onDrain(): void {
+    this.writable = true;
+    this.emitReserved("drain");
+  }
+
+  protected onData(data: string | ArrayBuffer): void {
+    const packet = decodePacket(data, this.socket.binaryType);
+    this.emitReserved("packet", packet);
+  }
+
+  protected onError(reason: string, description: unknown, context?: unknown): void {
+    const type = "TransportError";
+    this.emitReserved("error", Object.assign(new Error(reason), { type, description, context }));
+  }
+
+  protected onClose(details?: CloseDetails): void {
+    this.readyState = "closed";
+    this.emitReserved("close", details);
+  }
+
+  /** The address for `scheme`, with a time stamp against caches if asked for. */
+  protected createUri(scheme: string, stamped?: boolean): string {
+    const { hostname, port, secure, path, addTrailingSlash, timestampParam, forceBase64 } =
+      this.opts;
+    const query = { ...this.query };
+    if (stamped) query[timestampParam || "t"] = Date.now().toString(36) + stamps++;
+    if (forceBase64) query.b64 = 1;
+    return (
+      scheme +
+      (secure ? "s://" : "://") +
+      hostname +
+      (port ? ":" + port : "") +
+      path!.replace(/\/$/, "") +
+      (addTrailingSlash === false ? "?" : "/?") +
+      new URLSearchParams(query)
+    );
+  }
+}
+
+/** Makes time stamps of the same millisecond differ. */
+let stamps = 0;

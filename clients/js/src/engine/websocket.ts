@@ -1,0 +1,58 @@
+import { openWebSocket } from "../platform.js";
+import { nextTick } from "../timer.js";
+import { encodeAsText, encodePacket, type Packet } from "./packet.js";
+import { Transport } from "./transport.js";
+
+/** Packets as WebSocket messages (Engine.IO v4 "WebSocket"). */
+export class WebSocketTransport extends Transport {
+  /** The platform's socket; absent before opening. */
+  ws?: WebSocket;
+
+  get name(): string {
+    return "websocket";
+  }
+
+  uri(): string {
+    return this.createUri("ws", this.opts.timestampRequests);
+  }
+
+  open(): void {
+    this.readyState = "opening";
+    let ws: WebSocket;
+    try {
+      this.ws = ws = openWebSocket(this.uri(), this.opts);
+    } catch (error) {
+      // A bad address, or no WebSocket here.
+      return this.onError("websocket error", error);
+    }
+    ws.binaryType = "arraybuffer";
+    ws.onopen = () => this.onOpen();
+    ws.onmessage = (event) => this.onData(event.data);
+    ws.onclose = (context) =>
+      this.onClose({ description: "websocket connection closed", context });
+    ws.onerror = (event) => this.onError("websocket error", event);
+  }
+
+  protected doClose(): void {
+    const { ws } = this;
+    if (!ws) return;
+    // Closing while connecting is an error to some platforms, but not to us.
+    ws.onopen = ws.onmessage = ws.onclose = ws.onerror = () => {};
+    ws.close();
+  }
+
+  protected async write(packets: Packet[]): Promise<void> {
+    for (const packet of packets) {
+      const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+      try {
+        this.ws!.send(data as string);
+      } catch {
+        // The socket is closing; its close event tells the rest.
+      }
+    }
+    // Later, so that what one turn sends is batched, and `volatile` sees a busy transport.
+    nextTick(() => {
+      if (!this.isClosed()) this.onDrain();
+    });
+  }
+}

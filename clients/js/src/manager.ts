@@ -1,0 +1,226 @@
+import { backoffMs } from "./backoff.js";
+import { Emitter } from "./emitter.js";
+import { EngineSocket } from "./engine/socket.js";
+import type { CloseDetails } from "./engine/transport.js";
+import type { DefaultEventsMap, EventsMap } from "./events.js";
+import type { ManagerOptions, SocketOptions } from "./options.js";
+import { Decoder, Encoder, type Packet } from "./parser/packet.js";
+import { Socket } from "./socket.js";
+import { startTimer } from "./platform.js";
+import { nextTick } from "./timer.js";
+
+/** Events of a {@link Manager}. */
+export interface ManagerEvents {
+  /** The connection is open. */
+  open: () => void;
+  /** It could not be opened. */
+  error: (error: Error) => void;
+  /** The server sent a heartbeat. */
+  ping: () => void;
+  /** A packet arrived. */
+  packet: (packet: Packet) => void;
+  /** The connection is closed. */
+  close: (reason: string, details?: CloseDetails | Error) => void;
+  /** An attempt to reconnect begins; they count from 1. */
+  reconnect_attempt: (attempt: number) => void;
+  /** The connection is back, after so many attempts. */
+  reconnect: (attempt: number) => void;
+  /** An attempt failed. */
+  reconnect_error: (error: Error) => void;
+  /** All attempts failed. */
+  reconnect_failed: () => void;
+}
+
+type OpenCallback = (error?: Error) => void;
+
+/** One connection to a server, reconnected when it is lost, shared by sockets of its namespaces. */
+export class Manager<
+  Listen extends EventsMap = DefaultEventsMap,
+  Emit extends EventsMap = Listen,
+> extends Emitter<{}, {}, ManagerEvents> {
+  /** The present connection, or the last one. */
+  engine!: EngineSocket;
+  /** Options in force; a change counts from the next connection on. */
+  opts: ManagerOptions;
+  /** Sockets by namespace. */
+  nsps: Record<string, Socket<any, any>> = {};
+  readonly uri?: string;
+  _readyState: "opening" | "open" | "closed" = "closed";
+  _reconnecting = false;
+
+  private _skipReconnect = false;
+  /** Delays begun since the connection was open the last time. */
+  private _attempts = 0;
+  private _encoder: { encode(packet: Packet): any[] };
+  private _decoder: Decoder;
+  /** Stops the timer of opening or of the next attempt; they never run together. */
+  private _stopTimer?: () => void;
+
+  constructor(uri?: string | Partial<ManagerOptions>, options: Partial<ManagerOptions> = {}) {
+    super();
+    if (typeof uri === "object") {
+      options = uri;
+      uri = undefined;
+    }
+    this.uri = uri;
+    const opts: any = (this.opts = { ...options });
+    for (const name in DEFAULTS) opts[name] ??= (DEFAULTS as any)[name];
+    const parser = opts.parser || { Encoder, Decoder };
+    this._encoder = new parser.Encoder();
+    this._decoder = new parser.Decoder(opts);
+    // On a later tick each, so that `await` in a listener cannot miss the packet behind.
+    this._decoder.on("decoded", (packet) => nextTick(() => this.emitReserved("packet", packet)));
+    if (opts.autoConnect) this.open();
+  }
+
+  /** Connects unless that is done or under way. `callback` learns how it went. */
+  open(callback?: OpenCallback): this {
+    if (this._readyState !== "closed") return this;
+    const engine = (this.engine = new EngineSocket(this.uri, this.opts));
+    const { timeout } = this.opts;
+    this._setState("opening");
+    this._skipReconnect = false;
+    const fail = (error: Error) => {
+      this._setState("closed");
+      this.emitReserved("error", error);
+      if (callback) callback(error);
+      else this._reconnect();
+    };
+    if (timeout !== false) {
+      const giveUp = () => {
+        fail(new Error("timeout"));
+        engine.close();
+      };
+      this._stopTimer = startTimer(this.opts, giveUp, timeout!);
+    }
+    const isCurrent = () => engine === this.engine && this._readyState !== "closed";
+    const on = (event: string, listener: (...args: any[]) => void) =>
+      (engine as Emitter<any>).on(event, (...args: any[]) => {
+        if (isCurrent()) listener(...args);
+      });
+    on("open", () => {
+      this._setState("open");
+      this.emitReserved("open");
+      callback?.();
+    });
+    on("error", (error) => {
+      if (this._readyState === "opening") fail(error);
+      else this.emitReserved("error", error);
+    });
+    on("ping", () => this.emitReserved("ping"));
+    on("data", (data) => {
+      try {
+        this._decoder.add(data);
+      } catch (error) {
+        this._onClose("parse error", error as Error);
+      }
+    });
+    // Behind the packets that came before.
+    engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));
+    return this;
+  }
+
+  /** Same as {@link Manager.open}. */
+  connect(callback?: OpenCallback): this {
+    return this.open(callback);
+  }
+
+  /** The socket of a namespace, made (and connected) if there is none. */
+  socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit> {
+    const socket = (this.nsps[nsp] ||= new Socket(this, nsp, options));
+    if (this.opts.autoConnect && !socket.active) socket.connect();
+    return socket;
+  }
+
+  /** A socket has become inactive: without any other the connection ends. */
+  _destroy(): void {
+    if (!Object.values(this.nsps).some((socket) => socket.active)) this._close();
+  }
+
+  /** Sends a packet. */
+  _packet(packet: Packet): void {
+    for (const message of this._encoder.encode(packet)) this.engine.write(message, packet.options);
+  }
+
+  /** Closes the connection and stays closed. */
+  _close(): void {
+    this._skipReconnect = true;
+    this._onClose("forced close");
+  }
+
+  private _setState(state: "opening" | "open" | "closed"): void {
+    this._stopTimer?.();
+    this._readyState = state;
+    this._reconnecting = false;
+  }
+
+  private _onClose(reason: string, details?: CloseDetails | Error): void {
+    this._setState("closed");
+    this.engine?.close();
+    this._decoder.destroy();
+    this._attempts = 0;
+    this.emitReserved("close", reason, details);
+    this._reconnect();
+  }
+
+  private _reconnect(): void {
+    if (this._reconnecting || this._staysClosed()) return;
+    if (this._attempts >= (this.opts.reconnectionAttempts || Infinity)) {
+      this._attempts = 0;
+      this.emitReserved("reconnect_failed");
+      return;
+    }
+    this._reconnecting = true;
+    const delay = backoffMs(this._attempts++, this.opts);
+    const attempt = () => {
+      if (this._staysClosed()) return;
+      this.emitReserved("reconnect_attempt", this._attempts);
+      // A listener may have closed it for good.
+      if (this._staysClosed()) return;
+      this.open((error) => {
+        if (error) {
+          this._reconnect();
+          this.emitReserved("reconnect_error", error);
+        } else {
+          const attempts = this._attempts;
+          this._attempts = 0;
+          this.emitReserved("reconnect", attempts);
+        }
+      });
+    };
+    this._stopTimer = startTimer(this.opts, attempt, delay);
+  }
+
+  private _staysClosed(): boolean {
+    return this._skipReconnect || !this.opts.reconnection;
+  }
+}
+
+/** Defaults of the options that a method of the same name reads, or sets when given a value. */
+const SETTINGS = {
+  reconnection: true,
+  reconnectionAttempts: Infinity,
+  reconnectionDelay: 1000,
+  reconnectionDelayMax: 5000,
+  randomizationFactor: 0.5,
+  timeout: 20000,
+};
+
+const DEFAULTS = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+
+type Settings = {
+  [Name in keyof typeof SETTINGS]: {
+    (): NonNullable<ManagerOptions[Name]>;
+    (value: ManagerOptions[Name]): Manager<any, any>;
+  };
+};
+
+export interface Manager<Listen, Emit> extends Settings {}
+
+for (const name in SETTINGS) {
+  Manager.prototype[name as keyof Settings] = function (this: Manager, value?: any): any {
+    if (value === undefined) return (this.opts as any)[name];
+    (this.opts as any)[name] = value;
+    return this;
+  };
+}

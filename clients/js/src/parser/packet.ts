@@ -1,0 +1,115 @@
+import { Emitter } from "../emitter.js";
+import { type Binary, isBinary, type RawData } from "../engine/packet.js";
+import { fillPlaceholders, takeAttachments } from "./binary.js";
+
+/** The Socket.IO revision spoken here. */
+export const protocol = 5;
+
+// Packet types (Socket.IO v5 "Packet encoding").
+export const CONNECT = 0;
+export const DISCONNECT = 1;
+export const EVENT = 2;
+export const ACK = 3;
+export const CONNECT_ERROR = 4;
+export const BINARY_EVENT = 5;
+export const BINARY_ACK = 6;
+
+/** Socket.IO packet. A decoded one has type EVENT or ACK also where the wire said binary. */
+export interface Packet {
+  type: number;
+  nsp: string;
+  data?: any;
+  id?: number;
+  options?: { compress?: boolean };
+}
+
+/** Events that the library raises itself: they are never sent and never taken from the peer. */
+export const RESERVED_EVENTS = [
+  "connect",
+  "connect_error",
+  "disconnect",
+  "disconnecting",
+  "newListener",
+  "removeListener",
+];
+
+/** Most binary attachments that a packet may announce. */
+const ATTACHMENTS_MAX = 10;
+
+/** Turns packets into messages: a text, and the attachments that follow it. */
+export class Encoder {
+  encode({ type, nsp, data, id }: Packet): RawData[] {
+    const attachments: Binary[] = [];
+    const json =
+      type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
+    const count = attachments.length;
+    const head = count ? type + 3 + (count + "-") : type;
+    return [
+      head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""),
+      ...attachments,
+    ];
+  }
+}
+
+// Type (with the attachment count if it is binary), namespace, ack id, JSON.
+const PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
+
+/** Turns messages into packets, raised as `decoded`. Throws on what is no packet. */
+export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void }> {
+  private _waiting?: Packet;
+  private _missing = 0;
+  private _attachments: unknown[] = [];
+  private _attachmentsMax: number;
+
+  constructor(options?: { maxAttachments?: number }) {
+    super();
+    this._attachmentsMax = options?.maxAttachments ?? ATTACHMENTS_MAX;
+  }
+
+  /** Takes the next message of the connection. */
+  add(message: unknown): void {
+    const waiting = this._waiting;
+    if (typeof message === "string") {
+      this._addText(message);
+    } else if (waiting && isBinary(message)) {
+      if (this._attachments.push(message) < this._missing) return;
+      waiting.data = fillPlaceholders(waiting.data, this._attachments);
+      this.destroy();
+      this.emitReserved("decoded", waiting);
+    } else {
+      throw new Error("unexpected binary");
+    }
+  }
+
+  /** Forgets an incomplete packet. */
+  destroy(): void {
+    this._waiting = undefined;
+    this._attachments = [];
+  }
+
+  private _addText(text: string): void {
+    const [, plain, binary, count, nsp = "/", id, json] = PARTS.exec(text) || [];
+    const type = binary ? +binary - 3 : +plain!;
+    const data = json ? JSON.parse(json) : undefined;
+    const packet: Packet = { type, nsp, data };
+    if (id) packet.id = +id;
+    if (this._waiting || !isValid(type, data)) throw new Error("invalid packet");
+    if (!binary) {
+      this.emitReserved("decoded", packet);
+      return;
+    }
+    this._missing = +count!;
+    if (!this._missing || this._missing > this._attachmentsMax) {
+      throw new Error("illegal attachments");
+    }
+    this._waiting = packet;
+  }
+}
+
+/** Other types hold nothing that would be used unchecked. */
+function isValid(type: number, data: any): boolean {
+  if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
+  const isList = Array.isArray(data);
+  if (type === ACK || !isList) return isList;
+  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.includes(data[0]);
+}

@@ -1,0 +1,67 @@
+// What differs between browsers (this file) and Node (`platform.node.ts`). The build picks one.
+
+import type { EngineOptions } from "./options.js";
+
+/** An HTTP answer, read to its end. */
+export interface HttpResponse {
+  status: number;
+  responseText: string;
+}
+
+/** How binary messages are handed to the application. */
+export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
+
+/** What binary messages arrive as unless `binaryType` is set: `Buffer` in Node. */
+export const defaultBinaryType: BinaryType = "arraybuffer";
+
+/** One request: POST when there is a body. Rejects when there is no answer or `signal` fires. */
+export async function request(
+  url: string,
+  body: string | undefined,
+  options: EngineOptions,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  // A plain string body has a content type that needs no CORS preflight.
+  const response = await fetch(url, {
+    method: body === undefined ? "GET" : "POST",
+    body,
+    headers: options.extraHeaders,
+    credentials: options.withCredentials ? "include" : "same-origin",
+    signal,
+  });
+  return { status: response.status, responseText: await response.text() };
+}
+
+/** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
+export function openWebSocket(url: string, options: EngineOptions): WebSocket {
+  return options.protocols ? new WebSocket(url, options.protocols) : new WebSocket(url);
+}
+
+/** Standard base64 with padding (RFC 4648 §4). */
+export function encodeBase64(data: ArrayBuffer | ArrayBufferView): string {
+  const { buffer = data as ArrayBuffer, byteOffset } = data as ArrayBufferView;
+  const bytes = new Uint8Array(buffer, byteOffset, data.byteLength);
+  let characters = "";
+  for (const byte of bytes) characters += String.fromCharCode(byte);
+  return btoa(characters);
+}
+
+/** The inverse; throws on characters that base64 does not have. */
+export function decodeBase64(text: string): ArrayBuffer {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
+}
+
+/** Received bytes in the form the application wants. */
+export function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer | Blob {
+  return type === "blob" ? new Blob([data]) : data;
+}
+
+/** Starts a timer and returns the function that stops it. */
+export function startTimer(
+  _options: EngineOptions,
+  callback: () => void,
+  ms: number,
+): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+}

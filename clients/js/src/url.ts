@@ -1,0 +1,60 @@
+/** The parts of the page's `location` that addresses are completed from. */
+export interface PageLocation {
+  protocol: string;
+  host: string;
+}
+
+/** Where to connect to. */
+export interface Target {
+  /** Host name; an IPv6 address has its brackets. */
+  hostname: string;
+  /** Port, the scheme's own one if none was given. */
+  port: string;
+  /** Whether the scheme is one with TLS. */
+  secure: boolean;
+}
+
+/** An address taken apart. */
+export interface ParsedUrl {
+  /** The address with scheme and host filled in. */
+  source: string;
+  target: Target;
+  /** Path as written, not decoded: it is the namespace. At least `/`. */
+  path: string;
+  /** Query string, with its question mark if there is one. */
+  query: string;
+  /** What managers are cached by: origin with explicit port, and the path option. */
+  id: string;
+}
+
+const CHARACTERS_MAX = 8000;
+
+/**
+ * Takes `uri` apart after completing it from the page: nothing means the page's own server, `/x`
+ * a namespace there, `//host` the page's scheme; `host` alone is https outside a page.
+ *
+ * Throws if it cannot be completed to an address, or has more than 8,000 characters.
+ */
+export function url(
+  uri?: string | null,
+  pathOption = "",
+  page: PageLocation | undefined = globalThis.location,
+): ParsedUrl {
+  let source = uri || "/";
+  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
+  if (page && /^\/(?!\/)/.test(source)) source = page.host + source;
+  if (!/^(https?|wss?):\/\//.test(source)) {
+    source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
+  }
+  const { protocol, hostname, port: explicitPort, search } = new URL(source);
+  const secure = /s:/.test(protocol);
+  const port = explicitPort || (secure ? "443" : "80");
+  return {
+    source,
+    target: { hostname, port, secure },
+    // `URL` would percent-encode it, and a namespace must arrive as it was written.
+    path: /\/\/[^/?#]*([^?#]*)/.exec(source)![1] || "/",
+    query: search,
+    id: protocol + hostname + ":" + port + pathOption,
+  };
+}

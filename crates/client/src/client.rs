@@ -1,0 +1,146 @@
+//! The handle that applications hold.
+
+use std::{fmt, sync::Arc};
+
+use serde::Serialize;
+use sockeye_engine_proto::TransportKind;
+use sockeye_socket_proto::{EventName, Listen, Request, event_name};
+use tokio::sync::watch;
+
+use crate::{
+    AckError, AckFuture, Builder, EmitError, ReservedName, State, Subscription, UrlError,
+    builder::{NewSession, SameSession},
+    socket::Socket,
+};
+
+/// One client in one namespace: a handle, cheap to clone.
+///
+/// Dropping the last one leaves the namespace, and closes the session when no other namespace
+/// uses it.
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+/// What the clones of a client share.
+pub(crate) struct Handle {
+    socket: Arc<Socket>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.socket.leave();
+    }
+}
+
+impl Client {
+    /// Describes a client that opens a session of its own. The URL's path is the namespace, as in
+    /// Socket.IO's `io(url)`; its query goes along with every request.
+    ///
+    /// # Errors
+    /// [`UrlError`] when the URL cannot be connected to.
+    pub fn builder(url: &str) -> Result<Builder<NewSession>, UrlError> {
+        Builder::open(url)
+    }
+
+    /// Describes a client of another namespace over the same session.
+    pub fn namespace(&self, name: &str) -> Builder<SameSession> {
+        Builder::share(&self.0.socket, name)
+    }
+
+    /// Sends an event. It never waits: offline it is queued, after the last connection dropped.
+    ///
+    /// # Errors
+    /// [`EmitError`] when the payload cannot be encoded or the queue is full.
+    pub fn emit<P: Serialize + ?Sized>(
+        &self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        self.0.socket.emit(event_name(&event)?, payload)
+    }
+
+    /// Sends an event and asks for an answer, which the returned future brings.
+    ///
+    /// It is sent at most once: a request that was sent when the connection broke ends with
+    /// [`AckError::Disconnected`], one that still waited is sent on the next connection.
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
+        &self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> AckFuture<A> {
+        let request = match event_name(&event) {
+            Ok(name) => self.0.socket.request(name, payload),
+            Err(error) => Err(AckError::Emit(error.into())),
+        };
+        AckFuture::new(request, self.0.socket.limits.ack_timeout)
+    }
+
+    /// The payloads of an event as a stream, from now on.
+    ///
+    /// # Errors
+    /// [`ReservedName`] when the event is one of Socket.IO's own.
+    pub fn subscribe<P, A>(
+        &self,
+        event: impl Listen<P, A>,
+    ) -> Result<Subscription<P>, ReservedName> {
+        Ok(self.0.socket.subscribe(event_name(&event)?))
+    }
+
+    /// How the client stands, now and from now on.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.0.socket.state.subscribe()
+    }
+
+    /// The id of the server's socket while connected.
+    pub fn id(&self) -> Option<Arc<str>> {
+        match &*self.0.socket.state.borrow() {
+            State::Connected { id, .. } => Some(Arc::clone(id)),
+            _ => None,
+        }
+    }
+
+    /// What messages travel on at the moment; `None` without a session.
+    pub fn transport(&self) -> Option<TransportKind> {
+        self.0.socket.link.transport()
+    }
+
+    /// Waits until everything emitted so far was handed to a transport: back-pressure for those who
+    /// emit much.
+    pub async fn flushed(&self) {
+        self.0.socket.flushed().await;
+    }
+
+    /// Leaves the namespace after what was emitted so far, if it is connected, and closes the
+    /// session when no other namespace uses it. Waits until that is done.
+    ///
+    /// # Cancel safety
+    /// The client is closed all the same.
+    pub async fn close(&self) {
+        let mut state = self.state();
+        self.0.socket.leave();
+        // The sender lives as long as this handle, so this only ends with the state.
+        let _ = state.wait_for(|state| *state == State::Closed).await;
+    }
+
+    pub(crate) fn new(socket: Arc<Socket>) -> Self {
+        let handle = Arc::new(Handle { socket });
+        handle.socket.set_handle(Arc::downgrade(&handle));
+        Client(handle)
+    }
+
+    pub(crate) fn socket(&self) -> Arc<Socket> {
+        Arc::clone(&self.0.socket)
+    }
+
+    pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
+        Client(handle)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("namespace", &self.0.socket.namespace)
+            .field("state", &*self.0.socket.state.borrow())
+            .finish_non_exhaustive()
+    }
+}

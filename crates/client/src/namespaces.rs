@@ -1,0 +1,187 @@
+//! The namespaces of one session: where packets from the server go and where others come from.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sockeye_engine_proto::Message;
+use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs};
+
+use crate::{
+    ConnectError, DisconnectReason, Limits, engine::Upper, handler::RawEvent, jobs::Jobs,
+    socket::Socket,
+};
+
+/// The Socket.IO layer of one session.
+#[derive(Debug)]
+pub(crate) struct Namespaces {
+    pub(crate) sockets: Vec<Arc<Socket>>,
+    pub(crate) jobs: Jobs,
+    decoder: Decoder,
+    packet_limits: sockeye_socket_proto::Limits,
+    /// Whose packet is sent next: they take turns.
+    turn: usize,
+}
+
+impl Namespaces {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Namespaces {
+            sockets: Vec::new(),
+            jobs: Jobs::new(limits),
+            decoder: Decoder::new(limits.packets),
+            packet_limits: limits.packets,
+            turn: 0,
+        }
+    }
+
+    /// A new session begins.
+    pub(crate) fn reset(&mut self) {
+        self.decoder = Decoder::new(self.packet_limits);
+    }
+
+    /// Has the handler for failed connections told, if there is one.
+    pub(crate) fn report(jobs: &mut Jobs, socket: &Socket, error: Option<ConnectError>) {
+        if let (Some(error), Some(handler)) = (error, &socket.routes.connect_error) {
+            jobs.life(|| handler(error));
+        }
+    }
+
+    /// Has the handler for disconnects told, if there is one.
+    pub(crate) fn disconnected(jobs: &mut Jobs, socket: &Socket, reason: Option<DisconnectReason>) {
+        if let (Some(reason), Some(handler)) = (reason, &socket.routes.disconnect) {
+            jobs.life(|| handler(reason));
+        }
+    }
+}
+
+impl Upper for Namespaces {
+    fn message(&mut self, message: Message<'_>) -> Result<(), DecodeError> {
+        let Namespaces {
+            sockets,
+            jobs,
+            decoder,
+            ..
+        } = self;
+        let incoming = match message {
+            Message::Text(text) => decoder.handle_text(text),
+            Message::Binary(data) => decoder.handle_binary(data),
+        };
+        if let Some(incoming) = incoming? {
+            dispatch(sockets, jobs, incoming);
+        }
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.jobs.is_ready()
+    }
+
+    fn next_packet(&mut self, send: &mut dyn FnMut(&str, &[Bytes])) -> bool {
+        let count = self.sockets.len();
+        for offset in 0..count {
+            let index = (self.turn + offset) % count;
+            if self.sockets[index].next_packet(send) {
+                self.turn = index + 1;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Takes one packet to its namespace. One that no client of this session is in gets nothing: the
+/// packet may have crossed a disconnect.
+fn dispatch(sockets: &[Arc<Socket>], jobs: &mut Jobs, incoming: Incoming<'_>) {
+    let (Incoming::Connect { namespace, .. }
+    | Incoming::Disconnect { namespace }
+    | Incoming::ConnectError { namespace, .. }
+    | Incoming::Event { namespace, .. }
+    | Incoming::Ack { namespace, .. }) = &incoming
+    else {
+        return;
+    };
+    let Some(socket) = sockets.iter().find(|socket| socket.namespace == *namespace) else {
+        tracing::debug!("a packet for a namespace nobody is in");
+        return;
+    };
+    match incoming {
+        Incoming::Connect { auth, .. } => connect(socket, jobs, auth),
+        Incoming::ConnectError { data, .. } => {
+            let error = socket.refuse(refusal(data));
+            Namespaces::report(jobs, socket, error);
+        }
+        Incoming::Disconnect { .. } => {
+            let reason = socket.expel().then_some(DisconnectReason::ServerDisconnect);
+            Namespaces::disconnected(jobs, socket, reason);
+        }
+        Incoming::Event {
+            id,
+            name,
+            args,
+            attachments,
+            ..
+        } => {
+            let reply = socket.publish(&name, id, args, &attachments);
+            if let Some(any) = &socket.routes.any {
+                let args = RawArgs::new(args, &attachments);
+                jobs.life(|| {
+                    any(RawEvent {
+                        name: name.clone().into_owned(),
+                        args,
+                    })
+                });
+            }
+            jobs.event(socket, &name, args, &attachments, reply);
+        }
+        Incoming::Ack {
+            id,
+            args,
+            attachments,
+            ..
+        } => socket.resolve(id, args, &attachments),
+        _ => {}
+    }
+}
+
+fn connect(socket: &Arc<Socket>, jobs: &mut Jobs, data: &str) {
+    #[derive(serde::Deserialize)]
+    struct Connected {
+        sid: String,
+    }
+    match Connected::from_args(data, &[]) {
+        Ok(connected) => {
+            if socket.join(&connected.sid)
+                && let (Some(handler), Some(client)) = (&socket.routes.connect, socket.client())
+            {
+                jobs.life(|| handler(client));
+            }
+        }
+        Err(_) => {
+            let error = socket.refuse(ConnectError::Version);
+            Namespaces::report(jobs, socket, error);
+        }
+    }
+}
+
+/// What the server said when it refused: an object in revision 5, a string before it.
+fn refusal(json: &str) -> ConnectError {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        data: Option<Box<serde_json::value::RawValue>>,
+    }
+    match Refusal::from_args(json, &[]) {
+        Ok(Refusal { message, data }) => {
+            let data = data.map_or(RawArgs::default(), |data| RawArgs::new(data.get(), &[]));
+            ConnectError::Refused { message, data }
+        }
+        Err(_) => {
+            let message = String::from_args(json, &[]).unwrap_or_default();
+            ConnectError::Refused {
+                message,
+                data: RawArgs::default(),
+            }
+        }
+    }
+}

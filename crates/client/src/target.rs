@@ -1,0 +1,194 @@
+//! Where a session's requests go.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use sockeye_engine_proto::TransportKind;
+use url::Url;
+
+use crate::UrlError;
+
+/// Address, path, query and headers of every request of one session.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    host: String,
+    port: u16,
+    /// `host:port` as it stands in URLs, IPv6 addresses in brackets.
+    authority: String,
+    /// With slashes at both ends.
+    path: String,
+    /// Pairs of the user's, encoded; empty or beginning with `&`.
+    query: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Target {
+    /// Takes a URL apart: what its path names is the namespace.
+    pub(crate) fn parse(text: &str) -> Result<(Self, String), UrlError> {
+        let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
+        if !matches!(url.scheme(), "http" | "ws") {
+            return Err(UrlError::Scheme {
+                scheme: url.scheme().to_owned(),
+            });
+        }
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or(UrlError::Malformed)?;
+        let port = url.port_or_known_default().ok_or(UrlError::Malformed)?;
+        let mut target = Target {
+            host: host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
+            port,
+            authority: format!("{host}:{port}"),
+            path: "/socket.io/".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+        };
+        for (key, value) in url.query_pairs() {
+            target.add_query(&key, &value);
+        }
+        Ok((target, normalize_namespace(raw_path(text))?))
+    }
+
+    pub(crate) fn set_path(&mut self, path: &str) {
+        self.path = match path.trim_matches('/') {
+            "" => "/".to_owned(),
+            path => format!("/{path}/"),
+        };
+    }
+
+    pub(crate) fn add_query(&mut self, key: &str, value: &str) {
+        let pair = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair(key, value)
+            .finish();
+        self.query.push('&');
+        self.query.push_str(&pair);
+    }
+
+    pub(crate) fn add_header(&mut self, name: &str, value: &str) -> Result<(), UrlError> {
+        let name = HeaderName::try_from(name).map_err(|_| UrlError::Header)?;
+        let value = HeaderValue::try_from(value).map_err(|_| UrlError::Header)?;
+        self.headers.append(name, value);
+        Ok(())
+    }
+
+    /// For `TcpStream::connect`.
+    pub(crate) fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Path and query of a request.
+    pub(crate) fn path_and_query(&self, transport: TransportKind, sid: Option<&str>) -> String {
+        let Target { path, query, .. } = self;
+        let sid = sid.map_or(String::new(), |sid| {
+            format!(
+                "&sid={}",
+                url::form_urlencoded::byte_serialize(sid.as_bytes()).collect::<String>()
+            )
+        });
+        format!("{path}?EIO=4&transport={transport}{sid}{query}")
+    }
+
+    pub(crate) fn uri(
+        &self,
+        transport: TransportKind,
+        sid: Option<&str>,
+    ) -> Result<Uri, http::Error> {
+        Uri::builder()
+            .scheme("http")
+            .authority(self.authority.as_str())
+            .path_and_query(self.path_and_query(transport, sid))
+            .build()
+    }
+}
+
+/// The name with its slash in front; the default namespace for an empty one.
+pub(crate) fn normalize_namespace(name: &str) -> Result<String, UrlError> {
+    if name.contains(',') {
+        return Err(UrlError::Namespace);
+    }
+    Ok(if name.starts_with('/') {
+        name.to_owned()
+    } else {
+        format!("/{name}")
+    })
+}
+
+/// The path as it was written: the official client does not encode it either.
+fn raw_path(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = after_scheme.find(['?', '#']).unwrap_or(after_scheme.len());
+    let without_query = &after_scheme[..end];
+    without_query
+        .find('/')
+        .map_or("", |start| &without_query[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_the_namespace() {
+        let rows = [
+            ("http://localhost", "/", "localhost:80"),
+            ("http://localhost:3000/", "/", "localhost:3000"),
+            ("ws://example.org/chat", "/chat", "example.org:80"),
+            ("http://[::1]:9/a/b?x=1#y", "/a/b", "[::1]:9"),
+            ("http://h/한국?a=b/c", "/한국", "h:80"),
+        ];
+        for (url, namespace, authority) in rows {
+            let (target, found) = Target::parse(url).unwrap();
+            assert_eq!(
+                (&*found, target.authority()),
+                (namespace, authority),
+                "{url}"
+            );
+        }
+        assert_eq!(
+            Target::parse("http://[::1]:9/").unwrap().0.address(),
+            ("::1", 9)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_refused() {
+        for url in ["", "localhost:3000", "http://", "/chat"] {
+            let error = Target::parse(url).unwrap_err();
+            assert!(
+                matches!(error, UrlError::Malformed | UrlError::Scheme { .. }),
+                "{url}"
+            );
+        }
+        assert!(matches!(
+            Target::parse("https://h"),
+            Err(UrlError::Scheme { .. })
+        ));
+        assert!(matches!(
+            Target::parse("http://h/a,b"),
+            Err(UrlError::Namespace)
+        ));
+    }
+
+    #[test]
+    fn requests_carry_path_query_and_session() {
+        let (mut target, _) = Target::parse("http://h/chat?token=a b&x=%26").unwrap();
+        let polling = TransportKind::Polling;
+        assert_eq!(
+            target.uri(polling, None).unwrap().to_string(),
+            "http://h:80/socket.io/?EIO=4&transport=polling&token=a+b&x=%26"
+        );
+        target.set_path("/my/io");
+        assert_eq!(
+            target.path_and_query(TransportKind::WebSocket, Some("a b&")),
+            "/my/io/?EIO=4&transport=websocket&sid=a+b%26&token=a+b&x=%26"
+        );
+        target.set_path("/");
+        assert!(target.path_and_query(polling, None).starts_with("/?EIO=4"));
+    }
+}

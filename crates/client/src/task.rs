@@ -1,0 +1,303 @@
+//! The one task of a session: connects, takes turns with the engine, connects again.
+//!
+//! | phase | ends with | then |
+//! |---|---|---|
+//! | Connecting | a session, not open yet | Running |
+//! | Connecting | failure | Waiting, or Ending when it is not tried again |
+//! | Running | the session's end | Waiting, or Ending |
+//! | Waiting | the pause is over | Connecting |
+//! | any | the last namespace has left | Ending, a running session is closed first |
+//! | Ending | the last handler is done | the task is over; a namespace that came meanwhile: Connecting |
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::{Stream, stream::FuturesUnordered};
+use sockeye_engine_proto::CloseReason;
+use tokio::time::{Sleep, sleep};
+
+use crate::{
+    ConfigError, ConnectError, DisconnectReason, Limits, Reconnect, State, TransportError,
+    engine::{Engine, Options, Signal},
+    handler::Running,
+    link::Link,
+    namespaces::Namespaces,
+    random,
+    socket::Socket,
+    target::Target,
+};
+
+/// See the table at the top of the source file.
+pub(crate) struct Task {
+    link: Arc<Link>,
+    target: Arc<Target>,
+    options: Options,
+    reconnect: Reconnect,
+    namespaces: Namespaces,
+    /// What `auth_with` was asked for, for the present session.
+    auths: FuturesUnordered<Running<Authorized>>,
+    /// Namespaces that have left; the session closes because of them.
+    parting: Vec<Arc<Socket>>,
+    /// Failed attempts in a row.
+    attempt: u32,
+    phase: Phase,
+}
+
+type Authorized = (Arc<Socket>, u32, Result<String, ConfigError>);
+
+enum Phase {
+    Connecting(Running<Result<Engine, TransportError>>),
+    Running {
+        engine: Box<Engine>,
+        open: bool,
+        closing: bool,
+    },
+    Waiting(Pin<Box<Sleep>>),
+    Ending,
+}
+
+impl Task {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        target: Arc<Target>,
+        options: Options,
+        reconnect: Reconnect,
+        limits: &Limits,
+    ) -> Self {
+        Task {
+            phase: connecting(&target, &options),
+            link,
+            target,
+            options,
+            reconnect,
+            namespaces: Namespaces::new(limits),
+            auths: FuturesUnordered::new(),
+            parting: Vec::new(),
+            attempt: 0,
+        }
+    }
+
+    fn attach_arrivals(&mut self) {
+        for socket in self.link.take_arrivals() {
+            let sockets = &mut self.namespaces.sockets;
+            if sockets
+                .iter()
+                .any(|other| other.namespace == socket.namespace)
+            {
+                let error = socket.refuse(ConnectError::InUse);
+                Namespaces::report(&mut self.namespaces.jobs, &socket, error);
+                socket.finish();
+                continue;
+            }
+            if let Phase::Running {
+                open: true,
+                closing: false,
+                ..
+            } = self.phase
+            {
+                open(&socket, &self.auths);
+            }
+            sockets.push(socket);
+        }
+    }
+
+    fn poll_auths(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while let Poll::Ready(Some((socket, epoch, auth))) = Pin::new(&mut self.auths).poll_next(cx)
+        {
+            progress = true;
+            let error = socket.authorize(epoch, auth);
+            Namespaces::report(&mut self.namespaces.jobs, &socket, error);
+        }
+        progress
+    }
+
+    /// Lets go of namespaces that have left, and of the session with the last one. Whether there
+    /// was something to do.
+    fn remove_left(&mut self) -> bool {
+        let sockets = &mut self.namespaces.sockets;
+        let before = self.parting.len();
+        self.parting
+            .extend(sockets.extract_if(.., |socket| socket.has_left()));
+        for socket in &self.parting[before..] {
+            let reason = socket
+                .take_farewell()
+                .then_some(DisconnectReason::ClientDisconnect);
+            Namespaces::disconnected(&mut self.namespaces.jobs, socket, reason);
+        }
+        if !sockets.is_empty() {
+            return self.finish_parting();
+        }
+        match &mut self.phase {
+            Phase::Running { closing: true, .. } => false,
+            Phase::Running { engine, closing, .. } => {
+                *closing = true;
+                engine.close();
+                true
+            }
+            Phase::Connecting(_) | Phase::Waiting(_) => {
+                self.phase = Phase::Ending;
+                self.finish_parting();
+                true
+            }
+            Phase::Ending => self.finish_parting(),
+        }
+    }
+
+    fn finish_parting(&mut self) -> bool {
+        let some = !self.parting.is_empty();
+        self.parting.drain(..).for_each(|socket| socket.finish());
+        some
+    }
+
+    /// One step of the phase at hand. `Pending`: nothing can be done now.
+    fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.phase {
+            Phase::Connecting(connecting) => {
+                match std::task::ready!(connecting.as_mut().poll(cx)) {
+                    Ok(engine) => {
+                        let engine = Box::new(engine);
+                        self.phase = Phase::Running {
+                            engine,
+                            open: false,
+                            closing: false,
+                        };
+                    }
+                    Err(error) => self.lost(CloseReason::TransportError, Some(error)),
+                }
+            }
+            Phase::Running {
+                engine,
+                open: is_open,
+                closing,
+            } => match std::task::ready!(engine.poll(cx, &mut self.namespaces)) {
+                Signal::Opened => {
+                    *is_open = true;
+                    self.attempt = 0;
+                    self.link.set_transport(Some(engine.transport()));
+                    if !*closing {
+                        self.namespaces
+                            .sockets
+                            .iter()
+                            .for_each(|s| open(s, &self.auths));
+                    }
+                }
+                Signal::Upgraded => self.link.set_transport(Some(engine.transport())),
+                Signal::Closed(reason) => {
+                    let failure = engine.take_failure();
+                    self.lost(reason, failure);
+                }
+            },
+            Phase::Waiting(pause) => {
+                std::task::ready!(pause.as_mut().poll(cx));
+                self.phase = connecting(&self.target, &self.options);
+            }
+            Phase::Ending => return Poll::Pending,
+        }
+        Poll::Ready(())
+    }
+
+    /// A session ended, or none came about.
+    fn lost(&mut self, reason: CloseReason, failure: Option<TransportError>) {
+        let closed_here = matches!(self.phase, Phase::Running { closing: true, .. });
+        if let Some(failure) = &failure {
+            tracing::debug!(
+                error = failure as &dyn std::error::Error,
+                "the session is lost"
+            );
+        }
+        self.link.set_transport(None);
+        self.auths.clear();
+        self.namespaces.reset();
+        let Namespaces { sockets, jobs, .. } = &mut self.namespaces;
+        if closed_here && !sockets.is_empty() {
+            // Namespaces that arrived while the last session was being closed.
+            self.finish_parting();
+            self.phase = connecting(&self.target, &self.options);
+            return;
+        }
+        for socket in sockets.iter() {
+            let (joined, error) = socket.lose(reason.into(), failure.as_ref());
+            Namespaces::disconnected(jobs, socket, joined.then_some(reason.into()));
+            Namespaces::report(jobs, socket, error);
+        }
+        self.attempt += 1;
+        let delay = match self.reconnect {
+            Reconnect::Never => None,
+            Reconnect::After(backoff) => backoff.delay(self.attempt, random::number()),
+        };
+        match delay {
+            Some(delay) if !sockets.is_empty() => {
+                for socket in sockets.iter().filter(|socket| !socket.has_left()) {
+                    socket.state.send_replace(State::Reconnecting {
+                        attempt: self.attempt,
+                    });
+                }
+                self.phase = Phase::Waiting(Box::pin(sleep(delay)));
+            }
+            _ => {
+                self.parting.append(sockets);
+                self.finish_parting();
+                self.phase = Phase::Ending;
+            }
+        }
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.link.waker.register(cx.waker());
+        loop {
+            this.attach_arrivals();
+            let mut progress = this.poll_auths(cx);
+            progress |= this.step(cx).is_ready();
+            progress |= this.namespaces.jobs.poll(cx);
+            progress |= this.remove_left();
+            if let Phase::Ending = this.phase
+                && this.namespaces.jobs.is_empty()
+            {
+                if this.link.close() {
+                    return Poll::Ready(());
+                }
+                this.phase = connecting(&this.target, &this.options);
+                progress = true;
+            }
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Task {
+    /// The runtime shuts down: nobody may wait for ever.
+    fn drop(&mut self) {
+        self.link.close();
+        self.attach_arrivals();
+        let sockets = std::mem::take(&mut self.namespaces.sockets);
+        sockets
+            .iter()
+            .chain(&self.parting)
+            .for_each(|socket| socket.finish());
+    }
+}
+
+fn connecting(target: &Arc<Target>, options: &Options) -> Phase {
+    Phase::Connecting(Box::pin(Engine::connect(
+        Arc::clone(target),
+        options.clone(),
+    )))
+}
+
+fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<Running<Authorized>>) {
+    if let Some((epoch, auth)) = socket.open() {
+        let socket = Arc::clone(socket);
+        auths.push(Box::pin(async move { (socket, epoch, auth.await) }));
+    }
+}

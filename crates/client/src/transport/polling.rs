@@ -1,0 +1,97 @@
+//! HTTP long-polling: a GET that waits for packets, a POST that brings some.
+
+use std::{pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use sockeye_engine_proto::TransportKind;
+
+use super::{excerpt, http_error};
+use crate::{TransportError, target::Target};
+
+/// A request under way: the body of the answer.
+pub(crate) type Exchange =
+    Pin<Box<dyn Future<Output = Result<Bytes, TransportError>> + Send + 'static>>;
+
+/// Sends the requests of one session. Connections are kept and used again.
+#[derive(Debug)]
+pub(crate) struct Polling {
+    client: Client<HttpConnector, Full<Bytes>>,
+    target: Arc<Target>,
+    body_bytes_max: usize,
+}
+
+impl Polling {
+    pub(crate) fn new(target: Arc<Target>, body_bytes_max: usize) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Polling {
+            client,
+            target,
+            body_bytes_max,
+        }
+    }
+
+    /// Asks for packets. Without `sid` it asks for a session.
+    pub(crate) fn get(&self, sid: Option<&str>) -> Exchange {
+        self.send(Method::GET, sid, Bytes::new())
+    }
+
+    /// Brings packets.
+    pub(crate) fn post(&self, sid: &str, body: Vec<u8>) -> Exchange {
+        self.send(Method::POST, Some(sid), body.into())
+    }
+
+    fn send(&self, method: Method, sid: Option<&str>, body: Bytes) -> Exchange {
+        let request = self.request(method, sid, body);
+        let client = self.client.clone();
+        let limit = self.body_bytes_max;
+        Box::pin(async move {
+            let response = client.request(request?).await.map_err(http_error)?;
+            let status = response.status();
+            let body = match Limited::new(response.into_body(), limit).collect().await {
+                Ok(body) => body.to_bytes(),
+                Err(error) if error.is::<LengthLimitError>() => {
+                    return Err(TransportError::BodyTooLarge { limit });
+                }
+                Err(error) => return Err(std::io::Error::other(error).into()),
+            };
+            match status {
+                StatusCode::OK => Ok(body),
+                _ => Err(TransportError::Status {
+                    status: status.as_u16(),
+                    body: excerpt(&body),
+                }),
+            }
+        })
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        sid: Option<&str>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, TransportError> {
+        let uri = self
+            .target
+            .uri(TransportKind::Polling, sid)
+            .map_err(http_error)?;
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(uri)
+            .body(Full::new(body))
+            .map_err(http_error)?;
+        request.headers_mut().extend(self.target.headers.clone());
+        if method == Method::POST {
+            let text = HeaderValue::from_static("text/plain;charset=UTF-8");
+            request.headers_mut().insert(CONTENT_TYPE, text);
+        }
+        Ok(request)
+    }
+}

@@ -1,0 +1,645 @@
+//! The life of one session: opening, heartbeat, transports, upgrade, closing.
+//!
+//! The contract: one input ([`handle_packet`](Session::handle_packet) and its like) or command,
+//! then [`poll_transmit`](Session::poll_transmit) until empty, then
+//! [`poll_event`](Session::poll_event) until empty, then [`poll_timeout`](Session::poll_timeout).
+//! Every input carries the time, and what is overdue by then expires before the input is looked
+//! at, so it makes no difference how late a timer fires.
+//!
+//! *main* is the transport the session lives on, *probe* the WebSocket of an upgrade in progress.
+//! "close X" stands for a [`Control::Close`] to transport X.
+//!
+//! # Server
+//!
+//! | input | open | closing | closed |
+//! |---|---|---|---|
+//! | `4` on main | to the application | dropped | error |
+//! | `3` on main | next ping after `ping_interval` | same | error |
+//! | first other packet while a pong is outstanding | the pong's deadline starts again, once | same | error |
+//! | `2` on main | ends: transport error | same | error |
+//! | `1` on main, polling | `6` to a parked poll, ends: transport close | same | error |
+//! | `1` on main, WebSocket; `0`, `5`, `6` | dropped | dropped | error |
+//! | undecodable on main | ends: parse error | same | error |
+//! | `2probe` on probe | `3probe`; then `6` to a parked poll every 100 ms | same | error |
+//! | `5` on probe | `6` to a parked poll; probe becomes main | same, then close main | error |
+//! | anything else on probe, or undecodable | close probe | same | error |
+//! | WebSocket opened, main is polling, no probe | it is the probe | close it | close it |
+//! | any other WebSocket opened | close it | close it | close it |
+//! | poll parked | outlet | close main | – |
+//! | poll parked while one is parked | ends: transport error (close answers the first) | same | – |
+//! | poll answered | no outlet | ends if close was sent | – |
+//! | main lost | ends: transport close or error | ends: forced close | – |
+//! | main broken | ends: transport error | same | – |
+//! | probe broken | close probe | close probe | – |
+//! | probe lost | no probe | no probe | – |
+//! | `ping_interval` over | ping | ping | – |
+//! | pong's deadline | ends: ping timeout | same | – |
+//! | `upgrade_timeout` over | close probe | close probe | – |
+//! | close timeout over | – | ends: forced close | – |
+//! | command `close` | closing | – | – |
+//!
+//! # Client
+//!
+//! | input | opening | open | closing |
+//! |---|---|---|---|
+//! | `0` on main | open, or ends: parse error | dropped | dropped |
+//! | `4` on main | ends: transport error | to the application | dropped |
+//! | `2` on main | ends: transport error | pong; the server's next ping is due | same |
+//! | `1` on main, polling | ends: transport close | same | same |
+//! | `1` on main, WebSocket; `3`, `5`, `6` | dropped | dropped | dropped |
+//! | undecodable on main | ends: parse error | same | same |
+//! | WebSocket opened, main is polling, no probe | close it | it is the probe: `2probe` | close it |
+//! | `3probe` on probe | – | pausing: no new poll, no outlet | same |
+//! | anything else on probe, or undecodable | – | close probe | close probe |
+//! | pausing, and neither GET nor POST under way | – | `5`; probe becomes main | same, then close |
+//! | main lost | ends: transport close or error | same | ends: forced close |
+//! | main broken | ends: transport error | same | same |
+//! | probe lost, or broken (close probe) | – | polling goes on | same |
+//! | no ping for `pingInterval + pingTimeout` | – | ends: ping timeout | same |
+//! | `upgrade_timeout` over | – | close probe, polling goes on | same |
+//! | `open_timeout` over | ends: transport error | – | – |
+//! | close timeout over | – | – | ends: forced close |
+//! | command `close` | ends: forced close | closing | – |
+
+mod client;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use crate::close::{CloseReason, Loss};
+use crate::config::Config;
+use crate::id::SessionId;
+use crate::open::OpenData;
+use crate::packet::{Control, Message, Packet};
+use crate::transport::{TransportId, TransportKind};
+
+/// One session, either role. See the tables at the top of the source file.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<Config>,
+    role: Role,
+    phase: Phase,
+    /// Empty on a client until OPEN.
+    id: SessionId,
+    main: TransportId,
+    /// Server, polling: a poll is parked. Client, polling: no POST is under way.
+    writable: bool,
+    /// Client, polling: a GET is under way.
+    polling: bool,
+    probe: Option<Probe>,
+    heartbeat: Heartbeat,
+    owed: Owed,
+    /// Opening (client) or closing ends here at the latest.
+    phase_ends_at: Option<Instant>,
+    /// Client: what OPEN said.
+    open_data: Option<Box<OpenData>>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+/// Which end of a session this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Accepts sessions, pings.
+    Server,
+    /// Initiates sessions, answers pings.
+    Client,
+}
+
+/// What happened to a transport. Not every change exists in both roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportChange {
+    /// A WebSocket that belongs to this session was established.
+    Opened,
+    /// Server, polling: a poll is parked and may be answered. Client, polling: the POST was
+    /// answered, another may be sent.
+    Writable,
+    /// Polling: the poll was answered. A client reports it after the answer's packets.
+    Answered,
+    /// Client, polling: a GET was sent.
+    Polling,
+    /// Client, polling: a POST was sent.
+    Posting,
+    /// It broke a rule of its own protocol, but can still be told so.
+    Broken,
+    /// It is gone.
+    Lost(Loss),
+}
+
+/// A packet of the session itself, ready to go: the transport can take it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Transmit {
+    /// Where.
+    pub via: TransportId,
+    /// What.
+    pub control: Control,
+}
+
+/// What the layer above should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// The session is open; messages may go out.
+    Opened,
+    /// The probe of an upgrade was answered (server) or its answer arrived (client).
+    Upgrading,
+    /// The session lives on `to` now. On a client, and on a server whose client pauses polling as
+    /// it should, nothing is under way on `from` any more.
+    Upgraded {
+        /// The polling transport; it can be dropped once its last `6` is written.
+        from: TransportId,
+        /// The WebSocket.
+        to: TransportId,
+    },
+    /// The session is over; nothing but the goodbyes already in `poll_transmit` goes out.
+    Closed(CloseReason),
+}
+
+/// Why a packet was refused. The session acted on it already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The session is over.
+    #[error("session closed")]
+    Closed,
+    /// A client sent a ping: in revision 4 only servers do.
+    #[error("invalid heartbeat direction")]
+    HeartbeatDirection,
+    /// A server sent something before OPEN.
+    #[error("packet before open")]
+    NotOpen,
+    /// A server's OPEN could not be read.
+    #[error("malformed open packet")]
+    Open(#[source] crate::open::OpenError),
+}
+
+impl Session {
+    /// The role given at the beginning.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The session's id; empty on a client that has not seen OPEN.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// The transport the session lives on.
+    pub fn transport(&self) -> TransportId {
+        self.main
+    }
+
+    /// Whether messages are taken in: opened, and neither closing nor closed.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether the session is over.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// The transport of an upgrade in progress, at any stage.
+    pub fn probe(&self) -> Option<TransportId> {
+        self.probe.as_ref().map(|probe| probe.id)
+    }
+
+    /// Client: what the server said in OPEN. Server: what to say in it.
+    pub fn open_data(&self) -> Option<OpenData> {
+        match self.role {
+            Role::Server => Some(OpenData::new(
+                &self.config,
+                self.id.as_str(),
+                self.main.kind(),
+            )),
+            Role::Client => self.open_data.as_deref().cloned(),
+        }
+    }
+
+    /// Where messages may go now. `None`: keep them. In a closing session this is where the last
+    /// messages go before [`Control::Close`].
+    pub fn outlet(&self) -> Option<TransportId> {
+        let open = matches!(self.phase, Phase::Open | Phase::Closing);
+        (open && self.main_takes_packets()).then_some(self.main)
+    }
+
+    /// Takes in one packet that arrived on `via`. A message for the application is given back as
+    /// it came; everything else acts on the session.
+    ///
+    /// # Errors
+    /// When the session is over or the packet ended it. The driver need not act: events and
+    /// transmits say what follows.
+    pub fn handle_packet<'a>(
+        &mut self,
+        via: TransportId,
+        packet: Packet<'a>,
+        now: Instant,
+    ) -> Result<Option<Message<'a>>, SessionError> {
+        self.expire(now);
+        if self.phase == Phase::Closed {
+            return Err(SessionError::Closed);
+        }
+        match self.role {
+            Role::Server => self.server_packet(via, packet, now),
+            Role::Client => self.client_packet(via, packet, now),
+        }
+    }
+
+    /// Takes in that something on `via` could not be read as a packet.
+    pub fn handle_malformed(&mut self, via: TransportId, now: Instant) {
+        self.expire(now);
+        if self.is_probe(via) {
+            self.close_probe();
+            self.advance_upgrade(now);
+        } else if via == self.main {
+            self.end(CloseReason::ParseError);
+        }
+    }
+
+    /// Takes in that something happened to a transport.
+    pub fn handle_transport(&mut self, via: TransportId, change: TransportChange, now: Instant) {
+        self.expire(now);
+        match change {
+            TransportChange::Opened => self.handle_opened(via, now),
+            TransportChange::Broken if self.is_probe(via) => self.close_probe(),
+            TransportChange::Lost(loss) => self.handle_lost(via, loss),
+            _ if via != self.main => {}
+            TransportChange::Broken => self.end(Loss::Failed.reason()),
+            TransportChange::Writable => self.handle_writable(),
+            TransportChange::Answered => self.handle_answered(),
+            TransportChange::Polling => self.polling = true,
+            TransportChange::Posting => self.writable = false,
+        }
+        self.advance_upgrade(now);
+    }
+
+    /// Takes in that time went by. Late calls are fine, early ones do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire(now);
+        self.advance_upgrade(now);
+    }
+
+    /// Ends the session in an orderly way: what is queued goes out first, then
+    /// [`Control::Close`]. On polling that waits for a poll, at most `polling_close_timeout`.
+    pub fn close(&mut self, now: Instant) {
+        self.expire(now);
+        match self.phase {
+            Phase::Opening => self.end(CloseReason::ForcedClose),
+            Phase::Open => {
+                self.phase = Phase::Closing;
+                self.owed.close = true;
+                self.phase_ends_at = Some(now + self.close_timeout());
+                if self
+                    .probe
+                    .as_ref()
+                    .is_some_and(|probe| probe.stage == Stage::Opened)
+                {
+                    self.close_probe();
+                }
+            }
+            Phase::Closing | Phase::Closed => {}
+        }
+    }
+
+    /// Ends the session at once, for example because of an overflow. What is queued is lost;
+    /// transports that can take it still get [`Control::Close`].
+    pub fn abort(&mut self, reason: CloseReason) {
+        self.end(reason);
+    }
+
+    /// The next packet of the session itself that can go out now. To be called until `None`.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(transmit) = self.transmits.pop_front() {
+            return Some(transmit);
+        }
+        if !self.main_takes_packets() {
+            return None;
+        }
+        let control = self.owed.next()?;
+        if control == Control::Close {
+            self.owed.close_sent = true;
+            if self.phase == Phase::Closed {
+                self.writable = false;
+            }
+        }
+        Some(Transmit {
+            via: self.main,
+            control,
+        })
+    }
+
+    /// The next event. To be called until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Session::handle_timeout) is to be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.next_deadline().map(|(at, _)| at)
+    }
+
+    fn new(config: Arc<Config>, role: Role, id: SessionId, via: TransportId) -> Self {
+        Session {
+            config,
+            role,
+            phase: Phase::Opening,
+            id,
+            main: via,
+            writable: via.kind() == TransportKind::WebSocket || role == Role::Client,
+            polling: false,
+            probe: None,
+            heartbeat: Heartbeat::Off,
+            owed: Owed::default(),
+            phase_ends_at: None,
+            open_data: None,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Whether the main transport can take a packet this instant.
+    fn main_takes_packets(&self) -> bool {
+        self.writable && !self.is_pausing()
+    }
+
+    fn is_probe(&self, via: TransportId) -> bool {
+        self.probe.as_ref().is_some_and(|probe| probe.id == via)
+    }
+
+    /// Client: polling is to come to rest because the probe was answered.
+    fn is_pausing(&self) -> bool {
+        self.role == Role::Client
+            && self
+                .probe
+                .as_ref()
+                .is_some_and(|probe| probe.stage == Stage::Probed)
+    }
+
+    fn handle_opened(&mut self, via: TransportId, now: Instant) {
+        if via == self.main {
+            return;
+        }
+        let upgradable = self.phase == Phase::Open
+            && self.main.kind() == TransportKind::Polling
+            && via.kind() != TransportKind::Polling
+            && self.probe.is_none();
+        if !upgradable {
+            self.send(via, Control::Close);
+            return;
+        }
+        self.probe = Some(Probe {
+            id: via,
+            stage: Stage::Opened,
+            ends_at: now + self.config.upgrade_timeout,
+            noop_at: None,
+        });
+        if self.role == Role::Client {
+            self.send(via, Control::ProbePing);
+        }
+    }
+
+    fn handle_lost(&mut self, via: TransportId, loss: Loss) {
+        if self.is_probe(via) {
+            self.probe = None;
+        } else if via == self.main {
+            self.writable = false;
+            let closing = self.phase == Phase::Closing;
+            self.end(if closing {
+                CloseReason::ForcedClose
+            } else {
+                loss.reason()
+            });
+        }
+    }
+
+    fn handle_writable(&mut self) {
+        match self.role {
+            Role::Server if self.writable && self.main.kind() == TransportKind::Polling => {
+                self.end(Loss::Failed.reason());
+            }
+            Role::Server => self.writable = self.phase != Phase::Closed,
+            Role::Client => {
+                self.writable = true;
+                if self.phase == Phase::Closing && self.owed.close_sent {
+                    self.end(CloseReason::ForcedClose);
+                }
+            }
+        }
+    }
+
+    fn handle_answered(&mut self) {
+        match self.role {
+            Role::Server => {
+                self.writable = false;
+                if self.phase == Phase::Closing && self.owed.close_sent {
+                    self.end(CloseReason::ForcedClose);
+                }
+            }
+            Role::Client => self.polling = false,
+        }
+    }
+
+    /// The probe takes over.
+    fn become_main(&mut self, now: Instant) {
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        let from = self.main;
+        self.main = probe.id;
+        self.writable = true;
+        self.polling = false;
+        if let (Role::Server, Heartbeat::Awaited { by, .. }) = (self.role, &mut self.heartbeat) {
+            // The official server stops waiting for this pong; here it gets the whole time again.
+            *by = now + self.config.ping_timeout;
+        }
+        if self.phase == Phase::Closing {
+            self.owed.close = true;
+            self.owed.close_sent = false;
+            self.phase_ends_at = Some(now + self.close_timeout());
+        }
+        self.events
+            .push_back(Event::Upgraded { from, to: probe.id });
+    }
+
+    fn close_probe(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            self.send(probe.id, Control::Close);
+        }
+    }
+
+    fn send(&mut self, via: TransportId, control: Control) {
+        self.transmits.push_back(Transmit { via, control });
+    }
+
+    /// The session is over. Whoever still listens is told.
+    fn end(&mut self, reason: CloseReason) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        // A client without an id has nowhere to POST its goodbye.
+        let unknown = self.phase == Phase::Opening && self.main.kind() == TransportKind::Polling;
+        let reachable = self.writable && !unknown;
+        self.phase = Phase::Closed;
+        self.close_probe();
+        let told = self.owed.close_sent || self.owed.released;
+        self.owed = Owed {
+            close: reachable && !told,
+            ..Owed::default()
+        };
+        self.heartbeat = Heartbeat::Off;
+        self.phase_ends_at = None;
+        self.events.push_back(Event::Closed(reason));
+    }
+
+    fn close_timeout(&self) -> Duration {
+        match self.main.kind() {
+            TransportKind::Polling => self.config.polling_close_timeout,
+            TransportKind::WebSocket => self.config.websocket_close_timeout,
+        }
+    }
+
+    /// Lets everything that is due by `now` happen, in the order it was due.
+    fn expire(&mut self, now: Instant) {
+        while let Some((at, deadline)) = self.next_deadline() {
+            if at > now {
+                break;
+            }
+            match deadline {
+                Deadline::Ping => {
+                    self.owed.ping = true;
+                    let by = at + self.config.ping_timeout;
+                    self.heartbeat = Heartbeat::Awaited {
+                        by,
+                        extended: false,
+                    };
+                }
+                Deadline::Heartbeat => self.end(CloseReason::PingTimeout),
+                Deadline::Noop => {
+                    if self.writable {
+                        self.send(self.main, Control::Noop);
+                    }
+                    if let Some(probe) = &mut self.probe {
+                        probe.noop_at = Some(now + NOOP_INTERVAL);
+                    }
+                }
+                Deadline::Probe => self.close_probe(),
+                Deadline::Opening => self.end(CloseReason::TransportError),
+                Deadline::Closing => self.end(CloseReason::ForcedClose),
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<(Instant, Deadline)> {
+        let heartbeat = match self.heartbeat {
+            Heartbeat::Off => None,
+            Heartbeat::Scheduled { at } => Some((at, Deadline::Ping)),
+            Heartbeat::Awaited { by, .. } => Some((by, Deadline::Heartbeat)),
+        };
+        let (probe, noop) = match &self.probe {
+            Some(probe) => (
+                Some((probe.ends_at, Deadline::Probe)),
+                probe.noop_at.map(|at| (at, Deadline::Noop)),
+            ),
+            None => (None, None),
+        };
+        let phase = self.phase_ends_at.map(|at| match self.phase {
+            Phase::Opening => (at, Deadline::Opening),
+            Phase::Open | Phase::Closing | Phase::Closed => (at, Deadline::Closing),
+        });
+        [heartbeat, probe, noop, phase]
+            .into_iter()
+            .flatten()
+            .min_by_key(|&(at, _)| at)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Open,
+    Closing,
+    Closed,
+}
+
+/// An upgrade in progress.
+#[derive(Debug)]
+struct Probe {
+    id: TransportId,
+    stage: Stage,
+    ends_at: Instant,
+    /// Server: when a parked poll is next ended by a noop.
+    noop_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Established. A client has sent `2probe`.
+    Opened,
+    /// `3probe` was sent (server) or arrived (client).
+    Probed,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Heartbeat {
+    Off,
+    /// Server: the next ping.
+    Scheduled {
+        at: Instant,
+    },
+    /// Server: the pong. Client: the server's next ping.
+    Awaited {
+        by: Instant,
+        extended: bool,
+    },
+}
+
+/// Packets that go out on the main transport as soon as it can take them. Each exists once at
+/// most, so they need no queue.
+#[derive(Debug, Default)]
+struct Owed {
+    open: bool,
+    ping: bool,
+    pong: bool,
+    close: bool,
+    close_sent: bool,
+    /// The parked poll was already given its last packet.
+    released: bool,
+}
+
+impl Owed {
+    fn next(&mut self) -> Option<Control> {
+        let (flag, control) = if self.open {
+            (&mut self.open, Control::Open)
+        } else if self.ping {
+            (&mut self.ping, Control::Ping)
+        } else if self.pong {
+            (&mut self.pong, Control::Pong)
+        } else if self.close {
+            (&mut self.close, Control::Close)
+        } else {
+            return None;
+        };
+        *flag = false;
+        Some(control)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Deadline {
+    Ping,
+    Heartbeat,
+    Noop,
+    Probe,
+    Opening,
+    Closing,
+}
+
+/// How often a parked poll is ended while a client is about to upgrade (Engine.IO v4 "Upgrade";
+/// the interval is the official server's).
+const NOOP_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,0 +1,104 @@
+//! The server's side of [`Session`].
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Heartbeat, NOOP_INTERVAL, Phase, Role, Session, SessionError, Stage};
+use crate::close::CloseReason;
+use crate::config::Config;
+use crate::id::SessionId;
+use crate::packet::{Control, Message, Packet};
+use crate::session::Event;
+use crate::transport::{TransportId, TransportKind};
+
+impl Session {
+    /// A server accepts a session that arrived on `via`. OPEN goes out at once on a WebSocket; on
+    /// polling when the handshake's request is reported as
+    /// [`Writable`](super::TransportChange::Writable).
+    pub fn accept(config: Arc<Config>, id: SessionId, via: TransportId, now: Instant) -> Self {
+        let mut session = Session::new(config, Role::Server, id, via);
+        session.phase = Phase::Open;
+        session.owed.open = true;
+        session.heartbeat = Heartbeat::Scheduled {
+            at: now + session.config.ping_interval,
+        };
+        session.events.push_back(Event::Opened);
+        session
+    }
+
+    pub(super) fn server_packet<'a>(
+        &mut self,
+        via: TransportId,
+        packet: Packet<'a>,
+        now: Instant,
+    ) -> Result<Option<Message<'a>>, SessionError> {
+        if self.is_probe(via) {
+            self.server_probe_packet(packet, now);
+            return Ok(None);
+        }
+        if via != self.main {
+            return Ok(None);
+        }
+        if !matches!(packet, Packet::Pong(_)) {
+            self.extend_pong_deadline(now);
+        }
+        match packet {
+            Packet::Message(message) => Ok((self.phase == Phase::Open).then_some(message)),
+            Packet::Pong(_) => {
+                self.owed.ping = false;
+                self.heartbeat = Heartbeat::Scheduled {
+                    at: now + self.config.ping_interval,
+                };
+                Ok(None)
+            }
+            Packet::Ping(_) => {
+                self.end(CloseReason::TransportError);
+                Err(SessionError::HeartbeatDirection)
+            }
+            Packet::Close if via.kind() == TransportKind::Polling => {
+                if self.writable {
+                    self.send(via, Control::Noop);
+                    self.owed.released = true;
+                }
+                self.end(CloseReason::TransportClose);
+                Ok(None)
+            }
+            Packet::Close | Packet::Open(_) | Packet::Upgrade | Packet::Noop => Ok(None),
+        }
+    }
+
+    fn server_probe_packet(&mut self, packet: Packet<'_>, now: Instant) {
+        let Some(probe) = &mut self.probe else { return };
+        match packet {
+            Packet::Ping("probe") => {
+                let id = probe.id;
+                probe.noop_at = Some(now + NOOP_INTERVAL);
+                if probe.stage == Stage::Opened {
+                    probe.stage = Stage::Probed;
+                    self.events.push_back(Event::Upgrading);
+                }
+                self.send(id, Control::ProbePong);
+            }
+            Packet::Upgrade => {
+                if self.writable {
+                    self.send(self.main, Control::Noop);
+                }
+                self.become_main(now);
+            }
+            _ => self.close_probe(),
+        }
+    }
+
+    /// A peer that sends is alive, even when its pong waits behind a large message: the first
+    /// packet after a ping gives it the whole time again, once.
+    fn extend_pong_deadline(&mut self, now: Instant) {
+        if let Heartbeat::Awaited {
+            by,
+            extended: extended @ false,
+        } = &mut self.heartbeat
+        {
+            *by = now + self.config.ping_timeout;
+            *extended = true;
+        }
+    }
+}

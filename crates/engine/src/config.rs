@@ -1,0 +1,201 @@
+//! Settings of a server.
+
+use std::time::Duration;
+
+use sockeye_engine_proto::{self as proto, TransportKind};
+use thiserror::Error;
+
+use crate::origin::Origins;
+
+/// Settings of an [`Engine`](crate::Engine). Defaults are the official server's where it has the
+/// setting; the limits on queues are ours, the official ones are unbounded.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the engine answers: this path, a slash, and anything below. A trailing slash is
+    /// ignored. Default `/engine.io`.
+    pub path: String,
+    /// Time from the opening, or from a pong, to the next ping. Default 25 s.
+    pub ping_interval: Duration,
+    /// Time from the scheduled ping to the latest pong. Default 20 s.
+    pub ping_timeout: Duration,
+    /// How long an upgrade may take, from the WebSocket's opening to the client's `5`, and how
+    /// long a WebSocket may take to open. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// How long the body of a POST may take. Default 30 s.
+    pub body_timeout: Duration,
+    /// How long a closing polling session waits for the poll that tells its client. Default 30 s.
+    pub polling_close_timeout: Duration,
+    /// How long a closing WebSocket waits for its peer's close frame. Default 5 s.
+    pub websocket_close_timeout: Duration,
+    /// Largest polling body and WebSocket message in bytes, announced as `maxPayload`. Exactly
+    /// this much is accepted. Default 1,000,000.
+    pub payload_bytes_max: usize,
+    /// Which transports are served. Default both.
+    pub transports: Vec<TransportKind>,
+    /// Whether polling clients are offered the upgrade to WebSocket. Default `true`.
+    pub allow_upgrades: bool,
+    /// Which pages may connect, by the request's `Origin`. Default: those of the same host and
+    /// port.
+    pub origins: Origins,
+    /// Messages of one session that may wait to be written. Default 10,000.
+    pub queued_packets_max: u32,
+    /// Bytes of one session that may wait to be written. A single larger message goes when nothing
+    /// else waits. Default 16 MiB.
+    pub queued_bytes_max: usize,
+    /// First three bytes of the session ids of this node. Default: drawn at random.
+    pub node_id: Option<[u8; 3]>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            path: "/engine.io".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            polling_close_timeout: Duration::from_secs(30),
+            websocket_close_timeout: Duration::from_secs(5),
+            payload_bytes_max: 1_000_000,
+            transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+            allow_upgrades: true,
+            origins: Origins::default(),
+            queued_packets_max: 10_000,
+            queued_bytes_max: 16 * 1024 * 1024,
+            node_id: None,
+        }
+    }
+}
+
+/// Why a [`Config`] cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The path does not begin with a slash, or holds `?` or `#`.
+    #[error("path {path:?} is not an absolute path")]
+    Path {
+        /// The path given.
+        path: String,
+    },
+    /// No transport is served.
+    #[error("no transports")]
+    NoTransports,
+    /// A duration or limit is zero, or a duration longer than a year.
+    #[error("{field} is out of range")]
+    OutOfRange {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// The system's random generator gave no bytes for the node id.
+    #[error("no random bytes")]
+    Random,
+}
+
+impl Config {
+    /// Checks the values and takes the trailing slash off the path.
+    pub(crate) fn checked(mut self) -> Result<Self, ConfigError> {
+        self.path.truncate(self.path.trim_end_matches('/').len());
+        if !self.path.starts_with('/') || self.path.contains(['?', '#', ' ']) {
+            return Err(ConfigError::Path { path: self.path });
+        }
+        if self.transports.is_empty() {
+            return Err(ConfigError::NoTransports);
+        }
+        for (field, duration) in [
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", self.ping_timeout),
+            ("upgrade_timeout", self.upgrade_timeout),
+            ("body_timeout", self.body_timeout),
+            ("polling_close_timeout", self.polling_close_timeout),
+            ("websocket_close_timeout", self.websocket_close_timeout),
+        ] {
+            if duration.is_zero() || duration > DURATION_MAX {
+                return Err(ConfigError::OutOfRange { field });
+            }
+        }
+        for (field, limit) in [
+            ("payload_bytes_max", self.payload_bytes_max),
+            ("queued_packets_max", self.queued_packets_max as usize),
+            ("queued_bytes_max", self.queued_bytes_max),
+        ] {
+            if limit == 0 {
+                return Err(ConfigError::OutOfRange { field });
+            }
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn serves(&self, kind: TransportKind) -> bool {
+        self.transports.contains(&kind)
+    }
+
+    /// What the sessions need of it.
+    pub(crate) fn session(&self) -> proto::Config {
+        proto::Config {
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
+            upgrade_timeout: self.upgrade_timeout,
+            polling_close_timeout: self.polling_close_timeout,
+            websocket_close_timeout: self.websocket_close_timeout,
+            payload_bytes_max: self.payload_bytes_max,
+            upgrade: self.allow_upgrades && self.serves(TransportKind::WebSocket),
+            ..proto::Config::default()
+        }
+    }
+}
+
+/// A year: long enough for anybody, short enough to be added to any point in time.
+const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_trailing_slashes_off() {
+        for path in ["/engine.io", "/engine.io/", "/engine.io//"] {
+            let config = Config {
+                path: path.to_owned(),
+                ..Config::default()
+            };
+            assert_eq!(config.checked().unwrap().path, "/engine.io");
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_served() {
+        for path in ["", "/", "engine.io", "/a?b"] {
+            let config = Config {
+                path: path.to_owned(),
+                ..Config::default()
+            };
+            assert!(
+                matches!(config.checked(), Err(ConfigError::Path { .. })),
+                "{path}"
+            );
+        }
+        let config = Config {
+            transports: Vec::new(),
+            ..Config::default()
+        };
+        assert_eq!(config.checked().unwrap_err(), ConfigError::NoTransports);
+        let config = Config {
+            ping_timeout: Duration::ZERO,
+            ..Config::default()
+        };
+        let field = "ping_timeout";
+        assert_eq!(
+            config.checked().unwrap_err(),
+            ConfigError::OutOfRange { field }
+        );
+        let config = Config {
+            queued_bytes_max: 0,
+            ..Config::default()
+        };
+        let field = "queued_bytes_max";
+        assert_eq!(
+            config.checked().unwrap_err(),
+            ConfigError::OutOfRange { field }
+        );
+    }
+}

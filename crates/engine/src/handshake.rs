@@ -1,0 +1,175 @@
+//! The request that opened a session.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
+use sockeye_websocket::PeerAddr;
+
+use crate::query;
+
+/// The request that opened a session, kept for as long as the session's application wants it.
+///
+/// It is stored as one short block of bytes: a live session should neither hold on to the HTTP
+/// connection's buffer nor keep a header map of its own, so [`headers`](Handshake::headers) and
+/// [`uri`](Handshake::uri) are built when asked for.
+#[derive(Clone)]
+pub struct Handshake {
+    /// The URI, then `name: value\n` for each header. Neither can contain a line break.
+    text: Box<[u8]>,
+    uri_bytes: u32,
+    address: Option<SocketAddr>,
+    secure: bool,
+    issued: SystemTime,
+}
+
+impl Handshake {
+    /// Copies what is kept of a request. The peer's address is the [`PeerAddr`] among its
+    /// extensions.
+    pub(crate) fn new(head: &Parts) -> Self {
+        let uri = head.uri.to_string();
+        let headers = &head.headers;
+        let bytes: usize = headers
+            .iter()
+            .map(|(n, v)| n.as_str().len() + v.len() + 3)
+            .sum();
+        let mut text = Vec::with_capacity(uri.len() + bytes);
+        text.extend_from_slice(uri.as_bytes());
+        for (name, value) in headers {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.push(b'\n');
+        }
+        Handshake {
+            text: text.into_boxed_slice(),
+            uri_bytes: u32::try_from(uri.len()).unwrap_or(u32::MAX),
+            address: head.extensions.get::<PeerAddr>().map(|peer| peer.0),
+            secure: head.uri.scheme_str() == Some("https"),
+            issued: SystemTime::now(),
+        }
+    }
+
+    /// The method: a session can only be opened with GET.
+    pub fn method(&self) -> Method {
+        Method::GET
+    }
+
+    /// The URI as it was requested.
+    pub fn uri(&self) -> Uri {
+        self.uri_text().parse().unwrap_or_default()
+    }
+
+    /// The headers, built anew by each call. For one header [`header`](Handshake::header) is
+    /// cheaper.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.lines() {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+            {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    /// The first value of a header. The name is to be in lower case.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.lines()
+            .find(|(found, _)| *found == name.as_bytes())
+            .map(|(_, value)| value)
+    }
+
+    /// A parameter of the query; the last one if it is repeated.
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.queries()
+            .filter(|(found, _)| found == name)
+            .last()
+            .map(|(_, value)| value)
+    }
+
+    /// All parameters of the query, decoded, in their order.
+    pub fn queries(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let query = self
+            .uri_text()
+            .split_once('?')
+            .map_or("", |(_, query)| query);
+        query::pairs(query)
+    }
+
+    /// The peer's address, if the listener told it in a
+    /// [`PeerAddr`](sockeye_websocket::PeerAddr).
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Whether the request came over TLS, as far as the request says so.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// When the request arrived.
+    pub fn issued(&self) -> SystemTime {
+        self.issued
+    }
+
+    fn uri_text(&self) -> &str {
+        let uri = &self.text[..self.uri_bytes as usize];
+        std::str::from_utf8(uri).expect("it was copied from a string")
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.text[self.uri_bytes as usize..]
+            .split(|&byte| byte == b'\n')
+            .filter_map(|line| {
+                let end = line.windows(2).position(|pair| pair == b": ")?;
+                Some((&line[..end], &line[end + 2..]))
+            })
+    }
+}
+
+impl fmt::Debug for Handshake {
+    /// Shows no header values and no query: both may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("address", &self.address)
+            .field("secure", &self.secure)
+            .field("issued", &self.issued)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_the_request_said() {
+        let address: SocketAddr = "127.0.0.1:5000".parse().unwrap();
+        let request = http::Request::get("/engine.io/?EIO=4&token=a%20b&token=c")
+            .header("host", "localhost")
+            .header("x-empty", "")
+            .header("x-two", "a: b")
+            .header("x-two", "c")
+            .header("x-bytes", HeaderValue::from_bytes(b"\xff").unwrap())
+            .extension(PeerAddr(address))
+            .body(())
+            .unwrap();
+        let (head, ()) = request.into_parts();
+        let handshake = Handshake::new(&head);
+        assert_eq!(handshake.headers(), head.headers);
+        assert_eq!(handshake.uri(), head.uri);
+        assert_eq!(handshake.header("x-two"), Some(&b"a: b"[..]));
+        assert_eq!(handshake.header("x-empty"), Some(&b""[..]));
+        assert_eq!(handshake.header("missing"), None);
+        assert_eq!(handshake.query("token").as_deref(), Some("c"));
+        assert_eq!(handshake.queries().count(), 3);
+        assert_eq!(handshake.address(), Some(address));
+        assert!(!format!("{handshake:?}").contains("token"));
+    }
+}

@@ -1,0 +1,74 @@
+//! What requests bring to a session's task.
+
+use bytes::Bytes;
+use sockeye_websocket::Stream;
+use tokio::sync::oneshot;
+
+/// Something that arrived for a session, in order of arrival.
+pub(crate) enum Guest {
+    /// A poll, to be parked until there is something to say.
+    Poll(Reply),
+    /// The body of a POST. Answered when its packets were taken in.
+    Post(Bytes, Reply),
+    /// A request that broke a rule; the session ends.
+    Violation,
+    /// A WebSocket that was opened for this session, and what was read from it already.
+    WebSocket(Stream, Vec<u8>),
+}
+
+/// Where the answer to a request goes. Gone when the request was given up.
+pub(crate) type Reply = oneshot::Sender<Answer>;
+
+/// What a request is answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// To a poll: packets.
+    Payload(Bytes),
+    /// To a POST: `ok`.
+    Accepted,
+    /// To a request that overlaps another: 400 without a body.
+    Overlap,
+    /// The session is over: 400 and code 1.
+    UnknownSession,
+    /// The session polls no more: 400 and code 3.
+    WrongTransport,
+}
+
+/// The guests of one session, few by construction: one poll that is parked, one POST that is read,
+/// one probe; every second one of a kind ends something.
+pub(crate) struct Inbox {
+    guests: Vec<Guest>,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) const fn new() -> Self {
+        Inbox {
+            guests: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Hands a guest over, or gives it back when the session is over or overrun.
+    pub(crate) fn push(&mut self, guest: Guest) -> Result<(), Guest> {
+        if self.closed || self.guests.len() >= GUESTS_MAX {
+            return Err(guest);
+        }
+        self.guests.push(guest);
+        Ok(())
+    }
+
+    /// Takes all guests. Their memory goes with them, so that an idle session holds none.
+    pub(crate) fn take(&mut self) -> Vec<Guest> {
+        std::mem::take(&mut self.guests)
+    }
+
+    /// Turns away everybody from now on.
+    pub(crate) fn close(&mut self) -> Vec<Guest> {
+        self.closed = true;
+        self.take()
+    }
+}
+
+/// More than this at once is no client that keeps to the protocol.
+const GUESTS_MAX: usize = 16;

@@ -1,0 +1,84 @@
+//! Engine.IO server on tokio and hyper: long-polling, WebSocket and the upgrade between them.
+//!
+//! [`Engine`] answers requests, by itself as a tower service or inside another one. Each session is
+//! one task that owns the protocol state ([`sockeye_engine_proto::Session`]), the byte stream once
+//! there is a WebSocket, and one timer. Polling requests are guests: they wait in a bounded inbox
+//! and hold a reply slot. What an application sends goes through the [`Session`] handle into the
+//! session's outbox, from any thread, and is gathered into one write.
+//!
+//! An application implements [`Application`] and [`SessionHandler`]:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::task::{Context, Poll};
+//!
+//! use sockeye_engine::{
+//!     Application, CloseReason, Config, Engine, Handshake, HandlerError, Message, Session,
+//!     SessionHandler,
+//! };
+//!
+//! struct Echo;
+//! struct EchoHandler(Session);
+//!
+//! impl Application for Echo {
+//!     type Handler = EchoHandler;
+//!     fn open(&self, session: Session, _: Arc<Handshake>) -> EchoHandler {
+//!         EchoHandler(session)
+//!     }
+//! }
+//!
+//! impl SessionHandler for EchoHandler {
+//!     fn message(&mut self, message: Message<'_>) -> Result<(), HandlerError> {
+//!         match message {
+//!             Message::Text(text) => self.0.send(text, &[]),
+//!             Message::Binary(data) => self.0.send_binary(&data.to_vec().into()),
+//!         };
+//!         Ok(())
+//!     }
+//!     fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+//!         Poll::Ready(())
+//!     }
+//!     fn close(&mut self, _: CloseReason) {}
+//! }
+//!
+//! let engine = Engine::new(Config::default(), Echo)?;
+//! assert!(engine.handles("/engine.io/"));
+//! let service = engine.into_service();
+//! # let _ = service;
+//! # Ok::<(), sockeye_engine::ConfigError>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod application;
+mod body;
+mod config;
+
+mod encoded;
+mod engine;
+mod farewell;
+mod handshake;
+mod inbox;
+mod origin;
+mod outbox;
+mod polling;
+mod query;
+mod refusal;
+mod registry;
+mod service;
+mod session;
+mod task;
+mod upgrade;
+mod verify;
+
+pub use application::{Application, HandlerError, SessionHandler};
+pub use body::Body;
+pub use config::{Config, ConfigError};
+pub use encoded::Encoded;
+pub use engine::Engine;
+pub use handshake::Handshake;
+pub use origin::{OriginPattern, OriginPatternError, Origins};
+pub use outbox::Pushed;
+pub use service::EngineService;
+pub use session::{Session, broadcast};
+pub use sockeye_engine_proto::{CloseReason, Message, Revision, SessionId, TransportKind};

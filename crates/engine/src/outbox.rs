@@ -1,0 +1,496 @@
+//! What waits to be sent to one session's peer.
+//!
+//! While the session polls, messages wait in groups and are rendered when a poll can carry them.
+//! On a WebSocket every push appends finished frames to the connection's write buffer. When a
+//! session upgrades, the groups become frames, in their order.
+//!
+//! | pushed | the session's turn is running | otherwise |
+//! |---|---|---|
+//! | polling | the turn's end answers a parked poll | the task is woken if a poll is parked |
+//! | WebSocket | the turn's end writes | the next flush pass writes |
+//!
+//! Everything here happens under the outbox's lock, which is never held across an await; the only
+//! system calls made under it are writes of this one connection.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use sockeye_engine_proto::{CloseReason, PayloadWriter};
+use sockeye_websocket::{WriteBuffer, WriteHalf};
+use sockeye_ws::{FrameHeader, Opcode};
+
+use crate::encoded::{Encoded, text_head};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pushed {
+    /// It is queued and will be written soon.
+    Queued,
+    /// The peer takes less than is sent to it; the session is being closed with
+    /// [`CloseReason::Overflow`].
+    Overflow {
+        /// Messages that were waiting.
+        queued_packets: u32,
+        /// How many may wait.
+        limit: u32,
+    },
+    /// The session is closed or closing.
+    Closed,
+}
+
+/// Who has to do something so that a push goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nobody, or somebody who knows already.
+    Nothing,
+    /// The session's task.
+    Wake,
+    /// The flush pass. The outbox counts as scheduled from now on.
+    Schedule,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) packets_max: u32,
+    pub(crate) bytes_max: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    outlet: Outlet,
+    /// Messages queued, or written to `buffer` since it was last empty.
+    packets: u32,
+    /// The session's task is in a turn, whose end flushes.
+    turn: bool,
+    /// In the hands of the flush pass.
+    scheduled: bool,
+    /// Set once: nothing is taken in any more.
+    closing: Option<CloseReason>,
+    /// What is queued is lost; no goodbye is worth waiting for.
+    discarded: bool,
+    waiters: Vec<Waker>,
+}
+
+#[derive(Debug)]
+enum Outlet {
+    Polling {
+        queue: VecDeque<Group>,
+        bytes: usize,
+        /// A poll is parked.
+        parked: bool,
+    },
+    WebSocket {
+        io: WriteHalf,
+        buffer: WriteBuffer,
+        /// The kernel took no more; the task waits for it.
+        blocked: bool,
+        failed: bool,
+    },
+    Gone,
+}
+
+/// A message and its attachments, which nothing may come between.
+#[derive(Debug)]
+enum Group {
+    Own {
+        text: Option<Box<str>>,
+        attachments: Box<[Bytes]>,
+    },
+    Shared(Arc<Encoded>),
+}
+
+impl Outbox {
+    pub(crate) fn polling() -> Self {
+        Outbox::new(Outlet::Polling {
+            queue: VecDeque::new(),
+            bytes: 0,
+            parked: false,
+        })
+    }
+
+    pub(crate) fn websocket(io: WriteHalf) -> Self {
+        let buffer = WriteBuffer::new();
+        Outbox::new(Outlet::WebSocket {
+            io,
+            buffer,
+            blocked: false,
+            failed: false,
+        })
+    }
+
+    fn new(outlet: Outlet) -> Self {
+        Outbox {
+            outlet,
+            packets: 0,
+            turn: false,
+            scheduled: false,
+            closing: None,
+            discarded: false,
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Queues a message of this session alone.
+    pub(crate) fn push_own(
+        &mut self,
+        text: Option<&str>,
+        attachments: &[Bytes],
+        limits: Limits,
+    ) -> (Pushed, Next) {
+        let packets = usize::from(text.is_some()) + attachments.len();
+        let bytes = text.map_or(0, str::len) + attachments.iter().map(Bytes::len).sum::<usize>();
+        let packets = u32::try_from(packets).unwrap_or(u32::MAX);
+        if let Some(refused) = self.refuse(packets, bytes, limits) {
+            return refused;
+        }
+        match &mut self.outlet {
+            Outlet::Polling {
+                queue,
+                bytes: queued,
+                ..
+            } => {
+                *queued += bytes;
+                queue.push_back(Group::Own {
+                    text: text.map(Box::from),
+                    attachments: Box::from(attachments),
+                });
+            }
+            Outlet::WebSocket { buffer, .. } => write_frames(buffer, text, attachments),
+            Outlet::Gone => return (Pushed::Closed, Next::Nothing),
+        }
+        self.pushed(packets)
+    }
+
+    /// Queues a message that goes to others as well.
+    pub(crate) fn push_shared(&mut self, packet: &Arc<Encoded>, limits: Limits) -> (Pushed, Next) {
+        if let Some(refused) = self.refuse(packet.packets(), packet.bytes(), limits) {
+            return refused;
+        }
+        match &mut self.outlet {
+            Outlet::Polling { queue, bytes, .. } => {
+                *bytes += packet.bytes();
+                queue.push_back(Group::Shared(Arc::clone(packet)));
+            }
+            Outlet::WebSocket { buffer, .. } => {
+                packet.frames().for_each(|piece| buffer.push_shared(piece));
+            }
+            Outlet::Gone => return (Pushed::Closed, Next::Nothing),
+        }
+        self.pushed(packet.packets())
+    }
+
+    /// Whether there is an outlet, and nothing is queued or unflushed.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.closing.is_none()
+            && match &self.outlet {
+                Outlet::Polling { queue, parked, .. } => *parked && queue.is_empty(),
+                Outlet::WebSocket {
+                    buffer,
+                    blocked,
+                    failed,
+                    ..
+                } => buffer.is_empty() && !blocked && !failed,
+                Outlet::Gone => false,
+            }
+    }
+
+    /// Starts closing, unless that happened before. True: the task is to be woken.
+    pub(crate) fn close(&mut self, reason: CloseReason) -> bool {
+        if self.closing.is_some() || matches!(self.outlet, Outlet::Gone) {
+            return false;
+        }
+        self.closing = Some(reason);
+        true
+    }
+
+    /// Gives up what is queued: the peer had its time.
+    pub(crate) fn discard(&mut self, reason: CloseReason) {
+        self.closing.get_or_insert(reason);
+        self.discarded = true;
+    }
+
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.discarded
+    }
+
+    pub(crate) fn closing(&self) -> Option<CloseReason> {
+        self.closing
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closing.is_some() || matches!(self.outlet, Outlet::Gone)
+    }
+
+    /// Ready when nothing waits or nothing can be sent any more.
+    pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let flushed = match &self.outlet {
+            Outlet::Polling { queue, .. } => queue.is_empty(),
+            Outlet::WebSocket {
+                buffer,
+                blocked,
+                failed,
+                ..
+            } => *failed || (buffer.is_empty() && !blocked),
+            Outlet::Gone => true,
+        };
+        if flushed {
+            return Poll::Ready(());
+        }
+        if !self.waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.waiters.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The flush pass writes outside the session's turn. True: the task has to look after the rest.
+    pub(crate) fn flush(&mut self) -> bool {
+        self.scheduled = false;
+        !self.turn && matches!(self.write(), Written::Blocked | Written::Failed)
+    }
+
+    // From here on: for the session's task.
+
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn = true;
+    }
+
+    /// Ends the turn: writes what was queued. `false`: the connection is broken.
+    pub(crate) fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
+        self.turn = false;
+        loop {
+            match self.write() {
+                Written::All => return true,
+                Written::Failed => return false,
+                Written::Blocked => {
+                    let Outlet::WebSocket { io, failed, .. } = &mut self.outlet else {
+                        return true;
+                    };
+                    match io.poll_writable(cx) {
+                        Poll::Pending => return true,
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(_)) => *failed = true,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends a frame of the session itself, or what a WebSocket connection owes.
+    pub(crate) fn with_tail(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        if let Outlet::WebSocket { buffer, .. } = &mut self.outlet {
+            append(buffer.tail());
+        }
+    }
+
+    pub(crate) fn set_parked(&mut self, is_parked: bool) {
+        if let Outlet::Polling { parked, .. } = &mut self.outlet {
+            *parked = is_parked;
+        }
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!(&self.outlet, Outlet::Polling { parked: true, .. })
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        matches!(&self.outlet, Outlet::Polling { queue, .. } if !queue.is_empty())
+    }
+
+    /// Renders everything queued into the body of a poll's response.
+    pub(crate) fn drain_into(&mut self, payload: &mut PayloadWriter) {
+        let Outlet::Polling { queue, bytes, .. } = &mut self.outlet else {
+            return;
+        };
+        for group in queue.drain(..) {
+            match group {
+                Group::Own { text, attachments } => {
+                    if let Some(text) = text {
+                        payload.text(&text);
+                    }
+                    attachments
+                        .iter()
+                        .for_each(|attachment| payload.binary(attachment));
+                }
+                Group::Shared(packet) => payload.encoded(packet.payload()),
+            }
+        }
+        if queue.capacity() > QUEUE_CAPACITY_KEPT {
+            queue.shrink_to(QUEUE_CAPACITY_KEPT);
+        }
+        *bytes = 0;
+        self.drained();
+    }
+
+    /// The session lives on a WebSocket now: what is queued becomes frames behind what `buffer`
+    /// holds already.
+    pub(crate) fn upgrade(&mut self, io: WriteHalf, mut buffer: WriteBuffer) {
+        if let Outlet::Polling { queue, .. } = &mut self.outlet {
+            for group in queue.drain(..) {
+                match group {
+                    Group::Own { text, attachments } => {
+                        write_frames(&mut buffer, text.as_deref(), &attachments);
+                    }
+                    Group::Shared(packet) => {
+                        packet.frames().for_each(|piece| buffer.push_shared(piece));
+                    }
+                }
+            }
+        }
+        self.outlet = Outlet::WebSocket {
+            io,
+            buffer,
+            blocked: false,
+            failed: false,
+        };
+    }
+
+    /// Nothing can be sent any more. Gives back the WebSocket's write side and what was not
+    /// written.
+    pub(crate) fn end(&mut self) -> Option<(WriteHalf, WriteBuffer)> {
+        let outlet = std::mem::replace(&mut self.outlet, Outlet::Gone);
+        self.drained();
+        match outlet {
+            Outlet::WebSocket {
+                io,
+                buffer,
+                failed: false,
+                ..
+            } => Some((io, buffer)),
+            _ => None,
+        }
+    }
+
+    /// Whether a message must not be queued, and what follows.
+    fn refuse(&mut self, packets: u32, bytes: usize, limits: Limits) -> Option<(Pushed, Next)> {
+        if self.closing.is_some() {
+            return Some((Pushed::Closed, Next::Nothing));
+        }
+        let mut over = self.is_over(packets, bytes, limits);
+        if over && matches!(self.outlet, Outlet::WebSocket { blocked: false, .. }) {
+            // Much at once is no slow peer: only what the kernel refuses counts.
+            self.write();
+            over = self.is_over(packets, bytes, limits);
+        }
+        if !over {
+            return None;
+        }
+        self.discard(CloseReason::Overflow);
+        let refused = Pushed::Overflow {
+            queued_packets: self.packets,
+            limit: limits.packets_max,
+        };
+        Some((refused, Next::Wake))
+    }
+
+    fn is_over(&self, packets: u32, bytes: usize, limits: Limits) -> bool {
+        let queued = match &self.outlet {
+            Outlet::Polling { bytes, .. } => *bytes,
+            Outlet::WebSocket { buffer, .. } => buffer.len(),
+            Outlet::Gone => 0,
+        };
+        self.packets > 0
+            && (self.packets.saturating_add(packets) > limits.packets_max
+                || queued.saturating_add(bytes) > limits.bytes_max)
+    }
+
+    fn pushed(&mut self, packets: u32) -> (Pushed, Next) {
+        self.packets = self.packets.saturating_add(packets);
+        let next = match &self.outlet {
+            _ if self.turn => {
+                self.write_if_much();
+                Next::Nothing
+            }
+            Outlet::Polling { parked: true, .. } => Next::Wake,
+            Outlet::WebSocket { blocked: false, .. } if !self.scheduled => {
+                self.scheduled = true;
+                Next::Schedule
+            }
+            _ => Next::Nothing,
+        };
+        (Pushed::Queued, next)
+    }
+
+    /// A turn that sends much does not wait for its end.
+    fn write_if_much(&mut self) {
+        if let Outlet::WebSocket {
+            buffer,
+            blocked: false,
+            failed: false,
+            ..
+        } = &self.outlet
+            && buffer.len() >= WRITE_EARLY_BYTES
+        {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) -> Written {
+        let Outlet::WebSocket {
+            io,
+            buffer,
+            blocked,
+            failed,
+        } = &mut self.outlet
+        else {
+            return Written::All;
+        };
+        if *failed {
+            return Written::Failed;
+        }
+        if buffer.is_empty() && !*blocked {
+            return Written::All;
+        }
+        match buffer.write_to(io) {
+            Ok(true) => {
+                *blocked = false;
+                self.drained();
+                Written::All
+            }
+            Ok(false) => {
+                *blocked = true;
+                Written::Blocked
+            }
+            Err(error) => {
+                debug_assert_ne!(error.kind(), io::ErrorKind::WouldBlock);
+                *failed = true;
+                buffer.clear();
+                self.drained();
+                Written::Failed
+            }
+        }
+    }
+
+    fn drained(&mut self) {
+        self.packets = 0;
+        for waker in self.waiters.drain(..) {
+            waker.wake();
+        }
+    }
+}
+
+enum Written {
+    All,
+    Blocked,
+    Failed,
+}
+
+fn write_frames(buffer: &mut WriteBuffer, text: Option<&str>, attachments: &[Bytes]) {
+    if let Some(text) = text {
+        buffer.push(text_head(text.len()).as_bytes(), text.as_bytes());
+    }
+    for attachment in attachments {
+        let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
+        buffer.push(head.as_bytes(), &[]);
+        buffer.push_shared(attachment);
+    }
+}
+
+/// A turn that queued this much writes before its end.
+const WRITE_EARLY_BYTES: usize = 64 * 1024;
+/// A polling session's queue keeps room for this many groups.
+const QUEUE_CAPACITY_KEPT: usize = 4;

@@ -1,0 +1,185 @@
+//! The request side of long-polling: GET waits for the session's task, POST brings it a body.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Response, StatusCode};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+
+use crate::body::Body;
+use crate::inbox::{Answer, Guest};
+use crate::refusal::{Refusal, empty, with_type};
+use crate::session::Session;
+
+/// Answers a poll when the session has something to say.
+///
+/// Dropping the future, which is what happens when the client gives the request up, closes the
+/// reply slot, and with it the session.
+pub(crate) async fn get(session: &Session, headers: &HeaderMap) -> Response<Body> {
+    if session.has_parked() {
+        // Perhaps the parked poll was given up, and its connection's task has yet to hear of it:
+        // the reactor is looked at first.
+        for _ in 0..REACTOR_LOOKS {
+            tokio::task::yield_now().await;
+        }
+    }
+    let hides_xss_filter = is_old_browser(headers);
+    let (reply, answer) = oneshot::channel();
+    // Refused, the guest drops and its slot with it.
+    let _ = session.visit(Guest::Poll(reply));
+    let mut response = respond(answer.await.unwrap_or(Answer::UnknownSession));
+    if hides_xss_filter && response.status() == StatusCode::OK {
+        response
+            .headers_mut()
+            .insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+    response
+}
+
+/// Takes in the body of a POST and answers when its packets were handled.
+pub(crate) async fn post<B>(
+    session: &Session,
+    headers: &HeaderMap,
+    body: B,
+    bytes_max: usize,
+    timeout: Duration,
+) -> Response<Body>
+where
+    B: HttpBody,
+{
+    if !session.begin_post() {
+        let _ = session.visit(Guest::Violation);
+        return empty(StatusCode::BAD_REQUEST);
+    }
+    // Until it is disarmed, the end of this future, given up or not, is the session's end.
+    let mut guard = PostGuard {
+        session,
+        violation: true,
+    };
+    if is_binary(headers) {
+        return empty(StatusCode::BAD_REQUEST);
+    }
+    let body = match tokio::time::timeout(timeout, collect(body, bytes_max)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(BodyError::TooLarge)) => {
+            guard.violation = false;
+            return empty(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Ok(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
+        Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
+    };
+    let (reply, answer) = oneshot::channel();
+    let _ = session.visit(Guest::Post(body, reply));
+    let answer = answer.await.unwrap_or(Answer::UnknownSession);
+    guard.violation = false;
+    drop(guard);
+    let mut response = respond(answer);
+    if is_old_browser(headers) && response.status() == StatusCode::OK {
+        response
+            .headers_mut()
+            .insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+    response
+}
+
+/// The session's claim on its one POST.
+struct PostGuard<'a> {
+    session: &'a Session,
+    violation: bool,
+}
+
+impl Drop for PostGuard<'_> {
+    fn drop(&mut self) {
+        if self.violation {
+            let _ = self.session.visit(Guest::Violation);
+        }
+        self.session.end_post();
+    }
+}
+
+enum BodyError {
+    TooLarge,
+    Broken,
+}
+
+/// Reads a body of at most `bytes_max` bytes. One that came in one piece is not copied.
+async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(BodyError::TooLarge);
+    }
+    let mut body = std::pin::pin!(body);
+    let mut first = Bytes::new();
+    let mut joined = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| BodyError::Broken)?;
+        let Ok(mut data) = frame.into_data() else {
+            continue;
+        };
+        let length = data.remaining();
+        if first.len() + joined.len() + length > bytes_max {
+            return Err(BodyError::TooLarge);
+        }
+        if length == 0 {
+            continue;
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = data.copy_to_bytes(length);
+            continue;
+        }
+        if joined.is_empty() {
+            joined.extend_from_slice(&first);
+            first = Bytes::new();
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            joined.extend_from_slice(chunk);
+            let length = chunk.len();
+            data.advance(length);
+        }
+    }
+    Ok(if joined.is_empty() {
+        first
+    } else {
+        joined.into()
+    })
+}
+
+fn respond(answer: Answer) -> Response<Body> {
+    match answer {
+        Answer::Payload(payload) => success("text/plain; charset=UTF-8", payload.into()),
+        Answer::Accepted => success("text/html", "ok".into()),
+        Answer::Overlap => empty(StatusCode::BAD_REQUEST),
+        Answer::UnknownSession => Refusal::UnknownSession.response(),
+        Answer::WrongTransport => Refusal::BadRequest.response(),
+    }
+}
+
+fn success(content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = with_type(StatusCode::OK, content_type, body);
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Revision 4 sends binary as base64, so this content type is nothing it knows.
+fn is_binary(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value == "application/octet-stream")
+}
+
+/// Internet Explorer, whose filter would read scripts into answers.
+fn is_old_browser(headers: &HeaderMap) -> bool {
+    headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+        .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"))
+}
+
+const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
+/// Once for the reactor to see the end of a connection, once for its task to act on it.
+const REACTOR_LOOKS: usize = 2;

@@ -1,0 +1,93 @@
+//! The query of a request.
+
+use std::borrow::Cow;
+
+/// The parameters the engine looks at. Of a repeated one the last counts, as in the official
+/// server.
+#[derive(Debug, Default)]
+pub(crate) struct Query<'a> {
+    pub(crate) revision: Option<Cow<'a, str>>,
+    pub(crate) transport: Option<Cow<'a, str>>,
+    /// An empty one counts as absent.
+    pub(crate) sid: Option<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    pub(crate) fn parse(query: Option<&'a str>) -> Self {
+        let mut parsed = Query::default();
+        for (name, value) in pairs(query.unwrap_or_default()) {
+            match &*name {
+                "EIO" => parsed.revision = Some(value),
+                "transport" => parsed.transport = Some(value),
+                "sid" => parsed.sid = Some(value),
+                _ => {}
+            }
+        }
+        parsed.sid = parsed.sid.filter(|sid| !sid.is_empty());
+        parsed
+    }
+}
+
+/// The parameters of a query, decoded as `application/x-www-form-urlencoded`.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+}
+
+/// Undoes `+` and `%XX`. What is not UTF-8 becomes U+FFFD; a `%` without two digits stays.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let (byte, tail) = match (first, tail) {
+            (b'+', _) => (b' ', tail),
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, after),
+                _ => (b'%', tail),
+            },
+            _ => (*first, tail),
+        };
+        bytes.push(byte);
+        rest = tail;
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_a_repeated_parameter_counts() {
+        let query = Query::parse(Some("EIO=3&transport=x&EIO=4&sid=&transport=polling&t=abc"));
+        assert_eq!(query.revision.as_deref(), Some("4"));
+        assert_eq!(query.transport.as_deref(), Some("polling"));
+        assert_eq!(query.sid, None);
+    }
+
+    #[test]
+    fn escapes_are_undone_and_bad_ones_kept() {
+        let decoded = |text| decode(text).into_owned();
+        assert_eq!(decoded("a+b%20c%C3%A9"), "a b cé");
+        assert_eq!(decoded("%"), "%");
+        assert_eq!(decoded("%4"), "%4");
+        assert_eq!(decoded("%zz%41"), "%zzA");
+        assert_eq!(decoded("%ff"), "\u{fffd}");
+        assert_eq!(pairs("&&a&=b&c=d=e").count(), 3);
+        assert!(pairs("").next().is_none());
+    }
+}

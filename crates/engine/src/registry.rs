@@ -1,0 +1,188 @@
+//! What all sessions of one engine share: settings, the sessions by id, the count of tasks.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use sockeye_engine_proto::{self as proto, SessionId};
+use sockeye_websocket::Flusher;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::config::{Config, ConfigError};
+use crate::outbox::Limits;
+use crate::session::Session;
+
+pub(crate) struct Registry {
+    pub(crate) config: Config,
+    pub(crate) protocol: Arc<proto::Config>,
+    pub(crate) limits: Limits,
+    /// Timers are rounded to multiples of their quantum since this moment.
+    pub(crate) epoch: Instant,
+    node: [u8; 3],
+    hasher: RandomState,
+    shards: [Mutex<HashMap<SessionId, Session>>; SHARDS],
+    sessions: AtomicUsize,
+    tasks: AtomicUsize,
+    idle: Notify,
+    closing: AtomicBool,
+    flusher: OnceLock<Flusher>,
+    refused_origins: Mutex<Vec<Box<[u8]>>>,
+}
+
+impl Registry {
+    pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
+        let config = config.checked()?;
+        let node = match config.node_id {
+            Some(node) => node,
+            None => {
+                let mut node = [0; 3];
+                getrandom::fill(&mut node).map_err(|_| ConfigError::Random)?;
+                node
+            }
+        };
+        let limits = Limits {
+            packets_max: config.queued_packets_max,
+            bytes_max: config.queued_bytes_max,
+        };
+        Ok(Registry {
+            protocol: Arc::new(config.session()),
+            limits,
+            epoch: Instant::now(),
+            node,
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| Mutex::default()),
+            sessions: AtomicUsize::new(0),
+            tasks: AtomicUsize::new(0),
+            idle: Notify::new(),
+            closing: AtomicBool::new(false),
+            flusher: OnceLock::new(),
+            refused_origins: Mutex::default(),
+            config,
+        })
+    }
+
+    /// An id for a new session, `None` when the system gives no randomness.
+    pub(crate) fn new_id(&self) -> Option<SessionId> {
+        let mut random = [0; 12];
+        getrandom::fill(&mut random).ok()?;
+        Some(SessionId::new(self.node, random))
+    }
+
+    pub(crate) fn find(&self, sid: &str) -> Option<Session> {
+        self.shard(sid).lock().get(sid).cloned()
+    }
+
+    pub(crate) fn insert(&self, session: &Session) {
+        let mut shard = self.shard(session.id().as_str()).lock();
+        if shard
+            .insert(session.id().clone(), session.clone())
+            .is_none()
+        {
+            self.sessions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn remove(&self, id: &SessionId) {
+        let removed = self.shard(id.as_str()).lock().remove(id);
+        if removed.is_some() {
+            self.sessions.fetch_sub(1, Ordering::Relaxed);
+        }
+        // The last handle may drop here, outside the lock.
+        drop(removed);
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Every session there is.
+    pub(crate) fn all(&self) -> Vec<Session> {
+        let mut all = Vec::with_capacity(self.sessions());
+        for shard in &self.shards {
+            all.extend(shard.lock().values().cloned());
+        }
+        all
+    }
+
+    /// Limits of every WebSocket.
+    pub(crate) fn websocket(&self) -> sockeye_ws::Config {
+        sockeye_ws::Config {
+            message_bytes_max: self.config.payload_bytes_max,
+            frame_bytes_max: self.config.payload_bytes_max,
+            ..sockeye_ws::Config::default()
+        }
+    }
+
+    /// The flusher, started by the first session: only then there is a runtime for sure.
+    pub(crate) fn flusher(&self) -> &Flusher {
+        self.flusher.get_or_init(|| Flusher::new(Handle::current()))
+    }
+
+    pub(crate) fn refuse_sessions(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Counts a task until the ticket is dropped.
+    pub(crate) fn ticket(self: &Arc<Self>) -> Ticket {
+        self.tasks.fetch_add(1, Ordering::AcqRel);
+        Ticket(Arc::clone(self))
+    }
+
+    /// Waits until no task is left.
+    pub(crate) async fn tasks_done(&self) {
+        loop {
+            let notified = self.idle.notified();
+            if self.tasks.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Whether this origin is refused for the first time, as far as there is room to remember.
+    pub(crate) fn is_news(&self, origin: &[u8]) -> bool {
+        let mut refused = self.refused_origins.lock();
+        let news = refused.len() < REFUSED_ORIGINS_MAX
+            && origin.len() <= REFUSED_ORIGIN_BYTES_MAX
+            && !refused.iter().any(|known| **known == *origin);
+        if news {
+            refused.push(origin.into());
+        }
+        news
+    }
+
+    fn shard(&self, sid: &str) -> &Mutex<HashMap<SessionId, Session>> {
+        // The upper bits: the map inside the shard uses the lower ones of its own hash.
+        &self.shards[(self.hasher.hash_one(sid) >> 59) as usize % SHARDS]
+    }
+}
+
+/// A running task of the engine.
+pub(crate) struct Ticket(Arc<Registry>);
+
+impl Ticket {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.0
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.0.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
+const SHARDS: usize = 16;
+/// Refused origins that are remembered, so that each is logged once.
+const REFUSED_ORIGINS_MAX: usize = 64;
+const REFUSED_ORIGIN_BYTES_MAX: usize = 256;

@@ -1,0 +1,72 @@
+//! The engine as a tower service.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+use tower_service::Service;
+
+use crate::application::Application;
+use crate::body::Body;
+use crate::engine::Engine;
+use crate::refusal::empty;
+
+/// A tower service that answers the engine's path and 404 outside it. For
+/// `sockeye_websocket::HttpServer`, hyper, axum's `fallback_service` and the like.
+pub struct EngineService<A> {
+    engine: Engine<A>,
+}
+
+impl<A> EngineService<A> {
+    pub(crate) fn new(engine: Engine<A>) -> Self {
+        EngineService { engine }
+    }
+
+    /// The engine inside.
+    pub fn engine(&self) -> &Engine<A> {
+        &self.engine
+    }
+}
+
+impl<A, B> Service<Request<B>> for EngineService<A>
+where
+    A: Application,
+    B: HttpBody + Send + 'static,
+    B::Data: Send,
+    B::Error: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let engine = self.engine.clone();
+        Box::pin(async move {
+            if !engine.handles(request.uri().path()) {
+                return Ok(empty(StatusCode::NOT_FOUND));
+            }
+            Ok(engine.handle(request).await)
+        })
+    }
+}
+
+impl<A> Clone for EngineService<A> {
+    fn clone(&self) -> Self {
+        EngineService {
+            engine: self.engine.clone(),
+        }
+    }
+}
+
+impl<A> fmt::Debug for EngineService<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EngineService").field(&self.engine).finish()
+    }
+}

@@ -1,0 +1,246 @@
+//! The handle of a session, for whoever sends to it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use sockeye_engine_proto::{CloseReason, Revision, SessionId, TransportKind};
+use sockeye_websocket::Flush;
+
+use crate::encoded::Encoded;
+use crate::inbox::{Guest, Inbox};
+use crate::outbox::{Next, Outbox, Pushed};
+use crate::registry::Registry;
+
+/// A handle of one session: cheap to clone, usable from any thread. It does not keep the session
+/// alive; what is sent to a closed one is dropped.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+/// What a session's task, its requests and its senders share.
+pub(crate) struct Shared {
+    id: SessionId,
+    registry: Arc<Registry>,
+    pub(crate) outbox: Mutex<Outbox>,
+    inbox: Mutex<Inbox>,
+    /// The session's task.
+    pub(crate) task: AtomicWaker,
+    is_websocket: AtomicBool,
+    /// A POST is being read or handled.
+    posting: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(registry: Arc<Registry>, id: SessionId, outbox: Outbox) -> Self {
+        Session(Arc::new(Shared {
+            id,
+            registry,
+            outbox: Mutex::new(outbox),
+            inbox: Mutex::new(Inbox::new()),
+            task: AtomicWaker::new(),
+            is_websocket: AtomicBool::new(false),
+            posting: AtomicBool::new(false),
+        }))
+    }
+
+    /// The id: 20 base64url characters, 3 bytes of node id and 12 of randomness.
+    pub fn id(&self) -> &SessionId {
+        &self.0.id
+    }
+
+    /// The transport the session lives on at this moment.
+    pub fn transport(&self) -> TransportKind {
+        if self.0.is_websocket.load(Ordering::Acquire) {
+            TransportKind::WebSocket
+        } else {
+            TransportKind::Polling
+        }
+    }
+
+    /// The revision of the protocol it speaks.
+    pub fn revision(&self) -> Revision {
+        Revision::V4
+    }
+
+    /// Sends a text message and its attachments, binary messages that follow it at once: nothing
+    /// comes between them. Without an allocation on a WebSocket while they are small.
+    pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
+        let (pushed, next) =
+            self.0
+                .outbox
+                .lock()
+                .push_own(Some(text), attachments, self.0.registry.limits);
+        self.proceed(next);
+        pushed
+    }
+
+    /// Sends a binary message.
+    pub fn send_binary(&self, data: &Bytes) -> Pushed {
+        let (pushed, next) =
+            self.0
+                .outbox
+                .lock()
+                .push_own(None, std::slice::from_ref(data), self.0.registry.limits);
+        self.proceed(next);
+        pushed
+    }
+
+    /// Sends a message that was encoded for many. To send it to many, use [`broadcast`].
+    pub fn push(&self, packet: &Arc<Encoded>) -> Pushed {
+        let (pushed, next) = self
+            .0
+            .outbox
+            .lock()
+            .push_shared(packet, self.0.registry.limits);
+        self.proceed(next);
+        pushed
+    }
+
+    /// Whether a message would go out at once: there is an outlet, and nothing is queued or
+    /// unflushed. Volatile messages are dropped otherwise.
+    pub fn is_writable(&self) -> bool {
+        self.0.outbox.lock().is_writable()
+    }
+
+    /// Has [`SessionHandler::poll`](crate::SessionHandler::poll) called soon.
+    pub fn wake(&self) {
+        self.0.task.wake();
+    }
+
+    /// Ends the session: what is queued goes out, then a close packet (polling) or close frame
+    /// (WebSocket). Later messages are refused from now on. `reason` is what
+    /// [`SessionHandler::close`](crate::SessionHandler::close) is told; the first call counts.
+    pub fn close(&self, reason: CloseReason) {
+        if self.0.outbox.lock().close(reason) {
+            self.wake();
+        }
+    }
+
+    /// Ends the session without waiting for its peer.
+    pub(crate) fn discard(&self, reason: CloseReason) {
+        self.0.outbox.lock().discard(reason);
+        self.wake();
+    }
+
+    /// Whether the session is closed or closing, so that nothing more can be sent.
+    pub fn is_closed(&self) -> bool {
+        self.0.outbox.lock().is_closed()
+    }
+
+    /// Waits until everything sent so far was written, or the session is over.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing but waiting happens here.
+    pub async fn flushed(&self) {
+        poll_fn(|cx| self.0.outbox.lock().poll_flushed(cx)).await;
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Hands a request over to the session's task, or gives it back when the session is over.
+    pub(crate) fn visit(&self, guest: Guest) -> Result<(), Guest> {
+        self.0.inbox.lock().push(guest)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Whether a poll is parked.
+    pub(crate) fn has_parked(&self) -> bool {
+        self.0.outbox.lock().is_parked()
+    }
+
+    pub(crate) fn take_guests(&self) -> Vec<Guest> {
+        self.0.inbox.lock().take()
+    }
+
+    pub(crate) fn close_inbox(&self) -> Vec<Guest> {
+        self.0.inbox.lock().close()
+    }
+
+    pub(crate) fn set_websocket(&self) {
+        self.0.is_websocket.store(true, Ordering::Release);
+    }
+
+    /// Claims the session's one POST. `false`: there is one already.
+    pub(crate) fn begin_post(&self) -> bool {
+        !self.0.posting.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_post(&self) {
+        self.0.posting.store(false, Ordering::Release);
+    }
+
+    fn proceed(&self, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Wake => self.wake(),
+            Next::Schedule => {
+                let item: Arc<Shared> = Arc::clone(&self.0);
+                self.0.registry.flusher().schedule(item);
+            }
+        }
+    }
+}
+
+impl Flush for Shared {
+    fn flush(self: Arc<Self>) {
+        if self.outbox.lock().flush() {
+            self.task.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.0.id)
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends one message to many sessions. It is encoded once per wire form, and one flush pass writes
+/// each connection once. Sessions may belong to different engines.
+pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc<Encoded>) {
+    let mut pending = PENDING.take();
+    let mut last: Option<&Arc<Registry>> = None;
+    for session in recipients {
+        let shared = &session.0;
+        let (_, next) = shared
+            .outbox
+            .lock()
+            .push_shared(packet, shared.registry.limits);
+        if next == Next::Schedule {
+            if let Some(registry) = last
+                && !Arc::ptr_eq(registry, &shared.registry)
+            {
+                registry.flusher().schedule_all(&mut pending);
+            }
+            last = Some(&shared.registry);
+            let item: Arc<Shared> = Arc::clone(shared);
+            pending.push(item);
+        } else if next == Next::Wake {
+            session.wake();
+        }
+    }
+    if let Some(registry) = last {
+        registry.flusher().schedule_all(&mut pending);
+    }
+    if pending.capacity() <= PENDING_CAPACITY_KEPT {
+        PENDING.set(pending);
+    }
+}
+
+thread_local! {
+    /// The list a broadcast makes, kept for the next one of this thread.
+    static PENDING: Cell<Vec<Arc<dyn Flush>>> = const { Cell::new(Vec::new()) };
+}
+
+const PENDING_CAPACITY_KEPT: usize = 64 * 1024;

@@ -1,0 +1,355 @@
+//! Taking in: guests, POST bodies, what WebSockets bring.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use sockeye_engine_proto::{
+    self as proto, CloseReason, Loss, Message, Packet, TransportChange, TransportId, TransportKind,
+};
+use sockeye_websocket::with_scratch;
+use sockeye_ws::Event;
+
+use super::link::{Link, Probe};
+use super::{Driver, POLLING, Post};
+use crate::application::{Application, SessionHandler};
+use crate::farewell::Farewell;
+use crate::inbox::{Answer, Guest, Reply};
+use crate::session::Session;
+
+impl<A: Application> Driver<A> {
+    pub(super) fn receive_guests(&mut self) {
+        for guest in self.handle.take_guests() {
+            match guest {
+                Guest::Poll(reply) => self.receive_poll(reply),
+                Guest::Post(body, reply) => {
+                    let open = !self.session.is_closed();
+                    match &mut self.polling {
+                        Some(polling) if open && polling.post.is_none() => {
+                            polling.post = Some(Post {
+                                body,
+                                reader: Default::default(),
+                                reply,
+                            });
+                        }
+                        _ => self.turn_away(reply),
+                    }
+                }
+                Guest::Violation => {
+                    self.session
+                        .handle_transport(POLLING, TransportChange::Broken, self.now);
+                }
+                Guest::WebSocket(stream, early) => {
+                    self.websockets += 1;
+                    let id = TransportId::new(TransportKind::WebSocket, self.websockets);
+                    let (link, io) = Link::new(id, stream, early, self.ticket.registry());
+                    self.receive_websocket(Probe {
+                        link,
+                        io,
+                        out: Default::default(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn receive_poll(&mut self, reply: Reply) {
+        self.drop_given_up_poll();
+        match &mut self.polling {
+            Some(polling) if !self.session.is_closed() => {
+                let overlaps = polling.parked.is_some();
+                self.session
+                    .handle_transport(POLLING, TransportChange::Writable, self.now);
+                if overlaps {
+                    let _ = reply.send(Answer::Overlap);
+                } else {
+                    polling.parked = Some(reply);
+                    self.handle.shared().outbox.lock().set_parked(true);
+                }
+            }
+            _ => self.turn_away(reply),
+        }
+    }
+
+    fn receive_websocket(&mut self, probe: Probe) {
+        let id = probe.link.id;
+        self.session
+            .handle_transport(id, TransportChange::Opened, self.now);
+        if self.session.probe() == Some(id) {
+            self.probe = Some(Box::new(probe));
+        } else {
+            // The close packet the session owes it is this.
+            Farewell::new(probe.link, probe.io, probe.out).spawn(self.ticket.registry());
+        }
+    }
+
+    /// Answers a request that came too late.
+    fn turn_away(&self, reply: Reply) {
+        let upgraded = !self.session.is_closed() && self.polling.is_none();
+        // A request that was given up needs no answer.
+        let _ = reply.send(if upgraded {
+            Answer::WrongTransport
+        } else {
+            Answer::UnknownSession
+        });
+    }
+
+    /// An aborted poll ends the session, before anything else is looked at.
+    fn drop_given_up_poll(&mut self) {
+        let Some(polling) = &mut self.polling else {
+            return;
+        };
+        if polling.parked.as_ref().is_some_and(Reply::is_closed) {
+            polling.parked = None;
+            self.handle.shared().outbox.lock().set_parked(false);
+            let lost = TransportChange::Lost(Loss::Failed);
+            self.session.handle_transport(POLLING, lost, self.now);
+        }
+    }
+
+    /// Has the task woken when the parked poll is given up.
+    pub(super) fn watch_parked(&mut self, cx: &mut Context<'_>) {
+        if let Some(polling) = &mut self.polling
+            && let Some(reply) = &mut polling.parked
+            && reply.poll_closed(cx).is_ready()
+        {
+            self.drop_given_up_poll();
+        }
+    }
+
+    /// Takes in the packets of a POST, as far as the handler is ready for them.
+    pub(super) fn read_post(&mut self) -> bool {
+        let Some(mut post) = self
+            .polling
+            .as_mut()
+            .and_then(|polling| polling.post.take())
+        else {
+            return false;
+        };
+        let Some(handler) = &mut self.handler else {
+            return false;
+        };
+        let mut intake = Intake {
+            session: &mut self.session,
+            handler,
+            handle: &self.handle,
+            now: self.now,
+        };
+        loop {
+            if !intake.is_ready() {
+                if let Some(polling) = &mut self.polling {
+                    polling.post = Some(post);
+                }
+                return false;
+            }
+            match post.reader.next_packet(&post.body) {
+                Some(Ok(packet)) => {
+                    if intake.packet(POLLING, packet) == Flow::Stop {
+                        break;
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(sid = %self.handle.id(), %error, "bad payload");
+                    intake.session.handle_malformed(POLLING, self.now);
+                    break;
+                }
+                None => break,
+            }
+        }
+        let _ = post.reply.send(Answer::Accepted);
+        false
+    }
+
+    /// Reads the WebSocket the session lives on. `true`: there may be more.
+    pub(super) fn read_socket(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Some(link), Some(handler)) = (&mut self.socket, &mut self.handler) else {
+            return false;
+        };
+        let mut intake = Intake {
+            session: &mut self.session,
+            handler,
+            handle: &self.handle,
+            now: self.now,
+        };
+        let more = intake.read(link, cx);
+        if link.ws.has_transmit() {
+            let mut outbox = self.handle.shared().outbox.lock();
+            outbox.with_tail(|out| while link.ws.poll_transmit(None, out) {});
+        }
+        more
+    }
+
+    /// Reads the WebSocket of an upgrade; not while a POST waits, whose packets come first.
+    pub(super) fn read_probe(&mut self, cx: &mut Context<'_>) -> bool {
+        if self
+            .polling
+            .as_ref()
+            .is_some_and(|polling| polling.post.is_some())
+        {
+            return false;
+        }
+        let (Some(probe), Some(handler)) = (&mut self.probe, &mut self.handler) else {
+            return false;
+        };
+        let mut intake = Intake {
+            session: &mut self.session,
+            handler,
+            handle: &self.handle,
+            now: self.now,
+        };
+        let more = intake.read(&mut probe.link, cx);
+        if probe.link.ws.has_transmit() {
+            while probe.link.ws.poll_transmit(None, probe.out.tail()) {}
+        }
+        if probe.link.gone && self.session.transport() != probe.link.id {
+            self.probe = None;
+        }
+        more
+    }
+
+    /// Whether something was received that the handler was not ready for.
+    pub(super) fn holds_input(&self) -> bool {
+        self.polling
+            .as_ref()
+            .is_some_and(|polling| polling.post.is_some())
+            || self
+                .socket
+                .as_ref()
+                .is_some_and(|link| !link.held.is_empty())
+            || self
+                .probe
+                .as_ref()
+                .is_some_and(|probe| !probe.link.held.is_empty())
+    }
+}
+
+/// The way of a packet: protocol state first, then the handler.
+struct Intake<'a, H> {
+    session: &'a mut proto::Session,
+    handler: &'a mut H,
+    handle: &'a Session,
+    now: Instant,
+}
+
+#[derive(PartialEq, Eq)]
+enum Flow {
+    Continue,
+    Stop,
+}
+
+impl<H: SessionHandler> Intake<'_, H> {
+    fn is_ready(&self) -> bool {
+        // Once the session closes, what still comes is dropped.
+        !self.session.is_open() || self.handler.is_ready()
+    }
+
+    fn packet(&mut self, via: TransportId, packet: Packet<'_>) -> Flow {
+        match self.session.handle_packet(via, packet, self.now) {
+            Ok(Some(message)) => self.message(message),
+            Ok(None) => Flow::Continue,
+            Err(error) => {
+                tracing::debug!(sid = %self.handle.id(), %error, "packet refused");
+                Flow::Stop
+            }
+        }
+    }
+
+    fn message(&mut self, message: Message<'_>) -> Flow {
+        if self.handler.message(message).is_ok() {
+            return Flow::Continue;
+        }
+        self.handle.close(match self.handle.transport() {
+            TransportKind::WebSocket => CloseReason::ForcedClose,
+            _ => CloseReason::ForcedServerClose,
+        });
+        self.session.close(self.now);
+        Flow::Stop
+    }
+
+    /// Reads until nothing is left, the handler has enough, or others should get a turn.
+    fn read(&mut self, link: &mut Link, cx: &mut Context<'_>) -> bool {
+        for _ in 0..READS_MAX {
+            if link.gone || !self.is_ready() {
+                return false;
+            }
+            if !link.held.is_empty() {
+                let mut held = std::mem::take(&mut link.held);
+                self.feed(link, &mut held);
+                continue;
+            }
+            let read = with_scratch(|scratch| match link.read.poll_read(cx, scratch) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Some(None),
+                Poll::Ready(Ok(length)) => {
+                    self.feed(link, &mut scratch[..length]);
+                    Some(Some(length))
+                }
+            });
+            match read {
+                None => return false,
+                Some(None) => self.lost(link),
+                Some(Some(_)) => {}
+            }
+        }
+        true
+    }
+
+    fn lost(&mut self, link: &mut Link) {
+        link.ws.handle_eof();
+        link.gone = true;
+        let lost = TransportChange::Lost(Loss::Closed);
+        self.session.handle_transport(link.id, lost, self.now);
+    }
+
+    /// Takes in what was read, message by message.
+    fn feed(&mut self, link: &mut Link, input: &mut [u8]) {
+        let mut used = 0;
+        while used < input.len() {
+            if !self.is_ready() {
+                link.held = input[used..].to_vec();
+                return;
+            }
+            match link.ws.handle_read(&mut input[used..]) {
+                Ok((_, None)) => return,
+                Ok((length, Some(event))) => {
+                    used += length;
+                    if self.event(link.id, event) == Flow::Stop {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(sid = %self.handle.id(), %error, "bad frame");
+                    link.code = error.close_code();
+                    self.session
+                        .handle_transport(link.id, TransportChange::Broken, self.now);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, via: TransportId, event: Event<'_>) -> Flow {
+        match event {
+            Event::Text(text) => {
+                let mut scratch = Vec::new();
+                match Packet::decode(text, &mut scratch) {
+                    Ok(packet) => self.packet(via, packet),
+                    Err(error) => {
+                        tracing::debug!(sid = %self.handle.id(), %error, "bad packet");
+                        self.session.handle_malformed(via, self.now);
+                        Flow::Stop
+                    }
+                }
+            }
+            Event::Binary(data) => self.packet(via, Packet::Message(Message::Binary(data))),
+            Event::Ping(_) | Event::Pong(_) => Flow::Continue,
+            Event::Close(_) => {
+                let lost = TransportChange::Lost(Loss::Closed);
+                self.session.handle_transport(via, lost, self.now);
+                Flow::Stop
+            }
+        }
+    }
+}
+
+/// After this many reads others get a turn.
+const READS_MAX: usize = 4;

@@ -1,0 +1,244 @@
+//! Acting on what the protocol state says: control packets, events, answers to polls, the end.
+
+use std::task::{Context, Poll};
+
+use sockeye_engine_proto::{
+    CloseReason, Control, Event, Loss, Packet, PayloadWriter, Transmit, TransportChange,
+    TransportKind,
+};
+use sockeye_ws::{Opcode, encode_frame};
+
+use super::{Driver, POLLING};
+use crate::application::Application;
+use crate::farewell::Farewell;
+use crate::inbox::{Answer, Guest};
+
+impl<A: Application> Driver<A> {
+    /// Carries out everything the session has to say, until it says no more.
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
+        loop {
+            while let Some(transmit) = self.session.poll_transmit() {
+                self.transmit(transmit);
+            }
+            self.answer_poll();
+            let mut quiet = true;
+            while let Some(event) = self.session.poll_event() {
+                quiet = false;
+                match event {
+                    Event::Upgraded { .. } => self.adopt_probe(),
+                    Event::Closed(reason) => self.finish(reason),
+                    _ => {}
+                }
+            }
+            if quiet {
+                break;
+            }
+        }
+        self.flush_probe(cx);
+    }
+
+    /// Sends a packet of the session itself.
+    pub(super) fn transmit(&mut self, Transmit { via, control }: Transmit) {
+        if via.kind() == TransportKind::Polling {
+            if let Some(polling) = &mut self.polling {
+                polling.controls.push(control);
+            }
+            return;
+        }
+        let probe = self
+            .probe
+            .as_ref()
+            .is_some_and(|probe| probe.link.id == via);
+        if probe && self.session.transport() == via {
+            self.adopt_probe();
+        }
+        let open = if control == Control::Open {
+            self.open_json()
+        } else {
+            String::new()
+        };
+        if self.socket.as_ref().is_some_and(|link| link.id == via) {
+            if control == Control::Close {
+                self.release_socket();
+                let lost = TransportChange::Lost(Loss::Closed);
+                self.session.handle_transport(via, lost, self.now);
+            } else {
+                let mut outbox = self.handle.shared().outbox.lock();
+                outbox.with_tail(|out| encode_control(control, &open, out));
+            }
+        } else if probe && control == Control::Close {
+            self.release_probe();
+        } else if probe && let Some(probe) = &mut self.probe {
+            encode_control(control, &open, probe.out.tail());
+        }
+    }
+
+    /// Answers the parked poll if there is something to say.
+    fn answer_poll(&mut self) {
+        let Some(polling) = &mut self.polling else {
+            return;
+        };
+        if polling.parked.is_none() {
+            return;
+        }
+        let controls = std::mem::take(&mut polling.controls);
+        // OPEN goes alone: simple clients read no more than that from their first answer.
+        let opens = controls.contains(&Control::Open);
+        let mut payload = PayloadWriter::new();
+        if opens {
+            payload.control(Control::Open, &self.open_json());
+        } else {
+            let mut outbox = self.handle.shared().outbox.lock();
+            if self.session.outlet() == Some(POLLING) && outbox.has_queued() {
+                outbox.drain_into(&mut payload);
+            }
+        }
+        for control in controls {
+            match control {
+                Control::Open => {}
+                Control::Noop if !payload.is_empty() => {}
+                _ => payload.control(control, ""),
+            }
+        }
+        if !payload.is_empty() {
+            self.send_answer(payload);
+        }
+    }
+
+    fn send_answer(&mut self, payload: PayloadWriter) {
+        let Some(polling) = &mut self.polling else {
+            return;
+        };
+        let Some(reply) = polling.parked.take() else {
+            return;
+        };
+        self.handle.shared().outbox.lock().set_parked(false);
+        let answer = Answer::Payload(payload.finish().into());
+        let change = match reply.send(answer) {
+            Ok(()) => TransportChange::Answered,
+            // The poll was given up with what it should have carried.
+            Err(_) => TransportChange::Lost(Loss::Failed),
+        };
+        self.session.handle_transport(POLLING, change, self.now);
+    }
+
+    /// The session lives on its probe from now on.
+    fn adopt_probe(&mut self) {
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        if let Some(mut polling) = self.polling.take()
+            && let Some(reply) = polling.parked.take()
+        {
+            let noop = Control::Noop.as_str().unwrap_or_default();
+            let _ = reply.send(Answer::Payload(noop.into()));
+        }
+        self.handle.set_websocket();
+        self.handle
+            .shared()
+            .outbox
+            .lock()
+            .upgrade(probe.io, probe.out);
+        self.socket = Some(probe.link);
+        tracing::debug!(sid = %self.handle.id(), "session upgraded");
+    }
+
+    /// The session is over: everybody who waits is answered, everything held is let go.
+    fn finish(&mut self, reason: CloseReason) {
+        let closing = self.handle.shared().outbox.lock().closing();
+        self.over = true;
+        self.ticket.registry().remove(self.handle.id());
+        if let Some(mut polling) = self.polling.take()
+            && let Some(post) = polling.post.take()
+        {
+            let _ = post.reply.send(Answer::Accepted);
+        }
+        for guest in self.handle.close_inbox() {
+            match guest {
+                Guest::Poll(reply) | Guest::Post(_, reply) => {
+                    let _ = reply.send(Answer::UnknownSession);
+                }
+                Guest::WebSocket(..) | Guest::Violation => {}
+            }
+        }
+        self.release_probe();
+        self.release_socket();
+        drop(self.handle.shared().outbox.lock().end());
+        self.tell(closing.unwrap_or(reason));
+    }
+
+    /// The connection broke while it was written to.
+    pub(super) fn lose_socket(&mut self) {
+        if let Some(link) = &mut self.socket {
+            link.gone = true;
+            let lost = TransportChange::Lost(Loss::Closed);
+            self.session.handle_transport(link.id, lost, self.now);
+        }
+    }
+
+    /// Lets the session's WebSocket go, with a goodbye behind what is queued.
+    fn release_socket(&mut self) {
+        let Some(link) = self.socket.take() else {
+            return;
+        };
+        let mut outbox = self.handle.shared().outbox.lock();
+        let discard = outbox.is_discarded();
+        let ended = outbox.end();
+        drop(outbox);
+        if let Some((io, out)) = ended
+            && !link.gone
+            && !discard
+        {
+            Farewell::new(link, io, out).spawn(self.ticket.registry());
+        }
+    }
+
+    fn release_probe(&mut self) {
+        if let Some(probe) = self.probe.take()
+            && !probe.link.gone
+        {
+            Farewell::new(probe.link, probe.io, probe.out).spawn(self.ticket.registry());
+        }
+    }
+
+    /// Writes what is owed to the probe.
+    fn flush_probe(&mut self, cx: &mut Context<'_>) {
+        let Some(probe) = &mut self.probe else { return };
+        let failed = loop {
+            match probe.out.write_to(&probe.io) {
+                Ok(true) => break false,
+                Err(_) => break true,
+                Ok(false) => match probe.io.poll_writable(cx) {
+                    Poll::Pending => break false,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => break true,
+                },
+            }
+        };
+        if failed {
+            let id = probe.link.id;
+            self.probe = None;
+            let lost = TransportChange::Lost(Loss::Closed);
+            self.session.handle_transport(id, lost, self.now);
+        }
+    }
+
+    fn open_json(&self) -> String {
+        self.session
+            .open_data()
+            .map(|data| data.to_json())
+            .unwrap_or_default()
+    }
+}
+
+/// Appends a control packet as a text frame.
+fn encode_control(control: Control, open: &str, out: &mut Vec<u8>) {
+    match control.as_str() {
+        Some(text) => encode_frame(Opcode::Text, text.as_bytes(), None, out),
+        None => {
+            let mut packet = Vec::with_capacity(1 + open.len());
+            Packet::Open(open).encode(&mut packet);
+            encode_frame(Opcode::Text, &packet, None, out);
+        }
+    }
+}

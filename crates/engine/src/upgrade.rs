@@ -1,0 +1,108 @@
+//! The request side of WebSocket: from the handshake to the byte stream.
+
+use std::sync::Arc;
+
+use http::Response;
+use http::header::{CONNECTION, HeaderValue};
+use http::request::Parts;
+use hyper::upgrade::OnUpgrade;
+use sockeye_engine_proto::TransportKind;
+use sockeye_websocket::{Stream, WriteBuffer};
+use sockeye_ws::handshake::server::check_parts;
+
+use crate::application::Application;
+use crate::body::Body;
+use crate::farewell::Farewell;
+use crate::handshake::Handshake;
+use crate::inbox::Guest;
+use crate::refusal::Refusal;
+use crate::registry::Registry;
+use crate::session::Session;
+use crate::task::{Link, POLLING, spawn_websocket};
+use crate::verify::Target;
+
+/// Answers a WebSocket handshake that was judged to be about `target`.
+pub(crate) fn accept<A: Application>(
+    registry: &Arc<Registry>,
+    application: &Arc<A>,
+    target: Target,
+    head: &mut Parts,
+) -> Response<Body> {
+    let accept = match check_parts(&head.method, head.version, &head.headers) {
+        Ok(accept) => accept,
+        Err(error) => {
+            tracing::debug!(%error, "bad websocket handshake");
+            let mut response = Refusal::BadRequest.upgrade_response();
+            *response.status_mut() = error.status();
+            error.extend_headers(response.headers_mut());
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        }
+    };
+    let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
+        tracing::warn!("the HTTP server in front offers no upgrades");
+        return Refusal::BadRequest.upgrade_response();
+    };
+    let arrival = match target {
+        Target::New(TransportKind::WebSocket) => match registry.new_id() {
+            Some(id) => Arrival::New {
+                application: Arc::clone(application),
+                id,
+                handshake: Handshake::new(head),
+            },
+            None => return Refusal::BadRequest.upgrade_response(),
+        },
+        Target::Existing(session, TransportKind::WebSocket) => Arrival::Upgrade(session),
+        // The official server upgrades these as well, and hangs up.
+        _ => Arrival::Stray,
+    };
+    let protocol = sockeye_ws::handshake::protocols(&head.headers).next();
+    let accept = match protocol {
+        Some(protocol) => accept.with_protocol(protocol),
+        None => accept,
+    };
+    let ticket = registry.ticket();
+    tokio::spawn(async move {
+        let registry = ticket.registry();
+        let opened = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
+        let Ok(Ok(upgraded)) = opened else { return };
+        arrival.proceed(registry, Stream::from_upgraded(upgraded));
+    });
+    accept.into_response()
+}
+
+/// What a WebSocket is for, once it is open.
+enum Arrival<A> {
+    New {
+        application: Arc<A>,
+        id: sockeye_engine_proto::SessionId,
+        handshake: Handshake,
+    },
+    Upgrade(Session),
+    Stray,
+}
+
+impl<A: Application> Arrival<A> {
+    fn proceed(self, registry: &Arc<Registry>, opened: (Stream, Vec<u8>)) {
+        let (stream, early) = match self {
+            Arrival::New {
+                application,
+                id,
+                handshake,
+            } if !registry.is_closing() => {
+                return spawn_websocket(registry, application, id, handshake, opened);
+            }
+            Arrival::Upgrade(session) => {
+                match session.visit(Guest::WebSocket(opened.0, opened.1)) {
+                    Err(Guest::WebSocket(stream, early)) => (stream, early),
+                    _ => return,
+                }
+            }
+            _ => opened,
+        };
+        let (link, io) = Link::new(POLLING, stream, early, registry);
+        Farewell::new(link, io, WriteBuffer::new()).spawn(registry);
+    }
+}

@@ -1,0 +1,92 @@
+//! Judging a request before anything is done for it, in the official server's order.
+//!
+//! | check | else |
+//! |---|---|
+//! | the transport is served | code 0 |
+//! | with `sid`: the session exists | code 1 |
+//! | with `sid`: `EIO` is the session's | code 3 |
+//! | with `sid`, no upgrade: the transport is the session's | code 3 |
+//! | without `sid`: the method is GET | code 2 |
+//! | without `sid`: WebSocket comes as an upgrade | code 3 |
+//! | the origin may connect | code 4 |
+//! | without `sid`: `EIO` is spoken here | code 5 |
+
+use http::Method;
+use http::header::{CONNECTION, HOST, HeaderMap, ORIGIN, UPGRADE};
+use http::request::Parts;
+use sockeye_engine_proto::{Revision, TransportKind};
+
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::registry::Registry;
+use crate::session::Session;
+
+/// What a request is about.
+pub(crate) enum Target {
+    New(TransportKind),
+    Existing(Session, TransportKind),
+}
+
+/// Judges a request; `upgrade` says whether it asks for one.
+pub(crate) fn verify(registry: &Registry, head: &Parts, upgrade: bool) -> Result<Target, Refusal> {
+    let query = Query::parse(head.uri.query());
+    let transport = query
+        .transport
+        .as_deref()
+        .and_then(TransportKind::from_name)
+        .filter(|kind| registry.config.serves(*kind))
+        .ok_or(Refusal::UnknownTransport)?;
+    let revision = Revision::from_query(query.revision.as_deref());
+    let websocket = transport == TransportKind::WebSocket;
+    if let Some(sid) = &query.sid {
+        let session = registry.find(sid).ok_or(Refusal::UnknownSession)?;
+        if revision != Some(session.revision()) {
+            return Err(Refusal::BadRequest);
+        }
+        if !upgrade && (websocket || session.transport() != transport) {
+            return Err(Refusal::BadRequest);
+        }
+        check_origin(registry, &head.headers)?;
+        return Ok(Target::Existing(session, transport));
+    }
+    if head.method != Method::GET {
+        return Err(Refusal::HandshakeMethod);
+    }
+    if websocket && !upgrade {
+        return Err(Refusal::BadRequest);
+    }
+    check_origin(registry, &head.headers)?;
+    revision.ok_or(Refusal::UnsupportedRevision)?;
+    Ok(Target::New(transport))
+}
+
+/// Whether a request asks for another protocol on its connection.
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE)
+        && headers.get_all(CONNECTION).iter().any(|value| {
+            value
+                .as_bytes()
+                .split(|&byte| byte == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        })
+}
+
+fn check_origin(registry: &Registry, headers: &HeaderMap) -> Result<(), Refusal> {
+    if registry.config.origins.allow(headers) {
+        return Ok(());
+    }
+    if let Some(origin) = headers.get(ORIGIN)
+        && registry.is_news(origin.as_bytes())
+    {
+        let origin = String::from_utf8_lossy(origin.as_bytes());
+        let host = headers
+            .get(HOST)
+            .map(|host| String::from_utf8_lossy(host.as_bytes()));
+        tracing::warn!(
+            %origin,
+            host = host.as_deref().unwrap_or_default(),
+            "origin refused; to let it in: Config {{ origins: Origins::SameOriginOr(vec![{origin:?}.parse()?]), .. }}"
+        );
+    }
+    Err(Refusal::Forbidden)
+}

@@ -1,0 +1,180 @@
+//! The application under test: it echoes, and does as some messages say.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use sockeye_engine::{
+    Application, CloseReason, HandlerError, Handshake, Message, Session, SessionHandler,
+};
+use tokio::sync::Notify;
+
+/// What handlers noted, by session id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Opened,
+    Text(String),
+    Binary(Vec<u8>),
+    Closed(CloseReason),
+    Dropped,
+}
+
+/// Echoes every message. `hold` makes the handler unready until [`Echo::release`], `refuse` is
+/// refused, `panic` panics, `close` closes the session, `quiet:…` is not echoed.
+#[derive(Default)]
+pub struct Echo {
+    heard: Mutex<HashMap<String, Vec<Heard>>>,
+    sessions: Mutex<HashMap<String, Session>>,
+    handshakes: Mutex<HashMap<String, Arc<Handshake>>>,
+    holding: Mutex<HashMap<String, Option<Waker>>>,
+    changed: Notify,
+}
+
+impl Echo {
+    pub fn heard(&self, sid: &str) -> Vec<Heard> {
+        self.heard
+            .lock()
+            .unwrap()
+            .get(sid)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub fn session(&self, sid: &str) -> Session {
+        self.sessions.lock().unwrap()[sid].clone()
+    }
+
+    pub fn handshake(&self, sid: &str) -> Arc<Handshake> {
+        self.handshakes.lock().unwrap()[sid].clone()
+    }
+
+    /// The ids of all sessions there ever were.
+    pub fn sids(&self) -> Vec<String> {
+        self.heard.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Waits until what was noted satisfies the condition.
+    pub async fn until(&self, sid: &str, condition: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+        loop {
+            let changed = self.changed.notified();
+            let heard = self.heard(sid);
+            if condition(&heard) {
+                return heard;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits for the end of the session.
+    pub async fn closed(&self, sid: &str) -> CloseReason {
+        let heard = self
+            .until(sid, |heard| heard.contains(&Heard::Dropped))
+            .await;
+        let reasons: Vec<_> = heard
+            .iter()
+            .filter_map(|heard| match heard {
+                Heard::Closed(reason) => Some(*reason),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(reasons.len(), 1, "{heard:?}");
+        reasons[0]
+    }
+
+    /// Lets a handler that holds go on.
+    pub fn release(&self, sid: &str) {
+        if let Some(Some(waker)) = self.holding.lock().unwrap().remove(sid) {
+            waker.wake();
+        }
+    }
+
+    fn note(&self, sid: &str, heard: Heard) {
+        self.heard
+            .lock()
+            .unwrap()
+            .entry(sid.to_owned())
+            .or_default()
+            .push(heard);
+        self.changed.notify_waiters();
+    }
+}
+
+impl Application for Arc<Echo> {
+    type Handler = EchoHandler;
+
+    fn open(&self, session: Session, handshake: Arc<Handshake>) -> EchoHandler {
+        let sid = session.id().to_string();
+        self.sessions
+            .lock()
+            .unwrap()
+            .insert(sid.clone(), session.clone());
+        self.handshakes
+            .lock()
+            .unwrap()
+            .insert(sid.clone(), handshake);
+        self.note(&sid, Heard::Opened);
+        EchoHandler {
+            app: Arc::clone(self),
+            sid,
+            session,
+        }
+    }
+}
+
+pub struct EchoHandler {
+    app: Arc<Echo>,
+    sid: String,
+    session: Session,
+}
+
+impl SessionHandler for EchoHandler {
+    fn message(&mut self, message: Message<'_>) -> Result<(), HandlerError> {
+        match message {
+            Message::Text(text) => {
+                self.app.note(&self.sid, Heard::Text(text.to_owned()));
+                match text {
+                    "hold" => {
+                        self.app
+                            .holding
+                            .lock()
+                            .unwrap()
+                            .insert(self.sid.clone(), None);
+                    }
+                    "refuse" => return Err(HandlerError),
+                    "panic" => panic!("asked to"),
+                    "close" => self.session.close(CloseReason::ForcedServerClose),
+                    quiet if quiet.starts_with("quiet:") => {}
+                    text => {
+                        self.session.send(text, &[]);
+                    }
+                }
+            }
+            Message::Binary(data) => {
+                self.app.note(&self.sid, Heard::Binary(data.to_vec()));
+                self.session.send_binary(&data.to_vec().into());
+            }
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(waker) = self.app.holding.lock().unwrap().get_mut(&self.sid) {
+            *waker = Some(cx.waker().clone());
+        }
+        Poll::Ready(())
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.app.holding.lock().unwrap().contains_key(&self.sid)
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.app.note(&self.sid, Heard::Closed(reason));
+    }
+}
+
+impl Drop for EchoHandler {
+    fn drop(&mut self) {
+        self.app.note(&self.sid, Heard::Dropped);
+    }
+}

@@ -1,0 +1,307 @@
+//! Long-polling: what requests bring and what they are answered (SOCKETIO_SURFACE A1.3).
+
+mod common;
+
+use common::{Heard, Host};
+use sockeye_engine::{CloseReason, Config};
+use tokio::io::AsyncWriteExt;
+
+#[tokio::test]
+async fn messages_are_echoed_in_one_poll_in_order() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let response = host
+        .post(&sid, "4hello\u{1e}bAQIDBA==\u{1e}4€\u{1e}4")
+        .await;
+    assert_eq!((response.status, response.text()), (200, "ok"));
+    assert_eq!(response.header("content-type"), Some("text/html"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("content-length"), Some("2"));
+    let response = host.poll(&sid).await;
+    assert_eq!(response.text(), "4hello\u{1e}bAQIDBA==\u{1e}4€\u{1e}4");
+    assert_eq!(
+        response.header("content-type"),
+        Some("text/plain; charset=UTF-8")
+    );
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_parked_poll_is_answered_when_there_is_something() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.post(&sid, "4a\u{1e}4b").await;
+    assert_eq!(poll.response().await.text(), "4a\u{1e}4b");
+    // From another task than the session's.
+    let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.app
+        .session(&sid)
+        .send("pushed", &[bytes::Bytes::from_static(&[1, 2, 3, 4])]);
+    assert_eq!(poll.response().await.text(), "4pushed\u{1e}bAQIDBA==");
+}
+
+#[tokio::test]
+async fn a_body_may_come_in_pieces() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let headers = [("transfer-encoding", "chunked")];
+    let mut post = host
+        .start("POST", &Host::url(&sid), &headers, b"3\r\n4he\r\n")
+        .await;
+    post.io
+        .write_all("2\r\nll\r\n1\r\no\r\n0\r\n\r\n".as_bytes())
+        .await
+        .unwrap();
+    assert_eq!(post.response().await.text(), "ok");
+    assert_eq!(host.poll(&sid).await.text(), "4hello");
+}
+
+#[tokio::test]
+async fn other_methods_are_500() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    for method in ["PUT", "DELETE", "OPTIONS", "PATCH"] {
+        host.request(method, &Host::url(&sid), &[], b"")
+            .await
+            .assert_empty(500);
+    }
+    host.assert_echoes(&sid).await;
+}
+
+#[tokio::test]
+async fn a_second_poll_ends_the_session_and_releases_the_first() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let first = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.parked(&sid).await;
+    host.poll(&sid).await.assert_empty(400);
+    let first = first.response().await;
+    assert_eq!((first.status, first.text()), (200, "1"));
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    host.assert_gone(&sid).await;
+}
+
+#[tokio::test]
+async fn a_second_post_ends_the_session() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.parked(&sid).await;
+    let length = [("content-length", "10")];
+    let mut first = host.start("POST", &Host::url(&sid), &length, b"4abc").await;
+    // The second overlaps once the first one's head was read; until then it is the first.
+    loop {
+        let second = host.post(&sid, "4quiet").await;
+        if second.status == 400 {
+            second.assert_empty(400);
+            break;
+        }
+    }
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    assert!(poll.response().await.text().ends_with('1'));
+    let _ = first.io.write_all(b"defghi").await;
+    first
+        .response()
+        .await
+        .assert_refused(1, "Session ID unknown");
+    host.assert_gone(&sid).await;
+}
+
+#[tokio::test]
+async fn an_aborted_poll_ends_the_session_before_the_next_request() {
+    let host = Host::tcp(Config::default()).await;
+    for _ in 0..20 {
+        let sid = host.open().await;
+        let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+        host.parked(&sid).await;
+        drop(poll);
+        host.assert_gone(&sid).await;
+        assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    }
+}
+
+#[tokio::test]
+async fn an_aborted_post_ends_the_session() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.parked(&sid).await;
+    let length = [("content-length", "10")];
+    drop(host.start("POST", &Host::url(&sid), &length, b"4abc").await);
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    assert_eq!(poll.response().await.text(), "1");
+    host.assert_gone(&sid).await;
+}
+
+#[tokio::test]
+async fn a_binary_post_ends_the_session() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let headers = [("content-type", "application/octet-stream")];
+    let response = host
+        .request("POST", &Host::url(&sid), &headers, b"4x")
+        .await;
+    response.assert_empty(400);
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    host.assert_gone(&sid).await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_413_and_the_session_goes_on() {
+    let host = Host::tcp(Config {
+        payload_bytes_max: 100,
+        ..Config::default()
+    })
+    .await;
+    let sid = host.open().await;
+    let body = |bytes: usize| format!("4{}", "x".repeat(bytes - 1));
+    for bytes in [99, 100] {
+        assert_eq!(host.post(&sid, &body(bytes)).await.status, 200, "{bytes}");
+        assert_eq!(host.poll(&sid).await.text(), body(bytes));
+    }
+    host.post(&sid, &body(101)).await.assert_empty(413);
+    let declared = [("content-length", "18446744073709551615")];
+    host.request("POST", &Host::url(&sid), &declared, b"4x")
+        .await
+        .assert_empty(413);
+    let chunked = [("transfer-encoding", "chunked")];
+    let chunks = format!("65\r\n{}\r\n0\r\n\r\n", body(101));
+    let response = host
+        .request("POST", &Host::url(&sid), &chunked, chunks.as_bytes())
+        .await;
+    response.assert_empty(413);
+    let fits = format!("32\r\n{}\r\n32\r\n{}\r\n0\r\n\r\n", body(50), body(50));
+    let response = host
+        .request("POST", &Host::url(&sid), &chunked, fits.as_bytes())
+        .await;
+    assert_eq!(response.status, 200);
+    assert_eq!(
+        host.poll(&sid).await.text(),
+        format!("{}{}", body(50), body(50))
+    );
+    host.assert_echoes(&sid).await;
+}
+
+#[tokio::test]
+async fn garbage_is_accepted_and_ends_the_session() {
+    let host = Host::tcp(Config::default()).await;
+    for body in ["abc", "", "4a\u{1e}", "\u{1e}", "7", "{\"a\":1}"] {
+        let sid = host.open().await;
+        let response = host.post(&sid, body).await;
+        assert_eq!((response.status, response.text()), (200, "ok"), "{body}");
+        host.assert_gone(&sid).await;
+        assert_eq!(
+            host.app.closed(&sid).await,
+            CloseReason::ParseError,
+            "{body}"
+        );
+    }
+    // What came before the bad packet counts, what comes after does not.
+    let sid = host.open().await;
+    host.post(&sid, "4first\u{1e}x\u{1e}4second").await;
+    host.app.closed(&sid).await;
+    let heard = host.app.heard(&sid);
+    assert!(heard.contains(&Heard::Text("first".to_owned())));
+    assert!(!heard.contains(&Heard::Text("second".to_owned())));
+    // Bytes that are no UTF-8.
+    let sid = host.open().await;
+    let response = host.request("POST", &Host::url(&sid), &[], b"4\xff").await;
+    assert_eq!(response.status, 200);
+    assert_eq!(host.app.closed(&sid).await, CloseReason::ParseError);
+}
+
+#[tokio::test]
+async fn a_ping_from_the_client_ends_the_session() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    assert_eq!(host.post(&sid, "2").await.text(), "ok");
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    host.assert_gone(&sid).await;
+}
+
+#[tokio::test]
+async fn packets_without_a_meaning_are_ignored() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    for body in ["0", "0{}", "6", "5", "3", "3probe", "b!!!"] {
+        assert_eq!(host.post(&sid, body).await.text(), "ok", "{body}");
+    }
+    // Lenient base64 is an empty message.
+    assert_eq!(host.poll(&sid).await.text(), "b");
+    host.assert_echoes(&sid).await;
+}
+
+#[tokio::test]
+async fn a_close_packet_releases_the_poll_with_a_noop() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.parked(&sid).await;
+    assert_eq!(host.post(&sid, "1").await.text(), "ok");
+    assert_eq!(poll.response().await.text(), "6");
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportClose);
+    host.assert_gone(&sid).await;
+}
+
+#[tokio::test]
+async fn internet_explorer_is_told_not_to_filter() {
+    let host = Host::tcp(Config::default()).await;
+    let path = "/engine.io/?EIO=4&transport=polling";
+    for agent in [
+        "Mozilla/4.0 (compatible;MSIE 7.0)",
+        "Mozilla/5.0 (Trident/7.0; rv:11.0)",
+    ] {
+        let response = host
+            .request("GET", path, &[("user-agent", agent)], b"")
+            .await;
+        assert_eq!(response.header("x-xss-protection"), Some("0"));
+        let sid = common::sid(response.text());
+        let url = Host::url(&sid);
+        let response = host
+            .request("POST", &url, &[("user-agent", agent)], b"4x")
+            .await;
+        assert_eq!(response.header("x-xss-protection"), Some("0"));
+    }
+}
+
+#[tokio::test]
+async fn a_post_waits_until_the_handler_is_ready() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let post = host
+        .start(
+            "POST",
+            &Host::url(&sid),
+            &[],
+            "4hold\u{1e}4after".as_bytes(),
+        )
+        .await;
+    let hold = Heard::Text("hold".to_owned());
+    host.app.until(&sid, |heard| heard.contains(&hold)).await;
+    assert_eq!(host.app.heard(&sid), [Heard::Opened, hold]);
+    let other = host.open().await;
+    host.assert_echoes(&other).await;
+    host.app.release(&sid);
+    assert_eq!(post.response().await.text(), "ok");
+    assert_eq!(host.poll(&sid).await.text(), "4after");
+}
+
+#[tokio::test]
+async fn keep_alive_serves_one_request_after_another() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    let mut io = host.connect().await;
+    let url = Host::url(&sid);
+    let request = format!(
+        "POST {url} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n4a\
+         GET {url} HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    );
+    io.write_all(request.as_bytes()).await.unwrap();
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\n4a") {
+        tokio::io::AsyncReadExt::read_buf(&mut io, &mut response)
+            .await
+            .unwrap();
+    }
+}

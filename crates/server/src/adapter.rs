@@ -1,0 +1,471 @@
+//! Who is in which room, and whom a broadcast reaches.
+//!
+//! Every connected socket has a slot. A room is a list of chunks of up to 256 members, each behind
+//! its `Arc`: a broadcast clones the `Arc`s under a short lock and walks them without one, so joins
+//! never wait for sends, and an edit meanwhile copies one chunk only. Leaving swaps the last member
+//! into the gap; each slot knows its places, so nothing is searched in the room.
+//! A socket's own-id room is the id map itself.
+
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use slab::Slab;
+
+use crate::{Room, SocketId};
+
+const CHUNK: usize = 256;
+/// The room of everybody in the namespace; it has no name.
+const EVERYBODY: usize = 0;
+
+/// The rooms of one namespace on this server. `T` is a handle of a socket.
+pub(crate) struct Adapter<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    slots: Slab<Slot<T>>,
+    ids: HashMap<SocketId, usize>,
+    rooms: Slab<Members<T>>,
+    names: HashMap<Room, usize>,
+}
+
+struct Slot<T> {
+    socket: T,
+    places: Vec<Place>,
+}
+
+/// Where a slot stands in a room.
+#[derive(Clone, Copy)]
+struct Place {
+    room: usize,
+    index: usize,
+}
+
+struct Members<T> {
+    name: Option<Room>,
+    chunks: Vec<Arc<Vec<Member<T>>>>,
+}
+
+#[derive(Clone)]
+struct Member<T> {
+    socket: T,
+    slot: usize,
+}
+
+/// Whom a broadcast is for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Targets {
+    /// Everybody when empty.
+    pub(crate) rooms: Vec<Room>,
+    pub(crate) except: Vec<Room>,
+}
+
+impl<T: Clone> Adapter<T> {
+    pub(crate) fn new() -> Self {
+        let mut rooms = Slab::new();
+        rooms.insert(Members {
+            name: None,
+            chunks: Vec::new(),
+        });
+        let state = State {
+            slots: Slab::new(),
+            ids: HashMap::new(),
+            rooms,
+            names: HashMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Gives a socket its slot. Broadcasts to everybody reach it only after
+    /// [`admit`](Adapter::admit).
+    pub(crate) fn insert(&self, id: SocketId, socket: T) {
+        let mut state = self.state.lock();
+        let slot = state.slots.insert(Slot {
+            socket,
+            places: Vec::new(),
+        });
+        state.ids.insert(id, slot);
+    }
+
+    /// Puts a socket among everybody.
+    pub(crate) fn admit(&self, id: SocketId) {
+        let mut state = self.state.lock();
+        if let Some(&slot) = state.ids.get(&id) {
+            state.enter(EVERYBODY, slot);
+        }
+    }
+
+    /// Takes a socket out of all rooms and returns those it was in.
+    pub(crate) fn remove(&self, id: SocketId) -> Vec<Room> {
+        let mut state = self.state.lock();
+        let Some(slot) = state.ids.remove(&id) else {
+            return Vec::new();
+        };
+        let mut left = vec![Room::from(id)];
+        while let Some(&place) = state.slots[slot].places.last() {
+            left.extend(state.rooms[place.room].name.clone());
+            state.exit(place.room, slot);
+        }
+        state.slots.remove(slot);
+        left
+    }
+
+    pub(crate) fn join(&self, id: SocketId, rooms: Vec<Room>) {
+        let mut state = self.state.lock();
+        let Some(&slot) = state.ids.get(&id) else {
+            return;
+        };
+        for name in rooms {
+            if name.as_str() == id.as_str() {
+                continue;
+            }
+            let room = state.room_or_new(name);
+            state.enter(room, slot);
+        }
+    }
+
+    pub(crate) fn leave(&self, id: SocketId, rooms: &[Room]) {
+        let mut state = self.state.lock();
+        let Some(&slot) = state.ids.get(&id) else {
+            return;
+        };
+        for name in rooms {
+            if let Some(&room) = state.names.get(name) {
+                state.exit(room, slot);
+            }
+        }
+    }
+
+    /// The rooms of a socket, its own id first; empty when it is not here.
+    pub(crate) fn rooms(&self, id: SocketId) -> Vec<Room> {
+        let state = self.state.lock();
+        let Some(&slot) = state.ids.get(&id) else {
+            return Vec::new();
+        };
+        let named = state.slots[slot].places.iter();
+        let named = named.filter_map(|place| state.rooms[place.room].name.clone());
+        std::iter::once(Room::from(id)).chain(named).collect()
+    }
+
+    /// The socket of an id, if it is connected here.
+    pub(crate) fn socket(&self, id: &str) -> Option<T> {
+        let state = self.state.lock();
+        let slot = *state.ids.get(id.as_bytes())?;
+        Some(state.slots[slot].socket.clone())
+    }
+
+    /// Takes a picture of the sockets a broadcast reaches.
+    pub(crate) fn select(&self, targets: &Targets) -> Selection<T> {
+        let state = self.state.lock();
+        let mut include = Vec::new();
+        if targets.rooms.is_empty() {
+            include.push(Picked::Room(state.rooms[EVERYBODY].chunks.clone()));
+        }
+        for room in &targets.rooms {
+            include.extend(state.pick(room));
+        }
+        let exclude: Vec<_> = targets
+            .except
+            .iter()
+            .filter_map(|room| state.pick(room))
+            .collect();
+        Selection {
+            include,
+            exclude,
+            slots: state.slots.capacity(),
+        }
+    }
+}
+
+impl<T: Clone> State<T> {
+    fn room_or_new(&mut self, name: Room) -> usize {
+        if let Some(&room) = self.names.get(&name) {
+            return room;
+        }
+        let room = self.rooms.insert(Members {
+            name: Some(name.clone()),
+            chunks: Vec::new(),
+        });
+        self.names.insert(name, room);
+        room
+    }
+
+    fn enter(&mut self, room: usize, slot: usize) {
+        let entry = &mut self.slots[slot];
+        if entry.places.iter().any(|place| place.room == room) {
+            return;
+        }
+        let index = self.rooms[room].push(Member {
+            socket: entry.socket.clone(),
+            slot,
+        });
+        entry.places.push(Place { room, index });
+    }
+
+    fn exit(&mut self, room: usize, slot: usize) {
+        let places = &mut self.slots[slot].places;
+        let Some(at) = places.iter().position(|place| place.room == room) else {
+            return;
+        };
+        let gap = places.swap_remove(at).index;
+        if let Some(moved) = self.rooms[room].swap_remove(gap) {
+            let places = &mut self.slots[moved].places;
+            if let Some(place) = places.iter_mut().find(|place| place.room == room) {
+                place.index = gap;
+            }
+        }
+        if room != EVERYBODY
+            && self.rooms[room].chunks.is_empty()
+            && let Some(name) = self.rooms.remove(room).name
+        {
+            self.names.remove(&name);
+        }
+    }
+
+    /// A named room, or the one socket whose own-id room it is.
+    fn pick(&self, name: &Room) -> Option<Picked<T>> {
+        if let Some(&room) = self.names.get(name) {
+            return Some(Picked::Room(self.rooms[room].chunks.clone()));
+        }
+        let slot = *self.ids.get(name.as_str().as_bytes())?;
+        Some(Picked::One(Member {
+            socket: self.slots[slot].socket.clone(),
+            slot,
+        }))
+    }
+}
+
+impl<T: Clone> Members<T> {
+    /// Adds a member and says where.
+    fn push(&mut self, member: Member<T>) -> usize {
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => Arc::make_mut(chunk).push(member),
+            _ => self.chunks.push(Arc::new(vec![member])),
+        }
+        let last = self.chunks.len() - 1;
+        last * CHUNK + self.chunks[last].len() - 1
+    }
+
+    /// Fills the gap at `index` with the last member and returns that one's slot, if it moved.
+    fn swap_remove(&mut self, index: usize) -> Option<usize> {
+        let last = Arc::make_mut(self.chunks.last_mut()?).pop()?;
+        if self.chunks.last().is_some_and(|chunk| chunk.is_empty()) {
+            self.chunks.pop();
+        }
+        let gap = self
+            .chunks
+            .get_mut(index / CHUNK)
+            .filter(|chunk| index % CHUNK < chunk.len())?;
+        let slot = last.slot;
+        Arc::make_mut(gap)[index % CHUNK] = last;
+        Some(slot)
+    }
+}
+
+enum Picked<T> {
+    Room(Vec<Arc<Vec<Member<T>>>>),
+    One(Member<T>),
+}
+
+impl<T> Picked<T> {
+    fn members(&self) -> impl Iterator<Item = &Member<T>> {
+        let (chunks, one) = match self {
+            Picked::Room(chunks) => (chunks.as_slice(), None),
+            Picked::One(member) => (&[][..], Some(member)),
+        };
+        chunks.iter().flat_map(|chunk| chunk.iter()).chain(one)
+    }
+}
+
+/// A picture of the recipients of one broadcast; walking it takes no lock.
+pub(crate) struct Selection<T> {
+    include: Vec<Picked<T>>,
+    exclude: Vec<Picked<T>>,
+    slots: usize,
+}
+
+thread_local! {
+    /// Which slots are done with in this walk: those whose entry equals the current epoch.
+    static DONE: RefCell<(u32, Vec<u32>)> = const { RefCell::new((0, Vec::new())) };
+}
+
+impl<T: Clone> Selection<T> {
+    /// Calls `f` once for each recipient, however many of the rooms it is in.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(&T)) {
+        if self.include.len() == 1 && self.exclude.is_empty() {
+            return self.include[0]
+                .members()
+                .for_each(|member| f(&member.socket));
+        }
+        if let ([Picked::Room(_)], [Picked::One(sender)]) = (&*self.include, &*self.exclude) {
+            let others = self.include[0]
+                .members()
+                .filter(|member| member.slot != sender.slot);
+            return others.for_each(|member| f(&member.socket));
+        }
+        for socket in self.distinct() {
+            f(socket);
+        }
+    }
+
+    pub(crate) fn sockets(&self) -> Vec<T> {
+        let mut sockets = Vec::new();
+        self.for_each(|socket| sockets.push(socket.clone()));
+        sockets
+    }
+
+    /// The members of several rooms without repeats and without the excluded ones.
+    fn distinct(&self) -> Vec<&T> {
+        DONE.with_borrow_mut(|(epoch, done)| {
+            done.resize(done.len().max(self.slots), *epoch);
+            *epoch = epoch.wrapping_add(1);
+            if *epoch == 0 {
+                done.fill(0);
+                *epoch = 1;
+            }
+            for member in self.exclude.iter().flat_map(Picked::members) {
+                done[member.slot] = *epoch;
+            }
+            let all = self.include.iter().flat_map(Picked::members);
+            let new =
+                all.filter(|member| std::mem::replace(&mut done[member.slot], *epoch) != *epoch);
+            new.map(|member| &member.socket).collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SOCKETS: usize = 600;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert(usize),
+        Remove(usize),
+        Join(usize, u8),
+        Leave(usize, u8),
+        Send {
+            rooms: Vec<u8>,
+            except: Vec<u8>,
+            to: Option<usize>,
+            from: Option<usize>,
+        },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let socket = || 0..SOCKETS;
+        let rooms = || proptest::collection::vec(0..6u8, 0..3);
+        prop_oneof![
+            4 => socket().prop_map(Step::Insert),
+            1 => socket().prop_map(Step::Remove),
+            4 => (socket(), 0..6u8).prop_map(|(s, r)| Step::Join(s, r)),
+            2 => (socket(), 0..6u8).prop_map(|(s, r)| Step::Leave(s, r)),
+            2 => (rooms(), rooms(), proptest::option::of(socket()), proptest::option::of(socket()))
+                .prop_map(|(rooms, except, to, from)| Step::Send { rooms, except, to, from }),
+        ]
+    }
+
+    fn room(number: u8) -> Room {
+        Room::from(format!("room {number}"))
+    }
+
+    fn targets(ids: &[SocketId], step: &Step) -> Targets {
+        let Step::Send {
+            rooms,
+            except,
+            to,
+            from,
+        } = step
+        else {
+            return Targets::default();
+        };
+        let own = |socket: &Option<usize>| socket.map(|socket| Room::from(ids[socket]));
+        Targets {
+            rooms: rooms.iter().copied().map(room).chain(own(to)).collect(),
+            except: except.iter().copied().map(room).chain(own(from)).collect(),
+        }
+    }
+
+    /// What a broadcast has to reach, by the plainest means.
+    fn expected(model: &BTreeMap<usize, BTreeSet<Room>>, targets: &Targets) -> Vec<usize> {
+        let is_in = |rooms: &BTreeSet<Room>, any: &[Room]| any.iter().any(|r| rooms.contains(r));
+        let reached = model.iter().filter(|(_, rooms)| {
+            (targets.rooms.is_empty() || is_in(rooms, &targets.rooms))
+                && !is_in(rooms, &targets.except)
+        });
+        reached.map(|(socket, _)| *socket).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn broadcasts_reach_whom_a_naive_model_says(steps in proptest::collection::vec(step(), 1..1500)) {
+            let ids: Vec<_> = (0..SOCKETS).map(|_| SocketId::random()).collect();
+            let adapter = Adapter::new();
+            let mut model: BTreeMap<usize, BTreeSet<Room>> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Insert(socket) if !model.contains_key(&socket) => {
+                        adapter.insert(ids[socket], socket);
+                        adapter.admit(ids[socket]);
+                        model.insert(socket, BTreeSet::from([Room::from(ids[socket])]));
+                    }
+                    Step::Remove(socket) => {
+                        let left: BTreeSet<_> = adapter.remove(ids[socket]).into_iter().collect();
+                        prop_assert_eq!(left, model.remove(&socket).unwrap_or_default());
+                    }
+                    Step::Join(socket, number) => {
+                        adapter.join(ids[socket], vec![room(number)]);
+                        if let Some(rooms) = model.get_mut(&socket) {
+                            rooms.insert(room(number));
+                        }
+                    }
+                    Step::Leave(socket, number) => {
+                        adapter.leave(ids[socket], &[room(number)]);
+                        if let Some(rooms) = model.get_mut(&socket) {
+                            rooms.remove(&room(number));
+                        }
+                    }
+                    Step::Send { .. } => {
+                        let targets = targets(&ids, &step);
+                        let mut reached = adapter.select(&targets).sockets();
+                        reached.sort_unstable();
+                        prop_assert_eq!(reached, expected(&model, &targets));
+                    }
+                    Step::Insert(_) => {}
+                }
+            }
+            for id in ids {
+                adapter.remove(id);
+            }
+            let state = adapter.state.lock();
+            prop_assert!(state.slots.is_empty() && state.ids.is_empty() && state.names.is_empty());
+            prop_assert_eq!(state.rooms.len(), 1, "only the room of everybody stays");
+            prop_assert!(state.rooms[EVERYBODY].chunks.is_empty());
+        }
+    }
+
+    #[test]
+    fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
+        let adapter = Adapter::new();
+        let id = SocketId::random();
+        adapter.insert(id, 1);
+        adapter.join(id, vec![Room::from("a")]);
+        assert!(adapter.select(&Targets::default()).sockets().is_empty());
+        let to = |room| Targets {
+            rooms: vec![room],
+            except: Vec::new(),
+        };
+        assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
+        assert_eq!(adapter.select(&to(Room::from(id))).sockets(), [1]);
+    }
+}

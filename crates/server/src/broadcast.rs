@@ -1,0 +1,292 @@
+use std::{collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use serde::Serialize;
+use sockeye_engine::{self as engine, Encoded};
+use sockeye_socket_proto::{EventName, Request, event_name};
+use tokio::sync::mpsc;
+
+use crate::{
+    Acks, EmitError, IntoRooms, Room, Socket,
+    ack::Waiter,
+    adapter::{Selection, Targets},
+    namespace::Live,
+    socket::with_packet,
+};
+
+/// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
+#[derive(Clone)]
+pub struct Io {
+    namespace: Arc<Live>,
+}
+
+impl Io {
+    pub(crate) fn new(namespace: Arc<Live>) -> Self {
+        Self { namespace }
+    }
+
+    /// Another namespace of the same server, if it was declared and the server still lives.
+    pub fn of(&self, path: &str) -> Option<Io> {
+        let directory = self.namespace.directory()?;
+        directory.get(path).cloned().map(Io::new)
+    }
+
+    /// The namespace's name, with its slash.
+    pub fn namespace(&self) -> &str {
+        self.namespace.path()
+    }
+
+    /// The sockets in any of these rooms.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.everybody().to(rooms)
+    }
+
+    /// Everybody but the sockets in these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.everybody().except(rooms)
+    }
+
+    /// Everybody who can take the message right now.
+    pub fn volatile(&self) -> Broadcast {
+        self.everybody().volatile()
+    }
+
+    /// Everybody on this server, not on the others of a cluster.
+    pub fn local(&self) -> Broadcast {
+        self.everybody().local()
+    }
+
+    /// Sends an event to everybody in the namespace.
+    ///
+    /// # Errors
+    /// When it cannot be encoded, or its name is reserved.
+    pub fn emit<P: Serialize + ?Sized>(
+        &self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        self.everybody().emit(event, payload)
+    }
+
+    /// Sends an event to everybody and asks for acknowledgements.
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
+        &self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> Result<Acks<A>, EmitError> {
+        self.everybody().emit_with_ack(event, payload)
+    }
+
+    /// The sockets connected to the namespace on this server.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.everybody().sockets()
+    }
+
+    /// The socket of this id, if it is connected to the namespace on this server.
+    pub fn socket(&self, id: &str) -> Option<Socket> {
+        self.namespace.adapter.socket(id)
+    }
+
+    fn everybody(&self) -> Broadcast {
+        Broadcast::new(self.namespace.clone())
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io")
+            .field("namespace", &self.namespace())
+            .finish()
+    }
+}
+
+/// The broadcast operator: says whom to reach, then what to do with them. A socket in several of
+/// the rooms is reached once.
+#[must_use = "a broadcast does nothing until it ends in a verb such as `emit`"]
+#[derive(Clone)]
+pub struct Broadcast {
+    namespace: Arc<Live>,
+    targets: Targets,
+    /// Who says it; left out unless it is the only target.
+    origin: Option<Socket>,
+    /// Only the origin itself.
+    is_direct: bool,
+    is_volatile: bool,
+    timeout: Duration,
+}
+
+impl Broadcast {
+    fn new(namespace: Arc<Live>) -> Self {
+        let timeout = namespace.config.ack_timeout;
+        Self {
+            namespace,
+            targets: Targets::default(),
+            origin: None,
+            is_direct: false,
+            is_volatile: false,
+            timeout,
+        }
+    }
+
+    pub(crate) fn from_socket(socket: &Socket) -> Self {
+        Self {
+            origin: Some(socket.clone()),
+            ..Self::new(socket.live().clone())
+        }
+    }
+
+    pub(crate) fn to_socket(socket: &Socket) -> Self {
+        Self {
+            is_direct: true,
+            ..Self::from_socket(socket)
+        }
+    }
+
+    /// Adds rooms; without any, everybody is reached.
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
+        self.targets.rooms.extend(rooms.into_rooms());
+        self.is_direct = false;
+        self
+    }
+
+    /// Leaves out the sockets in these rooms, even if they are in others that are reached.
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
+        self.targets.except.extend(rooms.into_rooms());
+        self.is_direct = false;
+        self
+    }
+
+    /// Only to those who can take it right now: nothing queued, transport writable.
+    pub fn volatile(mut self) -> Self {
+        self.is_volatile = true;
+        self
+    }
+
+    /// Only on this server. (Without a cluster it says nothing.)
+    pub fn local(self) -> Self {
+        self
+    }
+
+    /// How long acknowledgements are awaited. Default
+    /// [`Config::ack_timeout`](crate::Config::ack_timeout).
+    pub fn timeout(mut self, after: Duration) -> Self {
+        self.timeout = after;
+        self
+    }
+
+    /// Sends an event. It is encoded once for all. A recipient that reads too slowly is the
+    /// business of the overflow policy, not an error here.
+    ///
+    /// # Errors
+    /// When it cannot be encoded, or its name is reserved.
+    pub fn emit<P: Serialize + ?Sized>(
+        self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        let packet = self.encode(event_name(&event)?, None, payload)?;
+        let mut recipients = Vec::new();
+        self.selection().for_each(|socket| {
+            if self.reaches(socket, &packet) {
+                recipients.push(socket.link().clone());
+            }
+        });
+        engine::broadcast(recipients.iter().map(|link| &link.session), &packet);
+        Ok(())
+    }
+
+    /// Sends an event and asks every recipient for an acknowledgement.
+    ///
+    /// # Errors
+    /// As [`emit`](Broadcast::emit).
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
+        self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> Result<Acks<A>, EmitError> {
+        let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
+        let packet = self.encode(event_name(&event)?, Some(id), payload)?;
+        let (sender, outcomes) = mpsc::unbounded_channel();
+        let mut waiting = HashMap::new();
+        let mut recipients = Vec::new();
+        self.selection().for_each(|socket| {
+            let waiter = Waiter::OfMany(socket.id(), sender.clone());
+            match socket.await_ack(id, waiter) {
+                Ok(()) if self.reaches(socket, &packet) => recipients.push(socket.link().clone()),
+                Ok(()) => {}
+                // It is listed with its error: the channel cannot be closed, we hold its end.
+                Err(error) => drop(sender.send((socket.id(), Err(error)))),
+            }
+            waiting.insert(socket.id(), socket.clone());
+        });
+        engine::broadcast(recipients.iter().map(|link| &link.session), &packet);
+        Ok(Acks::new(outcomes, waiting, id, self.timeout))
+    }
+
+    /// Makes the sockets enter rooms.
+    pub fn join(self, rooms: impl IntoRooms) {
+        let rooms: Vec<Room> = rooms.into_rooms();
+        for socket in self.sockets() {
+            socket.join(&rooms);
+        }
+    }
+
+    /// Makes the sockets leave rooms.
+    pub fn leave(self, rooms: impl IntoRooms) {
+        let rooms: Vec<Room> = rooms.into_rooms();
+        for socket in self.sockets() {
+            socket.leave(&rooms);
+        }
+    }
+
+    /// Disconnects the sockets from the namespace.
+    pub fn disconnect(self) {
+        for socket in self.sockets() {
+            socket.disconnect();
+        }
+    }
+
+    /// The sockets on this server that would be reached.
+    pub fn sockets(self) -> Vec<Socket> {
+        self.selection().sockets()
+    }
+
+    fn encode<P: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        id: Option<u64>,
+        payload: &P,
+    ) -> Result<Arc<Encoded>, EmitError> {
+        with_packet(
+            self.namespace.path(),
+            name,
+            id,
+            payload,
+            |text, attachments| Arc::new(Encoded::new(text.to_owned(), attachments.to_vec())),
+        )
+    }
+
+    fn selection(&self) -> Selection<Socket> {
+        let mut targets = self.targets.clone();
+        match &self.origin {
+            Some(origin) if self.is_direct => targets.rooms.push(Room::from(origin.id())),
+            Some(origin) => targets.except.push(Room::from(origin.id())),
+            None => {}
+        }
+        self.namespace.adapter.select(&targets)
+    }
+
+    fn reaches(&self, socket: &Socket, packet: &Arc<Encoded>) -> bool {
+        if self.is_volatile && !(socket.is_connected() && socket.session().is_writable()) {
+            return false;
+        }
+        socket.takes_broadcast(packet)
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use sockeye_engine as engine;
+
+/// Everything about a server that is not its namespaces. The defaults are those of the official
+/// server where it has them.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Transports, heartbeat, sizes and origins: Engine.IO below. Its `path` is `/socket.io` here.
+    pub engine: engine::Config,
+    /// How long a session may stay without having joined any namespace. Default 45 s.
+    pub connect_timeout: Duration,
+    /// How long an acknowledgement is awaited when nobody says otherwise. Default 10 s.
+    pub ack_timeout: Duration,
+    /// Unanswered acknowledgements of one socket. Default 1,000.
+    pub pending_acks_max: usize,
+    /// Namespaces one session may be in or on its way into. Default 100.
+    pub namespaces_per_session_max: usize,
+    /// Events of one socket that wait because `concurrent_handlers_max` handlers run; when they
+    /// are more, or larger than `waiting_event_bytes_max`, its session is not read until some are
+    /// done. Default 1,000.
+    pub waiting_events_max: usize,
+    /// See `waiting_events_max`. Default 1 MB.
+    pub waiting_event_bytes_max: usize,
+    /// What one packet may ask of the decoder.
+    pub packet_limits: sockeye_socket_proto::Limits,
+    /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
+    pub serve_client: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            engine: engine::Config {
+                path: "/socket.io".to_owned(),
+                ..engine::Config::default()
+            },
+            connect_timeout: Duration::from_secs(45),
+            ack_timeout: Duration::from_secs(10),
+            pending_acks_max: 1_000,
+            namespaces_per_session_max: 100,
+            waiting_events_max: 1_000,
+            waiting_event_bytes_max: 1_000_000,
+            packet_limits: sockeye_socket_proto::Limits::default(),
+            serve_client: true,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+use std::{borrow::Cow, error::Error, fmt};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+pub use sockeye_socket_proto::{EncodeError, PayloadError, ReservedName};
+
+/// An emit that was not queued. A peer that is gone is **not** an error: Socket.IO is
+/// fire-and-forget, ask for an ack where delivery matters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The payload cannot be written.
+    #[error("the payload cannot be encoded")]
+    Encode(#[from] EncodeError),
+    /// The event's name is reserved.
+    #[error(transparent)]
+    Reserved(#[from] ReservedName),
+    /// The peer reads too slowly: its outbox is full, and its session is being closed.
+    #[error("the outbox is full: {queued_packets} packets queued, {limit} allowed")]
+    Overflow {
+        /// Packets that wait to be sent.
+        queued_packets: u32,
+        /// The limit, `Config::queued_packets_max`.
+        limit: u32,
+    },
+}
+
+/// Why an acknowledgement did not bring a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The peer did not answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The socket was disconnected before the answer came.
+    #[error("the socket is disconnected")]
+    Disconnected,
+    /// The peer's handler answered with an error.
+    #[error("the peer answered with an error: {0}")]
+    Remote(RemoteError),
+    /// The answer is not what was expected.
+    #[error("the answer cannot be decoded")]
+    Decode(#[source] PayloadError),
+    /// The request could not be sent.
+    #[error("the request was not sent")]
+    Emit(#[from] EmitError),
+    /// Too many answers of this socket are outstanding.
+    #[error("{limit} acknowledgements are outstanding already")]
+    Full {
+        /// The limit, `Config::pending_acks_max`.
+        limit: usize,
+    },
+}
+
+/// The error a peer answered an acknowledgement with: `{ "error": { "code", "message" } }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteError {
+    /// A word for programs, such as `decode`.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+/// What went wrong with one event: it answers the peer's ack and goes to `on_error`.
+///
+/// Made from any error by `?`; then the peer learns only that something failed (`code`
+/// `"internal"`), while `on_error` gets the [`source`](EventError::source). Say
+/// [`EventError::new`] for what the peer may know.
+pub struct EventError {
+    code: Cow<'static, str>,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl EventError {
+    /// An error the peer may see: a word for programs and a sentence for people.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// Adds the cause, which only `on_error` sees.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The word for programs.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The sentence for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The cause, never shown to the peer.
+    pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+
+    pub(crate) fn decode(source: PayloadError) -> Self {
+        Self::new("decode", "the arguments are not what this event expects").with_source(source)
+    }
+
+    /// The value that answers the peer's ack.
+    pub(crate) fn as_ack(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Answer {
+            error: RemoteError,
+        }
+        let (code, message) = (self.code.to_string(), self.message.to_string());
+        Answer {
+            error: RemoteError { code, message },
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for EventError {
+    fn from(error: E) -> Self {
+        Self::new("internal", "the server could not handle this event").with_source(error)
+    }
+}
+
+impl fmt::Debug for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventError")
+            .field("code", &self.code)
+            .field("message", &self.message)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for EventError {
+    /// The chain of causes in one line, for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)?;
+        let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Turns a connection to a namespace away: the client gets `connect_error` with this message.
+#[derive(Debug)]
+pub struct Refuse {
+    message: Cow<'static, str>,
+    data: Option<Box<RawValue>>,
+}
+
+impl Refuse {
+    /// Refuses with a message, `err.message` at the client.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// Adds details, `err.data` at the client. Data that JSON cannot represent is left out, which
+    /// is logged.
+    #[must_use]
+    pub fn with_data(mut self, data: &impl Serialize) -> Self {
+        match serde_json::value::to_raw_value(data) {
+            Ok(data) => self.data = Some(data),
+            Err(error) => tracing::warn!(%error, "the data of a refusal cannot be written as JSON"),
+        }
+        self
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details as JSON; empty when there are none.
+    pub(crate) fn data(&self) -> &str {
+        self.data.as_ref().map_or("", |data| data.get())
+    }
+}
+
+impl fmt::Display for Refuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Refuse {}
+
+impl From<EventError> for Refuse {
+    fn from(error: EventError) -> Self {
+        Self::new(error.message.clone())
+    }
+}
+
+/// A server that cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two namespaces have the same name.
+    #[error("namespace {0:?} is declared twice")]
+    DuplicateNamespace(String),
+    /// Two handlers for one event.
+    #[error("namespace {namespace:?} has two handlers for {event:?}")]
+    DuplicateEvent {
+        /// The namespace.
+        namespace: String,
+        /// The event.
+        event: String,
+    },
+    /// A handler for an event whose name is reserved.
+    #[error(transparent)]
+    ReservedEvent(#[from] ReservedName),
+    /// A namespace whose name has a comma, which ends it on the wire.
+    #[error("namespace {0:?} must not contain a comma")]
+    InvalidNamespace(String),
+    /// A configuration the engine refuses.
+    #[error("the configuration is not usable")]
+    Config(#[from] sockeye_engine::ConfigError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_from_elsewhere_hides_its_text_from_the_peer() {
+        let error = EventError::from(std::io::Error::other("disk /secret is full"));
+        let answer = serde_json::to_string(&error.as_ack()).unwrap();
+        assert_eq!(
+            answer,
+            r#"{"error":{"code":"internal","message":"the server could not handle this event"}}"#
+        );
+        assert!(error.to_string().ends_with(": disk /secret is full"));
+    }
+
+    #[test]
+    fn a_refusal_is_message_and_data() {
+        assert_eq!(Refuse::new("no").data(), "");
+        assert_eq!(Refuse::new("no").with_data(&[1]).data(), "[1]");
+    }
+}

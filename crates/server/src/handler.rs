@@ -1,0 +1,249 @@
+//! Async functions as handlers: extractors first, the payload last, the answer returned.
+
+use std::{pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use sockeye_socket_proto::{FromArgs, RawArgs};
+
+use crate::{
+    Context, EventError, FromContext, IntoAck, Refuse, Socket,
+    ack::{Reply, Responder},
+};
+
+/// A started handler.
+pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A handler of one event with the state bound into it.
+pub(crate) type EventHandler =
+    Arc<dyn Fn(Call<'_>) -> Result<Running<Result<Reply, EventError>>, EventError> + Send + Sync>;
+/// A connect handler with the state bound into it. The text is what the client sent as `auth`.
+pub(crate) type Admission = Arc<dyn Fn(Socket, &str) -> Running<Result<(), Refuse>> + Send + Sync>;
+/// An observer with the state bound into it.
+pub(crate) type ObserverHandler<T> =
+    Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
+
+/// One event on its way into a handler.
+pub(crate) struct Call<'a> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) responder: Option<Responder>,
+    pub(crate) args: &'a str,
+    pub(crate) attachments: &'a [Bytes],
+}
+
+/// An event that no handler is registered for, or that is only looked at: its name and its
+/// arguments as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawEvent {
+    /// The name.
+    pub name: String,
+    /// The arguments.
+    pub args: RawArgs,
+}
+
+/// An async function that handles an event: up to eight extractors, then the payload if the event
+/// has one. It returns `()`, [`Ack`](crate::Ack), [`Deferred`](crate::Deferred), or a `Result`
+/// of one of them. Implemented for functions and closures only.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot handle an event with payload `{P}` and answer `{A}`",
+    label = "not a handler of this event",
+    note = "a handler is `async fn(extractors.., payload) -> () | Ack<T> | Result<_, E>`: extractors first, payload last, at most 8 extractors",
+    note = "an event declared as `Event<P, A>` needs the payload `P`, and `Ack<A>` as its answer"
+)]
+pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn start(
+        &self,
+        context: Context<S>,
+        args: &str,
+        attachments: &[Bytes],
+    ) -> Result<Running<Result<Reply, EventError>>, EventError>;
+}
+
+/// An async function that decides about a connection: extractors, then, if it wants it, what the
+/// client sent as `auth` (`{}` when it sent nothing). It returns `()` or `Result<(), E>` with
+/// `E: Into<Refuse>`.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot decide about connections",
+    note = "it must be `async fn(extractors.., auth) -> () | Result<(), Refuse>`: extractors first, the client's `auth` (a serde type) last or not at all"
+)]
+pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn start(&self, context: Context<S>, auth: &str) -> Running<Result<(), Refuse>>;
+}
+
+/// An async function that is told something and answers nothing: extractors, then the value `V` or
+/// not. `V` is `()` for `on_connected`, a [`DisconnectReason`](crate::DisconnectReason) for
+/// `on_disconnect` and a [`RawEvent`] for `fallback`.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot be told about `{V}`",
+    note = "it must be `async fn(extractors..)` or `async fn(extractors.., {V})`, returning nothing"
+)]
+pub trait Observer<M, S, V>: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn start(&self, context: Context<S>, value: V) -> Result<Running<()>, EventError>;
+}
+
+/// What a connect handler returns.
+pub trait IntoAdmission {
+    #[doc(hidden)]
+    fn into_admission(self) -> Result<(), Refuse>;
+}
+
+impl IntoAdmission for () {
+    fn into_admission(self) -> Result<(), Refuse> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Refuse>> IntoAdmission for Result<(), E> {
+    fn into_admission(self) -> Result<(), Refuse> {
+        self.map_err(Into::into)
+    }
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct WithPayload;
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct WithoutPayload;
+
+/// Takes the extractors out of the context, one after the other.
+macro_rules! extract {
+    ($context:ident, $($T:ident),*) => {
+        $(#[allow(non_snake_case)]
+        let $T = $T::from_context(&mut $context).map_err(Into::into)?;)*
+    };
+}
+
+macro_rules! handlers {
+    ($($T:ident),*) => {
+        impl<F, Fut, R, S, P, A, $($T),*> Handler<(WithPayload, $($T,)* P), S, P, A> for F
+        where
+            F: Fn($($T,)* P) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoAck<A>,
+            P: FromArgs,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<S>,
+                args: &str,
+                attachments: &[Bytes],
+            ) -> Result<Running<Result<Reply, EventError>>, EventError> {
+                extract!(context, $($T),*);
+                let payload = P::from_args(args, attachments).map_err(EventError::decode)?;
+                let wanted = context.responder.is_some();
+                Ok(Box::pin(self($($T,)* payload).map(move |r| r.into_ack(wanted))))
+            }
+        }
+
+        impl<F, Fut, R, S, A, $($T),*> Handler<(WithoutPayload, $($T,)*), S, (), A> for F
+        where
+            F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoAck<A>,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<S>,
+                _: &str,
+                _: &[Bytes],
+            ) -> Result<Running<Result<Reply, EventError>>, EventError> {
+                extract!(context, $($T),*);
+                let wanted = context.responder.is_some();
+                Ok(Box::pin(self($($T,)*).map(move |r| r.into_ack(wanted))))
+            }
+        }
+
+        impl<F, Fut, R, S, P, $($T),*> ConnectHandler<(WithPayload, $($T,)* P), S> for F
+        where
+            F: Fn($($T,)* P) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoAdmission,
+            P: FromArgs,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(&self, mut context: Context<S>, auth: &str) -> Running<Result<(), Refuse>> {
+                let mut begin = || -> Result<Fut, EventError> {
+                    extract!(context, $($T),*);
+                    Ok(self($($T,)* P::from_args(auth, &[]).map_err(EventError::decode)?))
+                };
+                admission(begin())
+            }
+        }
+
+        impl<F, Fut, R, S, $($T),*> ConnectHandler<(WithoutPayload, $($T,)*), S> for F
+        where
+            F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoAdmission,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(&self, mut context: Context<S>, _: &str) -> Running<Result<(), Refuse>> {
+                let mut begin = || -> Result<Fut, EventError> {
+                    extract!(context, $($T),*);
+                    Ok(self($($T,)*))
+                };
+                admission(begin())
+            }
+        }
+
+        impl<F, Fut, S, V, $($T),*> Observer<(WithPayload, $($T,)* V), S, V> for F
+        where
+            F: Fn($($T,)* V) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = ()> + Send + 'static,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<S>,
+                value: V,
+            ) -> Result<Running<()>, EventError> {
+                extract!(context, $($T),*);
+                Ok(Box::pin(self($($T,)* value)))
+            }
+        }
+
+        impl<F, Fut, S, V, $($T),*> Observer<(WithoutPayload, $($T,)*), S, V> for F
+        where
+            F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = ()> + Send + 'static,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(&self, mut context: Context<S>, _: V) -> Result<Running<()>, EventError> {
+                extract!(context, $($T),*);
+                Ok(Box::pin(self($($T,)*)))
+            }
+        }
+    };
+}
+
+handlers!();
+handlers!(T1);
+handlers!(T1, T2);
+handlers!(T1, T2, T3);
+handlers!(T1, T2, T3, T4);
+handlers!(T1, T2, T3, T4, T5);
+handlers!(T1, T2, T3, T4, T5, T6);
+handlers!(T1, T2, T3, T4, T5, T6, T7);
+handlers!(T1, T2, T3, T4, T5, T6, T7, T8);
+
+/// An extractor or payload that is missing refuses the connection.
+fn admission<Fut>(begin: Result<Fut, EventError>) -> Running<Result<(), Refuse>>
+where
+    Fut: Future<Output: IntoAdmission> + Send + 'static,
+{
+    match begin {
+        Ok(future) => Box::pin(future.map(IntoAdmission::into_admission)),
+        Err(error) => Box::pin(std::future::ready(Err(error.into()))),
+    }
+}

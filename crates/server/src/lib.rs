@@ -1,0 +1,71 @@
+//! Socket.IO server library: namespaces, typed handlers, rooms, broadcast, acks.
+//!
+//! Every official Socket.IO client connects. Handlers are async functions whose arguments are
+//! extracted, whose last argument is the payload, and whose return value answers the ack:
+//!
+//! ```no_run
+//! use sockeye::{Ack, Event, EventError, Namespace, Server, Socket};
+//!
+//! const CHAT: Event<String> = Event::new("chat");
+//! const ADD: Event<(u32, u32), u32> = Event::new("add");
+//!
+//! async fn chat(socket: Socket, text: String) -> Result<(), EventError> {
+//!     Ok(socket.io().emit(CHAT, &text)?)
+//! }
+//!
+//! async fn add((a, b): (u32, u32)) -> Ack<u32> {
+//!     Ack(a + b)
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::builder()
+//!     .namespace(Namespace::new("/").on(CHAT, chat).on(ADD, add))
+//!     .build()?;
+//! server.serve(sockeye::bind(None, 3000).await?).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Namespace`] declares who may connect and what happens on each event.
+//! - [`Socket`] is one client, [`Io`] a namespace, [`Broadcast`] says whom to reach.
+//! - [`Event`] is the contract of one event, shared with clients; plain strings work too.
+//! - [`Args`] are several arguments, [`Binary`] is bytes anywhere in a payload, [`RawArgs`] leaves
+//!   the arguments as they came.
+#![forbid(unsafe_code)]
+
+mod ack;
+mod adapter;
+mod broadcast;
+mod client_files;
+mod config;
+mod error;
+mod extract;
+mod handler;
+mod id;
+mod namespace;
+mod peer;
+mod reason;
+mod room;
+mod server;
+mod socket;
+
+pub use ack::{Ack, AckFuture, Acker, Acks, Deferred, IntoAck};
+pub use broadcast::{Broadcast, Io};
+pub use config::Config;
+pub use error::{
+    AckError, BuildError, EmitError, EncodeError, EventError, PayloadError, Refuse, RemoteError,
+    ReservedName,
+};
+pub use extract::{Context, FromContext, FromRef, Local, MissingLocal, State};
+pub use handler::{ConnectHandler, Handler, IntoAdmission, Observer, RawEvent};
+pub use id::SocketId;
+pub use namespace::{Failure, Namespace};
+pub use reason::DisconnectReason;
+pub use room::{IntoRooms, Room};
+pub use server::{IntoListeners, Serve, Server, ServerBuilder, SocketService};
+pub use socket::Socket;
+pub use sockeye_engine::{self as engine, Body, Handshake};
+pub use sockeye_socket_proto::{
+    Args, Binary, Event, EventName, FromArgs, Limits as PacketLimits, Listen, RawArgs, Request,
+};
+pub use sockeye_websocket::bind;

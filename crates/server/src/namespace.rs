@@ -1,0 +1,315 @@
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
+};
+
+use sockeye_socket_proto::{Listen, event_name};
+
+use crate::{
+    BuildError, Config, ConnectHandler, Context, DisconnectReason, EventError, Handler, Observer,
+    RawEvent, Socket,
+    adapter::Adapter,
+    handler::{Admission, EventHandler, ObserverHandler},
+};
+
+/// A namespace: who may connect to it and what happens on each event. Declared once, before the
+/// server starts; handlers are shared by all sockets.
+pub struct Namespace<S = ()> {
+    path: Cow<'static, str>,
+    /// Each binds the state into one handler.
+    parts: Vec<Part<S>>,
+}
+
+type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Behaviour) -> Result<(), BuildError> + Send>;
+
+impl<S: Send + Sync + 'static> Namespace<S> {
+    /// A namespace of this name; the leading slash may be left out.
+    pub fn new(path: impl Into<Cow<'static, str>>) -> Self {
+        let path = path.into();
+        let path = if path.starts_with('/') {
+            path
+        } else {
+            Cow::Owned(format!("/{path}"))
+        };
+        Self {
+            path,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Decides who may connect: runs before the client is told that it is. An `Err` becomes
+    /// `connect_error` at the client.
+    ///
+    /// Rooms may be joined here (a refusal undoes it). What the handler emits to this socket
+    /// arrives right after the connection; broadcasts to everybody reach the socket only from
+    /// then on: for those use [`on_connected`](Namespace::on_connected).
+    #[must_use]
+    pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
+        self.with(move |state, behaviour| {
+            let state = state.clone();
+            behaviour.admission = Some(Arc::new(move |socket, auth| {
+                handler.start(context(&socket, &state), auth)
+            }));
+            Ok(())
+        })
+    }
+
+    /// Runs once for each socket right after it was told that it is connected: `io.on("connection")`
+    /// of the official server.
+    #[must_use]
+    pub fn on_connected<M: 'static>(self, handler: impl Observer<M, S, ()>) -> Self {
+        self.with(move |state, behaviour| {
+            behaviour.connected = Some(observer(handler, state));
+            Ok(())
+        })
+    }
+
+    /// Handles an event. The handler's payload and answer must be those of the [`Event`]; with a
+    /// string name they are the handler's own.
+    ///
+    /// [`Event`]: crate::Event
+    #[must_use]
+    pub fn on<P: 'static, A: 'static, M: 'static>(
+        self,
+        event: impl Listen<P, A>,
+        handler: impl Handler<M, S, P, A>,
+    ) -> Self {
+        let name = event_name(&event).map(str::to_owned);
+        self.with(move |state, behaviour| {
+            let name = name?;
+            let state = state.clone();
+            let handler: EventHandler = Arc::new(move |call| {
+                let context = Context {
+                    socket: call.socket.clone(),
+                    state: state.clone(),
+                    responder: call.responder,
+                };
+                handler.start(context, call.args, call.attachments)
+            });
+            let registered = Arc::new(Registered {
+                event: name.clone(),
+                handler,
+            });
+            if behaviour.events.insert(name.clone(), registered).is_some() {
+                let namespace = behaviour.path.clone();
+                return Err(BuildError::DuplicateEvent {
+                    namespace,
+                    event: name,
+                });
+            }
+            Ok(())
+        })
+    }
+
+    /// Sees every incoming event before its handler starts, reserved ones excepted.
+    #[must_use]
+    pub fn on_any(self, look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.any.push(Box::new(look));
+            Ok(())
+        })
+    }
+
+    /// Handles the events that no handler is registered for. Without it they are ignored, as the
+    /// official server does.
+    #[must_use]
+    pub fn fallback<M: 'static>(self, handler: impl Observer<M, S, RawEvent>) -> Self {
+        self.with(move |state, behaviour| {
+            behaviour.fallback = Some(observer(handler, state));
+            Ok(())
+        })
+    }
+
+    /// Hears of everything that went wrong with an event: arguments that do not decode, missing
+    /// extractors, errors and panics of handlers. The peer's ack is answered in any case; without
+    /// `on_error` the failure is logged.
+    #[must_use]
+    pub fn on_error(self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.error = Some(Box::new(report));
+            Ok(())
+        })
+    }
+
+    /// Runs once for each socket that was connected, after its end.
+    /// [`Socket::rooms`] still tells the rooms it was in.
+    #[must_use]
+    pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
+        self.with(move |state, behaviour| {
+            behaviour.disconnect = Some(observer(handler, state));
+            Ok(())
+        })
+    }
+
+    /// How many handlers of one socket may run at the same time; further events wait, in order.
+    /// Default 64; 1 is strictly serial.
+    #[must_use]
+    pub fn concurrent_handlers_max(self, max: NonZeroU32) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.concurrent_handlers_max = max.get();
+            Ok(())
+        })
+    }
+
+    fn with(
+        mut self,
+        part: impl FnOnce(&Arc<S>, &mut Behaviour) -> Result<(), BuildError> + Send + 'static,
+    ) -> Self {
+        self.parts.push(Box::new(part));
+        self
+    }
+
+    pub(crate) fn bind(self, state: &Arc<S>) -> Result<Behaviour, BuildError> {
+        if self.path.contains(',') {
+            return Err(BuildError::InvalidNamespace(self.path.into_owned()));
+        }
+        let mut behaviour = Behaviour::new(self.path.into_owned());
+        for part in self.parts {
+            part(state, &mut behaviour)?;
+        }
+        Ok(behaviour)
+    }
+}
+
+impl<S> fmt::Debug for Namespace<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn context<S>(socket: &Socket, state: &Arc<S>) -> Context<S> {
+    Context {
+        socket: socket.clone(),
+        state: state.clone(),
+        responder: None,
+    }
+}
+
+fn observer<S, M, V>(handler: impl Observer<M, S, V>, state: &Arc<S>) -> ObserverHandler<V>
+where
+    S: Send + Sync + 'static,
+{
+    let state = state.clone();
+    Arc::new(move |socket, value| handler.start(context(&socket, &state), value))
+}
+
+/// Something that went wrong with an event, for [`Namespace::on_error`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The event's name; empty when it was no event (a connect or disconnect handler).
+    pub event: String,
+    /// What went wrong. A panic has the code `panic`.
+    pub error: EventError,
+}
+
+/// Sees something of a socket.
+type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
+
+/// The handlers of a namespace with the server's state bound into them.
+pub(crate) struct Behaviour {
+    pub(crate) path: String,
+    pub(crate) admission: Option<Admission>,
+    pub(crate) connected: Option<ObserverHandler<()>>,
+    pub(crate) events: HashMap<String, Arc<Registered>>,
+    pub(crate) any: Vec<Look<RawEvent>>,
+    pub(crate) fallback: Option<ObserverHandler<RawEvent>>,
+    pub(crate) error: Option<Look<Failure>>,
+    pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
+    pub(crate) concurrent_handlers_max: u32,
+}
+
+/// An event and who handles it.
+pub(crate) struct Registered {
+    pub(crate) event: String,
+    pub(crate) handler: EventHandler,
+}
+
+impl Behaviour {
+    pub(crate) fn new(path: String) -> Self {
+        Self {
+            path,
+            admission: None,
+            connected: None,
+            events: HashMap::new(),
+            any: Vec::new(),
+            fallback: None,
+            error: None,
+            disconnect: None,
+            concurrent_handlers_max: 64,
+        }
+    }
+
+    pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
+        match &self.error {
+            Some(report) => report(
+                socket,
+                &Failure {
+                    event: event.to_owned(),
+                    error,
+                },
+            ),
+            None if error.code() == "decode" => {
+                tracing::debug!(socket = %socket.id(), nsp = self.path, event, %error, "event refused");
+            }
+            None => {
+                tracing::warn!(socket = %socket.id(), nsp = self.path, event, %error, "event failed");
+            }
+        }
+    }
+}
+
+/// A namespace at run time.
+pub(crate) struct Live {
+    pub(crate) behaviour: Behaviour,
+    pub(crate) adapter: Adapter<Socket>,
+    /// Shared by all sockets, so that one broadcast packet with one id serves all.
+    pub(crate) next_ack: AtomicU64,
+    pub(crate) config: Arc<Config>,
+    directory: OnceLock<Weak<Directory>>,
+}
+
+impl Live {
+    pub(crate) fn path(&self) -> &str {
+        &self.behaviour.path
+    }
+
+    pub(crate) fn directory(&self) -> Option<Arc<Directory>> {
+        self.directory.get()?.upgrade()
+    }
+}
+
+/// The namespaces of a server.
+pub(crate) struct Directory {
+    namespaces: HashMap<String, Arc<Live>>,
+}
+
+impl Directory {
+    pub(crate) fn new(behaviours: Vec<Behaviour>, config: &Arc<Config>) -> Arc<Self> {
+        let live = |behaviour: Behaviour| Live {
+            behaviour,
+            adapter: Adapter::new(),
+            next_ack: AtomicU64::new(0),
+            config: config.clone(),
+            directory: OnceLock::new(),
+        };
+        let namespaces = behaviours.into_iter().map(live);
+        let namespaces = namespaces
+            .map(|live| (live.path().to_owned(), Arc::new(live)))
+            .collect();
+        let directory = Arc::new(Self { namespaces });
+        for live in directory.namespaces.values() {
+            live.directory.get_or_init(|| Arc::downgrade(&directory));
+        }
+        directory
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<&Arc<Live>> {
+        self.namespaces.get(path)
+    }
+}

@@ -1,0 +1,583 @@
+//! The Socket.IO side of one session: all its namespaces. Lives in the session's task.
+//!
+//! A message is decoded where it lies. Handlers are futures of this task: started in the order of
+//! their events, interleaving only where they wait. Acks are resolved at once, so a handler may
+//! await its own peer.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
+use sockeye_socket_proto::{Decoder, Incoming, RawArgs, encode_connect_error};
+use tokio::time::{Sleep, sleep};
+
+use crate::{
+    Config, DisconnectReason, EventError, RawEvent, Refuse, Socket,
+    ack::{Reply, Responder},
+    handler::{Call, Running},
+    namespace::{Directory, Live, Registered},
+    socket::{Command, Link},
+};
+
+pub(crate) struct Peer {
+    decoder: Decoder,
+    sockets: Sockets,
+}
+
+impl Peer {
+    pub(crate) fn new(link: Arc<Link>, directory: Arc<Directory>, config: Arc<Config>) -> Self {
+        let decoder = Decoder::new(config.packet_limits);
+        let connect_deadline = Some(Box::pin(sleep(config.connect_timeout)));
+        let sockets = Sockets {
+            link,
+            directory,
+            config,
+            entries: Vec::new(),
+            fresh: VecDeque::new(),
+            running: FuturesUnordered::new(),
+            waiting_events: 0,
+            waiting_bytes: 0,
+            connect_deadline,
+        };
+        Self { decoder, sockets }
+    }
+}
+
+impl SessionHandler for Peer {
+    fn message(&mut self, message: Message<'_>) -> Result<(), HandlerError> {
+        let incoming = match message {
+            Message::Text(text) => self.decoder.handle_text(text),
+            Message::Binary(data) => self.decoder.handle_binary(data),
+        };
+        let incoming = incoming.map_err(|error| {
+            tracing::debug!(sid = %self.sockets.link.session.id(), %error, "packet refused");
+            HandlerError
+        })?;
+        let Some(incoming) = incoming else {
+            return Ok(());
+        };
+        // A handler is user code up to its first await, and so are extractors and payload types.
+        let sockets = &mut self.sockets;
+        catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming))).unwrap_or_else(|panic| {
+            tracing::error!(
+                panic = panic_message(&*panic),
+                "an extractor or payload panicked"
+            );
+            Err(HandlerError)
+        })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.decoder.release();
+        self.sockets.poll(cx)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.sockets.waiting_events < self.sockets.config.waiting_events_max
+            && self.sockets.waiting_bytes < self.sockets.config.waiting_event_bytes_max
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.sockets.connect_deadline = None;
+        self.sockets.end_all(reason.into());
+    }
+}
+
+struct Sockets {
+    link: Arc<Link>,
+    directory: Arc<Directory>,
+    config: Arc<Config>,
+    entries: Vec<Entry>,
+    /// Started, not yet polled.
+    fresh: VecDeque<Task>,
+    /// Polled, not yet done.
+    running: FuturesUnordered<Task>,
+    waiting_events: usize,
+    waiting_bytes: usize,
+    /// While no namespace has been joined.
+    connect_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+struct Entry {
+    socket: Socket,
+    is_joining: bool,
+    running: u32,
+    waiting: VecDeque<Waiting>,
+}
+
+/// An event that waits until fewer handlers of its socket run.
+struct Waiting {
+    id: Option<u64>,
+    event: RawEvent,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        let attachments: usize = self.event.args.attachments().iter().map(Bytes::len).sum();
+        self.event.name.len() + self.event.args.json().len() + attachments
+    }
+}
+
+impl Sockets {
+    fn handle(&mut self, incoming: Incoming<'_>) -> Result<(), HandlerError> {
+        match incoming {
+            Incoming::Connect { namespace, auth } => self.connect(namespace, auth),
+            Incoming::Disconnect { namespace } => {
+                let index = self.joined(namespace)?;
+                self.end(index, DisconnectReason::ClientDisconnect);
+                Ok(())
+            }
+            Incoming::Event {
+                namespace,
+                id,
+                name,
+                args,
+                attachments,
+            } => {
+                let index = self.joined(namespace)?;
+                self.event(index, id, &name, args, &attachments);
+                Ok(())
+            }
+            Incoming::Ack {
+                namespace,
+                id,
+                args,
+                attachments,
+            } => {
+                let index = self.joined(namespace)?;
+                self.entries[index]
+                    .socket
+                    .resolve_ack(id, args, &attachments);
+                Ok(())
+            }
+            _ => self.refuse("a packet that only servers send"),
+        }
+    }
+
+    /// A packet for a namespace the client has not joined ends the session, as in the official
+    /// server.
+    fn joined(&self, namespace: &str) -> Result<usize, HandlerError> {
+        match self.find(namespace) {
+            Some(index) if !self.entries[index].is_joining => Ok(index),
+            _ => self.refuse("a packet for a namespace that is not joined"),
+        }
+    }
+
+    fn refuse<T>(&self, what: &str) -> Result<T, HandlerError> {
+        tracing::debug!(sid = %self.link.session.id(), what, "packet refused");
+        Err(HandlerError)
+    }
+
+    fn find(&self, namespace: &str) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| entry.socket.namespace() == namespace)
+    }
+
+    fn find_socket(&self, socket: &Socket) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| entry.socket == *socket)
+    }
+
+    fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
+        if self.find(namespace).is_some() {
+            return self.refuse("a second connect to one namespace");
+        }
+        let Some(live) = self.directory.get(namespace) else {
+            self.send_refusal(namespace, &Refuse::new("Invalid namespace"));
+            return Ok(());
+        };
+        if self.entries.len() >= self.config.namespaces_per_session_max {
+            self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
+            return Ok(());
+        }
+        let live = live.clone();
+        let socket = Socket::new(live.clone(), self.link.clone());
+        live.adapter.insert(socket.id(), socket.clone());
+        self.entries.push(Entry {
+            socket: socket.clone(),
+            is_joining: true,
+            running: 0,
+            waiting: VecDeque::new(),
+        });
+        let Some(admission) = &live.behaviour.admission else {
+            self.decide(&socket, Ok(()));
+            return Ok(());
+        };
+        let auth = if auth.is_empty() { "{}" } else { auth };
+        let running = admission(socket.clone(), auth);
+        self.fresh.push_back(Task {
+            socket,
+            work: Work::Admission(running),
+        });
+        Ok(())
+    }
+
+    /// Carries out what the connect handler decided.
+    fn decide(&mut self, socket: &Socket, decision: Result<(), Refuse>) {
+        let Some(index) = self.find_socket(socket) else {
+            return;
+        };
+        if let Err(refusal) = decision {
+            self.entries.remove(index);
+            if socket.end() {
+                self.send_refusal(socket.namespace(), &refusal);
+            }
+            return;
+        }
+        self.entries[index].is_joining = false;
+        if !socket.admit() {
+            return;
+        }
+        self.connect_deadline = None;
+        tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), "connected");
+        if let Some(connected) = &socket.live().behaviour.connected {
+            let started = connected(socket.clone(), ());
+            self.observe(socket, "", started);
+        }
+    }
+
+    fn send_refusal(&self, namespace: &str, refusal: &Refuse) {
+        let mut text = String::new();
+        encode_connect_error(&mut text, namespace, refusal.message(), refusal.data());
+        self.link.session.send(&text, &[]);
+    }
+
+    fn event(
+        &mut self,
+        index: usize,
+        id: Option<u64>,
+        name: &str,
+        args: &str,
+        attachments: &[Bytes],
+    ) {
+        let entry = &mut self.entries[index];
+        let behaviour = &entry.socket.live().behaviour;
+        if !behaviour.any.is_empty() {
+            let event = raw(name, args, attachments);
+            behaviour
+                .any
+                .iter()
+                .for_each(|look| look(&entry.socket, &event));
+        }
+        if entry.running >= behaviour.concurrent_handlers_max || !entry.waiting.is_empty() {
+            let waiting = Waiting {
+                id,
+                event: raw(name, args, attachments),
+            };
+            self.waiting_events += 1;
+            self.waiting_bytes += waiting.bytes();
+            entry.waiting.push_back(waiting);
+            return;
+        }
+        self.start(index, id, name, args, attachments);
+    }
+
+    fn start(
+        &mut self,
+        index: usize,
+        id: Option<u64>,
+        name: &str,
+        args: &str,
+        attachments: &[Bytes],
+    ) {
+        let socket = self.entries[index].socket.clone();
+        let live: &Arc<Live> = socket.live();
+        let responder = || {
+            id.map(|id| Responder {
+                socket: socket.clone(),
+                id,
+            })
+        };
+        let Some(registered) = live.behaviour.events.get(name) else {
+            if let Some(fallback) = &live.behaviour.fallback {
+                let started = fallback(socket.clone(), raw(name, args, attachments));
+                self.observe(&socket, name, started);
+            }
+            return;
+        };
+        let call = Call {
+            socket: &socket,
+            responder: responder(),
+            args,
+            attachments,
+        };
+        match (registered.handler)(call) {
+            Ok(running) => {
+                self.entries[index].running += 1;
+                let (registered, responder) = (registered.clone(), responder());
+                let work = Work::Event {
+                    registered,
+                    responder,
+                    running,
+                };
+                self.fresh.push_back(Task { socket, work });
+            }
+            Err(error) => answer(&socket, name, responder(), Err(error)),
+        }
+    }
+
+    fn observe(&mut self, socket: &Socket, name: &str, started: Result<Running<()>, EventError>) {
+        match started {
+            Ok(running) => {
+                let socket = socket.clone();
+                self.fresh.push_back(Task {
+                    socket,
+                    work: Work::Observer(running),
+                });
+            }
+            Err(error) => socket.live().behaviour.report(socket, name, error),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.run_commands();
+            if let Some(mut task) = self.fresh.pop_front() {
+                match Pin::new(&mut task).poll(cx) {
+                    Poll::Ready(done) => self.finish(done),
+                    Poll::Pending => self.running.push(task),
+                }
+                continue;
+            }
+            match self.running.poll_next_unpin(cx) {
+                Poll::Ready(Some(done)) => self.finish(done),
+                _ if self.fresh.is_empty() => break,
+                _ => {}
+            }
+        }
+        if let Some(deadline) = &mut self.connect_deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            self.connect_deadline = None;
+            tracing::debug!(sid = %self.link.session.id(), "no namespace was joined in time");
+            self.link.session.close(CloseReason::ForcedClose);
+        }
+        if self.running.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn run_commands(&mut self) {
+        let commands = std::mem::take(&mut *self.link.commands.lock());
+        for command in commands {
+            match command {
+                Command::Disconnected(socket) => {
+                    if let Some(index) = self.find_socket(&socket) {
+                        self.remove(index, DisconnectReason::ServerDisconnect);
+                    }
+                }
+                Command::CloseSession => {
+                    let joined = self.entries.iter().filter(|entry| !entry.is_joining);
+                    joined.for_each(|entry| entry.socket.send_disconnect());
+                    self.end_all(DisconnectReason::ServerDisconnect);
+                    self.link.session.close(CloseReason::ForcedServerClose);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        let Done { socket, outcome } = done;
+        match outcome {
+            Outcome::Admission(decision) => self.decide(&socket, decision),
+            Outcome::Event {
+                registered,
+                responder,
+                result,
+            } => {
+                answer(&socket, &registered.event, responder, result);
+                if let Some(index) = self.find_socket(&socket) {
+                    self.entries[index].running -= 1;
+                    self.start_waiting(index);
+                }
+            }
+            Outcome::Observer => {}
+            Outcome::Panic { event, message } => {
+                tracing::error!(
+                    nsp = socket.namespace(),
+                    event,
+                    message,
+                    "a handler panicked"
+                );
+                let error = EventError::new("panic", message);
+                socket.live().behaviour.report(&socket, &event, error);
+                self.link.session.close(CloseReason::ForcedServerClose);
+            }
+        }
+    }
+
+    fn start_waiting(&mut self, index: usize) {
+        loop {
+            let entry = &mut self.entries[index];
+            if entry.running >= entry.socket.live().behaviour.concurrent_handlers_max {
+                return;
+            }
+            let Some(waiting) = entry.waiting.pop_front() else {
+                return;
+            };
+            self.waiting_events -= 1;
+            self.waiting_bytes -= waiting.bytes();
+            let Waiting { id, event } = waiting;
+            self.start(
+                index,
+                id,
+                &event.name,
+                event.args.json(),
+                event.args.attachments(),
+            );
+        }
+    }
+
+    fn end_all(&mut self, reason: DisconnectReason) {
+        for index in (0..self.entries.len()).rev() {
+            self.end(index, reason);
+        }
+    }
+
+    fn end(&mut self, index: usize, reason: DisconnectReason) {
+        self.entries[index].socket.end();
+        self.remove(index, reason);
+    }
+
+    /// Forgets a socket that has ended and tells its disconnect handler.
+    fn remove(&mut self, index: usize, reason: DisconnectReason) {
+        let entry = self.entries.swap_remove(index);
+        self.waiting_events -= entry.waiting.len();
+        self.waiting_bytes -= entry.waiting.iter().map(Waiting::bytes).sum::<usize>();
+        if entry.is_joining {
+            return;
+        }
+        let socket = entry.socket;
+        tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
+        if let Some(disconnect) = &socket.live().behaviour.disconnect {
+            let started = disconnect(socket.clone(), reason);
+            self.observe(&socket, "", started);
+        }
+    }
+}
+
+impl Drop for Sockets {
+    /// Whatever ends the task: no socket stays in a room.
+    fn drop(&mut self) {
+        for entry in &self.entries {
+            entry.socket.end();
+        }
+    }
+}
+
+fn raw(name: &str, args: &str, attachments: &[Bytes]) -> RawEvent {
+    RawEvent {
+        name: name.to_owned(),
+        args: RawArgs::new(args, attachments),
+    }
+}
+
+/// Answers the peer, if it asked, and reports an error.
+fn answer(
+    socket: &Socket,
+    name: &str,
+    responder: Option<Responder>,
+    result: Result<Reply, EventError>,
+) {
+    match (result, responder) {
+        (Ok(Reply::Answer(answer)), Some(responder)) => responder.send(&answer),
+        (Ok(_), _) => {}
+        (Err(error), responder) => {
+            if let Some(responder) = responder {
+                responder.fail(&error);
+            }
+            socket.live().behaviour.report(socket, name, error);
+        }
+    }
+}
+
+/// A handler at work. Its panic is an outcome too.
+struct Task {
+    socket: Socket,
+    work: Work,
+}
+
+enum Work {
+    Admission(Running<Result<(), Refuse>>),
+    Event {
+        registered: Arc<Registered>,
+        responder: Option<Responder>,
+        running: Running<Result<Reply, EventError>>,
+    },
+    Observer(Running<()>),
+}
+
+struct Done {
+    socket: Socket,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Admission(Result<(), Refuse>),
+    Event {
+        registered: Arc<Registered>,
+        responder: Option<Responder>,
+        result: Result<Reply, EventError>,
+    },
+    Observer,
+    Panic {
+        event: String,
+        message: String,
+    },
+}
+
+impl Future for Task {
+    type Output = Done;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        let this = &mut *self;
+        let work = &mut this.work;
+        let polled = catch_unwind(AssertUnwindSafe(|| match work {
+            Work::Admission(running) => running.as_mut().poll(cx).map(Outcome::Admission),
+            Work::Event {
+                registered,
+                responder,
+                running,
+            } => running.as_mut().poll(cx).map(|result| Outcome::Event {
+                registered: registered.clone(),
+                responder: responder.take(),
+                result,
+            }),
+            Work::Observer(running) => running.as_mut().poll(cx).map(|()| Outcome::Observer),
+        }));
+        let outcome = match polled {
+            Ok(polled) => std::task::ready!(polled),
+            Err(panic) => {
+                let event = match &this.work {
+                    Work::Event { registered, .. } => registered.event.clone(),
+                    _ => String::new(),
+                };
+                Outcome::Panic {
+                    event,
+                    message: panic_message(&*panic).to_owned(),
+                }
+            }
+        };
+        Poll::Ready(Done {
+            socket: this.socket.clone(),
+            outcome,
+        })
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)")
+}

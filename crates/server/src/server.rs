@@ -1,0 +1,301 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use sockeye_engine::{Application, Body, CloseReason, Engine, Session};
+use sockeye_websocket::HttpServer;
+use tokio::net::TcpListener;
+
+use crate::{
+    BuildError, Config, Handshake, Io, Namespace, client_files,
+    namespace::{Behaviour, Directory},
+    peer::Peer,
+    socket::Link,
+};
+
+/// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
+/// axum or hyper, or let it [`serve`](Server::serve) alone.
+#[derive(Clone)]
+pub struct Server {
+    engine: Engine<App>,
+    directory: Arc<Directory>,
+    config: Arc<Config>,
+}
+
+/// Declares a server: configuration, state, namespaces.
+pub struct ServerBuilder<S = ()> {
+    config: Config,
+    state: Arc<S>,
+    behaviours: Vec<Result<Behaviour, BuildError>>,
+}
+
+impl Server {
+    /// Starts the declaration of a server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            config: Config::default(),
+            state: Arc::new(()),
+            behaviours: Vec::new(),
+        }
+    }
+
+    /// The namespace `/`, to reach its sockets from anywhere.
+    pub fn io(&self) -> Io {
+        self.of("/").expect("every server has the namespace /")
+    }
+
+    /// A namespace, if it was declared.
+    pub fn of(&self, path: &str) -> Option<Io> {
+        self.directory.get(path).cloned().map(Io::new)
+    }
+
+    /// How many sessions are open, whatever their namespaces.
+    pub fn sessions(&self) -> usize {
+        self.engine.sessions()
+    }
+
+    /// A tower service that answers requests under the server's path, and 404 elsewhere:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), sockeye::BuildError> {
+    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// # let _guard = runtime.enter();
+    /// let server = sockeye::Server::builder().build()?;
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/hello", axum::routing::get(|| async { "hello" }))
+    ///     .fallback_service(server.into_service());
+    /// # drop(app);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_service(self) -> SocketService {
+        SocketService { server: self }
+    }
+
+    /// Serves on these listeners, alone, until the process ends or
+    /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says so. Await the result.
+    pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
+        Serve {
+            server: self.clone(),
+            listeners: listeners.into_listeners(),
+            signal: None,
+        }
+    }
+
+    /// Disconnects everybody with the reason "server shutting down" and waits until what was
+    /// queued is written and all handlers are done. Connections that come later are refused.
+    pub async fn shutdown(&self) {
+        self.engine.shutdown(CloseReason::ServerShutdown).await;
+    }
+
+    async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
+        B::Error: fmt::Display + Send,
+    {
+        if self.config.serve_client
+            && let Some(response) = client_files::serve(&self.config.engine.path, &request)
+        {
+            return response;
+        }
+        self.engine.handle(request).await
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("sessions", &self.sessions())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ServerBuilder {
+    /// Gives handlers a state to ask for with [`State`](crate::State). Namespaces declared after
+    /// this have it; say it first.
+    #[must_use]
+    pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
+        ServerBuilder {
+            config: self.config,
+            state: Arc::new(state),
+            behaviours: self.behaviours,
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> ServerBuilder<S> {
+    /// Replaces the configuration.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
+    /// nothing.
+    #[must_use]
+    pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
+        self.behaviours.push(namespace.bind(&self.state));
+        self
+    }
+
+    /// Makes the server. Has to be called inside of a tokio runtime.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what contradicts itself.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let mut behaviours: Vec<Behaviour> = Vec::with_capacity(self.behaviours.len() + 1);
+        for behaviour in self.behaviours {
+            let behaviour = behaviour?;
+            if behaviours.iter().any(|other| other.path == behaviour.path) {
+                return Err(BuildError::DuplicateNamespace(behaviour.path));
+            }
+            behaviours.push(behaviour);
+        }
+        if behaviours.iter().all(|behaviour| behaviour.path != "/") {
+            behaviours.push(Behaviour::new("/".to_owned()));
+        }
+        let config = Arc::new(self.config);
+        let directory = Directory::new(behaviours, &config);
+        let app = App {
+            directory: directory.clone(),
+            config: config.clone(),
+        };
+        let engine = Engine::new(config.engine.clone(), app)?;
+        Ok(Server {
+            engine,
+            directory,
+            config,
+        })
+    }
+}
+
+impl<S> fmt::Debug for ServerBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the engine calls for each session.
+struct App {
+    directory: Arc<Directory>,
+    config: Arc<Config>,
+}
+
+impl Application for App {
+    type Handler = Peer;
+
+    fn open(&self, session: Session, handshake: Arc<Handshake>) -> Peer {
+        let link = Link {
+            session,
+            handshake,
+            commands: parking_lot::Mutex::new(Vec::new()),
+        };
+        Peer::new(Arc::new(link), self.directory.clone(), self.config.clone())
+    }
+}
+
+/// A server as a tower service, see [`Server::into_service`].
+#[derive(Clone, Debug)]
+pub struct SocketService {
+    server: Server,
+}
+
+impl<B> tower_service::Service<Request<B>> for SocketService
+where
+    B: HttpBody + Send + 'static,
+    B::Data: Send,
+    B::Error: fmt::Display + Send,
+{
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let server = self.server.clone();
+        Box::pin(async move { Ok(server.handle(request).await) })
+    }
+}
+
+/// One listener or several.
+pub trait IntoListeners {
+    #[doc(hidden)]
+    fn into_listeners(self) -> Vec<TcpListener>;
+}
+
+impl IntoListeners for TcpListener {
+    fn into_listeners(self) -> Vec<TcpListener> {
+        vec![self]
+    }
+}
+
+impl IntoListeners for Vec<TcpListener> {
+    fn into_listeners(self) -> Vec<TcpListener> {
+        self
+    }
+}
+
+/// A server that serves alone; await it.
+#[must_use = "nothing is served until this is awaited"]
+pub struct Serve {
+    server: Server,
+    listeners: Vec<TcpListener>,
+    signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Serve {
+    /// When the future is done, everybody is disconnected and the serving ends.
+    pub fn with_graceful_shutdown(
+        mut self,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.signal = Some(Box::pin(signal));
+        self
+    }
+}
+
+impl IntoFuture for Serve {
+    type Output = std::io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self {
+            server,
+            listeners,
+            signal,
+        } = self;
+        let service = server.clone().into_service();
+        let drained = async move {
+            match signal {
+                Some(signal) => signal.await,
+                None => std::future::pending().await,
+            }
+            server.shutdown().await;
+        };
+        Box::pin(async move {
+            HttpServer::new(listeners, service)
+                .with_graceful_shutdown(drained)
+                .await
+        })
+    }
+}
+
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
+    }
+}

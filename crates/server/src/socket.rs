@@ -1,0 +1,452 @@
+use std::{
+    any::{Any, TypeId},
+    cell::Cell,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::Serialize;
+use sockeye_engine::{self as engine, Encoded, Pushed};
+use sockeye_socket_proto::{
+    EventName, RawArgs, Request, encode_ack, encode_args, encode_connected, encode_disconnect,
+    encode_event, event_name,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    AckError, AckFuture, Broadcast, EmitError, Handshake, IntoRooms, Io, Room, SocketId,
+    ack::{Pending, Waiter},
+    namespace::Live,
+};
+
+/// One client in one namespace: a handle, cheap to clone, usable from anywhere.
+///
+/// Emits never wait and never fail because the client is gone.
+#[derive(Clone)]
+pub struct Socket(Arc<Inner>);
+
+struct Inner {
+    id: SocketId,
+    namespace: Arc<Live>,
+    link: Arc<Link>,
+    phase: AtomicU8,
+    /// What was sent to this socket before it was told that it is connected.
+    held: Mutex<Vec<Arc<Encoded>>>,
+    locals: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    acks: Mutex<BTreeMap<u64, Waiter>>,
+    /// The rooms at the end of its life.
+    left: OnceLock<Vec<Room>>,
+}
+
+/// What all sockets of a session share.
+pub(crate) struct Link {
+    pub(crate) session: engine::Session,
+    pub(crate) handshake: Arc<Handshake>,
+    /// For the session's task; it is woken when something is added.
+    pub(crate) commands: Mutex<Vec<Command>>,
+}
+
+pub(crate) enum Command {
+    /// This socket was disconnected by the server.
+    Disconnected(Socket),
+    /// All sockets, then the session.
+    CloseSession,
+}
+
+impl Link {
+    pub(crate) fn command(&self, command: Command) {
+        self.commands.lock().push(command);
+        self.session.wake();
+    }
+}
+
+const CONNECTING: u8 = 0;
+const CONNECTED: u8 = 1;
+const DISCONNECTED: u8 = 2;
+
+impl Socket {
+    pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>) -> Self {
+        Self(Arc::new(Inner {
+            id: SocketId::random(),
+            namespace,
+            link,
+            phase: AtomicU8::new(CONNECTING),
+            held: Mutex::new(Vec::new()),
+            locals: Mutex::new(HashMap::new()),
+            acks: Mutex::new(BTreeMap::new()),
+            left: OnceLock::new(),
+        }))
+    }
+
+    /// The id: random, different in each namespace.
+    pub fn id(&self) -> SocketId {
+        self.0.id
+    }
+
+    /// The namespace's name, with its slash.
+    pub fn namespace(&self) -> &str {
+        self.0.namespace.path()
+    }
+
+    /// The request that opened the session: headers, address, query, time.
+    pub fn handshake(&self) -> &Arc<Handshake> {
+        &self.0.link.handshake
+    }
+
+    /// The Engine.IO session below: its id, transport and protocol revision.
+    pub fn session(&self) -> &engine::Session {
+        &self.0.link.session
+    }
+
+    /// The namespace as a whole, to reach other sockets.
+    pub fn io(&self) -> Io {
+        Io::new(self.0.namespace.clone())
+    }
+
+    /// Whether the client is connected to the namespace.
+    pub fn is_connected(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) == CONNECTED
+    }
+
+    /// Sends an event to this client.
+    ///
+    /// # Errors
+    /// [`EmitError::Encode`] or [`EmitError::Reserved`] when it cannot be sent to anybody,
+    /// [`EmitError::Overflow`] when the client reads too slowly. A client that is gone is no error.
+    pub fn emit<P: Serialize + ?Sized>(
+        &self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        let name = event_name(&event)?;
+        with_packet(
+            self.namespace(),
+            name,
+            None,
+            payload,
+            |text, attachments| self.send(text, attachments),
+        )?
+    }
+
+    /// Sends an event and asks for its acknowledgement. The event is sent at once; await the
+    /// result for the answer.
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
+        &self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> AckFuture<A> {
+        let pending = event_name(&event)
+            .map_err(|error| AckError::Emit(error.into()))
+            .and_then(|name| self.request(name, payload));
+        AckFuture::new(pending, self.0.namespace.config.ack_timeout)
+    }
+
+    /// Enters rooms. Does nothing after the socket's end.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        self.0.namespace.adapter.join(self.id(), rooms.into_rooms());
+    }
+
+    /// Leaves rooms.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        self.0
+            .namespace
+            .adapter
+            .leave(self.id(), &rooms.into_rooms());
+    }
+
+    /// The rooms it is in, its own id first; after its end, those it was in.
+    pub fn rooms(&self) -> Vec<Room> {
+        match self.0.left.get() {
+            Some(left) => left.clone(),
+            None => self.0.namespace.adapter.rooms(self.id()),
+        }
+    }
+
+    /// Everybody in these rooms but this socket.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
+    }
+
+    /// Everybody but this socket and those in these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
+    }
+
+    /// Everybody in the namespace but this socket.
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::from_socket(self)
+    }
+
+    /// This socket alone, if it can take the message right now.
+    pub fn volatile(&self) -> Broadcast {
+        Broadcast::to_socket(self).volatile()
+    }
+
+    /// Keeps a value with the socket, one for each type; a second one replaces the first.
+    pub fn set<T: Send + Sync + 'static>(&self, value: T) {
+        self.0
+            .locals
+            .lock()
+            .insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    /// The value of this type. Handlers ask for it with [`Local`](crate::Local).
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0
+            .locals
+            .lock()
+            .get(&TypeId::of::<T>())?
+            .clone()
+            .downcast()
+            .ok()
+    }
+
+    /// Waits until everything sent so far has been handed to the operating system, or the session
+    /// has ended.
+    pub async fn flushed(&self) {
+        self.0.link.session.flushed().await;
+    }
+
+    /// Disconnects the client from this namespace; it does not come back by itself. Its reason is
+    /// `io server disconnect`, ours [`DisconnectReason::ServerDisconnect`](crate::DisconnectReason).
+    pub fn disconnect(&self) {
+        let was = self.0.phase.load(Ordering::Acquire);
+        if was == CONNECTED {
+            self.send_disconnect();
+        }
+        if self.end() {
+            self.0.link.command(Command::Disconnected(self.clone()));
+        }
+    }
+
+    /// Disconnects the client from all namespaces and closes its connection.
+    pub fn close_session(&self) {
+        self.0.link.command(Command::CloseSession);
+    }
+
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.0.namespace
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.0.link
+    }
+
+    /// Tells the client that it is connected, then sends what was held back. False when the
+    /// socket has ended meanwhile.
+    pub(crate) fn admit(&self) -> bool {
+        let mut held = self.0.held.lock();
+        if self.0.phase.load(Ordering::Acquire) != CONNECTING {
+            return false;
+        }
+        let mut text = String::new();
+        encode_connected(&mut text, self.namespace(), self.id().as_str(), None);
+        let session = &self.0.link.session;
+        session.send(&text, &[]);
+        for packet in held.drain(..) {
+            session.push(&packet);
+        }
+        *held = Vec::new();
+        self.0.phase.store(CONNECTED, Ordering::Release);
+        drop(held);
+        self.0.namespace.adapter.admit(self.id());
+        true
+    }
+
+    /// Ends the socket: no rooms, no acks, nothing sent any more. True for the one call that did.
+    pub(crate) fn end(&self) -> bool {
+        if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
+            return false;
+        }
+        self.0.held.lock().clear();
+        let left = self.0.namespace.adapter.remove(self.id());
+        self.0.left.get_or_init(|| left);
+        for (_, waiter) in std::mem::take(&mut *self.0.acks.lock()) {
+            waiter.resolve(Err(AckError::Disconnected));
+        }
+        true
+    }
+
+    pub(crate) fn send_disconnect(&self) {
+        let mut text = String::new();
+        encode_disconnect(&mut text, self.namespace());
+        self.0.link.session.send(&text, &[]);
+    }
+
+    pub(crate) fn send_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
+        if self.is_connected() {
+            with_text(|text| {
+                let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+                encode_ack(text, self.namespace(), id, count, args);
+                self.0.link.session.send(text, attachments);
+            });
+        }
+    }
+
+    /// Takes part in a broadcast. True: the session is to be pushed to by the caller.
+    pub(crate) fn takes_broadcast(&self, packet: &Arc<Encoded>) -> bool {
+        match self.0.phase.load(Ordering::Acquire) {
+            CONNECTED => true,
+            CONNECTING => self.hold(|| packet.clone()),
+            _ => false,
+        }
+    }
+
+    /// Resolves a request the client has answered.
+    pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
+        let waiter = self.0.acks.lock().remove(&id);
+        match waiter {
+            Some(waiter) => waiter.resolve(Ok(RawArgs::new(args, attachments))),
+            None => tracing::debug!(socket = %self.id(), id, "an ack nobody waits for"),
+        }
+    }
+
+    pub(crate) fn await_ack(&self, id: u64, waiter: Waiter) -> Result<(), AckError> {
+        let limit = self.0.namespace.config.pending_acks_max;
+        let mut acks = self.0.acks.lock();
+        if self.0.phase.load(Ordering::Acquire) == DISCONNECTED {
+            return Err(AckError::Disconnected);
+        }
+        if acks.len() >= limit {
+            return Err(AckError::Full { limit });
+        }
+        acks.insert(id, waiter);
+        Ok(())
+    }
+
+    pub(crate) fn forget_ack(&self, id: u64) {
+        self.0.acks.lock().remove(&id);
+    }
+
+    fn request<P: Serialize + ?Sized>(&self, name: &str, payload: &P) -> Result<Pending, AckError> {
+        let id = self.0.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
+        let (sender, outcome) = oneshot::channel();
+        self.await_ack(id, Waiter::One(sender))?;
+        let pending = Pending {
+            socket: self.clone(),
+            id,
+            outcome,
+        };
+        with_packet(
+            self.namespace(),
+            name,
+            Some(id),
+            payload,
+            |text, attachments| self.send(text, attachments),
+        )
+        .and_then(|sent| sent)?;
+        Ok(pending)
+    }
+
+    fn send(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+        match self.0.phase.load(Ordering::Acquire) {
+            CONNECTED => queued(self.0.link.session.send(text, attachments)),
+            CONNECTING => {
+                let encode = || Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()));
+                if self.hold(encode) {
+                    return queued(self.0.link.session.send(text, attachments));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds a packet back until the client is connected. True: it is by now.
+    fn hold(&self, packet: impl FnOnce() -> Arc<Encoded>) -> bool {
+        let mut held = self.0.held.lock();
+        match self.0.phase.load(Ordering::Acquire) {
+            CONNECTING => {
+                let limit = self.0.namespace.config.engine.queued_packets_max as usize;
+                if held.len() < limit {
+                    held.push(packet());
+                } else {
+                    tracing::warn!(socket = %self.id(), limit, "too much sent before the connection");
+                }
+                false
+            }
+            phase => phase == CONNECTED,
+        }
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Socket {}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.id())
+            .field("namespace", &self.namespace())
+            .finish_non_exhaustive()
+    }
+}
+
+fn queued(pushed: Pushed) -> Result<(), EmitError> {
+    match pushed {
+        Pushed::Overflow {
+            queued_packets,
+            limit,
+        } => Err(EmitError::Overflow {
+            queued_packets,
+            limit,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes an event into this thread's buffers and hands it to `send`, so that an emit does not
+/// allocate.
+pub(crate) fn with_packet<P: Serialize + ?Sized, R>(
+    namespace: &str,
+    name: &str,
+    id: Option<u64>,
+    payload: &P,
+    send: impl FnOnce(&str, &[Bytes]) -> R,
+) -> Result<R, EmitError> {
+    thread_local! {
+        static ARGS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    let mut args = ARGS.take();
+    args.clear();
+    let result = encode_args(payload, &mut args).map(|attachments| {
+        let json = std::str::from_utf8(&args).expect("serde_json writes UTF-8");
+        let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+        with_text(|text| {
+            encode_event(text, namespace, id, count, name, json);
+            send(text, &attachments)
+        })
+    });
+    if args.capacity() <= KEPT_BUFFER {
+        ARGS.set(args);
+    }
+    Ok(result?)
+}
+
+/// Buffers larger than this are given back after use.
+const KEPT_BUFFER: usize = 64 * 1024;
+
+/// Lends this thread's text buffer, empty. (It is taken, so a nested use gets its own.)
+fn with_text<R>(f: impl FnOnce(&mut String) -> R) -> R {
+    thread_local! {
+        static TEXT: Cell<String> = const { Cell::new(String::new()) };
+    }
+    let mut text = TEXT.take();
+    text.clear();
+    let result = f(&mut text);
+    if text.capacity() <= KEPT_BUFFER {
+        TEXT.set(text);
+    }
+    result
+}

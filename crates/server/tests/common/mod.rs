@@ -1,0 +1,202 @@
+//! A server on loopback and a client that speaks plain frames: what is on the wire is what is
+//! asserted.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use sockeye::{Namespace, Server};
+use sockeye_ws::{Config, Connection, Event, Message, Role};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// Longer than anything takes: a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves namespaces on a free port for as long as the test's runtime lives.
+pub(crate) async fn serve(namespaces: impl IntoIterator<Item = Namespace>) -> (Server, SocketAddr) {
+    let builder = namespaces
+        .into_iter()
+        .fold(Server::builder(), |b, n| b.namespace(n));
+    let server = builder.build().unwrap();
+    let address = listen(&server).await;
+    (server, address)
+}
+
+pub(crate) async fn listen(server: &Server) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(server.serve(listener).into_future());
+    address
+}
+
+/// What came.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Received {
+    Text(String),
+    Binary(Vec<u8>),
+    /// The server closed the WebSocket or the connection.
+    Closed,
+}
+
+/// A session on WebSocket. Pings are answered and not shown.
+pub(crate) struct Client {
+    stream: TcpStream,
+    connection: Connection,
+    input: Vec<u8>,
+    pub(crate) open: serde_json::Value,
+}
+
+impl Client {
+    /// Opens a session; no namespace is joined yet.
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(
+            head.starts_with(b"HTTP/1.1 101"),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
+        let connection = Connection::new(Role::Client, Config::default());
+        let open = serde_json::Value::Null;
+        let mut client = Self {
+            stream,
+            connection,
+            input: Vec::new(),
+            open,
+        };
+        let Received::Text(text) = client.receive().await else {
+            panic!("no open packet")
+        };
+        client.open = serde_json::from_str(text.strip_prefix('0').unwrap()).unwrap();
+        client
+    }
+
+    /// Opens a session and joins `/`.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let mut client = Self::open(address).await;
+        client.join("40").await;
+        client
+    }
+
+    /// Sends a connect packet and returns the socket id.
+    pub(crate) async fn join(&mut self, packet: &str) -> String {
+        self.send(packet).await;
+        let reply = self.text().await;
+        let (_, json) = reply
+            .split_once('{')
+            .unwrap_or_else(|| panic!("refused: {reply}"));
+        let json: serde_json::Value = serde_json::from_str(&format!("{{{json}")).unwrap();
+        json["sid"]
+            .as_str()
+            .unwrap_or_else(|| panic!("refused: {reply}"))
+            .to_owned()
+    }
+
+    pub(crate) async fn send(&mut self, packet: &str) {
+        self.transmit(Message::Text(packet)).await;
+    }
+
+    pub(crate) async fn send_binary(&mut self, data: &[u8]) {
+        self.transmit(Message::Binary(data)).await;
+    }
+
+    async fn transmit(&mut self, message: Message<'_>) {
+        let mut out = Vec::new();
+        self.connection
+            .send(message, Some([1, 2, 3, 4]), &mut out)
+            .unwrap();
+        // A server that has closed the connection is seen when reading.
+        let _ = self.stream.write_all(&out).await;
+    }
+
+    /// The next packet. Without one for long, the test fails.
+    pub(crate) async fn receive(&mut self) -> Received {
+        timeout(PATIENCE, self.next())
+            .await
+            .expect("a packet in time")
+    }
+
+    async fn next(&mut self) -> Received {
+        loop {
+            let received = match self.connection.handle_read(&mut self.input) {
+                Ok((used, event)) => {
+                    let received = match event {
+                        Some(Event::Text("2")) => None,
+                        Some(Event::Text(text)) => Some(Received::Text(text.to_owned())),
+                        Some(Event::Binary(data)) => Some(Received::Binary(data.to_vec())),
+                        Some(Event::Close(_)) => Some(Received::Closed),
+                        _ => None,
+                    };
+                    self.input.drain(..used);
+                    received
+                }
+                Err(error) => panic!("the server broke the protocol: {error}"),
+            };
+            if let Some(received) = received {
+                return received;
+            }
+            if self.input.is_empty() {
+                let mut buffer = [0; 4096];
+                match self.stream.read(&mut buffer).await {
+                    Ok(0) | Err(_) => return Received::Closed,
+                    Ok(n) => self.input.extend_from_slice(&buffer[..n]),
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn text(&mut self) -> String {
+        match self.receive().await {
+            Received::Text(text) => text,
+            other => panic!("expected text, got {other:?}"),
+        }
+    }
+
+    pub(crate) async fn expect(&mut self, packet: &str) {
+        assert_eq!(self.text().await, packet);
+    }
+
+    pub(crate) async fn expect_binary(&mut self, data: &[u8]) {
+        assert_eq!(self.receive().await, Received::Binary(data.to_vec()));
+    }
+
+    pub(crate) async fn expect_closed(&mut self) {
+        assert_eq!(self.receive().await, Received::Closed);
+    }
+
+    /// Nothing more was sent to this client so far: the answer to this request is next. (`/` has
+    /// to have [`with_sync`].)
+    pub(crate) async fn expect_nothing(&mut self) {
+        self.send("42999999[\"sync\"]").await;
+        self.expect("43999999[]").await;
+    }
+}
+
+/// A namespace that answers `sync`, which shows that nothing else is on its way.
+pub(crate) fn with_sync(namespace: Namespace) -> Namespace {
+    namespace.on("sync", async || {})
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, wait)
+        .await
+        .expect("the condition in time");
+}

@@ -1,0 +1,119 @@
+//! Ends: who ends what, which packets say so, and which reasons are told.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{Client, listen, until, with_sync};
+use sockeye::{DisconnectReason, Namespace, Server, Socket};
+
+type Reasons = Arc<Mutex<Vec<(String, &'static str)>>>;
+
+fn namespace(path: &'static str, reasons: &Reasons) -> Namespace {
+    let reasons = reasons.clone();
+    with_sync(Namespace::new(path))
+        .on("kick me", async |socket: Socket| socket.disconnect())
+        .on("close me", async |socket: Socket| socket.close_session())
+        .on_disconnect(move |socket: Socket, reason: DisconnectReason| {
+            let reasons = reasons.clone();
+            async move {
+                tokio::task::yield_now().await;
+                assert!(!socket.is_connected());
+                reasons
+                    .lock()
+                    .unwrap()
+                    .push((socket.namespace().to_owned(), reason.as_str()));
+            }
+        })
+}
+
+async fn start() -> (Server, std::net::SocketAddr, Reasons) {
+    let reasons = Reasons::default();
+    let server = Server::builder()
+        .namespace(namespace("/", &reasons))
+        .namespace(namespace("/b", &reasons))
+        .build()
+        .unwrap();
+    let address = listen(&server).await;
+    (server, address, reasons)
+}
+
+async fn told(reasons: &Reasons, expected: &[(&str, &str)]) {
+    until(|| reasons.lock().unwrap().len() >= expected.len()).await;
+    let mut reasons = std::mem::take(&mut *reasons.lock().unwrap());
+    reasons.sort();
+    let reasons: Vec<_> = reasons
+        .iter()
+        .map(|(path, reason)| (path.as_str(), *reason))
+        .collect();
+    assert_eq!(reasons, expected);
+}
+
+#[tokio::test]
+async fn a_client_leaves_one_namespace_and_keeps_the_other() {
+    let (server, address, reasons) = start().await;
+    let mut client = Client::connect(address).await;
+    client.join("40/b,").await;
+    client.send("41/b,").await;
+    client.expect_nothing().await;
+    told(&reasons, &[("/b", "client namespace disconnect")]).await;
+    assert!(server.of("/b").unwrap().sockets().is_empty());
+    drop(client);
+    told(&reasons, &[("/", "transport close")]).await;
+}
+
+#[tokio::test]
+async fn the_server_disconnects_a_socket_or_the_whole_session() {
+    let (_server, address, reasons) = start().await;
+    let mut client = Client::connect(address).await;
+    client.join("40/b,").await;
+    client.send(r#"42/b,["kick me"]"#).await;
+    client.expect("41/b,").await;
+    told(&reasons, &[("/b", "server namespace disconnect")]).await;
+    client.join("40/b,").await;
+    client.send(r#"42["close me"]"#).await;
+    let mut ends = [client.text().await, client.text().await];
+    ends.sort();
+    assert_eq!(ends, ["41", "41/b,"]);
+    client.expect_closed().await;
+    let reason = "server namespace disconnect";
+    told(&reasons, &[("/", reason), ("/b", reason)]).await;
+}
+
+#[tokio::test]
+async fn a_disconnected_socket_is_silent_from_then_on() {
+    let (server, address, reasons) = start().await;
+    let mut client = Client::connect(address).await;
+    client.join("40/b,").await;
+    let socket = server.io().sockets().pop().unwrap();
+    socket.disconnect();
+    socket.disconnect();
+    socket.emit("late", &1).unwrap();
+    server.io().emit("late", &2).unwrap();
+    client.expect("41").await;
+    client.send(r#"42/b,7["sync"]"#).await;
+    client.expect("43/b,7[]").await;
+    told(&reasons, &[("/", "server namespace disconnect")]).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_tells_everybody_and_waits_for_the_handlers() {
+    let (server, address, reasons) = start().await;
+    let mut clients = [
+        Client::connect(address).await,
+        Client::connect(address).await,
+    ];
+    let stopping = server.clone();
+    let stopped = tokio::spawn(async move { stopping.shutdown().await });
+    for client in &mut clients {
+        client.expect_closed().await;
+    }
+    drop(clients);
+    stopped.await.unwrap();
+    assert_eq!(server.sessions(), 0);
+    let reason = "server shutting down";
+    assert_eq!(reasons.lock().unwrap().len(), 2, "the handlers have run");
+    told(&reasons, &[("/", reason), ("/", reason)]).await;
+}

@@ -1,0 +1,252 @@
+//! Events in and out: arguments, binary, order, errors.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+};
+
+use common::{Client, serve, until, with_sync};
+use serde::{Deserialize, Serialize};
+use sockeye::{Ack, Args, Binary, EventError, Namespace, RawArgs, RawEvent, Socket};
+use tokio::sync::Semaphore;
+
+#[derive(Serialize, Deserialize)]
+struct Picture {
+    name: String,
+    data: Binary,
+}
+
+fn echo() -> Namespace {
+    with_sync(Namespace::new("/"))
+        .on("echo", async |socket: Socket, args: RawArgs| {
+            socket.emit("echo", &args)
+        })
+        .on("picture", async |socket: Socket, picture: Picture| {
+            socket.emit("picture", &picture)
+        })
+        .on(
+            "two",
+            async |socket: Socket, Args((a, b)): Args<(u8, String)>| {
+                socket.emit("two", &Args((b, a)))
+            },
+        )
+        .on("none", async |socket: Socket| socket.emit("none", &()))
+}
+
+#[tokio::test]
+async fn raw_arguments_come_back_byte_for_byte() {
+    let (_server, address) = serve([echo()]).await;
+    let mut client = Client::connect(address).await;
+    for args in [
+        "",
+        ",1",
+        r#",{"b":1,"a":[1.0,1e3,-0]}"#,
+        r#","spaced" ,  null"#,
+        r#",12345678901234567890123,"한글 \u00e9 😀""#,
+        r#",{"_placeholder":true,"num":7}"#,
+        r#",{"a":1,"a":2}"#,
+    ] {
+        let packet = format!(r#"42["echo"{args}]"#);
+        client.send(&packet).await;
+        client.expect(&packet).await;
+    }
+    let deep = format!(r#"42["echo",{}{}]"#, "[".repeat(10_000), "]".repeat(10_000));
+    client.send(&deep).await;
+    client.expect(&deep).await;
+}
+
+#[tokio::test]
+async fn typed_arguments_and_none() {
+    let (_server, address) = serve([echo()]).await;
+    let mut client = Client::connect(address).await;
+    client.send(r#"42["two",7,"x","ignored"]"#).await;
+    client.expect(r#"42["two","x",7]"#).await;
+    client.send(r#"42["none",1,2]"#).await;
+    client.expect(r#"42["none"]"#).await;
+    client.send("42").await;
+    client.send(r#"42["nobody listens"]"#).await;
+    client.send(r#"42[17,"a number is a name"]"#).await;
+    client.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn attachments_travel_beside_their_packet() {
+    let (_server, address) = serve([echo()]).await;
+    let mut client = Client::connect(address).await;
+    let packet = r#"451-["picture",{"name":"p","data":{"_placeholder":true,"num":0}}]"#;
+    client.send(packet).await;
+    client.send_binary(&[1, 2, 3]).await;
+    client.expect(packet).await;
+    client.expect_binary(&[1, 2, 3]).await;
+    let packet = r#"452-["echo",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
+    client.send(packet).await;
+    client.send_binary(b"zero").await;
+    client.send_binary(&vec![7; 100_000]).await;
+    client.expect(packet).await;
+    client.expect_binary(b"zero").await;
+    client.expect_binary(&vec![7; 100_000]).await;
+}
+
+#[tokio::test]
+async fn what_does_not_decode_answers_the_ack_and_is_reported() {
+    let failures = Arc::new(Mutex::new(Vec::new()));
+    let seen = failures.clone();
+    let namespace = echo()
+        .on("fails", async || {
+            Err::<(), _>(EventError::new("full", "no room left"))
+        })
+        .on("io", async || Err::<(), _>(std::io::Error::other("secret")))
+        .on_error(move |_, failure| {
+            seen.lock()
+                .unwrap()
+                .push((failure.event.clone(), failure.error.code().to_owned()));
+        });
+    let (_server, address) = serve([namespace]).await;
+    let mut client = Client::connect(address).await;
+    client.send(r#"421["two","not a number"]"#).await;
+    client
+        .expect(r#"431[{"error":{"code":"decode","message":"the arguments are not what this event expects"}}]"#)
+        .await;
+    client.send(r#"422["fails"]"#).await;
+    client
+        .expect(r#"432[{"error":{"code":"full","message":"no room left"}}]"#)
+        .await;
+    client.send(r#"42["fails"]"#).await;
+    client.send(r#"423["io"]"#).await;
+    client
+        .expect(r#"433[{"error":{"code":"internal","message":"the server could not handle this event"}}]"#)
+        .await;
+    let failures: Vec<_> = failures.lock().unwrap().clone();
+    let expected = [
+        ("two", "decode"),
+        ("fails", "full"),
+        ("fails", "full"),
+        ("io", "internal"),
+    ];
+    assert_eq!(
+        failures,
+        expected.map(|(event, code)| (event.to_owned(), code.to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_session_alone_and_is_reported() {
+    let codes = Arc::new(Mutex::new(Vec::new()));
+    let seen = codes.clone();
+    let namespace = echo()
+        .on("panic", async |now: bool| {
+            if !now {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(Some(now), None, "on purpose");
+        })
+        .on_error(move |_, failure| {
+            assert!(failure.error.message().contains("on purpose"));
+            seen.lock().unwrap().push(failure.error.code().to_owned());
+        });
+    let (server, address) = serve([namespace]).await;
+    let mut bystander = Client::connect(address).await;
+    for now in [true, false] {
+        let mut client = Client::connect(address).await;
+        client.send(&format!(r#"42["panic",{now}]"#)).await;
+        client.expect_closed().await;
+    }
+    bystander.expect_nothing().await;
+    until(|| server.sessions() == 1).await;
+    assert_eq!(server.io().sockets().len(), 1);
+    assert_eq!(*codes.lock().unwrap(), ["panic", "panic"]);
+}
+
+#[tokio::test]
+async fn handlers_start_in_order_and_overlap_where_they_wait() {
+    let gate = Arc::new(Semaphore::new(0));
+    let closed = gate.clone();
+    let namespace = Namespace::new("/")
+        .on("slow", move |socket: Socket, n: u32| {
+            let gate = closed.clone();
+            async move {
+                socket.emit("started", &n)?;
+                gate.acquire()
+                    .await
+                    .map_err(std::io::Error::other)?
+                    .forget();
+                socket.emit("done", &n)?;
+                Ok::<_, EventError>(Ack(n))
+            }
+        })
+        .on("fast", async |socket: Socket| socket.emit("fast", &()));
+    let (_server, address) = serve([namespace]).await;
+    let mut client = Client::connect(address).await;
+    for n in 0..3 {
+        client.send(&format!(r#"42{n}["slow",{n}]"#)).await;
+    }
+    client.send(r#"42["fast"]"#).await;
+    for n in 0..3 {
+        client.expect(&format!(r#"42["started",{n}]"#)).await;
+    }
+    client.expect(r#"42["fast"]"#).await;
+    gate.add_permits(3);
+    for n in 0..3 {
+        client.expect(&format!(r#"42["done",{n}]"#)).await;
+        client.expect(&format!(r#"43{n}[{n}]"#)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_handler_at_a_time_is_strictly_serial_and_loses_nothing() {
+    let running = Arc::new(Mutex::new(0));
+    let count = running.clone();
+    let namespace = Namespace::new("/")
+        .on("step", move |socket: Socket, n: u32| {
+            let count = count.clone();
+            async move {
+                *count.lock().unwrap() += 1;
+                tokio::task::yield_now().await;
+                assert_eq!(std::mem::take(&mut *count.lock().unwrap()), 1);
+                socket.emit("step", &n)
+            }
+        })
+        .concurrent_handlers_max(NonZeroU32::MIN);
+    // More than wait at most: the session is not read meanwhile, and goes on afterwards.
+    let config = sockeye::Config {
+        waiting_events_max: 8,
+        ..sockeye::Config::default()
+    };
+    let server = sockeye::Server::builder()
+        .config(config)
+        .namespace(namespace)
+        .build()
+        .unwrap();
+    let address = common::listen(&server).await;
+    let mut client = Client::connect(address).await;
+    for n in 0..200 {
+        client.send(&format!(r#"42["step",{n}]"#)).await;
+    }
+    for n in 0..200 {
+        client.expect(&format!(r#"42["step",{n}]"#)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_seen_and_the_unknown_ones_handled() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let all = seen.clone();
+    let namespace = echo()
+        .on_any(move |_, event| all.lock().unwrap().push(event.name.clone()))
+        .fallback(async |socket: Socket, event: RawEvent| {
+            socket
+                .emit(&format!("{}?", event.name), &event.args)
+                .unwrap();
+        });
+    let (_server, address) = serve([namespace]).await;
+    let mut client = Client::connect(address).await;
+    client.send(r#"42["other",1,2]"#).await;
+    client.expect(r#"42["other?",1,2]"#).await;
+    client.send(r#"42["none"]"#).await;
+    client.expect(r#"42["none"]"#).await;
+    assert_eq!(*seen.lock().unwrap(), ["other", "none"]);
+}

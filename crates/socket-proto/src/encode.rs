@@ -1,0 +1,122 @@
+//! Writes packets into a caller's buffer, for servers and clients.
+//!
+//! Arguments are given as the decoder hands them out: the text of a JSON array without its
+//! brackets. What came in leaves byte for byte. With `attachments` above 0 the packet becomes a
+//! binary one and that many binary messages must follow it, with nothing in between.
+
+use crate::{PacketKind, json};
+
+/// Appends an event `["name",args..]`; with an `id` it asks for an ack.
+pub fn encode_event(
+    out: &mut String,
+    namespace: &str,
+    id: Option<u64>,
+    attachments: u32,
+    name: &str,
+    args: &str,
+) {
+    let kind = if attachments == 0 {
+        PacketKind::Event
+    } else {
+        PacketKind::BinaryEvent
+    };
+    out.reserve(namespace.len() + name.len() + args.len() + 32);
+    encode_head(out, kind, attachments, namespace, id);
+    out.push('[');
+    json::push_quoted(out, name);
+    if !args.is_empty() {
+        out.push(',');
+        out.push_str(args);
+    }
+    out.push(']');
+}
+
+/// Appends the answer `[args..]` to the event that bore `id`.
+pub fn encode_ack(out: &mut String, namespace: &str, id: u64, attachments: u32, args: &str) {
+    let kind = if attachments == 0 {
+        PacketKind::Ack
+    } else {
+        PacketKind::BinaryAck
+    };
+    out.reserve(namespace.len() + args.len() + 32);
+    encode_head(out, kind, attachments, namespace, Some(id));
+    out.push('[');
+    out.push_str(args);
+    out.push(']');
+}
+
+/// Appends a client's wish to join `namespace`. `auth` is a JSON object, or empty.
+pub fn encode_connect(out: &mut String, namespace: &str, auth: &str) {
+    encode_head(out, PacketKind::Connect, 0, namespace, None);
+    out.push_str(auth);
+}
+
+/// Appends the server's consent: `{"sid":".."}`, with `pid` (the private id by which the state is
+/// recovered) where there is one.
+pub fn encode_connected(out: &mut String, namespace: &str, sid: &str, pid: Option<&str>) {
+    encode_head(out, PacketKind::Connect, 0, namespace, None);
+    out.push_str("{\"sid\":");
+    json::push_quoted(out, sid);
+    if let Some(pid) = pid {
+        out.push_str(",\"pid\":");
+        json::push_quoted(out, pid);
+    }
+    out.push('}');
+}
+
+/// Appends the server's refusal: `{"message":"..","data":..}`. `data` is JSON, or empty for none.
+pub fn encode_connect_error(out: &mut String, namespace: &str, message: &str, data: &str) {
+    encode_head(out, PacketKind::ConnectError, 0, namespace, None);
+    out.push_str("{\"message\":");
+    json::push_quoted(out, message);
+    if !data.is_empty() {
+        out.push_str(",\"data\":");
+        out.push_str(data);
+    }
+    out.push('}');
+}
+
+/// Appends that the sender leaves `namespace`, or that the receiver has to.
+pub fn encode_disconnect(out: &mut String, namespace: &str) {
+    encode_head(out, PacketKind::Disconnect, 0, namespace, None);
+}
+
+/// Appends what stands before the payload.
+pub(crate) fn encode_head(
+    out: &mut String,
+    kind: PacketKind,
+    attachments: u32,
+    namespace: &str,
+    id: Option<u64>,
+) {
+    debug_assert!(
+        namespace.starts_with('/') && !namespace.contains(','),
+        "bad namespace"
+    );
+    out.push(kind as u8 as char);
+    if kind.is_binary() {
+        push_number(out, u64::from(attachments));
+        out.push('-');
+    }
+    if namespace != "/" {
+        out.push_str(namespace);
+        out.push(',');
+    }
+    if let Some(id) = id {
+        push_number(out, id);
+    }
+}
+
+fn push_number(out: &mut String, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend(digits[start..].iter().map(|&digit| char::from(digit)));
+}

@@ -1,0 +1,217 @@
+use std::{borrow::Borrow, fmt, marker::PhantomData};
+
+/// Names a user may not emit or listen to: both ends use them for the life of a socket
+/// (Socket.IO, "Reserved event names").
+pub const RESERVED_EVENTS: [&str; 6] = [
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+];
+
+/// The contract of one event: its name, what it carries and what answers it.
+///
+/// `P` is the payload (any serde type; `()` is no argument, [`Args`](crate::Args) several), `A` the
+/// value of the acknowledgement (`()` answers without a value). One constant is shared by server,
+/// client and tests:
+///
+/// ```
+/// use sockeye_socket_proto::Event;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Join { room: String }
+///
+/// const JOIN: Event<Join, u32> = Event::new("join");
+/// const PING: Event = Event::new("ping");
+/// assert_eq!(JOIN.name(), "join");
+/// # let _ = PING;
+/// ```
+///
+/// A reserved name does not compile:
+///
+/// ```compile_fail
+/// const BAD: sockeye_socket_proto::Event = sockeye_socket_proto::Event::new("disconnect");
+/// ```
+pub struct Event<P = (), A = ()> {
+    name: &'static str,
+    contract: PhantomData<fn(P) -> A>,
+}
+
+impl<P, A> Event<P, A> {
+    /// Names an event.
+    ///
+    /// # Panics
+    /// When `name` is one of [`RESERVED_EVENTS`]; in a constant this is a compile error.
+    pub const fn new(name: &'static str) -> Self {
+        assert!(
+            !is_reserved_const(name),
+            "this event name is reserved by Socket.IO"
+        );
+        Self {
+            name,
+            contract: PhantomData,
+        }
+    }
+
+    /// The name on the wire.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<P, A> Clone for Event<P, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, A> Copy for Event<P, A> {}
+
+impl<P, A> fmt::Debug for Event<P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Event").field(&self.name).finish()
+    }
+}
+
+/// Whether Socket.IO keeps this name for itself.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED_EVENTS.contains(&name)
+}
+
+/// Something that names an event carrying `P`: an [`Event`] or a string. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this event does not carry `{P}`",
+    note = "the payload must be the one in the event's declaration, `Event<Payload, Ack>`"
+)]
+pub trait EventName<P: ?Sized>: sealed::Named {}
+
+/// Something that names an event carrying `P` and answered by `A`. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this event does not carry `{P}` or is not answered by `{A}`",
+    note = "the payload and answer must be those in the event's declaration, `Event<Payload, Ack>`"
+)]
+pub trait Request<P: ?Sized, A>: sealed::Named {}
+
+/// Something to register a handler for: an [`Event`], which fixes payload and answer, or a string,
+/// which leaves both to the handler. Sealed.
+pub trait Listen<P, A>: sealed::Named {}
+
+impl<Q: Borrow<P>, P: ?Sized, A> EventName<P> for Event<Q, A> {}
+impl<P: ?Sized> EventName<P> for &str {}
+impl<P: ?Sized> EventName<P> for &String {}
+
+impl<Q: Borrow<P>, P: ?Sized, A> Request<P, A> for Event<Q, A> {}
+impl<P: ?Sized, A> Request<P, A> for &str {}
+impl<P: ?Sized, A> Request<P, A> for &String {}
+
+impl<P, A> Listen<P, A> for Event<P, A> {}
+impl<P, A> Listen<P, A> for &str {}
+
+mod sealed {
+    /// What all three traits share: the name.
+    pub trait Named {
+        /// The event's name, not yet checked against the reserved ones.
+        fn event_name(&self) -> &str;
+    }
+
+    impl<P, A> Named for super::Event<P, A> {
+        fn event_name(&self) -> &str {
+            self.name
+        }
+    }
+
+    impl Named for &str {
+        fn event_name(&self) -> &str {
+            self
+        }
+    }
+
+    impl Named for &String {
+        fn event_name(&self) -> &str {
+            self
+        }
+    }
+}
+
+/// The checked name of anything that names an event; for the crates that send and register.
+///
+/// # Errors
+/// [`ReservedName`] when the name is one of [`RESERVED_EVENTS`].
+pub fn event_name<N: sealed::Named>(event: &N) -> Result<&str, ReservedName> {
+    let name = event.event_name();
+    if is_reserved(name) {
+        Err(ReservedName {
+            name: name.to_owned(),
+        })
+    } else {
+        Ok(name)
+    }
+}
+
+/// A reserved name was used for an event of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is a reserved event name")]
+pub struct ReservedName {
+    /// The name that was used.
+    pub name: String,
+}
+
+const fn is_reserved_const(name: &str) -> bool {
+    let mut i = 0;
+    while i < RESERVED_EVENTS.len() {
+        if same(name.as_bytes(), RESERVED_EVENTS[i].as_bytes()) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names_are_refused_and_others_pass() {
+        for name in RESERVED_EVENTS {
+            assert!(is_reserved_const(name));
+            assert_eq!(
+                event_name(&name),
+                Err(ReservedName {
+                    name: name.to_owned()
+                })
+            );
+        }
+        for name in ["error", "message", "Connect", "connec", ""] {
+            assert!(!is_reserved_const(name));
+            assert_eq!(event_name(&name), Ok(name));
+        }
+    }
+
+    #[test]
+    fn an_event_accepts_what_its_payload_borrows_as() {
+        fn names<P: ?Sized>(event: impl EventName<P>, _payload: &P) -> String {
+            event_name(&event).unwrap().to_owned()
+        }
+        const NOTICE: Event<String> = Event::new("notice");
+        assert_eq!(names(NOTICE, "text"), "notice");
+        assert_eq!(names(NOTICE, &String::new()), "notice");
+        assert_eq!(names("any", &[1, 2]), "any");
+    }
+}

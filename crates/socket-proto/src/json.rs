@@ -1,0 +1,215 @@
+//! The little that is asked of JSON text here: is it valid, where does a value end, which
+//! attachments does it refer to. Nothing recurses (peers choose the depth) and nothing is built.
+
+use std::{borrow::Cow, fmt, str};
+
+use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+const PLACEHOLDER_KEY: &str = "_placeholder";
+
+/// Cuts off the white space that JSON allows around values.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
+/// Checks one value. The error is the offset in bytes where reading stopped.
+pub(crate) fn validate(text: &str) -> Result<(), usize> {
+    // serde_json skips a value with a loop and one byte per open bracket, not by recursion.
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(IgnoredAny) => Ok(()),
+        Err(error) => Err(offset_of(text, &error)),
+    }
+}
+
+/// Checks the array of an event and splits it: the first element (empty where there is none) and
+/// the text of the other elements.
+pub(crate) fn split_event(array: &str) -> Result<(&str, &str), usize> {
+    let mut json = serde_json::Deserializer::from_str(array);
+    let split = json.deserialize_seq(EventVisitor { array });
+    match split.and_then(|split| json.end().map(|()| split)) {
+        Ok(split) => Ok(split),
+        Err(error) => Err(offset_of(array, &error)),
+    }
+}
+
+/// The text of a JSON string, quotes included on input. `None`: not a string, or not Unicode (a
+/// lone surrogate).
+pub(crate) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// Appends `text` as a JSON string, escaped as `JSON.stringify` does.
+pub(crate) fn push_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest
+        .bytes()
+        .position(|b| b < 0x20 || b == b'"' || b == b'\\')
+    {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            control => {
+                out.push_str("\\u00");
+                out.push(if control < 0x10 { '0' } else { '1' });
+                out.push(char::from(b"0123456789abcdef"[usize::from(control & 0xf)]));
+            }
+        }
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Checks the placeholders in `args` (checked JSON) against the number of attachments and returns
+/// how many attachments they reach; `None` when one is illegal.
+///
+/// An object is a placeholder when its member `_placeholder` is `true`; then it must have exactly
+/// one other, `num`, a whole number in range. The same attachment may be used twice.
+pub(crate) fn check_placeholders(args: &str, attachments: u32) -> Option<u32> {
+    // The key can also be written with escapes; whoever reads the JSON later will not mind.
+    if !args.contains(PLACEHOLDER_KEY) && !args.contains("\\u") {
+        return Some(0);
+    }
+    let bytes = args.as_bytes();
+    let mut used = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'{' => {
+                if let Some((num, end)) = read_placeholder(bytes, at) {
+                    if num >= attachments {
+                        return None;
+                    }
+                    used = used.max(num + 1);
+                    at = end;
+                } else {
+                    at += 1;
+                }
+            }
+            b'"' => {
+                let end = end_of_string(bytes, at);
+                if is_true_placeholder_member(&args[at..end], bytes, end) {
+                    return None;
+                }
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    Some(used)
+}
+
+/// Reads a placeholder of exact shape at `at`, which is a `{`: its number and where it ends.
+fn read_placeholder(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
+    let (flag_first, mut at) = match expect(bytes, at + 1, b"\"_placeholder\"") {
+        Some(at) => (true, at),
+        None => (false, expect(bytes, at + 1, b"\"num\"")?),
+    };
+    let num;
+    if flag_first {
+        at = expect(bytes, expect(bytes, at, b":")?, b"true")?;
+        at = expect(bytes, expect(bytes, at, b",")?, b"\"num\"")?;
+        (num, at) = read_number(bytes, expect(bytes, at, b":")?)?;
+    } else {
+        (num, at) = read_number(bytes, expect(bytes, at, b":")?)?;
+        at = expect(bytes, expect(bytes, at, b",")?, b"\"_placeholder\"")?;
+        at = expect(bytes, expect(bytes, at, b":")?, b"true")?;
+    }
+    Some((num, expect(bytes, at, b"}")?))
+}
+
+/// Where `token` ends when it comes next, white space skipped.
+fn expect(bytes: &[u8], at: usize, token: &[u8]) -> Option<usize> {
+    let at = skip_white_space(bytes, at);
+    bytes[at..].starts_with(token).then_some(at + token.len())
+}
+
+fn read_number(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
+    let at = skip_white_space(bytes, at);
+    let length = bytes[at..].iter().position(|byte| !byte.is_ascii_digit())?;
+    let digits = str::from_utf8(&bytes[at..at + length]).ok()?;
+    Some((digits.parse().ok()?, at + length))
+}
+
+fn skip_white_space(bytes: &[u8], at: usize) -> usize {
+    let rest = &bytes[at..];
+    let length = rest
+        .iter()
+        .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    at + length.unwrap_or(rest.len())
+}
+
+/// Whether the string `raw`, which ends at `end`, is a key `_placeholder` whose value is `true`.
+fn is_true_placeholder_member(raw: &str, bytes: &[u8], end: usize) -> bool {
+    // In valid JSON only a key is followed by a colon.
+    let Some(value) = expect(bytes, end, b":") else {
+        return false;
+    };
+    expect(bytes, value, b"true").is_some()
+        && unquote(raw).is_some_and(|key| key == PLACEHOLDER_KEY)
+}
+
+/// The byte after the closing quote of the string at `start`, in checked JSON.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn offset_of(text: &str, error: &serde_json::Error) -> usize {
+    // serde_json counts lines from 1 and bytes in the line from 1; 0 stands for its beginning.
+    let line_start = match error.line().checked_sub(2) {
+        Some(nth) => text
+            .match_indices('\n')
+            .nth(nth)
+            .map_or(0, |(at, _)| at + 1),
+        None => 0,
+    };
+    (line_start + error.column().saturating_sub(1)).min(text.len())
+}
+
+struct EventVisitor<'de> {
+    array: &'de str,
+}
+
+impl<'de> Visitor<'de> for EventVisitor<'de> {
+    type Value = (&'de str, &'de str);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let Some(name) = elements.next_element::<&'de RawValue>()? else {
+            return Ok(("", ""));
+        };
+        let Some(first) = elements.next_element::<&'de RawValue>()? else {
+            return Ok((name.get(), ""));
+        };
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        let start = first.get().as_ptr().addr() - self.array.as_ptr().addr();
+        // Up to the closing bracket, which the deserializer has yet to check: `rest` is only used
+        // when it did.
+        let rest = &self.array[start..];
+        Ok((name.get(), trim(rest.strip_suffix(']').unwrap_or(rest))))
+    }
+}

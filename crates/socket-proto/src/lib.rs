@@ -1,0 +1,24 @@
+//! Socket.IO packets, attachments, acks and typed events without IO.
+#![forbid(unsafe_code)]
+mod acks;
+mod decoder;
+mod encode;
+mod event;
+mod json;
+mod packet;
+mod payload;
+mod shape;
+
+pub use acks::{Acks, Full};
+pub use decoder::{Decoder, Incoming};
+pub use encode::{
+    encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
+    encode_event,
+};
+pub use event::{
+    Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
+};
+pub use packet::{DecodeError, Limits, Packet, PacketKind};
+pub use payload::{
+    Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
+};

@@ -1,0 +1,336 @@
+//! One Socket.IO 5 packet: its text form, read without copying and written without a value tree.
+//!
+//! ```text
+//! <kind> [<attachments> "-"] [<namespace> ","] [<id>] [<JSON payload>]
+//! ```
+//!
+//! Source of the rules: Socket.IO protocol v5 "Packet encoding".
+
+use crate::{encode::encode_head, event::is_reserved, json};
+
+/// The kind of a packet: its first character on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PacketKind {
+    /// `0`: asks to join a namespace; the answer of the server carries the socket id.
+    Connect = b'0',
+    /// `1`: leaves a namespace.
+    Disconnect = b'1',
+    /// `2`: an event.
+    Event = b'2',
+    /// `3`: the answer to an event that carried an id.
+    Ack = b'3',
+    /// `4`: the server refuses a [`Connect`](PacketKind::Connect).
+    ConnectError = b'4',
+    /// `5`: an event with attachments.
+    BinaryEvent = b'5',
+    /// `6`: an ack with attachments.
+    BinaryAck = b'6',
+}
+
+impl PacketKind {
+    /// Whether attachments follow the packet.
+    pub const fn is_binary(self) -> bool {
+        matches!(self, PacketKind::BinaryEvent | PacketKind::BinaryAck)
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'0' => PacketKind::Connect,
+            b'1' => PacketKind::Disconnect,
+            b'2' => PacketKind::Event,
+            b'3' => PacketKind::Ack,
+            b'4' => PacketKind::ConnectError,
+            b'5' => PacketKind::BinaryEvent,
+            b'6' => PacketKind::BinaryAck,
+            _ => return None,
+        })
+    }
+}
+
+/// What one packet may ask of the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attachments of one packet. Default 10, like the official decoder.
+    pub attachments_max: u32,
+    /// Bytes of all attachments of one packet together. Default 10,000,000: ten messages of the
+    /// default message limit.
+    pub attachment_bytes_max: usize,
+    /// Bytes of a namespace's name. Default 1,024.
+    pub namespace_bytes_max: usize,
+    /// Bytes of an event's name as it stands in the packet, quotes excluded. Default 1,024.
+    pub event_name_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            attachments_max: 10,
+            attachment_bytes_max: 10_000_000,
+            namespace_bytes_max: 1_024,
+            event_name_bytes_max: 1_024,
+        }
+    }
+}
+
+/// Why a packet was refused. The official server closes the whole session then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The message was empty.
+    #[error("empty packet")]
+    Empty,
+    /// The first character is not a packet kind.
+    #[error("unknown packet kind {0:?}")]
+    UnknownKind(char),
+    /// The attachment count of a binary packet is missing or not a whole number.
+    #[error("illegal attachment count")]
+    AttachmentCount,
+    /// A binary packet announced no attachment.
+    #[error("binary packet without attachments")]
+    NoAttachments,
+    /// More attachments than [`Limits::attachments_max`].
+    #[error("{announced} attachments announced, {limit} allowed")]
+    TooManyAttachments {
+        /// What the packet announced; saturates.
+        announced: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// The attachments together are larger than [`Limits::attachment_bytes_max`].
+    #[error("attachments of at least {actual} bytes, {limit} allowed")]
+    AttachmentsTooLarge {
+        /// Bytes received for this packet, the refused ones included.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The namespace is longer than [`Limits::namespace_bytes_max`].
+    #[error("namespace of {actual} bytes, {limit} allowed")]
+    NamespaceTooLong {
+        /// Bytes of the name.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The event's name is longer than [`Limits::event_name_bytes_max`].
+    #[error("event name of {actual} bytes, {limit} allowed")]
+    EventNameTooLong {
+        /// Bytes of the name.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The id does not fit 64 bits.
+    #[error("packet id out of range")]
+    IdOutOfRange,
+    /// The payload is not JSON.
+    #[error("payload is not valid JSON, byte {offset} of the packet")]
+    Json {
+        /// Where in the packet reading stopped, in bytes.
+        offset: usize,
+    },
+    /// The payload is JSON of a type this kind of packet does not carry.
+    #[error("a {kind:?} packet cannot carry this payload")]
+    PayloadType {
+        /// The packet's kind.
+        kind: PacketKind,
+    },
+    /// The event has no name, or it is neither a string nor a number.
+    #[error("event name is neither a string nor a number")]
+    EventName,
+    /// The event bears one of the names that the libraries raise themselves.
+    #[error("event name is reserved")]
+    ReservedEventName,
+    /// A placeholder is misshapen or points at an attachment that was not announced.
+    #[error("illegal attachment placeholder")]
+    Placeholder,
+    /// A text message came while attachments were expected.
+    #[error("text message while attachments were expected")]
+    UnexpectedText,
+    /// A binary message came while no attachment was expected.
+    #[error("binary message without a packet that announced it")]
+    UnexpectedBinary,
+}
+
+/// One packet, borrowed from its text. The payload is checked JSON of the kind's type, not parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// What the packet is.
+    pub kind: PacketKind,
+    /// The namespace with its leading slash; `/` where the packet names none.
+    pub namespace: &'a str,
+    /// On events: an ack is wanted under this id. On acks: what is answered.
+    pub id: Option<u64>,
+    /// How many binary messages follow. 0 unless the kind is binary.
+    pub attachments: u32,
+    /// The payload as JSON text, without white space around it; empty where there is none.
+    pub data: &'a str,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads one packet (the engine message without the `4`).
+    ///
+    /// The payload is checked completely, placeholders included, without building a tree and
+    /// without recursion: deep nesting is neither refused nor a danger.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks.
+    pub fn decode(text: &'a str, limits: &Limits) -> Result<Self, DecodeError> {
+        Parsed::decode(text, limits).map(|parsed| parsed.packet)
+    }
+
+    /// Appends the packet's text. `data` is written as it stands: it must be JSON.
+    pub fn encode(&self, out: &mut String) {
+        encode_head(out, self.kind, self.attachments, self.namespace, self.id);
+        out.push_str(self.data);
+    }
+}
+
+/// A packet with its payload taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parsed<'a> {
+    pub(crate) packet: Packet<'a>,
+    /// Events: the name as it stands in the JSON. `None`: no payload.
+    pub(crate) name: Option<&'a str>,
+    /// Events and acks: the elements (after the name), without brackets.
+    pub(crate) args: &'a str,
+    /// How many of the attachments the placeholders reach: those after it are dropped.
+    pub(crate) attachments_used: u32,
+}
+
+impl<'a> Parsed<'a> {
+    pub(crate) fn decode(text: &'a str, limits: &Limits) -> Result<Self, DecodeError> {
+        let packet = decode_head(text, limits)?;
+        let mut parsed = Parsed {
+            packet,
+            name: None,
+            args: "",
+            attachments_used: 0,
+        };
+        if !packet.data.is_empty() {
+            let offset = packet.data.as_ptr().addr() - text.as_ptr().addr();
+            parsed.read_payload(offset, limits)?;
+        }
+        Ok(parsed)
+    }
+
+    fn read_payload(&mut self, offset: usize, limits: &Limits) -> Result<(), DecodeError> {
+        let Packet { kind, data, .. } = self.packet;
+        let wrong_type = DecodeError::PayloadType { kind };
+        let not_json = |at| DecodeError::Json {
+            offset: offset + at,
+        };
+        let first = data.as_bytes()[0];
+        match kind {
+            PacketKind::Disconnect => return Err(wrong_type),
+            PacketKind::Connect | PacketKind::ConnectError => {
+                json::validate(data).map_err(not_json)?;
+                let string_allowed = kind == PacketKind::ConnectError;
+                if first != b'{' && !(string_allowed && first == b'"') {
+                    return Err(wrong_type);
+                }
+            }
+            PacketKind::Event | PacketKind::BinaryEvent => {
+                if first != b'[' {
+                    json::validate(data).map_err(not_json)?;
+                    return Err(wrong_type);
+                }
+                let (name, args) = json::split_event(data).map_err(not_json)?;
+                check_event_name(name, limits)?;
+                self.name = Some(name);
+                self.args = args;
+            }
+            PacketKind::Ack | PacketKind::BinaryAck => {
+                json::validate(data).map_err(not_json)?;
+                if first != b'[' {
+                    return Err(wrong_type);
+                }
+                self.args = json::trim(&data[1..data.len() - 1]);
+            }
+        }
+        if kind.is_binary() {
+            self.attachments_used = json::check_placeholders(self.args, self.packet.attachments)
+                .ok_or(DecodeError::Placeholder)?;
+        }
+        Ok(())
+    }
+}
+
+fn decode_head<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeError> {
+    let first = text.chars().next().ok_or(DecodeError::Empty)?;
+    let kind = u8::try_from(first)
+        .ok()
+        .and_then(PacketKind::from_byte)
+        .ok_or(DecodeError::UnknownKind(first))?;
+    let mut rest = &text[1..];
+    let mut attachments = 0;
+    if kind.is_binary() {
+        (attachments, rest) = decode_attachments(rest, limits)?;
+    }
+    let mut namespace = "/";
+    if rest.starts_with('/') {
+        (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
+        if namespace.len() > limits.namespace_bytes_max {
+            return Err(DecodeError::NamespaceTooLong {
+                actual: namespace.len(),
+                limit: limits.namespace_bytes_max,
+            });
+        }
+    }
+    let (digits, rest) = split_digits(rest);
+    let id = match digits {
+        "" => None,
+        digits => Some(digits.parse().map_err(|_| DecodeError::IdOutOfRange)?),
+    };
+    Ok(Packet {
+        kind,
+        namespace,
+        id,
+        attachments,
+        data: json::trim(rest),
+    })
+}
+
+fn decode_attachments<'a>(text: &'a str, limits: &Limits) -> Result<(u32, &'a str), DecodeError> {
+    let (digits, rest) = split_digits(text);
+    let rest = rest.strip_prefix('-').ok_or(DecodeError::AttachmentCount)?;
+    if digits.is_empty() {
+        return Err(DecodeError::AttachmentCount);
+    }
+    // Only digits stand here, so the one thing that can be wrong is that they are too many.
+    let announced = digits.parse().unwrap_or(u32::MAX);
+    let limit = limits.attachments_max;
+    match announced {
+        0 => Err(DecodeError::NoAttachments),
+        _ if announced > limit => Err(DecodeError::TooManyAttachments { announced, limit }),
+        _ => Ok((announced, rest)),
+    }
+}
+
+/// `raw`: the name as it stands in the JSON, `""` where the array is empty.
+fn check_event_name(raw: &str, limits: &Limits) -> Result<(), DecodeError> {
+    let bytes = raw.as_bytes();
+    let quoted = match bytes.first() {
+        Some(b'"') => true,
+        Some(b'-' | b'0'..=b'9') => false,
+        _ => return Err(DecodeError::EventName),
+    };
+    let actual = if quoted { raw.len() - 2 } else { raw.len() };
+    let limit = limits.event_name_bytes_max;
+    if actual > limit {
+        return Err(DecodeError::EventNameTooLong { actual, limit });
+    }
+    if quoted && is_reserved(&json::unquote(raw).ok_or(DecodeError::EventName)?) {
+        return Err(DecodeError::ReservedEventName);
+    }
+    Ok(())
+}
+
+fn split_digits(text: &str) -> (&str, &str) {
+    let end = text
+        .bytes()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.split_at(end)
+}

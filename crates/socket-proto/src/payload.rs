@@ -1,0 +1,455 @@
+//! What an event or an ack carries, between serde types and the wire.
+//!
+//! On the wire the arguments are the elements of a JSON array (Socket.IO v5, "Packet encoding").
+//! This module handles their text **without** the brackets: `1,{"a":2}`, or nothing at all. Binary
+//! values stand in the text as placeholders and travel as attachments beside it. Serde has no room
+//! for a side channel, so [`Binary`] finds its attachments in a thread-local that exists only
+//! while one payload is encoded or decoded.
+
+use std::{cell::RefCell, fmt};
+
+use bytes::Bytes;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor},
+    ser::SerializeMap,
+};
+
+use crate::shape;
+
+/// Several arguments instead of one: `Args((a, b))` goes out as `["event",a,b]`.
+///
+/// A plain tuple or array stays **one** argument. Received, an `Args` takes as many arguments as
+/// it has fields and ignores further ones, as a JavaScript function would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Args<T>(pub T);
+
+/// Bytes anywhere inside a payload: they leave as an attachment, not as text.
+///
+/// Outside of an event or ack (say, in plain `serde_json`) it is a sequence of bytes.
+#[derive(Clone, PartialEq, Eq, Default, Hash)]
+pub struct Binary(pub Bytes);
+
+/// Arguments exactly as they came: JSON text without the brackets, and the attachments its
+/// placeholders stand for. Emitted again, the text is the same byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawArgs {
+    json: String,
+    attachments: Vec<Bytes>,
+}
+
+impl RawArgs {
+    /// Copies arguments out of a decoded packet.
+    pub fn new(json: &str, attachments: &[Bytes]) -> Self {
+        Self {
+            json: json.to_owned(),
+            attachments: attachments.to_vec(),
+        }
+    }
+
+    /// The arguments as JSON, comma-separated, without brackets; empty when there are none.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The attachments, in the order of their placeholders' numbers.
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
+    /// Decodes the arguments into a payload type.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when they are not a `P`.
+    pub fn decode<P: DeserializeOwned>(&self) -> Result<P, PayloadError> {
+        decode_args(&self.json, &self.attachments)
+    }
+}
+
+/// Types that arguments can be turned into: every `DeserializeOwned` type, and [`RawArgs`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a payload",
+    note = "a payload is a serde type without borrowed data (`DeserializeOwned`) or `RawArgs`"
+)]
+pub trait FromArgs: Sized {
+    /// Decodes arguments given as JSON text without brackets.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when they do not fit.
+    fn from_args(json: &str, attachments: &[Bytes]) -> Result<Self, PayloadError>;
+}
+
+impl<P: DeserializeOwned> FromArgs for P {
+    fn from_args(json: &str, attachments: &[Bytes]) -> Result<Self, PayloadError> {
+        decode_args(json, attachments)
+    }
+}
+
+impl FromArgs for RawArgs {
+    fn from_args(json: &str, attachments: &[Bytes]) -> Result<Self, PayloadError> {
+        Ok(Self::new(json, attachments))
+    }
+}
+
+/// Appends a payload's arguments to `out` as JSON without brackets and returns its attachments.
+///
+/// `()` appends nothing; [`Args`] appends its fields; everything else is one argument.
+///
+/// # Errors
+/// [`EncodeError`] when serde cannot represent the payload as JSON (a map with non-string keys,
+/// or an error of its own `Serialize`). What was appended until then has to be dropped.
+pub fn encode_args<P: Serialize + ?Sized>(
+    payload: &P,
+    out: &mut Vec<u8>,
+) -> Result<Vec<Bytes>, EncodeError> {
+    let scope = AttachmentScope::collect();
+    match shape::of(payload, out)? {
+        shape::Shape::None | shape::Shape::Raw => {}
+        shape::Shape::One => serde_json::to_writer(out, payload)?,
+        shape::Shape::Args => {
+            let start = out.len();
+            serde_json::to_writer(&mut *out, payload)?;
+            if out.get(start) != Some(&b'[') || out.last() != Some(&b']') {
+                return Err(EncodeError::NotASequence);
+            }
+            out.pop();
+            out.remove(start);
+        }
+    }
+    Ok(scope.finish())
+}
+
+/// Decodes arguments given as JSON text without brackets.
+///
+/// # Errors
+/// [`PayloadError`] when they are not a `P`, or a placeholder names an attachment that is not
+/// there.
+pub fn decode_args<P: DeserializeOwned>(
+    json: &str,
+    attachments: &[Bytes],
+) -> Result<P, PayloadError> {
+    let _scope = AttachmentScope::provide(attachments);
+    Ok(P::deserialize(shape::ArgsDeserializer::new(json))?)
+}
+
+/// A payload that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// serde_json could not write the value.
+    #[error("the payload cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// [`Args`] around something that is not a tuple, array or sequence.
+    #[error("`Args` holds something that is not a sequence")]
+    NotASequence,
+}
+
+/// Arguments that are not what the handler expects.
+#[derive(Debug, thiserror::Error)]
+#[error("the arguments are not what was expected")]
+pub struct PayloadError(#[from] serde_json::Error);
+
+impl<T: Serialize> Serialize for Args<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(shape::ARGS, &self.0)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Args<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Inner<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Inner<T> {
+            type Value = Args<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("several arguments")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Self::Value, D::Error> {
+                T::deserialize(deserializer).map(Args)
+            }
+        }
+        deserializer.deserialize_newtype_struct(shape::ARGS, Inner(std::marker::PhantomData))
+    }
+}
+
+impl Serialize for RawArgs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        AttachmentScope::extend(&self.attachments);
+        serializer.serialize_newtype_struct(shape::RAW, &self.json)
+    }
+}
+
+impl From<Bytes> for Binary {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Binary {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl AsRef<[u8]> for Binary {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Binary {
+    /// Only the length: contents do not belong into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Binary({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Binary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match AttachmentScope::add(&self.0) {
+            Some(number) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("_placeholder", &true)?;
+                map.serialize_entry("num", &number)?;
+                map.end()
+            }
+            None => serializer.serialize_bytes(&self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Attachment;
+        impl<'de> Visitor<'de> for Attachment {
+            type Value = Binary;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("binary data")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Binary, M::Error> {
+                let (mut is_placeholder, mut number) = (false, None);
+                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                    match &*key {
+                        "_placeholder" => is_placeholder = map.next_value()?,
+                        "num" => number = Some(map.next_value::<usize>()?),
+                        _ => {
+                            map.next_value::<de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                number
+                    .filter(|_| is_placeholder)
+                    .and_then(AttachmentScope::attachment)
+                    .map(Binary)
+                    .ok_or_else(|| de::Error::custom("no attachment for a binary placeholder"))
+            }
+
+            fn visit_seq<Q: SeqAccess<'de>>(self, mut seq: Q) -> Result<Binary, Q::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(bytes.into())
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Binary, E> {
+                Ok(bytes.to_vec().into())
+            }
+        }
+        deserializer.deserialize_any(Attachment)
+    }
+}
+
+thread_local! {
+    static ATTACHMENTS: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
+    static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::Outside) };
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Scope {
+    Outside,
+    Encoding,
+    Decoding,
+}
+
+/// While it lives, [`Binary`] values of this thread read or write attachments. Dropping it, also
+/// by a panic, leaves nothing behind.
+struct AttachmentScope;
+
+impl AttachmentScope {
+    fn enter(scope: Scope) -> Self {
+        ATTACHMENTS.with_borrow_mut(Vec::clear);
+        SCOPE.set(scope);
+        Self
+    }
+
+    fn collect() -> Self {
+        Self::enter(Scope::Encoding)
+    }
+
+    fn provide(attachments: &[Bytes]) -> Self {
+        let scope = Self::enter(Scope::Decoding);
+        if !attachments.is_empty() {
+            ATTACHMENTS.with_borrow_mut(|all| all.extend_from_slice(attachments));
+        }
+        scope
+    }
+
+    fn finish(self) -> Vec<Bytes> {
+        ATTACHMENTS.take()
+    }
+
+    /// The number of a new attachment, or `None` outside of an encoding.
+    fn add(bytes: &Bytes) -> Option<usize> {
+        (SCOPE.with_borrow(|scope| *scope) == Scope::Encoding).then(|| {
+            ATTACHMENTS.with_borrow_mut(|all| {
+                all.push(bytes.clone());
+                all.len() - 1
+            })
+        })
+    }
+
+    fn extend(attachments: &[Bytes]) {
+        for bytes in attachments {
+            Self::add(bytes);
+        }
+    }
+
+    fn attachment(number: usize) -> Option<Bytes> {
+        (SCOPE.with_borrow(|scope| *scope) == Scope::Decoding)
+            .then(|| ATTACHMENTS.with_borrow(|all| all.get(number).cloned()))
+            .flatten()
+    }
+}
+
+impl Drop for AttachmentScope {
+    fn drop(&mut self) {
+        ATTACHMENTS.with_borrow_mut(Vec::clear);
+        SCOPE.set(Scope::Outside);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode<P: Serialize + ?Sized>(payload: &P) -> (String, Vec<Bytes>) {
+        let mut out = Vec::new();
+        let attachments = encode_args(payload, &mut out).unwrap();
+        (String::from_utf8(out).unwrap(), attachments)
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Picture {
+        name: String,
+        data: Binary,
+        thumbnail: Option<Binary>,
+    }
+
+    #[test]
+    fn nothing_one_and_several_arguments() {
+        assert_eq!(encode(&()).0, "");
+        assert_eq!(encode(&1).0, "1");
+        assert_eq!(encode("text").0, r#""text""#);
+        assert_eq!(encode(&(1, "a")).0, r#"[1,"a"]"#, "a tuple is one argument");
+        assert_eq!(encode(&Args((1, "a"))).0, r#"1,"a""#);
+        assert_eq!(encode(&Args([1, 2, 3])).0, "1,2,3");
+        assert_eq!(encode(&Args(())).0, "null".to_owned().replace("null", ""));
+        assert_eq!(encode(&None::<u8>).0, "null");
+    }
+
+    #[test]
+    fn args_of_something_else_is_an_error() {
+        let mut out = Vec::new();
+        assert!(matches!(
+            encode_args(&Args(1), &mut out),
+            Err(EncodeError::NotASequence)
+        ));
+    }
+
+    #[test]
+    fn decoding_takes_the_first_argument_or_all_of_them() {
+        assert_eq!(decode_args::<u8>("7,8,9", &[]).unwrap(), 7);
+        decode_args::<()>("7,8", &[]).unwrap();
+        decode_args::<()>("", &[]).unwrap();
+        assert_eq!(
+            decode_args::<Args<(u8, String)>>(r#" 7 , "x,y]" "#, &[]).unwrap(),
+            Args((7, "x,y]".into()))
+        );
+        assert_eq!(
+            decode_args::<Args<(u8,)>>("7,8,9", &[]).unwrap(),
+            Args((7,))
+        );
+        assert_eq!(
+            decode_args::<Args<Vec<u8>>>("7,8,9", &[]).unwrap(),
+            Args(vec![7, 8, 9])
+        );
+        assert_eq!(decode_args::<Option<u8>>("", &[]).unwrap(), None);
+        assert_eq!(decode_args::<(u8, u8)>("[1,2],3", &[]).unwrap(), (1, 2));
+        assert!(decode_args::<u8>("", &[]).is_err());
+        assert!(decode_args::<Args<(u8, u8)>>("1", &[]).is_err());
+        assert!(decode_args::<u8>(r#""1""#, &[]).is_err());
+    }
+
+    #[test]
+    fn binary_leaves_as_attachment_and_returns() {
+        let picture = Picture {
+            name: "cat".into(),
+            data: Binary(Bytes::from_static(b"12")),
+            thumbnail: Some(Binary(Bytes::from_static(b"3"))),
+        };
+        let (json, attachments) = encode(&Args((&picture, Binary(Bytes::from_static(b"4")))));
+        assert_eq!(
+            json,
+            r#"{"name":"cat","data":{"_placeholder":true,"num":0},"thumbnail":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":2}"#
+        );
+        assert_eq!(attachments, ["12", "3", "4"].map(Bytes::from));
+        let Args((again, last)) =
+            decode_args::<Args<(Picture, Binary)>>(&json, &attachments).unwrap();
+        assert_eq!((again, &*last.0), (picture, &b"4"[..]));
+        assert!(decode_args::<Picture>(&json, &attachments[..1]).is_err());
+    }
+
+    #[test]
+    fn raw_arguments_come_back_byte_for_byte() {
+        let attachments = [Bytes::from_static(b"x")];
+        let json = r#"{ "b":1,  "a":1.0e0}, {"_placeholder":true,"num":0}"#;
+        let raw = RawArgs::from_args(json, &attachments).unwrap();
+        assert_eq!(encode(&raw), (json.to_owned(), attachments.to_vec()));
+        assert_eq!(encode(&RawArgs::default()).0, "");
+    }
+
+    #[test]
+    fn outside_of_an_event_binary_is_a_sequence() {
+        assert_eq!(
+            serde_json::to_string(&Binary(Bytes::from_static(b"ab"))).unwrap(),
+            "[97,98]"
+        );
+        assert_eq!(
+            serde_json::from_str::<Binary>("[97,98]").unwrap(),
+            Binary("ab".into())
+        );
+    }
+
+    #[test]
+    fn a_failed_encoding_leaves_no_scope_behind() {
+        struct Bad;
+        impl Serialize for Bad {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("bad"))
+            }
+        }
+        let mut out = Vec::new();
+        assert!(encode_args(&vec![Bad], &mut out).is_err());
+        assert_eq!(
+            serde_json::to_string(&Binary(Bytes::from_static(b"a"))).unwrap(),
+            "[97]"
+        );
+    }
+}

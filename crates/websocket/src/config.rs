@@ -1,0 +1,58 @@
+//! Limits and timeouts of a connection.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// Limits and timeouts of a connection. Write `Config { message_bytes_max: 4096,
+/// ..Config::default() }`: fields will be added.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The most bytes in a received message, over all its fragments; more end the connection with
+    /// 1009. Default: 1 MiB.
+    pub message_bytes_max: usize,
+    /// The most bytes in a received data frame; more end the connection with 1009. Default: no limit
+    /// but the message's.
+    pub frame_bytes_max: usize,
+    /// The most fragments a received message may have, empty ones counted; more end the connection
+    /// with 1008. Default: 131,072.
+    pub fragments_max: u32,
+    /// The most bytes that wait to be written because the peer does not read. A message more, unless
+    /// it is the only one, ends the connection ([`RecvError::Overflow`](crate::RecvError)). `send`
+    /// waits long before. Default: 4 MiB.
+    pub queued_bytes_max: usize,
+    /// How long the peer may take to answer our close frame, and to close the transport after the
+    /// close handshake. Default: 5 seconds.
+    pub close_timeout: Duration,
+    /// How long the peer may read nothing while something waits to be written. Default: 30 seconds.
+    pub write_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 1024 * 1024,
+            frame_bytes_max: usize::MAX,
+            fragments_max: 131_072,
+            queued_bytes_max: 4 * 1024 * 1024,
+            close_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// The default, one allocation for all connections.
+    pub(crate) fn shared_default() -> Arc<Self> {
+        static DEFAULT: LazyLock<Arc<Config>> = LazyLock::new(Arc::default);
+        Arc::clone(&DEFAULT)
+    }
+
+    /// The part that `ws` looks after.
+    pub(crate) const fn protocol(&self) -> sockeye_ws::Config {
+        sockeye_ws::Config {
+            message_bytes_max: self.message_bytes_max,
+            frame_bytes_max: self.frame_bytes_max,
+            fragments_max: self.fragments_max,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What can go wrong, one type per question.
+
+use std::io;
+
+use sockeye_ws::ProtocolError;
+use sockeye_ws::handshake::client::ResponseError;
+use sockeye_ws::handshake::server::RequestError;
+
+/// Why a connection ended other than by a close handshake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The peer broke the protocol or went over a limit. It was told with a close frame.
+    #[error("peer broke the protocol")]
+    Protocol(#[from] ProtocolError),
+    /// The transport broke.
+    #[error("transport failed")]
+    Io(#[from] io::Error),
+    /// The peer ended the transport without a close frame (close code 1006).
+    #[error("connection ended without a close frame")]
+    ConnectionLost,
+    /// More waited to be written than [`Config::queued_bytes_max`](crate::Config), since the peer
+    /// reads too slowly.
+    #[error("peer reads too slowly")]
+    Overflow,
+    /// The peer read nothing for [`Config::write_timeout`](crate::Config), or did not answer our close
+    /// frame within [`Config::close_timeout`](crate::Config).
+    #[error("peer does not respond")]
+    Timeout,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is closing or closed, by either side.
+    #[error("connection is closing or closed")]
+    Closed,
+    /// A ping or pong of more than 125 bytes (RFC 6455 §5.5).
+    #[error("control frame of {length} bytes, the limit is 125")]
+    ControlTooLong {
+        /// The payload's length in bytes.
+        length: usize,
+    },
+}
+
+/// Why a request could not be upgraded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The request is not a WebSocket handshake.
+    #[error("not a WebSocket handshake")]
+    Request(#[from] RequestError),
+    /// The server does not do upgrades on this connection.
+    #[error("connection cannot be upgraded")]
+    NotUpgradable,
+}
+
+/// Why an accepted handshake did not lead to a connection.
+#[derive(Debug, thiserror::Error)]
+#[error("connection was not upgraded")]
+pub struct UpgradeError(#[from] pub(crate) hyper::Error);
+
+/// Why a connection could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The text is not a URL.
+    #[error("invalid URL")]
+    Url(#[from] url::ParseError),
+    /// The URL's scheme is not `ws`.
+    #[error("unsupported URL scheme")]
+    Scheme,
+    /// The URL has no host.
+    #[error("URL without a host")]
+    Host,
+    /// No address of the host accepted a connection, or it broke.
+    #[error("cannot reach the host")]
+    Io(#[from] io::Error),
+    /// The server did not speak HTTP, or ended the connection.
+    #[error("HTTP exchange failed")]
+    Http(#[from] hyper::Error),
+    /// The server refused, or its handshake is wrong.
+    #[error("handshake refused")]
+    Response(#[from] ResponseError),
+    /// It took longer than the timeout.
+    #[error("timed out")]
+    Timeout,
+}

@@ -1,0 +1,403 @@
+//! The write side of a connection, shared by its reader, its writers and the groups it is in.
+//!
+//! Whoever sends takes the lock, appends whole frames and writes them at once. What the kernel does
+//! not take is left to a task that exists only until it is written, so that neither a reader nor a
+//! writer has to be polled for that.
+//!
+//! | phase    | then                                                                              |
+//! |----------|-----------------------------------------------------------------------------------|
+//! | `Open`   | frames are accepted                                                               |
+//! | `Closing`| our close frame was the last, or none is to follow; what is queued is written      |
+//! | `Broken` | nothing can be written; the reader will see the end of the stream                 |
+
+use std::future::poll_fn;
+use std::io;
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
+use sockeye_ws::{CloseCode, Opcode, Role, encode_close, encode_frame};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::config::Config;
+use crate::error::{RecvError, SendError};
+use crate::flush::Flush;
+use crate::masking::masking_key;
+use crate::outgoing::Outgoing;
+use crate::stream::WriteHalf;
+use crate::write_buffer::WriteBuffer;
+
+/// With more than this waiting, `send` waits and nothing more is read.
+pub(crate) const HIGH_WATER_BYTES: usize = 64 * 1024;
+/// When this little waits, they go on.
+const LOW_WATER_BYTES: usize = 16 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    io: WriteHalf,
+    config: Arc<Config>,
+    /// Where the tasks for the rest of a write and for the timer run.
+    runtime: Handle,
+    role: Role,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    buffer: WriteBuffer,
+    /// Who waits for room or for the end of the buffer.
+    waiters: Vec<Waker>,
+    phase: Phase,
+    failure: Option<Failure>,
+    /// Ends the connection when the peer does not answer a writer's close frame.
+    close_timer: Option<AbortHandle>,
+    /// A task waits for writability and writes the buffer then.
+    draining: bool,
+    /// The flush pass will write the buffer.
+    scheduled: bool,
+    /// Something was queued for the reader to write before it waits.
+    fed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Closing,
+    Broken,
+}
+
+/// Why we ended the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Io(io::ErrorKind),
+    Overflow,
+    Timeout,
+}
+
+impl From<Failure> for RecvError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Io(kind) => Self::Io(kind.into()),
+            Failure::Overflow => Self::Overflow,
+            Failure::Timeout => Self::Timeout,
+        }
+    }
+}
+
+/// A frame for many connections, encoded once.
+pub(crate) struct SharedFrame<'a> {
+    pub(crate) opcode: Opcode,
+    pub(crate) payload: &'a [u8],
+    /// The complete unmasked frame.
+    pub(crate) frame: &'a Bytes,
+}
+
+impl Outbox {
+    /// Must be called within a runtime.
+    pub(crate) fn new(io: WriteHalf, role: Role, config: Arc<Config>) -> Arc<Self> {
+        let state = State {
+            buffer: WriteBuffer::new(),
+            waiters: Vec::new(),
+            phase: Phase::Open,
+            failure: None,
+            close_timer: None,
+            draining: false,
+            scheduled: false,
+            fed: false,
+        };
+        let runtime = Handle::current();
+        Arc::new(Self {
+            io,
+            config,
+            runtime,
+            role,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.state.lock().buffer.len()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.lock().phase == Phase::Open
+    }
+
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.state.lock().failure
+    }
+
+    /// Waits for room, then queues one frame and, unless `feed` is set, writes.
+    pub(crate) fn poll_send(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        opcode: Opcode,
+        payload: &[u8],
+        feed: bool,
+    ) -> Poll<Result<(), SendError>> {
+        if opcode.is_control() && payload.len() > sockeye_ws::CONTROL_PAYLOAD_BYTES_MAX {
+            return Poll::Ready(Err(SendError::ControlTooLong {
+                length: payload.len(),
+            }));
+        }
+        let mut state = self.state.lock();
+        if state.buffer.len() > HIGH_WATER_BYTES {
+            // What was only fed has to get going, or nobody would ever be woken.
+            state = self.write(state);
+            if state.phase == Phase::Open && state.buffer.len() > HIGH_WATER_BYTES {
+                state.wait(cx);
+                return Poll::Pending;
+            }
+        }
+        if state.phase != Phase::Open {
+            return Poll::Ready(Err(SendError::Closed));
+        }
+        encode_frame(opcode, payload, self.masking_key(), state.buffer.tail());
+        state.fed = feed;
+        if !feed {
+            drop(self.write(state));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes what was queued without writing.
+    pub(crate) fn flush_fed(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if mem::take(&mut state.fed) {
+            drop(self.write(state));
+        }
+    }
+
+    /// Queues what a turn produced and writes everything. Returns whether frames are still accepted.
+    pub(crate) fn commit(self: &Arc<Self>, outgoing: &mut Outgoing) -> bool {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            outgoing.frames().clear();
+            return false;
+        }
+        let closed = outgoing.is_closed();
+        let frames = outgoing.frames();
+        if !frames.is_empty() && state.buffer.is_empty() && !state.draining {
+            // The usual case: nothing else waits, so no copy is made. Errors come up again below.
+            if let Ok(count) = self.io.try_write(frames) {
+                frames.drain(..count);
+            }
+        }
+        if self.overflows(&state, frames.len()) {
+            self.fail(state, Failure::Overflow);
+            return false;
+        }
+        if !frames.is_empty() {
+            state.buffer.push(frames, &[]);
+            frames.clear();
+        }
+        if closed {
+            state.phase = Phase::Closing;
+        }
+        self.write(state).phase == Phase::Open
+    }
+
+    /// Queues a frame that others get as well. Returns whether the connection has to be scheduled for
+    /// the flush pass.
+    pub(crate) fn push_shared(&self, shared: &SharedFrame<'_>) -> bool {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return false;
+        }
+        if self.overflows(&state, shared.frame.len()) {
+            self.fail(state, Failure::Overflow);
+            return false;
+        }
+        match self.masking_key() {
+            None => state.buffer.push_shared(shared.frame),
+            key => encode_frame(shared.opcode, shared.payload, key, state.buffer.tail()),
+        }
+        !state.draining && !mem::replace(&mut state.scheduled, true)
+    }
+
+    /// Sends a close frame, the last frame there is; nothing happens if one was sent. Whoever does not
+    /// read the answer has it waited for by a timer.
+    pub(crate) fn close(self: &Arc<Self>, code: CloseCode, reason: &str, timer: bool) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        encode_close(code, reason, self.masking_key(), state.buffer.tail());
+        state.phase = Phase::Closing;
+        if timer {
+            state.close_timer = Some(self.start_close_timer());
+        }
+        drop(self.write(state));
+    }
+
+    /// No more frames are accepted; what is queued is written.
+    pub(crate) fn finish(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closing;
+        }
+        drop(self.write(state));
+    }
+
+    /// Waits until little enough is queued to go on reading.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Broken || state.buffer.len() <= HIGH_WATER_BYTES {
+            return Poll::Ready(());
+        }
+        state.wait(cx);
+        Poll::Pending
+    }
+
+    /// Writes what was queued without writing; then waits until nothing is queued.
+    pub(crate) fn poll_flush(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.write(self.state.lock());
+        if state.phase == Phase::Broken || (state.buffer.is_empty() && !state.draining) {
+            return Poll::Ready(());
+        }
+        state.wait(cx);
+        Poll::Pending
+    }
+
+    /// Ends the write side of the transport.
+    pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+
+    /// Ends the connection at once.
+    pub(crate) fn abort(&self, failure: Failure) {
+        self.fail(self.state.lock(), failure);
+    }
+
+    /// Writes what is queued, unless somebody else is about to.
+    fn write<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let nothing = state.buffer.is_empty() && self.io.is_flushed();
+        if nothing || state.draining || state.phase == Phase::Broken {
+            return state;
+        }
+        match state.buffer.write_to(&self.io) {
+            Ok(true) => {}
+            Ok(false) => self.start_draining(&mut state),
+            Err(error) => {
+                self.fail(state, Failure::Io(error.kind()));
+                return self.state.lock();
+            }
+        }
+        state
+    }
+
+    fn overflows(&self, state: &State, added: usize) -> bool {
+        let queued = state.buffer.len();
+        queued > 0 && queued + added > self.config.queued_bytes_max
+    }
+
+    fn fail(&self, mut state: MutexGuard<'_, State>, failure: Failure) {
+        if state.phase == Phase::Broken {
+            return;
+        }
+        state.phase = Phase::Broken;
+        state.failure = Some(failure);
+        state.buffer.clear();
+        let waiters = mem::take(&mut state.waiters);
+        drop(state);
+        self.io.abort();
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    fn start_draining(self: &Arc<Self>, state: &mut State) {
+        state.draining = true;
+        self.runtime.spawn(Arc::clone(self).drain());
+    }
+
+    async fn drain(self: Arc<Self>) {
+        loop {
+            let writable = poll_fn(|cx| self.io.poll_writable(cx));
+            match timeout(self.config.write_timeout, writable).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.abort(Failure::Io(error.kind())),
+                Err(_) => return self.abort(Failure::Timeout),
+            }
+            if self.write_rest() {
+                return;
+            }
+        }
+    }
+
+    /// One step of the draining task; true when it is done.
+    fn write_rest(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Broken {
+            return true;
+        }
+        let done = match state.buffer.write_to(&self.io) {
+            Ok(done) => done,
+            Err(error) => {
+                self.fail(state, Failure::Io(error.kind()));
+                return true;
+            }
+        };
+        state.draining = !done;
+        if done || state.buffer.len() <= LOW_WATER_BYTES {
+            let waiters = mem::take(&mut state.waiters);
+            drop(state);
+            waiters.into_iter().for_each(Waker::wake);
+        }
+        done
+    }
+
+    fn start_close_timer(self: &Arc<Self>) -> AbortHandle {
+        let outbox: Weak<Self> = Arc::downgrade(self);
+        let close_timeout = self.config.close_timeout;
+        let timer = self.runtime.spawn(async move {
+            sleep(close_timeout).await;
+            if let Some(outbox) = outbox.upgrade() {
+                outbox.abort(Failure::Timeout);
+            }
+        });
+        timer.abort_handle()
+    }
+
+    fn masking_key(&self) -> Option<[u8; 4]> {
+        (self.role == Role::Client).then(masking_key)
+    }
+}
+
+impl Flush for Outbox {
+    fn flush(self: Arc<Self>) {
+        let mut state = self.state.lock();
+        state.scheduled = false;
+        drop(self.write(state));
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        if let Some(timer) = self.state.get_mut().close_timer.take() {
+            timer.abort();
+        }
+    }
+}
+
+impl State {
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self
+            .waiters
+            .iter()
+            .any(|waiter| waiter.will_wake(cx.waker()))
+        {
+            self.waiters.push(cx.waker().clone());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a handler sends in one turn.
+
+use sockeye_ws as ws;
+use sockeye_ws::{CloseCode, Role, encode_close, encode_frame};
+
+use crate::masking::masking_key;
+use crate::write_buffer::{give_back, take_pooled};
+
+/// What a handler of [`WebSocket::for_each`](crate::WebSocket::for_each) sends. It leaves in one write
+/// when everything that was read has been handled, after whatever was sent to the same connection by
+/// other ways (a [`Writer`](crate::Writer), a [`Group`](crate::Group)) meanwhile.
+#[derive(Debug)]
+pub struct Outgoing {
+    frames: Vec<u8>,
+    role: Role,
+    closed: bool,
+}
+
+impl Outgoing {
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            frames: take_pooled(),
+            role,
+            closed: false,
+        }
+    }
+
+    /// Sends a message. After [`close`](Self::close) nothing is sent any more; a ping or pong is cut
+    /// to 125 bytes.
+    pub fn send<'m>(&mut self, message: impl Into<ws::Message<'m>>) {
+        if self.closed {
+            return;
+        }
+        let message = message.into();
+        let (opcode, mut payload) = (message.opcode(), message.as_bytes());
+        if opcode.is_control() {
+            payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
+        }
+        encode_frame(opcode, payload, self.masking_key(), &mut self.frames);
+    }
+
+    /// Starts the close handshake. The handler gets no more messages. A code that must not be sent
+    /// gives a frame without a body; the reason is cut to 123 bytes.
+    pub fn close(&mut self, code: CloseCode, reason: &str) {
+        if !self.closed {
+            self.closed = true;
+            encode_close(code, reason, self.masking_key(), &mut self.frames);
+        }
+    }
+
+    /// Bytes queued in this turn so far.
+    #[must_use]
+    pub const fn queued_bytes(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(crate) const fn note_closed(&mut self) {
+        self.closed = true;
+    }
+
+    /// Frames encoded so far; for appending more.
+    pub(crate) const fn frames(&mut self) -> &mut Vec<u8> {
+        &mut self.frames
+    }
+
+    pub(crate) fn masking_key(&self) -> Option<[u8; 4]> {
+        (self.role == Role::Client).then(masking_key)
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.frames));
+    }
+}

@@ -1,0 +1,410 @@
+//! The byte stream under a connection, split so that anybody may write while the driver reads.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// Refused bytes a boxed stream keeps itself, since it has no other way to wait for writability.
+const STASH_BYTES_MAX: usize = 16 * 1024;
+
+/// A byte stream: TCP, whose write side costs nothing to share, or anything else behind a lock.
+#[derive(Debug)]
+pub struct Stream {
+    inner: Inner,
+}
+
+enum Inner {
+    Tcp(TcpStream),
+    Boxed(Box<dyn Io>),
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Boxed(_) => "Boxed",
+        })
+    }
+}
+
+impl Stream {
+    /// Takes the stream back from hyper after an upgrade, with the bytes that were read with the
+    /// request: copied, so that hyper's read buffer is not kept alive by them, and usually none.
+    ///
+    /// A `TcpStream` served by hyper itself, by `hyper_util`'s `auto` server or by `axum::serve` comes
+    /// back as what it was; anything else is boxed.
+    #[must_use]
+    pub fn from_upgraded(upgraded: Upgraded) -> (Self, Vec<u8>) {
+        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => return (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
+            Err(upgraded) => upgraded,
+        };
+        match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
+            // Its read side begins with the bytes already read.
+            Err(upgraded) => (Self::from_io(TokioIo::new(upgraded)), Vec::new()),
+        }
+    }
+
+    /// A TCP connection.
+    #[must_use]
+    pub const fn from_tcp(stream: TcpStream) -> Self {
+        Self {
+            inner: Inner::Tcp(stream),
+        }
+    }
+
+    /// Anything else: an encrypted stream, or one in memory.
+    #[must_use]
+    pub fn from_io(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self {
+            inner: Inner::Boxed(Box::new(io)),
+        }
+    }
+
+    /// The two sides. The stream is closed when both are dropped.
+    #[must_use]
+    pub fn split(self) -> (ReadHalf, WriteHalf) {
+        match self.inner {
+            Inner::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (
+                    ReadHalf(ReadInner::Tcp(read)),
+                    WriteHalf(WriteInner::Tcp(Some(write))),
+                )
+            }
+            Inner::Boxed(io) => {
+                let shared = Arc::new(BoxedStream::new(io));
+                let read = ReadHalf(ReadInner::Boxed(Arc::clone(&shared)));
+                (read, WriteHalf(WriteInner::Boxed(shared)))
+            }
+        }
+    }
+}
+
+fn copy(bytes: &Bytes) -> Vec<u8> {
+    bytes.to_vec()
+}
+
+/// The side to read from; the driver's alone.
+#[derive(Debug)]
+pub struct ReadHalf(ReadInner);
+
+#[derive(Debug)]
+enum ReadInner {
+    Tcp(OwnedReadHalf),
+    Boxed(Arc<BoxedStream>),
+}
+
+impl ReadHalf {
+    /// Reads into `buf`; 0 is the end of the stream. A read that does not fill `buf` saves the next
+    /// one its system call: there is nothing more until the kernel says so.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is broken.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            ReadInner::Tcp(tcp) => {
+                let mut buf = ReadBuf::new(buf);
+                ready!(Pin::new(tcp).poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            ReadInner::Boxed(shared) => shared.poll_read(cx, buf),
+        }
+    }
+
+    /// [`poll_read`](Self::poll_read) as a future. Cancel safe: nothing is read unless it is returned.
+    ///
+    /// # Errors
+    ///
+    /// As `poll_read`.
+    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, buf)).await
+    }
+}
+
+/// The side to write to. Whoever holds the connection's own write lock may use it.
+#[derive(Debug)]
+pub struct WriteHalf(WriteInner);
+
+#[derive(Debug)]
+enum WriteInner {
+    /// `None` only while it is dropped.
+    Tcp(Option<OwnedWriteHalf>),
+    Boxed(Arc<BoxedStream>),
+}
+
+impl WriteHalf {
+    /// Writes what the kernel takes at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when it takes nothing: wait with [`poll_writable`](Self::poll_writable). Others
+    /// when the connection is broken.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            WriteInner::Tcp(Some(tcp)) => tcp.try_write(buf),
+            WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
+            WriteInner::Boxed(shared) => shared.try_write(buf),
+        }
+    }
+
+    /// [`try_write`](Self::try_write) of several buffers in one call.
+    ///
+    /// # Errors
+    ///
+    /// As `try_write`.
+    pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match &self.0 {
+            WriteInner::Tcp(Some(tcp)) => tcp.try_write_vectored(bufs),
+            WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
+            WriteInner::Boxed(shared) => {
+                let mut written = 0;
+                for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
+                    match shared.try_write(buf) {
+                        Ok(count) => written += count,
+                        Err(error) if written == 0 => return Err(error),
+                        Err(_) => break,
+                    }
+                    // A short write means that the stream is full.
+                    if !shared.is_flushed() {
+                        break;
+                    }
+                }
+                Ok(written)
+            }
+        }
+    }
+
+    /// Waits until writing is worth trying again. Only the last caller's waker is kept, so this is
+    /// for the connection's driver alone.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is broken.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.0 {
+            WriteInner::Tcp(Some(tcp)) => tcp.as_ref().poll_write_ready(cx),
+            WriteInner::Tcp(None) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            WriteInner::Boxed(shared) => shared.poll_writable(cx),
+        }
+    }
+
+    /// Whether everything accepted by `try_write` has left this process. Always, for TCP.
+    pub(crate) fn is_flushed(&self) -> bool {
+        match &self.0 {
+            WriteInner::Tcp(_) => true,
+            WriteInner::Boxed(shared) => shared.is_flushed(),
+        }
+    }
+
+    /// Ends the write side after what was written; the peer reads the end of the stream. For TCP this
+    /// is done at once.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is broken.
+    pub fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.0 {
+            WriteInner::Tcp(Some(tcp)) => {
+                Poll::Ready(SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write))
+            }
+            WriteInner::Tcp(None) => Poll::Ready(Ok(())),
+            WriteInner::Boxed(shared) => shared.poll_shutdown(cx),
+        }
+    }
+
+    /// Ends both directions at once: the driver reads the end of the stream, and nothing can be
+    /// written any more.
+    pub fn abort(&self) {
+        match &self.0 {
+            WriteInner::Tcp(Some(tcp)) => {
+                // An error says that the connection is gone already.
+                let _ = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Both);
+            }
+            WriteInner::Tcp(None) => {}
+            WriteInner::Boxed(shared) => shared.abort(),
+        }
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        // Without this, tokio would half-close: one more system call for each connection that ends.
+        if let WriteInner::Tcp(tcp) = &mut self.0
+            && let Some(tcp) = tcp.take()
+        {
+            tcp.forget();
+        }
+    }
+}
+
+/// A stream of any type, which can only be polled by one at a time and with a waker.
+///
+/// Bytes that it refuses are kept in `stash`. They are pushed on by whoever polls: the driver waiting
+/// for writability if there is one, else the driver reading.
+struct BoxedStream {
+    state: Mutex<BoxedState>,
+}
+
+struct BoxedState {
+    io: Box<dyn Io>,
+    stash: Vec<u8>,
+    /// Written, but the stream has not passed it on (TLS gathers records).
+    unflushed: bool,
+    aborted: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl BoxedStream {
+    fn new(io: Box<dyn Io>) -> Self {
+        let state = BoxedState {
+            io,
+            stash: Vec::new(),
+            unflushed: false,
+            aborted: false,
+            reader: None,
+            writer: None,
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut state = self.state.lock();
+        if state.aborted {
+            return Poll::Ready(Ok(0));
+        }
+        state.reader = Some(cx.waker().clone());
+        if state.writer.is_none() {
+            // Errors come up again in the next write.
+            let _ = state.poll_flush(cx);
+        }
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(&mut *state.io).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        if state.aborted {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if !state.stash.is_empty() || state.unflushed {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        // The reader pushes the rest on if nobody waits for writability.
+        let waker = state
+            .reader
+            .clone()
+            .unwrap_or_else(|| Waker::noop().clone());
+        let mut cx = Context::from_waker(&waker);
+        match Pin::new(&mut *state.io).poll_write(&mut cx, buf) {
+            Poll::Ready(Ok(count)) => {
+                state.unflushed = true;
+                match state.poll_flush(&mut cx) {
+                    Poll::Ready(Err(error)) => Err(error),
+                    _ => Ok(count),
+                }
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => {
+                let count = buf.len().min(STASH_BYTES_MAX);
+                state.stash.extend_from_slice(&buf[..count]);
+                Ok(count)
+            }
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.state.lock();
+        if state.aborted {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        state.writer = Some(cx.waker().clone());
+        ready!(state.poll_flush(cx))?;
+        state.writer = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.state.lock();
+        if state.aborted {
+            return Poll::Ready(Ok(()));
+        }
+        state.writer = Some(cx.waker().clone());
+        ready!(state.poll_flush(cx))?;
+        ready!(Pin::new(&mut *state.io).poll_shutdown(cx))?;
+        state.writer = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_flushed(&self) -> bool {
+        let state = self.state.lock();
+        state.stash.is_empty() && !state.unflushed
+    }
+
+    fn abort(&self) {
+        let mut state = self.state.lock();
+        state.aborted = true;
+        state.stash = Vec::new();
+        for waker in [state.reader.take(), state.writer.take()]
+            .into_iter()
+            .flatten()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl BoxedState {
+    /// Pushes the stash into the stream and through it.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut written = 0;
+        while written < self.stash.len() {
+            match Pin::new(&mut *self.io).poll_write(cx, &self.stash[written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    written += count;
+                    self.unflushed = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.stash.drain(..written);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.stash = Vec::new();
+        if self.unflushed {
+            ready!(Pin::new(&mut *self.io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for BoxedStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BoxedStream").finish_non_exhaustive()
+    }
+}

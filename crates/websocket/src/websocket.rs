@@ -1,0 +1,180 @@
+//! One WebSocket connection, as the application sees it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use sockeye_ws as ws;
+use sockeye_ws::{CloseCode, Role};
+
+use crate::config::Config;
+use crate::error::{RecvError, SendError};
+use crate::message::{Closed, Message};
+use crate::outgoing::Outgoing;
+use crate::reader::Reader;
+use crate::stream::Stream;
+use crate::writer::Writer;
+
+/// One WebSocket connection after the handshake, of either role.
+///
+/// Pings and the peer's close frame are answered while it is read, so something has to
+/// [`recv`](Self::recv) (or [`for_each`](Self::for_each)) until the end. Dropping it without
+/// [`close`](Self::close) ends the transport without a close frame, after what is queued.
+#[derive(Debug)]
+pub struct WebSocket {
+    reader: Reader,
+}
+
+impl WebSocket {
+    /// Takes over a byte stream whose handshake was done by other means; `rest` is what was read
+    /// behind it. Usually [`upgrade`](crate::upgrade) and [`connect`](crate::connect) do this.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn from_stream(stream: Stream, rest: Vec<u8>, role: Role, config: Config) -> Self {
+        Self::with_config(stream, rest, role, Arc::new(config))
+    }
+
+    pub(crate) fn with_config(
+        stream: Stream,
+        rest: Vec<u8>,
+        role: Role,
+        config: Arc<Config>,
+    ) -> Self {
+        Self {
+            reader: Reader::new(stream, rest, role, config),
+        }
+    }
+
+    /// The next message, pings and pongs included. `None` when the connection was closed in good
+    /// order ([`closed`](Self::closed) says how), and always after that.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ended in any other way: once, then `None` follows.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn recv(&mut self) -> Result<Option<Message>, RecvError> {
+        self.reader.recv().await
+    }
+
+    /// [`recv`](Self::recv) for hand-written futures.
+    ///
+    /// # Errors
+    ///
+    /// As `recv`.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, RecvError>> {
+        self.reader.poll_recv(cx)
+    }
+
+    /// Sends a message; see [`Writer::send`].
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closing or closed, and for pings and pongs over 125 bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is done, the message is not sent.
+    pub async fn send<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
+        self.reader.writer().send(message).await
+    }
+
+    /// Sends a message with the next ones in one write; see [`Writer::feed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn feed<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
+        self.reader.writer().feed(message).await
+    }
+
+    /// Waits until everything queued was handed to the kernel; see [`Writer::flush`].
+    pub async fn flush(&self) {
+        self.reader.writer().flush().await;
+    }
+
+    /// Sends a ping; the answer comes as [`Message::Pong`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
+        self.reader.writer().ping(payload).await
+    }
+
+    /// Closes the connection: sends what is queued and a close frame, waits for the peer's (what it
+    /// sends before that is dropped), and ends the transport. If the peer closed first, returns how.
+    ///
+    /// # Errors
+    ///
+    /// When the peer did not answer within the close timeout, or the connection broke.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the transport is ended after what is queued.
+    pub async fn close(self, code: CloseCode, reason: &str) -> Result<Closed, RecvError> {
+        self.reader.close(code, reason).await
+    }
+
+    /// Hands each text and binary message to `handler` until the connection ends: the fastest way to
+    /// serve one. Messages are borrowed from where they were received, and everything the handler
+    /// sends in reply to one read leaves in one write. While the peer does not read, nothing is read
+    /// from it.
+    ///
+    /// ```
+    /// # async fn serve(socket: sockeye_websocket::WebSocket) {
+    /// let end = socket.for_each(|message, out| out.send(message)).await;
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it ended in any other way than by a close handshake.
+    pub async fn for_each<F>(self, handler: F) -> Result<Closed, RecvError>
+    where
+        F: FnMut(ws::Message<'_>, &mut Outgoing),
+    {
+        self.reader.for_each(handler).await
+    }
+
+    /// Two sides for two tasks.
+    #[must_use]
+    pub fn split(self) -> (Reader, Writer) {
+        let writer = self.reader.writer().clone();
+        (self.reader, writer)
+    }
+
+    /// A handle to send with from other tasks.
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        self.reader.writer().clone()
+    }
+
+    /// How the peer closed, once [`recv`](Self::recv) has returned `None`.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.reader.closed()
+    }
+
+    /// Whether messages can still be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.reader.writer().is_open()
+    }
+
+    /// Bytes that wait for the peer to read, headers included.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.reader.writer().queued_bytes()
+    }
+}
+
+impl AsRef<Writer> for WebSocket {
+    fn as_ref(&self) -> &Writer {
+        self.reader.writer()
+    }
+}

@@ -1,0 +1,104 @@
+//! The writing side of a connection.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use sockeye_ws as ws;
+use sockeye_ws::{CloseCode, Opcode};
+
+use crate::error::SendError;
+use crate::outbox::Outbox;
+
+/// The writing side of a connection, for as many tasks as hold a clone. Messages of one task arrive in
+/// the order in which they were sent.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    outbox: Arc<Outbox>,
+}
+
+impl Writer {
+    pub(crate) const fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox }
+    }
+
+    pub(crate) const fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Sends a message: writes at once, and returns when it is written or queued. While more than
+    /// 64 KiB are queued it waits before that.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closing or closed, and for pings and pongs over 125 bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is done, the message is not sent, not even in part.
+    pub async fn send<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
+        self.send_message(message.into(), false).await
+    }
+
+    /// Like [`send`](Self::send), but leaves writing to the next `send` or [`flush`](Self::flush), or
+    /// to the reader when it has handled all it has: for several messages in one write.
+    ///
+    /// # Errors
+    ///
+    /// As `send`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    pub async fn feed<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
+        self.send_message(message.into(), true).await
+    }
+
+    async fn send_message(&self, message: ws::Message<'_>, feed: bool) -> Result<(), SendError> {
+        let (opcode, payload) = (message.opcode(), message.as_bytes());
+        poll_fn(|cx| self.outbox.poll_send(cx, opcode, payload, feed)).await
+    }
+
+    /// Sends a ping; the peer answers with a [`Message::Pong`](crate::Message) of the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
+        poll_fn(|cx| self.outbox.poll_send(cx, Opcode::Ping, payload, false)).await
+    }
+
+    /// Waits until everything queued was handed to the kernel, or the connection is broken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn flush(&self) {
+        poll_fn(|cx| self.outbox.poll_flush(cx)).await;
+    }
+
+    /// Starts the close handshake: queues the last frame. The reader sees the end of it; if the peer
+    /// does not answer within the close timeout, the connection is ended. Without effect when either
+    /// side has closed. A code that must not be sent gives a frame without a body; the reason is cut
+    /// to 123 bytes.
+    pub fn close(&self, code: CloseCode, reason: &str) {
+        self.outbox.close(code, reason, true);
+    }
+
+    /// Whether messages can still be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.outbox.is_open()
+    }
+
+    /// Bytes that wait for the peer to read, headers included.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.queued_bytes()
+    }
+}
+
+impl AsRef<Self> for Writer {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

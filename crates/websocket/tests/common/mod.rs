@@ -1,0 +1,121 @@
+//! A service made of a function, a server for it, and a peer that writes bytes instead of speaking
+//! the protocol.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use sockeye_websocket::ws::{Opcode, encode_frame};
+use sockeye_websocket::{HttpServer, WebSocket, bind, upgrade};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// A tower service that calls a function.
+#[derive(Clone)]
+pub struct FnService<F>(pub F);
+
+impl<F, R> Service<Request<Incoming>> for FnService<F>
+where
+    F: FnMut(Request<Incoming>) -> R,
+    R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let response = (self.0)(request);
+        Box::pin(async move { Ok(response.await) })
+    }
+}
+
+/// Serves WebSocket connections on both loopback addresses, each with `handle` in its own task.
+pub async fn serve<F, R>(handle: F) -> SocketAddr
+where
+    F: Fn(WebSocket) -> R + Clone + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let service = FnService(move |mut request: Request<Incoming>| {
+        let handle = handle.clone();
+        async move {
+            match upgrade(&mut request) {
+                Ok((response, upgrade)) => {
+                    tokio::spawn(async move {
+                        let socket = upgrade.await.unwrap();
+                        handle(socket).await;
+                    });
+                    response
+                }
+                Err(refusal) => refusal.into_response(),
+            }
+        }
+    });
+    let listeners = bind(None, 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
+    address
+}
+
+/// Echoes until the connection ends.
+pub async fn echo(socket: WebSocket) {
+    let _ = socket.for_each(|message, out| out.send(message)).await;
+}
+
+/// A handshake request, and what follows it in the same packet.
+pub fn request_with(glued: &[u8]) -> Vec<u8> {
+    let head = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    [head.as_bytes(), glued].concat()
+}
+
+/// A client that sends `glued` together with its handshake.
+pub async fn raw_client(address: SocketAddr, glued: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&request_with(glued)).await.unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    stream
+}
+
+/// The head of an HTTP response, without reading further.
+pub async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// Everything until the peer ends the stream.
+pub async fn read_to_end(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}
+
+/// Exactly `expected` comes next.
+pub async fn expect(stream: &mut (impl AsyncReadExt + Unpin), expected: &[u8]) {
+    let mut bytes = vec![0; expected.len()];
+    stream.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(bytes, expected);
+}
+
+/// A frame as a client sends it.
+pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_frame(opcode, payload, Some([0x37, 0xfa, 0x21, 0x3d]), &mut bytes);
+    bytes
+}

@@ -1,0 +1,56 @@
+//! The server of the Engine.IO 4 protocol suite: every message comes back as it was.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anyhow::Result;
+use sockeye_engine::{
+    Application, CloseReason, Config, Engine, HandlerError, Handshake, Message, Session,
+    SessionHandler,
+};
+
+use crate::serving::Listen;
+
+pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
+    let mut config = Config::default();
+    listen.configure(&mut config, 300, 200);
+    let engine = Engine::new(config, Echo)?;
+    let answering = engine.clone();
+    let answer = move |request| {
+        let engine = answering.clone();
+        async move { engine.handle(request).await }
+    };
+    listen
+        .serve_fn(answer, async move {
+            engine.shutdown(CloseReason::ServerShutdown).await
+        })
+        .await
+}
+
+struct Echo;
+
+struct EchoHandler(Session);
+
+impl Application for Echo {
+    type Handler = EchoHandler;
+
+    fn open(&self, session: Session, _: Arc<Handshake>) -> EchoHandler {
+        EchoHandler(session)
+    }
+}
+
+impl SessionHandler for EchoHandler {
+    fn message(&mut self, message: Message<'_>) -> Result<(), HandlerError> {
+        match message {
+            Message::Text(text) => self.0.send(text, &[]),
+            Message::Binary(data) => self.0.send_binary(&data.to_vec().into()),
+        };
+        Ok(())
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn close(&mut self, _: CloseReason) {}
+}

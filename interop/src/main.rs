@@ -1,0 +1,75 @@
+//! Servers that stand in for the ones that official client and protocol suites are written for.
+//!
+//! Each subcommand is one such server; it prints `listening on http://HOST:PORT` when it is ready,
+//! drains on SIGTERM and exits with 0.
+#![forbid(unsafe_code)]
+// The ready line is for whoever started this program.
+#![allow(clippy::print_stdout)]
+
+mod anything;
+mod behaviour;
+mod engine_echo;
+mod engine_io_client;
+mod everything;
+mod serving;
+mod socket_io_client;
+mod socketio;
+mod websocket;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::serving::Listen;
+
+/// Servers that official client and protocol suites expect.
+#[derive(Debug, Parser)]
+#[command(name = "stand-in")]
+struct Cli {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Socket.IO 5 protocol suite: /socket.io/, namespaces / and /custom, pings every 300 ms.
+    Socketio(Listen<3000>),
+    /// Engine.IO 4 protocol suite: an echo under /engine.io/, pings every 300 ms.
+    EngineV4(Listen<3000>),
+    /// Behaviour suite of clients/js: /socket.io/, pings every 500 ms, messages of 100 kB at most.
+    Behaviour(Listen<3000>),
+    /// Tests of engine.io-client: /engine.io/, pings every 500 ms, messages of 100 bytes at most.
+    EngineIoClient(Listen<3000>),
+    /// Tests of socket.io-client: /socket.io/, several namespaces, pings every 2 s.
+    SocketIoClient(Listen<3210>),
+    /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
+    Websocket(Listen<9001>),
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(EnvFilter::from_default_env())
+        .init();
+    match Cli::parse().kind {
+        Kind::Socketio(listen) => socketio::serve(&listen).await,
+        Kind::Behaviour(listen) => behaviour::serve(&listen).await,
+        Kind::EngineV4(listen) => engine_echo::serve(&listen).await,
+        Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
+        Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
+        Kind::Websocket(listen) => websocket::serve(&listen).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

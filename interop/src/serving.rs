@@ -1,0 +1,132 @@
+//! What all stand-ins share: where they listen, how they say so, and how they end.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use sockeye::{Body, Server, engine};
+use sockeye_websocket::HttpServer;
+use tokio::net::TcpListener;
+use tokio::signal;
+
+/// Options of every stand-in.
+#[derive(Debug, Args)]
+pub(crate) struct Listen<const DEFAULT_PORT: u16> {
+    /// Port, the same for both loopback families; 0 takes a free one.
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Address to listen on instead of 127.0.0.1 and ::1.
+    #[arg(long)]
+    host: Option<String>,
+    /// Milliseconds from the opening or a pong to the next ping, instead of what the suite expects.
+    #[arg(long, value_name = "MS")]
+    ping_interval: Option<u64>,
+    /// Milliseconds a pong may take, instead of what the suite expects.
+    #[arg(long, value_name = "MS")]
+    ping_timeout: Option<u64>,
+    /// Largest message in bytes, instead of what the suite expects.
+    #[arg(long, value_name = "BYTES")]
+    payload_bytes_max: Option<usize>,
+}
+
+impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
+    /// Sets the heartbeat that the suite expects, then what the command line says otherwise.
+    pub(crate) fn configure(&self, config: &mut engine::Config, interval_ms: u64, timeout_ms: u64) {
+        config.ping_interval = Duration::from_millis(self.ping_interval.unwrap_or(interval_ms));
+        config.ping_timeout = Duration::from_millis(self.ping_timeout.unwrap_or(timeout_ms));
+        config.payload_bytes_max = self.payload_bytes_max.unwrap_or(config.payload_bytes_max);
+    }
+
+    /// The largest message, if the command line says.
+    pub(crate) const fn payload_bytes_max(&self) -> Option<usize> {
+        self.payload_bytes_max
+    }
+
+    /// Listens and prints the ready line.
+    pub(crate) async fn bind(&self) -> Result<Vec<TcpListener>> {
+        let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port).await?;
+        let addresses: Vec<SocketAddr> = listeners
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<Result<_, _>>()?;
+        let shown = addresses
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or(addresses.first());
+        let shown = shown
+            .copied()
+            .unwrap_or((Ipv4Addr::LOCALHOST, self.port).into());
+        println!("listening on http://{shown}");
+        Ok(listeners)
+    }
+
+    /// Serves a Socket.IO server until SIGTERM.
+    pub(crate) async fn serve(&self, server: &Server) -> Result<()> {
+        server
+            .serve(self.bind().await?)
+            .with_graceful_shutdown(terminated())
+            .await?;
+        Ok(())
+    }
+
+    /// Serves whatever answers requests until SIGTERM; `drain` then ends its sessions.
+    pub(crate) async fn serve_fn<F, R, D>(&self, answer: F, drain: D) -> Result<()>
+    where
+        F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Response<Body>> + Send + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let stop = async {
+            terminated().await;
+            drain.await;
+        };
+        HttpServer::new(self.bind().await?, AnswerFn(answer))
+            .with_graceful_shutdown(stop)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Resolves on SIGTERM, or Ctrl-C at a terminal.
+async fn terminated() {
+    #[cfg(unix)]
+    {
+        let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
+            .expect("handlers of SIGTERM can be registered");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = signal::ctrl_c() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = signal::ctrl_c().await;
+}
+
+/// A function as a tower service.
+#[derive(Clone, Debug)]
+struct AnswerFn<F>(F);
+
+impl<F, R> tower_service::Service<Request<Incoming>> for AnswerFn<F>
+where
+    F: Fn(Request<Incoming>) -> R,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let answer = (self.0)(request);
+        Box::pin(async move { Ok(answer.await) })
+    }
+}

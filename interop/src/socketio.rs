@@ -1,0 +1,39 @@
+//! The server of the Socket.IO 5 protocol suite.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use sockeye::{Ack, Config, EmitError, EventError, Namespace, RawArgs, Server, Socket};
+
+use crate::serving::Listen;
+
+pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
+    let mut config = Config::default();
+    listen.configure(&mut config.engine, 300, 200);
+    config.engine.polling_close_timeout = Duration::from_secs(1);
+    let server = Server::builder()
+        .config(config)
+        .namespace(namespace("/"))
+        .namespace(namespace("/custom"))
+        .build()?;
+    listen.serve(&server).await
+}
+
+fn namespace(path: &'static str) -> Namespace {
+    Namespace::new(path)
+        .on_connect(auth)
+        .on("message", message)
+        .on("message-with-ack", answer)
+}
+
+async fn auth(socket: Socket, auth: RawArgs) -> Result<(), EventError> {
+    Ok(socket.emit("auth", &auth)?)
+}
+
+async fn message(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
+    socket.emit("message-back", &args)
+}
+
+async fn answer(args: RawArgs) -> Ack<RawArgs> {
+    Ack(args)
+}

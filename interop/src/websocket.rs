@@ -1,0 +1,81 @@
+//! Raw WebSocket: each message comes back with the same opcode, whatever the path.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use http::Request;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+use sockeye_websocket::ws::CloseCode;
+use sockeye_websocket::{Acceptor, Config, Message, Upgrade};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::serving::Listen;
+
+/// Largest message of the conformance suite, with room to spare.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+pub(crate) async fn serve(listen: &Listen<9001>) -> Result<()> {
+    let config = Config {
+        message_bytes_max: listen.payload_bytes_max().unwrap_or(MESSAGE_BYTES_MAX),
+        queued_bytes_max: 2 * MESSAGE_BYTES_MAX,
+        ..Config::default()
+    };
+    let acceptor = Acceptor::new().config(config);
+    let (stop, stopped) = watch::channel(false);
+    let connections = Arc::new(Mutex::new(JoinSet::new()));
+    let draining = connections.clone();
+    let answer = move |mut request: Request<Incoming>| {
+        let response = match acceptor.upgrade(&mut request) {
+            Ok((response, upgrade)) => {
+                let mut connections = connections.lock();
+                // Forget those that ended, so that the set holds no more than are open.
+                while connections.try_join_next().is_some() {}
+                connections.spawn(echo(upgrade, stopped.clone()));
+                response
+            }
+            Err(refusal) => refusal.into_response(),
+        };
+        async move { response }
+    };
+    let drain = async move {
+        let _ = stop.send(true);
+        let connections = std::mem::take(&mut *draining.lock());
+        connections.join_all().await;
+    };
+    listen.serve_fn(answer, drain).await
+}
+
+async fn echo(upgrade: Upgrade, mut stopped: watch::Receiver<bool>) {
+    let Ok(mut socket) = upgrade.await else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            message = socket.recv() => match message {
+                Ok(Some(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    if socket.send(&message).await.is_err() {
+                        return;
+                    }
+                }
+                // Pings were answered already.
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "connection ended");
+                    return;
+                }
+            },
+            () = told_to_stop(&mut stopped) => {
+                let _ = socket.close(CloseCode::GOING_AWAY, "").await;
+                return;
+            }
+        }
+    }
+}
+
+async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+    // An error means that nobody can tell any more, which is the same.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

@@ -1,0 +1,90 @@
+// The chat as a person uses it, by the ids its page promises: nickname, enter, message, send, out,
+// messages.
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { Program } from "./program.mjs";
+import { until } from "./waiting.mjs";
+
+/** `sockeye serve` with a data folder of its own, which outlives restarts. */
+export class Chat {
+  static async start() {
+    const chat = new Chat();
+    chat.data = await mkdtemp(path.join(os.tmpdir(), "sockeye-chat-"));
+    chat.server = await Program.start("sockeye", ["serve", "--port", "0", "--data", chat.data]);
+    chat.port = chat.server.port;
+    return chat;
+  }
+
+  get url() {
+    return `http://localhost:${this.port}`;
+  }
+
+  room(name) {
+    return `${this.url}/room/${encodeURIComponent(name)}`;
+  }
+
+  /** SIGTERM, as a service manager does it. */
+  async interrupt() {
+    assert.equal(await this.server.stop(), 0, "the server drains and exits with 0");
+  }
+
+  /** The same port and the same data again. */
+  async resume() {
+    const { port, data } = this;
+    this.server = await Program.start("sockeye", ["serve", "--port", String(port), "--data", data]);
+  }
+
+  async stop() {
+    await this.server?.stop();
+    await rm(this.data, { recursive: true, force: true });
+  }
+}
+
+/** One person in one page. */
+export class Person {
+  constructor(page) {
+    this.page = page;
+  }
+
+  /** Opens the room and, if the page asks for it, gives the nickname. */
+  async enter(url, nickname) {
+    await this.page.goto(url);
+    await this.page.locator("#nickname").fill(nickname);
+    await this.page.locator("#enter").click();
+    await this.entered();
+  }
+
+  /** Waits until messages can be written. */
+  async entered() {
+    await until("the message field", () => this.page.locator("#message").isEnabled());
+  }
+
+  async say(text) {
+    await this.page.locator("#message").fill(text);
+    await this.page.locator("#send").click();
+  }
+
+  /** Everything in the list of messages, as it can be read. */
+  shown() {
+    return this.page.locator("#messages").innerText();
+  }
+
+  /** Waits until a text can be read. */
+  sees(text) {
+    return until(`${JSON.stringify(text)} in the messages`, async () => (await this.shown()).includes(text), 15_000);
+  }
+
+  /** Asserts that these texts are there, each exactly once and in this order. */
+  async assertShown(texts) {
+    const shown = await this.shown();
+    let position = -1;
+    for (const text of texts) {
+      const parts = shown.split(text).length - 1;
+      assert.equal(parts, 1, `${JSON.stringify(text)} is shown ${parts} times in:\n${shown}`);
+      assert.ok(shown.indexOf(text) > position, `${JSON.stringify(text)} comes too early in:\n${shown}`);
+      position = shown.indexOf(text);
+    }
+  }
+}

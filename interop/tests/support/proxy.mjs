@@ -1,0 +1,103 @@
+// A TCP proxy that writes down the HTTP requests that pass and how they were answered: what the
+// network tab of a browser shows, for clients that have none.
+import net from "node:net";
+import { once } from "node:events";
+
+/** Forwards to a port of this machine. */
+export class RecordingProxy {
+  #server;
+  #connections = new Set();
+  /** One entry per request, in the order of their arrival: method, query, status. */
+  requests = [];
+
+  static async start(port) {
+    const proxy = new RecordingProxy();
+    proxy.#server = net.createServer((client) => proxy.#forward(client, port));
+    proxy.#server.listen(0, "localhost");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  get url() {
+    return `http://localhost:${this.#server.address().port}`;
+  }
+
+  /** The requests of one transport. */
+  of(transport) {
+    return this.requests.filter(({ query }) => query.get("transport") === transport);
+  }
+
+  /** Cuts every connection, as a network does that goes away. */
+  cut() {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  async stop() {
+    this.#server.close();
+    this.cut();
+    await once(this.#server, "close");
+  }
+
+  #forward(client, port) {
+    const server = net.connect({ port, host: "localhost" });
+    const unanswered = [];
+    const requests = new HeadReader((head) => {
+      const [method, target] = head.split(" ");
+      const request = { method, query: new URL(target, "http://x").searchParams, status: null };
+      this.requests.push(request);
+      unanswered.push(request);
+    });
+    const responses = new HeadReader((head) => {
+      const request = unanswered.shift();
+      request.status = Number(head.split(" ")[1]);
+      if (request.status === 101) {
+        requests.stop();
+        responses.stop();
+      }
+    });
+    client.on("data", (chunk) => requests.read(chunk));
+    server.on("data", (chunk) => responses.read(chunk));
+    client.pipe(server).pipe(client);
+    for (const connection of [client, server]) {
+      this.#connections.add(connection);
+      connection.on("error", () => {});
+      connection.on("close", () => {
+        this.#connections.delete(connection);
+        client.destroy();
+        server.destroy();
+      });
+    }
+  }
+}
+
+/** Finds the heads of the HTTP messages in one direction of a connection. */
+class HeadReader {
+  #found;
+  #rest = Buffer.alloc(0);
+  #bodyBytes = 0;
+  #stopped = false;
+
+  constructor(found) {
+    this.#found = found;
+  }
+
+  /** What follows is no longer HTTP. */
+  stop() {
+    this.#stopped = true;
+  }
+
+  read(chunk) {
+    this.#rest = Buffer.concat([this.#rest, chunk]);
+    while (!this.#stopped) {
+      const skipped = Math.min(this.#bodyBytes, this.#rest.length);
+      this.#bodyBytes -= skipped;
+      this.#rest = this.#rest.subarray(skipped);
+      const end = this.#rest.indexOf("\r\n\r\n");
+      if (this.#bodyBytes > 0 || end < 0) return;
+      const head = this.#rest.subarray(0, end).toString("latin1");
+      this.#rest = this.#rest.subarray(end + 4);
+      this.#bodyBytes = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
+      this.#found(head);
+    }
+  }
+}

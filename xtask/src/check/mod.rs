@@ -1,0 +1,64 @@
+//! `cargo xtask check`: rules of the workspace that neither the compiler nor clippy sees.
+//!
+//! | rule | file |
+//! |---|---|
+//! | dependencies between our crates point one way | [`arrows`] |
+//! | versions and package facts stand once, in the root manifest; lints are the workspace's | [`manifests`] |
+//! | sans-IO crates neither depend on nor mention a clock, thread, socket, runtime or random source | [`sans_io`] |
+//! | every crate forbids unsafe code | [`unsafe_code`] |
+//!
+//! Each rule is a function from plain facts to violations, so that its tests can show it a
+//! workspace that breaks it.
+
+mod arrows;
+mod manifests;
+mod sans_io;
+mod source;
+mod unsafe_code;
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+/// One broken rule: where, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    place: String,
+    what: String,
+}
+
+impl Violation {
+    fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// Checks every rule and prints every violation.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let mut violations = arrows::check(workspace);
+    violations.extend(manifests::check(workspace)?);
+    violations.extend(sans_io::check(workspace)?);
+    violations.extend(unsafe_code::check(workspace)?);
+    for violation in &violations {
+        println!("{violation}");
+    }
+    if !violations.is_empty() {
+        bail!("{} violations of the workspace's rules", violations.len());
+    }
+    println!(
+        "{} crates keep the workspace's rules",
+        workspace.metadata().packages.len()
+    );
+    Ok(())
+}

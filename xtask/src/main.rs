@@ -1,0 +1,104 @@
+//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `ci`, `bench` and `fuzz`.
+//!
+//! Everything a newcomer has to do is one of these commands, and CI runs the same ones, so that a
+//! green run here means a green run there.
+#![forbid(unsafe_code)]
+// A command line tool talks to its user on the two standard streams.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod check;
+mod debian;
+mod node;
+mod plan;
+mod run;
+mod serve;
+mod tally;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Automation for the Sockeye workspace.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_version_flag = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build the chat with its UI and serve it (http://localhost:3000, data in ./data).
+    ///
+    /// Everything after `serve` goes to the server: `cargo xtask serve --port 0 --data /tmp/chat`.
+    /// Its own help is `cargo xtask serve --help`.
+    #[command(disable_help_flag = true)]
+    Serve(serve::Arguments),
+    /// Run the tests: Rust, the JavaScript client, the chat UI, interop, Chromium.
+    ///
+    /// Fetches what the tests need: npm packages everywhere, Debian packages when run as root on
+    /// Debian. Elsewhere it names what to install and which tests it left out; with CI=true it
+    /// fails instead. The last line is `N passed, N failed, N skipped`.
+    Test(test::Arguments),
+    /// Check the rules of the workspace that the compiler cannot see.
+    ///
+    /// Dependencies point one way, sans-IO crates touch no clock, thread, socket, runtime or
+    /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest.
+    Check,
+    /// What CI runs: formatting, clippy, docs, check, and `test --all`.
+    Ci,
+    /// Measure: `bench_report` of the bench crate, in release mode, with these arguments.
+    #[command(disable_help_flag = true)]
+    Bench(tools::BenchArguments),
+    /// Run one fuzz target with cargo-fuzz.
+    Fuzz(tools::FuzzArguments),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = Workspace::load().and_then(|workspace| match cli.command {
+        Task::Serve(arguments) => serve::serve(&workspace, &arguments),
+        Task::Test(arguments) => test::test(&workspace, &arguments),
+        Task::Check => check::check(&workspace),
+        Task::Ci => test::ci(&workspace),
+        Task::Bench(arguments) => tools::bench(&workspace, &arguments),
+        Task::Fuzz(arguments) => tools::fuzz(&workspace, &arguments),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_passes_everything_on() {
+        let cli = Cli::try_parse_from(["xtask", "serve", "--port", "0", "--help"]).unwrap();
+        let Task::Serve(arguments) = cli.command else {
+            panic!("not serve")
+        };
+        assert_eq!(arguments.arguments, ["--port", "0", "--help"]);
+    }
+}

@@ -1,0 +1,346 @@
+//! A plan: named steps that run one after another, and the account of them at the end.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::run::{self, Outcome};
+use crate::tally::Tally;
+
+/// Steps in the order they run.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    steps: Vec<Step>,
+    left_out: Vec<LeftOut>,
+}
+
+/// Something to do, shown as one line of the account.
+#[derive(Debug)]
+pub(crate) struct Step {
+    name: &'static str,
+    needs: Option<&'static str>,
+    tasks: Vec<Task>,
+}
+
+/// One program of a step.
+#[derive(Debug)]
+pub(crate) struct Task {
+    label: String,
+    command: Command,
+    counted: Counted,
+    stamp: Option<(PathBuf, String)>,
+}
+
+/// What the end of a program says about tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    /// Nothing: it prepares for the next tasks of its step, which need its success.
+    Preparation,
+    /// Its exit code is one test.
+    Check,
+    /// It is a test runner and says the numbers itself.
+    Runner,
+}
+
+#[derive(Debug)]
+struct LeftOut {
+    what: &'static str,
+    why: String,
+    counted: bool,
+}
+
+impl Task {
+    /// The tasks after it in the same step run only if it succeeds.
+    pub(crate) fn preparation(label: impl Into<String>, command: Command) -> Self {
+        Self {
+            label: label.into(),
+            command,
+            counted: Counted::Preparation,
+            stamp: None,
+        }
+    }
+
+    /// Counts as one test.
+    pub(crate) fn check(label: impl Into<String>, command: Command) -> Self {
+        Self {
+            label: label.into(),
+            command,
+            counted: Counted::Check,
+            stamp: None,
+        }
+    }
+
+    /// Its output says how many tests it ran.
+    pub(crate) fn runner(label: impl Into<String>, command: Command) -> Self {
+        Self {
+            label: label.into(),
+            command,
+            counted: Counted::Runner,
+            stamp: None,
+        }
+    }
+
+    /// Not run if `file` holds this text; success writes it there.
+    pub(crate) fn with_stamp(mut self, file: PathBuf, text: String) -> Self {
+        self.stamp = Some((file, text));
+        self
+    }
+
+    /// Runs it unless its stamp says that this was done already.
+    pub(crate) fn run(&mut self) -> Result<Outcome> {
+        if self.is_done() {
+            return Ok(Outcome {
+                success: true,
+                tally: Tally::default(),
+            });
+        }
+        println!("── {}", self.label);
+        let outcome = run::stream(&self.label, &mut self.command)?;
+        if outcome.success
+            && let Some((file, text)) = &self.stamp
+        {
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write(file, text)?;
+        }
+        Ok(outcome)
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn is_done(&self) -> bool {
+        let Some((file, text)) = &self.stamp else {
+            return false;
+        };
+        fs::read_to_string(file).is_ok_and(|found| found == *text)
+    }
+}
+
+impl Step {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            needs: None,
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Runs only if the step called `name` did not fail.
+    pub(crate) fn after(mut self, name: &'static str) -> Self {
+        self.needs = Some(name);
+        self
+    }
+
+    pub(crate) fn task(mut self, task: Task) -> Self {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Runs the tasks; what failed outside a runner's own count is one failed test.
+    fn run(&mut self) -> Result<Tally> {
+        let mut tally = Tally::default();
+        for task in &mut self.tasks {
+            let outcome = task.run()?;
+            match task.counted {
+                Counted::Runner => {
+                    tally += outcome.tally;
+                    tally.failed += u64::from(!outcome.success && outcome.tally.failed == 0);
+                }
+                Counted::Check if outcome.success => tally.passed += 1,
+                Counted::Preparation if outcome.success => {}
+                Counted::Check | Counted::Preparation => {
+                    tally.failed += 1;
+                    println!("── {} failed", task.label);
+                    if task.counted == Counted::Preparation {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(tally)
+    }
+}
+
+impl Plan {
+    pub(crate) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Tests that this machine cannot run; counted as one skipped test.
+    pub(crate) fn leave_out(&mut self, what: &'static str, why: impl Into<String>) {
+        self.left_out.push(LeftOut {
+            what,
+            why: why.into(),
+            counted: true,
+        });
+    }
+
+    /// Tests that were not asked for; told at the end.
+    pub(crate) fn not_asked_for(&mut self, what: &'static str, why: impl Into<String>) {
+        self.left_out.push(LeftOut {
+            what,
+            why: why.into(),
+            counted: false,
+        });
+    }
+
+    /// Runs every step even after a failure, prints the account, and fails if anything failed or
+    /// no test ran at all.
+    pub(crate) fn run(mut self) -> Result<()> {
+        let count = self.steps.len();
+        let started = Instant::now();
+        let mut account: Vec<Line> = Vec::new();
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            println!(
+                "\n━━ step {} of {count}: {} ({} s so far)",
+                index + 1,
+                step.name,
+                started.elapsed().as_secs()
+            );
+            let needed = step
+                .needs
+                .and_then(|name| account.iter().find(|line| line.name == name));
+            let step_started = Instant::now();
+            let tally = if needed.is_some_and(|line| line.tally.failed > 0) {
+                println!("── not run: {} failed", step.needs.unwrap_or_default());
+                Tally {
+                    skipped: 1,
+                    ..Tally::default()
+                }
+            } else {
+                step.run()?
+            };
+            let seconds = step_started.elapsed().as_secs_f64();
+            println!("── {}: {tally} in {seconds:.1} s.", step.name);
+            account.push(Line {
+                name: step.name,
+                tally,
+                seconds,
+            });
+        }
+        self.close(&account, started)
+    }
+
+    fn close(&self, account: &[Line], started: Instant) -> Result<()> {
+        let mut total = Tally::default();
+        println!(
+            "\n{:<28}{:>8}{:>8}{:>9}{:>10}",
+            "step", "passed", "failed", "skipped", "seconds"
+        );
+        for Line {
+            name,
+            tally,
+            seconds,
+        } in account
+        {
+            total += *tally;
+            let Tally {
+                passed,
+                failed,
+                skipped,
+            } = tally;
+            println!("{name:<28}{passed:>8}{failed:>8}{skipped:>9}{seconds:>10.1}");
+        }
+        for LeftOut { what, why, counted } in &self.left_out {
+            total.skipped += u64::from(*counted);
+            println!("left out: {what}: {why}");
+        }
+        println!("{:.1} s in all", started.elapsed().as_secs_f64());
+        println!("{total}");
+        if total.failed > 0 {
+            let failed = account.iter().filter(|line| line.tally.failed > 0);
+            bail!(
+                "failed: {}",
+                failed.map(|line| line.name).collect::<Vec<_>>().join(", ")
+            );
+        }
+        if total.passed == 0 {
+            bail!("no test ran");
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Line {
+    name: &'static str,
+    tally: Tally,
+    seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_failed_preparation_stops_its_step_and_those_that_need_it() {
+        let dir = std::env::temp_dir().join(format!("xtask-plan-{}", std::process::id()));
+        let mark = format!("touch {}", dir.display());
+        let mut plan = Plan::default();
+        plan.push(
+            Step::new("build")
+                .task(Task::preparation("fails", shell("exit 1")))
+                .task(Task::check("must not run", shell(&mark))),
+        );
+        plan.push(
+            Step::new("tests")
+                .after("build")
+                .task(Task::check("neither", shell(&mark))),
+        );
+        plan.push(Step::new("other").task(Task::check("runs", shell("true"))));
+        let error = plan.run().unwrap_err();
+        assert_eq!(error.to_string(), "failed: build");
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_check_that_fails_does_not_hide_the_next() {
+        let mut step = Step::new("s")
+            .task(Task::check("bad", shell("false")))
+            .task(Task::runner("runner", shell("echo 2 passed, 0 failed")))
+            .task(Task::runner("broken runner", shell("exit 2")));
+        assert_eq!(
+            step.run().unwrap(),
+            Tally {
+                passed: 2,
+                failed: 2,
+                skipped: 0
+            }
+        );
+    }
+
+    #[test]
+    fn nothing_run_is_a_failure() {
+        let mut plan = Plan::default();
+        plan.leave_out("browser", "no browser");
+        plan.push(Step::new("s").task(Task::runner("empty", shell("true"))));
+        assert_eq!(plan.run().unwrap_err().to_string(), "no test ran");
+    }
+
+    #[test]
+    fn a_stamp_is_written_after_success_and_saves_the_next_run() {
+        let file = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
+        let stamped =
+            |script| Task::preparation("t", shell(script)).with_stamp(file.clone(), "x".into());
+        Step::new("bad").task(stamped("false")).run().unwrap();
+        assert!(!file.exists());
+        Step::new("good").task(stamped("true")).run().unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "x");
+        let again = Step::new("again").task(stamped("false")).run().unwrap();
+        assert_eq!(again, Tally::default());
+        fs::remove_file(file).unwrap();
+    }
+}

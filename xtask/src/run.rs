@@ -1,0 +1,120 @@
+//! Running a program while showing its output and reading its test counts.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::tally::Tally;
+
+/// How a program ended and what its test runner reported.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// It exited with 0.
+    pub(crate) success: bool,
+    /// The sum of the closing lines found in its output.
+    pub(crate) tally: Tally,
+}
+
+/// Runs `command` to its end, copying both of its streams line by line. Without output for
+/// [`QUIET_MAX`] a line says that it is still running.
+pub(crate) fn stream(label: &str, command: &mut Command) -> Result<Outcome> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start {}", command.get_program().to_string_lossy()))?;
+    let (lines, received) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        forward(stdout, lines.clone());
+    }
+    if let Some(stderr) = child.stderr.take() {
+        forward(stderr, lines.clone());
+    }
+    drop(lines);
+
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    loop {
+        match received.recv_timeout(QUIET_MAX) {
+            Ok(line) => {
+                tally.read_line(&line);
+                println!("{line}");
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                println!("… {label}: running for {} s", started.elapsed().as_secs());
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let status = child.wait().with_context(|| format!("wait for {label}"))?;
+    Ok(Outcome {
+        success: status.success(),
+        tally,
+    })
+}
+
+/// A program that says nothing for this long gets a line of ours.
+const QUIET_MAX: Duration = Duration::from_secs(20);
+
+fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
+    thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match reader.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            let text = String::from_utf8_lossy(&line);
+            if lines
+                .send(text.trim_end_matches(['\r', '\n']).to_owned())
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Outcome {
+        stream("sh", Command::new("sh").args(["-c", script])).unwrap()
+    }
+
+    #[test]
+    fn counts_come_from_both_streams() {
+        let outcome = shell("echo '2 passed, 0 failed'; echo '1 passed, 3 failed' >&2");
+        assert!(outcome.success);
+        assert_eq!(
+            outcome.tally,
+            Tally {
+                passed: 3,
+                failed: 3,
+                skipped: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_bad_exit_code_is_seen() {
+        assert!(!shell("exit 3").success);
+    }
+
+    #[test]
+    fn a_missing_program_is_an_error() {
+        let error = stream("x", &mut Command::new("/nonexistent/program")).unwrap_err();
+        assert!(
+            error.to_string().contains("/nonexistent/program"),
+            "{error}"
+        );
+    }
+}

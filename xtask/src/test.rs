@@ -1,0 +1,317 @@
+//! `cargo xtask test` and `cargo xtask ci`: which steps there are, in which order, and why.
+//!
+//! One cargo profile builds everything once: `cargo build --all-targets` makes the libraries, the
+//! test programs, the examples and the binaries that the JavaScript tests start, with the same
+//! features, and `cargo test` afterwards only adds the doc tests.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::debian::{self, Browser};
+use crate::node;
+use crate::plan::{Plan, Step, Task};
+use crate::workspace::Workspace;
+
+/// What to test.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Arguments {
+    /// Also what takes minutes.
+    #[arg(long)]
+    all: bool,
+    /// Run only these steps: rust, js, ui, interop, browser (comma separated).
+    #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
+    only: Vec<Part>,
+    /// Run only tests whose name contains this text, in every runner.
+    filter: Option<String>,
+}
+
+/// A group of tests that can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// `cargo test` of the workspace: unit, integration and doc tests, examples built.
+    Rust,
+    /// The JavaScript client's own tests.
+    Js,
+    /// The chat UI: types, unit tests, build.
+    Ui,
+    /// Official and own JavaScript clients against our servers, in Node.
+    Interop,
+    /// The chat in Chromium.
+    Browser,
+}
+
+/// Runs the tests.
+pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let mut plan = Plan::default();
+    let parts = Parts::new(arguments)?;
+    parts.prepare(workspace, arguments, &mut plan)?;
+    parts.add_tests(workspace, arguments, &mut plan)?;
+    plan.run()
+}
+
+/// Runs what CI runs. The quick rules come first; the UI comes before everything that compiles,
+/// since the chat carries it.
+pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
+    let cargo = |arguments: &[&str]| {
+        let mut command = coloured(workspace);
+        command.args(arguments);
+        command
+    };
+    let mut plan = Plan::default();
+    plan.push(Step::new("format").task(Task::check(
+        "cargo fmt",
+        cargo(&["fmt", "--all", "--check"]),
+    )));
+    let mut check = Command::new(env::current_exe().context("where this program is")?);
+    check.arg("check");
+    plan.push(Step::new("workspace rules").task(Task::check("cargo xtask check", check)));
+    let arguments = Arguments {
+        all: true,
+        ..Arguments::default()
+    };
+    let parts = Parts::new(&arguments)?;
+    parts.prepare(workspace, &arguments, &mut plan)?;
+    plan.push(Step::new("lints").task(Task::check(
+        "cargo clippy",
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    )));
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    plan.push(Step::new("docs").task(Task::check("cargo doc", doc)));
+    parts.add_tests(workspace, &arguments, &mut plan)?;
+    plan.run()
+}
+
+/// Which tests are wanted and can run on this machine.
+struct Parts {
+    only: Vec<Part>,
+    browser: Browser,
+}
+
+impl Parts {
+    fn new(arguments: &Arguments) -> Result<Self> {
+        let parts = Self {
+            only: arguments.only.clone(),
+            browser: Browser::find(),
+        };
+        if parts.has(&[Part::Js, Part::Ui, Part::Interop, Part::Browser]) {
+            node::require()?;
+        }
+        if parts.has(&[Part::Browser]) && parts.browser == Browser::Missing && in_ci() {
+            bail!("{}", debian::BROWSER_ADVICE);
+        }
+        Ok(parts)
+    }
+
+    /// Whether any of these was asked for.
+    fn has(&self, parts: &[Part]) -> bool {
+        self.only.is_empty() || parts.iter().any(|part| self.only.contains(part))
+    }
+
+    /// What has to be there before anything is compiled: packages, and the UI.
+    fn prepare(&self, workspace: &Workspace, arguments: &Arguments, plan: &mut Plan) -> Result<()> {
+        if self.has(&[Part::Browser]) {
+            self.browser.install(plan);
+        }
+        if self.has(&[Part::Ui, Part::Browser]) {
+            plan.push(chat_ui(workspace, arguments, self.has(&[Part::Ui]))?);
+        }
+        Ok(())
+    }
+
+    fn add_tests(
+        &self,
+        workspace: &Workspace,
+        arguments: &Arguments,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        if self.has(&[Part::Rust, Part::Interop, Part::Browser]) {
+            plan.push(build(workspace, self.has(&[Part::Rust])));
+        }
+        if self.has(&[Part::Rust]) {
+            plan.push(rust(workspace, arguments));
+        }
+        if self.has(&[Part::Js]) {
+            plan.push(js_client(workspace, arguments)?);
+        }
+        if self.has(&[Part::Interop]) {
+            plan.push(interop(workspace, arguments)?);
+        }
+        if self.has(&[Part::Browser]) {
+            match &self.browser {
+                Browser::Missing => plan.leave_out("browser tests", debian::BROWSER_ADVICE),
+                browser => plan.push(in_browser(workspace, arguments, browser)?),
+            }
+        }
+        if !arguments.all {
+            plan.not_asked_for("what takes minutes", "nothing yet; `--all` will run it");
+        }
+        Ok(())
+    }
+}
+
+/// Everything that later steps run, built once.
+fn build(workspace: &Workspace, tests_too: bool) -> Step {
+    let mut command = coloured(workspace);
+    command.args(["build", "--workspace"]);
+    command.arg(if tests_too { "--all-targets" } else { "--bins" });
+    Step::new(BUILD).task(Task::preparation("cargo build", command))
+}
+
+fn rust(workspace: &Workspace, arguments: &Arguments) -> Step {
+    let mut command = coloured(workspace);
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    command.args(&arguments.filter);
+    Step::new("Rust")
+        .after(BUILD)
+        .task(Task::runner("cargo test", command))
+}
+
+fn js_client(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
+    let folder = workspace.path("clients/js");
+    let test = npm_test(&folder, arguments)?;
+    let mut step = Step::new("JavaScript client")
+        .task(node::install(&folder)?)
+        .task(Task::runner("npm test", test));
+    if arguments.filter.is_none() {
+        let check = node::script(&folder, "check-dist");
+        step = step.task(Task::check("npm run check-dist", check));
+    }
+    Ok(step)
+}
+
+fn chat_ui(workspace: &Workspace, arguments: &Arguments, tests_too: bool) -> Result<Step> {
+    let folder = workspace.path("apps/chat/web");
+    let mut step = Step::new("chat UI").task(node::install(&folder)?);
+    if tests_too {
+        if arguments.filter.is_none() {
+            let check = node::script(&folder, "check");
+            step = step.task(Task::check("npm run check", check));
+        }
+        step = step.task(Task::runner("npm test", npm_test(&folder, arguments)?));
+    }
+    let build = node::script(&folder, "build");
+    Ok(step.task(Task::preparation("npm run build", build)))
+}
+
+fn interop(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
+    let command = node_tests(workspace, arguments, |name| {
+        !name.ends_with(".e2e.test.mjs")
+    })?;
+    Ok(Step::new("interop")
+        .after(BUILD)
+        .task(node::install(&workspace.path("interop"))?)
+        // The behaviour suite is the one of the JavaScript client.
+        .task(node::install(&workspace.path("clients/js"))?)
+        .task(Task::runner("node --test", command)))
+}
+
+fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Browser) -> Result<Step> {
+    let mut command = node_tests(workspace, arguments, |name| name.ends_with(".e2e.test.mjs"))?;
+    command.env("CHROMIUM", browser.path());
+    Ok(Step::new("browser")
+        .after(BUILD)
+        .task(node::install(&workspace.path("interop"))?)
+        .task(Task::runner("node --test", command)))
+}
+
+/// `node --test` over files of `interop/tests`, told where the binaries are.
+fn node_tests(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Command> {
+    let folder = workspace.path("interop");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder.join("tests")).context("list interop/tests")? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.mjs") && wanted(&name) {
+            files.push(PathBuf::from("tests").join(name));
+        }
+    }
+    files.sort();
+    let mut command = Command::new("node");
+    command
+        .current_dir(&folder)
+        .env("SOCKEYE_BIN_DIR", workspace.target_dir().join("debug"));
+    // Each file is a process that mostly waits for timers of the protocol, so more of them than
+    // there are cores.
+    command.args(["--test", "--test-reporter=spec", "--test-concurrency=4"]);
+    if let Some(filter) = &arguments.filter {
+        command.arg(format!("--test-name-pattern={}", literal(filter)));
+    }
+    command.args(files);
+    Ok(command)
+}
+
+/// `npm test`, with the filter in the words of the runner that the script calls.
+fn npm_test(folder: &std::path::Path, arguments: &Arguments) -> Result<Command> {
+    let mut command = node::npm(folder, &["test"]);
+    let Some(filter) = &arguments.filter else {
+        return Ok(command);
+    };
+    let manifest = folder.join("package.json");
+    let manifest =
+        fs::read_to_string(&manifest).with_context(|| format!("read {}", manifest.display()))?;
+    if manifest.contains("vitest run") {
+        command
+            .args(["--", "--passWithNoTests", "-t"])
+            .arg(literal(filter));
+    } else {
+        command.env(
+            "NODE_OPTIONS",
+            format!("--test-name-pattern={}", literal(filter)),
+        );
+    }
+    Ok(command)
+}
+
+/// The text as a regular expression that matches just that text.
+fn literal(text: &str) -> String {
+    let mut expression = String::new();
+    for character in text.chars() {
+        if r"\^$.|?*+()[]{}/".contains(character) {
+            expression.push('\\');
+        }
+        expression.push(character);
+    }
+    expression
+}
+
+/// Cargo with colours when a person watches, although its output goes through a pipe.
+fn coloured(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo();
+    if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    command
+}
+
+fn in_ci() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// Name of the step that the others wait for.
+const BUILD: &str = "build";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_taken_literally() {
+        assert_eq!(literal("a.b (c)"), r"a\.b \(c\)");
+    }
+}
