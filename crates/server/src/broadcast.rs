@@ -93,9 +93,7 @@ impl Io {
 
 impl fmt::Debug for Io {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io")
-            .field("namespace", &self.namespace())
-            .finish()
+        f.debug_struct("Io").field("namespace", &self.namespace()).finish()
     }
 }
 
@@ -128,17 +126,11 @@ impl Broadcast {
     }
 
     pub(crate) fn from_socket(socket: &Socket) -> Self {
-        Self {
-            origin: Some(socket.clone()),
-            ..Self::new(socket.live().clone())
-        }
+        Self { origin: Some(socket.clone()), ..Self::new(socket.live().clone()) }
     }
 
     pub(crate) fn to_socket(socket: &Socket) -> Self {
-        Self {
-            is_direct: true,
-            ..Self::from_socket(socket)
-        }
+        Self { is_direct: true, ..Self::from_socket(socket) }
     }
 
     /// Adds rooms; without any, everybody is reached.
@@ -256,13 +248,9 @@ impl Broadcast {
         id: Option<u64>,
         payload: &P,
     ) -> Result<Arc<Encoded>, EmitError> {
-        with_packet(
-            self.namespace.path(),
-            name,
-            id,
-            payload,
-            |text, attachments| Arc::new(Encoded::new(text.to_owned(), attachments.to_vec())),
-        )
+        with_packet(self.namespace.path(), name, id, payload, |text, attachments| {
+            Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()))
+        })
     }
 
     fn selection(&self) -> Selection<Socket> {
@@ -285,8 +273,6 @@ impl Broadcast {
 
 impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broadcast")
-            .field("targets", &self.targets)
-            .finish_non_exhaustive()
+        f.debug_struct("Broadcast").field("targets", &self.targets).finish_non_exhaustive()
     }
 }

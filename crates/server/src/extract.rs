@@ -24,9 +24,7 @@ impl<S> Context<S> {
 
 impl<S> fmt::Debug for Context<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("socket", &self.socket)
-            .finish_non_exhaustive()
+        f.debug_struct("Context").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
@@ -134,9 +132,7 @@ impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
     type Rejection = MissingLocal;
 
     fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
-        context.socket.get().map(Local).ok_or(MissingLocal {
-            type_name: type_name::<T>(),
-        })
+        context.socket.get().map(Local).ok_or(MissingLocal { type_name: type_name::<T>() })
     }
 }
 

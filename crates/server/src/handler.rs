@@ -18,6 +18,10 @@ pub(crate) type EventHandler =
     Arc<dyn Fn(Call<'_>) -> Result<Running<Result<Reply, EventError>>, EventError> + Send + Sync>;
 /// A connect handler with the state bound into it. The text is what the client sent as `auth`.
 pub(crate) type Admission = Arc<dyn Fn(Socket, &str) -> Running<Result<(), Refuse>> + Send + Sync>;
+/// A guard with the state bound into it.
+pub(crate) type EventGuard = Arc<
+    dyn Fn(Socket, RawEvent) -> Result<Running<Result<(), EventError>>, EventError> + Send + Sync,
+>;
 /// An observer with the state bound into it.
 pub(crate) type ObserverHandler<T> =
     Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
@@ -25,6 +29,7 @@ pub(crate) type ObserverHandler<T> =
 /// One event on its way into a handler.
 pub(crate) struct Call<'a> {
     pub(crate) socket: &'a Socket,
+    pub(crate) name: &'a str,
     pub(crate) responder: Option<Responder>,
     pub(crate) args: &'a str,
     pub(crate) attachments: &'a [Bytes],
@@ -81,6 +86,39 @@ pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
 pub trait Observer<M, S, V>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn start(&self, context: Context<S>, value: V) -> Result<Running<()>, EventError>;
+}
+
+/// An async function that an event has to pass before its handler: extractors, then the
+/// [`RawEvent`] or not. It returns `()` or `Result<(), E>` with `E: Into<EventError>`.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot guard events",
+    note = "it must be `async fn(extractors..) -> () | Result<(), E>`, with a `RawEvent` as its last argument or not at all"
+)]
+pub trait Guard<M, S>: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn start(
+        &self,
+        context: Context<S>,
+        event: RawEvent,
+    ) -> Result<Running<Result<(), EventError>>, EventError>;
+}
+
+/// What a guard returns.
+pub trait IntoVerdict {
+    #[doc(hidden)]
+    fn into_verdict(self) -> Result<(), EventError>;
+}
+
+impl IntoVerdict for () {
+    fn into_verdict(self) -> Result<(), EventError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<EventError>> IntoVerdict for Result<(), E> {
+    fn into_verdict(self) -> Result<(), EventError> {
+        self.map_err(Into::into)
+    }
 }
 
 /// What a connect handler returns.
@@ -192,6 +230,42 @@ macro_rules! handlers {
                     Ok(self($($T,)*))
                 };
                 admission(begin())
+            }
+        }
+
+        impl<F, Fut, R, S, $($T),*> Guard<(WithPayload, $($T,)* RawEvent), S> for F
+        where
+            F: Fn($($T,)* RawEvent) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoVerdict,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<S>,
+                event: RawEvent,
+            ) -> Result<Running<Result<(), EventError>>, EventError> {
+                extract!(context, $($T),*);
+                Ok(Box::pin(self($($T,)* event).map(|verdict| verdict.into_verdict())))
+            }
+        }
+
+        impl<F, Fut, R, S, $($T),*> Guard<(WithoutPayload, $($T,)*), S> for F
+        where
+            F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoVerdict,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<S>,
+                _: RawEvent,
+            ) -> Result<Running<Result<(), EventError>>, EventError> {
+                extract!(context, $($T),*);
+                Ok(Box::pin(self($($T,)*).map(|verdict| verdict.into_verdict())))
             }
         }
 

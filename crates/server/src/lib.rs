@@ -57,7 +57,7 @@ pub use error::{
     ReservedName,
 };
 pub use extract::{Context, FromContext, FromRef, Local, MissingLocal, State};
-pub use handler::{ConnectHandler, Handler, IntoAdmission, Observer, RawEvent};
+pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, RawEvent};
 pub use id::SocketId;
 pub use namespace::{Failure, Namespace};
 pub use reason::DisconnectReason;

@@ -2,17 +2,20 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     fmt,
+    future::ready,
     num::NonZeroU32,
     sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
 };
 
-use sockeye_socket_proto::{Listen, event_name};
+use futures_util::FutureExt;
+use sockeye_socket_proto::{Listen, RawArgs, event_name};
 
 use crate::{
-    BuildError, Config, ConnectHandler, Context, DisconnectReason, EventError, Handler, Observer,
-    RawEvent, Socket,
+    BuildError, Config, ConnectHandler, Context, DisconnectReason, EventError, Guard, Handler,
+    Observer, RawEvent, Socket,
+    ack::Reply,
     adapter::Adapter,
-    handler::{Admission, EventHandler, ObserverHandler},
+    handler::{Admission, EventGuard, EventHandler, ObserverHandler},
 };
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
@@ -29,15 +32,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// A namespace of this name; the leading slash may be left out.
     pub fn new(path: impl Into<Cow<'static, str>>) -> Self {
         let path = path.into();
-        let path = if path.starts_with('/') {
-            path
-        } else {
-            Cow::Owned(format!("/{path}"))
-        };
-        Self {
-            path,
-            parts: Vec::new(),
-        }
+        let path = if path.starts_with('/') { path } else { Cow::Owned(format!("/{path}")) };
+        Self { path, parts: Vec::new() }
     }
 
     /// Decides who may connect: runs before the client is told that it is. An `Err` becomes
@@ -50,9 +46,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
         self.with(move |state, behaviour| {
             let state = state.clone();
-            behaviour.admission = Some(Arc::new(move |socket, auth| {
-                handler.start(context(&socket, &state), auth)
-            }));
+            behaviour.admission =
+                Some(Arc::new(move |socket, auth| handler.start(context(&socket, &state), auth)));
             Ok(())
         })
     }
@@ -89,16 +84,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
                 };
                 handler.start(context, call.args, call.attachments)
             });
-            let registered = Arc::new(Registered {
-                event: name.clone(),
-                handler,
-            });
-            if behaviour.events.insert(name.clone(), registered).is_some() {
+            if behaviour.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
                 let namespace = behaviour.path.clone();
-                return Err(BuildError::DuplicateEvent {
-                    namespace,
-                    event: name,
-                });
+                return Err(BuildError::DuplicateEvent { namespace, event: name });
             }
             Ok(())
         })
@@ -113,12 +101,33 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
+    /// Puts a guard before the handlers of all events, those of [`fallback`](Namespace::fallback)
+    /// included. Guards run in the order of their declaration; the first `Err` ends the event:
+    /// it answers the peer's ack and goes to [`on_error`](Namespace::on_error).
+    #[must_use]
+    pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
+        self.with(move |state, behaviour| {
+            let state = state.clone();
+            behaviour
+                .guards
+                .push(Arc::new(move |socket, event| guard.start(context(&socket, &state), event)));
+            Ok(())
+        })
+    }
+
     /// Handles the events that no handler is registered for. Without it they are ignored, as the
     /// official server does.
     #[must_use]
     pub fn fallback<M: 'static>(self, handler: impl Observer<M, S, RawEvent>) -> Self {
         self.with(move |state, behaviour| {
-            behaviour.fallback = Some(observer(handler, state));
+            let state = state.clone();
+            let handler: EventHandler = Arc::new(move |call| {
+                let args = RawArgs::new(call.args, call.attachments);
+                let event = RawEvent { name: call.name.to_owned(), args };
+                let running = handler.start(context(call.socket, &state), event)?;
+                Ok(Box::pin(running.map(|()| Ok(Reply::Deferred))))
+            });
+            behaviour.fallback = Some(Registered::new("", handler));
             Ok(())
         })
     }
@@ -170,24 +179,23 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         for part in self.parts {
             part(state, &mut behaviour)?;
         }
+        if behaviour.fallback.is_none() && !behaviour.guards.is_empty() {
+            // Guards see unhandled events too.
+            let nothing: EventHandler = Arc::new(|_| Ok(Box::pin(ready(Ok(Reply::Deferred)))));
+            behaviour.fallback = Some(Registered::new("", nothing));
+        }
         Ok(behaviour)
     }
 }
 
 impl<S> fmt::Debug for Namespace<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Namespace").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 fn context<S>(socket: &Socket, state: &Arc<S>) -> Context<S> {
-    Context {
-        socket: socket.clone(),
-        state: state.clone(),
-        responder: None,
-    }
+    Context { socket: socket.clone(), state: state.clone(), responder: None }
 }
 
 fn observer<S, M, V>(handler: impl Observer<M, S, V>, state: &Arc<S>) -> ObserverHandler<V>
@@ -218,7 +226,8 @@ pub(crate) struct Behaviour {
     pub(crate) connected: Option<ObserverHandler<()>>,
     pub(crate) events: HashMap<String, Arc<Registered>>,
     pub(crate) any: Vec<Look<RawEvent>>,
-    pub(crate) fallback: Option<ObserverHandler<RawEvent>>,
+    pub(crate) guards: Vec<EventGuard>,
+    pub(crate) fallback: Option<Arc<Registered>>,
     pub(crate) error: Option<Look<Failure>>,
     pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
     pub(crate) concurrent_handlers_max: u32,
@@ -226,8 +235,15 @@ pub(crate) struct Behaviour {
 
 /// An event and who handles it.
 pub(crate) struct Registered {
+    /// Empty for the fallback.
     pub(crate) event: String,
     pub(crate) handler: EventHandler,
+}
+
+impl Registered {
+    fn new(event: &str, handler: EventHandler) -> Arc<Self> {
+        Arc::new(Self { event: event.to_owned(), handler })
+    }
 }
 
 impl Behaviour {
@@ -238,6 +254,7 @@ impl Behaviour {
             connected: None,
             events: HashMap::new(),
             any: Vec::new(),
+            guards: Vec::new(),
             fallback: None,
             error: None,
             disconnect: None,
@@ -247,13 +264,7 @@ impl Behaviour {
 
     pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
         match &self.error {
-            Some(report) => report(
-                socket,
-                &Failure {
-                    event: event.to_owned(),
-                    error,
-                },
-            ),
+            Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
             None if error.code() == "decode" => {
                 tracing::debug!(socket = %socket.id(), nsp = self.path, event, %error, "event refused");
             }
@@ -299,9 +310,7 @@ impl Directory {
             directory: OnceLock::new(),
         };
         let namespaces = behaviours.into_iter().map(live);
-        let namespaces = namespaces
-            .map(|live| (live.path().to_owned(), Arc::new(live)))
-            .collect();
+        let namespaces = namespaces.map(|live| (live.path().to_owned(), Arc::new(live))).collect();
         let directory = Arc::new(Self { namespaces });
         for live in directory.namespaces.values() {
             live.directory.get_or_init(|| Arc::downgrade(&directory));

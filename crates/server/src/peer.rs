@@ -66,10 +66,7 @@ impl SessionHandler for Peer {
         // A handler is user code up to its first await, and so are extractors and payload types.
         let sockets = &mut self.sockets;
         catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming))).unwrap_or_else(|panic| {
-            tracing::error!(
-                panic = panic_message(&*panic),
-                "an extractor or payload panicked"
-            );
+            tracing::error!(panic = panic_message(&*panic), "an extractor or payload panicked");
             Err(HandlerError)
         })
     }
@@ -134,27 +131,14 @@ impl Sockets {
                 self.end(index, DisconnectReason::ClientDisconnect);
                 Ok(())
             }
-            Incoming::Event {
-                namespace,
-                id,
-                name,
-                args,
-                attachments,
-            } => {
+            Incoming::Event { namespace, id, name, args, attachments } => {
                 let index = self.joined(namespace)?;
                 self.event(index, id, &name, args, &attachments);
                 Ok(())
             }
-            Incoming::Ack {
-                namespace,
-                id,
-                args,
-                attachments,
-            } => {
+            Incoming::Ack { namespace, id, args, attachments } => {
                 let index = self.joined(namespace)?;
-                self.entries[index]
-                    .socket
-                    .resolve_ack(id, args, &attachments);
+                self.entries[index].socket.resolve_ack(id, args, &attachments);
                 Ok(())
             }
             _ => self.refuse("a packet that only servers send"),
@@ -176,15 +160,11 @@ impl Sockets {
     }
 
     fn find(&self, namespace: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|entry| entry.socket.namespace() == namespace)
+        self.entries.iter().position(|entry| entry.socket.namespace() == namespace)
     }
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|entry| entry.socket == *socket)
+        self.entries.iter().position(|entry| entry.socket == *socket)
     }
 
     fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
@@ -214,10 +194,7 @@ impl Sockets {
         };
         let auth = if auth.is_empty() { "{}" } else { auth };
         let running = admission(socket.clone(), auth);
-        self.fresh.push_back(Task {
-            socket,
-            work: Work::Admission(running),
-        });
+        self.fresh.push_back(Task { socket, work: Work::Admission(running) });
         Ok(())
     }
 
@@ -263,16 +240,10 @@ impl Sockets {
         let behaviour = &entry.socket.live().behaviour;
         if !behaviour.any.is_empty() {
             let event = raw(name, args, attachments);
-            behaviour
-                .any
-                .iter()
-                .for_each(|look| look(&entry.socket, &event));
+            behaviour.any.iter().for_each(|look| look(&entry.socket, &event));
         }
         if entry.running >= behaviour.concurrent_handlers_max || !entry.waiting.is_empty() {
-            let waiting = Waiting {
-                id,
-                event: raw(name, args, attachments),
-            };
+            let waiting = Waiting { id, event: raw(name, args, attachments) };
             self.waiting_events += 1;
             self.waiting_bytes += waiting.bytes();
             entry.waiting.push_back(waiting);
@@ -291,34 +262,23 @@ impl Sockets {
     ) {
         let socket = self.entries[index].socket.clone();
         let live: &Arc<Live> = socket.live();
-        let responder = || {
-            id.map(|id| Responder {
-                socket: socket.clone(),
-                id,
-            })
-        };
-        let Some(registered) = live.behaviour.events.get(name) else {
-            if let Some(fallback) = &live.behaviour.fallback {
-                let started = fallback(socket.clone(), raw(name, args, attachments));
-                self.observe(&socket, name, started);
-            }
+        let responder = || id.map(|id| Responder { socket: socket.clone(), id });
+        let behaviour = &live.behaviour;
+        let Some(registered) = behaviour.events.get(name).or(behaviour.fallback.as_ref()) else {
             return;
         };
-        let call = Call {
-            socket: &socket,
-            responder: responder(),
-            args,
-            attachments,
+        let started = if behaviour.guards.is_empty() {
+            let responder = responder();
+            (registered.handler)(Call { socket: &socket, name, responder, args, attachments })
+        } else {
+            let event = raw(name, args, attachments);
+            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder(), event)) as _)
         };
-        match (registered.handler)(call) {
+        match started {
             Ok(running) => {
                 self.entries[index].running += 1;
                 let (registered, responder) = (registered.clone(), responder());
-                let work = Work::Event {
-                    registered,
-                    responder,
-                    running,
-                };
+                let work = Work::Event { registered, responder, running };
                 self.fresh.push_back(Task { socket, work });
             }
             Err(error) => answer(&socket, name, responder(), Err(error)),
@@ -329,10 +289,7 @@ impl Sockets {
         match started {
             Ok(running) => {
                 let socket = socket.clone();
-                self.fresh.push_back(Task {
-                    socket,
-                    work: Work::Observer(running),
-                });
+                self.fresh.push_back(Task { socket, work: Work::Observer(running) });
             }
             Err(error) => socket.live().behaviour.report(socket, name, error),
         }
@@ -361,11 +318,7 @@ impl Sockets {
             tracing::debug!(sid = %self.link.session.id(), "no namespace was joined in time");
             self.link.session.close(CloseReason::ForcedClose);
         }
-        if self.running.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if self.running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn run_commands(&mut self) {
@@ -391,11 +344,7 @@ impl Sockets {
         let Done { socket, outcome } = done;
         match outcome {
             Outcome::Admission(decision) => self.decide(&socket, decision),
-            Outcome::Event {
-                registered,
-                responder,
-                result,
-            } => {
+            Outcome::Event { registered, responder, result } => {
                 answer(&socket, &registered.event, responder, result);
                 if let Some(index) = self.find_socket(&socket) {
                     self.entries[index].running -= 1;
@@ -404,12 +353,7 @@ impl Sockets {
             }
             Outcome::Observer => {}
             Outcome::Panic { event, message } => {
-                tracing::error!(
-                    nsp = socket.namespace(),
-                    event,
-                    message,
-                    "a handler panicked"
-                );
+                tracing::error!(nsp = socket.namespace(), event, message, "a handler panicked");
                 let error = EventError::new("panic", message);
                 socket.live().behaviour.report(&socket, &event, error);
                 self.link.session.close(CloseReason::ForcedServerClose);
@@ -429,13 +373,7 @@ impl Sockets {
             self.waiting_events -= 1;
             self.waiting_bytes -= waiting.bytes();
             let Waiting { id, event } = waiting;
-            self.start(
-                index,
-                id,
-                &event.name,
-                event.args.json(),
-                event.args.attachments(),
-            );
+            self.start(index, id, &event.name, event.args.json(), event.args.attachments());
         }
     }
 
@@ -477,10 +415,22 @@ impl Drop for Sockets {
 }
 
 fn raw(name: &str, args: &str, attachments: &[Bytes]) -> RawEvent {
-    RawEvent {
-        name: name.to_owned(),
-        args: RawArgs::new(args, attachments),
+    RawEvent { name: name.to_owned(), args: RawArgs::new(args, attachments) }
+}
+
+/// The guards one after the other, then the handler.
+async fn guarded(
+    socket: Socket,
+    registered: Arc<Registered>,
+    responder: Option<Responder>,
+    event: RawEvent,
+) -> Result<Reply, EventError> {
+    for guard in &socket.live().behaviour.guards {
+        guard(socket.clone(), event.clone())?.await?;
     }
+    let RawEvent { name, args } = &event;
+    let (args, attachments) = (args.json(), args.attachments());
+    (registered.handler)(Call { socket: &socket, name, responder, args, attachments })?.await
 }
 
 /// Answers the peer, if it asked, and reports an error.
@@ -545,15 +495,13 @@ impl Future for Task {
         let work = &mut this.work;
         let polled = catch_unwind(AssertUnwindSafe(|| match work {
             Work::Admission(running) => running.as_mut().poll(cx).map(Outcome::Admission),
-            Work::Event {
-                registered,
-                responder,
-                running,
-            } => running.as_mut().poll(cx).map(|result| Outcome::Event {
-                registered: registered.clone(),
-                responder: responder.take(),
-                result,
-            }),
+            Work::Event { registered, responder, running } => {
+                running.as_mut().poll(cx).map(|result| Outcome::Event {
+                    registered: registered.clone(),
+                    responder: responder.take(),
+                    result,
+                })
+            }
             Work::Observer(running) => running.as_mut().poll(cx).map(|()| Outcome::Observer),
         }));
         let outcome = match polled {
@@ -563,21 +511,14 @@ impl Future for Task {
                     Work::Event { registered, .. } => registered.event.clone(),
                     _ => String::new(),
                 };
-                Outcome::Panic {
-                    event,
-                    message: panic_message(&*panic).to_owned(),
-                }
+                Outcome::Panic { event, message: panic_message(&*panic).to_owned() }
             }
         };
-        Poll::Ready(Done {
-            socket: this.socket.clone(),
-            outcome,
-        })
+        Poll::Ready(Done { socket: this.socket.clone(), outcome })
     }
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }

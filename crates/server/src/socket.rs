@@ -125,13 +125,9 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_packet(
-            self.namespace(),
-            name,
-            None,
-            payload,
-            |text, attachments| self.send(text, attachments),
-        )?
+        with_packet(self.namespace(), name, None, payload, |text, attachments| {
+            self.send(text, attachments)
+        })?
     }
 
     /// Sends an event and asks for its acknowledgement. The event is sent at once; await the
@@ -154,10 +150,7 @@ impl Socket {
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.0
-            .namespace
-            .adapter
-            .leave(self.id(), &rooms.into_rooms());
+        self.0.namespace.adapter.leave(self.id(), &rooms.into_rooms());
     }
 
     /// The rooms it is in, its own id first; after its end, those it was in.
@@ -190,21 +183,12 @@ impl Socket {
 
     /// Keeps a value with the socket, one for each type; a second one replaces the first.
     pub fn set<T: Send + Sync + 'static>(&self, value: T) {
-        self.0
-            .locals
-            .lock()
-            .insert(TypeId::of::<T>(), Arc::new(value));
+        self.0.locals.lock().insert(TypeId::of::<T>(), Arc::new(value));
     }
 
     /// The value of this type. Handlers ask for it with [`Local`](crate::Local).
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0
-            .locals
-            .lock()
-            .get(&TypeId::of::<T>())?
-            .clone()
-            .downcast()
-            .ok()
+        self.0.locals.lock().get(&TypeId::of::<T>())?.clone().downcast().ok()
     }
 
     /// Waits until everything sent so far has been handed to the operating system, or the session
@@ -328,18 +312,10 @@ impl Socket {
         let id = self.0.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let (sender, outcome) = oneshot::channel();
         self.await_ack(id, Waiter::One(sender))?;
-        let pending = Pending {
-            socket: self.clone(),
-            id,
-            outcome,
-        };
-        with_packet(
-            self.namespace(),
-            name,
-            Some(id),
-            payload,
-            |text, attachments| self.send(text, attachments),
-        )
+        let pending = Pending { socket: self.clone(), id, outcome };
+        with_packet(self.namespace(), name, Some(id), payload, |text, attachments| {
+            self.send(text, attachments)
+        })
         .and_then(|sent| sent)?;
         Ok(pending)
     }
@@ -395,13 +371,9 @@ impl fmt::Debug for Socket {
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {
     match pushed {
-        Pushed::Overflow {
-            queued_packets,
-            limit,
-        } => Err(EmitError::Overflow {
-            queued_packets,
-            limit,
-        }),
+        Pushed::Overflow { queued_packets, limit } => {
+            Err(EmitError::Overflow { queued_packets, limit })
+        }
         _ => Ok(()),
     }
 }
