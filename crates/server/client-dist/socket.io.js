@@ -112,12 +112,15 @@
   function url(uri, pathOption = "", page = globalThis.location) {
     let source = uri || "/";
     if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-    if (page && /^\/(?!\/)/.test(source)) source = page.host + source;
+    if (/^\/(?!\/)/.test(source)) {
+      if (!page) throw new TypeError("no URL");
+      source = page.host + source;
+    }
     if (!/^(https?|wss?):\/\//.test(source)) {
       source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
     }
     const { protocol: protocol2, hostname, port: explicitPort, search } = new URL(source);
-    const secure = /s:/.test(protocol2);
+    const secure = /ps:|wss/.test(protocol2);
     const port = explicitPort || (secure ? "443" : "80");
     return {
       source,
@@ -504,7 +507,7 @@
       }
       this.polling = false;
       if (this._onPause) this._pauseIfIdle();
-      else if (!this.isClosed()) this._poll();
+      else if (this.readyState === "open") this._poll();
     }
     async doClose() {
       if (this.query.sid) {
@@ -602,7 +605,7 @@
   // src/backoff.ts
   var TIMER_MS_MAX = 2 ** 31 - 1;
   function backoffMs(attempt, options) {
-    const ms = (options.reconnectionDelay || 1e3) * 2 ** attempt;
+    const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
     const deviation = Math.floor(Math.random() * options.randomizationFactor * ms);
     const delay = Math.random() < 0.5 ? ms - deviation : ms + deviation;
     return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX));
@@ -710,9 +713,9 @@
 
   // src/socket.ts
   var Socket = class extends Emitter {
-    constructor(io2, nsp, options = {}) {
+    constructor(io3, nsp, options = {}) {
       super();
-      this.io = io2;
+      this.io = io3;
       this.nsp = nsp;
       this.connected = false;
       /** Whether the socket connects by itself when its connection does. */
@@ -733,7 +736,7 @@
       this._any = new Emitter();
       this._opts = options;
       this.auth = options.auth;
-      const on = (event, listener) => io2.on(event, (...args) => {
+      const on = (event, listener) => io3.on(event, (...args) => {
         if (this.active) listener(...args);
       });
       on("open", () => this._onOpen());
@@ -750,10 +753,10 @@
     /** Connects, and keeps doing so when the connection is lost. */
     connect() {
       if (this.connected) return this;
-      const { io: io2, active } = this;
+      const { io: io3, active } = this;
       this.active = true;
-      if (!io2._reconnecting) io2.open();
-      if (!active && io2._readyState === "open") this._onOpen();
+      if (!io3._reconnecting) io3.open();
+      if (!active && io3._readyState === "open") this._onOpen();
       return this;
     }
     /** Same as {@link Socket.connect}. */
@@ -985,7 +988,7 @@
         packet.pending = false;
         if (!error || packet.tries > this._opts.retries) {
           this._queue.shift();
-          ack?.(error, ...answer);
+          if (ack) ack(error, ...answer);
         }
         this._sendQueued();
       };
@@ -1184,8 +1187,9 @@
   var index_default = io;
 
   // src/global.ts
-  if (typeof module === "object" && module.exports) module.exports = index_default;
-  else if (typeof define === "function" && define.amd) define([], () => index_default);
-  else globalThis.io = index_default;
+  var io2 = Object.assign(index_default, { default: index_default });
+  if (typeof module === "object" && module.exports) module.exports = io2;
+  else if (typeof define === "function" && define.amd) define([], () => io2);
+  else globalThis.io = io2;
 })();
 //# sourceMappingURL=socket.io.js.map

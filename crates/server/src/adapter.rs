@@ -136,6 +136,11 @@ impl<T: Clone> Adapter<T> {
         std::iter::once(Room::from(id)).chain(named).collect()
     }
 
+    /// Whether no socket has a slot.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().slots.is_empty()
+    }
+
     /// The socket of an id, if it is connected here.
     pub(crate) fn socket(&self, id: &str) -> Option<T> {
         let state = self.state.lock();

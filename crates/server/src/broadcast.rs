@@ -9,7 +9,7 @@ use crate::{
     Acks, EmitError, IntoRooms, Room, Socket,
     ack::Waiter,
     adapter::{Selection, Targets},
-    namespace::Live,
+    directory::Live,
     socket::with_packet,
 };
 
@@ -24,15 +24,15 @@ impl Io {
         Self { namespace }
     }
 
-    /// Another namespace of the same server, if it was declared and the server still lives.
+    /// Another namespace of the same server, if it is there and the server still lives.
     pub fn of(&self, path: &str) -> Option<Io> {
         let directory = self.namespace.directory()?;
-        directory.get(path).cloned().map(Io::new)
+        directory.get(path).map(Io::new)
     }
 
     /// The namespace's name, with its slash.
     pub fn namespace(&self) -> &str {
-        self.namespace.path()
+        &self.namespace.path
     }
 
     /// The sockets in any of these rooms.
@@ -248,7 +248,7 @@ impl Broadcast {
         id: Option<u64>,
         payload: &P,
     ) -> Result<Arc<Encoded>, EmitError> {
-        with_packet(self.namespace.path(), name, id, payload, |text, attachments| {
+        with_packet(&self.namespace.path, name, id, payload, |text, attachments| {
             Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()))
         })
     }

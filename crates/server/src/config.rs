@@ -24,6 +24,9 @@ pub struct Config {
     pub waiting_event_bytes_max: usize,
     /// What one packet may ask of the decoder.
     pub packet_limits: sockeye_socket_proto::Limits,
+    /// Whether a namespace that was made for a client's name is removed when its last socket
+    /// leaves or is refused. Default false.
+    pub cleanup_empty_child_namespaces: bool,
     /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
     pub serve_client: bool,
 }
@@ -39,6 +42,7 @@ impl Default for Config {
             waiting_events_max: 1_000,
             waiting_event_bytes_max: 1_000_000,
             packet_limits: sockeye_socket_proto::Limits::default(),
+            cleanup_empty_child_namespaces: false,
             serve_client: true,
         }
     }

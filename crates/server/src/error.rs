@@ -206,11 +206,9 @@ pub enum BuildError {
     /// Two namespaces have the same name.
     #[error("namespace {0:?} is declared twice")]
     DuplicateNamespace(String),
-    /// Two handlers for one event.
-    #[error("namespace {namespace:?} has two handlers for {event:?}")]
+    /// Two handlers for one event in one namespace.
+    #[error("a namespace has two handlers for the event {event:?}")]
     DuplicateEvent {
-        /// The namespace.
-        namespace: String,
         /// The event.
         event: String,
     },

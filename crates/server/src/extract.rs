@@ -1,4 +1,4 @@
-use std::{any::type_name, fmt, ops::Deref, sync::Arc};
+use std::{any::type_name, fmt, ops::Deref, str::FromStr, sync::Arc};
 
 use crate::{Acker, EventError, Handshake, Io, Socket, ack::Responder};
 
@@ -30,8 +30,8 @@ impl<S> fmt::Debug for Context<S> {
 
 /// An argument of handlers that is taken from the [`Context`]: an extractor.
 ///
-/// Given: [`Socket`], [`Io`], [`State`], [`Local`], [`Handshake`] in an `Arc`, [`Acker`], and
-/// `Option` of any of them.
+/// Given: [`Socket`], [`Io`], [`State`], [`Local`], [`PathParam`], [`Handshake`] in an `Arc`,
+/// [`Acker`], and `Option` of any of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither an extractor nor the payload of this handler",
     note = "extractors come first (`Socket`, `Io`, `State<T>`, `Local<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
@@ -140,6 +140,29 @@ impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("nothing of type {type_name} is set on this socket; `on_connect` is the place to set it")]
 pub struct MissingLocal {
+    /// The type asked for.
+    pub type_name: &'static str,
+}
+
+/// The first part of a dynamic namespace's name, parsed: with `/room-{id}`, `PathParam<u32>` is the
+/// room's number. (Others: [`Socket::param`].)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathParam<T>(pub T);
+
+impl<S, T: FromStr> FromContext<S> for PathParam<T> {
+    type Rejection = InvalidParam;
+
+    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+        let params = &context.socket.live().params;
+        let value = params.first().and_then(|(_, value)| value.parse().ok());
+        value.map(PathParam).ok_or(InvalidParam { type_name: type_name::<T>() })
+    }
+}
+
+/// The namespace's name has no part, or it is not of this type.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the namespace's name has no part that is a {type_name}")]
+pub struct InvalidParam {
     /// The type asked for.
     pub type_name: &'static str,
 }

@@ -35,13 +35,16 @@
 
 mod ack;
 mod adapter;
+mod behaviour;
 mod broadcast;
 mod client_files;
 mod config;
+mod directory;
 mod error;
 mod extract;
 mod handler;
 mod id;
+mod matcher;
 mod namespace;
 mod peer;
 mod reason;
@@ -50,16 +53,20 @@ mod server;
 mod socket;
 
 pub use ack::{Ack, AckFuture, Acker, Acks, Deferred, IntoAck};
+pub use behaviour::Failure;
 pub use broadcast::{Broadcast, Io};
 pub use config::Config;
 pub use error::{
     AckError, BuildError, EmitError, EncodeError, EventError, PayloadError, Refuse, RemoteError,
     ReservedName,
 };
-pub use extract::{Context, FromContext, FromRef, Local, MissingLocal, State};
+pub use extract::{
+    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
+};
 pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, RawEvent};
 pub use id::SocketId;
-pub use namespace::{Failure, Namespace};
+pub use matcher::NamespaceMatcher;
+pub use namespace::Namespace;
 pub use reason::DisconnectReason;
 pub use room::{IntoRooms, Room};
 pub use server::{IntoListeners, Serve, Server, ServerBuilder, SocketService};

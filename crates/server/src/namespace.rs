@@ -1,27 +1,21 @@
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    fmt,
-    future::ready,
-    num::NonZeroU32,
-    sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
-};
+use std::{borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
 
 use futures_util::FutureExt;
 use sockeye_socket_proto::{Listen, RawArgs, event_name};
 
 use crate::{
-    BuildError, Config, ConnectHandler, Context, DisconnectReason, EventError, Guard, Handler,
-    Observer, RawEvent, Socket,
+    BuildError, ConnectHandler, Context, DisconnectReason, Failure, Guard, Handler,
+    NamespaceMatcher, Observer, RawEvent, Socket,
     ack::Reply,
-    adapter::Adapter,
-    handler::{Admission, EventGuard, EventHandler, ObserverHandler},
+    behaviour::{Behaviour, Registered},
+    handler::{EventHandler, ObserverHandler},
+    matcher::{Matcher, Pattern},
 };
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.
 pub struct Namespace<S = ()> {
-    path: Cow<'static, str>,
+    path: Path,
     /// Each binds the state into one handler.
     parts: Vec<Part<S>>,
 }
@@ -29,11 +23,27 @@ pub struct Namespace<S = ()> {
 type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Behaviour) -> Result<(), BuildError> + Send>;
 
 impl<S: Send + Sync + 'static> Namespace<S> {
-    /// A namespace of this name; the leading slash may be left out.
+    /// A namespace of this name; the leading slash may be left out. With parts in braces, such as
+    /// `/room-{id}`, it stands for all names of that shape (no part is empty or holds a slash);
+    /// each is a namespace of its own, and handlers get the part with
+    /// [`PathParam`](crate::PathParam).
     pub fn new(path: impl Into<Cow<'static, str>>) -> Self {
         let path = path.into();
         let path = if path.starts_with('/') { path } else { Cow::Owned(format!("/{path}")) };
+        let path = match Pattern::parse(&path) {
+            Some(pattern) => Path::Dynamic(Matcher::Pattern(pattern)),
+            None => Path::Fixed(path),
+        };
         Self { path, parts: Vec::new() }
+    }
+
+    /// A namespace for each name that `decide` accepts, made when a client first asks for it: an
+    /// async function of the name and, if it wants it, the client's `auth`, or a regular expression
+    /// (which has to be anchored by whoever writes it). Matchers are asked in the order of their
+    /// declaration, after the fixed names.
+    #[must_use]
+    pub fn matching<M>(decide: impl NamespaceMatcher<M>) -> Self {
+        Self { path: Path::Dynamic(decide.into_matcher()), parts: Vec::new() }
     }
 
     /// Decides who may connect: runs before the client is told that it is. An `Err` becomes
@@ -85,8 +95,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
                 handler.start(context, call.args, call.attachments)
             });
             if behaviour.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
-                let namespace = behaviour.path.clone();
-                return Err(BuildError::DuplicateEvent { namespace, event: name });
+                return Err(BuildError::DuplicateEvent { event: name });
             }
             Ok(())
         })
@@ -171,11 +180,13 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self
     }
 
-    pub(crate) fn bind(self, state: &Arc<S>) -> Result<Behaviour, BuildError> {
-        if self.path.contains(',') {
-            return Err(BuildError::InvalidNamespace(self.path.into_owned()));
+    pub(crate) fn bind(self, state: &Arc<S>) -> Result<(Path, Behaviour), BuildError> {
+        if let Path::Fixed(name) = &self.path
+            && name.contains(',')
+        {
+            return Err(BuildError::InvalidNamespace(name.to_string()));
         }
-        let mut behaviour = Behaviour::new(self.path.into_owned());
+        let mut behaviour = Behaviour::new();
         for part in self.parts {
             part(state, &mut behaviour)?;
         }
@@ -184,8 +195,15 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             let nothing: EventHandler = Arc::new(|_| Ok(Box::pin(ready(Ok(Reply::Deferred)))));
             behaviour.fallback = Some(Registered::new("", nothing));
         }
-        Ok(behaviour)
+        Ok((self.path, behaviour))
     }
+}
+
+/// Which names a declaration is for.
+#[derive(Debug)]
+pub(crate) enum Path {
+    Fixed(Cow<'static, str>),
+    Dynamic(Matcher),
 }
 
 impl<S> fmt::Debug for Namespace<S> {
@@ -204,121 +222,4 @@ where
 {
     let state = state.clone();
     Arc::new(move |socket, value| handler.start(context(&socket, &state), value))
-}
-
-/// Something that went wrong with an event, for [`Namespace::on_error`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Failure {
-    /// The event's name; empty when it was no event (a connect or disconnect handler).
-    pub event: String,
-    /// What went wrong. A panic has the code `panic`.
-    pub error: EventError,
-}
-
-/// Sees something of a socket.
-type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
-
-/// The handlers of a namespace with the server's state bound into them.
-pub(crate) struct Behaviour {
-    pub(crate) path: String,
-    pub(crate) admission: Option<Admission>,
-    pub(crate) connected: Option<ObserverHandler<()>>,
-    pub(crate) events: HashMap<String, Arc<Registered>>,
-    pub(crate) any: Vec<Look<RawEvent>>,
-    pub(crate) guards: Vec<EventGuard>,
-    pub(crate) fallback: Option<Arc<Registered>>,
-    pub(crate) error: Option<Look<Failure>>,
-    pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
-    pub(crate) concurrent_handlers_max: u32,
-}
-
-/// An event and who handles it.
-pub(crate) struct Registered {
-    /// Empty for the fallback.
-    pub(crate) event: String,
-    pub(crate) handler: EventHandler,
-}
-
-impl Registered {
-    fn new(event: &str, handler: EventHandler) -> Arc<Self> {
-        Arc::new(Self { event: event.to_owned(), handler })
-    }
-}
-
-impl Behaviour {
-    pub(crate) fn new(path: String) -> Self {
-        Self {
-            path,
-            admission: None,
-            connected: None,
-            events: HashMap::new(),
-            any: Vec::new(),
-            guards: Vec::new(),
-            fallback: None,
-            error: None,
-            disconnect: None,
-            concurrent_handlers_max: 64,
-        }
-    }
-
-    pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
-        match &self.error {
-            Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
-            None if error.code() == "decode" => {
-                tracing::debug!(socket = %socket.id(), nsp = self.path, event, %error, "event refused");
-            }
-            None => {
-                tracing::warn!(socket = %socket.id(), nsp = self.path, event, %error, "event failed");
-            }
-        }
-    }
-}
-
-/// A namespace at run time.
-pub(crate) struct Live {
-    pub(crate) behaviour: Behaviour,
-    pub(crate) adapter: Adapter<Socket>,
-    /// Shared by all sockets, so that one broadcast packet with one id serves all.
-    pub(crate) next_ack: AtomicU64,
-    pub(crate) config: Arc<Config>,
-    directory: OnceLock<Weak<Directory>>,
-}
-
-impl Live {
-    pub(crate) fn path(&self) -> &str {
-        &self.behaviour.path
-    }
-
-    pub(crate) fn directory(&self) -> Option<Arc<Directory>> {
-        self.directory.get()?.upgrade()
-    }
-}
-
-/// The namespaces of a server.
-pub(crate) struct Directory {
-    namespaces: HashMap<String, Arc<Live>>,
-}
-
-impl Directory {
-    pub(crate) fn new(behaviours: Vec<Behaviour>, config: &Arc<Config>) -> Arc<Self> {
-        let live = |behaviour: Behaviour| Live {
-            behaviour,
-            adapter: Adapter::new(),
-            next_ack: AtomicU64::new(0),
-            config: config.clone(),
-            directory: OnceLock::new(),
-        };
-        let namespaces = behaviours.into_iter().map(live);
-        let namespaces = namespaces.map(|live| (live.path().to_owned(), Arc::new(live))).collect();
-        let directory = Arc::new(Self { namespaces });
-        for live in directory.namespaces.values() {
-            live.directory.get_or_init(|| Arc::downgrade(&directory));
-        }
-        directory
-    }
-
-    pub(crate) fn get(&self, path: &str) -> Option<&Arc<Live>> {
-        self.namespaces.get(path)
-    }
 }

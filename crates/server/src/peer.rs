@@ -21,8 +21,9 @@ use tokio::time::{Sleep, sleep};
 use crate::{
     Config, DisconnectReason, EventError, RawEvent, Refuse, Socket,
     ack::{Reply, Responder},
+    behaviour::Registered,
+    directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
-    namespace::{Directory, Live, Registered},
     socket::{Command, Link},
 };
 
@@ -40,6 +41,7 @@ impl Peer {
             directory,
             config,
             entries: Vec::new(),
+            asking: Vec::new(),
             fresh: VecDeque::new(),
             running: FuturesUnordered::new(),
             waiting_events: 0,
@@ -83,6 +85,7 @@ impl SessionHandler for Peer {
 
     fn close(&mut self, reason: CloseReason) {
         self.sockets.connect_deadline = None;
+        self.sockets.asking.clear();
         self.sockets.end_all(reason.into());
     }
 }
@@ -92,6 +95,8 @@ struct Sockets {
     directory: Arc<Directory>,
     config: Arc<Config>,
     entries: Vec<Entry>,
+    /// Names that a dynamic declaration is deciding about.
+    asking: Vec<Box<str>>,
     /// Started, not yet polled.
     fresh: VecDeque<Task>,
     /// Polled, not yet done.
@@ -168,34 +173,58 @@ impl Sockets {
     }
 
     fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
-        if self.find(namespace).is_some() {
+        let is_asking = self.asking.iter().any(|name| **name == *namespace);
+        if is_asking || self.find(namespace).is_some() {
             return self.refuse("a second connect to one namespace");
         }
-        let Some(live) = self.directory.get(namespace) else {
-            self.send_refusal(namespace, &Refuse::new("Invalid namespace"));
-            return Ok(());
-        };
-        if self.entries.len() >= self.config.namespaces_per_session_max {
+        let auth = if auth.is_empty() { "{}" } else { auth };
+        if self.entries.len() + self.asking.len() >= self.config.namespaces_per_session_max {
             self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
             return Ok(());
         }
-        let live = live.clone();
-        let socket = Socket::new(live.clone(), self.link.clone());
-        live.adapter.insert(socket.id(), socket.clone());
+        self.route(namespace, auth, 0);
+        Ok(())
+    }
+
+    /// Finds the namespace, asking the dynamic declarations from number `from` on.
+    fn route(&mut self, namespace: &str, auth: &str, from: usize) {
+        match self.directory.find(namespace, auth, from) {
+            Found::Live(live) => self.join(live, auth),
+            Found::Nothing => self.send_refusal(namespace, &Refuse::new("Invalid namespace")),
+            Found::Asking(asking) => {
+                self.asking.push(namespace.into());
+                let question = Question { namespace: namespace.into(), auth: auth.into() };
+                self.fresh.push_back(Task::Asking { question, asking });
+            }
+        }
+    }
+
+    fn answered(&mut self, question: &Question, parent: usize, is_yes: bool) {
+        let Question { namespace, auth } = question;
+        // Forgotten when the session ended meanwhile.
+        let Some(index) = self.asking.iter().position(|name| name == namespace) else { return };
+        self.asking.swap_remove(index);
+        if is_yes {
+            let live = self.directory.child(namespace, parent, Vec::new());
+            self.join(live, auth);
+        } else {
+            self.route(namespace, auth, parent + 1);
+        }
+    }
+
+    fn join(&mut self, live: Arc<Live>, auth: &str) {
+        let socket = self.directory.enter(live, &self.link);
         self.entries.push(Entry {
             socket: socket.clone(),
             is_joining: true,
             running: 0,
             waiting: VecDeque::new(),
         });
-        let Some(admission) = &live.behaviour.admission else {
-            self.decide(&socket, Ok(()));
-            return Ok(());
+        let Some(admission) = &socket.live().behaviour.admission else {
+            return self.decide(&socket, Ok(()));
         };
-        let auth = if auth.is_empty() { "{}" } else { auth };
         let running = admission(socket.clone(), auth);
-        self.fresh.push_back(Task { socket, work: Work::Admission(running) });
-        Ok(())
+        self.fresh.push_back(Task::Admission { socket, running });
     }
 
     /// Carries out what the connect handler decided.
@@ -208,6 +237,7 @@ impl Sockets {
             if socket.end() {
                 self.send_refusal(socket.namespace(), &refusal);
             }
+            self.directory.clean_up(socket.live());
             return;
         }
         self.entries[index].is_joining = false;
@@ -278,8 +308,7 @@ impl Sockets {
             Ok(running) => {
                 self.entries[index].running += 1;
                 let (registered, responder) = (registered.clone(), responder());
-                let work = Work::Event { registered, responder, running };
-                self.fresh.push_back(Task { socket, work });
+                self.fresh.push_back(Task::Event { socket, registered, responder, running });
             }
             Err(error) => answer(&socket, name, responder(), Err(error)),
         }
@@ -289,7 +318,7 @@ impl Sockets {
         match started {
             Ok(running) => {
                 let socket = socket.clone();
-                self.fresh.push_back(Task { socket, work: Work::Observer(running) });
+                self.fresh.push_back(Task::Observer { socket, running });
             }
             Err(error) => socket.live().behaviour.report(socket, name, error),
         }
@@ -341,21 +370,23 @@ impl Sockets {
     }
 
     fn finish(&mut self, done: Done) {
-        let Done { socket, outcome } = done;
-        match outcome {
-            Outcome::Admission(decision) => self.decide(&socket, decision),
-            Outcome::Event { registered, responder, result } => {
+        match done {
+            Done::Asking { question, parent, is_yes } => self.answered(&question, parent, is_yes),
+            Done::Admission { socket, decision } => self.decide(&socket, decision),
+            Done::Event { socket, registered, responder, result } => {
                 answer(&socket, &registered.event, responder, result);
                 if let Some(index) = self.find_socket(&socket) {
                     self.entries[index].running -= 1;
                     self.start_waiting(index);
                 }
             }
-            Outcome::Observer => {}
-            Outcome::Panic { event, message } => {
-                tracing::error!(nsp = socket.namespace(), event, message, "a handler panicked");
-                let error = EventError::new("panic", message);
-                socket.live().behaviour.report(&socket, &event, error);
+            Done::Observer => {}
+            Done::Panic { socket, event, message } => {
+                tracing::error!(sid = %self.link.session.id(), event, message, "a handler panicked");
+                if let Some(socket) = socket {
+                    let error = EventError::new("panic", message);
+                    socket.live().behaviour.report(&socket, &event, error);
+                }
                 self.link.session.close(CloseReason::ForcedServerClose);
             }
         }
@@ -393,6 +424,7 @@ impl Sockets {
         let entry = self.entries.swap_remove(index);
         self.waiting_events -= entry.waiting.len();
         self.waiting_bytes -= entry.waiting.iter().map(Waiting::bytes).sum::<usize>();
+        self.directory.clean_up(entry.socket.live());
         if entry.is_joining {
             return;
         }
@@ -452,36 +484,53 @@ fn answer(
     }
 }
 
-/// A handler at work. Its panic is an outcome too.
-struct Task {
-    socket: Socket,
-    work: Work,
+/// A connect packet that a dynamic declaration is deciding about.
+struct Question {
+    namespace: Box<str>,
+    auth: Box<str>,
 }
 
-enum Work {
-    Admission(Running<Result<(), Refuse>>),
+/// User code at work. Its panic is an outcome too.
+enum Task {
+    Asking {
+        question: Question,
+        asking: Asking,
+    },
+    Admission {
+        socket: Socket,
+        running: Running<Result<(), Refuse>>,
+    },
     Event {
+        socket: Socket,
         registered: Arc<Registered>,
         responder: Option<Responder>,
         running: Running<Result<Reply, EventError>>,
     },
-    Observer(Running<()>),
+    Observer {
+        socket: Socket,
+        running: Running<()>,
+    },
 }
 
-struct Done {
-    socket: Socket,
-    outcome: Outcome,
-}
-
-enum Outcome {
-    Admission(Result<(), Refuse>),
+enum Done {
+    Asking {
+        question: Question,
+        parent: usize,
+        is_yes: bool,
+    },
+    Admission {
+        socket: Socket,
+        decision: Result<(), Refuse>,
+    },
     Event {
+        socket: Socket,
         registered: Arc<Registered>,
         responder: Option<Responder>,
         result: Result<Reply, EventError>,
     },
     Observer,
     Panic {
+        socket: Option<Socket>,
         event: String,
         message: String,
     },
@@ -491,30 +540,50 @@ impl Future for Task {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
-        let this = &mut *self;
-        let work = &mut this.work;
-        let polled = catch_unwind(AssertUnwindSafe(|| match work {
-            Work::Admission(running) => running.as_mut().poll(cx).map(Outcome::Admission),
-            Work::Event { registered, responder, running } => {
-                running.as_mut().poll(cx).map(|result| Outcome::Event {
+        let task = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| task.poll_user_code(cx))) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                let (socket, event) = match &*self {
+                    Task::Asking { .. } => (None, String::new()),
+                    Task::Event { socket, registered, .. } => {
+                        (Some(socket.clone()), registered.event.clone())
+                    }
+                    Task::Admission { socket, .. } | Task::Observer { socket, .. } => {
+                        (Some(socket.clone()), String::new())
+                    }
+                };
+                let message = panic_message(&*panic).to_owned();
+                Poll::Ready(Done::Panic { socket, event, message })
+            }
+        }
+    }
+}
+
+impl Task {
+    fn poll_user_code(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
+        match self {
+            Task::Asking { question, asking } => asking.decision.as_mut().poll(cx).map(|is_yes| {
+                let question = Question {
+                    namespace: std::mem::take(&mut question.namespace),
+                    auth: std::mem::take(&mut question.auth),
+                };
+                Done::Asking { question, parent: asking.parent, is_yes }
+            }),
+            Task::Admission { socket, running } => running
+                .as_mut()
+                .poll(cx)
+                .map(|decision| Done::Admission { socket: socket.clone(), decision }),
+            Task::Event { socket, registered, responder, running } => {
+                running.as_mut().poll(cx).map(|result| Done::Event {
+                    socket: socket.clone(),
                     registered: registered.clone(),
                     responder: responder.take(),
                     result,
                 })
             }
-            Work::Observer(running) => running.as_mut().poll(cx).map(|()| Outcome::Observer),
-        }));
-        let outcome = match polled {
-            Ok(polled) => std::task::ready!(polled),
-            Err(panic) => {
-                let event = match &this.work {
-                    Work::Event { registered, .. } => registered.event.clone(),
-                    _ => String::new(),
-                };
-                Outcome::Panic { event, message: panic_message(&*panic).to_owned() }
-            }
-        };
-        Poll::Ready(Done { socket: this.socket.clone(), outcome })
+            Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),
+        }
     }
 }
 

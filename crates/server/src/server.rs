@@ -12,10 +12,8 @@ use sockeye_websocket::HttpServer;
 use tokio::net::TcpListener;
 
 use crate::{
-    BuildError, Config, Handshake, Io, Namespace, client_files,
-    namespace::{Behaviour, Directory},
-    peer::Peer,
-    socket::Link,
+    BuildError, Config, Handshake, Io, Namespace, behaviour::Behaviour, client_files,
+    directory::Directory, namespace::Path, peer::Peer, socket::Link,
 };
 
 /// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
@@ -31,13 +29,13 @@ pub struct Server {
 pub struct ServerBuilder<S = ()> {
     config: Config,
     state: Arc<S>,
-    behaviours: Vec<Result<Behaviour, BuildError>>,
+    declared: Vec<Result<(Path, Behaviour), BuildError>>,
 }
 
 impl Server {
     /// Starts the declaration of a server.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { config: Config::default(), state: Arc::new(()), behaviours: Vec::new() }
+        ServerBuilder { config: Config::default(), state: Arc::new(()), declared: Vec::new() }
     }
 
     /// The namespace `/`, to reach its sockets from anywhere.
@@ -45,9 +43,14 @@ impl Server {
         self.of("/").expect("every server has the namespace /")
     }
 
-    /// A namespace, if it was declared.
+    /// A namespace, if it is there: declared by its name, or dynamic and asked for by a client.
     pub fn of(&self, path: &str) -> Option<Io> {
-        self.directory.get(path).cloned().map(Io::new)
+        self.directory.get(path).map(Io::new)
+    }
+
+    /// All namespaces there are, the dynamic ones included.
+    pub fn namespaces(&self) -> Vec<Io> {
+        self.directory.all().into_iter().map(Io::new).collect()
     }
 
     /// How many sessions are open, whatever their namespaces.
@@ -111,7 +114,7 @@ impl ServerBuilder {
     /// this have it; say it first.
     #[must_use]
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
-        ServerBuilder { config: self.config, state: Arc::new(state), behaviours: self.behaviours }
+        ServerBuilder { config: self.config, state: Arc::new(state), declared: self.declared }
     }
 }
 
@@ -127,7 +130,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// nothing.
     #[must_use]
     pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
-        self.behaviours.push(namespace.bind(&self.state));
+        self.declared.push(namespace.bind(&self.state));
         self
     }
 
@@ -136,19 +139,9 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// # Errors
     /// [`BuildError`] says what contradicts itself.
     pub fn build(self) -> Result<Server, BuildError> {
-        let mut behaviours: Vec<Behaviour> = Vec::with_capacity(self.behaviours.len() + 1);
-        for behaviour in self.behaviours {
-            let behaviour = behaviour?;
-            if behaviours.iter().any(|other| other.path == behaviour.path) {
-                return Err(BuildError::DuplicateNamespace(behaviour.path));
-            }
-            behaviours.push(behaviour);
-        }
-        if behaviours.iter().all(|behaviour| behaviour.path != "/") {
-            behaviours.push(Behaviour::new("/".to_owned()));
-        }
+        let declared = self.declared.into_iter().collect::<Result<_, _>>()?;
         let config = Arc::new(self.config);
-        let directory = Directory::new(behaviours, &config);
+        let directory = Directory::new(declared, &config)?;
         let app = App { directory: directory.clone(), config: config.clone() };
         let engine = Engine::new(config.engine.clone(), app)?;
         Ok(Server { engine, directory, config })

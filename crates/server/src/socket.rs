@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::{
     AckError, AckFuture, Broadcast, EmitError, Handshake, IntoRooms, Io, Room, SocketId,
     ack::{Pending, Waiter},
-    namespace::Live,
+    directory::Live,
 };
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
@@ -91,7 +91,13 @@ impl Socket {
 
     /// The namespace's name, with its slash.
     pub fn namespace(&self) -> &str {
-        self.0.namespace.path()
+        &self.0.namespace.path
+    }
+
+    /// A part of a dynamic namespace's name: `id` of `/room-{id}`.
+    pub fn param(&self, part: &str) -> Option<&str> {
+        let params = &self.0.namespace.params;
+        params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
     }
 
     /// The request that opened the session: headers, address, query, time.

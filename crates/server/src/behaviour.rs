@@ -1,0 +1,74 @@
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    DisconnectReason, EventError, RawEvent, Socket,
+    handler::{Admission, EventGuard, EventHandler, ObserverHandler},
+};
+
+/// Something that went wrong with an event, for [`Namespace::on_error`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The event's name; empty when it was no event (a connect or disconnect handler).
+    pub event: String,
+    /// What went wrong. A panic has the code `panic`.
+    pub error: EventError,
+}
+
+/// Sees something of a socket.
+type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
+
+/// The handlers of a namespace with the server's state bound into them.
+pub(crate) struct Behaviour {
+    pub(crate) admission: Option<Admission>,
+    pub(crate) connected: Option<ObserverHandler<()>>,
+    pub(crate) events: HashMap<String, Arc<Registered>>,
+    pub(crate) any: Vec<Look<RawEvent>>,
+    pub(crate) guards: Vec<EventGuard>,
+    pub(crate) fallback: Option<Arc<Registered>>,
+    pub(crate) error: Option<Look<Failure>>,
+    pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
+    pub(crate) concurrent_handlers_max: u32,
+}
+
+/// An event and who handles it.
+pub(crate) struct Registered {
+    /// Empty for the fallback.
+    pub(crate) event: String,
+    pub(crate) handler: EventHandler,
+}
+
+impl Registered {
+    pub(crate) fn new(event: &str, handler: EventHandler) -> Arc<Self> {
+        Arc::new(Self { event: event.to_owned(), handler })
+    }
+}
+
+impl Behaviour {
+    /// Admits everybody and handles nothing.
+    pub(crate) fn new() -> Self {
+        Self {
+            admission: None,
+            connected: None,
+            events: HashMap::new(),
+            any: Vec::new(),
+            guards: Vec::new(),
+            fallback: None,
+            error: None,
+            disconnect: None,
+            concurrent_handlers_max: 64,
+        }
+    }
+
+    pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
+        match &self.error {
+            Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
+            None if error.code() == "decode" => {
+                tracing::debug!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event refused");
+            }
+            None => {
+                tracing::warn!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event failed");
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The namespaces of a server at run time: the fixed ones, and those that clients' names make.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak, atomic::AtomicU64},
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    BuildError, Config, Socket,
+    adapter::Adapter,
+    behaviour::Behaviour,
+    matcher::{Decision, Matcher, Params, Verdict},
+    namespace::Path,
+    socket::Link,
+};
+
+/// One namespace.
+pub(crate) struct Live {
+    pub(crate) path: String,
+    /// The parts of a dynamic name.
+    pub(crate) params: Params,
+    pub(crate) behaviour: Arc<Behaviour>,
+    pub(crate) adapter: Adapter<Socket>,
+    /// Shared by all sockets, so that one broadcast packet with one id serves all.
+    pub(crate) next_ack: AtomicU64,
+    pub(crate) config: Arc<Config>,
+    /// Which of the dynamic declarations made it.
+    parent: Option<usize>,
+    directory: Weak<Directory>,
+}
+
+pub(crate) struct Directory {
+    config: Arc<Config>,
+    fixed: HashMap<String, Arc<Live>>,
+    parents: Vec<Parent>,
+    children: Mutex<HashMap<String, Arc<Live>>>,
+    this: Weak<Directory>,
+}
+
+struct Parent {
+    matcher: Matcher,
+    behaviour: Arc<Behaviour>,
+}
+
+/// Where a client that asks for a name is to go.
+pub(crate) enum Found {
+    Live(Arc<Live>),
+    Nothing,
+    /// Somebody has to be asked first; the answer is for [`Directory::child`].
+    Asking(Asking),
+}
+
+/// A dynamic declaration is deciding about a name.
+pub(crate) struct Asking {
+    pub(crate) parent: usize,
+    pub(crate) decision: Decision,
+}
+
+impl Live {
+    pub(crate) fn directory(&self) -> Option<Arc<Directory>> {
+        self.directory.upgrade()
+    }
+}
+
+impl Directory {
+    pub(crate) fn new(
+        declared: Vec<(Path, Behaviour)>,
+        config: &Arc<Config>,
+    ) -> Result<Arc<Self>, BuildError> {
+        let mut fixed = HashMap::new();
+        let mut parents = Vec::new();
+        for (path, behaviour) in declared {
+            match path {
+                Path::Dynamic(matcher) => {
+                    parents.push(Parent { matcher, behaviour: Arc::new(behaviour) });
+                }
+                Path::Fixed(name) => {
+                    let name = name.into_owned();
+                    if fixed.insert(name.clone(), behaviour).is_some() {
+                        return Err(BuildError::DuplicateNamespace(name));
+                    }
+                }
+            }
+        }
+        fixed.entry("/".to_owned()).or_insert_with(Behaviour::new);
+        Ok(Arc::new_cyclic(|this| {
+            let live = |(path, behaviour): (String, Behaviour)| {
+                let live = new_live(path.clone(), Vec::new(), Arc::new(behaviour), config, this);
+                (path, Arc::new(live))
+            };
+            Self {
+                config: config.clone(),
+                fixed: fixed.into_iter().map(live).collect(),
+                parents,
+                children: Mutex::new(HashMap::new()),
+                this: this.clone(),
+            }
+        }))
+    }
+
+    /// The namespace of this name, if it is there.
+    pub(crate) fn get(&self, path: &str) -> Option<Arc<Live>> {
+        self.fixed.get(path).cloned().or_else(|| self.children.lock().get(path).cloned())
+    }
+
+    /// Every namespace there is.
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
+        let children = self.children.lock();
+        self.fixed.values().chain(children.values()).cloned().collect()
+    }
+
+    /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
+    pub(crate) fn find(&self, path: &str, auth: &str, from: usize) -> Found {
+        if let Some(live) = self.get(path) {
+            return Found::Live(live);
+        }
+        for (parent, declared) in self.parents.iter().enumerate().skip(from) {
+            match declared.matcher.ask(path, auth) {
+                Verdict::No => {}
+                Verdict::Yes(params) => return Found::Live(self.child(path, parent, params)),
+                Verdict::Later(decision) => return Found::Asking(Asking { parent, decision }),
+            }
+        }
+        Found::Nothing
+    }
+
+    /// The child of this name, made if it is not there yet.
+    pub(crate) fn child(&self, path: &str, parent: usize, params: Params) -> Arc<Live> {
+        let mut children = self.children.lock();
+        let live = children.entry(path.to_owned()).or_insert_with(|| {
+            let behaviour = self.parents[parent].behaviour.clone();
+            let live = new_live(path.to_owned(), params, behaviour, &self.config, &self.this);
+            Arc::new(Live { parent: Some(parent), ..live })
+        });
+        live.clone()
+    }
+
+    /// Makes a socket and gives it its place. When the child it is for was cleaned up meanwhile,
+    /// the one that took its place, or it comes back.
+    pub(crate) fn enter(&self, live: Arc<Live>, link: &Arc<Link>) -> Socket {
+        let insert = |live: Arc<Live>| {
+            let socket = Socket::new(live.clone(), link.clone());
+            live.adapter.insert(socket.id(), socket.clone());
+            socket
+        };
+        if live.parent.is_none() {
+            return insert(live);
+        }
+        let mut children = self.children.lock();
+        let live = children.entry(live.path.clone()).or_insert(live).clone();
+        insert(live)
+    }
+
+    /// A socket has left, or was refused: removes its namespace if it is a child without sockets
+    /// and the configuration says so.
+    pub(crate) fn clean_up(&self, live: &Arc<Live>) {
+        if live.parent.is_none() || !self.config.cleanup_empty_child_namespaces {
+            return;
+        }
+        let mut children = self.children.lock();
+        let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
+        if is_this && live.adapter.is_empty() {
+            children.remove(&live.path);
+        }
+    }
+}
+
+fn new_live(
+    path: String,
+    params: Params,
+    behaviour: Arc<Behaviour>,
+    config: &Arc<Config>,
+    directory: &Weak<Directory>,
+) -> Live {
+    Live {
+        path,
+        params,
+        behaviour,
+        adapter: Adapter::new(),
+        next_ack: AtomicU64::new(0),
+        config: config.clone(),
+        parent: None,
+        directory: directory.clone(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Namespaces that are made when a client asks for them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Client, listen, serve, until, with_sync};
+use serde::Deserialize;
+use sockeye::{Ack, Config, Namespace, PathParam, Refuse, Server, Socket};
+
+#[derive(Deserialize)]
+struct Auth {
+    key: u32,
+}
+
+#[tokio::test]
+async fn a_pattern_makes_a_namespace_for_each_name() {
+    let room = Namespace::new("/room-{id}")
+        .on("id", async |PathParam(id): PathParam<u32>| Ack(id))
+        .on("part", async |socket: Socket| Ack(socket.param("id").map(str::to_owned)))
+        .on("all", async |socket: Socket| socket.io().emit("all", &()));
+    let (server, address) = serve([room, Namespace::new("/room-7-fixed")]).await;
+    let mut a = Client::open(address).await;
+    let mut b = Client::open(address).await;
+    a.join("40/room-7,").await;
+    b.join("40/room-8,").await;
+    a.send(r#"42/room-7,1["id"]"#).await;
+    a.expect("43/room-7,1[7]").await;
+    b.send(r#"42/room-8,1["part"]"#).await;
+    b.expect(r#"43/room-8,1["8"]"#).await;
+    a.send(r#"42/room-7,["all"]"#).await;
+    a.expect(r#"42/room-7,["all"]"#).await;
+    b.send(r#"42/room-8,2["id"]"#).await;
+    b.expect("43/room-8,2[8]").await;
+    a.join("40/room-7-fixed,").await;
+    a.send("40/rooms,").await;
+    a.expect(r#"44/rooms,{"message":"Invalid namespace"}"#).await;
+    assert_eq!(server.of("/room-7").unwrap().sockets().len(), 1);
+    assert!(server.of("/room-9").is_none());
+    assert_eq!(server.namespaces().len(), 4);
+}
+
+#[tokio::test]
+async fn matchers_are_asked_in_order_and_may_take_their_time() {
+    let which = |name: &'static str| move || std::future::ready(Ack(name));
+    let never = async |_: String| {
+        tokio::task::yield_now().await;
+        false
+    };
+    let keyed = async |name: String, auth: Auth| {
+        tokio::task::yield_now().await;
+        name == "/keyed" && auth.key == 1
+    };
+    let (server, address) = serve([
+        Namespace::matching(never).on("which", which("never")),
+        Namespace::matching(keyed).on("which", which("keyed")),
+        Namespace::matching(regex::Regex::new("^/k.*$").unwrap()).on("which", which("regex")),
+    ])
+    .await;
+    let mut client = Client::open(address).await;
+    for (path, auth, expected) in
+        [("/keyed", r#"{"key":1}"#, "keyed"), ("/k", r#"{"key":1}"#, "regex"), ("/kk", "", "regex")]
+    {
+        client.join(&format!("40{path},{auth}")).await;
+        client.send(&format!(r#"42{path},0["which"]"#)).await;
+        client.expect(&format!(r#"43{path},0["{expected}"]"#)).await;
+    }
+    client.send("40/other,").await;
+    client.expect(r#"44/other,{"message":"Invalid namespace"}"#).await;
+    assert_eq!(server.namespaces().len(), 4);
+}
+
+#[tokio::test]
+async fn a_second_connect_while_it_is_decided_ends_the_session() {
+    let forever = async |_: String| std::future::pending().await;
+    let (server, address) = serve([Namespace::matching(forever)]).await;
+    let mut client = Client::open(address).await;
+    client.send("40/x,").await;
+    client.send("40/x,").await;
+    client.expect_closed().await;
+    until(|| server.sessions() == 0 || server.namespaces().len() == 1).await;
+}
+
+#[tokio::test]
+async fn empty_children_are_cleaned_up_when_asked_for() {
+    let config = Config { cleanup_empty_child_namespaces: true, ..Config::default() };
+    let refusing = Namespace::new("/closed-{x}").on_connect(async || Err(Refuse::new("no")));
+    let server = Server::builder()
+        .config(config)
+        .namespace(with_sync(Namespace::new("/")))
+        .namespace(Namespace::new("/open-{x}"))
+        .namespace(refusing)
+        .build()
+        .unwrap();
+    let address = listen(&server).await;
+    let mut client = Client::connect(address).await;
+    client.join("40/open-1,").await;
+    let mut other = Client::open(address).await;
+    other.join("40/open-1,").await;
+    client.send("41/open-1,").await;
+    client.expect_nothing().await;
+    assert!(server.of("/open-1").is_some());
+    drop(other);
+    until(|| server.of("/open-1").is_none()).await;
+    client.send("40/closed-1,").await;
+    client.expect(r#"44/closed-1,{"message":"no"}"#).await;
+    assert!(server.of("/closed-1").is_none());
+    client.join("40/open-1,").await;
+    assert!(server.of("/open-1").is_some());
+}
