@@ -87,7 +87,7 @@
     return { status: response.status, responseText: await response.text() };
   }
   function openWebSocket(url2, options) {
-    return options.protocols ? new WebSocket(url2, options.protocols) : new WebSocket(url2);
+    return new WebSocket(url2, options.protocols || []);
   }
   function encodeBase64(data) {
     const { buffer = data, byteOffset } = data;
@@ -102,10 +102,7 @@
   function toBinaryType(data, type) {
     return type === "blob" ? new Blob([data]) : data;
   }
-  function startTimer(_options, callback, ms) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  }
+  var startTimer = (_options, callback, ms) => setTimeout(callback, ms);
 
   // src/url.ts
   var CHARACTERS_MAX = 8e3;
@@ -116,7 +113,7 @@
       if (!page) throw new TypeError("no URL");
       source = page.host + source;
     }
-    if (!/^(https?|wss?):\/\//.test(source)) {
+    if (!/^(http|ws)s?:\/\//.test(source)) {
       source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
     }
     const { protocol: protocol2, hostname, port: explicitPort, search } = new URL(source);
@@ -209,10 +206,6 @@
     send(data, options, onFlush) {
       this._sendPacket("message", data, options, onFlush);
       return this;
-    }
-    /** Same as {@link EngineSocket.send}. */
-    write(data, options, onFlush) {
-      return this.send(data, options, onFlush);
     }
     /** Ends the session when everything has been sent and no upgrade is under way. */
     close() {
@@ -340,13 +333,9 @@
       }
     }
     _resetPingTimer() {
-      this._stopPingTimer?.();
+      clearTimeout(this._pingTimer);
       this._pingTimeoutTime = Date.now() + this._pingMs;
-      this._stopPingTimer = startTimer(
-        this.opts,
-        () => this._onClose("ping timeout"),
-        this._pingMs
-      );
+      this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
     }
     _sendPacket(type, data, options, onFlush) {
       if (!this._isActive()) return;
@@ -367,7 +356,7 @@
     }
     _onClose(reason, details) {
       if (this.readyState === "closed") return;
-      this._stopPingTimer?.();
+      clearTimeout(this._pingTimer);
       this.readyState = "closed";
       this.transport?.off().close();
       this._closed.abort();
@@ -382,7 +371,7 @@
   var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
   var SEPARATOR = "";
   function isBinary(value) {
-    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || typeof Blob === "function" && value instanceof Blob;
+    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
   }
   function encodePacket({ type, data }) {
     return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
@@ -411,20 +400,18 @@
       this.opts = opts;
       /** Whether `send` may be called now. */
       this.writable = false;
-      this.readyState = "";
+      this.readyState = "opening";
       this.query = opts.query;
       this.socket = opts.socket;
     }
     close() {
       if (this.isClosed()) return;
+      this.readyState = "closed";
       this.doClose();
-      this.onClose();
     }
     send(packets) {
-      if (this.readyState === "open") {
-        this.writable = false;
-        this.write(packets);
-      }
+      this.writable = false;
+      this.write(packets);
     }
     isClosed() {
       return this.readyState === "closed";
@@ -456,7 +443,7 @@
       const query = { ...this.query };
       if (stamped) query[timestampParam || "t"] = Date.now().toString(36) + stamps++;
       if (forceBase64) query.b64 = 1;
-      return scheme + (secure ? "s://" : "://") + hostname + (port ? ":" + port : "") + path.replace(/\/$/, "") + (addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
+      return scheme + (secure ? "s://" : "://") + hostname + ":" + port + path.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
     }
   };
   var stamps = 0;
@@ -485,7 +472,6 @@
       if (!this.polling) this._poll();
     }
     open() {
-      this.readyState = "opening";
       this._poll();
     }
     async _poll() {
@@ -534,24 +520,19 @@
     }
     /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
     async _request(failure, body) {
-      let description;
-      let context;
       const { opts, _abort } = this;
       const { requestTimeout } = opts;
-      const stopTimer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
-      try {
-        context = await request(this.uri(), body, opts, _abort.signal);
-        if (context.status === 200) return context.responseText;
-        description = context.status;
-      } catch (error) {
-        description = error;
-      } finally {
-        if (stopTimer) stopTimer();
-      }
+      const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+      const response = await request(this.uri(), body, opts, _abort.signal).catch((status) => ({
+        status,
+        responseText: ""
+      }));
+      clearTimeout(timer);
+      if (response.status === 200) return response.responseText;
       if (!this.isClosed()) {
         this.readyState = "closed";
         _abort.abort();
-        this.onError(failure, description, context);
+        this.onError(failure, response.status, response);
       }
     }
   };
@@ -568,7 +549,6 @@
       return this.createUri("ws", this.opts.timestampRequests);
     }
     open() {
-      this.readyState = "opening";
       let ws;
       try {
         this.ws = ws = openWebSocket(this.uri(), this.opts);
@@ -606,8 +586,7 @@
   var TIMER_MS_MAX = 2 ** 31 - 1;
   function backoffMs(attempt, options) {
     const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
-    const deviation = Math.floor(Math.random() * options.randomizationFactor * ms);
-    const delay = Math.random() < 0.5 ? ms - deviation : ms + deviation;
+    const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
     return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX));
   }
 
@@ -638,14 +617,7 @@
   var ACK = 3;
   var CONNECT_ERROR = 4;
   var BINARY_EVENT = 5;
-  var RESERVED_EVENTS = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener"
-  ];
+  var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
   var ATTACHMENTS_MAX = 10;
   var Encoder = class {
     encode({ type, nsp, data, id }) {
@@ -653,10 +625,7 @@
       const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
       const count = attachments.length;
       const head = count ? type + 3 + (count + "-") : type;
-      return [
-        head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""),
-        ...attachments
-      ];
+      return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
     }
   };
   var PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
@@ -708,7 +677,7 @@
     if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
     const isList = Array.isArray(data);
     if (type === ACK || !isList) return isList;
-    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.includes(data[0]);
+    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
   }
 
   // src/socket.ts
@@ -785,7 +754,7 @@
      * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
      */
     emit(event, ...args) {
-      if (RESERVED_EVENTS.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+      if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
       const flags = this._flags;
       this._flags = {};
       const data = [event, ...args];
@@ -1050,7 +1019,7 @@
           fail(new Error("timeout"));
           engine.close();
         };
-        this._stopTimer = startTimer(this.opts, giveUp, timeout);
+        this._timer = startTimer(this.opts, giveUp, timeout);
       }
       const isCurrent = () => engine === this.engine && this._readyState !== "closed";
       const on = (event, listener) => engine.on(event, (...args) => {
@@ -1093,7 +1062,7 @@
     }
     /** Sends a packet. */
     _packet(packet) {
-      for (const message of this._encoder.encode(packet)) this.engine.write(message, packet.options);
+      for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
     }
     /** Closes the connection and stays closed. */
     _close() {
@@ -1101,7 +1070,7 @@
       this._onClose("forced close");
     }
     _setState(state) {
-      this._stopTimer?.();
+      clearTimeout(this._timer);
       this._readyState = state;
       this._reconnecting = false;
     }
@@ -1137,7 +1106,7 @@
           }
         });
       };
-      this._stopTimer = startTimer(this.opts, attempt, delay);
+      this._timer = startTimer(this.opts, attempt, delay);
     }
     _staysClosed() {
       return this._skipReconnect || !this.opts.reconnection;

@@ -60,6 +60,14 @@ pub(crate) struct Targets {
     pub(crate) except: Vec<Room>,
 }
 
+impl Targets {
+    /// Whether a socket in these rooms, its own id among them, is reached.
+    pub(crate) fn include(&self, rooms: &[Room]) -> bool {
+        let is_in = |named: &[Room]| named.iter().any(|room| rooms.contains(room));
+        (self.rooms.is_empty() || is_in(&self.rooms)) && !is_in(&self.except)
+    }
+}
+
 impl<T: Clone> Adapter<T> {
     pub(crate) fn new() -> Self {
         let mut rooms = Slab::new();
@@ -81,6 +89,14 @@ impl<T: Clone> Adapter<T> {
         let mut state = self.state.lock();
         if let Some(&slot) = state.ids.get(&id) {
             state.enter(EVERYBODY, slot);
+        }
+    }
+
+    /// Gives a socket another id, and its own room with it.
+    pub(crate) fn rename(&self, from: SocketId, to: SocketId) {
+        let mut state = self.state.lock();
+        if let Some(slot) = state.ids.remove(&from) {
+            state.ids.insert(to, slot);
         }
     }
 

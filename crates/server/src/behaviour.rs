@@ -3,6 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     DisconnectReason, EventError, RawEvent, Socket,
     handler::{Admission, EventGuard, EventHandler, ObserverHandler},
+    recovery::Locals,
 };
 
 /// Something that went wrong with an event, for [`Namespace::on_error`].
@@ -29,7 +30,13 @@ pub(crate) struct Behaviour {
     pub(crate) error: Option<Look<Failure>>,
     pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
     pub(crate) concurrent_handlers_max: u32,
+    /// Whether the locals of a connection and of the one it claims to continue are one user's.
+    pub(crate) same_user: Option<SameUser>,
+    pub(crate) skip_admission_when_recovered: bool,
 }
+
+/// See [`Behaviour::same_user`]: old locals, new locals.
+pub(crate) type SameUser = Box<dyn Fn(&Locals, &Locals) -> bool + Send + Sync>;
 
 /// An event and who handles it.
 pub(crate) struct Registered {
@@ -57,6 +64,8 @@ impl Behaviour {
             error: None,
             disconnect: None,
             concurrent_handlers_max: 64,
+            same_user: None,
+            skip_admission_when_recovered: false,
         }
     }
 

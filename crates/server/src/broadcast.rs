@@ -10,7 +10,7 @@ use crate::{
     ack::Waiter,
     adapter::{Selection, Targets},
     directory::Live,
-    socket::with_packet,
+    socket::{encode_logged, encode_shared, with_args},
 };
 
 /// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
@@ -175,15 +175,16 @@ impl Broadcast {
         event: impl EventName<P>,
         payload: &P,
     ) -> Result<(), EmitError> {
-        let packet = self.encode(event_name(&event)?, None, payload)?;
-        let mut recipients = Vec::new();
-        self.selection().for_each(|socket| {
-            if self.reaches(socket, &packet) {
-                recipients.push(socket.link().clone());
-            }
-        });
-        engine::broadcast(recipients.iter().map(|link| &link.session), &packet);
-        Ok(())
+        let name = event_name(&event)?;
+        let path = &self.namespace.path;
+        with_args(payload, |args, attachments| match &self.namespace.log {
+            Some(log) if !self.is_volatile => log.record(
+                self.targets(),
+                |offset| encode_logged(path, name, args, attachments, offset),
+                |packet| self.deliver(packet),
+            ),
+            _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
+        })
     }
 
     /// Sends an event and asks every recipient for an acknowledgement.
@@ -196,7 +197,10 @@ impl Broadcast {
         payload: &P,
     ) -> Result<Acks<A>, EmitError> {
         let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
-        let packet = self.encode(event_name(&event)?, Some(id), payload)?;
+        let name = event_name(&event)?;
+        let packet = with_args(payload, |args, attachments| {
+            encode_shared(&self.namespace.path, name, Some(id), args, attachments)
+        })?;
         let (sender, outcomes) = mpsc::unbounded_channel();
         let mut waiting = HashMap::new();
         let mut recipients = Vec::new();
@@ -242,23 +246,34 @@ impl Broadcast {
         self.selection().sockets()
     }
 
-    fn encode<P: Serialize + ?Sized>(
-        &self,
-        name: &str,
-        id: Option<u64>,
-        payload: &P,
-    ) -> Result<Arc<Encoded>, EmitError> {
-        with_packet(&self.namespace.path, name, id, payload, |text, attachments| {
-            Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()))
-        })
+    fn deliver(&self, packet: &Arc<Encoded>) {
+        let mut recipients = Vec::new();
+        self.selection().for_each(|socket| {
+            if self.reaches(socket, packet) {
+                recipients.push(socket.link().clone());
+            }
+        });
+        engine::broadcast(recipients.iter().map(|link| &link.session), packet);
     }
 
-    fn selection(&self) -> Selection<Socket> {
+    /// Whom it is for, the origin considered.
+    fn targets(&self) -> Targets {
         let mut targets = self.targets.clone();
         match &self.origin {
             Some(origin) if self.is_direct => targets.rooms.push(Room::from(origin.id())),
             Some(origin) => targets.except.push(Room::from(origin.id())),
             None => {}
+        }
+        targets
+    }
+
+    fn selection(&self) -> Selection<Socket> {
+        let mut targets = self.targets();
+        if let Some(origin) = &self.origin
+            && !self.is_direct
+            && origin.key() != origin.id()
+        {
+            targets.except.push(Room::from(origin.key()));
         }
         self.namespace.adapter.select(&targets)
     }

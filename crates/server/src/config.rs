@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use sockeye_engine as engine;
 
+use crate::RecoveryConfig;
+
 /// Everything about a server that is not its namespaces. The defaults are those of the official
 /// server where it has them.
 #[derive(Debug, Clone)]
@@ -22,6 +24,9 @@ pub struct Config {
     pub waiting_events_max: usize,
     /// See `waiting_events_max`. Default 1 MB.
     pub waiting_event_bytes_max: usize,
+    /// Whether clients that lost their connection may continue, and how much is kept for them.
+    /// Default `None`: they may not.
+    pub recovery: Option<RecoveryConfig>,
     /// What one packet may ask of the decoder.
     pub packet_limits: sockeye_socket_proto::Limits,
     /// Whether a namespace that was made for a client's name is removed when its last socket
@@ -41,6 +46,7 @@ impl Default for Config {
             namespaces_per_session_max: 100,
             waiting_events_max: 1_000,
             waiting_event_bytes_max: 1_000_000,
+            recovery: None,
             packet_limits: sockeye_socket_proto::Limits::default(),
             cleanup_empty_child_namespaces: false,
             serve_client: true,

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak, atomic::AtomicU64},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -13,7 +14,8 @@ use crate::{
     behaviour::Behaviour,
     matcher::{Decision, Matcher, Params, Verdict},
     namespace::Path,
-    socket::Link,
+    recovery::Log,
+    socket::{Link, Origin},
 };
 
 /// One namespace.
@@ -26,6 +28,8 @@ pub(crate) struct Live {
     /// Shared by all sockets, so that one broadcast packet with one id serves all.
     pub(crate) next_ack: AtomicU64,
     pub(crate) config: Arc<Config>,
+    /// With recovery: what was sent, and whose state is kept.
+    pub(crate) log: Option<Log>,
     /// Which of the dynamic declarations made it.
     parent: Option<usize>,
     directory: Weak<Directory>,
@@ -139,10 +143,10 @@ impl Directory {
 
     /// Makes a socket and gives it its place. When the child it is for was cleaned up meanwhile,
     /// the one that took its place, or it comes back.
-    pub(crate) fn enter(&self, live: Arc<Live>, link: &Arc<Link>) -> Socket {
+    pub(crate) fn enter(&self, live: Arc<Live>, link: &Arc<Link>, origin: Origin) -> Socket {
         let insert = |live: Arc<Live>| {
-            let socket = Socket::new(live.clone(), link.clone());
-            live.adapter.insert(socket.id(), socket.clone());
+            let socket = Socket::new(live.clone(), link.clone(), origin);
+            live.adapter.insert(socket.key(), socket.clone());
             socket
         };
         if live.parent.is_none() {
@@ -153,6 +157,22 @@ impl Directory {
         insert(live)
     }
 
+    /// Forgets, from time to time, what was kept for recovery and is too old. Ends with the server.
+    pub(crate) fn start_sweeping(&self) {
+        let Some(recovery) = &self.config.recovery else { return };
+        let (this, pause) = (self.this.clone(), recovery.max_disconnection / 2);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause.max(SWEEP_PAUSE_MIN)).await;
+                let Some(directory) = this.upgrade() else { return };
+                for live in directory.all() {
+                    live.log.as_ref().map(Log::sweep);
+                    directory.clean_up(&live);
+                }
+            }
+        });
+    }
+
     /// A socket has left, or was refused: removes its namespace if it is a child without sockets
     /// and the configuration says so.
     pub(crate) fn clean_up(&self, live: &Arc<Live>) {
@@ -161,11 +181,14 @@ impl Directory {
         }
         let mut children = self.children.lock();
         let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
-        if is_this && live.adapter.is_empty() {
+        if is_this && live.adapter.is_empty() && live.log.as_ref().is_none_or(Log::sweep) {
             children.remove(&live.path);
         }
     }
 }
+
+/// However short the absences: a sweep is not free.
+const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 fn new_live(
     path: String,
@@ -181,6 +204,9 @@ fn new_live(
         adapter: Adapter::new(),
         next_ack: AtomicU64::new(0),
         config: config.clone(),
+        log: config.recovery.clone().map(|recovery| {
+            Log::new(recovery, config.engine.ping_interval + config.engine.ping_timeout)
+        }),
         parent: None,
         directory: directory.clone(),
     }

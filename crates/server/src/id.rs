@@ -21,6 +21,11 @@ impl SocketId {
         Self(text)
     }
 
+    /// An id as it came over the wire.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Self))?
+    }
+
     /// The id as it is on the wire.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("base64 is ASCII")

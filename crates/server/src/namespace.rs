@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
+use std::{any::TypeId, borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
 
 use futures_util::FutureExt;
 use sockeye_socket_proto::{Listen, RawArgs, event_name};
@@ -10,6 +10,7 @@ use crate::{
     behaviour::{Behaviour, Registered},
     handler::{EventHandler, ObserverHandler},
     matcher::{Matcher, Pattern},
+    recovery::Locals,
 };
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
@@ -158,6 +159,34 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
         self.with(move |state, behaviour| {
             behaviour.disconnect = Some(observer(handler, state));
+            Ok(())
+        })
+    }
+
+    /// With recovery: `on_connect` does not run for a client that claims to continue an earlier
+    /// connection. Then its private id is all that tells who it is.
+    #[must_use]
+    pub fn skip_on_connect_when_recovered(self) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.skip_admission_when_recovered = true;
+            Ok(())
+        })
+    }
+
+    /// With recovery: compares what `on_connect` stored as `T` for the earlier connection and for
+    /// the one that claims to continue it. If it is not the same user (or one of them has no `T`),
+    /// the claim fails and the client gets a new session.
+    #[must_use]
+    pub fn same_user<T: Send + Sync + 'static>(
+        self,
+        is_same: impl Fn(&T, &T) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.same_user = Some(Box::new(move |old, new| {
+                let user =
+                    |locals: &Locals| locals.get(&TypeId::of::<T>()).cloned()?.downcast::<T>().ok();
+                matches!((user(old), user(new)), (Some(old), Some(new)) if is_same(&old, &new))
+            }));
             Ok(())
         })
     }

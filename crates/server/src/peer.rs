@@ -24,7 +24,7 @@ use crate::{
     behaviour::Registered,
     directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
-    socket::{Command, Link},
+    socket::{Command, Link, Origin},
 };
 
 pub(crate) struct Peer {
@@ -110,8 +110,17 @@ struct Sockets {
 struct Entry {
     socket: Socket,
     is_joining: bool,
+    /// What a client sent that claims to continue an earlier connection, in case it may not.
+    claim_auth: Option<Box<str>>,
     running: u32,
     waiting: VecDeque<Waiting>,
+}
+
+/// What a client sends that wants to continue: its private id, and the last offset it saw.
+#[derive(serde::Deserialize)]
+struct Returning {
+    pid: String,
+    offset: Option<String>,
 }
 
 /// An event that waits until fewer handlers of its socket run.
@@ -189,7 +198,7 @@ impl Sockets {
     /// Finds the namespace, asking the dynamic declarations from number `from` on.
     fn route(&mut self, namespace: &str, auth: &str, from: usize) {
         match self.directory.find(namespace, auth, from) {
-            Found::Live(live) => self.join(live, auth),
+            Found::Live(live) => self.claim(live, auth),
             Found::Nothing => self.send_refusal(namespace, &Refuse::new("Invalid namespace")),
             Found::Asking(asking) => {
                 self.asking.push(namespace.into());
@@ -206,21 +215,37 @@ impl Sockets {
         self.asking.swap_remove(index);
         if is_yes {
             let live = self.directory.child(namespace, parent, Vec::new());
-            self.join(live, auth);
+            self.claim(live, auth);
         } else {
             self.route(namespace, auth, parent + 1);
         }
     }
 
-    fn join(&mut self, live: Arc<Live>, auth: &str) {
-        let socket = self.directory.enter(live, &self.link);
+    /// Joins as whoever the client says it was, if it says so and that is known.
+    fn claim(&mut self, live: Arc<Live>, auth: &str) {
+        let Some(log) = &live.log else { return self.join(live, auth, Origin::New) };
+        let origin = match serde_json::from_str::<Returning>(auth) {
+            Ok(Returning { pid, offset }) => {
+                log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
+            }
+            Err(_) => Origin::New,
+        };
+        self.join(live, auth, origin);
+    }
+
+    fn join(&mut self, live: Arc<Live>, auth: &str, origin: Origin) {
+        let is_claim = matches!(origin, Origin::Claim(_));
+        let socket = self.directory.enter(live, &self.link, origin);
         self.entries.push(Entry {
             socket: socket.clone(),
             is_joining: true,
+            claim_auth: is_claim.then(|| auth.into()),
             running: 0,
             waiting: VecDeque::new(),
         });
-        let Some(admission) = &socket.live().behaviour.admission else {
+        let behaviour = &socket.live().behaviour;
+        let is_trusted = is_claim && behaviour.skip_admission_when_recovered;
+        let Some(admission) = behaviour.admission.as_ref().filter(|_| !is_trusted) else {
             return self.decide(&socket, Ok(()));
         };
         let running = admission(socket.clone(), auth);
@@ -234,15 +259,23 @@ impl Sockets {
         };
         if let Err(refusal) = decision {
             self.entries.remove(index);
-            if socket.end() {
+            if socket.end(DisconnectReason::ServerDisconnect) {
                 self.send_refusal(socket.namespace(), &refusal);
             }
             self.directory.clean_up(socket.live());
             return;
         }
-        self.entries[index].is_joining = false;
-        if !socket.admit() {
-            return;
+        let claim_auth = self.entries[index].claim_auth.take();
+        match socket.admit() {
+            Ok(true) => self.entries[index].is_joining = false,
+            Ok(false) => return,
+            Err(failure) => {
+                tracing::debug!(sid = %self.link.session.id(), %failure, "not recovered");
+                self.entries.remove(index);
+                socket.end(DisconnectReason::ServerDisconnect);
+                let auth = claim_auth.unwrap_or_default();
+                return self.join(socket.live().clone(), &auth, Origin::Failed(failure));
+            }
         }
         self.connect_deadline = None;
         tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), "connected");
@@ -359,6 +392,12 @@ impl Sockets {
                         self.remove(index, DisconnectReason::ServerDisconnect);
                     }
                 }
+                Command::Replaced(socket) => {
+                    if let Some(index) = self.find_socket(&socket) {
+                        self.remove(index, DisconnectReason::TransportClose);
+                    }
+                    self.link.session.close(CloseReason::TransportClose);
+                }
                 Command::CloseSession => {
                     let joined = self.entries.iter().filter(|entry| !entry.is_joining);
                     joined.for_each(|entry| entry.socket.send_disconnect());
@@ -415,7 +454,7 @@ impl Sockets {
     }
 
     fn end(&mut self, index: usize, reason: DisconnectReason) {
-        self.entries[index].socket.end();
+        self.entries[index].socket.end(reason);
         self.remove(index, reason);
     }
 
@@ -441,7 +480,7 @@ impl Drop for Sockets {
     /// Whatever ends the task: no socket stays in a room.
     fn drop(&mut self) {
         for entry in &self.entries {
-            entry.socket.end();
+            entry.socket.end(DisconnectReason::TransportError);
         }
     }
 }

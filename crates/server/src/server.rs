@@ -142,6 +142,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         let declared = self.declared.into_iter().collect::<Result<_, _>>()?;
         let config = Arc::new(self.config);
         let directory = Directory::new(declared, &config)?;
+        directory.start_sweeping();
         let app = App { directory: directory.clone(), config: config.clone() };
         let engine = Engine::new(config.engine.clone(), app)?;
         Ok(Server { engine, directory, config })

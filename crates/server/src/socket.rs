@@ -1,5 +1,5 @@
 use std::{
-    any::{Any, TypeId},
+    any::TypeId,
     cell::Cell,
     collections::{BTreeMap, HashMap},
     fmt,
@@ -20,9 +20,12 @@ use sockeye_socket_proto::{
 use tokio::sync::oneshot;
 
 use crate::{
-    AckError, AckFuture, Broadcast, EmitError, Handshake, IntoRooms, Io, Room, SocketId,
+    AckError, AckFuture, Broadcast, DisconnectReason, EmitError, Handshake, IntoRooms, Io,
+    Recovery, RecoveryFailure, Room, SocketId,
     ack::{Pending, Waiter},
+    adapter::Targets,
     directory::Live,
+    recovery::{Claim, Locals, Log},
 };
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
@@ -33,15 +36,30 @@ pub struct Socket(Arc<Inner>);
 
 struct Inner {
     id: SocketId,
+    /// What the adapter knows it by. Not its id while it claims that of an earlier connection.
+    key: Mutex<SocketId>,
+    claim: Option<Claim>,
+    /// Under which its state is kept, once it is connected; only with recovery.
+    pid: OnceLock<SocketId>,
+    recovery: Recovery,
     namespace: Arc<Live>,
     link: Arc<Link>,
     phase: AtomicU8,
     /// What was sent to this socket before it was told that it is connected.
     held: Mutex<Vec<Arc<Encoded>>>,
-    locals: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    locals: Mutex<Locals>,
     acks: Mutex<BTreeMap<u64, Waiter>>,
     /// The rooms at the end of its life.
     left: OnceLock<Vec<Room>>,
+}
+
+/// Where a socket comes from.
+pub(crate) enum Origin {
+    New,
+    /// It says that it is an earlier one.
+    Claim(Claim),
+    /// It said so in vain.
+    Failed(RecoveryFailure),
 }
 
 /// What all sockets of a session share.
@@ -55,6 +73,8 @@ pub(crate) struct Link {
 pub(crate) enum Command {
     /// This socket was disconnected by the server.
     Disconnected(Socket),
+    /// This socket goes on elsewhere; the session is dead.
+    Replaced(Socket),
     /// All sockets, then the session.
     CloseSession,
 }
@@ -71,9 +91,19 @@ const CONNECTED: u8 = 1;
 const DISCONNECTED: u8 = 2;
 
 impl Socket {
-    pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>) -> Self {
+    pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>, origin: Origin) -> Self {
+        let key = SocketId::random();
+        let (id, claim, recovery) = match origin {
+            Origin::New => (key, None, Recovery::New),
+            Origin::Failed(failure) => (key, None, Recovery::Failed(failure)),
+            Origin::Claim(claim) => (claim.id, Some(claim), Recovery::Recovered),
+        };
         Self(Arc::new(Inner {
-            id: SocketId::random(),
+            id,
+            key: Mutex::new(key),
+            claim,
+            pid: OnceLock::new(),
+            recovery,
             namespace,
             link,
             phase: AtomicU8::new(CONNECTING),
@@ -115,6 +145,17 @@ impl Socket {
         Io::new(self.0.namespace.clone())
     }
 
+    /// Whether this connection continues an earlier one, and if not, why. In `on_connect` a
+    /// recovery is still a claim: rooms and locals come back, and the claim is settled, after it.
+    pub fn recovery(&self) -> Recovery {
+        self.0.recovery
+    }
+
+    /// Whether this connection continues an earlier one.
+    pub fn recovered(&self) -> bool {
+        self.0.recovery == Recovery::Recovered
+    }
+
     /// Whether the client is connected to the namespace.
     pub fn is_connected(&self) -> bool {
         self.0.phase.load(Ordering::Acquire) == CONNECTED
@@ -131,8 +172,11 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_packet(self.namespace(), name, None, payload, |text, attachments| {
-            self.send(text, attachments)
+        with_args(payload, |args, attachments| match &self.0.namespace.log {
+            Some(log) if self.is_connected() => self.send_logged(log, name, args, attachments),
+            _ => with_event(self.namespace(), name, None, args, attachments, |text| {
+                self.send(text, attachments)
+            }),
         })?
     }
 
@@ -151,19 +195,19 @@ impl Socket {
 
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
-        self.0.namespace.adapter.join(self.id(), rooms.into_rooms());
+        self.0.namespace.adapter.join(self.key(), rooms.into_rooms());
     }
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.0.namespace.adapter.leave(self.id(), &rooms.into_rooms());
+        self.0.namespace.adapter.leave(self.key(), &rooms.into_rooms());
     }
 
     /// The rooms it is in, its own id first; after its end, those it was in.
     pub fn rooms(&self) -> Vec<Room> {
         match self.0.left.get() {
             Some(left) => left.clone(),
-            None => self.0.namespace.adapter.rooms(self.id()),
+            None => self.0.namespace.adapter.rooms(self.key()),
         }
     }
 
@@ -206,11 +250,8 @@ impl Socket {
     /// Disconnects the client from this namespace; it does not come back by itself. Its reason is
     /// `io server disconnect`, ours [`DisconnectReason::ServerDisconnect`](crate::DisconnectReason).
     pub fn disconnect(&self) {
-        let was = self.0.phase.load(Ordering::Acquire);
-        if was == CONNECTED {
+        if self.end(DisconnectReason::ServerDisconnect) {
             self.send_disconnect();
-        }
-        if self.end() {
             self.0.link.command(Command::Disconnected(self.clone()));
         }
     }
@@ -228,21 +269,73 @@ impl Socket {
         &self.0.link
     }
 
-    /// Tells the client that it is connected, then sends what was held back. False when the
-    /// socket has ended meanwhile.
-    pub(crate) fn admit(&self) -> bool {
+    pub(crate) fn key(&self) -> SocketId {
+        *self.0.key.lock()
+    }
+
+    pub(crate) fn with_locals<R>(&self, f: impl FnOnce(&Locals) -> R) -> R {
+        f(&self.0.locals.lock())
+    }
+
+    /// Tells the client that it is connected, then sends what was held back. `Ok(false)`: the
+    /// socket has ended meanwhile. `Err`: it is not who it claims to be, or came too late.
+    pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
+        let Some(log) = &self.0.namespace.log else {
+            return Ok(self.welcome(None, &mut [].iter()));
+        };
+        let Some(claim) = &self.0.claim else {
+            return Ok(log.begin(self, |pid| self.welcome(Some(pid), &mut [].iter())));
+        };
+        let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
+            Some(is_same) => self.with_locals(|new| is_same(old, new)),
+            None => true,
+        };
+        let mut is_admitted = false;
+        log.restore(claim, self, is_same_user, |rooms, locals, missed| {
+            let key = std::mem::replace(&mut *self.0.key.lock(), self.id());
+            self.0.namespace.adapter.rename(key, self.id());
+            self.0.namespace.adapter.join(self.id(), rooms);
+            let mut own = self.0.locals.lock();
+            for (kind, value) in locals {
+                own.entry(kind).or_insert(value);
+            }
+            drop(own);
+            is_admitted = self.welcome(Some(&claim.pid), missed);
+        })?;
+        Ok(is_admitted)
+    }
+
+    /// What was missed, the reply, what was held back.
+    fn welcome(
+        &self,
+        pid: Option<&SocketId>,
+        missed: &mut dyn Iterator<Item = &Arc<Encoded>>,
+    ) -> bool {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
             return false;
         }
-        let mut text = String::new();
-        encode_connected(&mut text, self.namespace(), self.id().as_str(), None);
         let session = &self.0.link.session;
+        for packet in missed {
+            session.push(packet);
+        }
+        let mut text = String::new();
+        let pid_text = pid.map(SocketId::as_str);
+        encode_connected(&mut text, self.namespace(), self.id().as_str(), pid_text);
+        if let Recovery::Failed(failure) = self.0.recovery {
+            text.truncate(text.len() - 1);
+            text.push_str(",\"recovery\":\"");
+            text.push_str(failure.as_str());
+            text.push_str("\"}");
+        }
         session.send(&text, &[]);
         for packet in held.drain(..) {
             session.push(&packet);
         }
         *held = Vec::new();
+        if let Some(pid) = pid {
+            self.0.pid.get_or_init(|| *pid);
+        }
         self.0.phase.store(CONNECTED, Ordering::Release);
         drop(held);
         self.0.namespace.adapter.admit(self.id());
@@ -250,17 +343,31 @@ impl Socket {
     }
 
     /// Ends the socket: no rooms, no acks, nothing sent any more. True for the one call that did.
-    pub(crate) fn end(&self) -> bool {
+    pub(crate) fn end(&self, reason: DisconnectReason) -> bool {
+        // Under the same lock as the welcome: one is before the other.
+        let mut held = self.0.held.lock();
         if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
             return false;
         }
-        self.0.held.lock().clear();
-        let left = self.0.namespace.adapter.remove(self.id());
+        *held = Vec::new();
+        drop(held);
+        let left = self.0.namespace.adapter.remove(self.key());
+        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
+            log.end(pid, reason, left.clone(), self.with_locals(Locals::clone));
+        }
         self.0.left.get_or_init(|| left);
         for (_, waiter) in std::mem::take(&mut *self.0.acks.lock()) {
             waiter.resolve(Err(AckError::Disconnected));
         }
         true
+    }
+
+    /// The client has come back on another connection: this one is over, whether it was noticed
+    /// or not.
+    pub(crate) fn replace(&self) {
+        if self.end(DisconnectReason::TransportClose) {
+            self.0.link.command(Command::Replaced(self.clone()));
+        }
     }
 
     pub(crate) fn send_disconnect(&self) {
@@ -319,11 +426,31 @@ impl Socket {
         let (sender, outcome) = oneshot::channel();
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
-        with_packet(self.namespace(), name, Some(id), payload, |text, attachments| {
-            self.send(text, attachments)
+        with_args(payload, |args, attachments| {
+            with_event(self.namespace(), name, Some(id), args, attachments, |text| {
+                self.send(text, attachments)
+            })
         })
         .and_then(|sent| sent)?;
         Ok(pending)
+    }
+
+    /// Sends an event with its offset and keeps it for a client that comes back.
+    fn send_logged(
+        &self,
+        log: &Log,
+        name: &str,
+        args: &mut Vec<u8>,
+        attachments: &[Bytes],
+    ) -> Result<(), EmitError> {
+        let targets = Targets { rooms: vec![Room::from(self.id())], except: Vec::new() };
+        let mut sent = Ok(());
+        log.record(
+            targets,
+            |offset| encode_logged(self.namespace(), name, args, attachments, offset),
+            |packet| sent = queued(self.0.link.session.push(packet)),
+        );
+        sent
     }
 
     fn send(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
@@ -384,32 +511,68 @@ fn queued(pushed: Pushed) -> Result<(), EmitError> {
     }
 }
 
-/// Writes an event into this thread's buffers and hands it to `send`, so that an emit does not
-/// allocate.
-pub(crate) fn with_packet<P: Serialize + ?Sized, R>(
-    namespace: &str,
-    name: &str,
-    id: Option<u64>,
+/// Writes a payload's arguments into this thread's buffer, so that an emit does not allocate.
+pub(crate) fn with_args<P: Serialize + ?Sized, R>(
     payload: &P,
-    send: impl FnOnce(&str, &[Bytes]) -> R,
+    f: impl FnOnce(&mut Vec<u8>, &[Bytes]) -> R,
 ) -> Result<R, EmitError> {
     thread_local! {
         static ARGS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
     let mut args = ARGS.take();
     args.clear();
-    let result = encode_args(payload, &mut args).map(|attachments| {
-        let json = std::str::from_utf8(&args).expect("serde_json writes UTF-8");
-        let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
-        with_text(|text| {
-            encode_event(text, namespace, id, count, name, json);
-            send(text, &attachments)
-        })
-    });
+    let result = encode_args(payload, &mut args).map(|attachments| f(&mut args, &attachments));
     if args.capacity() <= KEPT_BUFFER {
         ARGS.set(args);
     }
     Ok(result?)
+}
+
+/// Lends an event's packet as text.
+pub(crate) fn with_event<R>(
+    namespace: &str,
+    name: &str,
+    id: Option<u64>,
+    args: &[u8],
+    attachments: &[Bytes],
+    f: impl FnOnce(&str) -> R,
+) -> R {
+    let args = std::str::from_utf8(args).expect("serde_json writes UTF-8");
+    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+    with_text(|text| {
+        encode_event(text, namespace, id, count, name, args);
+        f(text)
+    })
+}
+
+/// An event for many, or for later.
+pub(crate) fn encode_shared(
+    namespace: &str,
+    name: &str,
+    id: Option<u64>,
+    args: &[u8],
+    attachments: &[Bytes],
+) -> Arc<Encoded> {
+    with_event(namespace, name, id, args, attachments, |text| {
+        Arc::new(Encoded::new(text, attachments.to_vec()))
+    })
+}
+
+/// An event with its offset as the last argument.
+pub(crate) fn encode_logged(
+    namespace: &str,
+    name: &str,
+    args: &mut Vec<u8>,
+    attachments: &[Bytes],
+    offset: &str,
+) -> Arc<Encoded> {
+    if !args.is_empty() {
+        args.push(b',');
+    }
+    args.push(b'"');
+    args.extend_from_slice(offset.as_bytes());
+    args.push(b'"');
+    encode_shared(namespace, name, None, args, attachments)
 }
 
 /// Buffers larger than this are given back after use.

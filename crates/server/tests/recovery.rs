@@ -1,0 +1,290 @@
+//! Coming back after a lost connection: what is kept, what is sent again, and when it is not.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use common::{Client, Received, listen, until};
+use serde::Deserialize;
+use sockeye::{
+    Args, Binary, Config, DisconnectReason, Io, Namespace, Recovery, RecoveryConfig,
+    RecoveryFailure, Server, Socket,
+};
+
+struct User(String);
+
+#[derive(Deserialize)]
+struct Auth {
+    #[serde(default)]
+    user: String,
+}
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn namespace(log: &Log) -> Namespace {
+    let (begun, ended) = (log.clone(), log.clone());
+    Namespace::new("/")
+        .on_connect(async |socket: Socket, auth: Auth| socket.set(User(auth.user)))
+        .on_connected(move |socket: Socket| {
+            begun.lock().unwrap().push(format!("{:?}", socket.recovery()));
+            async {}
+        })
+        .on("join", async |socket: Socket, room: String| socket.join(room))
+        .on("sync", async || {})
+        .on_disconnect(move |reason: DisconnectReason| {
+            ended.lock().unwrap().push(reason.to_string());
+            async {}
+        })
+        .same_user(|old: &User, new: &User| old.0 == new.0)
+}
+
+struct Setup {
+    server: Server,
+    address: SocketAddr,
+    log: Log,
+}
+
+impl Setup {
+    async fn new(recovery: RecoveryConfig) -> Self {
+        let log = Log::default();
+        let config = Config { recovery: Some(recovery), ..Config::default() };
+        let server = Server::builder().config(config).namespace(namespace(&log)).build().unwrap();
+        let address = listen(&server).await;
+        Self { server, address, log }
+    }
+
+    fn io(&self) -> Io {
+        self.server.io()
+    }
+
+    fn logged(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap())
+    }
+
+    /// Joins anew or comes back; what arrives before the reply is returned with it.
+    async fn connect(&self, auth: &str) -> (Returning, Vec<String>) {
+        let mut client = Client::open(self.address).await;
+        client.send(&format!("40{auth}")).await;
+        let mut before = Vec::new();
+        loop {
+            match client.receive().await {
+                Received::Text(text) if text.starts_with("40") => {
+                    let reply: serde_json::Value = serde_json::from_str(&text[2..]).unwrap();
+                    let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
+                    let (sid, pid, failure) = (text("sid"), text("pid"), text("recovery"));
+                    return (Returning { client, sid, pid, failure, offset: None }, before);
+                }
+                Received::Text(text) => before.push(text),
+                Received::Binary(data) => before.push(format!("{data:?}")),
+                Received::Closed => panic!("closed"),
+            }
+        }
+    }
+
+    /// Waits until nobody is connected.
+    async fn gone(&self) {
+        until(|| self.server.sessions() == 0).await;
+    }
+}
+
+struct Returning {
+    client: Client,
+    sid: String,
+    pid: String,
+    failure: String,
+    offset: Option<String>,
+}
+
+impl Returning {
+    /// The next event without its offset, which is remembered as the official client does.
+    async fn event(&mut self) -> String {
+        let text = self.client.text().await;
+        let (event, offset) = cut(&text);
+        self.offset = Some(offset);
+        event
+    }
+
+    fn auth(&self, user: &str) -> String {
+        match &self.offset {
+            Some(offset) => {
+                format!(r#"{{"pid":"{}","offset":"{offset}","user":"{user}"}}"#, self.pid)
+            }
+            None => format!(r#"{{"pid":"{}","user":"{user}"}}"#, self.pid),
+        }
+    }
+}
+
+fn cut(text: &str) -> (String, String) {
+    let (event, offset) = text.trim_end_matches("\"]").rsplit_once(",\"").unwrap();
+    (format!("{event}]"), offset.to_owned())
+}
+
+fn events(before: &[String]) -> Vec<String> {
+    before.iter().map(|text| cut(text).0).collect()
+}
+
+#[tokio::test]
+async fn what_was_missed_comes_before_the_reply() {
+    let setup = Setup::new(RecoveryConfig::default()).await;
+    let (mut a, _) = setup.connect("").await;
+    assert_eq!(a.pid.len(), 20);
+    a.client.send(r#"421["join","room"]"#).await;
+    a.client.expect("431[]").await;
+    setup.io().emit("e", &1).unwrap();
+    assert_eq!(a.event().await, r#"42["e",1]"#);
+    let (other, _) = setup.connect("").await;
+    let other_id = other.sid.clone();
+    let auth = a.auth("");
+    let sid = a.sid.clone();
+    drop(a);
+    until(|| setup.server.sessions() == 1).await;
+    let io = setup.io();
+    io.emit("e", &2).unwrap();
+    io.to("room").emit("e", &3).unwrap();
+    io.to("elsewhere").emit("e", &4).unwrap();
+    io.except("room").emit("e", &5).unwrap();
+    io.to(other_id.as_str()).emit("e", &6).unwrap();
+    io.volatile().emit("e", &7).unwrap();
+    io.to("room").emit("e", &Args((8, Binary(vec![8].into())))).unwrap();
+    let (b, before) = setup.connect(&auth).await;
+    assert_eq!(b.sid, sid);
+    assert_eq!(events(&before[..2]), [r#"42["e",2]"#, r#"42["e",3]"#]);
+    assert!(before[2].starts_with(r#"451-["e",8,{"_placeholder":true,"num":0},""#));
+    assert_eq!(before[3..], ["[8]"]);
+    let socket = io.socket(&sid).unwrap();
+    assert!(socket.recovered());
+    assert_eq!(socket.rooms().len(), 2, "it is in its room again");
+    assert_eq!(setup.logged(), ["New", "New", "transport close", "Recovered"]);
+}
+
+#[tokio::test]
+async fn a_client_that_received_nothing_recovers_too_and_any_number_of_times() {
+    let setup = Setup::new(RecoveryConfig::default()).await;
+    let (mut client, _) = setup.connect("").await;
+    let (sid, pid) = (client.sid.clone(), client.pid.clone());
+    for round in 0..5 {
+        let auth = client.auth("");
+        drop(client);
+        setup.gone().await;
+        setup.io().emit("round", &round).unwrap();
+        let (returned, before) = setup.connect(&auth).await;
+        client = returned;
+        assert_eq!((&client.sid, &client.pid), (&sid, &pid));
+        let missed: Vec<_> = (0..=round).map(|n| format!(r#"42["round",{n}]"#)).collect();
+        assert_eq!(events(&before), missed, "it never said an offset");
+    }
+    assert!(client.failure.is_empty());
+}
+
+#[tokio::test]
+async fn offsets_are_on_events_without_ack_only() {
+    let setup = Setup::new(RecoveryConfig::default()).await;
+    let (mut client, _) = setup.connect("").await;
+    let socket = setup.io().sockets().pop().unwrap();
+    socket.emit("direct", &()).unwrap();
+    assert_eq!(client.event().await, r#"42["direct"]"#);
+    drop(socket.emit_with_ack::<_, ()>("question", &1));
+    client.client.expect(r#"420["question",1]"#).await;
+    socket.volatile().emit("volatile", &1).unwrap();
+    client.client.expect(r#"42["volatile",1]"#).await;
+    client.client.send(r#"427["sync"]"#).await;
+    client.client.expect("437[]").await;
+}
+
+#[tokio::test]
+async fn a_connection_nobody_noticed_to_be_dead_is_taken_over() {
+    let setup = Setup::new(RecoveryConfig::default()).await;
+    let (mut old, _) = setup.connect("").await;
+    setup.io().emit("e", &1).unwrap();
+    old.event().await;
+    setup.io().emit("e", &2).unwrap();
+    let (new, before) = setup.connect(&old.auth("")).await;
+    assert_eq!((events(&before), &new.sid), (vec![r#"42["e",2]"#.to_owned()], &old.sid));
+    old.event().await;
+    old.client.expect_closed().await;
+    drop(old);
+    until(|| setup.server.sessions() == 1).await;
+    assert_eq!(setup.io().sockets().len(), 1);
+    let mut logged = setup.logged();
+    logged.sort();
+    assert_eq!(logged, ["New", "Recovered", "transport close"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
+    let setup = Setup::new(RecoveryConfig { log_events_max: 2, ..RecoveryConfig::default() }).await;
+    let (mut client, _) = setup.connect("").await;
+    setup.io().emit("e", &0).unwrap();
+    client.event().await;
+    let expect = async |auth: &str, failure: &str| {
+        let (new, before) = setup.connect(auth).await;
+        assert!(before.is_empty());
+        assert_eq!(new.failure, failure, "{auth}");
+        new
+    };
+    for pid in ["", "short", "12345678901234567890", "ééééééééééé"] {
+        let new = expect(&format!(r#"{{"pid":"{pid}","offset":"x"}}"#), "unknown_session").await;
+        assert_ne!(new.sid, client.sid);
+    }
+    for offset in ["", "x.1", "99", "e.-1"] {
+        let auth = format!(r#"{{"pid":"{}","offset":"{offset}"}}"#, client.pid);
+        expect(&auth, "unknown_offset").await;
+    }
+    expect(r#"{"pid":1,"offset":"x"}"#, "").await;
+    let auth = client.auth("");
+    for n in 1..4 {
+        setup.io().emit("e", &n).unwrap();
+    }
+    expect(&auth, "log_truncated").await;
+    client.client.send("41").await;
+    client.event().await;
+    client.event().await;
+    let auth = client.auth("");
+    drop(client);
+    setup.gone().await;
+    expect(&auth, "unknown_session").await;
+}
+
+#[tokio::test]
+async fn an_absence_that_is_too_long_is_not_recovered_and_nothing_is_kept() {
+    let max_disconnection = Duration::from_millis(20);
+    let setup = Setup::new(RecoveryConfig { max_disconnection, ..RecoveryConfig::default() }).await;
+    let (client, _) = setup.connect("").await;
+    let auth = client.auth("");
+    drop(client);
+    setup.gone().await;
+    let mut failure = String::new();
+    // Each attempt that comes in time starts the time anew, so the last one waits.
+    while failure.is_empty() {
+        tokio::time::timeout(max_disconnection, std::future::pending::<()>()).await.unwrap_err();
+        let (client, _) = setup.connect(&auth).await;
+        failure = client.failure.clone();
+        drop(client);
+        setup.gone().await;
+    }
+    assert_eq!(failure, "unknown_session");
+}
+
+#[tokio::test]
+async fn a_stolen_private_id_does_not_recover_and_harms_nobody() {
+    let setup = Setup::new(RecoveryConfig::default()).await;
+    let (mut victim, _) = setup.connect(r#"{"user":"ada"}"#).await;
+    let (thief, before) = setup.connect(&victim.auth("eve")).await;
+    assert_eq!((thief.failure.as_str(), before.len()), ("other_user", 0));
+    assert_ne!(thief.sid, victim.sid);
+    let socket = setup.io().socket(&thief.sid).unwrap();
+    assert_eq!(socket.recovery(), Recovery::Failed(RecoveryFailure::OtherUser));
+    setup.io().to(victim.sid.as_str()).emit("e", &1).unwrap();
+    assert_eq!(victim.event().await, r#"42["e",1]"#);
+    let auth = victim.auth("eve");
+    drop(victim);
+    until(|| setup.server.sessions() == 1).await;
+    let (thief, _) = setup.connect(&auth).await;
+    assert_eq!(thief.failure, "other_user", "away or not");
+}
