@@ -12,10 +12,7 @@ fn main() -> io::Result<()> {
     let is_built = dist.join("index.html").is_file();
     println!("cargo::rerun-if-changed=build.rs");
     // Cargo takes a missing path for one that always changes, and would compile every time.
-    println!(
-        "cargo::rerun-if-changed={}",
-        if is_built { "web/dist" } else { "web" }
-    );
+    println!("cargo::rerun-if-changed={}", if is_built { "web/dist" } else { "web" });
 
     let mut files = Vec::new();
     if is_built {
@@ -25,15 +22,9 @@ fn main() -> io::Result<()> {
     let mut source = String::from("&[\n");
     for file in &files {
         let name = file.strip_prefix(&dist).expect("it was found in there");
-        let name = name
-            .to_str()
-            .expect("the bundler writes ASCII names")
-            .replace('\\', "/");
+        let name = name.to_str().expect("the bundler writes ASCII names").replace('\\', "/");
         let path = file.to_str().expect("cargo itself needs a UTF-8 path");
-        let _ = writeln!(
-            source,
-            "    ({name:?}, include_bytes!({path:?}).as_slice()),"
-        );
+        let _ = writeln!(source, "    ({name:?}, include_bytes!({path:?}).as_slice()),");
     }
     source.push_str("]\n");
     fs::write(out.join("ui.rs"), source)

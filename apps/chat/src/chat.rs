@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sockeye::{
-    Acker, Deferred, DisconnectReason, EmitError, EventError, Io, Local, Namespace, Socket, State,
+    Acker, Deferred, DisconnectReason, EmitError, EventError, Failure, Io, Local, Namespace,
+    Socket, State,
 };
 use thiserror::Error;
 
@@ -37,14 +38,7 @@ pub fn namespace() -> Namespace<Chat> {
         .on(CHAT, chat)
         .on(LEAVE, leave)
         .on_disconnect(gone)
-        .on_error(|socket, failure| match failure.error.code() {
-            "internal" | "panic" => {
-                tracing::error!(socket = %socket.id(), event = failure.event, error = %failure.error, "handler failed");
-            }
-            _ => {
-                tracing::debug!(socket = %socket.id(), event = failure.event, error = %failure.error, "event refused");
-            }
-        })
+        .on_error(report)
         .concurrent_handlers_max(NonZeroU32::MIN)
 }
 
@@ -123,10 +117,7 @@ async fn chat(
         Ok(post) => {
             let (io, room) = (socket.io(), post.room.clone());
             // Closed: the client gets no answer, comes back when the server does, and tries again.
-            let _ = chat
-                .store
-                .post(post, move |posted| deliver(posted, &io, &room, acker))
-                .await;
+            let _ = chat.store.post(post, move |posted| deliver(posted, &io, &room, acker)).await;
         }
         Err(refused) => acker.fail(&refused.answer()),
     }
@@ -149,6 +140,16 @@ async fn gone(
     tracing::info!(socket = %socket.id(), reason = reason.as_str(), "disconnected");
     if let Some(member) = seat.replace(Place::Gone) {
         chat.exit(&socket, &member).await;
+    }
+}
+
+/// What a client may cause is for those who debug it; the rest is for the operator.
+fn report(socket: &Socket, failure: &Failure) {
+    let Failure { event, error, .. } = failure;
+    if matches!(error.code(), "internal" | "panic") {
+        tracing::error!(socket = %socket.id(), event, %error, "handler failed");
+    } else {
+        tracing::debug!(socket = %socket.id(), event, %error, "event refused");
     }
 }
 
@@ -179,10 +180,8 @@ impl Chat {
         seat: &Seat,
         request: Join,
     ) -> Result<(Vec<StoredMessage>, Option<Presence>), Refused> {
-        let member = Member {
-            room: RoomName::parse(&request.room)?,
-            name: Nickname::parse(&request.name)?,
-        };
+        let member =
+            Member { room: RoomName::parse(&request.room)?, name: Nickname::parse(&request.name)? };
         if seat.member().as_ref() == Some(&member) {
             return Ok((self.store.history(&member.room).await?, None));
         }
@@ -195,11 +194,7 @@ impl Chat {
         // In the room before the history is read, so that no message falls in between.
         self.people.enter(&member.room);
         socket.join(member.room.as_str());
-        settle(
-            socket
-                .to(member.room.as_str())
-                .emit(JOINED, &self.presence(&member)),
-        );
+        settle(socket.to(member.room.as_str()).emit(JOINED, &self.presence(&member)));
         match self.store.history(&member.room).await {
             Ok(history) => Ok((history, Some(self.presence(&member)))),
             Err(error) => {
@@ -217,12 +212,7 @@ impl Chat {
         socket.leave(member.room.as_str());
         self.store.settled().await;
         self.people.exit(&member.room);
-        settle(
-            socket
-                .io()
-                .to(member.room.as_str())
-                .emit(LEFT, &self.presence(member)),
-        );
+        settle(socket.io().to(member.room.as_str()).emit(LEFT, &self.presence(member)));
     }
 
     fn presence(&self, member: &Member) -> Presence {
@@ -272,12 +262,7 @@ impl Seat {
         }
         let text = MessageText::parse(request.msg)?;
         let key = request.key.map(MessageKey::parse).transpose()?;
-        Ok(Post {
-            room: member.room,
-            name: member.name,
-            text,
-            key,
-        })
+        Ok(Post { room: member.room, name: member.name, text, key })
     }
 }
 

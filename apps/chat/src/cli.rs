@@ -43,12 +43,7 @@ pub struct ServeArgs {
     pub host: Option<String>,
 
     /// Folder of the database; made when it is missing
-    #[arg(
-        long,
-        default_value = "./data",
-        value_name = "FOLDER",
-        env = "SOCKEYE_DATA"
-    )]
+    #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]
     pub data: PathBuf,
 
     /// Folder of the built page, to serve instead of the one inside of the program
@@ -93,16 +88,9 @@ mod tests {
             assert_eq!(args.data, Path::new("./data"), "{line}");
             assert_eq!(args.log, "info", "{line}");
         }
-        for line in [
-            "sockeye --port 0 --host ::1",
-            "sockeye serve --port 0 --host ::1",
-        ] {
+        for line in ["sockeye --port 0 --host ::1", "sockeye serve --port 0 --host ::1"] {
             let args = parse(line);
-            assert_eq!(
-                (args.port, args.host.as_deref()),
-                (0, Some("::1")),
-                "{line}"
-            );
+            assert_eq!((args.port, args.host.as_deref()), (0, Some("::1")), "{line}");
         }
         assert!(Cli::try_parse_from(["sockeye", "--port", "1", "serve"]).is_err());
         assert!(Cli::try_parse_from(["sockeye", "serve", "--port", "65536"]).is_err());

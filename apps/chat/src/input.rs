@@ -121,10 +121,7 @@ impl RoomName {
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let name = parse_name(text, Field::Room, ROOM_CHARS_MAX)?;
         if matches!(name, "." | "..") {
-            return Err(InvalidText {
-                field: Field::Room,
-                problem: Problem::Empty,
-            });
+            return Err(InvalidText { field: Field::Room, problem: Problem::Empty });
         }
         Ok(RoomName(name.to_owned()))
     }
@@ -156,14 +153,9 @@ impl MessageText {
     /// # Errors
     /// Empty or too long.
     pub fn parse(text: String) -> Result<Self, InvalidText> {
-        let invalid = |problem| InvalidText {
-            field: Field::Message,
-            problem,
-        };
+        let invalid = |problem| InvalidText { field: Field::Message, problem };
         if is_longer(&text, MESSAGE_CHARS_MAX) {
-            return Err(invalid(Problem::TooLong {
-                limit: MESSAGE_CHARS_MAX,
-            }));
+            return Err(invalid(Problem::TooLong { limit: MESSAGE_CHARS_MAX }));
         }
         if text.chars().all(is_blank) {
             return Err(invalid(Problem::Empty));
@@ -183,17 +175,12 @@ impl MessageKey {
     /// # Errors
     /// Empty, too long, or with a byte that is not printable ASCII.
     pub fn parse(text: String) -> Result<Self, InvalidText> {
-        let invalid = |problem| InvalidText {
-            field: Field::Key,
-            problem,
-        };
+        let invalid = |problem| InvalidText { field: Field::Key, problem };
         if text.is_empty() {
             return Err(invalid(Problem::Empty));
         }
         if text.len() > KEY_BYTES_MAX {
-            return Err(invalid(Problem::TooLong {
-                limit: KEY_BYTES_MAX,
-            }));
+            return Err(invalid(Problem::TooLong { limit: KEY_BYTES_MAX }));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(invalid(Problem::Character));
@@ -211,22 +198,13 @@ impl MessageKey {
 fn parse_name(text: &str, field: Field, limit: usize) -> Result<&str, InvalidText> {
     let name = text.trim();
     if is_longer(name, limit) {
-        return Err(InvalidText {
-            field,
-            problem: Problem::TooLong { limit },
-        });
+        return Err(InvalidText { field, problem: Problem::TooLong { limit } });
     }
     if name.chars().any(is_forbidden_in_names) {
-        return Err(InvalidText {
-            field,
-            problem: Problem::Character,
-        });
+        return Err(InvalidText { field, problem: Problem::Character });
     }
     if name.chars().all(is_blank) {
-        return Err(InvalidText {
-            field,
-            problem: Problem::Empty,
-        });
+        return Err(InvalidText { field, problem: Problem::Empty });
     }
     Ok(name)
 }
@@ -264,10 +242,7 @@ mod tests {
     #[test]
     fn names_are_trimmed_and_kept_as_typed() {
         assert_eq!(RoomName::parse("  우리 방 \n").unwrap().as_str(), "우리 방");
-        assert_eq!(
-            Nickname::parse("<b>정민</b>").unwrap().as_str(),
-            "<b>정민</b>"
-        );
+        assert_eq!(Nickname::parse("<b>정민</b>").unwrap().as_str(), "<b>정민</b>");
     }
 
     #[test]
@@ -275,30 +250,22 @@ mod tests {
         let korean = |n| "가".repeat(n);
         assert!(Nickname::parse(&korean(NICKNAME_CHARS_MAX)).is_ok());
         assert_eq!(
-            Nickname::parse(&korean(NICKNAME_CHARS_MAX + 1))
-                .unwrap_err()
-                .code(),
+            Nickname::parse(&korean(NICKNAME_CHARS_MAX + 1)).unwrap_err().code(),
             "name_too_long"
         );
         assert!(RoomName::parse(&korean(ROOM_CHARS_MAX)).is_ok());
         assert_eq!(
-            RoomName::parse(&korean(ROOM_CHARS_MAX + 1))
-                .unwrap_err()
-                .code(),
+            RoomName::parse(&korean(ROOM_CHARS_MAX + 1)).unwrap_err().code(),
             "room_too_long"
         );
         assert!(MessageText::parse(korean(MESSAGE_CHARS_MAX)).is_ok());
         assert_eq!(
-            MessageText::parse(korean(MESSAGE_CHARS_MAX + 1))
-                .unwrap_err()
-                .code(),
+            MessageText::parse(korean(MESSAGE_CHARS_MAX + 1)).unwrap_err().code(),
             "message_too_long"
         );
         assert!(MessageKey::parse("k".repeat(KEY_BYTES_MAX)).is_ok());
         assert_eq!(
-            MessageKey::parse("k".repeat(KEY_BYTES_MAX + 1))
-                .unwrap_err()
-                .code(),
+            MessageKey::parse("k".repeat(KEY_BYTES_MAX + 1)).unwrap_err().code(),
             "key_too_long"
         );
     }
@@ -306,62 +273,30 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_empty() {
         for blank in ["", " ", "\u{3164}", "\u{200B}\u{FEFF}", "\u{2800} \u{115F}"] {
-            assert_eq!(
-                Nickname::parse(blank).unwrap_err().code(),
-                "name_empty",
-                "{blank:?}"
-            );
-            assert_eq!(
-                RoomName::parse(blank).unwrap_err().code(),
-                "room_empty",
-                "{blank:?}"
-            );
+            assert_eq!(Nickname::parse(blank).unwrap_err().code(), "name_empty", "{blank:?}");
+            assert_eq!(RoomName::parse(blank).unwrap_err().code(), "room_empty", "{blank:?}");
             let refused = MessageText::parse(blank.to_owned()).unwrap_err();
             assert_eq!(refused.code(), "message_empty", "{blank:?}");
         }
-        assert_eq!(
-            MessageText::parse("\n\n".to_owned()).unwrap_err().code(),
-            "message_empty"
-        );
+        assert_eq!(MessageText::parse("\n\n".to_owned()).unwrap_err().code(), "message_empty");
         assert_eq!(RoomName::parse("..").unwrap_err().code(), "room_empty");
     }
 
     #[test]
     fn names_keep_to_one_line_and_one_direction() {
-        for bad in [
-            "a\nb",
-            "a\u{0}b",
-            "a\u{202E}b",
-            "a\u{2067}b",
-            "a\u{1b}[31m",
-            "a\u{2028}b",
-        ] {
-            assert_eq!(
-                Nickname::parse(bad).unwrap_err().code(),
-                "name_character",
-                "{bad:?}"
-            );
-            assert_eq!(
-                RoomName::parse(bad).unwrap_err().code(),
-                "room_character",
-                "{bad:?}"
-            );
+        for bad in ["a\nb", "a\u{0}b", "a\u{202E}b", "a\u{2067}b", "a\u{1b}[31m", "a\u{2028}b"] {
+            assert_eq!(Nickname::parse(bad).unwrap_err().code(), "name_character", "{bad:?}");
+            assert_eq!(RoomName::parse(bad).unwrap_err().code(), "room_character", "{bad:?}");
         }
         let message = MessageText::parse("line 1\n\tline 2\u{0}".to_owned()).unwrap();
         assert_eq!(message.as_str(), "line 1\n\tline 2\u{0}");
-        assert!(
-            Nickname::parse("👩‍👩‍👧").is_ok(),
-            "joiners inside an emoji are fine"
-        );
+        assert!(Nickname::parse("👩‍👩‍👧").is_ok(), "joiners inside an emoji are fine");
     }
 
     #[test]
     fn the_refusal_says_which_text_and_why() {
         let refused = Nickname::parse(&"x".repeat(33)).unwrap_err();
         assert_eq!(refused.to_string(), "nickname is longer than 32 characters");
-        assert_eq!(
-            MessageKey::parse("a b".into()).unwrap_err().code(),
-            "key_character"
-        );
+        assert_eq!(MessageKey::parse("a b".into()).unwrap_err().code(), "key_character");
     }
 }

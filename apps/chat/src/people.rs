@@ -56,19 +56,10 @@ mod tests {
     fn counts_and_forgets() {
         let people = People::default();
         let (a, b) = (RoomName::parse("a").unwrap(), RoomName::parse("b").unwrap());
-        assert_eq!(
-            [people.enter(&a), people.enter(&a), people.enter(&b)],
-            [1, 2, 1]
-        );
-        assert_eq!(
-            people.rooms(),
-            HashMap::from([(a.clone(), 2), (b.clone(), 1)])
-        );
+        assert_eq!([people.enter(&a), people.enter(&a), people.enter(&b)], [1, 2, 1]);
+        assert_eq!(people.rooms(), HashMap::from([(a.clone(), 2), (b.clone(), 1)]));
         assert_eq!([people.count(&a), people.count(&b)], [2, 1]);
-        assert_eq!(
-            [people.exit(&a), people.exit(&a), people.exit(&b)],
-            [1, 0, 0]
-        );
+        assert_eq!([people.exit(&a), people.exit(&a), people.exit(&b)], [1, 0, 0]);
         assert!(people.rooms().is_empty());
         assert_eq!(people.count(&a), 0);
     }

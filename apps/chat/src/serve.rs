@@ -40,14 +40,8 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
     let store = Arc::new(store);
     let people = Arc::new(People::default());
-    let chat = Chat {
-        store: store.clone(),
-        people: people.clone(),
-    };
-    let server = Server::builder()
-        .state(chat)
-        .namespace(chat::namespace())
-        .build()?;
+    let chat = Chat { store: store.clone(), people: people.clone() };
+    let server = Server::builder().state(chat).namespace(chat::namespace()).build()?;
     let site = Arc::new(Site::new(store.clone(), people, ui));
 
     let listeners = bind(args.host.as_deref(), args.port)
@@ -79,9 +73,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     .await;
     store.close().await;
     match drained {
-        Ok(served) => served
-            .context("the HTTP server failed")?
-            .context("listening failed")?,
+        Ok(served) => served.context("the HTTP server failed")?.context("listening failed")?,
         Err(_) => tracing::warn!("gave up on clients that do not finish"),
     }
     tracing::info!("stopped");

@@ -36,10 +36,7 @@ impl Signals {
 
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Signals {
-            terminate,
-            interrupt,
-        })
+        Ok(Signals { terminate, interrupt })
     }
 
     async fn next(&mut self) {

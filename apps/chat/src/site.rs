@@ -50,12 +50,7 @@ pub struct Site {
 impl Site {
     /// The pages of this store, with these files.
     pub fn new(store: Arc<Store>, people: Arc<People>, ui: Ui) -> Self {
-        Site {
-            store,
-            people,
-            ui,
-            is_stopping: AtomicBool::new(false),
-        }
+        Site { store, people, ui, is_stopping: AtomicBool::new(false) }
     }
 
     /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
@@ -82,30 +77,17 @@ impl Site {
     /// newest messages.
     async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
         let mut rooms = self.store.rooms().await?;
-        let mut people: HashMap<String, u32> = self
-            .people
-            .rooms()
-            .iter()
-            .map(|(room, n)| (room.as_str().to_owned(), *n))
-            .collect();
+        let mut people: HashMap<String, u32> =
+            self.people.rooms().iter().map(|(room, n)| (room.as_str().to_owned(), *n)).collect();
         people.entry(FIRST_ROOM.to_owned()).or_default();
         for room in &mut rooms {
             room.people = people.remove(&room.name).unwrap_or(0);
         }
-        let new = people.into_iter().map(|(name, people)| RoomSummary {
-            name,
-            people,
-            last: None,
-        });
+        let new = people.into_iter().map(|(name, people)| RoomSummary { name, people, last: None });
         rooms.extend(new);
         rooms.sort_by_cached_key(|room| {
             let newest = room.last.as_ref().map_or(i64::MAX, |last| last.id);
-            (
-                room.name != FIRST_ROOM,
-                Reverse(newest),
-                Reverse(room.people),
-                room.name.clone(),
-            )
+            (room.name != FIRST_ROOM, Reverse(newest), Reverse(room.people), room.name.clone())
         });
         rooms.truncate(ROOMS_LISTED_MAX as usize);
         Ok(rooms)
@@ -148,12 +130,7 @@ async fn room(
 }
 
 fn room_page(site: &Site, room: &str) -> Response {
-    let page = site.ui.page(
-        &Boot::Room {
-            room: room.to_owned(),
-        },
-        html::NEEDS_SCRIPT,
-    );
+    let page = site.ui.page(&Boot::Room { room: room.to_owned() }, html::NEEDS_SCRIPT);
     let page = page.unwrap_or_else(|| html::document(html::NO_UI));
     ([NOT_CACHED], Html(page)).into_response()
 }
@@ -163,11 +140,7 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
         Ok(rooms) => serde_json::to_string(&rooms).expect("plain structs with string keys"),
         Err(error) => return failed(&error),
     };
-    (
-        [NOT_CACHED, (header::CONTENT_TYPE, "application/json")],
-        json,
-    )
-        .into_response()
+    ([NOT_CACHED, (header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
@@ -189,15 +162,9 @@ async fn file(State(site): State<Arc<Site>>, request: Request) -> Response {
     let Some(asset) = site.ui.file(name) else {
         return site.missing();
     };
-    let caching = if asset.is_immutable {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
-    let headers = [
-        (header::CACHE_CONTROL, caching),
-        (header::CONTENT_TYPE, asset.content_type),
-    ];
+    let caching =
+        if asset.is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [(header::CACHE_CONTROL, caching), (header::CONTENT_TYPE, asset.content_type)];
     (headers, asset.body.clone()).into_response()
 }
 
@@ -215,14 +182,8 @@ async fn secure(mut response: Response) -> Response {
         (header::X_FRAME_OPTIONS, "DENY"),
         // Room names are nobody else's business.
         (header::REFERRER_POLICY, "same-origin"),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -130,11 +130,7 @@ impl Store {
             .await?;
         let (commands, queue) = mpsc::channel(QUEUED_COMMANDS_MAX);
         let writer = tokio::spawn(writer::run(connection, queue));
-        Ok(Store {
-            reads,
-            commands,
-            writer,
-        })
+        Ok(Store { reads, commands, writer })
     }
 
     /// Queues a message. `done` runs in the writer, in stored order, after the transaction with
@@ -153,10 +149,7 @@ impl Store {
         done: impl FnOnce(Result<Posted, StoreError>) + Send + 'static,
     ) -> Result<(), StoreError> {
         let command = Command::Post(Box::new(post), Box::new(done));
-        self.commands
-            .send(command)
-            .await
-            .map_err(|_| StoreError::Closed)
+        self.commands.send(command).await.map_err(|_| StoreError::Closed)
     }
 
     /// Waits until everything queued before is stored and its `done` has run. Returns at once
@@ -215,11 +208,7 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let last = Some(stored_message(row)?);
-                Ok(RoomSummary {
-                    name: row.try_get("room")?,
-                    people: 0,
-                    last,
-                })
+                Ok(RoomSummary { name: row.try_get("room")?, people: 0, last })
             })
             .collect()
     }
@@ -259,13 +248,7 @@ fn stored_message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {
 
 fn migrator() -> Migrator {
     let sql = include_str!("../migrations/0001_rooms_and_messages.sql").into_sql_str();
-    let first = Migration::new(
-        1,
-        "rooms and messages".into(),
-        MigrationType::Simple,
-        sql,
-        false,
-    );
+    let first = Migration::new(1, "rooms and messages".into(), MigrationType::Simple, sql, false);
     Migrator::with_migrations(vec![first])
 }
 

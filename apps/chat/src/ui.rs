@@ -56,9 +56,8 @@ pub enum UiError {
 impl Ui {
     /// What was built into the program; empty when nothing was.
     pub fn embedded() -> Self {
-        let files = EMBEDDED
-            .iter()
-            .map(|(name, body)| ((*name).to_owned(), Bytes::from_static(body)));
+        let files =
+            EMBEDDED.iter().map(|(name, body)| ((*name).to_owned(), Bytes::from_static(body)));
         Ui::from_files(files).unwrap_or_default()
     }
 
@@ -99,20 +98,11 @@ impl Ui {
         for (name, body) in files {
             if name == "index.html" {
                 let html = std::str::from_utf8(&body).ok()?;
-                ui.index = html
-                    .split_once(BOOT_MARK)
-                    .map(|(a, b)| (a.to_owned(), b.to_owned()));
+                ui.index = html.split_once(BOOT_MARK).map(|(a, b)| (a.to_owned(), b.to_owned()));
             } else {
                 let content_type = content_type(&name);
                 let is_immutable = name.starts_with("assets/");
-                ui.files.insert(
-                    name,
-                    Asset {
-                        body,
-                        content_type,
-                        is_immutable,
-                    },
-                );
+                ui.files.insert(name, Asset { body, content_type, is_immutable });
             }
         }
         ui.index.is_some().then_some(ui)
@@ -180,11 +170,7 @@ mod tests {
     use super::*;
 
     fn ui(index: &str) -> Option<Ui> {
-        let files = [
-            ("index.html", index),
-            ("assets/a-1.js", "1"),
-            ("favicon.svg", "<svg/>"),
-        ];
+        let files = [("index.html", index), ("assets/a-1.js", "1"), ("favicon.svg", "<svg/>")];
         Ui::from_files(
             files
                 .into_iter()
@@ -196,24 +182,12 @@ mod tests {
     fn text_of_people_cannot_leave_the_script_element() {
         let evil = "</script><script>alert(1)</script><!--\u{2028}&";
         let page = ui("<html><!--boot--></html>").unwrap();
-        let html = page
-            .page(
-                &Boot::Room {
-                    room: evil.to_owned(),
-                },
-                "",
-            )
-            .unwrap();
+        let html = page.page(&Boot::Room { room: evil.to_owned() }, "").unwrap();
         let start = html.find("json\">").unwrap() + "json\">".len();
         let json = &html[start..start + html[start..].find("</script>").unwrap()];
         assert!(!json.contains(['<', '>', '&', '\u{2028}']), "{json}");
         let back: Boot = serde_json::from_str(json).unwrap();
-        assert_eq!(
-            back,
-            Boot::Room {
-                room: evil.to_owned()
-            }
-        );
+        assert_eq!(back, Boot::Room { room: evil.to_owned() });
     }
 
     #[test]
@@ -221,14 +195,7 @@ mod tests {
         let ui = ui("<!--boot-->").unwrap();
         assert!(ui.file("assets/a-1.js").unwrap().is_immutable);
         assert!(!ui.file("favicon.svg").unwrap().is_immutable);
-        for missing in [
-            "",
-            "index.html",
-            "assets",
-            "assets/",
-            "assets/../favicon.svg",
-            "../x",
-        ] {
+        for missing in ["", "index.html", "assets", "assets/", "assets/../favicon.svg", "../x"] {
             assert!(ui.file(missing).is_none(), "{missing}");
         }
     }
@@ -237,22 +204,13 @@ mod tests {
     fn a_page_without_the_mark_is_refused() {
         assert!(ui("<html></html>").is_none());
         let folder = tempfile::TempDir::new().unwrap();
-        assert!(matches!(
-            Ui::from_folder(folder.path()),
-            Err(UiError::Index)
-        ));
-        assert!(matches!(
-            Ui::from_folder(&folder.path().join("none")),
-            Err(UiError::Read(_))
-        ));
+        assert!(matches!(Ui::from_folder(folder.path()), Err(UiError::Index)));
+        assert!(matches!(Ui::from_folder(&folder.path().join("none")), Err(UiError::Read(_))));
         fs::create_dir(folder.path().join("assets")).unwrap();
         fs::write(folder.path().join("assets/x.css"), "x").unwrap();
         fs::write(folder.path().join("index.html"), "a<!--boot-->b").unwrap();
         let ui = Ui::from_folder(folder.path()).unwrap();
-        assert_eq!(
-            ui.file("assets/x.css").unwrap().content_type,
-            "text/css; charset=utf-8"
-        );
+        assert_eq!(ui.file("assets/x.css").unwrap().content_type, "text/css; charset=utf-8");
         assert!(ui.page(&Boot::Missing, "").unwrap().starts_with("a<script"));
     }
 }

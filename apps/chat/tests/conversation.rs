@@ -18,10 +18,7 @@ async fn what_is_said_reaches_everybody_in_the_room_in_stored_order() {
     let mut elsewhere = Person::enter(&program, "x", "다른 방").await;
 
     let stored = a.say("안녕하세요").await.unwrap();
-    assert_eq!(
-        (stored.name.as_str(), stored.msg.as_str()),
-        ("정민", "안녕하세요")
-    );
+    assert_eq!((stored.name.as_str(), stored.msg.as_str()), ("정민", "안녕하세요"));
     assert_eq!(next(&mut a.posted).await, stored, "the sender hears it too");
     assert_eq!(next(&mut b.posted).await, stored);
 
@@ -29,11 +26,7 @@ async fn what_is_said_reaches_everybody_in_the_room_in_stored_order() {
     let mut answers = Vec::new();
     for n in 0..100 {
         for person in [&a, &b] {
-            answers.push(
-                person
-                    .client
-                    .emit_with_ack(CHAT, &person.message(&n.to_string())),
-            );
+            answers.push(person.client.emit_with_ack(CHAT, &person.message(&n.to_string())));
         }
     }
     let mut ids = Vec::new();
@@ -45,32 +38,18 @@ async fn what_is_said_reaches_everybody_in_the_room_in_stored_order() {
         heard.push(next(&mut a.posted).await);
     }
     for message in &heard {
-        assert_eq!(
-            &next(&mut b.posted).await,
-            message,
-            "everybody hears the same order"
-        );
+        assert_eq!(&next(&mut b.posted).await, message, "everybody hears the same order");
     }
     assert!(heard.is_sorted_by(|a, b| a.id < b.id && a.at <= b.at));
     ids.sort_unstable();
-    assert!(
-        heard.iter().map(|message| message.id).eq(ids),
-        "what is answered is what is told"
-    );
+    assert!(heard.iter().map(|message| message.id).eq(ids), "what is answered is what is told");
     for name in ["정민", "지우"] {
         let said = heard.iter().filter(|message| message.name == name);
-        assert!(
-            said.map(|message| message.msg.clone())
-                .eq((0..100).map(|n| n.to_string()))
-        );
+        assert!(said.map(|message| message.msg.clone()).eq((0..100).map(|n| n.to_string())));
     }
 
     let other = elsewhere.say("여기는 다른 방").await.unwrap();
-    assert_eq!(
-        next(&mut elsewhere.posted).await,
-        other,
-        "and nothing of the first room before"
-    );
+    assert_eq!(next(&mut elsewhere.posted).await, other, "and nothing of the first room before");
     program.stop().await;
 }
 
@@ -112,11 +91,7 @@ async fn an_answered_message_survives_the_death_of_the_program() {
 async fn people_are_announced_when_they_come_and_go() {
     let data = TempDir::new().unwrap();
     let program = Program::serve(data.path()).await;
-    let presence = |name: &str, people| Presence {
-        room: "방".into(),
-        name: name.into(),
-        people,
-    };
+    let presence = |name: &str, people| Presence { room: "방".into(), name: name.into(), people };
 
     let mut a = Person::connect(&program, "a").await;
     a.join("방").await.unwrap();
@@ -124,24 +99,14 @@ async fn people_are_announced_when_they_come_and_go() {
     let mut b = Person::connect(&program, "b").await;
     b.join("방").await.unwrap();
     assert_eq!(next(&mut a.joined).await, presence("b", 2));
-    assert_eq!(
-        next(&mut b.joined).await,
-        presence("b", 2),
-        "nobody hears of earlier arrivals"
-    );
+    assert_eq!(next(&mut b.joined).await, presence("b", 2), "nobody hears of earlier arrivals");
 
     // Joining again changes nothing.
     assert!(b.join(" 방 ").await.unwrap().is_empty());
     // Another room leaves the first one.
     b.join("둘째 방").await.unwrap();
     assert_eq!(next(&mut a.left).await, presence("b", 1));
-    assert_eq!(
-        next(&mut b.joined).await,
-        Presence {
-            room: "둘째 방".into(),
-            ..presence("b", 1)
-        }
-    );
+    assert_eq!(next(&mut b.joined).await, Presence { room: "둘째 방".into(), ..presence("b", 1) });
     b.say("only here").await.unwrap();
     // Another name is another person.
     b.join("방").await.unwrap();
@@ -153,11 +118,7 @@ async fn people_are_announced_when_they_come_and_go() {
     // A lost connection counts as leaving.
     b.client.close().await;
     assert_eq!(next(&mut a.left).await, presence("c", 1));
-    assert_eq!(
-        a.say("alone").await.unwrap(),
-        next(&mut a.posted).await,
-        "nothing came before"
-    );
+    assert_eq!(a.say("alone").await.unwrap(), next(&mut a.posted).await, "nothing came before");
     program.stop().await;
 }
 
@@ -174,10 +135,7 @@ async fn after_leaving_nothing_is_sent_or_received() {
     b.client.emit(LEAVE, &()).unwrap();
     assert_eq!(next(&mut a.posted).await.msg, "last words");
     assert_eq!(next(&mut a.left).await.name, "b");
-    timeout(PATIENCE, state.wait_for(|state| *state == State::Closed))
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(PATIENCE, state.wait_for(|state| *state == State::Closed)).await.unwrap().unwrap();
     program.logged("server namespace disconnect").await;
 
     a.say("after").await.unwrap();
@@ -208,19 +166,12 @@ async fn what_cannot_be_taken_is_refused_with_a_reason() {
     assert_eq!(refusal(a.say("too early").await), "not_joined");
 
     let long = "가".repeat(ROOM_CHARS_MAX + 1);
-    for (room, code) in [
-        ("", "room_empty"),
-        (&long, "room_too_long"),
-        ("a\nb", "room_character"),
-    ] {
+    for (room, code) in [("", "room_empty"), (&long, "room_too_long"), ("a\nb", "room_character")] {
         assert_eq!(refusal(a.join(room).await), code);
     }
     let long = "가".repeat(NICKNAME_CHARS_MAX + 1);
     for (name, code) in [("\u{3164}", "name_empty"), (&long, "name_too_long")] {
-        let request = Join {
-            room: "방".into(),
-            name: name.to_owned(),
-        };
+        let request = Join { room: "방".into(), name: name.to_owned() };
         assert_eq!(refusal(a.client.emit_with_ack(JOIN, &request).await), code);
     }
     a.join("방").await.unwrap();
@@ -228,35 +179,16 @@ async fn what_cannot_be_taken_is_refused_with_a_reason() {
     for (text, code) in [(" \n ", "message_empty"), (&long, "message_too_long")] {
         assert_eq!(refusal(a.say(text).await), code);
     }
-    let stranger = NewMessage {
-        name: "b".into(),
-        ..a.message("x")
-    };
-    assert_eq!(
-        refusal(a.client.emit_with_ack(CHAT, &stranger).await),
-        "name_mismatch"
-    );
-    let keyed = NewMessage {
-        key: Some("k".repeat(65)),
-        ..a.message("x")
-    };
-    assert_eq!(
-        refusal(a.client.emit_with_ack(CHAT, &keyed).await),
-        "key_too_long"
-    );
+    let stranger = NewMessage { name: "b".into(), ..a.message("x") };
+    assert_eq!(refusal(a.client.emit_with_ack(CHAT, &stranger).await), "name_mismatch");
+    let keyed = NewMessage { key: Some("k".repeat(65)), ..a.message("x") };
+    assert_eq!(refusal(a.client.emit_with_ack(CHAT, &keyed).await), "key_too_long");
     let not_an_object = Event::<u32, u32>::new("chat");
-    assert_eq!(
-        refusal(a.client.emit_with_ack(not_an_object, &7).await),
-        "decode"
-    );
+    assert_eq!(refusal(a.client.emit_with_ack(not_an_object, &7).await), "decode");
 
     let longest = "가".repeat(MESSAGE_CHARS_MAX);
     let stored = a.say(&longest).await.expect("the connection is still good");
-    assert_eq!(
-        next(&mut a.posted).await,
-        stored,
-        "and nothing else was stored"
-    );
+    assert_eq!(next(&mut a.posted).await, stored, "and nothing else was stored");
     program.stop().await;
 }
 
@@ -265,21 +197,12 @@ async fn a_message_sent_twice_under_one_key_is_stored_and_told_once() {
     let data = TempDir::new().unwrap();
     let program = Program::serve(data.path()).await;
     let mut a = Person::enter(&program, "a", "방").await;
-    let keyed = NewMessage {
-        key: Some("k1".into()),
-        ..a.message("once")
-    };
+    let keyed = NewMessage { key: Some("k1".into()), ..a.message("once") };
     let first = a.client.emit_with_ack(CHAT, &keyed).await.unwrap();
     let again = a.client.emit_with_ack(CHAT, &keyed).await.unwrap();
     assert_eq!(first, again);
-    let other = NewMessage {
-        key: Some("k1".into()),
-        ..a.message("something else")
-    };
-    assert_eq!(
-        refusal(a.client.emit_with_ack(CHAT, &other).await),
-        "key_reused"
-    );
+    let other = NewMessage { key: Some("k1".into()), ..a.message("something else") };
+    assert_eq!(refusal(a.client.emit_with_ack(CHAT, &other).await), "key_reused");
     let last = a.say("last").await.unwrap();
     assert_eq!(next(&mut a.posted).await, first);
     assert_eq!(next(&mut a.posted).await, last);

@@ -66,9 +66,8 @@ fn declare<T: TS>(out: &mut String, config: &Config) {
     if let Some(docs) = T::docs() {
         out.push_str(&docs);
     }
-    let declaration = format!("export {}", T::decl(config))
-        .replace("{ \n", "{\n")
-        .replace(", }", ",\n}");
+    let declaration =
+        format!("export {}", T::decl(config)).replace("{ \n", "{\n").replace(", }", ",\n}");
     let mut inside = false;
     for line in declaration.lines() {
         inside &= !line.starts_with('}');
@@ -80,11 +79,7 @@ fn declare<T: TS>(out: &mut String, config: &Config) {
 
 fn request<P: TS, A: TS>(out: &mut String, config: &Config, event: Event<P, A>) {
     let (payload, answer) = (P::name(config), A::name(config));
-    let _ = writeln!(
-        out,
-        "  {}: {{ payload: {payload}; answer: {answer} }};",
-        event.name()
-    );
+    let _ = writeln!(out, "  {}: {{ payload: {payload}; answer: {answer} }};", event.name());
 }
 
 fn notice<P: TS>(out: &mut String, config: &Config, event: Event<P>) {
@@ -95,14 +90,9 @@ fn notice<P: TS>(out: &mut String, config: &Config, event: Event<P>) {
 fn shorten_comments(text: &str) -> String {
     let mut out = Vec::new();
     for line in text.lines() {
-        let body = out
-            .last()
-            .and_then(|last: &String| last.trim_start().strip_prefix("* "));
+        let body = out.last().and_then(|last: &String| last.trim_start().strip_prefix("* "));
         if let ("*/", Some(body)) = (line.trim_start(), body)
-            && out
-                .iter()
-                .nth_back(1)
-                .is_some_and(|first| first.trim_start() == "/**")
+            && out.iter().nth_back(1).is_some_and(|first| first.trim_start() == "/**")
         {
             let indent = if line.starts_with("   ") { "  " } else { "" };
             let short = format!("{indent}/** {body} */");

@@ -21,11 +21,8 @@ pub(super) const NEEDS_SCRIPT: &str = "<p lang=\"ko\">대화하려면 자바스�
     <p lang=\"en\">Chatting needs JavaScript.</p>";
 
 /// Characters that may stand in a segment of a path as they are (RFC 3986 §2.3).
-const ESCAPED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const ESCAPED_IN_PATHS: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A whole page.
 pub(super) fn document(body: &str) -> String {
@@ -88,17 +85,8 @@ mod tests {
 
     #[test]
     fn what_people_write_stays_text() {
-        let last = StoredMessage {
-            id: 1,
-            name: "<i>".into(),
-            msg: "a & \"b\"".into(),
-            at: 0,
-        };
-        let evil = RoomSummary {
-            name: "\"><script>'/방".into(),
-            people: 2,
-            last: Some(last),
-        };
+        let last = StoredMessage { id: 1, name: "<i>".into(), msg: "a & \"b\"".into(), at: 0 };
+        let evil = RoomSummary { name: "\"><script>'/방".into(), people: 2, last: Some(last) };
         assert_eq!(
             room_links(&[evil]),
             "<ul><li><a href=\"/room/%22%3E%3Cscript%3E%27%2F%EB%B0%A9\">\

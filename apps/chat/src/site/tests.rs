@@ -28,11 +28,7 @@ impl Fixture {
         };
         let store = Arc::new(Store::open(data.path()).await.unwrap());
         let site = Arc::new(Site::new(store, Arc::default(), ui));
-        Fixture {
-            router: site.clone().router(),
-            site,
-            _data: data,
-        }
+        Fixture { router: site.clone().router(), site, _data: data }
     }
 
     async fn say(&self, room: &str, text: &str) {
@@ -42,11 +38,7 @@ impl Fixture {
             text: MessageText::parse(text.to_owned()).unwrap(),
             key: None,
         };
-        self.site
-            .store
-            .post(post, |posted| assert!(posted.is_ok()))
-            .await
-            .unwrap();
+        self.site.store.post(post, |posted| assert!(posted.is_ok())).await.unwrap();
         self.site.store.settled().await;
     }
 
@@ -55,11 +47,7 @@ impl Fixture {
     }
 
     async fn send(&mut self, method: &str, path: &str) -> (StatusCode, Response<()>, String) {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(Body::empty())
-            .unwrap();
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let response = self.router.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -71,24 +59,14 @@ impl Fixture {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let mut fixture = Fixture::new(true).await;
-    let paths = [
-        "/",
-        "/room",
-        "/room/x",
-        "/nothing",
-        "/assets/index-1.js",
-        "/healthz",
-        "/api/rooms",
-    ];
+    let paths =
+        ["/", "/room", "/room/x", "/nothing", "/assets/index-1.js", "/healthz", "/api/rooms"];
     for path in paths {
         let (_, response, _) = fixture.get(path).await;
         let headers = response.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         let policy = headers["content-security-policy"].to_str().unwrap();
-        assert!(
-            policy.starts_with("default-src 'none'; script-src 'self';"),
-            "{path}"
-        );
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{path}");
         assert!(!policy.contains("unsafe"), "{path}");
     }
 }
@@ -107,32 +85,18 @@ async fn rooms_are_listed_with_people_and_newest_message() {
     let rooms: Vec<RoomSummary> = serde_json::from_str(&json).unwrap();
     let listed: Vec<_> = rooms
         .iter()
-        .map(|room| {
-            (
-                room.name.as_str(),
-                room.people,
-                room.last.as_ref().map(|m| m.msg.as_str()),
-            )
-        })
+        .map(|room| (room.name.as_str(), room.people, room.last.as_ref().map(|m| m.msg.as_str())))
         .collect();
     let script = Some("<script>alert(1)</script>");
     assert_eq!(
         listed,
-        [
-            ("lobby", 0, None),
-            ("새 방", 1, None),
-            ("방/2", 1, script),
-            ("오래된 방", 0, Some("1"))
-        ]
+        [("lobby", 0, None), ("새 방", 1, None), ("방/2", 1, script), ("오래된 방", 0, Some("1"))]
     );
 
     let (_, _, html) = fixture.get("/").await;
     assert!(!html.contains("<script>alert"), "{html}");
     assert!(html.contains("<a href=\"/room\">lobby</a>"), "{html}");
-    assert!(
-        html.contains("<a href=\"/room/%EB%B0%A9%2F2\">방/2</a>"),
-        "{html}"
-    );
+    assert!(html.contains("<a href=\"/room/%EB%B0%A9%2F2\">방/2</a>"), "{html}");
     assert!(
         html.contains(r#"<script id="boot" type="application/json">{"page":"rooms""#),
         "{html}"
@@ -156,14 +120,7 @@ async fn room_names_come_from_the_address() {
         assert!(html.contains(&boot), "{path}: {html}");
     }
     let long = format!("/room/{}", "x".repeat(crate::input::ROOM_CHARS_MAX + 1));
-    for path in [
-        "/room/%FF",
-        "/room/%20",
-        "/room/a%00b",
-        "/room/a/b",
-        "/room/%2E%2E",
-        &long,
-    ] {
+    for path in ["/room/%FF", "/room/%20", "/room/a%00b", "/room/a/b", "/room/%2E%2E", &long] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(html.contains(r#"{"page":"missing"}"#), "{path}");
@@ -178,35 +135,16 @@ async fn files_are_served_with_their_type_and_unknown_paths_are_not() {
     let mut fixture = Fixture::new(true).await;
     let (status, response, body) = fixture.get("/assets/index-1.js").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "1"));
-    assert_eq!(
-        response.headers()["content-type"],
-        "text/javascript; charset=utf-8"
-    );
-    assert!(
-        response.headers()["cache-control"]
-            .to_str()
-            .unwrap()
-            .contains("immutable")
-    );
+    assert_eq!(response.headers()["content-type"], "text/javascript; charset=utf-8");
+    assert!(response.headers()["cache-control"].to_str().unwrap().contains("immutable"));
     let (_, response, _) = fixture.get("/favicon.svg").await;
     assert_eq!(response.headers()["cache-control"], "no-cache");
-    for path in [
-        "/index.html",
-        "/assets/",
-        "/assets/../favicon.svg",
-        "/..%2f..%2fetc/passwd",
-        "/x",
-    ] {
+    for path in ["/index.html", "/assets/", "/assets/../favicon.svg", "/..%2f..%2fetc/passwd", "/x"]
+    {
         assert_eq!(fixture.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
-    assert_eq!(
-        fixture.send("POST", "/favicon.svg").await.0,
-        StatusCode::NOT_FOUND
-    );
-    assert_eq!(
-        fixture.send("POST", "/").await.0,
-        StatusCode::METHOD_NOT_ALLOWED
-    );
+    assert_eq!(fixture.send("POST", "/favicon.svg").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(fixture.send("POST", "/").await.0, StatusCode::METHOD_NOT_ALLOWED);
     let (status, _, body) = fixture.send("HEAD", "/").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, ""));
 }
@@ -218,17 +156,11 @@ async fn without_the_page_it_says_how_to_build_it() {
     for path in ["/", "/room", "/room/x"] {
         let (status, response, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
-        assert_eq!(
-            response.headers()["content-type"],
-            "text/html; charset=utf-8"
-        );
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
         assert!(html.contains("cargo xtask serve"), "{path}");
     }
     let (_, _, html) = fixture.get("/").await;
-    assert!(
-        html.contains("&lt;b&gt;") && !html.contains("<b>"),
-        "{html}"
-    );
+    assert!(html.contains("&lt;b&gt;") && !html.contains("<b>"), "{html}");
     let (status, _, html) = fixture.get("/nothing").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(html.contains("All rooms"), "{html}");
@@ -240,8 +172,5 @@ async fn health_follows_the_server() {
     let (status, _, body) = fixture.get("/healthz").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
     fixture.site.stop();
-    assert_eq!(
-        fixture.get("/healthz").await.0,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    assert_eq!(fixture.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
 }

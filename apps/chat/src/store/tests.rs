@@ -19,10 +19,7 @@ fn message(room: &str, text: &str) -> Post {
 }
 
 fn keyed(room: &str, text: &str, key: &str) -> Post {
-    Post {
-        key: Some(MessageKey::parse(key.to_owned()).unwrap()),
-        ..message(room, text)
-    }
+    Post { key: Some(MessageKey::parse(key.to_owned()).unwrap()), ..message(room, text) }
 }
 
 async fn post(store: &Store, post: Post) -> Result<Posted, StoreError> {
@@ -32,10 +29,7 @@ async fn post(store: &Store, post: Post) -> Result<Posted, StoreError> {
 }
 
 fn texts(messages: &[StoredMessage]) -> Vec<&str> {
-    messages
-        .iter()
-        .map(|message| message.msg.as_str())
-        .collect()
+    messages.iter().map(|message| message.msg.as_str()).collect()
 }
 
 #[tokio::test]
@@ -43,13 +37,8 @@ async fn history_is_in_order_and_survives_a_restart() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("made/when/missing");
     let store = Store::open(&data).await.unwrap();
-    let said = [
-        "안녕하세요",
-        "line 1\nline 2",
-        "<script>alert(1)</script>",
-        "\u{0}nul",
-        " \u{1F41F} ",
-    ];
+    let said =
+        ["안녕하세요", "line 1\nline 2", "<script>alert(1)</script>", "\u{0}nul", " \u{1F41F} "];
     for text in said {
         post(&store, message("방", text)).await.unwrap();
     }
@@ -62,13 +51,7 @@ async fn history_is_in_order_and_survives_a_restart() {
     assert_eq!(texts(&after), said);
     assert_eq!(after, before);
     assert!(after.is_sorted_by(|a, b| a.id < b.id && a.at <= b.at));
-    assert!(
-        store
-            .history(&room("nobody wrote here"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.history(&room("nobody wrote here")).await.unwrap().is_empty());
     let next = post(&store, message("방", "다시")).await.unwrap();
     assert!(next.message().id > before.last().unwrap().id);
     store.close().await;
@@ -88,10 +71,7 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
                 let report = move |posted: Result<Posted, StoreError>| {
                     reported.lock().push(posted.unwrap().message().clone());
                 };
-                store
-                    .post(message("room", &format!("{sender} {n}")), report)
-                    .await
-                    .unwrap();
+                store.post(message("room", &format!("{sender} {n}")), report).await.unwrap();
             }
         }));
     }
@@ -101,20 +81,12 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
     store.settled().await;
     let reported = std::mem::take(&mut *reported.lock());
     assert_eq!(reported.len(), 1_000);
-    assert!(
-        reported.is_sorted_by(|a, b| a.id < b.id),
-        "reported in the order of the ids"
-    );
+    assert!(reported.is_sorted_by(|a, b| a.id < b.id), "reported in the order of the ids");
     for sender in 0..20 {
         let own = format!("{sender} ");
-        let said = reported
-            .iter()
-            .filter(|message| message.msg.starts_with(&own));
+        let said = reported.iter().filter(|message| message.msg.starts_with(&own));
         let expected = (0..50).map(|n| format!("{sender} {n}"));
-        assert!(
-            said.map(|message| message.msg.clone()).eq(expected),
-            "each sender's own order"
-        );
+        assert!(said.map(|message| message.msg.clone()).eq(expected), "each sender's own order");
     }
     let newest = store.history(&room("room")).await.unwrap();
     assert_eq!(newest, reported[1_000 - HISTORY_MESSAGES_MAX as usize..]);
@@ -125,9 +97,7 @@ async fn history_is_bounded_by_number_and_by_bytes() {
     let folder = TempDir::new().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     for n in 0..=HISTORY_MESSAGES_MAX {
-        post(&store, message("short", &n.to_string()))
-            .await
-            .unwrap();
+        post(&store, message("short", &n.to_string())).await.unwrap();
     }
     let history = store.history(&room("short")).await.unwrap();
     assert_eq!(history.len(), HISTORY_MESSAGES_MAX as usize);
@@ -154,9 +124,7 @@ async fn a_message_sent_again_under_its_key_is_stored_once() {
     let reused = post(&store, keyed("room", "something else", "k1")).await;
     assert!(matches!(reused, Err(StoreError::KeyReused)));
     post(&store, keyed("room", "hello", "k2")).await.unwrap();
-    post(&store, keyed("other room", "hello", "k1"))
-        .await
-        .unwrap();
+    post(&store, keyed("other room", "hello", "k1")).await.unwrap();
     post(&store, message("room", "no key")).await.unwrap();
     post(&store, message("room", "no key")).await.unwrap();
     let history = store.history(&room("room")).await.unwrap();
@@ -169,34 +137,17 @@ async fn rooms_are_listed_by_their_newest_message() {
     let folder = TempDir::new().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     let long = "나".repeat(300);
-    for (room, text) in [
-        ("a", "1"),
-        ("b", "2"),
-        ("a", "3"),
-        ("긴 방", &long),
-        ("b", "4"),
-    ] {
+    for (room, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("긴 방", &long), ("b", "4")] {
         post(&store, message(room, text)).await.unwrap();
     }
     let rooms = store.rooms().await.unwrap();
-    let listed = rooms
-        .iter()
-        .map(|room| (room.name.as_str(), room.last.as_ref().unwrap()));
+    let listed = rooms.iter().map(|room| (room.name.as_str(), room.last.as_ref().unwrap()));
     let expected = [("b", "4"), ("긴 방", &long[..600]), ("a", "3")];
-    assert!(
-        listed
-            .map(|(room, last)| (room, last.msg.as_str()))
-            .eq(expected)
-    );
+    assert!(listed.map(|(room, last)| (room, last.msg.as_str())).eq(expected));
     for n in 0..ROOMS_LISTED_MAX {
-        post(&store, message(&format!("room {n}"), "x"))
-            .await
-            .unwrap();
+        post(&store, message(&format!("room {n}"), "x")).await.unwrap();
     }
-    assert_eq!(
-        store.rooms().await.unwrap().len(),
-        ROOMS_LISTED_MAX as usize
-    );
+    assert_eq!(store.rooms().await.unwrap().len(), ROOMS_LISTED_MAX as usize);
     store.close().await;
 }
 
@@ -206,27 +157,17 @@ async fn a_failed_transaction_stores_nothing_and_the_writer_goes_on() {
     let store = Store::open(folder.path()).await.unwrap();
     post(&store, message("room", "before")).await.unwrap();
     let file = folder.path().join(FILE_NAME);
-    let mut other = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file))
-        .await
-        .unwrap();
+    let mut other =
+        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.unwrap();
     let break_it = "CREATE TRIGGER broken BEFORE INSERT ON messages
                     BEGIN SELECT RAISE(ABORT, 'disk full'); END";
     sqlx::query(break_it).execute(&mut other).await.unwrap();
     let refused = post(&store, message("new room", "lost")).await;
     assert!(matches!(refused, Err(StoreError::Write)));
-    sqlx::query("DROP TRIGGER broken")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    sqlx::query("DROP TRIGGER broken").execute(&mut other).await.unwrap();
     post(&store, message("new room", "after")).await.unwrap();
-    assert_eq!(
-        texts(&store.history(&room("new room")).await.unwrap()),
-        ["after"]
-    );
-    assert_eq!(
-        texts(&store.history(&room("room")).await.unwrap()),
-        ["before"]
-    );
+    assert_eq!(texts(&store.history(&room("new room")).await.unwrap()), ["after"]);
+    assert_eq!(texts(&store.history(&room("room")).await.unwrap()), ["before"]);
     assert!(store.is_open());
     store.close().await;
 }
@@ -242,14 +183,9 @@ async fn messages_are_on_disk_when_reported() {
     .unwrap();
     post(&store, message("room", "durable")).await.unwrap();
     // What another process sees is what was committed.
-    let count = sqlx::query("SELECT count(*) AS n FROM messages")
-        .fetch_one(&mut writer)
-        .await;
+    let count = sqlx::query("SELECT count(*) AS n FROM messages").fetch_one(&mut writer).await;
     assert_eq!(count.unwrap().get::<i64, _>("n"), 1);
-    let mode = sqlx::query("PRAGMA journal_mode")
-        .fetch_one(&mut writer)
-        .await
-        .unwrap();
+    let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut writer).await.unwrap();
     assert_eq!(mode.get::<String, _>(0), "wal");
     store.close().await;
 }
@@ -261,7 +197,7 @@ async fn closing_stores_what_is_queued_and_refuses_what_comes_later() {
     for n in 0..600 {
         store
             .post(message("room", &n.to_string()), |posted| {
-                assert!(posted.is_ok())
+                assert!(posted.is_ok());
             })
             .await
             .unwrap();
@@ -272,16 +208,7 @@ async fn closing_stores_what_is_queued_and_refuses_what_comes_later() {
     store.settled().await;
     assert!(!store.is_open());
     let store = Store::open(folder.path()).await.unwrap();
-    assert_eq!(
-        store
-            .history(&room("room"))
-            .await
-            .unwrap()
-            .last()
-            .unwrap()
-            .msg,
-        "599"
-    );
+    assert_eq!(store.history(&room("room")).await.unwrap().last().unwrap().msg, "599");
     store.close().await;
 }
 

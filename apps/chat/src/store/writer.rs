@@ -30,11 +30,7 @@ type Outcome = Result<Posted, StoreError>;
 
 /// Serves commands until it is told to close, or every sender is gone, and the queue is empty.
 pub(super) async fn run(connection: SqliteConnection, mut queue: mpsc::Receiver<Command>) {
-    let mut writer = Writer {
-        connection,
-        rooms: HashSet::new(),
-        last_at: 0,
-    };
+    let mut writer = Writer { connection, rooms: HashSet::new(), last_at: 0 };
     let mut batch = Vec::new();
     let mut closing = Vec::new();
     while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
@@ -186,8 +182,6 @@ async fn insert(
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

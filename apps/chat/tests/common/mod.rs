@@ -1,5 +1,6 @@
 //! The real program on a port of its own, and people who talk to it.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -14,11 +15,11 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// Longer than anything here may take; only a failing test ever waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running `sockeye`; killed when dropped.
-pub struct Program {
-    pub url: String,
+pub(crate) struct Program {
+    pub(crate) url: String,
     child: Child,
     /// Held, so that the program can go on writing.
     _output: Lines<BufReader<ChildStdout>>,
@@ -26,7 +27,7 @@ pub struct Program {
 }
 
 /// The program with these arguments, nothing inherited from the environment, not yet started.
-pub fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sockeye"));
     command
         .args(args)
@@ -40,7 +41,7 @@ pub fn command(args: &[&str]) -> Command {
 
 impl Program {
     /// `sockeye serve` on a free port of 127.0.0.1.
-    pub async fn serve(data: &Path) -> Self {
+    pub(crate) async fn serve(data: &Path) -> Self {
         let data = data.to_str().unwrap();
         Program::start(&mut command(&[
             "serve",
@@ -55,54 +56,39 @@ impl Program {
     }
 
     /// Starts it and waits until it says that it listens.
-    pub async fn start(command: &mut Command) -> Self {
+    pub(crate) async fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = timeout(PATIENCE, output.next_line())
-            .await
-            .expect("it gets ready")
-            .unwrap();
+        let line = timeout(PATIENCE, output.next_line()).await.expect("it gets ready").unwrap();
         let line = line.expect("it says where it listens");
         let url = line.strip_prefix("listening on ").expect(&line).to_owned();
-        Program {
-            url,
-            child,
-            _output: output,
-            log,
-        }
+        Program { url, child, _output: output, log }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// Sends a signal by its name, such as `TERM`.
-    pub async fn signal(&self, name: &str) {
+    pub(crate) async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it is running").to_string();
-        let kill = Command::new("kill")
-            .args([&format!("-{name}"), &id])
-            .status()
-            .await
-            .unwrap();
+        let kill = Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap();
         assert!(kill.success());
     }
 
-    pub async fn ended(&mut self) -> ExitStatus {
-        timeout(PATIENCE, self.child.wait())
-            .await
-            .expect("it ends")
-            .unwrap()
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()
     }
 
     /// Stops it the friendly way; it must end with status 0.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.signal("TERM").await;
         assert_eq!(self.ended().await.code(), Some(0));
     }
 
     /// Reads the log up to the next line with this in it.
-    pub async fn logged(&mut self, text: &str) -> String {
+    pub(crate) async fn logged(&mut self, text: &str) -> String {
         let found = async {
             while let Some(line) = self.log.next_line().await.unwrap() {
                 if line.contains(text) {
@@ -111,78 +97,58 @@ impl Program {
             }
             panic!("the log ended without {text:?}");
         };
-        timeout(PATIENCE, found)
-            .await
-            .unwrap_or_else(|_| panic!("{text:?} is logged"))
+        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{text:?} is logged"))
     }
 }
 
 /// Somebody with a connection, who hears everything from the beginning.
-pub struct Person {
-    pub client: Client,
-    pub name: String,
-    pub posted: Subscription<StoredMessage>,
-    pub joined: Subscription<Presence>,
-    pub left: Subscription<Presence>,
+pub(crate) struct Person {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+    pub(crate) posted: Subscription<StoredMessage>,
+    pub(crate) joined: Subscription<Presence>,
+    pub(crate) left: Subscription<Presence>,
 }
 
 impl Person {
-    pub async fn connect(program: &Program, name: &str) -> Self {
-        let builder = Client::builder(&program.url)
-            .unwrap()
-            .reconnect(Reconnect::Never);
+    pub(crate) async fn connect(program: &Program, name: &str) -> Self {
+        let builder = Client::builder(&program.url).unwrap().reconnect(Reconnect::Never);
         let client = timeout(PATIENCE, builder.connect()).await.unwrap().unwrap();
         let posted = client.subscribe(POSTED).unwrap();
         let joined = client.subscribe(JOINED).unwrap();
         let left = client.subscribe(LEFT).unwrap();
-        Person {
-            client,
-            name: name.to_owned(),
-            posted,
-            joined,
-            left,
-        }
+        Person { client, name: name.to_owned(), posted, joined, left }
     }
 
     /// Connects, joins, and has heard of the own arrival.
-    pub async fn enter(program: &Program, name: &str, room: &str) -> Self {
+    pub(crate) async fn enter(program: &Program, name: &str, room: &str) -> Self {
         let mut person = Person::connect(program, name).await;
         person.join(room).await.unwrap();
         assert_eq!(next(&mut person.joined).await.name, name);
         person
     }
 
-    pub async fn join(&self, room: &str) -> Result<Vec<StoredMessage>, AckError> {
-        let request = Join {
-            room: room.to_owned(),
-            name: self.name.clone(),
-        };
+    pub(crate) async fn join(&self, room: &str) -> Result<Vec<StoredMessage>, AckError> {
+        let request = Join { room: room.to_owned(), name: self.name.clone() };
         self.client.emit_with_ack(JOIN, &request).await
     }
 
-    pub async fn say(&self, text: &str) -> Result<StoredMessage, AckError> {
+    pub(crate) async fn say(&self, text: &str) -> Result<StoredMessage, AckError> {
         self.client.emit_with_ack(CHAT, &self.message(text)).await
     }
 
-    pub fn message(&self, text: &str) -> NewMessage {
-        NewMessage {
-            name: self.name.clone(),
-            msg: text.to_owned(),
-            key: None,
-        }
+    pub(crate) fn message(&self, text: &str) -> NewMessage {
+        NewMessage { name: self.name.clone(), msg: text.to_owned(), key: None }
     }
 }
 
 /// The next one of what somebody hears.
-pub async fn next<P: sockeye::FromArgs>(subscription: &mut Subscription<P>) -> P {
-    timeout(PATIENCE, subscription.next())
-        .await
-        .expect("something comes")
-        .expect("not closed")
+pub(crate) async fn next<P: sockeye::FromArgs>(subscription: &mut Subscription<P>) -> P {
+    timeout(PATIENCE, subscription.next()).await.expect("something comes").expect("not closed")
 }
 
 /// The code a request was refused with.
-pub fn refusal<T: std::fmt::Debug>(answer: Result<T, AckError>) -> String {
+pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, AckError>) -> String {
     match answer {
         Err(AckError::Remote(error)) => error.code,
         other => panic!("not refused: {other:?}"),
