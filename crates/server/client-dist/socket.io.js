@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   // src/timer.ts
-  var nextTick = (callback) => queueMicrotask(callback);
+  var nextTick = queueMicrotask;
 
   // src/emitter.ts
   var Emitter = class {
@@ -17,7 +17,7 @@
       return this;
     }
     /** As `on`, but before the listeners that are there. */
-    prependListener(event, listener) {
+    prepend(event, listener) {
       this._listeners.set(event, [listener, ...this.listeners(event)]);
       return this;
     }
@@ -811,7 +811,7 @@
     }
     /** As `onAny`, but before those that are there. */
     prependAny(listener) {
-      this._any.prependListener("in", listener);
+      this._any.prepend("in", listener);
       return this;
     }
     /** Removes a catch-all listener of `onAny`, or all of them. */
@@ -830,7 +830,7 @@
     }
     /** As `onAnyOutgoing`, but before those that are there. */
     prependAnyOutgoing(listener) {
-      this._any.prependListener("out", listener);
+      this._any.prepend("out", listener);
       return this;
     }
     /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */

@@ -1,5 +1,8 @@
 use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
+use sockeye_socket_proto::RawArgs;
+
 use crate::{
     DisconnectReason, EventError, RawEvent, Socket,
     handler::{Admission, EventGuard, EventHandler, ObserverHandler},
@@ -25,6 +28,7 @@ pub(crate) struct Behaviour {
     pub(crate) connected: Option<ObserverHandler<()>>,
     pub(crate) events: HashMap<String, Arc<Registered>>,
     pub(crate) any: Vec<Look<RawEvent>>,
+    pub(crate) any_outgoing: Vec<Look<RawEvent>>,
     pub(crate) guards: Vec<EventGuard>,
     pub(crate) fallback: Option<Arc<Registered>>,
     pub(crate) error: Option<Look<Failure>>,
@@ -59,6 +63,7 @@ impl Behaviour {
             connected: None,
             events: HashMap::new(),
             any: Vec::new(),
+            any_outgoing: Vec::new(),
             guards: Vec::new(),
             fallback: None,
             error: None,
@@ -67,6 +72,24 @@ impl Behaviour {
             same_user: None,
             skip_admission_when_recovered: false,
         }
+    }
+
+    /// What the looks at outgoing events are shown; `None` when there are none.
+    pub(crate) fn outgoing(
+        &self,
+        name: &str,
+        args: &[u8],
+        attachments: &[Bytes],
+    ) -> Option<RawEvent> {
+        (!self.any_outgoing.is_empty()).then(|| {
+            let args = String::from_utf8_lossy(args);
+            RawEvent { name: name.to_owned(), args: RawArgs::new(&args, attachments) }
+        })
+    }
+
+    /// Shows an outgoing event for one socket.
+    pub(crate) fn look_outgoing(&self, socket: &Socket, event: &RawEvent) {
+        self.any_outgoing.iter().for_each(|look| look(socket, event));
     }
 
     pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {

@@ -1,5 +1,6 @@
 use std::{collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
 
+use bytes::Bytes;
 use serde::Serialize;
 use sockeye_engine::{self as engine, Encoded};
 use sockeye_socket_proto::{EventName, Request, event_name};
@@ -177,13 +178,16 @@ impl Broadcast {
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
         let path = &self.namespace.path;
-        with_args(payload, |args, attachments| match &self.namespace.log {
-            Some(log) if !self.is_volatile => log.record(
-                self.targets(),
-                |offset| encode_logged(path, name, args, attachments, offset),
-                |packet| self.deliver(packet),
-            ),
-            _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
+        with_args(payload, |args, attachments| {
+            self.show(name, args, attachments);
+            match &self.namespace.log {
+                Some(log) if !self.is_volatile => log.record(
+                    self.targets(),
+                    |offset| encode_logged(path, name, args, attachments, offset),
+                    |packet| self.deliver(packet),
+                ),
+                _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
+            }
         })
     }
 
@@ -199,6 +203,7 @@ impl Broadcast {
         let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let name = event_name(&event)?;
         let packet = with_args(payload, |args, attachments| {
+            self.show(name, args, attachments);
             encode_shared(&self.namespace.path, name, Some(id), args, attachments)
         })?;
         let (sender, outcomes) = mpsc::unbounded_channel();
@@ -244,6 +249,15 @@ impl Broadcast {
     /// The sockets on this server that would be reached.
     pub fn sockets(self) -> Vec<Socket> {
         self.selection().sockets()
+    }
+
+    /// Lets the looks at outgoing events see it. (Not while it is delivered: they are user code,
+    /// and may emit.)
+    fn show(&self, name: &str, args: &[u8], attachments: &[Bytes]) {
+        let behaviour = &self.namespace.behaviour;
+        if let Some(event) = behaviour.outgoing(name, args, attachments) {
+            self.selection().for_each(|socket| behaviour.look_outgoing(socket, &event));
+        }
     }
 
     fn deliver(&self, packet: &Arc<Encoded>) {

@@ -111,6 +111,18 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
+    /// Sees every event on its way out, for each socket it is for. Acks are not events.
+    #[must_use]
+    pub fn on_any_outgoing(
+        self,
+        look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static,
+    ) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.any_outgoing.push(Box::new(look));
+            Ok(())
+        })
+    }
+
     /// Puts a guard before the handlers of all events, those of [`fallback`](Namespace::fallback)
     /// included. Guards run in the order of their declaration; the first `Err` ends the event:
     /// it answers the peer's ack and goes to [`on_error`](Namespace::on_error).

@@ -172,11 +172,14 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_args(payload, |args, attachments| match &self.0.namespace.log {
-            Some(log) if self.is_connected() => self.send_logged(log, name, args, attachments),
-            _ => with_event(self.namespace(), name, None, args, attachments, |text| {
-                self.send(text, attachments)
-            }),
+        with_args(payload, |args, attachments| {
+            self.look_outgoing(name, args, attachments);
+            match &self.0.namespace.log {
+                Some(log) if self.is_connected() => self.send_logged(log, name, args, attachments),
+                _ => with_event(self.namespace(), name, None, args, attachments, |text| {
+                    self.send(text, attachments)
+                }),
+            }
         })?
     }
 
@@ -427,12 +430,20 @@ impl Socket {
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
         with_args(payload, |args, attachments| {
+            self.look_outgoing(name, args, attachments);
             with_event(self.namespace(), name, Some(id), args, attachments, |text| {
                 self.send(text, attachments)
             })
         })
         .and_then(|sent| sent)?;
         Ok(pending)
+    }
+
+    fn look_outgoing(&self, name: &str, args: &[u8], attachments: &[Bytes]) {
+        let behaviour = &self.0.namespace.behaviour;
+        if let Some(event) = behaviour.outgoing(name, args, attachments) {
+            behaviour.look_outgoing(self, &event);
+        }
     }
 
     /// Sends an event with its offset and keeps it for a client that comes back.

@@ -246,3 +246,28 @@ async fn guards_stand_before_every_handler_and_may_refuse() {
     client.expect(r#"42["passed"]"#).await;
     assert_eq!(*seen.lock().unwrap(), ["echo", "echo", "nobody listens"]);
 }
+
+#[tokio::test]
+async fn every_outgoing_event_is_seen_for_each_recipient() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let all = seen.clone();
+    let namespace = echo().on_any_outgoing(move |socket, event| {
+        let (id, args) = (socket.id().to_string(), event.args.json().to_owned());
+        all.lock().unwrap().push(format!("{} {args} {id}", event.name));
+    });
+    let (server, address) = serve([namespace]).await;
+    let (mut a, mut b) = (Client::open(address).await, Client::open(address).await);
+    let (id_a, id_b) = (a.join("40").await, b.join("40").await);
+    a.send(r#"421["echo",1]"#).await;
+    a.expect(r#"42["echo",1]"#).await;
+    a.expect("431[]").await;
+    server.io().emit("all", &2).unwrap();
+    b.expect(r#"42["all",2]"#).await;
+    drop(server.io().socket(&id_b).unwrap().emit_with_ack::<_, ()>("ask", &3));
+    let mut seen = std::mem::take(&mut *seen.lock().unwrap());
+    seen[1..3].sort();
+    let mut both = [format!("all 2 {id_a}"), format!("all 2 {id_b}")];
+    both.sort();
+    let [first, second] = both;
+    assert_eq!(seen, [format!("echo 1 {id_a}"), first, second, format!("ask 3 {id_b}")]);
+}
