@@ -72,7 +72,7 @@ pub use reason::DisconnectReason;
 pub use recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use room::{IntoRooms, Room};
 pub use server::{IntoListeners, Serve, Server, ServerBuilder, SocketService};
-pub use socket::Socket;
+pub use socket::{Expiry, Socket};
 pub use sockeye_engine::{self as engine, Body, Handshake};
 pub use sockeye_socket_proto::{
     Args, Binary, Event, EventName, FromArgs, Limits as PacketLimits, Listen, RawArgs, Request,

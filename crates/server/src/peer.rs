@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
 use sockeye_socket_proto::{Decoder, Incoming, RawArgs, encode_connect_error};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{
     Config, DisconnectReason, EventError, RawEvent, Refuse, Socket,
@@ -24,7 +24,7 @@ use crate::{
     behaviour::Registered,
     directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
-    socket::{Command, Link, Origin},
+    socket::{Command, Expired, Link, Origin},
 };
 
 pub(crate) struct Peer {
@@ -47,6 +47,7 @@ impl Peer {
             waiting_events: 0,
             waiting_bytes: 0,
             connect_deadline,
+            expiry: None,
         };
         Self { decoder, sockets }
     }
@@ -105,6 +106,8 @@ struct Sockets {
     waiting_bytes: usize,
     /// While no namespace has been joined.
     connect_deadline: Option<Pin<Box<Sleep>>>,
+    /// While a socket has an expiry: when to look at it next.
+    expiry: Option<Pin<Box<Sleep>>>,
 }
 
 struct Entry {
@@ -360,6 +363,7 @@ impl Sockets {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.run_commands();
+            self.poll_timers(cx);
             if let Some(mut task) = self.fresh.pop_front() {
                 match Pin::new(&mut task).poll(cx) {
                     Poll::Ready(done) => self.finish(done),
@@ -369,10 +373,13 @@ impl Sockets {
             }
             match self.running.poll_next_unpin(cx) {
                 Poll::Ready(Some(done)) => self.finish(done),
-                _ if self.fresh.is_empty() => break,
-                _ => {}
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    fn poll_timers(&mut self, cx: &mut Context<'_>) {
         if let Some(deadline) = &mut self.connect_deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
@@ -380,7 +387,11 @@ impl Sockets {
             tracing::debug!(sid = %self.link.session.id(), "no namespace was joined in time");
             self.link.session.close(CloseReason::ForcedClose);
         }
-        if self.running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        while let Some(expiry) = &mut self.expiry
+            && expiry.as_mut().poll(cx).is_ready()
+        {
+            self.check_expiry();
+        }
     }
 
     fn run_commands(&mut self) {
@@ -398,6 +409,7 @@ impl Sockets {
                     }
                     self.link.session.close(CloseReason::TransportClose);
                 }
+                Command::ExpiryChanged => self.check_expiry(),
                 Command::CloseSession => {
                     let joined = self.entries.iter().filter(|entry| !entry.is_joining);
                     joined.for_each(|entry| entry.socket.send_disconnect());
@@ -406,6 +418,23 @@ impl Sockets {
                 }
             }
         }
+    }
+
+    /// Warns and ends sockets whose time has come, and sets the timer for the next.
+    fn check_expiry(&mut self) {
+        let now = Instant::now();
+        let mut next = None;
+        for index in (0..self.entries.len()).rev() {
+            match self.entries[index].socket.check_expiry(now) {
+                Ok(Some(at)) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
+                Ok(None) => {}
+                Err(Expired) => {
+                    self.entries[index].socket.send_disconnect();
+                    self.end(index, DisconnectReason::Expired);
+                }
+            }
+        }
+        self.expiry = next.map(|at| Box::pin(sleep_until(at)));
     }
 
     fn finish(&mut self, done: Done) {

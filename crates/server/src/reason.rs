@@ -27,10 +27,12 @@ pub enum DisconnectReason {
     ForcedServerClose,
     /// The client read too slowly: its outbox was full.
     Overflow,
+    /// Its time was over, see [`Socket::set_expiry`](crate::Socket::set_expiry).
+    Expired,
 }
 
 impl DisconnectReason {
-    /// The official server's words for it; `overflow`, which it does not have, is our own.
+    /// The official server's words for it; `overflow` and `expired` are our own.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ServerDisconnect => "server namespace disconnect",
@@ -43,6 +45,7 @@ impl DisconnectReason {
             Self::ForcedClose => "forced close",
             Self::ForcedServerClose => "forced server close",
             Self::Overflow => "overflow",
+            Self::Expired => "expired",
         }
     }
 }

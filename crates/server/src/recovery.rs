@@ -332,5 +332,8 @@ impl State {
 /// what did not fit its outbox is in the log.
 fn is_recoverable(reason: DisconnectReason) -> bool {
     use DisconnectReason as Reason;
-    !matches!(reason, Reason::ServerDisconnect | Reason::ClientDisconnect | Reason::ParseError)
+    !matches!(
+        reason,
+        Reason::ServerDisconnect | Reason::ClientDisconnect | Reason::ParseError | Reason::Expired
+    )
 }

@@ -7,6 +7,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,10 +15,10 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use sockeye_engine::{self as engine, Encoded, Pushed};
 use sockeye_socket_proto::{
-    EventName, RawArgs, Request, encode_ack, encode_args, encode_connected, encode_disconnect,
-    encode_event, event_name,
+    Event, EventName, RawArgs, Request, encode_ack, encode_args, encode_connected,
+    encode_disconnect, encode_event, event_name,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     AckError, AckFuture, Broadcast, DisconnectReason, EmitError, Handshake, IntoRooms, Io,
@@ -51,7 +52,38 @@ struct Inner {
     acks: Mutex<BTreeMap<u64, Waiter>>,
     /// The rooms at the end of its life.
     left: OnceLock<Vec<Room>>,
+    expiry: Mutex<Option<Deadline>>,
 }
+
+/// For how long a socket may stay, see [`Socket::set_expiry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// When it ends, from now on.
+    pub after: Duration,
+    /// How long before that the client is warned; zero: not at all.
+    pub warning: Duration,
+}
+
+impl Expiry {
+    /// Ends after this time, with a warning 30 seconds before.
+    pub fn after(after: Duration) -> Self {
+        Self { after, warning: Duration::from_secs(30) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Deadline {
+    end: Instant,
+    /// How long before the end the warning is due; gone when it was given.
+    warning: Option<Duration>,
+}
+
+/// The event that warns of [`Socket::set_expiry`]'s end: the seconds left.
+pub(crate) const EXPIRING: Event<u64> = Event::new("expiring");
+
+/// A socket has reached its end.
+#[derive(Debug)]
+pub(crate) struct Expired;
 
 /// Where a socket comes from.
 pub(crate) enum Origin {
@@ -75,6 +107,8 @@ pub(crate) enum Command {
     Disconnected(Socket),
     /// This socket goes on elsewhere; the session is dead.
     Replaced(Socket),
+    /// A socket has another end, or none.
+    ExpiryChanged,
     /// All sockets, then the session.
     CloseSession,
 }
@@ -111,6 +145,7 @@ impl Socket {
             locals: Mutex::new(HashMap::new()),
             acks: Mutex::new(BTreeMap::new()),
             left: OnceLock::new(),
+            expiry: Mutex::new(None),
         }))
     }
 
@@ -244,6 +279,18 @@ impl Socket {
         self.0.locals.lock().get(&TypeId::of::<T>())?.clone().downcast().ok()
     }
 
+    /// Ends the socket after this time, with [`DisconnectReason::Expired`], unless it is called
+    /// again before (the client has shown a new token, say, in an event of the application's own).
+    /// At `warning` before the end the client is sent the event `expiring` with the seconds it has
+    /// left. `None` lifts the limit.
+    pub fn set_expiry(&self, expiry: Option<Expiry>) {
+        *self.0.expiry.lock() = expiry.map(|expiry| Deadline {
+            end: Instant::now() + expiry.after,
+            warning: (!expiry.warning.is_zero()).then_some(expiry.warning),
+        });
+        self.0.link.command(Command::ExpiryChanged);
+    }
+
     /// Waits until everything sent so far has been handed to the operating system, or the session
     /// has ended.
     pub async fn flushed(&self) {
@@ -371,6 +418,26 @@ impl Socket {
         if self.end(DisconnectReason::TransportClose) {
             self.0.link.command(Command::Replaced(self.clone()));
         }
+    }
+
+    /// Warns of its end if that is due. `Err`: it has come; `Ok`: when to ask next.
+    pub(crate) fn check_expiry(&self, now: Instant) -> Result<Option<Instant>, Expired> {
+        let mut expiry = self.0.expiry.lock();
+        let Some(deadline) = &mut *expiry else { return Ok(None) };
+        if deadline.end <= now {
+            return Err(Expired);
+        }
+        let Some(warning) = deadline.warning else { return Ok(Some(deadline.end)) };
+        let due = deadline.end - warning;
+        if due > now {
+            return Ok(Some(due));
+        }
+        deadline.warning = None;
+        let (end, left) = (deadline.end, deadline.end - now);
+        drop(expiry);
+        // Whoever reads too slowly to be warned ends all the same.
+        let _ = self.emit(EXPIRING, &(left.as_millis().div_ceil(1000) as u64));
+        Ok(Some(end))
     }
 
     pub(crate) fn send_disconnect(&self) {

@@ -4,10 +4,13 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use common::{Client, listen, until, with_sync};
-use sockeye::{DisconnectReason, Namespace, Server, Socket};
+use sockeye::{DisconnectReason, Expiry, Namespace, Server, Socket};
 
 type Reasons = Arc<Mutex<Vec<(String, &'static str)>>>;
 
@@ -15,6 +18,10 @@ fn namespace(path: &'static str, reasons: &Reasons) -> Namespace {
     let reasons = reasons.clone();
     with_sync(Namespace::new(path))
         .on("kick me", async |socket: Socket| socket.disconnect())
+        .on("expire", async |socket: Socket, (after, warning): (u64, u64)| {
+            let [after, warning] = [after, warning].map(Duration::from_millis);
+            socket.set_expiry((!after.is_zero()).then_some(Expiry { after, warning }));
+        })
         .on("close me", async |socket: Socket| socket.close_session())
         .on_disconnect(move |socket: Socket, reason: DisconnectReason| {
             let reasons = reasons.clone();
@@ -107,4 +114,20 @@ async fn a_shutdown_tells_everybody_and_waits_for_the_handlers() {
     let reason = "server shutting down";
     assert_eq!(reasons.lock().unwrap().len(), 2, "the handlers have run");
     told(&reasons, &[("/", reason), ("/", reason)]).await;
+}
+
+#[tokio::test]
+async fn a_socket_expires_after_a_warning_unless_it_is_renewed() {
+    let (server, address, reasons) = start().await;
+    let mut client = Client::connect(address).await;
+    client.join("40/b,").await;
+    client.send(r#"42["expire",[60000,59999]]"#).await;
+    client.expect(r#"42["expiring",60]"#).await;
+    client.send(r#"42["expire",[0,0]]"#).await;
+    client.send(r#"42["expire",[5,0]]"#).await;
+    client.expect("41").await;
+    told(&reasons, &[("/", "expired")]).await;
+    client.send(r#"42/b,1["sync"]"#).await;
+    client.expect("43/b,1[]").await;
+    assert!(server.io().sockets().is_empty());
 }
