@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, future::BoxFuture};
-use serde::{Serialize, de::DeserializeOwned};
-use sockeye_socket_proto::{RawArgs, decode_args, encode_args};
+use serde::Serialize;
+use sockeye_socket_proto::{FromArgs, RawArgs, decode_args, encode_args};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Sleep, sleep},
@@ -231,7 +231,7 @@ impl<A> AckFuture<A> {
     }
 }
 
-impl<A: DeserializeOwned + 'static> IntoFuture for AckFuture<A> {
+impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
     type Output = Result<A, AckError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
@@ -247,7 +247,7 @@ impl<A: DeserializeOwned + 'static> IntoFuture for AckFuture<A> {
     }
 }
 
-fn decode_answer<A: DeserializeOwned>(args: &RawArgs) -> Result<A, AckError> {
+fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Refusal {
@@ -258,7 +258,7 @@ fn decode_answer<A: DeserializeOwned>(args: &RawArgs) -> Result<A, AckError> {
     {
         return Err(AckError::Remote(refusal.error));
     }
-    args.decode().map_err(AckError::Decode)
+    A::from_args(args.json(), args.attachments()).map_err(AckError::Decode)
 }
 
 /// The acknowledgements of a broadcast as they arrive: a stream of who answered what. It ends when
@@ -298,7 +298,7 @@ impl<A> Acks<A> {
     }
 }
 
-impl<A: DeserializeOwned> Acks<A> {
+impl<A: FromArgs> Acks<A> {
     /// Waits for all and returns the values, in the order in which they came.
     ///
     /// # Errors
@@ -312,7 +312,7 @@ impl<A: DeserializeOwned> Acks<A> {
     }
 }
 
-impl<A: DeserializeOwned> Stream for Acks<A> {
+impl<A: FromArgs> Stream for Acks<A> {
     type Item = (SocketId, Result<A, AckError>);
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

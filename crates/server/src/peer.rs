@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -68,10 +68,15 @@ impl SessionHandler for Peer {
         };
         // A handler is user code up to its first await, and so are extractors and payload types.
         let sockets = &mut self.sockets;
-        catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming))).unwrap_or_else(|panic| {
+        let handled = catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming)));
+        let handled = handled.unwrap_or_else(|panic| {
             tracing::error!(panic = panic_message(&*panic), "an extractor or payload panicked");
             Err(HandlerError)
-        })
+        });
+        // Up to its first wait a handler runs before the next event is looked at. Whoever has to
+        // wait registers its waker in `poll`, which follows.
+        sockets.run_fresh(&mut Context::from_waker(Waker::noop()));
+        handled
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -364,17 +369,21 @@ impl Sockets {
         loop {
             self.run_commands();
             self.poll_timers(cx);
-            if let Some(mut task) = self.fresh.pop_front() {
-                match Pin::new(&mut task).poll(cx) {
-                    Poll::Ready(done) => self.finish(done),
-                    Poll::Pending => self.running.push(task),
-                }
-                continue;
-            }
+            self.run_fresh(cx);
             match self.running.poll_next_unpin(cx) {
                 Poll::Ready(Some(done)) => self.finish(done),
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Starts what is to start, in order. (A started task may make another.)
+    fn run_fresh(&mut self, cx: &mut Context<'_>) {
+        while let Some(mut task) = self.fresh.pop_front() {
+            match Pin::new(&mut task).poll(cx) {
+                Poll::Ready(done) => self.finish(done),
+                Poll::Pending => self.running.push(task),
             }
         }
     }

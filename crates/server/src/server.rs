@@ -5,7 +5,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use sockeye_engine::{Application, Body, CloseReason, Engine, Session};
 use sockeye_websocket::HttpServer;
@@ -97,6 +98,11 @@ impl Server {
         if self.config.serve_client
             && let Some(response) = client_files::serve(&self.config.engine.path, &request)
         {
+            return response;
+        }
+        if !self.engine.handles(request.uri().path()) {
+            let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
+            *response.status_mut() = StatusCode::NOT_FOUND;
             return response;
         }
         self.engine.handle(request).await

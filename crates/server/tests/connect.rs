@@ -151,3 +151,16 @@ async fn a_session_without_namespace_is_closed_in_time() {
     joined.send("41").await;
     joined.join("40").await;
 }
+
+#[tokio::test]
+async fn other_paths_are_not_ours() {
+    use tower_service::Service;
+    let server = sockeye::Server::builder().build().unwrap();
+    for path in ["/", "/nowhere", "/socket.iox/", "/x/socket.io/"] {
+        let uri = format!("{path}?EIO=4&transport=polling");
+        let request = http::Request::get(uri).body(sockeye::Body::default()).unwrap();
+        let response = server.clone().into_service().call(request).await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+    }
+    assert_eq!(server.sessions(), 0);
+}

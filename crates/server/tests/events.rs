@@ -11,7 +11,7 @@ use std::{
 
 use common::{Client, serve, until, with_sync};
 use serde::{Deserialize, Serialize};
-use sockeye::{Ack, Args, Binary, EventError, Namespace, RawArgs, RawEvent, Socket};
+use sockeye::{Ack, Args, Binary, EventError, Local, Namespace, RawArgs, RawEvent, Socket};
 use tokio::sync::Semaphore;
 
 #[derive(Serialize, Deserialize)]
@@ -198,6 +198,19 @@ async fn one_handler_at_a_time_is_strictly_serial_and_loses_nothing() {
     for n in 0..200 {
         client.expect(&format!(r#"42["step",{n}]"#)).await;
     }
+}
+
+#[tokio::test]
+async fn what_one_event_sets_the_next_one_finds() {
+    struct Name(String);
+    let namespace = Namespace::new("/")
+        .on("log in", async |socket: Socket, name: String| socket.set(Name(name)))
+        .on("who am i", async |name: Local<Name>| Ack(name.0.0.clone()));
+    let (_server, address) = serve([namespace]).await;
+    let mut client = Client::connect(address).await;
+    // Both in one read, whatever the network does: they leave in one write.
+    client.send_together(&[r#"42["log in","ada"]"#, r#"421["who am i"]"#]).await;
+    client.expect(r#"431["ada"]"#).await;
 }
 
 #[tokio::test]

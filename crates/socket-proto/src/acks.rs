@@ -29,11 +29,7 @@ pub struct Full {
 impl<T> Acks<T> {
     /// An empty table for at most `limit` acks at a time. Allocates nothing.
     pub const fn new(limit: usize) -> Self {
-        Acks {
-            pending: VecDeque::new(),
-            next_id: 0,
-            limit,
-        }
+        Acks { pending: VecDeque::new(), next_id: 0, limit }
     }
 
     /// Awaits one more ack and returns its id.
@@ -74,9 +70,7 @@ impl<T> Acks<T> {
 
     /// Takes out everything, oldest first: the socket is gone.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
-        std::mem::take(&mut self.pending)
-            .into_iter()
-            .map(|(_, value)| value)
+        std::mem::take(&mut self.pending).into_iter().map(|(_, value)| value)
     }
 
     /// How many acks are awaited.

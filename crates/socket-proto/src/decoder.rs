@@ -91,11 +91,7 @@ struct Pending {
 impl Decoder {
     /// A decoder that expects a packet.
     pub fn new(limits: Limits) -> Self {
-        Decoder {
-            limits,
-            pending: None,
-            delivered: None,
-        }
+        Decoder { limits, pending: None, delivered: None }
     }
 
     /// Takes a text message (without the `4` of the engine).
@@ -178,36 +174,19 @@ impl Default for Decoder {
 }
 
 fn deliver(parsed: Parsed<'_>, attachments: Vec<Bytes>) -> Option<Incoming<'_>> {
-    let Parsed {
-        packet, name, args, ..
-    } = parsed;
+    let Parsed { packet, name, args, .. } = parsed;
     let namespace = packet.namespace;
     Some(match packet.kind {
-        PacketKind::Connect => Incoming::Connect {
-            namespace,
-            auth: packet.data,
-        },
+        PacketKind::Connect => Incoming::Connect { namespace, auth: packet.data },
         PacketKind::Disconnect => Incoming::Disconnect { namespace },
-        PacketKind::ConnectError => Incoming::ConnectError {
-            namespace,
-            data: packet.data,
-        },
+        PacketKind::ConnectError => Incoming::ConnectError { namespace, data: packet.data },
         PacketKind::Event | PacketKind::BinaryEvent => {
             let name = name?;
             let name = json::unquote(name).unwrap_or(Cow::Borrowed(name));
-            Incoming::Event {
-                namespace,
-                id: packet.id,
-                name,
-                args,
-                attachments,
-            }
+            Incoming::Event { namespace, id: packet.id, name, args, attachments }
         }
-        PacketKind::Ack | PacketKind::BinaryAck => Incoming::Ack {
-            namespace,
-            id: packet.id?,
-            args,
-            attachments,
-        },
+        PacketKind::Ack | PacketKind::BinaryAck => {
+            Incoming::Ack { namespace, id: packet.id?, args, attachments }
+        }
     })
 }

@@ -15,11 +15,7 @@ pub fn encode_event(
     name: &str,
     args: &str,
 ) {
-    let kind = if attachments == 0 {
-        PacketKind::Event
-    } else {
-        PacketKind::BinaryEvent
-    };
+    let kind = if attachments == 0 { PacketKind::Event } else { PacketKind::BinaryEvent };
     out.reserve(namespace.len() + name.len() + args.len() + 32);
     encode_head(out, kind, attachments, namespace, id);
     out.push('[');
@@ -33,11 +29,7 @@ pub fn encode_event(
 
 /// Appends the answer `[args..]` to the event that bore `id`.
 pub fn encode_ack(out: &mut String, namespace: &str, id: u64, attachments: u32, args: &str) {
-    let kind = if attachments == 0 {
-        PacketKind::Ack
-    } else {
-        PacketKind::BinaryAck
-    };
+    let kind = if attachments == 0 { PacketKind::Ack } else { PacketKind::BinaryAck };
     out.reserve(namespace.len() + args.len() + 32);
     encode_head(out, kind, attachments, namespace, Some(id));
     out.push('[');
@@ -89,10 +81,7 @@ pub(crate) fn encode_head(
     namespace: &str,
     id: Option<u64>,
 ) {
-    debug_assert!(
-        namespace.starts_with('/') && !namespace.contains(','),
-        "bad namespace"
-    );
+    debug_assert!(namespace.starts_with('/') && !namespace.contains(','), "bad namespace");
     out.push(kind as u8 as char);
     if kind.is_binary() {
         push_number(out, u64::from(attachments));

@@ -48,10 +48,7 @@ pub(crate) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
 pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest
-        .bytes()
-        .position(|b| b < 0x20 || b == b'"' || b == b'\\')
-    {
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
         out.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
@@ -146,9 +143,7 @@ fn read_number(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
 
 fn skip_white_space(bytes: &[u8], at: usize) -> usize {
     let rest = &bytes[at..];
-    let length = rest
-        .iter()
-        .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    let length = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     at + length.unwrap_or(rest.len())
 }
 
@@ -178,10 +173,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
 fn offset_of(text: &str, error: &serde_json::Error) -> usize {
     // serde_json counts lines from 1 and bytes in the line from 1; 0 stands for its beginning.
     let line_start = match error.line().checked_sub(2) {
-        Some(nth) => text
-            .match_indices('\n')
-            .nth(nth)
-            .map_or(0, |(at, _)| at + 1),
+        Some(nth) => text.match_indices('\n').nth(nth).map_or(0, |(at, _)| at + 1),
         None => 0,
     };
     (line_start + error.column().saturating_sub(1)).min(text.len())

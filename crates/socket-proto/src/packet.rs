@@ -202,12 +202,7 @@ pub(crate) struct Parsed<'a> {
 impl<'a> Parsed<'a> {
     pub(crate) fn decode(text: &'a str, limits: &Limits) -> Result<Self, DecodeError> {
         let packet = decode_head(text, limits)?;
-        let mut parsed = Parsed {
-            packet,
-            name: None,
-            args: "",
-            attachments_used: 0,
-        };
+        let mut parsed = Parsed { packet, name: None, args: "", attachments_used: 0 };
         if !packet.data.is_empty() {
             let offset = packet.data.as_ptr().addr() - text.as_ptr().addr();
             parsed.read_payload(offset, limits)?;
@@ -218,9 +213,7 @@ impl<'a> Parsed<'a> {
     fn read_payload(&mut self, offset: usize, limits: &Limits) -> Result<(), DecodeError> {
         let Packet { kind, data, .. } = self.packet;
         let wrong_type = DecodeError::PayloadType { kind };
-        let not_json = |at| DecodeError::Json {
-            offset: offset + at,
-        };
+        let not_json = |at| DecodeError::Json { offset: offset + at };
         let first = data.as_bytes()[0];
         match kind {
             PacketKind::Disconnect => return Err(wrong_type),
@@ -283,13 +276,7 @@ fn decode_head<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeE
         "" => None,
         digits => Some(digits.parse().map_err(|_| DecodeError::IdOutOfRange)?),
     };
-    Ok(Packet {
-        kind,
-        namespace,
-        id,
-        attachments,
-        data: json::trim(rest),
-    })
+    Ok(Packet { kind, namespace, id, attachments, data: json::trim(rest) })
 }
 
 fn decode_attachments<'a>(text: &'a str, limits: &Limits) -> Result<(u32, &'a str), DecodeError> {
@@ -328,9 +315,6 @@ fn check_event_name(raw: &str, limits: &Limits) -> Result<(), DecodeError> {
 }
 
 fn split_digits(text: &str) -> (&str, &str) {
-    let end = text
-        .bytes()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     text.split_at(end)
 }

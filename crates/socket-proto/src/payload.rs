@@ -103,7 +103,12 @@ pub fn encode_args<P: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Bytes>, EncodeError> {
     let scope = AttachmentScope::collect();
-    match shape::of(payload, out)? {
+    let shape = shape::of(payload, out)?;
+    if shape != shape::Shape::Raw {
+        // Asking for the shape may have serialized a `Binary` at the top.
+        ATTACHMENTS.with_borrow_mut(Vec::clear);
+    }
+    match shape {
         shape::Shape::None | shape::Shape::Raw => {}
         shape::Shape::One => serde_json::to_writer(out, payload)?,
         shape::Shape::Args => {
@@ -414,6 +419,15 @@ mod tests {
             decode_args::<Args<(Picture, Binary)>>(&json, &attachments).unwrap();
         assert_eq!((again, &*last.0), (picture, &b"4"[..]));
         assert!(decode_args::<Picture>(&json, &attachments[..1]).is_err());
+    }
+
+    #[test]
+    fn binary_at_the_top_is_one_attachment() {
+        let data = Binary(Bytes::from_static(b"x"));
+        let placeholder = r#"{"_placeholder":true,"num":0}"#;
+        for (json, attachments) in [encode(&data), encode(&Some(data.clone()))] {
+            assert_eq!((json.as_str(), attachments.len()), (placeholder, 1));
+        }
     }
 
     #[test]

@@ -14,10 +14,7 @@ fn a_large_packet_takes_time_in_proportion() {
     fn measure(bytes: usize) -> Duration {
         let texts = [
             format!("2[\"ev\",\"{}\"]", "a".repeat(bytes)),
-            format!(
-                "51-[\"ev\",{}0]",
-                "\"_placeholder\\u005f\",".repeat(bytes / 20)
-            ),
+            format!("51-[\"ev\",{}0]", "\"_placeholder\\u005f\",".repeat(bytes / 20)),
             format!(
                 "51-[\"ev\",{}]",
                 vec![r#"{"_placeholder":true,"num":0}"#; bytes / 30].join(",")
@@ -43,17 +40,7 @@ fn a_large_packet_takes_time_in_proportion() {
 /// CVE-2022-2421: the index in a placeholder was not checked to be a number.
 #[test]
 fn a_placeholder_is_a_number_in_range() {
-    for num in [
-        r#""splice""#,
-        r#""__proto__""#,
-        "-1",
-        "0.5",
-        "1",
-        "1e9",
-        "null",
-        "{}",
-        "[0]",
-    ] {
+    for num in [r#""splice""#, r#""__proto__""#, "-1", "0.5", "1", "1e9", "null", "{}", "[0]"] {
         let text = format!(r#"51-["ev",{{"_placeholder":true,"num":{num}}}]"#);
         assert_eq!(decode(&text), Err(DecodeError::Placeholder), "{text}");
     }
@@ -64,11 +51,7 @@ fn a_placeholder_is_a_number_in_range() {
 #[test]
 fn a_peer_cannot_raise_internal_events() {
     for name in ["{}", "[]", "null", "true", r#"{"toString":"x"}"#] {
-        assert_eq!(
-            decode(&format!("2[{name}]")),
-            Err(DecodeError::EventName),
-            "{name}"
-        );
+        assert_eq!(decode(&format!("2[{name}]")), Err(DecodeError::EventName), "{name}");
     }
     assert_eq!(decode("2[]"), Err(DecodeError::EventName));
     for name in RESERVED_EVENTS {
@@ -83,28 +66,15 @@ fn a_peer_cannot_raise_internal_events() {
 /// attachments, of any size together.
 #[test]
 fn attachments_are_limited_by_count_and_bytes() {
-    let limits = Limits {
-        attachments_max: 3,
-        attachment_bytes_max: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { attachments_max: 3, attachment_bytes_max: 100, ..Limits::default() };
     let mut decoder = Decoder::new(limits);
-    let refused = DecodeError::TooManyAttachments {
-        announced: 4,
-        limit: 3,
-    };
+    let refused = DecodeError::TooManyAttachments { announced: 4, limit: 3 };
     assert_eq!(decoder.handle_text(r#"54-["ev"]"#), Err(refused));
-    assert!(
-        !decoder.is_waiting(),
-        "nothing is collected for a refused packet"
-    );
+    assert!(!decoder.is_waiting(), "nothing is collected for a refused packet");
 
     decoder.handle_text(r#"53-["ev"]"#).unwrap();
     decoder.handle_binary(&[0; 60]).unwrap();
-    let refused = DecodeError::AttachmentsTooLarge {
-        actual: 120,
-        limit: 100,
-    };
+    let refused = DecodeError::AttachmentsTooLarge { actual: 120, limit: 100 };
     assert_eq!(decoder.handle_binary(&[0; 60]), Err(refused));
     assert!(!decoder.is_waiting());
 }
@@ -117,10 +87,7 @@ fn zero_attachments_do_not_wait() {
     for text in [r#"50-["ev"]"#, r#"60-1["ok"]"#, r#"5000-["ev"]"#] {
         assert_eq!(decoder.handle_text(text), Err(DecodeError::NoAttachments));
         assert!(!decoder.is_waiting());
-        assert_eq!(
-            decoder.handle_binary(b"x"),
-            Err(DecodeError::UnexpectedBinary)
-        );
+        assert_eq!(decoder.handle_binary(b"x"), Err(DecodeError::UnexpectedBinary));
     }
 }
 
@@ -131,10 +98,7 @@ fn deep_nesting_is_harmless_and_accepted() {
         let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let objects = format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
         for value in [&arrays, &objects] {
-            for text in [
-                format!(r#"2["ev",{value}]"#),
-                format!(r#"51-["ev",{value},"\u0061"]"#),
-            ] {
+            for text in [format!(r#"2["ev",{value}]"#), format!(r#"51-["ev",{value},"\u0061"]"#)] {
                 assert!(decode(&text).is_ok());
             }
             let text = format!(r#"2["ev",{value}]"#);

@@ -16,13 +16,7 @@ fn packet(
     id: Option<u64>,
     data: &'static str,
 ) -> Packet<'static> {
-    Packet {
-        kind,
-        namespace,
-        id,
-        attachments: 0,
-        data,
-    }
+    Packet { kind, namespace, id, attachments: 0, data }
 }
 
 /// Decodes and hands back an owned description, so that rows are short.
@@ -38,34 +32,19 @@ fn the_protocol_by_example() {
     use PacketKind::*;
     let rows = [
         ("0", packet(Connect, "/", None, "")),
-        (
-            r#"0{"token":"x"}"#,
-            packet(Connect, "/", None, r#"{"token":"x"}"#),
-        ),
+        (r#"0{"token":"x"}"#, packet(Connect, "/", None, r#"{"token":"x"}"#)),
         ("0/foo,", packet(Connect, "/foo", None, "")),
         ("0/foo", packet(Connect, "/foo", None, "")),
         ("0/,", packet(Connect, "/", None, "")),
-        (
-            r#"0/foo,{"sid":"a"}"#,
-            packet(Connect, "/foo", None, r#"{"sid":"a"}"#),
-        ),
-        (
-            "0/foo?token=abc,",
-            packet(Connect, "/foo?token=abc", None, ""),
-        ),
+        (r#"0/foo,{"sid":"a"}"#, packet(Connect, "/foo", None, r#"{"sid":"a"}"#)),
+        ("0/foo?token=abc,", packet(Connect, "/foo?token=abc", None, "")),
         ("1", packet(Disconnect, "/", None, "")),
         ("1/foo,", packet(Disconnect, "/foo", None, "")),
         (r#"2["ev",1]"#, packet(Event, "/", None, r#"["ev",1]"#)),
         (r#"2/foo,["ev"]"#, packet(Event, "/foo", None, r#"["ev"]"#)),
         (r#"213["ev"]"#, packet(Event, "/", Some(13), r#"["ev"]"#)),
-        (
-            r#"2/foo,13["ev"]"#,
-            packet(Event, "/foo", Some(13), r#"["ev"]"#),
-        ),
-        (
-            r#"2/Ünï "cødé",["ev"]"#,
-            packet(Event, "/Ünï \"cødé\"", None, r#"["ev"]"#),
-        ),
+        (r#"2/foo,13["ev"]"#, packet(Event, "/foo", Some(13), r#"["ev"]"#)),
+        (r#"2/Ünï "cødé",["ev"]"#, packet(Event, "/Ünï \"cødé\"", None, r#"["ev"]"#)),
         (r#"313["ok"]"#, packet(Ack, "/", Some(13), r#"["ok"]"#)),
         ("3/foo,13[]", packet(Ack, "/foo", Some(13), "[]")),
         (
@@ -74,43 +53,25 @@ fn the_protocol_by_example() {
         ),
         (
             r#"4/x,{"message":"Invalid namespace"}"#,
-            packet(
-                ConnectError,
-                "/x",
-                None,
-                r#"{"message":"Invalid namespace"}"#,
-            ),
+            packet(ConnectError, "/x", None, r#"{"message":"Invalid namespace"}"#),
         ),
         (r#"4"text""#, packet(ConnectError, "/", None, r#""text""#)),
         (
             r#"51-["ev",{"_placeholder":true,"num":0}]"#,
             Packet {
                 attachments: 1,
-                ..packet(
-                    BinaryEvent,
-                    "/",
-                    None,
-                    r#"["ev",{"_placeholder":true,"num":0}]"#,
-                )
+                ..packet(BinaryEvent, "/", None, r#"["ev",{"_placeholder":true,"num":0}]"#)
             },
         ),
         (
             r#"52-/foo,7["ev"]"#,
-            Packet {
-                attachments: 2,
-                ..packet(BinaryEvent, "/foo", Some(7), r#"["ev"]"#)
-            },
+            Packet { attachments: 2, ..packet(BinaryEvent, "/foo", Some(7), r#"["ev"]"#) },
         ),
         (
             r#"61-7[{"_placeholder":true,"num":0}]"#,
             Packet {
                 attachments: 1,
-                ..packet(
-                    BinaryAck,
-                    "/",
-                    Some(7),
-                    r#"[{"_placeholder":true,"num":0}]"#,
-                )
+                ..packet(BinaryAck, "/", Some(7), r#"[{"_placeholder":true,"num":0}]"#)
             },
         ),
     ];
@@ -137,19 +98,13 @@ fn heads() {
         (r#"2 ["ev"]"#, Ok(None)),
         // Beyond 2^53 a JavaScript peer would round; the id is only ever handed back.
         (r#"218446744073709551615["ev"]"#, Ok(Some(u64::MAX))),
-        (
-            r#"218446744073709551616["ev"]"#,
-            Err(DecodeError::IdOutOfRange),
-        ),
+        (r#"218446744073709551616["ev"]"#, Err(DecodeError::IdOutOfRange)),
         (&format!(r#"2{huge}["ev"]"#), Err(DecodeError::IdOutOfRange)),
     ];
     for (text, expected) in rows {
         assert_eq!(decode(text).map(|packet| packet.id), expected, "{text}");
     }
-    assert!(
-        decode("2\u{a0}[\"ev\"]").is_err(),
-        "not white space in JSON"
-    );
+    assert!(decode("2\u{a0}[\"ev\"]").is_err(), "not white space in JSON");
 }
 
 #[test]
@@ -223,33 +178,15 @@ fn event_names() {
         let quoted = serde_json::to_string(name).unwrap();
         assert_eq!(named(&quoted), Ok(Some((name.to_owned(), "1".to_owned()))));
     }
-    assert_eq!(
-        named(r#""\u0061\n""#),
-        Ok(Some(("a\n".to_owned(), "1".to_owned())))
-    );
+    assert_eq!(named(r#""\u0061\n""#), Ok(Some(("a\n".to_owned(), "1".to_owned()))));
     for number in ["0", "1", "-1", "3.5", "1e3"] {
         assert_eq!(named(number), Ok(Some((number.to_owned(), "1".to_owned()))));
     }
     for name in RESERVED_EVENTS {
-        assert_eq!(
-            named(&format!("{name:?}")),
-            Err(DecodeError::ReservedEventName)
-        );
+        assert_eq!(named(&format!("{name:?}")), Err(DecodeError::ReservedEventName));
     }
-    assert_eq!(
-        named(r#""\u0063onnect""#),
-        Err(DecodeError::ReservedEventName),
-        "in disguise"
-    );
-    for name in [
-        "null",
-        "true",
-        "{}",
-        "[]",
-        r#"["a"]"#,
-        r#"{"toString":1}"#,
-        r#""\ud800""#,
-    ] {
+    assert_eq!(named(r#""\u0063onnect""#), Err(DecodeError::ReservedEventName), "in disguise");
+    for name in ["null", "true", "{}", "[]", r#"["a"]"#, r#"{"toString":1}"#, r#""\ud800""#] {
         assert_eq!(named(name), Err(DecodeError::EventName), "{name}");
     }
 }
@@ -267,17 +204,10 @@ fn arguments_stay_as_they_came() {
         (r#"2["ev","]\"[",null]"#, r#""]\"[",null"#),
         (r#"2["ev","\ud800\u0000"]"#, r#""\ud800\u0000""#),
         // Outside of binary packets a placeholder is plain data.
-        (
-            r#"2["ev",{"_placeholder":true,"num":7}]"#,
-            r#"{"_placeholder":true,"num":7}"#,
-        ),
+        (r#"2["ev",{"_placeholder":true,"num":7}]"#, r#"{"_placeholder":true,"num":7}"#),
     ];
     for (text, args) in rows {
-        assert_eq!(
-            event(decoder, text),
-            Ok(Some(("ev".to_owned(), args.to_owned()))),
-            "{text}"
-        );
+        assert_eq!(event(decoder, text), Ok(Some(("ev".to_owned(), args.to_owned()))), "{text}");
     }
 }
 
@@ -297,12 +227,7 @@ fn packets_that_say_nothing_are_ignored() {
     }
     assert_eq!(
         decoder.handle_text("35"),
-        Ok(Some(Incoming::Ack {
-            namespace: "/",
-            id: 5,
-            args: "",
-            attachments: vec![]
-        }))
+        Ok(Some(Incoming::Ack { namespace: "/", id: 5, args: "", attachments: vec![] }))
     );
 }
 
@@ -310,10 +235,7 @@ fn packets_that_say_nothing_are_ignored() {
 fn attachments_follow_their_packet() {
     let decoder = &mut Decoder::default();
     let args = r#"{"_placeholder":true,"num":1},[{"num":0,"_placeholder":true}]"#;
-    assert_eq!(
-        decoder.handle_text(&format!(r#"52-/foo,7["ev",{args}]"#)),
-        Ok(None)
-    );
+    assert_eq!(decoder.handle_text(&format!(r#"52-/foo,7["ev",{args}]"#)), Ok(None));
     assert_eq!(decoder.handle_binary(b"first"), Ok(None));
     let expected = Incoming::Event {
         namespace: "/foo",
@@ -325,10 +247,7 @@ fn attachments_follow_their_packet() {
     assert_eq!(decoder.handle_binary(b"second"), Ok(Some(expected)));
     decoder.release();
 
-    assert_eq!(
-        decoder.handle_text(r#"61-7[{ "_placeholder" : true , "num" : 0 }]"#),
-        Ok(None)
-    );
+    assert_eq!(decoder.handle_text(r#"61-7[{ "_placeholder" : true , "num" : 0 }]"#), Ok(None));
     let expected = Incoming::Ack {
         namespace: "/",
         id: 7,
@@ -336,31 +255,19 @@ fn attachments_follow_their_packet() {
         attachments: vec![Bytes::new()],
     };
     assert_eq!(decoder.handle_binary(b""), Ok(Some(expected)));
-    assert_eq!(
-        event(decoder, r#"2["ev"]"#),
-        Ok(Some(("ev".into(), String::new())))
-    );
+    assert_eq!(event(decoder, r#"2["ev"]"#), Ok(Some(("ev".into(), String::new()))));
 }
 
 #[test]
 fn nothing_interleaves_with_attachments() {
     let decoder = &mut Decoder::default();
-    assert_eq!(
-        decoder.handle_binary(b"x"),
-        Err(DecodeError::UnexpectedBinary)
-    );
+    assert_eq!(decoder.handle_binary(b"x"), Err(DecodeError::UnexpectedBinary));
     decoder.handle_text(r#"52-["ev"]"#).unwrap();
-    assert_eq!(
-        decoder.handle_text(r#"2["ev"]"#),
-        Err(DecodeError::UnexpectedText)
-    );
+    assert_eq!(decoder.handle_text(r#"2["ev"]"#), Err(DecodeError::UnexpectedText));
     assert!(!decoder.is_waiting());
     decoder.handle_text(r#"51-["ev"]"#).unwrap();
     decoder.handle_binary(b"x").unwrap();
-    assert_eq!(
-        decoder.handle_binary(b"x"),
-        Err(DecodeError::UnexpectedBinary)
-    );
+    assert_eq!(decoder.handle_binary(b"x"), Err(DecodeError::UnexpectedBinary));
 }
 
 #[test]
@@ -376,57 +283,29 @@ fn attachment_counts() {
         ("51e0-[\"ev\"]", DecodeError::AttachmentCount),
         ("5 1-[\"ev\"]", DecodeError::AttachmentCount),
         ("5hello-[\"ev\"]", DecodeError::AttachmentCount),
-        (
-            "511-[\"ev\"]",
-            DecodeError::TooManyAttachments {
-                announced: 11,
-                limit,
-            },
-        ),
-        (
-            "599999999999-",
-            DecodeError::TooManyAttachments {
-                announced: u32::MAX,
-                limit,
-            },
-        ),
-        (
-            "611-1[]",
-            DecodeError::TooManyAttachments {
-                announced: 11,
-                limit,
-            },
-        ),
+        ("511-[\"ev\"]", DecodeError::TooManyAttachments { announced: 11, limit }),
+        ("599999999999-", DecodeError::TooManyAttachments { announced: u32::MAX, limit }),
+        ("611-1[]", DecodeError::TooManyAttachments { announced: 11, limit }),
     ];
     for (text, expected) in rows {
         assert_eq!(decode(text), Err(expected), "{text}");
     }
     for count in ["1", "10", "010"] {
         let text = format!("5{count}-[\"ev\"]");
-        assert_eq!(
-            decode(&text).map(|p| p.attachments),
-            Ok(count.parse().unwrap()),
-            "{text}"
-        );
+        assert_eq!(decode(&text).map(|p| p.attachments), Ok(count.parse().unwrap()), "{text}");
     }
 }
 
 #[test]
 fn attachment_bytes_are_limited_together() {
-    let limits = Limits {
-        attachment_bytes_max: 10,
-        ..Limits::default()
-    };
+    let limits = Limits { attachment_bytes_max: 10, ..Limits::default() };
     for (second, accepted) in [(5, true), (6, true), (7, false)] {
         let decoder = &mut Decoder::new(limits);
         decoder.handle_text(r#"52-["ev"]"#).unwrap();
         decoder.handle_binary(&[0; 4]).unwrap();
         match decoder.handle_binary(&vec![0; second]) {
             Ok(Some(Incoming::Event { .. })) => assert!(accepted),
-            Err(DecodeError::AttachmentsTooLarge {
-                actual: 11,
-                limit: 10,
-            }) => assert!(!accepted),
+            Err(DecodeError::AttachmentsTooLarge { actual: 11, limit: 10 }) => assert!(!accepted),
             other => panic!("{other:?}"),
         }
         assert!(!decoder.is_waiting());
@@ -476,9 +355,7 @@ fn placeholders() {
 #[test]
 fn attachments_without_placeholder_are_dropped() {
     let decoder = &mut Decoder::default();
-    decoder
-        .handle_text(r#"53-["ev",{"_placeholder":true,"num":1}]"#)
-        .unwrap();
+    decoder.handle_text(r#"53-["ev",{"_placeholder":true,"num":1}]"#).unwrap();
     decoder.handle_binary(b"a").unwrap();
     decoder.handle_binary(b"b").unwrap();
     match decoder.handle_binary(b"c") {
@@ -490,24 +367,14 @@ fn attachments_without_placeholder_are_dropped() {
 #[test]
 fn long_names_are_refused() {
     for (length, accepted) in [(1023, true), (1024, true), (1025, false)] {
-        let error = DecodeError::NamespaceTooLong {
-            actual: length,
-            limit: 1024,
-        };
+        let error = DecodeError::NamespaceTooLong { actual: length, limit: 1024 };
         let namespace = format!("/{}", "n".repeat(length - 1));
         for text in [format!("0{namespace}"), format!("2{namespace},[\"ev\"]")] {
-            let expected = if accepted {
-                Ok(&*namespace)
-            } else {
-                Err(error)
-            };
+            let expected = if accepted { Ok(&*namespace) } else { Err(error) };
             assert_eq!(decode(&text).map(|packet| packet.namespace), expected);
         }
         let text = format!("2[{:?}]", "e".repeat(length));
-        let error = DecodeError::EventNameTooLong {
-            actual: length,
-            limit: 1024,
-        };
+        let error = DecodeError::EventNameTooLong { actual: length, limit: 1024 };
         assert_eq!(decode(&text).err(), (!accepted).then_some(error));
     }
 }

@@ -114,9 +114,9 @@ impl Person {
     pub(crate) async fn connect(program: &Program, name: &str) -> Self {
         let builder = Client::builder(&program.url).unwrap().reconnect(Reconnect::Never);
         let client = timeout(PATIENCE, builder.connect()).await.unwrap().unwrap();
-        let posted = client.subscribe(POSTED).unwrap();
-        let joined = client.subscribe(JOINED).unwrap();
-        let left = client.subscribe(LEFT).unwrap();
+        let posted = client.subscribe(POSTED);
+        let joined = client.subscribe(JOINED);
+        let left = client.subscribe(LEFT);
         Person { client, name: name.to_owned(), posted, joined, left }
     }
 

@@ -94,6 +94,16 @@ impl Client {
         self.transmit(Message::Binary(data)).await;
     }
 
+    /// Several packets in one write.
+    pub(crate) async fn send_together(&mut self, packets: &[&str]) {
+        let mut out = Vec::new();
+        for packet in packets {
+            let message = Message::Text(packet);
+            self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();
+        }
+        self.stream.write_all(&out).await.unwrap();
+    }
+
     async fn transmit(&mut self, message: Message<'_>) {
         let mut out = Vec::new();
         self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();
