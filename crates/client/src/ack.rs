@@ -35,11 +35,7 @@ pub struct AckFuture<A> {
 #[derive(Debug)]
 enum State {
     Failed(AckError),
-    Waiting {
-        socket: Arc<Socket>,
-        id: u64,
-        outcome: Outcome,
-    },
+    Waiting { socket: Arc<Socket>, id: u64, outcome: Outcome },
     Done,
 }
 
@@ -49,19 +45,10 @@ impl<A> AckFuture<A> {
         timeout: Duration,
     ) -> Self {
         let state = match request {
-            Ok((socket, id, outcome)) => State::Waiting {
-                socket,
-                id,
-                outcome,
-            },
+            Ok((socket, id, outcome)) => State::Waiting { socket, id, outcome },
             Err(error) => State::Failed(error),
         };
-        AckFuture {
-            state,
-            timeout,
-            deadline: None,
-            answer: PhantomData,
-        }
+        AckFuture { state, timeout, deadline: None, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll.
@@ -84,9 +71,7 @@ impl<A: FromArgs> Future for AckFuture<A> {
                 Poll::Ready(Err(_)) => Err(AckError::Disconnected),
                 Poll::Pending => {
                     let timeout = this.timeout;
-                    let deadline = this
-                        .deadline
-                        .get_or_insert_with(|| Box::pin(sleep(timeout)));
+                    let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
                     std::task::ready!(deadline.as_mut().poll(cx));
                     this.forget();
                     Err(AckError::Timeout)

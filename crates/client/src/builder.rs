@@ -119,21 +119,11 @@ impl Builder<NewSession> {
     }
 
     fn launch(self, joining: Option<Joining>) -> Result<Client, ConfigError> {
-        let Builder {
-            namespace,
-            routes,
-            limits,
-            session,
-            mistake,
-        } = self;
+        let Builder { namespace, routes, limits, session, mistake } = self;
         if let Some(mistake) = mistake {
             return Err(mistake);
         }
-        let NewSession {
-            target,
-            transports,
-            reconnect,
-        } = session;
+        let NewSession { target, transports, reconnect } = session;
         let first = *transports.first().ok_or(ConfigError::NoTransport)?;
         let options = Options {
             first,
@@ -142,20 +132,8 @@ impl Builder<NewSession> {
             message_bytes_max: limits.message_bytes_max,
         };
         let link = Arc::<Link>::default();
-        let task = Task::new(
-            Arc::clone(&link),
-            Arc::new(target),
-            options,
-            reconnect,
-            &limits,
-        );
-        let socket = Arc::new(Socket::new(
-            namespace,
-            routes,
-            limits,
-            Arc::clone(&link),
-            joining,
-        ));
+        let task = Task::new(Arc::clone(&link), Arc::new(target), options, reconnect, &limits);
+        let socket = Arc::new(Socket::new(namespace, routes, limits, Arc::clone(&link), joining));
         link.attach(Arc::clone(&socket));
         tokio::spawn(task);
         Ok(Client::new(socket))
@@ -172,9 +150,7 @@ impl Builder<SameSession> {
             namespace,
             routes: Routes::default(),
             limits: other.limits.clone(),
-            session: SameSession {
-                link: Arc::clone(&other.link),
-            },
+            session: SameSession { link: Arc::clone(&other.link) },
             mistake,
         }
     }
@@ -184,13 +160,7 @@ impl Builder<SameSession> {
     /// # Errors
     /// [`ConnectError`]; [`ConnectError::Cancelled`] when the session was closed for good.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let Builder {
-            namespace,
-            routes,
-            limits,
-            session: SameSession { link },
-            mistake,
-        } = self;
+        let Builder { namespace, routes, limits, session: SameSession { link }, mistake } = self;
         if let Some(mistake) = mistake {
             return Err(mistake.into());
         }
@@ -234,6 +204,9 @@ impl<S> Builder<S> {
     /// Registers the handler of an event: `async |payload|`, with a [`Client`] before the payload if
     /// it wants one, returning `()`, [`Ack`](crate::Ack) or a `Result` of one. Handlers start in the
     /// order of the events and interleave only where they wait.
+    ///
+    /// A closure that uses something from outside keeps its own copy and hands each call one:
+    /// `move |payload| { let db = db.clone(); async move { .. } }`.
     pub fn on<P, A, M>(mut self, event: impl Listen<P, A>, handler: impl Handler<M, P, A>) -> Self {
         let name = match event_name(&event) {
             Ok(name) => name.to_owned(),
@@ -242,14 +215,11 @@ impl<S> Builder<S> {
                 return self;
             }
         };
-        let handler = Arc::new(
-            move |client: Client, args: &str, attachments: &[_], wanted| {
-                handler.start(client, args, attachments, wanted)
-            },
-        );
+        let handler = Arc::new(move |client: Client, args: &str, attachments: &[_], wanted| {
+            handler.start(client, args, attachments, wanted)
+        });
         if self.routes.events.insert(name.clone(), handler).is_some() {
-            self.mistake
-                .get_or_insert(ConfigError::DuplicateEvent { event: name });
+            self.mistake.get_or_insert(ConfigError::DuplicateEvent { event: name });
         }
         self
     }
@@ -309,9 +279,7 @@ impl<S> Builder<S> {
 
 impl<S> fmt::Debug for Builder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("namespace", &self.namespace)
-            .finish_non_exhaustive()
+        f.debug_struct("Builder").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 
@@ -342,9 +310,5 @@ async fn await_joined(
 
 fn to_object<T: Serialize + ?Sized>(auth: &T) -> Result<String, ConfigError> {
     let text = serde_json::to_string(auth).map_err(|_| ConfigError::Auth)?;
-    if text.starts_with('{') {
-        Ok(text)
-    } else {
-        Err(ConfigError::Auth)
-    }
+    if text.starts_with('{') { Ok(text) } else { Err(ConfigError::Auth) }
 }

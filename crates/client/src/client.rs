@@ -8,7 +8,7 @@ use sockeye_socket_proto::{EventName, Listen, Request, event_name};
 use tokio::sync::watch;
 
 use crate::{
-    AckError, AckFuture, Builder, EmitError, ReservedName, State, Subscription, UrlError,
+    AckError, AckFuture, Builder, EmitError, State, Subscription, UrlError,
     builder::{NewSession, SameSession},
     socket::Socket,
 };
@@ -74,15 +74,10 @@ impl Client {
         AckFuture::new(request, self.0.socket.limits.ack_timeout)
     }
 
-    /// The payloads of an event as a stream, from now on.
-    ///
-    /// # Errors
-    /// [`ReservedName`] when the event is one of Socket.IO's own.
-    pub fn subscribe<P, A>(
-        &self,
-        event: impl Listen<P, A>,
-    ) -> Result<Subscription<P>, ReservedName> {
-        Ok(self.0.socket.subscribe(event_name(&event)?))
+    /// The payloads of an event as a stream, from now on. Of a reserved event there are none.
+    pub fn subscribe<P, A>(&self, event: impl Listen<P, A>) -> Subscription<P> {
+        // A reserved name never arrives: the decoder ends a session whose server sends one.
+        self.0.socket.subscribe(event_name(&event).unwrap_or_default())
     }
 
     /// How the client stands, now and from now on.

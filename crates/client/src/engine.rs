@@ -102,20 +102,13 @@ impl Engine {
             TransportKind::WebSocket => {
                 let connecting = WebSocket::connect(&target, None, options.message_bytes_max);
                 let connected = tokio::time::timeout(options.open_timeout, connecting).await;
-                websocket
-                    .insert(connected.map_err(|_| TransportError::Timeout)??)
-                    .id
+                websocket.insert(connected.map_err(|_| TransportError::Timeout)??).id
             }
             _ => {
                 let id = TransportId::new(TransportKind::Polling, 0);
                 let requests = Polling::new(Arc::clone(&target), options.message_bytes_max);
-                polling = Some(PollingState {
-                    id,
-                    polling: requests,
-                    get: None,
-                    post: None,
-                    body: None,
-                });
+                polling =
+                    Some(PollingState { id, polling: requests, get: None, post: None, body: None });
                 id
             }
         };
@@ -209,9 +202,11 @@ impl Engine {
             && self.session.upgrade_wanted()
         {
             let (target, sid) = (Arc::clone(&self.target), self.session.id().clone());
-            let limit = self.options.message_bytes_max;
+            let (limit, timeout) = (self.options.message_bytes_max, self.options.open_timeout);
             self.upgrade = Upgrade::Connecting(Box::pin(async move {
-                WebSocket::connect(&target, Some(sid.as_str()), limit).await
+                let connecting = WebSocket::connect(&target, Some(sid.as_str()), limit);
+                let connected = tokio::time::timeout(timeout, connecting).await;
+                connected.map_err(|_| TransportError::Timeout)?
             }));
         }
         let Upgrade::Connecting(connecting) = &mut self.upgrade else {
@@ -225,8 +220,7 @@ impl Engine {
             Ok(websocket) => {
                 let id = websocket.id;
                 self.websocket = Some(websocket);
-                self.session
-                    .handle_transport(id, TransportChange::Opened, now());
+                self.session.handle_transport(id, TransportChange::Opened, now());
             }
             Err(error) => tracing::debug!(%error, "no upgrade: polling goes on"),
         }
@@ -246,11 +240,7 @@ impl Engine {
             return false;
         }
         sockeye_websocket::with_scratch(|buffer| {
-            match self
-                .websocket
-                .as_mut()
-                .map(|websocket| websocket.poll_read(cx, buffer))
-            {
+            match self.websocket.as_mut().map(|websocket| websocket.poll_read(cx, buffer)) {
                 None | Some(Poll::Pending) => return false,
                 Some(Poll::Ready(Ok(0))) => self.lose_websocket(Loss::Closed, None),
                 Some(Poll::Ready(Ok(length))) => self.handle_bytes(&mut buffer[..length], upper),
@@ -302,8 +292,7 @@ impl Engine {
         if state.get.is_none() && upper.is_ready() && self.session.poll_wanted() {
             let id = self.session.id().as_str();
             state.get = Some(state.polling.get((!id.is_empty()).then_some(id)));
-            self.session
-                .handle_transport(state.id, TransportChange::Polling, now());
+            self.session.handle_transport(state.id, TransportChange::Polling, now());
         }
         let Some(get) = &mut state.get else {
             return false;
@@ -324,12 +313,7 @@ impl Engine {
 
     /// Handles packets of the answer at hand while the layer above takes them.
     fn handle_body(&mut self, upper: &mut impl Upper) -> bool {
-        let Some(PollingState {
-            id,
-            body: Some((bytes, reader)),
-            ..
-        }) = &mut self.polling
-        else {
+        let Some(PollingState { id, body: Some((bytes, reader)), .. }) = &mut self.polling else {
             return false;
         };
         let mut progress = false;
@@ -341,8 +325,7 @@ impl Engine {
                     self.failure = failure.or(self.failure.take());
                 }
                 None => {
-                    self.session
-                        .handle_transport(*id, TransportChange::Answered, now());
+                    self.session.handle_transport(*id, TransportChange::Answered, now());
                     if let Some(state) = &mut self.polling {
                         state.body = None;
                     }
@@ -365,9 +348,7 @@ impl Engine {
         };
         state.post = None;
         match result {
-            Ok(_) => self
-                .session
-                .handle_transport(state.id, TransportChange::Writable, now()),
+            Ok(_) => self.session.handle_transport(state.id, TransportChange::Writable, now()),
             Err(error) => self.fail_polling(error),
         }
         true
@@ -411,8 +392,7 @@ impl Engine {
         if websocket.id == self.session.transport() {
             self.failure = self.failure.take().or(error);
         }
-        self.session
-            .handle_transport(websocket.id, TransportChange::Lost(loss), now());
+        self.session.handle_transport(websocket.id, TransportChange::Lost(loss), now());
     }
 }
 

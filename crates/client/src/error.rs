@@ -211,19 +211,12 @@ pub struct EventError {
 impl EventError {
     /// An error the server may see: a word for programs and a sentence for people.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            source: None,
-        }
+        Self { code: code.into(), message: message.into(), source: None }
     }
 
     pub(crate) fn decode(source: PayloadError) -> Self {
         let message = "the arguments are not what this event expects";
-        Self {
-            source: Some(Box::new(source)),
-            ..Self::new("decode", message)
-        }
+        Self { source: Some(Box::new(source)), ..Self::new("decode", message) }
     }
 
     /// The value that answers the server's request.
@@ -233,19 +226,14 @@ impl EventError {
             error: RemoteError,
         }
         let (code, message) = (self.code.to_string(), self.message.to_string());
-        Answer {
-            error: RemoteError { code, message },
-        }
+        Answer { error: RemoteError { code, message } }
     }
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for EventError {
     fn from(error: E) -> Self {
         let message = "the client could not handle this event";
-        Self {
-            source: Some(Box::new(error)),
-            ..Self::new("internal", message)
-        }
+        Self { source: Some(Box::new(error)), ..Self::new("internal", message) }
     }
 }
 

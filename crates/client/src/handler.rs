@@ -34,10 +34,7 @@ impl Answer {
     pub(crate) fn encode<A: Serialize>(value: &A) -> Result<Self, EventError> {
         let mut json = Vec::new();
         let attachments = encode_args(value, &mut json)?;
-        Ok(Answer {
-            json: String::from_utf8(json)?,
-            attachments,
-        })
+        Ok(Answer { json: String::from_utf8(json)?, attachments })
     }
 }
 
@@ -123,13 +120,7 @@ handler!((WithPayload,), P, (P: FromArgs), |self, client, args, attachments|
     self(P::from_args(args, attachments).map_err(EventError::decode)?), (P));
 handler!((Client, WithPayload), P, (P: FromArgs), |self, client, args, attachments|
     self(client, P::from_args(args, attachments).map_err(EventError::decode)?), (Client, P));
-handler!(
-    (WithoutPayload,),
-    (),
-    (),
-    |self, client, args, attachments| self(),
-    ()
-);
+handler!((WithoutPayload,), (), (), |self, client, args, attachments| self(), ());
 handler!(
     (Client, WithoutPayload),
     (),

@@ -43,12 +43,7 @@ struct Waiting {
 
 impl Waiting {
     fn bytes(&self) -> usize {
-        let attachments = self
-            .args
-            .attachments()
-            .iter()
-            .map(Bytes::len)
-            .sum::<usize>();
+        let attachments = self.args.attachments().iter().map(Bytes::len).sum::<usize>();
         self.name.len() + self.args.json().len() + attachments
     }
 }
@@ -113,10 +108,7 @@ impl Jobs {
     /// Starts a handler of something that is no event; it never waits.
     pub(crate) fn life(&mut self, start: impl FnOnce() -> Running<()>) {
         match catch_unwind(AssertUnwindSafe(start)) {
-            Ok(future) => self.fresh.push_back(Job {
-                future: Work::Life(future),
-                reply: None,
-            }),
+            Ok(future) => self.fresh.push_back(Job { future: Work::Life(future), reply: None }),
             Err(panic) => report(&*panic),
         }
     }
@@ -143,12 +135,7 @@ impl Jobs {
             };
             progress = true;
             self.waiting_bytes -= next.bytes();
-            let Waiting {
-                socket,
-                name,
-                args,
-                reply,
-            } = next;
+            let Waiting { socket, name, args, reply } = next;
             self.start(&socket, &name, args.json(), args.attachments(), reply);
         }
     }
@@ -172,10 +159,7 @@ impl Jobs {
         let wanted = reply.is_some();
         let start = || handler(client, args, attachments, wanted);
         match catch_unwind(AssertUnwindSafe(start)) {
-            Ok(Ok(future)) => self.fresh.push_back(Job {
-                future: Work::Event(future),
-                reply,
-            }),
+            Ok(Ok(future)) => self.fresh.push_back(Job { future: Work::Event(future), reply }),
             Ok(Err(error)) => fail(error, reply),
             Err(panic) => fail_by_panic(&*panic, reply),
         }
@@ -212,9 +196,7 @@ impl Future for Job {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job")
-            .field("reply", &self.reply)
-            .finish_non_exhaustive()
+        f.debug_struct("Job").field("reply", &self.reply).finish_non_exhaustive()
     }
 }
 
@@ -229,10 +211,7 @@ fn fail(error: EventError, reply: Option<Reply>) {
 fn fail_by_panic(panic: &(dyn Any + Send), reply: Option<Reply>) {
     report(panic);
     if let Some(reply) = reply {
-        reply.send(Err(EventError::new(
-            "internal",
-            "the client could not handle this event",
-        )));
+        reply.send(Err(EventError::new("internal", "the client could not handle this event")));
     }
 }
 

@@ -55,12 +55,7 @@ impl Namespaces {
 
 impl Upper for Namespaces {
     fn message(&mut self, message: Message<'_>) -> Result<(), DecodeError> {
-        let Namespaces {
-            sockets,
-            jobs,
-            decoder,
-            ..
-        } = self;
+        let Namespaces { sockets, jobs, decoder, .. } = self;
         let incoming = match message {
             Message::Text(text) => decoder.handle_text(text),
             Message::Binary(data) => decoder.handle_binary(data),
@@ -68,6 +63,7 @@ impl Upper for Namespaces {
         if let Some(incoming) = incoming? {
             dispatch(sockets, jobs, incoming);
         }
+        decoder.release();
         Ok(())
     }
 
@@ -113,31 +109,15 @@ fn dispatch(sockets: &[Arc<Socket>], jobs: &mut Jobs, incoming: Incoming<'_>) {
             let reason = socket.expel().then_some(DisconnectReason::ServerDisconnect);
             Namespaces::disconnected(jobs, socket, reason);
         }
-        Incoming::Event {
-            id,
-            name,
-            args,
-            attachments,
-            ..
-        } => {
+        Incoming::Event { id, name, args, attachments, .. } => {
             let reply = socket.publish(&name, id, args, &attachments);
             if let Some(any) = &socket.routes.any {
                 let args = RawArgs::new(args, &attachments);
-                jobs.life(|| {
-                    any(RawEvent {
-                        name: name.clone().into_owned(),
-                        args,
-                    })
-                });
+                jobs.life(|| any(RawEvent { name: name.clone().into_owned(), args }));
             }
             jobs.event(socket, &name, args, &attachments, reply);
         }
-        Incoming::Ack {
-            id,
-            args,
-            attachments,
-            ..
-        } => socket.resolve(id, args, &attachments),
+        Incoming::Ack { id, args, attachments, .. } => socket.resolve(id, args, &attachments),
         _ => {}
     }
 }
@@ -178,10 +158,7 @@ fn refusal(json: &str) -> ConnectError {
         }
         Err(_) => {
             let message = String::from_args(json, &[]).unwrap_or_default();
-            ConnectError::Refused {
-                message,
-                data: RawArgs::default(),
-            }
+            ConnectError::Refused { message, data: RawArgs::default() }
         }
     }
 }

@@ -50,11 +50,7 @@ impl Queue {
         write(&mut self.text);
         let length = self.text.len() - before;
         self.attachment_bytes += attachments.iter().map(Bytes::len).sum::<usize>();
-        self.items.push_back(Item {
-            length,
-            kind,
-            attachments,
-        });
+        self.items.push_back(Item { length, kind, attachments });
     }
 
     /// Takes out the first packet that is still wanted: `send` gets its text and attachments.
@@ -77,10 +73,7 @@ impl Queue {
 
     /// Drops the request with this id if it still waits. Its place is given back in its turn.
     pub(crate) fn cancel(&mut self, id: u64) -> bool {
-        let request = self
-            .items
-            .iter_mut()
-            .find(|item| item.kind == Kind::Request(id));
+        let request = self.items.iter_mut().find(|item| item.kind == Kind::Request(id));
         request.is_some_and(|item| {
             item.kind = Kind::Dropped;
             true
@@ -89,11 +82,7 @@ impl Queue {
 
     /// Drops what only the connection that is gone wanted.
     pub(crate) fn drop_answers(&mut self) {
-        for item in self
-            .items
-            .iter_mut()
-            .filter(|item| item.kind == Kind::Answer)
-        {
+        for item in self.items.iter_mut().filter(|item| item.kind == Kind::Answer) {
             item.kind = Kind::Dropped;
         }
     }
@@ -144,9 +133,7 @@ mod tests {
     fn packets_come_out_in_order_and_leave_nothing() {
         let mut queue = Queue::default();
         queue.push(Kind::Event, Vec::new(), |text| text.push_str("one"));
-        queue.push(Kind::Request(0), vec![Bytes::from_static(b"xy")], |text| {
-            text.push_str("two")
-        });
+        queue.push(Kind::Request(0), vec![Bytes::from_static(b"xy")], |text| text.push_str("two"));
         queue.push(Kind::Answer, Vec::new(), |text| text.push_str("three"));
         assert_eq!((queue.packets(), queue.bytes()), (3, 13));
         assert_eq!(pop(&mut queue), Some(("one".into(), 0, Kind::Event)));

@@ -71,10 +71,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_cap() {
-        let backoff = Backoff {
-            jitter: 0.0,
-            ..Backoff::default()
-        };
+        let backoff = Backoff { jitter: 0.0, ..Backoff::default() };
         let seconds = |attempt| backoff.delay(attempt, 0).map(|delay| delay.as_secs());
         assert_eq!([1, 2, 3, 4, 5].map(seconds), [1, 2, 4, 5, 5].map(Some));
         assert_eq!(seconds(u32::MAX), Some(5));
@@ -87,21 +84,14 @@ mod tests {
         assert_eq!(delay(1, 0), Duration::from_millis(500));
         assert_eq!(delay(1, u32::MAX), Duration::from_millis(1500));
         assert_eq!(delay(9, u32::MAX), Duration::from_secs(5));
-        let wild = Backoff {
-            jitter: 9.0,
-            delay_max: Duration::MAX,
-            ..backoff
-        };
+        let wild = Backoff { jitter: 9.0, delay_max: Duration::MAX, ..backoff };
         assert_eq!(wild.delay(1, 0), Some(Duration::ZERO));
         assert!(wild.delay(u32::MAX, 7).is_some());
     }
 
     #[test]
     fn gives_up_after_the_last_attempt() {
-        let backoff = Backoff {
-            attempts_max: Some(2),
-            ..Backoff::default()
-        };
+        let backoff = Backoff { attempts_max: Some(2), ..Backoff::default() };
         assert!(backoff.delay(2, 0).is_some());
         assert_eq!(backoff.delay(3, 0), None);
     }

@@ -175,10 +175,8 @@ impl Socket {
             if inner.phase == Phase::Left {
                 return Err(AckError::Disconnected);
             }
-            let id = inner
-                .acks
-                .insert(sender)
-                .map_err(|full| AckError::Full { limit: full.limit })?;
+            let id =
+                inner.acks.insert(sender).map_err(|full| AckError::Full { limit: full.limit })?;
             if let Err(error) = self.push_event(&mut inner, name, Some(id), args, attachments) {
                 inner.acks.resolve(id);
                 return Err(error.into());
@@ -199,9 +197,7 @@ impl Socket {
 
     pub(crate) fn subscribe<P>(&self, name: &str) -> Subscription<P> {
         let mut inner = self.inner.lock();
-        let subscription = inner
-            .subscribers
-            .add(name, self.limits.subscription_events_max);
+        let subscription = inner.subscribers.add(name, self.limits.subscription_events_max);
         if inner.phase == Phase::Left {
             inner.subscribers.clear();
         }
@@ -247,10 +243,7 @@ impl Socket {
         if queued_packets >= self.limits.queued_packets_max
             || queued_bytes.saturating_add(more) > self.limits.queued_bytes_max
         {
-            return Err(EmitError::Overflow {
-                queued_packets,
-                queued_bytes,
-            });
+            return Err(EmitError::Overflow { queued_packets, queued_bytes });
         }
         let kind = id.map_or(Kind::Event, Kind::Request);
         let count = attachments.len() as u32;
@@ -354,10 +347,7 @@ impl Socket {
             return false;
         }
         inner.phase = Phase::Joined;
-        self.state.send_replace(State::Connected {
-            id: id.into(),
-            recovered: false,
-        });
+        self.state.send_replace(State::Connected { id: id.into(), recovered: false });
         if let Some(joining) = inner.joining.take() {
             // Whoever waited may have gone away; then the socket is leaving.
             let _ = joining.send(Ok(()));
@@ -397,11 +387,7 @@ impl Socket {
         if inner.phase == Phase::Left {
             return (false, None);
         }
-        inner.phase = if inner.leaving {
-            Phase::Left
-        } else {
-            Phase::Unjoined
-        };
+        inner.phase = if inner.leaving { Phase::Left } else { Phase::Unjoined };
         let sent = inner.requests_sent;
         // Dropped senders tell those who wait.
         inner.acks.drain_before(sent).for_each(drop);
@@ -442,11 +428,7 @@ impl Socket {
     ) -> Option<Reply> {
         let mut inner = self.inner.lock();
         inner.subscribers.publish(name, args, attachments);
-        id.map(|id| Reply {
-            socket: Arc::clone(self),
-            id,
-            epoch: inner.epoch,
-        })
+        id.map(|id| Reply { socket: Arc::clone(self), id, epoch: inner.epoch })
     }
 
     /// The server answered a request. An answer nobody waits for is ignored.
@@ -475,10 +457,7 @@ impl Reply {
             return;
         }
         if inner.queue.packets() >= socket.limits.queued_packets_max {
-            return tracing::warn!(
-                namespace = socket.namespace,
-                "queue full, an ack is dropped"
-            );
+            return tracing::warn!(namespace = socket.namespace, "queue full, an ack is dropped");
         }
         let Answer { json, attachments } = answer;
         let count = attachments.len() as u32;
@@ -493,9 +472,7 @@ impl Reply {
 
 impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Socket")
-            .field("namespace", &self.namespace)
-            .finish_non_exhaustive()
+        f.debug_struct("Socket").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 

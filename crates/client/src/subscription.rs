@@ -59,9 +59,7 @@ impl<P: FromArgs> Stream for Subscription<P> {
 
 impl<P> fmt::Debug for Subscription<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
-            .field("missed", &self.missed())
-            .finish_non_exhaustive()
+        f.debug_struct("Subscription").field("missed", &self.missed()).finish_non_exhaustive()
     }
 }
 
@@ -81,19 +79,9 @@ impl Subscribers {
     pub(crate) fn add<P>(&mut self, event: &str, events_max: usize) -> Subscription<P> {
         let (sender, events) = mpsc::channel(events_max.max(1));
         let missed = Arc::<AtomicU64>::default();
-        let subscriber = Subscriber {
-            events: sender,
-            missed: Arc::clone(&missed),
-        };
-        self.by_event
-            .entry(event.to_owned())
-            .or_default()
-            .push(subscriber);
-        Subscription {
-            events,
-            missed,
-            payload: PhantomData,
-        }
+        let subscriber = Subscriber { events: sender, missed: Arc::clone(&missed) };
+        self.by_event.entry(event.to_owned()).or_default().push(subscriber);
+        Subscription { events, missed, payload: PhantomData }
     }
 
     pub(crate) fn publish(&mut self, event: &str, args: &str, attachments: &[Bytes]) {

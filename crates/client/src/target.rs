@@ -25,20 +25,12 @@ impl Target {
     pub(crate) fn parse(text: &str) -> Result<(Self, String), UrlError> {
         let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
         if !matches!(url.scheme(), "http" | "ws") {
-            return Err(UrlError::Scheme {
-                scheme: url.scheme().to_owned(),
-            });
+            return Err(UrlError::Scheme { scheme: url.scheme().to_owned() });
         }
-        let host = url
-            .host_str()
-            .filter(|host| !host.is_empty())
-            .ok_or(UrlError::Malformed)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(UrlError::Malformed)?;
         let port = url.port_or_known_default().ok_or(UrlError::Malformed)?;
         let mut target = Target {
-            host: host
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .to_owned(),
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port,
             authority: format!("{host}:{port}"),
             path: "/socket.io/".to_owned(),
@@ -59,9 +51,8 @@ impl Target {
     }
 
     pub(crate) fn add_query(&mut self, key: &str, value: &str) {
-        let pair = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair(key, value)
-            .finish();
+        let pair =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair(key, value).finish();
         self.query.push('&');
         self.query.push_str(&pair);
     }
@@ -112,11 +103,7 @@ pub(crate) fn normalize_namespace(name: &str) -> Result<String, UrlError> {
     if name.contains(',') {
         return Err(UrlError::Namespace);
     }
-    Ok(if name.starts_with('/') {
-        name.to_owned()
-    } else {
-        format!("/{name}")
-    })
+    Ok(if name.starts_with('/') { name.to_owned() } else { format!("/{name}") })
 }
 
 /// The path as it was written: the official client does not encode it either.
@@ -124,9 +111,7 @@ fn raw_path(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let end = after_scheme.find(['?', '#']).unwrap_or(after_scheme.len());
     let without_query = &after_scheme[..end];
-    without_query
-        .find('/')
-        .map_or("", |start| &without_query[start..])
+    without_query.find('/').map_or("", |start| &without_query[start..])
 }
 
 #[cfg(test)]
@@ -144,35 +129,19 @@ mod tests {
         ];
         for (url, namespace, authority) in rows {
             let (target, found) = Target::parse(url).unwrap();
-            assert_eq!(
-                (&*found, target.authority()),
-                (namespace, authority),
-                "{url}"
-            );
+            assert_eq!((&*found, target.authority()), (namespace, authority), "{url}");
         }
-        assert_eq!(
-            Target::parse("http://[::1]:9/").unwrap().0.address(),
-            ("::1", 9)
-        );
+        assert_eq!(Target::parse("http://[::1]:9/").unwrap().0.address(), ("::1", 9));
     }
 
     #[test]
     fn what_cannot_be_reached_is_refused() {
         for url in ["", "localhost:3000", "http://", "/chat"] {
             let error = Target::parse(url).unwrap_err();
-            assert!(
-                matches!(error, UrlError::Malformed | UrlError::Scheme { .. }),
-                "{url}"
-            );
+            assert!(matches!(error, UrlError::Malformed | UrlError::Scheme { .. }), "{url}");
         }
-        assert!(matches!(
-            Target::parse("https://h"),
-            Err(UrlError::Scheme { .. })
-        ));
-        assert!(matches!(
-            Target::parse("http://h/a,b"),
-            Err(UrlError::Namespace)
-        ));
+        assert!(matches!(Target::parse("https://h"), Err(UrlError::Scheme { .. })));
+        assert!(matches!(Target::parse("http://h/a,b"), Err(UrlError::Namespace)));
     }
 
     #[test]

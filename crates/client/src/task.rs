@@ -50,11 +50,7 @@ type Authorized = (Arc<Socket>, u32, Result<String, ConfigError>);
 
 enum Phase {
     Connecting(Running<Result<Engine, TransportError>>),
-    Running {
-        engine: Box<Engine>,
-        open: bool,
-        closing: bool,
-    },
+    Running { engine: Box<Engine>, open: bool, closing: bool },
     Waiting(Pin<Box<Sleep>>),
     Ending,
 }
@@ -83,21 +79,13 @@ impl Task {
     fn attach_arrivals(&mut self) {
         for socket in self.link.take_arrivals() {
             let sockets = &mut self.namespaces.sockets;
-            if sockets
-                .iter()
-                .any(|other| other.namespace == socket.namespace)
-            {
+            if sockets.iter().any(|other| other.namespace == socket.namespace) {
                 let error = socket.refuse(ConnectError::InUse);
                 Namespaces::report(&mut self.namespaces.jobs, &socket, error);
                 socket.finish();
                 continue;
             }
-            if let Phase::Running {
-                open: true,
-                closing: false,
-                ..
-            } = self.phase
-            {
+            if let Phase::Running { open: true, closing: false, .. } = self.phase {
                 open(&socket, &self.auths);
             }
             sockets.push(socket);
@@ -120,12 +108,9 @@ impl Task {
     fn remove_left(&mut self) -> bool {
         let sockets = &mut self.namespaces.sockets;
         let before = self.parting.len();
-        self.parting
-            .extend(sockets.extract_if(.., |socket| socket.has_left()));
+        self.parting.extend(sockets.extract_if(.., |socket| socket.has_left()));
         for socket in &self.parting[before..] {
-            let reason = socket
-                .take_farewell()
-                .then_some(DisconnectReason::ClientDisconnect);
+            let reason = socket.take_farewell().then_some(DisconnectReason::ClientDisconnect);
             Namespaces::disconnected(&mut self.namespaces.jobs, socket, reason);
         }
         if !sockets.is_empty() {
@@ -160,37 +145,28 @@ impl Task {
                 match std::task::ready!(connecting.as_mut().poll(cx)) {
                     Ok(engine) => {
                         let engine = Box::new(engine);
-                        self.phase = Phase::Running {
-                            engine,
-                            open: false,
-                            closing: false,
-                        };
+                        self.phase = Phase::Running { engine, open: false, closing: false };
                     }
                     Err(error) => self.lost(CloseReason::TransportError, Some(error)),
                 }
             }
-            Phase::Running {
-                engine,
-                open: is_open,
-                closing,
-            } => match std::task::ready!(engine.poll(cx, &mut self.namespaces)) {
-                Signal::Opened => {
-                    *is_open = true;
-                    self.attempt = 0;
-                    self.link.set_transport(Some(engine.transport()));
-                    if !*closing {
-                        self.namespaces
-                            .sockets
-                            .iter()
-                            .for_each(|s| open(s, &self.auths));
+            Phase::Running { engine, open: is_open, closing } => {
+                match std::task::ready!(engine.poll(cx, &mut self.namespaces)) {
+                    Signal::Opened => {
+                        *is_open = true;
+                        self.attempt = 0;
+                        self.link.set_transport(Some(engine.transport()));
+                        if !*closing {
+                            self.namespaces.sockets.iter().for_each(|s| open(s, &self.auths));
+                        }
+                    }
+                    Signal::Upgraded => self.link.set_transport(Some(engine.transport())),
+                    Signal::Closed(reason) => {
+                        let failure = engine.take_failure();
+                        self.lost(reason, failure);
                     }
                 }
-                Signal::Upgraded => self.link.set_transport(Some(engine.transport())),
-                Signal::Closed(reason) => {
-                    let failure = engine.take_failure();
-                    self.lost(reason, failure);
-                }
-            },
+            }
             Phase::Waiting(pause) => {
                 std::task::ready!(pause.as_mut().poll(cx));
                 self.phase = connecting(&self.target, &self.options);
@@ -204,10 +180,7 @@ impl Task {
     fn lost(&mut self, reason: CloseReason, failure: Option<TransportError>) {
         let closed_here = matches!(self.phase, Phase::Running { closing: true, .. });
         if let Some(failure) = &failure {
-            tracing::debug!(
-                error = failure as &dyn std::error::Error,
-                "the session is lost"
-            );
+            tracing::debug!(error = failure as &dyn std::error::Error, "the session is lost");
         }
         self.link.set_transport(None);
         self.auths.clear();
@@ -232,9 +205,7 @@ impl Task {
         match delay {
             Some(delay) if !sockets.is_empty() => {
                 for socket in sockets.iter().filter(|socket| !socket.has_left()) {
-                    socket.state.send_replace(State::Reconnecting {
-                        attempt: self.attempt,
-                    });
+                    socket.state.send_replace(State::Reconnecting { attempt: self.attempt });
                 }
                 self.phase = Phase::Waiting(Box::pin(sleep(delay)));
             }
@@ -281,18 +252,12 @@ impl Drop for Task {
         self.link.close();
         self.attach_arrivals();
         let sockets = std::mem::take(&mut self.namespaces.sockets);
-        sockets
-            .iter()
-            .chain(&self.parting)
-            .for_each(|socket| socket.finish());
+        sockets.iter().chain(&self.parting).for_each(|socket| socket.finish());
     }
 }
 
 fn connecting(target: &Arc<Target>, options: &Options) -> Phase {
-    Phase::Connecting(Box::pin(Engine::connect(
-        Arc::clone(target),
-        options.clone(),
-    )))
+    Phase::Connecting(Box::pin(Engine::connect(Arc::clone(target), options.clone())))
 }
 
 fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<Running<Authorized>>) {

@@ -1,7 +1,7 @@
 //! Against the official server, npm's `socket.io`. Runs when `SOCKEYE_TEST_NODE` is set, after
 //! `npm ci` in `tests/node`; `cargo xtask test` does both.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod common;
 
@@ -49,7 +49,9 @@ impl Drop for Server {
 
 #[tokio::test]
 async fn everything_works() {
-    let Some(server) = Server::start("{}") else { return };
+    let Some(server) = Server::start("{}") else {
+        return;
+    };
     over_every_transport!(
         &server.url,
         connects_and_closes,
@@ -66,18 +68,18 @@ async fn everything_works() {
 
 #[tokio::test]
 async fn heartbeats_are_answered() {
-    let Some(server) = Server::start(r#"{"pingInterval":150,"pingTimeout":150}"#) else { return };
-    for transports in [common::POLLING, common::WEBSOCKET, common::UPGRADE] {
-        common::heartbeats_are_answered(&server.url, transports, 3).await;
-    }
+    let Some(server) = Server::start(r#"{"pingInterval":300,"pingTimeout":1000}"#) else { return };
+    common::heartbeats_are_answered(&server.url).await;
 }
 
 /// The server's limit on a POST is kept: more than one body, nothing lost.
 #[tokio::test]
 async fn posts_stay_below_the_servers_limit() {
-    let Some(server) = Server::start(r#"{"maxHttpBufferSize":1000}"#) else { return };
+    let Some(server) = Server::start(r#"{"maxHttpBufferSize":1000}"#) else {
+        return;
+    };
     let client = common::builder(&server.url, common::POLLING).connect().await.unwrap();
-    let mut echoes = client.subscribe::<String, ()>("echo").unwrap();
+    let mut echoes = client.subscribe::<String, ()>("echo");
     let texts: Vec<String> = (0..50).map(|n| format!("{n}:{}", "x".repeat(n * 15))).collect();
     for text in &texts {
         client.emit("echo", text).unwrap();

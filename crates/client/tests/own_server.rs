@@ -4,17 +4,23 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use serde_json::Value;
 use sockeye::{
     Ack, Args, Config, DisconnectReason, Io, Namespace, RawArgs, Refuse, Server, Socket, State,
 };
+use sockeye_websocket::HttpServer;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, watch},
 };
 
 /// Forwards connections to the server; a change of the number cuts those that exist.
@@ -41,7 +47,8 @@ fn server(wire: &Wire, config: Config) -> Server {
             acker.defer()
         })
         .on("ask", async |socket: Socket, question: String| {
-            let answer = socket.emit_with_ack::<_, Args<(String, u32)>>("question", &question).await;
+            let answer =
+                socket.emit_with_ack::<_, Args<(String, u32)>>("question", &question).await;
             match answer {
                 Ok(Args(answer)) => socket.emit("answered", &answer),
                 Err(error) => socket.emit("answered", &error.to_string()),
@@ -129,10 +136,74 @@ async fn everything_works() {
 #[tokio::test]
 async fn heartbeats_are_answered() {
     let mut config = Config::default();
-    config.engine.ping_interval = Duration::from_millis(150);
-    config.engine.ping_timeout = Duration::from_millis(150);
-    let url = &start(config).await;
-    for transports in [common::POLLING, common::WEBSOCKET, common::UPGRADE] {
-        common::heartbeats_are_answered(url, transports, 3).await;
+    config.engine.ping_interval = Duration::from_millis(300);
+    config.engine.ping_timeout = Duration::from_secs(1);
+    common::heartbeats_are_answered(&start(config).await).await;
+}
+
+/// The upgrade as a browser's network tab shows it: polling, then 101, then no more polling.
+#[tokio::test]
+async fn polling_stops_after_the_upgrade() {
+    let (requests, mut seen) = mpsc::unbounded_channel();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = server(&Wire::default(), Config::default()).into_service();
+    let recorded = Recorded { service, requests };
+    tokio::spawn(HttpServer::new(vec![listener], recorded).into_future());
+
+    let client = common::builder(&url, common::UPGRADE).connect().await.unwrap();
+    while client.transport() != Some(sockeye_client::Transport::WebSocket) {
+        client.emit_with_ack::<_, ()>("ack", &()).await.unwrap();
+    }
+    // Nothing is under way on polling when the session moves, so all of it was told by now.
+    let mut requests = Vec::new();
+    while let Ok(request) = seen.try_recv() {
+        requests.push(request);
+    }
+    let count = |of| requests.iter().filter(|(kind, _)| kind == of).count();
+    assert!(count("GET polling") >= 2 && count("POST polling") >= 1, "{requests:?}");
+    assert_eq!(count("GET websocket"), 1, "{requests:?}");
+    assert_eq!(requests[0], ("GET polling".to_owned(), 200), "the first one opens the session");
+    for (kind, status) in &requests {
+        assert_eq!(*status, if kind == "GET websocket" { 101 } else { 200 }, "{requests:?}");
+    }
+    for _ in 0..50 {
+        client.emit_with_ack::<_, ()>("ack", &()).await.unwrap();
+    }
+    assert!(seen.try_recv().is_err(), "polling goes on");
+}
+
+/// Tells of each request when it was answered.
+#[derive(Clone)]
+struct Recorded<S> {
+    service: S,
+    requests: mpsc::UnboundedSender<(String, u16)>,
+}
+
+impl<S, B> tower_service::Service<http::Request<B>> for Recorded<S>
+where
+    S: tower_service::Service<http::Request<B>, Response = http::Response<sockeye::Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let query = request.uri().query().unwrap_or_default();
+        let transport = query.split('&').find_map(|pair| pair.strip_prefix("transport="));
+        let kind = format!("{} {}", request.method(), transport.unwrap_or_default());
+        let requests = self.requests.clone();
+        let answering = self.service.call(request);
+        Box::pin(async move {
+            let response = answering.await?;
+            // The test may be over.
+            let _ = requests.send((kind, response.status().as_u16()));
+            Ok(response)
+        })
     }
 }

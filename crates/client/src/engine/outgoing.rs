@@ -142,10 +142,7 @@ impl Engine {
     }
 
     fn post(&mut self, body: PayloadWriter) {
-        let Some(PollingState {
-            id, polling, post, ..
-        }) = &mut self.polling
-        else {
+        let Some(PollingState { id, polling, post, .. }) = &mut self.polling else {
             return;
         };
         let exchange = polling.post(self.session.id().as_str(), body.finish());
@@ -155,8 +152,7 @@ impl Engine {
             return;
         }
         *post = Some(exchange);
-        self.session
-            .handle_transport(*id, TransportChange::Posting, now());
+        self.session.handle_transport(*id, TransportChange::Posting, now());
     }
 
     /// A WebSocket that is neither the session's transport nor its probe has been told so.

@@ -1,18 +1,22 @@
 //! HTTP long-polling: a GET that waits for packets, a POST that brings some.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use sockeye_engine_proto::TransportKind;
 
 use super::{excerpt, http_error};
 use crate::{TransportError, target::Target};
+
+/// Node's servers close a connection that was idle for 5 s; a POST that meets the close would end
+/// the session.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A request under way: the body of the answer.
 pub(crate) type Exchange =
@@ -30,12 +34,11 @@ impl Polling {
     pub(crate) fn new(target: Arc<Target>, body_bytes_max: usize) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Polling {
-            client,
-            target,
-            body_bytes_max,
-        }
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Polling { client, target, body_bytes_max }
     }
 
     /// Asks for packets. Without `sid` it asks for a session.
@@ -64,10 +67,7 @@ impl Polling {
             };
             match status {
                 StatusCode::OK => Ok(body),
-                _ => Err(TransportError::Status {
-                    status: status.as_u16(),
-                    body: excerpt(&body),
-                }),
+                _ => Err(TransportError::Status { status: status.as_u16(), body: excerpt(&body) }),
             }
         })
     }
@@ -78,10 +78,7 @@ impl Polling {
         sid: Option<&str>,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, TransportError> {
-        let uri = self
-            .target
-            .uri(TransportKind::Polling, sid)
-            .map_err(http_error)?;
+        let uri = self.target.uri(TransportKind::Polling, sid).map_err(http_error)?;
         let mut request = Request::builder()
             .method(&method)
             .uri(uri)

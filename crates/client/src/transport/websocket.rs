@@ -45,9 +45,8 @@ impl WebSocket {
     ) -> Result<Self, TransportError> {
         let tcp = TcpStream::connect(target.address()).await?;
         tcp.set_nodelay(true)?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
-            .await
-            .map_err(http_error)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(tcp)).await.map_err(http_error)?;
         // Ends with the handshake, or when the sender is dropped.
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
@@ -66,25 +65,15 @@ impl WebSocket {
         let response = sender.send_request(request).await.map_err(http_error)?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            let body = Limited::new(response.into_body(), ERROR_BODY_BYTES_MAX)
-                .collect()
-                .await;
+            let body = Limited::new(response.into_body(), ERROR_BODY_BYTES_MAX).collect().await;
             let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-            return Err(TransportError::Status {
-                status: status.as_u16(),
-                body: excerpt(&body),
-            });
+            return Err(TransportError::Status { status: status.as_u16(), body: excerpt(&body) });
         }
-        handshake
-            .check(&response)
-            .map_err(TransportError::Handshake)?;
+        handshake.check(&response).map_err(TransportError::Handshake)?;
         let upgraded = hyper::upgrade::on(response).await.map_err(http_error)?;
         let (stream, early) = Stream::from_upgraded(upgraded);
         let (read, write) = stream.split();
-        let config = Config {
-            message_bytes_max,
-            ..Config::default()
-        };
+        let config = Config { message_bytes_max, ..Config::default() };
         let serial = u32::from(sid.is_some());
         Ok(WebSocket {
             id: TransportId::new(TransportKind::WebSocket, serial),

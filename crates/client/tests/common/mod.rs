@@ -1,7 +1,9 @@
 //! What the client has to do against any server, whoever wrote it. A server offers the events of
 //! `tests/node/server.mjs`.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::print_stdout, clippy::unwrap_used)]
+
+pub mod fake;
 
 use std::time::Duration;
 
@@ -23,7 +25,10 @@ const NUMBER: Event<u32> = Event::new("number");
 const NOTE: Event<String> = Event::new("note");
 const SEEN: Event<(), Vec<String>> = Event::new("seen");
 
-pub fn builder(url: &str, transports: &[Transport]) -> sockeye_client::Builder<sockeye_client::NewSession> {
+pub fn builder(
+    url: &str,
+    transports: &[Transport],
+) -> sockeye_client::Builder<sockeye_client::NewSession> {
     let quick = Backoff {
         delay_min: Duration::from_millis(10),
         delay_max: Duration::from_millis(100),
@@ -103,14 +108,9 @@ pub async fn is_refused_with_data(url: &str, transports: &[Transport]) {
 
 pub async fn events_go_both_ways_in_order(url: &str, transports: &[Transport]) {
     let client = connect(url, transports).await;
-    let mut echoes = client.subscribe(ECHO).unwrap();
-    let payloads = [
-        r#"1,"two",{"three":[3]}"#,
-        r#""한국어 \" \\ \n""#,
-        r#"{"b":1,"a":2}"#,
-        "null",
-        "",
-    ];
+    let mut echoes = client.subscribe(ECHO);
+    let payloads =
+        [r#"1,"two",{"three":[3]}"#, r#""한국어 \" \\ \n""#, r#"{"b":1,"a":2}"#, "null", ""];
     for payload in payloads {
         client.emit("echo", &RawArgs::new(payload, &[])).unwrap();
     }
@@ -120,8 +120,8 @@ pub async fn events_go_both_ways_in_order(url: &str, transports: &[Transport]) {
     }
 
     // Through an upgrade, if there is one: nothing lost, nothing twice, in order.
-    let mut numbers = client.subscribe(NUMBER).unwrap();
-    let mut mine = client.subscribe::<u32, ()>("echo").unwrap();
+    let mut numbers = client.subscribe(NUMBER);
+    let mut mine = client.subscribe::<u32, ()>("echo");
     for number in 0..500_u32 {
         client.emit("echo", &number).unwrap();
         if number % 100 == 0 {
@@ -169,7 +169,7 @@ pub async fn acks_go_both_ways(url: &str, transports: &[Transport]) {
         assert_eq!(soon("ack", answer).await.unwrap(), number as u32);
     }
 
-    let mut answered = client.subscribe::<(String, u32), ()>("answered").unwrap();
+    let mut answered = client.subscribe::<(String, u32), ()>("answered");
     client.emit("ask", "really").unwrap();
     assert_eq!(soon("answer", answered.next()).await, Some(("really!".to_owned(), 42)));
 }
@@ -189,7 +189,7 @@ pub async fn binary_goes_both_ways(url: &str, transports: &[Transport]) {
             Binary(Bytes::from(vec![7; 200_000])),
         ],
     };
-    let mut echoes = client.subscribe::<Args<(File, u8)>, ()>("echo").unwrap();
+    let mut echoes = client.subscribe::<Args<(File, u8)>, ()>("echo");
     client.emit("echo", &Args((&file, 9))).unwrap();
     assert_eq!(soon("echo", echoes.next()).await, Some(Args((file.clone(), 9))));
     let back = soon("ack", client.emit_with_ack::<_, File>("ack", &file)).await.unwrap();
@@ -208,7 +208,7 @@ pub async fn namespaces_share_a_session(url: &str, transports: &[Transport]) {
     let guarded = soon("guarded", client.namespace("/guarded").connect()).await;
     assert!(matches!(guarded, Err(ConnectError::Refused { .. })), "{guarded:?}");
 
-    let mut said = chat.subscribe::<String, ()>("said").unwrap();
+    let mut said = chat.subscribe::<String, ()>("said");
     let id = soon("join", chat.emit_with_ack::<_, String>("join", "room")).await.unwrap();
     assert_eq!(Some(&*id), chat.id().as_deref());
     chat.emit("say", &Args(("room", "hello"))).unwrap();
@@ -281,7 +281,7 @@ pub async fn lost_connections_are_made_again(url: &str, transports: &[Transport]
     assert!(matches!(soon("sent ack", sent).await, Err(AckError::Disconnected)));
     assert!(soon("reason", told.recv()).await.unwrap().starts_with("transport "));
 
-    let mut echoes = client.subscribe::<u32, ()>("echo").unwrap();
+    let mut echoes = client.subscribe::<u32, ()>("echo");
     for number in 0..10_u32 {
         client.emit("echo", &number).unwrap();
     }
@@ -304,13 +304,17 @@ pub async fn without_reconnection_a_loss_is_the_end(url: &str, transports: &[Tra
     soon("closed", client.state().wait_for(|state| *state == State::Closed)).await.unwrap();
 }
 
-pub async fn heartbeats_are_answered(url: &str, transports: &[Transport], intervals: u32) {
-    let client = connect(url, transports).await;
-    let mut state = client.state();
-    state.mark_unchanged();
-    let lost = tokio::time::timeout(Duration::from_millis(400) * intervals, state.changed()).await;
-    assert!(lost.is_err(), "the session was lost: {:?}", state.borrow());
-    soon("still there", client.emit_with_ack::<_, ()>("ack", &())).await.unwrap();
+/// The server pings each 300 ms and waits 1 s for the pong.
+pub async fn heartbeats_are_answered(url: &str) {
+    let over = async |transports| {
+        let client = connect(url, transports).await;
+        let mut state = client.state();
+        state.mark_unchanged();
+        let lost = tokio::time::timeout(Duration::from_secs(2), state.changed()).await;
+        assert!(lost.is_err(), "{transports:?} was lost: {:?}", state.borrow());
+        soon("still there", client.emit_with_ack::<_, ()>("ack", &())).await.unwrap();
+    };
+    tokio::join!(over(POLLING), over(WEBSOCKET), over(UPGRADE));
 }
 
 /// Runs a scenario over each way to connect.

@@ -1,0 +1,162 @@
+//! Handlers: their order, their answers, and what they may do to the client.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use common::{fake::Fake, soon};
+use sockeye_client::{Ack, Client, Event, EventError, Limits, RawEvent};
+use tokio::sync::{Semaphore, mpsc};
+
+const ADD: Event<(u32, u32), u32> = Event::new("add");
+
+#[tokio::test]
+async fn every_kind_of_answer() {
+    let fake = Fake::new().await;
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on(ADD, async |(a, b): (u32, u32)| Ack(a + b))
+        .on("nothing", async || ())
+        .on("refused", async |_: u32| Err::<(), _>(EventError::new("no", "not today")))
+        .on("parse", async |text: String| Ok::<_, EventError>(Ack(text.parse::<u32>()?)))
+        .on("panic", async |_: Client| -> () { panic!("on purpose") })
+        .on("early", |_: u32| {
+            assert!(std::hint::black_box(false), "before there is a future");
+            async {}
+        })
+        .start()
+        .unwrap();
+    let mut peer = fake.accept_joined().await;
+    let cases = [
+        ("421[\"add\",[1,2]]", "431[3]"),
+        ("422[\"nothing\",\"and\",\"more\"]", "432[]"),
+        ("423[\"refused\",1]", r#"433[{"error":{"code":"no","message":"not today"}}]"#),
+        ("424[\"parse\",\"7\"]", "434[7]"),
+    ];
+    for (event, answer) in cases {
+        peer.send(event).await;
+        assert_eq!(peer.receive().await.as_deref(), Some(answer));
+    }
+    let failing = [
+        ("425[\"parse\",\"x\"]", "internal"),
+        ("426[\"panic\"]", "internal"),
+        ("427[\"early\",1]", "internal"),
+        ("428[\"add\",\"x\"]", "decode"),
+        ("429[\"add\"]", "decode"),
+    ];
+    for (event, code) in failing {
+        peer.send(event).await;
+        let answer = peer.receive().await.unwrap();
+        assert!(answer.contains(&format!(r#"[{{"error":{{"code":"{code}""#)), "{answer}");
+        assert!(!answer.contains("on purpose"), "{answer}");
+    }
+    // Nobody asked, nobody is answered; nobody listens, nobody answers.
+    for event in ["42[\"add\",[1,2]]", "42[\"panic\"]", "427[\"unknown\"]"] {
+        peer.send(event).await;
+    }
+    peer.receives_nothing().await;
+    assert!(client.state().borrow().is_connected(), "a client outlives its handlers");
+}
+
+#[tokio::test]
+async fn handlers_start_in_order_and_may_await_the_server() {
+    let fake = Fake::new().await;
+    let (order, mut ordered) = mpsc::unbounded_channel();
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on("slow", move |client: Client, number: u32| {
+            let order = order.clone();
+            async move {
+                order.send(number).unwrap();
+                // The answer comes behind other events and is not held up by them.
+                let answer = client.emit_with_ack::<_, u32>("ask", &number).await.unwrap();
+                order.send(answer).unwrap();
+                Ack(answer)
+            }
+        })
+        .start()
+        .unwrap();
+    let mut peer = fake.accept_joined().await;
+    for number in 0..3 {
+        peer.send(&format!("42{number}[\"slow\",{number}]")).await;
+    }
+    for number in 0..3 {
+        assert_eq!(soon("start", ordered.recv()).await, Some(number));
+        assert_eq!(peer.receive().await.unwrap(), format!("42{number}[\"ask\",{number}]"));
+    }
+    for number in [2, 0, 1] {
+        peer.send(&format!("43{number}[{}]", number + 100)).await;
+        assert_eq!(soon("end", ordered.recv()).await, Some(number + 100));
+        assert_eq!(peer.receive().await.unwrap(), format!("43{number}[{}]", number + 100));
+    }
+    drop(client);
+}
+
+#[tokio::test]
+async fn only_so_many_run_at_once_and_the_rest_waits_its_turn() {
+    const EVENTS: u32 = 200;
+    let fake = Fake::new().await;
+    let (permits, running, most) =
+        (Arc::new(Semaphore::new(0)), Arc::<AtomicU32>::default(), Arc::<AtomicU32>::default());
+    let (order, mut ordered) = mpsc::unbounded_channel();
+    let mut limits = Limits::default();
+    limits.concurrent_handlers_max = 2;
+    limits.waiting_events_max = 3;
+    let handler = {
+        let (permits, running, most) = (permits.clone(), running.clone(), most.clone());
+        move |number: u32| {
+            let (permits, running, most, order) =
+                (permits.clone(), running.clone(), most.clone(), order.clone());
+            async move {
+                let now = running.fetch_add(1, Ordering::Relaxed) + 1;
+                most.fetch_max(now, Ordering::Relaxed);
+                order.send(number).unwrap();
+                permits.acquire().await.unwrap().forget();
+                running.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    };
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .limits(limits)
+        .on("e", handler)
+        .start()
+        .unwrap();
+    let mut peer = fake.accept_joined().await;
+    let padding = "x".repeat(10_000);
+    for number in 0..EVENTS {
+        // Large enough that they do not all lie in one read.
+        peer.send(&format!("42[\"e\",{number},\"{padding}\"]")).await;
+    }
+    for number in 0..EVENTS {
+        assert_eq!(soon("start", ordered.recv()).await, Some(number));
+        permits.add_permits(1);
+    }
+    assert!(most.load(Ordering::Relaxed) <= 2);
+    drop(client);
+}
+
+#[tokio::test]
+async fn every_event_can_be_seen() {
+    let fake = Fake::new().await;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on_any(move |event: RawEvent| {
+            let events = events.clone();
+            async move { events.send(event).unwrap() }
+        })
+        .start()
+        .unwrap();
+    let mut peer = fake.accept_joined().await;
+    peer.send(r#"42["a", 1 ,{"b":2}]"#).await;
+    peer.send(r#"451-[7,{"_placeholder":true,"num":0}]"#).await;
+    peer.send_binary(b"xyz").await;
+    let first = soon("event", seen.recv()).await.unwrap();
+    assert_eq!((first.name.as_str(), first.args.json()), ("a", r#"1 ,{"b":2}"#));
+    let second = soon("event", seen.recv()).await.unwrap();
+    assert_eq!(second.name, "7");
+    assert_eq!(second.args.attachments(), ["xyz"]);
+    drop(client);
+}
