@@ -54,15 +54,8 @@ impl BareLoop {
     pub fn bind(address: SocketAddr, mode: Mode) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listener = TcpListener::bind(address)?;
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)?;
-        Ok(Self {
-            mode,
-            poll,
-            listener,
-            connections: Slab::new(),
-            closed: Vec::new(),
-        })
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        Ok(Self { mode, poll, listener, connections: Slab::new(), closed: Vec::new() })
     }
 
     /// Where the loop listens.
@@ -111,14 +104,8 @@ impl BareLoop {
             // Both interests at once: registration is edge-triggered, so that this costs nothing
             // until a full socket has room again.
             let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll
-                .registry()
-                .register(&mut stream, Token(entry.key()), interest)?;
-            entry.insert(Connection {
-                stream,
-                unsent: Vec::new(),
-                partial: Vec::new(),
-            });
+            self.poll.registry().register(&mut stream, Token(entry.key()), interest)?;
+            entry.insert(Connection { stream, unsent: Vec::new(), partial: Vec::new() });
         }
     }
 

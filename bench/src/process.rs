@@ -31,11 +31,7 @@ impl CpuTime {
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unreadable stat file"))?;
         let ticks_per_second = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100).max(1) as f64;
         let from_ticks = |ticks: u64| Duration::from_secs_f64(ticks as f64 / ticks_per_second);
-        Ok(Self {
-            user: from_ticks(user),
-            system: from_ticks(system),
-            total: cpu_clock(pid)?,
-        })
+        Ok(Self { user: from_ticks(user), system: from_ticks(system), total: cpu_clock(pid)? })
     }
 
     /// What was used between `earlier` and `self`.
@@ -70,10 +66,7 @@ impl Memory {
                 io::Error::new(io::ErrorKind::InvalidData, format!("no field {name}"))
             })
         };
-        Ok(Self {
-            resident: field(&status, "VmRSS:")?,
-            anonymous: field(&rollup, "Anonymous:")?,
-        })
+        Ok(Self { resident: field(&status, "VmRSS:")?, anonymous: field(&rollup, "Anonymous:")? })
     }
 }
 
@@ -106,9 +99,7 @@ pub fn pin_to(cores: &[usize]) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub fn allowed_cores() -> io::Result<Vec<usize>> {
     let set = nix::sched::sched_getaffinity(Pid::from_raw(0))?;
-    Ok((0..nix::sched::CpuSet::count())
-        .filter(|&core| set.is_set(core).unwrap_or(false))
-        .collect())
+    Ok((0..nix::sched::CpuSet::count()).filter(|&core| set.is_set(core).unwrap_or(false)).collect())
 }
 
 /// Raises the limit of open files to the highest this process may have, and returns it.

@@ -70,9 +70,8 @@ impl Wire {
         server: SocketAddr,
     ) -> Self {
         let slots = slots(size, batch);
-        let texts: Vec<String> = (0..slots)
-            .map(|slot| message(protocol, route, &text(slot, size)))
-            .collect();
+        let texts: Vec<String> =
+            (0..slots).map(|slot| message(protocol, route, &text(slot, size))).collect();
         let mut requests = Vec::new();
         let mut replies = Vec::new();
         for (slot, message) in texts.iter().enumerate() {
@@ -120,16 +119,8 @@ pub struct Ring {
 impl Ring {
     fn new(messages: &[Vec<u8>]) -> Self {
         let message_bytes = messages[0].len();
-        assert!(
-            messages
-                .iter()
-                .all(|message| message.len() == message_bytes)
-        );
-        Self {
-            bytes: [messages, messages].concat().concat(),
-            message_bytes,
-            slots: messages.len(),
-        }
+        assert!(messages.iter().all(|message| message.len() == message_bytes));
+        Self { bytes: [messages, messages].concat().concat(), message_bytes, slots: messages.len() }
     }
 
     /// Length of each message.
@@ -200,12 +191,7 @@ pub fn frame(opcode: u8, masking_key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8
     }
     let key = masking_key.unwrap_or_default();
     bytes.extend_from_slice(&key[..if masking_key.is_some() { 4 } else { 0 }]);
-    bytes.extend(
-        payload
-            .iter()
-            .zip(key.iter().cycle())
-            .map(|(byte, key)| byte ^ key),
-    );
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
     bytes
 }
 
@@ -252,11 +238,7 @@ pub fn server_frame(input: &[u8]) -> Result<Option<ServerFrame<'_>>, &'static st
     let Some(payload) = input.get(header_bytes..frame_bytes) else {
         return Ok(None);
     };
-    Ok(Some(ServerFrame {
-        opcode: first & 0xF,
-        payload,
-        frame_bytes,
-    }))
+    Ok(Some(ServerFrame { opcode: first & 0xF, payload, frame_bytes }))
 }
 
 /// As many slots as tell messages apart well without a large ring pushing everything else out of
@@ -312,13 +294,8 @@ mod tests {
     /// RFC 6455 §5.7: a masked and an unmasked "Hello".
     #[test]
     fn frames_are_those_of_the_rfc() {
-        let masked = [
-            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
-        ];
-        assert_eq!(
-            frame(TEXT, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello"),
-            masked
-        );
+        let masked = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+        assert_eq!(frame(TEXT, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello"), masked);
         let unmasked = [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
         assert_eq!(frame(TEXT, None, b"Hello"), unmasked);
         assert_eq!(server_frame(&masked), Err("a masked frame from a server"));
@@ -332,11 +309,7 @@ mod tests {
             let frame_bytes = bytes.len();
             assert_eq!(server_frame(&bytes[..frame_bytes - 1]), Ok(None), "{size}");
             bytes.push(0xFF);
-            let expected = ServerFrame {
-                opcode: TEXT,
-                payload: &payload,
-                frame_bytes,
-            };
+            let expected = ServerFrame { opcode: TEXT, payload: &payload, frame_bytes };
             assert_eq!(server_frame(&bytes), Ok(Some(expected)), "{size}");
         }
     }
@@ -350,10 +323,7 @@ mod tests {
         let run = ring.messages(last, 16);
         assert_eq!(&run[..ring.message_bytes()], ring.messages(last, 1));
         assert_eq!(&run[ring.message_bytes()..], ring.messages(0, 15));
-        assert_eq!(
-            ring.messages(0, 1)[2..],
-            *b"42[\"echo\",\"00000000abcdefghijklmnopqrstuvwx\"]"
-        );
+        assert_eq!(ring.messages(0, 1)[2..], *b"42[\"echo\",\"00000000abcdefghijklmnopqrstuvwx\"]");
         for number in 1..=last {
             assert_ne!(ring.messages(number, 1), ring.messages(number - 1, 1));
             assert!(!masking_key(number as usize).contains(&0));

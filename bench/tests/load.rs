@@ -15,11 +15,7 @@ use crate::common::{options, read_head, run, serve};
 
 #[test]
 fn a_right_websocket_echo_gets_a_figure() {
-    let outcome = run(
-        Protocol::Websocket,
-        Workload::Echo,
-        websocket_echo(|_| Answer::Right),
-    );
+    let outcome = run(Protocol::Websocket, Workload::Echo, websocket_echo(|_| Answer::Right));
     let outcome = outcome.unwrap();
     assert!(outcome.operations > 0 && outcome.server_cpu_us().unwrap() > 0.0);
     assert_eq!((outcome.message_bytes, outcome.pings), ((38, 34), 0));
@@ -27,13 +23,8 @@ fn a_right_websocket_echo_gets_a_figure() {
 
 #[test]
 fn heartbeats_between_messages_are_answered_and_not_counted_as_messages() {
-    let server = websocket_echo(|number| {
-        if number % 10 == 3 {
-            Answer::AfterPing
-        } else {
-            Answer::Right
-        }
-    });
+    let server =
+        websocket_echo(|number| if number % 10 == 3 { Answer::AfterPing } else { Answer::Right });
     let outcome = run(Protocol::Websocket, Workload::Echo, server).unwrap();
     assert!(outcome.pings > 0);
 }
@@ -41,26 +32,17 @@ fn heartbeats_between_messages_are_answered_and_not_counted_as_messages() {
 #[test]
 fn large_messages_in_pieces_are_right() {
     let server = websocket_echo(|_| Answer::InPieces);
-    let options = Options {
-        size: 70_000,
-        ..options(Protocol::Websocket, Workload::Echo, server)
-    };
+    let options = Options { size: 70_000, ..options(Protocol::Websocket, Workload::Echo, server) };
     assert!(load::run(&options).unwrap().operations > 0);
 }
 
 #[test]
 fn a_changed_byte_is_found() {
-    let server = websocket_echo(|number| {
-        if number == 50 {
-            Answer::Changed
-        } else {
-            Answer::Right
-        }
-    });
+    let server =
+        websocket_echo(|number| if number == 50 { Answer::Changed } else { Answer::Right });
     match run(Protocol::Websocket, Workload::Echo, server) {
         Err(LoadError::Connection {
-            source: ConnectionError::Wrong { number: 50, .. },
-            ..
+            source: ConnectionError::Wrong { number: 50, .. }, ..
         }) => {}
         other => panic!("{other:?}"),
     }
@@ -68,18 +50,9 @@ fn a_changed_byte_is_found() {
 
 #[test]
 fn a_lost_message_is_found() {
-    let server = websocket_echo(|number| {
-        if number == 50 {
-            Answer::Lost
-        } else {
-            Answer::Right
-        }
-    });
+    let server = websocket_echo(|number| if number == 50 { Answer::Lost } else { Answer::Right });
     // One message at a time: nothing comes after the lost one that could be compared with it.
-    let options = Options {
-        pipeline: 1,
-        ..options(Protocol::Websocket, Workload::Echo, server)
-    };
+    let options = Options { pipeline: 1, ..options(Protocol::Websocket, Workload::Echo, server) };
     match load::run(&options) {
         Err(LoadError::Stalled { missing, .. }) => assert!(missing >= 1),
         other => panic!("{other:?}"),
@@ -88,13 +61,7 @@ fn a_lost_message_is_found() {
 
 #[test]
 fn a_message_too_many_is_found() {
-    let server = websocket_echo(|number| {
-        if number == 50 {
-            Answer::Twice
-        } else {
-            Answer::Right
-        }
-    });
+    let server = websocket_echo(|number| if number == 50 { Answer::Twice } else { Answer::Right });
     // With a ring of one slot the second copy would look like the next message.
     match run(Protocol::Websocket, Workload::Echo, server) {
         Err(LoadError::Connection {
@@ -128,10 +95,7 @@ fn a_refused_or_wrongly_accepted_handshake_is_found() {
             stream.read(&mut [0]).map(drop)
         });
         match run(Protocol::Websocket, Workload::Connect, server) {
-            Err(LoadError::Connection {
-                source: ConnectionError::Handshake(_),
-                ..
-            }) => {}
+            Err(LoadError::Connection { source: ConnectionError::Handshake(_), .. }) => {}
             other => panic!("{response:?}: {other:?}"),
         }
     }
@@ -143,11 +107,7 @@ fn a_socket_io_server_that_sends_its_packets_at_once_is_right() {
     let server = serve(|mut stream| {
         read_head(&mut stream)?;
         let mut first = accept_head();
-        first.extend(wire::frame(
-            wire::TEXT,
-            None,
-            br#"0{"sid":"x","upgrades":[]}"#,
-        ));
+        first.extend(wire::frame(wire::TEXT, None, br#"0{"sid":"x","upgrades":[]}"#));
         stream.write_all(&first)?;
         assert_eq!(read_frame(&mut stream)?, b"40");
         let join = wire::frame(wire::TEXT, None, br#"40{"sid":"y"}"#);
@@ -243,9 +203,6 @@ fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
         if header[0] & 0xF == wire::TEXT {
             return Ok(payload);
         }
-        assert_eq!(
-            (header[0] & 0xF, &payload[..]),
-            (wire::PONG, &b"are you there"[..])
-        );
+        assert_eq!((header[0] & 0xF, &payload[..]), (wire::PONG, &b"are you there"[..]));
     }
 }

@@ -39,26 +39,19 @@ fn an_idle_server_is_measured_with_a_poll_waiting() {
 
 #[test]
 fn changed_lost_and_surplus_messages_are_found() {
-    let changed = polling_echo(|number, packet| {
-        if number == 9 {
-            vec![packet.replace('a', "b")]
-        } else {
-            vec![packet]
-        }
-    });
+    let changed =
+        polling_echo(
+            |number, packet| {
+                if number == 9 { vec![packet.replace('a', "b")] } else { vec![packet] }
+            },
+        );
     match run(Protocol::EngineIo, Workload::Polling, changed) {
-        Err(LoadError::Connection {
-            source: ConnectionError::Wrong { number: 9, .. },
-            ..
-        }) => {}
+        Err(LoadError::Connection { source: ConnectionError::Wrong { number: 9, .. }, .. }) => {}
         other => panic!("{other:?}"),
     }
     let lost = polling_echo(|number, packet| if number == 8 { vec![] } else { vec![packet] });
     match run(Protocol::EngineIo, Workload::Polling, lost) {
-        Err(LoadError::Connection {
-            source: ConnectionError::Wrong { number: 8, .. },
-            ..
-        }) => {}
+        Err(LoadError::Connection { source: ConnectionError::Wrong { number: 8, .. }, .. }) => {}
         other => panic!("{other:?}"),
     }
     let all_lost = polling_echo(|_, _| vec![]);
@@ -72,10 +65,7 @@ fn changed_lost_and_surplus_messages_are_found() {
         _ => vec![packet],
     });
     match run(Protocol::EngineIo, Workload::Polling, surplus) {
-        Err(LoadError::Connection {
-            source: ConnectionError::Surplus,
-            ..
-        }) => {}
+        Err(LoadError::Connection { source: ConnectionError::Surplus, .. }) => {}
         other => panic!("{other:?}"),
     }
 }
@@ -135,9 +125,7 @@ fn respond(stream: &mut TcpStream, body: &str) -> std::io::Result<()> {
 }
 
 fn read_body(stream: &mut TcpStream, head: &str) -> std::io::Result<String> {
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Content-Length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
     let mut body = vec![0; length.unwrap().parse().unwrap()];
     stream.read_exact(&mut body)?;
     Ok(String::from_utf8(body).unwrap())

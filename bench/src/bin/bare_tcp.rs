@@ -47,10 +47,7 @@ fn main() -> anyhow::Result<()> {
             Mode::FanOut { message_bytes }
         }
     };
-    let bare = BareLoop::bind(
-        SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
-        mode,
-    )?;
+    let bare = BareLoop::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)), mode)?;
     writeln!(io::stdout(), "listening on tcp://{}", bare.local_address()?)?;
     Ok(bare.run()?)
 }

@@ -82,47 +82,23 @@ fn main() -> anyhow::Result<()> {
 
 fn print(outcome: &Outcome, connections: usize) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let Outcome {
-        operations,
-        seconds,
-        ..
-    } = *outcome;
-    writeln!(
-        out,
-        "{operations} operations in {seconds:.3} s, all correct"
-    )?;
+    let Outcome { operations, seconds, .. } = *outcome;
+    writeln!(out, "{operations} operations in {seconds:.3} s, all correct")?;
     writeln!(out, "{:.0} operations/s", operations as f64 / seconds)?;
     if let (Some(server), Some(us)) = (outcome.server, outcome.server_cpu_us()) {
         let busy = server.total / seconds * 100.0;
         let user = server.user / (server.user + server.system).max(1e-9) * 100.0;
-        writeln!(
-            out,
-            "server: {us:.3} us CPU per operation ({user:.0} % user), {busy:.0} % busy"
-        )?;
+        writeln!(out, "server: {us:.3} us CPU per operation ({user:.0} % user), {busy:.0} % busy")?;
     }
-    writeln!(
-        out,
-        "client: {:.0} % busy",
-        outcome.client.total / seconds * 100.0
-    )?;
+    writeln!(out, "client: {:.0} % busy", outcome.client.total / seconds * 100.0)?;
     if let Some(latency) = outcome.latency {
-        let load::Latency {
-            p50_us,
-            p99_us,
-            p999_us,
-        } = latency;
-        writeln!(
-            out,
-            "latency: p50 {p50_us:.0} us, p99 {p99_us:.0} us, p99.9 {p999_us:.0} us"
-        )?;
+        let load::Latency { p50_us, p99_us, p999_us } = latency;
+        writeln!(out, "latency: p50 {p50_us:.0} us, p99 {p99_us:.0} us, p99.9 {p999_us:.0} us")?;
     }
     if let Some(memory) = outcome.memory {
         let each = |bytes: i64| bytes / connections as i64;
         let (resident, anonymous) = (each(memory.resident), each(memory.anonymous));
-        writeln!(
-            out,
-            "memory: {resident} B resident per connection, {anonymous} B anonymous"
-        )?;
+        writeln!(out, "memory: {resident} B resident per connection, {anonymous} B anonymous")?;
     }
     Ok(())
 }

@@ -48,27 +48,16 @@ fn main() -> anyhow::Result<()> {
     }
     let report = report::run(&Options {
         programs: programs.to_path_buf(),
-        rounds: arguments
-            .rounds
-            .unwrap_or(if arguments.quick { 1 } else { 5 }),
+        rounds: arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 5 }),
         quick: arguments.quick,
         only: arguments.only,
-        peers: arguments
-            .peers
-            .then(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")),
+        peers: arguments.peers.then(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")),
         server_arguments: arguments.server_arguments,
     })?;
-    let json = arguments
-        .json
-        .unwrap_or_else(|| programs.join("bench-report.json"));
+    let json = arguments.json.unwrap_or_else(|| programs.join("bench-report.json"));
     fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{}\nAll figures: {}",
-        report.to_markdown(),
-        json.display()
-    )?;
+    writeln!(out, "{}\nAll figures: {}", report.to_markdown(), json.display())?;
     Ok(())
 }
 

@@ -233,11 +233,8 @@ impl Connection {
             let Some(head_bytes) = check_response_head(input)? else {
                 return Ok(0);
             };
-            self.phase = if protocol == Protocol::Websocket {
-                Phase::Ready
-            } else {
-                Phase::Opening
-            };
+            self.phase =
+                if protocol == Protocol::Websocket { Phase::Ready } else { Phase::Opening };
             return Ok(head_bytes);
         }
         let unexpected =
@@ -245,11 +242,8 @@ impl Connection {
         let Some(frame) = wire::server_frame(input).map_err(|_| unexpected(input))? else {
             return Ok(0);
         };
-        let expected: &[u8] = if self.phase == Phase::Opening {
-            b"0{\"sid\":\""
-        } else {
-            b"40{\"sid\":\""
-        };
+        let expected: &[u8] =
+            if self.phase == Phase::Opening { b"0{\"sid\":\"" } else { b"40{\"sid\":\"" };
         if frame.opcode != TEXT || !frame.payload.starts_with(expected) {
             return Err(unexpected(frame.payload));
         }
@@ -269,11 +263,7 @@ impl Connection {
         let before = self.received;
         while !input.is_empty() {
             let used = self.accept_run(replies, input);
-            let used = if used > 0 {
-                used
-            } else {
-                self.accept_part(wire, input)?
-            };
+            let used = if used > 0 { used } else { self.accept_part(wire, input)? };
             input = &input[used..];
         }
         if self.received > self.due {
@@ -326,18 +316,15 @@ impl Connection {
     /// Collects a WebSocket ping or an Engine.IO ping, answers it, and refuses everything else.
     fn handle_heartbeat(&mut self, wire: &Wire, input: &[u8]) -> Result<usize, ConnectionError> {
         let had = self.incomplete.len();
-        self.incomplete
-            .extend(input.iter().take(HEARTBEAT_BYTES_MAX - had));
+        self.incomplete.extend(input.iter().take(HEARTBEAT_BYTES_MAX - had));
         let is_engine = matches!(wire.protocol, Protocol::EngineIo | Protocol::SocketIo);
         let (frame_bytes, pong) = match wire::server_frame(&self.incomplete) {
-            Ok(Some(frame)) if frame.opcode == PING => (
-                frame.frame_bytes,
-                wire::frame(PONG, Some(CONTROL_KEY), frame.payload),
-            ),
-            Ok(Some(frame)) if is_engine && frame.opcode == TEXT && frame.payload == b"2" => (
-                frame.frame_bytes,
-                wire::frame(TEXT, Some(CONTROL_KEY), b"3"),
-            ),
+            Ok(Some(frame)) if frame.opcode == PING => {
+                (frame.frame_bytes, wire::frame(PONG, Some(CONTROL_KEY), frame.payload))
+            }
+            Ok(Some(frame)) if is_engine && frame.opcode == TEXT && frame.payload == b"2" => {
+                (frame.frame_bytes, wire::frame(TEXT, Some(CONTROL_KEY), b"3"))
+            }
             Ok(None) if self.incomplete.len() < HEARTBEAT_BYTES_MAX => return Ok(input.len()),
             _ => return Err(self.wrong(wire, input)),
         };
@@ -406,11 +393,8 @@ fn check_response_head(input: &[u8]) -> Result<Option<usize>, ConnectionError> {
         return Ok(None);
     };
     let head = String::from_utf8_lossy(&input[..end]);
-    let accepted = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(':'))
-        .any(|(name, value)| {
+    let accepted =
+        head.lines().skip(1).filter_map(|line| line.split_once(':')).any(|(name, value)| {
             name.eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == ACCEPT
         });
     if !head.starts_with("HTTP/1.1 101 ") || !accepted {

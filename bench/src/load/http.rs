@@ -123,25 +123,16 @@ fn response(input: &[u8]) -> Result<Option<Response>, ConnectionError> {
         return Ok(None);
     };
     let head = String::from_utf8_lossy(&input[..end]);
-    let length = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(':'))
-        .find_map(|(name, value)| {
-            name.eq_ignore_ascii_case("content-length")
-                .then(|| value.trim().parse().ok())?
+    let length =
+        head.lines().skip(1).filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         });
     let Some(body_bytes) = length.filter(|_| head.starts_with("HTTP/1.1 200 ")) else {
-        return Err(ConnectionError::Handshake(
-            String::from_utf8_lossy(input).into_owned(),
-        ));
+        return Err(ConnectionError::Handshake(String::from_utf8_lossy(input).into_owned()));
     };
     let head_bytes = end + 4;
     let is_complete = input.len() - head_bytes >= body_bytes;
-    Ok(is_complete.then_some(Response {
-        head_bytes,
-        body_bytes,
-    }))
+    Ok(is_complete.then_some(Response { head_bytes, body_bytes }))
 }
 
 #[cfg(test)]
@@ -154,10 +145,7 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(response(&bytes[..length]).unwrap(), None, "{length}");
         }
-        let expected = Response {
-            head_bytes: bytes.len() - 3,
-            body_bytes: 3,
-        };
+        let expected = Response { head_bytes: bytes.len() - 3, body_bytes: 3 };
         assert_eq!(response(bytes).unwrap(), Some(expected));
     }
 

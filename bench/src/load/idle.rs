@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::meter::{Meter, Stage};
 use super::pool::Pool;
 use super::{CpuSeconds, LoadError, MemoryGrowth, Options, Outcome};
 use crate::process::{CpuTime, Memory};
@@ -12,9 +11,9 @@ pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> 
     let meter = IdleMeter::start(options)?;
     let mut pool = Pool::new(options, wire)?;
     pool.open(options.connections)?;
-    let mut meter = meter.opened()?;
+    let meter = meter.opened()?;
     // Heartbeats are answered meanwhile.
-    while !meter.has_ended()? {
+    while !meter.has_ended() {
         pool.wait(|_, _, _| Ok(()))?;
     }
     meter.outcome(wire, pool.pings())
@@ -37,7 +36,7 @@ pub(crate) struct OpenedMeter<'a> {
     seconds: f64,
     server: Option<CpuTime>,
     client: CpuTime,
-    window: Meter,
+    ends: Instant,
 }
 
 impl<'a> IdleMeter<'a> {
@@ -55,19 +54,17 @@ impl<'a> IdleMeter<'a> {
         let server = self.options.server_pid.map(CpuTime::of).transpose()?;
         Ok(OpenedMeter {
             seconds: self.started.elapsed().as_secs_f64(),
-            server: server
-                .zip(self.server)
-                .map(|(after, before)| after.since(before)),
+            server: server.zip(self.server).map(|(after, before)| after.since(before)),
             client: CpuTime::of(std::process::id())?.since(self.client),
-            window: Meter::start(self.options, Instant::now()),
+            ends: Instant::now() + self.options.warm_up + self.options.window,
             start: self,
         })
     }
 }
 
 impl OpenedMeter<'_> {
-    pub(crate) fn has_ended(&mut self) -> Result<bool, LoadError> {
-        Ok(self.window.tick(Instant::now(), 0)? == Stage::End)
+    pub(crate) fn has_ended(&self) -> bool {
+        Instant::now() >= self.ends
     }
 
     pub(crate) fn outcome(self, wire: &Wire, pings: u64) -> Result<Outcome, LoadError> {
@@ -79,12 +76,10 @@ impl OpenedMeter<'_> {
             server: self.server.map(CpuSeconds::from),
             client: self.client.into(),
             latency: None,
-            memory: memory
-                .zip(self.start.memory)
-                .map(|(after, before)| MemoryGrowth {
-                    resident: growth(before.resident, after.resident),
-                    anonymous: growth(before.anonymous, after.anonymous),
-                }),
+            memory: memory.zip(self.start.memory).map(|(after, before)| MemoryGrowth {
+                resident: growth(before.resident, after.resident),
+                anonymous: growth(before.anonymous, after.anonymous),
+            }),
             pings,
             request_head_bytes: wire.request_head.len(),
             message_bytes: (wire.requests.message_bytes(), wire.replies.message_bytes()),

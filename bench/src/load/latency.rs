@@ -27,10 +27,7 @@ const SUB_BUCKETS: u64 = 1 << SUB_BUCKET_BITS;
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Self {
-            counts: vec![0; bucket(u64::MAX) + 1],
-            total: 0,
-        }
+        Self { counts: vec![0; bucket(u64::MAX) + 1], total: 0 }
     }
 
     pub(crate) fn record(&mut self, latency: Duration, count: u64) {

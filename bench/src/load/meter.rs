@@ -62,7 +62,8 @@ impl Meter {
             self.first = Some(self.read(operations)?);
             return Ok(Stage::Begin);
         };
-        if now < first.at + self.window {
+        // A window without an operation would tell nothing; what never comes ends by the stall.
+        if now < first.at + self.window || operations == first.operations {
             return Ok(Stage::Window);
         }
         self.last = Some(self.read(operations)?);
@@ -72,10 +73,7 @@ impl Meter {
     /// `None` before [`Stage::End`].
     pub(crate) fn window(&self) -> Option<Window> {
         let (first, last) = (self.first?, self.last?);
-        let server = last
-            .server
-            .zip(first.server)
-            .map(|(last, first)| last.since(first).into());
+        let server = last.server.zip(first.server).map(|(last, first)| last.since(first).into());
         Some(Window {
             operations: last.operations - first.operations,
             seconds: (last.at - first.at).as_secs_f64(),

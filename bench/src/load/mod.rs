@@ -77,8 +77,8 @@ pub struct Options {
     pub size: usize,
     /// How long before the measured window.
     pub warm_up: Duration,
-    /// The measured window; for [`Workload::Idle`] how long the connections stay open before the
-    /// memory is read.
+    /// The measured window, longer when no operation falls into it; for [`Workload::Idle`] how long
+    /// the connections stay open before the memory is read.
     pub window: Duration,
     /// How long nothing may arrive while something is due, before it counts as lost. Above every
     /// heartbeat's interval.
@@ -122,9 +122,7 @@ impl Outcome {
         latency: Option<Latency>,
         pings: u64,
     ) -> Result<Self, LoadError> {
-        let window = meter
-            .window()
-            .ok_or(LoadError::Options("the window did not end"))?;
+        let window = meter.window().ok_or(LoadError::Options("the window did not end"))?;
         Ok(Self {
             operations: window.operations,
             seconds: window.seconds,
@@ -199,9 +197,7 @@ pub enum LoadError {
 /// When a message is wrong, lost or surplus, a connection fails, or the options make no sense.
 pub fn run(options: &Options) -> Result<Outcome, LoadError> {
     if options.connections == 0 || options.pipeline == 0 {
-        return Err(LoadError::Options(
-            "there must be a connection and a message",
-        ));
+        return Err(LoadError::Options("there must be a connection and a message"));
     }
     let route = match options.workload {
         Workload::Broadcast if options.protocol == Protocol::EngineIo => {
@@ -210,20 +206,12 @@ pub fn run(options: &Options) -> Result<Outcome, LoadError> {
         Workload::Polling | Workload::IdlePolling
             if !matches!(options.protocol, Protocol::EngineIo | Protocol::SocketIo) =>
         {
-            return Err(LoadError::Options(
-                "only Engine.IO and Socket.IO have long polling",
-            ));
+            return Err(LoadError::Options("only Engine.IO and Socket.IO have long polling"));
         }
         Workload::Broadcast => Route::Broadcast,
         _ => Route::Echo,
     };
-    let wire = Wire::new(
-        options.protocol,
-        route,
-        options.size,
-        options.pipeline,
-        options.server,
-    );
+    let wire = Wire::new(options.protocol, route, options.size, options.pipeline, options.server);
     match options.workload {
         Workload::Echo => echo::run(options, &wire),
         Workload::Broadcast => fan_out::run(options, &wire),

@@ -47,8 +47,8 @@ pub(crate) fn idle(options: &Options, wire: &Wire) -> Result<Outcome, LoadError>
     let meter = IdleMeter::start(options)?;
     let mut pool = Pool::new(options, wire)?;
     pool.open(false)?;
-    let mut meter = meter.opened()?;
-    while !meter.has_ended()? {
+    let meter = meter.opened()?;
+    while !meter.has_ended() {
         pool.wait(|_, _, _| {})?;
     }
     meter.outcome(wire, pool.pings())
@@ -133,13 +133,8 @@ impl<'a> Pool<'a> {
                 && self.sessions.len() - ready < OPENING_MAX
             {
                 let index = self.sessions.len();
-                let session =
-                    Session::open(self.options, self.poll.registry(), index).map_err(|source| {
-                        LoadError::Connection {
-                            connection: index,
-                            source,
-                        }
-                    })?;
+                let session = Session::open(self.options, self.poll.registry(), index)
+                    .map_err(|source| LoadError::Connection { connection: index, source })?;
                 self.sessions.push(session);
             }
             ready += self.turn(|_, _| {})?;
@@ -160,22 +155,14 @@ impl<'a> Pool<'a> {
         self.turn(|index, progress| {
             on_messages(index, progress.messages, progress.complete);
         })?;
-        let missing = self
-            .sessions
-            .iter()
-            .map(|session| session.due - session.received)
-            .sum();
+        let missing = self.sessions.iter().map(|session| session.due - session.received).sum();
         self.check_stall(missing)
     }
 
     /// Receives until everything posted has come back.
     fn drain(&mut self) -> Result<(), LoadError> {
         self.talks = false;
-        while self
-            .sessions
-            .iter()
-            .any(|session| session.received < session.due)
-        {
+        while self.sessions.iter().any(|session| session.received < session.due) {
             self.wait(|_, _, _| {})?;
         }
         Ok(())
@@ -198,10 +185,7 @@ impl<'a> Pool<'a> {
             let index = token / 2;
             let progress = self.sessions[index]
                 .handle_ready(self.wire, token % 2 == 1, &mut self.buffer)
-                .map_err(|source| LoadError::Connection {
-                    connection: index,
-                    source,
-                })?;
+                .map_err(|source| LoadError::Connection { connection: index, source })?;
             let Some(progress) = progress else { continue };
             self.last_progress = Instant::now();
             ready += usize::from(progress.ready);
@@ -218,20 +202,14 @@ impl<'a> Pool<'a> {
         let batch = if self.talks { self.options.pipeline } else { 0 };
         self.sessions[index]
             .talk(self.options, self.wire, self.poll.registry(), index, batch)
-            .map_err(|source| LoadError::Connection {
-                connection: index,
-                source,
-            })
+            .map_err(|source| LoadError::Connection { connection: index, source })
     }
 
     fn check_stall(&mut self, missing: u64) -> Result<(), LoadError> {
         if missing == 0 {
             self.last_progress = Instant::now();
         } else if self.last_progress.elapsed() > self.options.stall {
-            return Err(LoadError::Stalled {
-                waited: self.options.stall,
-                missing,
-            });
+            return Err(LoadError::Stalled { waited: self.options.stall, missing });
         }
         Ok(())
     }
@@ -345,11 +323,7 @@ impl Session {
         index: usize,
         batch: usize,
     ) -> Result<(), ConnectionError> {
-        let batch = if self.received == self.due {
-            batch as u64
-        } else {
-            0
-        };
+        let batch = if self.received == self.due { batch as u64 } else { 0 };
         if self.phase != Phase::Ready || self.posting || (batch == 0 && !self.pong_due) {
             return Ok(());
         }

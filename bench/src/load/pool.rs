@@ -73,10 +73,7 @@ impl<'a> Pool<'a> {
             let connection = &mut self.connections[index];
             let progress = connection
                 .handle_ready(self.wire, &mut self.buffer)
-                .map_err(|source| LoadError::Connection {
-                    connection: index,
-                    source,
-                })?;
+                .map_err(|source| LoadError::Connection { connection: index, source })?;
             if progress.ready || progress.messages > 0 {
                 any = true;
                 on_progress(index, connection, progress)?;
@@ -93,10 +90,7 @@ impl<'a> Pool<'a> {
         if missing == 0 {
             self.last_progress = Instant::now();
         } else if self.last_progress.elapsed() > self.options.stall {
-            return Err(LoadError::Stalled {
-                waited: self.options.stall,
-                missing,
-            });
+            return Err(LoadError::Stalled { waited: self.options.stall, missing });
         }
         Ok(())
     }
@@ -129,10 +123,7 @@ impl<'a> Pool<'a> {
     }
 
     fn connect(&self, index: usize) -> Result<Connection, LoadError> {
-        let fail = |source: ConnectionError| LoadError::Connection {
-            connection: index,
-            source,
-        };
+        let fail = |source: ConnectionError| LoadError::Connection { connection: index, source };
         let mut connection =
             Connection::open(self.options.server, index).map_err(|error| fail(error.into()))?;
         let interest = Interest::READABLE | Interest::WRITABLE;

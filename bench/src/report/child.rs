@@ -44,11 +44,7 @@ impl ServerProcess {
         let stdout = child.stdout.take().context("the child has no output")?;
         let mut stdout = BufReader::new(stdout);
         match ready_line(&mut stdout) {
-            Ok(address) => Ok(Self {
-                child,
-                address,
-                _stdout: stdout,
-            }),
+            Ok(address) => Ok(Self { child, address, _stdout: stdout }),
             Err(error) => {
                 end(&mut child);
                 Err(error.context(format!("{program} did not get ready")))
@@ -92,11 +88,7 @@ impl Drop for ServerProcess {
 pub(crate) fn output_on(core: usize, command: &mut Command) -> anyhow::Result<String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let output = spawn_on(core, command)?.wait_with_output()?;
-    anyhow::ensure!(
-        output.status.success(),
-        "the load generator ended with {}",
-        output.status
-    );
+    anyhow::ensure!(output.status.success(), "the load generator ended with {}", output.status);
     Ok(String::from_utf8(output.stdout)?)
 }
 
@@ -117,14 +109,10 @@ fn ready_line(stdout: &mut impl BufRead) -> anyhow::Result<SocketAddr> {
         let Some((_, rest)) = line.split_once("listening on ") else {
             continue;
         };
-        let (_, address) = rest
-            .split_once("://")
-            .context("a ready line without an address")?;
+        let (_, address) = rest.split_once("://").context("a ready line without an address")?;
         let address = address.trim().trim_end_matches('/');
         let mut addresses = address.to_socket_addrs()?;
-        return addresses
-            .find(SocketAddr::is_ipv4)
-            .context("it does not listen on IPv4");
+        return addresses.find(SocketAddr::is_ipv4).context("it does not listen on IPv4");
     }
 }
 
@@ -141,10 +129,7 @@ mod tests {
     #[test]
     fn the_ready_line_is_found_behind_other_lines() {
         let mut output = &b"starting\nlistening on http://localhost:4321\n"[..];
-        assert_eq!(
-            ready_line(&mut output).unwrap(),
-            "127.0.0.1:4321".parse().unwrap()
-        );
+        assert_eq!(ready_line(&mut output).unwrap(), "127.0.0.1:4321".parse().unwrap());
         assert!(ready_line(&mut &b"starting\n"[..]).is_err());
     }
 
@@ -155,10 +140,7 @@ mod tests {
         command.args(["-c", "echo listening on tcp://127.0.0.1:1; exec sleep 60"]);
         let server = ServerProcess::start(command, core).unwrap();
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-        assert!(
-            status.contains(&format!("Cpus_allowed_list:\t{core}\n")),
-            "{status}"
-        );
+        assert!(status.contains(&format!("Cpus_allowed_list:\t{core}\n")), "{status}");
         assert!(!server.stop().unwrap().success(), "a signal ends it");
     }
 }

@@ -31,10 +31,7 @@ impl Machine {
     pub fn this() -> Self {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let seconds = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self {
             processor: processor().unwrap_or_else(unknown),
             cores: std::thread::available_parallelism().map_or(0, Into::into),
@@ -57,22 +54,14 @@ fn processor() -> Option<String> {
         let line = info.lines().find(|line| line.starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     };
-    let (name, family, model) = (
-        field("model name")?,
-        field("cpu family")?,
-        field("model\t")?,
-    );
+    let (name, family, model) = (field("model name")?, field("cpu family")?, field("model\t")?);
     Some(format!("{name}, family {family} model {model}"))
 }
 
 fn commit() -> Option<String> {
     let commit = output("git", &["rev-parse", "--short", "HEAD"])?;
     let changes = output("git", &["status", "--porcelain", "--untracked-files=no"]);
-    Some(if changes.is_some() {
-        commit + "+"
-    } else {
-        commit
-    })
+    Some(if changes.is_some() { commit + "+" } else { commit })
 }
 
 fn output(program: &str, arguments: &[&str]) -> Option<String> {

@@ -76,44 +76,25 @@ pub struct Row {
 pub fn run(options: &Options) -> anyhow::Result<Report> {
     anyhow::ensure!(options.rounds > 0, "there must be a round");
     let cores = Cores::choose()?;
-    let peers = options
-        .peers
-        .as_deref()
-        .map(peers::installed)
-        .transpose()?
-        .unwrap_or_default();
+    let peers = options.peers.as_deref().map(peers::installed).transpose()?.unwrap_or_default();
     let mut rows = Vec::new();
     for point in plan::points(options.quick) {
         let mut contenders = plan::contenders(point, &peers);
         contenders.retain(|&(subject, protocol)| is_wanted(options, point, subject, protocol));
         // The bare loop stays with its point: without it there is no ratio.
-        if contenders
-            .iter()
-            .all(|&(subject, _)| subject == Subject::Bare)
-        {
+        if contenders.iter().all(|&(subject, _)| subject == Subject::Bare) {
             continue;
         }
         for (subject, protocol) in contenders {
             let budget = plan::budget(point, protocol).filter(|_| subject == Subject::Sockeye);
-            rows.push(Measured {
-                point,
-                subject,
-                protocol,
-                budget,
-                outcomes: Vec::new(),
-            });
+            rows.push(Measured { point, subject, protocol, budget, outcomes: Vec::new() });
         }
     }
     anyhow::ensure!(!rows.is_empty(), "nothing is called {:?}", options.only);
     let mut err = io::stderr().lock();
     for round in 1..=options.rounds {
         for row in &mut rows {
-            let Measured {
-                point,
-                subject,
-                protocol,
-                ..
-            } = *row;
+            let Measured { point, subject, protocol, .. } = *row;
             let outcome = measure(options, cores, point, subject, protocol)
                 .with_context(|| format!("{point}: {subject}, {protocol}"))?;
             let cost = cost(point, &outcome).context("nothing was measured")?;
@@ -152,25 +133,16 @@ struct Measured {
 
 impl Measured {
     fn costs(&self) -> Vec<f64> {
-        self.outcomes
-            .iter()
-            .filter_map(|outcome| cost(self.point, outcome))
-            .collect()
+        self.outcomes.iter().filter_map(|outcome| cost(self.point, outcome)).collect()
     }
 
     fn finish(&self, all: &[Self]) -> Option<Row> {
         let costs = self.costs();
         let is_bare = |row: &&Self| row.point == self.point && row.subject == Subject::Bare;
-        let bare = all
-            .iter()
-            .find(is_bare)
-            .filter(|_| self.subject != Subject::Bare);
+        let bare = all.iter().find(is_bare).filter(|_| self.subject != Subject::Bare);
         let ratio = bare.and_then(|bare| {
-            let ratios: Vec<f64> = costs
-                .iter()
-                .zip(bare.costs())
-                .map(|(cost, bare)| cost / bare)
-                .collect();
+            let ratios: Vec<f64> =
+                costs.iter().zip(bare.costs()).map(|(cost, bare)| cost / bare).collect();
             Spread::of(&ratios)
         });
         Some(Row {
@@ -251,9 +223,7 @@ fn server_command(options: &Options, point: Point, subject: Subject) -> anyhow::
         }
         Subject::Sockeye => {
             let mut command = Command::new(program(&options.programs, "bench_server")?);
-            command
-                .args(["--port", "0", "--workers", "1"])
-                .args(&options.server_arguments);
+            command.args(["--port", "0", "--workers", "1"]).args(&options.server_arguments);
             Ok(command)
         }
         peer => peers::command(options.peers.as_deref().context("no peers")?, peer),
@@ -265,20 +235,13 @@ fn server_frame_bytes(payload_bytes: usize) -> usize {
 }
 
 fn program(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let path = folder
-        .join(name)
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    anyhow::ensure!(
-        path.is_file(),
-        "{name} is not built: cargo build --release -p sockeye-bench"
-    );
+    let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    anyhow::ensure!(path.is_file(), "{name} is not built: cargo build --release -p sockeye-bench");
     Ok(path)
 }
 
 /// The name of a value on the load generator's command line.
 fn argument(value: &impl clap::ValueEnum) -> anyhow::Result<String> {
-    let value = value
-        .to_possible_value()
-        .context("a value that cannot be named")?;
+    let value = value.to_possible_value().context("a value that cannot be named")?;
     Ok(value.get_name().to_owned())
 }

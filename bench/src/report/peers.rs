@@ -30,10 +30,7 @@ pub(crate) fn installed(folder: &Path) -> anyhow::Result<Vec<Subject>> {
     let runs = |&subject: &Subject| {
         let version = command(folder, subject).map(|command| {
             let mut probe = Command::new(command.get_program());
-            probe
-                .arg("--version")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
+            probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
             probe.status().is_ok_and(|status| status.success())
         });
         version.unwrap_or(false)
@@ -53,8 +50,6 @@ pub(crate) fn command(folder: &Path, subject: Subject) -> anyhow::Result<Command
         Subject::Bare | Subject::Sockeye => anyhow::bail!("{subject} is no peer"),
     };
     let mut command = Command::new(program);
-    command
-        .arg(folder.join(script))
-        .env("NODE_ENV", "production");
+    command.arg(folder.join(script)).env("NODE_ENV", "production");
     Ok(command)
 }

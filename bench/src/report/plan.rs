@@ -22,19 +22,11 @@ pub struct Point {
 
 impl fmt::Display for Point {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            connections,
-            pipeline,
-            size,
-            ..
-        } = self;
+        let Self { connections, pipeline, size, .. } = self;
         match self.workload {
             Workload::Echo => write!(formatter, "echo {connections}x{pipeline}x{size}"),
             Workload::Broadcast => {
-                write!(
-                    formatter,
-                    "broadcast to {connections}, {pipeline} in flight, {size}"
-                )
+                write!(formatter, "broadcast to {connections}, {pipeline} in flight, {size}")
             }
             Workload::Connect => write!(formatter, "connect, {connections} at a time"),
             Workload::Idle => write!(formatter, "idle {connections}"),
@@ -116,12 +108,7 @@ pub(crate) fn points(quick: bool) -> Vec<Point> {
         pipeline,
         size: 64,
     };
-    let quiet = |workload, connections| Point {
-        workload,
-        connections,
-        pipeline: 1,
-        size: 32,
-    };
+    let quiet = |workload, connections| Point { workload, connections, pipeline: 1, size: 32 };
     let mut points = vec![
         echo(200, 1, 32),
         echo(200, 16, 32),
@@ -132,10 +119,7 @@ pub(crate) fn points(quick: bool) -> Vec<Point> {
     if !quick {
         points.extend([broadcast(1_000, 1), broadcast(5_000, 1)]);
     }
-    let polling = |pipeline| Point {
-        pipeline,
-        ..quiet(Workload::Polling, 100)
-    };
+    let polling = |pipeline| Point { pipeline, ..quiet(Workload::Polling, 100) };
     points.extend([
         polling(1),
         polling(16),
@@ -155,10 +139,7 @@ pub(crate) fn contenders(point: Point, peers: &[Subject]) -> Vec<(Subject, Proto
         (Subject::Sockeye, Protocol::SocketIo),
     ];
     let peers = peers.iter().map(|&peer| (peer, peer.protocol()));
-    own.into_iter()
-        .chain(peers)
-        .filter(|&(_, protocol)| takes_part(point, protocol))
-        .collect()
+    own.into_iter().chain(peers).filter(|&(_, protocol)| takes_part(point, protocol)).collect()
 }
 
 fn takes_part(point: Point, protocol: Protocol) -> bool {
@@ -175,12 +156,7 @@ fn takes_part(point: Point, protocol: Protocol) -> bool {
 /// The budget for our own server, where one was set.
 pub(crate) fn budget(point: Point, protocol: Protocol) -> Option<Budget> {
     use Protocol::{EngineIo, SocketIo, Websocket};
-    let Point {
-        workload,
-        connections,
-        pipeline,
-        ..
-    } = point;
+    let Point { workload, connections, pipeline, .. } = point;
     let (bar, goal) = match (workload, connections, pipeline, protocol) {
         (Workload::Echo, 200, 1, Websocket) => (1.15, 1.05),
         (Workload::Echo, 200, 1, SocketIo) => (1.25, 1.1),
@@ -217,9 +193,7 @@ mod tests {
     fn every_ratio_has_its_bare_loop_measured_first() {
         for point in points(false) {
             let contenders = contenders(point, &[Subject::NodeWs]);
-            let bare = contenders
-                .iter()
-                .position(|&(subject, _)| subject == Subject::Bare);
+            let bare = contenders.iter().position(|&(subject, _)| subject == Subject::Bare);
             let has_floor = !point.workload.is_idle() && !point.workload.is_polling();
             assert_eq!(bare, has_floor.then_some(0), "{point}");
         }

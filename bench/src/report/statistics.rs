@@ -40,13 +40,6 @@ mod tests {
         assert_eq!(spread(&[3.0]), Some(3.0));
         assert_eq!(spread(&[9.0, 1.0]), Some(5.0));
         assert_eq!(spread(&[9.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(
-            Spread::of(&[9.0, 1.0, 2.0]),
-            Some(Spread {
-                median: 2.0,
-                min: 1.0,
-                max: 9.0
-            })
-        );
+        assert_eq!(Spread::of(&[9.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 9.0 }));
     }
 }

@@ -3,14 +3,11 @@
 use std::fmt::Write;
 
 use super::{Point, Report, Row, Spread, Subject};
+use crate::wire::Protocol;
 
 /// One figure with its unit.
 pub(crate) fn cost(point: Point, cost: f64) -> String {
-    if point.workload.is_idle() {
-        format!("{cost:.0} B")
-    } else {
-        format!("{cost:.3} us")
-    }
+    if point.workload.is_idle() { format!("{cost:.0} B") } else { format!("{cost:.3} us") }
 }
 
 /// The whole report.
@@ -29,6 +26,8 @@ pub(crate) fn markdown(report: &Report) -> String {
         report.rounds,
         machine.load_average,
     );
+    text.push('\n');
+    text.push_str(&summary(report));
     let mut previous = None;
     for row in &report.rows {
         if previous != Some(row.point) {
@@ -41,6 +40,57 @@ pub(crate) fn markdown(report: &Report) -> String {
     text
 }
 
+/// One line per server, one column per point: the medians, with the ratio in brackets.
+fn summary(report: &Report) -> String {
+    let mut points = Vec::new();
+    let mut servers = Vec::new();
+    for row in &report.rows {
+        let server = (row.subject, row.protocol);
+        if !points.contains(&row.point) {
+            points.push(row.point);
+        }
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    let mut text = "|".to_owned();
+    for point in &points {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " | {point}");
+    }
+    let _ = write!(text, " |\n|---{}|\n", "|---".repeat(points.len()));
+    for (subject, protocol) in servers {
+        let _ = write!(text, "| {}", name(subject, protocol));
+        for point in &points {
+            let is_wanted =
+                |row: &&Row| (row.subject, row.protocol, row.point) == (subject, protocol, *point);
+            let _ = match report.rows.iter().find(is_wanted) {
+                Some(row) => write!(text, " | {}", short(row)),
+                None => write!(text, " |"),
+            };
+        }
+        text.push_str(" |\n");
+    }
+    text
+}
+
+fn short(row: &Row) -> String {
+    let median = row.cost.median;
+    let cost = match row.point.workload.is_idle() {
+        true => format!("{median:.0} B"),
+        false if median < 1.0 => format!("{median:.3}"),
+        false => format!("{median:.2}"),
+    };
+    row.ratio.map_or_else(|| cost.clone(), |ratio| format!("{cost} ({:.2})", ratio.median))
+}
+
+fn name(subject: Subject, protocol: Protocol) -> String {
+    match subject {
+        Subject::Sockeye => format!("**{subject}, {protocol}**"),
+        _ => subject.to_string(),
+    }
+}
+
 const HEAD: &str = "\
 | server | cost (min..max) | ratio (min..max) | bar (goal) | operations/s | server / client busy | \
 p50 / p99 / p99.9 us |
@@ -48,19 +98,11 @@ p50 / p99 / p99.9 us |
 ";
 
 fn line(row: &Row) -> String {
-    let server = match row.subject {
-        Subject::Bare => row.subject.to_string(),
-        Subject::Sockeye => format!("**{}, {}**", row.subject, row.protocol),
-        _ => row.subject.to_string(),
-    };
+    let server = name(row.subject, row.protocol);
     let digits = if row.point.workload.is_idle() { 0 } else { 3 };
     let costs = spread(row.cost, digits);
     let ratio = row.ratio.map_or_else(String::new, |ratio| spread(ratio, 2));
-    format!(
-        "| {server} | {costs} | {ratio} | {} | {} |",
-        budget(row),
-        speed(row)
-    )
+    format!("| {server} | {costs} | {ratio} | {} | {} |", budget(row), speed(row))
 }
 
 fn spread(Spread { median, min, max }: Spread, digits: usize) -> String {
@@ -87,10 +129,7 @@ fn budget(row: &Row) -> String {
     } else {
         "**missed**"
     };
-    format!(
-        "{:.digits$} ({:.digits$}) {verdict}",
-        budget.bar, budget.goal
-    )
+    format!("{:.digits$} ({:.digits$}) {verdict}", budget.bar, budget.goal)
 }
 
 /// The columns that tell how much the machine was at it, from the middle round.
@@ -99,14 +138,9 @@ fn speed(row: &Row) -> String {
         return "| | ".to_owned();
     };
     let busy = |seconds: f64| format!("{:.0} %", seconds / outcome.seconds * 100.0);
-    let server = outcome
-        .server
-        .map_or_else(String::new, |server| busy(server.total));
+    let server = outcome.server.map_or_else(String::new, |server| busy(server.total));
     let latency = outcome.latency.map_or_else(String::new, |latency| {
-        format!(
-            "{:.0} / {:.0} / {:.0}",
-            latency.p50_us, latency.p99_us, latency.p999_us
-        )
+        format!("{:.0} / {:.0} / {:.0}", latency.p50_us, latency.p99_us, latency.p999_us)
     });
     format!(
         "{:.0} | {server} / {} | {latency}",

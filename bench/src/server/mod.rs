@@ -78,10 +78,7 @@ fn runtime(options: &Options) -> io::Result<Runtime> {
     if is_current {
         return Builder::new_current_thread().enable_all().build();
     }
-    Builder::new_multi_thread()
-        .worker_threads(workers)
-        .enable_all()
-        .build()
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
@@ -90,11 +87,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let listeners = sockeye_websocket::bind(options.host.as_deref(), options.port).await?;
     if let Some(listener) = listeners.first() {
         let address = listener.local_addr()?;
-        writeln!(
-            io::stdout(),
-            "listening on http://{}",
-            shown(options, address)
-        )?;
+        writeln!(io::stdout(), "listening on http://{}", shown(options, address))?;
     }
     let (stop, stopped) = watch::channel(());
     let draining = service.clone();
@@ -104,9 +97,8 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         drop(stop);
         draining.shutdown().await;
     };
-    let http = HttpServer::new(listeners, service)
-        .with_graceful_shutdown(ended(stopped))
-        .into_future();
+    let http =
+        HttpServer::new(listeners, service).with_graceful_shutdown(ended(stopped)).into_future();
     let (served, ()) = tokio::join!(http, drain);
     served?;
     Ok(())

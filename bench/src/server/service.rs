@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sockeye::{Server, SocketService};
 use sockeye_engine::{Body, CloseReason, Engine};
@@ -63,9 +63,17 @@ impl tower_service::Service<Request<Incoming>> for Service {
                 let engine = self.engine.clone();
                 return Box::pin(async move { Ok(engine.handle(request).await) });
             }
-            // Answers 404 outside its own path.
-            _ => return Box::pin(tower_service::Service::call(&mut self.socket_io, request)),
+            path if path == "/socket.io" || path.starts_with("/socket.io/") => {
+                return Box::pin(tower_service::Service::call(&mut self.socket_io, request));
+            }
+            _ => not_found(),
         };
         Box::pin(std::future::ready(Ok(response)))
     }
+}
+
+fn not_found() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }

@@ -6,16 +6,11 @@ use super::engine_io::limits;
 
 /// The server at `/socket.io/`.
 pub(crate) fn server() -> Result<Server, BuildError> {
-    let namespace = Namespace::new("/")
-        .on("echo", echo)
-        .on("broadcast", broadcast)
-        .on("ack", acknowledge);
+    let namespace =
+        Namespace::new("/").on("echo", echo).on("broadcast", broadcast).on("ack", acknowledge);
     let mut config = Config::default();
     config.engine = limits(config.engine);
-    Server::builder()
-        .config(config)
-        .namespace(namespace)
-        .build()
+    Server::builder().config(config).namespace(namespace).build()
 }
 
 async fn echo(socket: Socket, args: RawArgs) -> Result<(), EmitError> {

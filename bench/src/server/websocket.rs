@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use slab::Slab;
 use sockeye_engine::Body;
 use sockeye_websocket::ws::CloseCode;
-use sockeye_websocket::{Acceptor, Config, Group, WebSocket, Writer};
+use sockeye_websocket::{Acceptor, Config, Group, Upgrade, Writer};
 use tokio::sync::Notify;
 
 use super::MESSAGE_BYTES_MAX;
@@ -62,16 +62,13 @@ impl WebSockets {
             Ok(accepted) => accepted,
             Err(refusal) => return refusal.into_response(),
         };
-        let (open, everybody) = (Arc::clone(&self.open), self.everybody.clone());
-        tokio::spawn(async move {
-            // Whatever ends a connection ends it alone.
-            let Ok(socket) = upgrade.await else { return };
-            let _place = Place::take(open, socket.writer());
-            match endpoint {
-                Endpoint::Echo => echo(socket).await,
-                Endpoint::Broadcast => broadcast(socket, everybody).await,
+        let open = Arc::clone(&self.open);
+        match endpoint {
+            Endpoint::Echo => drop(tokio::spawn(echo(upgrade, open))),
+            Endpoint::Broadcast => {
+                drop(tokio::spawn(broadcast(upgrade, open, self.everybody.clone())));
             }
-        });
+        }
         response
     }
 
@@ -80,11 +77,7 @@ impl WebSockets {
         let writers: Vec<Writer> = {
             let mut writers = self.open.writers.lock();
             writers.closing = true;
-            writers
-                .all
-                .iter()
-                .map(|(_, writer)| writer.clone())
-                .collect()
+            writers.all.iter().map(|(_, writer)| writer.clone()).collect()
         };
         for writer in writers {
             writer.close(CloseCode::GOING_AWAY, "");
@@ -99,17 +92,21 @@ impl WebSockets {
     }
 }
 
-async fn echo(socket: WebSocket) {
-    drop(socket.for_each(|message, out| out.send(message)).await);
+// One task per connection, for as long as it lives. Whatever ends a connection ends it alone.
+
+async fn echo(upgrade: Upgrade, open: Arc<Open>) {
+    let Ok(socket) = upgrade.await else { return };
+    let (reader, writer) = socket.split();
+    let _place = Place::take(open, writer);
+    drop(reader.for_each(|message, out| out.send(message)).await);
 }
 
-async fn broadcast(socket: WebSocket, everybody: Group) {
-    let _membership = everybody.join(&socket);
-    drop(
-        socket
-            .for_each(move |message, _| everybody.send(message))
-            .await,
-    );
+async fn broadcast(upgrade: Upgrade, open: Arc<Open>, everybody: Group) {
+    let Ok(socket) = upgrade.await else { return };
+    let (reader, writer) = socket.split();
+    let _membership = everybody.join(&writer);
+    let _place = Place::take(open, writer);
+    drop(reader.for_each(move |message, _| everybody.send(message)).await);
 }
 
 /// A connection's place among the open ones, left when dropped.
