@@ -67,9 +67,7 @@ impl<'de> Visitor<'de> for AnythingVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Anything, E> {
-        Ok(Anything::Plain(
-            Number::from_f64(value).map_or(Value::Null, Value::Number),
-        ))
+        Ok(Anything::Plain(Number::from_f64(value).map_or(Value::Null, Value::Number)))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Anything, E> {
@@ -94,9 +92,7 @@ impl<'de> Visitor<'de> for AnythingVisitor {
             .any(|(name, value)| name == "_placeholder" && *value == Anything::Plain(true.into()));
         if is_placeholder {
             let value = serde_json::to_value(Anything::Object(object)).map_err(A::Error::custom)?;
-            return Binary::deserialize(value)
-                .map(Anything::Bytes)
-                .map_err(A::Error::custom);
+            return Binary::deserialize(value).map(Anything::Bytes).map_err(A::Error::custom);
         }
         Ok(Anything::Object(object))
     }
@@ -113,9 +109,7 @@ mod tests {
         let json = r#"{"b":[1,-2,1.5,"x",null,true],"a":{"_placeholder":true,"num":0}},[]"#;
         let args = RawArgs::new(json, &["bytes".into()]);
         let Args(values): Args<Vec<Anything>> = args.decode().unwrap();
-        let Anything::Object(fields) = &values[0] else {
-            panic!("{values:?}")
-        };
+        let Anything::Object(fields) = &values[0] else { panic!("{values:?}") };
         assert_eq!(fields[1].1, Anything::Bytes(Binary("bytes".into())));
         assert_eq!(values[1], Anything::List(Vec::new()));
         assert!(RawArgs::new(json, &[]).decode::<Anything>().is_err());

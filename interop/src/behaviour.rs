@@ -42,44 +42,29 @@ fn namespace(path: &'static str) -> Namespace<Reasons> {
         .on("query", async |socket: Socket, name: String| {
             Ack(socket.handshake().query(&name).map(String::from))
         })
-        .on("transport", async |socket: Socket| {
-            Ack(socket.session().transport().as_str())
-        })
+        .on("transport", async |socket: Socket| Ack(socket.session().transport().as_str()))
         .on("ask", ask)
         .on("bytes", bytes)
         .on("burst", burst)
-        .on("join", async |socket: Socket, room: String| {
-            socket.join(room)
-        })
-        .on("leave", async |socket: Socket, room: String| {
-            socket.leave(room)
-        })
+        .on("join", async |socket: Socket, room: String| socket.join(room))
+        .on("leave", async |socket: Socket, room: String| socket.leave(room))
         .on("to-room", to_room)
         .on("in-room", in_room)
         .on("others", async |socket: Socket, args: RawArgs| {
             socket.broadcast().emit("others", &args)
         })
         .on("all", async |io: Io, args: RawArgs| io.emit("all", &args))
-        .on("disconnect-me", async |socket: Socket, close: bool| {
-            if close {
-                socket.close_session()
-            } else {
-                socket.disconnect()
-            }
-        })
-        .on("drop", async |socket: Socket| {
-            socket.session().close(CloseReason::ForcedClose)
-        })
         .on(
-            "reason-of",
-            async |State(reasons): State<Reasons>, id: String| Ack(reasons.of(&id)),
+            "disconnect-me",
+            async |socket: Socket, close: bool| {
+                if close { socket.close_session() } else { socket.disconnect() }
+            },
         )
+        .on("drop", async |socket: Socket| socket.session().close(CloseReason::ForcedClose))
+        .on("reason-of", async |State(reasons): State<Reasons>, id: String| Ack(reasons.of(&id)))
         .on_disconnect(
             async |socket: Socket, State(reasons): State<Reasons>, reason: DisconnectReason| {
-                reasons
-                    .0
-                    .lock()
-                    .insert(socket.id().to_string(), reason.as_str());
+                reasons.0.lock().insert(socket.id().to_string(), reason.as_str());
             },
         )
 }

@@ -15,16 +15,9 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
     let mut config = Config::default();
     listen.configure(&mut config, 300, 200);
     let engine = Engine::new(config, Echo)?;
-    let answering = engine.clone();
-    let answer = move |request| {
-        let engine = answering.clone();
-        async move { engine.handle(request).await }
-    };
-    listen
-        .serve_fn(answer, async move {
-            engine.shutdown(CloseReason::ServerShutdown).await
-        })
-        .await
+    let service = engine.clone().into_service();
+    let drain = async move { engine.shutdown(CloseReason::ServerShutdown).await };
+    listen.serve_service(service, drain).await
 }
 
 struct Echo;

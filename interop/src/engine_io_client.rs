@@ -27,27 +27,15 @@ const COOKIES: [&str; 4] = [
 ];
 
 pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
-    let mut config = Config {
-        payload_bytes_max: 100,
-        ..Config::default()
-    };
+    let mut config = Config { payload_bytes_max: 100, ..Config::default() };
     listen.configure(&mut config, 500, 20_000);
     // Sessions of clients that are gone need not hold up the end for half a minute.
     config.polling_close_timeout = Duration::from_secs(1);
     let posts = Posts::default();
-    let engine = Engine::new(
-        config,
-        Greeter {
-            posts: posts.clone(),
-        },
-    )?;
+    let engine = Engine::new(config, Greeter { posts: posts.clone() })?;
     let answering = engine.clone();
     let answer = move |request| answer(answering.clone(), posts.clone(), request);
-    listen
-        .serve_fn(answer, async move {
-            engine.shutdown(CloseReason::ServerShutdown).await
-        })
-        .await
+    listen.serve_fn(answer, async move { engine.shutdown(CloseReason::ServerShutdown).await }).await
 }
 
 /// The headers of the latest POST of each session, as JSON.
@@ -62,10 +50,7 @@ async fn answer(
 ) -> Response<Body> {
     let parameter = |name: &str| {
         let query = request.uri().query().unwrap_or_default();
-        query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(found, _)| *found == name)
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name)
     };
     let sid = parameter("sid").map(|(_, sid)| sid.to_owned());
     if sid.is_none() && parameter("deny").is_some() {
@@ -74,17 +59,12 @@ async fn answer(
     if let Some(sid) = &sid
         && request.method() == http::Method::POST
     {
-        posts
-            .0
-            .lock()
-            .insert(sid.clone(), as_json(request.headers()));
+        posts.0.lock().insert(sid.clone(), as_json(request.headers()));
     }
     let mut response = engine.handle(request).await;
     if sid.is_none() && response.status() == StatusCode::OK {
         for cookie in COOKIES {
-            response
-                .headers_mut()
-                .append(SET_COOKIE, HeaderValue::from_static(cookie));
+            response.headers_mut().append(SET_COOKIE, HeaderValue::from_static(cookie));
         }
     }
     response
@@ -93,21 +73,14 @@ async fn answer(
 fn forbidden() -> Response<Body> {
     let mut response = Response::new(Body::from(r#"{"code":4,"message":"Forbidden"}"#));
     *response.status_mut() = StatusCode::FORBIDDEN;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 fn as_json(headers: &HeaderMap) -> String {
     let object: serde_json::Map<String, serde_json::Value> = headers
         .iter()
-        .map(|(name, value)| {
-            (
-                name.to_string(),
-                String::from_utf8_lossy(value.as_bytes()).into(),
-            )
-        })
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
         .collect();
     serde_json::Value::Object(object).to_string()
 }
@@ -126,10 +99,7 @@ impl Application for Greeter {
 
     fn open(&self, session: Session, _: Arc<Handshake>) -> GreeterHandler {
         session.send("hi", &[]);
-        GreeterHandler {
-            session,
-            posts: self.posts.clone(),
-        }
+        GreeterHandler { session, posts: self.posts.clone() }
     }
 }
 
@@ -141,8 +111,7 @@ impl SessionHandler for GreeterHandler {
             Message::Text("sendHeaders") => {
                 let posts = self.posts.0.lock();
                 let headers = posts.get(self.session.id().as_str());
-                self.session
-                    .send(headers.map_or("null", String::as_str), &[])
+                self.session.send(headers.map_or("null", String::as_str), &[])
             }
             Message::Text(text) => self.session.send(text, &[]),
             Message::Binary(data) => self.session.send_binary(&data.to_vec().into()),

@@ -35,9 +35,7 @@ struct Tell {
 pub(crate) fn namespace<S: Send + Sync + 'static>() -> Namespace<S> {
     Namespace::new("/everything")
         .on_connect(admit)
-        .on("echo", async |socket: Socket, args: RawArgs| {
-            socket.emit("echo", &args)
-        })
+        .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", &args))
         .on("ask", async |args: RawArgs| Ack(args))
         .on("be-asked", be_asked)
         .on("join", async |socket: Socket, room: String| {
@@ -70,10 +68,7 @@ async fn be_asked(socket: Socket, args: RawArgs) -> Result<(), EventError> {
 }
 
 async fn tell(socket: Socket, tell: Tell) -> Result<(), EmitError> {
-    socket
-        .to(tell.to)
-        .except(tell.except)
-        .emit("told", &tell.value)
+    socket.to(tell.to).except(tell.except).emit("told", &tell.value)
 }
 
 async fn tell_all(io: Io, tell: Tell) -> Result<(), EmitError> {
@@ -81,18 +76,12 @@ async fn tell_all(io: Io, tell: Tell) -> Result<(), EmitError> {
 }
 
 async fn gone(socket: Socket, reason: DisconnectReason) {
-    let told = socket
-        .broadcast()
-        .emit("gone", &Args((socket.id().to_string(), reason.as_str())));
+    let told = socket.broadcast().emit("gone", &Args((socket.id().to_string(), reason.as_str())));
     if let Err(error) = told {
         tracing::warn!(%error, "nobody can be told");
     }
 }
 
 fn rooms(socket: &Socket) -> Vec<String> {
-    socket
-        .rooms()
-        .iter()
-        .map(|room| room.as_str().to_owned())
-        .collect()
+    socket.rooms().iter().map(|room| room.as_str().to_owned()).collect()
 }

@@ -14,6 +14,7 @@ use sockeye::{Body, Server, engine};
 use sockeye_websocket::HttpServer;
 use tokio::net::TcpListener;
 use tokio::signal;
+use tower_service::Service;
 
 /// Options of every stand-in.
 #[derive(Debug, Args)]
@@ -51,44 +52,46 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
     /// Listens and prints the ready line.
     pub(crate) async fn bind(&self) -> Result<Vec<TcpListener>> {
         let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port).await?;
-        let addresses: Vec<SocketAddr> = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<Result<_, _>>()?;
-        let shown = addresses
-            .iter()
-            .find(|address| address.is_ipv4())
-            .or(addresses.first());
-        let shown = shown
-            .copied()
-            .unwrap_or((Ipv4Addr::LOCALHOST, self.port).into());
+        let addresses: Vec<SocketAddr> =
+            listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let shown = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+        let shown = shown.copied().unwrap_or((Ipv4Addr::LOCALHOST, self.port).into());
         println!("listening on http://{shown}");
         Ok(listeners)
     }
 
     /// Serves a Socket.IO server until SIGTERM.
     pub(crate) async fn serve(&self, server: &Server) -> Result<()> {
-        server
-            .serve(self.bind().await?)
-            .with_graceful_shutdown(terminated())
-            .await?;
+        server.serve(self.bind().await?).with_graceful_shutdown(terminated()).await?;
         Ok(())
     }
 
-    /// Serves whatever answers requests until SIGTERM; `drain` then ends its sessions.
+    /// Serves what a function answers until SIGTERM; `drain` then ends its sessions.
     pub(crate) async fn serve_fn<F, R, D>(&self, answer: F, drain: D) -> Result<()>
     where
         F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Response<Body>> + Send + 'static,
         D: Future<Output = ()> + Send + 'static,
     {
+        self.serve_service(AnswerFn(answer), drain).await
+    }
+
+    /// Serves a tower service until SIGTERM; `drain` then ends its sessions.
+    pub(crate) async fn serve_service<S, D>(&self, service: S, drain: D) -> Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        D: Future<Output = ()> + Send + 'static,
+    {
         let stop = async {
             terminated().await;
             drain.await;
         };
-        HttpServer::new(self.bind().await?, AnswerFn(answer))
-            .with_graceful_shutdown(stop)
-            .await?;
+        HttpServer::new(self.bind().await?, service).with_graceful_shutdown(stop).await?;
         Ok(())
     }
 }
@@ -112,7 +115,7 @@ async fn terminated() {
 #[derive(Clone, Debug)]
 struct AnswerFn<F>(F);
 
-impl<F, R> tower_service::Service<Request<Incoming>> for AnswerFn<F>
+impl<F, R> Service<Request<Incoming>> for AnswerFn<F>
 where
     F: Fn(Request<Incoming>) -> R,
     R: Future<Output = Response<Body>> + Send + 'static,

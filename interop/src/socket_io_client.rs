@@ -28,16 +28,10 @@ pub(crate) async fn serve(listen: &Listen<3210>) -> Result<()> {
     }
     let server = builder
         .namespace(Namespace::new("/foo").on("getId", get_id))
-        .namespace(
-            Namespace::new("/abc")
-                .on_connect(keep_auth)
-                .on_connected(tell_handshake),
-        )
-        .namespace(
-            Namespace::new("/no").on_connect(async || -> Result<(), Refuse> {
-                Err(Refuse::new("Auth failed (custom namespace)"))
-            }),
-        )
+        .namespace(Namespace::new("/abc").on_connect(keep_auth).on_connected(tell_handshake))
+        .namespace(Namespace::new("/no").on_connect(async || -> Result<(), Refuse> {
+            Err(Refuse::new("Auth failed (custom namespace)"))
+        }))
         .build()?;
     let service = server.clone().into_service();
     let answer = move |request: Request<Incoming>| {
@@ -50,9 +44,7 @@ pub(crate) async fn serve(listen: &Listen<3210>) -> Result<()> {
             response
         }
     };
-    listen
-        .serve_fn(answer, async move { server.shutdown().await })
-        .await
+    listen.serve_fn(answer, async move { server.shutdown().await }).await
 }
 
 fn main_namespace() -> Namespace {
@@ -62,21 +54,15 @@ fn main_namespace() -> Namespace {
         .on("echo", async |args: RawArgs| Ack(args))
         .on("ack", ask)
         .on("getAckDate", async || Ack(now()))
-        .on("getDate", async |socket: Socket| {
-            socket.emit("takeDate", &now())
-        })
+        .on("getDate", async |socket: Socket| socket.emit("takeDate", &now()))
         .on("getDateObj", async |socket: Socket| {
             socket.emit("takeDateObj", &json!({ "date": now() }))
         })
         .on("getUtf8", utf8)
         .on("false", async |socket: Socket| socket.emit("false", &false))
         .on("doge", async |socket: Socket| socket.emit("doge", &bytes()))
-        .on("getbin", async |socket: Socket| {
-            socket.emit("takebin", &bytes())
-        })
-        .on("buffa", async |socket: Socket, args: RawArgs| {
-            if_binary(&socket, &args, "buffack")
-        })
+        .on("getbin", async |socket: Socket| socket.emit("takebin", &bytes()))
+        .on("buffa", async |socket: Socket, args: RawArgs| if_binary(&socket, &args, "buffack"))
         .on("jsonbuff", async |socket: Socket, args: RawArgs| {
             if_binary(&socket, &args, "jsonbuff-ack")
         })
@@ -84,9 +70,7 @@ fn main_namespace() -> Namespace {
         .on("abuff2", async |socket: Socket, step: Local<Step>| {
             after(&socket, &step, "abuff1", "abuff2-ack")
         })
-        .on("blob", async |socket: Socket, args: RawArgs| {
-            socket.emit("back", &args)
-        })
+        .on("blob", async |socket: Socket, args: RawArgs| socket.emit("back", &args))
         .on("jsonblob", async |socket: Socket, args: RawArgs| {
             if_binary(&socket, &args, "jsonblob-ack")
         })
@@ -137,24 +121,15 @@ async fn get_id(socket: Socket) -> Ack<String> {
 async fn ask(socket: Socket) -> Result<(), EventError> {
     let answer: Result<Args<(i64, Value)>, AckError> = socket.emit_with_ack("ack", &()).await;
     let Args((number, object)) = answer?;
-    if number == 5
-        && object
-            .get("test")
-            .is_some_and(|test| test != &Value::Bool(false))
-    {
+    if number == 5 && object.get("test").is_some_and(|test| test != &Value::Bool(false)) {
         socket.emit("got it", &())?;
     }
     Ok(())
 }
 
 async fn utf8(socket: Socket) -> Result<(), EmitError> {
-    for text in [
-        "てすと",
-        "Я Б Г Д Ж Й",
-        "Ä ä Ü ü ß",
-        "utf8 — string",
-        "utf8 — string",
-    ] {
+    for text in ["てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "utf8 — string"]
+    {
         socket.emit("takeUtf8", text)?;
     }
     Ok(())
@@ -165,19 +140,11 @@ fn bytes() -> Binary {
 }
 
 fn if_binary(socket: &Socket, args: &RawArgs, event: &str) -> Result<(), EmitError> {
-    if args.attachments().is_empty() {
-        Ok(())
-    } else {
-        socket.emit(event, &())
-    }
+    if args.attachments().is_empty() { Ok(()) } else { socket.emit(event, &()) }
 }
 
 fn after(socket: &Socket, step: &Local<Step>, wanted: &str, event: &str) -> Result<(), EmitError> {
-    if step.0.0 == wanted {
-        socket.emit(event, &())
-    } else {
-        Ok(())
-    }
+    if step.0.0 == wanted { socket.emit(event, &()) } else { Ok(()) }
 }
 
 /// The handshake as the official server shows it to applications.
@@ -185,21 +152,11 @@ fn describe(handshake: &Handshake, auth: &Local<Auth>) -> Value {
     let headers: serde_json::Map<String, Value> = handshake
         .headers()
         .iter()
-        .map(|(name, value)| {
-            (
-                name.to_string(),
-                String::from_utf8_lossy(value.as_bytes()).into(),
-            )
-        })
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
         .collect();
-    let query: serde_json::Map<String, Value> = handshake
-        .queries()
-        .map(|(name, value)| (name.into_owned(), value.into()))
-        .collect();
-    let issued = handshake
-        .issued()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let query: serde_json::Map<String, Value> =
+        handshake.queries().map(|(name, value)| (name.into_owned(), value.into())).collect();
+    let issued = handshake.issued().duration_since(UNIX_EPOCH).unwrap_or_default();
     json!({
         "headers": headers,
         "time": iso(handshake.issued()),
@@ -228,11 +185,7 @@ fn iso(time: SystemTime) -> String {
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     let year = era * 400 + year + next;
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     let millisecond = since.subsec_millis();

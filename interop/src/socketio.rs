@@ -20,10 +20,7 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
 }
 
 fn namespace(path: &'static str) -> Namespace {
-    Namespace::new(path)
-        .on_connect(auth)
-        .on("message", message)
-        .on("message-with-ack", answer)
+    Namespace::new(path).on_connect(auth).on("message", message).on("message-with-ack", answer)
 }
 
 async fn auth(socket: Socket, auth: RawArgs) -> Result<(), EventError> {

@@ -165,10 +165,13 @@ describe("a restart of the server", () => {
 });
 
 describe("the pages", () => {
-  for (const [name, viewport] of [["phone", { width: 390, height: 844 }], ["desktop", { width: 1280, height: 800 }]]) {
+  for (const [name, viewport, room] of [
+    ["phone", { width: 390, height: 844 }, "저녁 모임"],
+    ["desktop", { width: 1280, height: 800 }, "주말 모임"],
+  ]) {
     test(`fit a ${name}`, async (t) => {
-      const mina = await person(t, `picture-${name}`, "미나", { viewport, locale: "ko-KR" });
-      const joon = await person(t, `picture-${name}`, "Joon", { viewport });
+      const mina = await person(t, room, "미나", { viewport, locale: "ko-KR" });
+      const joon = await person(t, room, "Joon", { viewport });
       for (const [who, text] of [
         [mina, "오늘 저녁 같이 먹을래요?"],
         [joon, "Sure! Where shall we meet?"],
@@ -189,9 +192,9 @@ describe("the pages", () => {
       const rooms = await openPage(browser, { viewport, locale: "ko-KR" });
       t.after(() => rooms.context().close());
       await rooms.goto(chat.url);
-      await rooms.getByText(`picture-${name}`).first().waitFor();
+      await rooms.getByText(room).first().waitFor();
       await picture(rooms, `rooms-${name}`);
-      await rooms.goto(chat.room(`picture-${name}`));
+      await rooms.goto(chat.room(room));
       await rooms.locator("#nickname").waitFor();
       await picture(rooms, `enter-${name}`);
     });

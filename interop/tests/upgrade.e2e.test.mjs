@@ -46,7 +46,9 @@ test("polling first, then 101, then polling stops", async (t) => {
     await mina.say(`message ${round}.`);
     await mina.sees(`message ${round}.`);
   }
+  await until("the last message in a frame each way", () => {
+    const carried = network.frames.filter(({ data }) => data.includes("message 20."));
+    return carried.some(({ sent }) => sent) && carried.some(({ sent }) => !sent);
+  });
   assert.equal(network.polling.length, polls, "no request of long polling after the upgrade");
-  const carried = network.frames.filter(({ data }) => data.includes("message 20."));
-  assert.ok(carried.some(({ sent }) => sent) && carried.some(({ sent }) => !sent), "frames carry the chat");
 });

@@ -37,10 +37,8 @@ impl Browser {
     /// Looks for it.
     pub(crate) fn find() -> Self {
         let named = env::var_os("CHROMIUM").map(PathBuf::from);
-        let found = named
-            .into_iter()
-            .chain(BROWSERS.iter().map(PathBuf::from))
-            .find(|path| path.exists());
+        let found =
+            named.into_iter().chain(BROWSERS.iter().map(PathBuf::from)).find(|path| path.exists());
         match found {
             Some(path) => Self::Found(path),
             None if is_root_on_debian() => Self::Installable,
@@ -89,9 +87,7 @@ pub(crate) const BROWSER_ADVICE: &str = "no browser found: install Chromium or C
 
 fn apt(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
-    command
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 

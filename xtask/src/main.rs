@@ -25,11 +25,7 @@ use crate::workspace::Workspace;
 
 /// Automation for the Sockeye workspace.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    disable_version_flag = true
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_version_flag = true)]
 struct Cli {
     #[command(subcommand)]
     command: Task,
@@ -96,9 +92,7 @@ mod tests {
     #[test]
     fn serve_passes_everything_on() {
         let cli = Cli::try_parse_from(["xtask", "serve", "--port", "0", "--help"]).unwrap();
-        let Task::Serve(arguments) = cli.command else {
-            panic!("not serve")
-        };
+        let Task::Serve(arguments) = cli.command else { panic!("not serve") };
         assert_eq!(arguments.arguments, ["--port", "0", "--help"]);
     }
 }

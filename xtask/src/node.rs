@@ -45,16 +45,15 @@ pub(crate) fn install(folder: &Path) -> Result<Task> {
     let mut command = npm(folder, &["ci"]);
     // No advertising, no network requests that the installation does not need.
     command.args(["--no-audit", "--no-fund", "--no-update-notifier"]);
-    Ok(
-        Task::preparation(format!("npm ci in {}", last_two(folder)), command)
-            .with_stamp(folder.join("node_modules/.installed-for"), installed),
-    )
+    Ok(Task::preparation(format!("npm ci in {}", last_two(folder)), command)
+        .with_stamp(folder.join("node_modules/.installed-for"), installed))
 }
 
 /// `npm ARGUMENTS` in `folder`.
 pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("npm");
-    command.current_dir(folder).args(arguments);
+    // Warnings are about the machine's npm settings; errors are about us.
+    command.current_dir(folder).args(arguments).env("npm_config_loglevel", "error");
     command
 }
 
@@ -103,12 +102,8 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 }
 
 fn last_two(folder: &Path) -> String {
-    let mut names: Vec<_> = folder
-        .iter()
-        .rev()
-        .take(2)
-        .map(|name| name.to_string_lossy())
-        .collect();
+    let mut names: Vec<_> =
+        folder.iter().rev().take(2).map(|name| name.to_string_lossy()).collect();
     names.reverse();
     names.join("/")
 }

@@ -55,32 +55,17 @@ struct LeftOut {
 impl Task {
     /// The tasks after it in the same step run only if it succeeds.
     pub(crate) fn preparation(label: impl Into<String>, command: Command) -> Self {
-        Self {
-            label: label.into(),
-            command,
-            counted: Counted::Preparation,
-            stamp: None,
-        }
+        Self { label: label.into(), command, counted: Counted::Preparation, stamp: None }
     }
 
     /// Counts as one test.
     pub(crate) fn check(label: impl Into<String>, command: Command) -> Self {
-        Self {
-            label: label.into(),
-            command,
-            counted: Counted::Check,
-            stamp: None,
-        }
+        Self { label: label.into(), command, counted: Counted::Check, stamp: None }
     }
 
     /// Its output says how many tests it ran.
     pub(crate) fn runner(label: impl Into<String>, command: Command) -> Self {
-        Self {
-            label: label.into(),
-            command,
-            counted: Counted::Runner,
-            stamp: None,
-        }
+        Self { label: label.into(), command, counted: Counted::Runner, stamp: None }
     }
 
     /// Not run if `file` holds this text; success writes it there.
@@ -92,10 +77,7 @@ impl Task {
     /// Runs it unless its stamp says that this was done already.
     pub(crate) fn run(&mut self) -> Result<Outcome> {
         if self.is_done() {
-            return Ok(Outcome {
-                success: true,
-                tally: Tally::default(),
-            });
+            return Ok(Outcome { success: true, tally: Tally::default() });
         }
         println!("── {}", self.label);
         let outcome = run::stream(&self.label, &mut self.command)?;
@@ -125,11 +107,7 @@ impl Task {
 
 impl Step {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            needs: None,
-            tasks: Vec::new(),
-        }
+        Self { name, needs: None, tasks: Vec::new() }
     }
 
     /// Runs only if the step called `name` did not fail.
@@ -175,20 +153,12 @@ impl Plan {
 
     /// Tests that this machine cannot run; counted as one skipped test.
     pub(crate) fn leave_out(&mut self, what: &'static str, why: impl Into<String>) {
-        self.left_out.push(LeftOut {
-            what,
-            why: why.into(),
-            counted: true,
-        });
+        self.left_out.push(LeftOut { what, why: why.into(), counted: true });
     }
 
     /// Tests that were not asked for; told at the end.
     pub(crate) fn not_asked_for(&mut self, what: &'static str, why: impl Into<String>) {
-        self.left_out.push(LeftOut {
-            what,
-            why: why.into(),
-            counted: false,
-        });
+        self.left_out.push(LeftOut { what, why: why.into(), counted: false });
     }
 
     /// Runs every step even after a failure, prints the account, and fails if anything failed or
@@ -204,48 +174,27 @@ impl Plan {
                 step.name,
                 started.elapsed().as_secs()
             );
-            let needed = step
-                .needs
-                .and_then(|name| account.iter().find(|line| line.name == name));
+            let needed = step.needs.and_then(|name| account.iter().find(|line| line.name == name));
             let step_started = Instant::now();
             let tally = if needed.is_some_and(|line| line.tally.failed > 0) {
                 println!("── not run: {} failed", step.needs.unwrap_or_default());
-                Tally {
-                    skipped: 1,
-                    ..Tally::default()
-                }
+                Tally { skipped: 1, ..Tally::default() }
             } else {
                 step.run()?
             };
             let seconds = step_started.elapsed().as_secs_f64();
             println!("── {}: {tally} in {seconds:.1} s.", step.name);
-            account.push(Line {
-                name: step.name,
-                tally,
-                seconds,
-            });
+            account.push(Line { name: step.name, tally, seconds });
         }
         self.close(&account, started)
     }
 
     fn close(&self, account: &[Line], started: Instant) -> Result<()> {
         let mut total = Tally::default();
-        println!(
-            "\n{:<28}{:>8}{:>8}{:>9}{:>10}",
-            "step", "passed", "failed", "skipped", "seconds"
-        );
-        for Line {
-            name,
-            tally,
-            seconds,
-        } in account
-        {
+        println!("\n{:<28}{:>8}{:>8}{:>9}{:>10}", "step", "passed", "failed", "skipped", "seconds");
+        for Line { name, tally, seconds } in account {
             total += *tally;
-            let Tally {
-                passed,
-                failed,
-                skipped,
-            } = tally;
+            let Tally { passed, failed, skipped } = tally;
             println!("{name:<28}{passed:>8}{failed:>8}{skipped:>9}{seconds:>10.1}");
         }
         for LeftOut { what, why, counted } in &self.left_out {
@@ -256,10 +205,7 @@ impl Plan {
         println!("{total}");
         if total.failed > 0 {
             let failed = account.iter().filter(|line| line.tally.failed > 0);
-            bail!(
-                "failed: {}",
-                failed.map(|line| line.name).collect::<Vec<_>>().join(", ")
-            );
+            bail!("failed: {}", failed.map(|line| line.name).collect::<Vec<_>>().join(", "));
         }
         if total.passed == 0 {
             bail!("no test ran");
@@ -295,11 +241,7 @@ mod tests {
                 .task(Task::preparation("fails", shell("exit 1")))
                 .task(Task::check("must not run", shell(&mark))),
         );
-        plan.push(
-            Step::new("tests")
-                .after("build")
-                .task(Task::check("neither", shell(&mark))),
-        );
+        plan.push(Step::new("tests").after("build").task(Task::check("neither", shell(&mark))));
         plan.push(Step::new("other").task(Task::check("runs", shell("true"))));
         let error = plan.run().unwrap_err();
         assert_eq!(error.to_string(), "failed: build");
@@ -312,14 +254,7 @@ mod tests {
             .task(Task::check("bad", shell("false")))
             .task(Task::runner("runner", shell("echo 2 passed, 0 failed")))
             .task(Task::runner("broken runner", shell("exit 2")));
-        assert_eq!(
-            step.run().unwrap(),
-            Tally {
-                passed: 2,
-                failed: 2,
-                skipped: 0
-            }
-        );
+        assert_eq!(step.run().unwrap(), Tally { passed: 2, failed: 2, skipped: 0 });
     }
 
     #[test]

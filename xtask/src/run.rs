@@ -52,10 +52,7 @@ pub(crate) fn stream(label: &str, command: &mut Command) -> Result<Outcome> {
         }
     }
     let status = child.wait().with_context(|| format!("wait for {label}"))?;
-    Ok(Outcome {
-        success: status.success(),
-        tally,
-    })
+    Ok(Outcome { success: status.success(), tally })
 }
 
 /// A program that says nothing for this long gets a line of ours.
@@ -72,10 +69,7 @@ fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
                 Ok(_) => {}
             }
             let text = String::from_utf8_lossy(&line);
-            if lines
-                .send(text.trim_end_matches(['\r', '\n']).to_owned())
-                .is_err()
-            {
+            if lines.send(text.trim_end_matches(['\r', '\n']).to_owned()).is_err() {
                 return;
             }
         }
@@ -94,14 +88,7 @@ mod tests {
     fn counts_come_from_both_streams() {
         let outcome = shell("echo '2 passed, 0 failed'; echo '1 passed, 3 failed' >&2");
         assert!(outcome.success);
-        assert_eq!(
-            outcome.tally,
-            Tally {
-                passed: 3,
-                failed: 3,
-                skipped: 0
-            }
-        );
+        assert_eq!(outcome.tally, Tally { passed: 3, failed: 3, skipped: 0 });
     }
 
     #[test]
@@ -112,9 +99,6 @@ mod tests {
     #[test]
     fn a_missing_program_is_an_error() {
         let error = stream("x", &mut Command::new("/nonexistent/program")).unwrap_err();
-        assert!(
-            error.to_string().contains("/nonexistent/program"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("/nonexistent/program"), "{error}");
     }
 }

@@ -69,11 +69,7 @@ impl AddAssign for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
@@ -86,11 +82,7 @@ fn is_plain(line: &str) -> bool {
         .map(|(_, word)| word)
         .collect();
     let complete = line.matches(", ").count() + 1 == words.len();
-    complete
-        && matches!(
-            words[..],
-            ["passed", "failed"] | ["passed", "failed", "skipped"]
-        )
+    complete && matches!(words[..], ["passed", "failed"] | ["passed", "failed", "skipped"])
 }
 
 /// Removes escape sequences of the form `ESC [ … letter`.
@@ -126,18 +118,9 @@ mod tests {
                  finished in 0.00s",
                 (3, 0, 1),
             ),
-            (
-                "test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured",
-                (2, 4, 0),
-            ),
-            (
-                "# tests 9\n# suites 2\n# pass 5\n# fail 1\n# cancelled 1\n# skipped 2",
-                (5, 2, 2),
-            ),
-            (
-                "ℹ tests 5\nℹ pass 5\nℹ fail 0\nℹ todo 1\nℹ duration_ms 12.5",
-                (5, 0, 1),
-            ),
+            ("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured", (2, 4, 0)),
+            ("# tests 9\n# suites 2\n# pass 5\n# fail 1\n# cancelled 1\n# skipped 2", (5, 2, 2)),
+            ("ℹ tests 5\nℹ pass 5\nℹ fail 0\nℹ todo 1\nℹ duration_ms 12.5", (5, 0, 1)),
             (
                 " Test Files  1 passed (1)\n      Tests  1 failed | 12 passed | 2 skipped (15)",
                 (12, 1, 2),
@@ -171,16 +154,8 @@ mod tests {
 
     #[test]
     fn the_sum_reads_back() {
-        let mut tally = Tally {
-            passed: 1,
-            failed: 2,
-            skipped: 3,
-        };
-        tally += Tally {
-            passed: 10,
-            failed: 0,
-            skipped: 0,
-        };
+        let mut tally = Tally { passed: 1, failed: 2, skipped: 3 };
+        tally += Tally { passed: 10, failed: 0, skipped: 0 };
         assert_eq!(tally.to_string(), "11 passed, 2 failed, 3 skipped");
         assert_eq!(read(&tally.to_string()), (11, 2, 3));
     }

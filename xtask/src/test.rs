@@ -6,7 +6,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -63,29 +63,19 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
         command
     };
     let mut plan = Plan::default();
-    plan.push(Step::new("format").task(Task::check(
-        "cargo fmt",
-        cargo(&["fmt", "--all", "--check"]),
-    )));
+    plan.push(
+        Step::new("format")
+            .task(Task::check("cargo fmt", cargo(&["fmt", "--all", "--", "--check", "-l"]))),
+    );
     let mut check = Command::new(env::current_exe().context("where this program is")?);
     check.arg("check");
     plan.push(Step::new("workspace rules").task(Task::check("cargo xtask check", check)));
-    let arguments = Arguments {
-        all: true,
-        ..Arguments::default()
-    };
+    let arguments = Arguments { all: true, ..Arguments::default() };
     let parts = Parts::new(&arguments)?;
     parts.prepare(workspace, &arguments, &mut plan)?;
     plan.push(Step::new("lints").task(Task::check(
         "cargo clippy",
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     )));
     let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -102,13 +92,8 @@ struct Parts {
 
 impl Parts {
     fn new(arguments: &Arguments) -> Result<Self> {
-        let parts = Self {
-            only: arguments.only.clone(),
-            browser: Browser::find(),
-        };
-        if parts.has(&[Part::Js, Part::Ui, Part::Interop, Part::Browser]) {
-            node::require()?;
-        }
+        let parts = Self { only: arguments.only.clone(), browser: Browser::find() };
+        node::require()?;
         if parts.has(&[Part::Browser]) && parts.browser == Browser::Missing && in_ci() {
             bail!("{}", debian::BROWSER_ADVICE);
         }
@@ -141,7 +126,7 @@ impl Parts {
             plan.push(build(workspace, self.has(&[Part::Rust])));
         }
         if self.has(&[Part::Rust]) {
-            plan.push(rust(workspace, arguments));
+            plan.push(rust(workspace, arguments)?);
         }
         if self.has(&[Part::Js]) {
             plan.push(js_client(workspace, arguments)?);
@@ -170,111 +155,103 @@ fn build(workspace: &Workspace, tests_too: bool) -> Step {
     Step::new(BUILD).task(Task::preparation("cargo build", command))
 }
 
-fn rust(workspace: &Workspace, arguments: &Arguments) -> Step {
+fn rust(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
     let mut command = coloured(workspace);
     command.args(["test", "--workspace", "--no-fail-fast"]);
     command.args(&arguments.filter);
-    Step::new("Rust")
+    // Tests of the Rust client against the official server run where this says so.
+    command.env("SOCKEYE_TEST_NODE", "1");
+    Ok(Step::new("Rust")
         .after(BUILD)
-        .task(Task::runner("cargo test", command))
+        .task(node::install(&workspace.path("crates/client/tests/node"))?)
+        .task(Task::runner("cargo test", command)))
 }
 
 fn js_client(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
     let folder = workspace.path("clients/js");
-    let test = npm_test(&folder, arguments)?;
-    let mut step = Step::new("JavaScript client")
-        .task(node::install(&folder)?)
-        .task(Task::runner("npm test", test));
+    let step = Step::new("JavaScript client").task(node::install(&folder)?);
     if arguments.filter.is_none() {
-        let check = node::script(&folder, "check-dist");
-        step = step.task(Task::check("npm run check-dist", check));
+        return Ok(step
+            .task(Task::runner("npm test", node::npm(&folder, &["test"])))
+            .task(Task::check("npm run check-dist", node::script(&folder, "check-dist"))));
     }
-    Ok(step)
+    // `npm test` there calls several programs; a filter means something to the test runner only.
+    let tests = node_tests(&folder, "test", arguments, |_| true)?;
+    Ok(step
+        .task(Task::preparation("npm run build-test", node::script(&folder, "build-test")))
+        .task(Task::runner("node --test", tests)))
 }
 
 fn chat_ui(workspace: &Workspace, arguments: &Arguments, tests_too: bool) -> Result<Step> {
     let folder = workspace.path("apps/chat/web");
     let mut step = Step::new("chat UI").task(node::install(&folder)?);
     if tests_too {
-        if arguments.filter.is_none() {
+        let mut test = node::npm(&folder, &["test"]);
+        if let Some(filter) = &arguments.filter {
+            // The runner there is Vitest.
+            test.args(["--", "--passWithNoTests", "-t"]).arg(literal(filter));
+        } else {
             let check = node::script(&folder, "check");
             step = step.task(Task::check("npm run check", check));
         }
-        step = step.task(Task::runner("npm test", npm_test(&folder, arguments)?));
+        step = step.task(Task::runner("npm test", test));
     }
     let build = node::script(&folder, "build");
     Ok(step.task(Task::preparation("npm run build", build)))
 }
 
 fn interop(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
-    let command = node_tests(workspace, arguments, |name| {
-        !name.ends_with(".e2e.test.mjs")
-    })?;
+    let folder = workspace.path("interop");
+    let mut command = node_tests(&folder, "tests", arguments, |name| !is_in_browser(name))?;
+    command.env(BINARIES, workspace.target_dir().join("debug"));
     Ok(Step::new("interop")
         .after(BUILD)
-        .task(node::install(&workspace.path("interop"))?)
+        .task(node::install(&folder)?)
         // The behaviour suite is the one of the JavaScript client.
         .task(node::install(&workspace.path("clients/js"))?)
         .task(Task::runner("node --test", command)))
 }
 
 fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Browser) -> Result<Step> {
-    let mut command = node_tests(workspace, arguments, |name| name.ends_with(".e2e.test.mjs"))?;
+    let folder = workspace.path("interop");
+    let mut command = node_tests(&folder, "tests", arguments, is_in_browser)?;
+    command.env(BINARIES, workspace.target_dir().join("debug"));
     command.env("CHROMIUM", browser.path());
     Ok(Step::new("browser")
         .after(BUILD)
-        .task(node::install(&workspace.path("interop"))?)
+        .task(node::install(&folder)?)
         .task(Task::runner("node --test", command)))
 }
 
-/// `node --test` over files of `interop/tests`, told where the binaries are.
+fn is_in_browser(name: &str) -> bool {
+    name.ends_with(".e2e.test.mjs")
+}
+
+/// `node --test` over those files of `folder/below` that are tests and wanted. (Whether it takes
+/// the name of a folder depends on the version of Node.)
 fn node_tests(
-    workspace: &Workspace,
+    folder: &Path,
+    below: &str,
     arguments: &Arguments,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Command> {
-    let folder = workspace.path("interop");
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder.join("tests")).context("list interop/tests")? {
+    let tests = folder.join(below);
+    for entry in fs::read_dir(&tests).with_context(|| format!("list {}", tests.display()))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.ends_with(".test.mjs") && wanted(&name) {
-            files.push(PathBuf::from("tests").join(name));
+            files.push(Path::new(below).join(name));
         }
     }
     files.sort();
     let mut command = Command::new("node");
-    command
-        .current_dir(&folder)
-        .env("SOCKEYE_BIN_DIR", workspace.target_dir().join("debug"));
     // Each file is a process that mostly waits for timers of the protocol, so more of them than
     // there are cores.
-    command.args(["--test", "--test-reporter=spec", "--test-concurrency=4"]);
+    command.current_dir(folder).args(["--test", "--test-reporter=spec", "--test-concurrency=4"]);
     if let Some(filter) = &arguments.filter {
         command.arg(format!("--test-name-pattern={}", literal(filter)));
     }
     command.args(files);
-    Ok(command)
-}
-
-/// `npm test`, with the filter in the words of the runner that the script calls.
-fn npm_test(folder: &std::path::Path, arguments: &Arguments) -> Result<Command> {
-    let mut command = node::npm(folder, &["test"]);
-    let Some(filter) = &arguments.filter else {
-        return Ok(command);
-    };
-    let manifest = folder.join("package.json");
-    let manifest =
-        fs::read_to_string(&manifest).with_context(|| format!("read {}", manifest.display()))?;
-    if manifest.contains("vitest run") {
-        command
-            .args(["--", "--passWithNoTests", "-t"])
-            .arg(literal(filter));
-    } else {
-        command.env(
-            "NODE_OPTIONS",
-            format!("--test-name-pattern={}", literal(filter)),
-        );
-    }
     Ok(command)
 }
 
@@ -305,6 +282,9 @@ fn in_ci() -> bool {
 
 /// Name of the step that the others wait for.
 const BUILD: &str = "build";
+
+/// Tells the JavaScript tests where the programs are that they start.
+const BINARIES: &str = "SOCKEYE_BIN_DIR";
 
 #[cfg(test)]
 mod tests {

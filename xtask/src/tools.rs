@@ -34,25 +34,14 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &BenchArguments) -> Result
         bail!("the bench crate does not build");
     }
     let mut command = workspace.cargo();
-    command.args([
-        "run",
-        "--release",
-        "--package",
-        "sockeye-bench",
-        "--bin",
-        "bench_report",
-        "--",
-    ]);
+    command.args(["run", "--release", "--package", "sockeye-bench", "--bin", "bench_report", "--"]);
     command.args(&arguments.arguments);
     become_program(command)
 }
 
 /// Runs cargo-fuzz, or says how to get it.
 pub(crate) fn fuzz(workspace: &Workspace, arguments: &FuzzArguments) -> Result<()> {
-    let probe = Command::new("cargo")
-        .args(["fuzz", "--version"])
-        .stderr(Stdio::null())
-        .output()?;
+    let probe = Command::new("cargo").args(["fuzz", "--version"]).stderr(Stdio::null()).output()?;
     if !probe.status.success() {
         bail!("cargo-fuzz is not installed; run `cargo install cargo-fuzz --locked`");
     }

@@ -70,6 +70,11 @@ export class RawTcp {
     });
   }
 
+  /** What was received and not taken. */
+  get rest() {
+    return this.#received.toString("latin1");
+  }
+
   /** Waits for one frame of the server, which has no mask. */
   frame() {
     return this.#take("a frame", (received) => {

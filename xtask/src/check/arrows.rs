@@ -12,26 +12,11 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("sockeye-engine-proto", &[]),
     ("sockeye-socket-proto", &[]),
     ("sockeye-websocket", &["sockeye-ws"]),
-    (
-        "sockeye-engine",
-        &["sockeye-websocket", "sockeye-ws", "sockeye-engine-proto"],
-    ),
-    (
-        "sockeye",
-        &[
-            "sockeye-engine",
-            "sockeye-websocket",
-            "sockeye-socket-proto",
-        ],
-    ),
+    ("sockeye-engine", &["sockeye-websocket", "sockeye-ws", "sockeye-engine-proto"]),
+    ("sockeye", &["sockeye-engine", "sockeye-websocket", "sockeye-socket-proto"]),
     (
         "sockeye-client",
-        &[
-            "sockeye-websocket",
-            "sockeye-ws",
-            "sockeye-engine-proto",
-            "sockeye-socket-proto",
-        ],
+        &["sockeye-websocket", "sockeye-ws", "sockeye-engine-proto", "sockeye-socket-proto"],
     ),
     ("sockeye-cluster", &["sockeye"]),
     ("sockeye-redis", &["sockeye-cluster"]),
@@ -39,13 +24,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("sockeye-nats", &["sockeye-cluster"]),
     (
         "sockeye-chat",
-        &[
-            "sockeye",
-            "sockeye-client",
-            "sockeye-websocket",
-            "sockeye-cluster",
-            "sockeye-redis",
-        ],
+        &["sockeye", "sockeye-client", "sockeye-websocket", "sockeye-cluster", "sockeye-redis"],
     ),
 ];
 
@@ -81,10 +60,7 @@ struct Arrow {
 
 pub(super) fn check(workspace: &Workspace) -> Vec<Violation> {
     let packages = &workspace.metadata().packages;
-    let names: Vec<String> = packages
-        .iter()
-        .map(|package| package.name.to_string())
-        .collect();
+    let names: Vec<String> = packages.iter().map(|package| package.name.to_string()).collect();
     let arrows: Vec<Arrow> = packages
         .iter()
         .flat_map(|package| {
@@ -104,20 +80,10 @@ fn violations(names: &[String], arrows: &[Arrow]) -> Vec<Violation> {
         .iter()
         .filter(|name| allowed(name).is_none() && !TOOLS.contains(&name.as_str()))
         .map(|name| Violation::new(name, "is not in the table of xtask/src/check/arrows.rs"));
-    let wrong = arrows
-        .iter()
-        .filter(|arrow| !arrow.is_allowed())
-        .map(|arrow| {
-            let section = if arrow.in_tests {
-                "dev-dependencies"
-            } else {
-                "dependencies"
-            };
-            Violation::new(
-                &arrow.from,
-                format!("may not have {} in its {section}", arrow.to),
-            )
-        });
+    let wrong = arrows.iter().filter(|arrow| !arrow.is_allowed()).map(|arrow| {
+        let section = if arrow.in_tests { "dev-dependencies" } else { "dependencies" };
+        Violation::new(&arrow.from, format!("may not have {} in its {section}", arrow.to))
+    });
     unknown.chain(wrong).collect()
 }
 
@@ -133,10 +99,7 @@ impl Arrow {
 }
 
 fn allowed(name: &str) -> Option<&'static [&'static str]> {
-    ALLOWED
-        .iter()
-        .find(|(from, _)| *from == name)
-        .map(|(_, to)| *to)
+    ALLOWED.iter().find(|(from, _)| *from == name).map(|(_, to)| *to)
 }
 
 #[cfg(test)]
@@ -144,11 +107,7 @@ mod tests {
     use super::*;
 
     fn of(from: &str, to: &str, in_tests: bool) -> Vec<Violation> {
-        let arrow = Arrow {
-            from: from.into(),
-            to: to.into(),
-            in_tests,
-        };
+        let arrow = Arrow { from: from.into(), to: to.into(), in_tests };
         violations(&[from.to_owned()], &[arrow])
     }
 

@@ -9,13 +9,7 @@ use super::Violation;
 use crate::workspace::Workspace;
 
 /// Facts of `[package]` that every member takes from `[workspace.package]`.
-const INHERITED: [&str; 5] = [
-    "version",
-    "edition",
-    "rust-version",
-    "license",
-    "repository",
-];
+const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "repository"];
 
 /// Sections that hold dependencies, alone or below `[target.…]`.
 const SECTIONS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
@@ -26,9 +20,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
         let manifest = package.manifest_path.as_std_path();
         let text =
             fs::read_to_string(manifest).with_context(|| format!("read {}", manifest.display()))?;
-        let table = text
-            .parse()
-            .with_context(|| format!("parse {}", manifest.display()))?;
+        let table = text.parse().with_context(|| format!("parse {}", manifest.display()))?;
         found.extend(violations(&package.name, &table));
     }
     Ok(found)
@@ -38,33 +30,27 @@ fn violations(name: &str, manifest: &Table) -> Vec<Violation> {
     let package = manifest.get("package").and_then(Value::as_table);
     let facts = INHERITED
         .iter()
-        .filter(|key| {
-            !package
-                .and_then(|package| package.get(**key))
-                .is_some_and(is_inherited)
-        })
+        .filter(|key| !package.and_then(|package| package.get(**key)).is_some_and(is_inherited))
         .map(|key| Violation::new(name, format!("Cargo.toml needs `{key}.workspace = true`")));
     let lints = (!manifest.get("lints").is_some_and(is_inherited))
         .then(|| Violation::new(name, "Cargo.toml needs `[lints] workspace = true`"));
-    let versions = dependencies(manifest)
-        .filter(|(_, dependency)| !is_inherited(dependency))
-        .map(|(dependency, _)| {
+    let versions = dependencies(manifest).filter(|(_, dependency)| !is_inherited(dependency)).map(
+        |(dependency, _)| {
             let what = format!(
                 "Cargo.toml: `{dependency}` needs `workspace = true`; its version \
                                 belongs in [workspace.dependencies]"
             );
             Violation::new(name, what)
-        });
+        },
+    );
     facts.chain(lints).chain(versions).collect()
 }
 
 /// Every dependency of every section, `[target.'cfg(…)'.dependencies]` included.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
     let targets = manifest.get("target").and_then(Value::as_table);
-    let targets = targets
-        .into_iter()
-        .flat_map(|targets| targets.values())
-        .filter_map(Value::as_table);
+    let targets =
+        targets.into_iter().flat_map(|targets| targets.values()).filter_map(Value::as_table);
     std::iter::once(manifest)
         .chain(targets)
         .flat_map(|table| SECTIONS.iter().filter_map(|section| table.get(*section)))
@@ -96,10 +82,7 @@ mod tests {
     "#;
 
     fn of(text: &str) -> Vec<String> {
-        violations("x", &text.parse().unwrap())
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        violations("x", &text.parse().unwrap()).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -116,10 +99,7 @@ mod tests {
             "[dev-dependencies.rand]\ngit = \"somewhere\"",
         ] {
             let found = of(&format!("{GOOD}\n{section}"));
-            assert!(
-                matches!(&found[..], [one] if one.contains("`rand`")),
-                "{section}: {found:?}"
-            );
+            assert!(matches!(&found[..], [one] if one.contains("`rand`")), "{section}: {found:?}");
         }
     }
 

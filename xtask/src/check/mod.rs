@@ -31,10 +31,7 @@ pub(crate) struct Violation {
 
 impl Violation {
     fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            what: what.into(),
-        }
+        Self { place: place.into(), what: what.into() }
     }
 }
 
@@ -56,9 +53,6 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     if !violations.is_empty() {
         bail!("{} violations of the workspace's rules", violations.len());
     }
-    println!(
-        "{} crates keep the workspace's rules",
-        workspace.metadata().packages.len()
-    );
+    println!("{} crates keep the workspace's rules", workspace.metadata().packages.len());
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Sans-IO crates get time, randomness and bytes from their caller and from nowhere else.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::Violation;
-use super::source::{paths, tokens, without_tests};
+use super::source::{Token, declared_modules, paths, tokens, without_tests};
 use crate::workspace::Workspace;
 
 /// The crates this is about.
@@ -76,19 +76,12 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
         if !CRATES.contains(&package.name.as_str()) {
             continue;
         }
-        found.extend(in_tree(
-            &package.name,
-            &dependency_tree(workspace, &package.name)?,
-        ));
-        let folder = package
-            .manifest_path
-            .parent()
-            .context("a manifest lies in a folder")?;
-        for file in rust_files(&folder.join("src").into_std_path_buf())? {
-            let text =
-                fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        found.extend(in_tree(&package.name, &dependency_tree(workspace, &package.name)?));
+        let target = package.targets.iter().find(|target| target.is_lib());
+        let target = target.with_context(|| format!("{} has no library", package.name))?;
+        for (file, tokens) in modules(target.src_path.as_std_path())? {
             let shown = file.strip_prefix(workspace.root()).unwrap_or(&file);
-            found.extend(in_source(&shown.display().to_string(), &text));
+            found.extend(in_source(&shown.display().to_string(), &tokens));
         }
     }
     Ok(found)
@@ -99,28 +92,12 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
 fn dependency_tree(workspace: &Workspace, package: &str) -> Result<String> {
     let output = workspace
         .cargo()
-        .args([
-            "tree",
-            "--package",
-            package,
-            "--edges",
-            "normal,no-proc-macro",
-        ])
-        .args([
-            "--target",
-            "all",
-            "--prefix",
-            "depth",
-            "--format",
-            " {lib} {p}",
-        ])
+        .args(["tree", "--package", package, "--edges", "normal,no-proc-macro"])
+        .args(["--target", "all", "--prefix", "depth", "--format", " {lib} {p}"])
         .output()
         .context("start cargo tree")?;
     if !output.status.success() {
-        bail!(
-            "cargo tree of {package}: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("cargo tree of {package}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -153,24 +130,18 @@ fn depth_and_name(line: &str) -> Option<(usize, &str)> {
 }
 
 fn is_forbidden(name: &str) -> bool {
-    FORBIDDEN_CRATES
-        .iter()
-        .any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *pattern,
-        })
+    FORBIDDEN_CRATES.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *pattern,
+    })
 }
 
-/// Forbidden paths in a source file.
-fn in_source(place: &str, source: &str) -> Vec<Violation> {
+/// Forbidden paths in the code of a file.
+fn in_source(place: &str, tokens: &[Token]) -> Vec<Violation> {
     let mut found = Vec::new();
-    for path in paths(&without_tests(&tokens(source))) {
+    for path in paths(tokens) {
         for (forbidden, why) in FORBIDDEN_PATHS {
-            if path
-                .segments
-                .windows(forbidden.len())
-                .any(|window| window == forbidden)
-            {
+            if path.segments.windows(forbidden.len()).any(|window| window == forbidden) {
                 let written = path.segments.join("::");
                 found.push(Violation::new(
                     format!("{place}:{}", path.line),
@@ -182,19 +153,28 @@ fn in_source(place: &str, source: &str) -> Vec<Violation> {
     found
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+/// The files of a library with their code outside tests: its root and, from there, every module
+/// that is not only there for tests.
+fn modules(root: &Path) -> Result<Vec<(PathBuf, Vec<Token>)>> {
+    let mut found = Vec::new();
+    let mut ahead = vec![root.to_path_buf()];
+    while let Some(file) = ahead.pop() {
+        let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        let tokens = without_tests(&tokens(&text));
+        let folder = if file == root || file.ends_with("mod.rs") {
+            file.with_file_name("")
+        } else {
+            file.with_extension("")
+        };
+        for name in declared_modules(&tokens) {
+            let places = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
+            let place = places.into_iter().find(|place| place.exists());
+            ahead.push(place.with_context(|| format!("no file for `mod {name};`"))?);
         }
+        found.push((file, tokens));
     }
-    files.sort();
-    Ok(files)
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -204,6 +184,29 @@ mod tests {
     const TREE: &str = "0 sockeye_ws sockeye-ws v0.1.0 (/somewhere)\n1 sha1 sha1 v0.11.0\n\
                         2 digest digest v0.11.0\n1 http http v1.5.0\n2 bytes bytes v1.12.1 (*)\n";
 
+    fn in_text(source: &str) -> Vec<Violation> {
+        in_source("src/a.rs", &without_tests(&tokens(source)))
+    }
+
+    #[test]
+    fn modules_are_followed_but_those_of_tests() {
+        let src = std::env::temp_dir().join(format!("xtask-modules-{}", std::process::id()));
+        fs::create_dir_all(src.join("a/b")).unwrap();
+        fs::write(src.join("lib.rs"), "mod a; #[cfg(test)] mod tests; mod c { fn f() {} }")
+            .unwrap();
+        fs::write(src.join("a.rs"), "pub mod b;").unwrap();
+        fs::write(src.join("a/b/mod.rs"), "mod d;").unwrap();
+        fs::write(src.join("a/b/d.rs"), "fn f() { Instant::now(); }").unwrap();
+        fs::write(src.join("tests.rs"), "fn f() { Instant::now(); }").unwrap();
+        let found = modules(&src.join("lib.rs")).unwrap();
+        let names: Vec<_> =
+            found.iter().map(|(file, _)| file.strip_prefix(&src).unwrap()).collect();
+        assert_eq!(names, ["a/b/d.rs", "a/b/mod.rs", "a.rs", "lib.rs"].map(Path::new));
+        fs::remove_file(src.join("a.rs")).unwrap();
+        assert!(modules(&src.join("lib.rs")).is_err());
+        fs::remove_dir_all(src).unwrap();
+    }
+
     #[test]
     fn a_pure_tree_is_fine() {
         assert_eq!(in_tree("sockeye-ws", TREE), []);
@@ -211,24 +214,12 @@ mod tests {
 
     #[test]
     fn a_runtime_is_found_at_any_depth() {
-        for name in [
-            "tokio",
-            "tokio-util",
-            "futures-util",
-            "http-body",
-            "getrandom",
-            "rand_core",
-            "mio",
-        ] {
+        for name in
+            ["tokio", "tokio-util", "futures-util", "http-body", "getrandom", "rand_core", "mio"]
+        {
             let found = in_tree("sockeye-ws", &format!("{TREE}2 x {name} v1.0.0\n"));
             assert_eq!(found.len(), 1, "{name}");
-            assert!(
-                found[0]
-                    .what
-                    .contains(&format!("sockeye-ws → http → {name}")),
-                "{}",
-                found[0]
-            );
+            assert!(found[0].what.contains(&format!("sockeye-ws → http → {name}")), "{}", found[0]);
         }
     }
 
@@ -251,10 +242,7 @@ mod tests {
             "let map = HashMap::with_hasher(RandomState::new());",
             "tokio::spawn(async {});",
         ] {
-            let found = in_source(
-                "src/a.rs",
-                &format!("//! Docs.\nfn f() {{\n    {line}\n}}\n"),
-            );
+            let found = in_text(&format!("//! Docs.\nfn f() {{\n    {line}\n}}\n"));
             assert_eq!(found.len(), 1, "{line}: {found:?}");
             assert_eq!(found[0].place, "src/a.rs:3");
         }
@@ -266,6 +254,6 @@ mod tests {
                       fn operand(strand: u8) {}\n\
                       #[cfg(test)]\nmod tests {\n    use std::time::Instant;\n    \
                       fn f() { Instant::now(); }\n}\n";
-        assert_eq!(in_source("src/a.rs", source), []);
+        assert_eq!(in_text(source), []);
     }
 }

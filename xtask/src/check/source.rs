@@ -27,11 +27,7 @@ pub(super) struct Path {
 
 /// The tokens of a source file. Comments, numbers, strings and characters leave nothing behind.
 pub(super) fn tokens(source: &str) -> Vec<Token> {
-    let mut lexer = Lexer {
-        rest: source.chars().peekable(),
-        line: 1,
-        tokens: Vec::new(),
-    };
+    let mut lexer = Lexer { rest: source.chars().peekable(), line: 1, tokens: Vec::new() };
     while lexer.step().is_some() {}
     lexer.tokens
 }
@@ -51,6 +47,14 @@ pub(super) fn without_tests(tokens: &[Token]) -> Vec<Token> {
         }
     }
     kept
+}
+
+/// The names of modules that lie in files of their own: `mod name;`.
+pub(super) fn declared_modules(tokens: &[Token]) -> impl Iterator<Item = &str> {
+    tokens.windows(3).filter_map(|window| match window {
+        [first, name, last] if first.text == "mod" && last.text == ";" => Some(name.text()),
+        _ => None,
+    })
 }
 
 /// Every path: those in `use` trees one by one, and those in code.
@@ -179,10 +183,7 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, text: String) {
-        self.tokens.push(Token {
-            text,
-            line: self.line,
-        });
+        self.tokens.push(Token { text, line: self.line });
     }
 
     fn skip_while(&mut self, skip: impl Fn(char) -> bool) {
@@ -289,18 +290,11 @@ mod tests {
     use super::*;
 
     fn words(source: &str) -> String {
-        tokens(source)
-            .iter()
-            .map(Token::text)
-            .collect::<Vec<_>>()
-            .join(" ")
+        tokens(source).iter().map(Token::text).collect::<Vec<_>>().join(" ")
     }
 
     fn written(source: &str) -> Vec<String> {
-        paths(&tokens(source))
-            .iter()
-            .map(|path| path.segments.join("::"))
-            .collect()
+        paths(&tokens(source)).iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
@@ -310,10 +304,7 @@ mod tests {
             words(r##"f("x \" y", 'z', '\'', b"q", r#"w " v"#, 'life) g"##),
             "f ( , , , , , ) g"
         );
-        assert_eq!(
-            words("fn f<'a>(x: &'a str) {}"),
-            "fn f < > ( x : & str ) { }"
-        );
+        assert_eq!(words("fn f<'a>(x: &'a str) {}"), "fn f < > ( x : & str ) { }");
         assert_eq!(words("x = 0x1f_u8 + 1.5;"), "x = + . ;");
         assert_eq!(words("r#type"), "type");
     }
@@ -323,10 +314,7 @@ mod tests {
         let source = "fn a() {}\n#[cfg(test)]\nmod tests { fn b() { {} } }\n#[cfg(test)]\nuse c::d;\n\
                       #[cfg(test)] #[derive(Debug)] struct E; fn f() {}";
         let kept = without_tests(&tokens(source));
-        assert_eq!(
-            kept.iter().map(Token::text).collect::<String>(),
-            "fna(){}fnf(){}"
-        );
+        assert_eq!(kept.iter().map(Token::text).collect::<String>(), "fna(){}fnf(){}");
     }
 
     #[test]
@@ -351,29 +339,14 @@ mod tests {
     #[test]
     fn lines_are_those_of_the_file() {
         let found = paths(&tokens("// one\n\"two\nthree\";\nx::y();"));
-        assert_eq!(
-            found,
-            [Path {
-                segments: vec!["x".into(), "y".into()],
-                line: 4
-            }]
-        );
+        assert_eq!(found, [Path { segments: vec!["x".into(), "y".into()], line: 4 }]);
     }
 
     #[test]
     fn broken_sources_end() {
-        for source in [
-            "use",
-            "use ;",
-            "use {",
-            "use a::{b",
-            "\"",
-            "'",
-            "/*",
-            "r#\"",
-            "#[cfg(test)]",
-            "use }",
-        ] {
+        for source in
+            ["use", "use ;", "use {", "use a::{b", "\"", "'", "/*", "r#\"", "#[cfg(test)]", "use }"]
+        {
             paths(&without_tests(&tokens(source)));
         }
     }

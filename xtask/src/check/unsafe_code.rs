@@ -35,9 +35,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
 fn forbids_unsafe(source: &str) -> bool {
     let tokens = tokens(source);
     let attribute = ["#", "!", "[", "forbid", "(", "unsafe_code"];
-    tokens
-        .windows(attribute.len())
-        .any(|window| window.iter().map(Token::text).eq(attribute))
+    tokens.windows(attribute.len()).any(|window| window.iter().map(Token::text).eq(attribute))
 }
 
 #[cfg(test)]
@@ -46,14 +44,10 @@ mod tests {
 
     #[test]
     fn only_the_attribute_counts() {
-        assert!(forbids_unsafe(
-            "//! Docs.\n#![forbid(unsafe_code)]\nfn main() {}"
-        ));
+        assert!(forbids_unsafe("//! Docs.\n#![forbid(unsafe_code)]\nfn main() {}"));
         assert!(forbids_unsafe("#![forbid(unsafe_code, missing_docs)]"));
         assert!(!forbids_unsafe("// #![forbid(unsafe_code)]\n"));
         assert!(!forbids_unsafe("#![deny(unsafe_code)]\n"));
-        assert!(!forbids_unsafe(
-            "const S: &str = \"#![forbid(unsafe_code)]\";"
-        ));
+        assert!(!forbids_unsafe("const S: &str = \"#![forbid(unsafe_code)]\";"));
     }
 }
