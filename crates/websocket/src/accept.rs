@@ -42,10 +42,7 @@ impl Acceptor {
     /// With the default [`Config`] and without sub-protocols.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            config: Config::shared_default(),
-            protocols: Arc::default(),
-        }
+        Self { config: Config::shared_default(), protocols: Arc::default() }
     }
 
     /// Limits and timeouts of the connections.
@@ -99,10 +96,8 @@ impl Acceptor {
         if let Some(protocol) = offered {
             accept = accept.with_protocol(protocol);
         }
-        let upgrade = request
-            .extensions_mut()
-            .remove::<OnUpgrade>()
-            .ok_or(Refusal::NotUpgradable)?;
+        let upgrade =
+            request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::NotUpgradable)?;
         let config = Arc::clone(&self.config);
         Ok((accept.into_response(), Upgrade { upgrade, config }))
     }
@@ -123,12 +118,7 @@ impl Future for Upgrade {
         let upgraded = ready!(Pin::new(&mut self.upgrade).poll(cx)).map_err(UpgradeError)?;
         let (stream, rest) = Stream::from_upgraded(upgraded);
         let config = Arc::clone(&self.config);
-        Poll::Ready(Ok(WebSocket::with_config(
-            stream,
-            rest,
-            Role::Server,
-            config,
-        )))
+        Poll::Ready(Ok(WebSocket::with_config(stream, rest, Role::Server, config)))
     }
 }
 

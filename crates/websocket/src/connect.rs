@@ -133,10 +133,7 @@ impl Connector {
         *head.headers_mut() = response.headers().clone();
         let (stream, rest) = Stream::from_upgraded(hyper::upgrade::on(response).await?);
         let config = Arc::clone(&self.config);
-        Ok((
-            WebSocket::with_config(stream, rest, Role::Client, config),
-            head,
-        ))
+        Ok((WebSocket::with_config(stream, rest, Role::Client, config), head))
     }
 
     fn request(

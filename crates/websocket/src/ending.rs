@@ -44,11 +44,7 @@ impl Ending {
     /// Starts the close timeout.
     pub(crate) fn new(outbox: &Outbox) -> Box<Self> {
         let deadline = Box::pin(sleep(outbox.config().close_timeout));
-        Box::new(Self {
-            step: Step::Reading,
-            result: None,
-            deadline,
-        })
+        Box::new(Self { step: Step::Reading, result: None, deadline })
     }
 
     /// Whether messages are still read.
@@ -76,9 +72,7 @@ impl Ending {
 
     /// How the connection ended, if not by a close handshake; given out once.
     pub(crate) fn take_error(&mut self) -> Option<RecvError> {
-        self.result
-            .take_if(|result| result.is_err())
-            .and_then(Result::err)
+        self.result.take_if(|result| result.is_err()).and_then(Result::err)
     }
 
     /// How the connection ended.
@@ -101,12 +95,11 @@ impl Ending {
         if self.step == Step::Ended {
             return Poll::Ready(());
         }
-        if self.poll_steps(read, outbox, cx).is_pending() {
-            if !self.is_overdue(cx) {
-                return Poll::Pending;
-            }
-            outbox.abort(Failure::Timeout);
+        if self.poll_steps(read, outbox, cx).is_pending() && !self.is_overdue(cx) {
+            return Poll::Pending;
         }
+        // Ends the transport even if writers still hold it.
+        outbox.abort(Failure::Timeout);
         self.step = Step::Ended;
         Poll::Ready(())
     }

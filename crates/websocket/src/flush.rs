@@ -43,12 +43,7 @@ impl Flusher {
     /// A flusher whose passes run on `runtime`.
     #[must_use]
     pub fn new(runtime: Handle) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                runtime,
-                pending: Mutex::default(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { runtime, pending: Mutex::default() }) }
     }
 
     /// Has a connection flushed by the next pass. The caller sees to it that a connection is
@@ -109,5 +104,89 @@ impl Shared {
 impl std::fmt::Debug for Flusher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Flusher").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter {
+        flushes: AtomicUsize,
+    }
+
+    impl Flush for Counter {
+        fn flush(self: Arc<Self>) {
+            self.flushes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Counter {
+        fn count(&self) -> usize {
+            self.flushes.load(Ordering::Relaxed)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pass_waits_for_whatever_else_is_ready() {
+        let flusher = Flusher::new(Handle::current());
+        let (first, second) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+        flusher.schedule(Arc::clone(&first) as Arc<dyn Flush>);
+        let late = {
+            let (flusher, second) = (flusher.clone(), Arc::clone(&second));
+            tokio::spawn(async move { flusher.schedule(second) })
+        };
+        assert_eq!(first.count(), 0);
+        late.await.unwrap();
+        // Scheduled by a task that ran after the first was scheduled, and still in the same pass.
+        while first.count() == 0 {
+            assert_eq!(second.count(), 0);
+            yield_now().await;
+        }
+        assert_eq!((first.count(), second.count()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn passes_follow_each_other() {
+        let flusher = Flusher::new(Handle::current());
+        let counter = Arc::new(Counter::default());
+        for round in 1..=5 {
+            flusher.schedule(Arc::clone(&counter) as Arc<dyn Flush>);
+            while counter.count() < round {
+                yield_now().await;
+            }
+        }
+        // Idle: no pass is left running.
+        for _ in 0..5 {
+            yield_now().await;
+        }
+        assert!(!flusher.shared.pending.lock().running);
+        assert_eq!(counter.count(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_long_pass_lets_others_run() {
+        let flusher = Flusher::new(Handle::current());
+        let counter = Arc::new(Counter::default());
+        let mut items: Vec<_> = (0..1000).map(|_| Arc::clone(&counter) as Arc<dyn Flush>).collect();
+        flusher.schedule_all(&mut items);
+        assert!(items.is_empty());
+        let mut seen = Vec::new();
+        while counter.count() < 1000 {
+            seen.push(counter.count());
+            yield_now().await;
+        }
+        seen.dedup();
+        assert_eq!(seen, [0, 256, 512, 768]);
+    }
+
+    #[tokio::test]
+    async fn nothing_to_flush_starts_nothing() {
+        let flusher = Flusher::new(Handle::current());
+        flusher.schedule_all(&mut Vec::new());
+        assert!(!flusher.shared.pending.lock().running);
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use slab::Slab;
 use sockeye_ws as ws;
-use sockeye_ws::encode_frame;
+use sockeye_ws::{CloseCode, encode_frame};
 use tokio::runtime::Handle;
 
 use crate::flush::{Flush, Flusher};
@@ -42,9 +42,7 @@ struct Members {
 
 impl std::fmt::Debug for Members {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Members")
-            .field("len", &self.outboxes.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Members").field("len", &self.outboxes.len()).finish_non_exhaustive()
     }
 }
 
@@ -68,22 +66,14 @@ impl Group {
     /// An empty group that shares its flush pass with whatever else uses `flusher`.
     #[must_use]
     pub fn with_flusher(flusher: Flusher) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                flusher,
-                members: Mutex::default(),
-            }),
-        }
+        Self { inner: Arc::new(Inner { flusher, members: Mutex::default() }) }
     }
 
     /// Adds a connection until the [`Membership`] is dropped.
     pub fn join(&self, member: &impl AsRef<Writer>) -> Membership {
         let outbox = Arc::clone(member.as_ref().outbox());
         let key = self.inner.members.lock().outboxes.insert(outbox);
-        Membership {
-            group: self.clone(),
-            key,
-        }
+        Membership { group: self.clone(), key }
     }
 
     /// How many connections are in the group.
@@ -103,24 +93,32 @@ impl Group {
         self.send_to_all(message.into(), None);
     }
 
+    /// Starts the close handshake with every member; see [`Writer::close`]. They leave the group when
+    /// their memberships are dropped.
+    pub fn close(&self, code: CloseCode, reason: &str) {
+        let members: Vec<_> = self
+            .inner
+            .members
+            .lock()
+            .outboxes
+            .iter()
+            .map(|(_, member)| Arc::clone(member))
+            .collect();
+        for member in members {
+            member.close(code, reason, true);
+        }
+    }
+
     fn send_to_all(&self, message: ws::Message<'_>, except: Option<usize>) {
         let (opcode, mut payload) = (message.opcode(), message.as_bytes());
         if opcode.is_control() {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
         }
         let mut members = self.inner.members.lock();
-        let Members {
-            outboxes,
-            frame,
-            unflushed,
-        } = &mut *members;
+        let Members { outboxes, frame, unflushed } = &mut *members;
         encode_frame(opcode, payload, None, frame);
         let bytes = Bytes::from(mem::take(frame));
-        let shared = SharedFrame {
-            opcode,
-            payload,
-            frame: &bytes,
-        };
+        let shared = SharedFrame { opcode, payload, frame: &bytes };
         for (key, outbox) in outboxes.iter() {
             if Some(key) != except && outbox.push_shared(&shared) {
                 unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>);
@@ -152,6 +150,8 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.group.inner.members.lock().outboxes.remove(self.key);
+        let outbox = self.group.inner.members.lock().outboxes.remove(self.key);
+        // Perhaps the last one, which closes the socket; the others do not wait for that.
+        drop(outbox);
     }
 }

@@ -20,10 +20,7 @@ const PORT_ATTEMPTS: u32 = 16;
 /// When the host has no address, the port is taken, or may not be used.
 pub async fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>> {
     let addresses = match host {
-        None => vec![
-            IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ],
+        None => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
         Some(host) => resolve(host).await?,
     };
     // A name on a machine without IPv6 may still have an IPv6 address; given alone it must work.
@@ -37,14 +34,9 @@ pub async fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>>
 }
 
 async fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
-    let host = host
-        .strip_prefix('[')
-        .and_then(|h| h.strip_suffix(']'))
-        .unwrap_or(host);
-    let mut addresses: Vec<IpAddr> = lookup_host((host, 0))
-        .await?
-        .map(|address| address.ip())
-        .collect();
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let mut addresses: Vec<IpAddr> =
+        lookup_host((host, 0)).await?.map(|address| address.ip()).collect();
     addresses.sort();
     addresses.dedup();
     Ok(addresses)
@@ -70,11 +62,7 @@ fn bind_all(addresses: &[IpAddr], port: u16) -> io::Result<Vec<TcpListener>> {
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // Otherwise `::` would also take the port on IPv4, and the two could not stand side by side.
         socket.set_only_v6(true)?;
@@ -90,8 +78,6 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
 /// Whether the machine has no IPv6, or not this address.
 fn lacks_ipv6(error: &io::Error) -> bool {
     const EAFNOSUPPORT: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
-    matches!(
-        error.kind(),
-        io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
-    ) || error.raw_os_error() == Some(EAFNOSUPPORT)
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(EAFNOSUPPORT)
 }

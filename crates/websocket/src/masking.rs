@@ -33,3 +33,17 @@ pub(crate) fn masking_key() -> [u8; 4] {
 pub(crate) fn fill_random(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("an operating system that runs a network has random numbers");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_differ_over_several_draws() {
+        let keys: HashSet<_> = (0..KEYS_PER_DRAW * 4).map(|_| masking_key()).collect();
+        // A few may be equal by chance; repeating a draw would leave a quarter of them.
+        assert!(keys.len() > KEYS_PER_DRAW * 4 - 10, "{}", keys.len());
+    }
+}

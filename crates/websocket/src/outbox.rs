@@ -88,6 +88,14 @@ impl From<Failure> for RecvError {
     }
 }
 
+/// What [`Outbox::commit`] left behind.
+pub(crate) struct Committed {
+    /// Frames are still accepted.
+    pub(crate) open: bool,
+    /// Bytes that wait for the peer to read.
+    pub(crate) queued_bytes: usize,
+}
+
 /// A frame for many connections, encoded once.
 pub(crate) struct SharedFrame<'a> {
     pub(crate) opcode: Opcode,
@@ -110,13 +118,7 @@ impl Outbox {
             fed: false,
         };
         let runtime = Handle::current();
-        Arc::new(Self {
-            io,
-            config,
-            runtime,
-            role,
-            state: Mutex::new(state),
-        })
+        Arc::new(Self { io, config, runtime, role, state: Mutex::new(state) })
     }
 
     pub(crate) const fn role(&self) -> Role {
@@ -148,9 +150,7 @@ impl Outbox {
         feed: bool,
     ) -> Poll<Result<(), SendError>> {
         if opcode.is_control() && payload.len() > sockeye_ws::CONTROL_PAYLOAD_BYTES_MAX {
-            return Poll::Ready(Err(SendError::ControlTooLong {
-                length: payload.len(),
-            }));
+            return Poll::Ready(Err(SendError::ControlTooLong { length: payload.len() }));
         }
         let mut state = self.state.lock();
         if state.buffer.len() > HIGH_WATER_BYTES {
@@ -180,33 +180,30 @@ impl Outbox {
         }
     }
 
-    /// Queues what a turn produced and writes everything. Returns whether frames are still accepted.
-    pub(crate) fn commit(self: &Arc<Self>, outgoing: &mut Outgoing) -> bool {
+    /// Queues what a turn produced and writes everything.
+    pub(crate) fn commit(self: &Arc<Self>, outgoing: &mut Outgoing) -> Committed {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            outgoing.frames().clear();
-            return false;
-        }
         let closed = outgoing.is_closed();
         let frames = outgoing.frames();
-        if !frames.is_empty() && state.buffer.is_empty() && !state.draining {
-            // The usual case: nothing else waits, so no copy is made. Errors come up again below.
-            if let Ok(count) = self.io.try_write(frames) {
-                frames.drain(..count);
+        if state.phase == Phase::Open && !frames.is_empty() {
+            if state.buffer.is_empty() && !state.draining {
+                // The usual case: nothing else waits, so no copy is made. Errors come up again below.
+                if let Ok(count) = self.io.try_write(frames) {
+                    frames.drain(..count);
+                }
+            }
+            if self.overflows(&state, frames.len()) {
+                state = self.fail(state, Failure::Overflow);
+            } else if !frames.is_empty() {
+                state.buffer.push(frames, &[]);
             }
         }
-        if self.overflows(&state, frames.len()) {
-            self.fail(state, Failure::Overflow);
-            return false;
-        }
-        if !frames.is_empty() {
-            state.buffer.push(frames, &[]);
-            frames.clear();
-        }
-        if closed {
+        frames.clear();
+        if closed && state.phase == Phase::Open {
             state.phase = Phase::Closing;
         }
-        self.write(state).phase == Phase::Open
+        state = self.write(state);
+        Committed { open: state.phase == Phase::Open, queued_bytes: state.buffer.len() }
     }
 
     /// Queues a frame that others get as well. Returns whether the connection has to be scheduled for
@@ -217,7 +214,7 @@ impl Outbox {
             return false;
         }
         if self.overflows(&state, shared.frame.len()) {
-            self.fail(state, Failure::Overflow);
+            drop(self.fail(state, Failure::Overflow));
             return false;
         }
         match self.masking_key() {
@@ -278,7 +275,7 @@ impl Outbox {
 
     /// Ends the connection at once.
     pub(crate) fn abort(&self, failure: Failure) {
-        self.fail(self.state.lock(), failure);
+        drop(self.fail(self.state.lock(), failure));
     }
 
     /// Writes what is queued, unless somebody else is about to.
@@ -290,10 +287,7 @@ impl Outbox {
         match state.buffer.write_to(&self.io) {
             Ok(true) => {}
             Ok(false) => self.start_draining(&mut state),
-            Err(error) => {
-                self.fail(state, Failure::Io(error.kind()));
-                return self.state.lock();
-            }
+            Err(error) => return self.fail(state, Failure::Io(error.kind())),
         }
         state
     }
@@ -303,17 +297,23 @@ impl Outbox {
         queued > 0 && queued + added > self.config.queued_bytes_max
     }
 
-    fn fail(&self, mut state: MutexGuard<'_, State>, failure: Failure) {
-        if state.phase == Phase::Broken {
-            return;
+    /// Ends the connection at once.
+    fn fail<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        failure: Failure,
+    ) -> MutexGuard<'a, State> {
+        if state.phase != Phase::Broken {
+            state.phase = Phase::Broken;
+            state.failure = Some(failure);
+            state.buffer.clear();
+            let waiters = mem::take(&mut state.waiters);
+            MutexGuard::unlocked(&mut state, || {
+                self.io.abort();
+                waiters.into_iter().for_each(Waker::wake);
+            });
         }
-        state.phase = Phase::Broken;
-        state.failure = Some(failure);
-        state.buffer.clear();
-        let waiters = mem::take(&mut state.waiters);
-        drop(state);
-        self.io.abort();
-        waiters.into_iter().for_each(Waker::wake);
+        state
     }
 
     fn start_draining(self: &Arc<Self>, state: &mut State) {
@@ -344,7 +344,7 @@ impl Outbox {
         let done = match state.buffer.write_to(&self.io) {
             Ok(done) => done,
             Err(error) => {
-                self.fail(state, Failure::Io(error.kind()));
+                drop(self.fail(state, Failure::Io(error.kind())));
                 return true;
             }
         };
@@ -392,11 +392,7 @@ impl Drop for Outbox {
 
 impl State {
     fn wait(&mut self, cx: &Context<'_>) {
-        if !self
-            .waiters
-            .iter()
-            .any(|waiter| waiter.will_wake(cx.waker()))
-        {
+        if !self.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
             self.waiters.push(cx.waker().clone());
         }
     }

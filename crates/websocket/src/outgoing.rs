@@ -18,11 +18,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(role: Role) -> Self {
-        Self {
-            frames: take_pooled(),
-            role,
-            closed: false,
-        }
+        Self { frames: take_pooled(), role, closed: false }
     }
 
     /// Sends a message. After [`close`](Self::close) nothing is sent any more; a ping or pong is cut

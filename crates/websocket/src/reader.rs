@@ -34,6 +34,18 @@ pub struct Reader {
     rest: Option<Box<Rest>>,
     /// Set when we closed or no more messages come.
     ending: Option<Box<Ending>>,
+    /// The replies of the last turn wait behind more than they should.
+    congested: bool,
+}
+
+/// What a peer that does not read its replies is to expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Nothing: what is received must not depend on what is sent, or two such ends would wait for each
+    /// other. The only replies are pongs, bounded by [`Config::queued_bytes_max`].
+    Application,
+    /// Nothing more is read from it.
+    Replies,
 }
 
 #[derive(Debug)]
@@ -48,19 +60,8 @@ impl Reader {
         let (read, write) = stream.split();
         let connection = ws::Connection::new(role, config.protocol());
         let writer = Writer::new(Outbox::new(write, role, config));
-        let rest = (!rest.is_empty()).then(|| {
-            Box::new(Rest {
-                bytes: rest,
-                start: 0,
-            })
-        });
-        Self {
-            read,
-            connection,
-            writer,
-            rest,
-            ending: None,
-        }
+        let rest = (!rest.is_empty()).then(|| Box::new(Rest { bytes: rest, start: 0 }));
+        Self { read, connection, writer, rest, ending: None, congested: false }
     }
 
     /// The next message, pings and pongs included. `None` when the connection was closed in good
@@ -84,7 +85,7 @@ impl Reader {
     /// As `recv`.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, RecvError>> {
         let mut received = None;
-        ready!(self.poll_turns(cx, &mut |message, _: &mut Outgoing| {
+        let mut take = |message: ws::Message<'_>, _: &mut Outgoing| {
             received = Some(match message {
                 ws::Message::Text(text) => Message::Text(text.to_owned()),
                 ws::Message::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
@@ -92,7 +93,8 @@ impl Reader {
                 ws::Message::Pong(bytes) => Message::Pong(Bytes::copy_from_slice(bytes)),
             });
             ControlFlow::Break(())
-        }));
+        };
+        ready!(self.poll_turns(cx, Pace::Application, &mut take));
         if received.is_some() {
             return Poll::Ready(Ok(received));
         }
@@ -113,17 +115,25 @@ impl Reader {
     /// # Errors
     ///
     /// When it ended in any other way than by a close handshake.
-    pub async fn for_each<F>(mut self, mut handler: F) -> Result<Closed, RecvError>
+    pub fn for_each<F>(
+        mut self,
+        mut handler: F,
+    ) -> impl Future<Output = Result<Closed, RecvError>> + use<F>
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing),
     {
-        let mut handler = |message: ws::Message<'_>, outgoing: &mut Outgoing| {
-            if matches!(message, ws::Message::Text(_) | ws::Message::Binary(_)) {
-                handler(message, outgoing);
-            }
-            ControlFlow::Continue(())
-        };
-        poll_fn(|cx| self.poll_to_end(cx, &mut handler)).await
+        let mut closed = false;
+        // Not an `async fn`, which would hold the reader twice.
+        poll_fn(move |cx| {
+            let mut handler = |message: ws::Message<'_>, outgoing: &mut Outgoing| {
+                if matches!(message, ws::Message::Text(_) | ws::Message::Binary(_)) && !closed {
+                    handler(message, outgoing);
+                    closed = outgoing.is_closed();
+                }
+                ControlFlow::Continue(())
+            };
+            self.poll_to_end(cx, Pace::Replies, &mut handler)
+        })
     }
 
     /// Sends a close frame and waits for the end; what is received until then is dropped.
@@ -136,7 +146,7 @@ impl Reader {
         self.connection.handle_close_sent();
         self.ending();
         let mut ignore = |_: ws::Message<'_>, _: &mut Outgoing| ControlFlow::Continue(());
-        poll_fn(|cx| self.poll_to_end(cx, &mut ignore)).await
+        poll_fn(|cx| self.poll_to_end(cx, Pace::Application, &mut ignore)).await
     }
 
     /// The writing side.
@@ -147,21 +157,20 @@ impl Reader {
     fn poll_to_end<F>(
         &mut self,
         cx: &mut Context<'_>,
+        pace: Pace,
         handler: &mut F,
     ) -> Poll<Result<Closed, RecvError>>
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
     {
-        ready!(self.poll_turns(cx, handler));
+        ready!(self.poll_turns(cx, pace, handler));
         ready!(self.poll_end(cx));
         let ending = self.ending.take();
-        Poll::Ready(ending.map_or(Err(RecvError::ConnectionLost), |ending| {
-            ending.into_result()
-        }))
+        Poll::Ready(ending.map_or(Err(RecvError::ConnectionLost), |ending| ending.into_result()))
     }
 
     /// Turns, until `handler` breaks or no more messages come.
-    fn poll_turns<F>(&mut self, cx: &mut Context<'_>, handler: &mut F) -> Poll<()>
+    fn poll_turns<F>(&mut self, cx: &mut Context<'_>, pace: Pace, handler: &mut F) -> Poll<()>
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
     {
@@ -169,17 +178,15 @@ impl Reader {
             if self.is_finished() {
                 return Poll::Ready(());
             }
-            if self
-                .ending
-                .as_mut()
-                .is_some_and(|ending| ending.is_overdue(cx))
-            {
+            if self.ending.as_mut().is_some_and(|ending| ending.is_overdue(cx)) {
                 self.writer.outbox().abort(Failure::Timeout);
                 self.end(RecvError::Timeout);
                 return Poll::Ready(());
             }
-            // While the peer does not read, nothing is read from it.
-            ready!(self.writer.outbox().poll_room(cx));
+            if self.congested && pace == Pace::Replies {
+                ready!(self.writer.outbox().poll_room(cx));
+                self.congested = false;
+            }
             let flow = match self.rest.take() {
                 Some(rest) => self.handle_rest(rest, handler),
                 None => ready!(self.poll_read_turn(cx, handler)),
@@ -244,7 +251,7 @@ impl Reader {
             used += count;
             if outgoing.queued_bytes() > HIGH_WATER_BYTES {
                 self.commit(&mut outgoing);
-                if self.writer.queued_bytes() > HIGH_WATER_BYTES {
+                if self.congested {
                     break;
                 }
             }
@@ -277,8 +284,7 @@ impl Reader {
             },
             Err(error) => {
                 let key = outgoing.masking_key();
-                self.connection
-                    .close(error.close_code(), "", key, outgoing.frames());
+                self.connection.close(error.close_code(), "", key, outgoing.frames());
                 outgoing.note_closed();
                 self.finish(Err(error.into()));
                 return (len, ControlFlow::Break(()));
@@ -301,10 +307,13 @@ impl Reader {
     }
 
     fn commit(&mut self, outgoing: &mut Outgoing) {
-        if !self.writer.outbox().commit(outgoing) {
+        let replied = outgoing.queued_bytes() > 0;
+        let committed = self.writer.outbox().commit(outgoing);
+        if !committed.open {
             // A writer closed the connection, or it is broken: nothing is owed any more.
             self.connection.handle_close_sent();
         }
+        self.congested |= replied && committed.queued_bytes > HIGH_WATER_BYTES;
     }
 
     /// The transport ended or broke.
@@ -343,9 +352,7 @@ impl Reader {
     }
 
     fn is_finished(&self) -> bool {
-        self.ending
-            .as_ref()
-            .is_some_and(|ending| !ending.is_reading())
+        self.ending.as_ref().is_some_and(|ending| !ending.is_reading())
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -363,13 +370,9 @@ fn message_of(event: Event<'_>) -> Result<ws::Message<'_>, Closed> {
         Event::Binary(bytes) => Ok(ws::Message::Binary(bytes)),
         Event::Ping(bytes) => Ok(ws::Message::Ping(bytes)),
         Event::Pong(bytes) => Ok(ws::Message::Pong(bytes)),
-        Event::Close(Some(frame)) => Err(Closed {
-            code: frame.code,
-            reason: frame.reason.to_owned(),
-        }),
-        Event::Close(None) => Err(Closed {
-            code: CloseCode::NO_STATUS,
-            reason: String::new(),
-        }),
+        Event::Close(Some(frame)) => {
+            Err(Closed { code: frame.code, reason: frame.reason.to_owned() })
+        }
+        Event::Close(None) => Err(Closed { code: CloseCode::NO_STATUS, reason: String::new() }),
     }
 }

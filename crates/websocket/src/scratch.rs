@@ -14,10 +14,34 @@ thread_local! {
 /// Runs `f` with this thread's read buffer of 64 KiB. It was zeroed once; what it holds at the start
 /// is left over from earlier uses. A call within `f` gets a buffer of its own.
 pub fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut buffer = SCRATCH
-        .take()
-        .unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice());
+    let mut buffer = SCRATCH.take().unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice());
     let result = f(&mut buffer);
     SCRATCH.set(Some(buffer));
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_buffer_every_time() {
+        let first = with_scratch(|buffer| {
+            assert_eq!(buffer.len(), SCRATCH_BYTES);
+            buffer[0] = 7;
+            buffer.as_ptr()
+        });
+        let second = with_scratch(|buffer| (buffer.as_ptr(), buffer[0]));
+        assert_eq!(second, (first, 7));
+    }
+
+    #[test]
+    fn a_call_within_gets_its_own() {
+        with_scratch(|outer| {
+            with_scratch(|inner| {
+                assert_eq!(inner.len(), SCRATCH_BYTES);
+                assert_ne!(inner.as_ptr(), outer.as_ptr());
+            });
+        });
+    }
 }

@@ -76,10 +76,7 @@ impl<S> HttpServer<S> {
     /// Serves until `signal` is ready; then accepts nothing more, lets requests under way finish, and
     /// returns. Upgraded connections are no longer the server's: whoever has them closes them.
     pub const fn with_graceful_shutdown<F>(self, signal: F) -> HttpServerWithShutdown<S, F> {
-        HttpServerWithShutdown {
-            server: self,
-            signal,
-        }
+        HttpServerWithShutdown { server: self, signal }
     }
 }
 
@@ -135,8 +132,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(server.header_timeout)
         .max_headers(server.headers_max)
-        .max_buf_size(server.header_bytes_max)
-        .pipeline_flush(true);
+        .max_buf_size(server.header_bytes_max);
 
     // Whoever serves holds a receiver: the change tells it to stop, and when the last receiver is gone
     // everything has ended.
@@ -182,10 +178,7 @@ async fn accept<S, B>(
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
-                let service = HyperService {
-                    service: service.clone(),
-                    address,
-                };
+                let service = HyperService { service: service.clone(), address };
                 let connection = builder.serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(serve_connection(connection, stopped.clone()));
             }
@@ -263,10 +256,7 @@ pin_project_lite::pin_project! {
 
 impl<S: Service<Request<Incoming>>> Oneshot<S> {
     const fn new(service: S, request: Request<Incoming>) -> Self {
-        Self::Waiting {
-            service,
-            request: Some(request),
-        }
+        Self::Waiting { service, request: Some(request) }
     }
 }
 

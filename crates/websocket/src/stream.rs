@@ -65,17 +65,13 @@ impl Stream {
     /// A TCP connection.
     #[must_use]
     pub const fn from_tcp(stream: TcpStream) -> Self {
-        Self {
-            inner: Inner::Tcp(stream),
-        }
+        Self { inner: Inner::Tcp(stream) }
     }
 
     /// Anything else: an encrypted stream, or one in memory.
     #[must_use]
     pub fn from_io(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self {
-            inner: Inner::Boxed(Box::new(io)),
-        }
+        Self { inner: Inner::Boxed(Box::new(io)) }
     }
 
     /// The two sides. The stream is closed when both are dropped.
@@ -84,10 +80,7 @@ impl Stream {
         match self.inner {
             Inner::Tcp(stream) => {
                 let (read, write) = stream.into_split();
-                (
-                    ReadHalf(ReadInner::Tcp(read)),
-                    WriteHalf(WriteInner::Tcp(Some(write))),
-                )
+                (ReadHalf(ReadInner::Tcp(read)), WriteHalf(WriteInner::Tcp(Some(write))))
             }
             Inner::Boxed(io) => {
                 let shared = Arc::new(BoxedStream::new(io));
@@ -179,13 +172,15 @@ impl WriteHalf {
                 let mut written = 0;
                 for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
                     match shared.try_write(buf) {
-                        Ok(count) => written += count,
+                        Ok(count) => {
+                            written += count;
+                            // What follows may only be written after all of it.
+                            if count < buf.len() {
+                                break;
+                            }
+                        }
                         Err(error) if written == 0 => return Err(error),
                         Err(_) => break,
-                    }
-                    // A short write means that the stream is full.
-                    if !shared.is_flushed() {
-                        break;
                     }
                 }
                 Ok(written)
@@ -265,11 +260,11 @@ struct BoxedStream {
 }
 
 struct BoxedState {
-    io: Box<dyn Io>,
+    /// `None` once aborted.
+    io: Option<Box<dyn Io>>,
     stash: Vec<u8>,
     /// Written, but the stream has not passed it on (TLS gathers records).
     unflushed: bool,
-    aborted: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -277,48 +272,38 @@ struct BoxedState {
 impl BoxedStream {
     fn new(io: Box<dyn Io>) -> Self {
         let state = BoxedState {
-            io,
+            io: Some(io),
             stash: Vec::new(),
             unflushed: false,
-            aborted: false,
             reader: None,
             writer: None,
         };
-        Self {
-            state: Mutex::new(state),
-        }
+        Self { state: Mutex::new(state) }
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut state = self.state.lock();
-        if state.aborted {
-            return Poll::Ready(Ok(0));
-        }
         state.reader = Some(cx.waker().clone());
         if state.writer.is_none() {
             // Errors come up again in the next write.
             let _ = state.poll_flush(cx);
         }
+        let Some(io) = &mut state.io else { return Poll::Ready(Ok(0)) };
         let mut buf = ReadBuf::new(buf);
-        ready!(Pin::new(&mut *state.io).poll_read(cx, &mut buf))?;
+        ready!(Pin::new(io).poll_read(cx, &mut buf))?;
         Poll::Ready(Ok(buf.filled().len()))
     }
 
     fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
-        if state.aborted {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
         if !state.stash.is_empty() || state.unflushed {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         // The reader pushes the rest on if nobody waits for writability.
-        let waker = state
-            .reader
-            .clone()
-            .unwrap_or_else(|| Waker::noop().clone());
+        let waker = state.reader.clone().unwrap_or_else(|| Waker::noop().clone());
         let mut cx = Context::from_waker(&waker);
-        match Pin::new(&mut *state.io).poll_write(&mut cx, buf) {
+        let Some(io) = &mut state.io else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        match Pin::new(io).poll_write(&mut cx, buf) {
             Poll::Ready(Ok(count)) => {
                 state.unflushed = true;
                 match state.poll_flush(&mut cx) {
@@ -337,9 +322,6 @@ impl BoxedStream {
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.lock();
-        if state.aborted {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
         state.writer = Some(cx.waker().clone());
         ready!(state.poll_flush(cx))?;
         state.writer = None;
@@ -348,12 +330,11 @@ impl BoxedStream {
 
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.lock();
-        if state.aborted {
-            return Poll::Ready(Ok(()));
-        }
         state.writer = Some(cx.waker().clone());
         ready!(state.poll_flush(cx))?;
-        ready!(Pin::new(&mut *state.io).poll_shutdown(cx))?;
+        if let Some(io) = &mut state.io {
+            ready!(Pin::new(io).poll_shutdown(cx))?;
+        }
         state.writer = None;
         Poll::Ready(Ok(()))
     }
@@ -365,12 +346,10 @@ impl BoxedStream {
 
     fn abort(&self) {
         let mut state = self.state.lock();
-        state.aborted = true;
+        state.io = None;
         state.stash = Vec::new();
-        for waker in [state.reader.take(), state.writer.take()]
-            .into_iter()
-            .flatten()
-        {
+        state.unflushed = false;
+        for waker in [state.reader.take(), state.writer.take()].into_iter().flatten() {
             waker.wake();
         }
     }
@@ -379,24 +358,20 @@ impl BoxedStream {
 impl BoxedState {
     /// Pushes the stash into the stream and through it.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut written = 0;
-        while written < self.stash.len() {
-            match Pin::new(&mut *self.io).poll_write(cx, &self.stash[written..]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => {
-                    written += count;
-                    self.unflushed = true;
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.stash.drain(..written);
-                    return Poll::Pending;
-                }
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
+        while !self.stash.is_empty() {
+            let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.stash))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.stash.drain(..written);
+            self.unflushed = true;
         }
         self.stash = Vec::new();
         if self.unflushed {
-            ready!(Pin::new(&mut *self.io).poll_flush(cx))?;
+            ready!(Pin::new(io).poll_flush(cx))?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))

@@ -42,9 +42,7 @@ impl WebSocket {
         role: Role,
         config: Arc<Config>,
     ) -> Self {
-        Self {
-            reader: Reader::new(stream, rest, role, config),
-        }
+        Self { reader: Reader::new(stream, rest, role, config) }
     }
 
     /// The next message, pings and pongs included. `None` when the connection was closed in good
@@ -134,11 +132,11 @@ impl WebSocket {
     /// # Errors
     ///
     /// When it ended in any other way than by a close handshake.
-    pub async fn for_each<F>(self, handler: F) -> Result<Closed, RecvError>
+    pub fn for_each<F>(self, handler: F) -> impl Future<Output = Result<Closed, RecvError>> + use<F>
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing),
     {
-        self.reader.for_each(handler).await
+        self.reader.for_each(handler)
     }
 
     /// Two sides for two tasks.

@@ -48,20 +48,13 @@ impl WriteBuffer {
     /// An empty buffer, without allocation.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            queue: None,
-            tail: Vec::new(),
-        }
+        Self { queue: None, tail: Vec::new() }
     }
 
     /// Bytes waiting.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tail.len()
-            + self
-                .queue
-                .as_ref()
-                .map_or(0, |queue| queue.bytes - queue.written)
+        self.tail.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.written)
     }
 
     /// Whether nothing waits.
@@ -89,9 +82,7 @@ impl WriteBuffer {
             self.tail().extend_from_slice(frame);
         } else {
             self.enqueue_tail();
-            self.queue
-                .get_or_insert_default()
-                .push(Chunk::Shared(frame.clone()));
+            self.queue.get_or_insert_default().push(Chunk::Shared(frame.clone()));
         }
     }
 
@@ -199,11 +190,7 @@ impl Chunk {
 }
 
 fn would_block(error: io::Error) -> io::Result<bool> {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        Ok(false)
-    } else {
-        Err(error)
-    }
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
 #[derive(Default)]
@@ -225,10 +212,7 @@ pub(crate) fn take_pooled() -> Vec<u8> {
         pool.bytes -= buffer.capacity();
         Some(buffer)
     });
-    pooled
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| Vec::with_capacity(START_CAPACITY))
+    pooled.ok().flatten().unwrap_or_else(|| Vec::with_capacity(START_CAPACITY))
 }
 
 /// Puts a buffer into this thread's pool if there is room.
@@ -245,4 +229,158 @@ pub(crate) fn give_back(mut buffer: Vec<u8>) {
             pool.buffers.push(buffer);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+    use crate::stream::Stream;
+
+    #[test]
+    fn an_idle_buffer_is_small_and_owns_nothing() {
+        assert!(size_of::<WriteBuffer>() <= 32);
+        let buffer = WriteBuffer::new();
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.tail.capacity(), 0);
+    }
+
+    #[test]
+    fn small_frames_are_gathered_and_large_ones_kept() {
+        let large = Bytes::from(vec![7; COPIED_BYTES_MAX + 1]);
+        let mut buffer = WriteBuffer::new();
+        buffer.push(b"ab", b"cd");
+        buffer.push_shared(&large.slice(..COPIED_BYTES_MAX));
+        assert!(buffer.queue.is_none());
+        buffer.push_shared(&large);
+        buffer.push(b"ef", b"");
+        let queue = buffer.queue.as_ref().unwrap();
+        assert!(matches!(&queue.chunks[0], Chunk::Owned(bytes) if bytes.len() == 4 + 1024));
+        assert!(matches!(&queue.chunks[1], Chunk::Shared(b) if b.as_ptr() == large.as_ptr()));
+        assert_eq!(buffer.tail, b"ef");
+        assert_eq!(buffer.len(), 4 + 1024 + 1025 + 2);
+        buffer.clear();
+        assert_eq!((buffer.len(), buffer.is_empty()), (0, true));
+    }
+
+    #[tokio::test]
+    async fn memory_is_given_back_when_all_is_written() {
+        let (ours, _theirs) = duplex(1 << 20);
+        let (_, write) = Stream::from_io(ours).split();
+        let mut buffer = WriteBuffer::new();
+        buffer.push(b"hello", b"");
+        let pointer = buffer.tail.as_ptr();
+        assert!(buffer.write_to(&write).unwrap());
+        assert_eq!(buffer.tail.capacity(), 0);
+        // The next one on this thread uses it.
+        let pooled = take_pooled();
+        assert_eq!(pooled.as_ptr(), pointer);
+    }
+
+    #[test]
+    fn the_pool_is_bounded() {
+        let capacity = || POOL.with_borrow(|pool| pool.bytes);
+        let before = capacity();
+        give_back(Vec::with_capacity(POOLED_CAPACITY_MAX + 1));
+        assert_eq!(capacity(), before);
+        for _ in 0..100 {
+            give_back(Vec::with_capacity(POOLED_CAPACITY_MAX));
+        }
+        assert!(capacity() > POOL_BYTES_MAX - POOLED_CAPACITY_MAX);
+        assert!(capacity() <= POOL_BYTES_MAX);
+        let kept = POOL.with_borrow(|pool| pool.buffers.iter().map(Vec::capacity).sum::<usize>());
+        assert_eq!(kept, capacity());
+    }
+
+    #[tokio::test]
+    async fn a_broken_stream_is_an_error() {
+        let (ours, theirs) = duplex(10);
+        let (_, write) = Stream::from_io(ours).split();
+        drop(theirs);
+        let mut buffer = WriteBuffer::new();
+        buffer.push(b"hello", b"");
+        assert_eq!(buffer.write_to(&write).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(usize),
+        Shared(usize),
+        Write,
+        Read(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (0_usize..3000).prop_map(Step::Push),
+            (1_usize..5000).prop_map(Step::Shared),
+            Just(Step::Write),
+            (1_usize..8000).prop_map(Step::Read),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        /// Whatever the peer takes and when, it gets every byte once and in order.
+        #[test]
+        fn partial_writes_lose_and_repeat_nothing(steps in steps(), capacity in 1_usize..5000) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let (ours, mut theirs) = duplex(capacity);
+                let (_, write) = Stream::from_io(ours).split();
+                let mut buffer = WriteBuffer::new();
+                let (mut pushed, mut received) = (Vec::new(), Vec::new());
+                let mut next = 0_u8;
+                let mut fill = |len: usize| -> Vec<u8> {
+                    (0..len).map(|_| { next = next.wrapping_mul(5).wrapping_add(1); next }).collect()
+                };
+                for step in steps {
+                    let waiting = buffer.len();
+                    match step {
+                        Step::Push(len) => {
+                            let bytes = fill(len);
+                            buffer.push(&bytes[..len / 2], &bytes[len / 2..]);
+                            pushed.extend(bytes);
+                            assert_eq!(buffer.len(), waiting + len);
+                        }
+                        Step::Shared(len) => {
+                            let bytes = fill(len);
+                            buffer.push_shared(&Bytes::copy_from_slice(&bytes));
+                            pushed.extend(bytes);
+                            assert_eq!(buffer.len(), waiting + len);
+                        }
+                        Step::Write => {
+                            if buffer.write_to(&write).unwrap() {
+                                assert!(buffer.is_empty());
+                            }
+                        }
+                        Step::Read(len) => read_some(&mut theirs, len, &mut received).await,
+                    }
+                }
+                while !buffer.write_to(&write).unwrap() {
+                    // As the driver does; a boxed stream pushes its own rest on here.
+                    let writable = std::future::poll_fn(|cx| write.poll_writable(cx));
+                    tokio::select! {
+                        result = writable => result.unwrap(),
+                        () = read_some(&mut theirs, 1000, &mut received) => {}
+                    }
+                }
+                drop(write);
+                theirs.read_to_end(&mut received).await.unwrap();
+                assert!(received == pushed, "{} {}", received.len(), pushed.len());
+            });
+        }
+    }
+
+    /// Takes what is there, at most `len` bytes.
+    async fn read_some(from: &mut tokio::io::DuplexStream, len: usize, into: &mut Vec<u8>) {
+        let mut bytes = vec![0; len];
+        tokio::select! {
+            biased;
+            count = from.read(&mut bytes) => into.extend(&bytes[..count.unwrap()]),
+            () = tokio::task::yield_now() => {}
+        }
+    }
 }

@@ -1,16 +1,21 @@
 //! Handshake, echo and end of connections over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{echo, expect, masked, raw_client, read_head, read_to_end, request_with, serve};
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::Full;
 use sockeye_websocket::ws::handshake::client::ResponseError;
 use sockeye_websocket::ws::{CloseCode, Opcode, ProtocolError};
 use sockeye_websocket::{
     Acceptor, Config, ConnectError, Connector, HttpServer, Message, RecvError, bind, connect,
+    upgrade,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -31,17 +36,14 @@ async fn echo_over_both_address_families() {
             let text = "가".repeat(length / 3);
             socket.send(&bytes).await.unwrap();
             socket.send(&text).await.unwrap();
-            assert_eq!(
-                socket.recv().await.unwrap(),
-                Some(Message::Binary(bytes.into()))
-            );
+            assert_eq!(socket.recv().await.unwrap(), Some(Message::Binary(bytes.into())));
             assert_eq!(socket.recv().await.unwrap(), Some(Message::Text(text)));
         }
         socket.ping(b"are you there").await.unwrap();
         let pong = Message::Pong(b"are you there"[..].into());
         assert_eq!(socket.recv().await.unwrap(), Some(pong));
         let closed = socket.close(CloseCode::new(4000), "안녕").await.unwrap();
-        assert_eq!(closed.code, CloseCode::new(4000));
+        assert_eq!((closed.code.get(), closed.reason.as_str()), (4000, "안녕"));
     }
 }
 
@@ -58,8 +60,8 @@ async fn the_server_hears_how_the_client_closed() {
     })
     .await;
     let mut stream = raw_client(address, &masked(Opcode::Close, b"\x0f\xa1bye")).await;
-    // The answer has the same code, and the server closes first.
-    assert_eq!(read_to_end(&mut stream).await, b"\x88\x02\x0f\xa1");
+    // The answer has the same code and reason, and the server closes first.
+    assert_eq!(read_to_end(&mut stream).await, b"\x88\x05\x0f\xa1bye");
     drop(stream);
     let closed = closes.recv().await.unwrap().unwrap();
     assert_eq!((closed.code.get(), closed.reason.as_str()), (4001, "bye"));
@@ -92,10 +94,7 @@ async fn bad_frames_end_their_connection_with_the_right_code() {
         let before = masked(Opcode::Text, b"fine");
         // With the handshake, and a good message first.
         let mut stream = raw_client(address, &[&before, frame].concat()).await;
-        assert_eq!(
-            read_to_end(&mut stream).await,
-            [&b"\x81\x04fine"[..], &close].concat()
-        );
+        assert_eq!(read_to_end(&mut stream).await, [&b"\x81\x04fine"[..], &close].concat());
         // By itself, byte by byte.
         let mut stream = raw_client(address, b"").await;
         stream.set_nodelay(true).unwrap();
@@ -131,10 +130,7 @@ async fn the_application_hears_what_was_wrong() {
     assert_eq!(read_to_end(&mut stream).await, b"\x88\x02\x03\xea");
     drop(stream);
     let error = errors.recv().await.unwrap();
-    assert!(
-        matches!(error, RecvError::Protocol(ProtocolError::NotMasked)),
-        "{error:?}"
-    );
+    assert!(matches!(error, RecvError::Protocol(ProtocolError::NotMasked)), "{error:?}");
 }
 
 #[tokio::test]
@@ -158,22 +154,14 @@ async fn a_connection_lost_at_every_step() {
         let stream = raw_client(address, &message[..cut]).await;
         drop(stream);
         let result = errors.recv().await.unwrap();
-        assert!(
-            matches!(result, Err(RecvError::ConnectionLost)),
-            "{cut}: {result:?}"
-        );
+        assert!(matches!(result, Err(RecvError::ConnectionLost)), "{cut}: {result:?}");
     }
     // A reset instead of an end.
     let stream = raw_client(address, b"").await;
-    socket2::SockRef::from(&stream)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     let result = errors.recv().await.unwrap();
-    assert!(
-        matches!(result, Err(RecvError::Io(_) | RecvError::ConnectionLost)),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(RecvError::Io(_) | RecvError::ConnectionLost)), "{result:?}");
 }
 
 #[tokio::test]
@@ -181,31 +169,18 @@ async fn refused_handshakes() {
     let address = serve(echo).await;
     let good = String::from_utf8(request_with(b"")).unwrap();
     let cases = [
-        (
-            good.replace("Upgrade: websocket\r\n", ""),
-            "426 Upgrade Required",
-        ),
+        (good.replace("Upgrade: websocket\r\n", ""), "426 Upgrade Required"),
         (good.replace("GET /", "POST /"), "405 Method Not Allowed"),
-        (
-            good.replace("Version: 13", "Version: 8"),
-            "426 Upgrade Required",
-        ),
+        (good.replace("Version: 13", "Version: 8"), "426 Upgrade Required"),
         (good.replace("ZQ==", "ZQ=!"), "400 Bad Request"),
     ];
     for (request, status) in cases {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let head = read_head(&mut stream).await;
-        assert!(
-            head.starts_with(&format!("HTTP/1.1 {status}\r\n")),
-            "{head}"
-        );
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head}");
         let expects_version = status.starts_with("426");
-        assert_eq!(
-            head.contains("sec-websocket-version: 13\r\n"),
-            expects_version,
-            "{head}"
-        );
+        assert_eq!(head.contains("sec-websocket-version: 13\r\n"), expects_version, "{head}");
     }
 }
 
@@ -224,17 +199,11 @@ async fn sub_protocols_and_headers() {
     let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
-    for (offered, expected) in [
-        (&["v0", "v1", "v2"][..], Some("v1")),
-        (&["v2"], Some("v2")),
-        (&["v9"], None),
-        (&[], None),
-    ] {
+    for (offered, expected) in
+        [(&["v0", "v1", "v2"][..], Some("v1")), (&["v2"], Some("v2")), (&["v9"], None), (&[], None)]
+    {
         let connector = Connector::new()
-            .header(
-                HeaderName::from_static("cookie"),
-                HeaderValue::from_static("a=b"),
-            )
+            .header(HeaderName::from_static("cookie"), HeaderValue::from_static("a=b"))
             .protocols(offered.iter().copied());
         let (socket, response) = connector.connect(&url(address)).await.unwrap();
         let chosen = response.headers().get("sec-websocket-protocol");
@@ -256,9 +225,7 @@ async fn mounted_in_axum() {
             Err(refusal) => refusal.into_response(),
         }
     };
-    let router = axum::Router::new()
-        .route("/echo", any(handler))
-        .route("/", get("page"));
+    let router = axum::Router::new().route("/echo", any(handler)).route("/", get("page"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -273,23 +240,34 @@ async fn mounted_in_axum() {
     assert_eq!(status, 200);
 }
 
+/// A server whose streams are not TCP, so that the upgraded stream cannot be taken back.
+#[tokio::test]
+async fn upgraded_from_any_stream() {
+    let (mut client, server) = tokio::io::duplex(4096);
+    let service = hyper::service::service_fn(async |mut request| {
+        let (response, upgrade) = upgrade(&mut request).unwrap();
+        tokio::spawn(async move { echo(upgrade.await.unwrap()).await });
+        Ok::<Response<Full<Bytes>>, std::convert::Infallible>(response)
+    });
+    let io = hyper_util::rt::TokioIo::new(server);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades();
+    tokio::spawn(async move { connection.await.unwrap() });
+    let glued = [masked(Opcode::Text, b"glued"), masked(Opcode::Close, b"")].concat();
+    client.write_all(&request_with(&glued)).await.unwrap();
+    let answer = read_to_end(&mut client).await;
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+    assert!(answer.ends_with(b"\r\n\r\n\x81\x05glued\x88\x00"));
+}
+
 #[tokio::test]
 async fn connecting_to_what_is_not_there() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    assert!(matches!(
-        connect(&url(address)).await,
-        Err(ConnectError::Io(_))
-    ));
-    assert!(matches!(
-        connect("http://localhost/").await,
-        Err(ConnectError::Scheme)
-    ));
-    assert!(matches!(
-        connect("localhost").await,
-        Err(ConnectError::Url(_))
-    ));
+    assert!(matches!(connect(&url(address)).await, Err(ConnectError::Io(_))));
+    assert!(matches!(connect("http://localhost/").await, Err(ConnectError::Scheme)));
+    assert!(matches!(connect("localhost").await, Err(ConnectError::Url(_))));
     assert!(matches!(connect("ws://").await, Err(ConnectError::Url(_))));
 }
 
@@ -297,19 +275,13 @@ async fn connecting_to_what_is_not_there() {
 async fn connecting_to_what_does_not_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let connector = Connector::new().timeout(Duration::from_millis(50));
-    let result = connector
-        .connect(&url(listener.local_addr().unwrap()))
-        .await;
+    let result = connector.connect(&url(listener.local_addr().unwrap())).await;
     assert!(matches!(result, Err(ConnectError::Timeout)), "{result:?}");
 }
 
 #[tokio::test]
 async fn connecting_to_what_does_not_speak_websocket() {
-    for answer in [
-        "SSH-2.0-OpenSSH_9.9\r\n",
-        "",
-        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-    ] {
+    for answer in ["SSH-2.0-OpenSSH_9.9\r\n", "", "HTTP/1.1 101 Switching Protocols\r\n\r\n"] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -319,10 +291,7 @@ async fn connecting_to_what_does_not_speak_websocket() {
         });
         let result = connect(&url(address)).await;
         assert!(
-            matches!(
-                result,
-                Err(ConnectError::Http(_) | ConnectError::Response(_))
-            ),
+            matches!(result, Err(ConnectError::Http(_) | ConnectError::Response(_))),
             "{answer}: {result:?}"
         );
     }
@@ -336,33 +305,20 @@ async fn frames_glued_to_the_response() {
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let head = read_head(&mut stream).await;
-        let key = head
-            .lines()
-            .find_map(|line| {
-                line.to_ascii_lowercase()
-                    .starts_with("sec-websocket-key")
-                    .then_some(line)
-            })
-            .and_then(|line| line.split(": ").nth(1))
-            .unwrap();
+        let is_key = |line: &&str| line.to_ascii_lowercase().starts_with("sec-websocket-key: ");
+        let key = head.lines().find(is_key).unwrap().split(": ").nth(1).unwrap();
         let accept = sockeye_websocket::ws::handshake::accept_value(key.as_bytes());
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n\u{81}\u{5}"
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
         );
-        let (head, _) = response.split_at(response.find('\u{81}').unwrap());
-        stream
-            .write_all(&[head.as_bytes(), b"\x81\x05early\x88\x02\x03\xe9"].concat())
-            .await
-            .unwrap();
+        let frames = b"\x81\x05early\x88\x02\x03\xe9";
+        stream.write_all(&[response.as_bytes(), frames].concat()).await.unwrap();
         // The client answers the close, masked, and waits for us to end the transport.
         expect(&mut stream, &[0x88, 0x82]).await;
     });
     let mut socket = connect(&url(address)).await.unwrap();
-    assert_eq!(
-        socket.recv().await.unwrap(),
-        Some(Message::Text("early".to_owned()))
-    );
+    assert_eq!(socket.recv().await.unwrap(), Some(Message::Text("early".to_owned())));
     assert_eq!(socket.recv().await.unwrap(), None);
     assert_eq!(socket.closed().unwrap().code, CloseCode::GOING_AWAY);
     server.await.unwrap();
@@ -370,10 +326,7 @@ async fn frames_glued_to_the_response() {
 
 #[tokio::test]
 async fn message_limit_at_the_edge() {
-    let config = Config {
-        message_bytes_max: 1000,
-        ..Config::default()
-    };
+    let config = Config { message_bytes_max: 1000, ..Config::default() };
     let acceptor = Acceptor::new().config(config);
     let service = common::FnService(move |mut request: Request<_>| {
         let acceptor = acceptor.clone();
@@ -389,34 +342,41 @@ async fn message_limit_at_the_edge() {
     let mut socket = connect(&url(address)).await.unwrap();
     for length in [999, 1000] {
         socket.send(&vec![7; length]).await.unwrap();
-        assert_eq!(
-            socket.recv().await.unwrap().unwrap().as_bytes().len(),
-            length
-        );
+        assert_eq!(socket.recv().await.unwrap().unwrap().as_bytes().len(), length);
     }
     socket.send(&vec![7; 1001]).await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), None);
     assert_eq!(socket.closed().unwrap().code, CloseCode::TOO_BIG);
 }
 
-/// A peer that stops reading slows the echo down instead of filling memory, and gets everything once
-/// it reads again.
+/// Sending far more than the buffers of the kernel hold before receiving anything: the echo stops
+/// reading, our sending waits, and everything arrives once we read.
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_not_read_from() {
+    const COUNT: usize = 600;
     let address = serve(echo).await;
     let (mut reader, writer) = connect(&url(address)).await.unwrap().split();
-    const COUNT: usize = 600;
+    let (blocked, mut is_blocked) = mpsc::unbounded_channel();
     let sending = tokio::spawn(async move {
         for index in 0..COUNT {
-            writer.send(&vec![index as u8; 50_000]).await.unwrap();
+            let payload = vec![index as u8; 50_000];
+            let mut sending = std::pin::pin!(writer.send(&payload));
+            // A pending `send` tells that the way to the server is full.
+            std::future::poll_fn(|cx| {
+                let poll = sending.as_mut().poll(cx);
+                if poll.is_pending() {
+                    let _ = blocked.send(());
+                }
+                poll
+            })
+            .await
+            .unwrap();
+            assert!(writer.queued_bytes() < 200_000);
         }
         writer
     });
-    // More than the kernel buffers of both directions hold, so sending has to wait for us.
+    is_blocked.recv().await.unwrap();
     for index in 0..COUNT {
-        if index == 0 {
-            tokio::task::yield_now().await;
-        }
         let message = reader.recv().await.unwrap().unwrap();
         assert!(message.as_bytes().iter().all(|byte| *byte == index as u8));
         assert_eq!(message.as_bytes().len(), 50_000);

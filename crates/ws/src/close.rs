@@ -115,26 +115,19 @@ mod tests {
 
     #[test]
     fn sendable_codes_are_those_of_the_registry() {
-        let sendable: Vec<u16> = (0..=u16::MAX)
-            .filter(|code| CloseCode::new(*code).is_sendable())
-            .collect();
-        let expected: Vec<u16> = (1000..=1003)
-            .chain(1007..=1014)
-            .chain(3000..=4999)
-            .collect();
+        let sendable: Vec<u16> =
+            (0..=u16::MAX).filter(|code| CloseCode::new(*code).is_sendable()).collect();
+        let expected: Vec<u16> = (1000..=1003).chain(1007..=1014).chain(3000..=4999).collect();
         assert_eq!(sendable, expected);
     }
 
+    type Decoded<'a> = Result<Option<CloseFrame<'a>>, ProtocolError>;
+
     #[test]
     fn bodies() {
-        let frame = |code, reason| {
-            Ok(Some(CloseFrame {
-                code: CloseCode::new(code),
-                reason,
-            }))
-        };
+        let frame = |code, reason| Ok(Some(CloseFrame { code: CloseCode::new(code), reason }));
         let invalid = |code| Err(ProtocolError::InvalidCloseCode { code });
-        let cases: [(&[u8], Result<Option<CloseFrame<'_>>, ProtocolError>); 9] = [
+        let cases: [(&[u8], Decoded<'_>); 9] = [
             (b"", Ok(None)),
             (b"\x03", Err(ProtocolError::CloseTooShort)),
             (b"\x03\xe8", frame(1000, "")),

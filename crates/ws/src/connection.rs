@@ -39,11 +39,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            message_bytes_max: 1024 * 1024,
-            frame_bytes_max: usize::MAX,
-            fragments_max: 131_072,
-        }
+        Self { message_bytes_max: 1024 * 1024, frame_bytes_max: usize::MAX, fragments_max: 131_072 }
     }
 }
 
@@ -86,10 +82,7 @@ impl Connection {
     /// A connection whose handshake is done.
     #[must_use]
     pub const fn new(role: Role, config: Config) -> Self {
-        Self {
-            receiver: Receiver::new(role, config),
-            duties: Duties::new(),
-        }
+        Self { receiver: Receiver::new(role, config), duties: Duties::new() }
     }
 
     /// Takes bytes from the peer. Returns how many of them were used and at most one event; call
@@ -148,6 +141,7 @@ impl Connection {
     pub fn handle_eof(&mut self) -> Event<'static> {
         self.receiver.clear();
         self.duties.pong = None;
+        self.duties.answer = None;
         self.duties.closing = Closing::Closed;
         let code = match self.duties.peer_code {
             None => CloseCode::ABNORMAL,
@@ -183,9 +177,7 @@ impl Connection {
         }
         let (opcode, payload) = (message.opcode(), message.as_bytes());
         if opcode.is_control() && payload.len() > CONTROL_PAYLOAD_BYTES_MAX {
-            return Err(SendError::ControlTooLong {
-                length: payload.len(),
-            });
+            return Err(SendError::ControlTooLong { length: payload.len() });
         }
         encode_frame(opcode, payload, self.masking_key(masking_key), out);
         Ok(())
@@ -207,22 +199,19 @@ impl Connection {
         }
     }
 
-    /// Appends one frame that is owed to the peer, a pong or the answer to its close, to `out`; false
-    /// when none is. Call it after each event until it is false. It also frees the buffer the event
+    /// Appends one frame that is owed to the peer, a pong or the answer to its close (with the same
+    /// code and reason), to `out`; false when none is. Call it after each event until it is false. It also frees the buffer the event
     /// borrowed.
     pub fn poll_transmit(&mut self, masking_key: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
         self.receiver.release();
         if let Some(pong) = self.duties.pong.take() {
-            encode_frame(
-                Opcode::Pong,
-                pong.as_bytes(),
-                self.masking_key(masking_key),
-                out,
-            );
+            encode_frame(Opcode::Pong, pong.as_bytes(), self.masking_key(masking_key), out);
             true
         } else if self.duties.closing == Closing::Received {
-            let code = self.duties.peer_code.unwrap_or(CloseCode::NO_STATUS);
-            self.close(code, "", masking_key, out);
+            let answer = self.duties.answer.take();
+            let body = answer.as_ref().map_or(&[][..], |answer| answer.as_bytes());
+            encode_frame(Opcode::Close, body, self.masking_key(masking_key), out);
+            self.handle_close_sent();
             true
         } else {
             false
@@ -289,6 +278,8 @@ impl Connection {
 struct Duties {
     /// The payload of the pong owed. A newer ping replaces an unanswered one (RFC 6455 §5.5.3).
     pong: Option<Box<ControlPayload>>,
+    /// The body of the close frame owed, unless it is empty.
+    answer: Option<Box<ControlPayload>>,
     peer_code: Option<CloseCode>,
     closing: Closing,
 }
@@ -310,11 +301,7 @@ impl Closing {
 
 impl Duties {
     const fn new() -> Self {
-        Self {
-            pong: None,
-            peer_code: None,
-            closing: Closing::Open,
-        }
+        Self { pong: None, answer: None, peer_code: None, closing: Closing::Open }
     }
 
     /// Notes what a control frame asks for, and makes its event.
@@ -333,10 +320,12 @@ impl Duties {
             Opcode::Close => {
                 let frame = CloseFrame::decode(payload)?;
                 self.peer_code = Some(frame.map_or(CloseCode::NO_STATUS, |frame| frame.code));
-                self.closing = match self.closing {
-                    Closing::Sent => Closing::Closed,
-                    _ => Closing::Received,
-                };
+                if self.closing == Closing::Sent {
+                    self.closing = Closing::Closed;
+                } else {
+                    self.closing = Closing::Received;
+                    self.answer = frame.map(|_| ControlPayload::new(payload));
+                }
                 Ok(Event::Close(frame))
             }
             _ => Ok(Event::Pong(payload)),
@@ -374,11 +363,7 @@ mod tests {
 
     #[test]
     fn stays_small() {
-        assert!(
-            size_of::<Connection>() <= 128,
-            "{}",
-            size_of::<Connection>()
-        );
+        assert!(size_of::<Connection>() <= 128, "{}", size_of::<Connection>());
     }
 
     #[test]
@@ -387,17 +372,12 @@ mod tests {
             let mut connection = Connection::new(role, Config::default());
             let mut ping = frame(role, Opcode::Ping, b"Hello");
             let len = ping.len();
-            assert_eq!(
-                connection.handle_read(&mut ping),
-                Ok((len, Some(Event::Ping(b"Hello"))))
-            );
+            assert_eq!(connection.handle_read(&mut ping), Ok((len, Some(Event::Ping(b"Hello")))));
             assert!(connection.has_transmit());
             let expected: &[u8] = match role {
                 Role::Server => b"\x8a\x05Hello",
                 // RFC 6455 §5.7: "contains a body of \"Hello\", matching the body of the ping".
-                Role::Client => &[
-                    0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
-                ],
+                Role::Client => &[0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58],
             };
             assert_eq!(transmit(&mut connection), expected);
             assert!(!connection.has_transmit());
@@ -408,9 +388,7 @@ mod tests {
     fn only_the_newest_unanswered_ping_is_answered() {
         let mut connection = Connection::new(Role::Server, Config::default());
         for payload in [b"1", b"2"] {
-            connection
-                .handle_read(&mut frame(Role::Server, Opcode::Ping, payload))
-                .unwrap();
+            connection.handle_read(&mut frame(Role::Server, Opcode::Ping, payload)).unwrap();
         }
         assert_eq!(transmit(&mut connection), b"\x8a\x012");
     }
@@ -433,14 +411,9 @@ mod tests {
     #[test]
     fn peer_closes_first() {
         let mut connection = Connection::new(Role::Server, Config::default());
-        connection
-            .handle_read(&mut frame(Role::Server, Opcode::Ping, b""))
-            .unwrap();
+        connection.handle_read(&mut frame(Role::Server, Opcode::Ping, b"")).unwrap();
         let mut close = frame(Role::Server, Opcode::Close, b"\x03\xe9bye");
-        let expected = CloseFrame {
-            code: CloseCode::GOING_AWAY,
-            reason: "bye",
-        };
+        let expected = CloseFrame { code: CloseCode::GOING_AWAY, reason: "bye" };
         assert_eq!(
             connection.handle_read(&mut close).unwrap().1,
             Some(Event::Close(Some(expected)))
@@ -450,16 +423,13 @@ mod tests {
             connection.send(Message::Text("late"), None, &mut Vec::new()),
             Err(SendError::Closed)
         );
-        // The pong owed before, then the same code back.
-        assert_eq!(transmit(&mut connection), b"\x8a\x00\x88\x02\x03\xe9");
+        // The pong owed before, then the same code and reason back.
+        assert_eq!(transmit(&mut connection), b"\x8a\x00\x88\x05\x03\xe9bye");
         assert!(connection.is_closed());
         // What follows a close frame is ignored, good or bad.
         assert_eq!(connection.handle_read(&mut [0xff; 9]), Ok((9, None)));
         assert_eq!(transmit(&mut connection), b"");
-        let expected = CloseFrame {
-            code: CloseCode::GOING_AWAY,
-            reason: "",
-        };
+        let expected = CloseFrame { code: CloseCode::GOING_AWAY, reason: "" };
         assert_eq!(connection.handle_eof(), Event::Close(Some(expected)));
     }
 
@@ -467,10 +437,7 @@ mod tests {
     fn close_without_code_is_answered_without_code() {
         let mut connection = Connection::new(Role::Server, Config::default());
         let mut close = frame(Role::Server, Opcode::Close, b"");
-        assert_eq!(
-            connection.handle_read(&mut close).unwrap().1,
-            Some(Event::Close(None))
-        );
+        assert_eq!(connection.handle_read(&mut close).unwrap().1, Some(Event::Close(None)));
         assert_eq!(transmit(&mut connection), b"\x88\x00");
         assert_eq!(connection.peer_close_code(), Some(CloseCode::NO_STATUS));
         assert_eq!(connection.handle_eof(), Event::Close(None));
@@ -485,15 +452,9 @@ mod tests {
         assert_eq!(out, b"\x88\x06\x03\xe8done");
         // Messages on their way still arrive; pings are not answered any more.
         let mut text = frame(Role::Server, Opcode::Text, b"late");
-        assert_eq!(
-            connection.handle_read(&mut text).unwrap().1,
-            Some(Event::Text("late"))
-        );
+        assert_eq!(connection.handle_read(&mut text).unwrap().1, Some(Event::Text("late")));
         let mut ping = frame(Role::Server, Opcode::Ping, b"late");
-        assert_eq!(
-            connection.handle_read(&mut ping).unwrap().1,
-            Some(Event::Ping(b"late"))
-        );
+        assert_eq!(connection.handle_read(&mut ping).unwrap().1, Some(Event::Ping(b"late")));
         assert_eq!(transmit(&mut connection), b"");
         assert!(!connection.is_closed());
         let mut close = frame(Role::Server, Opcode::Close, b"\x03\xe8");
@@ -505,9 +466,7 @@ mod tests {
     #[test]
     fn a_pong_owed_is_not_sent_after_our_close() {
         let mut connection = Connection::new(Role::Server, Config::default());
-        connection
-            .handle_read(&mut frame(Role::Server, Opcode::Ping, b""))
-            .unwrap();
+        connection.handle_read(&mut frame(Role::Server, Opcode::Ping, b"")).unwrap();
         connection.handle_close_sent();
         assert_eq!(transmit(&mut connection), b"");
     }
@@ -542,14 +501,9 @@ mod tests {
     #[test]
     fn the_end_of_the_stream_without_close_is_1006() {
         let mut connection = Connection::new(Role::Server, Config::default());
-        connection
-            .handle_read(&mut [0x01, 0x85, 0, 0, 0, 0, b'a'])
-            .unwrap();
+        connection.handle_read(&mut [0x01, 0x85, 0, 0, 0, 0, b'a']).unwrap();
         assert_eq!(connection.buffered(), 1);
-        let expected = CloseFrame {
-            code: CloseCode::ABNORMAL,
-            reason: "",
-        };
+        let expected = CloseFrame { code: CloseCode::ABNORMAL, reason: "" };
         assert_eq!(connection.handle_eof(), Event::Close(Some(expected)));
         assert_eq!(connection.buffered(), 0);
         assert!(connection.is_closed());
@@ -559,9 +513,7 @@ mod tests {
     fn control_payloads_at_the_limit() {
         let mut connection = Connection::new(Role::Server, Config::default());
         let mut out = Vec::new();
-        connection
-            .send(Message::Ping(&[7; 125]), None, &mut out)
-            .unwrap();
+        connection.send(Message::Ping(&[7; 125]), None, &mut out).unwrap();
         assert_eq!(out.len(), 127);
         assert_eq!(
             connection.send(Message::Pong(&[7; 126]), None, &mut out),

@@ -91,10 +91,7 @@ impl FrameHeader {
             bytes[len..len + 4].copy_from_slice(&key);
             len += 4;
         }
-        Self {
-            bytes,
-            len: len as u8,
-        }
+        Self { bytes, len: len as u8 }
     }
 
     /// The bytes as they go on the wire: 2, 4 or 10, and 4 more with a masking key.
@@ -184,27 +181,16 @@ impl ReceivedHeader {
             return Ok(None);
         };
         let masking_key = key.try_into().unwrap_or_default();
-        Ok(Some(Self {
-            fin: first & FIN != 0,
-            opcode,
-            payload_len,
-            masking_key,
-            masked,
-            size,
-        }))
+        Ok(Some(Self { fin: first & FIN != 0, opcode, payload_len, masking_key, masked, size }))
     }
 }
 
 fn check_first_byte(first: u8, continuing: bool) -> Result<Opcode, ProtocolError> {
     if first & RESERVED != 0 {
-        return Err(ProtocolError::ReservedBits {
-            bits: (first & RESERVED) >> 4,
-        });
+        return Err(ProtocolError::ReservedBits { bits: (first & RESERVED) >> 4 });
     }
     let Some(opcode) = Opcode::from_bits(first & 0x0F) else {
-        return Err(ProtocolError::ReservedOpcode {
-            opcode: first & 0x0F,
-        });
+        return Err(ProtocolError::ReservedOpcode { opcode: first & 0x0F });
     };
     match opcode {
         Opcode::Continuation if !continuing => Err(ProtocolError::UnexpectedContinuation),
@@ -286,17 +272,7 @@ mod tests {
 
     #[test]
     fn lengths_take_the_fewest_bytes_and_come_back() {
-        let lengths = [
-            0,
-            1,
-            125,
-            126,
-            127,
-            65_535,
-            65_536,
-            u32::MAX as usize,
-            i64::MAX as usize,
-        ];
+        let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, u32::MAX as usize, i64::MAX as usize];
         for length in lengths {
             for (role, key) in [(Role::Server, Some([1, 2, 3, 4])), (Role::Client, None)] {
                 let header = FrameHeader::new(Opcode::Binary, length, key);
@@ -335,21 +311,19 @@ mod tests {
                     _ if reserved > 0 => Err(ProtocolError::ReservedBits { bits: reserved }),
                     3..=7 | 11..=15 => Err(ProtocolError::ReservedOpcode { opcode }),
                     0 if !continuing => Err(ProtocolError::UnexpectedContinuation),
-                    1 if continuing => Err(ProtocolError::ExpectedContinuation {
-                        opcode: Opcode::Text,
-                    }),
-                    2 if continuing => Err(ProtocolError::ExpectedContinuation {
-                        opcode: Opcode::Binary,
-                    }),
-                    8 if fin == 0 => Err(ProtocolError::FragmentedControl {
-                        opcode: Opcode::Close,
-                    }),
-                    9 if fin == 0 => Err(ProtocolError::FragmentedControl {
-                        opcode: Opcode::Ping,
-                    }),
-                    10 if fin == 0 => Err(ProtocolError::FragmentedControl {
-                        opcode: Opcode::Pong,
-                    }),
+                    1 if continuing => {
+                        Err(ProtocolError::ExpectedContinuation { opcode: Opcode::Text })
+                    }
+                    2 if continuing => {
+                        Err(ProtocolError::ExpectedContinuation { opcode: Opcode::Binary })
+                    }
+                    8 if fin == 0 => {
+                        Err(ProtocolError::FragmentedControl { opcode: Opcode::Close })
+                    }
+                    9 if fin == 0 => Err(ProtocolError::FragmentedControl { opcode: Opcode::Ping }),
+                    10 if fin == 0 => {
+                        Err(ProtocolError::FragmentedControl { opcode: Opcode::Pong })
+                    }
                     _ => Ok(None),
                 };
                 assert_eq!(result, expected, "{first:#x} {continuing}");
@@ -362,30 +336,10 @@ mod tests {
         let cases: [(&[u8], Role, ProtocolError); 8] = [
             (b"\x81\x05", Role::Server, ProtocolError::NotMasked),
             (b"\x81\x85", Role::Client, ProtocolError::Masked),
-            (
-                b"\x89\xfe",
-                Role::Server,
-                ProtocolError::ControlTooLong {
-                    opcode: Opcode::Ping,
-                },
-            ),
-            (
-                b"\x88\x7f",
-                Role::Client,
-                ProtocolError::ControlTooLong {
-                    opcode: Opcode::Close,
-                },
-            ),
-            (
-                b"\x82\x7e\0\x7d",
-                Role::Client,
-                ProtocolError::LengthNotMinimal { length: 125 },
-            ),
-            (
-                b"\x82\x7e\0\0",
-                Role::Client,
-                ProtocolError::LengthNotMinimal { length: 0 },
-            ),
+            (b"\x89\xfe", Role::Server, ProtocolError::ControlTooLong { opcode: Opcode::Ping }),
+            (b"\x88\x7f", Role::Client, ProtocolError::ControlTooLong { opcode: Opcode::Close }),
+            (b"\x82\x7e\0\x7d", Role::Client, ProtocolError::LengthNotMinimal { length: 125 }),
+            (b"\x82\x7e\0\0", Role::Client, ProtocolError::LengthNotMinimal { length: 0 }),
             (
                 b"\x82\xff\0\0\0\0\0\0\xff\xff",
                 Role::Server,
@@ -399,11 +353,7 @@ mod tests {
         ];
         for (bytes, role, expected) in cases {
             assert_eq!(decode(bytes, role), Err(expected), "{bytes:x?}");
-            assert_eq!(
-                decode(&bytes[..bytes.len() - 1], role),
-                Ok(None),
-                "{bytes:x?}"
-            );
+            assert_eq!(decode(&bytes[..bytes.len() - 1], role), Ok(None), "{bytes:x?}");
         }
     }
 
@@ -416,11 +366,7 @@ mod tests {
         };
         assert_eq!(encode(CloseCode::NORMAL, ""), b"\x88\x02\x03\xe8");
         assert_eq!(encode(CloseCode::GOING_AWAY, "bye"), b"\x88\x05\x03\xe9bye");
-        for code in [
-            CloseCode::NO_STATUS,
-            CloseCode::ABNORMAL,
-            CloseCode::new(999),
-        ] {
+        for code in [CloseCode::NO_STATUS, CloseCode::ABNORMAL, CloseCode::new(999)] {
             assert_eq!(encode(code, "lost"), b"\x88\x00");
         }
         assert_eq!(encode(CloseCode::NORMAL, &"r".repeat(200)).len(), 127);

@@ -30,9 +30,6 @@ mod tests {
     #[test]
     fn accept_value_of_the_rfc() {
         // RFC 6455 §1.3.
-        assert_eq!(
-            accept_value(b"dGhlIHNhbXBsZSBub25jZQ=="),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
+        assert_eq!(accept_value(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

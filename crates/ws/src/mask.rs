@@ -38,11 +38,7 @@ mod tests {
 
     /// The algorithm as RFC 6455 §5.3 writes it.
     fn reference(key: [u8; 4], payload: &[u8]) -> Vec<u8> {
-        payload
-            .iter()
-            .enumerate()
-            .map(|(i, byte)| byte ^ key[i % 4])
-            .collect()
+        payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()
     }
 
     #[test]

@@ -34,11 +34,7 @@ pub(crate) struct Receiver {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Finished {
     /// In the input from `start` to `end`, unmasked; text is not checked yet.
-    Input {
-        opcode: Opcode,
-        start: usize,
-        end: usize,
-    },
+    Input { opcode: Opcode, start: usize, end: usize },
     /// In [`Receiver::assembly`].
     Assembly,
     /// In [`Receiver::control`].
@@ -47,23 +43,12 @@ pub(crate) enum Finished {
 
 #[derive(Debug)]
 enum Reading {
-    Header {
-        bytes: [u8; HEADER_BYTES_MAX - 1],
-        len: u8,
-    },
-    Payload {
-        remaining: u64,
-        masking_key: [u8; 4],
-        opcode: Opcode,
-        fin: bool,
-    },
+    Header { bytes: [u8; HEADER_BYTES_MAX - 1], len: u8 },
+    Payload { remaining: u64, masking_key: [u8; 4], opcode: Opcode, fin: bool },
 }
 
 impl Reading {
-    const START: Self = Self::Header {
-        bytes: [0; HEADER_BYTES_MAX - 1],
-        len: 0,
-    };
+    const START: Self = Self::Header { bytes: [0; HEADER_BYTES_MAX - 1], len: 0 };
 }
 
 impl Receiver {
@@ -90,9 +75,7 @@ impl Receiver {
 
     /// The payload of the control frame finished last, if it came in pieces.
     pub(crate) fn control(&self) -> &[u8] {
-        self.control
-            .as_ref()
-            .map_or(&[], |control| control.as_bytes())
+        self.control.as_ref().map_or(&[], |control| control.as_bytes())
     }
 
     /// Frees what was finished last. Also done by the next `advance`.
@@ -182,42 +165,24 @@ impl Receiver {
         if header.opcode.is_control() {
             return Ok(());
         }
-        let Config {
-            message_bytes_max,
-            frame_bytes_max,
-            fragments_max,
-        } = self.config;
+        let Config { message_bytes_max, frame_bytes_max, fragments_max } = self.config;
         let length = header.payload_len;
         if length > frame_bytes_max as u64 {
-            return Err(ProtocolError::FrameTooLarge {
-                length,
-                limit: frame_bytes_max,
-            });
+            return Err(ProtocolError::FrameTooLarge { length, limit: frame_bytes_max });
         }
         let length = length + self.assembly.len() as u64;
         if length > message_bytes_max as u64 {
-            return Err(ProtocolError::MessageTooLarge {
-                length,
-                limit: message_bytes_max,
-            });
+            return Err(ProtocolError::MessageTooLarge { length, limit: message_bytes_max });
         }
         if self.fragments >= fragments_max {
-            return Err(ProtocolError::TooManyFragments {
-                limit: fragments_max,
-            });
+            return Err(ProtocolError::TooManyFragments { limit: fragments_max });
         }
         Ok(())
     }
 
     /// Prepares for a payload to be collected.
     fn start_payload(&mut self, header: &ReceivedHeader) {
-        let ReceivedHeader {
-            fin,
-            opcode,
-            payload_len,
-            masking_key,
-            ..
-        } = *header;
+        let ReceivedHeader { fin, opcode, payload_len, masking_key, .. } = *header;
         if opcode.is_control() {
             self.control = Some(ControlPayload::new(&[]));
         } else {
@@ -226,12 +191,7 @@ impl Receiver {
                 self.assembly = Assembly::start(opcode);
             }
         }
-        self.reading = Reading::Payload {
-            remaining: payload_len,
-            masking_key,
-            opcode,
-            fin,
-        };
+        self.reading = Reading::Payload { remaining: payload_len, masking_key, opcode, fin };
     }
 
     /// Collects what there is of the payload.
@@ -240,13 +200,7 @@ impl Receiver {
         input: &mut [u8],
         used: &mut usize,
     ) -> Result<Option<Finished>, ProtocolError> {
-        let Reading::Payload {
-            remaining,
-            masking_key,
-            opcode,
-            fin,
-        } = &mut self.reading
-        else {
+        let Reading::Payload { remaining, masking_key, opcode, fin } = &mut self.reading else {
             return Ok(None);
         };
         let rest = &mut input[*used..];
@@ -309,10 +263,7 @@ pub(crate) struct ControlPayload {
 impl ControlPayload {
     /// Copies `payload`, of at most 125 bytes.
     pub(crate) fn new(payload: &[u8]) -> Box<Self> {
-        let mut this = Box::new(Self {
-            bytes: [0; CONTROL_PAYLOAD_BYTES_MAX],
-            len: 0,
-        });
+        let mut this = Box::new(Self { bytes: [0; CONTROL_PAYLOAD_BYTES_MAX], len: 0 });
         this.push(payload);
         this
     }
@@ -333,11 +284,8 @@ mod tests {
     use super::*;
     use crate::frame::FrameHeader;
 
-    const CONFIG: Config = Config {
-        message_bytes_max: 1000,
-        frame_bytes_max: 600,
-        fragments_max: 3,
-    };
+    const CONFIG: Config =
+        Config { message_bytes_max: 1000, frame_bytes_max: 600, fragments_max: 3 };
 
     fn advance(receiver: &mut Receiver, wire: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
         let mut wire = wire.to_vec();
@@ -356,9 +304,7 @@ mod tests {
 
     /// An unmasked header whose FIN and opcode are `first`.
     fn header(first: u8, length: usize) -> Vec<u8> {
-        let mut bytes = FrameHeader::new(Opcode::Binary, length, None)
-            .as_bytes()
-            .to_vec();
+        let mut bytes = FrameHeader::new(Opcode::Binary, length, None).as_bytes().to_vec();
         bytes[0] = first;
         bytes
     }
@@ -374,60 +320,39 @@ mod tests {
     #[test]
     fn frame_limit_on_the_declared_length() {
         for length in [599, 600] {
-            assert_eq!(
-                advance(&mut client(), &frame(0x82, length)),
-                Ok(Some(vec![b'x'; length]))
-            );
+            assert_eq!(advance(&mut client(), &frame(0x82, length)), Ok(Some(vec![b'x'; length])));
         }
-        let too_large = ProtocolError::FrameTooLarge {
-            length: 601,
-            limit: 600,
-        };
+        let too_large = ProtocolError::FrameTooLarge { length: 601, limit: 600 };
         assert_eq!(advance(&mut client(), &header(0x82, 601)), Err(too_large));
-        let huge = ProtocolError::FrameTooLarge {
-            length: i64::MAX as u64,
-            limit: 600,
-        };
-        assert_eq!(
-            advance(&mut client(), &header(0x82, i64::MAX as usize)),
-            Err(huge)
-        );
+        let huge = ProtocolError::FrameTooLarge { length: i64::MAX as u64, limit: 600 };
+        assert_eq!(advance(&mut client(), &header(0x82, i64::MAX as usize)), Err(huge));
     }
 
+    /// fastwebsockets #100: only single frames were limited.
     #[test]
     fn message_limit_over_the_fragments() {
         for length in [499, 500] {
             let mut receiver = client();
             assert_eq!(advance(&mut receiver, &frame(0x02, 500)), Ok(None));
-            let message = advance(&mut receiver, &frame(0x80, length))
-                .unwrap()
-                .unwrap();
+            let message = advance(&mut receiver, &frame(0x80, length)).unwrap().unwrap();
             assert_eq!(message.len(), 500 + length);
         }
         let mut receiver = client();
         assert_eq!(advance(&mut receiver, &frame(0x02, 500)), Ok(None));
-        let too_large = ProtocolError::MessageTooLarge {
-            length: 1001,
-            limit: 1000,
-        };
+        let too_large = ProtocolError::MessageTooLarge { length: 1001, limit: 1000 };
         assert_eq!(advance(&mut receiver, &header(0x80, 501)), Err(too_large));
     }
 
     #[test]
     fn the_message_limit_counts_a_cut_off_character() {
-        let config = Config {
-            message_bytes_max: 4,
-            ..CONFIG
-        };
+        let config = Config { message_bytes_max: 4, ..CONFIG };
         let mut receiver = Receiver::new(Role::Client, config);
         assert_eq!(advance(&mut receiver, b"\x01\x03\xf0\x9f\x98"), Ok(None));
-        let too_large = ProtocolError::MessageTooLarge {
-            length: 5,
-            limit: 4,
-        };
+        let too_large = ProtocolError::MessageTooLarge { length: 5, limit: 4 };
         assert_eq!(advance(&mut receiver, b"\x80\x02"), Err(too_large));
     }
 
+    /// npm ws, pull request 2329: empty continuation frames were not counted.
     #[test]
     fn fragment_limit_counts_empty_ones() {
         for (fragments, limit_hit) in [(2, false), (3, false), (4, true)] {
@@ -440,14 +365,7 @@ mod tests {
             assert_eq!(result, Ok(None));
             let result = advance(&mut receiver, &frame(0x80, 0));
             let too_many = Err(ProtocolError::TooManyFragments { limit: 3 });
-            assert_eq!(
-                result,
-                if limit_hit {
-                    too_many
-                } else {
-                    Ok(Some(Vec::new()))
-                }
-            );
+            assert_eq!(result, if limit_hit { too_many } else { Ok(Some(Vec::new())) });
         }
     }
 
@@ -456,14 +374,8 @@ mod tests {
         let mut receiver = client();
         for _ in 0..5 {
             assert_eq!(advance(&mut receiver, &frame(0x01, 1)), Ok(None));
-            assert_eq!(
-                advance(&mut receiver, &frame(0x80, 1)),
-                Ok(Some(b"xx".to_vec()))
-            );
-            assert_eq!(
-                advance(&mut receiver, &frame(0x81, 1)),
-                Ok(Some(b"x".to_vec()))
-            );
+            assert_eq!(advance(&mut receiver, &frame(0x80, 1)), Ok(Some(b"xx".to_vec())));
+            assert_eq!(advance(&mut receiver, &frame(0x81, 1)), Ok(Some(b"x".to_vec())));
         }
     }
 
@@ -472,27 +384,16 @@ mod tests {
         let mut receiver = client();
         assert_eq!(advance(&mut receiver, &frame(0x02, 500)), Ok(None));
         for _ in 0..20 {
-            assert_eq!(
-                advance(&mut receiver, &frame(0x89, 125)),
-                Ok(Some(vec![b'x'; 125]))
-            );
+            assert_eq!(advance(&mut receiver, &frame(0x89, 125)), Ok(Some(vec![b'x'; 125])));
         }
-        assert_eq!(
-            advance(&mut receiver, &frame(0x80, 500))
-                .unwrap()
-                .unwrap()
-                .len(),
-            1000
-        );
+        assert_eq!(advance(&mut receiver, &frame(0x80, 500)).unwrap().unwrap().len(), 1000);
     }
 
+    /// RUSTSEC-2022-0035: the declared length was allocated up front, and the process aborted.
     #[test]
     fn a_declared_length_is_not_allocated() {
-        let config = Config {
-            message_bytes_max: usize::MAX,
-            frame_bytes_max: usize::MAX,
-            ..CONFIG
-        };
+        let config =
+            Config { message_bytes_max: usize::MAX, frame_bytes_max: usize::MAX, ..CONFIG };
         let mut receiver = Receiver::new(Role::Client, config);
         let mut wire = header(0x82, i64::MAX as usize);
         wire.extend([b'x'; 1000]);
@@ -508,12 +409,7 @@ mod tests {
         let Assembly::Binary(bytes) = receiver.assembly() else {
             panic!("a message is incomplete")
         };
-        assert!(
-            bytes.capacity() <= 2 * bytes.len(),
-            "{} {}",
-            bytes.capacity(),
-            bytes.len()
-        );
+        assert!(bytes.capacity() <= 2 * bytes.len(), "{} {}", bytes.capacity(), bytes.len());
     }
 
     #[test]
@@ -532,10 +428,7 @@ mod tests {
     fn what_was_finished_is_freed() {
         let mut receiver = client();
         assert_eq!(advance(&mut receiver, b"\x01\x01a"), Ok(None));
-        assert_eq!(
-            advance(&mut receiver, b"\x80\x01b"),
-            Ok(Some(b"ab".to_vec()))
-        );
+        assert_eq!(advance(&mut receiver, b"\x80\x01b"), Ok(Some(b"ab".to_vec())));
         receiver.release();
         assert!(matches!(receiver.assembly(), Assembly::Empty));
     }
@@ -545,10 +438,7 @@ mod tests {
         let mut receiver = client();
         assert_eq!(advance(&mut receiver, b"\x01\x02\xec\x95"), Ok(None));
         assert_eq!(advance(&mut receiver, b"\x00\x00"), Ok(None));
-        assert_eq!(
-            advance(&mut receiver, b"\x80\x00"),
-            Err(ProtocolError::InvalidUtf8)
-        );
+        assert_eq!(advance(&mut receiver, b"\x80\x00"), Err(ProtocolError::InvalidUtf8));
     }
 
     #[test]
@@ -556,10 +446,7 @@ mod tests {
         // Autobahn 6.4.3: the bad byte arrives while the frame goes on.
         let mut receiver = client();
         assert_eq!(advance(&mut receiver, b"\x81\x10\xce\xba"), Ok(None));
-        assert_eq!(
-            advance(&mut receiver, b"\xf4\x90"),
-            Err(ProtocolError::InvalidUtf8)
-        );
+        assert_eq!(advance(&mut receiver, b"\xf4\x90"), Err(ProtocolError::InvalidUtf8));
     }
 
     #[test]
@@ -570,9 +457,7 @@ mod tests {
         let (used, finished) = receiver.advance(&mut wire).unwrap();
         assert_eq!(used, 9);
         assert!(matches!(finished, Some(Finished::Assembly)));
-        let Assembly::Text(text, _) = receiver.assembly() else {
-            panic!("it is text")
-        };
+        let Assembly::Text(text, _) = receiver.assembly() else { panic!("it is text") };
         assert_eq!(text, "Hello");
     }
 }

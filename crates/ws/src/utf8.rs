@@ -20,11 +20,7 @@ impl Utf8Tail {
     /// Appends the whole characters of what was held back and `chunk` to `text`, and holds back a
     /// character that is cut off at the end.
     pub(crate) fn push(&mut self, chunk: &[u8], text: &mut String) -> Result<(), ProtocolError> {
-        let chunk = if self.len == 0 {
-            chunk
-        } else {
-            self.complete(chunk, text)?
-        };
+        let chunk = if self.len == 0 { chunk } else { self.complete(chunk, text)? };
         match simdutf8::compat::from_utf8(chunk) {
             Ok(whole) => text.push_str(whole),
             Err(error) => {
@@ -97,12 +93,7 @@ mod tests {
                     assert_eq!(text.len() + tail.len(), len);
                 }
                 Err(_) => {
-                    assert_eq!(
-                        result,
-                        Err(ProtocolError::InvalidUtf8),
-                        "{:x?}",
-                        &bytes[..len]
-                    );
+                    assert_eq!(result, Err(ProtocolError::InvalidUtf8), "{:x?}", &bytes[..len]);
                     return;
                 }
             }
@@ -130,10 +121,7 @@ mod tests {
         let mut tail = Utf8Tail::default();
         let mut text = String::new();
         assert_eq!(tail.push("κόσμε".as_bytes(), &mut text), Ok(()));
-        assert_eq!(
-            tail.push(b"\xf4\x90\x80\x80", &mut text),
-            Err(ProtocolError::InvalidUtf8)
-        );
+        assert_eq!(tail.push(b"\xf4\x90\x80\x80", &mut text), Err(ProtocolError::InvalidUtf8));
     }
 
     #[test]

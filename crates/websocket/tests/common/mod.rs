@@ -1,6 +1,6 @@
 //! A service made of a function, a server for it, and a peer that writes bytes instead of speaking
 //! the protocol.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its own part")]
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,7 +20,7 @@ use tower_service::Service;
 
 /// A tower service that calls a function.
 #[derive(Clone)]
-pub struct FnService<F>(pub F);
+pub(crate) struct FnService<F>(pub(crate) F);
 
 impl<F, R> Service<Request<Incoming>> for FnService<F>
 where
@@ -42,7 +42,7 @@ where
 }
 
 /// Serves WebSocket connections on both loopback addresses, each with `handle` in its own task.
-pub async fn serve<F, R>(handle: F) -> SocketAddr
+pub(crate) async fn serve<F, R>(handle: F) -> SocketAddr
 where
     F: Fn(WebSocket) -> R + Clone + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
@@ -69,19 +69,19 @@ where
 }
 
 /// Echoes until the connection ends.
-pub async fn echo(socket: WebSocket) {
+pub(crate) async fn echo(socket: WebSocket) {
     let _ = socket.for_each(|message, out| out.send(message)).await;
 }
 
 /// A handshake request, and what follows it in the same packet.
-pub fn request_with(glued: &[u8]) -> Vec<u8> {
+pub(crate) fn request_with(glued: &[u8]) -> Vec<u8> {
     let head = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     [head.as_bytes(), glued].concat()
 }
 
 /// A client that sends `glued` together with its handshake.
-pub async fn raw_client(address: SocketAddr, glued: &[u8]) -> TcpStream {
+pub(crate) async fn raw_client(address: SocketAddr, glued: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&request_with(glued)).await.unwrap();
     let head = read_head(&mut stream).await;
@@ -91,7 +91,7 @@ pub async fn raw_client(address: SocketAddr, glued: &[u8]) -> TcpStream {
 }
 
 /// The head of an HTTP response, without reading further.
-pub async fn read_head(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -100,21 +100,21 @@ pub async fn read_head(stream: &mut TcpStream) -> String {
 }
 
 /// Everything until the peer ends the stream.
-pub async fn read_to_end(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+pub(crate) async fn read_to_end(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     bytes
 }
 
 /// Exactly `expected` comes next.
-pub async fn expect(stream: &mut (impl AsyncReadExt + Unpin), expected: &[u8]) {
+pub(crate) async fn expect(stream: &mut (impl AsyncReadExt + Unpin), expected: &[u8]) {
     let mut bytes = vec![0; expected.len()];
     stream.read_exact(&mut bytes).await.unwrap();
     assert_eq!(bytes, expected);
 }
 
 /// A frame as a client sends it.
-pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_frame(opcode, payload, Some([0x37, 0xfa, 0x21, 0x3d]), &mut bytes);
     bytes

@@ -51,10 +51,7 @@ impl Handshake {
     #[must_use]
     pub fn new(nonce: [u8; 16], protocols: &[&str]) -> Self {
         let offered = protocols.iter().filter(|name| is_token(name));
-        Self {
-            key: STANDARD.encode(nonce),
-            protocols: offered.map(|n| (*n).to_owned()).collect(),
-        }
+        Self { key: STANDARD.encode(nonce), protocols: offered.map(|n| (*n).to_owned()).collect() }
     }
 
     /// Adds the headers of the request, all but `Host`.
@@ -81,9 +78,7 @@ impl Handshake {
     pub fn check<B>(&self, response: &http::Response<B>) -> Result<Option<&str>, ResponseError> {
         let headers = response.headers();
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(ResponseError::Status {
-                status: response.status(),
-            });
+            return Err(ResponseError::Status { status: response.status() });
         }
         if response.version() != Version::HTTP_11 {
             return Err(ResponseError::HttpVersion);
@@ -93,9 +88,7 @@ impl Handshake {
         }
         let mut accepts = headers.get_all(SEC_WEBSOCKET_ACCEPT).into_iter();
         let expected = accept_value(self.key.as_bytes());
-        if accepts
-            .next()
-            .is_none_or(|accept| accept.as_bytes() != expected.as_bytes())
+        if accepts.next().is_none_or(|accept| accept.as_bytes() != expected.as_bytes())
             || accepts.next().is_some()
         {
             return Err(ResponseError::Accept);
@@ -111,10 +104,8 @@ impl Handshake {
         let Some(protocol) = chosen.next() else {
             return Ok(None);
         };
-        let offered = self
-            .protocols
-            .iter()
-            .find(|offered| offered.as_bytes() == protocol.as_bytes());
+        let offered =
+            self.protocols.iter().find(|offered| offered.as_bytes() == protocol.as_bytes());
         match (offered, chosen.next()) {
             (Some(offered), None) => Ok(Some(offered)),
             _ => Err(ResponseError::Protocol),
@@ -174,16 +165,8 @@ mod tests {
         let cases = [
             ("upgrade", "h2c", NotUpgrade),
             ("connection", "close", NotUpgrade),
-            (
-                "sec-websocket-accept",
-                "s3pPLMBiTxaQ9kYGzzhZRbK+xOo",
-                Accept,
-            ),
-            (
-                "sec-websocket-accept",
-                "S3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
-                Accept,
-            ),
+            ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo", Accept),
+            ("sec-websocket-accept", "S3pPLMBiTxaQ9kYGzzhZRbK+xOo=", Accept),
             ("sec-websocket-protocol", "megachat", Protocol),
             ("sec-websocket-protocol", "Chat", Protocol),
             ("sec-websocket-protocol", "chat, superchat", Protocol),
@@ -191,14 +174,8 @@ mod tests {
         ];
         for (name, value, expected) in cases {
             let mut response = response();
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
-            assert_eq!(
-                handshake().check(&response),
-                Err(expected),
-                "{name}: {value}"
-            );
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            assert_eq!(handshake().check(&response), Err(expected), "{name}: {value}");
         }
         for name in ["sec-websocket-accept", "sec-websocket-protocol"] {
             let mut response = response();
@@ -206,16 +183,11 @@ mod tests {
             response.headers_mut().append(name, value);
             assert!(handshake().check(&response).is_err(), "{name} twice");
             response.headers_mut().remove(name);
-            assert_eq!(
-                handshake().check(&response).is_ok(),
-                name == "sec-websocket-protocol"
-            );
+            assert_eq!(handshake().check(&response).is_ok(), name == "sec-websocket-protocol");
         }
         let mut refused = response();
         *refused.status_mut() = StatusCode::UNAUTHORIZED;
-        let expected = Status {
-            status: StatusCode::UNAUTHORIZED,
-        };
+        let expected = Status { status: StatusCode::UNAUTHORIZED };
         assert_eq!(handshake().check(&refused), Err(expected));
         let mut old = response();
         *old.version_mut() = Version::HTTP_10;

@@ -134,10 +134,7 @@ pub fn check_parts(
     };
     // 28 characters of base64 are always a header value.
     let value = HeaderValue::try_from(accept_value(key)).map_err(|_| RequestError::Key)?;
-    Ok(Accept {
-        value,
-        protocol: None,
-    })
+    Ok(Accept { value, protocol: None })
 }
 
 /// The value of a header that must be there once.
@@ -180,10 +177,7 @@ mod tests {
     fn the_example_of_the_rfc() {
         let request = request();
         assert!(super::super::protocols(request.headers()).eq(["chat", "superchat"]));
-        let response = check(&request)
-            .unwrap()
-            .with_protocol("chat")
-            .into_response::<()>();
+        let response = check(&request).unwrap().with_protocol("chat").into_response::<()>();
         assert_eq!(response.status(), 101);
         let expected = [
             ("upgrade", "websocket"),
@@ -206,9 +200,7 @@ mod tests {
             ("connection", "upgrade"),
         ] {
             let mut request = request();
-            request
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
             assert!(check(&request).is_ok(), "{name}: {value}");
         }
     }
@@ -229,11 +221,7 @@ mod tests {
             ("sec-websocket-key", Some(""), Key),
             ("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25jZQ="), Key),
             ("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25jZQ=A"), Key),
-            (
-                "sec-websocket-key",
-                Some("dGhlIHNhbXBsZSBub25j\u{e9}=="),
-                Key,
-            ),
+            ("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25j\u{e9}=="), Key),
             ("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25jZSE="), Key),
             ("sec-websocket-key", Some(&long), Key),
         ];

@@ -1,0 +1,224 @@
+//! The listener.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{FnService, echo, read_head, read_to_end, request_with};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use sockeye_websocket::{HttpServer, Message, PeerAddr, bind, connect, upgrade};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+async fn hello(_: Request<Incoming>) -> Response<Full<Bytes>> {
+    Response::new("hello".into())
+}
+
+/// Serves `service` with changed limits.
+async fn serve_with<S>(
+    configure: impl FnOnce(HttpServer<FnService<S>>) -> HttpServer<FnService<S>>,
+    service: S,
+) -> SocketAddr
+where
+    HttpServer<FnService<S>>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
+{
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let server = configure(HttpServer::new(listeners, FnService(service))).into_future();
+    tokio::spawn(async move { server.await.unwrap() });
+    address
+}
+
+async fn status(address: SocketAddr, request: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let head = read_head(&mut stream).await;
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn both_loopback_addresses_on_the_same_port() {
+    let listeners = bind(None, 0).await.unwrap();
+    let addresses: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
+    assert_eq!(addresses[0].ip().to_string(), "127.0.0.1");
+    assert_ne!(addresses[0].port(), 0);
+    // A machine without IPv6 has the first alone.
+    if let Some(second) = addresses.get(1) {
+        assert_eq!(second.ip().to_string(), "::1");
+        assert_eq!(second.port(), addresses[0].port());
+    }
+}
+
+#[tokio::test]
+async fn hosts_by_address_and_by_name() {
+    for (host, expected) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1")] {
+        match bind(Some(host), 0).await {
+            Ok(listeners) => {
+                assert_eq!(listeners.len(), 1);
+                assert_eq!(listeners[0].local_addr().unwrap().ip().to_string(), expected);
+            }
+            // No IPv6 here.
+            Err(error) => assert!(expected == "::1", "{error}"),
+        }
+    }
+    assert!(!bind(Some("localhost"), 0).await.unwrap().is_empty());
+    assert!(bind(Some("no such host"), 0).await.is_err());
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken() {
+    let taken = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let port = taken[0].local_addr().unwrap().port();
+    for host in [None, Some("127.0.0.1")] {
+        assert_eq!(bind(host, port).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+    }
+    drop(taken);
+    bind(Some("127.0.0.1"), port).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_carry_the_address_of_the_peer() {
+    let (sender, mut addresses) = mpsc::unbounded_channel();
+    let address = serve_with(
+        |server| server,
+        move |request: Request<Incoming>| {
+            let PeerAddr(address) = *request.extensions().get().unwrap();
+            sender.send(address).unwrap();
+            hello(request)
+        },
+    )
+    .await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert_eq!(addresses.recv().await, Some(stream.local_addr().unwrap()));
+}
+
+#[tokio::test]
+async fn header_count_at_the_limit() {
+    let address = serve_with(|server| server.headers_max(10), hello).await;
+    for (count, expected) in [(9, 200), (10, 200), (11, 431)] {
+        let headers = "X: y\r\n".repeat(count);
+        assert_eq!(status(address, &format!("GET / HTTP/1.1\r\n{headers}\r\n")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn header_bytes_at_the_limit() {
+    let address = serve_with(|server| server.header_bytes_max(8192), hello).await;
+    let request = |bytes: usize| {
+        let frame = "GET / HTTP/1.1\r\nX: \r\n\r\n";
+        format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(bytes - frame.len()))
+    };
+    assert_eq!(status(address, &request(8191)).await, 200);
+    assert_eq!(status(address, &request(8192)).await, 200);
+    assert_eq!(status(address, &request(8193)).await, 431);
+    assert_eq!(status(address, &request(100_000)).await, 431);
+}
+
+/// A peer that sends its request one byte per second is cut off.
+#[tokio::test]
+async fn a_head_that_does_not_come_to_its_end() {
+    let timeout = Duration::from_millis(100);
+    let address = serve_with(|server| server.header_timeout(timeout), hello).await;
+    for beginning in ["", "GET / HTTP/1.1\r\nHost:"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http() {
+    let address = serve_with(|server| server, hello).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"\x16\x03\x01 hello? \r\n\r\n").await.unwrap();
+    let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(status(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await, 200);
+}
+
+#[tokio::test]
+async fn graceful_shutdown() {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (started, mut has_started) = mpsc::unbounded_channel();
+    let (finish, may_finish) = tokio::sync::watch::channel(false);
+    let service = FnService(move |mut request: Request<Incoming>| {
+        let started = started.clone();
+        let mut may_finish = may_finish.clone();
+        async move {
+            match request.uri().path() {
+                "/slow" => {
+                    started.send(()).unwrap();
+                    may_finish.wait_for(|finish| *finish).await.unwrap();
+                    Response::new("done".into())
+                }
+                "/echo" => {
+                    let (response, upgrade) = upgrade(&mut request).unwrap();
+                    tokio::spawn(async move { echo(upgrade.await.unwrap()).await });
+                    response
+                }
+                _ => Response::new("hello".into()),
+            }
+        }
+    });
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let signal = async {
+        let _ = stopped.await;
+    };
+    let server = HttpServer::new(listeners, service).with_graceful_shutdown(signal);
+    let server = tokio::spawn(server.into_future());
+
+    let mut upgraded = connect(&format!("ws://{address}/echo")).await.unwrap();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    read_head(&mut idle).await;
+    let mut busy = TcpStream::connect(address).await.unwrap();
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    has_started.recv().await.unwrap();
+
+    stop.send(()).unwrap();
+    // The idle connection ends; the request under way is waited for.
+    assert_eq!(read_to_end(&mut idle).await, b"hello");
+    assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert!(!server.is_finished());
+    finish.send(true).unwrap();
+    let answer = String::from_utf8(read_to_end(&mut busy).await).unwrap();
+    assert!(answer.ends_with("\r\n\r\ndone"), "{answer}");
+    server.await.unwrap().unwrap();
+    // What was upgraded belongs to the application.
+    upgraded.send("still").await.unwrap();
+    assert_eq!(upgraded.recv().await.unwrap(), Some(Message::Text("still".to_owned())));
+}
+
+/// CVE-2020-7693: an `Upgrade` header where nobody expects it is harmless.
+#[tokio::test]
+async fn an_upgrade_header_on_any_route() {
+    let address = serve_with(|server| server, hello).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&request_with(b"")).await.unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let mut body = [0; 5];
+    stream.read_exact(&mut body).await.unwrap();
+    assert_eq!(body, *b"hello");
+}
+
+#[tokio::test]
+async fn a_server_without_upgrades() {
+    let mut request = Request::get("/").body(()).unwrap();
+    let handshake = sockeye_websocket::ws::handshake::client::Handshake::new([0; 16], &[]);
+    handshake.extend_headers(request.headers_mut());
+    let refusal = upgrade::<_, Full<Bytes>>(&mut request).unwrap_err();
+    let response = refusal.into_response::<Full<Bytes>>();
+    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+}
