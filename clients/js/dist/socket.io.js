@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   // src/timer.ts
-  var nextTick = (callback) => queueMicrotask(callback);
+  var nextTick = queueMicrotask;
 
   // src/emitter.ts
   var Emitter = class {
@@ -17,7 +17,7 @@
       return this;
     }
     /** As `on`, but before the listeners that are there. */
-    prependListener(event, listener) {
+    prepend(event, listener) {
       this._listeners.set(event, [listener, ...this.listeners(event)]);
       return this;
     }
@@ -87,7 +87,7 @@
     return { status: response.status, responseText: await response.text() };
   }
   function openWebSocket(url2, options) {
-    return options.protocols ? new WebSocket(url2, options.protocols) : new WebSocket(url2);
+    return new WebSocket(url2, options.protocols || []);
   }
   function encodeBase64(data) {
     const { buffer = data, byteOffset } = data;
@@ -102,22 +102,22 @@
   function toBinaryType(data, type) {
     return type === "blob" ? new Blob([data]) : data;
   }
-  function startTimer(_options, callback, ms) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  }
+  var startTimer = (_options, callback, ms) => setTimeout(callback, ms);
 
   // src/url.ts
   var CHARACTERS_MAX = 8e3;
   function url(uri, pathOption = "", page = globalThis.location) {
     let source = uri || "/";
     if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-    if (page && /^\/(?!\/)/.test(source)) source = page.host + source;
-    if (!/^(https?|wss?):\/\//.test(source)) {
+    if (/^\/(?!\/)/.test(source)) {
+      if (!page) throw new TypeError("no URL");
+      source = page.host + source;
+    }
+    if (!/^(http|ws)s?:\/\//.test(source)) {
       source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
     }
     const { protocol: protocol2, hostname, port: explicitPort, search } = new URL(source);
-    const secure = /s:/.test(protocol2);
+    const secure = /ps:|wss/.test(protocol2);
     const port = explicitPort || (secure ? "443" : "80");
     return {
       source,
@@ -206,10 +206,6 @@
     send(data, options, onFlush) {
       this._sendPacket("message", data, options, onFlush);
       return this;
-    }
-    /** Same as {@link EngineSocket.send}. */
-    write(data, options, onFlush) {
-      return this.send(data, options, onFlush);
     }
     /** Ends the session when everything has been sent and no upgrade is under way. */
     close() {
@@ -337,13 +333,9 @@
       }
     }
     _resetPingTimer() {
-      this._stopPingTimer?.();
+      clearTimeout(this._pingTimer);
       this._pingTimeoutTime = Date.now() + this._pingMs;
-      this._stopPingTimer = startTimer(
-        this.opts,
-        () => this._onClose("ping timeout"),
-        this._pingMs
-      );
+      this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
     }
     _sendPacket(type, data, options, onFlush) {
       if (!this._isActive()) return;
@@ -364,7 +356,7 @@
     }
     _onClose(reason, details) {
       if (this.readyState === "closed") return;
-      this._stopPingTimer?.();
+      clearTimeout(this._pingTimer);
       this.readyState = "closed";
       this.transport?.off().close();
       this._closed.abort();
@@ -379,7 +371,7 @@
   var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
   var SEPARATOR = "";
   function isBinary(value) {
-    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || typeof Blob === "function" && value instanceof Blob;
+    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
   }
   function encodePacket({ type, data }) {
     return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
@@ -408,20 +400,18 @@
       this.opts = opts;
       /** Whether `send` may be called now. */
       this.writable = false;
-      this.readyState = "";
+      this.readyState = "opening";
       this.query = opts.query;
       this.socket = opts.socket;
     }
     close() {
       if (this.isClosed()) return;
+      this.readyState = "closed";
       this.doClose();
-      this.onClose();
     }
     send(packets) {
-      if (this.readyState === "open") {
-        this.writable = false;
-        this.write(packets);
-      }
+      this.writable = false;
+      this.write(packets);
     }
     isClosed() {
       return this.readyState === "closed";
@@ -453,7 +443,7 @@
       const query = { ...this.query };
       if (stamped) query[timestampParam || "t"] = Date.now().toString(36) + stamps++;
       if (forceBase64) query.b64 = 1;
-      return scheme + (secure ? "s://" : "://") + hostname + (port ? ":" + port : "") + path.replace(/\/$/, "") + (addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
+      return scheme + (secure ? "s://" : "://") + hostname + ":" + port + path.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
     }
   };
   var stamps = 0;
@@ -482,7 +472,6 @@
       if (!this.polling) this._poll();
     }
     open() {
-      this.readyState = "opening";
       this._poll();
     }
     async _poll() {
@@ -504,7 +493,7 @@
       }
       this.polling = false;
       if (this._onPause) this._pauseIfIdle();
-      else if (!this.isClosed()) this._poll();
+      else if (this.readyState === "open") this._poll();
     }
     async doClose() {
       if (this.query.sid) {
@@ -531,24 +520,19 @@
     }
     /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
     async _request(failure, body) {
-      let description;
-      let context;
       const { opts, _abort } = this;
       const { requestTimeout } = opts;
-      const stopTimer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
-      try {
-        context = await request(this.uri(), body, opts, _abort.signal);
-        if (context.status === 200) return context.responseText;
-        description = context.status;
-      } catch (error) {
-        description = error;
-      } finally {
-        if (stopTimer) stopTimer();
-      }
+      const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+      const response = await request(this.uri(), body, opts, _abort.signal).catch((status) => ({
+        status,
+        responseText: ""
+      }));
+      clearTimeout(timer);
+      if (response.status === 200) return response.responseText;
       if (!this.isClosed()) {
         this.readyState = "closed";
         _abort.abort();
-        this.onError(failure, description, context);
+        this.onError(failure, response.status, response);
       }
     }
   };
@@ -565,7 +549,6 @@
       return this.createUri("ws", this.opts.timestampRequests);
     }
     open() {
-      this.readyState = "opening";
       let ws;
       try {
         this.ws = ws = openWebSocket(this.uri(), this.opts);
@@ -602,9 +585,8 @@
   // src/backoff.ts
   var TIMER_MS_MAX = 2 ** 31 - 1;
   function backoffMs(attempt, options) {
-    const ms = (options.reconnectionDelay || 1e3) * 2 ** attempt;
-    const deviation = Math.floor(Math.random() * options.randomizationFactor * ms);
-    const delay = Math.random() < 0.5 ? ms - deviation : ms + deviation;
+    const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
+    const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
     return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX));
   }
 
@@ -635,14 +617,7 @@
   var ACK = 3;
   var CONNECT_ERROR = 4;
   var BINARY_EVENT = 5;
-  var RESERVED_EVENTS = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener"
-  ];
+  var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
   var ATTACHMENTS_MAX = 10;
   var Encoder = class {
     encode({ type, nsp, data, id }) {
@@ -650,10 +625,7 @@
       const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
       const count = attachments.length;
       const head = count ? type + 3 + (count + "-") : type;
-      return [
-        head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""),
-        ...attachments
-      ];
+      return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
     }
   };
   var PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
@@ -705,14 +677,14 @@
     if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
     const isList = Array.isArray(data);
     if (type === ACK || !isList) return isList;
-    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.includes(data[0]);
+    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
   }
 
   // src/socket.ts
   var Socket = class extends Emitter {
-    constructor(io2, nsp, options = {}) {
+    constructor(io3, nsp, options = {}) {
       super();
-      this.io = io2;
+      this.io = io3;
       this.nsp = nsp;
       this.connected = false;
       /** Whether the socket connects by itself when its connection does. */
@@ -733,7 +705,7 @@
       this._any = new Emitter();
       this._opts = options;
       this.auth = options.auth;
-      const on = (event, listener) => io2.on(event, (...args) => {
+      const on = (event, listener) => io3.on(event, (...args) => {
         if (this.active) listener(...args);
       });
       on("open", () => this._onOpen());
@@ -750,10 +722,10 @@
     /** Connects, and keeps doing so when the connection is lost. */
     connect() {
       if (this.connected) return this;
-      const { io: io2, active } = this;
+      const { io: io3, active } = this;
       this.active = true;
-      if (!io2._reconnecting) io2.open();
-      if (!active && io2._readyState === "open") this._onOpen();
+      if (!io3._reconnecting) io3.open();
+      if (!active && io3._readyState === "open") this._onOpen();
       return this;
     }
     /** Same as {@link Socket.connect}. */
@@ -782,7 +754,7 @@
      * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
      */
     emit(event, ...args) {
-      if (RESERVED_EVENTS.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+      if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
       const flags = this._flags;
       this._flags = {};
       const data = [event, ...args];
@@ -839,7 +811,7 @@
     }
     /** As `onAny`, but before those that are there. */
     prependAny(listener) {
-      this._any.prependListener("in", listener);
+      this._any.prepend("in", listener);
       return this;
     }
     /** Removes a catch-all listener of `onAny`, or all of them. */
@@ -858,7 +830,7 @@
     }
     /** As `onAnyOutgoing`, but before those that are there. */
     prependAnyOutgoing(listener) {
-      this._any.prependListener("out", listener);
+      this._any.prepend("out", listener);
       return this;
     }
     /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
@@ -985,7 +957,7 @@
         packet.pending = false;
         if (!error || packet.tries > this._opts.retries) {
           this._queue.shift();
-          ack?.(error, ...answer);
+          if (ack) ack(error, ...answer);
         }
         this._sendQueued();
       };
@@ -1047,7 +1019,7 @@
           fail(new Error("timeout"));
           engine.close();
         };
-        this._stopTimer = startTimer(this.opts, giveUp, timeout);
+        this._timer = startTimer(this.opts, giveUp, timeout);
       }
       const isCurrent = () => engine === this.engine && this._readyState !== "closed";
       const on = (event, listener) => engine.on(event, (...args) => {
@@ -1090,7 +1062,7 @@
     }
     /** Sends a packet. */
     _packet(packet) {
-      for (const message of this._encoder.encode(packet)) this.engine.write(message, packet.options);
+      for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
     }
     /** Closes the connection and stays closed. */
     _close() {
@@ -1098,7 +1070,7 @@
       this._onClose("forced close");
     }
     _setState(state) {
-      this._stopTimer?.();
+      clearTimeout(this._timer);
       this._readyState = state;
       this._reconnecting = false;
     }
@@ -1134,7 +1106,7 @@
           }
         });
       };
-      this._stopTimer = startTimer(this.opts, attempt, delay);
+      this._timer = startTimer(this.opts, attempt, delay);
     }
     _staysClosed() {
       return this._skipReconnect || !this.opts.reconnection;
@@ -1184,8 +1156,9 @@
   var index_default = io;
 
   // src/global.ts
-  if (typeof module === "object" && module.exports) module.exports = index_default;
-  else if (typeof define === "function" && define.amd) define([], () => index_default);
-  else globalThis.io = index_default;
+  var io2 = Object.assign(index_default, { default: index_default });
+  if (typeof module === "object" && module.exports) module.exports = io2;
+  else if (typeof define === "function" && define.amd) define([], () => io2);
+  else globalThis.io = io2;
 })();
 //# sourceMappingURL=socket.io.js.map

@@ -16,9 +16,9 @@ export interface BackoffOptions {
  * time, is randomised, and only then cut to the maximum.
  */
 export function backoffMs(attempt: number, options: BackoffOptions): number {
-  // Zero means the default, too: a loop without delays would be an attack.
-  const ms = (options.reconnectionDelay || 1000) * 2 ** attempt;
-  const deviation = Math.floor(Math.random() * options.randomizationFactor! * ms);
-  const delay = Math.random() < 0.5 ? ms - deviation : ms + deviation;
+  // Zero means the default, too, and the exponent is bounded, since infinity minus infinity is no
+  // number and so no delay: a loop without delays would be an attack on the server.
+  const ms = (options.reconnectionDelay || 1000) * 2 ** Math.min(attempt, 31);
+  const delay = ms * (1 + options.randomizationFactor! * (2 * Math.random() - 1));
   return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5000, TIMER_MS_MAX));
 }

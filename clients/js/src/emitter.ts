@@ -31,7 +31,7 @@ export class Emitter<
   }
 
   /** As `on`, but before the listeners that are there. */
-  prependListener<Event extends EventNames<Reserved> | EventNames<Listen>>(
+  prepend<Event extends EventNames<Reserved> | EventNames<Listen>>(
     event: Event,
     listener: ListenerOf<Reserved, Listen, Event>,
   ): this {

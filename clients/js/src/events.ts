@@ -21,11 +21,12 @@ export type ListenerOf<
   Reserved extends EventsMap,
   User extends EventsMap,
   Event extends EventNames<Reserved> | EventNames<User>,
-> = Event extends EventNames<Reserved>
-  ? Reserved[Event]
-  : Event extends EventNames<User>
-    ? User[Event]
-    : never;
+> =
+  Event extends EventNames<Reserved>
+    ? Reserved[Event]
+    : Event extends EventNames<User>
+      ? User[Event]
+      : never;
 
 type AllButLast<List extends any[]> = List extends [...infer Head, any] ? Head : any[];
 type Last<List extends any[]> = List extends [...any[], infer Tail] ? Tail : any;

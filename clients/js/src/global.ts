@@ -1,6 +1,9 @@
 // Entry of the script build: CommonJS, AMD, or the global `io`, whichever there is.
 
-import io from "./index.js";
+import lookup from "./index.js";
+
+// For `import io from` by way of CommonJS.
+const io = Object.assign(lookup, { default: lookup });
 
 declare const module: { exports: unknown } | undefined;
 declare const define: { (dependencies: [], factory: () => unknown): void; amd?: unknown };

@@ -6,7 +6,7 @@ import type { DefaultEventsMap, EventsMap } from "./events.js";
 import type { ManagerOptions, SocketOptions } from "./options.js";
 import { Decoder, Encoder, type Packet } from "./parser/packet.js";
 import { Socket } from "./socket.js";
-import { startTimer } from "./platform.js";
+import { startTimer, type Timer } from "./platform.js";
 import { nextTick } from "./timer.js";
 
 /** Events of a {@link Manager}. */
@@ -53,8 +53,8 @@ export class Manager<
   private _attempts = 0;
   private _encoder: { encode(packet: Packet): any[] };
   private _decoder: Decoder;
-  /** Stops the timer of opening or of the next attempt; they never run together. */
-  private _stopTimer?: () => void;
+  /** Timer of opening or of the next attempt; they never run together. */
+  private _timer?: Timer;
 
   constructor(uri?: string | Partial<ManagerOptions>, options: Partial<ManagerOptions> = {}) {
     super();
@@ -91,7 +91,7 @@ export class Manager<
         fail(new Error("timeout"));
         engine.close();
       };
-      this._stopTimer = startTimer(this.opts, giveUp, timeout!);
+      this._timer = startTimer(this.opts, giveUp, timeout!);
     }
     const isCurrent = () => engine === this.engine && this._readyState !== "closed";
     const on = (event: string, listener: (...args: any[]) => void) =>
@@ -139,7 +139,7 @@ export class Manager<
 
   /** Sends a packet. */
   _packet(packet: Packet): void {
-    for (const message of this._encoder.encode(packet)) this.engine.write(message, packet.options);
+    for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
   }
 
   /** Closes the connection and stays closed. */
@@ -149,7 +149,7 @@ export class Manager<
   }
 
   private _setState(state: "opening" | "open" | "closed"): void {
-    this._stopTimer?.();
+    clearTimeout(this._timer);
     this._readyState = state;
     this._reconnecting = false;
   }
@@ -188,7 +188,7 @@ export class Manager<
         }
       });
     };
-    this._stopTimer = startTimer(this.opts, attempt, delay);
+    this._timer = startTimer(this.opts, attempt, delay);
   }
 
   private _staysClosed(): boolean {

@@ -97,9 +97,7 @@ export interface ManagerOptions extends EngineOptions {
 }
 
 /** What is sent with the CONNECT packet, or a function that provides it. */
-export type Auth =
-  | Record<string, any>
-  | ((provide: (auth: Record<string, any>) => void) => void);
+export type Auth = Record<string, any> | ((provide: (auth: Record<string, any>) => void) => void);
 
 /** Options of a socket, with their defaults. */
 export interface SocketOptions {

@@ -7,7 +7,7 @@ import https from "node:https";
 import { createRequire } from "node:module";
 
 import type { EngineOptions } from "./options.js";
-import type { BinaryType, HttpResponse } from "./platform.js";
+import type { BinaryType, HttpResponse, Timer } from "./platform.js";
 
 export type { BinaryType, HttpResponse } from "./platform.js";
 
@@ -60,16 +60,19 @@ export function request(
 }
 
 /**
- * Node 22 and later have a WebSocket, otherwise the package `ws` is used if it is installed. If
- * there is neither, says so once and throws: a session that is polling then stays on polling.
+ * Node 22 and later have a WebSocket, but only the package `ws` knows Node's own options, so it is
+ * taken if one of them is set and where Node has none. If there is neither, says so once and
+ * throws: a session that is polling then stays on polling.
  */
 export function openWebSocket(url: string, options: EngineOptions): WebSocket {
-  const { extraHeaders: headers, protocols = [] } = options;
   const { WebSocket } = globalThis;
+  const { autoUnref, extraHeaders: headers, protocols = [] } = options;
+  const passed = passedOn(options);
+  const wantsWs = !WebSocket || autoUnref || Object.keys(passed).length > 0;
+  const Ws = wantsWs ? loadWs(!WebSocket) : undefined;
   // Browsers take the protocols as second argument; Node's own WebSocket also takes this form.
-  if (WebSocket) return new WebSocket(url, { protocols, headers } as any);
-  const { autoUnref } = options;
-  const socket = new (loadWs())(url, protocols, { ...passedOn(options), headers });
+  if (!Ws) return new WebSocket(url, { protocols, headers } as any);
+  const socket = new Ws(url, protocols, { ...passed, headers });
   if (autoUnref) {
     socket.on("upgrade", (response: http.IncomingMessage) => response.socket.unref());
   }
@@ -94,14 +97,10 @@ export function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer |
   return type === "nodebuffer" ? (Buffer.from(data) as unknown as ArrayBuffer) : data;
 }
 
-export function startTimer(
-  options: EngineOptions,
-  callback: () => void,
-  ms: number,
-): () => void {
+export function startTimer(options: EngineOptions, callback: () => void, ms: number): Timer {
   const timer = setTimeout(callback, ms) as unknown as NodeJS.Timeout;
   if (options.autoUnref) timer.unref();
-  return () => clearTimeout(timer);
+  return timer as unknown as Timer;
 }
 
 function passedOn(options: EngineOptions): Record<string, unknown> {
@@ -118,10 +117,11 @@ type WsConstructor = new (url: string, protocols: string | string[], options: ob
 let ws: WsConstructor | undefined;
 let warned = false;
 
-function loadWs(): WsConstructor {
+function loadWs(isNeeded: boolean): WsConstructor | undefined {
   try {
     return (ws ??= createRequire(import.meta.url)("ws") as WsConstructor);
   } catch {
+    if (!isNeeded) return undefined;
     const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
     if (!warned) console.warn(`sockeye-client: ${message}`);
     warned = true;

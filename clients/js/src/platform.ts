@@ -34,7 +34,7 @@ export async function request(
 
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
 export function openWebSocket(url: string, options: EngineOptions): WebSocket {
-  return options.protocols ? new WebSocket(url, options.protocols) : new WebSocket(url);
+  return new WebSocket(url, options.protocols || []);
 }
 
 /** Standard base64 with padding (RFC 4648 §4). */
@@ -56,12 +56,9 @@ export function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer |
   return type === "blob" ? new Blob([data]) : data;
 }
 
-/** Starts a timer and returns the function that stops it. */
-export function startTimer(
-  _options: EngineOptions,
-  callback: () => void,
-  ms: number,
-): () => void {
-  const timer = setTimeout(callback, ms);
-  return () => clearTimeout(timer);
-}
+/** What `startTimer` returns, for `clearTimeout`. */
+export type Timer = number | undefined;
+
+/** Starts a timer. */
+export const startTimer = (_options: EngineOptions, callback: () => void, ms: number): Timer =>
+  setTimeout(callback, ms) as unknown as Timer;

@@ -162,7 +162,7 @@ export class Socket<
    * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
    */
   emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this {
-    if (RESERVED_EVENTS.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+    if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
     const flags = this._flags;
     this._flags = {};
     const data: any[] = [event, ...args];
@@ -216,7 +216,9 @@ export class Socket<
   }
 
   /** The next packet's acknowledgement must come within `ms` milliseconds. */
-  timeout(ms: number): Socket<Listen, WithAckErrors<Emit>> {
+  timeout(
+    ms: number,
+  ): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>> {
     this._flags.timeout = ms;
     return this as any;
   }
@@ -229,7 +231,7 @@ export class Socket<
 
   /** As `onAny`, but before those that are there. */
   prependAny(listener: AnyListener): this {
-    this._any.prependListener("in", listener);
+    this._any.prepend("in", listener);
     return this;
   }
 
@@ -252,7 +254,7 @@ export class Socket<
 
   /** As `onAnyOutgoing`, but before those that are there. */
   prependAnyOutgoing(listener: AnyListener): this {
-    this._any.prependListener("out", listener);
+    this._any.prepend("out", listener);
     return this;
   }
 
@@ -382,7 +384,7 @@ export class Socket<
 
   /** Option `retries`: one packet at a time, again until acknowledged or out of tries. */
   private _enqueue(args: any[], flags: Flags): void {
-    const ack: Ack | undefined = typeof args[args.length - 1] === "function" && args.pop();
+    const ack: Ack | false = typeof args[args.length - 1] === "function" && args.pop();
     const packet: QueuedPacket = {
       args,
       flags: { ...flags, fromQueue: true },
@@ -395,7 +397,7 @@ export class Socket<
       packet.pending = false;
       if (!error || packet.tries > this._opts.retries!) {
         this._queue.shift();
-        ack?.(error, ...answer);
+        if (ack) ack(error, ...answer);
       }
       this._sendQueued();
     };

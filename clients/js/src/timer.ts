@@ -1,2 +1,2 @@
-/** Runs `callback` after the current one, before any timer or input. */
-export const nextTick = (callback: () => void): void => queueMicrotask(callback);
+/** Runs a function after the present one, before any timer or input. */
+export const nextTick: (callback: () => void) => void = queueMicrotask;

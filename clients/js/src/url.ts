@@ -42,12 +42,15 @@ export function url(
 ): ParsedUrl {
   let source = uri || "/";
   if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-  if (page && /^\/(?!\/)/.test(source)) source = page.host + source;
-  if (!/^(https?|wss?):\/\//.test(source)) {
+  if (/^\/(?!\/)/.test(source)) {
+    if (!page) throw new TypeError("no URL");
+    source = page.host + source;
+  }
+  if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
   }
   const { protocol, hostname, port: explicitPort, search } = new URL(source);
-  const secure = /s:/.test(protocol);
+  const secure = /ps:|wss/.test(protocol);
   const port = explicitPort || (secure ? "443" : "80");
   return {
     source,

@@ -58,6 +58,12 @@ after(() => server.close());
 const sockets = [];
 afterEach(() => sockets.splice(0).forEach((socket) => socket.disconnect()));
 
+const CLIENTS = {
+  ours: "our client",
+  browser: "our browser build",
+  official: "the official client",
+};
+
 const MODES = {
   "polling only": ["polling"],
   "websocket only": ["websocket"],
@@ -65,7 +71,7 @@ const MODES = {
 };
 
 for (const [mode, transports] of Object.entries(MODES)) {
-  describe(`${which} client, ${mode}`, { timeout: 30_000 }, () => suite(transports));
+  describe(`${CLIENTS[which]}, ${mode}`, { timeout: 30_000 }, () => suite(transports));
 }
 
 function suite(transports) {
@@ -222,11 +228,10 @@ function suite(transports) {
     assert.deepEqual(bytes(echoed[1][0]), all);
     assert.deepEqual(bytes(echoed[1][1].view), all.slice(10, 20));
     assert.deepEqual(bytes(echoed[1][1].list[0]), Uint8Array.of(2, 1));
-    assert.deepEqual(echoed[2].map((value) => Buffer.from(bytes(value)).toString()), [
-      "node",
-      "",
-      "blob",
-    ]);
+    assert.deepEqual(
+      echoed[2].map((value) => Buffer.from(bytes(value)).toString()),
+      ["node", "", "blob"],
+    );
     assert.deepEqual(echoed[3], ["after"]);
 
     socket.once("question", (data, ack) => ack({ back: data }));
@@ -362,7 +367,9 @@ function suite(transports) {
     const fromServer = [];
     const echoed = [];
     socket.on("burst", (value) => fromServer.push(value));
-    socket.on("echo", (value) => echoed.push(Buffer.isBuffer(value) || value.byteLength ? "b" : value));
+    socket.on("echo", (value) =>
+      echoed.push(Buffer.isBuffer(value) || value.byteLength ? "b" : value),
+    );
     await event(socket, "connect");
     let upgraded = socket.io.engine.transport.name === transports.at(-1);
     socket.io.engine.on("upgrade", () => (upgraded = true));
@@ -378,7 +385,10 @@ function suite(transports) {
     }
     await condition(() => echoed.length >= sent && fromServer.length >= sent);
     assert.deepEqual(echoed, expected);
-    assert.deepEqual(fromServer, expected.map((_, index) => index % 5));
+    assert.deepEqual(
+      fromServer,
+      expected.map((_, index) => index % 5),
+    );
   });
 
   it("cuts polling payloads at the server's limit", async () => {
@@ -389,7 +399,10 @@ function suite(transports) {
       [...texts, ...binaries].map((value) => socket.emitWithAck("echo", value)),
     );
     assert.deepEqual(answers.slice(0, 12), texts);
-    assert.deepEqual(answers.slice(12).map((value) => value.byteLength), Array(4).fill(40_000));
+    assert.deepEqual(
+      answers.slice(12).map((value) => value.byteLength),
+      Array(4).fill(40_000),
+    );
   });
 
   it("answers heartbeats", async () => {
@@ -411,7 +424,11 @@ function suite(transports) {
     assert.equal(socket.listenersAny().length, 2);
     socket.emit("echo", 1);
     await event(socket, "echo");
-    assert.deepEqual(seen, [["out", "echo", 1], ["first", "echo", 1], ["in", "echo", 1]]);
+    assert.deepEqual(seen, [
+      ["out", "echo", 1],
+      ["first", "echo", 1],
+      ["in", "echo", 1],
+    ]);
     socket.offAny(listener).offAnyOutgoing();
     socket.emit("echo", 2);
     await event(socket, "echo");
@@ -419,7 +436,7 @@ function suite(transports) {
   });
 
   it("retries until acknowledged, one at a time", async () => {
-    const socket = await connected("/", { retries: 2, ackTimeout: 60 });
+    const socket = await connected("/", { retries: 2, ackTimeout: 250 });
     const sent = [];
     socket.onAnyOutgoing((name) => sent.push(name));
     const outcomes = await new Promise((resolve) => {
@@ -451,7 +468,7 @@ function bytes(value) {
 async function loadClient(name) {
   if (name === "official") return (await import("socket.io-client")).io;
   if (name === "ours") return (await import("../dist/node/index.mjs")).io;
-  if (name !== "browser") throw new Error(`SOCKEYE_TEST_CLIENT=${name}: ours, browser or official`);
+  if (name !== "browser") throw new Error("SOCKEYE_TEST_CLIENT: ours, browser or official");
   // The minified build as a browser runs it: with fetch and with a WebSocket of the platform.
   globalThis.WebSocket ??= (await import("ws")).WebSocket;
   return (await import("../dist/socket.io.esm.min.js")).io;

@@ -1,7 +1,7 @@
 /* sockeye-client 0.1.0, MIT OR Apache-2.0 */
 
 // src/timer.ts
-var nextTick = (callback) => queueMicrotask(callback);
+var nextTick = queueMicrotask;
 
 // src/emitter.ts
 var Emitter = class {
@@ -16,7 +16,7 @@ var Emitter = class {
     return this;
   }
   /** As `on`, but before the listeners that are there. */
-  prependListener(event, listener) {
+  prepend(event, listener) {
     this._listeners.set(event, [listener, ...this.listeners(event)]);
     return this;
   }
@@ -116,11 +116,13 @@ function request(url2, body, options, signal) {
   });
 }
 function openWebSocket(url2, options) {
-  const { extraHeaders: headers, protocols = [] } = options;
   const { WebSocket } = globalThis;
-  if (WebSocket) return new WebSocket(url2, { protocols, headers });
-  const { autoUnref } = options;
-  const socket = new (loadWs())(url2, protocols, { ...passedOn(options), headers });
+  const { autoUnref, extraHeaders: headers, protocols = [] } = options;
+  const passed = passedOn(options);
+  const wantsWs = !WebSocket || autoUnref || Object.keys(passed).length > 0;
+  const Ws = wantsWs ? loadWs(!WebSocket) : void 0;
+  if (!Ws) return new WebSocket(url2, { protocols, headers });
+  const socket = new Ws(url2, protocols, { ...passed, headers });
   if (autoUnref) {
     socket.on("upgrade", (response) => response.socket.unref());
   }
@@ -140,7 +142,7 @@ function toBinaryType(data, type) {
 function startTimer(options, callback, ms) {
   const timer = setTimeout(callback, ms);
   if (options.autoUnref) timer.unref();
-  return () => clearTimeout(timer);
+  return timer;
 }
 function passedOn(options) {
   const chosen = {};
@@ -152,10 +154,11 @@ function passedOn(options) {
 }
 var ws;
 var warned = false;
-function loadWs() {
+function loadWs(isNeeded) {
   try {
     return ws ??= createRequire(import.meta.url)("ws");
   } catch {
+    if (!isNeeded) return void 0;
     const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
     if (!warned) console.warn(`sockeye-client: ${message}`);
     warned = true;
@@ -168,12 +171,15 @@ var CHARACTERS_MAX = 8e3;
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
   if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-  if (page && /^\/(?!\/)/.test(source)) source = page.host + source;
-  if (!/^(https?|wss?):\/\//.test(source)) {
+  if (/^\/(?!\/)/.test(source)) {
+    if (!page) throw new TypeError("no URL");
+    source = page.host + source;
+  }
+  if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
   }
   const { protocol: protocol2, hostname, port: explicitPort, search } = new URL(source);
-  const secure = /s:/.test(protocol2);
+  const secure = /ps:|wss/.test(protocol2);
   const port = explicitPort || (secure ? "443" : "80");
   return {
     source,
@@ -262,10 +268,6 @@ var EngineSocket = class extends Emitter {
   send(data, options, onFlush) {
     this._sendPacket("message", data, options, onFlush);
     return this;
-  }
-  /** Same as {@link EngineSocket.send}. */
-  write(data, options, onFlush) {
-    return this.send(data, options, onFlush);
   }
   /** Ends the session when everything has been sent and no upgrade is under way. */
   close() {
@@ -393,13 +395,9 @@ var EngineSocket = class extends Emitter {
     }
   }
   _resetPingTimer() {
-    this._stopPingTimer?.();
+    clearTimeout(this._pingTimer);
     this._pingTimeoutTime = Date.now() + this._pingMs;
-    this._stopPingTimer = startTimer(
-      this.opts,
-      () => this._onClose("ping timeout"),
-      this._pingMs
-    );
+    this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
   }
   _sendPacket(type, data, options, onFlush) {
     if (!this._isActive()) return;
@@ -420,7 +418,7 @@ var EngineSocket = class extends Emitter {
   }
   _onClose(reason, details) {
     if (this.readyState === "closed") return;
-    this._stopPingTimer?.();
+    clearTimeout(this._pingTimer);
     this.readyState = "closed";
     this.transport?.off().close();
     this._closed.abort();
@@ -435,7 +433,7 @@ var EngineSocket = class extends Emitter {
 var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 var SEPARATOR = "";
 function isBinary(value) {
-  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || typeof Blob === "function" && value instanceof Blob;
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
 }
 function encodePacket({ type, data }) {
   return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
@@ -464,20 +462,18 @@ var Transport = class extends Emitter {
     this.opts = opts;
     /** Whether `send` may be called now. */
     this.writable = false;
-    this.readyState = "";
+    this.readyState = "opening";
     this.query = opts.query;
     this.socket = opts.socket;
   }
   close() {
     if (this.isClosed()) return;
+    this.readyState = "closed";
     this.doClose();
-    this.onClose();
   }
   send(packets) {
-    if (this.readyState === "open") {
-      this.writable = false;
-      this.write(packets);
-    }
+    this.writable = false;
+    this.write(packets);
   }
   isClosed() {
     return this.readyState === "closed";
@@ -509,7 +505,7 @@ var Transport = class extends Emitter {
     const query = { ...this.query };
     if (stamped) query[timestampParam || "t"] = Date.now().toString(36) + stamps++;
     if (forceBase64) query.b64 = 1;
-    return scheme + (secure ? "s://" : "://") + hostname + (port ? ":" + port : "") + path.replace(/\/$/, "") + (addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
+    return scheme + (secure ? "s://" : "://") + hostname + ":" + port + path.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
   }
 };
 var stamps = 0;
@@ -538,7 +534,6 @@ var Polling = class extends Transport {
     if (!this.polling) this._poll();
   }
   open() {
-    this.readyState = "opening";
     this._poll();
   }
   async _poll() {
@@ -560,7 +555,7 @@ var Polling = class extends Transport {
     }
     this.polling = false;
     if (this._onPause) this._pauseIfIdle();
-    else if (!this.isClosed()) this._poll();
+    else if (this.readyState === "open") this._poll();
   }
   async doClose() {
     if (this.query.sid) {
@@ -587,24 +582,19 @@ var Polling = class extends Transport {
   }
   /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
   async _request(failure, body) {
-    let description;
-    let context;
     const { opts, _abort } = this;
     const { requestTimeout } = opts;
-    const stopTimer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
-    try {
-      context = await request(this.uri(), body, opts, _abort.signal);
-      if (context.status === 200) return context.responseText;
-      description = context.status;
-    } catch (error) {
-      description = error;
-    } finally {
-      if (stopTimer) stopTimer();
-    }
+    const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+    const response = await request(this.uri(), body, opts, _abort.signal).catch((status) => ({
+      status,
+      responseText: ""
+    }));
+    clearTimeout(timer);
+    if (response.status === 200) return response.responseText;
     if (!this.isClosed()) {
       this.readyState = "closed";
       _abort.abort();
-      this.onError(failure, description, context);
+      this.onError(failure, response.status, response);
     }
   }
 };
@@ -621,7 +611,6 @@ var WebSocketTransport = class extends Transport {
     return this.createUri("ws", this.opts.timestampRequests);
   }
   open() {
-    this.readyState = "opening";
     let ws2;
     try {
       this.ws = ws2 = openWebSocket(this.uri(), this.opts);
@@ -658,9 +647,8 @@ var WebSocketTransport = class extends Transport {
 // src/backoff.ts
 var TIMER_MS_MAX = 2 ** 31 - 1;
 function backoffMs(attempt, options) {
-  const ms = (options.reconnectionDelay || 1e3) * 2 ** attempt;
-  const deviation = Math.floor(Math.random() * options.randomizationFactor * ms);
-  const delay = Math.random() < 0.5 ? ms - deviation : ms + deviation;
+  const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
+  const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
   return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX));
 }
 
@@ -691,14 +679,7 @@ var EVENT = 2;
 var ACK = 3;
 var CONNECT_ERROR = 4;
 var BINARY_EVENT = 5;
-var RESERVED_EVENTS = [
-  "connect",
-  "connect_error",
-  "disconnect",
-  "disconnecting",
-  "newListener",
-  "removeListener"
-];
+var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
 var ATTACHMENTS_MAX = 10;
 var Encoder = class {
   encode({ type, nsp, data, id }) {
@@ -706,10 +687,7 @@ var Encoder = class {
     const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
     const count = attachments.length;
     const head = count ? type + 3 + (count + "-") : type;
-    return [
-      head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""),
-      ...attachments
-    ];
+    return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
   }
 };
 var PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
@@ -761,7 +739,7 @@ function isValid(type, data) {
   if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
   const isList = Array.isArray(data);
   if (type === ACK || !isList) return isList;
-  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.includes(data[0]);
+  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
 }
 
 // src/socket.ts
@@ -838,7 +816,7 @@ var Socket = class extends Emitter {
    * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
    */
   emit(event, ...args) {
-    if (RESERVED_EVENTS.includes(event)) throw new Error(`"${event}" is a reserved event name`);
+    if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
     const flags = this._flags;
     this._flags = {};
     const data = [event, ...args];
@@ -895,7 +873,7 @@ var Socket = class extends Emitter {
   }
   /** As `onAny`, but before those that are there. */
   prependAny(listener) {
-    this._any.prependListener("in", listener);
+    this._any.prepend("in", listener);
     return this;
   }
   /** Removes a catch-all listener of `onAny`, or all of them. */
@@ -914,7 +892,7 @@ var Socket = class extends Emitter {
   }
   /** As `onAnyOutgoing`, but before those that are there. */
   prependAnyOutgoing(listener) {
-    this._any.prependListener("out", listener);
+    this._any.prepend("out", listener);
     return this;
   }
   /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
@@ -1041,7 +1019,7 @@ var Socket = class extends Emitter {
       packet.pending = false;
       if (!error || packet.tries > this._opts.retries) {
         this._queue.shift();
-        ack?.(error, ...answer);
+        if (ack) ack(error, ...answer);
       }
       this._sendQueued();
     };
@@ -1103,7 +1081,7 @@ var Manager = class extends Emitter {
         fail(new Error("timeout"));
         engine.close();
       };
-      this._stopTimer = startTimer(this.opts, giveUp, timeout);
+      this._timer = startTimer(this.opts, giveUp, timeout);
     }
     const isCurrent = () => engine === this.engine && this._readyState !== "closed";
     const on = (event, listener) => engine.on(event, (...args) => {
@@ -1145,7 +1123,7 @@ var Manager = class extends Emitter {
   }
   /** Sends a packet. */
   _packet(packet) {
-    for (const message of this._encoder.encode(packet)) this.engine.write(message, packet.options);
+    for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
   }
   /** Closes the connection and stays closed. */
   _close() {
@@ -1153,7 +1131,7 @@ var Manager = class extends Emitter {
     this._onClose("forced close");
   }
   _setState(state) {
-    this._stopTimer?.();
+    clearTimeout(this._timer);
     this._readyState = state;
     this._reconnecting = false;
   }
@@ -1189,7 +1167,7 @@ var Manager = class extends Emitter {
         }
       });
     };
-    this._stopTimer = startTimer(this.opts, attempt, delay);
+    this._timer = startTimer(this.opts, attempt, delay);
   }
   _staysClosed() {
     return this._skipReconnect || !this.opts.reconnection;

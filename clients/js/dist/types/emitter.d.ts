@@ -10,7 +10,7 @@ export declare class Emitter<Listen extends EventsMap, Emit extends EventsMap = 
     /** Calls `listener` at every `event`. */
     on<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** As `on`, but before the listeners that are there. */
-    prependListener<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
+    prepend<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** Calls `listener` at the next `event` only. */
     once<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** Removes one listener, all listeners of an event, or all listeners. */

@@ -43,8 +43,8 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     private _attempts;
     private _encoder;
     private _decoder;
-    /** Stops the timer of opening or of the next attempt; they never run together. */
-    private _stopTimer?;
+    /** Timer of opening or of the next attempt; they never run together. */
+    private _timer?;
     constructor(uri?: string | Partial<ManagerOptions>, options?: Partial<ManagerOptions>);
     /** Connects unless that is done or under way. `callback` learns how it went. */
     open(callback?: OpenCallback): this;

@@ -18,5 +18,7 @@ export declare function encodeBase64(data: ArrayBuffer | ArrayBufferView): strin
 export declare function decodeBase64(text: string): ArrayBuffer;
 /** Received bytes in the form the application wants. */
 export declare function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer | Blob;
-/** Starts a timer and returns the function that stops it. */
-export declare function startTimer(_options: EngineOptions, callback: () => void, ms: number): () => void;
+/** What `startTimer` returns, for `clearTimeout`. */
+export type Timer = number | undefined;
+/** Starts a timer. */
+export declare const startTimer: (_options: EngineOptions, callback: () => void, ms: number) => Timer;

@@ -97,7 +97,7 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     /** The next packet is dropped if it cannot be sent at once. */
     get volatile(): this;
     /** The next packet's acknowledgement must come within `ms` milliseconds. */
-    timeout(ms: number): Socket<Listen, WithAckErrors<Emit>>;
+    timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>>;
     /** Calls `listener` with name and arguments of every event that arrives. */
     onAny(listener: AnyListener): this;
     /** As `onAny`, but before those that are there. */

@@ -1,2 +1,2 @@
-/** Runs `callback` after the current one, before any timer or input. */
+/** Runs a function after the present one, before any timer or input. */
 export declare const nextTick: (callback: () => void) => void;

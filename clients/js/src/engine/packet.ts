@@ -24,11 +24,7 @@ export const SEPARATOR = "\x1e";
 
 /** Whether `value` is sent as a binary message. */
 export function isBinary(value: unknown): value is Binary {
-  return (
-    value instanceof ArrayBuffer ||
-    ArrayBuffer.isView(value) ||
-    (typeof Blob === "function" && value instanceof Blob)
-  );
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
 }
 
 /** The packet as one WebSocket message. Binary data goes as it is: it has no type digit. */

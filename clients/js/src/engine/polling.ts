@@ -1,4 +1,4 @@
-import { type HttpResponse, request, startTimer } from "../platform.js";
+import { request, startTimer } from "../platform.js";
 import { encodeAsText, SEPARATOR, type Packet } from "./packet.js";
 import { Transport } from "./transport.js";
 
@@ -29,7 +29,6 @@ export class Polling extends Transport {
   }
 
   open(): void {
-    this.readyState = "opening";
     this._poll();
   }
 
@@ -54,7 +53,7 @@ export class Polling extends Transport {
     }
     this.polling = false;
     if (this._onPause) this._pauseIfIdle();
-    else if (!this.isClosed()) this._poll();
+    else if (this.readyState === "open") this._poll();
   }
 
   protected async doClose(): Promise<void> {
@@ -86,25 +85,19 @@ export class Polling extends Transport {
 
   /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
   private async _request(failure: string, body?: string): Promise<string | undefined> {
-    let description: unknown;
-    let context: HttpResponse | undefined;
     const { opts, _abort } = this;
     const { requestTimeout } = opts;
-    const stopTimer =
-      requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
-    try {
-      context = await request(this.uri(), body, opts, _abort.signal);
-      if (context.status === 200) return context.responseText;
-      description = context.status;
-    } catch (error) {
-      description = error;
-    } finally {
-      if (stopTimer) stopTimer();
-    }
+    const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+    const response = await request(this.uri(), body, opts, _abort.signal).catch((status) => ({
+      status,
+      responseText: "",
+    }));
+    clearTimeout(timer);
+    if (response.status === 200) return response.responseText;
     if (!this.isClosed()) {
       this.readyState = "closed";
       _abort.abort();
-      this.onError(failure, description, context);
+      this.onError(failure, response.status, response);
     }
   }
 }

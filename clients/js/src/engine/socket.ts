@@ -1,6 +1,6 @@
 import { Emitter } from "../emitter.js";
 import type { EngineOptions, TransportClass } from "../options.js";
-import { type BinaryType, defaultBinaryType, startTimer } from "../platform.js";
+import { type BinaryType, defaultBinaryType, startTimer, type Timer } from "../platform.js";
 import { nextTick } from "../timer.js";
 import { url } from "../url.js";
 import type { Packet, PacketType, RawData } from "./packet.js";
@@ -72,7 +72,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   private _classes: Record<string, TransportClass>;
   private _inFlight = 0;
   private _pingMs = 0;
-  private _stopPingTimer?: () => void;
+  private _pingTimer?: Timer;
   private _closed = new AbortController();
 
   constructor(uri?: string, options: EngineOptions = {}) {
@@ -108,11 +108,6 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   send(data: RawData, options?: Packet["options"], onFlush?: () => void): this {
     this._sendPacket("message", data, options, onFlush);
     return this;
-  }
-
-  /** Same as {@link EngineSocket.send}. */
-  write(data: RawData, options?: Packet["options"], onFlush?: () => void): this {
-    return this.send(data, options, onFlush);
   }
 
   /** Ends the session when everything has been sent and no upgrade is under way. */
@@ -204,9 +199,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
       return;
     }
     const remembered =
-      this.opts.rememberUpgrade &&
-      websocketWorked &&
-      this.transports.includes("websocket");
+      this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
     const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
     this.setTransport(transport);
     nextTick(() => {
@@ -261,13 +254,9 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   }
 
   private _resetPingTimer(): void {
-    this._stopPingTimer?.();
+    clearTimeout(this._pingTimer);
     this._pingTimeoutTime = Date.now() + this._pingMs;
-    this._stopPingTimer = startTimer(
-      this.opts,
-      () => this._onClose("ping timeout"),
-      this._pingMs,
-    );
+    this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
   }
 
   private _sendPacket(
@@ -296,7 +285,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
 
   private _onClose(reason: string, details?: CloseDetails | Error): void {
     if (this.readyState === "closed") return;
-    this._stopPingTimer?.();
+    clearTimeout(this._pingTimer);
     this.readyState = "closed";
     this.transport?.off().close();
     this._closed.abort();

@@ -8,7 +8,7 @@ export interface TransportError extends Error {
   type: "TransportError";
   /** The HTTP status, or the error or event that the platform gave. */
   description: any;
-  /** For polling `{ status, responseText }`, if there was an answer. */
+  /** For polling `{ status, responseText }`. */
   context?: any;
 }
 
@@ -35,13 +35,13 @@ export interface TransportEvents {
   close: (details?: CloseDetails) => void;
 }
 
-/** One way of carrying packets. States: "" → opening → open → closed. */
+/** One way of carrying packets. States: opening → open → closed. */
 export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
   /** Query parameters of the requests; the session id joins them after the handshake. */
   query: Record<string, any>;
   /** Whether `send` may be called now. */
   writable = false;
-  readyState: "" | "opening" | "open" | "closed" = "";
+  readyState: "opening" | "open" | "closed" = "opening";
   socket: EngineSocket;
 
   constructor(protected opts: TransportOptions) {
@@ -63,15 +63,13 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
 
   close(): void {
     if (this.isClosed()) return;
+    this.readyState = "closed";
     this.doClose();
-    this.onClose();
   }
 
   send(packets: Packet[]): void {
-    if (this.readyState === "open") {
-      this.writable = false;
-      this.write(packets);
-    }
+    this.writable = false;
+    this.write(packets);
   }
 
   /** Lets what is under way end and sends nothing more; then calls back. */
@@ -120,9 +118,9 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
       scheme +
       (secure ? "s://" : "://") +
       hostname +
-      (port ? ":" + port : "") +
-      path!.replace(/\/$/, "") +
-      (addTrailingSlash === false ? "?" : "/?") +
+      ":" +
+      port +
+      path!.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") +
       new URLSearchParams(query)
     );
   }

@@ -17,7 +17,6 @@ export class WebSocketTransport extends Transport {
   }
 
   open(): void {
-    this.readyState = "opening";
     let ws: WebSocket;
     try {
       this.ws = ws = openWebSocket(this.uri(), this.opts);
@@ -28,8 +27,7 @@ export class WebSocketTransport extends Transport {
     ws.binaryType = "arraybuffer";
     ws.onopen = () => this.onOpen();
     ws.onmessage = (event) => this.onData(event.data);
-    ws.onclose = (context) =>
-      this.onClose({ description: "websocket connection closed", context });
+    ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
     ws.onerror = (event) => this.onError("websocket error", event);
   }
 

@@ -24,14 +24,7 @@ export interface Packet {
 }
 
 /** Events that the library raises itself: they are never sent and never taken from the peer. */
-export const RESERVED_EVENTS = [
-  "connect",
-  "connect_error",
-  "disconnect",
-  "disconnecting",
-  "newListener",
-  "removeListener",
-];
+export const RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
 
 /** Most binary attachments that a packet may announce. */
 const ATTACHMENTS_MAX = 10;
@@ -44,10 +37,7 @@ export class Encoder {
       type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
     const count = attachments.length;
     const head = count ? type + 3 + (count + "-") : type;
-    return [
-      head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""),
-      ...attachments,
-    ];
+    return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
   }
 }
 
@@ -111,5 +101,5 @@ function isValid(type: number, data: any): boolean {
   if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
   const isList = Array.isArray(data);
   if (type === ACK || !isList) return isList;
-  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.includes(data[0]);
+  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
 }

@@ -60,13 +60,11 @@ export declare class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     private _classes;
     private _inFlight;
     private _pingMs;
-    private _stopPingTimer?;
+    private _pingTimer?;
     private _closed;
     constructor(uri?: string, options?: EngineOptions);
     /** Sends a message; `onFlush` is called when it has been handed to a transport. */
     send(data: RawData, options?: Packet["options"], onFlush?: () => void): this;
-    /** Same as {@link EngineSocket.send}. */
-    write(data: RawData, options?: Packet["options"], onFlush?: () => void): this;
     /** Ends the session when everything has been sent and no upgrade is under way. */
     close(): this;
     /** Whether the heartbeat deadline has passed, though its timer may have been held up. */

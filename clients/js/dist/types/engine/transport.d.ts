@@ -7,7 +7,7 @@ export interface TransportError extends Error {
     type: "TransportError";
     /** The HTTP status, or the error or event that the platform gave. */
     description: any;
-    /** For polling `{ status, responseText }`, if there was an answer. */
+    /** For polling `{ status, responseText }`. */
     context?: any;
 }
 /** What goes with a close that was no failure. */
@@ -30,14 +30,14 @@ export interface TransportEvents {
     error: (error: Error) => void;
     close: (details?: CloseDetails) => void;
 }
-/** One way of carrying packets. States: "" → opening → open → closed. */
+/** One way of carrying packets. States: opening → open → closed. */
 export declare abstract class Transport extends Emitter<{}, {}, TransportEvents> {
     protected opts: TransportOptions;
     /** Query parameters of the requests; the session id joins them after the handshake. */
     query: Record<string, any>;
     /** Whether `send` may be called now. */
     writable: boolean;
-    readyState: "" | "opening" | "open" | "closed";
+    readyState: "opening" | "open" | "closed";
     socket: EngineSocket;
     constructor(opts: TransportOptions);
     /** The transport's name in the protocol. */

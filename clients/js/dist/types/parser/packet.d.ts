@@ -20,7 +20,7 @@ export interface Packet {
     };
 }
 /** Events that the library raises itself: they are never sent and never taken from the peer. */
-export declare const RESERVED_EVENTS: string[];
+export declare const RESERVED_EVENTS: RegExp;
 /** Turns packets into messages: a text, and the attachments that follow it. */
 export declare class Encoder {
     encode({ type, nsp, data, id }: Packet): RawData[];

@@ -1,0 +1,378 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it, mock } from "node:test";
+
+import { createWorld, record, settle } from "./world.mjs";
+
+beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
+afterEach(() => mock.timers.reset());
+
+async function connected(options = {}) {
+  const world = createWorld();
+  const socket = world.manager.socket("/", options);
+  await settle();
+  world.transport.accept().enter();
+  await settle();
+  world.transport.sent.length = 0;
+  return { world, socket };
+}
+
+/** The connection is lost and comes back. */
+async function reconnect(world) {
+  world.transport.lose();
+  await settle();
+  mock.timers.tick(1000);
+  await settle();
+  world.transport.accept();
+  await settle();
+}
+
+describe("Socket: connecting", () => {
+  it("connects when the connection is there, and again when it is back", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/chat", { auth: { token: "t" } });
+    const events = record(socket, "connect", "disconnect");
+    assert.equal(socket.active, true);
+    await settle();
+    world.transport.accept();
+    await settle();
+    assert.deepEqual(world.transport.sent, ['message 0/chat,{"token":"t"}']);
+    world.transport.enter("/other,", "not mine");
+    await settle();
+    assert.equal(socket.connected, false);
+    world.transport.enter("/chat,", "mine");
+    await settle();
+    assert.equal(socket.id, "mine");
+    await reconnect(world);
+    assert.deepEqual(world.transport.sent, ['message 0/chat,{"token":"t"}']);
+    assert.deepEqual(
+      events.map(([name]) => name),
+      ["connect", "disconnect"],
+    );
+    assert.equal(socket.id, undefined);
+    socket.disconnect();
+  });
+
+  it("asks only once however often connect() is called", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/");
+    socket.connect().open();
+    await settle();
+    world.transport.accept();
+    socket.connect().connect();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0"]);
+    socket.disconnect();
+  });
+
+  it("asks the auth function for each connection, and takes no late answer", async () => {
+    const world = createWorld();
+    const asked = [];
+    const socket = world.manager.socket("/", { auth: (provide) => asked.push(provide) });
+    await settle();
+    world.transport.accept();
+    await reconnect(world);
+    assert.equal(asked.length, 2);
+    asked[0]({ n: 1 });
+    asked[1]({ n: 2 });
+    await settle();
+    assert.deepEqual(world.transport.sent, ['message 0{"n":2}']);
+    socket.disconnect();
+    asked[1]({ n: 3 });
+    await settle();
+    assert.equal(world.transport.sent.length, 1);
+  });
+
+  it("tells of refusals and of connections that cannot be made", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/");
+    const events = record(socket, "connect_error", "disconnect");
+    await settle();
+    world.transport.fail("xhr poll error");
+    assert.equal(events[0][1].message, "xhr poll error");
+    assert.equal(events[0][1].type, "TransportError");
+    assert.equal(socket.active, true);
+    mock.timers.tick(1000);
+    await settle();
+    world.transport.accept().receive('44{"message":"no","data":{"why":1}}');
+    await settle();
+    assert.equal(events[1][1].message, "no");
+    assert.deepEqual(events[1][1].data, { why: 1 });
+    assert.equal(socket.active, false);
+    assert.equal(events.length, 2);
+  });
+
+  it("survives answers that are none", async () => {
+    for (const answer of [
+      "40",
+      "40{}",
+      "40[]",
+      "44",
+      '44"text"',
+      "44[]",
+      "44null",
+      "43[]",
+      "439[]",
+    ]) {
+      const world = createWorld({ reconnection: false });
+      const socket = world.manager.socket("/");
+      await settle();
+      world.transport.accept().receive(answer);
+      await settle();
+      assert.equal(socket.connected, false, answer);
+      socket.disconnect();
+    }
+  });
+
+  it("restores its state where the server can", async () => {
+    const { world, socket } = await connected();
+    await reconnect(world);
+    world.transport.enter("", "a", { pid: "private" });
+    await settle();
+    assert.equal(socket.recovered, false);
+    world.transport.receive('42["x","offset-1"]', '42["y",5]');
+    await settle();
+    await reconnect(world);
+    assert.deepEqual(world.transport.sent, ['message 0{"pid":"private","offset":"offset-1"}']);
+    // Missed packets come before the confirmation.
+    const events = record(socket, "connect", "missed");
+    world.transport.receive('42["missed","offset-2"]').enter("", "a", { pid: "private" });
+    await settle();
+    assert.equal(socket.recovered, true);
+    assert.deepEqual(events, [["missed", "offset-2"], ["connect"]]);
+    socket.disconnect();
+  });
+});
+
+describe("Socket: sending", () => {
+  it("keeps events until it is connected, in order", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/");
+    socket.emit("a", 1);
+    socket.send("text");
+    socket.volatile.emit("dropped");
+    const outgoing = [];
+    socket.onAnyOutgoing((...args) => outgoing.push(args));
+    assert.equal(socket.sendBuffer.length, 2);
+    assert.deepEqual(outgoing, []);
+    await settle();
+    world.transport.accept().enter();
+    socket.on("connect", () => socket.emit("from the listener"));
+    await settle();
+    assert.deepEqual(world.transport.sent, [
+      "message 0",
+      'message 2["a",1]',
+      'message 2["message","text"]',
+      'message 2["from the listener"]',
+    ]);
+    assert.equal(socket.sendBuffer.length, 0);
+    assert.equal(outgoing.length, 3);
+    socket.disconnect();
+  });
+
+  it("refuses names of its own events", async () => {
+    const { socket } = await connected();
+    const names = [
+      "connect",
+      "connect_error",
+      "disconnect",
+      "disconnecting",
+      "newListener",
+      "removeListener",
+    ];
+    for (const name of names) {
+      assert.throws(() => socket.emit(name), { message: `"${name}" is a reserved event name` });
+    }
+    socket.emit("error", "is allowed");
+    socket.disconnect();
+  });
+
+  it("drops volatile events while the transport is busy", async () => {
+    const { world, socket } = await connected();
+    world.transport.drains = false;
+    socket.volatile.emit("first");
+    socket.volatile.emit("second");
+    socket.emit("third");
+    world.transport.drain();
+    await settle();
+    assert.deepEqual(world.transport.sent, ['message 2["first"]', 'message 2["third"]']);
+    socket.disconnect();
+  });
+
+  it("applies flags to one packet only", async () => {
+    const { world, socket } = await connected();
+    const packets = record(world.manager.engine, "packetCreate");
+    socket.compress(false).emit("a");
+    socket.emit("b");
+    assert.deepEqual(
+      packets.map(([, { options }]) => options.compress),
+      [false, true],
+    );
+    const outcomes = [];
+    socket.timeout(100).emit("c", (...values) => outcomes.push(values));
+    socket.emit("d", (...values) => outcomes.push(values));
+    world.transport.receive("431[7]");
+    await settle();
+    mock.timers.tick(100);
+    assert.deepEqual(
+      outcomes.map((values) => values[0].message ?? values[0]),
+      [7, "operation has timed out"],
+    );
+    socket.disconnect();
+  });
+});
+
+describe("Socket: acknowledgements", () => {
+  it("forgets an event whose acknowledgement timed out before it was sent", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/");
+    const outcomes = [];
+    socket.timeout(500).emit("a", (error) => outcomes.push(error.message));
+    socket.emit("b");
+    await settle();
+    mock.timers.tick(499);
+    assert.deepEqual(outcomes, []);
+    mock.timers.tick(1);
+    assert.deepEqual(outcomes, ["operation has timed out"]);
+    world.transport.accept().enter();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0", 'message 2["b"]']);
+    socket.disconnect();
+  });
+
+  it("calls back once, whatever the server sends", async () => {
+    const { world, socket } = await connected();
+    const outcomes = [];
+    socket.timeout(500).emit("a", (...values) => outcomes.push(values));
+    world.transport.receive('430["ok"]', '430["again"]', "4399[]");
+    await settle();
+    mock.timers.tick(1000);
+    assert.deepEqual(outcomes, [[null, "ok"]]);
+    assert.deepEqual(Object.keys(socket.acks), []);
+    socket.disconnect();
+  });
+
+  it("fails those that take an error when the connection is lost, and keeps unsent ones", async () => {
+    const { world, socket } = await connected();
+    const outcomes = [];
+    socket.emit("plain", () => outcomes.push("never"));
+    socket.timeout(60_000).emit("with error", (error) => outcomes.push(error.message));
+    const promised = assert.rejects(socket.emitWithAck("promised"), /socket has been disconnected/);
+    world.transport.lose();
+    await promised;
+    assert.deepEqual(outcomes, ["socket has been disconnected"]);
+    assert.deepEqual(Object.keys(socket.acks), []);
+
+    const later = socket.emitWithAck("later");
+    mock.timers.tick(1000);
+    await settle();
+    world.transport.accept().enter();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0", 'message 23["later"]']);
+    world.transport.receive('433["at last"]');
+    assert.equal(await later, "at last");
+    socket.disconnect();
+  });
+
+  it("acknowledges the server's events once", async () => {
+    const { world, socket } = await connected();
+    socket.on("question", (value, ack) => {
+      ack(value, Uint8Array.of(1));
+      ack("again");
+    });
+    world.transport.receive('4212["question","q"]');
+    await settle();
+    assert.deepEqual(world.transport.sent, [
+      'message 61-12["q",{"_placeholder":true,"num":0}]',
+      "message 1",
+    ]);
+    socket.disconnect();
+  });
+});
+
+describe("Socket: retries", () => {
+  it("sends again until acknowledged, in order, with new ids", async () => {
+    const { world, socket } = await connected({ retries: 2, ackTimeout: 100 });
+    const outcomes = [];
+    socket.emit("a", (...values) => outcomes.push(values));
+    socket.emit("b");
+    await settle();
+    assert.deepEqual(world.transport.sent, ['message 20["a"]']);
+    assert.equal(socket._queue.length, 2);
+    mock.timers.tick(100);
+    await settle();
+    // The answer to the first try is too late, the one to the second counts.
+    world.transport.receive('430["late"]', '431["ok"]');
+    await settle();
+    assert.deepEqual(world.transport.sent, [
+      'message 20["a"]',
+      'message 21["a"]',
+      'message 22["b"]',
+    ]);
+    assert.deepEqual(outcomes, [[null, "ok"]]);
+    for (let round = 0; round < 3; round++) {
+      mock.timers.tick(100);
+      await settle();
+    }
+    assert.deepEqual(world.transport.sent.slice(2), [
+      'message 22["b"]',
+      'message 23["b"]',
+      'message 24["b"]',
+    ]);
+    assert.equal(socket._queue.length, 0);
+    socket.disconnect();
+  });
+
+  it("gives up after so many tries", async () => {
+    const { world, socket } = await connected({ retries: 1, ackTimeout: 100 });
+    const promised = assert.rejects(socket.emitWithAck("a"), /timed out/);
+    for (let round = 0; round < 2; round++) {
+      await settle();
+      mock.timers.tick(100);
+    }
+    await promised;
+    assert.equal(world.transport.sent.length, 2);
+    socket.disconnect();
+  });
+
+  it("sends again on a new connection", async () => {
+    const { world, socket } = await connected({ retries: 5, ackTimeout: 60_000 });
+    const done = socket.emitWithAck("a");
+    socket.volatile.emit("not queued");
+    await settle();
+    await reconnect(world);
+    world.transport.enter();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0", 'message 21["a"]']);
+    world.transport.receive('431["ok"]');
+    assert.equal(await done, "ok");
+    socket.disconnect();
+  });
+});
+
+describe("Socket: catch-all listeners", () => {
+  it("come before, in their order, and can be removed", async () => {
+    const { world, socket } = await connected();
+    const calls = [];
+    const one = (...args) => calls.push(["one", ...args]);
+    const two = () => calls.push(["two"]);
+    socket.on("x", () => calls.push(["x"]));
+    socket.onAny(one).prependAny(two);
+    assert.deepEqual(socket.listenersAny(), [two, one]);
+    world.transport.receive('42["x",1]');
+    await settle();
+    assert.deepEqual(calls, [["two"], ["one", "x", 1], ["x"]]);
+    socket.offAny(two);
+    assert.deepEqual(socket.listenersAny(), [one]);
+    socket.offAny();
+    assert.deepEqual(socket.listenersAny(), []);
+
+    socket.onAnyOutgoing(one).prependAnyOutgoing(two);
+    assert.deepEqual(socket.listenersAnyOutgoing(), [two, one]);
+    calls.length = 0;
+    socket.emit("y", 2);
+    assert.deepEqual(calls, [["two"], ["one", "y", 2]]);
+    socket.offAnyOutgoing(one).offAnyOutgoing();
+    assert.deepEqual(socket.listenersAnyOutgoing(), []);
+    socket.disconnect();
+  });
+});
