@@ -104,10 +104,7 @@ mod tests {
                 .to_json()
                 .contains("\"upgrades\":[]")
         );
-        let fixed = Config {
-            upgrade: false,
-            ..config
-        };
+        let fixed = Config { upgrade: false, ..config };
         assert!(
             OpenData::new(&fixed, "abc", TransportKind::Polling)
                 .to_json()
@@ -129,25 +126,12 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_handshake() {
-        for text in [
-            "",
-            "[]",
-            "{}",
-            "null",
-            "{\"sid\":1,\"pingInterval\":1,\"pingTimeout\":1}",
-        ] {
-            assert_eq!(
-                OpenData::from_json(text),
-                Err(OpenError::NotAnObject),
-                "{text}"
-            );
+        for text in ["", "[]", "{}", "null", "{\"sid\":1,\"pingInterval\":1,\"pingTimeout\":1}"] {
+            assert_eq!(OpenData::from_json(text), Err(OpenError::NotAnObject), "{text}");
         }
         for sid in ["", "a b", "é", &"x".repeat(257)] {
             let text = format!("{{\"sid\":\"{sid}\",\"pingInterval\":1,\"pingTimeout\":1}}");
-            assert!(
-                matches!(OpenData::from_json(&text), Err(OpenError::BadId { .. })),
-                "{sid}"
-            );
+            assert!(matches!(OpenData::from_json(&text), Err(OpenError::BadId { .. })), "{sid}");
         }
     }
 }

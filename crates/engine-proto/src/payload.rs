@@ -64,9 +64,7 @@ impl PayloadWriter {
 
     /// An empty body with room for `bytes`.
     pub fn with_capacity(bytes: usize) -> Self {
-        PayloadWriter {
-            out: Vec::with_capacity(bytes),
-        }
+        PayloadWriter { out: Vec::with_capacity(bytes) }
     }
 
     /// Adds any packet.
@@ -136,10 +134,7 @@ pub struct Batch {
 impl Batch {
     /// An empty batch; without a limit everything fits.
     pub fn new(bytes_max: Option<usize>) -> Self {
-        Batch {
-            bytes: 0,
-            bytes_max,
-        }
+        Batch { bytes: 0, bytes_max }
     }
 
     /// Takes the packet in and says so, or refuses it because the body would exceed the limit.
@@ -196,14 +191,8 @@ mod tests {
     #[test]
     fn the_first_bad_packet_ends_the_reading() {
         assert_eq!(read(b""), [Err(DecodeError::Empty)]);
-        assert_eq!(
-            read(b"2\x1e"),
-            [Ok("Ping(\"\")".to_owned()), Err(DecodeError::Empty)]
-        );
-        assert_eq!(
-            read(b"abc\x1e4x"),
-            [Err(DecodeError::UnknownType { found: b'a' })]
-        );
+        assert_eq!(read(b"2\x1e"), [Ok("Ping(\"\")".to_owned()), Err(DecodeError::Empty)]);
+        assert_eq!(read(b"abc\x1e4x"), [Err(DecodeError::UnknownType { found: b'a' })]);
         assert_eq!(read(b"4\xff\x1e4x"), [Err(DecodeError::NotUtf8)]);
     }
 

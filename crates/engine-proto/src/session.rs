@@ -36,6 +36,7 @@
 //! | pong's deadline | ends: ping timeout | same | – |
 //! | `upgrade_timeout` over | close probe | close probe | – |
 //! | close timeout over | – | ends: forced close | – |
+//! | pause at the pong's deadline | the deadline starts again | same | – |
 //! | command `close` | closing | – | – |
 //!
 //! # Client
@@ -97,6 +98,8 @@ pub struct Session {
     owed: Owed,
     /// Opening (client) or closing ends here at the latest.
     phase_ends_at: Option<Instant>,
+    /// Everything due by then has happened.
+    expired_by: Option<Instant>,
     /// Client: what OPEN said.
     open_data: Option<Box<OpenData>>,
     transmits: VecDeque<Transmit>,
@@ -213,11 +216,7 @@ impl Session {
     /// Client: what the server said in OPEN. Server: what to say in it.
     pub fn open_data(&self) -> Option<OpenData> {
         match self.role {
-            Role::Server => Some(OpenData::new(
-                &self.config,
-                self.id.as_str(),
-                self.main.kind(),
-            )),
+            Role::Server => Some(OpenData::new(&self.config, self.id.as_str(), self.main.kind())),
             Role::Client => self.open_data.as_deref().cloned(),
         }
     }
@@ -285,8 +284,23 @@ impl Session {
         self.advance_upgrade(now);
     }
 
+    /// Takes in that the driver does not read at present, because the application cannot take more.
+    /// A pong may be among what was not read, so its deadline does not pass meanwhile. To be called
+    /// in place of [`handle_timeout`](Session::handle_timeout).
+    pub fn handle_pause(&mut self, now: Instant) {
+        if let (Role::Server, Heartbeat::Awaited { by, .. }) = (self.role, &mut self.heartbeat)
+            && *by <= now
+        {
+            *by = now + self.config.ping_timeout;
+        }
+        self.handle_timeout(now);
+    }
+
     /// Ends the session in an orderly way: what is queued goes out first, then
     /// [`Control::Close`]. On polling that waits for a poll, at most `polling_close_timeout`.
+    ///
+    /// A client's last POST carries `1`: a client that polls and has more queued than one POST may
+    /// hold sends that before it closes.
     pub fn close(&mut self, now: Instant) {
         self.expire(now);
         match self.phase {
@@ -295,11 +309,7 @@ impl Session {
                 self.phase = Phase::Closing;
                 self.owed.close = true;
                 self.phase_ends_at = Some(now + self.close_timeout());
-                if self
-                    .probe
-                    .as_ref()
-                    .is_some_and(|probe| probe.stage == Stage::Opened)
-                {
+                if self.probe.as_ref().is_some_and(|probe| probe.stage == Stage::Opened) {
                     self.close_probe();
                 }
             }
@@ -328,10 +338,7 @@ impl Session {
                 self.writable = false;
             }
         }
-        Some(Transmit {
-            via: self.main,
-            control,
-        })
+        Some(Transmit { via: self.main, control })
     }
 
     /// The next event. To be called until `None`.
@@ -357,6 +364,7 @@ impl Session {
             heartbeat: Heartbeat::Off,
             owed: Owed::default(),
             phase_ends_at: None,
+            expired_by: None,
             open_data: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -375,10 +383,7 @@ impl Session {
     /// Client: polling is to come to rest because the probe was answered.
     fn is_pausing(&self) -> bool {
         self.role == Role::Client
-            && self
-                .probe
-                .as_ref()
-                .is_some_and(|probe| probe.stage == Stage::Probed)
+            && self.probe.as_ref().is_some_and(|probe| probe.stage == Stage::Probed)
     }
 
     fn handle_opened(&mut self, via: TransportId, now: Instant) {
@@ -405,16 +410,14 @@ impl Session {
     }
 
     fn handle_lost(&mut self, via: TransportId, loss: Loss) {
+        // What fell due this instant has nowhere to go any more.
+        self.transmits.retain(|transmit| transmit.via != via);
         if self.is_probe(via) {
             self.probe = None;
         } else if via == self.main {
             self.writable = false;
             let closing = self.phase == Phase::Closing;
-            self.end(if closing {
-                CloseReason::ForcedClose
-            } else {
-                loss.reason()
-            });
+            self.end(if closing { CloseReason::ForcedClose } else { loss.reason() });
         }
     }
 
@@ -437,6 +440,8 @@ impl Session {
         match self.role {
             Role::Server => {
                 self.writable = false;
+                // This poll has ended by itself.
+                self.owed.noop = false;
                 if self.phase == Phase::Closing && self.owed.close_sent {
                     self.end(CloseReason::ForcedClose);
                 }
@@ -454,6 +459,7 @@ impl Session {
         self.main = probe.id;
         self.writable = true;
         self.polling = false;
+        self.owed.noop = false;
         if let (Role::Server, Heartbeat::Awaited { by, .. }) = (self.role, &mut self.heartbeat) {
             // The official server stops waiting for this pong; here it gets the whole time again.
             *by = now + self.config.ping_timeout;
@@ -463,8 +469,7 @@ impl Session {
             self.owed.close_sent = false;
             self.phase_ends_at = Some(now + self.close_timeout());
         }
-        self.events
-            .push_back(Event::Upgraded { from, to: probe.id });
+        self.events.push_back(Event::Upgraded { from, to: probe.id });
     }
 
     fn close_probe(&mut self) {
@@ -488,10 +493,7 @@ impl Session {
         self.phase = Phase::Closed;
         self.close_probe();
         let told = self.owed.close_sent || self.owed.released;
-        self.owed = Owed {
-            close: reachable && !told,
-            ..Owed::default()
-        };
+        self.owed = Owed { close: reachable && !told, ..Owed::default() };
         self.heartbeat = Heartbeat::Off;
         self.phase_ends_at = None;
         self.events.push_back(Event::Closed(reason));
@@ -506,6 +508,11 @@ impl Session {
 
     /// Lets everything that is due by `now` happen, in the order it was due.
     fn expire(&mut self, now: Instant) {
+        // Many packets come with one read, at one time.
+        if self.expired_by == Some(now) {
+            return;
+        }
+        self.expired_by = Some(now);
         while let Some((at, deadline)) = self.next_deadline() {
             if at > now {
                 break;
@@ -514,16 +521,11 @@ impl Session {
                 Deadline::Ping => {
                     self.owed.ping = true;
                     let by = at + self.config.ping_timeout;
-                    self.heartbeat = Heartbeat::Awaited {
-                        by,
-                        extended: false,
-                    };
+                    self.heartbeat = Heartbeat::Awaited { by, extended: false };
                 }
                 Deadline::Heartbeat => self.end(CloseReason::PingTimeout),
                 Deadline::Noop => {
-                    if self.writable {
-                        self.send(self.main, Control::Noop);
-                    }
+                    self.owed.noop = self.writable;
                     if let Some(probe) = &mut self.probe {
                         probe.noop_at = Some(now + NOOP_INTERVAL);
                     }
@@ -552,10 +554,7 @@ impl Session {
             Phase::Opening => (at, Deadline::Opening),
             Phase::Open | Phase::Closing | Phase::Closed => (at, Deadline::Closing),
         });
-        [heartbeat, probe, noop, phase]
-            .into_iter()
-            .flatten()
-            .min_by_key(|&(at, _)| at)
+        [heartbeat, probe, noop, phase].into_iter().flatten().min_by_key(|&(at, _)| at)
     }
 }
 
@@ -606,6 +605,8 @@ struct Owed {
     open: bool,
     ping: bool,
     pong: bool,
+    /// Server, polling: ends the parked poll while the client is about to upgrade.
+    noop: bool,
     close: bool,
     close_sent: bool,
     /// The parked poll was already given its last packet.
@@ -620,6 +621,8 @@ impl Owed {
             (&mut self.ping, Control::Ping)
         } else if self.pong {
             (&mut self.pong, Control::Pong)
+        } else if self.noop {
+            (&mut self.noop, Control::Noop)
         } else if self.close {
             (&mut self.close, Control::Close)
         } else {

@@ -35,7 +35,8 @@ pub trait SessionHandler: Send + 'static {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Whether another message can be taken. While it cannot, the session's transports are not
-    /// read and POSTs not answered; `poll` is to be woken when that changes. Default `true`.
+    /// read and POSTs not answered; `poll` is to be woken when that changes. The heartbeat does not
+    /// end a session for what was not read. Default `true`.
     fn is_ready(&self) -> bool {
         true
     }

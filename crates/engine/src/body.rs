@@ -33,9 +33,7 @@ impl From<String> for Body {
 
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
-        Body {
-            data: Bytes::from_static(text.as_bytes()),
-        }
+        Body { data: Bytes::from_static(text.as_bytes()) }
     }
 }
 

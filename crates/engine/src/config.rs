@@ -154,10 +154,7 @@ mod tests {
     #[test]
     fn takes_trailing_slashes_off() {
         for path in ["/engine.io", "/engine.io/", "/engine.io//"] {
-            let config = Config {
-                path: path.to_owned(),
-                ..Config::default()
-            };
+            let config = Config { path: path.to_owned(), ..Config::default() };
             assert_eq!(config.checked().unwrap().path, "/engine.io");
         }
     }
@@ -165,37 +162,16 @@ mod tests {
     #[test]
     fn refuses_what_cannot_be_served() {
         for path in ["", "/", "engine.io", "/a?b"] {
-            let config = Config {
-                path: path.to_owned(),
-                ..Config::default()
-            };
-            assert!(
-                matches!(config.checked(), Err(ConfigError::Path { .. })),
-                "{path}"
-            );
+            let config = Config { path: path.to_owned(), ..Config::default() };
+            assert!(matches!(config.checked(), Err(ConfigError::Path { .. })), "{path}");
         }
-        let config = Config {
-            transports: Vec::new(),
-            ..Config::default()
-        };
+        let config = Config { transports: Vec::new(), ..Config::default() };
         assert_eq!(config.checked().unwrap_err(), ConfigError::NoTransports);
-        let config = Config {
-            ping_timeout: Duration::ZERO,
-            ..Config::default()
-        };
+        let config = Config { ping_timeout: Duration::ZERO, ..Config::default() };
         let field = "ping_timeout";
-        assert_eq!(
-            config.checked().unwrap_err(),
-            ConfigError::OutOfRange { field }
-        );
-        let config = Config {
-            queued_bytes_max: 0,
-            ..Config::default()
-        };
+        assert_eq!(config.checked().unwrap_err(), ConfigError::OutOfRange { field });
+        let config = Config { queued_bytes_max: 0, ..Config::default() };
         let field = "queued_bytes_max";
-        assert_eq!(
-            config.checked().unwrap_err(),
-            ConfigError::OutOfRange { field }
-        );
+        assert_eq!(config.checked().unwrap_err(), ConfigError::OutOfRange { field });
     }
 }

@@ -90,10 +90,7 @@ impl Encoded {
             pieces.push(piece.into());
         }
         let first = pieces.remove(0);
-        Frames {
-            first,
-            rest: pieces.into_boxed_slice(),
-        }
+        Frames { first, rest: pieces.into_boxed_slice() }
     }
 }
 
@@ -114,10 +111,7 @@ pub(crate) fn text_head(text_bytes: usize) -> MessageHead {
     let mut bytes = [0; MESSAGE_HEAD_BYTES_MAX];
     bytes[..header.len()].copy_from_slice(header);
     bytes[header.len()] = b'4';
-    MessageHead {
-        bytes,
-        len: header.len() + 1,
-    }
+    MessageHead { bytes, len: header.len() + 1 }
 }
 
 /// See [`text_head`].
@@ -142,10 +136,7 @@ mod tests {
     use super::*;
 
     fn joined(encoded: &Encoded) -> Vec<u8> {
-        encoded
-            .frames()
-            .flat_map(|piece| piece.iter().copied())
-            .collect()
+        encoded.frames().flat_map(|piece| piece.iter().copied()).collect()
     }
 
     #[test]

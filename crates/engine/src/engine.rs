@@ -12,11 +12,13 @@ use crate::application::Application;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::handshake::Handshake;
+use crate::polling::{Poll, Post};
 use crate::refusal::{Refusal, empty};
 use crate::registry::Registry;
 use crate::service::EngineService;
+use crate::session::Session;
 use crate::verify::{Target, is_upgrade, verify};
-use crate::{polling, task, upgrade};
+use crate::{task, upgrade};
 
 /// An Engine.IO server without a listener of its own. A cheap handle; clones share everything.
 pub struct Engine<A> {
@@ -31,10 +33,7 @@ impl<A: Application> Engine<A> {
     /// When the configuration makes no sense.
     pub fn new(config: Config, application: A) -> Result<Self, ConfigError> {
         let registry = Arc::new(Registry::new(config)?);
-        Ok(Engine {
-            registry,
-            application: Arc::new(application),
-        })
+        Ok(Engine { registry, application: Arc::new(application) })
     }
 
     /// Whether requests to this path are the engine's: below its own path, slash included.
@@ -55,31 +54,10 @@ impl<A: Application> Engine<A> {
     where
         B: HttpBody,
     {
-        let (mut head, body) = request.into_parts();
-        let upgrade = is_upgrade(&head.headers);
-        let target = match verify(&self.registry, &head, upgrade) {
-            Ok(target) => target,
-            Err(refusal) if upgrade => return refusal.upgrade_response(),
-            Err(refusal) => return refusal.response(),
-        };
-        if matches!(target, Target::New(_)) && self.registry.is_closing() {
-            return empty(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        if upgrade {
-            return upgrade::accept(&self.registry, &self.application, target, &mut head);
-        }
-        match target {
-            Target::New(TransportKind::Polling) => self.open_polling(&head).await,
-            Target::Existing(session, _) if head.method == Method::GET => {
-                polling::get(&session, &head.headers).await
-            }
-            Target::Existing(session, _) if head.method == Method::POST => {
-                let config = &self.registry.config;
-                let (bytes_max, timeout) = (config.payload_bytes_max, config.body_timeout);
-                polling::post(&session, &head.headers, body, bytes_max, timeout).await
-            }
-            Target::Existing(..) => empty(StatusCode::INTERNAL_SERVER_ERROR),
-            Target::New(_) => Refusal::BadRequest.response(),
+        match self.begin(request) {
+            Step::Done(response) => response,
+            Step::Poll(poll) => poll.answer().await,
+            Step::Post(post) => post.answer().await,
         }
     }
 
@@ -110,10 +88,7 @@ impl<A: Application> Engine<A> {
         for session in self.registry.all() {
             session.close(reason);
         }
-        if tokio::time::timeout(patience, self.registry.tasks_done())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(patience, self.registry.tasks_done()).await.is_err() {
             for session in self.registry.all() {
                 session.discard(reason);
             }
@@ -121,23 +96,56 @@ impl<A: Application> Engine<A> {
         }
     }
 
-    async fn open_polling(&self, head: &Parts) -> Response<Body> {
-        let Some(id) = self.registry.new_id() else {
-            return Refusal::BadRequest.response();
+    /// Judges a request and does what needs no waiting. The head of the request ends here.
+    pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> Step<B> {
+        let (mut head, body) = request.into_parts();
+        let upgrade = is_upgrade(&head.headers);
+        let target = match verify(&self.registry, &head, upgrade) {
+            Ok(target) => target,
+            Err(refusal) if upgrade => return Step::Done(refusal.upgrade_response()),
+            Err(refusal) => return Step::Done(refusal.response()),
         };
-        let handshake = Handshake::new(head);
-        let application = Arc::clone(&self.application);
-        let session = task::spawn_polling(&self.registry, application, id, handshake);
-        polling::get(&session, &head.headers).await
+        if matches!(target, Target::New(_)) && self.registry.is_closing() {
+            return Step::Done(empty(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        if upgrade {
+            let (registry, application) = (&self.registry, &self.application);
+            return Step::Done(upgrade::accept(registry, application, target, &mut head));
+        }
+        match target {
+            Target::New(TransportKind::Polling) => match self.open_polling(&head) {
+                Some(session) => Step::Poll(Poll::new(session, &head.headers)),
+                None => Step::Done(Refusal::BadRequest.response()),
+            },
+            Target::Existing(session, _) if head.method == Method::GET => {
+                Step::Poll(Poll::new(session, &head.headers))
+            }
+            Target::Existing(session, _) if head.method == Method::POST => {
+                Step::Post(Post::new(session, &head.headers, body, &self.registry.config))
+            }
+            Target::Existing(..) => Step::Done(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+            Target::New(_) => Step::Done(Refusal::BadRequest.response()),
+        }
     }
+
+    /// Starts a session, whose first poll is the request. `None`: no id could be made.
+    fn open_polling(&self, head: &Parts) -> Option<Session> {
+        let id = self.registry.new_id()?;
+        let application = Arc::clone(&self.application);
+        Some(task::spawn_polling(&self.registry, application, id, Handshake::new(head)))
+    }
+}
+
+/// What is left to do for a request once it was judged.
+pub(crate) enum Step<B> {
+    Done(Response<Body>),
+    Poll(Poll),
+    Post(Post<B>),
 }
 
 impl<A> Clone for Engine<A> {
     fn clone(&self) -> Self {
-        Engine {
-            registry: Arc::clone(&self.registry),
-            application: Arc::clone(&self.application),
-        }
+        Engine { registry: Arc::clone(&self.registry), application: Arc::clone(&self.application) }
     }
 }
 

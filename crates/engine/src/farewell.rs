@@ -26,13 +26,7 @@ impl Farewell {
         let mut ws = link.ws;
         ws.close(link.code, "", None, out.tail());
         let failed = link.code != ws::CloseCode::NO_STATUS;
-        Farewell {
-            read: link.read,
-            ws,
-            io,
-            out,
-            failed,
-        }
+        Farewell { read: link.read, ws, io, out, failed }
     }
 
     /// Carries it out, at once if that is possible, else in a task of its own.
@@ -74,8 +68,7 @@ impl Farewell {
         let Farewell { read, ws, .. } = self;
         poll_fn(|cx| {
             with_scratch(|scratch| {
-                read.poll_read(cx, scratch)
-                    .map_ok(|length| take_in(ws, &mut scratch[..length]))
+                read.poll_read(cx, scratch).map_ok(|length| take_in(ws, &mut scratch[..length]))
             })
         })
         .await

@@ -33,10 +33,7 @@ impl Handshake {
     pub(crate) fn new(head: &Parts) -> Self {
         let uri = head.uri.to_string();
         let headers = &head.headers;
-        let bytes: usize = headers
-            .iter()
-            .map(|(n, v)| n.as_str().len() + v.len() + 3)
-            .sum();
+        let bytes: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 3).sum();
         let mut text = Vec::with_capacity(uri.len() + bytes);
         text.extend_from_slice(uri.as_bytes());
         for (name, value) in headers {
@@ -80,25 +77,17 @@ impl Handshake {
 
     /// The first value of a header. The name is to be in lower case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.lines()
-            .find(|(found, _)| *found == name.as_bytes())
-            .map(|(_, value)| value)
+        self.lines().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// A parameter of the query; the last one if it is repeated.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.queries()
-            .filter(|(found, _)| found == name)
-            .last()
-            .map(|(_, value)| value)
+        self.queries().filter(|(found, _)| found == name).last().map(|(_, value)| value)
     }
 
     /// All parameters of the query, decoded, in their order.
     pub fn queries(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        let query = self
-            .uri_text()
-            .split_once('?')
-            .map_or("", |(_, query)| query);
+        let query = self.uri_text().split_once('?').map_or("", |(_, query)| query);
         query::pairs(query)
     }
 
@@ -124,12 +113,10 @@ impl Handshake {
     }
 
     fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.text[self.uri_bytes as usize..]
-            .split(|&byte| byte == b'\n')
-            .filter_map(|line| {
-                let end = line.windows(2).position(|pair| pair == b": ")?;
-                Some((&line[..end], &line[end + 2..]))
-            })
+        self.text[self.uri_bytes as usize..].split(|&byte| byte == b'\n').filter_map(|line| {
+            let end = line.windows(2).position(|pair| pair == b": ")?;
+            Some((&line[..end], &line[end + 2..]))
+        })
     }
 }
 

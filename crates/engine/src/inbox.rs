@@ -43,10 +43,7 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) const fn new() -> Self {
-        Inbox {
-            guests: Vec::new(),
-            closed: false,
-        }
+        Inbox { guests: Vec::new(), closed: false }
     }
 
     /// Hands a guest over, or gives it back when the session is over or overrun.

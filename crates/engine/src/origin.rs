@@ -45,9 +45,7 @@ impl FromStr for OriginPattern {
     type Err = OriginPatternError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || OriginPatternError {
-            text: text.to_owned(),
-        };
+        let error = || OriginPatternError { text: text.to_owned() };
         let (subdomains, plain) = match text.split_once("://*.") {
             Some((scheme, rest)) => (true, format!("{scheme}://{rest}")),
             None => (false, text.to_owned()),
@@ -120,9 +118,7 @@ struct Origin<'a> {
 impl<'a> Origin<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
-        let known = scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        let known = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
         let (host, port) = split_port(authority)?;
         if scheme.is_empty()
             || !known
@@ -131,11 +127,7 @@ impl<'a> Origin<'a> {
         {
             return None;
         }
-        Some(Origin {
-            scheme,
-            host,
-            port: port.unwrap_or(default_port(scheme)),
-        })
+        Some(Origin { scheme, host, port: port.unwrap_or(default_port(scheme)) })
     }
 
     /// Whether `host`, a `Host` header, names the same host and port. A missing port stands for the
@@ -248,15 +240,9 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_no_pattern() {
-        for text in [
-            "",
-            "*",
-            "example.com",
-            "https://",
-            "https://*",
-            "https://a.*.b",
-            "https://a/b",
-        ] {
+        for text in
+            ["", "*", "example.com", "https://", "https://*", "https://a.*.b", "https://a/b"]
+        {
             assert!(text.parse::<OriginPattern>().is_err(), "{text}");
         }
     }

@@ -49,6 +49,8 @@ pub(crate) enum Next {
     Nothing,
     /// The session's task.
     Wake,
+    /// The session's task: it has to close the session.
+    Close,
     /// The flush pass. The outbox counts as scheduled from now on.
     Schedule,
 }
@@ -97,30 +99,18 @@ enum Outlet {
 /// A message and its attachments, which nothing may come between.
 #[derive(Debug)]
 enum Group {
-    Own {
-        text: Option<Box<str>>,
-        attachments: Box<[Bytes]>,
-    },
+    Own { text: Option<Box<str>>, attachments: Box<[Bytes]> },
     Shared(Arc<Encoded>),
 }
 
 impl Outbox {
     pub(crate) fn polling() -> Self {
-        Outbox::new(Outlet::Polling {
-            queue: VecDeque::new(),
-            bytes: 0,
-            parked: false,
-        })
+        Outbox::new(Outlet::Polling { queue: VecDeque::new(), bytes: 0, parked: false })
     }
 
     pub(crate) fn websocket(io: WriteHalf) -> Self {
         let buffer = WriteBuffer::new();
-        Outbox::new(Outlet::WebSocket {
-            io,
-            buffer,
-            blocked: false,
-            failed: false,
-        })
+        Outbox::new(Outlet::WebSocket { io, buffer, blocked: false, failed: false })
     }
 
     fn new(outlet: Outlet) -> Self {
@@ -149,11 +139,7 @@ impl Outbox {
             return refused;
         }
         match &mut self.outlet {
-            Outlet::Polling {
-                queue,
-                bytes: queued,
-                ..
-            } => {
+            Outlet::Polling { queue, bytes: queued, .. } => {
                 *queued += bytes;
                 queue.push_back(Group::Own {
                     text: text.map(Box::from),
@@ -189,12 +175,9 @@ impl Outbox {
         self.closing.is_none()
             && match &self.outlet {
                 Outlet::Polling { queue, parked, .. } => *parked && queue.is_empty(),
-                Outlet::WebSocket {
-                    buffer,
-                    blocked,
-                    failed,
-                    ..
-                } => buffer.is_empty() && !blocked && !failed,
+                Outlet::WebSocket { buffer, blocked, failed, .. } => {
+                    buffer.is_empty() && !blocked && !failed
+                }
                 Outlet::Gone => false,
             }
     }
@@ -230,12 +213,9 @@ impl Outbox {
     pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let flushed = match &self.outlet {
             Outlet::Polling { queue, .. } => queue.is_empty(),
-            Outlet::WebSocket {
-                buffer,
-                blocked,
-                failed,
-                ..
-            } => *failed || (buffer.is_empty() && !blocked),
+            Outlet::WebSocket { buffer, blocked, failed, .. } => {
+                *failed || (buffer.is_empty() && !blocked)
+            }
             Outlet::Gone => true,
         };
         if flushed {
@@ -312,9 +292,7 @@ impl Outbox {
                     if let Some(text) = text {
                         payload.text(&text);
                     }
-                    attachments
-                        .iter()
-                        .for_each(|attachment| payload.binary(attachment));
+                    attachments.iter().for_each(|attachment| payload.binary(attachment));
                 }
                 Group::Shared(packet) => payload.encoded(packet.payload()),
             }
@@ -341,12 +319,7 @@ impl Outbox {
                 }
             }
         }
-        self.outlet = Outlet::WebSocket {
-            io,
-            buffer,
-            blocked: false,
-            failed: false,
-        };
+        self.outlet = Outlet::WebSocket { io, buffer, blocked: false, failed: false };
     }
 
     /// Nothing can be sent any more. Gives back the WebSocket's write side and what was not
@@ -355,12 +328,7 @@ impl Outbox {
         let outlet = std::mem::replace(&mut self.outlet, Outlet::Gone);
         self.drained();
         match outlet {
-            Outlet::WebSocket {
-                io,
-                buffer,
-                failed: false,
-                ..
-            } => Some((io, buffer)),
+            Outlet::WebSocket { io, buffer, failed: false, .. } => Some((io, buffer)),
             _ => None,
         }
     }
@@ -380,11 +348,8 @@ impl Outbox {
             return None;
         }
         self.discard(CloseReason::Overflow);
-        let refused = Pushed::Overflow {
-            queued_packets: self.packets,
-            limit: limits.packets_max,
-        };
-        Some((refused, Next::Wake))
+        let refused = Pushed::Overflow { queued_packets: self.packets, limit: limits.packets_max };
+        Some((refused, Next::Close))
     }
 
     fn is_over(&self, packets: u32, bytes: usize, limits: Limits) -> bool {
@@ -417,12 +382,7 @@ impl Outbox {
 
     /// A turn that sends much does not wait for its end.
     fn write_if_much(&mut self) {
-        if let Outlet::WebSocket {
-            buffer,
-            blocked: false,
-            failed: false,
-            ..
-        } = &self.outlet
+        if let Outlet::WebSocket { buffer, blocked: false, failed: false, .. } = &self.outlet
             && buffer.len() >= WRITE_EARLY_BYTES
         {
             self.write();
@@ -430,13 +390,7 @@ impl Outbox {
     }
 
     fn write(&mut self) -> Written {
-        let Outlet::WebSocket {
-            io,
-            buffer,
-            blocked,
-            failed,
-        } = &mut self.outlet
-        else {
+        let Outlet::WebSocket { io, buffer, blocked, failed } = &mut self.outlet else {
             return Written::All;
         };
         if *failed {

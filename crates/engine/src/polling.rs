@@ -10,90 +10,112 @@ use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 
 use crate::body::Body;
+use crate::config::Config;
 use crate::inbox::{Answer, Guest};
 use crate::refusal::{Refusal, empty, with_type};
 use crate::session::Session;
 
-/// Answers a poll when the session has something to say.
+/// A GET of a session that polls.
 ///
-/// Dropping the future, which is what happens when the client gives the request up, closes the
-/// reply slot, and with it the session.
-pub(crate) async fn get(session: &Session, headers: &HeaderMap) -> Response<Body> {
-    if session.has_parked() {
-        // Perhaps the parked poll was given up, and its connection's task has yet to hear of it:
-        // the reactor is looked at first.
-        for _ in 0..REACTOR_LOOKS {
-            tokio::task::yield_now().await;
-        }
-    }
-    let hides_xss_filter = is_old_browser(headers);
-    let (reply, answer) = oneshot::channel();
-    // Refused, the guest drops and its slot with it.
-    let _ = session.visit(Guest::Poll(reply));
-    let mut response = respond(answer.await.unwrap_or(Answer::UnknownSession));
-    if hides_xss_filter && response.status() == StatusCode::OK {
-        response
-            .headers_mut()
-            .insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
-    }
-    response
+/// It keeps nothing of the request: its headers are slices of hyper's read buffer, which would
+/// have to be replaced by another one for as long as the poll is parked.
+pub(crate) struct Poll {
+    session: Session,
+    old_browser: bool,
 }
 
-/// Takes in the body of a POST and answers when its packets were handled.
-pub(crate) async fn post<B>(
-    session: &Session,
-    headers: &HeaderMap,
+impl Poll {
+    pub(crate) fn new(session: Session, headers: &HeaderMap) -> Self {
+        Poll { session, old_browser: is_old_browser(headers) }
+    }
+
+    /// Answers when the session has something to say.
+    ///
+    /// Dropping the future, which is what happens when the client gives the request up, closes the
+    /// reply slot, and with it the session.
+    pub(crate) async fn answer(self) -> Response<Body> {
+        if self.session.has_parked() {
+            // Perhaps the parked poll was given up, and its connection's task has yet to hear of
+            // it: the reactor is looked at first.
+            for _ in 0..REACTOR_LOOKS {
+                tokio::task::yield_now().await;
+            }
+        }
+        let (reply, answer) = oneshot::channel();
+        // Refused, the guest drops and its slot with it.
+        let _ = self.session.visit(Guest::Poll(reply));
+        respond(answer.await.unwrap_or(Answer::UnknownSession), self.old_browser)
+    }
+}
+
+/// A POST of a session that polls.
+pub(crate) struct Post<B> {
+    /// `None`: it overlaps another.
+    claim: Option<Claim>,
     body: B,
+    binary: bool,
+    old_browser: bool,
     bytes_max: usize,
     timeout: Duration,
-) -> Response<Body>
-where
-    B: HttpBody,
-{
-    if !session.begin_post() {
-        let _ = session.visit(Guest::Violation);
-        return empty(StatusCode::BAD_REQUEST);
-    }
-    // Until it is disarmed, the end of this future, given up or not, is the session's end.
-    let mut guard = PostGuard {
-        session,
-        violation: true,
-    };
-    if is_binary(headers) {
-        return empty(StatusCode::BAD_REQUEST);
-    }
-    let body = match tokio::time::timeout(timeout, collect(body, bytes_max)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(BodyError::TooLarge)) => {
-            guard.violation = false;
-            return empty(StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+impl<B: HttpBody> Post<B> {
+    pub(crate) fn new(session: Session, headers: &HeaderMap, body: B, config: &Config) -> Self {
+        Post {
+            claim: Claim::new(session),
+            body,
+            binary: is_binary(headers),
+            old_browser: is_old_browser(headers),
+            bytes_max: config.payload_bytes_max,
+            timeout: config.body_timeout,
         }
-        Ok(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
-        Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
-    };
-    let (reply, answer) = oneshot::channel();
-    let _ = session.visit(Guest::Post(body, reply));
-    let answer = answer.await.unwrap_or(Answer::UnknownSession);
-    guard.violation = false;
-    drop(guard);
-    let mut response = respond(answer);
-    if is_old_browser(headers) && response.status() == StatusCode::OK {
-        response
-            .headers_mut()
-            .insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
-    response
+
+    /// Takes in the body and answers when its packets were handled.
+    pub(crate) async fn answer(self) -> Response<Body> {
+        let Some(mut claim) = self.claim else { return empty(StatusCode::BAD_REQUEST) };
+        if self.binary {
+            return empty(StatusCode::BAD_REQUEST);
+        }
+        let body = collect(self.body, self.bytes_max);
+        let body = match tokio::time::timeout(self.timeout, body).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(BodyError::TooLarge)) => {
+                claim.settled = true;
+                return empty(StatusCode::PAYLOAD_TOO_LARGE);
+            }
+            Ok(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
+            Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
+        };
+        let (reply, answer) = oneshot::channel();
+        let _ = claim.session.visit(Guest::Post(body, reply));
+        let answer = answer.await.unwrap_or(Answer::UnknownSession);
+        claim.settled = true;
+        respond(answer, self.old_browser)
+    }
 }
 
-/// The session's claim on its one POST.
-struct PostGuard<'a> {
-    session: &'a Session,
-    violation: bool,
+/// A session's one POST. Unless it is settled, its end is the session's end: the request was given
+/// up, or broke a rule.
+struct Claim {
+    session: Session,
+    settled: bool,
 }
 
-impl Drop for PostGuard<'_> {
+impl Claim {
+    /// `None` when there is a POST already, which ends the session.
+    fn new(session: Session) -> Option<Self> {
+        if session.begin_post() {
+            return Some(Claim { session, settled: false });
+        }
+        let _ = session.visit(Guest::Violation);
+        None
+    }
+}
+
+impl Drop for Claim {
     fn drop(&mut self) {
-        if self.violation {
+        if !self.settled {
             let _ = self.session.visit(Guest::Violation);
         }
         self.session.end_post();
@@ -140,36 +162,32 @@ async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyEr
             data.advance(length);
         }
     }
-    Ok(if joined.is_empty() {
-        first
-    } else {
-        joined.into()
-    })
+    Ok(if joined.is_empty() { first } else { joined.into() })
 }
 
-fn respond(answer: Answer) -> Response<Body> {
-    match answer {
+fn respond(answer: Answer, old_browser: bool) -> Response<Body> {
+    let mut response = match answer {
         Answer::Payload(payload) => success("text/plain; charset=UTF-8", payload.into()),
         Answer::Accepted => success("text/html", "ok".into()),
-        Answer::Overlap => empty(StatusCode::BAD_REQUEST),
-        Answer::UnknownSession => Refusal::UnknownSession.response(),
-        Answer::WrongTransport => Refusal::BadRequest.response(),
+        Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
+        Answer::UnknownSession => return Refusal::UnknownSession.response(),
+        Answer::WrongTransport => return Refusal::BadRequest.response(),
+    };
+    if old_browser {
+        response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
+    response
 }
 
 fn success(content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = with_type(StatusCode::OK, content_type, body);
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// Revision 4 sends binary as base64, so this content type is nothing it knows.
 fn is_binary(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value == "application/octet-stream")
+    headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream")
 }
 
 /// Internet Explorer, whose filter would read scripts into answers.

@@ -47,11 +47,7 @@ impl Refusal {
 
     /// The response to an ordinary request: JSON.
     pub(crate) fn response(self) -> Response<Body> {
-        let body = format!(
-            "{{\"code\":{},\"message\":\"{}\"}}",
-            self.code(),
-            self.message()
-        );
+        let body = format!("{{\"code\":{},\"message\":\"{}\"}}", self.code(), self.message());
         let status = match self {
             Refusal::Forbidden => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
@@ -62,9 +58,7 @@ impl Refusal {
     /// The response to a WebSocket handshake: always 400, plain text, and the connection ends.
     pub(crate) fn upgrade_response(self) -> Response<Body> {
         let mut response = with_type(StatusCode::BAD_REQUEST, "text/html", self.message().into());
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
 }
@@ -83,8 +77,6 @@ pub(crate) fn with_type(
 ) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

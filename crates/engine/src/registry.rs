@@ -44,10 +44,8 @@ impl Registry {
                 node
             }
         };
-        let limits = Limits {
-            packets_max: config.queued_packets_max,
-            bytes_max: config.queued_bytes_max,
-        };
+        let limits =
+            Limits { packets_max: config.queued_packets_max, bytes_max: config.queued_bytes_max };
         Ok(Registry {
             protocol: Arc::new(config.session()),
             limits,
@@ -78,10 +76,7 @@ impl Registry {
 
     pub(crate) fn insert(&self, session: &Session) {
         let mut shard = self.shard(session.id().as_str()).lock();
-        if shard
-            .insert(session.id().clone(), session.clone())
-            .is_none()
-        {
+        if shard.insert(session.id().clone(), session.clone()).is_none() {
             self.sessions.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,7 +12,7 @@ use tower_service::Service;
 
 use crate::application::Application;
 use crate::body::Body;
-use crate::engine::Engine;
+use crate::engine::{Engine, Step};
 use crate::refusal::empty;
 
 /// A tower service that answers the engine's path and 404 outside it. For
@@ -47,21 +48,21 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let engine = self.engine.clone();
-        Box::pin(async move {
-            if !engine.handles(request.uri().path()) {
-                return Ok(empty(StatusCode::NOT_FOUND));
-            }
-            Ok(engine.handle(request).await)
-        })
+        if !self.engine.handles(request.uri().path()) {
+            return Box::pin(ready(Ok(empty(StatusCode::NOT_FOUND))));
+        }
+        // Each kind of future has its own size: a poll is held for long and should be small.
+        match self.engine.begin(request) {
+            Step::Done(response) => Box::pin(ready(Ok(response))),
+            Step::Poll(poll) => Box::pin(async move { Ok(poll.answer().await) }),
+            Step::Post(post) => Box::pin(async move { Ok(post.answer().await) }),
+        }
     }
 }
 
 impl<A> Clone for EngineService<A> {
     fn clone(&self) -> Self {
-        EngineService {
-            engine: self.engine.clone(),
-        }
+        EngineService { engine: self.engine.clone() }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     is_websocket: AtomicBool,
     /// A POST is being read or handled.
     posting: AtomicBool,
+    /// The outbox is closing: for whoever should not take its lock to know.
+    closing: AtomicBool,
 }
 
 impl Session {
@@ -45,6 +47,7 @@ impl Session {
             task: AtomicWaker::new(),
             is_websocket: AtomicBool::new(false),
             posting: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
         }))
     }
 
@@ -71,10 +74,7 @@ impl Session {
     /// comes between them. Without an allocation on a WebSocket while they are small.
     pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
         let (pushed, next) =
-            self.0
-                .outbox
-                .lock()
-                .push_own(Some(text), attachments, self.0.registry.limits);
+            self.0.outbox.lock().push_own(Some(text), attachments, self.0.registry.limits);
         self.proceed(next);
         pushed
     }
@@ -82,21 +82,14 @@ impl Session {
     /// Sends a binary message.
     pub fn send_binary(&self, data: &Bytes) -> Pushed {
         let (pushed, next) =
-            self.0
-                .outbox
-                .lock()
-                .push_own(None, std::slice::from_ref(data), self.0.registry.limits);
+            self.0.outbox.lock().push_own(None, std::slice::from_ref(data), self.0.registry.limits);
         self.proceed(next);
         pushed
     }
 
     /// Sends a message that was encoded for many. To send it to many, use [`broadcast`].
     pub fn push(&self, packet: &Arc<Encoded>) -> Pushed {
-        let (pushed, next) = self
-            .0
-            .outbox
-            .lock()
-            .push_shared(packet, self.0.registry.limits);
+        let (pushed, next) = self.0.outbox.lock().push_shared(packet, self.0.registry.limits);
         self.proceed(next);
         pushed
     }
@@ -117,6 +110,7 @@ impl Session {
     /// [`SessionHandler::close`](crate::SessionHandler::close) is told; the first call counts.
     pub fn close(&self, reason: CloseReason) {
         if self.0.outbox.lock().close(reason) {
+            self.0.closing.store(true, Ordering::Release);
             self.wake();
         }
     }
@@ -124,6 +118,7 @@ impl Session {
     /// Ends the session without waiting for its peer.
     pub(crate) fn discard(&self, reason: CloseReason) {
         self.0.outbox.lock().discard(reason);
+        self.0.closing.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -164,6 +159,11 @@ impl Session {
         self.0.inbox.lock().close()
     }
 
+    /// Whether [`close`](Session::close) was called or the outbox ran over.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+
     pub(crate) fn set_websocket(&self) {
         self.0.is_websocket.store(true, Ordering::Release);
     }
@@ -181,6 +181,10 @@ impl Session {
         match next {
             Next::Nothing => {}
             Next::Wake => self.wake(),
+            Next::Close => {
+                self.0.closing.store(true, Ordering::Release);
+                self.wake();
+            }
             Next::Schedule => {
                 let item: Arc<Shared> = Arc::clone(&self.0);
                 self.0.registry.flusher().schedule(item);
@@ -213,10 +217,7 @@ pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc
     let mut last: Option<&Arc<Registry>> = None;
     for session in recipients {
         let shared = &session.0;
-        let (_, next) = shared
-            .outbox
-            .lock()
-            .push_shared(packet, shared.registry.limits);
+        let (_, next) = shared.outbox.lock().push_shared(packet, shared.registry.limits);
         if next == Next::Schedule {
             if let Some(registry) = last
                 && !Arc::ptr_eq(registry, &shared.registry)
@@ -226,8 +227,8 @@ pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc
             last = Some(&shared.registry);
             let item: Arc<Shared> = Arc::clone(shared);
             pending.push(item);
-        } else if next == Next::Wake {
-            session.wake();
+        } else {
+            session.proceed(next);
         }
     }
     if let Some(registry) = last {
@@ -244,3 +245,7 @@ thread_local! {
 }
 
 const PENDING_CAPACITY_KEPT: usize = 64 * 1024;
+
+/// What one session's handles hold together, without their reference counts.
+#[cfg(test)]
+pub(crate) const HANDLE_BYTES: usize = std::mem::size_of::<Shared>();

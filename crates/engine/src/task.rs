@@ -117,6 +117,8 @@ struct Driver<A: Application> {
     now: Instant,
     /// When the timer fires.
     alarm: Option<Instant>,
+    /// The last turn ended without reading everything: the handler was not ready.
+    paused: bool,
     /// The handler was told that the session is over.
     told: bool,
     /// Nothing is left but the handler's futures.
@@ -161,6 +163,7 @@ impl<A: Application> Driver<A> {
             websockets: 0,
             now,
             alarm: None,
+            paused: false,
             told: false,
             over: false,
         }
@@ -173,7 +176,11 @@ impl<A: Application> Driver<A> {
             self.alarm = None;
         }
         self.handle.shared().outbox.lock().begin_turn();
-        self.session.handle_timeout(self.now);
+        if self.paused {
+            self.session.handle_pause(self.now);
+        } else {
+            self.session.handle_timeout(self.now);
+        }
         self.open();
         let mut more = true;
         for _ in 0..PASSES_MAX {
@@ -182,6 +189,7 @@ impl<A: Application> Driver<A> {
                 break;
             }
         }
+        self.paused = !self.is_ready();
         let intact = self.handle.shared().outbox.lock().end_turn(cx);
         if !intact && !self.over {
             self.lose_socket();
@@ -199,9 +207,11 @@ impl<A: Application> Driver<A> {
         if self.over {
             return false;
         }
+        // A `5` that is there already counts before the poll or POST that came with it.
+        let mut more = self.read_probe(cx);
         self.receive_guests();
         self.watch_parked(cx);
-        let mut more = self.read_post();
+        self.read_post();
         more |= self.read_socket(cx);
         more |= self.read_probe(cx);
         let _ = self.poll_handler(cx);
@@ -224,9 +234,7 @@ impl<A: Application> Driver<A> {
     }
 
     fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.handler
-            .as_mut()
-            .map_or(Poll::Ready(()), |handler| handler.poll(cx))
+        self.handler.as_mut().map_or(Poll::Ready(()), |handler| handler.poll(cx))
     }
 
     fn is_ready(&self) -> bool {
@@ -279,9 +287,7 @@ impl<A: Application> Driver<A> {
             return due;
         }
         let quantum = 1u128 << wait.ilog2();
-        let since = due
-            .saturating_duration_since(self.ticket.registry().epoch)
-            .as_millis();
+        let since = due.saturating_duration_since(self.ticket.registry().epoch).as_millis();
         let behind = since.wrapping_neg() % quantum;
         due + Duration::from_millis(u64::try_from(behind).unwrap_or(0))
     }
@@ -305,3 +311,51 @@ fn now() -> Instant {
 pub(crate) const POLLING: TransportId = TransportId::new(TransportKind::Polling, 0);
 /// After this many passes other tasks get a turn.
 const PASSES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use sockeye_engine_proto::Message;
+
+    use super::*;
+    use crate::application::HandlerError;
+
+    struct Nothing;
+
+    impl Application for Nothing {
+        type Handler = Nothing;
+
+        fn open(&self, _: Session, _: Arc<Handshake>) -> Nothing {
+            Nothing
+        }
+    }
+
+    impl SessionHandler for Nothing {
+        fn message(&mut self, _: Message<'_>) -> Result<(), HandlerError> {
+            Ok(())
+        }
+
+        fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+
+        fn close(&mut self, _: CloseReason) {}
+    }
+
+    /// What an idle session on a WebSocket holds of ours: its task, its handle, its two entries in
+    /// the registry. Nothing else is allocated for it.
+    #[test]
+    fn an_idle_session_is_small() {
+        let task = size_of::<Task<Nothing>>();
+        let handle = crate::session::HANDLE_BYTES;
+        eprintln!("task {task} bytes, handle {handle} bytes");
+        eprintln!(
+            "session {} link {} sleep {}",
+            size_of::<proto::Session>(),
+            size_of::<Option<Link>>(),
+            size_of::<Sleep>()
+        );
+        assert!(task + handle <= 1024, "task {task} bytes, handle {handle} bytes");
+    }
+}

@@ -33,11 +33,8 @@ pub(crate) fn accept<A: Application>(
         Err(error) => {
             tracing::debug!(%error, "bad websocket handshake");
             let mut response = Refusal::BadRequest.upgrade_response();
-            *response.status_mut() = error.status();
             error.extend_headers(response.headers_mut());
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             return response;
         }
     };
@@ -75,11 +72,7 @@ pub(crate) fn accept<A: Application>(
 
 /// What a WebSocket is for, once it is open.
 enum Arrival<A> {
-    New {
-        application: Arc<A>,
-        id: sockeye_engine_proto::SessionId,
-        handshake: Handshake,
-    },
+    New { application: Arc<A>, id: sockeye_engine_proto::SessionId, handshake: Handshake },
     Upgrade(Session),
     Stray,
 }
@@ -87,11 +80,7 @@ enum Arrival<A> {
 impl<A: Application> Arrival<A> {
     fn proceed(self, registry: &Arc<Registry>, opened: (Stream, Vec<u8>)) {
         let (stream, early) = match self {
-            Arrival::New {
-                application,
-                id,
-                handshake,
-            } if !registry.is_closing() => {
+            Arrival::New { application, id, handshake } if !registry.is_closing() => {
                 return spawn_websocket(registry, application, id, handshake, opened);
             }
             Arrival::Upgrade(session) => {

@@ -79,9 +79,7 @@ fn check_origin(registry: &Registry, headers: &HeaderMap) -> Result<(), Refusal>
         && registry.is_news(origin.as_bytes())
     {
         let origin = String::from_utf8_lossy(origin.as_bytes());
-        let host = headers
-            .get(HOST)
-            .map(|host| String::from_utf8_lossy(host.as_bytes()));
+        let host = headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
         tracing::warn!(
             %origin,
             host = host.as_deref().unwrap_or_default(),

@@ -40,10 +40,7 @@ impl Session {
             && self.config.upgrade
             && self.main.kind() == TransportKind::Polling
             && self.probe.is_none()
-            && self
-                .open_data
-                .as_ref()
-                .is_some_and(|data| data.offers(TransportKind::WebSocket))
+            && self.open_data.as_ref().is_some_and(|data| data.offers(TransportKind::WebSocket))
     }
 
     pub(super) fn client_packet<'a>(
@@ -127,14 +124,9 @@ impl Session {
 
     fn await_ping(&mut self, now: Instant) {
         let Some(data) = &self.open_data else { return };
-        let wait = data
-            .ping_interval
-            .saturating_add(data.ping_timeout)
-            .min(HEARTBEAT_MS_MAX);
-        self.heartbeat = Heartbeat::Awaited {
-            by: now + Duration::from_millis(wait),
-            extended: false,
-        };
+        let wait = data.ping_interval.saturating_add(data.ping_timeout).min(HEARTBEAT_MS_MAX);
+        self.heartbeat =
+            Heartbeat::Awaited { by: now + Duration::from_millis(wait), extended: false };
     }
 }
 

@@ -19,9 +19,7 @@ impl Session {
         let mut session = Session::new(config, Role::Server, id, via);
         session.phase = Phase::Open;
         session.owed.open = true;
-        session.heartbeat = Heartbeat::Scheduled {
-            at: now + session.config.ping_interval,
-        };
+        session.heartbeat = Heartbeat::Scheduled { at: now + session.config.ping_interval };
         session.events.push_back(Event::Opened);
         session
     }
@@ -46,9 +44,7 @@ impl Session {
             Packet::Message(message) => Ok((self.phase == Phase::Open).then_some(message)),
             Packet::Pong(_) => {
                 self.owed.ping = false;
-                self.heartbeat = Heartbeat::Scheduled {
-                    at: now + self.config.ping_interval,
-                };
+                self.heartbeat = Heartbeat::Scheduled { at: now + self.config.ping_interval };
                 Ok(None)
             }
             Packet::Ping(_) => {
@@ -92,11 +88,7 @@ impl Session {
     /// A peer that sends is alive, even when its pong waits behind a large message: the first
     /// packet after a ping gives it the whole time again, once.
     fn extend_pong_deadline(&mut self, now: Instant) {
-        if let Heartbeat::Awaited {
-            by,
-            extended: extended @ false,
-        } = &mut self.heartbeat
-        {
+        if let Heartbeat::Awaited { by, extended: extended @ false } = &mut self.heartbeat {
             *by = now + self.config.ping_timeout;
             *extended = true;
         }

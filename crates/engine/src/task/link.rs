@@ -31,17 +31,7 @@ impl Link {
         let (read, write) = stream.split();
         let ws = ws::Connection::new(ws::Role::Server, registry.websocket());
         let code = CloseCode::NO_STATUS;
-        (
-            Link {
-                id,
-                read,
-                ws,
-                held: early,
-                code,
-                gone: false,
-            },
-            write,
-        )
+        (Link { id, read, ws, held: early, code, gone: false }, write)
     }
 }
 

@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use sockeye_engine_proto::{
-    self as proto, CloseReason, Loss, Message, Packet, TransportChange, TransportId, TransportKind,
+    self as proto, CloseReason, DecodeError, Loss, Message, Packet, TransportChange, TransportId,
+    TransportKind,
 };
 use sockeye_websocket::with_scratch;
 use sockeye_ws::Event;
@@ -22,31 +23,22 @@ impl<A: Application> Driver<A> {
             match guest {
                 Guest::Poll(reply) => self.receive_poll(reply),
                 Guest::Post(body, reply) => {
-                    let open = !self.session.is_closed();
+                    let open = self.polls();
                     match &mut self.polling {
                         Some(polling) if open && polling.post.is_none() => {
-                            polling.post = Some(Post {
-                                body,
-                                reader: Default::default(),
-                                reply,
-                            });
+                            polling.post = Some(Post { body, reader: Default::default(), reply });
                         }
                         _ => self.turn_away(reply),
                     }
                 }
                 Guest::Violation => {
-                    self.session
-                        .handle_transport(POLLING, TransportChange::Broken, self.now);
+                    self.session.handle_transport(POLLING, TransportChange::Broken, self.now);
                 }
                 Guest::WebSocket(stream, early) => {
                     self.websockets += 1;
                     let id = TransportId::new(TransportKind::WebSocket, self.websockets);
                     let (link, io) = Link::new(id, stream, early, self.ticket.registry());
-                    self.receive_websocket(Probe {
-                        link,
-                        io,
-                        out: Default::default(),
-                    });
+                    self.receive_websocket(Probe { link, io, out: Default::default() });
                 }
             }
         }
@@ -54,11 +46,11 @@ impl<A: Application> Driver<A> {
 
     fn receive_poll(&mut self, reply: Reply) {
         self.drop_given_up_poll();
+        let polls = self.polls();
         match &mut self.polling {
-            Some(polling) if !self.session.is_closed() => {
+            Some(polling) if polls => {
                 let overlaps = polling.parked.is_some();
-                self.session
-                    .handle_transport(POLLING, TransportChange::Writable, self.now);
+                self.session.handle_transport(POLLING, TransportChange::Writable, self.now);
                 if overlaps {
                     let _ = reply.send(Answer::Overlap);
                 } else {
@@ -72,8 +64,7 @@ impl<A: Application> Driver<A> {
 
     fn receive_websocket(&mut self, probe: Probe) {
         let id = probe.link.id;
-        self.session
-            .handle_transport(id, TransportChange::Opened, self.now);
+        self.session.handle_transport(id, TransportChange::Opened, self.now);
         if self.session.probe() == Some(id) {
             self.probe = Some(Box::new(probe));
         } else {
@@ -82,15 +73,16 @@ impl<A: Application> Driver<A> {
         }
     }
 
+    /// Whether the session is alive and polls.
+    fn polls(&self) -> bool {
+        !self.session.is_closed() && self.session.transport() == POLLING
+    }
+
     /// Answers a request that came too late.
     fn turn_away(&self, reply: Reply) {
-        let upgraded = !self.session.is_closed() && self.polling.is_none();
+        let upgraded = !self.session.is_closed() && !self.polls();
         // A request that was given up needs no answer.
-        let _ = reply.send(if upgraded {
-            Answer::WrongTransport
-        } else {
-            Answer::UnknownSession
-        });
+        let _ = reply.send(if upgraded { Answer::WrongTransport } else { Answer::UnknownSession });
     }
 
     /// An aborted poll ends the session, before anything else is looked at.
@@ -117,46 +109,27 @@ impl<A: Application> Driver<A> {
     }
 
     /// Takes in the packets of a POST, as far as the handler is ready for them.
-    pub(super) fn read_post(&mut self) -> bool {
-        let Some(mut post) = self
-            .polling
-            .as_mut()
-            .and_then(|polling| polling.post.take())
-        else {
-            return false;
+    pub(super) fn read_post(&mut self) {
+        let Some(handler) = &mut self.handler else { return };
+        let Some(mut post) = self.polling.as_mut().and_then(|polling| polling.post.take()) else {
+            return;
         };
-        let Some(handler) = &mut self.handler else {
-            return false;
-        };
-        let mut intake = Intake {
-            session: &mut self.session,
-            handler,
-            handle: &self.handle,
-            now: self.now,
-        };
+        let mut intake =
+            Intake { session: &mut self.session, handler, handle: &self.handle, now: self.now };
         loop {
             if !intake.is_ready() {
                 if let Some(polling) = &mut self.polling {
                     polling.post = Some(post);
                 }
-                return false;
+                return;
             }
             match post.reader.next_packet(&post.body) {
-                Some(Ok(packet)) => {
-                    if intake.packet(POLLING, packet) == Flow::Stop {
-                        break;
-                    }
-                }
-                Some(Err(error)) => {
-                    tracing::debug!(sid = %self.handle.id(), %error, "bad payload");
-                    intake.session.handle_malformed(POLLING, self.now);
-                    break;
-                }
+                Some(Ok(packet)) => intake.packet(POLLING, packet),
+                Some(Err(error)) => intake.malformed(POLLING, error),
                 None => break,
             }
         }
         let _ = post.reply.send(Answer::Accepted);
-        false
     }
 
     /// Reads the WebSocket the session lives on. `true`: there may be more.
@@ -164,12 +137,8 @@ impl<A: Application> Driver<A> {
         let (Some(link), Some(handler)) = (&mut self.socket, &mut self.handler) else {
             return false;
         };
-        let mut intake = Intake {
-            session: &mut self.session,
-            handler,
-            handle: &self.handle,
-            now: self.now,
-        };
+        let mut intake =
+            Intake { session: &mut self.session, handler, handle: &self.handle, now: self.now };
         let more = intake.read(link, cx);
         if link.ws.has_transmit() {
             let mut outbox = self.handle.shared().outbox.lock();
@@ -180,22 +149,14 @@ impl<A: Application> Driver<A> {
 
     /// Reads the WebSocket of an upgrade; not while a POST waits, whose packets come first.
     pub(super) fn read_probe(&mut self, cx: &mut Context<'_>) -> bool {
-        if self
-            .polling
-            .as_ref()
-            .is_some_and(|polling| polling.post.is_some())
-        {
+        if self.polling.as_ref().is_some_and(|polling| polling.post.is_some()) {
             return false;
         }
         let (Some(probe), Some(handler)) = (&mut self.probe, &mut self.handler) else {
             return false;
         };
-        let mut intake = Intake {
-            session: &mut self.session,
-            handler,
-            handle: &self.handle,
-            now: self.now,
-        };
+        let mut intake =
+            Intake { session: &mut self.session, handler, handle: &self.handle, now: self.now };
         let more = intake.read(&mut probe.link, cx);
         if probe.link.ws.has_transmit() {
             while probe.link.ws.poll_transmit(None, probe.out.tail()) {}
@@ -208,17 +169,9 @@ impl<A: Application> Driver<A> {
 
     /// Whether something was received that the handler was not ready for.
     pub(super) fn holds_input(&self) -> bool {
-        self.polling
-            .as_ref()
-            .is_some_and(|polling| polling.post.is_some())
-            || self
-                .socket
-                .as_ref()
-                .is_some_and(|link| !link.held.is_empty())
-            || self
-                .probe
-                .as_ref()
-                .is_some_and(|probe| !probe.link.held.is_empty())
+        self.polling.as_ref().is_some_and(|polling| polling.post.is_some())
+            || self.socket.as_ref().is_some_and(|link| !link.held.is_empty())
+            || self.probe.as_ref().is_some_and(|probe| !probe.link.held.is_empty())
     }
 }
 
@@ -230,39 +183,40 @@ struct Intake<'a, H> {
     now: Instant,
 }
 
-#[derive(PartialEq, Eq)]
-enum Flow {
-    Continue,
-    Stop,
-}
-
 impl<H: SessionHandler> Intake<'_, H> {
     fn is_ready(&self) -> bool {
         // Once the session closes, what still comes is dropped.
         !self.session.is_open() || self.handler.is_ready()
     }
 
-    fn packet(&mut self, via: TransportId, packet: Packet<'_>) -> Flow {
+    fn packet(&mut self, via: TransportId, packet: Packet<'_>) {
+        if self.session.is_closed() {
+            return;
+        }
         match self.session.handle_packet(via, packet, self.now) {
             Ok(Some(message)) => self.message(message),
-            Ok(None) => Flow::Continue,
-            Err(error) => {
-                tracing::debug!(sid = %self.handle.id(), %error, "packet refused");
-                Flow::Stop
-            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!(sid = %self.handle.id(), %error, "packet refused"),
         }
     }
 
-    fn message(&mut self, message: Message<'_>) -> Flow {
-        if self.handler.message(message).is_ok() {
-            return Flow::Continue;
+    fn message(&mut self, message: Message<'_>) {
+        if self.handler.message(message).is_err() {
+            self.handle.close(match self.handle.transport() {
+                TransportKind::WebSocket => CloseReason::ForcedClose,
+                _ => CloseReason::ForcedServerClose,
+            });
         }
-        self.handle.close(match self.handle.transport() {
-            TransportKind::WebSocket => CloseReason::ForcedClose,
-            _ => CloseReason::ForcedServerClose,
-        });
-        self.session.close(self.now);
-        Flow::Stop
+        if self.handle.is_closing() {
+            self.session.close(self.now);
+        }
+    }
+
+    fn malformed(&mut self, via: TransportId, error: DecodeError) {
+        if !self.session.is_closed() {
+            tracing::debug!(sid = %self.handle.id(), %error, "bad packet");
+            self.session.handle_malformed(via, self.now);
+        }
     }
 
     /// Reads until nothing is left, the handler has enough, or others should get a turn.
@@ -300,7 +254,8 @@ impl<H: SessionHandler> Intake<'_, H> {
         self.session.handle_transport(link.id, lost, self.now);
     }
 
-    /// Takes in what was read, message by message.
+    /// Takes in what was read, message by message. Also behind the end of the session: the peer's
+    /// close frame may be there.
     fn feed(&mut self, link: &mut Link, input: &mut [u8]) {
         let mut used = 0;
         while used < input.len() {
@@ -312,40 +267,32 @@ impl<H: SessionHandler> Intake<'_, H> {
                 Ok((_, None)) => return,
                 Ok((length, Some(event))) => {
                     used += length;
-                    if self.event(link.id, event) == Flow::Stop {
-                        return;
-                    }
+                    self.event(link.id, event);
                 }
                 Err(error) => {
                     tracing::debug!(sid = %self.handle.id(), %error, "bad frame");
                     link.code = error.close_code();
-                    self.session
-                        .handle_transport(link.id, TransportChange::Broken, self.now);
+                    self.session.handle_transport(link.id, TransportChange::Broken, self.now);
                     return;
                 }
             }
         }
     }
 
-    fn event(&mut self, via: TransportId, event: Event<'_>) -> Flow {
+    fn event(&mut self, via: TransportId, event: Event<'_>) {
         match event {
             Event::Text(text) => {
                 let mut scratch = Vec::new();
                 match Packet::decode(text, &mut scratch) {
                     Ok(packet) => self.packet(via, packet),
-                    Err(error) => {
-                        tracing::debug!(sid = %self.handle.id(), %error, "bad packet");
-                        self.session.handle_malformed(via, self.now);
-                        Flow::Stop
-                    }
+                    Err(error) => self.malformed(via, error),
                 }
             }
             Event::Binary(data) => self.packet(via, Packet::Message(Message::Binary(data))),
-            Event::Ping(_) | Event::Pong(_) => Flow::Continue,
+            Event::Ping(_) | Event::Pong(_) => {}
             Event::Close(_) => {
                 let lost = TransportChange::Lost(Loss::Closed);
                 self.session.handle_transport(via, lost, self.now);
-                Flow::Stop
             }
         }
     }

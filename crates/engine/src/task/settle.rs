@@ -45,18 +45,13 @@ impl<A: Application> Driver<A> {
             }
             return;
         }
-        let probe = self
-            .probe
-            .as_ref()
-            .is_some_and(|probe| probe.link.id == via);
-        if probe && self.session.transport() == via {
+        let probe = self.probe.as_ref().is_some_and(|probe| probe.link.id == via);
+        // What follows the upgrade goes behind what was queued before it.
+        if probe && self.session.transport() == via && control != Control::ProbePong {
             self.adopt_probe();
         }
-        let open = if control == Control::Open {
-            self.open_json()
-        } else {
-            String::new()
-        };
+        let open = if control == Control::Open { self.open_json() } else { String::new() };
+        let probe = probe && self.probe.is_some();
         if self.socket.as_ref().is_some_and(|link| link.id == via) {
             if control == Control::Close {
                 self.release_socket();
@@ -134,11 +129,7 @@ impl<A: Application> Driver<A> {
             let _ = reply.send(Answer::Payload(noop.into()));
         }
         self.handle.set_websocket();
-        self.handle
-            .shared()
-            .outbox
-            .lock()
-            .upgrade(probe.io, probe.out);
+        self.handle.shared().outbox.lock().upgrade(probe.io, probe.out);
         self.socket = Some(probe.link);
         tracing::debug!(sid = %self.handle.id(), "session upgraded");
     }
@@ -224,10 +215,7 @@ impl<A: Application> Driver<A> {
     }
 
     fn open_json(&self) -> String {
-        self.session
-            .open_data()
-            .map(|data| data.to_json())
-            .unwrap_or_default()
+        self.session.open_data().map(|data| data.to_json()).unwrap_or_default()
     }
 }
 

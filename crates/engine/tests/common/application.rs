@@ -21,8 +21,11 @@ pub enum Heard {
 
 /// Echoes every message. `hold` makes the handler unready until [`Echo::release`], `refuse` is
 /// refused, `panic` panics, `close` closes the session, `quiet:…` is not echoed.
+#[derive(Clone, Default)]
+pub struct Echo(Arc<Notes>);
+
 #[derive(Default)]
-pub struct Echo {
+struct Notes {
     heard: Mutex<HashMap<String, Vec<Heard>>>,
     sessions: Mutex<HashMap<String, Session>>,
     handshakes: Mutex<HashMap<String, Arc<Handshake>>>,
@@ -32,31 +35,26 @@ pub struct Echo {
 
 impl Echo {
     pub fn heard(&self, sid: &str) -> Vec<Heard> {
-        self.heard
-            .lock()
-            .unwrap()
-            .get(sid)
-            .cloned()
-            .unwrap_or_default()
+        self.0.heard.lock().unwrap().get(sid).cloned().unwrap_or_default()
     }
 
     pub fn session(&self, sid: &str) -> Session {
-        self.sessions.lock().unwrap()[sid].clone()
+        self.0.sessions.lock().unwrap()[sid].clone()
     }
 
     pub fn handshake(&self, sid: &str) -> Arc<Handshake> {
-        self.handshakes.lock().unwrap()[sid].clone()
+        self.0.handshakes.lock().unwrap()[sid].clone()
     }
 
     /// The ids of all sessions there ever were.
     pub fn sids(&self) -> Vec<String> {
-        self.heard.lock().unwrap().keys().cloned().collect()
+        self.0.heard.lock().unwrap().keys().cloned().collect()
     }
 
     /// Waits until what was noted satisfies the condition.
     pub async fn until(&self, sid: &str, condition: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
         loop {
-            let changed = self.changed.notified();
+            let changed = self.0.changed.notified();
             let heard = self.heard(sid);
             if condition(&heard) {
                 return heard;
@@ -67,9 +65,7 @@ impl Echo {
 
     /// Waits for the end of the session.
     pub async fn closed(&self, sid: &str) -> CloseReason {
-        let heard = self
-            .until(sid, |heard| heard.contains(&Heard::Dropped))
-            .await;
+        let heard = self.until(sid, |heard| heard.contains(&Heard::Dropped)).await;
         let reasons: Vec<_> = heard
             .iter()
             .filter_map(|heard| match heard {
@@ -81,48 +77,43 @@ impl Echo {
         reasons[0]
     }
 
+    /// Waits until the handler is told that the session is over.
+    pub async fn closed_reason(&self, sid: &str) -> CloseReason {
+        let is_closed = |heard: &Heard| matches!(heard, Heard::Closed(_));
+        let heard = self.until(sid, |heard| heard.iter().any(is_closed)).await;
+        match heard.into_iter().find(is_closed) {
+            Some(Heard::Closed(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Lets a handler that holds go on.
     pub fn release(&self, sid: &str) {
-        if let Some(Some(waker)) = self.holding.lock().unwrap().remove(sid) {
+        if let Some(Some(waker)) = self.0.holding.lock().unwrap().remove(sid) {
             waker.wake();
         }
     }
 
     fn note(&self, sid: &str, heard: Heard) {
-        self.heard
-            .lock()
-            .unwrap()
-            .entry(sid.to_owned())
-            .or_default()
-            .push(heard);
-        self.changed.notify_waiters();
+        self.0.heard.lock().unwrap().entry(sid.to_owned()).or_default().push(heard);
+        self.0.changed.notify_waiters();
     }
 }
 
-impl Application for Arc<Echo> {
+impl Application for Echo {
     type Handler = EchoHandler;
 
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> EchoHandler {
         let sid = session.id().to_string();
-        self.sessions
-            .lock()
-            .unwrap()
-            .insert(sid.clone(), session.clone());
-        self.handshakes
-            .lock()
-            .unwrap()
-            .insert(sid.clone(), handshake);
+        self.0.sessions.lock().unwrap().insert(sid.clone(), session.clone());
+        self.0.handshakes.lock().unwrap().insert(sid.clone(), handshake);
         self.note(&sid, Heard::Opened);
-        EchoHandler {
-            app: Arc::clone(self),
-            sid,
-            session,
-        }
+        EchoHandler { app: self.clone(), sid, session }
     }
 }
 
 pub struct EchoHandler {
-    app: Arc<Echo>,
+    app: Echo,
     sid: String,
     session: Session,
 }
@@ -134,11 +125,7 @@ impl SessionHandler for EchoHandler {
                 self.app.note(&self.sid, Heard::Text(text.to_owned()));
                 match text {
                     "hold" => {
-                        self.app
-                            .holding
-                            .lock()
-                            .unwrap()
-                            .insert(self.sid.clone(), None);
+                        self.app.0.holding.lock().unwrap().insert(self.sid.clone(), None);
                     }
                     "refuse" => return Err(HandlerError),
                     "panic" => panic!("asked to"),
@@ -158,14 +145,14 @@ impl SessionHandler for EchoHandler {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(waker) = self.app.holding.lock().unwrap().get_mut(&self.sid) {
+        if let Some(waker) = self.app.0.holding.lock().unwrap().get_mut(&self.sid) {
             *waker = Some(cx.waker().clone());
         }
         Poll::Ready(())
     }
 
     fn is_ready(&self) -> bool {
-        !self.app.holding.lock().unwrap().contains_key(&self.sid)
+        !self.app.0.holding.lock().unwrap().contains_key(&self.sid)
     }
 
     fn close(&mut self, reason: CloseReason) {

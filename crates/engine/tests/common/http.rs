@@ -15,10 +15,7 @@ pub struct Response {
 
 impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> &str {
@@ -29,10 +26,7 @@ impl Response {
     pub fn assert_refused(&self, code: u8, message: &str) {
         assert_eq!(self.status, if code == 4 { 403 } else { 400 }, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"));
-        assert_eq!(
-            self.text(),
-            format!("{{\"code\":{code},\"message\":\"{message}\"}}")
-        );
+        assert_eq!(self.text(), format!("{{\"code\":{code},\"message\":\"{message}\"}}"));
     }
 
     /// That it is the refusal of a WebSocket handshake, to the byte.
@@ -41,10 +35,7 @@ impl Response {
         assert_eq!(self.header("content-type"), Some("text/html"));
         assert_eq!(self.header("connection"), Some("close"));
         assert_eq!(self.text(), message);
-        assert_eq!(
-            self.header("content-length"),
-            Some(message.len().to_string().as_str())
-        );
+        assert_eq!(self.header("content-length"), Some(message.len().to_string().as_str()));
     }
 
     /// That it is a status without a body.
@@ -76,10 +67,7 @@ impl Host {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Response {
-        self.start(method, path, headers, body)
-            .await
-            .response()
-            .await
+        self.start(method, path, headers, body).await.response().await
     }
 
     /// Sends a request on a connection of its own.
@@ -115,10 +103,7 @@ pub async fn read_response(io: &mut Box<dyn Io>, buffer: &mut Vec<u8>) -> Respon
         if let Some(end) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break end + 4;
         }
-        assert!(
-            io.read_buf(buffer).await.unwrap() > 0,
-            "no response: {buffer:?}"
-        );
+        assert!(io.read_buf(buffer).await.unwrap() > 0, "no response: {buffer:?}");
     };
     let head = String::from_utf8(buffer.drain(..head_len).collect()).unwrap();
     let mut lines = head.lines();
@@ -130,15 +115,8 @@ pub async fn read_response(io: &mut Box<dyn Io>, buffer: &mut Vec<u8>) -> Respon
     let length = headers.iter().find(|(name, _)| name == "content-length");
     let length = length.map_or(0, |(_, length)| length.parse::<usize>().unwrap());
     while buffer.len() < length {
-        assert!(
-            io.read_buf(buffer).await.unwrap() > 0,
-            "the body ends early"
-        );
+        assert!(io.read_buf(buffer).await.unwrap() > 0, "the body ends early");
     }
     let body = buffer.drain(..length).collect();
-    Response {
-        status,
-        headers,
-        body,
-    }
+    Response { status, headers, body }
 }

@@ -1,13 +1,13 @@
 //! A server under test, and the clients that test it: raw HTTP and raw WebSocket.
 
-#![allow(dead_code)]
+// Each test file is a crate of its own and uses a part of this.
+#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 mod application;
 mod http;
 mod websocket;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,8 +27,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// A server that echoes, and a way to connect to it.
 pub struct Host {
-    pub engine: Engine<Arc<Echo>>,
-    pub app: Arc<Echo>,
+    pub engine: Engine<Echo>,
+    pub app: Echo,
     net: Net,
 }
 
@@ -41,28 +41,20 @@ enum Net {
 impl Host {
     /// Over real sockets.
     pub async fn tcp(config: Config) -> Host {
-        let app = Arc::new(Echo::default());
-        let engine = Engine::new(config, Arc::clone(&app)).unwrap();
+        let app = Echo::default();
+        let engine = Engine::new(config, app.clone()).unwrap();
         let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let service = engine.clone().into_service();
         tokio::spawn(async move { HttpServer::new(listeners, service).await });
-        Host {
-            engine,
-            app,
-            net: Net::Tcp(address),
-        }
+        Host { engine, app, net: Net::Tcp(address) }
     }
 
     /// In memory.
     pub fn memory(config: Config) -> Host {
-        let app = Arc::new(Echo::default());
-        let engine = Engine::new(config, Arc::clone(&app)).unwrap();
-        Host {
-            engine,
-            app,
-            net: Net::Memory,
-        }
+        let app = Echo::default();
+        let engine = Engine::new(config, app.clone()).unwrap();
+        Host { engine, app, net: Net::Memory }
     }
 
     pub async fn connect(&self) -> Box<dyn Io> {
@@ -112,16 +104,12 @@ impl Host {
     }
 
     pub async fn post(&self, sid: &str, body: &str) -> Response {
-        self.request("POST", &Host::url(sid), &[], body.as_bytes())
-            .await
+        self.request("POST", &Host::url(sid), &[], body.as_bytes()).await
     }
 
     /// Opens a session on a WebSocket and reads OPEN.
     pub async fn open_websocket(&self) -> WebSocket {
-        let mut socket = self
-            .websocket("/engine.io/?EIO=4&transport=websocket")
-            .await
-            .unwrap();
+        let mut socket = self.websocket("/engine.io/?EIO=4&transport=websocket").await.unwrap();
         let open = socket.text().await;
         assert!(open.starts_with("0{"), "{open}");
         socket

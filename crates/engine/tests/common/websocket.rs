@@ -63,18 +63,9 @@ impl Host {
         }
         let ws = Connection::new(
             Role::Client,
-            Config {
-                message_bytes_max: 1 << 30,
-                ..Config::default()
-            },
+            Config { message_bytes_max: 1 << 30, ..Config::default() },
         );
-        Ok(WebSocket {
-            io,
-            response,
-            ws,
-            received: VecDeque::new(),
-            early,
-        })
+        Ok(WebSocket { io, response, ws, received: VecDeque::new(), early })
     }
 }
 
@@ -107,8 +98,7 @@ impl WebSocket {
 
     pub async fn close(&mut self) {
         let mut out = Vec::new();
-        self.ws
-            .close(sockeye_ws::CloseCode::NORMAL, "", KEY, &mut out);
+        self.ws.close(sockeye_ws::CloseCode::NORMAL, "", KEY, &mut out);
         self.io.write_all(&out).await.unwrap();
     }
 
