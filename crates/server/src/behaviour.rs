@@ -6,7 +6,7 @@ use sockeye_socket_proto::RawArgs;
 use crate::{
     DisconnectReason, EventError, RawEvent, Socket,
     handler::{Admission, EventGuard, EventHandler, ObserverHandler},
-    recovery::Locals,
+    locals::Locals,
 };
 
 /// Something that went wrong with an event, for [`Namespace::on_error`].
@@ -26,7 +26,8 @@ type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
 pub(crate) struct Behaviour {
     pub(crate) admission: Option<Admission>,
     pub(crate) connected: Option<ObserverHandler<()>>,
-    pub(crate) events: HashMap<String, Arc<Registered>>,
+    /// Names are the application's own, so the hash need not withstand attacks.
+    pub(crate) events: HashMap<String, Arc<Registered>, foldhash::fast::RandomState>,
     pub(crate) any: Vec<Look<RawEvent>>,
     pub(crate) any_outgoing: Vec<Look<RawEvent>>,
     pub(crate) guards: Vec<EventGuard>,
@@ -61,7 +62,7 @@ impl Behaviour {
         Self {
             admission: None,
             connected: None,
-            events: HashMap::new(),
+            events: HashMap::default(),
             any: Vec::new(),
             any_outgoing: Vec::new(),
             guards: Vec::new(),

@@ -44,6 +44,7 @@ mod error;
 mod extract;
 mod handler;
 mod id;
+mod locals;
 mod matcher;
 mod namespace;
 mod peer;

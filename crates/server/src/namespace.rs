@@ -1,4 +1,4 @@
-use std::{any::TypeId, borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
+use std::{borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
 
 use futures_util::FutureExt;
 use sockeye_socket_proto::{Listen, RawArgs, event_name};
@@ -10,7 +10,6 @@ use crate::{
     behaviour::{Behaviour, Registered},
     handler::{EventHandler, ObserverHandler},
     matcher::{Matcher, Pattern},
-    recovery::Locals,
 };
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
@@ -195,9 +194,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     ) -> Self {
         self.with(move |_, behaviour| {
             behaviour.same_user = Some(Box::new(move |old, new| {
-                let user =
-                    |locals: &Locals| locals.get(&TypeId::of::<T>()).cloned()?.downcast::<T>().ok();
-                matches!((user(old), user(new)), (Some(old), Some(new)) if is_same(&old, &new))
+                matches!((old.get(), new.get()), (Some(old), Some(new)) if is_same(&old, &new))
             }));
             Ok(())
         })

@@ -43,7 +43,7 @@ impl Peer {
             entries: Vec::new(),
             asking: Vec::new(),
             fresh: VecDeque::new(),
-            running: FuturesUnordered::new(),
+            running: None,
             waiting_events: 0,
             waiting_bytes: 0,
             connect_deadline,
@@ -106,7 +106,7 @@ struct Sockets {
     /// Started, not yet polled.
     fresh: VecDeque<Task>,
     /// Polled, not yet done.
-    running: FuturesUnordered<Task>,
+    running: Option<FuturesUnordered<Task>>,
     waiting_events: usize,
     waiting_bytes: usize,
     /// While no namespace has been joined.
@@ -244,6 +244,7 @@ impl Sockets {
     fn join(&mut self, live: Arc<Live>, auth: &str, origin: Origin) {
         let is_claim = matches!(origin, Origin::Claim(_));
         let socket = self.directory.enter(live, &self.link, origin);
+        self.entries.reserve_exact(1);
         self.entries.push(Entry {
             socket: socket.clone(),
             is_joining: true,
@@ -370,9 +371,11 @@ impl Sockets {
             self.run_commands();
             self.poll_timers(cx);
             self.run_fresh(cx);
-            match self.running.poll_next_unpin(cx) {
+            let Some(running) = &mut self.running else { return Poll::Ready(()) };
+            match running.poll_next_unpin(cx) {
                 Poll::Ready(Some(done)) => self.finish(done),
-                Poll::Ready(None) => return Poll::Ready(()),
+                // Gives its memory back: most of the time nothing waits.
+                Poll::Ready(None) => self.running = None,
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -383,7 +386,7 @@ impl Sockets {
         while let Some(mut task) = self.fresh.pop_front() {
             match Pin::new(&mut task).poll(cx) {
                 Poll::Ready(done) => self.finish(done),
-                Poll::Pending => self.running.push(task),
+                Poll::Pending => self.running.get_or_insert_default().push(task),
             }
         }
     }

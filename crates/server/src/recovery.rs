@@ -11,7 +11,6 @@
 //! taken over, a session can be recovered any number of times, and the reason of a failure is told.
 
 use std::{
-    any::{Any, TypeId},
     collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +19,7 @@ use std::{
 use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 
-use crate::{DisconnectReason, Room, Socket, SocketId, adapter::Targets};
+use crate::{DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals};
 
 /// How much is kept for clients that come back, for each namespace.
 #[derive(Debug, Clone)]
@@ -88,8 +87,6 @@ impl RecoveryFailure {
         }
     }
 }
-
-pub(crate) type Locals = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
 /// The log and the absent sessions of one namespace.
 pub(crate) struct Log {

@@ -1,7 +1,6 @@
 use std::{
-    any::TypeId,
     cell::Cell,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, OnceLock,
@@ -26,7 +25,8 @@ use crate::{
     ack::{Pending, Waiter},
     adapter::Targets,
     directory::Live,
-    recovery::{Claim, Locals, Log},
+    locals::Locals,
+    recovery::{Claim, Log},
 };
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
@@ -39,7 +39,7 @@ struct Inner {
     id: SocketId,
     /// What the adapter knows it by. Not its id while it claims that of an earlier connection.
     key: Mutex<SocketId>,
-    claim: Option<Claim>,
+    claim: Option<Box<Claim>>,
     /// Under which its state is kept, once it is connected; only with recovery.
     pid: OnceLock<SocketId>,
     recovery: Recovery,
@@ -52,7 +52,7 @@ struct Inner {
     acks: Mutex<BTreeMap<u64, Waiter>>,
     /// The rooms at the end of its life.
     left: OnceLock<Vec<Room>>,
-    expiry: Mutex<Option<Deadline>>,
+    expiry: Mutex<Option<Box<Deadline>>>,
 }
 
 /// For how long a socket may stay, see [`Socket::set_expiry`].
@@ -130,7 +130,7 @@ impl Socket {
         let (id, claim, recovery) = match origin {
             Origin::New => (key, None, Recovery::New),
             Origin::Failed(failure) => (key, None, Recovery::Failed(failure)),
-            Origin::Claim(claim) => (claim.id, Some(claim), Recovery::Recovered),
+            Origin::Claim(claim) => (claim.id, Some(Box::new(claim)), Recovery::Recovered),
         };
         Self(Arc::new(Inner {
             id,
@@ -142,7 +142,7 @@ impl Socket {
             link,
             phase: AtomicU8::new(CONNECTING),
             held: Mutex::new(Vec::new()),
-            locals: Mutex::new(HashMap::new()),
+            locals: Mutex::default(),
             acks: Mutex::new(BTreeMap::new()),
             left: OnceLock::new(),
             expiry: Mutex::new(None),
@@ -271,12 +271,12 @@ impl Socket {
 
     /// Keeps a value with the socket, one for each type; a second one replaces the first.
     pub fn set<T: Send + Sync + 'static>(&self, value: T) {
-        self.0.locals.lock().insert(TypeId::of::<T>(), Arc::new(value));
+        self.0.locals.lock().set(value);
     }
 
     /// The value of this type. Handlers ask for it with [`Local`](crate::Local).
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.locals.lock().get(&TypeId::of::<T>())?.clone().downcast().ok()
+        self.0.locals.lock().get()
     }
 
     /// Ends the socket after this time, with [`DisconnectReason::Expired`], unless it is called
@@ -284,9 +284,10 @@ impl Socket {
     /// At `warning` before the end the client is sent the event `expiring` with the seconds it has
     /// left. `None` lifts the limit.
     pub fn set_expiry(&self, expiry: Option<Expiry>) {
-        *self.0.expiry.lock() = expiry.map(|expiry| Deadline {
-            end: Instant::now() + expiry.after,
-            warning: (!expiry.warning.is_zero()).then_some(expiry.warning),
+        *self.0.expiry.lock() = expiry.map(|expiry| {
+            let end = Instant::now() + expiry.after;
+            let warning = (!expiry.warning.is_zero()).then_some(expiry.warning);
+            Box::new(Deadline { end, warning })
         });
         self.0.link.command(Command::ExpiryChanged);
     }
@@ -345,11 +346,7 @@ impl Socket {
             let key = std::mem::replace(&mut *self.0.key.lock(), self.id());
             self.0.namespace.adapter.rename(key, self.id());
             self.0.namespace.adapter.join(self.id(), rooms);
-            let mut own = self.0.locals.lock();
-            for (kind, value) in locals {
-                own.entry(kind).or_insert(value);
-            }
-            drop(own);
+            self.0.locals.lock().fill_from(locals);
             is_admitted = self.welcome(Some(&claim.pid), missed);
         })?;
         Ok(is_admitted)
@@ -615,7 +612,7 @@ pub(crate) fn with_event<R>(
     attachments: &[Bytes],
     f: impl FnOnce(&str) -> R,
 ) -> R {
-    let args = std::str::from_utf8(args).expect("serde_json writes UTF-8");
+    let args = simdutf8::basic::from_utf8(args).expect("serde_json writes UTF-8");
     let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
     with_text(|text| {
         encode_event(text, namespace, id, count, name, args);

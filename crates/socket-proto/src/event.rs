@@ -2,14 +2,8 @@ use std::{borrow::Borrow, fmt, marker::PhantomData};
 
 /// Names a user may not emit or listen to: both ends use them for the life of a socket
 /// (Socket.IO, "Reserved event names").
-pub const RESERVED_EVENTS: [&str; 6] = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-];
+pub const RESERVED_EVENTS: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// The contract of one event: its name, what it carries and what answers it.
 ///
@@ -45,14 +39,8 @@ impl<P, A> Event<P, A> {
     /// # Panics
     /// When `name` is one of [`RESERVED_EVENTS`]; in a constant this is a compile error.
     pub const fn new(name: &'static str) -> Self {
-        assert!(
-            !is_reserved_const(name),
-            "this event name is reserved by Socket.IO"
-        );
-        Self {
-            name,
-            contract: PhantomData,
-        }
+        assert!(!is_reserved_const(name), "this event name is reserved by Socket.IO");
+        Self { name, contract: PhantomData }
     }
 
     /// The name on the wire.
@@ -141,13 +129,7 @@ mod sealed {
 /// [`ReservedName`] when the name is one of [`RESERVED_EVENTS`].
 pub fn event_name<N: sealed::Named>(event: &N) -> Result<&str, ReservedName> {
     let name = event.event_name();
-    if is_reserved(name) {
-        Err(ReservedName {
-            name: name.to_owned(),
-        })
-    } else {
-        Ok(name)
-    }
+    if is_reserved(name) { Err(ReservedName { name: name.to_owned() }) } else { Ok(name) }
 }
 
 /// A reserved name was used for an event of the user's own.
@@ -191,12 +173,7 @@ mod tests {
     fn reserved_names_are_refused_and_others_pass() {
         for name in RESERVED_EVENTS {
             assert!(is_reserved_const(name));
-            assert_eq!(
-                event_name(&name),
-                Err(ReservedName {
-                    name: name.to_owned()
-                })
-            );
+            assert_eq!(event_name(&name), Err(ReservedName { name: name.to_owned() }));
         }
         for name in ["error", "message", "Connect", "connec", ""] {
             assert!(!is_reserved_const(name));

@@ -1,10 +1,9 @@
 //! The little that is asked of JSON text here: is it valid, where does a value end, which
 //! attachments does it refer to. Nothing recurses (peers choose the depth) and nothing is built.
 
-use std::{borrow::Cow, fmt, str};
+use std::{borrow::Cow, str};
 
-use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::scan::{Invalid, Scanner};
 
 const PLACEHOLDER_KEY: &str = "_placeholder";
 
@@ -15,21 +14,48 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// Checks one value. The error is the offset in bytes where reading stopped.
 pub(crate) fn validate(text: &str) -> Result<(), usize> {
-    // serde_json skips a value with a loop and one byte per open bracket, not by recursion.
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(IgnoredAny) => Ok(()),
-        Err(error) => Err(offset_of(text, &error)),
-    }
+    let mut scanner = Scanner::new(text);
+    scanner.value().map_err(|invalid| invalid.at)?;
+    if scanner.is_at_end() { Ok(()) } else { Err(scanner.at()) }
 }
 
 /// Checks the array of an event and splits it: the first element (empty where there is none) and
 /// the text of the other elements.
 pub(crate) fn split_event(array: &str) -> Result<(&str, &str), usize> {
-    let mut json = serde_json::Deserializer::from_str(array);
-    let split = json.deserialize_seq(EventVisitor { array });
-    match split.and_then(|split| json.end().map(|()| split)) {
-        Ok(split) => Ok(split),
-        Err(error) => Err(offset_of(array, &error)),
+    let mut scanner = Scanner::new(array);
+    let split = split(array, &mut scanner).map_err(|invalid| invalid.at)?;
+    if scanner.is_at_end() { Ok(split) } else { Err(scanner.at()) }
+}
+
+fn split<'a>(array: &'a str, scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a str), Invalid> {
+    let stopped = |scanner: &Scanner<'_>| Err(Invalid { at: scanner.at() });
+    if !scanner.pass(b'[') {
+        return stopped(scanner);
+    }
+    if scanner.pass(b']') {
+        return Ok(("", ""));
+    }
+    scanner.peek();
+    let start = scanner.at();
+    scanner.value()?;
+    let name = &array[start..scanner.at()];
+    if scanner.pass(b']') {
+        return Ok((name, ""));
+    }
+    if !scanner.pass(b',') {
+        return stopped(scanner);
+    }
+    scanner.peek();
+    let start = scanner.at();
+    loop {
+        scanner.value()?;
+        let end = scanner.at();
+        if scanner.pass(b']') {
+            return Ok((name, &array[start..end]));
+        }
+        if !scanner.pass(b',') {
+            return stopped(scanner);
+        }
     }
 }
 
@@ -168,40 +194,4 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
         }
     }
     bytes.len()
-}
-
-fn offset_of(text: &str, error: &serde_json::Error) -> usize {
-    // serde_json counts lines from 1 and bytes in the line from 1; 0 stands for its beginning.
-    let line_start = match error.line().checked_sub(2) {
-        Some(nth) => text.match_indices('\n').nth(nth).map_or(0, |(at, _)| at + 1),
-        None => 0,
-    };
-    (line_start + error.column().saturating_sub(1)).min(text.len())
-}
-
-struct EventVisitor<'de> {
-    array: &'de str,
-}
-
-impl<'de> Visitor<'de> for EventVisitor<'de> {
-    type Value = (&'de str, &'de str);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let Some(name) = elements.next_element::<&'de RawValue>()? else {
-            return Ok(("", ""));
-        };
-        let Some(first) = elements.next_element::<&'de RawValue>()? else {
-            return Ok((name.get(), ""));
-        };
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        let start = first.get().as_ptr().addr() - self.array.as_ptr().addr();
-        // Up to the closing bracket, which the deserializer has yet to check: `rest` is only used
-        // when it did.
-        let rest = &self.array[start..];
-        Ok((name.get(), trim(rest.strip_suffix(']').unwrap_or(rest))))
-    }
 }

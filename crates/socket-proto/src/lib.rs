@@ -7,6 +7,7 @@ mod event;
 mod json;
 mod packet;
 mod payload;
+mod scan;
 mod shape;
 
 pub use acks::{Acks, Full};

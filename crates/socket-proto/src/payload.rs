@@ -41,10 +41,7 @@ pub struct RawArgs {
 impl RawArgs {
     /// Copies arguments out of a decoded packet.
     pub fn new(json: &str, attachments: &[Bytes]) -> Self {
-        Self {
-            json: json.to_owned(),
-            attachments: attachments.to_vec(),
-        }
+        Self { json: json.to_owned(), attachments: attachments.to_vec() }
     }
 
     /// The arguments as JSON, comma-separated, without brackets; empty when there are none.
@@ -372,10 +369,7 @@ mod tests {
     #[test]
     fn args_of_something_else_is_an_error() {
         let mut out = Vec::new();
-        assert!(matches!(
-            encode_args(&Args(1), &mut out),
-            Err(EncodeError::NotASequence)
-        ));
+        assert!(matches!(encode_args(&Args(1), &mut out), Err(EncodeError::NotASequence)));
     }
 
     #[test]
@@ -387,14 +381,8 @@ mod tests {
             decode_args::<Args<(u8, String)>>(r#" 7 , "x,y]" "#, &[]).unwrap(),
             Args((7, "x,y]".into()))
         );
-        assert_eq!(
-            decode_args::<Args<(u8,)>>("7,8,9", &[]).unwrap(),
-            Args((7,))
-        );
-        assert_eq!(
-            decode_args::<Args<Vec<u8>>>("7,8,9", &[]).unwrap(),
-            Args(vec![7, 8, 9])
-        );
+        assert_eq!(decode_args::<Args<(u8,)>>("7,8,9", &[]).unwrap(), Args((7,)));
+        assert_eq!(decode_args::<Args<Vec<u8>>>("7,8,9", &[]).unwrap(), Args(vec![7, 8, 9]));
         assert_eq!(decode_args::<Option<u8>>("", &[]).unwrap(), None);
         assert_eq!(decode_args::<(u8, u8)>("[1,2],3", &[]).unwrap(), (1, 2));
         assert!(decode_args::<u8>("", &[]).is_err());
@@ -441,14 +429,8 @@ mod tests {
 
     #[test]
     fn outside_of_an_event_binary_is_a_sequence() {
-        assert_eq!(
-            serde_json::to_string(&Binary(Bytes::from_static(b"ab"))).unwrap(),
-            "[97,98]"
-        );
-        assert_eq!(
-            serde_json::from_str::<Binary>("[97,98]").unwrap(),
-            Binary("ab".into())
-        );
+        assert_eq!(serde_json::to_string(&Binary(Bytes::from_static(b"ab"))).unwrap(), "[97,98]");
+        assert_eq!(serde_json::from_str::<Binary>("[97,98]").unwrap(), Binary("ab".into()));
     }
 
     #[test]
@@ -461,9 +443,6 @@ mod tests {
         }
         let mut out = Vec::new();
         assert!(encode_args(&vec![Bad], &mut out).is_err());
-        assert_eq!(
-            serde_json::to_string(&Binary(Bytes::from_static(b"a"))).unwrap(),
-            "[97]"
-        );
+        assert_eq!(serde_json::to_string(&Binary(Bytes::from_static(b"a"))).unwrap(), "[97]");
     }
 }

@@ -288,7 +288,6 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
         };
         let after = rest[values.byte_offset()..].trim_ascii_start();
         self.rest = after.strip_prefix(',').unwrap_or(after);
-        seed.deserialize(&mut serde_json::Deserializer::from_str(element.get()))
-            .map(Some)
+        seed.deserialize(&mut serde_json::Deserializer::from_str(element.get())).map(Some)
     }
 }
