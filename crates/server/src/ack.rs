@@ -33,7 +33,10 @@ pub struct Acker<A> {
 
 impl<A> Acker<A> {
     pub(crate) fn new(responder: Option<Responder>) -> Self {
-        Self { responder, answer: PhantomData }
+        Self {
+            responder,
+            answer: PhantomData,
+        }
     }
 
     /// Whether the peer asked for an answer at all.
@@ -86,7 +89,9 @@ impl<A> Drop for Acker<A> {
 
 impl<A> fmt::Debug for Acker<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acker").field("is_wanted", &self.is_wanted()).finish()
+        f.debug_struct("Acker")
+            .field("is_wanted", &self.is_wanted())
+            .finish()
     }
 }
 
@@ -107,13 +112,21 @@ pub trait IntoAck<A> {
 
 impl IntoAck<()> for () {
     fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        Ok(if wanted { Reply::Answer(Answer::default()) } else { Reply::Deferred })
+        Ok(if wanted {
+            Reply::Answer(Answer::default())
+        } else {
+            Reply::Deferred
+        })
     }
 }
 
 impl<A: Serialize> IntoAck<A> for Ack<A> {
     fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        if wanted { Ok(Reply::Answer(Answer::encode(&self.0)?)) } else { Ok(Reply::Deferred) }
+        if wanted {
+            Ok(Reply::Answer(Answer::encode(&self.0)?))
+        } else {
+            Ok(Reply::Deferred)
+        }
     }
 }
 
@@ -141,7 +154,7 @@ pub enum Reply {
 
 /// Encoded arguments of an ack.
 #[doc(hidden)]
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     json: Vec<u8>,
     attachments: Vec<Bytes>,
@@ -221,7 +234,11 @@ impl Drop for Pending {
 
 impl<A> AckFuture<A> {
     pub(crate) fn new(pending: Result<Pending, AckError>, timeout: Duration) -> Self {
-        Self { pending, timeout, answer: PhantomData }
+        Self {
+            pending,
+            timeout,
+            answer: PhantomData,
+        }
     }
 
     /// Waits at most `after`, counted from the first poll.
@@ -282,7 +299,14 @@ impl<A> Acks<A> {
         id: u64,
         timeout: Duration,
     ) -> Self {
-        Self { outcomes, waiting, id, deadline: None, timeout, answer: PhantomData }
+        Self {
+            outcomes,
+            waiting,
+            id,
+            deadline: None,
+            timeout,
+            answer: PhantomData,
+        }
     }
 
     /// How many have not answered yet.
@@ -327,7 +351,9 @@ impl<A: FromArgs> Stream for Acks<A> {
             return Poll::Ready(None);
         }
         let timeout = this.timeout;
-        let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let deadline = this
+            .deadline
+            .get_or_insert_with(|| Box::pin(sleep(timeout)));
         if !deadline.is_elapsed() {
             std::task::ready!(deadline.as_mut().poll(cx));
         }
@@ -343,6 +369,8 @@ impl<A> Drop for Acks<A> {
 
 impl<A> fmt::Debug for Acks<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acks").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Acks")
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
     }
 }

@@ -78,7 +78,10 @@ impl Directory {
         for (path, behaviour) in declared {
             match path {
                 Path::Dynamic(matcher) => {
-                    parents.push(Parent { matcher, behaviour: Arc::new(behaviour) });
+                    parents.push(Parent {
+                        matcher,
+                        behaviour: Arc::new(behaviour),
+                    });
                 }
                 Path::Fixed(name) => {
                     let name = name.into_owned();
@@ -106,13 +109,20 @@ impl Directory {
 
     /// The namespace of this name, if it is there.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<Live>> {
-        self.fixed.get(path).cloned().or_else(|| self.children.lock().get(path).cloned())
+        self.fixed
+            .get(path)
+            .cloned()
+            .or_else(|| self.children.lock().get(path).cloned())
     }
 
     /// Every namespace there is.
     pub(crate) fn all(&self) -> Vec<Arc<Live>> {
         let children = self.children.lock();
-        self.fixed.values().chain(children.values()).cloned().collect()
+        self.fixed
+            .values()
+            .chain(children.values())
+            .cloned()
+            .collect()
     }
 
     /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
@@ -136,7 +146,10 @@ impl Directory {
         let live = children.entry(path.to_owned()).or_insert_with(|| {
             let behaviour = self.parents[parent].behaviour.clone();
             let live = new_live(path.to_owned(), params, behaviour, &self.config, &self.this);
-            Arc::new(Live { parent: Some(parent), ..live })
+            Arc::new(Live {
+                parent: Some(parent),
+                ..live
+            })
         });
         live.clone()
     }
@@ -159,12 +172,16 @@ impl Directory {
 
     /// Forgets, from time to time, what was kept for recovery and is too old. Ends with the server.
     pub(crate) fn start_sweeping(&self) {
-        let Some(recovery) = &self.config.recovery else { return };
+        let Some(recovery) = &self.config.recovery else {
+            return;
+        };
         let (this, pause) = (self.this.clone(), recovery.max_disconnection / 2);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(pause.max(SWEEP_PAUSE_MIN)).await;
-                let Some(directory) = this.upgrade() else { return };
+                let Some(directory) = this.upgrade() else {
+                    return;
+                };
                 for live in directory.all() {
                     live.log.as_ref().map(Log::sweep);
                     directory.clean_up(&live);
@@ -180,7 +197,9 @@ impl Directory {
             return;
         }
         let mut children = self.children.lock();
-        let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
+        let is_this = children
+            .get(&live.path)
+            .is_some_and(|child| Arc::ptr_eq(child, live));
         if is_this && live.adapter.is_empty() && live.log.as_ref().is_none_or(Log::sweep) {
             children.remove(&live.path);
         }
@@ -205,7 +224,10 @@ fn new_live(
         next_ack: AtomicU64::new(0),
         config: config.clone(),
         log: config.recovery.clone().map(|recovery| {
-            Log::new(recovery, config.engine.ping_interval + config.engine.ping_timeout)
+            Log::new(
+                recovery,
+                config.engine.ping_interval + config.engine.ping_timeout,
+            )
         }),
         parent: None,
         directory: directory.clone(),

@@ -24,7 +24,9 @@ impl<S> Context<S> {
 
 impl<S> fmt::Debug for Context<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,7 +134,9 @@ impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
     type Rejection = MissingLocal;
 
     fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
-        context.socket.get().map(Local).ok_or(MissingLocal { type_name: type_name::<T>() })
+        context.socket.get().map(Local).ok_or(MissingLocal {
+            type_name: type_name::<T>(),
+        })
     }
 }
 
@@ -155,7 +159,9 @@ impl<S, T: FromStr> FromContext<S> for PathParam<T> {
     fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
         let params = &context.socket.live().params;
         let value = params.first().and_then(|(_, value)| value.parse().ok());
-        value.map(PathParam).ok_or(InvalidParam { type_name: type_name::<T>() })
+        value.map(PathParam).ok_or(InvalidParam {
+            type_name: type_name::<T>(),
+        })
     }
 }
 

@@ -44,6 +44,7 @@ mod error;
 mod extract;
 mod handler;
 mod id;
+mod idempotent;
 mod locals;
 mod matcher;
 mod namespace;
@@ -67,6 +68,7 @@ pub use extract::{
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, RawEvent};
 pub use id::SocketId;
+pub use idempotent::{Idempotent, idempotent};
 pub use matcher::NamespaceMatcher;
 pub use namespace::Namespace;
 pub use reason::DisconnectReason;

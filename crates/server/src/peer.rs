@@ -70,7 +70,10 @@ impl SessionHandler for Peer {
         let sockets = &mut self.sockets;
         let handled = catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming)));
         let handled = handled.unwrap_or_else(|panic| {
-            tracing::error!(panic = panic_message(&*panic), "an extractor or payload panicked");
+            tracing::error!(
+                panic = panic_message(&*panic),
+                "an extractor or payload panicked"
+            );
             Err(HandlerError)
         });
         // Up to its first wait a handler runs before the next event is looked at. Whoever has to
@@ -153,14 +156,27 @@ impl Sockets {
                 self.end(index, DisconnectReason::ClientDisconnect);
                 Ok(())
             }
-            Incoming::Event { namespace, id, name, args, attachments } => {
+            Incoming::Event {
+                namespace,
+                id,
+                name,
+                args,
+                attachments,
+            } => {
                 let index = self.joined(namespace)?;
                 self.event(index, id, &name, args, &attachments);
                 Ok(())
             }
-            Incoming::Ack { namespace, id, args, attachments } => {
+            Incoming::Ack {
+                namespace,
+                id,
+                args,
+                attachments,
+            } => {
                 let index = self.joined(namespace)?;
-                self.entries[index].socket.resolve_ack(id, args, &attachments);
+                self.entries[index]
+                    .socket
+                    .resolve_ack(id, args, &attachments);
                 Ok(())
             }
             _ => self.refuse("a packet that only servers send"),
@@ -182,11 +198,15 @@ impl Sockets {
     }
 
     fn find(&self, namespace: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.socket.namespace() == namespace)
+        self.entries
+            .iter()
+            .position(|entry| entry.socket.namespace() == namespace)
     }
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.socket == *socket)
+        self.entries
+            .iter()
+            .position(|entry| entry.socket == *socket)
     }
 
     fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
@@ -210,7 +230,10 @@ impl Sockets {
             Found::Nothing => self.send_refusal(namespace, &Refuse::new("Invalid namespace")),
             Found::Asking(asking) => {
                 self.asking.push(namespace.into());
-                let question = Question { namespace: namespace.into(), auth: auth.into() };
+                let question = Question {
+                    namespace: namespace.into(),
+                    auth: auth.into(),
+                };
                 self.fresh.push_back(Task::Asking { question, asking });
             }
         }
@@ -219,7 +242,9 @@ impl Sockets {
     fn answered(&mut self, question: &Question, parent: usize, is_yes: bool) {
         let Question { namespace, auth } = question;
         // Forgotten when the session ended meanwhile.
-        let Some(index) = self.asking.iter().position(|name| name == namespace) else { return };
+        let Some(index) = self.asking.iter().position(|name| name == namespace) else {
+            return;
+        };
         self.asking.swap_remove(index);
         if is_yes {
             let live = self.directory.child(namespace, parent, Vec::new());
@@ -231,11 +256,13 @@ impl Sockets {
 
     /// Joins as whoever the client says it was, if it says so and that is known.
     fn claim(&mut self, live: Arc<Live>, auth: &str) {
-        let Some(log) = &live.log else { return self.join(live, auth, Origin::New) };
+        let Some(log) = &live.log else {
+            return self.join(live, auth, Origin::New);
+        };
         let origin = match serde_json::from_str::<Returning>(auth) {
-            Ok(Returning { pid, offset }) => {
-                log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
-            }
+            Ok(Returning { pid, offset }) => log
+                .claim(&pid, offset.as_deref())
+                .map_or_else(Origin::Failed, Origin::Claim),
             Err(_) => Origin::New,
         };
         self.join(live, auth, origin);
@@ -312,10 +339,16 @@ impl Sockets {
         let behaviour = &entry.socket.live().behaviour;
         if !behaviour.any.is_empty() {
             let event = raw(name, args, attachments);
-            behaviour.any.iter().for_each(|look| look(&entry.socket, &event));
+            behaviour
+                .any
+                .iter()
+                .for_each(|look| look(&entry.socket, &event));
         }
         if entry.running >= behaviour.concurrent_handlers_max || !entry.waiting.is_empty() {
-            let waiting = Waiting { id, event: raw(name, args, attachments) };
+            let waiting = Waiting {
+                id,
+                event: raw(name, args, attachments),
+            };
             self.waiting_events += 1;
             self.waiting_bytes += waiting.bytes();
             entry.waiting.push_back(waiting);
@@ -334,23 +367,44 @@ impl Sockets {
     ) {
         let socket = self.entries[index].socket.clone();
         let live: &Arc<Live> = socket.live();
-        let responder = || id.map(|id| Responder { socket: socket.clone(), id });
+        let responder = || {
+            id.map(|id| Responder {
+                socket: socket.clone(),
+                id,
+            })
+        };
         let behaviour = &live.behaviour;
         let Some(registered) = behaviour.events.get(name).or(behaviour.fallback.as_ref()) else {
             return;
         };
         let started = if behaviour.guards.is_empty() {
             let responder = responder();
-            (registered.handler)(Call { socket: &socket, name, responder, args, attachments })
+            (registered.handler)(Call {
+                socket: &socket,
+                name,
+                responder,
+                args,
+                attachments,
+            })
         } else {
             let event = raw(name, args, attachments);
-            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder(), event)) as _)
+            Ok(Box::pin(guarded(
+                socket.clone(),
+                registered.clone(),
+                responder(),
+                event,
+            )) as _)
         };
         match started {
             Ok(running) => {
                 self.entries[index].running += 1;
                 let (registered, responder) = (registered.clone(), responder());
-                self.fresh.push_back(Task::Event { socket, registered, responder, running });
+                self.fresh.push_back(Task::Event {
+                    socket,
+                    registered,
+                    responder,
+                    running,
+                });
             }
             Err(error) => answer(&socket, name, responder(), Err(error)),
         }
@@ -371,7 +425,9 @@ impl Sockets {
             self.run_commands();
             self.poll_timers(cx);
             self.run_fresh(cx);
-            let Some(running) = &mut self.running else { return Poll::Ready(()) };
+            let Some(running) = &mut self.running else {
+                return Poll::Ready(());
+            };
             match running.poll_next_unpin(cx) {
                 Poll::Ready(Some(done)) => self.finish(done),
                 // Gives its memory back: most of the time nothing waits.
@@ -451,9 +507,18 @@ impl Sockets {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Asking { question, parent, is_yes } => self.answered(&question, parent, is_yes),
+            Done::Asking {
+                question,
+                parent,
+                is_yes,
+            } => self.answered(&question, parent, is_yes),
             Done::Admission { socket, decision } => self.decide(&socket, decision),
-            Done::Event { socket, registered, responder, result } => {
+            Done::Event {
+                socket,
+                registered,
+                responder,
+                result,
+            } => {
                 answer(&socket, &registered.event, responder, result);
                 if let Some(index) = self.find_socket(&socket) {
                     self.entries[index].running -= 1;
@@ -461,7 +526,11 @@ impl Sockets {
                 }
             }
             Done::Observer => {}
-            Done::Panic { socket, event, message } => {
+            Done::Panic {
+                socket,
+                event,
+                message,
+            } => {
                 tracing::error!(sid = %self.link.session.id(), event, message, "a handler panicked");
                 if let Some(socket) = socket {
                     let error = EventError::new("panic", message);
@@ -484,7 +553,13 @@ impl Sockets {
             self.waiting_events -= 1;
             self.waiting_bytes -= waiting.bytes();
             let Waiting { id, event } = waiting;
-            self.start(index, id, &event.name, event.args.json(), event.args.attachments());
+            self.start(
+                index,
+                id,
+                &event.name,
+                event.args.json(),
+                event.args.attachments(),
+            );
         }
     }
 
@@ -527,7 +602,10 @@ impl Drop for Sockets {
 }
 
 fn raw(name: &str, args: &str, attachments: &[Bytes]) -> RawEvent {
-    RawEvent { name: name.to_owned(), args: RawArgs::new(args, attachments) }
+    RawEvent {
+        name: name.to_owned(),
+        args: RawArgs::new(args, attachments),
+    }
 }
 
 /// The guards one after the other, then the handler.
@@ -542,7 +620,14 @@ async fn guarded(
     }
     let RawEvent { name, args } = &event;
     let (args, attachments) = (args.json(), args.attachments());
-    (registered.handler)(Call { socket: &socket, name, responder, args, attachments })?.await
+    (registered.handler)(Call {
+        socket: &socket,
+        name,
+        responder,
+        args,
+        attachments,
+    })?
+    .await
 }
 
 /// Answers the peer, if it asked, and reports an error.
@@ -626,15 +711,19 @@ impl Future for Task {
             Err(panic) => {
                 let (socket, event) = match &*self {
                     Task::Asking { .. } => (None, String::new()),
-                    Task::Event { socket, registered, .. } => {
-                        (Some(socket.clone()), registered.event.clone())
-                    }
+                    Task::Event {
+                        socket, registered, ..
+                    } => (Some(socket.clone()), registered.event.clone()),
                     Task::Admission { socket, .. } | Task::Observer { socket, .. } => {
                         (Some(socket.clone()), String::new())
                     }
                 };
                 let message = panic_message(&*panic).to_owned();
-                Poll::Ready(Done::Panic { socket, event, message })
+                Poll::Ready(Done::Panic {
+                    socket,
+                    event,
+                    message,
+                })
             }
         }
     }
@@ -648,20 +737,29 @@ impl Task {
                     namespace: std::mem::take(&mut question.namespace),
                     auth: std::mem::take(&mut question.auth),
                 };
-                Done::Asking { question, parent: asking.parent, is_yes }
+                Done::Asking {
+                    question,
+                    parent: asking.parent,
+                    is_yes,
+                }
             }),
-            Task::Admission { socket, running } => running
-                .as_mut()
-                .poll(cx)
-                .map(|decision| Done::Admission { socket: socket.clone(), decision }),
-            Task::Event { socket, registered, responder, running } => {
-                running.as_mut().poll(cx).map(|result| Done::Event {
+            Task::Admission { socket, running } => {
+                running.as_mut().poll(cx).map(|decision| Done::Admission {
                     socket: socket.clone(),
-                    registered: registered.clone(),
-                    responder: responder.take(),
-                    result,
+                    decision,
                 })
             }
+            Task::Event {
+                socket,
+                registered,
+                responder,
+                running,
+            } => running.as_mut().poll(cx).map(|result| Done::Event {
+                socket: socket.clone(),
+                registered: registered.clone(),
+                responder: responder.take(),
+                result,
+            }),
             Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),
         }
     }
@@ -669,5 +767,6 @@ impl Task {
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)")
 }

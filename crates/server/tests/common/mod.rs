@@ -50,9 +50,14 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a session; no namespace is joined yet.
     pub(crate) async fn open(address: SocketAddr) -> Self {
+        Self::open_with(address, "").await
+    }
+
+    /// Opens a session with more in its query.
+    pub(crate) async fn open_with(address: SocketAddr, query: &str) -> Self {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
+            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: {address}\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
