@@ -33,10 +33,7 @@ pub struct Acker<A> {
 
 impl<A> Acker<A> {
     pub(crate) fn new(responder: Option<Responder>) -> Self {
-        Self {
-            responder,
-            answer: PhantomData,
-        }
+        Self { responder, answer: PhantomData }
     }
 
     /// Whether the peer asked for an answer at all.
@@ -89,9 +86,7 @@ impl<A> Drop for Acker<A> {
 
 impl<A> fmt::Debug for Acker<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acker")
-            .field("is_wanted", &self.is_wanted())
-            .finish()
+        f.debug_struct("Acker").field("is_wanted", &self.is_wanted()).finish()
     }
 }
 
@@ -112,21 +107,13 @@ pub trait IntoAck<A> {
 
 impl IntoAck<()> for () {
     fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        Ok(if wanted {
-            Reply::Answer(Answer::default())
-        } else {
-            Reply::Deferred
-        })
+        Ok(if wanted { Reply::Answer(Answer::default()) } else { Reply::Deferred })
     }
 }
 
 impl<A: Serialize> IntoAck<A> for Ack<A> {
     fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        if wanted {
-            Ok(Reply::Answer(Answer::encode(&self.0)?))
-        } else {
-            Ok(Reply::Deferred)
-        }
+        if wanted { Ok(Reply::Answer(Answer::encode(&self.0)?)) } else { Ok(Reply::Deferred) }
     }
 }
 
@@ -234,11 +221,7 @@ impl Drop for Pending {
 
 impl<A> AckFuture<A> {
     pub(crate) fn new(pending: Result<Pending, AckError>, timeout: Duration) -> Self {
-        Self {
-            pending,
-            timeout,
-            answer: PhantomData,
-        }
+        Self { pending, timeout, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll.
@@ -299,14 +282,7 @@ impl<A> Acks<A> {
         id: u64,
         timeout: Duration,
     ) -> Self {
-        Self {
-            outcomes,
-            waiting,
-            id,
-            deadline: None,
-            timeout,
-            answer: PhantomData,
-        }
+        Self { outcomes, waiting, id, deadline: None, timeout, answer: PhantomData }
     }
 
     /// How many have not answered yet.
@@ -351,9 +327,7 @@ impl<A: FromArgs> Stream for Acks<A> {
             return Poll::Ready(None);
         }
         let timeout = this.timeout;
-        let deadline = this
-            .deadline
-            .get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
         if !deadline.is_elapsed() {
             std::task::ready!(deadline.as_mut().poll(cx));
         }
@@ -369,8 +343,6 @@ impl<A> Drop for Acks<A> {
 
 impl<A> fmt::Debug for Acks<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acks")
-            .field("waiting", &self.waiting.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Acks").field("waiting", &self.waiting.len()).finish_non_exhaustive()
     }
 }

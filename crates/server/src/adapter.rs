@@ -71,29 +71,16 @@ impl Targets {
 impl<T: Clone> Adapter<T> {
     pub(crate) fn new() -> Self {
         let mut rooms = Slab::new();
-        rooms.insert(Members {
-            name: None,
-            chunks: Vec::new(),
-        });
-        let state = State {
-            slots: Slab::new(),
-            ids: HashMap::new(),
-            rooms,
-            names: HashMap::new(),
-        };
-        Self {
-            state: Mutex::new(state),
-        }
+        rooms.insert(Members { name: None, chunks: Vec::new() });
+        let state = State { slots: Slab::new(), ids: HashMap::new(), rooms, names: HashMap::new() };
+        Self { state: Mutex::new(state) }
     }
 
     /// Gives a socket its slot. Broadcasts to everybody reach it only after
     /// [`admit`](Adapter::admit).
     pub(crate) fn insert(&self, id: SocketId, socket: T) {
         let mut state = self.state.lock();
-        let slot = state.slots.insert(Slot {
-            socket,
-            places: Vec::new(),
-        });
+        let slot = state.slots.insert(Slot { socket, places: Vec::new() });
         state.ids.insert(id, slot);
     }
 
@@ -187,16 +174,8 @@ impl<T: Clone> Adapter<T> {
         for room in &targets.rooms {
             include.extend(state.pick(room));
         }
-        let exclude: Vec<_> = targets
-            .except
-            .iter()
-            .filter_map(|room| state.pick(room))
-            .collect();
-        Selection {
-            include,
-            exclude,
-            slots: state.slots.capacity(),
-        }
+        let exclude: Vec<_> = targets.except.iter().filter_map(|room| state.pick(room)).collect();
+        Selection { include, exclude, slots: state.slots.capacity() }
     }
 }
 
@@ -205,10 +184,7 @@ impl<T: Clone> State<T> {
         if let Some(&room) = self.names.get(&name) {
             return room;
         }
-        let room = self.rooms.insert(Members {
-            name: Some(name.clone()),
-            chunks: Vec::new(),
-        });
+        let room = self.rooms.insert(Members { name: Some(name.clone()), chunks: Vec::new() });
         self.names.insert(name, room);
         room
     }
@@ -218,10 +194,7 @@ impl<T: Clone> State<T> {
         if entry.places.iter().any(|place| place.room == room) {
             return;
         }
-        let index = self.rooms[room].push(Member {
-            socket: entry.socket.clone(),
-            slot,
-        });
+        let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
         entry.places.push(Place { room, index });
     }
 
@@ -251,10 +224,7 @@ impl<T: Clone> State<T> {
             return Some(Picked::Room(self.rooms[room].chunks.clone()));
         }
         let slot = *self.ids.get(name.as_str().as_bytes())?;
-        Some(Picked::One(Member {
-            socket: self.slots[slot].socket.clone(),
-            slot,
-        }))
+        Some(Picked::One(Member { socket: self.slots[slot].socket.clone(), slot }))
     }
 }
 
@@ -275,10 +245,7 @@ impl<T: Clone> Members<T> {
         if self.chunks.last().is_some_and(|chunk| chunk.is_empty()) {
             self.chunks.pop();
         }
-        let gap = self
-            .chunks
-            .get_mut(index / CHUNK)
-            .filter(|chunk| index % CHUNK < chunk.len())?;
+        let gap = self.chunks.get_mut(index / CHUNK).filter(|chunk| index % CHUNK < chunk.len())?;
         let slot = last.slot;
         Arc::make_mut(gap)[index % CHUNK] = last;
         Some(slot)
@@ -316,14 +283,10 @@ impl<T: Clone> Selection<T> {
     /// Calls `f` once for each recipient, however many of the rooms it is in.
     pub(crate) fn for_each(&self, mut f: impl FnMut(&T)) {
         if self.include.len() == 1 && self.exclude.is_empty() {
-            return self.include[0]
-                .members()
-                .for_each(|member| f(&member.socket));
+            return self.include[0].members().for_each(|member| f(&member.socket));
         }
         if let ([Picked::Room(_)], [Picked::One(sender)]) = (&*self.include, &*self.exclude) {
-            let others = self.include[0]
-                .members()
-                .filter(|member| member.slot != sender.slot);
+            let others = self.include[0].members().filter(|member| member.slot != sender.slot);
             return others.for_each(|member| f(&member.socket));
         }
         for socket in self.distinct() {
@@ -373,12 +336,7 @@ mod tests {
         Remove(usize),
         Join(usize, u8),
         Leave(usize, u8),
-        Send {
-            rooms: Vec<u8>,
-            except: Vec<u8>,
-            to: Option<usize>,
-            from: Option<usize>,
-        },
+        Send { rooms: Vec<u8>, except: Vec<u8>, to: Option<usize>, from: Option<usize> },
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -399,13 +357,7 @@ mod tests {
     }
 
     fn targets(ids: &[SocketId], step: &Step) -> Targets {
-        let Step::Send {
-            rooms,
-            except,
-            to,
-            from,
-        } = step
-        else {
+        let Step::Send { rooms, except, to, from } = step else {
             return Targets::default();
         };
         let own = |socket: &Option<usize>| socket.map(|socket| Room::from(ids[socket]));
@@ -482,10 +434,7 @@ mod tests {
         adapter.insert(id, 1);
         adapter.join(id, vec![Room::from("a")]);
         assert!(adapter.select(&Targets::default()).sockets().is_empty());
-        let to = |room| Targets {
-            rooms: vec![room],
-            except: Vec::new(),
-        };
+        let to = |room| Targets { rooms: vec![room], except: Vec::new() };
         assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
         assert_eq!(adapter.select(&to(Room::from(id))).sockets(), [1]);
     }

@@ -52,10 +52,7 @@ pub(crate) struct Registered {
 
 impl Registered {
     pub(crate) fn new(event: &str, handler: EventHandler) -> Arc<Self> {
-        Arc::new(Self {
-            event: event.to_owned(),
-            handler,
-        })
+        Arc::new(Self { event: event.to_owned(), handler })
     }
 }
 
@@ -87,29 +84,18 @@ impl Behaviour {
     ) -> Option<RawEvent> {
         (!self.any_outgoing.is_empty()).then(|| {
             let args = String::from_utf8_lossy(args);
-            RawEvent {
-                name: name.to_owned(),
-                args: RawArgs::new(&args, attachments),
-            }
+            RawEvent { name: name.to_owned(), args: RawArgs::new(&args, attachments) }
         })
     }
 
     /// Shows an outgoing event for one socket.
     pub(crate) fn look_outgoing(&self, socket: &Socket, event: &RawEvent) {
-        self.any_outgoing
-            .iter()
-            .for_each(|look| look(socket, event));
+        self.any_outgoing.iter().for_each(|look| look(socket, event));
     }
 
     pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
         match &self.error {
-            Some(report) => report(
-                socket,
-                &Failure {
-                    event: event.to_owned(),
-                    error,
-                },
-            ),
+            Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
             None if error.code() == "decode" => {
                 tracing::debug!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event refused");
             }

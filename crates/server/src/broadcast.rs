@@ -94,9 +94,7 @@ impl Io {
 
 impl fmt::Debug for Io {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io")
-            .field("namespace", &self.namespace())
-            .finish()
+        f.debug_struct("Io").field("namespace", &self.namespace()).finish()
     }
 }
 
@@ -129,17 +127,11 @@ impl Broadcast {
     }
 
     pub(crate) fn from_socket(socket: &Socket) -> Self {
-        Self {
-            origin: Some(socket.clone()),
-            ..Self::new(socket.live().clone())
-        }
+        Self { origin: Some(socket.clone()), ..Self::new(socket.live().clone()) }
     }
 
     pub(crate) fn to_socket(socket: &Socket) -> Self {
-        Self {
-            is_direct: true,
-            ..Self::from_socket(socket)
-        }
+        Self { is_direct: true, ..Self::from_socket(socket) }
     }
 
     /// Adds rooms; without any, everybody is reached.
@@ -264,8 +256,7 @@ impl Broadcast {
     fn show(&self, name: &str, args: &[u8], attachments: &[Bytes]) {
         let behaviour = &self.namespace.behaviour;
         if let Some(event) = behaviour.outgoing(name, args, attachments) {
-            self.selection()
-                .for_each(|socket| behaviour.look_outgoing(socket, &event));
+            self.selection().for_each(|socket| behaviour.look_outgoing(socket, &event));
         }
     }
 
@@ -311,8 +302,6 @@ impl Broadcast {
 
 impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broadcast")
-            .field("targets", &self.targets)
-            .finish_non_exhaustive()
+        f.debug_struct("Broadcast").field("targets", &self.targets).finish_non_exhaustive()
     }
 }

@@ -39,11 +39,7 @@ static FILES: &[File] = files! {
 
 /// The answer, if the request is for one of the files under `path`.
 pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body>> {
-    let name = request
-        .uri()
-        .path()
-        .strip_prefix(path.trim_end_matches('/'))?
-        .strip_prefix('/')?;
+    let name = request.uri().path().strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
     let file = FILES.iter().find(|file| file.name == name)?;
     let is_known = request
         .headers()
@@ -52,24 +48,14 @@ pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body
         .filter_map(|value| value.to_str().ok())
         .flat_map(|values| values.split(','))
         .any(|value| value.trim().trim_start_matches("W/") == ETAG);
-    let content = if is_known {
-        Bytes::new()
-    } else {
-        Bytes::from_static(file.content)
-    };
+    let content = if is_known { Bytes::new() } else { Bytes::from_static(file.content) };
     let mut response = Response::new(Body::from(content));
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=0"),
-    );
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(file.content_type),
-    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     headers.insert(header::ETAG, HeaderValue::from_static(ETAG));
     Some(response)
 }
@@ -95,23 +81,14 @@ mod tests {
             get("/socket.io/socket.io.js.map", None).unwrap().headers()[header::CONTENT_TYPE],
             SOURCE_MAP
         );
-        for path in [
-            "/socket.io/",
-            "/socket.io/other.js",
-            "/socket.io.js",
-            "/socket.io/../x",
-        ] {
+        for path in ["/socket.io/", "/socket.io/other.js", "/socket.io.js", "/socket.io/../x"] {
             assert!(get(path, None).is_none(), "{path}");
         }
     }
 
     #[test]
     fn a_known_version_is_not_sent_again() {
-        for known in [
-            ETAG.to_owned(),
-            format!("W/{ETAG}"),
-            format!("\"x\", {ETAG}"),
-        ] {
+        for known in [ETAG.to_owned(), format!("W/{ETAG}"), format!("\"x\", {ETAG}")] {
             let response = get("/socket.io/socket.io.min.js", Some(&known)).unwrap();
             assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
         }

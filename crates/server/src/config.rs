@@ -39,10 +39,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            engine: engine::Config {
-                path: "/socket.io".to_owned(),
-                ..engine::Config::default()
-            },
+            engine: engine::Config { path: "/socket.io".to_owned(), ..engine::Config::default() },
             connect_timeout: Duration::from_secs(45),
             ack_timeout: Duration::from_secs(10),
             pending_acks_max: 1_000,

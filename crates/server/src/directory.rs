@@ -78,10 +78,7 @@ impl Directory {
         for (path, behaviour) in declared {
             match path {
                 Path::Dynamic(matcher) => {
-                    parents.push(Parent {
-                        matcher,
-                        behaviour: Arc::new(behaviour),
-                    });
+                    parents.push(Parent { matcher, behaviour: Arc::new(behaviour) });
                 }
                 Path::Fixed(name) => {
                     let name = name.into_owned();
@@ -109,20 +106,13 @@ impl Directory {
 
     /// The namespace of this name, if it is there.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<Live>> {
-        self.fixed
-            .get(path)
-            .cloned()
-            .or_else(|| self.children.lock().get(path).cloned())
+        self.fixed.get(path).cloned().or_else(|| self.children.lock().get(path).cloned())
     }
 
     /// Every namespace there is.
     pub(crate) fn all(&self) -> Vec<Arc<Live>> {
         let children = self.children.lock();
-        self.fixed
-            .values()
-            .chain(children.values())
-            .cloned()
-            .collect()
+        self.fixed.values().chain(children.values()).cloned().collect()
     }
 
     /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
@@ -146,10 +136,7 @@ impl Directory {
         let live = children.entry(path.to_owned()).or_insert_with(|| {
             let behaviour = self.parents[parent].behaviour.clone();
             let live = new_live(path.to_owned(), params, behaviour, &self.config, &self.this);
-            Arc::new(Live {
-                parent: Some(parent),
-                ..live
-            })
+            Arc::new(Live { parent: Some(parent), ..live })
         });
         live.clone()
     }
@@ -197,9 +184,7 @@ impl Directory {
             return;
         }
         let mut children = self.children.lock();
-        let is_this = children
-            .get(&live.path)
-            .is_some_and(|child| Arc::ptr_eq(child, live));
+        let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
         if is_this && live.adapter.is_empty() && live.log.as_ref().is_none_or(Log::sweep) {
             children.remove(&live.path);
         }
@@ -224,10 +209,7 @@ fn new_live(
         next_ack: AtomicU64::new(0),
         config: config.clone(),
         log: config.recovery.clone().map(|recovery| {
-            Log::new(
-                recovery,
-                config.engine.ping_interval + config.engine.ping_timeout,
-            )
+            Log::new(recovery, config.engine.ping_interval + config.engine.ping_timeout)
         }),
         parent: None,
         directory: directory.clone(),

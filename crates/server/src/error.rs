@@ -81,11 +81,7 @@ pub struct EventError {
 impl EventError {
     /// An error the peer may see: a word for programs and a sentence for people.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            source: None,
-        }
+        Self { code: code.into(), message: message.into(), source: None }
     }
 
     /// Adds the cause, which only `on_error` sees.
@@ -121,9 +117,7 @@ impl EventError {
             error: RemoteError,
         }
         let (code, message) = (self.code.to_string(), self.message.to_string());
-        Answer {
-            error: RemoteError { code, message },
-        }
+        Answer { error: RemoteError { code, message } }
     }
 }
 
@@ -166,10 +160,7 @@ pub struct Refuse {
 impl Refuse {
     /// Refuses with a message, `err.message` at the client.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            message: message.into(),
-            data: None,
-        }
+        Self { message: message.into(), data: None }
     }
 
     /// Adds details, `err.data` at the client. Data that JSON cannot represent is left out, which

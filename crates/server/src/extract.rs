@@ -3,30 +3,28 @@ use std::{any::type_name, fmt, ops::Deref, str::FromStr, sync::Arc};
 use crate::{Acker, EventError, Handshake, Io, Socket, ack::Responder};
 
 /// What a handler's arguments are made from.
-pub struct Context<S> {
-    pub(crate) socket: Socket,
-    pub(crate) state: Arc<S>,
+pub struct Context<'a, S> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) state: &'a S,
     /// Present while the peer waits for an ack and no [`Acker`] was taken.
     pub(crate) responder: Option<Responder>,
 }
 
-impl<S> Context<S> {
+impl<'a, S> Context<'a, S> {
     /// The socket the event came from.
-    pub fn socket(&self) -> &Socket {
-        &self.socket
+    pub fn socket(&self) -> &'a Socket {
+        self.socket
     }
 
     /// The server's state.
-    pub fn state(&self) -> &S {
-        &self.state
+    pub fn state(&self) -> &'a S {
+        self.state
     }
 }
 
-impl<S> fmt::Debug for Context<S> {
+impl<S> fmt::Debug for Context<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("socket", &self.socket)
-            .finish_non_exhaustive()
+        f.debug_struct("Context").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
@@ -46,13 +44,13 @@ pub trait FromContext<S>: Sized {
     ///
     /// # Errors
     /// The rejection; the handler is not called then.
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection>;
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection>;
 }
 
 impl<S> FromContext<S> for Socket {
     type Rejection = std::convert::Infallible;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         Ok(context.socket.clone())
     }
 }
@@ -60,7 +58,7 @@ impl<S> FromContext<S> for Socket {
 impl<S> FromContext<S> for Io {
     type Rejection = std::convert::Infallible;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         Ok(context.socket.io())
     }
 }
@@ -68,7 +66,7 @@ impl<S> FromContext<S> for Io {
 impl<S> FromContext<S> for Arc<Handshake> {
     type Rejection = std::convert::Infallible;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         Ok(context.socket.handshake().clone())
     }
 }
@@ -76,7 +74,7 @@ impl<S> FromContext<S> for Arc<Handshake> {
 impl<S, A> FromContext<S> for Acker<A> {
     type Rejection = std::convert::Infallible;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         Ok(Acker::new(context.responder.take()))
     }
 }
@@ -84,7 +82,7 @@ impl<S, A> FromContext<S> for Acker<A> {
 impl<S, T: FromContext<S>> FromContext<S> for Option<T> {
     type Rejection = std::convert::Infallible;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         Ok(T::from_context(context).ok())
     }
 }
@@ -96,8 +94,8 @@ pub struct State<T>(pub T);
 impl<S, T: FromRef<S>> FromContext<S> for State<T> {
     type Rejection = std::convert::Infallible;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
-        Ok(State(T::from_ref(&context.state)))
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
+        Ok(State(T::from_ref(context.state)))
     }
 }
 
@@ -133,10 +131,8 @@ impl<T> Deref for Local<T> {
 impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
     type Rejection = MissingLocal;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
-        context.socket.get().map(Local).ok_or(MissingLocal {
-            type_name: type_name::<T>(),
-        })
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
+        context.socket.get().map(Local).ok_or(MissingLocal { type_name: type_name::<T>() })
     }
 }
 
@@ -156,12 +152,10 @@ pub struct PathParam<T>(pub T);
 impl<S, T: FromStr> FromContext<S> for PathParam<T> {
     type Rejection = InvalidParam;
 
-    fn from_context(context: &mut Context<S>) -> Result<Self, Self::Rejection> {
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         let params = &context.socket.live().params;
         let value = params.first().and_then(|(_, value)| value.parse().ok());
-        value.map(PathParam).ok_or(InvalidParam {
-            type_name: type_name::<T>(),
-        })
+        value.map(PathParam).ok_or(InvalidParam { type_name: type_name::<T>() })
     }
 }
 

@@ -58,7 +58,7 @@ pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn start(
         &self,
-        context: Context<S>,
+        context: Context<'_, S>,
         args: &str,
         attachments: &[Bytes],
     ) -> Result<Running<Result<Reply, EventError>>, EventError>;
@@ -73,7 +73,7 @@ pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
 )]
 pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
-    fn start(&self, context: Context<S>, auth: &str) -> Running<Result<(), Refuse>>;
+    fn start(&self, context: Context<'_, S>, auth: &str) -> Running<Result<(), Refuse>>;
 }
 
 /// An async function that is told something and answers nothing: extractors, then the value `V` or
@@ -85,7 +85,7 @@ pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
 )]
 pub trait Observer<M, S, V>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
-    fn start(&self, context: Context<S>, value: V) -> Result<Running<()>, EventError>;
+    fn start(&self, context: Context<'_, S>, value: V) -> Result<Running<()>, EventError>;
 }
 
 /// An async function that an event has to pass before its handler: extractors, then the
@@ -98,7 +98,7 @@ pub trait Guard<M, S>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn start(
         &self,
-        context: Context<S>,
+        context: Context<'_, S>,
         event: RawEvent,
     ) -> Result<Running<Result<(), EventError>>, EventError>;
 }
@@ -167,7 +167,7 @@ macro_rules! handlers {
             #[allow(unused_mut, unused_variables)]
             fn start(
                 &self,
-                mut context: Context<S>,
+                mut context: Context<'_, S>,
                 args: &str,
                 attachments: &[Bytes],
             ) -> Result<Running<Result<Reply, EventError>>, EventError> {
@@ -188,7 +188,7 @@ macro_rules! handlers {
             #[allow(unused_mut, unused_variables)]
             fn start(
                 &self,
-                mut context: Context<S>,
+                mut context: Context<'_, S>,
                 _: &str,
                 _: &[Bytes],
             ) -> Result<Running<Result<Reply, EventError>>, EventError> {
@@ -207,7 +207,7 @@ macro_rules! handlers {
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
-            fn start(&self, mut context: Context<S>, auth: &str) -> Running<Result<(), Refuse>> {
+            fn start(&self, mut context: Context<'_, S>, auth: &str) -> Running<Result<(), Refuse>> {
                 let mut begin = || -> Result<Fut, EventError> {
                     extract!(context, $($T),*);
                     Ok(self($($T,)* P::from_args(auth, &[]).map_err(EventError::decode)?))
@@ -224,7 +224,7 @@ macro_rules! handlers {
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
-            fn start(&self, mut context: Context<S>, _: &str) -> Running<Result<(), Refuse>> {
+            fn start(&self, mut context: Context<'_, S>, _: &str) -> Running<Result<(), Refuse>> {
                 let mut begin = || -> Result<Fut, EventError> {
                     extract!(context, $($T),*);
                     Ok(self($($T,)*))
@@ -243,7 +243,7 @@ macro_rules! handlers {
             #[allow(unused_mut, unused_variables)]
             fn start(
                 &self,
-                mut context: Context<S>,
+                mut context: Context<'_, S>,
                 event: RawEvent,
             ) -> Result<Running<Result<(), EventError>>, EventError> {
                 extract!(context, $($T),*);
@@ -261,7 +261,7 @@ macro_rules! handlers {
             #[allow(unused_mut, unused_variables)]
             fn start(
                 &self,
-                mut context: Context<S>,
+                mut context: Context<'_, S>,
                 _: RawEvent,
             ) -> Result<Running<Result<(), EventError>>, EventError> {
                 extract!(context, $($T),*);
@@ -278,7 +278,7 @@ macro_rules! handlers {
             #[allow(unused_mut, unused_variables)]
             fn start(
                 &self,
-                mut context: Context<S>,
+                mut context: Context<'_, S>,
                 value: V,
             ) -> Result<Running<()>, EventError> {
                 extract!(context, $($T),*);
@@ -293,7 +293,7 @@ macro_rules! handlers {
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
-            fn start(&self, mut context: Context<S>, _: V) -> Result<Running<()>, EventError> {
+            fn start(&self, mut context: Context<'_, S>, _: V) -> Result<Running<()>, EventError> {
                 extract!(context, $($T),*);
                 Ok(Box::pin(self($($T,)*)))
             }

@@ -17,16 +17,13 @@ impl SocketId {
         let mut random = [0; LEN / 4 * 3];
         getrandom::fill(&mut random).expect("the system's random source works");
         let mut text = [0; LEN];
-        URL_SAFE_NO_PAD
-            .encode_slice(random, &mut text)
-            .expect("15 bytes are 20 characters");
+        URL_SAFE_NO_PAD.encode_slice(random, &mut text).expect("15 bytes are 20 characters");
         Self(text)
     }
 
     /// An id as it came over the wire.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        text.is_ascii()
-            .then(|| text.as_bytes().try_into().ok().map(Self))?
+        text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Self))?
     }
 
     /// The id as it is on the wire.
@@ -74,10 +71,6 @@ mod tests {
         let (a, b) = (SocketId::random(), SocketId::random());
         assert_ne!(a, b);
         assert_eq!(a.as_str().len(), 20);
-        assert!(
-            a.as_str()
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
-        );
+        assert!(a.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_'));
     }
 }

@@ -88,12 +88,7 @@ impl<K, H> Idempotent<K, H> {
 impl<K: Clone, H: Clone> Clone for Idempotent<K, H> {
     fn clone(&self) -> Self {
         let (key, handler) = (self.key.clone(), self.handler.clone());
-        Self {
-            key,
-            handler,
-            user: self.user.clone(),
-            answers: self.answers.clone(),
-        }
+        Self { key, handler, user: self.user.clone(), answers: self.answers.clone() }
     }
 }
 
@@ -115,7 +110,7 @@ where
 {
     fn start(
         &self,
-        context: Context<S>,
+        context: Context<'_, S>,
         args: &str,
         attachments: &[Bytes],
     ) -> Result<Running<Result<Reply, EventError>>, EventError> {
@@ -123,7 +118,7 @@ where
         let Some(key) = (self.key)(&payload) else {
             return self.handler.start(context, args, attachments);
         };
-        let user = (self.user)(&context.socket);
+        let user = (self.user)(context.socket);
         match self.answers.begin(&user, &key) {
             Begin::Known(answer) => Ok(Box::pin(std::future::ready(Ok(reply(answer))))),
             Begin::Underway(first) => Ok(Box::pin(wait(first))),
@@ -140,9 +135,7 @@ where
 }
 
 async fn wait(mut first: watch::Receiver<Progress>) -> Result<Reply, EventError> {
-    let outcome = first
-        .wait_for(|progress| !matches!(progress, Progress::Underway))
-        .await;
+    let outcome = first.wait_for(|progress| !matches!(progress, Progress::Underway)).await;
     match outcome.as_deref() {
         Ok(Progress::Done(answer)) => Ok(reply(answer.clone())),
         _ => Err(EventError::new("retry", "the first attempt failed")),
@@ -199,25 +192,16 @@ struct Turn {
 
 impl Answers {
     fn new(per_user_max: usize, age_max: Duration) -> Self {
-        Self {
-            per_user_max: per_user_max.max(1),
-            age_max,
-            users: Mutex::default(),
-        }
+        Self { per_user_max: per_user_max.max(1), age_max, users: Mutex::default() }
     }
 
     fn begin(self: &Arc<Self>, user: &str, key: &str) -> Begin {
         let mut users = self.users.lock();
         let now = Instant::now();
-        if users
-            .swept
-            .is_none_or(|swept| now - swept > self.age_max / 2)
-        {
+        if users.swept.is_none_or(|swept| now - swept > self.age_max / 2) {
             users.swept = Some(now);
             let age_max = self.age_max;
-            users
-                .remembered
-                .retain(|_, remembered| remembered.forget(now, age_max, usize::MAX));
+            users.remembered.retain(|_, remembered| remembered.forget(now, age_max, usize::MAX));
         }
         let remembered = users.remembered.entry(user.to_owned()).or_default();
         remembered.forget(now, self.age_max, usize::MAX);
@@ -232,12 +216,7 @@ impl Answers {
         remembered.order.push_back((now, key.to_owned()));
         remembered.forget(now, self.age_max, self.per_user_max);
         let (user, key) = (user.to_owned(), key.to_owned());
-        Begin::New(Turn {
-            answers: self.clone(),
-            user,
-            key,
-            progress,
-        })
+        Begin::New(Turn { answers: self.clone(), user, key, progress })
     }
 
     fn forget(&self, user: &str, key: &str) {

@@ -168,12 +168,7 @@ mod tests {
 
     fn params(pattern: &str, name: &str) -> Option<String> {
         let params = Pattern::parse(pattern).unwrap().matches(name)?;
-        Some(
-            params
-                .iter()
-                .map(|(part, value)| format!("{part}={value};"))
-                .collect(),
-        )
+        Some(params.iter().map(|(part, value)| format!("{part}={value};")).collect())
     }
 
     #[test]
@@ -190,11 +185,7 @@ mod tests {
             ("/{a}-{b}/end", "/1-2/ended", None),
         ];
         for (pattern, name, expected) in cases {
-            assert_eq!(
-                params(pattern, name).as_deref(),
-                expected,
-                "{pattern} {name}"
-            );
+            assert_eq!(params(pattern, name).as_deref(), expected, "{pattern} {name}");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     NamespaceMatcher, Observer, RawEvent, Socket,
     ack::Reply,
     behaviour::{Behaviour, Registered},
-    handler::{EventHandler, ObserverHandler},
+    handler::{Call, EventHandler, ObserverHandler},
     matcher::{Matcher, Pattern},
 };
 
@@ -29,19 +29,12 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// [`PathParam`](crate::PathParam).
     pub fn new(path: impl Into<Cow<'static, str>>) -> Self {
         let path = path.into();
-        let path = if path.starts_with('/') {
-            path
-        } else {
-            Cow::Owned(format!("/{path}"))
-        };
+        let path = if path.starts_with('/') { path } else { Cow::Owned(format!("/{path}")) };
         let path = match Pattern::parse(&path) {
             Some(pattern) => Path::Dynamic(Matcher::Pattern(pattern)),
             None => Path::Fixed(path),
         };
-        Self {
-            path,
-            parts: Vec::new(),
-        }
+        Self { path, parts: Vec::new() }
     }
 
     /// A namespace for each name that `decide` accepts, made when a client first asks for it: an
@@ -50,10 +43,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// declaration, after the fixed names.
     #[must_use]
     pub fn matching<M>(decide: impl NamespaceMatcher<M>) -> Self {
-        Self {
-            path: Path::Dynamic(decide.into_matcher()),
-            parts: Vec::new(),
-        }
+        Self { path: Path::Dynamic(decide.into_matcher()), parts: Vec::new() }
     }
 
     /// Decides who may connect: runs before the client is told that it is. An `Err` becomes
@@ -66,9 +56,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
         self.with(move |state, behaviour| {
             let state = state.clone();
-            behaviour.admission = Some(Arc::new(move |socket, auth| {
-                handler.start(context(&socket, &state), auth)
-            }));
+            behaviour.admission =
+                Some(Arc::new(move |socket, auth| handler.start(context(&socket, &state), auth)));
             Ok(())
         })
     }
@@ -98,18 +87,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             let name = name?;
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
-                let context = Context {
-                    socket: call.socket.clone(),
-                    state: state.clone(),
-                    responder: call.responder,
-                };
-                handler.start(context, call.args, call.attachments)
+                let Call { socket, responder, args, attachments, .. } = call;
+                handler.start(Context { socket, state: &*state, responder }, args, attachments)
             });
-            if behaviour
-                .events
-                .insert(name.clone(), Registered::new(&name, handler))
-                .is_some()
-            {
+            if behaviour.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
             }
             Ok(())
@@ -144,9 +125,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
         self.with(move |state, behaviour| {
             let state = state.clone();
-            behaviour.guards.push(Arc::new(move |socket, event| {
-                guard.start(context(&socket, &state), event)
-            }));
+            behaviour
+                .guards
+                .push(Arc::new(move |socket, event| guard.start(context(&socket, &state), event)));
             Ok(())
         })
     }
@@ -159,10 +140,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
                 let args = RawArgs::new(call.args, call.attachments);
-                let event = RawEvent {
-                    name: call.name.to_owned(),
-                    args,
-                };
+                let event = RawEvent { name: call.name.to_owned(), args };
                 let running = handler.start(context(call.socket, &state), event)?;
                 Ok(Box::pin(running.map(|()| Ok(Reply::Deferred))))
             });
@@ -264,18 +242,12 @@ pub(crate) enum Path {
 
 impl<S> fmt::Debug for Namespace<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Namespace").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-fn context<S>(socket: &Socket, state: &Arc<S>) -> Context<S> {
-    Context {
-        socket: socket.clone(),
-        state: state.clone(),
-        responder: None,
-    }
+fn context<'a, S>(socket: &'a Socket, state: &'a S) -> Context<'a, S> {
+    Context { socket, state, responder: None }
 }
 
 fn observer<S, M, V>(handler: impl Observer<M, S, V>, state: &Arc<S>) -> ObserverHandler<V>

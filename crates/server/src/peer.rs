@@ -70,14 +70,10 @@ impl SessionHandler for Peer {
         let sockets = &mut self.sockets;
         let handled = catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming)));
         let handled = handled.unwrap_or_else(|panic| {
-            tracing::error!(
-                panic = panic_message(&*panic),
-                "an extractor or payload panicked"
-            );
+            tracing::error!(panic = panic_message(&*panic), "an extractor or payload panicked");
             Err(HandlerError)
         });
-        // Up to its first wait a handler runs before the next event is looked at. Whoever has to
-        // wait registers its waker in `poll`, which follows.
+        // What it led to also runs up to its first wait before the next event is looked at.
         sockets.run_fresh(&mut Context::from_waker(Waker::noop()));
         handled
     }
@@ -156,27 +152,14 @@ impl Sockets {
                 self.end(index, DisconnectReason::ClientDisconnect);
                 Ok(())
             }
-            Incoming::Event {
-                namespace,
-                id,
-                name,
-                args,
-                attachments,
-            } => {
+            Incoming::Event { namespace, id, name, args, attachments } => {
                 let index = self.joined(namespace)?;
                 self.event(index, id, &name, args, &attachments);
                 Ok(())
             }
-            Incoming::Ack {
-                namespace,
-                id,
-                args,
-                attachments,
-            } => {
+            Incoming::Ack { namespace, id, args, attachments } => {
                 let index = self.joined(namespace)?;
-                self.entries[index]
-                    .socket
-                    .resolve_ack(id, args, &attachments);
+                self.entries[index].socket.resolve_ack(id, args, &attachments);
                 Ok(())
             }
             _ => self.refuse("a packet that only servers send"),
@@ -198,15 +181,11 @@ impl Sockets {
     }
 
     fn find(&self, namespace: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|entry| entry.socket.namespace() == namespace)
+        self.entries.iter().position(|entry| entry.socket.namespace() == namespace)
     }
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|entry| entry.socket == *socket)
+        self.entries.iter().position(|entry| entry.socket == *socket)
     }
 
     fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
@@ -230,10 +209,7 @@ impl Sockets {
             Found::Nothing => self.send_refusal(namespace, &Refuse::new("Invalid namespace")),
             Found::Asking(asking) => {
                 self.asking.push(namespace.into());
-                let question = Question {
-                    namespace: namespace.into(),
-                    auth: auth.into(),
-                };
+                let question = Question { namespace: namespace.into(), auth: auth.into() };
                 self.fresh.push_back(Task::Asking { question, asking });
             }
         }
@@ -260,9 +236,9 @@ impl Sockets {
             return self.join(live, auth, Origin::New);
         };
         let origin = match serde_json::from_str::<Returning>(auth) {
-            Ok(Returning { pid, offset }) => log
-                .claim(&pid, offset.as_deref())
-                .map_or_else(Origin::Failed, Origin::Claim),
+            Ok(Returning { pid, offset }) => {
+                log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
+            }
             Err(_) => Origin::New,
         };
         self.join(live, auth, origin);
@@ -339,16 +315,10 @@ impl Sockets {
         let behaviour = &entry.socket.live().behaviour;
         if !behaviour.any.is_empty() {
             let event = raw(name, args, attachments);
-            behaviour
-                .any
-                .iter()
-                .for_each(|look| look(&entry.socket, &event));
+            behaviour.any.iter().for_each(|look| look(&entry.socket, &event));
         }
         if entry.running >= behaviour.concurrent_handlers_max || !entry.waiting.is_empty() {
-            let waiting = Waiting {
-                id,
-                event: raw(name, args, attachments),
-            };
+            let waiting = Waiting { id, event: raw(name, args, attachments) };
             self.waiting_events += 1;
             self.waiting_bytes += waiting.bytes();
             entry.waiting.push_back(waiting);
@@ -365,48 +335,40 @@ impl Sockets {
         args: &str,
         attachments: &[Bytes],
     ) {
-        let socket = self.entries[index].socket.clone();
-        let live: &Arc<Live> = socket.live();
-        let responder = || {
-            id.map(|id| Responder {
-                socket: socket.clone(),
-                id,
-            })
-        };
-        let behaviour = &live.behaviour;
+        let socket = &self.entries[index].socket;
+        let responder = || id.map(|id| Responder { socket: socket.clone(), id });
+        let behaviour = &socket.live().behaviour;
         let Some(registered) = behaviour.events.get(name).or(behaviour.fallback.as_ref()) else {
             return;
         };
         let started = if behaviour.guards.is_empty() {
             let responder = responder();
-            (registered.handler)(Call {
-                socket: &socket,
-                name,
-                responder,
-                args,
-                attachments,
-            })
+            (registered.handler)(Call { socket, name, responder, args, attachments })
         } else {
             let event = raw(name, args, attachments);
-            Ok(Box::pin(guarded(
-                socket.clone(),
-                registered.clone(),
-                responder(),
-                event,
-            )) as _)
+            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder(), event)) as _)
         };
-        match started {
-            Ok(running) => {
+        let mut running = match started {
+            Ok(running) => running,
+            Err(error) => return answer(socket, name, responder(), Err(error)),
+        };
+        // Most handlers are done at once. The others register their waker in `poll`.
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
+        match polled {
+            Ok(Poll::Ready(result)) => answer(socket, name, responder(), result),
+            Ok(Poll::Pending) => {
+                let (socket, registered, responder) =
+                    (socket.clone(), registered.clone(), responder());
                 self.entries[index].running += 1;
-                let (registered, responder) = (registered.clone(), responder());
-                self.fresh.push_back(Task::Event {
-                    socket,
-                    registered,
-                    responder,
-                    running,
-                });
+                let task = Task::Event { socket, registered, responder, running };
+                self.running.get_or_insert_default().push(task);
             }
-            Err(error) => answer(&socket, name, responder(), Err(error)),
+            Err(panic) => {
+                let message = panic_message(&*panic).to_owned();
+                let (socket, event) = (Some(socket.clone()), name.to_owned());
+                self.finish(Done::Panic { socket, event, message });
+            }
         }
     }
 
@@ -507,18 +469,9 @@ impl Sockets {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Asking {
-                question,
-                parent,
-                is_yes,
-            } => self.answered(&question, parent, is_yes),
+            Done::Asking { question, parent, is_yes } => self.answered(&question, parent, is_yes),
             Done::Admission { socket, decision } => self.decide(&socket, decision),
-            Done::Event {
-                socket,
-                registered,
-                responder,
-                result,
-            } => {
+            Done::Event { socket, registered, responder, result } => {
                 answer(&socket, &registered.event, responder, result);
                 if let Some(index) = self.find_socket(&socket) {
                     self.entries[index].running -= 1;
@@ -526,11 +479,7 @@ impl Sockets {
                 }
             }
             Done::Observer => {}
-            Done::Panic {
-                socket,
-                event,
-                message,
-            } => {
+            Done::Panic { socket, event, message } => {
                 tracing::error!(sid = %self.link.session.id(), event, message, "a handler panicked");
                 if let Some(socket) = socket {
                     let error = EventError::new("panic", message);
@@ -553,13 +502,7 @@ impl Sockets {
             self.waiting_events -= 1;
             self.waiting_bytes -= waiting.bytes();
             let Waiting { id, event } = waiting;
-            self.start(
-                index,
-                id,
-                &event.name,
-                event.args.json(),
-                event.args.attachments(),
-            );
+            self.start(index, id, &event.name, event.args.json(), event.args.attachments());
         }
     }
 
@@ -602,10 +545,7 @@ impl Drop for Sockets {
 }
 
 fn raw(name: &str, args: &str, attachments: &[Bytes]) -> RawEvent {
-    RawEvent {
-        name: name.to_owned(),
-        args: RawArgs::new(args, attachments),
-    }
+    RawEvent { name: name.to_owned(), args: RawArgs::new(args, attachments) }
 }
 
 /// The guards one after the other, then the handler.
@@ -620,14 +560,7 @@ async fn guarded(
     }
     let RawEvent { name, args } = &event;
     let (args, attachments) = (args.json(), args.attachments());
-    (registered.handler)(Call {
-        socket: &socket,
-        name,
-        responder,
-        args,
-        attachments,
-    })?
-    .await
+    (registered.handler)(Call { socket: &socket, name, responder, args, attachments })?.await
 }
 
 /// Answers the peer, if it asked, and reports an error.
@@ -711,19 +644,15 @@ impl Future for Task {
             Err(panic) => {
                 let (socket, event) = match &*self {
                     Task::Asking { .. } => (None, String::new()),
-                    Task::Event {
-                        socket, registered, ..
-                    } => (Some(socket.clone()), registered.event.clone()),
+                    Task::Event { socket, registered, .. } => {
+                        (Some(socket.clone()), registered.event.clone())
+                    }
                     Task::Admission { socket, .. } | Task::Observer { socket, .. } => {
                         (Some(socket.clone()), String::new())
                     }
                 };
                 let message = panic_message(&*panic).to_owned();
-                Poll::Ready(Done::Panic {
-                    socket,
-                    event,
-                    message,
-                })
+                Poll::Ready(Done::Panic { socket, event, message })
             }
         }
     }
@@ -737,29 +666,20 @@ impl Task {
                     namespace: std::mem::take(&mut question.namespace),
                     auth: std::mem::take(&mut question.auth),
                 };
-                Done::Asking {
-                    question,
-                    parent: asking.parent,
-                    is_yes,
-                }
+                Done::Asking { question, parent: asking.parent, is_yes }
             }),
-            Task::Admission { socket, running } => {
-                running.as_mut().poll(cx).map(|decision| Done::Admission {
+            Task::Admission { socket, running } => running
+                .as_mut()
+                .poll(cx)
+                .map(|decision| Done::Admission { socket: socket.clone(), decision }),
+            Task::Event { socket, registered, responder, running } => {
+                running.as_mut().poll(cx).map(|result| Done::Event {
                     socket: socket.clone(),
-                    decision,
+                    registered: registered.clone(),
+                    responder: responder.take(),
+                    result,
                 })
             }
-            Task::Event {
-                socket,
-                registered,
-                responder,
-                running,
-            } => running.as_mut().poll(cx).map(|result| Done::Event {
-                socket: socket.clone(),
-                registered: registered.clone(),
-                responder: responder.take(),
-                result,
-            }),
             Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),
         }
     }
@@ -767,6 +687,5 @@ impl Task {
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }

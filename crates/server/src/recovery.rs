@@ -128,11 +128,7 @@ struct Session {
 
 enum Presence {
     Here(Socket),
-    Away {
-        until: Instant,
-        rooms: Vec<Room>,
-        locals: Locals,
-    },
+    Away { until: Instant, rooms: Vec<Room>, locals: Locals },
 }
 
 /// What a returning client says.
@@ -148,12 +144,7 @@ pub(crate) struct Claim {
 impl Log {
     pub(crate) fn new(config: RecoveryConfig, unnoticed_max: Duration) -> Self {
         let event_age_max = config.max_disconnection + unnoticed_max;
-        Self {
-            config,
-            event_age_max,
-            epoch: SocketId::random(),
-            state: Mutex::default(),
-        }
+        Self { config, event_age_max, epoch: SocketId::random(), state: Mutex::default() }
     }
 
     /// Gives an event its offset, keeps it and has it delivered.
@@ -171,12 +162,7 @@ impl Log {
         let attachments: usize = packet.attachments().iter().map(bytes::Bytes::len).sum();
         let bytes = packet.text().len() + attachments + std::mem::size_of::<Logged>();
         state.bytes += bytes;
-        state.events.push_back(Logged {
-            at: Instant::now(),
-            packet,
-            bytes,
-            targets,
-        });
+        state.events.push_back(Logged { at: Instant::now(), packet, bytes, targets });
         self.prune(&mut state);
     }
 
@@ -185,10 +171,7 @@ impl Log {
         let mut state = self.state.lock();
         self.prune(&mut state);
         let pid = SocketId::parse(pid).ok_or(RecoveryFailure::UnknownSession)?;
-        let session = state
-            .sessions
-            .get(&pid)
-            .ok_or(RecoveryFailure::UnknownSession)?;
+        let session = state.sessions.get(&pid).ok_or(RecoveryFailure::UnknownSession)?;
         let from = match offset {
             None => session.start,
             Some(offset) => {
@@ -199,11 +182,7 @@ impl Log {
         if from < state.first() {
             return Err(RecoveryFailure::LogTruncated);
         }
-        Ok(Claim {
-            id: session.id,
-            pid,
-            from,
-        })
+        Ok(Claim { id: session.id, pid, from })
     }
 
     /// Lets `restore` carry a claim out, without any event in between: what was kept, and the
@@ -246,10 +225,7 @@ impl Log {
         if claim.from < first {
             return Err(RecoveryFailure::LogTruncated);
         }
-        let session = state
-            .sessions
-            .get_mut(&claim.pid)
-            .ok_or(RecoveryFailure::UnknownSession)?;
+        let session = state.sessions.get_mut(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
         let Presence::Away { locals, .. } = &session.presence else {
             // Another connection was faster.
             return Err(RecoveryFailure::UnknownSession);
@@ -264,14 +240,8 @@ impl Log {
         };
         let skipped = usize::try_from(claim.from - first).unwrap_or(usize::MAX);
         let missed = state.events.iter().skip(skipped);
-        let mut missed: Vec<_> = missed
-            .filter(|event| event.targets.include(&rooms))
-            .collect();
-        restore(
-            rooms,
-            locals,
-            &mut missed.drain(..).map(|event| &event.packet),
-        );
+        let mut missed: Vec<_> = missed.filter(|event| event.targets.include(&rooms)).collect();
+        restore(rooms, locals, &mut missed.drain(..).map(|event| &event.packet));
         Ok(())
     }
 
@@ -283,14 +253,7 @@ impl Log {
         if is_admitted {
             let (id, start) = (socket.id(), state.next);
             let presence = Presence::Here(socket.clone());
-            state.sessions.insert(
-                pid,
-                Session {
-                    id,
-                    start,
-                    presence,
-                },
-            );
+            state.sessions.insert(pid, Session { id, start, presence });
         }
         is_admitted
     }
@@ -310,11 +273,7 @@ impl Log {
         }
         let until = Instant::now() + self.config.max_disconnection;
         if let Some(session) = state.sessions.get_mut(pid) {
-            session.presence = Presence::Away {
-                until,
-                rooms,
-                locals,
-            };
+            session.presence = Presence::Away { until, rooms, locals };
             state.away.push_back((until, *pid));
         }
         self.prune(&mut state);

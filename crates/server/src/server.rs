@@ -36,11 +36,7 @@ pub struct ServerBuilder<S = ()> {
 impl Server {
     /// Starts the declaration of a server.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder {
-            config: Config::default(),
-            state: Arc::new(()),
-            declared: Vec::new(),
-        }
+        ServerBuilder { config: Config::default(), state: Arc::new(()), declared: Vec::new() }
     }
 
     /// The namespace `/`, to reach its sockets from anywhere.
@@ -84,11 +80,7 @@ impl Server {
     /// Serves on these listeners, alone, until the process ends or
     /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says so. Await the result.
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
-        Serve {
-            server: self.clone(),
-            listeners: listeners.into_listeners(),
-            signal: None,
-        }
+        Serve { server: self.clone(), listeners: listeners.into_listeners(), signal: None }
     }
 
     /// Disconnects everybody with the reason "server shutting down" and waits until what was
@@ -119,9 +111,7 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("sessions", &self.sessions())
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("sessions", &self.sessions()).finish_non_exhaustive()
     }
 }
 
@@ -130,11 +120,7 @@ impl ServerBuilder {
     /// this have it; say it first.
     #[must_use]
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
-        ServerBuilder {
-            config: self.config,
-            state: Arc::new(state),
-            declared: self.declared,
-        }
+        ServerBuilder { config: self.config, state: Arc::new(state), declared: self.declared }
     }
 }
 
@@ -163,24 +149,15 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         let config = Arc::new(self.config);
         let directory = Directory::new(declared, &config)?;
         directory.start_sweeping();
-        let app = App {
-            directory: directory.clone(),
-            config: config.clone(),
-        };
+        let app = App { directory: directory.clone(), config: config.clone() };
         let engine = Engine::new(config.engine.clone(), app)?;
-        Ok(Server {
-            engine,
-            directory,
-            config,
-        })
+        Ok(Server { engine, directory, config })
     }
 }
 
 impl<S> fmt::Debug for ServerBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("ServerBuilder").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -194,11 +171,7 @@ impl Application for App {
     type Handler = Peer;
 
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> Peer {
-        let link = Link {
-            session,
-            handshake,
-            commands: parking_lot::Mutex::new(Vec::new()),
-        };
+        let link = Link { session, handshake, commands: parking_lot::Mutex::new(Vec::new()) };
         Peer::new(Arc::new(link), self.directory.clone(), self.config.clone())
     }
 }
@@ -271,11 +244,7 @@ impl IntoFuture for Serve {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self {
-            server,
-            listeners,
-            signal,
-        } = self;
+        let Self { server, listeners, signal } = self;
         let service = server.clone().into_service();
         let drained = async move {
             match signal {
@@ -285,17 +254,13 @@ impl IntoFuture for Serve {
             server.shutdown().await;
         };
         Box::pin(async move {
-            HttpServer::new(listeners, service)
-                .with_graceful_shutdown(drained)
-                .await
+            HttpServer::new(listeners, service).with_graceful_shutdown(drained).await
         })
     }
 }
 
 impl fmt::Debug for Serve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve")
-            .field("listeners", &self.listeners)
-            .finish_non_exhaustive()
+        f.debug_struct("Serve").field("listeners", &self.listeners).finish_non_exhaustive()
     }
 }

@@ -67,10 +67,7 @@ pub struct Expiry {
 impl Expiry {
     /// Ends after this time, with a warning 30 seconds before.
     pub fn after(after: Duration) -> Self {
-        Self {
-            after,
-            warning: Duration::from_secs(30),
-        }
+        Self { after, warning: Duration::from_secs(30) }
     }
 }
 
@@ -165,10 +162,7 @@ impl Socket {
     /// A part of a dynamic namespace's name: `id` of `/room-{id}`.
     pub fn param(&self, part: &str) -> Option<&str> {
         let params = &self.0.namespace.params;
-        params
-            .iter()
-            .find(|(name, _)| **name == *part)
-            .map(|(_, value)| &**value)
+        params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
     }
 
     /// The request that opened the session: headers, address, query, time.
@@ -239,18 +233,12 @@ impl Socket {
 
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
-        self.0
-            .namespace
-            .adapter
-            .join(self.key(), rooms.into_rooms());
+        self.0.namespace.adapter.join(self.key(), rooms.into_rooms());
     }
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.0
-            .namespace
-            .adapter
-            .leave(self.key(), &rooms.into_rooms());
+        self.0.namespace.adapter.leave(self.key(), &rooms.into_rooms());
     }
 
     /// The rooms it is in, its own id first; after its end, those it was in.
@@ -508,21 +496,12 @@ impl Socket {
         let id = self.0.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let (sender, outcome) = oneshot::channel();
         self.await_ack(id, Waiter::One(sender))?;
-        let pending = Pending {
-            socket: self.clone(),
-            id,
-            outcome,
-        };
+        let pending = Pending { socket: self.clone(), id, outcome };
         with_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
-            with_event(
-                self.namespace(),
-                name,
-                Some(id),
-                args,
-                attachments,
-                |text| self.send(text, attachments),
-            )
+            with_event(self.namespace(), name, Some(id), args, attachments, |text| {
+                self.send(text, attachments)
+            })
         })
         .and_then(|sent| sent)?;
         Ok(pending)
@@ -543,10 +522,7 @@ impl Socket {
         args: &mut Vec<u8>,
         attachments: &[Bytes],
     ) -> Result<(), EmitError> {
-        let targets = Targets {
-            rooms: vec![Room::from(self.id())],
-            except: Vec::new(),
-        };
+        let targets = Targets { rooms: vec![Room::from(self.id())], except: Vec::new() };
         let mut sent = Ok(());
         log.record(
             targets,
@@ -607,13 +583,9 @@ impl fmt::Debug for Socket {
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {
     match pushed {
-        Pushed::Overflow {
-            queued_packets,
-            limit,
-        } => Err(EmitError::Overflow {
-            queued_packets,
-            limit,
-        }),
+        Pushed::Overflow { queued_packets, limit } => {
+            Err(EmitError::Overflow { queued_packets, limit })
+        }
         _ => Ok(()),
     }
 }

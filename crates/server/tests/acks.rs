@@ -44,9 +44,7 @@ async fn the_return_value_answers_the_client() {
     client.send(r#"420["nothing"]"#).await;
     client.expect("430[]").await;
     client.send(r#"425["two"]"#).await;
-    client
-        .expect(r#"461-5[1,{"_placeholder":true,"num":0}]"#)
-        .await;
+    client.expect(r#"461-5[1,{"_placeholder":true,"num":0}]"#).await;
     client.expect_binary(&[2]).await;
     client.send(r#"42["add",1,2]"#).await;
     client.send(r#"426["later",9]"#).await;
@@ -69,35 +67,23 @@ async fn every_request_ends() {
     let (server, address) = serve([namespace()]).await;
     let mut client = Client::connect(address).await;
     let socket = only_socket(&server);
-    let timeout = socket
-        .emit_with_ack(QUESTION, "1")
-        .timeout(Duration::from_millis(1))
-        .await;
+    let timeout = socket.emit_with_ack(QUESTION, "1").timeout(Duration::from_millis(1)).await;
     assert!(matches!(timeout, Err(AckError::Timeout)));
     client.expect(r#"420["question","1"]"#).await;
     let wrong = socket.emit_with_ack(QUESTION, "2");
     let refused = socket.emit_with_ack(QUESTION, "3");
     let cut = socket.emit_with_ack(QUESTION, "4");
     for n in 1..4 {
-        client
-            .expect(&format!(r#"42{n}["question","{}"]"#, n + 1))
-            .await;
+        client.expect(&format!(r#"42{n}["question","{}"]"#, n + 1)).await;
     }
     // Late, unknown and repeated answers are nobody's.
     for packet in ["430[1]", "43777[1]", r#"431["x"]"#, r#"431[1]"#] {
         client.send(packet).await;
     }
-    client
-        .send(r#"432[{"error":{"code":"busy","message":"not now"}}]"#)
-        .await;
+    client.send(r#"432[{"error":{"code":"busy","message":"not now"}}]"#).await;
     assert!(matches!(wrong.await, Err(AckError::Decode(_))));
-    let Err(AckError::Remote(error)) = refused.await else {
-        panic!("a remote error")
-    };
-    assert_eq!(
-        (error.code.as_str(), error.message.as_str()),
-        ("busy", "not now")
-    );
+    let Err(AckError::Remote(error)) = refused.await else { panic!("a remote error") };
+    assert_eq!((error.code.as_str(), error.message.as_str()), ("busy", "not now"));
     drop(client);
     assert!(matches!(cut.await, Err(AckError::Disconnected)));
     let after = socket.emit_with_ack(QUESTION, "5").await;
@@ -106,25 +92,17 @@ async fn every_request_ends() {
 
 #[tokio::test]
 async fn unanswered_requests_are_bounded_and_dropped_ones_forgotten() {
-    let config = sockeye::Config {
-        pending_acks_max: 2,
-        ..sockeye::Config::default()
-    };
+    let config = sockeye::Config { pending_acks_max: 2, ..sockeye::Config::default() };
     let server = sockeye::Server::builder().config(config).build().unwrap();
     let address = common::listen(&server).await;
     let _client = Client::connect(address).await;
     let socket = only_socket(&server);
-    let (first, _second) = (
-        socket.emit_with_ack(QUESTION, "1"),
-        socket.emit_with_ack(QUESTION, "2"),
-    );
+    let (first, _second) =
+        (socket.emit_with_ack(QUESTION, "1"), socket.emit_with_ack(QUESTION, "2"));
     let third = socket.emit_with_ack(QUESTION, "3").await;
     assert!(matches!(third, Err(AckError::Full { limit: 2 })));
     drop(first);
-    let fourth = socket
-        .emit_with_ack(QUESTION, "4")
-        .timeout(Duration::from_millis(1))
-        .await;
+    let fourth = socket.emit_with_ack(QUESTION, "4").timeout(Duration::from_millis(1)).await;
     assert!(matches!(fourth, Err(AckError::Timeout)));
 }
 
@@ -157,14 +135,7 @@ async fn a_broadcast_collects_what_everybody_answers() {
         });
     }
     outcomes.sort_unstable();
-    assert_eq!(
-        outcomes,
-        ["7", "no answer in time", "the socket is disconnected"]
-    );
-    let nobody = server
-        .io()
-        .to("nobody")
-        .emit_with_ack(QUESTION, "none")
-        .unwrap();
+    assert_eq!(outcomes, ["7", "no answer in time", "the socket is disconnected"]);
+    let nobody = server.io().to("nobody").emit_with_ack(QUESTION, "none").unwrap();
     assert!(nobody.collect_all().await.unwrap().is_empty());
 }

@@ -37,11 +37,7 @@ async fn the_reply_holds_a_socket_id_and_nothing_else() {
     let mut other = Client::open(address).await;
     other.send("40").await;
     let reply = other.text().await;
-    assert_eq!(
-        reply.len(),
-        r#"40{"sid":"12345678901234567890"}"#.len(),
-        "{reply}"
-    );
+    assert_eq!(reply.len(), r#"40{"sid":"12345678901234567890"}"#.len(), "{reply}");
 }
 
 #[tokio::test]
@@ -49,9 +45,7 @@ async fn an_unknown_namespace_is_refused_and_the_session_goes_on() {
     let (_server, address) = serve([]).await;
     let mut client = Client::open(address).await;
     client.send("40/random,").await;
-    client
-        .expect(r#"44/random,{"message":"Invalid namespace"}"#)
-        .await;
+    client.expect(r#"44/random,{"message":"Invalid namespace"}"#).await;
     client.join("40").await;
 }
 
@@ -62,17 +56,10 @@ async fn a_refusal_carries_its_data_and_undoes_what_was_joined() {
     client.send("40").await;
     client.expect(r#"44{"message":"no token"}"#).await;
     client.send(r#"40{"token":"bad"}"#).await;
-    client
-        .expect(r#"44{"message":"bad token","data":{"code":401}}"#)
-        .await;
+    client.expect(r#"44{"message":"bad token","data":{"code":401}}"#).await;
     assert!(server.io().to("inside").sockets().is_empty());
     client.send(r#"40{"token":1}"#).await;
-    assert!(
-        client
-            .text()
-            .await
-            .starts_with(r#"44{"message":"the arguments are not"#)
-    );
+    assert!(client.text().await.starts_with(r#"44{"message":"the arguments are not"#));
 }
 
 #[tokio::test]
@@ -155,10 +142,7 @@ async fn a_namespace_may_be_left_and_joined_again() {
 #[tokio::test]
 async fn a_session_without_namespace_is_closed_in_time() {
     let connect_timeout = std::time::Duration::from_millis(50);
-    let config = sockeye::Config {
-        connect_timeout,
-        ..sockeye::Config::default()
-    };
+    let config = sockeye::Config { connect_timeout, ..sockeye::Config::default() };
     let server = sockeye::Server::builder().config(config).build().unwrap();
     let address = common::listen(&server).await;
     let mut idle = Client::open(address).await;
@@ -174,9 +158,7 @@ async fn other_paths_are_not_ours() {
     let server = sockeye::Server::builder().build().unwrap();
     for path in ["/", "/nowhere", "/socket.iox/", "/x/socket.io/"] {
         let uri = format!("{path}?EIO=4&transport=polling");
-        let request = http::Request::get(uri)
-            .body(sockeye::Body::default())
-            .unwrap();
+        let request = http::Request::get(uri).body(sockeye::Body::default()).unwrap();
         let response = server.clone().into_service().call(request).await.unwrap();
         assert_eq!(response.status(), 404, "{path}");
     }

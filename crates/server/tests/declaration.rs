@@ -54,9 +54,7 @@ const NOTICE: Event<String> = Event::new("notice");
 const PING: Event = Event::new("ping");
 
 async fn admit(socket: Socket, State(_db): State<Db>, auth: Token) -> Result<(), Refuse> {
-    let name = auth
-        .token
-        .ok_or_else(|| Refuse::new("unauthorized").with_data(&401))?;
+    let name = auth.token.ok_or_else(|| Refuse::new("unauthorized").with_data(&401))?;
     socket.set(User(name));
     Ok(())
 }
@@ -68,12 +66,8 @@ async fn message(socket: Socket, user: Local<User>, msg: Message) -> Result<(), 
 
 async fn join(socket: Socket, io: Io, request: Join) -> Result<Ack<Joined>, EventError> {
     socket.join(&request.room);
-    io.to(&request.room)
-        .except(socket.id())
-        .emit(NOTICE, "someone joined")?;
-    Ok(Ack(Joined {
-        members: io.to([request.room]).sockets().len(),
-    }))
+    io.to(&request.room).except(socket.id()).emit(NOTICE, "someone joined")?;
+    Ok(Ack(Joined { members: io.to([request.room]).sockets().len() }))
 }
 
 async fn later(acker: Acker<u32>) -> Deferred<u32> {
@@ -105,21 +99,13 @@ fn chat() -> Namespace<App> {
         .on("typing", async |socket: Socket, on: bool| {
             socket.broadcast().volatile().emit("typing", &on)
         })
-        .on(
-            "upload",
-            async |_: Socket, Args((name, file)): Args<(String, Binary)>| {
-                Ok::<_, EventError>(Ack(name.len() + file.0.len()))
-            },
-        )
-        .on("echo", async |socket: Socket, args: RawArgs| {
-            socket.emit("echo", &args)
+        .on("upload", async |_: Socket, Args((name, file)): Args<(String, Binary)>| {
+            Ok::<_, EventError>(Ack(name.len() + file.0.len()))
         })
-        .on(
-            "address",
-            async |handshake: Arc<Handshake>, _: Option<Local<User>>| {
-                Ack(handshake.address().map(|address| address.to_string()))
-            },
-        )
+        .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", &args))
+        .on("address", async |handshake: Arc<Handshake>, _: Option<Local<User>>| {
+            Ack(handshake.address().map(|address| address.to_string()))
+        })
         .on_any(log)
         .fallback(async |_: Socket, event: RawEvent| assert_ne!(event.name, "message"))
         .on_error(report)
@@ -140,11 +126,7 @@ async fn everything_the_sketch_shows_can_be_declared() {
     assert!(server.of("/other").is_none());
     assert!(server.io().of("/chat").is_some());
     assert!(server.io().sockets().is_empty());
-    server
-        .io()
-        .to(["a", "b"])
-        .emit(NOTICE, "nobody hears it")
-        .unwrap();
+    server.io().to(["a", "b"]).emit(NOTICE, "nobody hears it").unwrap();
     let _app: axum::Router = axum::Router::new().fallback_service(server.into_service());
 }
 
@@ -152,27 +134,15 @@ async fn everything_the_sketch_shows_can_be_declared() {
 async fn contradictions_are_build_errors() {
     let build = |namespaces: Vec<Namespace>| {
         let builder = Server::builder();
-        namespaces
-            .into_iter()
-            .fold(builder, |b, n| b.namespace(n))
-            .build()
-            .map(drop)
+        namespaces.into_iter().fold(builder, |b, n| b.namespace(n)).build().map(drop)
     };
     let twice = build(vec![Namespace::new("/a"), Namespace::new("a")]);
     assert!(matches!(twice, Err(BuildError::DuplicateNamespace(path)) if path == "/a"));
-    let handlers = Namespace::new("/")
-        .on("x", async || {})
-        .on("x", async || {});
+    let handlers = Namespace::new("/").on("x", async || {}).on("x", async || {});
     assert!(
         matches!(build(vec![handlers]), Err(BuildError::DuplicateEvent { event, .. }) if event == "x")
     );
     let reserved = Namespace::new("/").on("disconnect", async || {});
-    assert!(matches!(
-        build(vec![reserved]),
-        Err(BuildError::ReservedEvent(_))
-    ));
-    assert!(matches!(
-        build(vec![Namespace::new("/a,b")]),
-        Err(BuildError::InvalidNamespace(_))
-    ));
+    assert!(matches!(build(vec![reserved]), Err(BuildError::ReservedEvent(_))));
+    assert!(matches!(build(vec![Namespace::new("/a,b")]), Err(BuildError::InvalidNamespace(_))));
 }

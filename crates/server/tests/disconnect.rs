@@ -18,23 +18,17 @@ fn namespace(path: &'static str, reasons: &Reasons) -> Namespace {
     let reasons = reasons.clone();
     with_sync(Namespace::new(path))
         .on("kick me", async |socket: Socket| socket.disconnect())
-        .on(
-            "expire",
-            async |socket: Socket, (after, warning): (u64, u64)| {
-                let [after, warning] = [after, warning].map(Duration::from_millis);
-                socket.set_expiry((!after.is_zero()).then_some(Expiry { after, warning }));
-            },
-        )
+        .on("expire", async |socket: Socket, (after, warning): (u64, u64)| {
+            let [after, warning] = [after, warning].map(Duration::from_millis);
+            socket.set_expiry((!after.is_zero()).then_some(Expiry { after, warning }));
+        })
         .on("close me", async |socket: Socket| socket.close_session())
         .on_disconnect(move |socket: Socket, reason: DisconnectReason| {
             let reasons = reasons.clone();
             async move {
                 tokio::task::yield_now().await;
                 assert!(!socket.is_connected());
-                reasons
-                    .lock()
-                    .unwrap()
-                    .push((socket.namespace().to_owned(), reason.as_str()));
+                reasons.lock().unwrap().push((socket.namespace().to_owned(), reason.as_str()));
             }
         })
 }
@@ -54,10 +48,7 @@ async fn told(reasons: &Reasons, expected: &[(&str, &str)]) {
     until(|| reasons.lock().unwrap().len() >= expected.len()).await;
     let mut reasons = std::mem::take(&mut *reasons.lock().unwrap());
     reasons.sort();
-    let reasons: Vec<_> = reasons
-        .iter()
-        .map(|(path, reason)| (path.as_str(), *reason))
-        .collect();
+    let reasons: Vec<_> = reasons.iter().map(|(path, reason)| (path.as_str(), *reason)).collect();
     assert_eq!(reasons, expected);
 }
 
@@ -111,10 +102,7 @@ async fn a_disconnected_socket_is_silent_from_then_on() {
 #[tokio::test]
 async fn a_shutdown_tells_everybody_and_waits_for_the_handlers() {
     let (server, address, reasons) = start().await;
-    let mut clients = [
-        Client::connect(address).await,
-        Client::connect(address).await,
-    ];
+    let mut clients = [Client::connect(address).await, Client::connect(address).await];
     let stopping = server.clone();
     let stopped = tokio::spawn(async move { stopping.shutdown().await });
     for client in &mut clients {

@@ -17,9 +17,7 @@ struct Auth {
 async fn a_pattern_makes_a_namespace_for_each_name() {
     let room = Namespace::new("/room-{id}")
         .on("id", async |PathParam(id): PathParam<u32>| Ack(id))
-        .on("part", async |socket: Socket| {
-            Ack(socket.param("id").map(str::to_owned))
-        })
+        .on("part", async |socket: Socket| Ack(socket.param("id").map(str::to_owned)))
         .on("all", async |socket: Socket| socket.io().emit("all", &()));
     let (server, address) = serve([room, Namespace::new("/room-7-fixed")]).await;
     let mut a = Client::open(address).await;
@@ -36,8 +34,7 @@ async fn a_pattern_makes_a_namespace_for_each_name() {
     b.expect("43/room-8,2[8]").await;
     a.join("40/room-7-fixed,").await;
     a.send("40/rooms,").await;
-    a.expect(r#"44/rooms,{"message":"Invalid namespace"}"#)
-        .await;
+    a.expect(r#"44/rooms,{"message":"Invalid namespace"}"#).await;
     assert_eq!(server.of("/room-7").unwrap().sockets().len(), 1);
     assert!(server.of("/room-9").is_none());
     assert_eq!(server.namespaces().len(), 4);
@@ -61,19 +58,15 @@ async fn matchers_are_asked_in_order_and_may_take_their_time() {
     ])
     .await;
     let mut client = Client::open(address).await;
-    for (path, auth, expected) in [
-        ("/keyed", r#"{"key":1}"#, "keyed"),
-        ("/k", r#"{"key":1}"#, "regex"),
-        ("/kk", "", "regex"),
-    ] {
+    for (path, auth, expected) in
+        [("/keyed", r#"{"key":1}"#, "keyed"), ("/k", r#"{"key":1}"#, "regex"), ("/kk", "", "regex")]
+    {
         client.join(&format!("40{path},{auth}")).await;
         client.send(&format!(r#"42{path},0["which"]"#)).await;
         client.expect(&format!(r#"43{path},0["{expected}"]"#)).await;
     }
     client.send("40/other,").await;
-    client
-        .expect(r#"44/other,{"message":"Invalid namespace"}"#)
-        .await;
+    client.expect(r#"44/other,{"message":"Invalid namespace"}"#).await;
     assert_eq!(server.namespaces().len(), 4);
 }
 
@@ -90,10 +83,7 @@ async fn a_second_connect_while_it_is_decided_ends_the_session() {
 
 #[tokio::test]
 async fn empty_children_are_cleaned_up_when_asked_for() {
-    let config = Config {
-        cleanup_empty_child_namespaces: true,
-        ..Config::default()
-    };
+    let config = Config { cleanup_empty_child_namespaces: true, ..Config::default() };
     let refusing = Namespace::new("/closed-{x}").on_connect(async || Err(Refuse::new("no")));
     let server = Server::builder()
         .config(config)

@@ -22,18 +22,11 @@ struct Picture {
 
 fn echo() -> Namespace {
     with_sync(Namespace::new("/"))
-        .on("echo", async |socket: Socket, args: RawArgs| {
-            socket.emit("echo", &args)
+        .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", &args))
+        .on("picture", async |socket: Socket, picture: Picture| socket.emit("picture", &picture))
+        .on("two", async |socket: Socket, Args((a, b)): Args<(u8, String)>| {
+            socket.emit("two", &Args((b, a)))
         })
-        .on("picture", async |socket: Socket, picture: Picture| {
-            socket.emit("picture", &picture)
-        })
-        .on(
-            "two",
-            async |socket: Socket, Args((a, b)): Args<(u8, String)>| {
-                socket.emit("two", &Args((b, a)))
-            },
-        )
         .on("none", async |socket: Socket| socket.emit("none", &()))
 }
 
@@ -96,14 +89,10 @@ async fn what_does_not_decode_answers_the_ack_and_is_reported() {
     let failures = Arc::new(Mutex::new(Vec::new()));
     let seen = failures.clone();
     let namespace = echo()
-        .on("fails", async || {
-            Err::<(), _>(EventError::new("full", "no room left"))
-        })
+        .on("fails", async || Err::<(), _>(EventError::new("full", "no room left")))
         .on("io", async || Err::<(), _>(std::io::Error::other("secret")))
         .on_error(move |_, failure| {
-            seen.lock()
-                .unwrap()
-                .push((failure.event.clone(), failure.error.code().to_owned()));
+            seen.lock().unwrap().push((failure.event.clone(), failure.error.code().to_owned()));
         });
     let (_server, address) = serve([namespace]).await;
     let mut client = Client::connect(address).await;
@@ -112,25 +101,15 @@ async fn what_does_not_decode_answers_the_ack_and_is_reported() {
         .expect(r#"431[{"error":{"code":"decode","message":"the arguments are not what this event expects"}}]"#)
         .await;
     client.send(r#"422["fails"]"#).await;
-    client
-        .expect(r#"432[{"error":{"code":"full","message":"no room left"}}]"#)
-        .await;
+    client.expect(r#"432[{"error":{"code":"full","message":"no room left"}}]"#).await;
     client.send(r#"42["fails"]"#).await;
     client.send(r#"423["io"]"#).await;
     client
         .expect(r#"433[{"error":{"code":"internal","message":"the server could not handle this event"}}]"#)
         .await;
     let failures: Vec<_> = failures.lock().unwrap().clone();
-    let expected = [
-        ("two", "decode"),
-        ("fails", "full"),
-        ("fails", "full"),
-        ("io", "internal"),
-    ];
-    assert_eq!(
-        failures,
-        expected.map(|(event, code)| (event.to_owned(), code.to_owned()))
-    );
+    let expected = [("two", "decode"), ("fails", "full"), ("fails", "full"), ("io", "internal")];
+    assert_eq!(failures, expected.map(|(event, code)| (event.to_owned(), code.to_owned())));
 }
 
 #[tokio::test]
@@ -170,10 +149,7 @@ async fn handlers_start_in_order_and_overlap_where_they_wait() {
             let gate = closed.clone();
             async move {
                 socket.emit("started", &n)?;
-                gate.acquire()
-                    .await
-                    .map_err(std::io::Error::other)?
-                    .forget();
+                gate.acquire().await.map_err(std::io::Error::other)?.forget();
                 socket.emit("done", &n)?;
                 Ok::<_, EventError>(Ack(n))
             }
@@ -212,15 +188,8 @@ async fn one_handler_at_a_time_is_strictly_serial_and_loses_nothing() {
         })
         .concurrent_handlers_max(NonZeroU32::MIN);
     // More than wait at most: the session is not read meanwhile, and goes on afterwards.
-    let config = sockeye::Config {
-        waiting_events_max: 8,
-        ..sockeye::Config::default()
-    };
-    let server = sockeye::Server::builder()
-        .config(config)
-        .namespace(namespace)
-        .build()
-        .unwrap();
+    let config = sockeye::Config { waiting_events_max: 8, ..sockeye::Config::default() };
+    let server = sockeye::Server::builder().config(config).namespace(namespace).build().unwrap();
     let address = common::listen(&server).await;
     let mut client = Client::connect(address).await;
     for n in 0..200 {
@@ -235,16 +204,12 @@ async fn one_handler_at_a_time_is_strictly_serial_and_loses_nothing() {
 async fn what_one_event_sets_the_next_one_finds() {
     struct Name(String);
     let namespace = Namespace::new("/")
-        .on("log in", async |socket: Socket, name: String| {
-            socket.set(Name(name))
-        })
+        .on("log in", async |socket: Socket, name: String| socket.set(Name(name)))
         .on("who am i", async |name: Local<Name>| Ack(name.0.0.clone()));
     let (_server, address) = serve([namespace]).await;
     let mut client = Client::connect(address).await;
     // Both in one read, whatever the network does: they leave in one write.
-    client
-        .send_together(&[r#"42["log in","ada"]"#, r#"421["who am i"]"#])
-        .await;
+    client.send_together(&[r#"42["log in","ada"]"#, r#"421["who am i"]"#]).await;
     client.expect(r#"431["ada"]"#).await;
 }
 
@@ -255,9 +220,7 @@ async fn every_event_is_seen_and_the_unknown_ones_handled() {
     let namespace = echo()
         .on_any(move |_, event| all.lock().unwrap().push(event.name.clone()))
         .fallback(async |socket: Socket, event: RawEvent| {
-            socket
-                .emit(&format!("{}?", event.name), &event.args)
-                .unwrap();
+            socket.emit(&format!("{}?", event.name), &event.args).unwrap();
         });
     let (_server, address) = serve([namespace]).await;
     let mut client = Client::connect(address).await;
@@ -291,9 +254,7 @@ async fn guards_stand_before_every_handler_and_may_refuse() {
     client.expect(r#"42["echo","good"]"#).await;
     client.expect("431[]").await;
     client.send(r#"422["echo","bad"]"#).await;
-    client
-        .expect(r#"432[{"error":{"code":"guarded","message":"not this one"}}]"#)
-        .await;
+    client.expect(r#"432[{"error":{"code":"guarded","message":"not this one"}}]"#).await;
     client.send(r#"42["nobody listens"]"#).await;
     client.expect(r#"42["passed"]"#).await;
     assert_eq!(*seen.lock().unwrap(), ["echo", "echo", "nobody listens"]);
@@ -305,9 +266,7 @@ async fn every_outgoing_event_is_seen_for_each_recipient() {
     let all = seen.clone();
     let namespace = echo().on_any_outgoing(move |socket, event| {
         let (id, args) = (socket.id().to_string(), event.args.json().to_owned());
-        all.lock()
-            .unwrap()
-            .push(format!("{} {args} {id}", event.name));
+        all.lock().unwrap().push(format!("{} {args} {id}", event.name));
     });
     let (server, address) = serve([namespace]).await;
     let (mut a, mut b) = (Client::open(address).await, Client::open(address).await);
@@ -317,25 +276,11 @@ async fn every_outgoing_event_is_seen_for_each_recipient() {
     a.expect("431[]").await;
     server.io().emit("all", &2).unwrap();
     b.expect(r#"42["all",2]"#).await;
-    drop(
-        server
-            .io()
-            .socket(&id_b)
-            .unwrap()
-            .emit_with_ack::<_, ()>("ask", &3),
-    );
+    drop(server.io().socket(&id_b).unwrap().emit_with_ack::<_, ()>("ask", &3));
     let mut seen = std::mem::take(&mut *seen.lock().unwrap());
     seen[1..3].sort();
     let mut both = [format!("all 2 {id_a}"), format!("all 2 {id_b}")];
     both.sort();
     let [first, second] = both;
-    assert_eq!(
-        seen,
-        [
-            format!("echo 1 {id_a}"),
-            first,
-            second,
-            format!("ask 3 {id_b}")
-        ]
-    );
+    assert_eq!(seen, [format!("echo 1 {id_a}"), first, second, format!("ask 3 {id_b}")]);
 }

@@ -31,10 +31,7 @@ struct Shop {
 
 impl Shop {
     fn open() -> Self {
-        Self {
-            handled: Arc::default(),
-            gate: Arc::new(Semaphore::new(1_000)),
-        }
+        Self { handled: Arc::default(), gate: Arc::new(Semaphore::new(1_000)) }
     }
 
     fn namespace(&self, remember: usize) -> Namespace {
@@ -42,10 +39,7 @@ impl Shop {
         let order = move |order: Order| {
             let (handled, gate) = (handled.clone(), gate.clone());
             async move {
-                gate.acquire()
-                    .await
-                    .map_err(std::io::Error::other)?
-                    .forget();
+                gate.acquire().await.map_err(std::io::Error::other)?.forget();
                 let number = handled.fetch_add(1, Ordering::Relaxed) + 1;
                 if order.fails {
                     return Err(EventError::new("sold out", "not today"));
@@ -55,10 +49,7 @@ impl Shop {
         };
         let once = idempotent(|order: &Order| order.key.clone(), order)
             .by_user(|socket| {
-                let user = socket
-                    .handshake()
-                    .query("user")
-                    .map(|user| user.to_string());
+                let user = socket.handshake().query("user").map(|user| user.to_string());
                 user.unwrap_or_default()
             })
             .remember(remember, Duration::from_secs(60));
@@ -110,21 +101,15 @@ async fn the_second_waits_for_the_first_and_failures_may_be_tried_again() {
     let (_server, address) = serve([shop.namespace(10)]).await;
     let mut client = Client::connect(address).await;
     for id in 0..3 {
-        client
-            .send(&format!(r#"42{id}["order",{{"key":"a"}}]"#))
-            .await;
+        client.send(&format!(r#"42{id}["order",{{"key":"a"}}]"#)).await;
     }
     shop.gate.add_permits(1);
     for id in 0..3 {
         client.expect(&format!("43{id}[1]")).await;
     }
     shop.gate.add_permits(2);
-    client
-        .send(r#"424["order",{"key":"b","fails":true}]"#)
-        .await;
-    client
-        .expect(r#"434[{"error":{"code":"sold out","message":"not today"}}]"#)
-        .await;
+    client.send(r#"424["order",{"key":"b","fails":true}]"#).await;
+    client.expect(r#"434[{"error":{"code":"sold out","message":"not today"}}]"#).await;
     client.send(r#"425["order",{"key":"b"}]"#).await;
     client.expect("435[3]").await;
 }
@@ -135,9 +120,7 @@ async fn what_is_remembered_is_bounded() {
     let (_server, address) = serve([shop.namespace(2)]).await;
     let mut client = Client::connect(address).await;
     for (key, number) in [("a", 1), ("b", 2), ("a", 1), ("c", 3), ("b", 2), ("a", 4)] {
-        client
-            .send(&format!(r#"420["order",{{"key":"{key}"}}]"#))
-            .await;
+        client.send(&format!(r#"420["order",{{"key":"{key}"}}]"#)).await;
         client.expect(&format!("430[{number}]")).await;
     }
 }

@@ -32,15 +32,10 @@ fn namespace(log: &Log) -> Namespace {
     Namespace::new("/")
         .on_connect(async |socket: Socket, auth: Auth| socket.set(User(auth.user)))
         .on_connected(move |socket: Socket| {
-            begun
-                .lock()
-                .unwrap()
-                .push(format!("{:?}", socket.recovery()));
+            begun.lock().unwrap().push(format!("{:?}", socket.recovery()));
             async {}
         })
-        .on("join", async |socket: Socket, room: String| {
-            socket.join(room)
-        })
+        .on("join", async |socket: Socket, room: String| socket.join(room))
         .on("sync", async || {})
         .on_disconnect(move |reason: DisconnectReason| {
             ended.lock().unwrap().push(reason.to_string());
@@ -58,21 +53,10 @@ struct Setup {
 impl Setup {
     async fn new(recovery: RecoveryConfig) -> Self {
         let log = Log::default();
-        let config = Config {
-            recovery: Some(recovery),
-            ..Config::default()
-        };
-        let server = Server::builder()
-            .config(config)
-            .namespace(namespace(&log))
-            .build()
-            .unwrap();
+        let config = Config { recovery: Some(recovery), ..Config::default() };
+        let server = Server::builder().config(config).namespace(namespace(&log)).build().unwrap();
         let address = listen(&server).await;
-        Self {
-            server,
-            address,
-            log,
-        }
+        Self { server, address, log }
     }
 
     fn io(&self) -> Io {
@@ -94,16 +78,7 @@ impl Setup {
                     let reply: serde_json::Value = serde_json::from_str(&text[2..]).unwrap();
                     let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
                     let (sid, pid, failure) = (text("sid"), text("pid"), text("recovery"));
-                    return (
-                        Returning {
-                            client,
-                            sid,
-                            pid,
-                            failure,
-                            offset: None,
-                        },
-                        before,
-                    );
+                    return (Returning { client, sid, pid, failure, offset: None }, before);
                 }
                 Received::Text(text) => before.push(text),
                 Received::Binary(data) => before.push(format!("{data:?}")),
@@ -138,10 +113,7 @@ impl Returning {
     fn auth(&self, user: &str) -> String {
         match &self.offset {
             Some(offset) => {
-                format!(
-                    r#"{{"pid":"{}","offset":"{offset}","user":"{user}"}}"#,
-                    self.pid
-                )
+                format!(r#"{{"pid":"{}","offset":"{offset}","user":"{user}"}}"#, self.pid)
             }
             None => format!(r#"{{"pid":"{}","user":"{user}"}}"#, self.pid),
         }
@@ -179,9 +151,7 @@ async fn what_was_missed_comes_before_the_reply() {
     io.except("room").emit("e", &5).unwrap();
     io.to(other_id.as_str()).emit("e", &6).unwrap();
     io.volatile().emit("e", &7).unwrap();
-    io.to("room")
-        .emit("e", &Args((8, Binary(vec![8].into()))))
-        .unwrap();
+    io.to("room").emit("e", &Args((8, Binary(vec![8].into())))).unwrap();
     let (b, before) = setup.connect(&auth).await;
     assert_eq!(b.sid, sid);
     assert_eq!(events(&before[..2]), [r#"42["e",2]"#, r#"42["e",3]"#]);
@@ -190,10 +160,7 @@ async fn what_was_missed_comes_before_the_reply() {
     let socket = io.socket(&sid).unwrap();
     assert!(socket.recovered());
     assert_eq!(socket.rooms().len(), 2, "it is in its room again");
-    assert_eq!(
-        setup.logged(),
-        ["New", "New", "transport close", "Recovered"]
-    );
+    assert_eq!(setup.logged(), ["New", "New", "transport close", "Recovered"]);
 }
 
 #[tokio::test]
@@ -238,10 +205,7 @@ async fn a_connection_nobody_noticed_to_be_dead_is_taken_over() {
     old.event().await;
     setup.io().emit("e", &2).unwrap();
     let (new, before) = setup.connect(&old.auth("")).await;
-    assert_eq!(
-        (events(&before), &new.sid),
-        (vec![r#"42["e",2]"#.to_owned()], &old.sid)
-    );
+    assert_eq!((events(&before), &new.sid), (vec![r#"42["e",2]"#.to_owned()], &old.sid));
     old.event().await;
     old.client.expect_closed().await;
     drop(old);
@@ -254,11 +218,7 @@ async fn a_connection_nobody_noticed_to_be_dead_is_taken_over() {
 
 #[tokio::test]
 async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
-    let setup = Setup::new(RecoveryConfig {
-        log_events_max: 2,
-        ..RecoveryConfig::default()
-    })
-    .await;
+    let setup = Setup::new(RecoveryConfig { log_events_max: 2, ..RecoveryConfig::default() }).await;
     let (mut client, _) = setup.connect("").await;
     setup.io().emit("e", &0).unwrap();
     client.event().await;
@@ -269,11 +229,7 @@ async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
         new
     };
     for pid in ["", "short", "12345678901234567890", "ééééééééééé"] {
-        let new = expect(
-            &format!(r#"{{"pid":"{pid}","offset":"x"}}"#),
-            "unknown_session",
-        )
-        .await;
+        let new = expect(&format!(r#"{{"pid":"{pid}","offset":"x"}}"#), "unknown_session").await;
         assert_ne!(new.sid, client.sid);
     }
     for offset in ["", "x.1", "99", "e.-1"] {
@@ -298,11 +254,7 @@ async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
 #[tokio::test]
 async fn an_absence_that_is_too_long_is_not_recovered_and_nothing_is_kept() {
     let max_disconnection = Duration::from_millis(20);
-    let setup = Setup::new(RecoveryConfig {
-        max_disconnection,
-        ..RecoveryConfig::default()
-    })
-    .await;
+    let setup = Setup::new(RecoveryConfig { max_disconnection, ..RecoveryConfig::default() }).await;
     let (client, _) = setup.connect("").await;
     let auth = client.auth("");
     drop(client);
@@ -310,9 +262,7 @@ async fn an_absence_that_is_too_long_is_not_recovered_and_nothing_is_kept() {
     let mut failure = String::new();
     // Each attempt that comes in time starts the time anew, so the last one waits.
     while failure.is_empty() {
-        tokio::time::timeout(max_disconnection, std::future::pending::<()>())
-            .await
-            .unwrap_err();
+        tokio::time::timeout(max_disconnection, std::future::pending::<()>()).await.unwrap_err();
         let (client, _) = setup.connect(&auth).await;
         failure = client.failure.clone();
         drop(client);
@@ -329,10 +279,7 @@ async fn a_stolen_private_id_does_not_recover_and_harms_nobody() {
     assert_eq!((thief.failure.as_str(), before.len()), ("other_user", 0));
     assert_ne!(thief.sid, victim.sid);
     let socket = setup.io().socket(&thief.sid).unwrap();
-    assert_eq!(
-        socket.recovery(),
-        Recovery::Failed(RecoveryFailure::OtherUser)
-    );
+    assert_eq!(socket.recovery(), Recovery::Failed(RecoveryFailure::OtherUser));
     setup.io().to(victim.sid.as_str()).emit("e", &1).unwrap();
     assert_eq!(victim.event().await, r#"42["e",1]"#);
     let auth = victim.auth("eve");

@@ -15,12 +15,8 @@ fn namespace() -> Namespace {
         .on("leave", async |socket: Socket, room: String| {
             socket.leave(room);
         })
-        .on("others", async |socket: Socket| {
-            socket.broadcast().emit("e", "others")
-        })
-        .on("room", async |socket: Socket, room: String| {
-            socket.to(room).emit("e", "room")
-        })
+        .on("others", async |socket: Socket| socket.broadcast().emit("e", "others"))
+        .on("room", async |socket: Socket, room: String| socket.to(room).emit("e", "room"))
 }
 
 struct Clients {
@@ -42,11 +38,7 @@ async fn three() -> Clients {
         client.expect_nothing().await;
         clients.push(client);
     }
-    Clients {
-        server,
-        clients,
-        ids,
-    }
+    Clients { server, clients, ids }
 }
 
 impl Clients {
@@ -100,13 +92,8 @@ async fn rooms_end_with_their_members() {
     let mut all = three().await;
     let io = all.server.io();
     let socket = io.socket(&all.ids[0]).unwrap();
-    let rooms = |socket: &Socket| {
-        socket
-            .rooms()
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-    };
+    let rooms =
+        |socket: &Socket| socket.rooms().iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(rooms(&socket), [all.ids[0].as_str(), "1", "2"]);
     all.clients[0].send(r#"42["leave","1"]"#).await;
     all.clients[0].expect_nothing().await;
@@ -120,13 +107,7 @@ async fn rooms_end_with_their_members() {
     drop(all.clients.remove(0));
     until(|| io.sockets().len() == 2).await;
     assert!(io.to("2").sockets().is_empty());
-    assert!(
-        rooms(&socket).contains(&"2".to_owned()),
-        "it still tells where it was"
-    );
+    assert!(rooms(&socket).contains(&"2".to_owned()), "it still tells where it was");
     socket.join("2");
-    assert!(
-        io.to("2").sockets().is_empty(),
-        "after its end it joins nothing"
-    );
+    assert!(io.to("2").sockets().is_empty(), "after its end it joins nothing");
 }

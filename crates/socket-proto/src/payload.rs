@@ -6,7 +6,10 @@
 //! for a side channel, so [`Binary`] finds its attachments in a thread-local that exists only
 //! while one payload is encoded or decoded.
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 
 use bytes::Bytes;
 use serde::{
@@ -103,7 +106,7 @@ pub fn encode_args<P: Serialize + ?Sized>(
     let shape = shape::of(payload, out)?;
     if shape != shape::Shape::Raw {
         // Asking for the shape may have serialized a `Binary` at the top.
-        ATTACHMENTS.with_borrow_mut(Vec::clear);
+        AttachmentScope::clear();
     }
     match shape {
         shape::Shape::None | shape::Shape::Raw => {}
@@ -269,51 +272,64 @@ impl<'de> Deserialize<'de> for Binary {
 }
 
 thread_local! {
+    static SCOPE: Cell<Scope> = const { Cell::new(Scope::Outside) };
+    /// Empty unless the scope says otherwise.
     static ATTACHMENTS: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
-    static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::Outside) };
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Scope {
     Outside,
+    /// No attachment yet.
     Encoding,
-    Decoding,
+    EncodingAttachments,
+    DecodingAttachments,
 }
 
 /// While it lives, [`Binary`] values of this thread read or write attachments. Dropping it, also
-/// by a panic, leaves nothing behind.
+/// by a panic, leaves nothing behind. (Most payloads have none, and cost one flag.)
 struct AttachmentScope;
 
 impl AttachmentScope {
-    fn enter(scope: Scope) -> Self {
-        ATTACHMENTS.with_borrow_mut(Vec::clear);
-        SCOPE.set(scope);
+    fn collect() -> Self {
+        SCOPE.set(Scope::Encoding);
         Self
     }
 
-    fn collect() -> Self {
-        Self::enter(Scope::Encoding)
+    fn provide(attachments: &[Bytes]) -> Option<Self> {
+        if attachments.is_empty() {
+            return None;
+        }
+        ATTACHMENTS.with_borrow_mut(|all| all.extend_from_slice(attachments));
+        SCOPE.set(Scope::DecodingAttachments);
+        Some(Self)
     }
 
-    fn provide(attachments: &[Bytes]) -> Self {
-        let scope = Self::enter(Scope::Decoding);
-        if !attachments.is_empty() {
-            ATTACHMENTS.with_borrow_mut(|all| all.extend_from_slice(attachments));
+    /// Drops what was collected so far.
+    fn clear() {
+        if SCOPE.get() == Scope::EncodingAttachments {
+            ATTACHMENTS.with_borrow_mut(Vec::clear);
+            SCOPE.set(Scope::Encoding);
         }
-        scope
     }
 
     fn finish(self) -> Vec<Bytes> {
+        if SCOPE.get() != Scope::EncodingAttachments {
+            return Vec::new();
+        }
+        SCOPE.set(Scope::Encoding);
         ATTACHMENTS.take()
     }
 
     /// The number of a new attachment, or `None` outside of an encoding.
     fn add(bytes: &Bytes) -> Option<usize> {
-        (SCOPE.with_borrow(|scope| *scope) == Scope::Encoding).then(|| {
-            ATTACHMENTS.with_borrow_mut(|all| {
-                all.push(bytes.clone());
-                all.len() - 1
-            })
+        if !matches!(SCOPE.get(), Scope::Encoding | Scope::EncodingAttachments) {
+            return None;
+        }
+        SCOPE.set(Scope::EncodingAttachments);
+        ATTACHMENTS.with_borrow_mut(|all| {
+            all.push(bytes.clone());
+            Some(all.len() - 1)
         })
     }
 
@@ -324,15 +340,18 @@ impl AttachmentScope {
     }
 
     fn attachment(number: usize) -> Option<Bytes> {
-        (SCOPE.with_borrow(|scope| *scope) == Scope::Decoding)
-            .then(|| ATTACHMENTS.with_borrow(|all| all.get(number).cloned()))
-            .flatten()
+        if SCOPE.get() != Scope::DecodingAttachments {
+            return None;
+        }
+        ATTACHMENTS.with_borrow(|all| all.get(number).cloned())
     }
 }
 
 impl Drop for AttachmentScope {
     fn drop(&mut self) {
-        ATTACHMENTS.with_borrow_mut(Vec::clear);
+        if matches!(SCOPE.get(), Scope::EncodingAttachments | Scope::DecodingAttachments) {
+            ATTACHMENTS.with_borrow_mut(Vec::clear);
+        }
         SCOPE.set(Scope::Outside);
     }
 }

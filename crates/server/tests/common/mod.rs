@@ -17,9 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves namespaces on a free port for as long as the test's runtime lives.
 pub(crate) async fn serve(namespaces: impl IntoIterator<Item = Namespace>) -> (Server, SocketAddr) {
-    let builder = namespaces
-        .into_iter()
-        .fold(Server::builder(), |b, n| b.namespace(n));
+    let builder = namespaces.into_iter().fold(Server::builder(), |b, n| b.namespace(n));
     let server = builder.build().unwrap();
     let address = listen(&server).await;
     (server, address)
@@ -68,22 +66,11 @@ impl Client {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.unwrap());
         }
-        assert!(
-            head.starts_with(b"HTTP/1.1 101"),
-            "{}",
-            String::from_utf8_lossy(&head)
-        );
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
         let connection = Connection::new(Role::Client, Config::default());
         let open = serde_json::Value::Null;
-        let mut client = Self {
-            stream,
-            connection,
-            input: Vec::new(),
-            open,
-        };
-        let Received::Text(text) = client.receive().await else {
-            panic!("no open packet")
-        };
+        let mut client = Self { stream, connection, input: Vec::new(), open };
+        let Received::Text(text) = client.receive().await else { panic!("no open packet") };
         client.open = serde_json::from_str(text.strip_prefix('0').unwrap()).unwrap();
         client
     }
@@ -99,14 +86,9 @@ impl Client {
     pub(crate) async fn join(&mut self, packet: &str) -> String {
         self.send(packet).await;
         let reply = self.text().await;
-        let (_, json) = reply
-            .split_once('{')
-            .unwrap_or_else(|| panic!("refused: {reply}"));
+        let (_, json) = reply.split_once('{').unwrap_or_else(|| panic!("refused: {reply}"));
         let json: serde_json::Value = serde_json::from_str(&format!("{{{json}")).unwrap();
-        json["sid"]
-            .as_str()
-            .unwrap_or_else(|| panic!("refused: {reply}"))
-            .to_owned()
+        json["sid"].as_str().unwrap_or_else(|| panic!("refused: {reply}")).to_owned()
     }
 
     pub(crate) async fn send(&mut self, packet: &str) {
@@ -122,27 +104,21 @@ impl Client {
         let mut out = Vec::new();
         for packet in packets {
             let message = Message::Text(packet);
-            self.connection
-                .send(message, Some([1, 2, 3, 4]), &mut out)
-                .unwrap();
+            self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();
         }
         self.stream.write_all(&out).await.unwrap();
     }
 
     async fn transmit(&mut self, message: Message<'_>) {
         let mut out = Vec::new();
-        self.connection
-            .send(message, Some([1, 2, 3, 4]), &mut out)
-            .unwrap();
+        self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();
         // A server that has closed the connection is seen when reading.
         let _ = self.stream.write_all(&out).await;
     }
 
     /// The next packet. Without one for long, the test fails.
     pub(crate) async fn receive(&mut self) -> Received {
-        timeout(PATIENCE, self.next())
-            .await
-            .expect("a packet in time")
+        timeout(PATIENCE, self.next()).await.expect("a packet in time")
     }
 
     async fn next(&mut self) -> Received {
@@ -213,7 +189,5 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, wait)
-        .await
-        .expect("the condition in time");
+    timeout(PATIENCE, wait).await.expect("the condition in time");
 }
