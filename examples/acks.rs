@@ -26,13 +26,8 @@ async fn order(socket: Socket, order: Order) -> Result<Ack<u32>, EventError> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let server = Server::builder()
-        .namespace(Namespace::new("/").on(ORDER, order))
-        .build()?;
+    let server = Server::builder().namespace(Namespace::new("/").on(ORDER, order)).build()?;
     let listeners = sockeye_examples::listen().await?;
-    server
-        .serve(listeners)
-        .with_graceful_shutdown(sockeye_examples::stopped())
-        .await?;
+    server.serve(listeners).with_graceful_shutdown(sockeye_examples::stopped()).await?;
     Ok(())
 }

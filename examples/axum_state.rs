@@ -32,22 +32,15 @@ async fn main() -> anyhow::Result<()> {
         .build()?;
     let io = server.io();
     let app = Router::new()
-        .route(
-            "/counted",
-            get(async move || counter.0.load(Ordering::Relaxed).to_string()),
-        )
-        .route(
-            "/say/{text}",
-            get(move |Path(text): Path<String>| say(io, text)),
-        )
+        .route("/counted", get(async move || counter.0.load(Ordering::Relaxed).to_string()))
+        .route("/say/{text}", get(move |Path(text): Path<String>| say(io, text)))
         .fallback_service(server.clone().into_service());
-    let mut listeners = sockeye_examples::listen().await?;
+    // axum serves one listener; the others close here.
+    let listener = sockeye_examples::listen().await?.swap_remove(0);
     let stop = async move {
         sockeye_examples::stopped().await;
         server.shutdown().await;
     };
-    axum::serve(listeners.remove(0), app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }

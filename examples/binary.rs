@@ -20,13 +20,8 @@ async fn upload(socket: Socket, picture: Picture) -> Result<Ack<usize>, EmitErro
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let server = Server::builder()
-        .namespace(Namespace::new("/").on(UPLOAD, upload))
-        .build()?;
+    let server = Server::builder().namespace(Namespace::new("/").on(UPLOAD, upload)).build()?;
     let listeners = sockeye_examples::listen().await?;
-    server
-        .serve(listeners)
-        .with_graceful_shutdown(sockeye_examples::stopped())
-        .await?;
+    server.serve(listeners).with_graceful_shutdown(sockeye_examples::stopped()).await?;
     Ok(())
 }

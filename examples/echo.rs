@@ -12,13 +12,8 @@ async fn echo(socket: Socket, event: RawEvent) {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let server = Server::builder()
-        .namespace(Namespace::new("/").fallback(echo))
-        .build()?;
+    let server = Server::builder().namespace(Namespace::new("/").fallback(echo)).build()?;
     let listeners = sockeye_examples::listen().await?;
-    server
-        .serve(listeners)
-        .with_graceful_shutdown(sockeye_examples::stopped())
-        .await?;
+    server.serve(listeners).with_graceful_shutdown(sockeye_examples::stopped()).await?;
     Ok(())
 }

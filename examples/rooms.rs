@@ -22,23 +22,14 @@ async fn leave(socket: Socket, room: String) {
 
 async fn say(socket: Socket, say: Say) -> Result<(), EmitError> {
     let from = socket.id().to_string();
-    socket
-        .to(say.rooms)
-        .except(say.except)
-        .emit("said", &Args((from, say.text)))
+    socket.to(say.rooms).except(say.except).emit("said", &Args((from, say.text)))
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let namespace = Namespace::new("/")
-        .on("join", join)
-        .on("leave", leave)
-        .on("say", say);
+    let namespace = Namespace::new("/").on("join", join).on("leave", leave).on("say", say);
     let server = Server::builder().namespace(namespace).build()?;
     let listeners = sockeye_examples::listen().await?;
-    server
-        .serve(listeners)
-        .with_graceful_shutdown(sockeye_examples::stopped())
-        .await?;
+    server.serve(listeners).with_graceful_shutdown(sockeye_examples::stopped()).await?;
     Ok(())
 }

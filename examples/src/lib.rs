@@ -1,6 +1,9 @@
 //! What the examples share: where to listen, and when to stop.
 #![forbid(unsafe_code)]
 
+#[cfg(doctest)]
+mod guide;
+
 use tokio::net::TcpListener;
 
 /// Listens on both loopback addresses, on the port given as the first argument or 3000, and says
@@ -9,9 +12,7 @@ use tokio::net::TcpListener;
 /// # Errors
 /// When the port is taken or the argument is no port.
 pub async fn listen() -> anyhow::Result<Vec<TcpListener>> {
-    let port = std::env::args()
-        .nth(1)
-        .map_or(Ok(3000), |port| port.parse())?;
+    let port = std::env::args().nth(1).map_or(Ok(3000), |port| port.parse())?;
     let listeners = sockeye::bind(None, port).await?;
     #[allow(clippy::print_stdout, reason = "the line that says where to connect")]
     for listener in listeners.iter().take(1) {

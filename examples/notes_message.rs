@@ -1,0 +1,42 @@
+//! The other chat of the notes, the official tutorial's: everybody is called by the socket's id,
+//! and the server says who came and who went. One page, one event.
+
+use axum::{Router, response::Html, routing::get};
+use sockeye::{EmitError, Io, Namespace, Server, Socket};
+use sockeye_websocket::HttpServer;
+
+/// `io.emit("message", ...)`, to everybody.
+async fn message(socket: Socket, io: Io, msg: String) -> Result<(), EmitError> {
+    io.emit("message", &format!("{}: {msg}", socket.id()))
+}
+
+async fn connected(socket: Socket, io: Io) {
+    let text = format!("{} 님이 연결되었습니다.", socket.id());
+    io.emit("message", &text).expect("text can be encoded, and the name is not reserved");
+}
+
+/// `socket.broadcast.emit("message", ...)`, to everybody else.
+async fn disconnected(socket: Socket) {
+    let text = format!("{} 님의 연결이 끊어졌습니다.", socket.id());
+    let told = socket.broadcast().emit("message", &text);
+    told.expect("text can be encoded, and the name is not reserved");
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let namespace = Namespace::new("/")
+        .on_connected(connected)
+        .on("message", message)
+        .on_disconnect(disconnected);
+    let io = Server::builder().namespace(namespace).build()?;
+    let app = Router::new()
+        .route("/", get(Html(include_str!("notes/message.html"))))
+        .fallback_service(io.clone().into_service());
+    let listeners = sockeye_examples::listen().await?;
+    let stop = async move {
+        sockeye_examples::stopped().await;
+        io.shutdown().await;
+    };
+    HttpServer::new(listeners, app).with_graceful_shutdown(stop).await?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! The guide's snippets are doc tests of this crate, and the README's program too.
+
+macro_rules! chapters {
+    ($($name:ident: $file:literal,)*) => {
+        $(#[doc = include_str!(concat!("../../", $file))]
+        struct $name;)*
+    };
+}
+
+chapters! {
+    Readme: "README.md",
+    Server: "docs/guide/server.md",
+    Rooms: "docs/guide/rooms.md",
+    Acks: "docs/guide/acks.md",
+    Auth: "docs/guide/auth.md",
+    Errors: "docs/guide/errors.md",
+    Recovery: "docs/guide/recovery.md",
+    Namespaces: "docs/guide/namespaces.md",
+    Client: "docs/guide/client.md",
+    WebSocket: "docs/guide/websocket.md",
+}

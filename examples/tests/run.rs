@@ -1,0 +1,277 @@
+//! Every example as its user runs it: started on a free port, spoken to, told to end.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use common::{Example, hear, next, refusal, soon};
+use serde_json::{Value, json};
+use sockeye_client::{Ack, Args, Binary, Client, ConnectError, Event, RawArgs};
+use sockeye_websocket::{Message, connect, ws::CloseCode};
+
+const ADD_TO_ROOM: Event<String, Vec<String>> = Event::new("join");
+
+#[tokio::test]
+async fn echo_sends_everything_back() {
+    let example = Example::start("echo").await;
+    let client = example.client().await;
+    let mut echoes = hear::<RawArgs>(&client, "anything");
+    for args in ["", r#"1,"둘",{"b":[3],"a":null}"#] {
+        client.emit("anything", &RawArgs::new(args, &[])).unwrap();
+        assert_eq!(next(&mut echoes).await.json(), args);
+    }
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn acks_are_answered_after_a_question_back() {
+    let example = Example::start("acks").await;
+    let confirms = |yes: bool| {
+        Client::builder(&example.url).unwrap().on("confirm", move |question: String| {
+            assert_eq!(question, "2 x salmon?");
+            async move { Ack(yes) }
+        })
+    };
+    let buyer = soon(confirms(true).connect()).await.unwrap();
+    let order = |pieces: u32| json!({ "item": "salmon", "pieces": pieces });
+    let price: u32 = soon(buyer.emit_with_ack("order", &order(2))).await.unwrap();
+    assert_eq!(price, 6);
+    let nothing = soon(buyer.emit_with_ack::<_, u32>("order", &order(0))).await;
+    assert_eq!(refusal(nothing), "empty");
+    let looker = soon(confirms(false).connect()).await.unwrap();
+    let cancelled = soon(looker.emit_with_ack::<_, u32>("order", &order(2))).await;
+    assert_eq!(refusal(cancelled), "cancelled");
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn auth_refuses_who_has_no_token() {
+    let example = Example::start("auth").await;
+    match soon(Client::builder(&example.url).unwrap().connect()).await {
+        Err(ConnectError::Refused { message, data }) => {
+            assert_eq!((message.as_str(), data.json()), ("unauthorized", r#""log in first""#));
+        }
+        other => panic!("{other:?}"),
+    }
+    let auth = json!({ "token": "secret-of-ada" });
+    let ada = soon(Client::builder(&example.url).unwrap().auth(&auth).connect()).await.unwrap();
+    let name: String = soon(ada.emit_with_ack("who am i", &())).await.unwrap();
+    assert_eq!(name, "ada");
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn rooms_hear_it_once() {
+    let example = Example::start("rooms").await;
+    let (speaker, both, one) =
+        (example.client().await, example.client().await, example.client().await);
+    for (client, rooms) in [(&both, &["a", "b"][..]), (&one, &["b"])] {
+        for room in rooms {
+            soon(client.emit_with_ack(ADD_TO_ROOM, *room)).await.unwrap();
+        }
+    }
+    let said: Event<Args<(String, String)>> = Event::new("said");
+    let (mut at_both, mut at_one) = (both.subscribe(said), one.subscribe(said));
+    let id = speaker.id().unwrap().to_string();
+    let say = |rooms: &[&str], except: &[&str], text: &str| {
+        let say = json!({ "rooms": rooms, "except": except, "text": text });
+        speaker.emit("say", &say).unwrap();
+    };
+    say(&["a", "b"], &[], "once");
+    say(&["b"], &["a"], "only b");
+    say(&["a"], &[], "only a");
+    assert_eq!(next(&mut at_both).await.0, (id.clone(), "once".to_owned()));
+    assert_eq!(next(&mut at_both).await.0, (id.clone(), "only a".to_owned()));
+    assert_eq!(next(&mut at_one).await.0.1, "once");
+    assert_eq!(next(&mut at_one).await.0.1, "only b");
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn binary_reaches_the_others_and_its_size_the_sender() {
+    let example = Example::start("binary").await;
+    let (sender, other) = (example.client().await, example.client().await);
+    let mut pictures = hear::<RawArgs>(&other, "picture");
+    let picture = Args((7, Binary(vec![0, 159, 146, 150].into())));
+    // Not what the event carries: it is answered with an error and reaches nobody.
+    let wrong = soon(sender.emit_with_ack::<_, usize>("upload", &picture)).await;
+    assert_eq!(refusal(wrong), "decode");
+    #[derive(serde::Serialize)]
+    struct Picture {
+        name: &'static str,
+        data: Binary,
+    }
+    let picture = Picture { name: "p", data: Binary(vec![0, 159, 146, 150].into()) };
+    let bytes: usize = soon(sender.emit_with_ack("upload", &picture)).await.unwrap();
+    assert_eq!(bytes, 4);
+    let received = next(&mut pictures).await;
+    assert_eq!(received.attachments(), [bytes::Bytes::from_static(&[0, 159, 146, 150])]);
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn axum_state_counts_and_speaks_to_sockets() {
+    let example = Example::start("axum_state").await;
+    let client = example.client().await;
+    let mut said = hear::<String>(&client, "said");
+    for n in 1..=2 {
+        assert_eq!(soon(client.emit_with_ack::<_, u64>("count", &())).await.unwrap(), n);
+    }
+    assert!(example.get("/counted").await.ends_with("\r\n\r\n2"));
+    assert!(example.get("/say/hello").await.ends_with("said to 1 sockets\n"));
+    assert_eq!(next(&mut said).await, "hello");
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn client_joins_speaks_and_prints() {
+    let rooms = Example::start("rooms").await;
+    let listener = rooms.client().await;
+    let mut said = hear::<Args<(String, String)>>(&listener, "said");
+    soon(listener.emit_with_ack(ADD_TO_ROOM, "lobby")).await.unwrap();
+    let mut client = Example::start_with("client", &[&rooms.url]).await;
+    let Args((id, text)) = next(&mut said).await;
+    assert_eq!(text, "hello");
+    assert_eq!(client.line().await, format!("in {id}, lobby"));
+    listener.emit("say", &json!({ "rooms": ["lobby"], "text": "welcome" })).unwrap();
+    assert_eq!(client.line().await, format!("{}: welcome", listener.id().unwrap()));
+    client.stop().await;
+
+    let mut client = Example::start_with("client", &[&rooms.url]).await;
+    next(&mut said).await;
+    client.line().await;
+    rooms.signal().await;
+    assert_eq!(client.line().await, "gone: transport close");
+    client.stop().await;
+    rooms.ended().await;
+}
+
+#[tokio::test]
+async fn raw_websocket_echoes_and_tells_everybody() {
+    let example = Example::start("raw_websocket").await;
+    assert!(example.get("/").await.contains("new WebSocket("));
+    let url = format!("{}/echo", example.url.replace("http", "ws"));
+    let mut a = soon(connect(&url)).await.unwrap();
+    let mut b = soon(connect(&url)).await.unwrap();
+    a.send("hello").await.unwrap();
+    assert_eq!(soon(a.recv()).await.unwrap(), Some(Message::Text("hello".to_owned())));
+    b.send(&[1u8, 2][..]).await.unwrap();
+    assert_eq!(soon(b.recv()).await.unwrap().unwrap().as_bytes(), [1, 2]);
+    a.send("all: hear").await.unwrap();
+    for socket in [&mut a, &mut b] {
+        assert_eq!(soon(socket.recv()).await.unwrap().unwrap().as_text(), Some("all: hear"));
+    }
+    example.signal().await;
+    for socket in [&mut a, &mut b] {
+        assert_eq!(soon(socket.recv()).await.unwrap(), None);
+        assert_eq!(socket.closed().unwrap().code, CloseCode::GOING_AWAY);
+    }
+    example.ended().await;
+}
+
+#[tokio::test]
+async fn recovery_brings_what_was_missed() {
+    let example = Example::start("recovery").await;
+    let url = format!("{}/socket.io/?EIO=4&transport=websocket", example.url.replace("http", "ws"));
+    let join = async |auth: &str| {
+        let mut socket = soon(connect(&url)).await.unwrap();
+        socket.send(&*format!("40{auth}")).await.unwrap();
+        let mut before = Vec::new();
+        loop {
+            let message = soon(socket.recv()).await.unwrap().unwrap();
+            let text = message.as_text().unwrap();
+            if let Some(reply) = text.strip_prefix("40") {
+                return (socket, serde_json::from_str::<Value>(reply).unwrap(), before);
+            }
+            if text.starts_with("42") {
+                before.push(text.to_owned());
+            }
+        }
+    };
+    let (socket, first, _) = join("").await;
+    let speaker = example.client().await;
+    drop(socket);
+    speaker.emit("tell", "while you were away").unwrap();
+    soon(speaker.emit_with_ack::<_, u32>("visits", &())).await.unwrap();
+    let (mut socket, second, missed) = join(&format!(r#"{{"pid":{}}}"#, first["pid"])).await;
+    assert_eq!((&second["sid"], &second["pid"]), (&first["sid"], &first["pid"]));
+    assert_eq!(missed.len(), 1);
+    assert!(missed[0].starts_with(r#"42["told","while you were away","#), "{missed:?}");
+    socket.send(r#"421["visits"]"#).await.unwrap();
+    assert_eq!(soon(socket.recv()).await.unwrap().unwrap().as_text(), Some("431[2]"));
+    drop(socket);
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn dynamic_namespaces_are_apart() {
+    let example = Example::start("dynamic").await;
+    let join = async |name: &str| {
+        soon(Client::builder(&format!("{}{name}", example.url)).unwrap().connect()).await
+    };
+    let (writer, reader) = (join("/doc-7").await.unwrap(), join("/doc-7").await.unwrap());
+    let elsewhere = join("/doc-8").await.unwrap();
+    let mut edited = hear::<String>(&reader, "edited");
+    let mut other = hear::<String>(&elsewhere, "edited");
+    assert_eq!(soon(reader.emit_with_ack::<_, u32>("number", &())).await.unwrap(), 7);
+    assert_eq!(soon(reader.emit_with_ack::<_, usize>("readers", &())).await.unwrap(), 2);
+    writer.emit("edit", "text").unwrap();
+    assert_eq!(next(&mut edited).await, "text");
+    let beside = join("/doc-8").await.unwrap();
+    beside.emit("edit", "another").unwrap();
+    assert_eq!(next(&mut other).await, "another", "and not what was said in /doc-7");
+    let team = join("/team").await.unwrap();
+    assert_eq!(soon(team.emit_with_ack::<_, usize>("readers", &())).await.unwrap(), 1);
+    for name in ["/teams", "/doc-", "/doc"] {
+        match join(name).await {
+            Err(ConnectError::Refused { message, .. }) => assert_eq!(message, "Invalid namespace"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn notes_chat_is_what_the_notes_show() {
+    let mut example = Example::start("notes_chat").await;
+    assert!(example.get("/").await.contains(r#"<a href="room">"#));
+    assert!(example.get("/room").await.contains("/socket.io/socket.io.js"));
+    assert!(example.get("/socket.io/socket.io.js").await.starts_with("HTTP/1.1 200"));
+    let first = example.client().await;
+    assert_eq!(example.line().await, "Socket Connected");
+    let mut joins = hear::<String>(&first, "join");
+    let mut leaves = hear::<String>(&first, "leave");
+    let mut chats = hear::<Value>(&first, "chat");
+    first.emit("join", "하나").unwrap();
+    assert_eq!(next(&mut joins).await, "하나", "io.emit reaches the sender too");
+    let second = example.client().await;
+    assert_eq!(example.line().await, "Socket Connected");
+    second.emit("join", "둘").unwrap();
+    assert_eq!(next(&mut joins).await, "둘");
+    let message = json!({ "name": "둘", "msg": "안녕" });
+    second.emit("chat", &message).unwrap();
+    assert_eq!(next(&mut chats).await, message);
+    second.emit("leave", "둘").unwrap();
+    assert_eq!(next(&mut leaves).await, "둘");
+    assert_eq!(example.line().await, "Socket Disconnected");
+    let mut state = second.state();
+    let closed = |state: &sockeye_client::State| *state == sockeye_client::State::Closed;
+    soon(state.wait_for(closed)).await.unwrap();
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn notes_message_says_who_came_and_went() {
+    let example = Example::start("notes_message").await;
+    assert!(example.get("/").await.contains("socket.io.esm.min.js"));
+    let first = example.client().await;
+    let mut messages = hear::<String>(&first, "message");
+    let second = example.client().await;
+    let id = second.id().unwrap();
+    assert_eq!(next(&mut messages).await, format!("{id} 님이 연결되었습니다."));
+    second.emit("message", "안녕").unwrap();
+    assert_eq!(next(&mut messages).await, format!("{id}: 안녕"));
+    second.close().await;
+    assert_eq!(next(&mut messages).await, format!("{id} 님의 연결이 끊어졌습니다."));
+    example.stop().await;
+}
