@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use sockeye_engine_proto::{
-    Config, Event, Loss, Message, Packet, Session, SessionId, TransportChange, TransportId,
-    TransportKind,
+    Config, Event, Loss, Message, Packet, Revision, Session, SessionId, TransportChange,
+    TransportId, TransportKind,
 };
 
-// The first byte is the role and the transport; then each step is three bytes: what, where, which.
+// The first byte is role, transport and revision; then each step is three bytes: what, where, which.
 fuzz_target!(|input: &[u8]| {
     let Some((&first, steps)) = input.split_first() else { return };
     let (server, polling) = (first & 1 == 0, first & 2 == 0);
     let start = Instant::now();
     let via = transport(u8::from(!polling));
+    let revision = if first & 4 == 0 { Revision::V4 } else { Revision::V3 };
     let config = Arc::new(Config::default());
     let mut session = if server {
-        Session::accept(config, SessionId::from("abc"), via, start)
+        Session::accept(config, revision, SessionId::from("abc"), via, start)
     } else {
         Session::initiate(config, via, start)
     };

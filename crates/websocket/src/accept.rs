@@ -5,13 +5,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use sockeye_ws::Role;
+use sockeye_ws::handshake::server::RequestError;
 use sockeye_ws::handshake::{protocols, server};
 
+use crate::compression::{self, Negotiated};
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::error::{Refusal, UpgradeError};
+#[cfg(feature = "tls")]
+use crate::http2;
+use crate::metrics;
 use crate::stream::Stream;
 use crate::websocket::WebSocket;
 
@@ -30,6 +37,8 @@ pub fn upgrade<B, R: Default>(request: &mut Request<B>) -> Result<(Response<R>, 
 pub struct Acceptor {
     config: Arc<Config>,
     protocols: Arc<[String]>,
+    headers: HeaderMap,
+    connections: Option<Connections>,
 }
 
 impl Default for Acceptor {
@@ -42,7 +51,12 @@ impl Acceptor {
     /// With the default [`Config`] and without sub-protocols.
     #[must_use]
     pub fn new() -> Self {
-        Self { config: Config::shared_default(), protocols: Arc::default() }
+        Self {
+            config: Config::shared_default(),
+            protocols: Arc::default(),
+            headers: HeaderMap::new(),
+            connections: None,
+        }
     }
 
     /// Limits and timeouts of the connections.
@@ -57,6 +71,23 @@ impl Acceptor {
     #[must_use]
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a header to the responses of accepted handshakes. For one that depends on the request, add
+    /// it to the response that [`upgrade`](Self::upgrade) returns. Those of the handshake itself cannot
+    /// be replaced.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Has the connections closed together with all others of `connections`, and handshakes refused
+    /// with 503 from then on.
+    #[must_use]
+    pub fn connections(mut self, connections: &Connections) -> Self {
+        self.connections = Some(connections.clone());
         self
     }
 
@@ -83,24 +114,77 @@ impl Acceptor {
     /// }
     /// ```
     ///
+    /// An extended CONNECT of HTTP/2 (RFC 8441) is accepted as well, wherever the server hands it on.
+    ///
+    /// To deny a handshake for reasons of your own, answer with any other response instead.
+    ///
     /// # Errors
     ///
-    /// When the request is not a handshake, or comes from a server without upgrades.
+    /// When the request is not a handshake, comes from a server without upgrades, or the server is
+    /// stopping.
     pub fn upgrade<B, R: Default>(
         &self,
         request: &mut Request<B>,
     ) -> Result<(Response<R>, Upgrade), Refusal> {
-        let mut accept = server::check(request)?;
+        let accepted = self.accept(request);
+        if let Err(refusal) = &accepted {
+            metrics::websocket_refused(refusal.status());
+        }
+        accepted
+    }
+
+    fn accept<B, R: Default>(
+        &self,
+        request: &mut Request<B>,
+    ) -> Result<(Response<R>, Upgrade), Refusal> {
+        if self.connections.as_ref().is_some_and(Connections::is_closing) {
+            return Err(Refusal::ShuttingDown);
+        }
+        let mut accept = check(request)?;
         let offered = protocols(request.headers())
             .find(|offered| self.protocols.iter().any(|ours| ours == offered));
         if let Some(protocol) = offered {
             accept = accept.with_protocol(protocol);
         }
+        let mut negotiated = None;
+        if let Some((agreed, extensions)) = compression::accept(&self.config, request.headers())? {
+            accept = accept.with_extensions(extensions);
+            negotiated = Some(agreed);
+        }
         let upgrade =
             request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::NotUpgradable)?;
         let config = Arc::clone(&self.config);
-        Ok((accept.into_response(), Upgrade { upgrade, config }))
+        let mut response: Response<R> = accept.into_response();
+        for (name, value) in &self.headers {
+            if !is_handshake_header(name) {
+                response.headers_mut().append(name, value.clone());
+            }
+        }
+        #[cfg(feature = "tls")]
+        if http2::is_websocket(request) {
+            response = http2::translate_response(response);
+        }
+        let connections = self.connections.clone();
+        Ok((response, Upgrade { upgrade, config, negotiated, connections }))
     }
+}
+
+/// Checks a handshake of either version of HTTP.
+fn check<B>(request: &Request<B>) -> Result<server::Accept, RequestError> {
+    #[cfg(feature = "tls")]
+    if http2::is_websocket(request) {
+        let mut headers = request.headers().clone();
+        http2::extend_headers(&mut headers);
+        return server::check_parts(&http::Method::GET, http::Version::HTTP_11, &headers);
+    }
+    server::check(request)
+}
+
+/// Whether a header is the handshake's own business.
+fn is_handshake_header(name: &HeaderName) -> bool {
+    *name == http::header::UPGRADE
+        || *name == http::header::CONNECTION
+        || name.as_str().starts_with("sec-websocket-")
 }
 
 /// A connection to be: ready with its [`WebSocket`] once the response was sent.
@@ -109,6 +193,8 @@ impl Acceptor {
 pub struct Upgrade {
     upgrade: OnUpgrade,
     config: Arc<Config>,
+    negotiated: Option<Negotiated>,
+    connections: Option<Connections>,
 }
 
 impl Future for Upgrade {
@@ -118,7 +204,12 @@ impl Future for Upgrade {
         let upgraded = ready!(Pin::new(&mut self.upgrade).poll(cx)).map_err(UpgradeError)?;
         let (stream, rest) = Stream::from_upgraded(upgraded);
         let config = Arc::clone(&self.config);
-        Poll::Ready(Ok(WebSocket::with_config(stream, rest, Role::Server, config)))
+        let negotiated = self.negotiated.as_ref();
+        let socket = WebSocket::with_config(stream, rest, Role::Server, config, negotiated);
+        if let Some(connections) = &self.connections {
+            connections.add(socket.as_ref());
+        }
+        Poll::Ready(Ok(socket))
     }
 }
 
@@ -129,6 +220,7 @@ impl Refusal {
         match self {
             Self::Request(error) => error.status(),
             Self::NotUpgradable => StatusCode::NOT_IMPLEMENTED,
+            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -140,6 +232,7 @@ impl Refusal {
             StatusCode::HTTP_VERSION_NOT_SUPPORTED => "WebSocket needs HTTP/1.1 here\n",
             StatusCode::UPGRADE_REQUIRED => "this is a WebSocket endpoint, version 13\n",
             StatusCode::NOT_IMPLEMENTED => "this server does not do upgrades\n",
+            StatusCode::SERVICE_UNAVAILABLE => "this server is stopping\n",
             _ => "bad WebSocket handshake\n",
         };
         let mut response = Response::new(R::from(text));

@@ -3,12 +3,15 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+#[cfg(feature = "deflate")]
+use crate::compression::Compression;
+
 /// Limits and timeouts of a connection. Write `Config { message_bytes_max: 4096,
 /// ..Config::default() }`: fields will be added.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The most bytes in a received message, over all its fragments; more end the connection with
-    /// 1009. Default: 1 MiB.
+    /// The most bytes in a received message, over all its fragments and decompressed; more end the
+    /// connection with 1009. Default: 1 MiB.
     pub message_bytes_max: usize,
     /// The most bytes in a received data frame; more end the connection with 1009. Default: no limit
     /// but the message's.
@@ -25,6 +28,21 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long the peer may read nothing while something waits to be written. Default: 30 seconds.
     pub write_timeout: Duration,
+    /// How long a message may take from its first byte to its last; then the connection ends with
+    /// 1008 ([`RecvError::SlowMessage`](crate::RecvError)). Default: 2 minutes.
+    pub message_timeout: Option<Duration>,
+    /// A ping is sent when nothing came for this long, and again each time it passes. It keeps
+    /// connections open that something in between would give up, and with
+    /// [`idle_timeout`](Self::idle_timeout) finds out which are gone. Needs somebody who reads.
+    /// Default: none.
+    pub keep_alive_interval: Option<Duration>,
+    /// When nothing came for this long the connection ends with 1001
+    /// ([`RecvError::Idle`](crate::RecvError)); longer than `keep_alive_interval`, where there is one.
+    /// Default: never.
+    pub idle_timeout: Option<Duration>,
+    /// Whether messages may be compressed. Default: [`Compression::Off`].
+    #[cfg(feature = "deflate")]
+    pub compression: Compression,
 }
 
 impl Default for Config {
@@ -36,6 +54,11 @@ impl Default for Config {
             queued_bytes_max: 4 * 1024 * 1024,
             close_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
+            message_timeout: Some(Duration::from_secs(120)),
+            keep_alive_interval: None,
+            idle_timeout: None,
+            #[cfg(feature = "deflate")]
+            compression: Compression::Off,
         }
     }
 }

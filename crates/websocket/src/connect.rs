@@ -12,21 +12,25 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use sockeye_ws::Role;
 use sockeye_ws::handshake::client::Handshake;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::{Host, Position, Url};
 
+use crate::compression;
 use crate::config::Config;
 use crate::error::ConnectError;
 use crate::masking::fill_random;
 use crate::stream::Stream;
+#[cfg(feature = "tls")]
+use crate::tls::{self, ClientTls, Roots};
 use crate::websocket::WebSocket;
 
 /// The most headers a response may have, and the most bytes.
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 
-/// Opens a connection to a `ws://` URL with the defaults; see [`Connector::connect`].
+/// Opens a connection to a `ws://` or `wss://` URL with the defaults; see [`Connector::connect`].
 ///
 /// # Errors
 ///
@@ -43,6 +47,8 @@ pub struct Connector {
     headers: HeaderMap,
     protocols: Vec<String>,
     timeout: Duration,
+    #[cfg(feature = "tls")]
+    tls: ClientTls,
 }
 
 impl Default for Connector {
@@ -60,6 +66,8 @@ impl Connector {
             headers: HeaderMap::new(),
             protocols: Vec::new(),
             timeout: Duration::from_secs(20),
+            #[cfg(feature = "tls")]
+            tls: ClientTls::default(),
         }
     }
 
@@ -93,7 +101,16 @@ impl Connector {
         self
     }
 
-    /// Opens a connection to a `ws://` URL. All addresses of the host are tried, of both families. The
+    /// The authorities to trust for `wss://`. Default: [`Roots::system`].
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.tls = ClientTls::new(roots);
+        self
+    }
+
+    /// Opens a connection to a `ws://` or, with the feature `tls`, a `wss://` URL. All addresses of the
+    /// host are tried, of both families. A `wss://` server has to prove that it is the host. The
     /// response has the headers of the server, such as the sub-protocol it chose.
     ///
     /// # Errors
@@ -109,23 +126,25 @@ impl Connector {
     }
 
     async fn open(&self, url: &Url) -> Result<(WebSocket, Response<()>), ConnectError> {
-        if url.scheme() != "ws" {
-            return Err(ConnectError::Scheme);
-        }
-        let port = url.port_or_known_default().unwrap_or(80);
-        let stream = match url.host().ok_or(ConnectError::Host)? {
-            Host::Domain(name) => TcpStream::connect((name, port)).await?,
-            Host::Ipv4(address) => TcpStream::connect((address, port)).await?,
-            Host::Ipv6(address) => TcpStream::connect((address, port)).await?,
+        let encrypted = match url.scheme() {
+            "ws" => false,
+            "wss" if cfg!(feature = "tls") => true,
+            _ => return Err(ConnectError::Scheme),
         };
-        stream.set_nodelay(true)?;
-
         let mut nonce = [0; 16];
         fill_random(&mut nonce);
         let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
-        let handshake = Handshake::new(nonce, &protocols);
-        let response = exchange(stream, self.request(url, &handshake)?).await?;
+        let handshake = compression::offer(&self.config, Handshake::new(nonce, &protocols));
+        let request = self.request(url, &handshake)?;
+
+        let stream = open_tcp(url).await?;
+        let response = if encrypted {
+            self.exchange_encrypted(url, stream, request).await?
+        } else {
+            exchange(stream, request).await?
+        };
         handshake.check(&response)?;
+        let negotiated = compression::agreed(&handshake, &response)?;
 
         let (parts, _) = Response::new(()).into_parts();
         let mut head = Response::from_parts(parts, ());
@@ -133,7 +152,29 @@ impl Connector {
         *head.headers_mut() = response.headers().clone();
         let (stream, rest) = Stream::from_upgraded(hyper::upgrade::on(response).await?);
         let config = Arc::clone(&self.config);
-        Ok((WebSocket::with_config(stream, rest, Role::Client, config), head))
+        let negotiated = negotiated.as_ref();
+        Ok((WebSocket::with_config(stream, rest, Role::Client, config, negotiated), head))
+    }
+
+    #[cfg(feature = "tls")]
+    async fn exchange_encrypted(
+        &self,
+        url: &Url,
+        stream: TcpStream,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<Response<Incoming>, ConnectError> {
+        let host = url.host().ok_or(ConnectError::Host)?;
+        exchange(tls::handshake(&self.tls, host, stream).await?, request).await
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn exchange_encrypted(
+        &self,
+        _: &Url,
+        _: TcpStream,
+        _: Request<Empty<Bytes>>,
+    ) -> Result<Response<Incoming>, ConnectError> {
+        Err(ConnectError::Scheme)
     }
 
     fn request(
@@ -156,9 +197,20 @@ impl Connector {
     }
 }
 
+async fn open_tcp(url: &Url) -> Result<TcpStream, ConnectError> {
+    let port = url.port_or_known_default().unwrap_or(80);
+    let stream = match url.host().ok_or(ConnectError::Host)? {
+        Host::Domain(name) => TcpStream::connect((name, port)).await?,
+        Host::Ipv4(address) => TcpStream::connect((address, port)).await?,
+        Host::Ipv6(address) => TcpStream::connect((address, port)).await?,
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Sends the request and waits for the head of the response.
 async fn exchange(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<Empty<Bytes>>,
 ) -> Result<Response<Incoming>, ConnectError> {
     let (mut sender, connection) = http1::Builder::new()

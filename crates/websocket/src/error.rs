@@ -27,6 +27,14 @@ pub enum RecvError {
     /// frame within [`Config::close_timeout`](crate::Config).
     #[error("peer does not respond")]
     Timeout,
+    /// Nothing came for [`Config::idle_timeout`](crate::Config), not even a pong. The peer was told
+    /// with 1001.
+    #[error("peer is silent")]
+    Idle,
+    /// A message was not complete after [`Config::message_timeout`](crate::Config). The peer was told
+    /// with 1008.
+    #[error("message took too long")]
+    SlowMessage,
 }
 
 /// Why a message was not sent.
@@ -54,6 +62,9 @@ pub enum Refusal {
     /// The server does not do upgrades on this connection.
     #[error("connection cannot be upgraded")]
     NotUpgradable,
+    /// [`Connections::shutdown`](crate::Connections::shutdown) was called.
+    #[error("server is stopping")]
+    ShuttingDown,
 }
 
 /// Why an accepted handshake did not lead to a connection.
@@ -68,7 +79,7 @@ pub enum ConnectError {
     /// The text is not a URL.
     #[error("invalid URL")]
     Url(#[from] url::ParseError),
-    /// The URL's scheme is not `ws`.
+    /// The URL's scheme is not `ws`, nor `wss` where the feature `tls` is on.
     #[error("unsupported URL scheme")]
     Scheme,
     /// The URL has no host.
@@ -77,6 +88,10 @@ pub enum ConnectError {
     /// No address of the host accepted a connection, or it broke.
     #[error("cannot reach the host")]
     Io(#[from] io::Error),
+    /// No TLS with this server: above all, its certificate was refused.
+    #[cfg(feature = "tls")]
+    #[error("TLS handshake failed")]
+    Tls(#[source] crate::tls::TlsError),
     /// The server did not speak HTTP, or ended the connection.
     #[error("HTTP exchange failed")]
     Http(#[from] hyper::Error),

@@ -10,13 +10,15 @@ use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, encode_frame};
 use tokio::runtime::Handle;
 
+use crate::compressor::SharedFrames;
 use crate::flush::{Flush, Flusher};
-use crate::outbox::{Outbox, SharedFrame};
+use crate::outbox::{Outbox, SharedMessage};
 use crate::writer::Writer;
 
 /// Connections that get the same messages. Clones are the same group.
 ///
-/// A message is encoded once and appended to what waits on each member; everything that was sent in
+/// A message is encoded once (compressed as well, once for all members with the same compression) and
+/// appended to what waits on each member; everything that was sent in
 /// one tick of the runtime leaves in one write per member. All members get the messages of a group in
 /// the same order. A member that reads too slowly for
 /// [`Config::queued_bytes_max`](crate::Config::queued_bytes_max) is disconnected.
@@ -90,7 +92,13 @@ impl Group {
 
     /// Sends a message to every member.
     pub fn send<'m>(&self, message: impl Into<ws::Message<'m>>) {
-        self.send_to_all(message.into(), None);
+        self.send_to_all(message.into(), true, None);
+    }
+
+    /// Sends a message to every member as it is, also where messages are compressed; see
+    /// [`Writer::send_uncompressed`].
+    pub fn send_uncompressed<'m>(&self, message: impl Into<ws::Message<'m>>) {
+        self.send_to_all(message.into(), false, None);
     }
 
     /// Starts the close handshake with every member; see [`Writer::close`]. They leave the group when
@@ -109,7 +117,7 @@ impl Group {
         }
     }
 
-    fn send_to_all(&self, message: ws::Message<'_>, except: Option<usize>) {
+    fn send_to_all(&self, message: ws::Message<'_>, compress: bool, except: Option<usize>) {
         let (opcode, mut payload) = (message.opcode(), message.as_bytes());
         if opcode.is_control() {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
@@ -118,9 +126,10 @@ impl Group {
         let Members { outboxes, frame, unflushed } = &mut *members;
         encode_frame(opcode, payload, None, frame);
         let bytes = Bytes::from(mem::take(frame));
-        let shared = SharedFrame { opcode, payload, frame: &bytes };
+        let compressed = SharedFrames::new();
+        let mut shared = SharedMessage { opcode, payload, frame: &bytes, compress, compressed };
         for (key, outbox) in outboxes.iter() {
-            if Some(key) != except && outbox.push_shared(&shared) {
+            if Some(key) != except && outbox.push_shared(&mut shared) {
                 unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>);
             }
         }
@@ -144,7 +153,7 @@ pub struct Membership {
 impl Membership {
     /// Sends a message to every other member.
     pub fn send_to_others<'m>(&self, message: impl Into<ws::Message<'m>>) {
-        self.group.send_to_all(message.into(), Some(self.key));
+        self.group.send_to_all(message.into(), true, Some(self.key));
     }
 }
 

@@ -27,21 +27,42 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+#[cfg(feature = "deflate")]
+mod compression;
+#[cfg(not(feature = "deflate"))]
+#[path = "compression_absent.rs"]
+mod compression;
+#[cfg(feature = "deflate")]
+mod compressor;
+#[cfg(not(feature = "deflate"))]
+#[path = "compressor_absent.rs"]
+mod compressor;
 mod config;
 mod connect;
+mod connections;
 mod ending;
 mod error;
+#[cfg(feature = "axum")]
+mod extract;
 mod flush;
 mod group;
+#[cfg(feature = "tls")]
+mod http2;
+mod keep_alive;
 mod listen;
 mod masking;
 mod message;
+pub mod metrics;
 mod outbox;
 mod outgoing;
+mod proxy;
 mod reader;
 mod scratch;
 mod serve;
+mod sink;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;
 mod write_buffer;
 mod writer;
@@ -50,18 +71,26 @@ mod writer;
 pub use sockeye_ws as ws;
 
 pub use crate::accept::{Acceptor, Upgrade, upgrade};
+#[cfg(feature = "deflate")]
+pub use crate::compression::{Compression, Deflate};
 pub use crate::config::Config;
 pub use crate::connect::{Connector, connect};
+pub use crate::connections::Connections;
 pub use crate::error::{ConnectError, RecvError, Refusal, SendError, UpgradeError};
+#[cfg(feature = "axum")]
+pub use crate::extract::WebSocketUpgrade;
 pub use crate::flush::{Flush, Flusher};
 pub use crate::group::{Group, Membership};
 pub use crate::listen::bind;
 pub use crate::message::{Closed, Message};
 pub use crate::outgoing::Outgoing;
+pub use crate::proxy::{TrustedProxies, TrustedProxiesError};
 pub use crate::reader::Reader;
 pub use crate::scratch::with_scratch;
-pub use crate::serve::{HttpServer, HttpServerWithShutdown, PeerAddr};
+pub use crate::serve::{Encrypted, HttpServer, HttpServerWithShutdown, PeerAddr};
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};
+#[cfg(feature = "tls")]
+pub use crate::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
 pub use crate::websocket::WebSocket;
 pub use crate::write_buffer::WriteBuffer;
 pub use crate::writer::Writer;

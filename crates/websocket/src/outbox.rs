@@ -23,6 +23,8 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::compression::Negotiated;
+use crate::compressor::{Compressor, SharedFrames};
 use crate::config::Config;
 use crate::error::{RecvError, SendError};
 use crate::flush::Flush;
@@ -43,6 +45,8 @@ pub(crate) struct Outbox {
     /// Where the tasks for the rest of a write and for the timer run.
     runtime: Handle,
     role: Role,
+    /// There when compression was negotiated.
+    compressor: Option<Box<Compressor>>,
     state: Mutex<State>,
 }
 
@@ -96,17 +100,35 @@ pub(crate) struct Committed {
     pub(crate) queued_bytes: usize,
 }
 
-/// A frame for many connections, encoded once.
-pub(crate) struct SharedFrame<'a> {
+/// A message for many connections, encoded once for each form it takes.
+pub(crate) struct SharedMessage<'a> {
     pub(crate) opcode: Opcode,
     pub(crate) payload: &'a [u8],
-    /// The complete unmasked frame.
+    /// The complete unmasked and uncompressed frame.
     pub(crate) frame: &'a Bytes,
+    /// Whether it may be compressed.
+    pub(crate) compress: bool,
+    /// The frames of it that are.
+    pub(crate) compressed: SharedFrames,
+}
+
+/// How a message is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendOptions {
+    /// Leave writing to somebody else.
+    pub(crate) feed: bool,
+    /// Compress it if the connection does that.
+    pub(crate) compress: bool,
 }
 
 impl Outbox {
     /// Must be called within a runtime.
-    pub(crate) fn new(io: WriteHalf, role: Role, config: Arc<Config>) -> Arc<Self> {
+    pub(crate) fn new(
+        io: WriteHalf,
+        role: Role,
+        config: Arc<Config>,
+        negotiated: Option<&Negotiated>,
+    ) -> Arc<Self> {
         let state = State {
             buffer: WriteBuffer::new(),
             waiters: Vec::new(),
@@ -118,11 +140,19 @@ impl Outbox {
             fed: false,
         };
         let runtime = Handle::current();
-        Arc::new(Self { io, config, runtime, role, state: Mutex::new(state) })
+        let compressor = negotiated.and_then(|agreed| Compressor::new(role, agreed, &config));
+        Arc::new(Self { io, config, runtime, role, compressor, state: Mutex::new(state) })
     }
 
     pub(crate) const fn role(&self) -> Role {
         self.role
+    }
+
+    pub(crate) const fn compressor(&self) -> Option<&Compressor> {
+        match &self.compressor {
+            Some(compressor) => Some(compressor),
+            None => None,
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -141,13 +171,13 @@ impl Outbox {
         self.state.lock().failure
     }
 
-    /// Waits for room, then queues one frame and, unless `feed` is set, writes.
+    /// Waits for room, then queues one frame and, unless it is only to be fed, writes.
     pub(crate) fn poll_send(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
         opcode: Opcode,
         payload: &[u8],
-        feed: bool,
+        options: SendOptions,
     ) -> Poll<Result<(), SendError>> {
         if opcode.is_control() && payload.len() > sockeye_ws::CONTROL_PAYLOAD_BYTES_MAX {
             return Poll::Ready(Err(SendError::ControlTooLong { length: payload.len() }));
@@ -164,9 +194,9 @@ impl Outbox {
         if state.phase != Phase::Open {
             return Poll::Ready(Err(SendError::Closed));
         }
-        encode_frame(opcode, payload, self.masking_key(), state.buffer.tail());
-        state.fed = feed;
-        if !feed {
+        self.encode(opcode, payload, options.compress, state.buffer.tail());
+        state.fed = options.feed;
+        if !options.feed {
             drop(self.write(state));
         }
         Poll::Ready(Ok(()))
@@ -198,7 +228,7 @@ impl Outbox {
                 state.buffer.push(frames, &[]);
             }
         }
-        frames.clear();
+        outgoing.clear();
         if closed && state.phase == Phase::Open {
             state.phase = Phase::Closing;
         }
@@ -206,22 +236,62 @@ impl Outbox {
         Committed { open: state.phase == Phase::Open, queued_bytes: state.buffer.len() }
     }
 
-    /// Queues a frame that others get as well. Returns whether the connection has to be scheduled for
+    /// Queues a message within a turn, to be written at its end: for compression that remembers, where
+    /// frames have to be queued as they are made. Returns how many bytes it became.
+    pub(crate) fn push(&self, opcode: Opcode, payload: &[u8], compress: bool) -> usize {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return 0;
+        }
+        let before = state.buffer.len();
+        self.encode(opcode, payload, compress, state.buffer.tail());
+        let added = state.buffer.len() - before;
+        if before > 0 && before + added > self.config.queued_bytes_max {
+            drop(self.fail(state, Failure::Overflow));
+        }
+        added
+    }
+
+    /// Queues a message that others get as well. Returns whether the connection has to be scheduled for
     /// the flush pass.
-    pub(crate) fn push_shared(&self, shared: &SharedFrame<'_>) -> bool {
+    pub(crate) fn push_shared(&self, shared: &mut SharedMessage<'_>) -> bool {
+        let SharedMessage { opcode, payload, frame, compress, compressed } = shared;
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return false;
         }
-        if self.overflows(&state, shared.frame.len()) {
+        let compressor =
+            self.compressor().filter(|it| *compress && it.applies_to(*opcode, payload));
+        let is_own = self.role == Role::Client
+            || compressor.is_some_and(|compressor| compressor.context_takeover());
+        let (before, added);
+        if is_own {
+            // Nobody else can use this frame.
+            before = state.buffer.len();
+            self.encode(*opcode, payload, *compress, state.buffer.tail());
+            added = state.buffer.len() - before;
+        } else {
+            let smaller = compressor.and_then(|it| it.shared_frame(*opcode, payload, compressed));
+            let frame = smaller.as_ref().unwrap_or(frame);
+            before = state.buffer.len();
+            state.buffer.push_shared(frame);
+            added = frame.len();
+        }
+        if before > 0 && before + added > self.config.queued_bytes_max {
             drop(self.fail(state, Failure::Overflow));
             return false;
         }
-        match self.masking_key() {
-            None => state.buffer.push_shared(shared.frame),
-            key => encode_frame(shared.opcode, shared.payload, key, state.buffer.tail()),
-        }
         !state.draining && !mem::replace(&mut state.scheduled, true)
+    }
+
+    /// Sends an empty ping, unless something waits to be written: then the peer is not silent for want
+    /// of being asked.
+    pub(crate) fn ping(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open && state.buffer.is_empty() {
+            encode_frame(Opcode::Ping, &[], self.masking_key(), state.buffer.tail());
+            drop(self.write(state));
+        }
     }
 
     /// Sends a close frame, the last frame there is; nothing happens if one was sent. Whoever does not
@@ -367,6 +437,16 @@ impl Outbox {
             }
         });
         timer.abort_handle()
+    }
+
+    fn encode(&self, opcode: Opcode, payload: &[u8], compress: bool, out: &mut Vec<u8>) {
+        let key = self.masking_key();
+        match &self.compressor {
+            Some(compressor) if compress && compressor.applies_to(opcode, payload) => {
+                compressor.encode_frame(opcode, payload, key, out);
+            }
+            _ => encode_frame(opcode, payload, key, out),
+        }
     }
 
     fn masking_key(&self) -> Option<[u8; 4]> {

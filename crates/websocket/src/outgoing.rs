@@ -1,9 +1,12 @@
 //! What a handler sends in one turn.
 
+use std::sync::Arc;
+
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role, encode_close, encode_frame};
 
 use crate::masking::masking_key;
+use crate::outbox::Outbox;
 use crate::write_buffer::{give_back, take_pooled};
 
 /// What a handler of [`WebSocket::for_each`](crate::WebSocket::for_each) sends. It leaves in one write
@@ -14,23 +17,54 @@ pub struct Outgoing {
     frames: Vec<u8>,
     role: Role,
     closed: bool,
+    /// Who compresses, if messages are.
+    compressing: Option<Arc<Outbox>>,
+    /// Bytes queued with `compressing` and not in `frames`.
+    pushed_bytes: usize,
 }
 
 impl Outgoing {
-    pub(crate) fn new(role: Role) -> Self {
-        Self { frames: take_pooled(), role, closed: false }
+    pub(crate) fn new(outbox: &Arc<Outbox>) -> Self {
+        let compressing = outbox.compressor().map(|_| Arc::clone(outbox));
+        let role = outbox.role();
+        Self { frames: take_pooled(), role, closed: false, compressing, pushed_bytes: 0 }
     }
 
     /// Sends a message. After [`close`](Self::close) nothing is sent any more; a ping or pong is cut
     /// to 125 bytes.
     pub fn send<'m>(&mut self, message: impl Into<ws::Message<'m>>) {
+        self.send_message(message.into(), true);
+    }
+
+    /// Sends a message as it is, also where messages are compressed: for what cannot be compressed, or
+    /// must not, such as a secret beside something a stranger chose.
+    pub fn send_uncompressed<'m>(&mut self, message: impl Into<ws::Message<'m>>) {
+        self.send_message(message.into(), false);
+    }
+
+    fn send_message(&mut self, message: ws::Message<'_>, compress: bool) {
         if self.closed {
             return;
         }
-        let message = message.into();
         let (opcode, mut payload) = (message.opcode(), message.as_bytes());
         if opcode.is_control() {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
+        }
+        let outbox = self.compressing.as_ref();
+        let compressor = outbox.and_then(|outbox| outbox.compressor());
+        if let (Some(outbox), Some(compressor)) = (outbox, compressor)
+            && !opcode.is_control()
+        {
+            if compressor.context_takeover() {
+                // All of them, or a small one would be overtaken.
+                self.pushed_bytes += outbox.push(opcode, payload, compress);
+                return;
+            }
+            if compress && compressor.applies_to(opcode, payload) {
+                let key = self.masking_key();
+                compressor.encode_frame(opcode, payload, key, &mut self.frames);
+                return;
+            }
         }
         encode_frame(opcode, payload, self.masking_key(), &mut self.frames);
     }
@@ -47,7 +81,7 @@ impl Outgoing {
     /// Bytes queued in this turn so far.
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
-        self.frames.len()
+        self.frames.len() + self.pushed_bytes
     }
 
     pub(crate) const fn is_closed(&self) -> bool {
@@ -61,6 +95,12 @@ impl Outgoing {
     /// Frames encoded so far; for appending more.
     pub(crate) const fn frames(&mut self) -> &mut Vec<u8> {
         &mut self.frames
+    }
+
+    /// Everything was queued.
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+        self.pushed_bytes = 0;
     }
 
     pub(crate) fn masking_key(&self) -> Option<[u8; 4]> {

@@ -10,10 +10,13 @@ use bytes::Bytes;
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Event, Role};
 
+use crate::compression::{self, Negotiated};
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::error::RecvError;
+use crate::keep_alive::{Due, KeepAlive};
 use crate::message::{Closed, Message};
+use crate::metrics;
 use crate::outbox::{Failure, HIGH_WATER_BYTES, Outbox};
 use crate::outgoing::Outgoing;
 use crate::scratch::with_scratch;
@@ -34,8 +37,12 @@ pub struct Reader {
     rest: Option<Box<Rest>>,
     /// Set when we closed or no more messages come.
     ending: Option<Box<Ending>>,
+    /// There when time matters to the connection.
+    keep_alive: Option<Box<KeepAlive>>,
     /// The replies of the last turn wait behind more than they should.
     congested: bool,
+    /// A data message has arrived in part.
+    mid_message: bool,
 }
 
 /// What a peer that does not read its replies is to expect.
@@ -56,12 +63,29 @@ struct Rest {
 
 impl Reader {
     /// Takes over a stream after its handshake; `rest` was read behind it.
-    pub(crate) fn new(stream: Stream, rest: Vec<u8>, role: Role, config: Arc<Config>) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        rest: Vec<u8>,
+        role: Role,
+        config: Arc<Config>,
+        negotiated: Option<&Negotiated>,
+    ) -> Self {
         let (read, write) = stream.split();
         let connection = ws::Connection::new(role, config.protocol());
-        let writer = Writer::new(Outbox::new(write, role, config));
+        let connection = compression::receive(connection, negotiated);
+        let keep_alive = KeepAlive::at_start(&config);
+        let writer = Writer::new(Outbox::new(write, role, config, negotiated));
         let rest = (!rest.is_empty()).then(|| Box::new(Rest { bytes: rest, start: 0 }));
-        Self { read, connection, writer, rest, ending: None, congested: false }
+        Self {
+            read,
+            connection,
+            writer,
+            rest,
+            ending: None,
+            keep_alive,
+            congested: false,
+            mid_message: false,
+        }
     }
 
     /// The next message, pings and pongs included. `None` when the connection was closed in good
@@ -183,6 +207,9 @@ impl Reader {
                 self.end(RecvError::Timeout);
                 return Poll::Ready(());
             }
+            if self.keep_alive.is_some() && self.handle_time(cx) {
+                continue;
+            }
             if self.congested && pace == Pace::Replies {
                 ready!(self.writer.outbox().poll_room(cx));
                 self.congested = false;
@@ -206,6 +233,9 @@ impl Reader {
     {
         with_scratch(|buffer| match self.read.poll_read(cx, buffer) {
             Poll::Ready(Ok(count)) if count > 0 => {
+                if let Some(keep_alive) = &mut self.keep_alive {
+                    keep_alive.note_heard();
+                }
                 let (used, flow) = self.turn(&mut buffer[..count], handler);
                 if used < count {
                     let bytes = buffer[used..count].to_vec();
@@ -242,7 +272,7 @@ impl Reader {
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
     {
-        let mut outgoing = Outgoing::new(self.connection.role());
+        let mut outgoing = Outgoing::new(self.writer.outbox());
         let mut used = 0;
         let mut flow = ControlFlow::Continue(());
         while used < input.len() && flow.is_continue() {
@@ -257,6 +287,7 @@ impl Reader {
             }
         }
         self.commit(&mut outgoing);
+        self.note_message();
         (used, flow)
     }
 
@@ -272,9 +303,16 @@ impl Reader {
     {
         let len = input.len();
         let (used, flow) = match self.connection.handle_read(input) {
-            Ok((used, None)) => return (used, ControlFlow::Continue(())),
+            Ok((used, None)) => {
+                self.mid_message = self.connection.buffered() > 0;
+                return (used, ControlFlow::Continue(()));
+            }
             Ok((used, Some(event))) => match message_of(event) {
-                Ok(message) => (used, handler(message, outgoing)),
+                Ok(message) => {
+                    // Control frames come in the middle of messages as well.
+                    self.mid_message &= message.opcode().is_control();
+                    (used, handler(message, outgoing))
+                }
                 Err(closed) => {
                     self.finish(Ok(closed));
                     self.reply(outgoing);
@@ -283,6 +321,7 @@ impl Reader {
                 }
             },
             Err(error) => {
+                metrics::websocket_violation(error.close_code());
                 let key = outgoing.masking_key();
                 self.connection.close(error.close_code(), "", key, outgoing.frames());
                 outgoing.note_closed();
@@ -296,6 +335,50 @@ impl Reader {
         }
         self.reply(outgoing);
         (used, flow)
+    }
+
+    /// Starts or stops the time that a message may take.
+    fn note_message(&mut self) {
+        let config = self.writer.outbox().config();
+        match &mut self.keep_alive {
+            Some(keep_alive) => keep_alive.note_message(self.mid_message, config),
+            None if self.mid_message && config.message_timeout.is_some() => {
+                let mut keep_alive = KeepAlive::new(config);
+                keep_alive.note_message(true, config);
+                self.keep_alive = Some(Box::new(keep_alive));
+            }
+            None => {}
+        }
+    }
+
+    /// Does what time demands; true when the connection is ending for it.
+    fn handle_time(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(keep_alive) = &mut self.keep_alive else { return false };
+        let outbox = self.writer.outbox();
+        while let Poll::Ready(due) = keep_alive.poll_due(cx, outbox.config()) {
+            let (error, code, reason) = match due {
+                Due::Ping => {
+                    outbox.ping();
+                    continue;
+                }
+                // We do not listen while it does not read.
+                Due::Idle if self.congested => {
+                    keep_alive.note_heard();
+                    continue;
+                }
+                Due::Idle => (RecvError::Idle, CloseCode::GOING_AWAY, "idle"),
+                Due::SlowMessage => {
+                    (RecvError::SlowMessage, CloseCode::POLICY, "message took too long")
+                }
+            };
+            metrics::websocket_ended(reason_label(due));
+            outbox.close(code, reason, false);
+            self.connection.handle_close_sent();
+            self.keep_alive = None;
+            self.finish(Err(error));
+            return true;
+        }
+        false
     }
 
     /// Appends the frames the connection owes the peer.
@@ -361,6 +444,13 @@ impl Reader {
             Some(ending) => ending.poll_end(&mut self.read, outbox, cx),
             None => Poll::Ready(()),
         }
+    }
+}
+
+const fn reason_label(due: Due) -> &'static str {
+    match due {
+        Due::SlowMessage => "slow_message",
+        Due::Idle | Due::Ping => "idle",
     }
 }
 

@@ -1,23 +1,29 @@
 //! The HTTP listener for whatever stands alone instead of being mounted in somebody's server.
 
+mod admission;
+mod connection;
+mod service;
+
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::{Future, IntoFuture, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_service::Service;
+
+use self::connection::Protocols;
+#[cfg(feature = "tls")]
+use crate::tls::TlsConfig;
 
 /// Pause after `accept` failed for want of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -26,19 +32,56 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Serves HTTP/1.1 with upgrades on listening sockets. Await it, or give it
-/// [`with_graceful_shutdown`](Self::with_graceful_shutdown) first.
+/// That the request came encrypted, in the extensions of each such request that [`HttpServer`] hands
+/// on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Encrypted;
+
+/// Serves HTTP/1.1 with upgrades on listening sockets, with a certificate HTTP/2 as well. Await it, or
+/// give it [`with_graceful_shutdown`](Self::with_graceful_shutdown) first.
 ///
-/// Nagle's algorithm is off. Limits on a request's head, with their defaults: it must arrive within
-/// 10 seconds, have at most 100 headers, and at most 16 KiB.
+/// Nagle's algorithm is off. What it holds against peers before anybody knows who they are; what is
+/// refused is counted ([`metrics`](crate::metrics)):
+///
+/// | limit | default | else |
+/// |---|---|---|
+/// | [`connections_max`](Self::connections_max) | 100,000 | 503, closed |
+/// | [`handshakes_max`](Self::handshakes_max) without a request so far | 10,000 | 503, closed |
+/// | [`header_timeout`](Self::header_timeout) for TLS, for a head, and between requests | 10 seconds | 408 or closed |
+/// | [`headers_max`](Self::headers_max) in a head (HTTP/1.1) | 100 | 431 |
+/// | [`header_bytes_max`](Self::header_bytes_max) in a head | 16 KiB | 431 |
+/// | [`streams_max`](Self::streams_max) on a connection (HTTP/2) | 100 | the stream is refused |
+///
+/// In a service that is mounted in somebody else's server these limits are that server's.
+///
+/// # HTTP/2
+///
+/// A WebSocket over HTTP/2 (RFC 8441) reaches the service as the HTTP/1.1 handshake that it stands
+/// for: as a GET with `Upgrade`, `Connection` and a `Sec-WebSocket-Key`. The 101 that answers it goes
+/// out as 200. Every HTTP/2 request has a `Host` header, from its `:authority`.
 #[derive(Debug)]
 #[must_use = "a server does nothing unless it is awaited"]
 pub struct HttpServer<S> {
     listeners: Vec<TcpListener>,
     service: S,
+    limits: Limits,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
+    #[cfg(feature = "tls")]
+    prior_knowledge: bool,
+}
+
+/// [`HttpServer`]'s table.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    connections_max: usize,
+    handshakes_max: usize,
     header_timeout: Duration,
     headers_max: usize,
     header_bytes_max: usize,
+    #[cfg(feature = "tls")]
+    streams_max: u32,
 }
 
 impl<S> HttpServer<S> {
@@ -47,36 +90,86 @@ impl<S> HttpServer<S> {
         Self {
             listeners,
             service,
-            header_timeout: Duration::from_secs(10),
-            headers_max: 100,
-            header_bytes_max: 16 * 1024,
+            limits: Limits {
+                connections_max: 100_000,
+                handshakes_max: 10_000,
+                header_timeout: Duration::from_secs(10),
+                headers_max: 100,
+                header_bytes_max: 16 * 1024,
+                #[cfg(feature = "tls")]
+                streams_max: 100,
+            },
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            prior_knowledge: false,
         }
     }
 
-    /// How long a request's head may take, from the first byte the connection waits for. Idle
-    /// keep-alive connections end after the same time. Default: 10 seconds.
+    /// How long a TLS handshake may take, and a request's head, from the first byte the connection
+    /// waits for. Idle keep-alive connections end after the same time. Default: 10 seconds.
     pub const fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.header_timeout = timeout;
+        self.limits.header_timeout = timeout;
         self
     }
 
-    /// The most headers in a request; more are answered with 431. Default: 100.
+    /// The most headers in a request; more are answered with 431. In HTTP/2 the bytes bound the number:
+    /// each header counts 32 more (RFC 9113 §6.5.2). Default: 100.
     pub const fn headers_max(mut self, count: usize) -> Self {
-        self.headers_max = count;
+        self.limits.headers_max = count;
         self
     }
 
     /// The most bytes in a request's head; more are answered with 431. At least 8 KiB, which is also
     /// the least that hyper reads into. Default: 16 KiB.
     pub const fn header_bytes_max(mut self, bytes: usize) -> Self {
-        self.header_bytes_max = if bytes < 8192 { 8192 } else { bytes };
+        self.limits.header_bytes_max = if bytes < 8192 { 8192 } else { bytes };
+        self
+    }
+
+    /// The most connections at a time. A connection that was upgraded is no longer one of the
+    /// server's, unless it is a stream of HTTP/2. One more is answered with 503, and with TLS closed.
+    /// Default: 100,000.
+    pub const fn connections_max(mut self, count: usize) -> Self {
+        self.limits.connections_max = count;
+        self
+    }
+
+    /// The most connections at a time that have not sent their first request: they shake hands, or
+    /// do nothing. One more is answered with 503, and with TLS closed. Default: 10,000.
+    pub const fn handshakes_max(mut self, count: usize) -> Self {
+        self.limits.handshakes_max = count;
         self
     }
 
     /// Serves until `signal` is ready; then accepts nothing more, lets requests under way finish, and
-    /// returns. Upgraded connections are no longer the server's: whoever has them closes them.
+    /// returns. Upgraded connections are no longer the server's: whoever has them closes them, all at
+    /// once with [`Connections`](crate::Connections).
     pub const fn with_graceful_shutdown<F>(self, signal: F) -> HttpServerWithShutdown<S, F> {
         HttpServerWithShutdown { server: self, signal }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl<S> HttpServer<S> {
+    /// Serves `https://` and `wss://` instead of what is not encrypted. Clients choose between HTTP/2
+    /// and HTTP/1.1 (ALPN).
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Without TLS, whether clients may begin with HTTP/2 at once ("prior knowledge", RFC 9113 §3.3),
+    /// as some proxies do. Default: no.
+    pub const fn http2_prior_knowledge(mut self, allowed: bool) -> Self {
+        self.prior_knowledge = allowed;
+        self
+    }
+
+    /// The most requests and WebSockets at a time on one connection of HTTP/2. Default: 100.
+    pub const fn streams_max(mut self, count: u32) -> Self {
+        self.limits.streams_max = count;
+        self
     }
 }
 
@@ -127,20 +220,14 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     F: Future<Output = ()>,
 {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(server.header_timeout)
-        .max_headers(server.headers_max)
-        .max_buf_size(server.header_bytes_max);
-
+    let protocols = Protocols::new(&server);
     // Whoever serves holds a receiver: the change tells it to stop, and when the last receiver is gone
     // everything has ended.
     let (stop, stopped) = watch::channel(());
     let mut accepting = JoinSet::new();
     for listener in server.listeners {
-        let (builder, service) = (builder.clone(), server.service.clone());
-        accepting.spawn(accept(listener, builder, service, stopped.clone()));
+        let (protocols, service) = (protocols.clone(), server.service.clone());
+        accepting.spawn(accept(listener, protocols, service, stopped.clone()));
     }
     drop(stopped);
 
@@ -148,6 +235,7 @@ where
         () = signal => None,
         // Only a panic ends it early, and its listener is gone.
         ended = accepting.join_next() => ended,
+        () = protocols.watch() => None,
     };
     stop.send_replace(());
     stop.closed().await;
@@ -159,7 +247,7 @@ where
 
 async fn accept<S, B>(
     listener: TcpListener,
-    builder: http1::Builder,
+    protocols: Protocols,
     service: S,
     mut stopped: watch::Receiver<()>,
 ) where
@@ -178,9 +266,7 @@ async fn accept<S, B>(
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
-                let service = HyperService { service: service.clone(), address };
-                let connection = builder.serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(serve_connection(connection, stopped.clone()));
+                protocols.serve(stream, address, service.clone(), stopped.clone());
             }
             Err(error) if is_connection_error(&error) => {}
             Err(error) => {
@@ -188,28 +274,6 @@ async fn accept<S, B>(
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
-    }
-}
-
-async fn serve_connection<S, B>(
-    connection: http1::Connection<TokioIo<TcpStream>, HyperService<S>>,
-    mut stopped: watch::Receiver<()>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-{
-    let mut connection = pin!(connection.with_upgrades());
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "HTTP connection ended");
     }
 }
 
@@ -222,61 +286,4 @@ fn is_connection_error(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Hands requests of one connection to a tower service, with the peer's address.
-#[derive(Clone)]
-struct HyperService<S> {
-    service: S,
-    address: SocketAddr,
-}
-
-impl<S, B> hyper::service::Service<Request<Incoming>> for HyperService<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
-{
-    type Response = Response<B>;
-    type Error = Infallible;
-    type Future = Oneshot<S>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(PeerAddr(self.address));
-        Oneshot::new(self.service.clone(), request)
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Waits until the service is ready, then for its response.
-    #[project = OneshotState]
-    enum Oneshot<S: Service<Request<Incoming>>> {
-        Waiting { service: S, request: Option<Request<Incoming>> },
-        Called { #[pin] future: S::Future },
-    }
-}
-
-impl<S: Service<Request<Incoming>>> Oneshot<S> {
-    const fn new(service: S, request: Request<Incoming>) -> Self {
-        Self::Waiting { service, request: Some(request) }
-    }
-}
-
-impl<S: Service<Request<Incoming>>> Future for Oneshot<S> {
-    type Output = Result<S::Response, S::Error>;
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        loop {
-            let future = match self.as_mut().project() {
-                OneshotState::Called { future } => return future.poll(cx),
-                OneshotState::Waiting { service, request } => {
-                    std::task::ready!(service.poll_ready(cx))?;
-                    let request = request.take().expect("taken once, when the state changes");
-                    service.call(request)
-                }
-            };
-            self.set(Self::Called { future });
-        }
-    }
 }

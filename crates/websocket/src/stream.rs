@@ -48,18 +48,24 @@ impl Stream {
     /// request: copied, so that hyper's read buffer is not kept alive by them, and usually none.
     ///
     /// A `TcpStream` served by hyper itself, by `hyper_util`'s `auto` server or by `axum::serve` comes
-    /// back as what it was; anything else is boxed.
+    /// back as what it was; anything else is boxed: TLS, and a stream of HTTP/2.
     #[must_use]
     pub fn from_upgraded(upgraded: Upgraded) -> (Self, Vec<u8>) {
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => return (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
             Err(upgraded) => upgraded,
         };
-        match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
-            // Its read side begins with the bytes already read.
-            Err(upgraded) => (Self::from_io(TokioIo::new(upgraded)), Vec::new()),
-        }
+        let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => return (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
+            Err(upgraded) => upgraded,
+        };
+        #[cfg(feature = "tls")]
+        let upgraded = match downcast_tls(upgraded) {
+            Ok(opened) => return opened,
+            Err(upgraded) => upgraded,
+        };
+        // Its read side begins with the bytes already read.
+        (Self::from_io(TokioIo::new(upgraded)), Vec::new())
     }
 
     /// A TCP connection.
@@ -89,6 +95,18 @@ impl Stream {
             }
         }
     }
+}
+
+/// Saves TLS a layer and a box between it and the connection, of either role.
+#[cfg(feature = "tls")]
+fn downcast_tls(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded> {
+    use tokio_rustls::{client, server};
+    let upgraded = match upgraded.downcast::<TokioIo<server::TlsStream<TcpStream>>>() {
+        Ok(parts) => return Ok((Stream::from_io(parts.io.into_inner()), copy(&parts.read_buf))),
+        Err(upgraded) => upgraded,
+    };
+    let parts = upgraded.downcast::<TokioIo<client::TlsStream<TcpStream>>>()?;
+    Ok((Stream::from_io(parts.io.into_inner()), copy(&parts.read_buf)))
 }
 
 fn copy(bytes: &Bytes) -> Vec<u8> {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role};
 
+use crate::compression::Negotiated;
 use crate::config::Config;
 use crate::error::{RecvError, SendError};
 use crate::message::{Closed, Message};
@@ -33,7 +34,26 @@ impl WebSocket {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn from_stream(stream: Stream, rest: Vec<u8>, role: Role, config: Config) -> Self {
-        Self::with_config(stream, rest, role, Arc::new(config))
+        Self::with_config(stream, rest, role, Arc::new(config), None)
+    }
+
+    /// [`from_stream`](Self::from_stream) for a handshake in which compression was negotiated
+    /// ([`ws::handshake::deflate`]). Messages are compressed only if the configuration's
+    /// [`compression`](crate::Config::compression) is on as well.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn from_stream_with_deflate(
+        stream: Stream,
+        rest: Vec<u8>,
+        role: Role,
+        config: Config,
+        parameters: &ws::handshake::deflate::Parameters,
+    ) -> Self {
+        Self::with_config(stream, rest, role, Arc::new(config), Some(parameters))
     }
 
     pub(crate) fn with_config(
@@ -41,8 +61,9 @@ impl WebSocket {
         rest: Vec<u8>,
         role: Role,
         config: Arc<Config>,
+        negotiated: Option<&Negotiated>,
     ) -> Self {
-        Self { reader: Reader::new(stream, rest, role, config) }
+        Self { reader: Reader::new(stream, rest, role, config, negotiated) }
     }
 
     /// The next message, pings and pongs included. `None` when the connection was closed in good
@@ -79,6 +100,18 @@ impl WebSocket {
     /// When the future is dropped before it is done, the message is not sent.
     pub async fn send<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
         self.reader.writer().send(message).await
+    }
+
+    /// Sends a message without compressing it; see [`Writer::send_uncompressed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_uncompressed<'m>(
+        &self,
+        message: impl Into<ws::Message<'m>>,
+    ) -> Result<(), SendError> {
+        self.reader.writer().send_uncompressed(message).await
     }
 
     /// Sends a message with the next ones in one write; see [`Writer::feed`].

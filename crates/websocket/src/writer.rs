@@ -7,7 +7,7 @@ use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Opcode};
 
 use crate::error::SendError;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, SendOptions};
 
 /// The writing side of a connection, for as many tasks as hold a clone. Messages of one task arrive in
 /// the order in which they were sent.
@@ -36,7 +36,24 @@ impl Writer {
     ///
     /// When the future is dropped before it is done, the message is not sent, not even in part.
     pub async fn send<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
-        self.send_message(message.into(), false).await
+        self.send_message(message.into(), SendOptions { feed: false, compress: true }).await
+    }
+
+    /// Like [`send`](Self::send), but sends the message as it is, also where messages are compressed:
+    /// for what cannot be compressed, or must not, such as a secret beside something a stranger chose.
+    ///
+    /// # Errors
+    ///
+    /// As `send`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    pub async fn send_uncompressed<'m>(
+        &self,
+        message: impl Into<ws::Message<'m>>,
+    ) -> Result<(), SendError> {
+        self.send_message(message.into(), SendOptions { feed: false, compress: false }).await
     }
 
     /// Like [`send`](Self::send), but leaves writing to the next `send` or [`flush`](Self::flush), or
@@ -50,12 +67,16 @@ impl Writer {
     ///
     /// As `send`.
     pub async fn feed<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
-        self.send_message(message.into(), true).await
+        self.send_message(message.into(), SendOptions { feed: true, compress: true }).await
     }
 
-    async fn send_message(&self, message: ws::Message<'_>, feed: bool) -> Result<(), SendError> {
+    async fn send_message(
+        &self,
+        message: ws::Message<'_>,
+        options: SendOptions,
+    ) -> Result<(), SendError> {
         let (opcode, payload) = (message.opcode(), message.as_bytes());
-        poll_fn(|cx| self.outbox.poll_send(cx, opcode, payload, feed)).await
+        poll_fn(|cx| self.outbox.poll_send(cx, opcode, payload, options)).await
     }
 
     /// Sends a ping; the peer answers with a [`Message::Pong`](crate::Message) of the same bytes.
@@ -64,7 +85,8 @@ impl Writer {
     ///
     /// As [`send`](Self::send).
     pub async fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
-        poll_fn(|cx| self.outbox.poll_send(cx, Opcode::Ping, payload, false)).await
+        let options = SendOptions { feed: false, compress: false };
+        poll_fn(|cx| self.outbox.poll_send(cx, Opcode::Ping, payload, options)).await
     }
 
     /// Waits until everything queued was handed to the kernel, or the connection is broken.

@@ -14,6 +14,10 @@
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::{ProtocolError, SendError};
 use crate::frame::{CONTROL_PAYLOAD_BYTES_MAX, Opcode, encode_close, encode_frame};
+#[cfg(feature = "deflate")]
+use crate::handshake::deflate::Parameters;
+#[cfg(feature = "deflate")]
+use crate::inflater::Inflater;
 use crate::message::{Assembly, Message};
 use crate::receiver::{ControlPayload, Finished, Receiver};
 
@@ -26,10 +30,12 @@ pub enum Role {
     Client,
 }
 
-/// Limits on what the peer sends. All are checked on the declared lengths, before any payload.
+/// Limits on what the peer sends. All are checked on the declared lengths, before any payload; a
+/// compressed message is decompressed up to the limit and no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The most bytes in a message, over all its fragments. Default: 1 MiB.
+    /// The most bytes in a message, over all its fragments, and decompressed if it was compressed.
+    /// Default: 1 MiB.
     pub message_bytes_max: usize,
     /// The most bytes in one data frame. Default: no limit but the message's.
     pub frame_bytes_max: usize,
@@ -85,6 +91,15 @@ impl Connection {
         Self { receiver: Receiver::new(role, config), duties: Duties::new() }
     }
 
+    /// The same with compression as it was negotiated. Received messages are decompressed; those to
+    /// send are compressed by whoever sends, with a [`Deflater`](crate::Deflater).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, parameters: &Parameters) -> Self {
+        self.receiver.set_inflater(Inflater::new(self.role(), parameters));
+        self
+    }
+
     /// Takes bytes from the peer. Returns how many of them were used and at most one event; call
     /// again with the rest. Without an event all of `input` was used and more is needed.
     ///
@@ -111,7 +126,7 @@ impl Connection {
             Some(Finished::Assembly) => Ok(match self.receiver.assembly() {
                 Assembly::Text(text, _) => Event::Text(text),
                 Assembly::Binary(bytes) => Event::Binary(bytes),
-                Assembly::Empty => Event::Binary(&[]),
+                Assembly::Empty | Assembly::Compressed(..) => Event::Binary(&[]),
             }),
             Some(Finished::Control { opcode }) => {
                 self.duties.handle_control(opcode, self.receiver.control())
@@ -161,7 +176,7 @@ impl Connection {
         };
     }
 
-    /// Appends one complete frame to `out`.
+    /// Appends one complete frame to `out`, uncompressed.
     ///
     /// # Errors
     ///

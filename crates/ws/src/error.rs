@@ -72,6 +72,9 @@ pub enum ProtocolError {
         /// The code received.
         code: u16,
     },
+    /// A compressed message is not a whole DEFLATE stream (RFC 7692 §7.2.2).
+    #[error("compressed message is not valid")]
+    InvalidDeflate,
     /// The declared length of a frame is over [`Config::frame_bytes_max`](crate::Config).
     #[error("frame of {length} bytes, the limit is {limit}")]
     FrameTooLarge {
@@ -81,7 +84,7 @@ pub enum ProtocolError {
         limit: usize,
     },
     /// The message would be over [`Config::message_bytes_max`](crate::Config), going by the declared
-    /// length of its newest frame.
+    /// length of its newest frame, or is when it is decompressed.
     #[error("message of {length} bytes or more, the limit is {limit}")]
     MessageTooLarge {
         /// Bytes of the message received and declared so far.
@@ -99,12 +102,13 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The close code that tells the peer (RFC 6455 §7.4.1): 1007 for text that is not UTF-8, 1009
+    /// The close code that tells the peer (RFC 6455 §7.4.1): 1007 for text that is not UTF-8
+    /// and what cannot be decompressed, 1009
     /// for what is too big, 1008 for too many fragments, 1002 for the rest.
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY,
             _ => CloseCode::PROTOCOL,

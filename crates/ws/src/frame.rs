@@ -19,6 +19,8 @@ pub(crate) const HEADER_BYTES_MAX: usize = 14;
 
 const FIN: u8 = 0b1000_0000;
 const RESERVED: u8 = 0b0111_0000;
+/// The first frame of a compressed message (RFC 7692 §6).
+const RSV1: u8 = 0b0100_0000;
 const MASK: u8 = 0b1000_0000;
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
@@ -94,6 +96,14 @@ impl FrameHeader {
         Self { bytes, len: len as u8 }
     }
 
+    /// Marks the message as compressed (RFC 7692 §6): to be sent only where that was negotiated.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn compressed(mut self) -> Self {
+        self.bytes[0] |= RSV1;
+        self
+    }
+
     /// The bytes as they go on the wire: 2, 4 or 10, and 4 more with a masking key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -111,7 +121,24 @@ pub fn encode_frame(
     out: &mut Vec<u8>,
 ) {
     debug_assert!(!opcode.is_control() || payload.len() <= CONTROL_PAYLOAD_BYTES_MAX);
-    let header = FrameHeader::new(opcode, payload.len(), masking_key);
+    encode(&FrameHeader::new(opcode, payload.len(), masking_key), payload, masking_key, out);
+}
+
+/// [`encode_frame`] for a payload that is compressed already, such as that of a broadcast compressed
+/// once ([`Deflater::deflate`](crate::Deflater)).
+#[cfg(feature = "deflate")]
+pub fn encode_compressed_frame(
+    opcode: Opcode,
+    deflated: &[u8],
+    masking_key: Option<[u8; 4]>,
+    out: &mut Vec<u8>,
+) {
+    debug_assert!(!opcode.is_control(), "control frames are never compressed");
+    let header = FrameHeader::new(opcode, deflated.len(), masking_key).compressed();
+    encode(&header, deflated, masking_key, out);
+}
+
+fn encode(header: &FrameHeader, payload: &[u8], masking_key: Option<[u8; 4]>, out: &mut Vec<u8>) {
     out.reserve(header.as_bytes().len() + payload.len());
     out.extend_from_slice(header.as_bytes());
     let start = out.len();
@@ -140,6 +167,17 @@ pub fn encode_close(
     encode_frame(Opcode::Close, &body[..len], masking_key, out);
 }
 
+/// What a received header is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    /// Who we are.
+    pub(crate) role: Role,
+    /// A fragmented message is under way.
+    pub(crate) continuing: bool,
+    /// Compression was negotiated, so RSV1 has a meaning.
+    pub(crate) compression: bool,
+}
+
 /// The header of a frame received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReceivedHeader {
@@ -149,29 +187,26 @@ pub(crate) struct ReceivedHeader {
     /// All zeros when the frame is not masked: unmasking with that changes nothing.
     pub(crate) masking_key: [u8; 4],
     pub(crate) masked: bool,
+    /// The frame begins a compressed message.
+    pub(crate) compressed: bool,
     /// How many bytes the header took.
     pub(crate) size: usize,
 }
 
 impl ReceivedHeader {
-    /// Reads a header from the front of `bytes`; `None` when its end is not there yet. `role` is who
-    /// we are, `continuing` whether a fragmented message is under way.
+    /// Reads a header from the front of `bytes`; `None` when its end is not there yet.
     ///
     /// Every rule is checked as soon as the byte it is about is there, so the verdict on a stream does
     /// not depend on how it was cut.
-    pub(crate) fn decode(
-        bytes: &[u8],
-        role: Role,
-        continuing: bool,
-    ) -> Result<Option<Self>, ProtocolError> {
+    pub(crate) fn decode(bytes: &[u8], context: Context) -> Result<Option<Self>, ProtocolError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
         };
-        let opcode = check_first_byte(first, continuing)?;
+        let opcode = check_first_byte(first, context)?;
         let Some(&second) = bytes.get(1) else {
             return Ok(None);
         };
-        let masked = check_second_byte(second, opcode, role)?;
+        let masked = check_second_byte(second, opcode, context.role)?;
 
         let Some((payload_len, length_end)) = decode_length(bytes, second & !MASK)? else {
             return Ok(None);
@@ -181,12 +216,17 @@ impl ReceivedHeader {
             return Ok(None);
         };
         let masking_key = key.try_into().unwrap_or_default();
-        Ok(Some(Self { fin: first & FIN != 0, opcode, payload_len, masking_key, masked, size }))
+        let (fin, compressed) = (first & FIN != 0, first & RSV1 != 0);
+        Ok(Some(Self { fin, opcode, payload_len, masking_key, masked, compressed, size }))
     }
 }
 
-fn check_first_byte(first: u8, continuing: bool) -> Result<Opcode, ProtocolError> {
-    if first & RESERVED != 0 {
+fn check_first_byte(first: u8, context: Context) -> Result<Opcode, ProtocolError> {
+    let Context { continuing, compression, .. } = context;
+    let starts_message =
+        matches!(Opcode::from_bits(first & 0x0F), Some(Opcode::Text | Opcode::Binary));
+    let allowed = if compression && starts_message { RSV1 } else { 0 };
+    if first & RESERVED & !allowed != 0 {
         return Err(ProtocolError::ReservedBits { bits: (first & RESERVED) >> 4 });
     }
     let Some(opcode) = Opcode::from_bits(first & 0x0F) else {
@@ -244,7 +284,7 @@ mod tests {
     use super::*;
 
     fn decode(bytes: &[u8], role: Role) -> Result<Option<ReceivedHeader>, ProtocolError> {
-        ReceivedHeader::decode(bytes, role, false)
+        ReceivedHeader::decode(bytes, Context { role, continuing: false, compression: false })
     }
 
     /// The examples of RFC 6455 §5.7 that are one unfragmented frame.
@@ -294,6 +334,7 @@ mod tests {
                     payload_len: length as u64,
                     masking_key: key.unwrap_or_default(),
                     masked: key.is_some(),
+                    compressed: false,
                     size: bytes.len(),
                 };
                 assert_eq!(decode(bytes, role), Ok(Some(expected)));
@@ -304,11 +345,18 @@ mod tests {
     #[test]
     fn every_first_byte() {
         for first in 0..=u8::MAX {
-            for continuing in [false, true] {
+            for (continuing, compression) in
+                [(false, false), (true, false), (false, true), (true, true)]
+            {
                 let (fin, reserved, opcode) = (first >> 7, first >> 4 & 7, first & 15);
-                let result = ReceivedHeader::decode(&[first], Role::Server, continuing);
+                let context = Context { role: Role::Server, continuing, compression };
+                let result = ReceivedHeader::decode(&[first], context);
+                // RFC 7692 §6: RSV1 on the first frame of a message, and nowhere else.
+                let meant = compression && reserved == 4 && matches!(opcode, 1 | 2);
                 let expected = match opcode {
-                    _ if reserved > 0 => Err(ProtocolError::ReservedBits { bits: reserved }),
+                    _ if reserved > 0 && !meant => {
+                        Err(ProtocolError::ReservedBits { bits: reserved })
+                    }
                     3..=7 | 11..=15 => Err(ProtocolError::ReservedOpcode { opcode }),
                     0 if !continuing => Err(ProtocolError::UnexpectedContinuation),
                     1 if continuing => {

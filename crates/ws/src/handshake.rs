@@ -2,6 +2,9 @@
 //! makes the response, [`client`] makes the request and checks the response.
 
 pub mod client;
+#[cfg(feature = "deflate")]
+pub mod deflate;
+mod extension;
 mod header;
 pub mod server;
 
@@ -9,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
+pub use self::extension::{Extension, MalformedExtensions, extensions};
 pub use self::header::protocols;
 
 /// The one version there is, the value of `Sec-WebSocket-Version`.

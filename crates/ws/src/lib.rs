@@ -22,13 +22,27 @@
 //! Received payloads are unmasked where they lie and borrowed, so a relay copies nothing. Only a
 //! message that does not lie whole in the bytes handed over is collected in a buffer of the
 //! connection's own, which goes away with the message.
+#![cfg_attr(
+    feature = "deflate",
+    doc = "
+Messages can be compressed (permessage-deflate, RFC 7692): [`handshake::deflate`] negotiates it,
+[`Connection::with_deflate`] has received messages decompressed, and [`Deflater`] compresses those to
+send."
+)]
 #![forbid(unsafe_code)]
 
 mod close;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflater;
 mod error;
 mod frame;
 pub mod handshake;
+#[cfg(feature = "deflate")]
+mod inflater;
+#[cfg(not(feature = "deflate"))]
+#[path = "inflater_absent.rs"]
+mod inflater;
 mod mask;
 mod message;
 mod receiver;
@@ -36,7 +50,11 @@ mod utf8;
 
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::connection::{Config, Connection, Event, Role};
+#[cfg(feature = "deflate")]
+pub use crate::deflater::Deflater;
 pub use crate::error::{ProtocolError, SendError};
+#[cfg(feature = "deflate")]
+pub use crate::frame::encode_compressed_frame;
 pub use crate::frame::{
     CONTROL_PAYLOAD_BYTES_MAX, FrameHeader, Opcode, encode_close, encode_frame,
 };

@@ -80,12 +80,16 @@ pub(crate) enum Assembly {
     Text(String, Utf8Tail),
     /// A binary message.
     Binary(Vec<u8>),
+    /// A message of either kind, as long as it is compressed.
+    Compressed(Vec<u8>, Opcode),
 }
 
 impl Assembly {
     /// Starts a message with the opcode of its first frame.
-    pub(crate) fn start(opcode: Opcode) -> Self {
-        if opcode == Opcode::Text {
+    pub(crate) fn start(opcode: Opcode, compressed: bool) -> Self {
+        if compressed {
+            Self::Compressed(Vec::new(), opcode)
+        } else if opcode == Opcode::Text {
             Self::Text(String::new(), Utf8Tail::default())
         } else {
             Self::Binary(Vec::new())
@@ -97,7 +101,7 @@ impl Assembly {
         match self {
             Self::Empty => 0,
             Self::Text(text, tail) => text.len() + tail.len(),
-            Self::Binary(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Compressed(bytes, _) => bytes.len(),
         }
     }
 
@@ -113,7 +117,7 @@ impl Assembly {
                 }
                 tail.push(chunk, text)?;
             }
-            Self::Binary(bytes) => {
+            Self::Binary(bytes) | Self::Compressed(bytes, _) => {
                 if bytes.capacity() - bytes.len() < chunk.len() {
                     bytes.reserve_exact(chunk.len() + ahead.min(bytes.len().max(chunk.len())));
                 }

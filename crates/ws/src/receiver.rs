@@ -9,12 +9,17 @@
 //! | `Payload` | the rest, FIN    | `Header`; it is in `assembly` or `control`                      |
 //! | `Payload` | the rest, no FIN | `Header`; `assembly` waits for the next fragment                |
 //! | any       | a broken rule    | error                                                           |
+//!
+//! A message whose first frame has RSV1 is compressed: it is decompressed once it is whole, into
+//! `assembly`, wherever it lay.
 
 use crate::connection::{Config, Role};
 use crate::error::ProtocolError;
-use crate::frame::{CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Opcode, ReceivedHeader};
+use crate::frame::{CONTROL_PAYLOAD_BYTES_MAX, Context, HEADER_BYTES_MAX, Opcode, ReceivedHeader};
+use crate::inflater::Inflater;
 use crate::mask;
 use crate::message::Assembly;
+use crate::utf8::Utf8Tail;
 
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -23,6 +28,8 @@ pub(crate) struct Receiver {
     reading: Reading,
     /// The payload of a control frame that comes in pieces.
     control: Option<Box<ControlPayload>>,
+    /// There when compression was negotiated.
+    inflater: Option<Box<Inflater>>,
     /// Frames of the message in `assembly`.
     fragments: u32,
     role: Role,
@@ -58,10 +65,17 @@ impl Receiver {
             assembly: Assembly::Empty,
             reading: Reading::START,
             control: None,
+            inflater: None,
             fragments: 0,
             role,
             finished: false,
         }
+    }
+
+    /// Compression was negotiated.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn set_inflater(&mut self, inflater: Inflater) {
+        self.inflater = Some(Box::new(inflater));
     }
 
     pub(crate) const fn role(&self) -> Role {
@@ -111,6 +125,12 @@ impl Receiver {
                 };
                 self.check_limits(&header)?;
                 if let Some(finished) = read_whole(&header, input, &mut used) {
+                    let finished = match finished {
+                        Finished::Input { opcode, start, end } if header.compressed => {
+                            self.inflate(&input[start..end], opcode)?
+                        }
+                        finished => finished,
+                    };
                     return Ok((used, Some(finished)));
                 }
                 self.start_payload(&header);
@@ -134,18 +154,22 @@ impl Receiver {
         let Reading::Header { bytes: kept, len } = &mut self.reading else {
             return Ok(None);
         };
-        let continuing = !matches!(self.assembly, Assembly::Empty);
+        let context = Context {
+            role: self.role,
+            continuing: !matches!(self.assembly, Assembly::Empty),
+            compression: self.inflater.is_some(),
+        };
         let rest = &input[*used..];
         let kept_len = usize::from(*len);
 
         let header = if kept_len == 0 {
-            ReceivedHeader::decode(rest, self.role, continuing)?
+            ReceivedHeader::decode(rest, context)?
         } else {
             let mut bytes = [0; HEADER_BYTES_MAX];
             let added = rest.len().min(HEADER_BYTES_MAX - kept_len);
             bytes[..kept_len].copy_from_slice(&kept[..kept_len]);
             bytes[kept_len..kept_len + added].copy_from_slice(&rest[..added]);
-            ReceivedHeader::decode(&bytes[..kept_len + added], self.role, continuing)?
+            ReceivedHeader::decode(&bytes[..kept_len + added], context)?
         };
         if let Some(header) = header {
             // What was kept was not a whole header, so at least one byte of it is in the input.
@@ -171,7 +195,10 @@ impl Receiver {
             return Err(ProtocolError::FrameTooLarge { length, limit: frame_bytes_max });
         }
         let length = length + self.assembly.len() as u64;
-        if length > message_bytes_max as u64 {
+        let compressed = header.compressed || matches!(self.assembly, Assembly::Compressed(..));
+        let most =
+            if compressed { compressed_bytes_max(message_bytes_max) } else { message_bytes_max };
+        if length > most as u64 {
             return Err(ProtocolError::MessageTooLarge { length, limit: message_bytes_max });
         }
         if self.fragments >= fragments_max {
@@ -182,13 +209,13 @@ impl Receiver {
 
     /// Prepares for a payload to be collected.
     fn start_payload(&mut self, header: &ReceivedHeader) {
-        let ReceivedHeader { fin, opcode, payload_len, masking_key, .. } = *header;
+        let ReceivedHeader { fin, opcode, payload_len, masking_key, compressed, .. } = *header;
         if opcode.is_control() {
             self.control = Some(ControlPayload::new(&[]));
         } else {
             self.fragments += 1;
             if opcode != Opcode::Continuation {
-                self.assembly = Assembly::start(opcode);
+                self.assembly = Assembly::start(opcode, compressed);
             }
         }
         self.reading = Reading::Payload { remaining: payload_len, masking_key, opcode, fin };
@@ -231,9 +258,33 @@ impl Receiver {
         if !fin {
             return Ok(None);
         }
+        if let Assembly::Compressed(payload, opcode) = &mut self.assembly {
+            let (payload, opcode) = (std::mem::take(payload), *opcode);
+            return self.inflate(&payload, opcode).map(Some);
+        }
         self.assembly.finish()?;
         Ok(Some(Finished::Assembly))
     }
+
+    /// Decompresses a whole message into `assembly`.
+    fn inflate(&mut self, payload: &[u8], opcode: Opcode) -> Result<Finished, ProtocolError> {
+        let inflater = self.inflater.as_mut().expect("RSV1 was refused without");
+        let output = inflater.inflate(payload, self.config.message_bytes_max)?;
+        self.assembly = if opcode == Opcode::Text {
+            let text = String::from_utf8(output).map_err(|_| ProtocolError::InvalidUtf8)?;
+            Assembly::Text(text, Utf8Tail::default())
+        } else {
+            Assembly::Binary(output)
+        };
+        self.finished = true;
+        Ok(Finished::Assembly)
+    }
+}
+
+/// How long a message may be that has to be within the limit when it is decompressed. What cannot be
+/// compressed grows by less than a sixteenth with any compressor, and by a few bytes a fragment.
+const fn compressed_bytes_max(message_bytes_max: usize) -> usize {
+    message_bytes_max.saturating_add(message_bytes_max / 8).saturating_add(1024)
 }
 
 /// The usual case: a frame that is a message of its own, or a control frame, and lies whole in the
@@ -296,7 +347,7 @@ mod tests {
             Finished::Assembly => match receiver.assembly() {
                 Assembly::Text(text, _) => text.clone().into_bytes(),
                 Assembly::Binary(bytes) => bytes.clone(),
-                Assembly::Empty => panic!("nothing was finished"),
+                Assembly::Empty | Assembly::Compressed(..) => panic!("nothing was finished"),
             },
             Finished::Control { .. } => receiver.control().to_vec(),
         }))

@@ -47,25 +47,34 @@ where
     F: Fn(WebSocket) -> R + Clone + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
 {
-    let service = FnService(move |mut request: Request<Incoming>| {
-        let handle = handle.clone();
-        async move {
-            match upgrade(&mut request) {
-                Ok((response, upgrade)) => {
-                    tokio::spawn(async move {
-                        let socket = upgrade.await.unwrap();
-                        handle(socket).await;
-                    });
-                    response
-                }
-                Err(refusal) => refusal.into_response(),
-            }
-        }
-    });
+    let service = FnService(move |request| accept_all(request, handle.clone()));
     let listeners = bind(None, 0).await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
     address
+}
+
+/// Answers a handshake, and has the connection served by `handle` in its own task.
+pub(crate) async fn accept_all<F, R>(
+    mut request: Request<Incoming>,
+    handle: F,
+) -> Response<Full<Bytes>>
+where
+    F: FnOnce(WebSocket) -> R + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    match upgrade(&mut request) {
+        Ok((response, upgrade)) => {
+            tokio::spawn(async move {
+                // The peer may be gone before.
+                if let Ok(socket) = upgrade.await {
+                    handle(socket).await;
+                }
+            });
+            response
+        }
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// Echoes until the connection ends.

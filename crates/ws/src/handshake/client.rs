@@ -8,6 +8,8 @@ use http::header::{
 };
 use http::{StatusCode, Version};
 
+#[cfg(feature = "deflate")]
+use super::deflate::{Parameters, Preferences};
 use super::header::{contains, is_token};
 use super::{VERSION, accept_value};
 
@@ -36,6 +38,9 @@ pub enum ResponseError {
     /// The server uses an extension that was not offered.
     #[error("extension was not offered")]
     Extension,
+    /// The parameters of an extension are not an answer to those offered (RFC 7692 §5.1, §7.1).
+    #[error("extension parameters do not answer the offer")]
+    ExtensionParameters,
 }
 
 /// One attempt to open a connection.
@@ -43,6 +48,8 @@ pub enum ResponseError {
 pub struct Handshake {
     key: String,
     protocols: Vec<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<Preferences>,
 }
 
 impl Handshake {
@@ -51,7 +58,20 @@ impl Handshake {
     #[must_use]
     pub fn new(nonce: [u8; 16], protocols: &[&str]) -> Self {
         let offered = protocols.iter().filter(|name| is_token(name));
-        Self { key: STANDARD.encode(nonce), protocols: offered.map(|n| (*n).to_owned()).collect() }
+        Self {
+            key: STANDARD.encode(nonce),
+            protocols: offered.map(|name| (*name).to_owned()).collect(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
+    }
+
+    /// Offers compression as well. What came of it: [`deflate`](Self::deflate).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn offer_deflate(mut self, preferences: Preferences) -> Self {
+        self.deflate = Some(preferences);
+        self
     }
 
     /// Adds the headers of the request, all but `Host`.
@@ -67,6 +87,10 @@ impl Handshake {
             && !self.protocols.is_empty()
         {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(preferences) = &self.deflate {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, preferences.offer());
         }
     }
 
@@ -93,10 +117,36 @@ impl Handshake {
         {
             return Err(ResponseError::Accept);
         }
+        self.check_extensions(headers)?;
+        self.check_protocol(headers)
+    }
+
+    /// What the server answered to [`offer_deflate`](Self::offer_deflate); `None`: nothing is
+    /// compressed.
+    ///
+    /// # Errors
+    ///
+    /// When it is no answer to that offer, as [`check`](Self::check) finds as well.
+    #[cfg(feature = "deflate")]
+    pub fn deflate<B>(
+        &self,
+        response: &http::Response<B>,
+    ) -> Result<Option<Parameters>, ResponseError> {
+        match &self.deflate {
+            Some(preferences) => preferences.check(response.headers()),
+            None => Ok(None),
+        }
+    }
+
+    fn check_extensions(&self, headers: &HeaderMap) -> Result<(), ResponseError> {
+        #[cfg(feature = "deflate")]
+        if let Some(preferences) = &self.deflate {
+            return preferences.check(headers).map(drop);
+        }
         if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
             return Err(ResponseError::Extension);
         }
-        self.check_protocol(headers)
+        Ok(())
     }
 
     fn check_protocol(&self, headers: &HeaderMap) -> Result<Option<&str>, ResponseError> {

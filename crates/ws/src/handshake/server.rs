@@ -1,11 +1,12 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
 use http::header::{
-    ALLOW, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, StatusCode, Version};
 
+use super::extension::MalformedExtensions;
 use super::header::contains;
 use super::{VERSION, accept_value};
 
@@ -29,6 +30,10 @@ pub enum RequestError {
     /// `Sec-WebSocket-Key` is missing, given twice, or not 16 bytes in base64 (RFC 6455 §4.2.1, 5).
     #[error("missing or invalid Sec-WebSocket-Key")]
     Key,
+    /// `Sec-WebSocket-Extensions` is malformed (RFC 6455 §9.1). Only whoever negotiates extensions
+    /// looks at it.
+    #[error(transparent)]
+    Extensions(#[from] MalformedExtensions),
 }
 
 impl RequestError {
@@ -39,7 +44,7 @@ impl RequestError {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::NotUpgrade | Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
-            Self::Key => StatusCode::BAD_REQUEST,
+            Self::Key | Self::Extensions(_) => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -54,7 +59,7 @@ impl RequestError {
                 headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
             }
-            Self::HttpVersion | Self::Key => {}
+            Self::HttpVersion | Self::Key | Self::Extensions(_) => {}
         }
     }
 }
@@ -64,6 +69,7 @@ impl RequestError {
 pub struct Accept {
     value: HeaderValue,
     protocol: Option<HeaderValue>,
+    extensions: Option<HeaderValue>,
 }
 
 impl Accept {
@@ -81,6 +87,14 @@ impl Accept {
         self
     }
 
+    /// Accepts extensions with this value of `Sec-WebSocket-Extensions`, as negotiated with the
+    /// client's offers.
+    #[must_use]
+    pub fn with_extensions(mut self, extensions: HeaderValue) -> Self {
+        self.extensions = Some(extensions);
+        self
+    }
+
     /// The response: 101 with the headers of RFC 6455 §4.2.2.
     #[must_use]
     pub fn into_response<B: Default>(self) -> http::Response<B> {
@@ -92,6 +106,9 @@ impl Accept {
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.value);
         if let Some(protocol) = self.protocol {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        if let Some(extensions) = self.extensions {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
         }
         response
     }
@@ -134,7 +151,7 @@ pub fn check_parts(
     };
     // 28 characters of base64 are always a header value.
     let value = HeaderValue::try_from(accept_value(key)).map_err(|_| RequestError::Key)?;
-    Ok(Accept { value, protocol: None })
+    Ok(Accept { value, protocol: None, extensions: None })
 }
 
 /// The value of a header that must be there once.

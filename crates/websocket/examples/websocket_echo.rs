@@ -1,4 +1,4 @@
-//! An echo server and a page on one port: `cargo run -p sockeye-websocket --example echo`.
+//! An echo server and a page on one port: `cargo run -p sockeye-websocket --example websocket_echo`.
 //!
 //! Open the printed address: the page connects to where it came from and shows what comes back.
 
@@ -11,7 +11,7 @@ use axum::routing::{any, get};
 use sockeye_websocket::{HttpServer, bind, upgrade};
 
 const PAGE: &str = r#"<!doctype html><title>echo</title><input autofocus><pre></pre><script>
-const socket = new WebSocket("ws://" + location.host + "/echo");
+const socket = new WebSocket(location.protocol.replace("http", "ws") + "//" + location.host + "/echo");
 const input = document.querySelector("input"), output = document.querySelector("pre");
 input.onchange = () => { socket.send(input.value); input.value = ""; };
 socket.onmessage = event => output.append(event.data + "\n");

@@ -1,0 +1,255 @@
+//! The listener's limits on peers that nobody knows yet, at their edges, and that they are counted.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder};
+use metrics::{SharedString, Unit};
+use sockeye_websocket::metrics::{HTTP_REFUSED, WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
+use sockeye_websocket::ws::Opcode;
+use sockeye_websocket::{HttpServer, bind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Keeps counters by name and label.
+#[derive(Default)]
+struct Counters(Mutex<HashMap<String, Arc<Count>>>);
+
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl CounterFn for Count {
+    fn increment(&self, value: u64) {
+        self.0.fetch_add(value, Ordering::Relaxed);
+    }
+
+    fn absolute(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+impl Recorder for &'static Counters {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
+        let name = format!("{} {}", key.name(), labels.join(","));
+        Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(name).or_default()))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+/// One for the process; each test counts with a label of its own.
+static COUNTERS: LazyLock<&'static Counters> = LazyLock::new(|| {
+    let counters: &'static Counters = Box::leak(Box::default());
+    metrics::set_global_recorder(counters).unwrap();
+    counters
+});
+
+fn counted(name: &str, label: &str) -> u64 {
+    let counters = COUNTERS.0.lock().unwrap();
+    counters.get(&format!("{name} {label}")).map_or(0, |count| count.0.load(Ordering::Relaxed))
+}
+
+async fn wait_for_count(name: &str, label: &str, count: u64) {
+    while counted(name, label) < count {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(counted(name, label), count);
+}
+
+async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    match request.uri().path() {
+        "/" => Response::new("hello".into()),
+        _ => accept_all(request, common::echo).await,
+    }
+}
+
+type Server<F> = HttpServer<FnService<F>>;
+
+async fn serve<F>(service: F, configure: impl FnOnce(Server<F>) -> Server<F>) -> SocketAddr
+where
+    Server<F>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
+{
+    LazyLock::force(&COUNTERS);
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let server = configure(HttpServer::new(listeners, FnService(service))).into_future();
+    tokio::spawn(async move { server.await.unwrap() });
+    address
+}
+
+async fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    read_head(stream).await
+}
+
+async fn refused(address: SocketAddr) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_at_the_limit() {
+    let address = serve(answer, |server| server.connections_max(3)).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 "));
+        open.push(stream);
+    }
+    refused(address).await;
+    refused(address).await;
+    wait_for_count(HTTP_REFUSED, "connections", 2).await;
+    // One that becomes a WebSocket is no longer the server's.
+    open.pop();
+    let request = String::from_utf8(request_with(b"")).unwrap().replace("GET /", "GET /ws");
+    let (_websocket, head) = ask_until_accepted(address, &request).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let (_third, head) = ask_until_accepted(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    refused(address).await;
+}
+
+/// The server may take a moment to notice that a connection has gone.
+async fn ask_until_accepted(address: SocketAddr, request: &str) -> (TcpStream, String) {
+    loop {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        // What is refused may be reset before it is read.
+        if stream.write_all(request.as_bytes()).await.is_ok() {
+            while !answer.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                answer.push(byte);
+            }
+        }
+        let head = String::from_utf8(answer).unwrap();
+        if !head.is_empty() && !head.starts_with("HTTP/1.1 503 ") {
+            return (stream, head);
+        }
+    }
+}
+
+#[tokio::test]
+async fn handshakes_at_the_limit() {
+    let address = serve(answer, |server| server.handshakes_max(2)).await;
+    let mut silent = Vec::new();
+    for _ in 0..2 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    refused(address).await;
+    wait_for_count(HTTP_REFUSED, "handshakes", 1).await;
+    // Whoever has asked once does not count, but stays.
+    assert!(ask(&mut silent[0]).await.starts_with("HTTP/1.1 200 "));
+    let mut third = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut third).await.starts_with("HTTP/1.1 200 "));
+    assert!(ask(&mut silent[0]).await.contains("HTTP/1.1 200 "));
+}
+
+/// Each refusal has its counter.
+#[tokio::test]
+async fn heads_are_counted() {
+    let timeout = Duration::from_millis(100);
+    let address = serve(answer, |server| server.header_timeout(timeout)).await;
+    let send = async |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        String::from_utf8(read_to_end(&mut stream).await).unwrap()
+    };
+    let before = counted(HTTP_REFUSED, "head_too_large");
+    assert!(
+        send(&[b"GET / HTTP/1.1\r\n", &b"X: y\r\n".repeat(101)[..], b"\r\n"].concat())
+            .await
+            .starts_with("HTTP/1.1 431 ")
+    );
+    wait_for_count(HTTP_REFUSED, "head_too_large", before + 1).await;
+    let before = counted(HTTP_REFUSED, "head_malformed");
+    assert!(send(b"hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    wait_for_count(HTTP_REFUSED, "head_malformed", before + 1).await;
+    let before = counted(HTTP_REFUSED, "head_timeout");
+    let answer = send(b"GET / HTTP/1.1\r\nHost").await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    wait_for_count(HTTP_REFUSED, "head_timeout", before + 1).await;
+}
+
+/// A connection that is kept alive and does nothing more ends after the same time.
+#[tokio::test]
+async fn idle_keep_alive() {
+    let timeout = Duration::from_millis(100);
+    let address = serve(answer, |server| server.header_timeout(timeout)).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    ask(&mut stream).await;
+    assert!(read_to_end(&mut stream).await.starts_with(b"hello"));
+}
+
+/// Everything `curl` may be refused with, to the byte that matters.
+#[tokio::test]
+async fn refused_handshakes() {
+    let address = serve(answer, |server| server).await;
+    let good = String::from_utf8(request_with(b"")).unwrap().replace("GET /", "GET /ws");
+    let version = "sec-websocket-version: 13\r\n";
+    let cases = [
+        ("GET /ws HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "426 Upgrade Required", version),
+        (good.replace("Upgrade: websocket", "Upgrade: h2c"), "426 Upgrade Required", version),
+        (good.replace("Connection: Upgrade", "Connection: close"), "426 Upgrade Required", version),
+        (good.replace("Version: 13", "Version: 8"), "426 Upgrade Required", version),
+        (good.replace("Sec-WebSocket-Version: 13\r\n", ""), "426 Upgrade Required", version),
+        (good.replace("GET /", "POST /"), "405 Method Not Allowed", "allow: GET\r\n"),
+        (good.replace("GET /", "HEAD /"), "405 Method Not Allowed", "allow: GET\r\n"),
+        (good.replace("HTTP/1.1", "HTTP/1.0"), "505 HTTP Version Not Supported", ""),
+        (good.replace("ZQ==", "ZQ="), "400 Bad Request", ""),
+        (good.replace("Sec-WebSocket-Key", "X-Key"), "400 Bad Request", ""),
+    ];
+    let before = counted(WEBSOCKET_REFUSED, "426");
+    for (request, status, header) in &cases {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        let line = head.lines().next().unwrap();
+        assert_eq!(line.split_once(' ').unwrap().1, *status, "{request}");
+        assert!(head.contains(header), "{head}");
+        assert!(head.contains("content-type: text/plain; charset=utf-8\r\n"), "{head}");
+    }
+    assert_eq!(counted(WEBSOCKET_REFUSED, "426"), before + 5);
+    assert_eq!(counted(WEBSOCKET_REFUSED, "400"), 2);
+    assert_eq!(counted(WEBSOCKET_REFUSED, "505"), 1);
+}
+
+#[tokio::test]
+async fn violations_are_counted() {
+    let address = serve(|request| accept_all(request, common::echo), |server| server).await;
+    for (frame, code) in [
+        (&[0x83, 0x80, 0, 0, 0, 0][..], "1002"),
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xff], "1007"),
+        (&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 0, 0, 0, 0], "1009"),
+    ] {
+        let mut stream = raw_client(address, frame).await;
+        read_to_end(&mut stream).await;
+        wait_for_count(WEBSOCKET_ENDED, code, 1).await;
+    }
+    let mut stream = raw_client(address, &masked(Opcode::Close, b"\x03\xe8")).await;
+    read_to_end(&mut stream).await;
+    assert_eq!(counted(WEBSOCKET_ENDED, "1000"), 0);
+}
