@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sockeye_engine_proto::{
     CloseReason, Config, Control, Event, Loss, Message, Packet, PayloadReader, PayloadWriter,
-    Session, SessionId, Transmit, TransportChange, TransportId, TransportKind,
+    Revision, Session, SessionId, Transmit, TransportChange, TransportId, TransportKind,
 };
 use sockeye_ws as ws;
 
@@ -32,7 +32,7 @@ impl Server {
     pub(crate) fn new(config: &Config, via: TransportId, now: Instant) -> Self {
         let config = Arc::new(config.clone());
         Server {
-            session: Session::accept(config, SessionId::from("simulated"), via, now),
+            session: Session::accept(config, Revision::V4, SessionId::from("simulated"), via, now),
             outbox: VecDeque::new(),
             sent: 0,
             received: 0,
@@ -129,6 +129,8 @@ impl World {
 
     pub(crate) fn settle_server(&mut self) -> Result<(), String> {
         loop {
+            let backlog = !self.server.outbox.is_empty();
+            self.server.session.set_backlog(backlog);
             while let Some(transmit) = self.server.session.poll_transmit() {
                 self.server_transmits(transmit)?;
             }

@@ -1,4 +1,4 @@
-//! Engine.IO 4 without IO: packets, payloads and the session state machine, both roles.
+//! Engine.IO 4 and 3 without IO: packets, payloads and the session state machine, both roles.
 //!
 //! Nothing here reads a clock, opens a socket or draws randomness; the caller passes time, ids and
 //! bytes in and carries what comes out. The parts, in reading order:
@@ -26,7 +26,7 @@ pub use close::{CloseReason, Loss};
 pub use config::Config;
 pub use id::SessionId;
 pub use open::{OpenData, OpenError};
-pub use packet::{Control, DecodeError, Message, Packet};
-pub use payload::{Batch, PayloadReader, PayloadWriter};
+pub use packet::{BinaryForm, Control, DecodeError, Message, Packet};
+pub use payload::{Batch, PayloadForm, PayloadReader, PayloadWriter};
 pub use session::{Event, Role, Session, SessionError, Transmit, TransportChange};
 pub use transport::{Revision, TransportId, TransportKind};

@@ -1,10 +1,12 @@
-//! Engine.IO packets and their text form, Engine.IO v4 "Packet encoding".
+//! Engine.IO packets and their forms outside payloads, Engine.IO v4 and v3 "Packet encoding".
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use thiserror::Error;
+
+use crate::transport::Revision;
 
 /// One packet, borrowed from where it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,37 @@ impl<'a> Packet<'a> {
             }
             found => return Err(DecodeError::UnknownType { found }),
         })
+    }
+
+    /// Reads the text form of revision 3. It differs in base64, where the packet's type stands
+    /// behind the `b`: `b4AQID`.
+    ///
+    /// # Errors
+    /// As for [`decode`](Packet::decode); also for base64 of anything but a message.
+    pub fn decode_v3(text: &'a str, scratch: &'a mut Vec<u8>) -> Result<Packet<'a>, DecodeError> {
+        let Some(rest) = text.strip_prefix('b') else {
+            return Packet::decode(text, scratch);
+        };
+        match rest.as_bytes().split_first() {
+            None => Err(DecodeError::Empty),
+            Some((b'4', data)) => {
+                decode_base64(data, scratch);
+                Ok(Packet::Message(Message::Binary(scratch)))
+            }
+            Some((&found, _)) => Err(DecodeError::UnknownType { found }),
+        }
+    }
+
+    /// Reads a binary WebSocket message of revision 3: the packet's type as one byte, then data.
+    ///
+    /// # Errors
+    /// When it is empty or no message; official programs send nothing else in this form.
+    pub fn decode_v3_binary(data: &'a [u8]) -> Result<Packet<'a>, DecodeError> {
+        match data.split_first() {
+            None => Err(DecodeError::Empty),
+            Some((&V3_BINARY_MESSAGE, data)) => Ok(Packet::Message(Message::Binary(data))),
+            Some((&found, _)) => Err(DecodeError::UnknownType { found }),
+        }
     }
 
     /// Appends the text form. Binary messages become `b` and padded base64 (polling); on a
@@ -166,7 +199,72 @@ pub enum DecodeError {
     /// A text packet is not UTF-8.
     #[error("packet is not utf-8")]
     NotUtf8,
+    /// Revision 3: the length in front of a packet is no number, or not that of what follows.
+    #[error("bad packet length")]
+    Length,
 }
+
+/// Which form binary messages have outside polling's binary payloads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BinaryForm {
+    /// Revision 4: a binary WebSocket message as it is.
+    #[default]
+    Raw,
+    /// Revision 4 with `b64`: a text message, `b` and base64.
+    Base64,
+    /// Revision 3: a binary WebSocket message that begins with the byte 4.
+    Typed,
+    /// Revision 3 with `b64`: a text message, `b4` and base64.
+    TypedBase64,
+}
+
+impl BinaryForm {
+    /// The form for a client that asked for this revision, and perhaps for `b64`.
+    pub fn new(revision: Revision, base64: bool) -> Self {
+        match (revision, base64) {
+            (Revision::V4, false) => BinaryForm::Raw,
+            (Revision::V4, true) => BinaryForm::Base64,
+            (Revision::V3, false) => BinaryForm::Typed,
+            (Revision::V3, true) => BinaryForm::TypedBase64,
+        }
+    }
+
+    /// Whether it is text.
+    pub fn is_text(self) -> bool {
+        matches!(self, BinaryForm::Base64 | BinaryForm::TypedBase64)
+    }
+
+    /// What stands in front of the data.
+    pub fn prefix(self) -> &'static [u8] {
+        match self {
+            BinaryForm::Raw => b"",
+            BinaryForm::Base64 => b"b",
+            BinaryForm::Typed => &[V3_BINARY_MESSAGE],
+            BinaryForm::TypedBase64 => b"b4",
+        }
+    }
+
+    /// Bytes of a message with `data_bytes` of data, prefix included.
+    pub fn encoded_len(self, data_bytes: usize) -> usize {
+        let data_bytes = if self.is_text() { data_bytes.div_ceil(3) * 4 } else { data_bytes };
+        self.prefix().len() + data_bytes
+    }
+
+    /// Appends a message.
+    pub fn encode(self, data: &[u8], out: &mut Vec<u8>) {
+        out.reserve(self.encoded_len(data.len()));
+        out.extend_from_slice(self.prefix());
+        if self.is_text() {
+            encode_base64(data, out);
+        } else {
+            out.extend_from_slice(data);
+        }
+    }
+}
+
+/// Revision 3: the type byte of a binary message.
+pub(crate) const V3_BINARY_MESSAGE: u8 = 4;
 
 pub(crate) fn encode_base64(data: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
@@ -277,6 +375,37 @@ mod tests {
                 Ok(Packet::Message(Message::Binary(bytes))),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn revision_three_has_the_type_in_binary_messages() {
+        let binary = Packet::Message(Message::Binary(&[1, 2, 3, 4]));
+        assert_eq!(Packet::decode_v3("b4AQIDBA==", &mut Vec::new()), Ok(binary));
+        assert_eq!(Packet::decode_v3_binary(&[4, 1, 2, 3, 4]), Ok(binary));
+        assert_eq!(Packet::decode_v3("2probe", &mut Vec::new()), Ok(Packet::Ping("probe")));
+        assert_eq!(Packet::decode_v3("b", &mut Vec::new()), Err(DecodeError::Empty));
+        let unknown = |found| Err(DecodeError::UnknownType { found });
+        assert_eq!(Packet::decode_v3("bAQIDBA==", &mut Vec::new()), unknown(b'A'));
+        assert_eq!(Packet::decode_v3("b2", &mut Vec::new()), unknown(b'2'));
+        assert_eq!(Packet::decode_v3_binary(&[]), Err(DecodeError::Empty));
+        assert_eq!(Packet::decode_v3_binary(b"4x"), unknown(b'4'));
+    }
+
+    #[test]
+    fn binary_messages_have_four_forms() {
+        let vectors: [(Revision, bool, &[u8]); 4] = [
+            (Revision::V4, false, &[1, 2, 3, 4]),
+            (Revision::V4, true, b"bAQIDBA=="),
+            (Revision::V3, false, &[4, 1, 2, 3, 4]),
+            (Revision::V3, true, b"b4AQIDBA=="),
+        ];
+        for (revision, base64, expected) in vectors {
+            let form = BinaryForm::new(revision, base64);
+            let mut out = Vec::new();
+            form.encode(&[1, 2, 3, 4], &mut out);
+            assert_eq!(out, expected);
+            assert_eq!(form.encoded_len(4), expected.len());
         }
     }
 }

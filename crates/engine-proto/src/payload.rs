@@ -1,76 +1,80 @@
-//! Polling bodies: packets joined by the record separator, Engine.IO v4 "Packet encoding".
+//! Polling bodies: many packets in one, Engine.IO v4 and v3 "Packet encoding".
+//!
+//! | form | a packet | its length |
+//! |---|---|---|
+//! | [`V4`](PayloadForm::V4) | joined to the next by the record separator | – |
+//! | [`V3`](PayloadForm::V3) | `LENGTH:PACKET` | UTF-16 code units, decimal |
+//! | [`V3Binary`](PayloadForm::V3Binary) | `00` text or `01` binary, length, `ff`, packet | bytes, one byte per decimal digit |
 
-use crate::packet::{Control, DecodeError, Message, Packet, encode_base64};
+use crate::packet::{BinaryForm, Control, Message, Packet};
 
-/// Reads the packets of one polling body, one at a time, so that a reader that has to wait can go
-/// on later. It keeps its place, not the body.
-#[derive(Debug, Default)]
-pub struct PayloadReader {
-    offset: usize,
-    ended: bool,
-    scratch: Vec<u8>,
+mod reader;
+pub use reader::PayloadReader;
+
+/// How the packets of a polling body are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PayloadForm {
+    /// Revision 4.
+    #[default]
+    V4,
+    /// Revision 3, text.
+    V3,
+    /// Revision 3, `application/octet-stream`: used when a packet is binary and the client did not
+    /// ask for `b64`.
+    V3Binary,
 }
 
-impl PayloadReader {
-    /// A reader at the beginning of a body.
-    pub fn new() -> Self {
-        PayloadReader::default()
-    }
-
-    /// The next packet of `body`, which must be the same bytes on each call; `None` at its end.
-    /// An empty body is one empty packet and therefore an error.
-    ///
-    /// # Errors
-    /// When a packet cannot be read. The rest of the body is dropped: the next call gives `None`.
-    pub fn next_packet<'a>(
-        &'a mut self,
-        body: &'a [u8],
-    ) -> Option<Result<Packet<'a>, DecodeError>> {
-        if self.ended {
-            return None;
-        }
-        let rest = body.get(self.offset..).unwrap_or_default();
-        let packet = match rest.iter().position(|&byte| byte == SEPARATOR) {
-            Some(length) => {
-                self.offset += length + 1;
-                &rest[..length]
-            }
-            None => {
-                self.ended = true;
-                rest
-            }
-        };
-        let decoded = std::str::from_utf8(packet)
-            .map_err(|_| DecodeError::NotUtf8)
-            .and_then(|text| Packet::decode(text, &mut self.scratch));
-        if decoded.is_err() {
-            self.ended = true;
-        }
-        Some(decoded)
+impl PayloadForm {
+    /// Whether the body is no text.
+    pub fn is_binary(self) -> bool {
+        self == PayloadForm::V3Binary
     }
 }
 
 /// Joins packets to one polling body.
 #[derive(Debug, Default)]
 pub struct PayloadWriter {
+    form: PayloadForm,
     out: Vec<u8>,
 }
 
 impl PayloadWriter {
-    /// An empty body.
+    /// An empty body of revision 4.
     pub fn new() -> Self {
         PayloadWriter::default()
     }
 
-    /// An empty body with room for `bytes`.
+    /// An empty body of another form.
+    pub fn with_form(form: PayloadForm) -> Self {
+        PayloadWriter { form, out: Vec::new() }
+    }
+
+    /// An empty body of revision 4 with room for `bytes`.
     pub fn with_capacity(bytes: usize) -> Self {
-        PayloadWriter { out: Vec::with_capacity(bytes) }
+        PayloadWriter { form: PayloadForm::V4, out: Vec::with_capacity(bytes) }
+    }
+
+    /// How packets are joined.
+    pub fn form(&self) -> PayloadForm {
+        self.form
     }
 
     /// Adds any packet.
     pub fn packet(&mut self, packet: &Packet<'_>) {
-        self.separate();
-        packet.encode(&mut self.out);
+        if let Packet::Message(Message::Binary(data)) = packet {
+            return self.binary(data);
+        }
+        match self.form {
+            PayloadForm::V4 => {
+                self.separate();
+                packet.encode(&mut self.out);
+            }
+            PayloadForm::V3 | PayloadForm::V3Binary => {
+                let mut text = Vec::with_capacity(packet.encoded_len());
+                packet.encode(&mut text);
+                self.counted(&text);
+            }
+        }
     }
 
     /// Adds a text message.
@@ -78,22 +82,36 @@ impl PayloadWriter {
         self.packet(&Packet::Message(Message::Text(text)));
     }
 
-    /// Adds a binary message as base64.
+    /// Adds a binary message: base64, but for the binary form.
     pub fn binary(&mut self, data: &[u8]) {
-        self.separate();
-        self.out.push(b'b');
-        encode_base64(data, &mut self.out);
+        match self.form {
+            PayloadForm::V4 => {
+                self.separate();
+                BinaryForm::Base64.encode(data, &mut self.out);
+            }
+            PayloadForm::V3 => {
+                let length = BinaryForm::TypedBase64.encoded_len(data.len());
+                self.out.extend_from_slice(length.to_string().as_bytes());
+                self.out.push(b':');
+                BinaryForm::TypedBase64.encode(data, &mut self.out);
+            }
+            PayloadForm::V3Binary => {
+                self.binary_head(1, BinaryForm::Typed.encoded_len(data.len()));
+                BinaryForm::Typed.encode(data, &mut self.out);
+            }
+        }
     }
 
     /// Adds a packet of the session; `open` is the data of [`Control::Open`].
     pub fn control(&mut self, control: Control, open: &str) {
         match control.as_str() {
-            Some(text) => self.encoded(text.as_bytes()),
+            Some(text) if self.form == PayloadForm::V4 => self.encoded(text.as_bytes()),
+            Some(text) => self.counted(text.as_bytes()),
             None => self.packet(&Packet::Open(open)),
         }
     }
 
-    /// Adds packets that are encoded and joined already.
+    /// Adds packets that are encoded and joined already, in this body's form.
     pub fn encoded(&mut self, packets: &[u8]) {
         self.separate();
         self.out.extend_from_slice(packets);
@@ -115,9 +133,33 @@ impl PayloadWriter {
     }
 
     fn separate(&mut self) {
-        if !self.out.is_empty() {
+        if self.form == PayloadForm::V4 && !self.out.is_empty() {
             self.out.push(SEPARATOR);
         }
+    }
+
+    /// Adds a text packet with its length.
+    fn counted(&mut self, packet: &[u8]) {
+        if self.form == PayloadForm::V3Binary {
+            self.binary_head(0, packet.len());
+        } else {
+            // Each character is one unit but those of four bytes, which are two. Continuation
+            // bytes count nothing.
+            let units = packet.iter().map(|&byte| match byte {
+                0x80..=0xbf => 0,
+                0xf0..=0xff => 2,
+                _ => 1,
+            });
+            self.out.extend_from_slice(units.sum::<usize>().to_string().as_bytes());
+            self.out.push(b':');
+        }
+        self.out.extend_from_slice(packet);
+    }
+
+    fn binary_head(&mut self, kind: u8, length: usize) {
+        self.out.push(kind);
+        self.out.extend(length.to_string().bytes().map(|digit| digit - b'0'));
+        self.out.push(LENGTH_END);
     }
 }
 
@@ -151,13 +193,20 @@ impl Batch {
 
 /// ASCII "record separator".
 const SEPARATOR: u8 = 0x1e;
+/// Ends the length in a binary payload of revision 3.
+const LENGTH_END: u8 = 0xff;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::DecodeError;
 
     fn read(body: &[u8]) -> Vec<Result<String, DecodeError>> {
-        let mut reader = PayloadReader::new();
+        read_form(PayloadForm::V4, body)
+    }
+
+    fn read_form(form: PayloadForm, body: &[u8]) -> Vec<Result<String, DecodeError>> {
+        let mut reader = PayloadReader::with_form(form);
         let mut packets = Vec::new();
         while let Some(packet) = reader.next_packet(body) {
             packets.push(packet.map(|packet| format!("{packet:?}")));
@@ -194,6 +243,67 @@ mod tests {
         assert_eq!(read(b"2\x1e"), [Ok("Ping(\"\")".to_owned()), Err(DecodeError::Empty)]);
         assert_eq!(read(b"abc\x1e4x"), [Err(DecodeError::UnknownType { found: b'a' })]);
         assert_eq!(read(b"4\xff\x1e4x"), [Err(DecodeError::NotUtf8)]);
+    }
+
+    #[test]
+    fn revision_three_counts_utf_16_units() {
+        let mut writer = PayloadWriter::with_form(PayloadForm::V3);
+        writer.text("€");
+        writer.text("😀");
+        writer.control(Control::Close, "");
+        writer.binary(&[1, 2, 3, 4]);
+        let body = writer.finish();
+        assert_eq!(body, "2:4€3:4😀1:110:b4AQIDBA==".as_bytes());
+        let expected = ["Message(Text(\"€\"))", "Message(Text(\"😀\"))", "Close"];
+        let read = read_form(PayloadForm::V3, &body);
+        for (read, expected) in read.iter().zip(expected) {
+            assert_eq!(read.as_deref(), Ok(expected));
+        }
+        assert_eq!(read[3].as_deref(), Ok("Message(Binary([1, 2, 3, 4]))"));
+        assert_eq!(read.len(), 4);
+    }
+
+    #[test]
+    fn revision_three_marks_binary_packets() {
+        let mut writer = PayloadWriter::with_form(PayloadForm::V3Binary);
+        writer.text("hello");
+        writer.binary(&[1, 2, 3, 4]);
+        let body = writer.finish();
+        assert_eq!(body, b"\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04");
+        let read = read_form(PayloadForm::V3Binary, &body);
+        assert_eq!(read[0].as_deref(), Ok("Message(Text(\"hello\"))"));
+        assert_eq!(read[1].as_deref(), Ok("Message(Binary([1, 2, 3, 4]))"));
+        let mut writer = PayloadWriter::with_form(PayloadForm::V3Binary);
+        writer.text("€€€");
+        // Bytes are counted here, and each digit is a byte.
+        assert_eq!(writer.finish(), ["\0\u{1}\0".as_bytes(), &[0xff], "4€€€".as_bytes()].concat());
+    }
+
+    #[test]
+    fn wrong_lengths_of_revision_three_are_errors() {
+        let long = format!("{}:4", "1".repeat(400));
+        for body in ["", "1", "a:4", ":4", "2:4", "-1:4", "+1:4", " 1:4", "1:4€1", "2:4😀", &long]
+        {
+            let read = read_form(PayloadForm::V3, body.as_bytes());
+            assert_eq!(read.last(), Some(&Err(DecodeError::Length)), "{body}");
+        }
+        assert_eq!(read_form(PayloadForm::V3, b"0:"), []);
+        assert_eq!(read_form(PayloadForm::V3, b"1:20:1:3").len(), 2);
+        assert_eq!(read_form(PayloadForm::V3, b"1:21:x1:2").len(), 2);
+        assert_eq!(read_form(PayloadForm::V3, b"1:\xff"), [Err(DecodeError::NotUtf8)]);
+        for body in [
+            &b""[..],
+            b"\x00",
+            b"\x00\x01",
+            b"\x00\x01\xff",
+            b"\x02\x01\xff2",
+            b"\x00\xff",
+            b"\x00\x0a\xff",
+            &[[0].as_slice(), &[9; 400], &[0xff, b'2']].concat(),
+        ] {
+            let read = read_form(PayloadForm::V3Binary, body);
+            assert_eq!(read, [Err(DecodeError::Length)], "{body:?}");
+        }
     }
 
     #[test]

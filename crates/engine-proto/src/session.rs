@@ -14,9 +14,10 @@
 //! | input | open | closing | closed |
 //! |---|---|---|---|
 //! | `4` on main | to the application | dropped | error |
-//! | `3` on main | next ping after `ping_interval` | same | error |
+//! | `3` on main, revision 4 | next ping after `ping_interval` | same | error |
 //! | first other packet while a pong is outstanding | the pong's deadline starts again, once | same | error |
-//! | `2` on main | ends: transport error | same | error |
+//! | `2` on main, revision 3 | `3`; the next is due after `ping_interval + ping_timeout` | same | error |
+//! | `2` in revision 4, `3` in revision 3 on main | ends: transport error | same | error |
 //! | `1` on main, polling | `6` to a parked poll, ends: transport close | same | error |
 //! | `1` on main, WebSocket; `0`, `5`, `6` | dropped | dropped | error |
 //! | undecodable on main | ends: parse error | same | error |
@@ -25,18 +26,18 @@
 //! | anything else on probe, or undecodable | close probe | same | error |
 //! | WebSocket opened, main is polling, no probe | it is the probe | close it | close it |
 //! | any other WebSocket opened | close it | close it | close it |
-//! | poll parked | outlet | close main | – |
+//! | poll parked | outlet | close main, unless there is a backlog | – |
 //! | poll parked while one is parked | ends: transport error (close answers the first) | same | – |
 //! | poll answered | no outlet | ends if close was sent | – |
 //! | main lost | ends: transport close or error | ends: forced close | – |
 //! | main broken | ends: transport error | same | – |
 //! | probe broken | close probe | close probe | – |
 //! | probe lost | no probe | no probe | – |
-//! | `ping_interval` over | ping | ping | – |
-//! | pong's deadline | ends: ping timeout | same | – |
+//! | `ping_interval` over, revision 4 | ping | ping | – |
+//! | deadline of the pong, in revision 3 of the client's ping | ends: ping timeout | same | – |
 //! | `upgrade_timeout` over | close probe | close probe | – |
 //! | close timeout over | – | ends: forced close | – |
-//! | pause at the pong's deadline | the deadline starts again | same | – |
+//! | pause at that deadline | the deadline starts again | same | – |
 //! | command `close` | closing | – | – |
 //!
 //! # Client
@@ -78,13 +79,14 @@ use crate::config::Config;
 use crate::id::SessionId;
 use crate::open::OpenData;
 use crate::packet::{Control, Message, Packet};
-use crate::transport::{TransportId, TransportKind};
+use crate::transport::{Revision, TransportId, TransportKind};
 
 /// One session, either role. See the tables at the top of the source file.
 #[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
     role: Role,
+    revision: Revision,
     phase: Phase,
     /// Empty on a client until OPEN.
     id: SessionId,
@@ -100,6 +102,8 @@ pub struct Session {
     phase_ends_at: Option<Instant>,
     /// Everything due by then has happened.
     expired_by: Option<Instant>,
+    /// Server: messages wait for an outlet.
+    backlog: bool,
     /// Client: what OPEN said.
     open_data: Option<Box<OpenData>>,
     transmits: VecDeque<Transmit>,
@@ -171,7 +175,7 @@ pub enum SessionError {
     /// The session is over.
     #[error("session closed")]
     Closed,
-    /// A client sent a ping: in revision 4 only servers do.
+    /// A client sent a ping in revision 4, where servers do, or a pong in revision 3.
     #[error("invalid heartbeat direction")]
     HeartbeatDirection,
     /// A server sent something before OPEN.
@@ -186,6 +190,11 @@ impl Session {
     /// The role given at the beginning.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// The revision of the protocol; a client speaks 4.
+    pub fn revision(&self) -> Revision {
+        self.revision
     }
 
     /// The session's id; empty on a client that has not seen OPEN.
@@ -323,6 +332,13 @@ impl Session {
         self.end(reason);
     }
 
+    /// Server: says whether messages wait for an outlet. To be said before
+    /// [`poll_transmit`](Session::poll_transmit) of a closing session that polls: while there are
+    /// any, [`Control::Close`] waits for the next poll.
+    pub fn set_backlog(&mut self, waits: bool) {
+        self.backlog = waits;
+    }
+
     /// The next packet of the session itself that can go out now. To be called until `None`.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if let Some(transmit) = self.transmits.pop_front() {
@@ -331,7 +347,7 @@ impl Session {
         if !self.main_takes_packets() {
             return None;
         }
-        let control = self.owed.next()?;
+        let control = self.owed.next(self.close_waits())?;
         if control == Control::Close {
             self.owed.close_sent = true;
             if self.phase == Phase::Closed {
@@ -355,6 +371,7 @@ impl Session {
         Session {
             config,
             role,
+            revision: Revision::V4,
             phase: Phase::Opening,
             id,
             main: via,
@@ -365,10 +382,20 @@ impl Session {
             owed: Owed::default(),
             phase_ends_at: None,
             expired_by: None,
+            backlog: false,
             open_data: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
+    }
+
+    /// On polling the backlog goes with this poll and `1` with the next: official clients act on
+    /// `1` at once, and on the messages that came with it no more.
+    fn close_waits(&self) -> bool {
+        self.backlog
+            && self.phase == Phase::Closing
+            && self.role == Role::Server
+            && self.main.kind() == TransportKind::Polling
     }
 
     /// Whether the main transport can take a packet this instant.
@@ -460,7 +487,9 @@ impl Session {
         self.writable = true;
         self.polling = false;
         self.owed.noop = false;
-        if let (Role::Server, Heartbeat::Awaited { by, .. }) = (self.role, &mut self.heartbeat) {
+        if let (Role::Server, Revision::V4, Heartbeat::Awaited { by, .. }) =
+            (self.role, self.revision, &mut self.heartbeat)
+        {
             // The official server stops waiting for this pong; here it gets the whole time again.
             *by = now + self.config.ping_timeout;
         }
@@ -543,6 +572,10 @@ impl Session {
             Heartbeat::Scheduled { at } => Some((at, Deadline::Ping)),
             Heartbeat::Awaited { by, .. } => Some((by, Deadline::Heartbeat)),
         };
+        if self.probe.is_none() && self.phase_ends_at.is_none() {
+            // Nearly always, and asked in every turn.
+            return heartbeat;
+        }
         let (probe, noop) = match &self.probe {
             Some(probe) => (
                 Some((probe.ends_at, Deadline::Probe)),
@@ -614,7 +647,7 @@ struct Owed {
 }
 
 impl Owed {
-    fn next(&mut self) -> Option<Control> {
+    fn next(&mut self, close_waits: bool) -> Option<Control> {
         let (flag, control) = if self.open {
             (&mut self.open, Control::Open)
         } else if self.ping {
@@ -623,7 +656,7 @@ impl Owed {
             (&mut self.pong, Control::Pong)
         } else if self.noop {
             (&mut self.noop, Control::Noop)
-        } else if self.close {
+        } else if self.close && !close_waits {
             (&mut self.close, Control::Close)
         } else {
             return None;

@@ -61,20 +61,38 @@ impl TransportId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Revision {
+    /// Everything but `EIO=4`: the client pings, packets in payloads are preceded by their length.
+    V3,
     /// `EIO=4`: the server pings, payloads are separated by `0x1e`.
     V4,
 }
 
 impl Revision {
-    /// Reads the query parameter `EIO`: exactly `4`, anything else is not spoken here.
-    pub fn from_query(value: Option<&str>) -> Option<Self> {
-        (value == Some("4")).then_some(Revision::V4)
+    /// Reads the query parameter `EIO`: exactly `4` is revision 4; anything else, and a missing
+    /// one, is revision 3, as for the official server.
+    pub fn from_query(value: Option<&str>) -> Self {
+        if value == Some("4") { Revision::V4 } else { Revision::V3 }
     }
 
     /// The number in the query parameter.
     pub fn number(self) -> u8 {
         match self {
+            Revision::V3 => 3,
             Revision::V4 => 4,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_four_is_revision_four() {
+        assert_eq!(Revision::from_query(Some("4")), Revision::V4);
+        for value in [None, Some(""), Some("3"), Some("04"), Some("5"), Some("abc"), Some("4 ")] {
+            assert_eq!(Revision::from_query(value), Revision::V3, "{value:?}");
+        }
+        assert_eq!((Revision::V3.number(), Revision::V4.number()), (3, 4));
     }
 }

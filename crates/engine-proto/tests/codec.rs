@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sockeye_engine_proto::{Message, Packet, PayloadReader, PayloadWriter};
+use sockeye_engine_proto::{Message, Packet, PayloadForm, PayloadReader, PayloadWriter};
 
 /// A packet that owns its data.
 #[derive(Clone, Debug)]
@@ -47,15 +47,22 @@ fn packets() -> impl Strategy<Value = Owned> {
     ]
 }
 
+fn forms() -> impl Strategy<Value = PayloadForm> {
+    prop_oneof![Just(PayloadForm::V4), Just(PayloadForm::V3), Just(PayloadForm::V3Binary)]
+}
+
 proptest! {
     #[test]
-    fn a_payload_reads_back_as_it_was_written(packets in vec(packets(), 1..12)) {
-        let mut writer = PayloadWriter::new();
+    fn a_payload_reads_back_as_it_was_written(
+        form in forms(),
+        packets in vec(packets(), 1..12),
+    ) {
+        let mut writer = PayloadWriter::with_form(form);
         for packet in &packets {
             writer.packet(&packet.packet());
         }
         let body = writer.finish();
-        let mut reader = PayloadReader::new();
+        let mut reader = PayloadReader::with_form(form);
         for packet in &packets {
             prop_assert_eq!(reader.next_packet(&body), Some(Ok(packet.packet())));
         }
@@ -70,8 +77,8 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_end_without_harm(body in vec(any::<u8>(), 0..200)) {
-        let mut reader = PayloadReader::new();
+    fn any_bytes_end_without_harm(form in forms(), body in vec(any::<u8>(), 0..200)) {
+        let mut reader = PayloadReader::with_form(form);
         let mut packets = 0;
         while let Some(packet) = reader.next_packet(&body) {
             packets += 1;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sockeye_engine_proto::{
-    Config, Event, Loss, Message, Packet, Session, SessionId, TransportChange, TransportId,
-    TransportKind,
+    Config, Event, Loss, Message, Packet, Revision, Session, SessionId, TransportChange,
+    TransportId, TransportKind,
 };
 
 proptest! {
@@ -17,14 +17,16 @@ proptest! {
     #[test]
     fn any_inputs_leave_a_session_sane(
         server in any::<bool>(),
+        three in any::<bool>(),
         polling in any::<bool>(),
         steps in vec((0..5u8, 0..3u8, any::<u8>()), 0..60),
     ) {
         let start = Instant::now();
         let via = transport(u8::from(!polling));
+        let revision = if three { Revision::V3 } else { Revision::V4 };
         let config = Arc::new(Config::default());
         let mut session = if server {
-            Session::accept(config, SessionId::from("abc"), via, start)
+            Session::accept(config, revision, SessionId::from("abc"), via, start)
         } else {
             Session::initiate(config, via, start)
         };

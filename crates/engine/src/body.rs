@@ -13,6 +13,13 @@ pub struct Body {
     data: Bytes,
 }
 
+impl Body {
+    /// What is left of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.data
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(data: Bytes) -> Self {
         Body { data }

@@ -1,10 +1,15 @@
 //! Settings of a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sockeye_engine_proto::{self as proto, TransportKind};
+use sockeye_engine_proto::{self as proto, Revision, TransportKind};
 use thiserror::Error;
 
+use crate::cookie::Cookie;
+use crate::cors::Cors;
+use crate::encoded::Encoded;
+use crate::hooks::Hooks;
 use crate::origin::Origins;
 
 /// Settings of an [`Engine`](crate::Engine). Defaults are the official server's where it has the
@@ -14,6 +19,9 @@ pub struct Config {
     /// Where the engine answers: this path, a slash, and anything below. A trailing slash is
     /// ignored. Default `/engine.io`.
     pub path: String,
+    /// Whether the slash behind the path is demanded; otherwise the engine answers at the path
+    /// itself as well. Default `true`.
+    pub add_trailing_slash: bool,
     /// Time from the opening, or from a pong, to the next ping. Default 25 s.
     pub ping_interval: Duration,
     /// Time from the scheduled ping to the latest pong. Default 20 s.
@@ -32,11 +40,27 @@ pub struct Config {
     pub payload_bytes_max: usize,
     /// Which transports are served. Default both.
     pub transports: Vec<TransportKind>,
+    /// Whether clients of revision 3 (Socket.IO 2) are served beside those of revision 4. Default
+    /// `false`.
+    pub allow_eio3: bool,
     /// Whether polling clients are offered the upgrade to WebSocket. Default `true`.
     pub allow_upgrades: bool,
+    /// Polling answers of at least this many bytes are compressed for clients that can undo it,
+    /// with gzip or deflate. `None`: never. Default 1024.
+    pub compress_from_bytes: Option<usize>,
     /// Which pages may connect, by the request's `Origin`. Default: those of the same host and
     /// port.
     pub origins: Origins,
+    /// What browsers are told about cross-origin requests. Default `None`: nothing, so that only
+    /// pages of the same origin can poll.
+    pub cors: Option<Cors>,
+    /// A cookie with the session's id for the response that opens a polling session. Default
+    /// `None`.
+    pub cookie: Option<Cookie>,
+    /// A message for every client, right behind the handshake. Default `None`.
+    pub initial_packet: Option<Arc<Encoded>>,
+    /// Functions around requests. Default none.
+    pub hooks: Hooks,
     /// Messages of one session that may wait to be written. Default 10,000.
     pub queued_packets_max: u32,
     /// Bytes of one session that may wait to be written. A single larger message goes when nothing
@@ -50,6 +74,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             path: "/engine.io".to_owned(),
+            add_trailing_slash: true,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
@@ -58,8 +83,14 @@ impl Default for Config {
             websocket_close_timeout: Duration::from_secs(5),
             payload_bytes_max: 1_000_000,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+            allow_eio3: false,
             allow_upgrades: true,
+            compress_from_bytes: Some(1024),
             origins: Origins::default(),
+            cors: None,
+            cookie: None,
+            initial_packet: None,
+            hooks: Hooks::default(),
             queued_packets_max: 10_000,
             queued_bytes_max: 16 * 1024 * 1024,
             node_id: None,
@@ -77,6 +108,15 @@ pub enum ConfigError {
         /// The path given.
         path: String,
     },
+    /// The cookie's name is no token, or its attributes cannot stand in a header.
+    #[error("cookie {name:?} cannot be set")]
+    Cookie {
+        /// The name given.
+        name: String,
+    },
+    /// Every page of the world would act with its visitors' cookies. List the origins instead.
+    #[error("any origin together with credentials")]
+    AnyOriginWithCredentials,
     /// No transport is served.
     #[error("no transports")]
     NoTransports,
@@ -101,6 +141,12 @@ impl Config {
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransports);
         }
+        if let Some(cookie) = self.cookie.take_if(|cookie| !cookie.is_valid()) {
+            return Err(ConfigError::Cookie { name: cookie.name });
+        }
+        if self.origins == Origins::Any && self.cors.as_ref().is_some_and(|cors| cors.credentials) {
+            return Err(ConfigError::AnyOriginWithCredentials);
+        }
         for (field, duration) in [
             ("ping_interval", self.ping_interval),
             ("ping_timeout", self.ping_timeout),
@@ -123,6 +169,10 @@ impl Config {
             }
         }
         Ok(self)
+    }
+
+    pub(crate) fn speaks(&self, revision: Revision) -> bool {
+        self.allow_eio3 || revision == Revision::V4
     }
 
     pub(crate) fn serves(&self, kind: TransportKind) -> bool {
@@ -167,6 +217,12 @@ mod tests {
         }
         let config = Config { transports: Vec::new(), ..Config::default() };
         assert_eq!(config.checked().unwrap_err(), ConfigError::NoTransports);
+        let cookie = Cookie { name: "a b".to_owned(), ..Cookie::default() };
+        let config = Config { cookie: Some(cookie), ..Config::default() };
+        assert!(matches!(config.checked(), Err(ConfigError::Cookie { .. })));
+        let cors = Some(Cors { credentials: true, ..Cors::default() });
+        let config = Config { cors, origins: Origins::Any, ..Config::default() };
+        assert_eq!(config.checked().unwrap_err(), ConfigError::AnyOriginWithCredentials);
         let config = Config { ping_timeout: Duration::ZERO, ..Config::default() };
         let field = "ping_timeout";
         assert_eq!(config.checked().unwrap_err(), ConfigError::OutOfRange { field });

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
-use sockeye_engine_proto::{CloseReason, TransportKind};
+use sockeye_engine_proto::{CloseReason, SessionId, TransportKind};
 
 use crate::application::Application;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
+use crate::dialect::Dialect;
+use crate::extra::Extra;
 use crate::handshake::Handshake;
+use crate::hooks::ConnectionError;
 use crate::polling::{Poll, Post};
 use crate::refusal::{Refusal, empty};
 use crate::registry::Registry;
 use crate::service::EngineService;
-use crate::session::Session;
+use crate::task;
+use crate::upgrade::{self, Arrival};
 use crate::verify::{Target, is_upgrade, verify};
-use crate::{task, upgrade};
 
 /// An Engine.IO server without a listener of its own. A cheap handle; clones share everything.
 pub struct Engine<A> {
@@ -38,8 +41,10 @@ impl<A: Application> Engine<A> {
 
     /// Whether requests to this path are the engine's: below its own path, slash included.
     pub fn handles(&self, path: &str) -> bool {
-        path.strip_prefix(self.registry.config.path.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
+        let config = &self.registry.config;
+        path.strip_prefix(config.path.as_str()).is_some_and(|rest| {
+            rest.starts_with('/') || rest.is_empty() && !config.add_trailing_slash
+        })
     }
 
     /// Answers a request, whatever its path. Polls are answered when there is something to say; a
@@ -54,10 +59,12 @@ impl<A: Application> Engine<A> {
     where
         B: HttpBody,
     {
-        match self.begin(request) {
-            Step::Done(response) => response,
-            Step::Poll(poll) => poll.answer().await,
-            Step::Post(post) => post.answer().await,
+        let (step, extra) = self.begin(request);
+        match step {
+            Step::Done(response) => extra.on(response),
+            Step::Poll(poll) => extra.on(poll.answer().await),
+            Step::Post(post) => extra.on(post.answer().await),
+            Step::Ask(opening) => self.ask(*opening, extra).await,
         }
     }
 
@@ -78,7 +85,8 @@ impl<A: Application> Engine<A> {
 
     /// Closes every session and waits until their handlers are done and their connections closed.
     /// New sessions are refused with 503 from now on. Clients that do not take part in closing are
-    /// given `websocket_close_timeout`.
+    /// given `websocket_close_timeout`; those that poll and have no poll waiting cannot be told and
+    /// are not waited for.
     ///
     /// # Cancel safety
     /// Safe: the sessions go on closing.
@@ -86,7 +94,11 @@ impl<A: Application> Engine<A> {
         self.registry.refuse_sessions();
         let patience = self.registry.config.websocket_close_timeout;
         for session in self.registry.all() {
-            session.close(reason);
+            if session.has_outlet() {
+                session.close(reason);
+            } else {
+                session.discard(reason);
+            }
         }
         if tokio::time::timeout(patience, self.registry.tasks_done()).await.is_err() {
             for session in self.registry.all() {
@@ -97,43 +109,134 @@ impl<A: Application> Engine<A> {
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
-    pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> Step<B> {
+    pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
         let (mut head, body) = request.into_parts();
+        let config = &self.registry.config;
+        if head.method == Method::OPTIONS
+            && let Some(cors) = &config.cors
+        {
+            let response = cors.preflight(&config.origins, &head.headers);
+            return (Step::Done(response), Extra::default());
+        }
+        let mut extra = Extra::new(config, &head);
         let upgrade = is_upgrade(&head.headers);
         let target = match verify(&self.registry, &head, upgrade) {
             Ok(target) => target,
-            Err(refusal) if upgrade => return Step::Done(refusal.upgrade_response()),
-            Err(refusal) => return Step::Done(refusal.response()),
+            Err(refusal) => return (Step::Done(self.refuse(&head, &refusal, upgrade)), extra),
         };
-        if matches!(target, Target::New(_)) && self.registry.is_closing() {
-            return Step::Done(empty(StatusCode::SERVICE_UNAVAILABLE));
-        }
-        if upgrade {
-            let (registry, application) = (&self.registry, &self.application);
-            return Step::Done(upgrade::accept(registry, application, target, &mut head));
-        }
-        match target {
-            Target::New(TransportKind::Polling) => match self.open_polling(&head) {
-                Some(session) => Step::Poll(Poll::new(session, &head.headers)),
-                None => Step::Done(Refusal::BadRequest.response()),
-            },
-            Target::Existing(session, _) if head.method == Method::GET => {
+        extra.ask_hooks(config, &head, matches!(target, Target::New(..)));
+        let step = match target {
+            Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
+                let handshake = Handshake::new(&head);
+                let opening = Opening { dialect, handshake, head, upgrade };
+                self.begin_session(opening, &mut extra)
+            }
+            Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
+                Step::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
+            }
+            _ if upgrade => Step::Done(self.upgrade(Arrival::Stray, &mut head)),
+            Target::Existing(session, ..) if head.method == Method::GET => {
                 Step::Poll(Poll::new(session, &head.headers))
             }
-            Target::Existing(session, _) if head.method == Method::POST => {
-                Step::Post(Post::new(session, &head.headers, body, &self.registry.config))
+            Target::Existing(session, ..) if head.method == Method::POST => {
+                Step::Post(Post::new(session, &head.headers, body, config))
             }
-            Target::Existing(..) => Step::Done(empty(StatusCode::INTERNAL_SERVER_ERROR)),
-            Target::New(_) => Step::Done(Refusal::BadRequest.response()),
+            _ => Step::Done(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+        };
+        (step, extra)
+    }
+
+    /// Asks the hooks whether and under which id a session may be opened, then opens it.
+    pub(crate) async fn ask(&self, opening: Opening, mut extra: Extra) -> Response<Body> {
+        match self.ask_hooks(&opening).await {
+            Ok(id) => match self.open(opening, id, &mut extra) {
+                Opened::Done(response) => extra.on(response),
+                Opened::Poll(poll) => extra.on(poll.answer().await),
+            },
+            Err(refusal) => extra.on(self.refuse(&opening.head, &refusal, opening.upgrade)),
         }
     }
 
-    /// Starts a session, whose first poll is the request. `None`: no id could be made.
-    fn open_polling(&self, head: &Parts) -> Option<Session> {
-        let id = self.registry.new_id()?;
-        let application = Arc::clone(&self.application);
-        Some(task::spawn_polling(&self.registry, application, id, Handshake::new(head)))
+    async fn ask_hooks(&self, opening: &Opening) -> Result<Option<SessionId>, Refusal> {
+        let config = &self.registry.config;
+        config.hooks.allow(&opening.handshake).await?;
+        if !config.speaks(opening.dialect.revision) {
+            return Err(Refusal::UnsupportedRevision);
+        }
+        config.hooks.id(&opening.handshake).await
     }
+
+    fn begin_session<B>(&self, opening: Opening, extra: &mut Extra) -> Step<B> {
+        if !self.registry.config.hooks.are_silent() {
+            return Step::Ask(Box::new(opening));
+        }
+        match self.open(opening, None, extra) {
+            Opened::Done(response) => Step::Done(response),
+            Opened::Poll(poll) => Step::Poll(poll),
+        }
+    }
+
+    /// Opens a session; `id` if there is one already.
+    fn open(&self, opening: Opening, id: Option<SessionId>, extra: &mut Extra) -> Opened {
+        let Opening { dialect, handshake, mut head, upgrade } = opening;
+        if !self.registry.config.speaks(dialect.revision) {
+            return Opened::Done(self.refuse(&head, &Refusal::UnsupportedRevision, upgrade));
+        }
+        if self.registry.is_closing() {
+            return Opened::Done(empty(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        let taken = id.as_ref().is_some_and(|id| self.registry.find(id.as_str()).is_some());
+        let id = match id.or_else(|| self.registry.new_id()) {
+            Some(id) if !taken => id,
+            _ => return Opened::Done(self.refuse(&head, &Refusal::BadRequest, upgrade)),
+        };
+        let application = Arc::clone(&self.application);
+        let first = (dialect, handshake);
+        if upgrade {
+            let arrival = Arrival::New { application, id, first };
+            return Opened::Done(self.upgrade(arrival, &mut head));
+        }
+        let cookie = self.registry.config.cookie.as_ref();
+        if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&id)) {
+            extra.set_cookie(cookie);
+        }
+        let session = task::spawn_polling(&self.registry, application, id, first);
+        Opened::Poll(Poll::new(session, &head.headers))
+    }
+
+    fn upgrade(&self, arrival: Arrival<A>, head: &mut Parts) -> Response<Body> {
+        let response = upgrade::accept(&self.registry, arrival, head);
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            self.tell(head, &Refusal::BadRequest);
+        }
+        response
+    }
+
+    fn refuse(&self, head: &Parts, refusal: &Refusal, upgrade: bool) -> Response<Body> {
+        self.tell(head, refusal);
+        if upgrade { refusal.upgrade_response() } else { refusal.response() }
+    }
+
+    fn tell(&self, request: &Parts, refusal: &Refusal) {
+        if let Some(hear) = &self.registry.config.hooks.connection_error {
+            let (code, message) = (refusal.code(), refusal.message());
+            hear(&ConnectionError { request, code, message });
+        }
+    }
+}
+
+/// A session that is about to be opened.
+pub(crate) struct Opening {
+    dialect: Dialect,
+    handshake: Handshake,
+    head: Parts,
+    upgrade: bool,
+}
+
+/// What is left to do for the request that opened a session.
+enum Opened {
+    Done(Response<Body>),
+    Poll(Poll),
 }
 
 /// What is left to do for a request once it was judged.
@@ -141,6 +244,7 @@ pub(crate) enum Step<B> {
     Done(Response<Body>),
     Poll(Poll),
     Post(Post<B>),
+    Ask(Box<Opening>),
 }
 
 impl<A> Clone for Engine<A> {

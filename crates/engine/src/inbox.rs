@@ -1,6 +1,7 @@
 //! What requests bring to a session's task.
 
 use bytes::Bytes;
+use sockeye_engine_proto::PayloadForm;
 use sockeye_websocket::Stream;
 use tokio::sync::oneshot;
 
@@ -8,12 +9,13 @@ use tokio::sync::oneshot;
 pub(crate) enum Guest {
     /// A poll, to be parked until there is something to say.
     Poll(Reply),
-    /// The body of a POST. Answered when its packets were taken in.
-    Post(Bytes, Reply),
+    /// The body of a POST and its form. Answered when its packets were taken in.
+    Post(Bytes, PayloadForm, Reply),
     /// A request that broke a rule; the session ends.
     Violation,
-    /// A WebSocket that was opened for this session, and what was read from it already.
-    WebSocket(Stream, Vec<u8>),
+    /// A WebSocket that was opened for this session, what was read from it already, and whether
+    /// its client wants base64.
+    WebSocket(Stream, Vec<u8>, bool),
 }
 
 /// Where the answer to a request goes. Gone when the request was given up.
@@ -22,8 +24,8 @@ pub(crate) type Reply = oneshot::Sender<Answer>;
 /// What a request is answered with.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// To a poll: packets.
-    Payload(Bytes),
+    /// To a poll: packets; `true` if they are no text.
+    Payload(Bytes, bool),
     /// To a POST: `ok`.
     Accepted,
     /// To a request that overlaps another: 400 without a body.

@@ -52,13 +52,19 @@
 
 mod application;
 mod body;
+mod compress;
 mod config;
-
+mod cookie;
+mod cors;
+mod dialect;
 mod encoded;
 mod engine;
+mod extra;
 mod farewell;
 mod handshake;
+mod hooks;
 mod inbox;
+mod jsonp;
 mod origin;
 mod outbox;
 mod polling;
@@ -74,9 +80,12 @@ mod verify;
 pub use application::{Application, HandlerError, SessionHandler};
 pub use body::Body;
 pub use config::{Config, ConfigError};
+pub use cookie::Cookie;
+pub use cors::Cors;
 pub use encoded::Encoded;
 pub use engine::Engine;
 pub use handshake::Handshake;
+pub use hooks::{ConnectionError, Hooks, Rejection};
 pub use origin::{OriginPattern, OriginPatternError, Origins};
 pub use outbox::Pushed;
 pub use service::EngineService;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use sockeye_engine_proto::{CloseReason, PayloadWriter};
+use sockeye_engine_proto::{BinaryForm, CloseReason, PayloadForm, PayloadWriter};
 use sockeye_websocket::{WriteBuffer, WriteHalf};
 use sockeye_ws::{FrameHeader, Opcode};
 
@@ -89,6 +89,7 @@ enum Outlet {
     WebSocket {
         io: WriteHalf,
         buffer: WriteBuffer,
+        form: BinaryForm,
         /// The kernel took no more; the task waits for it.
         blocked: bool,
         failed: bool,
@@ -108,9 +109,9 @@ impl Outbox {
         Outbox::new(Outlet::Polling { queue: VecDeque::new(), bytes: 0, parked: false })
     }
 
-    pub(crate) fn websocket(io: WriteHalf) -> Self {
+    pub(crate) fn websocket(io: WriteHalf, form: BinaryForm) -> Self {
         let buffer = WriteBuffer::new();
-        Outbox::new(Outlet::WebSocket { io, buffer, blocked: false, failed: false })
+        Outbox::new(Outlet::WebSocket { io, buffer, form, blocked: false, failed: false })
     }
 
     fn new(outlet: Outlet) -> Self {
@@ -146,7 +147,9 @@ impl Outbox {
                     attachments: Box::from(attachments),
                 });
             }
-            Outlet::WebSocket { buffer, .. } => write_frames(buffer, text, attachments),
+            Outlet::WebSocket { buffer, form, .. } => {
+                write_frames(buffer, text, attachments, *form);
+            }
             Outlet::Gone => return (Pushed::Closed, Next::Nothing),
         }
         self.pushed(packets)
@@ -162,9 +165,7 @@ impl Outbox {
                 *bytes += packet.bytes();
                 queue.push_back(Group::Shared(Arc::clone(packet)));
             }
-            Outlet::WebSocket { buffer, .. } => {
-                packet.frames().for_each(|piece| buffer.push_shared(piece));
-            }
+            Outlet::WebSocket { buffer, form, .. } => write_shared(buffer, packet, *form),
             Outlet::Gone => return (Pushed::Closed, Next::Nothing),
         }
         self.pushed(packet.packets())
@@ -281,6 +282,17 @@ impl Outbox {
         matches!(&self.outlet, Outlet::Polling { queue, .. } if !queue.is_empty())
     }
 
+    /// Whether a binary message is queued for a poll.
+    pub(crate) fn has_binary(&self) -> bool {
+        let Outlet::Polling { queue, .. } = &self.outlet else {
+            return false;
+        };
+        queue.iter().any(|group| match group {
+            Group::Own { attachments, .. } => !attachments.is_empty(),
+            Group::Shared(packet) => !packet.attachments().is_empty(),
+        })
+    }
+
     /// Renders everything queued into the body of a poll's response.
     pub(crate) fn drain_into(&mut self, payload: &mut PayloadWriter) {
         let Outlet::Polling { queue, bytes, .. } = &mut self.outlet else {
@@ -294,7 +306,13 @@ impl Outbox {
                     }
                     attachments.iter().for_each(|attachment| payload.binary(attachment));
                 }
-                Group::Shared(packet) => payload.encoded(packet.payload()),
+                Group::Shared(packet) if payload.form() == PayloadForm::V4 => {
+                    payload.encoded(packet.payload());
+                }
+                Group::Shared(packet) => {
+                    payload.text(packet.text());
+                    packet.attachments().iter().for_each(|attachment| payload.binary(attachment));
+                }
             }
         }
         if queue.capacity() > QUEUE_CAPACITY_KEPT {
@@ -306,20 +324,18 @@ impl Outbox {
 
     /// The session lives on a WebSocket now: what is queued becomes frames behind what `buffer`
     /// holds already.
-    pub(crate) fn upgrade(&mut self, io: WriteHalf, mut buffer: WriteBuffer) {
+    pub(crate) fn upgrade(&mut self, io: WriteHalf, mut buffer: WriteBuffer, form: BinaryForm) {
         if let Outlet::Polling { queue, .. } = &mut self.outlet {
             for group in queue.drain(..) {
                 match group {
                     Group::Own { text, attachments } => {
-                        write_frames(&mut buffer, text.as_deref(), &attachments);
+                        write_frames(&mut buffer, text.as_deref(), &attachments, form);
                     }
-                    Group::Shared(packet) => {
-                        packet.frames().for_each(|piece| buffer.push_shared(piece));
-                    }
+                    Group::Shared(packet) => write_shared(&mut buffer, &packet, form),
                 }
             }
         }
-        self.outlet = Outlet::WebSocket { io, buffer, blocked: false, failed: false };
+        self.outlet = Outlet::WebSocket { io, buffer, form, blocked: false, failed: false };
     }
 
     /// Nothing can be sent any more. Gives back the WebSocket's write side and what was not
@@ -390,7 +406,7 @@ impl Outbox {
     }
 
     fn write(&mut self) -> Written {
-        let Outlet::WebSocket { io, buffer, blocked, failed } = &mut self.outlet else {
+        let Outlet::WebSocket { io, buffer, blocked, failed, .. } = &mut self.outlet else {
             return Written::All;
         };
         if *failed {
@@ -433,14 +449,36 @@ enum Written {
     Failed,
 }
 
-fn write_frames(buffer: &mut WriteBuffer, text: Option<&str>, attachments: &[Bytes]) {
+fn write_frames(
+    buffer: &mut WriteBuffer,
+    text: Option<&str>,
+    attachments: &[Bytes],
+    form: BinaryForm,
+) {
     if let Some(text) = text {
         buffer.push(text_head(text.len()).as_bytes(), text.as_bytes());
     }
     for attachment in attachments {
-        let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
-        buffer.push(head.as_bytes(), &[]);
-        buffer.push_shared(attachment);
+        let opcode = if form.is_text() { Opcode::Text } else { Opcode::Binary };
+        let head = FrameHeader::new(opcode, form.encoded_len(attachment.len()), None);
+        if form.is_text() {
+            let mut encoded = Vec::new();
+            form.encode(attachment, &mut encoded);
+            buffer.push(head.as_bytes(), &encoded);
+        } else {
+            buffer.push(head.as_bytes(), form.prefix());
+            buffer.push_shared(attachment);
+        }
+    }
+}
+
+/// Frames that were made for all serve those that take binary messages as they are, and everybody
+/// while there are none.
+fn write_shared(buffer: &mut WriteBuffer, packet: &Encoded, form: BinaryForm) {
+    if form == BinaryForm::Raw || packet.attachments().is_empty() {
+        packet.frames().for_each(|piece| buffer.push_shared(piece));
+    } else {
+        write_frames(buffer, Some(packet.text()), packet.attachments(), form);
     }
 }
 

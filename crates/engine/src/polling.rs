@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
+use sockeye_engine_proto::{PayloadForm, Revision};
 use tokio::sync::oneshot;
 
 use crate::body::Body;
+use crate::compress::Coding;
 use crate::config::Config;
 use crate::inbox::{Answer, Guest};
+use crate::jsonp;
 use crate::refusal::{Refusal, empty, with_type};
 use crate::session::Session;
 
@@ -22,11 +28,13 @@ use crate::session::Session;
 pub(crate) struct Poll {
     session: Session,
     old_browser: bool,
+    coding: Option<Coding>,
 }
 
 impl Poll {
     pub(crate) fn new(session: Session, headers: &HeaderMap) -> Self {
-        Poll { session, old_browser: is_old_browser(headers) }
+        let coding = Coding::accepted(headers);
+        Poll { session, old_browser: is_old_browser(headers), coding }
     }
 
     /// Answers when the session has something to say.
@@ -44,7 +52,9 @@ impl Poll {
         let (reply, answer) = oneshot::channel();
         // Refused, the guest drops and its slot with it.
         let _ = self.session.visit(Guest::Poll(reply));
-        respond(answer.await.unwrap_or(Answer::UnknownSession), self.old_browser)
+        let answer = answer.await.unwrap_or(Answer::UnknownSession);
+        let response = respond(answer, &self.session, self.old_browser);
+        compressed(response, self.coding, self.session.config())
     }
 }
 
@@ -53,7 +63,8 @@ pub(crate) struct Post<B> {
     /// `None`: it overlaps another.
     claim: Option<Claim>,
     body: B,
-    binary: bool,
+    /// `None`: the content type is nothing the session's client may send.
+    form: Option<PayloadForm>,
     old_browser: bool,
     bytes_max: usize,
     timeout: Duration,
@@ -62,9 +73,9 @@ pub(crate) struct Post<B> {
 impl<B: HttpBody> Post<B> {
     pub(crate) fn new(session: Session, headers: &HeaderMap, body: B, config: &Config) -> Self {
         Post {
+            form: post_form(&session, headers),
             claim: Claim::new(session),
             body,
-            binary: is_binary(headers),
             old_browser: is_old_browser(headers),
             bytes_max: config.payload_bytes_max,
             timeout: config.body_timeout,
@@ -74,9 +85,7 @@ impl<B: HttpBody> Post<B> {
     /// Takes in the body and answers when its packets were handled.
     pub(crate) async fn answer(self) -> Response<Body> {
         let Some(mut claim) = self.claim else { return empty(StatusCode::BAD_REQUEST) };
-        if self.binary {
-            return empty(StatusCode::BAD_REQUEST);
-        }
+        let Some(form) = self.form else { return empty(StatusCode::BAD_REQUEST) };
         let body = collect(self.body, self.bytes_max);
         let body = match tokio::time::timeout(self.timeout, body).await {
             Ok(Ok(body)) => body,
@@ -87,11 +96,21 @@ impl<B: HttpBody> Post<B> {
             Ok(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
             Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
         };
-        let (reply, answer) = oneshot::channel();
-        let _ = claim.session.visit(Guest::Post(body, reply));
-        let answer = answer.await.unwrap_or(Answer::UnknownSession);
+        let body = match claim.session.dialect().jsonp {
+            None => Some(body),
+            Some(_) => jsonp::form_payload(&body),
+        };
+        let answer = match body {
+            Some(body) => {
+                let (reply, answer) = oneshot::channel();
+                let _ = claim.session.visit(Guest::Post(body, form, reply));
+                answer.await.unwrap_or(Answer::UnknownSession)
+            }
+            // As the official server does with a form that has no payload.
+            None => Answer::Accepted,
+        };
         claim.settled = true;
-        respond(answer, self.old_browser)
+        respond(answer, &claim.session, self.old_browser)
     }
 }
 
@@ -165,9 +184,13 @@ async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyEr
     Ok(if joined.is_empty() { first } else { joined.into() })
 }
 
-fn respond(answer: Answer, old_browser: bool) -> Response<Body> {
+fn respond(answer: Answer, session: &Session, old_browser: bool) -> Response<Body> {
     let mut response = match answer {
-        Answer::Payload(payload) => success("text/plain; charset=UTF-8", payload.into()),
+        Answer::Payload(payload, binary) => match &session.dialect().jsonp {
+            Some(index) => respond_script(jsonp::script(index, &payload)),
+            None if binary => success("application/octet-stream", payload.into()),
+            None => success("text/plain; charset=UTF-8", payload.into()),
+        },
         Answer::Accepted => success("text/html", "ok".into()),
         Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
         Answer::UnknownSession => return Refusal::UnknownSession.response(),
@@ -179,15 +202,45 @@ fn respond(answer: Answer, old_browser: bool) -> Response<Body> {
     response
 }
 
+fn compressed(
+    mut response: Response<Body>,
+    coding: Option<Coding>,
+    config: &Config,
+) -> Response<Body> {
+    if let (Some(coding), Some(bytes_min)) = (coding, config.compress_from_bytes)
+        && response.status() == StatusCode::OK
+        && response.body().bytes().len() >= bytes_min
+        && let Ok(body) = coding.encode(response.body().bytes())
+    {
+        *response.body_mut() = body.into();
+        response.headers_mut().insert(CONTENT_ENCODING, coding.header());
+    }
+    response
+}
+
+/// Browsers run it only as what it is. The official server calls it plain text, which those that
+/// heed `nosniff` would not run.
+fn respond_script(script: Vec<u8>) -> Response<Body> {
+    let mut response = success("text/javascript; charset=UTF-8", script.into());
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
 fn success(content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = with_type(StatusCode::OK, content_type, body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Revision 4 sends binary as base64, so this content type is nothing it knows.
-fn is_binary(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream")
+/// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
+fn post_form(session: &Session, headers: &HeaderMap) -> Option<PayloadForm> {
+    let binary = headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
+    match session.revision() {
+        Revision::V3 if binary => Some(PayloadForm::V3Binary),
+        _ if binary => None,
+        _ => Some(session.dialect().payload(false)),
+    }
 }
 
 /// Internet Explorer, whose filter would read scripts into answers.

@@ -10,6 +10,10 @@ pub(crate) struct Query<'a> {
     pub(crate) transport: Option<Cow<'a, str>>,
     /// An empty one counts as absent.
     pub(crate) sid: Option<Cow<'a, str>>,
+    /// `b64` with any value but an empty one.
+    pub(crate) base64: bool,
+    /// `j`, which asks for JSONP.
+    pub(crate) jsonp: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
@@ -20,6 +24,8 @@ impl<'a> Query<'a> {
                 "EIO" => parsed.revision = Some(value),
                 "transport" => parsed.transport = Some(value),
                 "sid" => parsed.sid = Some(value),
+                "b64" => parsed.base64 = !value.is_empty(),
+                "j" => parsed.jsonp = Some(value),
                 _ => {}
             }
         }

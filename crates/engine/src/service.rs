@@ -52,10 +52,15 @@ where
             return Box::pin(ready(Ok(empty(StatusCode::NOT_FOUND))));
         }
         // Each kind of future has its own size: a poll is held for long and should be small.
-        match self.engine.begin(request) {
-            Step::Done(response) => Box::pin(ready(Ok(response))),
-            Step::Poll(poll) => Box::pin(async move { Ok(poll.answer().await) }),
-            Step::Post(post) => Box::pin(async move { Ok(post.answer().await) }),
+        let (step, extra) = self.engine.begin(request);
+        match step {
+            Step::Done(response) => Box::pin(ready(Ok(extra.on(response)))),
+            Step::Poll(poll) => Box::pin(async move { Ok(extra.on(poll.answer().await)) }),
+            Step::Post(post) => Box::pin(async move { Ok(extra.on(post.answer().await)) }),
+            Step::Ask(opening) => {
+                let engine = self.engine.clone();
+                Box::pin(async move { Ok(engine.ask(*opening, extra).await) })
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use sockeye_engine_proto::{CloseReason, Revision, SessionId, TransportKind};
 use sockeye_websocket::Flush;
 
+use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::encoded::Encoded;
 use crate::inbox::{Guest, Inbox};
 use crate::outbox::{Next, Outbox, Pushed};
@@ -26,6 +28,7 @@ pub struct Session(Arc<Shared>);
 pub(crate) struct Shared {
     id: SessionId,
     registry: Arc<Registry>,
+    dialect: Dialect,
     pub(crate) outbox: Mutex<Outbox>,
     inbox: Mutex<Inbox>,
     /// The session's task.
@@ -38,10 +41,16 @@ pub(crate) struct Shared {
 }
 
 impl Session {
-    pub(crate) fn new(registry: Arc<Registry>, id: SessionId, outbox: Outbox) -> Self {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        id: SessionId,
+        dialect: Dialect,
+        outbox: Outbox,
+    ) -> Self {
         Session(Arc::new(Shared {
             id,
             registry,
+            dialect,
             outbox: Mutex::new(outbox),
             inbox: Mutex::new(Inbox::new()),
             task: AtomicWaker::new(),
@@ -67,7 +76,15 @@ impl Session {
 
     /// The revision of the protocol it speaks.
     pub fn revision(&self) -> Revision {
-        Revision::V4
+        self.0.dialect.revision
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.registry.config
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.0.dialect
     }
 
     /// Sends a text message and its attachments, binary messages that follow it at once: nothing
@@ -149,6 +166,12 @@ impl Session {
     /// Whether a poll is parked.
     pub(crate) fn has_parked(&self) -> bool {
         self.0.outbox.lock().is_parked()
+    }
+
+    /// Whether something could be written now or soon: a poll is parked or there is a WebSocket.
+    pub(crate) fn has_outlet(&self) -> bool {
+        let outbox = self.0.outbox.lock();
+        outbox.is_parked() || self.transport() == TransportKind::WebSocket
     }
 
     pub(crate) fn take_guests(&self) -> Vec<Guest> {

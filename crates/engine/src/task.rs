@@ -22,6 +22,7 @@ use sockeye_websocket::Stream;
 use tokio::time::Sleep;
 
 use crate::application::{Application, SessionHandler};
+use crate::dialect::Dialect;
 use crate::handshake::Handshake;
 use crate::inbox::Reply;
 use crate::outbox::Outbox;
@@ -35,9 +36,9 @@ pub(crate) fn spawn_polling<A: Application>(
     registry: &Arc<Registry>,
     application: Arc<A>,
     id: proto::SessionId,
-    handshake: Handshake,
+    (dialect, handshake): (Dialect, Handshake),
 ) -> Session {
-    let handle = Session::new(Arc::clone(registry), id, Outbox::polling());
+    let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::polling());
     let mut driver = Driver::new(registry, &handle, POLLING, application, handshake);
     driver.polling = Some(Box::default());
     spawn(registry, driver);
@@ -49,12 +50,13 @@ pub(crate) fn spawn_websocket<A: Application>(
     registry: &Arc<Registry>,
     application: Arc<A>,
     id: proto::SessionId,
-    handshake: Handshake,
+    (dialect, handshake): (Dialect, Handshake),
     (stream, early): (Stream, Vec<u8>),
 ) {
     let via = TransportId::new(TransportKind::WebSocket, 0);
     let (link, io) = Link::new(via, stream, early, registry);
-    let handle = Session::new(Arc::clone(registry), id, Outbox::websocket(io));
+    let outbox = Outbox::websocket(io, dialect.binary(dialect.base64));
+    let handle = Session::new(Arc::clone(registry), id, dialect, outbox);
     handle.set_websocket();
     let mut driver = Driver::new(registry, &handle, via, application, handshake);
     driver.socket = Some(link);
@@ -154,7 +156,13 @@ impl<A: Application> Driver<A> {
         Driver {
             ticket: registry.ticket(),
             handle: handle.clone(),
-            session: proto::Session::accept(protocol, handle.id().clone(), via, now),
+            session: proto::Session::accept(
+                protocol,
+                handle.revision(),
+                handle.id().clone(),
+                via,
+                now,
+            ),
             handler: None,
             opening: Some(Box::new((application, handshake))),
             polling: None,
@@ -229,6 +237,12 @@ impl<A: Application> Driver<A> {
         while let Some(transmit) = self.session.poll_transmit() {
             self.transmit(transmit);
         }
+        // On polling it goes into the same answer as OPEN.
+        if self.polling.is_none()
+            && let Some(packet) = &self.ticket.registry().config.initial_packet
+        {
+            self.handle.push(packet);
+        }
         let (application, handshake) = *opening;
         self.handler = Some(application.open(self.handle.clone(), Arc::new(handshake)));
     }
@@ -243,6 +257,9 @@ impl<A: Application> Driver<A> {
 
     /// Acts on [`Session::close`] and on an overflow.
     fn obey_close(&mut self) {
+        if !self.handle.is_closing() {
+            return;
+        }
         let (closing, discard) = {
             let outbox = self.handle.shared().outbox.lock();
             (outbox.closing(), outbox.is_discarded())

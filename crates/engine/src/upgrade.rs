@@ -6,12 +6,13 @@ use http::Response;
 use http::header::{CONNECTION, HeaderValue};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use sockeye_engine_proto::TransportKind;
+use sockeye_engine_proto::SessionId;
 use sockeye_websocket::{Stream, WriteBuffer};
 use sockeye_ws::handshake::server::check_parts;
 
 use crate::application::Application;
 use crate::body::Body;
+use crate::dialect::Dialect;
 use crate::farewell::Farewell;
 use crate::handshake::Handshake;
 use crate::inbox::Guest;
@@ -19,13 +20,11 @@ use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::session::Session;
 use crate::task::{Link, POLLING, spawn_websocket};
-use crate::verify::Target;
 
-/// Answers a WebSocket handshake that was judged to be about `target`.
+/// Answers a WebSocket handshake that was judged. What is no proper handshake gets a refusal.
 pub(crate) fn accept<A: Application>(
     registry: &Arc<Registry>,
-    application: &Arc<A>,
-    target: Target,
+    arrival: Arrival<A>,
     head: &mut Parts,
 ) -> Response<Body> {
     let accept = match check_parts(&head.method, head.version, &head.headers) {
@@ -41,19 +40,6 @@ pub(crate) fn accept<A: Application>(
     let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
         tracing::warn!("the HTTP server in front offers no upgrades");
         return Refusal::BadRequest.upgrade_response();
-    };
-    let arrival = match target {
-        Target::New(TransportKind::WebSocket) => match registry.new_id() {
-            Some(id) => Arrival::New {
-                application: Arc::clone(application),
-                id,
-                handshake: Handshake::new(head),
-            },
-            None => return Refusal::BadRequest.upgrade_response(),
-        },
-        Target::Existing(session, TransportKind::WebSocket) => Arrival::Upgrade(session),
-        // The official server upgrades these as well, and hangs up.
-        _ => Arrival::Stray,
     };
     let protocol = sockeye_ws::handshake::protocols(&head.headers).next();
     let accept = match protocol {
@@ -71,21 +57,27 @@ pub(crate) fn accept<A: Application>(
 }
 
 /// What a WebSocket is for, once it is open.
-enum Arrival<A> {
-    New { application: Arc<A>, id: sockeye_engine_proto::SessionId, handshake: Handshake },
-    Upgrade(Session),
+pub(crate) enum Arrival<A> {
+    New {
+        application: Arc<A>,
+        id: SessionId,
+        first: (Dialect, Handshake),
+    },
+    /// With whether its client wants base64.
+    Upgrade(Session, bool),
+    /// For polling: the official server upgrades these as well, and hangs up.
     Stray,
 }
 
 impl<A: Application> Arrival<A> {
     fn proceed(self, registry: &Arc<Registry>, opened: (Stream, Vec<u8>)) {
         let (stream, early) = match self {
-            Arrival::New { application, id, handshake } if !registry.is_closing() => {
-                return spawn_websocket(registry, application, id, handshake, opened);
+            Arrival::New { application, id, first } if !registry.is_closing() => {
+                return spawn_websocket(registry, application, id, first, opened);
             }
-            Arrival::Upgrade(session) => {
-                match session.visit(Guest::WebSocket(opened.0, opened.1)) {
-                    Err(Guest::WebSocket(stream, early)) => (stream, early),
+            Arrival::Upgrade(session, base64) => {
+                match session.visit(Guest::WebSocket(opened.0, opened.1, base64)) {
+                    Err(Guest::WebSocket(stream, early, _)) => (stream, early),
                     _ => return,
                 }
             }

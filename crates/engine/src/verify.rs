@@ -9,13 +9,21 @@
 //! | without `sid`: the method is GET | code 2 |
 //! | without `sid`: WebSocket comes as an upgrade | code 3 |
 //! | the origin may connect | code 4 |
-//! | without `sid`: `EIO` is spoken here | code 5 |
+//!
+//! For a new session there follow, in `engine.rs`:
+//!
+//! | check | else |
+//! |---|---|
+//! | the hook `allow_request` lets it in | code 4 |
+//! | `EIO` is spoken here | code 5 |
+//! | the hook `generate_id` gives an id that can be used | code 3 |
 
 use http::Method;
 use http::header::{CONNECTION, HOST, HeaderMap, ORIGIN, UPGRADE};
 use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
 
+use crate::dialect::Dialect;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
@@ -23,8 +31,9 @@ use crate::session::Session;
 
 /// What a request is about.
 pub(crate) enum Target {
-    New(TransportKind),
-    Existing(Session, TransportKind),
+    New(TransportKind, Dialect),
+    /// With whether binary messages are to be base64.
+    Existing(Session, TransportKind, bool),
 }
 
 /// Judges a request; `upgrade` says whether it asks for one.
@@ -40,14 +49,14 @@ pub(crate) fn verify(registry: &Registry, head: &Parts, upgrade: bool) -> Result
     let websocket = transport == TransportKind::WebSocket;
     if let Some(sid) = &query.sid {
         let session = registry.find(sid).ok_or(Refusal::UnknownSession)?;
-        if revision != Some(session.revision()) {
+        if revision != session.revision() {
             return Err(Refusal::BadRequest);
         }
         if !upgrade && (websocket || session.transport() != transport) {
             return Err(Refusal::BadRequest);
         }
         check_origin(registry, &head.headers)?;
-        return Ok(Target::Existing(session, transport));
+        return Ok(Target::Existing(session, transport, query.base64));
     }
     if head.method != Method::GET {
         return Err(Refusal::HandshakeMethod);
@@ -56,8 +65,8 @@ pub(crate) fn verify(registry: &Registry, head: &Parts, upgrade: bool) -> Result
         return Err(Refusal::BadRequest);
     }
     check_origin(registry, &head.headers)?;
-    revision.ok_or(Refusal::UnsupportedRevision)?;
-    Ok(Target::New(transport))
+    let jsonp = query.jsonp.filter(|_| !websocket);
+    Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
 
 /// Whether a request asks for another protocol on its connection.

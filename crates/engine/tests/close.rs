@@ -19,7 +19,9 @@ async fn closing_flushes_then_tells_the_parked_poll() {
     session.close(CloseReason::ForcedClose);
     assert_eq!(session.send("too late", &[]), Pushed::Closed);
     assert!(session.is_closed());
-    assert_eq!(poll.response().await.text(), "4last\u{1e}1");
+    // Official clients act on `1` before on what came with it: it goes alone, with the next poll.
+    assert_eq!(poll.response().await.text(), "4last");
+    assert_eq!(host.poll(&sid).await.text(), "1");
     assert_eq!(host.app.closed(&sid).await, CloseReason::ForcedClose);
     host.assert_gone(&sid).await;
 }
@@ -34,7 +36,8 @@ async fn closing_waits_for_the_next_poll() {
     // The handler knows at once; the client when it polls.
     assert_eq!(host.app.closed_reason(&sid).await, CloseReason::ForcedServerClose);
     host.post(&sid, "4ignored").await;
-    assert_eq!(host.poll(&sid).await.text(), "4last\u{1e}1");
+    assert_eq!(host.poll(&sid).await.text(), "4last");
+    assert_eq!(host.poll(&sid).await.text(), "1");
     host.assert_gone(&sid).await;
     assert!(!host.app.heard(&sid).contains(&Heard::Text("ignored".to_owned())));
 }
@@ -124,14 +127,29 @@ async fn shutdown_closes_everybody_and_refuses_newcomers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_does_not_wait_long_for_clients_that_are_away() {
+async fn shutdown_does_not_wait_for_clients_that_cannot_be_told() {
     let host = Host::memory(Config::default());
     let sid = host.open().await;
+    host.app.session(&sid).send("nobody fetches this", &[]);
+    let start = Instant::now();
+    host.engine.shutdown(CloseReason::ServerShutdown).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(host.app.closed(&sid).await, CloseReason::ServerShutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_wait_long_for_clients_that_do_not_come_back() {
+    let host = Host::memory(Config::default());
+    let sid = host.open().await;
+    let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+    host.parked(&sid).await;
+    host.app.session(&sid).send("last", &[]);
     let start = Instant::now();
     host.engine.shutdown(CloseReason::ServerShutdown).await;
     let elapsed = start.elapsed();
     assert!(elapsed >= Duration::from_secs(5), "{elapsed:?}");
     assert!(elapsed < Duration::from_secs(6), "{elapsed:?}");
+    assert_eq!(poll.response().await.text(), "4last");
     assert_eq!(host.app.closed(&sid).await, CloseReason::ServerShutdown);
 }
 

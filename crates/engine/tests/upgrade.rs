@@ -251,8 +251,21 @@ async fn a_session_closed_during_the_probe_tells_whoever_comes_first() {
     assert_eq!(socket.text().await, "3probe");
     host.app.session(&sid).send("last", &[]);
     host.app.session(&sid).close(CloseReason::ForcedClose);
-    assert_eq!(host.poll(&sid).await.text(), "4last\u{1e}1");
+    assert_eq!(host.poll(&sid).await.text(), "4last");
+    assert_eq!(host.poll(&sid).await.text(), "1");
     assert_eq!(socket.close_code().await, 1005);
+}
+
+#[tokio::test]
+async fn a_handler_that_hears_the_websocket_sees_the_websocket() {
+    let host = Host::tcp(Config::default()).await;
+    let sid = host.open().await;
+    host.post(&sid, "4transport").await;
+    assert_eq!(host.poll(&sid).await.text(), "4polling");
+    let mut socket = host.probe(&sid).await;
+    socket.send_all(&["2probe", "5", "4transport"]).await;
+    assert_eq!(socket.text().await, "3probe");
+    assert_eq!(socket.text().await, "4websocket");
 }
 
 #[tokio::test(start_paused = true)]

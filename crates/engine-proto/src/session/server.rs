@@ -9,17 +9,27 @@ use crate::config::Config;
 use crate::id::SessionId;
 use crate::packet::{Control, Message, Packet};
 use crate::session::Event;
-use crate::transport::{TransportId, TransportKind};
+use crate::transport::{Revision, TransportId, TransportKind};
 
 impl Session {
     /// A server accepts a session that arrived on `via`. OPEN goes out at once on a WebSocket; on
     /// polling when the handshake's request is reported as
     /// [`Writable`](super::TransportChange::Writable).
-    pub fn accept(config: Arc<Config>, id: SessionId, via: TransportId, now: Instant) -> Self {
+    pub fn accept(
+        config: Arc<Config>,
+        revision: Revision,
+        id: SessionId,
+        via: TransportId,
+        now: Instant,
+    ) -> Self {
         let mut session = Session::new(config, Role::Server, id, via);
+        session.revision = revision;
         session.phase = Phase::Open;
         session.owed.open = true;
-        session.heartbeat = Heartbeat::Scheduled { at: now + session.config.ping_interval };
+        match revision {
+            Revision::V3 => session.await_client_ping(now),
+            Revision::V4 => session.schedule_ping(now),
+        }
         session.events.push_back(Event::Opened);
         session
     }
@@ -37,17 +47,22 @@ impl Session {
         if via != self.main {
             return Ok(None);
         }
-        if !matches!(packet, Packet::Pong(_)) {
+        if self.revision == Revision::V4 && !matches!(packet, Packet::Pong(_)) {
             self.extend_pong_deadline(now);
         }
         match packet {
             Packet::Message(message) => Ok((self.phase == Phase::Open).then_some(message)),
-            Packet::Pong(_) => {
+            Packet::Pong(_) if self.revision == Revision::V4 => {
                 self.owed.ping = false;
-                self.heartbeat = Heartbeat::Scheduled { at: now + self.config.ping_interval };
+                self.schedule_ping(now);
                 Ok(None)
             }
-            Packet::Ping(_) => {
+            Packet::Ping(_) if self.revision == Revision::V3 => {
+                self.owed.pong = true;
+                self.await_client_ping(now);
+                Ok(None)
+            }
+            Packet::Ping(_) | Packet::Pong(_) => {
                 self.end(CloseReason::TransportError);
                 Err(SessionError::HeartbeatDirection)
             }
@@ -83,6 +98,17 @@ impl Session {
             }
             _ => self.close_probe(),
         }
+    }
+
+    /// Revision 4: the server pings.
+    fn schedule_ping(&mut self, now: Instant) {
+        self.heartbeat = Heartbeat::Scheduled { at: now + self.config.ping_interval };
+    }
+
+    /// Revision 3: the client pings, every `ping_interval`.
+    fn await_client_ping(&mut self, now: Instant) {
+        let by = now + self.config.ping_interval + self.config.ping_timeout;
+        self.heartbeat = Heartbeat::Awaited { by, extended: false };
     }
 
     /// A peer that sends is alive, even when its pong waits behind a large message: the first

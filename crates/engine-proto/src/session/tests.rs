@@ -17,9 +17,13 @@ struct World {
 
 impl World {
     fn server(via: TransportId) -> Self {
+        World::server_of(Revision::V4, via)
+    }
+
+    fn server_of(revision: Revision, via: TransportId) -> Self {
         let now = Instant::now();
         let config = Arc::new(Config::default());
-        let session = Session::accept(config, SessionId::from("abc"), via, now);
+        let session = Session::accept(config, revision, SessionId::from("abc"), via, now);
         World { session, start: now, now }
     }
 
@@ -412,6 +416,29 @@ fn the_end_of_the_session_ends_its_probe() {
     assert_eq!(world.said(), ["WebSocket Close", "Closed transport error"]);
 }
 
+#[test]
+fn revision_three_has_the_client_ping() {
+    for via in [POLLING, SOCKET] {
+        let mut world = World::server_of(Revision::V3, via);
+        world.change(POLLING, TransportChange::Writable);
+        world.said();
+        world.change(POLLING, TransportChange::Answered);
+        world.change(POLLING, TransportChange::Writable);
+        assert!(world.at(44_000).tick().said().is_empty(), "the server does not ping");
+        world.packet(via, Packet::Ping("")).unwrap();
+        assert_eq!(world.said(), [format!("{:?} Pong", via.kind())]);
+        world.change(POLLING, TransportChange::Answered);
+        // Nothing but a ping counts.
+        assert_eq!(world.at(80_000).packet(via, TEXT), Ok(Some(Message::Text("hi"))));
+        assert!(world.at(88_999).tick().said().is_empty());
+        assert_eq!(world.at(89_000).tick().said().last().unwrap(), "Closed ping timeout");
+    }
+    let mut world = World::server_of(Revision::V3, SOCKET);
+    world.said();
+    assert_eq!(world.packet(SOCKET, Packet::Pong("")), Err(SessionError::HeartbeatDirection));
+    assert_eq!(world.said(), ["WebSocket Close", "Closed transport error"]);
+}
+
 // Closing, a server's side.
 
 #[test]
@@ -425,6 +452,32 @@ fn closing_over_polling_waits_for_a_poll() {
     assert_eq!(world.said(), ["Polling Close"]);
     world.change(POLLING, TransportChange::Answered);
     assert_eq!(world.said(), ["Closed forced close"]);
+}
+
+#[test]
+fn closing_over_polling_waits_for_the_poll_behind_the_backlog() {
+    let mut world = World::open_server(POLLING);
+    world.change(POLLING, TransportChange::Writable);
+    world.session.set_backlog(true);
+    world.close();
+    assert!(world.said().is_empty());
+    assert_eq!(world.session.outlet(), Some(POLLING));
+    world.change(POLLING, TransportChange::Answered);
+    world.session.set_backlog(false);
+    assert!(world.said().is_empty());
+    world.change(POLLING, TransportChange::Writable);
+    assert_eq!(world.said(), ["Polling Close"]);
+
+    let mut world = World::open_server(POLLING);
+    world.change(POLLING, TransportChange::Writable);
+    world.session.set_backlog(true);
+    world.session.abort(CloseReason::Overflow);
+    assert_eq!(world.said(), ["Polling Close", "Closed overflow"], "the backlog is lost");
+
+    let mut world = World::open_server(SOCKET);
+    world.session.set_backlog(true);
+    world.close();
+    assert_eq!(world.said(), ["WebSocket Close"], "one stream keeps the order");
 }
 
 #[test]

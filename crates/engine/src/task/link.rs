@@ -40,4 +40,6 @@ pub(super) struct Probe {
     pub(super) link: Link,
     pub(super) io: WriteHalf,
     pub(super) out: WriteBuffer,
+    /// Its client wants base64.
+    pub(super) base64: bool,
 }

@@ -4,8 +4,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use sockeye_engine_proto::{
-    self as proto, CloseReason, DecodeError, Loss, Message, Packet, TransportChange, TransportId,
-    TransportKind,
+    self as proto, CloseReason, DecodeError, Loss, Message, Packet, PayloadReader, Revision,
+    TransportChange, TransportId, TransportKind,
 };
 use sockeye_websocket::with_scratch;
 use sockeye_ws::Event;
@@ -22,11 +22,12 @@ impl<A: Application> Driver<A> {
         for guest in self.handle.take_guests() {
             match guest {
                 Guest::Poll(reply) => self.receive_poll(reply),
-                Guest::Post(body, reply) => {
+                Guest::Post(body, form, reply) => {
                     let open = self.polls();
                     match &mut self.polling {
                         Some(polling) if open && polling.post.is_none() => {
-                            polling.post = Some(Post { body, reader: Default::default(), reply });
+                            let reader = PayloadReader::with_form(form);
+                            polling.post = Some(Post { body, reader, reply });
                         }
                         _ => self.turn_away(reply),
                     }
@@ -34,11 +35,12 @@ impl<A: Application> Driver<A> {
                 Guest::Violation => {
                     self.session.handle_transport(POLLING, TransportChange::Broken, self.now);
                 }
-                Guest::WebSocket(stream, early) => {
+                Guest::WebSocket(stream, early, base64) => {
                     self.websockets += 1;
                     let id = TransportId::new(TransportKind::WebSocket, self.websockets);
                     let (link, io) = Link::new(id, stream, early, self.ticket.registry());
-                    self.receive_websocket(Probe { link, io, out: Default::default() });
+                    let out = Default::default();
+                    self.receive_websocket(Probe { link, io, out, base64 });
                 }
             }
         }
@@ -124,8 +126,7 @@ impl<A: Application> Driver<A> {
                 return;
             }
             match post.reader.next_packet(&post.body) {
-                Some(Ok(packet)) => intake.packet(POLLING, packet),
-                Some(Err(error)) => intake.malformed(POLLING, error),
+                Some(packet) => intake.decoded(POLLING, packet),
                 None => break,
             }
         }
@@ -189,12 +190,23 @@ impl<H: SessionHandler> Intake<'_, H> {
         !self.session.is_open() || self.handler.is_ready()
     }
 
+    fn decoded(&mut self, via: TransportId, packet: Result<Packet<'_>, DecodeError>) {
+        match packet {
+            Ok(packet) => self.packet(via, packet),
+            Err(error) => self.malformed(via, error),
+        }
+    }
+
     fn packet(&mut self, via: TransportId, packet: Packet<'_>) {
         if self.session.is_closed() {
             return;
         }
         match self.session.handle_packet(via, packet, self.now) {
             Ok(Some(message)) => self.message(message),
+            // What follows in this read is to find the session where it lives now.
+            Ok(None) if self.session.transport() == via && via.kind() != TransportKind::Polling => {
+                self.handle.set_websocket();
+            }
             Ok(None) => {}
             Err(error) => tracing::debug!(sid = %self.handle.id(), %error, "packet refused"),
         }
@@ -283,12 +295,21 @@ impl<H: SessionHandler> Intake<'_, H> {
         match event {
             Event::Text(text) => {
                 let mut scratch = Vec::new();
-                match Packet::decode(text, &mut scratch) {
-                    Ok(packet) => self.packet(via, packet),
-                    Err(error) => self.malformed(via, error),
-                }
+                self.decoded(
+                    via,
+                    match self.session.revision() {
+                        Revision::V3 => Packet::decode_v3(text, &mut scratch),
+                        _ => Packet::decode(text, &mut scratch),
+                    },
+                );
             }
-            Event::Binary(data) => self.packet(via, Packet::Message(Message::Binary(data))),
+            Event::Binary(data) => self.decoded(
+                via,
+                match self.session.revision() {
+                    Revision::V3 => Packet::decode_v3_binary(data),
+                    _ => Ok(Packet::Message(Message::Binary(data))),
+                },
+            ),
             Event::Ping(_) | Event::Pong(_) => {}
             Event::Close(_) => {
                 let lost = TransportChange::Lost(Loss::Closed);

@@ -3,13 +3,14 @@
 use std::task::{Context, Poll};
 
 use sockeye_engine_proto::{
-    CloseReason, Control, Event, Loss, Packet, PayloadWriter, Transmit, TransportChange,
+    CloseReason, Control, Event, Loss, Packet, PayloadWriter, Revision, Transmit, TransportChange,
     TransportKind,
 };
 use sockeye_ws::{Opcode, encode_frame};
 
 use super::{Driver, POLLING};
 use crate::application::Application;
+use crate::encoded::Encoded;
 use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest};
 
@@ -17,6 +18,10 @@ impl<A: Application> Driver<A> {
     /// Carries out everything the session has to say, until it says no more.
     pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
         loop {
+            if self.polling.is_some() && self.handle.is_closing() {
+                let backlog = self.handle.shared().outbox.lock().has_queued();
+                self.session.set_backlog(backlog);
+            }
             while let Some(transmit) = self.session.poll_transmit() {
                 self.transmit(transmit);
             }
@@ -77,17 +82,9 @@ impl<A: Application> Driver<A> {
             return;
         }
         let controls = std::mem::take(&mut polling.controls);
-        // OPEN goes alone: simple clients read no more than that from their first answer.
+        // OPEN goes without what is queued: simple clients read no more from their first answer.
         let opens = controls.contains(&Control::Open);
-        let mut payload = PayloadWriter::new();
-        if opens {
-            payload.control(Control::Open, &self.open_json());
-        } else {
-            let mut outbox = self.handle.shared().outbox.lock();
-            if self.session.outlet() == Some(POLLING) && outbox.has_queued() {
-                outbox.drain_into(&mut payload);
-            }
-        }
+        let mut payload = if opens { self.open_payload() } else { self.queued_payload() };
         for control in controls {
             match control {
                 Control::Open => {}
@@ -100,6 +97,33 @@ impl<A: Application> Driver<A> {
         }
     }
 
+    /// The first answer: OPEN, and the message for everybody if there is one.
+    fn open_payload(&self) -> PayloadWriter {
+        let initial = self.ticket.registry().config.initial_packet.as_deref();
+        let attachments = initial.map_or(&[][..], Encoded::attachments);
+        let form = self.handle.dialect().payload(!attachments.is_empty());
+        let mut payload = PayloadWriter::with_form(form);
+        payload.control(Control::Open, &self.open_json());
+        if let Some(initial) = initial {
+            payload.text(initial.text());
+            attachments.iter().for_each(|attachment| payload.binary(attachment));
+        }
+        payload
+    }
+
+    /// What a poll can carry away now.
+    fn queued_payload(&self) -> PayloadWriter {
+        let dialect = self.handle.dialect();
+        let mut outbox = self.handle.shared().outbox.lock();
+        let goes = self.session.outlet() == Some(POLLING) && outbox.has_queued();
+        let binary = goes && dialect.revision == Revision::V3 && outbox.has_binary();
+        let mut payload = PayloadWriter::with_form(dialect.payload(binary));
+        if goes {
+            outbox.drain_into(&mut payload);
+        }
+        payload
+    }
+
     fn send_answer(&mut self, payload: PayloadWriter) {
         let Some(polling) = &mut self.polling else {
             return;
@@ -108,7 +132,8 @@ impl<A: Application> Driver<A> {
             return;
         };
         self.handle.shared().outbox.lock().set_parked(false);
-        let answer = Answer::Payload(payload.finish().into());
+        let binary = payload.form().is_binary();
+        let answer = Answer::Payload(payload.finish().into(), binary);
         let change = match reply.send(answer) {
             Ok(()) => TransportChange::Answered,
             // The poll was given up with what it should have carried.
@@ -125,11 +150,16 @@ impl<A: Application> Driver<A> {
         if let Some(mut polling) = self.polling.take()
             && let Some(reply) = polling.parked.take()
         {
-            let noop = Control::Noop.as_str().unwrap_or_default();
-            let _ = reply.send(Answer::Payload(noop.into()));
+            let mut noop = PayloadWriter::with_form(self.handle.dialect().payload(false));
+            noop.control(Control::Noop, "");
+            let _ = reply.send(Answer::Payload(noop.finish().into(), false));
         }
         self.handle.set_websocket();
-        self.handle.shared().outbox.lock().upgrade(probe.io, probe.out);
+        self.handle.shared().outbox.lock().upgrade(
+            probe.io,
+            probe.out,
+            self.handle.dialect().binary(probe.base64),
+        );
         self.socket = Some(probe.link);
         tracing::debug!(sid = %self.handle.id(), "session upgraded");
     }
@@ -146,7 +176,7 @@ impl<A: Application> Driver<A> {
         }
         for guest in self.handle.close_inbox() {
             match guest {
-                Guest::Poll(reply) | Guest::Post(_, reply) => {
+                Guest::Poll(reply) | Guest::Post(_, _, reply) => {
                     let _ = reply.send(Answer::UnknownSession);
                 }
                 Guest::WebSocket(..) | Guest::Violation => {}

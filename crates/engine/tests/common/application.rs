@@ -20,7 +20,8 @@ pub enum Heard {
 }
 
 /// Echoes every message. `hold` makes the handler unready until [`Echo::release`], `refuse` is
-/// refused, `panic` panics, `close` closes the session, `quiet:…` is not echoed.
+/// refused, `panic` panics, `close` closes the session, `transport` is answered with its transport, `quiet:…` is not
+/// echoed.
 #[derive(Clone, Default)]
 pub struct Echo(Arc<Notes>);
 
@@ -130,6 +131,9 @@ impl SessionHandler for EchoHandler {
                     "refuse" => return Err(HandlerError),
                     "panic" => panic!("asked to"),
                     "close" => self.session.close(CloseReason::ForcedServerClose),
+                    "transport" => {
+                        self.session.send(self.session.transport().as_str(), &[]);
+                    }
                     quiet if quiet.starts_with("quiet:") => {}
                     text => {
                         self.session.send(text, &[]);

@@ -1,6 +1,6 @@
 //! An Engine.IO server that sends every message back, with the protocol test suite's timing.
 //!
-//! `cargo run -p sockeye-engine --example echo -- 3000`
+//! `cargo run -p sockeye-engine --example engine_echo -- 3000`
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -1,0 +1,94 @@
+//! Cross-origin requests (the Fetch standard, "CORS protocol").
+//!
+//! Which pages may connect is for [`Config::origins`](crate::Config::origins) alone; this only
+//! tells browsers so.
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, VARY,
+};
+use http::{Response, StatusCode};
+
+use crate::body::Body;
+use crate::origin::Origins;
+use crate::refusal::empty;
+
+/// What browsers are told about cross-origin requests. The pages are those that
+/// [`Config::origins`](crate::Config::origins) lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Whether cookies and the like may come along. Not together with
+    /// [`Origins::Any`](crate::Origins::Any). Default `false`.
+    pub credentials: bool,
+    /// Methods of requests. Default `GET,POST`, which is all there is.
+    pub methods: HeaderValue,
+    /// Headers of requests. Default `None`: those the browser asks for.
+    pub allowed_headers: Option<HeaderValue>,
+    /// Headers of responses that scripts may read. Default `None`.
+    pub exposed_headers: Option<HeaderValue>,
+    /// How many seconds a browser may remember the answer to its preflight. Default `None`: as the
+    /// browser likes.
+    pub max_age_s: Option<u32>,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Cors {
+            credentials: false,
+            methods: HeaderValue::from_static("GET,POST"),
+            allowed_headers: None,
+            exposed_headers: None,
+            max_age_s: None,
+        }
+    }
+}
+
+impl Cors {
+    /// Adds what every response to a request with these headers says.
+    pub(crate) fn extend(&self, origins: &Origins, request: &HeaderMap, out: &mut HeaderMap) {
+        if *origins == Origins::Any {
+            out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        } else {
+            // Also where nothing is allowed: a cache must not hand that to another page.
+            out.append(VARY, HeaderValue::from_static("Origin"));
+            match request.get(ORIGIN) {
+                Some(origin) if origins.allow(request) => {
+                    out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+                }
+                _ => return,
+            }
+        }
+        if self.credentials {
+            out.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        if let Some(headers) = &self.exposed_headers {
+            out.insert(ACCESS_CONTROL_EXPOSE_HEADERS, headers.clone());
+        }
+    }
+
+    /// The answer to a preflight: 204, whatever its path and query.
+    pub(crate) fn preflight(&self, origins: &Origins, request: &HeaderMap) -> Response<Body> {
+        let mut response = empty(StatusCode::NO_CONTENT);
+        let out = response.headers_mut();
+        self.extend(origins, request, out);
+        out.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
+        match (&self.allowed_headers, request.get(ACCESS_CONTROL_REQUEST_HEADERS)) {
+            (Some(headers), _) => {
+                out.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+            }
+            (None, asked) => {
+                out.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+                if let Some(asked) = asked {
+                    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+                }
+            }
+        }
+        if let Some(seconds) = self.max_age_s {
+            out.insert(ACCESS_CONTROL_MAX_AGE, seconds.into());
+        }
+        // Some browsers wait for a body otherwise.
+        out.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        response
+    }
+}

@@ -1,0 +1,70 @@
+//! Headers of a response that do not depend on what is answered.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY};
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use crate::body::Body;
+use crate::config::Config;
+
+/// Headers to add to a response. They are made when the request arrives, since a poll that waits
+/// keeps nothing of its request, and are empty, without an allocation, unless they are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// For every response.
+    always: Option<Box<HeaderMap>>,
+    /// For those that are no refusals.
+    granted: Option<Box<HeaderMap>>,
+}
+
+impl Extra {
+    /// What every response says.
+    pub(crate) fn new(config: &Config, head: &Parts) -> Self {
+        let mut extra = Extra::default();
+        if let Some(cors) = &config.cors {
+            cors.extend(&config.origins, &head.headers, extra.always.get_or_insert_default());
+        }
+        extra
+    }
+
+    /// Asks the hooks; `opens` for the response that opens a session.
+    pub(crate) fn ask_hooks(&mut self, config: &Config, head: &Parts, opens: bool) {
+        if opens && let Some(change) = &config.hooks.initial_headers {
+            change(self.granted.get_or_insert_default(), head);
+        }
+        if let Some(change) = &config.hooks.headers {
+            change(self.granted.get_or_insert_default(), head);
+        }
+    }
+
+    pub(crate) fn set_cookie(&mut self, cookie: HeaderValue) {
+        self.granted.get_or_insert_default().append(SET_COOKIE, cookie);
+    }
+
+    /// Adds them to their response.
+    pub(crate) fn on(self, mut response: Response<Body>) -> Response<Body> {
+        let granted =
+            response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let granted = self.granted.filter(|_| granted);
+        for headers in [self.always, granted].into_iter().flatten() {
+            merge(*headers, response.headers_mut());
+        }
+        response
+    }
+}
+
+/// A header that is given replaces one of the engine's; cookies and `Vary` are added.
+fn merge(headers: HeaderMap, out: &mut HeaderMap) {
+    let mut last: Option<HeaderName> = None;
+    for (name, value) in headers {
+        // Of several values of one name only the first comes with it.
+        let first = name.is_some();
+        let Some(name) = name.or_else(|| last.clone()) else { continue };
+        if first && name != SET_COOKIE && name != VARY {
+            out.insert(name.clone(), value);
+        } else {
+            out.append(name.clone(), value);
+        }
+        last = Some(name);
+    }
+}

@@ -1,0 +1,77 @@
+//! JSONP, both revisions (SOCKETIO_SURFACE A1.2, A1.3; CVE-2020-8823: nothing of the request may
+//! end up in a script but digits).
+
+mod common;
+
+use common::{Heard, Host, Response};
+use sockeye_engine::Config;
+
+fn config() -> Config {
+    Config { allow_eio3: true, ..Config::default() }
+}
+
+fn assert_script(response: &Response, expected: &str) {
+    assert_eq!((response.status, response.text()), (200, expected));
+    assert_eq!(response.header("content-type"), Some("text/javascript; charset=UTF-8"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+}
+
+async fn open(host: &Host, revision: u8, j: &str) -> (String, String) {
+    let query = format!("/engine.io/?EIO={revision}&transport=polling&j={j}");
+    let response = host.get(&query).await;
+    let open = response.text().replace("\\\"", "\"");
+    assert_script(&response, response.text());
+    let sid = common::sid(&open);
+    (sid.clone(), format!("{query}&sid={sid}"))
+}
+
+#[tokio::test]
+async fn answers_are_scripts_and_posts_are_forms() {
+    let host = Host::tcp(config()).await;
+    let (sid, url) = open(&host, 4, "12").await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = b"d=4a%22b%5Cnc%5C%5Cnd%1EbAQIDBA%3D%3D";
+    let response = host.request("POST", &url, &form, body).await;
+    assert_eq!((response.status, response.text()), (200, "ok"));
+    assert_eq!(response.header("content-type"), Some("text/html"));
+    assert!(host.app.heard(&sid).contains(&Heard::Text("a\"b\nc\\nd".to_owned())));
+    let script = "___eio[12](\"4a\\\"b\\nc\\\\nd\\u001ebAQIDBA==\");";
+    assert_script(&host.get(&url).await, script);
+}
+
+#[tokio::test]
+async fn revision_three_never_answers_with_bytes() {
+    let host = Host::tcp(config()).await;
+    let (_, url) = open(&host, 3, "0").await;
+    host.request("POST", &url, &[], b"d=10%3Ab4AQIDBA%3D%3D2%3A4%E2%82%AC").await;
+    assert_script(&host.get(&url).await, "___eio[0](\"10:b4AQIDBA==2:4€\");");
+}
+
+#[tokio::test]
+async fn only_the_digits_of_the_index_count() {
+    let host = Host::tcp(config()).await;
+    for j in ["1%3Balert(2)%2F%2F3", "%3Cscript%3E123", "1+2-3"] {
+        let response = host.get(&format!("/engine.io/?EIO=4&transport=polling&j={j}")).await;
+        assert!(response.text().starts_with("___eio[123](\"0{"), "{}", response.text());
+    }
+    let response = host.get("/engine.io/?EIO=4&transport=polling&j=").await;
+    assert!(response.text().starts_with("___eio[](\"0{"), "{}", response.text());
+}
+
+#[tokio::test]
+async fn a_form_without_a_payload_does_nothing() {
+    let host = Host::tcp(config()).await;
+    let (sid, url) = open(&host, 4, "0").await;
+    assert_eq!(host.request("POST", &url, &[], b"x=1").await.text(), "ok");
+    assert_eq!(host.request("POST", &url, &[], b"d=4still").await.text(), "ok");
+    assert_script(&host.get(&url).await, "___eio[0](\"4still\");");
+    assert_eq!(host.app.heard(&sid).len(), 2);
+}
+
+#[tokio::test]
+async fn refusals_are_no_scripts() {
+    let host = Host::tcp(config()).await;
+    let response = host.get("/engine.io/?EIO=4&transport=polling&j=0&sid=unknown").await;
+    response.assert_refused(1, "Session ID unknown");
+}
