@@ -20,5 +20,5 @@ export function backoffMs(attempt: number, options: BackoffOptions): number {
   // number and so no delay: a loop without delays would be an attack on the server.
   const ms = (options.reconnectionDelay || 1000) * 2 ** Math.min(attempt, 31);
   const delay = ms * (1 + options.randomizationFactor! * (2 * Math.random() - 1));
-  return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5000, TIMER_MS_MAX));
+  return Math.min(delay, options.reconnectionDelayMax || 5000, TIMER_MS_MAX) | 0;
 }

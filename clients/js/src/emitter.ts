@@ -1,5 +1,5 @@
 import type { EventNames, EventParams, EventsMap, ListenerOf } from "./events.js";
-import { nextTick } from "./timer.js";
+import { report } from "./timer.js";
 
 type Fn = ((...args: any[]) => void) & {
   /** The listener that a `once` wrapper stands for. */
@@ -30,15 +30,6 @@ export class Emitter<
     return this;
   }
 
-  /** As `on`, but before the listeners that are there. */
-  prepend<Event extends EventNames<Reserved> | EventNames<Listen>>(
-    event: Event,
-    listener: ListenerOf<Reserved, Listen, Event>,
-  ): this {
-    this._listeners.set(event, [listener, ...this.listeners(event)] as Fn[]);
-    return this;
-  }
-
   /** Calls `listener` at the next `event` only. */
   once<Event extends EventNames<Reserved> | EventNames<Listen>>(
     event: Event,
@@ -60,10 +51,10 @@ export class Emitter<
     if (event === undefined) {
       this._listeners.clear();
     } else {
-      // If it was added twice it stays once.
-      let found = !listener;
-      const others = (fn: Fn) => found || !(found = fn === listener || fn.fn === listener);
-      this._listeners.set(event, listener ? (this.listeners(event) as Fn[]).filter(others) : []);
+      const rest: Fn[] = listener ? [...this.listeners(event)] : [];
+      // If it was added twice it stays once; one that is not there is at 2³² - 1.
+      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
+      this._listeners.set(event, rest);
     }
     return this;
   }
@@ -85,9 +76,7 @@ export class Emitter<
       try {
         fn.apply(this, args);
       } catch (error) {
-        nextTick(() => {
-          throw error;
-        });
+        report(error);
       }
     }
     return this;
@@ -99,27 +88,4 @@ export class Emitter<
   ): ListenerOf<Reserved, Listen, Event>[] {
     return (this._listeners.get(event) || []) as any;
   }
-
-  /** Whether anybody listens to `event`. */
-  hasListeners(event: EventNames<Reserved> | EventNames<Listen>): boolean {
-    return !!this.listeners(event)[0];
-  }
 }
-
-export interface Emitter<Listen, Emit, Reserved> {
-  /** Same as `on`. */
-  addEventListener: this["on"];
-  /** Same as `off`. */
-  removeListener: this["off"];
-  /** Same as `off`. */
-  removeEventListener: this["off"];
-  /** Same as `off`. */
-  removeAllListeners: this["off"];
-}
-
-const prototype = Emitter.prototype;
-prototype.addEventListener = prototype.on;
-prototype.removeListener =
-  prototype.removeEventListener =
-  prototype.removeAllListeners =
-    prototype.off;

@@ -1,34 +1,10 @@
-import { transports } from "./engine/socket.js";
-import { Polling } from "./engine/polling.js";
-import { WebSocketTransport } from "./engine/websocket.js";
-import { lookup } from "./io.js";
-import { Manager } from "./manager.js";
-import { protocol } from "./parser/packet.js";
-import { Socket } from "./socket.js";
+// All of the library: what pages, bundlers and Node get unless they ask for less.
 
-transports.polling = Polling;
-transports.websocket = WebSocketTransport;
+import "./features/catch-all.js";
+import "./features/limit.js";
+import "./features/page.js";
+import "./features/retries.js";
 
-/** Connects: the same function as `io.connect`, with the library's classes as properties. */
-export const io = Object.assign(lookup, {
-  Manager,
-  Socket,
-  protocol,
-  io: lookup,
-  connect: lookup,
-});
-
-export { lookup as connect, Manager, protocol, Socket };
-export default io;
-
-export type { DefaultEventsMap, EventsMap } from "./events.js";
-export type { Handshake } from "./engine/socket.js";
-export type { CloseDetails, Transport, TransportError } from "./engine/transport.js";
-export type {
-  Auth,
-  ConnectOptions,
-  EngineOptions,
-  ManagerOptions,
-  SocketOptions,
-} from "./options.js";
-export type { DisconnectReason } from "./socket.js";
+export * from "./core.js";
+export { io as default } from "./core.js";
+export type { PayloadTooLarge } from "./features/limit.js";

@@ -35,6 +35,6 @@ export function lookup(
     (opts as any)["force new connection"] ||
     opts.multiplex === false ||
     cache[id]?.nsps[path];
-  const manager = own ? new Manager(source, opts) : (cache[id] ||= new Manager(source, opts));
-  return manager.socket(path, opts);
+  const managers = own ? {} : cache;
+  return (managers[id] ||= new Manager(source, opts)).socket(path, opts);
 }

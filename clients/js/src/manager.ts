@@ -51,10 +51,10 @@ export class Manager<
   private _skipReconnect = false;
   /** Delays begun since the connection was open the last time. */
   private _attempts = 0;
-  private _encoder: { encode(packet: Packet): any[] };
+  _encoder: { encode(packet: Packet): any[] };
   private _decoder: Decoder;
-  /** Timer of opening or of the next attempt; they never run together. */
-  private _timer?: Timer;
+  /** Timer of opening, of the next attempt or of a probe; they never run together. */
+  _timer?: Timer;
 
   constructor(uri?: string | Partial<ManagerOptions>, options: Partial<ManagerOptions> = {}) {
     super();
@@ -64,7 +64,7 @@ export class Manager<
     }
     this.uri = uri;
     const opts: any = (this.opts = { ...options });
-    for (const name in DEFAULTS) opts[name] ??= (DEFAULTS as any)[name];
+    for (const name in defaults) opts[name] ??= (defaults as any)[name];
     const parser = opts.parser || { Encoder, Decoder };
     this._encoder = new parser.Encoder();
     this._decoder = new parser.Decoder(opts);
@@ -120,11 +120,6 @@ export class Manager<
     return this;
   }
 
-  /** Same as {@link Manager.open}. */
-  connect(callback?: OpenCallback): this {
-    return this.open(callback);
-  }
-
   /** The socket of a namespace, made (and connected) if there is none. */
   socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit> {
     const socket = (this.nsps[nsp] ||= new Socket(this, nsp, options));
@@ -172,32 +167,34 @@ export class Manager<
     }
     this._reconnecting = true;
     const delay = backoffMs(this._attempts++, this.opts);
-    const attempt = () => {
-      if (this._staysClosed()) return;
-      this.emitReserved("reconnect_attempt", this._attempts);
-      // A listener may have closed it for good.
-      if (this._staysClosed()) return;
-      this.open((error) => {
-        if (error) {
-          this._reconnect();
-          this.emitReserved("reconnect_error", error);
-        } else {
-          const attempts = this._attempts;
-          this._attempts = 0;
-          this.emitReserved("reconnect", attempts);
-        }
-      });
-    };
-    this._timer = startTimer(this.opts, attempt, delay);
+    this._timer = startTimer(this.opts, () => this._attempt(), delay);
   }
 
-  private _staysClosed(): boolean {
+  /** Reconnects now. */
+  _attempt(): void {
+    if (this._staysClosed()) return;
+    this.emitReserved("reconnect_attempt", this._attempts);
+    // A listener may have closed it for good.
+    if (this._staysClosed()) return;
+    this.open((error) => {
+      if (error) {
+        this._reconnect();
+        this.emitReserved("reconnect_error", error);
+      } else {
+        const attempts = this._attempts;
+        this._attempts = 0;
+        this.emitReserved("reconnect", attempts);
+      }
+    });
+  }
+
+  _staysClosed(): boolean {
     return this._skipReconnect || !this.opts.reconnection;
   }
 }
 
 /** Defaults of the options that a method of the same name reads, or sets when given a value. */
-const SETTINGS = {
+export const SETTINGS = {
   reconnection: true,
   reconnectionAttempts: Infinity,
   reconnectionDelay: 1000,
@@ -206,21 +203,5 @@ const SETTINGS = {
   timeout: 20000,
 };
 
-const DEFAULTS = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
-
-type Settings = {
-  [Name in keyof typeof SETTINGS]: {
-    (): NonNullable<ManagerOptions[Name]>;
-    (value: ManagerOptions[Name]): Manager<any, any>;
-  };
-};
-
-export interface Manager<Listen, Emit> extends Settings {}
-
-for (const name in SETTINGS) {
-  Manager.prototype[name as keyof Settings] = function (this: Manager, value?: any): any {
-    if (value === undefined) return (this.opts as any)[name];
-    (this.opts as any)[name] = value;
-    return this;
-  };
-}
+/** Defaults of the options. */
+export const defaults: Partial<ManagerOptions> = { ...SETTINGS, autoConnect: true, path: "/socket.io" };

@@ -79,11 +79,8 @@ export function openWebSocket(url: string, options: EngineOptions): WebSocket {
   return socket;
 }
 
-export function encodeBase64(data: ArrayBuffer | ArrayBufferView): string {
-  const bytes = ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data);
-  return bytes.toString("base64");
+export function encodeBase64(data: ArrayBuffer): string {
+  return Buffer.from(data).toString("base64");
 }
 
 export function decodeBase64(text: string): ArrayBuffer {

@@ -23,10 +23,10 @@ export async function request(
 ): Promise<HttpResponse> {
   // A plain string body has a content type that needs no CORS preflight.
   const response = await fetch(url, {
-    method: body === undefined ? "GET" : "POST",
+    method: body && "POST",
     body,
     headers: options.extraHeaders,
-    credentials: options.withCredentials ? "include" : "same-origin",
+    credentials: options.withCredentials ? "include" : undefined,
     signal,
   });
   return { status: response.status, responseText: await response.text() };
@@ -38,12 +38,8 @@ export function openWebSocket(url: string, options: EngineOptions): WebSocket {
 }
 
 /** Standard base64 with padding (RFC 4648 §4). */
-export function encodeBase64(data: ArrayBuffer | ArrayBufferView): string {
-  const { buffer = data as ArrayBuffer, byteOffset } = data as ArrayBufferView;
-  const bytes = new Uint8Array(buffer, byteOffset, data.byteLength);
-  let characters = "";
-  for (const byte of bytes) characters += String.fromCharCode(byte);
-  return btoa(characters);
+export function encodeBase64(data: ArrayBuffer): string {
+  return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
 }
 
 /** The inverse; throws on characters that base64 does not have. */

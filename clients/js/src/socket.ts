@@ -40,27 +40,16 @@ export interface SocketReservedEvents {
   disconnect: (reason: DisconnectReason, details?: CloseDetails | Error) => void;
 }
 
-type AnyListener = (event: string, ...args: any[]) => void;
-
-type Ack = ((...args: any[]) => void) & {
+export type Ack = ((...args: any[]) => void) & {
   /** The function takes an error first, so it is also told about a disconnection. */
   withError?: boolean;
 };
 
 /** What holds for the next packet only. */
-interface Flags {
+export interface Flags {
   compress?: boolean;
   volatile?: boolean;
   timeout?: number;
-  fromQueue?: boolean;
-}
-
-/** A packet that is sent again until it is acknowledged. */
-interface QueuedPacket {
-  args: any[];
-  flags: Flags;
-  tries: number;
-  pending: boolean;
 }
 
 /** One client in one namespace: sends and receives events over a shared connection. */
@@ -83,16 +72,12 @@ export class Socket<
   receiveBuffer: any[][] = [];
   /** Acknowledgement functions by packet id. */
   acks: Record<string, Ack> = {};
-  /** Packets of the option `retries`, the first one under way. */
-  _queue: QueuedPacket[] = [];
 
   private _nextId = 0;
-  private _flags: Flags = {};
+  _flags: Flags = {};
   private _privateId?: string;
   private _lastOffset?: string;
-  /** Listeners for every event that comes in or goes out. */
-  private _any = new Emitter<{ in: AnyListener; out: AnyListener }>();
-  private _opts: Partial<SocketOptions>;
+  _opts: Partial<SocketOptions>;
 
   constructor(
     /** The connection that the socket uses. */
@@ -132,11 +117,6 @@ export class Socket<
     return this;
   }
 
-  /** Same as {@link Socket.connect}. */
-  open(): this {
-    return this.connect();
-  }
-
   /** Disconnects and stays disconnected until `connect()`. */
   disconnect(): this {
     const { connected } = this;
@@ -144,11 +124,6 @@ export class Socket<
     this._destroy();
     if (connected) this._onClose("io client disconnect");
     return this;
-  }
-
-  /** Same as {@link Socket.disconnect}. */
-  close(): this {
-    return this.disconnect();
   }
 
   /** Emits `message`. */
@@ -166,24 +141,21 @@ export class Socket<
     const flags = this._flags;
     this._flags = {};
     const data: any[] = [event, ...args];
-    if (this._opts.retries && !flags.fromQueue && !flags.volatile) {
-      this._enqueue(data, flags);
-      return this;
-    }
     const packet: Omit<Packet, "nsp"> = {
       type: EVENT,
       data,
       options: { compress: flags.compress !== false },
     };
-    if (typeof data[data.length - 1] === "function") {
+    const ack = takeAck(data);
+    if (ack) {
       packet.id = this._nextId++;
-      this._expectAck(packet.id, data.pop(), flags.timeout ?? this._opts.ackTimeout);
+      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
     }
     const { engine } = this.io;
     const isOpen = this.connected && engine.readyState === "open";
     if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
     // The deadline is compared too, because timers may have slept where this code did not.
-    if (isOpen && !engine._hasPingExpired()) this._sendEvent(packet);
+    if (isOpen && !engine._hasPingExpired()) this._send(packet);
     else this.sendBuffer.push(packet);
     return this;
   }
@@ -223,59 +195,8 @@ export class Socket<
     return this as any;
   }
 
-  /** Calls `listener` with name and arguments of every event that arrives. */
-  onAny(listener: AnyListener): this {
-    this._any.on("in", listener);
-    return this;
-  }
-
-  /** As `onAny`, but before those that are there. */
-  prependAny(listener: AnyListener): this {
-    this._any.prepend("in", listener);
-    return this;
-  }
-
-  /** Removes a catch-all listener of `onAny`, or all of them. */
-  offAny(listener?: AnyListener): this {
-    this._any.off("in", listener);
-    return this;
-  }
-
-  /** The catch-all listeners of `onAny`. */
-  listenersAny(): AnyListener[] {
-    return this._any.listeners("in");
-  }
-
-  /** Calls `listener` with name and arguments of every event that is sent; not for acknowledgements. */
-  onAnyOutgoing(listener: AnyListener): this {
-    this._any.on("out", listener);
-    return this;
-  }
-
-  /** As `onAnyOutgoing`, but before those that are there. */
-  prependAnyOutgoing(listener: AnyListener): this {
-    this._any.prepend("out", listener);
-    return this;
-  }
-
-  /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
-  offAnyOutgoing(listener?: AnyListener): this {
-    this._any.off("out", listener);
-    return this;
-  }
-
-  /** The catch-all listeners of `onAnyOutgoing`. */
-  listenersAnyOutgoing(): AnyListener[] {
-    return this._any.listeners("out");
-  }
-
-  private _send(packet: Omit<Packet, "nsp">): void {
+  _send(packet: Omit<Packet, "nsp">): void {
     this.io._packet({ ...packet, nsp: this.nsp });
-  }
-
-  private _sendEvent(packet: Omit<Packet, "nsp">): void {
-    this._any.emit("out", ...(packet.data as [string]));
-    this._send(packet);
   }
 
   private _onOpen(): void {
@@ -298,7 +219,7 @@ export class Socket<
     if (nsp !== this.nsp) return;
     if (type === CONNECT) {
       if (data?.sid) this._onConnect(data.sid, data.pid);
-      else this.emitReserved("connect_error", new Error("no sid: is the server v2?"));
+      else this.emitReserved("connect_error", new Error("no sid"));
     } else if (type === DISCONNECT) {
       this._destroy();
       this._onClose("io server disconnect");
@@ -319,15 +240,19 @@ export class Socket<
     }
   }
 
-  private _onConnect(id: string, privateId?: string): void {
+  _onConnect(id: string, privateId?: string): void {
     this.id = id;
     this.recovered = !!privateId && this._privateId === privateId;
     this._privateId = privateId;
     this.connected = true;
     for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-    for (const packet of this.sendBuffer.splice(0)) this._sendEvent(packet);
-    this._sendQueued(true);
+    this._flushBuffer();
     this.emitReserved("connect");
+  }
+
+  _flushBuffer(): void {
+    let packet;
+    while ((packet = this.sendBuffer.shift())) this._send(packet);
   }
 
   private _onClose(reason: string, details?: CloseDetails | Error): void {
@@ -348,8 +273,7 @@ export class Socket<
     this.io._destroy();
   }
 
-  private _deliver(args: any[]): void {
-    this._any.emit("in", ...(args as [string]));
+  _deliver(args: any[]): void {
     this.emitReserved(...(args as [any, ...any]));
     const last = args[args.length - 1];
     if (this._privateId && typeof last === "string") this._lastOffset = last;
@@ -366,54 +290,24 @@ export class Socket<
   }
 
   private _expectAck(id: number, ack: Ack, timeout?: number): void {
-    if (timeout === undefined) {
-      this.acks[id] = ack;
-      return;
-    }
-    const timer = setTimeout(() => {
-      delete this.acks[id];
-      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
-      ack.call(this, new Error("operation has timed out"));
-    }, timeout);
-    this.acks[id] = (...args) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const settle: Ack = (...args) => {
       clearTimeout(timer);
       ack.apply(this, args);
     };
-    this.acks[id].withError = true;
+    settle.withError = ack.withError;
+    this.acks[id] = settle;
+    if (timeout === undefined) return;
+    settle.withError = true;
+    timer = setTimeout(() => {
+      delete this.acks[id];
+      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
+      settle(new Error("operation has timed out"));
+    }, timeout);
   }
+}
 
-  /** Option `retries`: one packet at a time, again until acknowledged or out of tries. */
-  private _enqueue(args: any[], flags: Flags): void {
-    const ack: Ack | false = typeof args[args.length - 1] === "function" && args.pop();
-    const packet: QueuedPacket = {
-      args,
-      flags: { ...flags, fromQueue: true },
-      tries: 0,
-      pending: false,
-    };
-    const answered: Ack = (error: Error | null, ...answer: any[]) => {
-      // A late answer to an earlier try.
-      if (packet !== this._queue[0]) return;
-      packet.pending = false;
-      if (!error || packet.tries > this._opts.retries!) {
-        this._queue.shift();
-        if (ack) ack(error, ...answer);
-      }
-      this._sendQueued();
-    };
-    answered.withError = true;
-    args.push(answered);
-    this._queue.push(packet);
-    this._sendQueued();
-  }
-
-  /** `again`: on a new connection the answer to the try under way will not come. */
-  private _sendQueued(again = false): void {
-    const packet = this._queue[0];
-    if (!this.connected || !packet || (packet.pending && !again)) return;
-    packet.pending = true;
-    packet.tries++;
-    this._flags = { ...packet.flags };
-    (this.emit as AnyListener).apply(this, packet.args as any);
-  }
+/** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
+export function takeAck(args: any[]): Ack | undefined {
+  return typeof args[args.length - 1] === "function" ? args.pop() : undefined;
 }

@@ -43,21 +43,21 @@ export function url(
   let source = uri || "/";
   if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
-    if (!page) throw new TypeError("no URL");
+    if (!page) throw new Error("no URL");
     source = page.host + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
+    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
   }
-  const { protocol, hostname, port: explicitPort, search } = new URL(source);
-  const secure = /ps:|wss/.test(protocol);
+  const { protocol, hostname, port: explicitPort, search: query } = new URL(source);
+  const secure = /[ps]s:/.test(protocol);
   const port = explicitPort || (secure ? "443" : "80");
   return {
     source,
     target: { hostname, port, secure },
     // `URL` would percent-encode it, and a namespace must arrive as it was written.
     path: /\/\/[^/?#]*([^?#]*)/.exec(source)![1] || "/",
-    query: search,
+    query,
     id: protocol + hostname + ":" + port + pathOption,
   };
 }

@@ -1,6 +1,7 @@
 // What a Socket.IO client and server do together, seen from the client.
 //
-//   SOCKEYE_TEST_CLIENT   ours (default): dist/node/index.mjs · browser: dist/socket.io.esm.min.js
+//   SOCKEYE_TEST_CLIENT   ours (default): dist/node/index.mjs · browser: dist/socket.io.min.js ·
+//                         core: dist/socket.io.esm.min.js
 //                         with Node's fetch · official: npm's socket.io-client
 //   SOCKEYE_TEST_URL      server to use; without it test/reference-server.mjs is started
 //
@@ -41,6 +42,7 @@
 // Other events are ignored: no answer, no acknowledgement.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { after, afterEach, before, describe, it } from "node:test";
 
 import { startServer } from "./reference-server.mjs";
@@ -55,12 +57,15 @@ before(async () => {
 });
 after(() => server.close());
 
+const notInCore = { skip: which === "core" && "not part of the core" };
+
 const sockets = [];
 afterEach(() => sockets.splice(0).forEach((socket) => socket.disconnect()));
 
 const CLIENTS = {
   ours: "our client",
   browser: "our browser build",
+  core: "our core for browsers",
   official: "the official client",
 };
 
@@ -414,7 +419,7 @@ function suite(transports) {
     assert.equal(await socket.emitWithAck("echo", "alive"), "alive");
   });
 
-  it("shows everything to catch-all listeners", async () => {
+  it("shows everything to catch-all listeners", notInCore, async () => {
     const socket = await connected();
     const seen = [];
     const listener = (...args) => seen.push(["in", ...args]);
@@ -435,7 +440,7 @@ function suite(transports) {
     assert.deepEqual(seen.slice(3), [["first", "echo", 2]]);
   });
 
-  it("retries until acknowledged, one at a time", async () => {
+  it("retries until acknowledged, one at a time", notInCore, async () => {
     const socket = await connected("/", { retries: 2, ackTimeout: 250 });
     const sent = [];
     socket.onAnyOutgoing((name) => sent.push(name));
@@ -468,8 +473,11 @@ function bytes(value) {
 async function loadClient(name) {
   if (name === "official") return (await import("socket.io-client")).io;
   if (name === "ours") return (await import("../dist/node/index.mjs")).io;
-  if (name !== "browser") throw new Error("SOCKEYE_TEST_CLIENT: ours, browser or official");
+  if (name !== "browser" && name !== "core") {
+    throw new Error("SOCKEYE_TEST_CLIENT: ours, browser, core or official");
+  }
   // The minified build as a browser runs it: with fetch and with a WebSocket of the platform.
   globalThis.WebSocket ??= (await import("ws")).WebSocket;
+  if (name === "browser") return createRequire(import.meta.url)("./browser-client.cjs");
   return (await import("../dist/socket.io.esm.min.js")).io;
 }

@@ -68,7 +68,32 @@ describe("package", () => {
     assert.equal(socket.connected, false);
   });
 
-  for (const name of ["socket.io.js", "socket.io.min.js"]) {
+  it("websocket.esm.min.js connects, acknowledges, carries binary and says why it ended", async () => {
+    const { stdout } = await inNode(`
+      globalThis.WebSocket ??= (await import("ws")).WebSocket;
+      const { io } = await import("sockeye-client/websocket");
+      const socket = io(process.env.URL);
+      socket.on("disconnect", (reason) => console.log(reason));
+      socket.on("connect", async () => {
+        console.log(await socket.emitWithAck("transport"));
+        const [bytes] = [await socket.emitWithAck("echo", Uint8Array.of(1, 2))].flat();
+        console.log(new Uint8Array(bytes).join());
+        socket.disconnect();
+      });
+    `);
+    assert.equal(stdout, "websocket\n1,2\nio client disconnect");
+  });
+
+  it("has the MessagePack parser as a separate import", async () => {
+    const parser = await import("sockeye-client/msgpack");
+    assert.deepEqual(Object.keys(parser).sort(), ["Decoder", "Encoder", "protocol"]);
+    assert.deepEqual(
+      Object.keys(createRequire(import.meta.url)("sockeye-client/msgpack")).sort(),
+      Object.keys(parser).sort(),
+    );
+  });
+
+  for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js"]) {
     const script = fs.readFileSync(path.join(root, "dist", name), "utf8");
     const platform = { URL, URLSearchParams, queueMicrotask, AbortController };
 

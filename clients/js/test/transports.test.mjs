@@ -68,7 +68,7 @@ for (const [build, { io, Manager }] of Object.entries(builds)) {
         "a".repeat(80),
         "한".repeat(20),
         "",
-        "b".repeat(300),
+        "b".repeat(90),
         "c",
         "👋".repeat(10),
         "d",
@@ -102,6 +102,8 @@ for (const [build, { io, Manager }] of Object.entries(builds)) {
       assert.equal(error.message, "xhr poll error");
       assert.equal(error.type, "TransportError");
       assert.equal(error.description, 403);
+      assert.equal(error.status, 403);
+      assert.equal(error.reason, '{"code":4,"message":"Forbidden"}');
       assert.deepEqual(error.context, {
         status: 403,
         responseText: '{"code":4,"message":"Forbidden"}',

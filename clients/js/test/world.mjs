@@ -1,7 +1,7 @@
 // A connection in memory: transports that a test plays the server for, one step at a time.
 
 import { Transport } from "../build/engine/transport.js";
-import { Manager } from "../build/manager.js";
+import { Manager } from "../build/index.js";
 
 /** Lets everything happen that does not wait for a timer or for a peer. */
 export async function settle() {

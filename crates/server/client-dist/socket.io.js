@@ -3,6 +3,11 @@
 (() => {
   // src/timer.ts
   var nextTick = queueMicrotask;
+  function report(error) {
+    nextTick(() => {
+      throw error;
+    });
+  }
 
   // src/emitter.ts
   var Emitter = class {
@@ -14,11 +19,6 @@
     /** Calls `listener` at every `event`. */
     on(event, listener) {
       this._listeners.set(event, [...this.listeners(event), listener]);
-      return this;
-    }
-    /** As `on`, but before the listeners that are there. */
-    prepend(event, listener) {
-      this._listeners.set(event, [listener, ...this.listeners(event)]);
       return this;
     }
     /** Calls `listener` at the next `event` only. */
@@ -35,9 +35,9 @@
       if (event === void 0) {
         this._listeners.clear();
       } else {
-        let found = !listener;
-        const others = (fn) => found || !(found = fn === listener || fn.fn === listener);
-        this._listeners.set(event, listener ? this.listeners(event).filter(others) : []);
+        const rest = listener ? [...this.listeners(event)] : [];
+        rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
+        this._listeners.set(event, rest);
       }
       return this;
     }
@@ -54,9 +54,7 @@
         try {
           fn.apply(this, args);
         } catch (error) {
-          nextTick(() => {
-            throw error;
-          });
+          report(error);
         }
       }
       return this;
@@ -65,23 +63,16 @@
     listeners(event) {
       return this._listeners.get(event) || [];
     }
-    /** Whether anybody listens to `event`. */
-    hasListeners(event) {
-      return !!this.listeners(event)[0];
-    }
   };
-  var prototype = Emitter.prototype;
-  prototype.addEventListener = prototype.on;
-  prototype.removeListener = prototype.removeEventListener = prototype.removeAllListeners = prototype.off;
 
   // src/platform.ts
   var defaultBinaryType = "arraybuffer";
   async function request(url2, body, options, signal) {
     const response = await fetch(url2, {
-      method: body === void 0 ? "GET" : "POST",
+      method: body && "POST",
       body,
       headers: options.extraHeaders,
-      credentials: options.withCredentials ? "include" : "same-origin",
+      credentials: options.withCredentials ? "include" : void 0,
       signal
     });
     return { status: response.status, responseText: await response.text() };
@@ -90,11 +81,7 @@
     return new WebSocket(url2, options.protocols || []);
   }
   function encodeBase64(data) {
-    const { buffer = data, byteOffset } = data;
-    const bytes = new Uint8Array(buffer, byteOffset, data.byteLength);
-    let characters = "";
-    for (const byte of bytes) characters += String.fromCharCode(byte);
-    return btoa(characters);
+    return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
   }
   function decodeBase64(text) {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
@@ -104,27 +91,405 @@
   }
   var startTimer = (_options, callback, ms) => setTimeout(callback, ms);
 
+  // src/engine/packet.ts
+  var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+  var SEPARATOR = "";
+  function isBinary(value) {
+    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+  }
+  function byteLength(data) {
+    return new TextEncoder().encode(data).length;
+  }
+  function encodePacket({ type, data }) {
+    return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
+  }
+  async function encodeAsText(packet) {
+    const data = encodePacket(packet);
+    if (typeof data === "string") return data;
+    return "b" + encodeBase64(await new Response(data).arrayBuffer());
+  }
+  function decodePacket(data, binaryType) {
+    let type = "message";
+    try {
+      if (typeof data !== "string") return { type, data: toBinaryType(data, binaryType) };
+      const rest = data.slice(1);
+      if (data[0] === "b") return { type, data: toBinaryType(decodeBase64(rest), binaryType) };
+      if (type = TYPES[data[0]]) return { type, data: rest };
+    } catch {
+    }
+    return { type: "error", data: "parser error" };
+  }
+
+  // src/parser/binary.ts
+  function takeAttachments(data, attachments) {
+    return JSON.stringify(data, function(key, value) {
+      const original = this[key];
+      const binary = isBinary(original) ? original : value;
+      return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
+    });
+  }
+  function fillPlaceholders(data, attachments) {
+    if (!data || typeof data !== "object") return data;
+    if (data._placeholder === true) {
+      const attachment = typeof data.num === "number" && attachments[data.num];
+      if (!attachment) throw new Error("invalid packet");
+      return attachment;
+    }
+    for (const key in data) data[key] = fillPlaceholders(data[key], attachments);
+    return data;
+  }
+
+  // src/parser/packet.ts
+  var protocol = 5;
+  var CONNECT = 0;
+  var DISCONNECT = 1;
+  var EVENT = 2;
+  var ACK = 3;
+  var CONNECT_ERROR = 4;
+  var BINARY_EVENT = 5;
+  var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
+  var ATTACHMENTS_MAX = 10;
+  var Encoder = class {
+    encode({ type, nsp, data, id }) {
+      const attachments = [];
+      const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
+      const count = attachments.length;
+      const head = count ? type + 3 + (count + "-") : type;
+      return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
+    }
+  };
+  var PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
+  var Decoder = class extends Emitter {
+    constructor(options) {
+      super();
+      this._missing = 0;
+      this._attachments = [];
+      this._attachmentsMax = options?.maxAttachments ?? ATTACHMENTS_MAX;
+    }
+    /** Takes the next message of the connection. */
+    add(message) {
+      let packet = this._waiting;
+      if (packet && isBinary(message)) {
+        this._attachments.push(message);
+      } else {
+        const isFirst = !packet && typeof message === "string";
+        this._waiting = packet = isFirst ? this._parse(message) : void 0;
+      }
+      if (!packet) throw new Error("invalid packet");
+      if (this._attachments.length < this._missing) return;
+      if (this._missing) packet.data = fillPlaceholders(packet.data, this._attachments);
+      this.destroy();
+      this.emitReserved("decoded", packet);
+    }
+    /** Forgets an incomplete packet. */
+    destroy() {
+      this._waiting = void 0;
+      this._attachments = [];
+    }
+    /** The packet that a text is or begins; undefined if it is none. */
+    _parse(text) {
+      const [, plain, binary, count = 0, nsp = "/", id, json] = PARTS.exec(text) || [];
+      const type = binary ? +binary - 3 : +plain;
+      const data = json ? JSON.parse(json) : void 0;
+      const packet = { type, nsp, data };
+      if (id) packet.id = +id;
+      this._missing = +count;
+      const countIsValid = !binary || this._missing && this._missing <= this._attachmentsMax;
+      return countIsValid && isValid(type, data) ? packet : void 0;
+    }
+  };
+  function isValid(type, data) {
+    if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
+    const isList = Array.isArray(data);
+    if (type === ACK || !isList) return isList;
+    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
+  }
+
+  // src/socket.ts
+  var Socket = class extends Emitter {
+    constructor(io3, nsp, options = {}) {
+      super();
+      this.io = io3;
+      this.nsp = nsp;
+      this.connected = false;
+      /** Whether the socket connects by itself when its connection does. */
+      this.active = false;
+      /** Whether the server restored the state from before the last disconnection. */
+      this.recovered = false;
+      /** Packets to send when connected. */
+      this.sendBuffer = [];
+      /** Arguments of events that came before the connection was confirmed. */
+      this.receiveBuffer = [];
+      /** Acknowledgement functions by packet id. */
+      this.acks = {};
+      this._nextId = 0;
+      this._flags = {};
+      this._opts = options;
+      this.auth = options.auth;
+      const on = (event, listener) => io3.on(event, (...args) => {
+        if (this.active) listener(...args);
+      });
+      on("open", () => this._onOpen());
+      on("packet", (packet) => this._onPacket(packet));
+      on("error", (error) => {
+        if (!this.connected) this.emitReserved("connect_error", error);
+      });
+      on("close", (reason, details) => this._onClose(reason, details));
+    }
+    /** The opposite of `connected`. */
+    get disconnected() {
+      return !this.connected;
+    }
+    /** Connects, and keeps doing so when the connection is lost. */
+    connect() {
+      if (this.connected) return this;
+      const { io: io3, active } = this;
+      this.active = true;
+      if (!io3._reconnecting) io3.open();
+      if (!active && io3._readyState === "open") this._onOpen();
+      return this;
+    }
+    /** Disconnects and stays disconnected until `connect()`. */
+    disconnect() {
+      const { connected } = this;
+      if (connected) this._send({ type: DISCONNECT });
+      this._destroy();
+      if (connected) this._onClose("io client disconnect");
+      return this;
+    }
+    /** Emits `message`. */
+    send(...args) {
+      return this.emit("message", ...args);
+    }
+    /**
+     * Sends an event. A function as last argument is called with the other side's acknowledgement;
+     * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
+     * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
+     */
+    emit(event, ...args) {
+      if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
+      const flags = this._flags;
+      this._flags = {};
+      const data = [event, ...args];
+      const packet = {
+        type: EVENT,
+        data,
+        options: { compress: flags.compress !== false }
+      };
+      const ack = takeAck(data);
+      if (ack) {
+        packet.id = this._nextId++;
+        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
+      }
+      const { engine } = this.io;
+      const isOpen = this.connected && engine.readyState === "open";
+      if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
+      if (isOpen && !engine._hasPingExpired()) this._send(packet);
+      else this.sendBuffer.push(packet);
+      return this;
+    }
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
+     * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
+     */
+    emitWithAck(event, ...args) {
+      return new Promise((resolve, reject) => {
+        const ack = (error, value) => error ? reject(error) : resolve(value);
+        ack.withError = true;
+        this.emit(event, ...[...args, ack]);
+      });
+    }
+    /** Whether the next packet may be compressed. Default true. */
+    compress(compress) {
+      this._flags.compress = compress;
+      return this;
+    }
+    /** The next packet is dropped if it cannot be sent at once. */
+    get volatile() {
+      this._flags.volatile = true;
+      return this;
+    }
+    /** The next packet's acknowledgement must come within `ms` milliseconds. */
+    timeout(ms) {
+      this._flags.timeout = ms;
+      return this;
+    }
+    _send(packet) {
+      this.io._packet({ ...packet, nsp: this.nsp });
+    }
+    _onOpen() {
+      const { auth } = this;
+      const { engine } = this.io;
+      const connect = (data) => {
+        if (engine !== this.io.engine || !this.active) return;
+        const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
+        this._send({
+          type: CONNECT,
+          data: recovery ? { ...recovery, ...data } : data
+        });
+      };
+      if (typeof auth === "function") auth(connect);
+      else connect(auth);
+    }
+    _onPacket({ type, nsp, id, data }) {
+      if (nsp !== this.nsp) return;
+      if (type === CONNECT) {
+        if (data?.sid) this._onConnect(data.sid, data.pid);
+        else this.emitReserved("connect_error", new Error("no sid"));
+      } else if (type === DISCONNECT) {
+        this._destroy();
+        this._onClose("io server disconnect");
+      } else if (type === CONNECT_ERROR) {
+        this._destroy();
+        const error = new Error(data?.message ?? data);
+        this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
+      } else if (type === EVENT || type === BINARY_EVENT) {
+        const args = [...data || []];
+        if (id !== void 0) args.push(this._ack(id));
+        if (this.connected) this._deliver(args);
+        else this.receiveBuffer.push(args);
+      } else {
+        const ack = this.acks[id];
+        if (typeof ack !== "function") return;
+        delete this.acks[id];
+        ack.apply(this, ack.withError ? [null, ...data] : data);
+      }
+    }
+    _onConnect(id, privateId) {
+      this.id = id;
+      this.recovered = !!privateId && this._privateId === privateId;
+      this._privateId = privateId;
+      this.connected = true;
+      for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
+      this._flushBuffer();
+      this.emitReserved("connect");
+    }
+    _flushBuffer() {
+      let packet;
+      while (packet = this.sendBuffer.shift()) this._send(packet);
+    }
+    _onClose(reason, details) {
+      this.connected = false;
+      this.id = void 0;
+      this.emitReserved("disconnect", reason, details);
+      for (const id in this.acks) {
+        if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
+        const ack = this.acks[id];
+        delete this.acks[id];
+        if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
+      }
+    }
+    _destroy() {
+      this.active = false;
+      this.io._destroy();
+    }
+    _deliver(args) {
+      this.emitReserved(...args);
+      const last = args[args.length - 1];
+      if (this._privateId && typeof last === "string") this._lastOffset = last;
+    }
+    /** The function that acknowledges the peer's packet, once. */
+    _ack(id) {
+      let sent = false;
+      return (...data) => {
+        if (sent) return;
+        sent = true;
+        this._send({ type: ACK, id, data });
+      };
+    }
+    _expectAck(id, ack, timeout) {
+      let timer;
+      const settle = (...args) => {
+        clearTimeout(timer);
+        ack.apply(this, args);
+      };
+      settle.withError = ack.withError;
+      this.acks[id] = settle;
+      if (timeout === void 0) return;
+      settle.withError = true;
+      timer = setTimeout(() => {
+        delete this.acks[id];
+        this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
+        settle(new Error("operation has timed out"));
+      }, timeout);
+    }
+  };
+  function takeAck(args) {
+    return typeof args[args.length - 1] === "function" ? args.pop() : void 0;
+  }
+
+  // src/features/catch-all.ts
+  var { _deliver: deliver, _send: send } = Socket.prototype;
+  Socket.prototype._deliver = function(args) {
+    catchAllOf(this).emit("Any", ...args);
+    deliver.call(this, args);
+  };
+  Socket.prototype._send = function(packet) {
+    if (packet.type === EVENT) catchAllOf(this).emit("AnyOutgoing", ...packet.data);
+    send.call(this, packet);
+  };
+  var CatchAll = class extends Emitter {
+    prepend(way, listener) {
+      const others = this.listeners(way);
+      this.off(way);
+      for (const each of [listener, ...others]) this.on(way, each);
+    }
+  };
+  var catchAlls = /* @__PURE__ */ new WeakMap();
+  function catchAllOf(socket) {
+    const catchAll = catchAlls.get(socket) || new CatchAll();
+    catchAlls.set(socket, catchAll);
+    return catchAll;
+  }
+  for (const way of ["Any", "AnyOutgoing"]) {
+    Object.assign(Socket.prototype, {
+      ["on" + way](listener) {
+        catchAllOf(this).on(way, listener);
+        return this;
+      },
+      ["prepend" + way](listener) {
+        catchAllOf(this).prepend(way, listener);
+        return this;
+      },
+      ["off" + way](listener) {
+        catchAllOf(this).off(way, listener);
+        return this;
+      },
+      ["listeners" + way]() {
+        return catchAllOf(this).listeners(way);
+      }
+    });
+  }
+
+  // src/backoff.ts
+  var TIMER_MS_MAX = 2 ** 31 - 1;
+  function backoffMs(attempt, options) {
+    const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
+    const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
+    return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
+  }
+
   // src/url.ts
   var CHARACTERS_MAX = 8e3;
   function url(uri, pathOption = "", page = globalThis.location) {
     let source = uri || "/";
     if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
     if (/^\/(?!\/)/.test(source)) {
-      if (!page) throw new TypeError("no URL");
+      if (!page) throw new Error("no URL");
       source = page.host + source;
     }
     if (!/^(http|ws)s?:\/\//.test(source)) {
-      source = (page ? page.protocol : "https:") + "//" + source.replace(/^\/\//, "");
+      source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
     }
-    const { protocol: protocol2, hostname, port: explicitPort, search } = new URL(source);
-    const secure = /ps:|wss/.test(protocol2);
+    const { protocol: protocol2, hostname, port: explicitPort, search: query } = new URL(source);
+    const secure = /[ps]s:/.test(protocol2);
     const port = explicitPort || (secure ? "443" : "80");
     return {
       source,
       target: { hostname, port, secure },
       // `URL` would percent-encode it, and a namespace must arrive as it was written.
       path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
-      query: search,
+      query,
       id: protocol2 + hostname + ":" + port + pathOption
     };
   }
@@ -178,10 +543,8 @@
       this._pingTimeoutTime = 0;
       this._inFlight = 0;
       this._pingMs = 0;
-      this._closed = new AbortController();
       const { target, query } = url(uri);
       this.opts = {
-        path: "/engine.io",
         query,
         ...target,
         ...options,
@@ -194,17 +557,11 @@
         this._classes[name] = item;
         return name;
       }).filter((name) => this._classes[name]);
-      const watch = (event, listener) => globalThis.addEventListener?.(event, listener, { signal: this._closed.signal });
-      watch(
-        "offline",
-        () => this._onClose("transport close", { description: "network connection lost" })
-      );
-      if (options.closeOnBeforeunload) watch("beforeunload", () => this.transport.off().close());
       this._open();
     }
-    /** Sends a message; `onFlush` is called when it has been handed to a transport. */
-    send(data, options, onFlush) {
-      this._sendPacket("message", data, options, onFlush);
+    /** Sends a message. */
+    send(data, options) {
+      this._sendPacket("message", data, options);
       return this;
     }
     /** Ends the session when everything has been sent and no upgrade is under way. */
@@ -253,7 +610,13 @@
         this._inFlight = 0;
         if (this.writeBuffer.length) this.flush();
         else this.emitReserved("drain");
-      }).on("packet", (packet) => this._onPacket(packet)).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
+      }).on("packet", (packet) => {
+        try {
+          this._onPacket(packet);
+        } catch (error) {
+          this._onError(error);
+        }
+      }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
     }
     /** Ends an upgrade: what follows goes through `transport`. */
     switchTo(transport) {
@@ -309,15 +672,10 @@
       }
     }
     _onHandshake(text) {
-      let handshake;
-      try {
-        handshake = JSON.parse(text);
-        this.id = this.transport.query.sid = handshake.sid;
-        this._pingMs = handshake.pingInterval + handshake.pingTimeout;
-        this._maxPayload = handshake.maxPayload;
-      } catch (error) {
-        return this._onError(error);
-      }
+      const handshake = JSON.parse(text);
+      this.id = this.transport.query.sid = handshake.sid;
+      this._pingMs = handshake.pingInterval + handshake.pingTimeout;
+      this._maxPayload = handshake.maxPayload;
       const { name } = this.transport;
       this.readyState = "open";
       websocketWorked = name === "websocket";
@@ -337,12 +695,11 @@
       this._pingTimeoutTime = Date.now() + this._pingMs;
       this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
     }
-    _sendPacket(type, data, options, onFlush) {
+    _sendPacket(type, data, options) {
       if (!this._isActive()) return;
       const packet = { type, data, options };
       this.emitReserved("packetCreate", packet);
       this.writeBuffer.push(packet);
-      if (onFlush) this.once("flush", onFlush);
       this.flush();
     }
     _onError(error) {
@@ -354,626 +711,16 @@
       this.emitReserved("error", error);
       this._onClose("transport error", error);
     }
+    /** Ends the session at once. */
     _onClose(reason, details) {
       if (this.readyState === "closed") return;
       clearTimeout(this._pingTimer);
       this.readyState = "closed";
       this.transport?.off().close();
-      this._closed.abort();
       this.id = void 0;
       this.emitReserved("close", reason, details);
       this.writeBuffer = [];
       this._inFlight = 0;
-    }
-  };
-
-  // src/engine/packet.ts
-  var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
-  var SEPARATOR = "";
-  function isBinary(value) {
-    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
-  }
-  function encodePacket({ type, data }) {
-    return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
-  }
-  async function encodeAsText(packet) {
-    const data = encodePacket(packet);
-    if (typeof data === "string") return data;
-    return "b" + encodeBase64("size" in data ? await data.arrayBuffer() : data);
-  }
-  function decodePacket(data, binaryType) {
-    let type = "message";
-    try {
-      if (typeof data !== "string") return { type, data: toBinaryType(data, binaryType) };
-      const rest = data.slice(1);
-      if (data[0] === "b") return { type, data: toBinaryType(decodeBase64(rest), binaryType) };
-      if (type = TYPES[data[0]]) return { type, data: rest };
-    } catch {
-    }
-    return { type: "error", data: "parser error" };
-  }
-
-  // src/engine/transport.ts
-  var Transport = class extends Emitter {
-    constructor(opts) {
-      super();
-      this.opts = opts;
-      /** Whether `send` may be called now. */
-      this.writable = false;
-      this.readyState = "opening";
-      this.query = opts.query;
-      this.socket = opts.socket;
-    }
-    close() {
-      if (this.isClosed()) return;
-      this.readyState = "closed";
-      this.doClose();
-    }
-    send(packets) {
-      this.writable = false;
-      this.write(packets);
-    }
-    isClosed() {
-      return this.readyState === "closed";
-    }
-    onOpen() {
-      this.readyState = "open";
-      this.writable = true;
-      this.emitReserved("open");
-    }
-    onDrain() {
-      this.writable = true;
-      this.emitReserved("drain");
-    }
-    onData(data) {
-      const packet = decodePacket(data, this.socket.binaryType);
-      this.emitReserved("packet", packet);
-    }
-    onError(reason, description, context) {
-      const type = "TransportError";
-      this.emitReserved("error", Object.assign(new Error(reason), { type, description, context }));
-    }
-    onClose(details) {
-      this.readyState = "closed";
-      this.emitReserved("close", details);
-    }
-    /** The address for `scheme`, with a time stamp against caches if asked for. */
-    createUri(scheme, stamped) {
-      const { hostname, port, secure, path, addTrailingSlash, timestampParam, forceBase64 } = this.opts;
-      const query = { ...this.query };
-      if (stamped) query[timestampParam || "t"] = Date.now().toString(36) + stamps++;
-      if (forceBase64) query.b64 = 1;
-      return scheme + (secure ? "s://" : "://") + hostname + ":" + port + path.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
-    }
-  };
-  var stamps = 0;
-
-  // src/engine/polling.ts
-  var Polling = class extends Transport {
-    constructor() {
-      super(...arguments);
-      /** Whether a GET is waiting. */
-      this.polling = false;
-      this._abort = new AbortController();
-    }
-    get name() {
-      return "polling";
-    }
-    uri() {
-      return this.createUri("http", this.opts.timestampRequests !== false);
-    }
-    // Engine.IO v4 "Upgrade": what is on its way must arrive before the other transport speaks.
-    pause(onPause) {
-      this._onPause = onPause;
-      this._pauseIfIdle();
-    }
-    resume() {
-      this._onPause = void 0;
-      if (!this.polling) this._poll();
-    }
-    open() {
-      this._poll();
-    }
-    async _poll() {
-      this.polling = true;
-      const payload = await this._request("xhr poll error");
-      if (payload === void 0) return;
-      if (this.isClosed()) {
-        this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
-        return this.doClose();
-      }
-      for (const part of payload.split(SEPARATOR)) {
-        if (part[0] === "0" && this.readyState === "opening") this.onOpen();
-        if (part[0] === "1") {
-          this._abort.abort();
-          this.onClose({ description: "transport closed by the server" });
-        }
-        if (this.isClosed()) return;
-        this.onData(part);
-      }
-      this.polling = false;
-      if (this._onPause) this._pauseIfIdle();
-      else if (this.readyState === "open") this._poll();
-    }
-    async doClose() {
-      if (this.query.sid) {
-        await this._request("", "1");
-        this._abort.abort();
-      }
-    }
-    async write(packets) {
-      const parts = await Promise.all(packets.map(encodeAsText));
-      const bytesMax = this.socket._maxPayload || Infinity;
-      while (parts.length) {
-        let body = parts.shift();
-        let bytes = utf8Length(body);
-        while (parts.length && (bytes += utf8Length(parts[0]) + 1) <= bytesMax) {
-          body += SEPARATOR + parts.shift();
-        }
-        if (await this._request("xhr post error", body) === void 0) return;
-      }
-      this.onDrain();
-      this._pauseIfIdle();
-    }
-    _pauseIfIdle() {
-      if (!this.polling && this.writable) this._onPause?.();
-    }
-    /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
-    async _request(failure, body) {
-      const { opts, _abort } = this;
-      const { requestTimeout } = opts;
-      const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
-      const response = await request(this.uri(), body, opts, _abort.signal).catch((status) => ({
-        status,
-        responseText: ""
-      }));
-      clearTimeout(timer);
-      if (response.status === 200) return response.responseText;
-      if (!this.isClosed()) {
-        this.readyState = "closed";
-        _abort.abort();
-        this.onError(failure, response.status, response);
-      }
-    }
-  };
-  function utf8Length(text) {
-    return new TextEncoder().encode(text).length;
-  }
-
-  // src/engine/websocket.ts
-  var WebSocketTransport = class extends Transport {
-    get name() {
-      return "websocket";
-    }
-    uri() {
-      return this.createUri("ws", this.opts.timestampRequests);
-    }
-    open() {
-      let ws;
-      try {
-        this.ws = ws = openWebSocket(this.uri(), this.opts);
-      } catch (error) {
-        return this.onError("websocket error", error);
-      }
-      ws.binaryType = "arraybuffer";
-      ws.onopen = () => this.onOpen();
-      ws.onmessage = (event) => this.onData(event.data);
-      ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
-      ws.onerror = (event) => this.onError("websocket error", event);
-    }
-    doClose() {
-      const { ws } = this;
-      if (!ws) return;
-      ws.onopen = ws.onmessage = ws.onclose = ws.onerror = () => {
-      };
-      ws.close();
-    }
-    async write(packets) {
-      for (const packet of packets) {
-        const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
-        try {
-          this.ws.send(data);
-        } catch {
-        }
-      }
-      nextTick(() => {
-        if (!this.isClosed()) this.onDrain();
-      });
-    }
-  };
-
-  // src/backoff.ts
-  var TIMER_MS_MAX = 2 ** 31 - 1;
-  function backoffMs(attempt, options) {
-    const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
-    const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
-    return Math.floor(Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX));
-  }
-
-  // src/parser/binary.ts
-  function takeAttachments(data, attachments) {
-    return JSON.stringify(data, function(key, value) {
-      const original = this[key];
-      const binary = isBinary(original) ? original : value;
-      return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
-    });
-  }
-  function fillPlaceholders(data, attachments) {
-    if (!data || typeof data !== "object") return data;
-    if (data._placeholder === true) {
-      const { num } = data;
-      if (typeof num !== "number" || !(num in attachments)) throw new Error("illegal attachments");
-      return attachments[num];
-    }
-    for (const key in data) data[key] = fillPlaceholders(data[key], attachments);
-    return data;
-  }
-
-  // src/parser/packet.ts
-  var protocol = 5;
-  var CONNECT = 0;
-  var DISCONNECT = 1;
-  var EVENT = 2;
-  var ACK = 3;
-  var CONNECT_ERROR = 4;
-  var BINARY_EVENT = 5;
-  var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
-  var ATTACHMENTS_MAX = 10;
-  var Encoder = class {
-    encode({ type, nsp, data, id }) {
-      const attachments = [];
-      const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
-      const count = attachments.length;
-      const head = count ? type + 3 + (count + "-") : type;
-      return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
-    }
-  };
-  var PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
-  var Decoder = class extends Emitter {
-    constructor(options) {
-      super();
-      this._missing = 0;
-      this._attachments = [];
-      this._attachmentsMax = options?.maxAttachments ?? ATTACHMENTS_MAX;
-    }
-    /** Takes the next message of the connection. */
-    add(message) {
-      const waiting = this._waiting;
-      if (typeof message === "string") {
-        this._addText(message);
-      } else if (waiting && isBinary(message)) {
-        if (this._attachments.push(message) < this._missing) return;
-        waiting.data = fillPlaceholders(waiting.data, this._attachments);
-        this.destroy();
-        this.emitReserved("decoded", waiting);
-      } else {
-        throw new Error("unexpected binary");
-      }
-    }
-    /** Forgets an incomplete packet. */
-    destroy() {
-      this._waiting = void 0;
-      this._attachments = [];
-    }
-    _addText(text) {
-      const [, plain, binary, count, nsp = "/", id, json] = PARTS.exec(text) || [];
-      const type = binary ? +binary - 3 : +plain;
-      const data = json ? JSON.parse(json) : void 0;
-      const packet = { type, nsp, data };
-      if (id) packet.id = +id;
-      if (this._waiting || !isValid(type, data)) throw new Error("invalid packet");
-      if (!binary) {
-        this.emitReserved("decoded", packet);
-        return;
-      }
-      this._missing = +count;
-      if (!this._missing || this._missing > this._attachmentsMax) {
-        throw new Error("illegal attachments");
-      }
-      this._waiting = packet;
-    }
-  };
-  function isValid(type, data) {
-    if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
-    const isList = Array.isArray(data);
-    if (type === ACK || !isList) return isList;
-    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
-  }
-
-  // src/socket.ts
-  var Socket = class extends Emitter {
-    constructor(io3, nsp, options = {}) {
-      super();
-      this.io = io3;
-      this.nsp = nsp;
-      this.connected = false;
-      /** Whether the socket connects by itself when its connection does. */
-      this.active = false;
-      /** Whether the server restored the state from before the last disconnection. */
-      this.recovered = false;
-      /** Packets to send when connected. */
-      this.sendBuffer = [];
-      /** Arguments of events that came before the connection was confirmed. */
-      this.receiveBuffer = [];
-      /** Acknowledgement functions by packet id. */
-      this.acks = {};
-      /** Packets of the option `retries`, the first one under way. */
-      this._queue = [];
-      this._nextId = 0;
-      this._flags = {};
-      /** Listeners for every event that comes in or goes out. */
-      this._any = new Emitter();
-      this._opts = options;
-      this.auth = options.auth;
-      const on = (event, listener) => io3.on(event, (...args) => {
-        if (this.active) listener(...args);
-      });
-      on("open", () => this._onOpen());
-      on("packet", (packet) => this._onPacket(packet));
-      on("error", (error) => {
-        if (!this.connected) this.emitReserved("connect_error", error);
-      });
-      on("close", (reason, details) => this._onClose(reason, details));
-    }
-    /** The opposite of `connected`. */
-    get disconnected() {
-      return !this.connected;
-    }
-    /** Connects, and keeps doing so when the connection is lost. */
-    connect() {
-      if (this.connected) return this;
-      const { io: io3, active } = this;
-      this.active = true;
-      if (!io3._reconnecting) io3.open();
-      if (!active && io3._readyState === "open") this._onOpen();
-      return this;
-    }
-    /** Same as {@link Socket.connect}. */
-    open() {
-      return this.connect();
-    }
-    /** Disconnects and stays disconnected until `connect()`. */
-    disconnect() {
-      const { connected } = this;
-      if (connected) this._send({ type: DISCONNECT });
-      this._destroy();
-      if (connected) this._onClose("io client disconnect");
-      return this;
-    }
-    /** Same as {@link Socket.disconnect}. */
-    close() {
-      return this.disconnect();
-    }
-    /** Emits `message`. */
-    send(...args) {
-      return this.emit("message", ...args);
-    }
-    /**
-     * Sends an event. A function as last argument is called with the other side's acknowledgement;
-     * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
-     * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
-     */
-    emit(event, ...args) {
-      if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
-      const flags = this._flags;
-      this._flags = {};
-      const data = [event, ...args];
-      if (this._opts.retries && !flags.fromQueue && !flags.volatile) {
-        this._enqueue(data, flags);
-        return this;
-      }
-      const packet = {
-        type: EVENT,
-        data,
-        options: { compress: flags.compress !== false }
-      };
-      if (typeof data[data.length - 1] === "function") {
-        packet.id = this._nextId++;
-        this._expectAck(packet.id, data.pop(), flags.timeout ?? this._opts.ackTimeout);
-      }
-      const { engine } = this.io;
-      const isOpen = this.connected && engine.readyState === "open";
-      if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
-      if (isOpen && !engine._hasPingExpired()) this._sendEvent(packet);
-      else this.sendBuffer.push(packet);
-      return this;
-    }
-    /**
-     * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
-     * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
-     */
-    emitWithAck(event, ...args) {
-      return new Promise((resolve, reject) => {
-        const ack = (error, value) => error ? reject(error) : resolve(value);
-        ack.withError = true;
-        this.emit(event, ...[...args, ack]);
-      });
-    }
-    /** Whether the next packet may be compressed. Default true. */
-    compress(compress) {
-      this._flags.compress = compress;
-      return this;
-    }
-    /** The next packet is dropped if it cannot be sent at once. */
-    get volatile() {
-      this._flags.volatile = true;
-      return this;
-    }
-    /** The next packet's acknowledgement must come within `ms` milliseconds. */
-    timeout(ms) {
-      this._flags.timeout = ms;
-      return this;
-    }
-    /** Calls `listener` with name and arguments of every event that arrives. */
-    onAny(listener) {
-      this._any.on("in", listener);
-      return this;
-    }
-    /** As `onAny`, but before those that are there. */
-    prependAny(listener) {
-      this._any.prepend("in", listener);
-      return this;
-    }
-    /** Removes a catch-all listener of `onAny`, or all of them. */
-    offAny(listener) {
-      this._any.off("in", listener);
-      return this;
-    }
-    /** The catch-all listeners of `onAny`. */
-    listenersAny() {
-      return this._any.listeners("in");
-    }
-    /** Calls `listener` with name and arguments of every event that is sent; not for acknowledgements. */
-    onAnyOutgoing(listener) {
-      this._any.on("out", listener);
-      return this;
-    }
-    /** As `onAnyOutgoing`, but before those that are there. */
-    prependAnyOutgoing(listener) {
-      this._any.prepend("out", listener);
-      return this;
-    }
-    /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
-    offAnyOutgoing(listener) {
-      this._any.off("out", listener);
-      return this;
-    }
-    /** The catch-all listeners of `onAnyOutgoing`. */
-    listenersAnyOutgoing() {
-      return this._any.listeners("out");
-    }
-    _send(packet) {
-      this.io._packet({ ...packet, nsp: this.nsp });
-    }
-    _sendEvent(packet) {
-      this._any.emit("out", ...packet.data);
-      this._send(packet);
-    }
-    _onOpen() {
-      const { auth } = this;
-      const { engine } = this.io;
-      const connect = (data) => {
-        if (engine !== this.io.engine || !this.active) return;
-        const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
-        this._send({
-          type: CONNECT,
-          data: recovery ? { ...recovery, ...data } : data
-        });
-      };
-      if (typeof auth === "function") auth(connect);
-      else connect(auth);
-    }
-    _onPacket({ type, nsp, id, data }) {
-      if (nsp !== this.nsp) return;
-      if (type === CONNECT) {
-        if (data?.sid) this._onConnect(data.sid, data.pid);
-        else this.emitReserved("connect_error", new Error("no sid: is the server v2?"));
-      } else if (type === DISCONNECT) {
-        this._destroy();
-        this._onClose("io server disconnect");
-      } else if (type === CONNECT_ERROR) {
-        this._destroy();
-        const error = new Error(data?.message ?? data);
-        this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
-      } else if (type === EVENT || type === BINARY_EVENT) {
-        const args = [...data || []];
-        if (id !== void 0) args.push(this._ack(id));
-        if (this.connected) this._deliver(args);
-        else this.receiveBuffer.push(args);
-      } else {
-        const ack = this.acks[id];
-        if (typeof ack !== "function") return;
-        delete this.acks[id];
-        ack.apply(this, ack.withError ? [null, ...data] : data);
-      }
-    }
-    _onConnect(id, privateId) {
-      this.id = id;
-      this.recovered = !!privateId && this._privateId === privateId;
-      this._privateId = privateId;
-      this.connected = true;
-      for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-      for (const packet of this.sendBuffer.splice(0)) this._sendEvent(packet);
-      this._sendQueued(true);
-      this.emitReserved("connect");
-    }
-    _onClose(reason, details) {
-      this.connected = false;
-      this.id = void 0;
-      this.emitReserved("disconnect", reason, details);
-      for (const id in this.acks) {
-        if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
-        const ack = this.acks[id];
-        delete this.acks[id];
-        if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
-      }
-    }
-    _destroy() {
-      this.active = false;
-      this.io._destroy();
-    }
-    _deliver(args) {
-      this._any.emit("in", ...args);
-      this.emitReserved(...args);
-      const last = args[args.length - 1];
-      if (this._privateId && typeof last === "string") this._lastOffset = last;
-    }
-    /** The function that acknowledges the peer's packet, once. */
-    _ack(id) {
-      let sent = false;
-      return (...data) => {
-        if (sent) return;
-        sent = true;
-        this._send({ type: ACK, id, data });
-      };
-    }
-    _expectAck(id, ack, timeout) {
-      if (timeout === void 0) {
-        this.acks[id] = ack;
-        return;
-      }
-      const timer = setTimeout(() => {
-        delete this.acks[id];
-        this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
-        ack.call(this, new Error("operation has timed out"));
-      }, timeout);
-      this.acks[id] = (...args) => {
-        clearTimeout(timer);
-        ack.apply(this, args);
-      };
-      this.acks[id].withError = true;
-    }
-    /** Option `retries`: one packet at a time, again until acknowledged or out of tries. */
-    _enqueue(args, flags) {
-      const ack = typeof args[args.length - 1] === "function" && args.pop();
-      const packet = {
-        args,
-        flags: { ...flags, fromQueue: true },
-        tries: 0,
-        pending: false
-      };
-      const answered = (error, ...answer) => {
-        if (packet !== this._queue[0]) return;
-        packet.pending = false;
-        if (!error || packet.tries > this._opts.retries) {
-          this._queue.shift();
-          if (ack) ack(error, ...answer);
-        }
-        this._sendQueued();
-      };
-      answered.withError = true;
-      args.push(answered);
-      this._queue.push(packet);
-      this._sendQueued();
-    }
-    /** `again`: on a new connection the answer to the try under way will not come. */
-    _sendQueued(again = false) {
-      const packet = this._queue[0];
-      if (!this.connected || !packet || packet.pending && !again) return;
-      packet.pending = true;
-      packet.tries++;
-      this._flags = { ...packet.flags };
-      this.emit.apply(this, packet.args);
     }
   };
 
@@ -994,7 +741,7 @@
       }
       this.uri = uri;
       const opts = this.opts = { ...options };
-      for (const name in DEFAULTS) opts[name] ?? (opts[name] = DEFAULTS[name]);
+      for (const name in defaults) opts[name] ?? (opts[name] = defaults[name]);
       const parser = opts.parser || { Encoder, Decoder };
       this._encoder = new parser.Encoder();
       this._decoder = new parser.Decoder(opts);
@@ -1045,10 +792,6 @@
       engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));
       return this;
     }
-    /** Same as {@link Manager.open}. */
-    connect(callback) {
-      return this.open(callback);
-    }
     /** The socket of a namespace, made (and connected) if there is none. */
     socket(nsp, options) {
       var _a;
@@ -1091,22 +834,23 @@
       }
       this._reconnecting = true;
       const delay = backoffMs(this._attempts++, this.opts);
-      const attempt = () => {
-        if (this._staysClosed()) return;
-        this.emitReserved("reconnect_attempt", this._attempts);
-        if (this._staysClosed()) return;
-        this.open((error) => {
-          if (error) {
-            this._reconnect();
-            this.emitReserved("reconnect_error", error);
-          } else {
-            const attempts = this._attempts;
-            this._attempts = 0;
-            this.emitReserved("reconnect", attempts);
-          }
-        });
-      };
-      this._timer = startTimer(this.opts, attempt, delay);
+      this._timer = startTimer(this.opts, () => this._attempt(), delay);
+    }
+    /** Reconnects now. */
+    _attempt() {
+      if (this._staysClosed()) return;
+      this.emitReserved("reconnect_attempt", this._attempts);
+      if (this._staysClosed()) return;
+      this.open((error) => {
+        if (error) {
+          this._reconnect();
+          this.emitReserved("reconnect_error", error);
+        } else {
+          const attempts = this._attempts;
+          this._attempts = 0;
+          this.emitReserved("reconnect", attempts);
+        }
+      });
     }
     _staysClosed() {
       return this._skipReconnect || !this.opts.reconnection;
@@ -1120,7 +864,166 @@
     randomizationFactor: 0.5,
     timeout: 2e4
   };
-  var DEFAULTS = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+  var defaults = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+
+  // src/features/limit.ts
+  var PayloadTooLarge = class extends Error {
+    constructor(limit, size) {
+      super(`message of ${size} bytes, the server takes ${limit}`);
+      this.limit = limit;
+      this.size = size;
+      this.name = "PayloadTooLarge";
+    }
+  };
+  Manager.prototype._packet = function(packet) {
+    const { engine } = this;
+    const messages = this._encoder.encode(packet);
+    const limit = engine._maxPayload || Infinity;
+    const asText = engine.transport.name === "polling";
+    for (const message of messages) {
+      const size = messageSize(message, asText);
+      if (size > limit) throw new PayloadTooLarge(limit, size);
+    }
+    for (const message of messages) engine.send(message, packet.options);
+  };
+  var { _send: send2, _flushBuffer: flushBuffer } = Socket.prototype;
+  Socket.prototype._send = function(packet) {
+    try {
+      send2.call(this, packet);
+    } catch (error) {
+      const ack = packet.type === EVENT ? this.acks[packet.id] : void 0;
+      if (ack) delete this.acks[packet.id];
+      if (!ack?.withError) throw error;
+      ack.call(this, error);
+    }
+  };
+  Socket.prototype._flushBuffer = function() {
+    while (this.sendBuffer.length) {
+      try {
+        flushBuffer.call(this);
+      } catch (error) {
+        report(error);
+      }
+    }
+  };
+  function messageSize(message, asText) {
+    if (typeof message === "string") return byteLength(message) + 1;
+    const bytes = "size" in message ? message.size : message.byteLength;
+    return asText ? Math.ceil(bytes / 3) * 4 + 1 : bytes;
+  }
+
+  // src/features/page.ts
+  var PROBE = "/?";
+  var PROBE_MS = 5e3;
+  var watches = /* @__PURE__ */ new WeakMap();
+  var probes = /* @__PURE__ */ new WeakMap();
+  var { open, _packet: send3 } = Manager.prototype;
+  Manager.prototype.open = function(callback) {
+    const { engine } = this;
+    open.call(this, callback);
+    if (engine !== this.engine) watch(this);
+    return this;
+  };
+  var staysClosed = Manager.prototype._staysClosed;
+  Manager.prototype._staysClosed = function() {
+    const isClosed = staysClosed.call(this);
+    if (isClosed) watches.get(this)?.abort();
+    return isClosed;
+  };
+  function watch(manager) {
+    const { engine, opts } = manager;
+    watches.get(manager)?.abort();
+    const controller = new AbortController();
+    watches.set(manager, controller);
+    const on = (event, listener) => globalThis.addEventListener?.(event, listener, { signal: controller.signal });
+    on(
+      "offline",
+      () => engine._onClose("transport close", { description: "network connection lost" })
+    );
+    if (opts.closeOnBeforeunload) on("beforeunload", () => engine.transport.off().close());
+    for (const event of ["online", "pageshow", "visibilitychange"]) on(event, () => wake(manager));
+    engine.on("data", (text) => {
+      if (String(text).startsWith(`${CONNECT}${PROBE}`)) {
+        send3.call(manager, { type: DISCONNECT, nsp: PROBE });
+      }
+    });
+  }
+  function wake(manager) {
+    if (globalThis.document?.hidden) return;
+    const { engine } = manager;
+    if (manager._reconnecting) {
+      clearTimeout(manager._timer);
+      manager._attempt();
+    }
+    if (manager._readyState !== "open" || probes.get(engine) || engine._hasPingExpired()) return;
+    const timer = startTimer(manager.opts, () => engine._onClose("ping timeout"), PROBE_MS);
+    probes.set(engine, timer);
+    const end = () => {
+      clearTimeout(timer);
+      probes.delete(engine);
+    };
+    engine.once("heartbeat", end).once("close", end);
+    manager._packet({ type: CONNECT, nsp: PROBE });
+  }
+
+  // src/features/retries.ts
+  var { emit, _onConnect: onConnect } = Socket.prototype;
+  Socket.prototype.emit = function(event, ...args) {
+    const { _flags: flags, _opts: opts } = this;
+    if (!opts.retries || flags.fromQueue || flags.volatile) return emit.call(this, event, ...args);
+    this._flags = {};
+    enqueue(this, [event, ...args], flags);
+    return this;
+  };
+  Socket.prototype._onConnect = function(id, privateId) {
+    onConnect.call(this, id, privateId);
+    this._trying = false;
+    sendQueued(this);
+  };
+  Object.defineProperty(Socket.prototype, "_queue", {
+    get() {
+      const value = [];
+      Object.defineProperty(this, "_queue", { value });
+      return value;
+    }
+  });
+  function enqueue(socket, args, flags) {
+    const ack = takeAck(args);
+    let tries = 0;
+    const answered = (error, ...answer) => {
+      if (send4 !== socket._queue[0]) return;
+      socket._trying = false;
+      if (!error || tries > socket._opts.retries) {
+        socket._queue.shift();
+        ack?.(error, ...answer);
+      }
+      sendQueued(socket);
+    };
+    answered.withError = true;
+    const send4 = () => {
+      tries++;
+      socket._flags = { ...flags, fromQueue: true };
+      socket.emit(...args, answered);
+    };
+    socket._queue.push(send4);
+    sendQueued(socket);
+  }
+  function sendQueued(socket) {
+    if (!socket.connected || socket._trying || !socket._queue[0]) return;
+    socket._trying = true;
+    socket._queue[0]();
+  }
+
+  // src/features/aliases.ts
+  var { prototype } = Emitter;
+  prototype.addEventListener = prototype.on;
+  prototype.removeListener = prototype.removeEventListener = prototype.removeAllListeners = prototype.off;
+  prototype.hasListeners = function(event) {
+    return !!this.listeners(event)[0];
+  };
+  Manager.prototype.connect = Manager.prototype.open;
+  Socket.prototype.open = Socket.prototype.connect;
+  Socket.prototype.close = Socket.prototype.disconnect;
   for (const name in SETTINGS) {
     Manager.prototype[name] = function(value) {
       if (value === void 0) return this.opts[name];
@@ -1128,6 +1031,189 @@
       return this;
     };
   }
+
+  // src/engine/transport.ts
+  var Transport = class extends Emitter {
+    constructor(opts) {
+      super();
+      this.opts = opts;
+      /** Whether `send` may be called now. */
+      this.writable = false;
+      this.readyState = "opening";
+      this.query = opts.query;
+    }
+    close() {
+      if (this.isClosed()) return;
+      this.readyState = "closed";
+      this.doClose();
+    }
+    send(packets) {
+      this.writable = false;
+      this.write(packets);
+    }
+    isClosed() {
+      return this.readyState === "closed";
+    }
+    onOpen() {
+      this.readyState = "open";
+      this.onDrain("open");
+    }
+    onDrain(event = "drain") {
+      this.writable = true;
+      this.emitReserved(event);
+    }
+    onData(data) {
+      this.emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
+    }
+    onError(message, description, context = {}) {
+      this.readyState = "closed";
+      const { status, responseText: reason } = context;
+      this.emitReserved(
+        "error",
+        Object.assign(new Error(message), {
+          type: "TransportError",
+          description,
+          context,
+          status,
+          reason
+        })
+      );
+    }
+    onClose(details) {
+      this.readyState = "closed";
+      this.emitReserved("close", details);
+    }
+    /** The address for `scheme`, with a number against caches if asked for. */
+    createUri(scheme, stamped) {
+      const { hostname, port, secure, path, addTrailingSlash, timestampParam, forceBase64 } = this.opts;
+      const query = { ...this.query };
+      if (stamped) query[timestampParam || "t"] = Math.random();
+      if (forceBase64) query.b64 = 1;
+      return scheme + (secure ? "s://" : "://") + hostname + ":" + port + path.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") + new URLSearchParams(query);
+    }
+  };
+
+  // src/engine/polling.ts
+  var Polling = class extends Transport {
+    constructor() {
+      super(...arguments);
+      /** Whether a GET is waiting. */
+      this.polling = false;
+      this._abort = new AbortController();
+    }
+    get name() {
+      return "polling";
+    }
+    uri() {
+      return this.createUri("http", this.opts.timestampRequests !== false);
+    }
+    // Engine.IO v4 "Upgrade": what is on its way must arrive before the other transport speaks.
+    pause(onPause) {
+      this._onPause = onPause;
+      this._pauseIfIdle();
+    }
+    resume() {
+      this._onPause = void 0;
+      if (!this.polling) this.open();
+    }
+    /** One GET after the other, until the session ends or pauses. */
+    async open() {
+      this.polling = true;
+      const payload = await this._request("xhr poll error");
+      if (payload === void 0) return;
+      if (this.isClosed()) {
+        this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
+        return this.doClose();
+      }
+      for (const part of payload.split(SEPARATOR)) {
+        if (part[0] === "0" && this.readyState === "opening") this.onOpen();
+        if (part[0] === "1") {
+          this._abort.abort();
+          this.onClose({ description: "transport closed by the server" });
+        }
+        if (this.isClosed()) return;
+        this.onData(part);
+      }
+      this.polling = false;
+      if (this._onPause) this._pauseIfIdle();
+      else if (this.readyState === "open") this.open();
+    }
+    async doClose() {
+      if (this.query.sid) {
+        await this._request("", "1");
+        this._abort.abort();
+      }
+    }
+    async write(packets) {
+      const parts = await Promise.all(packets.map(encodeAsText));
+      const { _maxPayload: bytesMax = Infinity } = this.opts.socket;
+      while (parts.length) {
+        let body = parts.shift();
+        let bytes = byteLength(body);
+        while (parts.length && (bytes += byteLength(parts[0]) + 1) <= bytesMax) {
+          body += SEPARATOR + parts.shift();
+        }
+        if (await this._request("xhr post error", body) === void 0) return;
+      }
+      this.onDrain();
+      this._pauseIfIdle();
+    }
+    _pauseIfIdle() {
+      if (!this.polling && this.writable) this._onPause?.();
+    }
+    /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
+    async _request(failure, body) {
+      const { opts, _abort } = this;
+      const { requestTimeout } = opts;
+      const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+      const response = await request(
+        this.uri(),
+        body,
+        opts,
+        _abort.signal
+      ).catch((cause) => ({ status: 0, cause }));
+      clearTimeout(timer);
+      if (response.status === 200) return response.responseText;
+      _abort.abort();
+      this.onError(failure, response.cause || response.status, response);
+    }
+  };
+
+  // src/engine/websocket.ts
+  var WebSocketTransport = class extends Transport {
+    get name() {
+      return "websocket";
+    }
+    uri() {
+      return this.createUri("ws", this.opts.timestampRequests);
+    }
+    open() {
+      let ws;
+      try {
+        this.ws = ws = openWebSocket(this.uri(), this.opts);
+      } catch (error) {
+        return this.onError("websocket error", error);
+      }
+      ws.binaryType = "arraybuffer";
+      ws.onopen = () => this.onOpen();
+      ws.onmessage = (event) => this.onData(event.data);
+      ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
+      ws.onerror = (event) => this.onError("websocket error", event);
+    }
+    doClose() {
+      this.ws?.close();
+    }
+    async write(packets) {
+      for (const packet of packets) {
+        const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+        try {
+          this.ws.send(data);
+        } catch {
+        }
+      }
+      nextTick(() => this.onDrain());
+    }
+  };
 
   // src/io.ts
   var cache = /* @__PURE__ */ Object.create(null);
@@ -1139,11 +1225,11 @@
     const { source, id, path, query } = url(uri, options.path || "/socket.io");
     const opts = { query, ...options };
     const own = opts.forceNew || opts["force new connection"] || opts.multiplex === false || cache[id]?.nsps[path];
-    const manager = own ? new Manager(source, opts) : cache[id] || (cache[id] = new Manager(source, opts));
-    return manager.socket(path, opts);
+    const managers = own ? {} : cache;
+    return (managers[id] || (managers[id] = new Manager(source, opts))).socket(path, opts);
   }
 
-  // src/index.ts
+  // src/core.ts
   transports.polling = Polling;
   transports.websocket = WebSocketTransport;
   var io = Object.assign(lookup, {
@@ -1153,10 +1239,9 @@
     io: lookup,
     connect: lookup
   });
-  var index_default = io;
 
   // src/global.ts
-  var io2 = Object.assign(index_default, { default: index_default });
+  var io2 = Object.assign(io, { default: io });
   if (typeof module === "object" && module.exports) module.exports = io2;
   else if (typeof define === "function" && define.amd) define([], () => io2);
   else globalThis.io = io2;

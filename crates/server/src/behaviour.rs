@@ -9,7 +9,7 @@ use crate::{
     locals::Locals,
 };
 
-/// Something that went wrong with an event, for [`Namespace::on_error`].
+/// Something that went wrong with an event, for [`Namespace::on_error`](crate::Namespace::on_error).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {

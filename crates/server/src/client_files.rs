@@ -35,6 +35,8 @@ static FILES: &[File] = files! {
     "socket.io.min.js.map": SOURCE_MAP,
     "socket.io.esm.min.js": JAVASCRIPT,
     "socket.io.esm.min.js.map": SOURCE_MAP,
+    "socket.io.msgpack.min.js": JAVASCRIPT,
+    "socket.io.msgpack.min.js.map": SOURCE_MAP,
 };
 
 /// The answer, if the request is for one of the files under `path`.

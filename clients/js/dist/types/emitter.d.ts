@@ -9,8 +9,6 @@ export declare class Emitter<Listen extends EventsMap, Emit extends EventsMap = 
     private _listeners;
     /** Calls `listener` at every `event`. */
     on<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
-    /** As `on`, but before the listeners that are there. */
-    prepend<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** Calls `listener` at the next `event` only. */
     once<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** Removes one listener, all listeners of an event, or all listeners. */
@@ -24,16 +22,4 @@ export declare class Emitter<Listen extends EventsMap, Emit extends EventsMap = 
     emitReserved<Event extends EventNames<Reserved>>(event: Event, ...args: EventParams<Reserved, Event>): this;
     /** The listeners of `event`. */
     listeners<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event): ListenerOf<Reserved, Listen, Event>[];
-    /** Whether anybody listens to `event`. */
-    hasListeners(event: EventNames<Reserved> | EventNames<Listen>): boolean;
-}
-export interface Emitter<Listen, Emit, Reserved> {
-    /** Same as `on`. */
-    addEventListener: this["on"];
-    /** Same as `off`. */
-    removeListener: this["off"];
-    /** Same as `off`. */
-    removeEventListener: this["off"];
-    /** Same as `off`. */
-    removeAllListeners: this["off"];
 }

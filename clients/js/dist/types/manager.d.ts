@@ -5,6 +5,7 @@ import type { DefaultEventsMap, EventsMap } from "./events.js";
 import type { ManagerOptions, SocketOptions } from "./options.js";
 import { type Packet } from "./parser/packet.js";
 import { Socket } from "./socket.js";
+import { type Timer } from "./platform.js";
 /** Events of a {@link Manager}. */
 export interface ManagerEvents {
     /** The connection is open. */
@@ -41,15 +42,15 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     private _skipReconnect;
     /** Delays begun since the connection was open the last time. */
     private _attempts;
-    private _encoder;
+    _encoder: {
+        encode(packet: Packet): any[];
+    };
     private _decoder;
-    /** Timer of opening or of the next attempt; they never run together. */
-    private _timer?;
+    /** Timer of opening, of the next attempt or of a probe; they never run together. */
+    _timer?: Timer;
     constructor(uri?: string | Partial<ManagerOptions>, options?: Partial<ManagerOptions>);
     /** Connects unless that is done or under way. `callback` learns how it went. */
     open(callback?: OpenCallback): this;
-    /** Same as {@link Manager.open}. */
-    connect(callback?: OpenCallback): this;
     /** The socket of a namespace, made (and connected) if there is none. */
     socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit>;
     /** A socket has become inactive: without any other the connection ends. */
@@ -61,10 +62,12 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     private _setState;
     private _onClose;
     private _reconnect;
-    private _staysClosed;
+    /** Reconnects now. */
+    _attempt(): void;
+    _staysClosed(): boolean;
 }
 /** Defaults of the options that a method of the same name reads, or sets when given a value. */
-declare const SETTINGS: {
+export declare const SETTINGS: {
     reconnection: boolean;
     reconnectionAttempts: number;
     reconnectionDelay: number;
@@ -72,12 +75,6 @@ declare const SETTINGS: {
     randomizationFactor: number;
     timeout: number;
 };
-type Settings = {
-    [Name in keyof typeof SETTINGS]: {
-        (): NonNullable<ManagerOptions[Name]>;
-        (value: ManagerOptions[Name]): Manager<any, any>;
-    };
-};
-export interface Manager<Listen, Emit> extends Settings {
-}
+/** Defaults of the options. */
+export declare const defaults: Partial<ManagerOptions>;
 export {};

@@ -13,7 +13,7 @@ export declare function request(url: string, body: string | undefined, options: 
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
 export declare function openWebSocket(url: string, options: EngineOptions): WebSocket;
 /** Standard base64 with padding (RFC 4648 §4). */
-export declare function encodeBase64(data: ArrayBuffer | ArrayBufferView): string;
+export declare function encodeBase64(data: ArrayBuffer): string;
 /** The inverse; throws on characters that base64 does not have. */
 export declare function decodeBase64(text: string): ArrayBuffer;
 /** Received bytes in the form the application wants. */

@@ -15,24 +15,15 @@ export interface SocketReservedEvents {
     }) => void;
     disconnect: (reason: DisconnectReason, details?: CloseDetails | Error) => void;
 }
-type AnyListener = (event: string, ...args: any[]) => void;
-type Ack = ((...args: any[]) => void) & {
+export type Ack = ((...args: any[]) => void) & {
     /** The function takes an error first, so it is also told about a disconnection. */
     withError?: boolean;
 };
 /** What holds for the next packet only. */
-interface Flags {
+export interface Flags {
     compress?: boolean;
     volatile?: boolean;
     timeout?: number;
-    fromQueue?: boolean;
-}
-/** A packet that is sent again until it is acknowledged. */
-interface QueuedPacket {
-    args: any[];
-    flags: Flags;
-    tries: number;
-    pending: boolean;
 }
 /** One client in one namespace: sends and receives events over a shared connection. */
 export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<Listen, Emit, SocketReservedEvents> {
@@ -55,15 +46,11 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     receiveBuffer: any[][];
     /** Acknowledgement functions by packet id. */
     acks: Record<string, Ack>;
-    /** Packets of the option `retries`, the first one under way. */
-    _queue: QueuedPacket[];
     private _nextId;
-    private _flags;
+    _flags: Flags;
     private _privateId?;
     private _lastOffset?;
-    /** Listeners for every event that comes in or goes out. */
-    private _any;
-    private _opts;
+    _opts: Partial<SocketOptions>;
     constructor(
     /** The connection that the socket uses. */
     io: Manager<any, any>, 
@@ -73,12 +60,8 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     get disconnected(): boolean;
     /** Connects, and keeps doing so when the connection is lost. */
     connect(): this;
-    /** Same as {@link Socket.connect}. */
-    open(): this;
     /** Disconnects and stays disconnected until `connect()`. */
     disconnect(): this;
-    /** Same as {@link Socket.disconnect}. */
-    close(): this;
     /** Emits `message`. */
     send(...args: any[]): this;
     /**
@@ -98,36 +81,17 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     get volatile(): this;
     /** The next packet's acknowledgement must come within `ms` milliseconds. */
     timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>>;
-    /** Calls `listener` with name and arguments of every event that arrives. */
-    onAny(listener: AnyListener): this;
-    /** As `onAny`, but before those that are there. */
-    prependAny(listener: AnyListener): this;
-    /** Removes a catch-all listener of `onAny`, or all of them. */
-    offAny(listener?: AnyListener): this;
-    /** The catch-all listeners of `onAny`. */
-    listenersAny(): AnyListener[];
-    /** Calls `listener` with name and arguments of every event that is sent; not for acknowledgements. */
-    onAnyOutgoing(listener: AnyListener): this;
-    /** As `onAnyOutgoing`, but before those that are there. */
-    prependAnyOutgoing(listener: AnyListener): this;
-    /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
-    offAnyOutgoing(listener?: AnyListener): this;
-    /** The catch-all listeners of `onAnyOutgoing`. */
-    listenersAnyOutgoing(): AnyListener[];
-    private _send;
-    private _sendEvent;
+    _send(packet: Omit<Packet, "nsp">): void;
     private _onOpen;
     private _onPacket;
-    private _onConnect;
+    _onConnect(id: string, privateId?: string): void;
+    _flushBuffer(): void;
     private _onClose;
     private _destroy;
-    private _deliver;
+    _deliver(args: any[]): void;
     /** The function that acknowledges the peer's packet, once. */
     private _ack;
     private _expectAck;
-    /** Option `retries`: one packet at a time, again until acknowledged or out of tries. */
-    private _enqueue;
-    /** `again`: on a new connection the answer to the try under way will not come. */
-    private _sendQueued;
 }
-export {};
+/** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
+export declare function takeAck(args: any[]): Ack | undefined;

@@ -27,16 +27,21 @@ export function isBinary(value: unknown): value is Binary {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
 }
 
+/** Length of a text in bytes of UTF-8. */
+export function byteLength(data: string): number {
+  return new TextEncoder().encode(data).length;
+}
+
 /** The packet as one WebSocket message. Binary data goes as it is: it has no type digit. */
 export function encodePacket({ type, data }: Packet): RawData {
   return isBinary(data) ? data : TYPES.indexOf(type as any) + (data ?? "");
 }
 
-/** The packet as text, for polling and for peers without binary. Only a Blob makes it wait. */
+/** The packet as text, for polling and for peers without binary. */
 export async function encodeAsText(packet: Packet): Promise<string> {
   const data = encodePacket(packet);
   if (typeof data === "string") return data;
-  return "b" + encodeBase64("size" in data ? await data.arrayBuffer() : data);
+  return "b" + encodeBase64(await new Response(data as BodyInit).arrayBuffer());
 }
 
 /** Reads one packet; bad input gives a packet of type `error`. */

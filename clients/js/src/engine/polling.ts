@@ -1,5 +1,5 @@
 import { request, startTimer } from "../platform.js";
-import { encodeAsText, SEPARATOR, type Packet } from "./packet.js";
+import { byteLength, encodeAsText, SEPARATOR, type Packet } from "./packet.js";
 import { Transport } from "./transport.js";
 
 /** Packets as bodies of HTTP requests: one GET waits, POSTs go out one at a time. */
@@ -25,14 +25,11 @@ export class Polling extends Transport {
 
   resume(): void {
     this._onPause = undefined;
-    if (!this.polling) this._poll();
+    if (!this.polling) this.open();
   }
 
-  open(): void {
-    this._poll();
-  }
-
-  private async _poll(): Promise<void> {
+  /** One GET after the other, until the session ends or pauses. */
+  async open(): Promise<void> {
     this.polling = true;
     const payload = await this._request("xhr poll error");
     if (payload === undefined) return;
@@ -53,7 +50,7 @@ export class Polling extends Transport {
     }
     this.polling = false;
     if (this._onPause) this._pauseIfIdle();
-    else if (this.readyState === "open") this._poll();
+    else if (this.readyState === "open") this.open();
   }
 
   protected async doClose(): Promise<void> {
@@ -65,12 +62,12 @@ export class Polling extends Transport {
 
   protected async write(packets: Packet[]): Promise<void> {
     const parts = await Promise.all(packets.map(encodeAsText));
-    const bytesMax = this.socket._maxPayload || Infinity;
+    const { _maxPayload: bytesMax = Infinity } = this.opts.socket;
     while (parts.length) {
       // A packet that is too large by itself goes alone, and the server will say so.
       let body = parts.shift()!;
-      let bytes = utf8Length(body);
-      while (parts.length && (bytes += utf8Length(parts[0]) + 1) <= bytesMax) {
+      let bytes = byteLength(body);
+      while (parts.length && (bytes += byteLength(parts[0]) + 1) <= bytesMax) {
         body += SEPARATOR + parts.shift();
       }
       if ((await this._request("xhr post error", body)) === undefined) return;
@@ -88,20 +85,15 @@ export class Polling extends Transport {
     const { opts, _abort } = this;
     const { requestTimeout } = opts;
     const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
-    const response = await request(this.uri(), body, opts, _abort.signal).catch((status) => ({
-      status,
-      responseText: "",
-    }));
+    const response: { status: number; responseText?: string; cause?: unknown } = await request(
+      this.uri(),
+      body,
+      opts,
+      _abort.signal,
+    ).catch((cause) => ({ status: 0, cause }));
     clearTimeout(timer);
     if (response.status === 200) return response.responseText;
-    if (!this.isClosed()) {
-      this.readyState = "closed";
-      _abort.abort();
-      this.onError(failure, response.status, response);
-    }
+    _abort.abort();
+    this.onError(failure, response.cause || response.status, response);
   }
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -73,13 +73,11 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   private _inFlight = 0;
   private _pingMs = 0;
   private _pingTimer?: Timer;
-  private _closed = new AbortController();
 
   constructor(uri?: string, options: EngineOptions = {}) {
     super();
     const { target, query } = url(uri);
     this.opts = {
-      path: "/engine.io",
       query,
       ...target,
       ...options,
@@ -94,19 +92,12 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
         return name;
       })
       .filter((name) => this._classes[name]);
-    // Where there is no page nothing is watched.
-    const watch = (event: string, listener: () => void) =>
-      globalThis.addEventListener?.(event, listener, { signal: this._closed.signal });
-    watch("offline", () =>
-      this._onClose("transport close", { description: "network connection lost" }),
-    );
-    if (options.closeOnBeforeunload) watch("beforeunload", () => this.transport.off().close());
     this._open();
   }
 
-  /** Sends a message; `onFlush` is called when it has been handed to a transport. */
-  send(data: RawData, options?: Packet["options"], onFlush?: () => void): this {
-    this._sendPacket("message", data, options, onFlush);
+  /** Sends a message. */
+  send(data: RawData, options?: Packet["options"]): this {
+    this._sendPacket("message", data, options);
     return this;
   }
 
@@ -162,7 +153,14 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
         if (this.writeBuffer.length) this.flush();
         else this.emitReserved("drain");
       })
-      .on("packet", (packet) => this._onPacket(packet))
+      .on("packet", (packet) => {
+        try {
+          this._onPacket(packet);
+        } catch (error) {
+          // No handshake.
+          this._onError(error as Error);
+        }
+      })
       .on("error", (error) => this._onError(error))
       .on("close", (details) => this._onClose("transport close", details));
   }
@@ -228,15 +226,10 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   }
 
   private _onHandshake(text: string): void {
-    let handshake: Handshake;
-    try {
-      handshake = JSON.parse(text);
-      this.id = this.transport.query.sid = handshake.sid;
-      this._pingMs = handshake.pingInterval + handshake.pingTimeout;
-      this._maxPayload = handshake.maxPayload;
-    } catch (error) {
-      return this._onError(error as Error);
-    }
+    const handshake: Handshake = JSON.parse(text);
+    this.id = this.transport.query.sid = handshake.sid;
+    this._pingMs = handshake.pingInterval + handshake.pingTimeout;
+    this._maxPayload = handshake.maxPayload;
     const { name } = this.transport;
     this.readyState = "open";
     websocketWorked = name === "websocket";
@@ -259,17 +252,11 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
   }
 
-  private _sendPacket(
-    type: PacketType,
-    data?: RawData,
-    options?: Packet["options"],
-    onFlush?: () => void,
-  ): void {
+  private _sendPacket(type: PacketType, data?: RawData, options?: Packet["options"]): void {
     if (!this._isActive()) return;
     const packet: Packet = { type, data, options };
     this.emitReserved("packetCreate", packet);
     this.writeBuffer.push(packet);
-    if (onFlush) this.once("flush", onFlush);
     this.flush();
   }
 
@@ -283,12 +270,12 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     this._onClose("transport error", error);
   }
 
-  private _onClose(reason: string, details?: CloseDetails | Error): void {
+  /** Ends the session at once. */
+  _onClose(reason: string, details?: CloseDetails | Error): void {
     if (this.readyState === "closed") return;
     clearTimeout(this._pingTimer);
     this.readyState = "closed";
     this.transport?.off().close();
-    this._closed.abort();
     this.id = undefined;
     this.emitReserved("close", reason, details);
     // Only now: listeners may look at what was not sent.

@@ -10,6 +10,10 @@ export interface TransportError extends Error {
   description: any;
   /** For polling `{ status, responseText }`. */
   context?: any;
+  /** The HTTP status of the answer; 0 or absent if there was none, or browsers keep it to themselves. */
+  status?: number;
+  /** What the server answered, e.g. `{"code":1,"message":"Session ID unknown"}`. */
+  reason?: string;
 }
 
 /** What goes with a close that was no failure. */
@@ -42,12 +46,10 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
   /** Whether `send` may be called now. */
   writable = false;
   readyState: "opening" | "open" | "closed" = "opening";
-  socket: EngineSocket;
 
   constructor(protected opts: TransportOptions) {
     super();
     this.query = opts.query;
-    this.socket = opts.socket;
   }
 
   /** The transport's name in the protocol. */
@@ -83,23 +85,31 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
 
   protected onOpen(): void {
     this.readyState = "open";
-    this.writable = true;
-    this.emitReserved("open");
+    this.onDrain("open");
   }
 
-  protected onDrain(): void {
+  protected onDrain(event: "open" | "drain" = "drain"): void {
     this.writable = true;
-    this.emitReserved("drain");
+    this.emitReserved(event);
   }
 
   protected onData(data: string | ArrayBuffer): void {
-    const packet = decodePacket(data, this.socket.binaryType);
-    this.emitReserved("packet", packet);
+    this.emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
   }
 
-  protected onError(reason: string, description: unknown, context?: unknown): void {
-    const type = "TransportError";
-    this.emitReserved("error", Object.assign(new Error(reason), { type, description, context }));
+  protected onError(message: string, description: unknown, context: any = {}): void {
+    this.readyState = "closed";
+    const { status, responseText: reason } = context;
+    this.emitReserved(
+      "error",
+      Object.assign(new Error(message), {
+        type: "TransportError",
+        description,
+        context,
+        status,
+        reason,
+      }),
+    );
   }
 
   protected onClose(details?: CloseDetails): void {
@@ -107,12 +117,12 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
     this.emitReserved("close", details);
   }
 
-  /** The address for `scheme`, with a time stamp against caches if asked for. */
+  /** The address for `scheme`, with a number against caches if asked for. */
   protected createUri(scheme: string, stamped?: boolean): string {
     const { hostname, port, secure, path, addTrailingSlash, timestampParam, forceBase64 } =
       this.opts;
     const query = { ...this.query };
-    if (stamped) query[timestampParam || "t"] = Date.now().toString(36) + stamps++;
+    if (stamped) query[timestampParam || "t"] = Math.random();
     if (forceBase64) query.b64 = 1;
     return (
       scheme +
@@ -125,6 +135,3 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
     );
   }
 }
-
-/** Makes time stamps of the same millisecond differ. */
-let stamps = 0;

@@ -32,11 +32,7 @@ export class WebSocketTransport extends Transport {
   }
 
   protected doClose(): void {
-    const { ws } = this;
-    if (!ws) return;
-    // Closing while connecting is an error to some platforms, but not to us.
-    ws.onopen = ws.onmessage = ws.onclose = ws.onerror = () => {};
-    ws.close();
+    this.ws?.close();
   }
 
   protected async write(packets: Packet[]): Promise<void> {
@@ -49,8 +45,6 @@ export class WebSocketTransport extends Transport {
       }
     }
     // Later, so that what one turn sends is batched, and `volatile` sees a busy transport.
-    nextTick(() => {
-      if (!this.isClosed()) this.onDrain();
-    });
+    nextTick(() => this.onDrain());
   }
 }

@@ -17,9 +17,9 @@ export function takeAttachments(data: unknown, attachments: Binary[]): string {
 export function fillPlaceholders(data: any, attachments: unknown[]): unknown {
   if (!data || typeof data !== "object") return data;
   if (data._placeholder === true) {
-    const { num } = data;
-    if (typeof num !== "number" || !(num in attachments)) throw new Error("illegal attachments");
-    return attachments[num];
+    const attachment = typeof data.num === "number" && attachments[data.num];
+    if (!attachment) throw new Error("invalid packet");
+    return attachment;
   }
   for (const key in data) data[key] = fillPlaceholders(data[key], attachments);
   return data;

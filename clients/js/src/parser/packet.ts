@@ -58,17 +58,18 @@ export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void
 
   /** Takes the next message of the connection. */
   add(message: unknown): void {
-    const waiting = this._waiting;
-    if (typeof message === "string") {
-      this._addText(message);
-    } else if (waiting && isBinary(message)) {
-      if (this._attachments.push(message) < this._missing) return;
-      waiting.data = fillPlaceholders(waiting.data, this._attachments);
-      this.destroy();
-      this.emitReserved("decoded", waiting);
+    let packet = this._waiting;
+    if (packet && isBinary(message)) {
+      this._attachments.push(message);
     } else {
-      throw new Error("unexpected binary");
+      const isFirst = !packet && typeof message === "string";
+      this._waiting = packet = isFirst ? this._parse(message) : undefined;
     }
+    if (!packet) throw new Error("invalid packet");
+    if (this._attachments.length < this._missing) return;
+    if (this._missing) packet.data = fillPlaceholders(packet.data, this._attachments);
+    this.destroy();
+    this.emitReserved("decoded", packet);
   }
 
   /** Forgets an incomplete packet. */
@@ -77,27 +78,21 @@ export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void
     this._attachments = [];
   }
 
-  private _addText(text: string): void {
-    const [, plain, binary, count, nsp = "/", id, json] = PARTS.exec(text) || [];
+  /** The packet that a text is or begins; undefined if it is none. */
+  private _parse(text: string): Packet | undefined {
+    const [, plain, binary, count = 0, nsp = "/", id, json] = PARTS.exec(text) || [];
     const type = binary ? +binary - 3 : +plain!;
     const data = json ? JSON.parse(json) : undefined;
     const packet: Packet = { type, nsp, data };
     if (id) packet.id = +id;
-    if (this._waiting || !isValid(type, data)) throw new Error("invalid packet");
-    if (!binary) {
-      this.emitReserved("decoded", packet);
-      return;
-    }
-    this._missing = +count!;
-    if (!this._missing || this._missing > this._attachmentsMax) {
-      throw new Error("illegal attachments");
-    }
-    this._waiting = packet;
+    this._missing = +count;
+    const countIsValid = !binary || (this._missing && this._missing <= this._attachmentsMax);
+    return countIsValid && isValid(type, data) ? packet : undefined;
   }
 }
 
 /** Other types hold nothing that would be used unchecked. */
-function isValid(type: number, data: any): boolean {
+export function isValid(type: number, data: any): boolean {
   if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
   const isList = Array.isArray(data);
   if (type === ACK || !isList) return isList;

@@ -19,9 +19,11 @@ export interface Packet {
 export declare const SEPARATOR = "\u001E";
 /** Whether `value` is sent as a binary message. */
 export declare function isBinary(value: unknown): value is Binary;
+/** Length of a text in bytes of UTF-8. */
+export declare function byteLength(data: string): number;
 /** The packet as one WebSocket message. Binary data goes as it is: it has no type digit. */
 export declare function encodePacket({ type, data }: Packet): RawData;
-/** The packet as text, for polling and for peers without binary. Only a Blob makes it wait. */
+/** The packet as text, for polling and for peers without binary. */
 export declare function encodeAsText(packet: Packet): Promise<string>;
 /** Reads one packet; bad input gives a packet of type `error`. */
 export declare function decodePacket(data: string | ArrayBuffer, binaryType: BinaryType): Packet;

@@ -10,8 +10,8 @@ export declare class Polling extends Transport {
     uri(): string;
     pause(onPause: () => void): void;
     resume(): void;
-    open(): void;
-    private _poll;
+    /** One GET after the other, until the session ends or pauses. */
+    open(): Promise<void>;
     protected doClose(): Promise<void>;
     protected write(packets: Packet[]): Promise<void>;
     private _pauseIfIdle;

@@ -61,10 +61,9 @@ export declare class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     private _inFlight;
     private _pingMs;
     private _pingTimer?;
-    private _closed;
     constructor(uri?: string, options?: EngineOptions);
-    /** Sends a message; `onFlush` is called when it has been handed to a transport. */
-    send(data: RawData, options?: Packet["options"], onFlush?: () => void): this;
+    /** Sends a message. */
+    send(data: RawData, options?: Packet["options"]): this;
     /** Ends the session when everything has been sent and no upgrade is under way. */
     close(): this;
     /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
@@ -85,5 +84,6 @@ export declare class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     private _resetPingTimer;
     private _sendPacket;
     private _onError;
-    private _onClose;
+    /** Ends the session at once. */
+    _onClose(reason: string, details?: CloseDetails | Error): void;
 }

@@ -9,6 +9,10 @@ export interface TransportError extends Error {
     description: any;
     /** For polling `{ status, responseText }`. */
     context?: any;
+    /** The HTTP status of the answer; 0 or absent if there was none, or browsers keep it to themselves. */
+    status?: number;
+    /** What the server answered, e.g. `{"code":1,"message":"Session ID unknown"}`. */
+    reason?: string;
 }
 /** What goes with a close that was no failure. */
 export interface CloseDetails {
@@ -38,7 +42,6 @@ export declare abstract class Transport extends Emitter<{}, {}, TransportEvents>
     /** Whether `send` may be called now. */
     writable: boolean;
     readyState: "opening" | "open" | "closed";
-    socket: EngineSocket;
     constructor(opts: TransportOptions);
     /** The transport's name in the protocol. */
     abstract get name(): string;
@@ -58,10 +61,10 @@ export declare abstract class Transport extends Emitter<{}, {}, TransportEvents>
     resume?(): void;
     protected isClosed(): boolean;
     protected onOpen(): void;
-    protected onDrain(): void;
+    protected onDrain(event?: "open" | "drain"): void;
     protected onData(data: string | ArrayBuffer): void;
-    protected onError(reason: string, description: unknown, context?: unknown): void;
+    protected onError(message: string, description: unknown, context?: any): void;
     protected onClose(details?: CloseDetails): void;
-    /** The address for `scheme`, with a time stamp against caches if asked for. */
+    /** The address for `scheme`, with a number against caches if asked for. */
     protected createUri(scheme: string, stamped?: boolean): string;
 }

@@ -40,5 +40,8 @@ export declare class Decoder extends Emitter<{}, {}, {
     add(message: unknown): void;
     /** Forgets an incomplete packet. */
     destroy(): void;
-    private _addText;
+    /** The packet that a text is or begins; undefined if it is none. */
+    private _parse;
 }
+/** Other types hold nothing that would be used unchecked. */
+export declare function isValid(type: number, data: any): boolean;

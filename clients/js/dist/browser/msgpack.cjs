@@ -1,0 +1,362 @@
+/* sockeye-client 0.1.0, MIT OR Apache-2.0 */
+"use strict";
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
+};
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+
+// src/msgpack/index.ts
+var index_exports = {};
+__export(index_exports, {
+  Decoder: () => Decoder,
+  Encoder: () => Encoder,
+  protocol: () => protocol
+});
+module.exports = __toCommonJS(index_exports);
+
+// src/timer.ts
+var nextTick = queueMicrotask;
+function report(error) {
+  nextTick(() => {
+    throw error;
+  });
+}
+
+// src/emitter.ts
+var Emitter = class {
+  constructor() {
+    // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
+    // replaced and never changed, so that listeners may come and go while an event is raised.
+    this._listeners = /* @__PURE__ */ new Map();
+  }
+  /** Calls `listener` at every `event`. */
+  on(event, listener) {
+    this._listeners.set(event, [...this.listeners(event), listener]);
+    return this;
+  }
+  /** Calls `listener` at the next `event` only. */
+  once(event, listener) {
+    const wrapper = (...args) => {
+      this.off(event, wrapper);
+      listener.apply(this, args);
+    };
+    wrapper.fn = listener;
+    return this.on(event, wrapper);
+  }
+  /** Removes one listener, all listeners of an event, or all listeners. */
+  off(event, listener) {
+    if (event === void 0) {
+      this._listeners.clear();
+    } else {
+      const rest = listener ? [...this.listeners(event)] : [];
+      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
+      this._listeners.set(event, rest);
+    }
+    return this;
+  }
+  /** Calls the listeners of `event` in the order in which they were added. */
+  emit(event, ...args) {
+    return this.emitReserved(event, ...args);
+  }
+  /**
+   * Raises an event of the library itself. What a listener throws is reported like any uncaught
+   * error, but neither leaves the protocol's state half changed nor stops the other listeners.
+   */
+  emitReserved(event, ...args) {
+    for (const fn of this.listeners(event)) {
+      try {
+        fn.apply(this, args);
+      } catch (error) {
+        report(error);
+      }
+    }
+    return this;
+  }
+  /** The listeners of `event`. */
+  listeners(event) {
+    return this._listeners.get(event) || [];
+  }
+};
+
+// src/platform.ts
+var defaultBinaryType = "arraybuffer";
+function toBinaryType(data, type) {
+  return type === "blob" ? new Blob([data]) : data;
+}
+
+// src/parser/packet.ts
+var protocol = 5;
+var EVENT = 2;
+var ACK = 3;
+var BINARY_EVENT = 5;
+var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
+function isValid(type, data) {
+  if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
+  const isList = Array.isArray(data);
+  if (type === ACK || !isList) return isList;
+  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
+}
+
+// src/msgpack/decode.ts
+function decode(bytes, toBinary) {
+  const reader = new Reader(bytes, toBinary);
+  const value = reader.value();
+  if (reader.at !== bytes.length) throw new Error("invalid packet");
+  return value;
+}
+var Reader = class {
+  constructor(_bytes, _toBinary) {
+    this._bytes = _bytes;
+    this._toBinary = _toBinary;
+    this.at = 0;
+    this._view = new DataView(_bytes.buffer, _bytes.byteOffset, _bytes.byteLength);
+  }
+  value() {
+    const type = this.uint(1);
+    if (type < 128) return type;
+    if (type < 144) return this.map(type & 15);
+    if (type < 160) return this.list(type & 15);
+    if (type < 192) return this.text(type & 31);
+    if (type >= 224) return type - 256;
+    switch (type) {
+      case 192:
+        return null;
+      case 194:
+        return false;
+      case 195:
+        return true;
+      case 196:
+      case 197:
+      case 198:
+        return this._toBinary(new Uint8Array(this.take(this.uint(1 << type - 196))).buffer);
+      case 202:
+        return this._view.getFloat32(this.skip(4));
+      case 203:
+        return this._view.getFloat64(this.skip(8));
+      case 204:
+      case 205:
+      case 206:
+        return this.uint(1 << type - 204);
+      case 207:
+        return Number(this._view.getBigUint64(this.skip(8)));
+      case 208:
+        return this._view.getInt8(this.skip(1));
+      case 209:
+        return this._view.getInt16(this.skip(2));
+      case 210:
+        return this._view.getInt32(this.skip(4));
+      case 211:
+        return Number(this._view.getBigInt64(this.skip(8)));
+      case 212:
+      case 214:
+      case 215:
+        return this.extension(1 << type - 212);
+      case 199:
+        return this.extension(this.uint(1));
+      case 217:
+      case 218:
+      case 219:
+        return this.text(this.uint(1 << type - 217));
+      case 220:
+      case 221:
+        return this.list(this.uint(2 << type - 220));
+      case 222:
+      case 223:
+        return this.map(this.uint(2 << type - 222));
+      default:
+        throw new Error("invalid packet");
+    }
+  }
+  list(length) {
+    const items = [];
+    while (items.length < length) items.push(this.value());
+    return items;
+  }
+  map(length) {
+    const entries = [];
+    while (entries.length < length) entries.push([String(this.value()), this.value()]);
+    return Object.fromEntries(entries);
+  }
+  text(length) {
+    return new TextDecoder().decode(this.take(length));
+  }
+  extension(length) {
+    const type = this._view.getInt8(this.skip(1));
+    const at = this.skip(length);
+    const view = this._view;
+    if (type === -1 && length === 4) return new Date(view.getUint32(at) * 1e3);
+    if (type === -1 && length === 8) {
+      const nanoseconds = view.getUint32(at) >>> 2;
+      const seconds = (view.getUint32(at) & 3) * 2 ** 32 + view.getUint32(at + 4);
+      return new Date(seconds * 1e3 + nanoseconds / 1e6);
+    }
+    if (type === -1 && length === 12) {
+      const seconds = Number(view.getBigInt64(at + 4));
+      return new Date(seconds * 1e3 + view.getUint32(at) / 1e6);
+    }
+    if (type === 0 && length === 1) return void 0;
+    throw new Error("invalid packet");
+  }
+  uint(size) {
+    const at = this.skip(size);
+    if (size === 1) return this._view.getUint8(at);
+    return size === 2 ? this._view.getUint16(at) : this._view.getUint32(at);
+  }
+  take(length) {
+    const at = this.skip(length);
+    return this._bytes.subarray(at, at + length);
+  }
+  /** Where the next `length` bytes begin; throws if they are not all there. */
+  skip(length) {
+    const { at } = this;
+    this.at += length;
+    if (this.at > this._bytes.length) throw new Error("invalid packet");
+    return at;
+  }
+};
+
+// src/msgpack/encode.ts
+function encode(value) {
+  const writer = new Writer();
+  writer.value(value);
+  return writer.bytes.slice(0, writer.length);
+}
+var BYTES_MIN = 256;
+var Writer = class {
+  constructor() {
+    this.bytes = new Uint8Array(BYTES_MIN);
+    this.length = 0;
+  }
+  value(value) {
+    switch (typeof value) {
+      case "string":
+        return this.string(value);
+      case "number":
+        return Number.isSafeInteger(value) && !Object.is(value, -0) ? this.integer(value) : this.put(203, 8, (view, at) => view.setFloat64(at, value));
+      case "bigint":
+        return this.bigint(value);
+      case "boolean":
+        return this.byte(value ? 195 : 194);
+      case "object":
+        return this.object(value);
+      case "symbol":
+        throw new TypeError("a symbol cannot be sent");
+      default:
+        return this.byte(192);
+    }
+  }
+  object(value) {
+    if (value === null) return this.byte(192);
+    if (value instanceof ArrayBuffer) return this.binary(new Uint8Array(value));
+    if (ArrayBuffer.isView(value)) {
+      return this.binary(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    }
+    if (value instanceof Blob) throw new TypeError("a Blob cannot be sent with msgpack");
+    if (typeof value.toJSON === "function") return this.value(value.toJSON());
+    if (Array.isArray(value)) {
+      this.head(value.length, 144, 16, 0, 220, 221);
+      for (const item of value) this.value(item);
+      return;
+    }
+    const keys = Object.keys(value).filter((key) => !/^(undefined|function)$/.test(typeof value[key]));
+    this.head(keys.length, 128, 16, 0, 222, 223);
+    for (const key of keys) {
+      this.string(key);
+      this.value(value[key]);
+    }
+  }
+  string(text) {
+    const bytes = new TextEncoder().encode(text);
+    this.head(bytes.length, 160, 32, 217, 218, 219);
+    this.raw(bytes);
+  }
+  binary(bytes) {
+    this.head(bytes.length, 0, 0, 196, 197, 198);
+    this.raw(bytes);
+  }
+  integer(value) {
+    if (value >= -32 && value < 128) return this.byte(value);
+    if (value >= 0) {
+      if (value < 2 ** 8) return this.put(204, 1, (view, at) => view.setUint8(at, value));
+      if (value < 2 ** 16) return this.put(205, 2, (view, at) => view.setUint16(at, value));
+      if (value < 2 ** 32) return this.put(206, 4, (view, at) => view.setUint32(at, value));
+    } else {
+      if (value >= -(2 ** 7)) return this.put(208, 1, (view, at) => view.setInt8(at, value));
+      if (value >= -(2 ** 15)) return this.put(209, 2, (view, at) => view.setInt16(at, value));
+      if (value >= -(2 ** 31)) return this.put(210, 4, (view, at) => view.setInt32(at, value));
+    }
+    this.bigint(BigInt(value));
+  }
+  bigint(value) {
+    const isUnsigned = value >= 0;
+    const kept = isUnsigned ? BigInt.asUintN(64, value) : BigInt.asIntN(64, value);
+    if (kept !== value) throw new RangeError("an integer of more than 64 bits cannot be sent");
+    this.put(isUnsigned ? 207 : 211, 8, (view, at) => view.setBigInt64(at, value));
+  }
+  /** The type of what has a length: `tiny` holds less than `tinyMax`, the others 8, 16, 32 bits. */
+  head(length, tiny, tinyMax, bits8, bits16, bits32) {
+    if (length < tinyMax) this.byte(tiny + length);
+    else if (bits8 && length < 2 ** 8) this.put(bits8, 1, (view, at) => view.setUint8(at, length));
+    else if (length < 2 ** 16) this.put(bits16, 2, (view, at) => view.setUint16(at, length));
+    else this.put(bits32, 4, (view, at) => view.setUint32(at, length));
+  }
+  byte(byte) {
+    this.reserve(1);
+    this.bytes[this.length++] = byte;
+  }
+  put(type, size, set) {
+    this.byte(type);
+    this.reserve(size);
+    set(new DataView(this.bytes.buffer), this.length);
+    this.length += size;
+  }
+  raw(bytes) {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+  reserve(size) {
+    const needed = this.length + size;
+    if (needed <= this.bytes.length) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
+    larger.set(this.bytes);
+    this.bytes = larger;
+  }
+};
+
+// src/msgpack/index.ts
+var Encoder = class {
+  encode({ type, data, nsp, id }) {
+    return [encode({ type, data, nsp, id })];
+  }
+};
+var Decoder = class extends Emitter {
+  /** Takes the next message of the connection: bytes in any form but a Blob. */
+  add(message) {
+    const bytes = ArrayBuffer.isView(message) ? new Uint8Array(message.buffer, message.byteOffset, message.byteLength) : new Uint8Array(message);
+    const packet = decode(bytes, (data) => toBinaryType(data, defaultBinaryType));
+    if (!isPacket(packet)) throw new Error("invalid packet");
+    this.emitReserved("decoded", packet);
+  }
+  /** There are no incomplete packets. */
+  destroy() {
+  }
+};
+function isPacket(packet) {
+  const { type, nsp, id, data } = packet;
+  return Number.isInteger(type) && type >= 0 && typeof nsp === "string" && (id === void 0 || Number.isInteger(id)) && isValid(type, data);
+}
+//# sourceMappingURL=msgpack.cjs.map

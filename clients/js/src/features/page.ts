@@ -1,0 +1,72 @@
+// What pages go through: sleep, background, the history cache, loss of network, unloading.
+
+import { Manager } from "../manager.js";
+import { CONNECT, DISCONNECT } from "../parser/packet.js";
+import { startTimer, type Timer } from "../platform.js";
+
+/** A namespace that no server has: any answer to its CONNECT shows that the link works. */
+const PROBE = "/?";
+
+/** Milliseconds that the answer may take. */
+const PROBE_MS = 5000;
+
+const watches = new WeakMap<object, AbortController>();
+const probes = new WeakMap<object, Timer>();
+
+const { open, _packet: send } = Manager.prototype;
+
+Manager.prototype.open = function (callback) {
+  const { engine } = this;
+  open.call(this, callback);
+  if (engine !== this.engine) watch(this);
+  return this;
+};
+
+const staysClosed = Manager.prototype._staysClosed;
+
+Manager.prototype._staysClosed = function () {
+  const isClosed = staysClosed.call(this);
+  if (isClosed) watches.get(this)?.abort();
+  return isClosed;
+};
+
+/** Watches the page until the manager opens again or stays closed. Outside a page does nothing. */
+function watch(manager: Manager): void {
+  const { engine, opts } = manager;
+  watches.get(manager)?.abort();
+  const controller = new AbortController();
+  watches.set(manager, controller);
+  const on = (event: string, listener: () => void) =>
+    globalThis.addEventListener?.(event, listener, { signal: controller.signal });
+
+  on("offline", () =>
+    engine._onClose("transport close", { description: "network connection lost" }),
+  );
+  if (opts.closeOnBeforeunload) on("beforeunload", () => engine.transport.off().close());
+  for (const event of ["online", "pageshow", "visibilitychange"]) on(event, () => wake(manager));
+  // The server has a namespace for any name.
+  engine.on("data", (text) => {
+    if (String(text).startsWith(`${CONNECT}${PROBE}`)) {
+      send.call(manager, { type: DISCONNECT, nsp: PROBE });
+    }
+  });
+}
+
+/** The page is back: an attempt that waits is made now, and a link that looks open is probed. */
+function wake(manager: Manager): void {
+  if (globalThis.document?.hidden) return;
+  const { engine } = manager;
+  if (manager._reconnecting) {
+    clearTimeout(manager._timer);
+    manager._attempt();
+  }
+  if (manager._readyState !== "open" || probes.get(engine) || engine._hasPingExpired()) return;
+  const timer = startTimer(manager.opts, () => engine._onClose("ping timeout"), PROBE_MS);
+  probes.set(engine, timer);
+  const end = () => {
+    clearTimeout(timer);
+    probes.delete(engine);
+  };
+  engine.once("heartbeat", end).once("close", end);
+  manager._packet({ type: CONNECT, nsp: PROBE });
+}
