@@ -23,7 +23,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve the chat
     ///
-    /// Prints `listening on http://HOST:PORT` when it is ready. On SIGTERM or Ctrl-C it
+    /// Prints `listening on http://HOST:PORT`, or https://, when it is ready. On SIGTERM or Ctrl-C it
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
     Serve(ServeArgs),
@@ -41,6 +41,23 @@ pub struct ServeArgs {
     /// `0.0.0.0` makes the chat reachable from the network, for phones in the same Wi-Fi too.
     #[arg(long, env = "SOCKEYE_HOST")]
     pub host: Option<String>,
+
+    /// Certificate in PEM, with those it was issued by; serves https:// instead of http://
+    ///
+    /// It is read again when the file changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "SOCKEYE_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "SOCKEYE_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Serve https:// with a certificate made for this run
+    ///
+    /// For a phone in the same Wi-Fi, with `--host 0.0.0.0`: prints the addresses to open. The
+    /// browser warns, once for each run, that it does not know who issued the certificate.
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub tls_self_signed: bool,
 
     /// Folder of the database; made when it is missing
     #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]
@@ -93,6 +110,13 @@ mod tests {
             assert_eq!((args.port, args.host.as_deref()), (0, Some("::1")), "{line}");
         }
         assert!(Cli::try_parse_from(["sockeye", "--port", "1", "serve"]).is_err());
+        for line in [
+            "sockeye --tls-cert c",
+            "sockeye --tls-key k",
+            "sockeye --tls-cert c --tls-key k --tls-self-signed",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
         assert!(Cli::try_parse_from(["sockeye", "serve", "--port", "65536"]).is_err());
     }
 }

@@ -4,7 +4,7 @@
 //! they go together. From the outside in:
 //!
 //! - [`cli`] reads the command line, [`serve`] puts the parts together and drains at the end,
-//!   [`signals`] says when.
+//!   [`signals`] says when, [`tls`] has the certificate.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
 //!   handles them.
@@ -20,4 +20,5 @@ pub mod serve;
 pub mod signals;
 pub mod site;
 pub mod store;
+pub mod tls;
 pub mod ui;

@@ -16,6 +16,7 @@ use crate::cli::ServeArgs;
 use crate::people::People;
 use crate::site::Site;
 use crate::store::Store;
+use crate::tls;
 use crate::ui::Ui;
 
 /// How long clients and requests may take to finish after the first signal.
@@ -25,7 +26,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// what was said is stored.
 ///
 /// # Errors
-/// The data folder, the page's folder or the address cannot be used, or listening failed.
+/// The data folder, the page's folder, the certificate or the address cannot be used, or listening
+/// failed.
 pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let ui = match &args.ui {
         Some(folder) => Ui::from_folder(folder)
@@ -35,6 +37,8 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     if !ui.is_present() {
         tracing::warn!("built without the page: `cargo xtask serve` builds and serves both");
     }
+    let tls = tls::config(args)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let store = Store::open(&args.data)
         .await
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
@@ -44,17 +48,21 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let server = Server::builder().state(chat).namespace(chat::namespace()).build()?;
     let site = Arc::new(Site::new(store.clone(), people, ui));
 
-    let listeners = bind(args.host.as_deref(), args.port)
-        .await
-        .with_context(|| format!("cannot listen on {}", url(args.host.as_deref(), args.port)))?;
-    let ready = url(args.host.as_deref(), port(&listeners)?);
+    let listeners = bind(args.host.as_deref(), args.port).await.with_context(|| {
+        format!("cannot listen on {}", url(scheme, args.host.as_deref(), args.port))
+    })?;
+    let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
-    let http = HttpServer::new(listeners, router(&site, &server)).with_graceful_shutdown(async {
+    let mut http = HttpServer::new(listeners, router(&site, &server));
+    if let Some(tls) = tls {
+        http = http.tls(tls);
+    }
+    let http = http.with_graceful_shutdown(async {
         let _ = closing.await;
     });
     let mut http = tokio::spawn(http.into_future());
     tracing::info!(data = %args.data.display(), "serving");
-    writeln!(io::stdout(), "listening on {ready}").context("cannot write to standard output")?;
+    announce(args, scheme, port).context("cannot write to standard output")?;
 
     let served = tokio::select! {
         served = &mut http => Some(served),
@@ -89,19 +97,31 @@ fn router(site: &Arc<Site>, server: &Server) -> Router {
         .route_service("/socket.io/{*file}", sockets)
 }
 
+/// Says where it listens, and with a certificate of its own what to open on other devices.
+fn announce(args: &ServeArgs, scheme: &str, port: u16) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {}", url(scheme, args.host.as_deref(), port))?;
+    if args.tls_self_signed {
+        for address in tls::addresses_to_open(args.host.as_deref()) {
+            writeln!(out, "open {}", url(scheme, Some(&address.to_string()), port))?;
+        }
+    }
+    out.flush()
+}
+
 fn port(listeners: &[TcpListener]) -> io::Result<u16> {
     let first = listeners.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok(first.local_addr()?.port())
 }
 
 /// The address to open in a browser on this machine.
-fn url(host: Option<&str>, port: u16) -> String {
+fn url(scheme: &str, host: Option<&str>, port: u16) -> String {
     match host {
-        None => format!("http://localhost:{port}"),
+        None => format!("{scheme}://localhost:{port}"),
         Some(host) if host.contains(':') && !host.starts_with('[') => {
-            format!("http://[{host}]:{port}")
+            format!("{scheme}://[{host}]:{port}")
         }
-        Some(host) => format!("http://{host}:{port}"),
+        Some(host) => format!("{scheme}://{host}:{port}"),
     }
 }
 
@@ -111,9 +131,9 @@ mod tests {
 
     #[test]
     fn the_ready_line_has_an_address_that_works() {
-        assert_eq!(url(None, 3000), "http://localhost:3000");
-        assert_eq!(url(Some("127.0.0.1"), 80), "http://127.0.0.1:80");
-        assert_eq!(url(Some("::1"), 3000), "http://[::1]:3000");
-        assert_eq!(url(Some("[::1]"), 3000), "http://[::1]:3000");
+        assert_eq!(url("http", None, 3000), "http://localhost:3000");
+        assert_eq!(url("https", Some("127.0.0.1"), 80), "https://127.0.0.1:80");
+        assert_eq!(url("http", Some("::1"), 3000), "http://[::1]:3000");
+        assert_eq!(url("http", Some("[::1]"), 3000), "http://[::1]:3000");
     }
 }

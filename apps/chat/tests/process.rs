@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::{PATIENCE, Person, Program, command};
 use sockeye_chat::contract::CHAT;
 use sockeye_chat::store::FILE_NAME;
+use sockeye_websocket::{ConnectError, Connector, Roots};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
@@ -106,6 +107,10 @@ async fn what_it_cannot_do_is_said_in_one_line() {
         (vec!["--port", "0", "--data", file], "cannot keep messages in"),
         (vec!["--port", "0", "--data", folder, "--ui", folder], "cannot serve the page in"),
         (vec!["--port", "0", "--data", folder, "--log", "=x="], "not a filter"),
+        (
+            vec!["--port", "0", "--data", folder, "--tls-cert", file, "--tls-key", file],
+            "cannot use the certificate",
+        ),
     ] {
         let output =
             tokio::time::timeout(PATIENCE, command(&args).output()).await.unwrap().unwrap();
@@ -115,6 +120,46 @@ async fn what_it_cannot_do_is_said_in_one_line() {
         assert!(error.starts_with("error: ") && error.contains(expected), "{said}");
         assert!(output.stdout.is_empty(), "it never said that it listens");
     }
+    program.stop().await;
+}
+
+/// A WebSocket to the chat over TLS, from a client that trusts `pem`; the first packet it gets.
+async fn first_packet(program: &Program, pem: &str) -> String {
+    let connector = Connector::new().roots(Roots::empty().with_pem(pem.as_bytes()).unwrap());
+    let path = "/socket.io/?EIO=4&transport=websocket";
+    let url = format!("wss://localhost:{}{path}", program.port());
+    let (mut socket, _) = connector.connect(&url).await.unwrap();
+    socket.recv().await.unwrap().unwrap().as_text().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn https_with_a_certificate() {
+    let data = TempDir::new().unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (data.path().join("certificate"), data.path().join("key"));
+    std::fs::write(&certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    let [folder, certificate, key] =
+        [data.path(), &certificate, &key].map(|path| path.to_str().unwrap().to_owned());
+    let args = ["--port", "0", "--data", &folder, "--tls-cert", &certificate, "--tls-key", &key];
+    let program = Program::start(&mut command(&args)).await;
+    assert_eq!(program.url, format!("https://localhost:{}", program.port()));
+    let packet = first_packet(&program, &pair.cert.pem()).await;
+    assert!(packet.starts_with("0{"), "{packet}");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn https_with_a_certificate_of_its_own() {
+    let data = TempDir::new().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let args = ["--host", "127.0.0.1", "--port", "0", "--data", folder, "--tls-self-signed"];
+    let mut program = Program::start(&mut command(&args)).await;
+    assert_eq!(program.url, format!("https://127.0.0.1:{}", program.port()));
+    assert_eq!(program.said().await, format!("open {}", program.url));
+    // Nobody trusts it unasked.
+    let refused = sockeye_websocket::connect(&program.url.replace("https", "wss")).await;
+    assert!(matches!(refused, Err(ConnectError::Tls(_))), "{refused:?}");
     program.stop().await;
 }
 
@@ -130,6 +175,11 @@ async fn help_names_every_option() {
             "SOCKEYE_PORT",
             "--host",
             "SOCKEYE_HOST",
+            "--tls-cert",
+            "SOCKEYE_TLS_CERT",
+            "--tls-key",
+            "SOCKEYE_TLS_KEY",
+            "--tls-self-signed",
             "--data",
             "./data",
             "SOCKEYE_DATA",

@@ -22,7 +22,7 @@ pub(crate) struct Program {
     pub(crate) url: String,
     child: Child,
     /// Held, so that the program can go on writing.
-    _output: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
     log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -63,11 +63,17 @@ impl Program {
         let line = timeout(PATIENCE, output.next_line()).await.expect("it gets ready").unwrap();
         let line = line.expect("it says where it listens");
         let url = line.strip_prefix("listening on ").expect(&line).to_owned();
-        Program { url, child, _output: output, log }
+        Program { url, child, output, log }
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// The next line on standard output.
+    pub(crate) async fn said(&mut self) -> String {
+        let line = timeout(PATIENCE, self.output.next_line()).await.expect("it says something");
+        line.unwrap().expect("it did not end")
     }
 
     /// Sends a signal by its name, such as `TERM`.
