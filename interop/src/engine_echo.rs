@@ -20,9 +20,10 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
     listen.serve_service(service, drain).await
 }
 
-struct Echo;
+/// Sends every message back.
+pub(crate) struct Echo;
 
-struct EchoHandler(Session);
+pub(crate) struct EchoHandler(Session);
 
 impl Application for Echo {
     type Handler = EchoHandler;

@@ -1,20 +1,22 @@
 //! Servers that stand in for the ones that official client and protocol suites are written for.
 //!
-//! Each subcommand is one such server; it prints `listening on http://HOST:PORT` when it is ready,
-//! drains on SIGTERM and exits with 0.
+//! Each subcommand but one is such a server; it prints `listening on http://HOST:PORT` when it is
+//! ready, drains on SIGTERM and exits with 0. `websocket-client` is a client instead.
 #![forbid(unsafe_code)]
-// The ready line is for whoever started this program.
+// The ready line, and how many cases were run, are for whoever started this program.
 #![allow(clippy::print_stdout)]
 
 mod anything;
 mod behaviour;
 mod engine_echo;
 mod engine_io_client;
+mod engine_v3;
 mod everything;
 mod serving;
 mod socket_io_client;
 mod socketio;
 mod websocket;
+mod websocket_client;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -36,6 +38,8 @@ enum Kind {
     Socketio(Listen<3000>),
     /// Engine.IO 4 protocol suite: an echo under /engine.io/, pings every 300 ms.
     EngineV4(Listen<3000>),
+    /// Engine.IO 3 protocol suite: the same, with revision 3 allowed.
+    EngineV3(Listen<3000>),
     /// Behaviour suite of clients/js: /socket.io/, pings every 500 ms, messages of 100 kB at most.
     Behaviour(Listen<3000>),
     /// Tests of engine.io-client: /engine.io/, pings every 500 ms, messages of 100 bytes at most.
@@ -44,6 +48,8 @@ enum Kind {
     SocketIoClient(Listen<3210>),
     /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
     Websocket(Listen<9001>),
+    /// WebSocket conformance suite, the other side: runs every case of its fuzzing server.
+    WebsocketClient(websocket_client::Arguments),
 }
 
 #[tokio::main]
@@ -56,9 +62,11 @@ async fn main() -> Result<()> {
         Kind::Socketio(listen) => socketio::serve(&listen).await,
         Kind::Behaviour(listen) => behaviour::serve(&listen).await,
         Kind::EngineV4(listen) => engine_echo::serve(&listen).await,
+        Kind::EngineV3(listen) => engine_v3::serve(&listen).await,
         Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
         Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
         Kind::Websocket(listen) => websocket::serve(&listen).await,
+        Kind::WebsocketClient(arguments) => websocket_client::run(&arguments).await,
     }
 }
 

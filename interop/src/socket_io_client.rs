@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use sockeye::{
     Ack, AckError, Args, Binary, Config, EmitError, EventError, Handshake, Local, Namespace,
-    RawArgs, Refuse, Server, Socket,
+    RawArgs, RecoveryConfig, Refuse, Server, Socket,
 };
 use tower_service::Service;
 
@@ -22,6 +22,8 @@ pub(crate) async fn serve(listen: &Listen<3210>) -> Result<()> {
     let mut config = Config::default();
     listen.configure(&mut config.engine, 2_000, 20_000);
     config.engine.polling_close_timeout = Duration::from_secs(1);
+    // Clients get a private id with CONNECT, and an offset as the last argument of events.
+    config.recovery = Some(RecoveryConfig::default());
     let mut builder = Server::builder().config(config).namespace(main_namespace());
     for path in ["/timeout_socket", "/valid", "/asd"] {
         builder = builder.namespace(Namespace::new(path));

@@ -7,19 +7,31 @@ use http::Request;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use sockeye_websocket::ws::CloseCode;
-use sockeye_websocket::{Acceptor, Config, Message, Upgrade};
+use sockeye_websocket::ws::handshake::deflate::Preferences;
+use sockeye_websocket::{Acceptor, Compression, Config, Deflate, Message, Upgrade};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::serving::Listen;
 
 /// Largest message of the conformance suite, with room to spare.
-const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Everything is compressed, and in whatever way the suite asks for.
+pub(crate) fn compression() -> Compression {
+    let preferences = Preferences {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        ..Preferences::default()
+    };
+    Compression::On(Deflate { threshold: 0, preferences, ..Deflate::default() })
+}
 
 pub(crate) async fn serve(listen: &Listen<9001>) -> Result<()> {
     let config = Config {
         message_bytes_max: listen.payload_bytes_max().unwrap_or(MESSAGE_BYTES_MAX),
         queued_bytes_max: 2 * MESSAGE_BYTES_MAX,
+        compression: compression(),
         ..Config::default()
     };
     let acceptor = Acceptor::new().config(config);

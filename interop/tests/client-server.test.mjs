@@ -1,5 +1,6 @@
 // The server that the tests of socket.io-client are written for (`stand-in socket-io-client`): each
-// of its events answers as those tests expect.
+// of its events answers as those tests expect. It recovers connections, so that events end with an
+// offset.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
@@ -11,6 +12,12 @@ before(async () => {
   server = await standIn("socket-io-client");
 });
 after(() => server?.stop());
+
+/** What the server answers to getUtf8, an event for each. */
+const UTF8 = ["てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "utf8 — string"];
+
+/** What follows the arguments of an event. */
+const OFFSET = /^[\w-]{20,}\.\d+$/;
 
 function socketOf(t, path = "/", options) {
   const socket = io(server.url + path, { forceNew: true, reconnection: false, ...options });
@@ -91,6 +98,7 @@ describe("events", () => {
       const socket = await connect(t);
       socket.emit(name, ...args);
       const got = await event(socket, answer);
+      assert.match(got.pop(), OFFSET);
       assert.deepEqual(got.map((value) => (value instanceof Buffer ? Buffer.from(value) : value)), expected);
     });
   }
@@ -100,9 +108,7 @@ describe("events", () => {
     const inbox = new Inbox();
     socket.on("takeUtf8", (value) => inbox.push(value));
     socket.emit("getUtf8");
-    for (const value of ["てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "utf8 — string"]) {
-      assert.equal(await inbox.next(), value);
-    }
+    for (const value of UTF8) assert.equal(await inbox.next(), value);
   });
 
   test("dates are ISO strings", async (t) => {
@@ -143,5 +149,38 @@ describe("events", () => {
     const socket = await connect(t);
     await assert.rejects(socket.timeout(50).emitWithAck("unknown"), /operation has timed out/);
     assert.equal(await socket.emitWithAck("echo", "on"), "on");
+  });
+});
+
+describe("recovery", () => {
+  for (const transports of [["polling"], ["websocket"]]) {
+    test(`over ${transports} loses and repeats nothing, and keeps the id`, async (t) => {
+      const socket = await connect(t, "/", { transports, reconnection: true, reconnectionDelay: 10 });
+      assert.equal(socket.recovered, false);
+      const { id } = socket;
+      const inbox = new Inbox();
+      socket.on("takeUtf8", (value) => inbox.push(value));
+      socket.emit("hi");
+      await event(socket, "hi");
+      const again = event(socket, "connect");
+      socket.emit("getUtf8");
+      // It sends what waits first, and does not look at the answers.
+      socket.io.engine.close();
+      await again;
+      assert.equal(socket.recovered, true);
+      assert.equal(socket.id, id);
+      for (const value of UTF8) assert.equal(await inbox.next(), value);
+      assert.equal(await socket.emitWithAck("echo", "on"), "on");
+      assert.equal(inbox.length, 0);
+    });
+  }
+
+  test("is not for a client that the server does not know", async (t) => {
+    const socket = socketOf(t);
+    socket._pid = "unknown";
+    socket._lastOffset = "unknown";
+    await event(socket, "connect");
+    assert.equal(socket.recovered, false);
+    assert.notEqual(socket._pid, "unknown");
   });
 });

@@ -1,8 +1,8 @@
-//! Programs that tests need and that a package manager provides: today the browser.
+//! Programs that tests need and that a package manager provides: the browser, and Python.
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
@@ -18,72 +18,103 @@ const BROWSERS: [&str; 6] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// The packages of a Debian machine on which the browser tests run: the browser, and a font with
-/// Korean letters so that screenshots show what a person would see.
-const PACKAGES: [&str; 2] = ["chromium", "fonts-nanum"];
+/// Succeeds where Python can make the environment that the conformance suite is installed in.
+const PYTHON_PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
 
-/// What can be done about the browser on this machine.
+/// A program that is not fetched by cargo or npm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Chromium or Chrome.
+    Browser,
+    /// Python 3.10 or newer, with venv and pip.
+    Python,
+}
+
+/// What can be done about a program on this machine.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Browser {
+pub(crate) enum Available {
     /// It is there.
     Found(PathBuf),
-    /// `apt-get` can bring it.
-    Installable,
+    /// `apt-get` can bring it, to this path.
+    Installable(PathBuf),
     /// Only the person at the machine can.
     Missing,
 }
 
-impl Browser {
+impl Program {
     /// Looks for it.
-    pub(crate) fn find() -> Self {
-        let named = env::var_os("CHROMIUM").map(PathBuf::from);
-        let found =
-            named.into_iter().chain(BROWSERS.iter().map(PathBuf::from)).find(|path| path.exists());
-        match found {
-            Some(path) => Self::Found(path),
-            None if is_root_on_debian() => Self::Installable,
-            None => Self::Missing,
+    pub(crate) fn find(self) -> Available {
+        match self.path() {
+            Some(path) => Available::Found(path),
+            None if is_root_on_debian() => Available::Installable(match self {
+                Self::Browser => BROWSERS[0].into(),
+                Self::Python => "/usr/bin/python3".into(),
+            }),
+            None => Available::Missing,
         }
     }
 
-    /// Where it is, or will be after [`install`](Self::install).
-    pub(crate) fn path(&self) -> PathBuf {
+    fn path(self) -> Option<PathBuf> {
         match self {
-            Self::Found(path) => path.clone(),
-            Self::Installable | Self::Missing => BROWSERS[0].into(),
+            Self::Browser => {
+                let named = env::var_os("CHROMIUM").map(PathBuf::from);
+                let known = BROWSERS.iter().map(PathBuf::from);
+                named.into_iter().chain(known).find(|path| path.exists())
+            }
+            Self::Python => {
+                let mut probe = Command::new("python3");
+                probe.args(["-c", PYTHON_PROBE]).stdout(Stdio::null()).stderr(Stdio::null());
+                let succeeds = probe.status().is_ok_and(|status| status.success());
+                succeeds.then(|| "python3".into())
+            }
         }
     }
 
-    /// Adds a step that installs it, if that is possible and needed.
-    pub(crate) fn install(&self, plan: &mut Plan) {
-        if *self != Self::Installable {
-            return;
+    /// Its packages on Debian. The font has Korean letters, so that screenshots show what a person
+    /// would see.
+    const fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Browser => &["chromium", "fonts-nanum"],
+            Self::Python => &["python3", "python3-venv"],
         }
-        plan.push(
-            Step::new(INSTALL)
-                .task(Task::preparation(
-                    "apt-get update",
-                    apt(&["update", "--quiet"]),
-                ))
-                .task(Task::preparation(
-                    format!("apt-get install {}", PACKAGES.join(" ")),
-                    apt(&[
-                        &["install", "--yes", "--no-install-recommends"],
-                        &PACKAGES[..],
-                    ]
-                    .concat()),
-                )),
-        );
+    }
+
+    /// What to tell somebody whose machine has none.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::Browser => {
+                "no browser found: install Chromium or Chrome \
+                 (Debian and Ubuntu: `sudo apt-get install chromium fonts-nanum`; macOS: \
+                 `brew install --cask chromium`), or set CHROMIUM to its path"
+            }
+            Self::Python => {
+                "no Python 3.10 or newer with venv found: install it \
+                 (Debian and Ubuntu: `sudo apt-get install python3-venv`; macOS: \
+                 `brew install python`)"
+            }
+        }
     }
 }
 
-/// Name of the step that [`Browser::install`] adds.
-pub(crate) const INSTALL: &str = "Debian packages";
-
-/// What to tell somebody whose machine has no browser.
-pub(crate) const BROWSER_ADVICE: &str = "no browser found: install Chromium or Chrome \
-     (Debian and Ubuntu: `sudo apt-get install chromium fonts-nanum`; macOS: \
-     `brew install --cask chromium`), or set CHROMIUM to its path";
+/// Adds a step that installs those of the programs that are not there and can be.
+pub(crate) fn install(programs: &[(Program, &Available)], plan: &mut Plan) {
+    let packages: Vec<&str> = programs
+        .iter()
+        .filter(|(_, available)| matches!(available, Available::Installable(_)))
+        .flat_map(|(program, _)| program.packages())
+        .copied()
+        .collect();
+    if packages.is_empty() {
+        return;
+    }
+    let label = format!("apt-get install {}", packages.join(" "));
+    let arguments = ["install", "--yes", "--no-install-recommends"];
+    plan.push(
+        Step::new("Debian packages")
+            .task(Task::preparation("apt-get update", apt(&["update", "--quiet"])))
+            .task(Task::preparation(label, apt(&[&arguments, &packages[..]].concat()))),
+    );
+}
 
 fn apt(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");

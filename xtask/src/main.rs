@@ -6,6 +6,7 @@
 // A command line tool talks to its user on the two standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod autobahn;
 mod check;
 mod debian;
 mod node;
@@ -39,7 +40,7 @@ enum Task {
     /// Its own help is `cargo xtask serve --help`.
     #[command(disable_help_flag = true)]
     Serve(serve::Arguments),
-    /// Run the tests: Rust, the JavaScript client, the chat UI, interop, Chromium.
+    /// Run the tests: Rust, the JavaScript client, the chat UI, interop, Chromium, Autobahn.
     ///
     /// Fetches what the tests need: npm packages everywhere, Debian packages when run as root on
     /// Debian. Elsewhere it names what to install and which tests it left out; with CI=true it
@@ -52,6 +53,9 @@ enum Task {
     Check,
     /// What CI runs: formatting, clippy, docs, check, and `test --all`.
     Ci,
+    /// The part of `test --only autobahn` that comes after building and installing.
+    #[command(hide = true)]
+    Autobahn(autobahn::Arguments),
     /// Measure: `bench_report` of the bench crate, in release mode, with these arguments.
     #[command(disable_help_flag = true)]
     Bench(tools::BenchArguments),
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::test(&workspace, &arguments),
         Task::Check => check::check(&workspace),
         Task::Ci => test::ci(&workspace),
+        Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
         Task::Bench(arguments) => tools::bench(&workspace, &arguments),
         Task::Fuzz(arguments) => tools::fuzz(&workspace, &arguments),
     });

@@ -12,7 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::debian::{self, Browser};
+use crate::autobahn;
+use crate::debian::{self, Available, Program};
 use crate::node;
 use crate::plan::{Plan, Step, Task};
 use crate::workspace::Workspace;
@@ -23,7 +24,7 @@ pub(crate) struct Arguments {
     /// Also what takes minutes.
     #[arg(long)]
     all: bool,
-    /// Run only these steps: rust, js, ui, interop, browser (comma separated).
+    /// Run only these steps: rust, js, ui, interop, browser, autobahn (comma separated).
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
     only: Vec<Part>,
     /// Run only tests whose name contains this text, in every runner.
@@ -43,6 +44,8 @@ enum Part {
     Interop,
     /// The chat in Chromium.
     Browser,
+    /// The WebSocket conformance suite; with a filter it is left out.
+    Autobahn,
 }
 
 /// Runs the tests.
@@ -87,17 +90,32 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
 /// Which tests are wanted and can run on this machine.
 struct Parts {
     only: Vec<Part>,
-    browser: Browser,
+    browser: Available,
+    python: Available,
 }
 
 impl Parts {
     fn new(arguments: &Arguments) -> Result<Self> {
-        let parts = Self { only: arguments.only.clone(), browser: Browser::find() };
+        let parts = Self {
+            only: arguments.only.clone(),
+            browser: Program::Browser.find(),
+            python: Program::Python.find(),
+        };
         node::require()?;
-        if parts.has(&[Part::Browser]) && parts.browser == Browser::Missing && in_ci() {
-            bail!("{}", debian::BROWSER_ADVICE);
+        for (program, available) in parts.programs() {
+            if *available == Available::Missing && in_ci() {
+                bail!("{}", program.advice());
+            }
         }
         Ok(parts)
+    }
+
+    /// The programs that the wanted tests need.
+    fn programs(&self) -> Vec<(Program, &Available)> {
+        let browser = (Part::Browser, Program::Browser, &self.browser);
+        let python = (Part::Autobahn, Program::Python, &self.python);
+        let wanted = [browser, python].into_iter().filter(|(part, ..)| self.has(&[*part]));
+        wanted.map(|(_, program, available)| (program, available)).collect()
     }
 
     /// Whether any of these was asked for.
@@ -107,9 +125,7 @@ impl Parts {
 
     /// What has to be there before anything is compiled: packages, and the UI.
     fn prepare(&self, workspace: &Workspace, arguments: &Arguments, plan: &mut Plan) -> Result<()> {
-        if self.has(&[Part::Browser]) {
-            self.browser.install(plan);
-        }
+        debian::install(&self.programs(), plan);
         if self.has(&[Part::Ui, Part::Browser]) {
             plan.push(chat_ui(workspace, arguments, self.has(&[Part::Ui]))?);
         }
@@ -122,7 +138,7 @@ impl Parts {
         arguments: &Arguments,
         plan: &mut Plan,
     ) -> Result<()> {
-        if self.has(&[Part::Rust, Part::Interop, Part::Browser]) {
+        if self.has(&[Part::Rust, Part::Interop, Part::Browser, Part::Autobahn]) {
             plan.push(build(workspace, self.has(&[Part::Rust])));
         }
         if self.has(&[Part::Rust]) {
@@ -136,12 +152,23 @@ impl Parts {
         }
         if self.has(&[Part::Browser]) {
             match &self.browser {
-                Browser::Missing => plan.leave_out("browser tests", debian::BROWSER_ADVICE),
-                browser => plan.push(in_browser(workspace, arguments, browser)?),
+                Available::Missing => plan.leave_out("browser tests", Program::Browser.advice()),
+                Available::Found(browser) | Available::Installable(browser) => {
+                    plan.push(in_browser(workspace, arguments, browser)?);
+                }
             }
         }
-        if !arguments.all {
-            plan.not_asked_for("what takes minutes", "nothing yet; `--all` will run it");
+        // Its cases have numbers, so a filter for names selects none.
+        if self.has(&[Part::Autobahn]) && arguments.filter.is_none() {
+            match &self.python {
+                Available::Missing => plan.leave_out("Autobahn", Program::Python.advice()),
+                Available::Found(python) | Available::Installable(python) => {
+                    plan.push(autobahn::step(workspace, python, !arguments.all)?.after(BUILD));
+                }
+            }
+            if !arguments.all {
+                plan.not_asked_for("Autobahn 9, 12 and 13", "they take longer; `--all` runs them");
+            }
         }
         Ok(())
     }
@@ -212,11 +239,11 @@ fn interop(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
         .task(Task::runner("node --test", command)))
 }
 
-fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Browser) -> Result<Step> {
+fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Path) -> Result<Step> {
     let folder = workspace.path("interop");
     let mut command = node_tests(&folder, "tests", arguments, is_in_browser)?;
     command.env(BINARIES, workspace.target_dir().join("debug"));
-    command.env("CHROMIUM", browser.path());
+    command.env("CHROMIUM", browser);
     Ok(Step::new("browser")
         .after(BUILD)
         .task(node::install(&folder)?)

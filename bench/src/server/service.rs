@@ -25,10 +25,9 @@ pub(crate) struct Service {
 impl Service {
     /// Must be called within a runtime.
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
-        anyhow::ensure!(!options.deflate, "compression is not implemented yet");
         let server = socket_io::server()?;
         Ok(Self {
-            websockets: WebSockets::new(),
+            websockets: WebSockets::new(options.deflate),
             engine: engine_io::engine()?,
             socket_io: server.clone().into_service(),
             server,

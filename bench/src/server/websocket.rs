@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use slab::Slab;
 use sockeye_engine::Body;
 use sockeye_websocket::ws::CloseCode;
-use sockeye_websocket::{Acceptor, Config, Group, Upgrade, Writer};
+use sockeye_websocket::{Acceptor, Compression, Config, Group, Upgrade, Writer};
 use tokio::sync::Notify;
 
 use super::MESSAGE_BYTES_MAX;
@@ -43,10 +43,11 @@ struct Writers {
 
 impl WebSockets {
     /// Must be called within a runtime.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(deflate: bool) -> Self {
         let config = Config {
             message_bytes_max: MESSAGE_BYTES_MAX,
             queued_bytes_max: 2 * MESSAGE_BYTES_MAX,
+            compression: if deflate { Compression::on() } else { Compression::Off },
             ..Config::default()
         };
         Self {

@@ -1,7 +1,7 @@
 //! A chat client in the terminal: lines you type go to a room, what others say is printed.
 //!
 //! ```sh
-//! cargo run -p sockeye-client --example client -- http://localhost:3000 lobby me
+//! cargo run -p sockeye-client --example join_and_speak -- http://localhost:3000 lobby me
 //! ```
 //! The server is `sockeye serve`; its events are declared below.
 
