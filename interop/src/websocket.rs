@@ -17,11 +17,12 @@ use crate::serving::Listen;
 /// Largest message of the conformance suite, with room to spare.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Everything is compressed, and in whatever way the suite asks for.
-pub(crate) fn compression() -> Compression {
+/// Everything is compressed, and in whatever way the suite asks for; `client_no_context_takeover` is
+/// what a client offers.
+pub(crate) fn compression(client_no_context_takeover: bool) -> Compression {
     let preferences = Preferences {
         server_no_context_takeover: false,
-        client_no_context_takeover: false,
+        client_no_context_takeover,
         ..Preferences::default()
     };
     Compression::On(Deflate { threshold: 0, preferences, ..Deflate::default() })
@@ -31,7 +32,7 @@ pub(crate) async fn serve(listen: &Listen<9001>) -> Result<()> {
     let config = Config {
         message_bytes_max: listen.payload_bytes_max().unwrap_or(MESSAGE_BYTES_MAX),
         queued_bytes_max: 2 * MESSAGE_BYTES_MAX,
-        compression: compression(),
+        compression: compression(false),
         ..Config::default()
     };
     let acceptor = Acceptor::new().config(config);

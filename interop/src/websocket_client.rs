@@ -27,6 +27,10 @@ pub(crate) struct Arguments {
     /// What the reports call this client.
     #[arg(long, default_value = "sockeye")]
     agent: String,
+    /// Compress with earlier messages in mind. Cases 13.2, 13.5 and 13.6 end UNIMPLEMENTED then:
+    /// they are for clients that offer not to.
+    #[arg(long)]
+    context_takeover: bool,
 }
 
 /// Runs every case, a few at a time. What the server found is in its reports.
@@ -36,7 +40,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let connector = Connector::new().config(Config {
         message_bytes_max: MESSAGE_BYTES_MAX,
         queued_bytes_max: 2 * MESSAGE_BYTES_MAX,
-        compression: compression(),
+        compression: compression(!arguments.context_takeover),
         ..Config::default()
     });
     let count = case_count(&connector, url).await?;

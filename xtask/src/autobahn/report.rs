@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{Group, NOT_YET_IMPLEMENTED};
+use super::Group;
 use crate::tally::Tally;
 
 /// `index.json`: agent, case, verdict. The agent is what the suite takes the peer to be.
@@ -29,10 +29,6 @@ impl Verdict {
             .into_iter()
             .all(|verdict| matches!(verdict.as_str(), "OK" | "NON-STRICT" | "INFORMATIONAL"))
     }
-
-    fn is_unimplemented(&self) -> bool {
-        self.behavior == "UNIMPLEMENTED" && self.behavior_close == "OK"
-    }
 }
 
 /// Counts the cases of the report in `folder`; prints those that failed.
@@ -44,26 +40,19 @@ pub(super) fn read(folder: &Path, group: Group) -> Result<Tally> {
 }
 
 fn judge(index: &Index, group: Group) -> Tally {
-    let not_yet = NOT_YET_IMPLEMENTED.contains(&group.number);
     let mut tally = Tally::default();
     for (case, verdict) in index.values().flatten() {
         if verdict.passed() {
             tally.passed += 1;
-        } else if not_yet && verdict.is_unimplemented() {
-            tally.skipped += 1;
         } else {
             tally.failed += 1;
             let Verdict { behavior, behavior_close } = verdict;
             println!("   case {case}: {behavior}, close {behavior_close}");
         }
     }
-    let reported = tally.passed + tally.failed + tally.skipped;
+    let reported = tally.passed + tally.failed;
     if reported != group.cases {
         println!("   group {}: {reported} of {} cases reported", group.number, group.cases);
-        tally.failed += 1;
-    }
-    if not_yet && tally.passed == group.cases {
-        println!("   group {}: take it off NOT_YET_IMPLEMENTED", group.number);
         tally.failed += 1;
     }
     tally
@@ -73,49 +62,38 @@ fn judge(index: &Index, group: Group) -> Tally {
 mod tests {
     use super::*;
 
-    const QUICK: Group = Group { number: 1, cases: 2, about: "", quick: true };
-    const NOT_YET: Group = Group { number: 12, cases: 2, about: "", quick: true };
+    const GROUP: Group = Group { number: 1, cases: 2, about: "", quick: true };
 
-    fn judged(verdicts: [(&str, &str); 2], group: Group) -> (u64, u64, u64) {
+    fn judged(verdicts: [(&str, &str); 2], group: Group) -> (u64, u64) {
         let [first, second] = verdicts.map(|(behavior, close)| {
             format!(r#"{{"behavior":"{behavior}","behaviorClose":"{close}","duration":1}}"#)
         });
         let json = format!(r#"{{"agent":{{"1.1":{first},"1.2":{second}}}}}"#);
-        let Tally { passed, failed, skipped } = judge(&serde_json::from_str(&json).unwrap(), group);
-        (passed, failed, skipped)
+        let Tally { passed, failed, .. } = judge(&serde_json::from_str(&json).unwrap(), group);
+        (passed, failed)
     }
 
     #[test]
     fn what_counts_as_passed() {
         let ok = ("OK", "OK");
         let cases = [
-            (ok, (2, 0, 0)),
-            (("NON-STRICT", "INFORMATIONAL"), (2, 0, 0)),
-            (("FAILED", "OK"), (1, 1, 0)),
-            (("ERROR", "OK"), (1, 1, 0)),
-            (("OK", "UNCLEAN"), (1, 1, 0)),
-            (("OK", "WRONG CODE"), (1, 1, 0)),
-            (("OK", "FAILED BY CLIENT"), (1, 1, 0)),
-            (("UNIMPLEMENTED", "OK"), (1, 1, 0)),
+            (ok, (2, 0)),
+            (("NON-STRICT", "INFORMATIONAL"), (2, 0)),
+            (("FAILED", "OK"), (1, 1)),
+            (("ERROR", "OK"), (1, 1)),
+            (("OK", "UNCLEAN"), (1, 1)),
+            (("OK", "WRONG CODE"), (1, 1)),
+            (("OK", "FAILED BY CLIENT"), (1, 1)),
+            (("UNIMPLEMENTED", "OK"), (1, 1)),
         ];
         for (verdict, expected) in cases {
-            assert_eq!(judged([ok, verdict], QUICK), expected, "{verdict:?}");
+            assert_eq!(judged([ok, verdict], GROUP), expected, "{verdict:?}");
         }
     }
 
     #[test]
     fn a_missing_case_is_a_failure() {
-        let three = Group { cases: 3, ..QUICK };
-        assert_eq!(judged([("OK", "OK"); 2], three), (2, 1, 0));
-    }
-
-    #[test]
-    fn unimplemented_is_skipped_only_where_it_is_expected() {
-        let unimplemented = ("UNIMPLEMENTED", "OK");
-        if NOT_YET_IMPLEMENTED.contains(&NOT_YET.number) {
-            assert_eq!(judged([unimplemented; 2], NOT_YET), (0, 0, 2));
-            assert_eq!(judged([("OK", "OK"); 2], NOT_YET), (2, 1, 0));
-        }
-        assert_eq!(judged([unimplemented; 2], QUICK), (0, 2, 0));
+        let three = Group { cases: 3, ..GROUP };
+        assert_eq!(judged([("OK", "OK"); 2], three), (2, 1));
     }
 }
