@@ -18,8 +18,8 @@ pub struct Config {
     pub pending_acks_max: usize,
     /// Namespaces one session may be in or on its way into. Default 100.
     pub namespaces_per_session_max: usize,
-    /// Events of one socket that wait because `concurrent_handlers_max` handlers run; when they
-    /// are more, or larger than `waiting_event_bytes_max`, its session is not read until some are
+    /// Events of one session that wait because `concurrent_handlers_max` handlers run; when they
+    /// are more, or larger than `waiting_event_bytes_max`, the session is not read until some are
     /// done. Default 1,000.
     pub waiting_events_max: usize,
     /// See `waiting_events_max`. Default 1 MB.

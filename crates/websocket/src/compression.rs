@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// Whether messages may be compressed (permessage-deflate, RFC 7692).
 ///
-/// Off by default, as in npm `ws` and Engine.IO: it costs about a hundred times the processor time
+/// Off by default, as in npm `ws` and Engine.IO: it costs many times the processor time
 /// that sending a message takes, small messages gain nothing, and where a secret travels in one message
 /// with what an attacker chose, the length of the message tells about the secret.
 ///
