@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,16 +16,22 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder};
-use metrics::{SharedString, Unit};
+use metrics::{LocalRecorderGuard, SharedString, Unit};
 use sockeye_websocket::metrics::{HTTP_REFUSED, WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
 use sockeye_websocket::ws::Opcode;
 use sockeye_websocket::{HttpServer, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Keeps counters by name and label.
+/// The counters of one test, by name and label. Each test has its own, so that tests at the same time
+/// may count the same things: its server runs on the test's own thread.
+struct Counters {
+    counts: &'static Counts,
+    _installed: LocalRecorderGuard<'static>,
+}
+
 #[derive(Default)]
-struct Counters(Mutex<HashMap<String, Arc<Count>>>);
+struct Counts(Mutex<HashMap<String, Arc<Count>>>);
 
 #[derive(Default)]
 struct Count(AtomicU64);
@@ -40,7 +46,7 @@ impl CounterFn for Count {
     }
 }
 
-impl Recorder for &'static Counters {
+impl Recorder for Counts {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -60,23 +66,23 @@ impl Recorder for &'static Counters {
     }
 }
 
-/// One for the process; each test counts with a label of its own.
-static COUNTERS: LazyLock<&'static Counters> = LazyLock::new(|| {
-    let counters: &'static Counters = Box::leak(Box::default());
-    metrics::set_global_recorder(counters).unwrap();
-    counters
-});
-
-fn counted(name: &str, label: &str) -> u64 {
-    let counters = COUNTERS.0.lock().unwrap();
-    counters.get(&format!("{name} {label}")).map_or(0, |count| count.0.load(Ordering::Relaxed))
-}
-
-async fn wait_for_count(name: &str, label: &str, count: u64) {
-    while counted(name, label) < count {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+impl Counters {
+    fn install() -> Self {
+        let counts: &'static Counts = Box::leak(Box::default());
+        Self { counts, _installed: metrics::set_default_local_recorder(counts) }
     }
-    assert_eq!(counted(name, label), count);
+
+    fn get(&self, name: &str, label: &str) -> u64 {
+        let counts = self.counts.0.lock().unwrap();
+        counts.get(&format!("{name} {label}")).map_or(0, |count| count.0.load(Ordering::Relaxed))
+    }
+
+    async fn wait_for(&self, name: &str, label: &str, count: u64) {
+        while self.get(name, label) < count {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(self.get(name, label), count);
+    }
 }
 
 async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -92,7 +98,6 @@ async fn serve<F>(service: F, configure: impl FnOnce(Server<F>) -> Server<F>) ->
 where
     Server<F>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
 {
-    LazyLock::force(&COUNTERS);
     let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let server = configure(HttpServer::new(listeners, FnService(service))).into_future();
@@ -113,6 +118,7 @@ async fn refused(address: SocketAddr) {
 
 #[tokio::test]
 async fn connections_at_the_limit() {
+    let counters = Counters::install();
     let address = serve(answer, |server| server.connections_max(3)).await;
     let mut open = Vec::new();
     for _ in 0..3 {
@@ -122,7 +128,7 @@ async fn connections_at_the_limit() {
     }
     refused(address).await;
     refused(address).await;
-    wait_for_count(HTTP_REFUSED, "connections", 2).await;
+    counters.wait_for(HTTP_REFUSED, "connections", 2).await;
     // One that becomes a WebSocket is no longer the server's.
     open.pop();
     let request = String::from_utf8(request_with(b"")).unwrap().replace("GET /", "GET /ws");
@@ -154,13 +160,14 @@ async fn ask_until_accepted(address: SocketAddr, request: &str) -> (TcpStream, S
 
 #[tokio::test]
 async fn handshakes_at_the_limit() {
+    let counters = Counters::install();
     let address = serve(answer, |server| server.handshakes_max(2)).await;
     let mut silent = Vec::new();
     for _ in 0..2 {
         silent.push(TcpStream::connect(address).await.unwrap());
     }
     refused(address).await;
-    wait_for_count(HTTP_REFUSED, "handshakes", 1).await;
+    counters.wait_for(HTTP_REFUSED, "handshakes", 1).await;
     // Whoever has asked once does not count, but stays.
     assert!(ask(&mut silent[0]).await.starts_with("HTTP/1.1 200 "));
     let mut third = TcpStream::connect(address).await.unwrap();
@@ -171,6 +178,7 @@ async fn handshakes_at_the_limit() {
 /// Each refusal has its counter.
 #[tokio::test]
 async fn heads_are_counted() {
+    let counters = Counters::install();
     let timeout = Duration::from_millis(100);
     let address = serve(answer, |server| server.header_timeout(timeout)).await;
     let send = async |bytes: &[u8]| {
@@ -178,20 +186,17 @@ async fn heads_are_counted() {
         stream.write_all(bytes).await.unwrap();
         String::from_utf8(read_to_end(&mut stream).await).unwrap()
     };
-    let before = counted(HTTP_REFUSED, "head_too_large");
     assert!(
         send(&[b"GET / HTTP/1.1\r\n", &b"X: y\r\n".repeat(101)[..], b"\r\n"].concat())
             .await
             .starts_with("HTTP/1.1 431 ")
     );
-    wait_for_count(HTTP_REFUSED, "head_too_large", before + 1).await;
-    let before = counted(HTTP_REFUSED, "head_malformed");
+    counters.wait_for(HTTP_REFUSED, "head_too_large", 1).await;
     assert!(send(b"hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
-    wait_for_count(HTTP_REFUSED, "head_malformed", before + 1).await;
-    let before = counted(HTTP_REFUSED, "head_timeout");
+    counters.wait_for(HTTP_REFUSED, "head_malformed", 1).await;
     let answer = send(b"GET / HTTP/1.1\r\nHost").await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    wait_for_count(HTTP_REFUSED, "head_timeout", before + 1).await;
+    counters.wait_for(HTTP_REFUSED, "head_timeout", 1).await;
 }
 
 /// A connection that is kept alive and does nothing more ends after the same time.
@@ -207,6 +212,7 @@ async fn idle_keep_alive() {
 /// Everything `curl` may be refused with, to the byte that matters.
 #[tokio::test]
 async fn refused_handshakes() {
+    let counters = Counters::install();
     let address = serve(answer, |server| server).await;
     let good = String::from_utf8(request_with(b"")).unwrap().replace("GET /", "GET /ws");
     let version = "sec-websocket-version: 13\r\n";
@@ -222,7 +228,6 @@ async fn refused_handshakes() {
         (good.replace("ZQ==", "ZQ="), "400 Bad Request", ""),
         (good.replace("Sec-WebSocket-Key", "X-Key"), "400 Bad Request", ""),
     ];
-    let before = counted(WEBSOCKET_REFUSED, "426");
     for (request, status, header) in &cases {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -232,13 +237,14 @@ async fn refused_handshakes() {
         assert!(head.contains(header), "{head}");
         assert!(head.contains("content-type: text/plain; charset=utf-8\r\n"), "{head}");
     }
-    assert_eq!(counted(WEBSOCKET_REFUSED, "426"), before + 5);
-    assert_eq!(counted(WEBSOCKET_REFUSED, "400"), 2);
-    assert_eq!(counted(WEBSOCKET_REFUSED, "505"), 1);
+    assert_eq!(counters.get(WEBSOCKET_REFUSED, "426"), 5);
+    assert_eq!(counters.get(WEBSOCKET_REFUSED, "400"), 2);
+    assert_eq!(counters.get(WEBSOCKET_REFUSED, "505"), 1);
 }
 
 #[tokio::test]
 async fn violations_are_counted() {
+    let counters = Counters::install();
     let address = serve(|request| accept_all(request, common::echo), |server| server).await;
     for (frame, code) in [
         (&[0x83, 0x80, 0, 0, 0, 0][..], "1002"),
@@ -247,9 +253,9 @@ async fn violations_are_counted() {
     ] {
         let mut stream = raw_client(address, frame).await;
         read_to_end(&mut stream).await;
-        wait_for_count(WEBSOCKET_ENDED, code, 1).await;
+        counters.wait_for(WEBSOCKET_ENDED, code, 1).await;
     }
     let mut stream = raw_client(address, &masked(Opcode::Close, b"\x03\xe8")).await;
     read_to_end(&mut stream).await;
-    assert_eq!(counted(WEBSOCKET_ENDED, "1000"), 0);
+    assert_eq!(counters.get(WEBSOCKET_ENDED, "1000"), 0);
 }
