@@ -14,7 +14,7 @@ mod engine_v3;
 mod everything;
 mod serving;
 mod socket_io_client;
-mod socketio;
+mod socket_v5;
 mod websocket;
 mod websocket_client;
 
@@ -35,7 +35,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Kind {
     /// Socket.IO 5 protocol suite: /socket.io/, namespaces / and /custom, pings every 300 ms.
-    Socketio(Listen<3000>),
+    #[command(alias = "socketio")]
+    SocketV5(Listen<3000>),
     /// Engine.IO 4 protocol suite: an echo under /engine.io/, pings every 300 ms.
     EngineV4(Listen<3000>),
     /// Engine.IO 3 protocol suite: the same, with revision 3 allowed.
@@ -59,7 +60,7 @@ async fn main() -> Result<()> {
         .with_env_filter(EnvFilter::from_default_env())
         .init();
     match Cli::parse().kind {
-        Kind::Socketio(listen) => socketio::serve(&listen).await,
+        Kind::SocketV5(listen) => socket_v5::serve(&listen).await,
         Kind::Behaviour(listen) => behaviour::serve(&listen).await,
         Kind::EngineV4(listen) => engine_echo::serve(&listen).await,
         Kind::EngineV3(listen) => engine_v3::serve(&listen).await,
@@ -79,5 +80,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_suite_of_socket_io_5_finds_its_server_under_both_names() {
+        for name in ["socket-v5", "socketio"] {
+            let cli = Cli::try_parse_from(["stand-in", name]).unwrap();
+            assert!(matches!(cli.kind, Kind::SocketV5(_)), "{name}");
+        }
     }
 }

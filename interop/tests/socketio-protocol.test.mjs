@@ -1,5 +1,5 @@
 // Socket.IO 5 as the protocol document and the official server have it, against
-// `stand-in socketio`: namespaces / and /custom, which emit `auth` with the CONNECT payload, answer
+// `stand-in socket-v5`: namespaces / and /custom, which emit `auth` with the CONNECT payload, answer
 // `message` with `message-back` and `message-with-ack` with an ack, always with the same arguments.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -10,7 +10,7 @@ import { Endpoint } from "./support/raw.mjs";
 let server;
 let endpoint;
 before(async () => {
-  server = await standIn("socketio");
+  server = await standIn("socket-v5");
   endpoint = new Endpoint(server.url, "/socket.io/");
 });
 after(() => server?.stop());

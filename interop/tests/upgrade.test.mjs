@@ -9,7 +9,7 @@ import { event, until } from "./support/waiting.mjs";
 
 let server;
 before(async () => {
-  server = await standIn("socketio");
+  server = await standIn("socket-v5");
 });
 after(() => server?.stop());
 

@@ -1,4 +1,5 @@
-//! The server of the Socket.IO 5 protocol suite.
+//! The server of the Socket.IO 5 protocol suite. It speaks revision 5 alone and keeps nothing for
+//! clients that come back, so its reply to a connect packet is `{"sid":".."}` and no more.
 
 use std::time::Duration;
 
