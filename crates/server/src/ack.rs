@@ -148,6 +148,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn json(&self) -> &str {
+        std::str::from_utf8(&self.json).expect("serde_json writes UTF-8")
+    }
+
+    pub(crate) fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
     fn encode<A: Serialize>(value: &A) -> Result<Self, EncodeError> {
         let mut json = Vec::new();
         let attachments = encode_args(value, &mut json)?;
@@ -163,8 +171,7 @@ pub(crate) struct Responder {
 
 impl Responder {
     pub(crate) fn send(&self, answer: &Answer) {
-        let json = std::str::from_utf8(&answer.json).expect("serde_json writes UTF-8");
-        self.socket.send_ack(self.id, json, &answer.attachments);
+        self.socket.send_ack(self.id, answer.json(), answer.attachments());
     }
 
     pub(crate) fn fail(&self, error: &EventError) {
@@ -247,7 +254,7 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
     }
 }
 
-fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
+pub(crate) fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Refusal {
@@ -299,6 +306,19 @@ impl<A> Acks<A> {
 }
 
 impl<A: FromArgs> Acks<A> {
+    /// Waits for all, and returns the values that came and who did not answer, and why.
+    pub async fn collect(mut self) -> Answers<A> {
+        let mut answers =
+            Answers { values: Vec::with_capacity(self.waiting.len()), failures: Vec::new() };
+        while let Some((id, outcome)) = futures_util::StreamExt::next(&mut self).await {
+            match outcome {
+                Ok(value) => answers.values.push((id, value)),
+                Err(error) => answers.failures.push((id, error)),
+            }
+        }
+        answers
+    }
+
     /// Waits for all and returns the values, in the order in which they came.
     ///
     /// # Errors
@@ -309,6 +329,23 @@ impl<A: FromArgs> Acks<A> {
             values.push(outcome?);
         }
         Ok(values)
+    }
+}
+
+/// What became of a request to many, see [`Acks::collect`]. The official server gives the values
+/// alone, with or without an error beside them.
+#[derive(Debug)]
+pub struct Answers<A> {
+    /// What was answered by whom, in the order in which it came.
+    pub values: Vec<(SocketId, A)>,
+    /// Who did not answer, and why: [`AckError::Timeout`], [`AckError::Disconnected`] …
+    pub failures: Vec<(SocketId, AckError)>,
+}
+
+impl<A> Answers<A> {
+    /// Whether everybody who was asked has answered.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{cell::RefCell, collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 use slab::Slab;
 
-use crate::{Room, SocketId};
+use crate::{Room, RoomChange, SocketId};
 
 const CHUNK: usize = 256;
 /// The room of everybody in the namespace; it has no name.
@@ -27,9 +27,12 @@ struct State<T> {
     ids: HashMap<SocketId, usize>,
     rooms: Slab<Members<T>>,
     names: HashMap<Room, usize>,
+    /// What changed and was not told yet; only when somebody wants to know.
+    changes: Option<Vec<RoomChange>>,
 }
 
 struct Slot<T> {
+    id: SocketId,
     socket: T,
     places: Vec<Place>,
 }
@@ -69,18 +72,29 @@ impl Targets {
 }
 
 impl<T: Clone> Adapter<T> {
-    pub(crate) fn new() -> Self {
+    /// Without sockets. `is_watched`: changes are kept for [`take_changes`](Adapter::take_changes).
+    pub(crate) fn new(is_watched: bool) -> Self {
         let mut rooms = Slab::new();
         rooms.insert(Members { name: None, chunks: Vec::new() });
-        let state = State { slots: Slab::new(), ids: HashMap::new(), rooms, names: HashMap::new() };
-        Self { state: Mutex::new(state) }
+        let (slots, ids, names) = (Slab::new(), HashMap::new(), HashMap::new());
+        let changes = is_watched.then(Vec::new);
+        Self { state: Mutex::new(State { slots, ids, rooms, names, changes }) }
+    }
+
+    /// What changed since the last call, in its order.
+    pub(crate) fn take_changes(&self) -> Vec<RoomChange> {
+        self.state.lock().changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        self.state.lock().changes.as_ref().is_some_and(|changes| !changes.is_empty())
     }
 
     /// Gives a socket its slot. Broadcasts to everybody reach it only after
     /// [`admit`](Adapter::admit).
     pub(crate) fn insert(&self, id: SocketId, socket: T) {
         let mut state = self.state.lock();
-        let slot = state.slots.insert(Slot { socket, places: Vec::new() });
+        let slot = state.slots.insert(Slot { id, socket, places: Vec::new() });
         state.ids.insert(id, slot);
     }
 
@@ -89,6 +103,9 @@ impl<T: Clone> Adapter<T> {
         let mut state = self.state.lock();
         if let Some(&slot) = state.ids.get(&id) {
             state.enter(EVERYBODY, slot);
+            let room = Room::from(id);
+            state.note(|| RoomChange::Created { room: room.clone() });
+            state.note(|| RoomChange::Joined { room, id });
         }
     }
 
@@ -96,6 +113,7 @@ impl<T: Clone> Adapter<T> {
     pub(crate) fn rename(&self, from: SocketId, to: SocketId) {
         let mut state = self.state.lock();
         if let Some(slot) = state.ids.remove(&from) {
+            state.slots[slot].id = to;
             state.ids.insert(to, slot);
         }
     }
@@ -107,9 +125,16 @@ impl<T: Clone> Adapter<T> {
             return Vec::new();
         };
         let mut left = vec![Room::from(id)];
+        let mut was_admitted = false;
         while let Some(&place) = state.slots[slot].places.last() {
+            was_admitted |= place.room == EVERYBODY;
             left.extend(state.rooms[place.room].name.clone());
             state.exit(place.room, slot);
+        }
+        if was_admitted {
+            let room = Room::from(id);
+            state.note(|| RoomChange::Left { room: room.clone(), id });
+            state.note(|| RoomChange::Deleted { room });
         }
         state.slots.remove(slot);
         left
@@ -180,12 +205,19 @@ impl<T: Clone> Adapter<T> {
 }
 
 impl<T: Clone> State<T> {
+    fn note(&mut self, change: impl FnOnce() -> RoomChange) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change());
+        }
+    }
+
     fn room_or_new(&mut self, name: Room) -> usize {
         if let Some(&room) = self.names.get(&name) {
             return room;
         }
         let room = self.rooms.insert(Members { name: Some(name.clone()), chunks: Vec::new() });
-        self.names.insert(name, room);
+        self.names.insert(name.clone(), room);
+        self.note(|| RoomChange::Created { room: name });
         room
     }
 
@@ -196,6 +228,10 @@ impl<T: Clone> State<T> {
         }
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
         entry.places.push(Place { room, index });
+        let id = entry.id;
+        if let Some(room) = self.rooms[room].name.clone() {
+            self.note(|| RoomChange::Joined { room, id });
+        }
     }
 
     fn exit(&mut self, room: usize, slot: usize) {
@@ -210,11 +246,15 @@ impl<T: Clone> State<T> {
                 place.index = gap;
             }
         }
-        if room != EVERYBODY
-            && self.rooms[room].chunks.is_empty()
-            && let Some(name) = self.rooms.remove(room).name
-        {
+        let id = self.slots[slot].id;
+        let Some(name) = self.rooms[room].name.clone() else {
+            return;
+        };
+        self.note(|| RoomChange::Left { room: name.clone(), id });
+        if self.rooms[room].chunks.is_empty() {
+            self.rooms.remove(room);
             self.names.remove(&name);
+            self.note(|| RoomChange::Deleted { room: name });
         }
     }
 
@@ -383,7 +423,7 @@ mod tests {
         #[test]
         fn broadcasts_reach_whom_a_naive_model_says(steps in proptest::collection::vec(step(), 1..1500)) {
             let ids: Vec<_> = (0..SOCKETS).map(|_| SocketId::random()).collect();
-            let adapter = Adapter::new();
+            let adapter = Adapter::new(false);
             let mut model: BTreeMap<usize, BTreeSet<Room>> = BTreeMap::new();
             for step in steps {
                 match step {
@@ -429,7 +469,7 @@ mod tests {
 
     #[test]
     fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
-        let adapter = Adapter::new();
+        let adapter = Adapter::new(false);
         let id = SocketId::random();
         adapter.insert(id, 1);
         adapter.join(id, vec![Room::from("a")]);

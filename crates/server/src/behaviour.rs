@@ -1,12 +1,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use sockeye_socket_proto::RawArgs;
 
 use crate::{
-    DisconnectReason, EventError, RawEvent, Socket,
+    DisconnectReason, EventError, Io, RawEvent, RoomChange, Socket,
     handler::{Admission, EventGuard, EventHandler, ObserverHandler},
     locals::Locals,
+    server_side::ServerSideHandler,
 };
 
 /// Something that went wrong with an event, for [`Namespace::on_error`](crate::Namespace::on_error).
@@ -38,7 +40,18 @@ pub(crate) struct Behaviour {
     /// Whether the locals of a connection and of the one it claims to continue are one user's.
     pub(crate) same_user: Option<SameUser>,
     pub(crate) skip_admission_when_recovered: bool,
+    pub(crate) room_change: Vec<RoomListener>,
+    /// What a socket shows of itself to who fetches it, as JSON.
+    pub(crate) shared: Option<Shared>,
+    /// Events from other servers.
+    pub(crate) server_side: HashMap<String, ServerSideHandler>,
 }
+
+/// See [`Namespace::on_room_change`](crate::Namespace::on_room_change).
+pub(crate) type RoomListener = Box<dyn Fn(&Io, &RoomChange) + Send + Sync>;
+
+/// See [`Behaviour::shared`].
+pub(crate) type Shared = Box<dyn Fn(&Socket) -> Option<Box<RawValue>> + Send + Sync>;
 
 /// See [`Behaviour::same_user`]: old locals, new locals.
 pub(crate) type SameUser = Box<dyn Fn(&Locals, &Locals) -> bool + Send + Sync>;
@@ -72,6 +85,9 @@ impl Behaviour {
             concurrent_handlers_max: 64,
             same_user: None,
             skip_admission_when_recovered: false,
+            room_change: Vec::new(),
+            shared: None,
+            server_side: HashMap::new(),
         }
     }
 

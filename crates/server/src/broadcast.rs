@@ -7,11 +7,12 @@ use sockeye_socket_proto::{EventName, Request, event_name};
 use tokio::sync::mpsc;
 
 use crate::{
-    Acks, EmitError, IntoRooms, Room, Socket,
+    Acks, ClusterError, EmitError, Family, IntoRooms, RemoteSocket, Room, ServerAcks, Socket,
     ack::Waiter,
     adapter::{Selection, Targets},
     directory::Live,
-    socket::{encode_logged, encode_shared, with_args},
+    server_side,
+    socket::{MESSAGE, encode_logged, encode_shared, with_args},
 };
 
 /// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
@@ -34,6 +35,12 @@ impl Io {
     /// The namespace's name, with its slash.
     pub fn namespace(&self) -> &str {
         &self.namespace.path
+    }
+
+    /// The namespaces a dynamic declaration has made, see [`Server::family`](crate::Server::family).
+    pub fn family(&self, name: &str) -> Option<Family> {
+        let children = self.namespace.directory()?.family(name)?;
+        Some(Family::new(children.into_iter().map(Io::new)))
     }
 
     /// The sockets in any of these rooms.
@@ -77,6 +84,74 @@ impl Io {
         self.everybody().emit_with_ack(event, payload)
     }
 
+    /// Sends the event `message`, which some programs live on.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn send<P: Serialize + ?Sized>(&self, payload: &P) -> Result<(), EmitError> {
+        self.everybody().send(payload)
+    }
+
+    /// Sends an event to the other servers of the cluster, for their
+    /// [`on_server_side`](crate::Namespace::on_server_side) of this namespace. A server alone has
+    /// no others. For this server's own handler say
+    /// [`local().server_side_emit(..)`](Broadcast::server_side_emit).
+    ///
+    /// # Errors
+    /// When it cannot be encoded, or its name is reserved.
+    pub fn server_side_emit<P: Serialize + ?Sized>(
+        &self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        self.everybody().server_side_emit(event, payload)
+    }
+
+    /// As [`server_side_emit`](Io::server_side_emit), and asks for their answers.
+    ///
+    /// # Errors
+    /// As [`server_side_emit`](Io::server_side_emit).
+    pub fn server_side_emit_with_ack<P: Serialize + ?Sized, A>(
+        &self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> Result<ServerAcks<A>, EmitError> {
+        self.everybody().server_side_emit_with_ack(event, payload)
+    }
+
+    /// How long acknowledgements are awaited.
+    pub fn timeout(&self, after: Duration) -> Broadcast {
+        self.everybody().timeout(after)
+    }
+
+    /// Makes everybody enter rooms.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        self.everybody().join(rooms);
+    }
+
+    /// Makes everybody leave rooms.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        self.everybody().leave(rooms);
+    }
+
+    /// Disconnects everybody from the namespace.
+    pub fn disconnect(&self) {
+        self.everybody().disconnect();
+    }
+
+    /// Disconnects everybody here from all namespaces and closes their connections.
+    pub fn close_sessions(&self) {
+        self.everybody().close_sessions();
+    }
+
+    /// Everybody, whichever server they are on.
+    ///
+    /// # Errors
+    /// As [`Broadcast::fetch`].
+    pub async fn fetch(&self) -> Result<Vec<RemoteSocket>, ClusterError> {
+        self.everybody().fetch().await
+    }
+
     /// The sockets connected to the namespace on this server.
     pub fn sockets(&self) -> Vec<Socket> {
         self.everybody().sockets()
@@ -87,8 +162,13 @@ impl Io {
         self.namespace.adapter.socket(id)
     }
 
-    fn everybody(&self) -> Broadcast {
+    /// Everybody in the namespace: the operator without any room yet.
+    pub fn everybody(&self) -> Broadcast {
         Broadcast::new(self.namespace.clone())
+    }
+
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.namespace
     }
 }
 
@@ -110,6 +190,8 @@ pub struct Broadcast {
     /// Only the origin itself.
     is_direct: bool,
     is_volatile: bool,
+    /// Only on this server.
+    is_local: bool,
     timeout: Duration,
 }
 
@@ -122,6 +204,7 @@ impl Broadcast {
             origin: None,
             is_direct: false,
             is_volatile: false,
+            is_local: false,
             timeout,
         }
     }
@@ -154,8 +237,10 @@ impl Broadcast {
         self
     }
 
-    /// Only on this server. (Without a cluster it says nothing.)
-    pub fn local(self) -> Self {
+    /// Only on this server. (Without a cluster that makes a difference to
+    /// [`server_side_emit`](Broadcast::server_side_emit) alone.)
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
         self
     }
 
@@ -188,6 +273,53 @@ impl Broadcast {
                 ),
                 _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
             }
+        })
+    }
+
+    /// Sends the event `message`.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn send<P: Serialize + ?Sized>(self, payload: &P) -> Result<(), EmitError> {
+        self.emit(MESSAGE.name(), payload)
+    }
+
+    /// Sends an event to servers instead of sockets: to the others of the cluster, or with
+    /// [`local`](Broadcast::local) to this one alone. Rooms say nothing here.
+    ///
+    /// # Errors
+    /// When it cannot be encoded, or its name is reserved.
+    pub fn server_side_emit<P: Serialize + ?Sized>(
+        self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        self.ask_servers(event_name(&event)?, payload).map(drop)
+    }
+
+    /// As [`server_side_emit`](Broadcast::server_side_emit), and asks for the handlers' answers.
+    ///
+    /// # Errors
+    /// As [`server_side_emit`](Broadcast::server_side_emit).
+    pub fn server_side_emit_with_ack<P: Serialize + ?Sized, A>(
+        self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> Result<ServerAcks<A>, EmitError> {
+        let timeout = self.timeout;
+        Ok(ServerAcks::new(self.ask_servers(event_name(&event)?, payload)?, timeout))
+    }
+
+    fn ask_servers<P: Serialize + ?Sized>(
+        self,
+        name: &str,
+        payload: &P,
+    ) -> Result<Vec<server_side::Handling>, EmitError> {
+        let io = Io::new(self.namespace.clone());
+        with_args(payload, |args, attachments| {
+            let args = std::str::from_utf8(args).expect("serde_json writes UTF-8");
+            let here = self.is_local.then(|| server_side::handle(&io, name, args, attachments));
+            here.flatten().into_iter().collect()
         })
     }
 
@@ -244,6 +376,22 @@ impl Broadcast {
         for socket in self.sockets() {
             socket.disconnect();
         }
+    }
+
+    /// Disconnects the clients of the sockets from all their namespaces and closes their
+    /// connections: `disconnectSockets(true)` of the official server.
+    pub fn close_sessions(self) {
+        for socket in self.sockets() {
+            socket.close_session();
+        }
+    }
+
+    /// The sockets that would be reached, whichever server they are on.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when other servers do not answer. A server alone always has an answer.
+    pub async fn fetch(self) -> Result<Vec<RemoteSocket>, ClusterError> {
+        Ok(self.sockets().iter().map(RemoteSocket::of).collect())
     }
 
     /// The sockets on this server that would be reached.

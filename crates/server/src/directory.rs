@@ -2,14 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak, atomic::AtomicU64},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use parking_lot::Mutex;
 
 use crate::{
-    BuildError, Config, Socket,
+    BuildError, Config, Io, Socket,
     adapter::Adapter,
     behaviour::Behaviour,
     matcher::{Decision, Matcher, Params, Verdict},
@@ -33,17 +36,25 @@ pub(crate) struct Live {
     /// Which of the dynamic declarations made it.
     parent: Option<usize>,
     directory: Weak<Directory>,
+    /// Somebody is telling changes of rooms.
+    is_telling: AtomicBool,
 }
 
 pub(crate) struct Directory {
     config: Arc<Config>,
+    new_namespace: Option<NewNamespace>,
     fixed: HashMap<String, Arc<Live>>,
     parents: Vec<Parent>,
     children: Mutex<HashMap<String, Arc<Live>>>,
     this: Weak<Directory>,
 }
 
+/// Hears of namespaces that clients' names make.
+pub(crate) type NewNamespace = Box<dyn Fn(&Io) + Send + Sync>;
+
 struct Parent {
+    /// By which the application calls it.
+    name: String,
     matcher: Matcher,
     behaviour: Arc<Behaviour>,
 }
@@ -66,19 +77,58 @@ impl Live {
     pub(crate) fn directory(&self) -> Option<Arc<Directory>> {
         self.directory.upgrade()
     }
+
+    /// Tells what changed in the rooms, in its order and without holding a lock: whoever listens
+    /// may change more, and that is told after it.
+    pub(crate) fn tell_room_changes(self: &Arc<Self>) {
+        if self.behaviour.room_change.is_empty() {
+            return;
+        }
+        let io = Io::new(self.clone());
+        loop {
+            if self.is_telling.swap(true, Ordering::AcqRel) {
+                // Whoever tells looks again when it is done.
+                return;
+            }
+            let telling = Telling(self);
+            loop {
+                let changes = self.adapter.take_changes();
+                if changes.is_empty() {
+                    break;
+                }
+                for change in &changes {
+                    self.behaviour.room_change.iter().for_each(|hear| hear(&io, change));
+                }
+            }
+            drop(telling);
+            if !self.adapter.has_changes() {
+                return;
+            }
+        }
+    }
+}
+
+/// Ends the telling, also when a listener panics.
+struct Telling<'a>(&'a Live);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.0.is_telling.store(false, Ordering::Release);
+    }
 }
 
 impl Directory {
     pub(crate) fn new(
         declared: Vec<(Path, Behaviour)>,
         config: &Arc<Config>,
+        new_namespace: Option<NewNamespace>,
     ) -> Result<Arc<Self>, BuildError> {
         let mut fixed = HashMap::new();
         let mut parents = Vec::new();
         for (path, behaviour) in declared {
             match path {
-                Path::Dynamic(matcher) => {
-                    parents.push(Parent { matcher, behaviour: Arc::new(behaviour) });
+                Path::Dynamic { name, matcher } => {
+                    parents.push(Parent { name, matcher, behaviour: Arc::new(behaviour) });
                 }
                 Path::Fixed(name) => {
                     let name = name.into_owned();
@@ -96,6 +146,7 @@ impl Directory {
             };
             Self {
                 config: config.clone(),
+                new_namespace,
                 fixed: fixed.into_iter().map(live).collect(),
                 parents,
                 children: Mutex::new(HashMap::new()),
@@ -133,19 +184,39 @@ impl Directory {
     /// The child of this name, made if it is not there yet.
     pub(crate) fn child(&self, path: &str, parent: usize, params: Params) -> Arc<Live> {
         let mut children = self.children.lock();
-        let live = children.entry(path.to_owned()).or_insert_with(|| {
-            let behaviour = self.parents[parent].behaviour.clone();
-            let live = new_live(path.to_owned(), params, behaviour, &self.config, &self.this);
-            Arc::new(Live { parent: Some(parent), ..live })
-        });
-        live.clone()
+        if let Some(live) = children.get(path) {
+            return live.clone();
+        }
+        let behaviour = self.parents[parent].behaviour.clone();
+        let live = new_live(path.to_owned(), params, behaviour, &self.config, &self.this);
+        let live = Arc::new(Live { parent: Some(parent), ..live });
+        children.insert(path.to_owned(), live.clone());
+        drop(children);
+        if let Some(hear) = &self.new_namespace {
+            hear(&Io::new(live.clone()));
+        }
+        live
+    }
+
+    /// The namespaces that a dynamic declaration has made so far; `None` when none is called so.
+    pub(crate) fn family(&self, name: &str) -> Option<Vec<Arc<Live>>> {
+        let parent = self.parents.iter().position(|parent| parent.name == name)?;
+        let children = self.children.lock();
+        let of_it = children.values().filter(|child| child.parent == Some(parent));
+        Some(of_it.cloned().collect())
     }
 
     /// Makes a socket and gives it its place. When the child it is for was cleaned up meanwhile,
     /// the one that took its place, or it comes back.
-    pub(crate) fn enter(&self, live: Arc<Live>, link: &Arc<Link>, origin: Origin) -> Socket {
+    pub(crate) fn enter(
+        &self,
+        live: Arc<Live>,
+        link: &Arc<Link>,
+        origin: Origin,
+        auth: &str,
+    ) -> Socket {
         let insert = |live: Arc<Live>| {
-            let socket = Socket::new(live.clone(), link.clone(), origin);
+            let socket = Socket::new(live.clone(), link.clone(), origin, auth);
             live.adapter.insert(socket.key(), socket.clone());
             socket
         };
@@ -204,8 +275,8 @@ fn new_live(
     Live {
         path,
         params,
+        adapter: Adapter::new(!behaviour.room_change.is_empty()),
         behaviour,
-        adapter: Adapter::new(),
         next_ack: AtomicU64::new(0),
         config: config.clone(),
         log: config.recovery.clone().map(|recovery| {
@@ -213,5 +284,6 @@ fn new_live(
         }),
         parent: None,
         directory: directory.clone(),
+        is_telling: AtomicBool::new(false),
     }
 }

@@ -52,6 +52,18 @@ pub enum AckError {
     },
 }
 
+/// Why the servers of a cluster could not be asked. A server alone is always asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// Some servers did not answer in time.
+    #[error("{missing} servers did not answer in time")]
+    Timeout {
+        /// How many.
+        missing: u32,
+    },
+}
+
 /// The error a peer answered an acknowledgement with: `{ "error": { "code", "message" } }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteError {
@@ -116,8 +128,12 @@ impl EventError {
         struct Answer {
             error: RemoteError,
         }
-        let (code, message) = (self.code.to_string(), self.message.to_string());
-        Answer { error: RemoteError { code, message } }
+        Answer { error: self.as_remote() }
+    }
+
+    /// The part the peer may see.
+    pub(crate) fn as_remote(&self) -> RemoteError {
+        RemoteError { code: self.code.to_string(), message: self.message.to_string() }
     }
 }
 

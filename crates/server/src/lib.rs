@@ -42,6 +42,7 @@ mod config;
 mod directory;
 mod error;
 mod extract;
+mod family;
 mod handler;
 mod id;
 mod idempotent;
@@ -51,21 +52,24 @@ mod namespace;
 mod peer;
 mod reason;
 mod recovery;
+mod remote;
 mod room;
 mod server;
+mod server_side;
 mod socket;
 
-pub use ack::{Ack, AckFuture, Acker, Acks, Deferred, IntoAck};
+pub use ack::{Ack, AckFuture, Acker, Acks, Answers, Deferred, IntoAck};
 pub use behaviour::Failure;
 pub use broadcast::{Broadcast, Io};
 pub use config::Config;
 pub use error::{
-    AckError, BuildError, EmitError, EncodeError, EventError, PayloadError, Refuse, RemoteError,
-    ReservedName,
+    AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
+    RemoteError, ReservedName,
 };
 pub use extract::{
     Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
 };
+pub use family::Family;
 pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, RawEvent};
 pub use id::SocketId;
 pub use idempotent::{Idempotent, idempotent};
@@ -73,8 +77,10 @@ pub use matcher::NamespaceMatcher;
 pub use namespace::Namespace;
 pub use reason::DisconnectReason;
 pub use recovery::{Recovery, RecoveryConfig, RecoveryFailure};
-pub use room::{IntoRooms, Room};
+pub use remote::{RemoteHandshake, RemoteSocket};
+pub use room::{IntoRooms, Room, RoomChange};
 pub use server::{IntoListeners, Serve, Server, ServerBuilder, SocketService};
+pub use server_side::{ServerAcks, ServerSide};
 pub use socket::{Expiry, Socket};
 pub use sockeye_engine::{self as engine, Body, Handshake};
 pub use sockeye_socket_proto::{

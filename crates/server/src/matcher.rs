@@ -40,6 +40,14 @@ pub(crate) enum Verdict {
 pub(crate) type Params = Vec<(Box<str>, Box<str>)>;
 
 impl Matcher {
+    /// What it is called when nobody says otherwise.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Matcher::Regex(regex) => regex.as_str().to_owned(),
+            Matcher::Pattern(_) | Matcher::Function(_) => String::new(),
+        }
+    }
+
     pub(crate) fn ask(&self, name: &str, auth: &str) -> Verdict {
         match self {
             Matcher::Pattern(pattern) => pattern.matches(name).map_or(Verdict::No, Verdict::Yes),

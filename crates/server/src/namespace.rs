@@ -1,14 +1,15 @@
 use std::{borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
 
 use futures_util::FutureExt;
+use serde::Serialize;
 use sockeye_socket_proto::{Listen, RawArgs, event_name};
 
 use crate::{
-    BuildError, ConnectHandler, Context, DisconnectReason, Failure, Guard, Handler,
-    NamespaceMatcher, Observer, RawEvent, Socket,
+    BuildError, ConnectHandler, Context, DisconnectReason, Failure, Guard, Handler, Io,
+    NamespaceMatcher, Observer, RawEvent, RoomChange, ServerSide, Socket,
     ack::Reply,
     behaviour::{Behaviour, Registered},
-    handler::{Call, EventHandler, ObserverHandler},
+    handler::{Admission, Call, EventHandler, ObserverHandler},
     matcher::{Matcher, Pattern},
 };
 
@@ -31,7 +32,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         let path = path.into();
         let path = if path.starts_with('/') { path } else { Cow::Owned(format!("/{path}")) };
         let path = match Pattern::parse(&path) {
-            Some(pattern) => Path::Dynamic(Matcher::Pattern(pattern)),
+            Some(pattern) => {
+                Path::Dynamic { name: path.into_owned(), matcher: Matcher::Pattern(pattern) }
+            }
             None => Path::Fixed(path),
         };
         Self { path, parts: Vec::new() }
@@ -43,7 +46,19 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// declaration, after the fixed names.
     #[must_use]
     pub fn matching<M>(decide: impl NamespaceMatcher<M>) -> Self {
-        Self { path: Path::Dynamic(decide.into_matcher()), parts: Vec::new() }
+        let matcher = decide.into_matcher();
+        Self { path: Path::Dynamic { name: matcher.name(), matcher }, parts: Vec::new() }
+    }
+
+    /// Gives a dynamic declaration the name by which [`Server::family`](crate::Server::family)
+    /// finds what it made. Without it a pattern and a regular expression are called as they are
+    /// written, and a function has no name. A namespace of a fixed name has no family.
+    #[must_use]
+    pub fn called(mut self, family: impl Into<String>) -> Self {
+        if let Path::Dynamic { name, .. } = &mut self.path {
+            *name = family.into();
+        }
+        self
     }
 
     /// Decides who may connect: runs before the client is told that it is. An `Err` becomes
@@ -52,22 +67,33 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Rooms may be joined here (a refusal undoes it). What the handler emits to this socket
     /// arrives right after the connection; broadcasts to everybody reach the socket only from
     /// then on: for those use [`on_connected`](Namespace::on_connected).
+    ///
+    /// Several of them run in the order of their declaration, each after the one before has let
+    /// the client pass; the first `Err` is the answer.
     #[must_use]
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
         self.with(move |state, behaviour| {
             let state = state.clone();
-            behaviour.admission =
-                Some(Arc::new(move |socket, auth| handler.start(context(&socket, &state), auth)));
+            let admission: Admission =
+                Arc::new(move |socket, auth| handler.start(context(&socket, &state), auth));
+            behaviour.admission = Some(match behaviour.admission.take() {
+                Some(first) => one_after_the_other(first, admission),
+                None => admission,
+            });
             Ok(())
         })
     }
 
     /// Runs once for each socket right after it was told that it is connected: `io.on("connection")`
-    /// of the official server.
+    /// of the official server. Several of them start in the order of their declaration.
     #[must_use]
     pub fn on_connected<M: 'static>(self, handler: impl Observer<M, S, ()>) -> Self {
         self.with(move |state, behaviour| {
-            behaviour.connected = Some(observer(handler, state));
+            let handler = observer(handler, state);
+            behaviour.connected = Some(match behaviour.connected.take() {
+                Some(first) => side_by_side(first, handler),
+                None => handler,
+            });
             Ok(())
         })
     }
@@ -161,11 +187,64 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Runs once for each socket that was connected, after its end.
-    /// [`Socket::rooms`] still tells the rooms it was in.
+    /// [`Socket::rooms`] still tells the rooms it was in. Several of them start in the order of
+    /// their declaration.
     #[must_use]
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
         self.with(move |state, behaviour| {
-            behaviour.disconnect = Some(observer(handler, state));
+            let handler = observer(handler, state);
+            behaviour.disconnect = Some(match behaviour.disconnect.take() {
+                Some(first) => side_by_side(first, handler),
+                None => handler,
+            });
+            Ok(())
+        })
+    }
+
+    /// Hears of every change of the namespace's rooms, own-id rooms included: made, joined, left,
+    /// ended. Changes come in their order, one at a time, after they have taken place; the listener
+    /// may change rooms itself.
+    #[must_use]
+    pub fn on_room_change(self, hear: impl Fn(&Io, &RoomChange) + Send + Sync + 'static) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.room_change.push(Box::new(hear));
+            Ok(())
+        })
+    }
+
+    /// Handles an event that a server sends to the servers of its cluster, see
+    /// [`Io::server_side_emit`]: an async function of the [`Io`], if it wants it, and the payload,
+    /// if the event has one, that answers as handlers do.
+    #[must_use]
+    pub fn on_server_side<P: 'static, A: 'static, M: 'static>(
+        self,
+        event: impl Listen<P, A>,
+        handler: impl ServerSide<M, P, A>,
+    ) -> Self {
+        let name = event_name(&event).map(str::to_owned);
+        self.with(move |_, behaviour| {
+            let name = name?;
+            let handler = Box::new(move |io, args: &str, attachments: &[_]| {
+                handler.start(io, args, attachments)
+            });
+            if behaviour.server_side.insert(name.clone(), handler).is_some() {
+                return Err(BuildError::DuplicateEvent { event: name });
+            }
+            Ok(())
+        })
+    }
+
+    /// Shows the `T` that was [`set`](Socket::set) on a socket to whoever fetches the socket, on
+    /// this server or another one of its cluster: [`RemoteSocket::data`](crate::RemoteSocket::data).
+    /// It goes over the wire between servers, so it is whatever serde can write. The last one said
+    /// counts.
+    #[must_use]
+    pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.shared = Some(Box::new(|socket| {
+                let json = serde_json::value::to_raw_value(&*socket.get::<T>()?);
+                json.inspect_err(|error| tracing::warn!(%error, "shared data is no JSON")).ok()
+            }));
             Ok(())
         })
     }
@@ -237,7 +316,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 #[derive(Debug)]
 pub(crate) enum Path {
     Fixed(Cow<'static, str>),
-    Dynamic(Matcher),
+    Dynamic { name: String, matcher: Matcher },
 }
 
 impl<S> fmt::Debug for Namespace<S> {
@@ -256,4 +335,30 @@ where
 {
     let state = state.clone();
     Arc::new(move |socket, value| handler.start(context(&socket, &state), value))
+}
+
+/// Two connect handlers as one.
+fn one_after_the_other(first: Admission, second: Admission) -> Admission {
+    Arc::new(move |socket, auth| {
+        let (running, second) = (first(socket.clone(), auth), second.clone());
+        let auth = auth.to_owned();
+        Box::pin(async move {
+            running.await?;
+            second(socket, &auth).await
+        })
+    })
+}
+
+/// Two observers as one: the second starts when the first waits, or is done.
+fn side_by_side<V: Copy + Send + 'static>(
+    first: ObserverHandler<V>,
+    second: ObserverHandler<V>,
+) -> ObserverHandler<V> {
+    Arc::new(move |socket, value| {
+        let first = first(socket.clone(), value)?;
+        let second = second(socket, value)?;
+        Ok(Box::pin(async move {
+            futures_util::future::join(first, second).await;
+        }))
+    })
 }

@@ -246,7 +246,7 @@ impl Sockets {
 
     fn join(&mut self, live: Arc<Live>, auth: &str, origin: Origin) {
         let is_claim = matches!(origin, Origin::Claim(_));
-        let socket = self.directory.enter(live, &self.link, origin);
+        let socket = self.directory.enter(live, &self.link, origin, auth);
         self.entries.reserve_exact(1);
         self.entries.push(Entry {
             socket: socket.clone(),

@@ -44,6 +44,36 @@ impl From<SocketId> for Room {
     }
 }
 
+/// What happened to a room, see [`Namespace::on_room_change`](crate::Namespace::on_room_change).
+/// The official adapter's `create-room`, `join-room`, `leave-room` and `delete-room`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomChange {
+    /// Somebody is about to be its first member.
+    Created {
+        /// The room.
+        room: Room,
+    },
+    /// A socket is in it from now on.
+    Joined {
+        /// The room.
+        room: Room,
+        /// The socket.
+        id: SocketId,
+    },
+    /// A socket is not in it any more.
+    Left {
+        /// The room.
+        room: Room,
+        /// The socket.
+        id: SocketId,
+    },
+    /// Its last member has left.
+    Deleted {
+        /// The room.
+        room: Room,
+    },
+}
+
 /// One room or several: names, [`Room`]s, [`SocketId`]s, and arrays, slices and vectors of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name rooms",

@@ -13,8 +13,13 @@ use sockeye_websocket::HttpServer;
 use tokio::net::TcpListener;
 
 use crate::{
-    BuildError, Config, Handshake, Io, Namespace, behaviour::Behaviour, client_files,
-    directory::Directory, namespace::Path, peer::Peer, socket::Link,
+    BuildError, Config, Family, Handshake, Io, Namespace,
+    behaviour::Behaviour,
+    client_files,
+    directory::{Directory, NewNamespace},
+    namespace::Path,
+    peer::Peer,
+    socket::Link,
 };
 
 /// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
@@ -31,12 +36,18 @@ pub struct ServerBuilder<S = ()> {
     config: Config,
     state: Arc<S>,
     declared: Vec<Result<(Path, Behaviour), BuildError>>,
+    new_namespace: Option<NewNamespace>,
 }
 
 impl Server {
     /// Starts the declaration of a server.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { config: Config::default(), state: Arc::new(()), declared: Vec::new() }
+        ServerBuilder {
+            config: Config::default(),
+            state: Arc::new(()),
+            declared: Vec::new(),
+            new_namespace: None,
+        }
     }
 
     /// The namespace `/`, to reach its sockets from anywhere.
@@ -52,6 +63,19 @@ impl Server {
     /// All namespaces there are, the dynamic ones included.
     pub fn namespaces(&self) -> Vec<Io> {
         self.directory.all().into_iter().map(Io::new).collect()
+    }
+
+    /// The namespaces that one dynamic declaration has made so far, as one target. Its name is the
+    /// pattern as it was written, `/room-{id}`, the text of the regular expression, or what
+    /// [`Namespace::called`] says. `None` when nothing is called so.
+    pub fn family(&self, name: &str) -> Option<Family> {
+        let children = self.directory.family(name)?;
+        Some(Family::new(children.into_iter().map(Io::new)))
+    }
+
+    /// What it was configured with.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// How many sessions are open, whatever their namespaces.
@@ -120,7 +144,12 @@ impl ServerBuilder {
     /// this have it; say it first.
     #[must_use]
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
-        ServerBuilder { config: self.config, state: Arc::new(state), declared: self.declared }
+        ServerBuilder {
+            config: self.config,
+            state: Arc::new(state),
+            declared: self.declared,
+            new_namespace: self.new_namespace,
+        }
     }
 }
 
@@ -140,6 +169,14 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Hears of each namespace that a client's name makes, before its first socket is in it:
+    /// `new_namespace` of the official server.
+    #[must_use]
+    pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
+        self.new_namespace = Some(Box::new(hear));
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -147,7 +184,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     pub fn build(self) -> Result<Server, BuildError> {
         let declared = self.declared.into_iter().collect::<Result<_, _>>()?;
         let config = Arc::new(self.config);
-        let directory = Directory::new(declared, &config)?;
+        let directory = Directory::new(declared, &config, self.new_namespace)?;
         directory.start_sweeping();
         let app = App { directory: directory.clone(), config: config.clone() };
         let engine = Engine::new(config.engine.clone(), app)?;

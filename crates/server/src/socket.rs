@@ -11,11 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use sockeye_engine::{self as engine, Encoded, Pushed};
 use sockeye_socket_proto::{
-    Event, EventName, RawArgs, Request, encode_ack, encode_args, encode_connected,
-    encode_disconnect, encode_event, event_name,
+    Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_args,
+    encode_connected, encode_disconnect, encode_event, event_name,
 };
 use tokio::{sync::oneshot, time::Instant};
 
@@ -43,6 +43,8 @@ struct Inner {
     /// Under which its state is kept, once it is connected; only with recovery.
     pid: OnceLock<SocketId>,
     recovery: Recovery,
+    /// Empty when the client sent nothing.
+    auth: Box<str>,
     namespace: Arc<Live>,
     link: Arc<Link>,
     phase: AtomicU8,
@@ -80,6 +82,8 @@ struct Deadline {
 
 /// The event that warns of [`Socket::set_expiry`]'s end: the seconds left.
 pub(crate) const EXPIRING: Event<u64> = Event::new("expiring");
+/// The event of [`Socket::send`].
+pub(crate) const MESSAGE: Event = Event::new("message");
 
 /// A socket has reached its end.
 #[derive(Debug)]
@@ -125,7 +129,7 @@ const CONNECTED: u8 = 1;
 const DISCONNECTED: u8 = 2;
 
 impl Socket {
-    pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>, origin: Origin) -> Self {
+    pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>, origin: Origin, auth: &str) -> Self {
         let key = SocketId::random();
         let (id, claim, recovery) = match origin {
             Origin::New => (key, None, Recovery::New),
@@ -138,6 +142,7 @@ impl Socket {
             claim,
             pid: OnceLock::new(),
             recovery,
+            auth: if auth == "{}" { Box::default() } else { auth.into() },
             namespace,
             link,
             phase: AtomicU8::new(CONNECTING),
@@ -165,9 +170,23 @@ impl Socket {
         params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
     }
 
-    /// The request that opened the session: headers, address, query, time.
+    /// The request that opened the session: headers, address, query, time. What the client sent
+    /// with its connection to the namespace is [`auth`](Socket::auth).
     pub fn handshake(&self) -> &Arc<Handshake> {
         &self.0.link.handshake
+    }
+
+    /// What the client sent as `auth`, with what recovery and the outbox added to it.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when it is not a `T`.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        decode_args(self.auth_json(), &[])
+    }
+
+    /// The same as JSON; `{}` when it sent nothing.
+    pub fn auth_json(&self) -> &str {
+        if self.0.auth.is_empty() { "{}" } else { &self.0.auth }
     }
 
     /// The Engine.IO session below: its id, transport and protocol revision.
@@ -212,10 +231,18 @@ impl Socket {
             match &self.0.namespace.log {
                 Some(log) if self.is_connected() => self.send_logged(log, name, args, attachments),
                 _ => with_event(self.namespace(), name, None, args, attachments, |text| {
-                    self.send(text, attachments)
+                    self.transmit(text, attachments)
                 }),
             }
         })?
+    }
+
+    /// Sends the event `message`, which some programs live on.
+    ///
+    /// # Errors
+    /// As [`emit`](Socket::emit).
+    pub fn send<P: Serialize + ?Sized>(&self, payload: &P) -> Result<(), EmitError> {
+        self.emit(MESSAGE.name(), payload)
     }
 
     /// Sends an event and asks for its acknowledgement. The event is sent at once; await the
@@ -234,11 +261,13 @@ impl Socket {
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
         self.0.namespace.adapter.join(self.key(), rooms.into_rooms());
+        self.0.namespace.tell_room_changes();
     }
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
         self.0.namespace.adapter.leave(self.key(), &rooms.into_rooms());
+        self.0.namespace.tell_room_changes();
     }
 
     /// The rooms it is in, its own id first; after its end, those it was in.
@@ -247,6 +276,16 @@ impl Socket {
             Some(left) => left.clone(),
             None => self.0.namespace.adapter.rooms(self.key()),
         }
+    }
+
+    /// Whether the socket has ended.
+    pub fn is_disconnected(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) == DISCONNECTED
+    }
+
+    /// Everybody else on this server.
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
     }
 
     /// Everybody in these rooms but this socket.
@@ -331,6 +370,12 @@ impl Socket {
     /// Tells the client that it is connected, then sends what was held back. `Ok(false)`: the
     /// socket has ended meanwhile. `Err`: it is not who it claims to be, or came too late.
     pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
+        let is_admitted = self.admit_quietly();
+        self.0.namespace.tell_room_changes();
+        is_admitted
+    }
+
+    fn admit_quietly(&self) -> Result<bool, RecoveryFailure> {
         let Some(log) = &self.0.namespace.log else {
             return Ok(self.welcome(None, &mut [].iter()));
         };
@@ -399,6 +444,7 @@ impl Socket {
         *held = Vec::new();
         drop(held);
         let left = self.0.namespace.adapter.remove(self.key());
+        self.0.namespace.tell_room_changes();
         if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
             log.end(pid, reason, left.clone(), self.with_locals(Locals::clone));
         }
@@ -500,7 +546,7 @@ impl Socket {
         with_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
             with_event(self.namespace(), name, Some(id), args, attachments, |text| {
-                self.send(text, attachments)
+                self.transmit(text, attachments)
             })
         })
         .and_then(|sent| sent)?;
@@ -532,7 +578,7 @@ impl Socket {
         sent
     }
 
-    fn send(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+    fn transmit(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
         match self.0.phase.load(Ordering::Acquire) {
             CONNECTED => queued(self.0.link.session.send(text, attachments)),
             CONNECTING => {

@@ -164,3 +164,38 @@ async fn other_paths_are_not_ours() {
     }
     assert_eq!(server.sessions(), 0);
 }
+
+#[tokio::test]
+async fn connect_handlers_run_one_after_the_other() {
+    async fn first(socket: Socket, auth: Auth) -> Result<(), Refuse> {
+        tokio::task::yield_now().await;
+        socket.emit("step", "first").unwrap();
+        socket.set(auth.token.ok_or_else(|| Refuse::new("no token"))?);
+        Ok(())
+    }
+    async fn second(socket: Socket) -> Result<(), Refuse> {
+        socket.emit("step", "second").unwrap();
+        let token = socket.get::<String>().unwrap();
+        if *token == "good" { Ok(()) } else { Err(Refuse::new("second says no")) }
+    }
+    let namespace = with_sync(Namespace::new("/"))
+        .on_connect(first)
+        .on_connect(second)
+        .on_connect(async |socket: Socket| socket.emit("step", "third").unwrap())
+        .on_connected(async |socket: Socket| socket.emit("connected", &1).unwrap())
+        .on_connected(async |socket: Socket| socket.emit("connected", &2).unwrap());
+    let (server, address) = serve([namespace]).await;
+    let mut client = Client::open(address).await;
+    client.send("40").await;
+    client.expect(r#"44{"message":"no token"}"#).await;
+    client.send(r#"40{"token":"other"}"#).await;
+    client.expect(r#"44{"message":"second says no"}"#).await;
+    assert!(server.io().sockets().is_empty());
+    client.join(r#"40{"token":"good"}"#).await;
+    for step in ["first", "second", "third"] {
+        client.expect(&format!(r#"42["step","{step}"]"#)).await;
+    }
+    client.expect(r#"42["connected",1]"#).await;
+    client.expect(r#"42["connected",2]"#).await;
+    client.expect_nothing().await;
+}

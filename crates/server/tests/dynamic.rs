@@ -4,7 +4,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Client, listen, serve, until, with_sync};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use sockeye::{Ack, Config, Namespace, PathParam, Refuse, Server, Socket};
 
@@ -107,4 +110,60 @@ async fn empty_children_are_cleaned_up_when_asked_for() {
     assert!(server.of("/closed-1").is_none());
     client.join("40/open-1,").await;
     assert!(server.of("/open-1").is_some());
+}
+
+#[tokio::test]
+async fn a_family_is_reached_as_one() {
+    let made = Arc::new(Mutex::new(Vec::new()));
+    let hears = made.clone();
+    let fixed = with_sync(Namespace::new("/"));
+    let server = Server::builder()
+        .namespace(fixed)
+        .namespace(Namespace::new("/room-{id}").on_connect(async |socket: Socket| {
+            socket.join("inside");
+        }))
+        .namespace(Namespace::matching(regex::Regex::new("^/r.x$").unwrap()))
+        .namespace(Namespace::matching(async |name: String| name == "/asked").called("asked"))
+        .on_new_namespace(move |io| {
+            assert!(io.sockets().is_empty(), "nobody is in it yet");
+            assert!(io.of(io.namespace()).is_some(), "but it is there");
+            hears.lock().push(io.namespace().to_owned());
+        })
+        .build()
+        .unwrap();
+    let address = listen(&server).await;
+    let mut client = Client::open(address).await;
+    client.join("40").await;
+    for name in ["/room-1", "/room-2", "/rex", "/asked"] {
+        client.join(&format!("40{name},")).await;
+    }
+    let mut other = Client::open(address).await;
+    other.join("40/room-1,").await;
+    assert_eq!(*made.lock(), ["/room-1", "/room-2", "/rex", "/asked"], "each is told once");
+
+    let rooms = || server.family("/room-{id}").unwrap();
+    rooms().emit("all", &1).unwrap();
+    let mut got = [client.text().await, client.text().await];
+    got.sort();
+    assert_eq!(got, [r#"42/room-1,["all",1]"#, r#"42/room-2,["all",1]"#]);
+    other.expect(r#"42/room-1,["all",1]"#).await;
+    client.expect_nothing().await;
+
+    rooms().join("new");
+    rooms().to("new").except("inside").emit("nobody", &()).unwrap();
+    let mut sizes: Vec<_> = rooms().to("new").each().map(|child| child.sockets().len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 2]);
+    rooms().to("inside").leave("new");
+    assert!(rooms().to("new").sockets().is_empty());
+    server.io().family("^/r.x$").unwrap().emit("e", "rex").unwrap();
+    client.expect(r#"42/rex,["e","rex"]"#).await;
+    server.family("asked").unwrap().volatile().local().emit("e", "asked").unwrap();
+    client.expect(r#"42/asked,["e","asked"]"#).await;
+    assert!(server.family("/room-1").is_none(), "a child is no family");
+    rooms().disconnect();
+    let mut got = [client.text().await, client.text().await];
+    got.sort();
+    assert_eq!(got, ["41/room-1,", "41/room-2,"]);
+    assert_eq!(server.io().sockets().len(), 1);
 }

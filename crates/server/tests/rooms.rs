@@ -4,8 +4,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Client, serve, until, with_sync};
-use sockeye::{Namespace, Server, Socket};
+use parking_lot::Mutex;
+use sockeye::{Namespace, Refuse, RoomChange, Server, Socket};
 
 fn namespace() -> Namespace {
     with_sync(Namespace::new("/"))
@@ -110,4 +113,78 @@ async fn rooms_end_with_their_members() {
     assert!(rooms(&socket).contains(&"2".to_owned()), "it still tells where it was");
     socket.join("2");
     assert!(io.to("2").sockets().is_empty(), "after its end it joins nothing");
+}
+
+fn told(change: &RoomChange) -> String {
+    match change {
+        RoomChange::Created { room } => format!("create {room}"),
+        RoomChange::Joined { room, id } => format!("join {room} {id}"),
+        RoomChange::Left { room, id } => format!("leave {room} {id}"),
+        RoomChange::Deleted { room } => format!("delete {room}"),
+    }
+}
+
+#[tokio::test]
+async fn changes_of_rooms_are_told_in_order() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = heard.clone();
+    let namespace = namespace()
+        .on_connect(async |socket: Socket, auth: serde_json::Value| {
+            socket.join("lobby");
+            if auth["refuse"] == true { Err(Refuse::new("no")) } else { Ok(()) }
+        })
+        .on_room_change(move |io, change| {
+            hears.lock().push(told(change));
+            // A listener may change rooms too: that is told afterwards.
+            if let RoomChange::Joined { room, id } = change
+                && room.as_str() == "trigger"
+            {
+                io.socket(id.as_str()).unwrap().leave("trigger");
+            }
+        });
+    let (server, address) = serve([namespace]).await;
+    let take = || std::mem::take(&mut *heard.lock());
+    let mut first = Client::open(address).await;
+    let a = first.join("40").await;
+    assert_eq!(
+        take(),
+        [
+            "create lobby".to_owned(),
+            format!("join lobby {a}"),
+            format!("create {a}"),
+            format!("join {a} {a}"),
+        ]
+    );
+    let mut second = Client::open(address).await;
+    let b = second.join("40").await;
+    assert_eq!(take(), [format!("join lobby {b}"), format!("create {b}"), format!("join {b} {b}")]);
+    let socket = server.io().socket(&a).unwrap();
+    socket.join(["lobby", "trigger"]);
+    assert_eq!(
+        take(),
+        [
+            "create trigger".to_owned(),
+            format!("join trigger {a}"),
+            format!("leave trigger {a}"),
+            "delete trigger".to_owned(),
+        ]
+    );
+    socket.disconnect();
+    let mut ended = take();
+    ended.sort();
+    assert_eq!(
+        ended,
+        [format!("delete {a}"), format!("leave {a} {a}"), format!("leave lobby {a}")]
+    );
+    drop(second);
+    until(|| heard.lock().len() == 4).await;
+    assert!(take().contains(&"delete lobby".to_owned()));
+    // What a refused client joined is undone; it never had a room of its own.
+    let mut refused = Client::open(address).await;
+    refused.send(r#"40{"refuse":true}"#).await;
+    refused.expect(r#"44{"message":"no"}"#).await;
+    let undone = take();
+    let words: Vec<_> = undone.iter().map(|told| told.split(' ').next().unwrap()).collect();
+    assert_eq!(words, ["create", "join", "leave", "delete"]);
+    assert!(undone.iter().all(|told| told.contains("lobby")));
 }
