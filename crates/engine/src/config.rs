@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine_proto::{self as proto, Revision, TransportKind};
+use sockeye_websocket::TrustedProxies;
 use thiserror::Error;
 
 use crate::cookie::Cookie;
@@ -61,11 +62,24 @@ pub struct Config {
     pub initial_packet: Option<Arc<Encoded>>,
     /// Functions around requests. Default none.
     pub hooks: Hooks,
+    /// How long the hooks `allow_request` and `generate_id` may take together. Default 30 s.
+    pub hook_timeout: Duration,
+    /// The proxies whose word counts about the address, scheme and host of a request. Default
+    /// nobody's.
+    pub trusted_proxies: TrustedProxies,
+    /// Sessions that one address may have, or one network of 64 bits in IPv6. Nothing is counted
+    /// where the listener tells no address. Default `None`: as many as it likes.
+    pub sessions_per_address_max: Option<u32>,
+    /// Packets that a session may bring within a second, pings of WebSocket included; one more
+    /// ends it. Default `None`: as many as it likes.
+    pub packets_per_second_max: Option<u32>,
     /// Messages of one session that may wait to be written. Default 10,000.
     pub queued_packets_max: u32,
     /// Bytes of one session that may wait to be written. A single larger message goes when nothing
     /// else waits. Default 16 MiB.
     pub queued_bytes_max: usize,
+    /// What happens to a client that reads less than is sent to it. Default: its session ends.
+    pub overflow: OverflowPolicy,
     /// First three bytes of the session ids of this node. Default: drawn at random.
     pub node_id: Option<[u8; 3]>,
 }
@@ -91,11 +105,30 @@ impl Default for Config {
             cookie: None,
             initial_packet: None,
             hooks: Hooks::default(),
+            hook_timeout: Duration::from_secs(30),
+            trusted_proxies: TrustedProxies::none(),
+            sessions_per_address_max: None,
+            packets_per_second_max: None,
+            overflow: OverflowPolicy::default(),
             queued_packets_max: 10_000,
             queued_bytes_max: 16 * 1024 * 1024,
             node_id: None,
         }
     }
+}
+
+/// What happens when more waits for a client than
+/// [`queued_packets_max`](Config::queued_packets_max) or
+/// [`queued_bytes_max`](Config::queued_bytes_max) allow. The heartbeat and other packets of the
+/// session itself are never dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OverflowPolicy {
+    /// The session is closed, with [`CloseReason::Overflow`](crate::CloseReason::Overflow).
+    #[default]
+    Disconnect,
+    /// The message is not sent, its attachments neither; whoever sent it is told so.
+    DropNewest,
 }
 
 /// Why a [`Config`] cannot be served.
@@ -154,6 +187,7 @@ impl Config {
             ("body_timeout", self.body_timeout),
             ("polling_close_timeout", self.polling_close_timeout),
             ("websocket_close_timeout", self.websocket_close_timeout),
+            ("hook_timeout", self.hook_timeout),
         ] {
             if duration.is_zero() || duration > DURATION_MAX {
                 return Err(ConfigError::OutOfRange { field });
@@ -163,6 +197,8 @@ impl Config {
             ("payload_bytes_max", self.payload_bytes_max),
             ("queued_packets_max", self.queued_packets_max as usize),
             ("queued_bytes_max", self.queued_bytes_max),
+            ("sessions_per_address_max", self.sessions_per_address_max.unwrap_or(1) as usize),
+            ("packets_per_second_max", self.packets_per_second_max.unwrap_or(1) as usize),
         ] {
             if limit == 0 {
                 return Err(ConfigError::OutOfRange { field });

@@ -45,15 +45,20 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// Adds what every response to a request with these headers says.
-    pub(crate) fn extend(&self, origins: &Origins, request: &HeaderMap, out: &mut HeaderMap) {
+    /// Adds what every response to a request with these headers, for this host, says.
+    pub(crate) fn extend(
+        &self,
+        origins: &Origins,
+        (request, host): (&HeaderMap, Option<&str>),
+        out: &mut HeaderMap,
+    ) {
         if *origins == Origins::Any {
             out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         } else {
             // Also where nothing is allowed: a cache must not hand that to another page.
             out.append(VARY, HeaderValue::from_static("Origin"));
             match request.get(ORIGIN) {
-                Some(origin) if origins.allow(request) => {
+                Some(origin) if origins.allow(request, host) => {
                     out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 }
                 _ => return,
@@ -68,10 +73,14 @@ impl Cors {
     }
 
     /// The answer to a preflight: 204, whatever its path and query.
-    pub(crate) fn preflight(&self, origins: &Origins, request: &HeaderMap) -> Response<Body> {
+    pub(crate) fn preflight(
+        &self,
+        origins: &Origins,
+        (request, host): (&HeaderMap, Option<&str>),
+    ) -> Response<Body> {
         let mut response = empty(StatusCode::NO_CONTENT);
         let out = response.headers_mut();
-        self.extend(origins, request, out);
+        self.extend(origins, (request, host), out);
         out.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
         match (&self.allowed_headers, request.get(ACCESS_CONTROL_REQUEST_HEADERS)) {
             (Some(headers), _) => {

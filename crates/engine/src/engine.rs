@@ -15,11 +15,14 @@ use crate::dialect::Dialect;
 use crate::extra::Extra;
 use crate::handshake::Handshake;
 use crate::hooks::ConnectionError;
+use crate::metrics;
 use crate::polling::{Poll, Post};
+use crate::proxy::Source;
 use crate::refusal::{Refusal, empty};
 use crate::registry::Registry;
 use crate::service::EngineService;
-use crate::task;
+use crate::session::Session;
+use crate::task::{self, First};
 use crate::upgrade::{self, Arrival};
 use crate::verify::{Target, is_upgrade, verify};
 
@@ -78,6 +81,16 @@ impl<A: Application> Engine<A> {
         self.registry.sessions()
     }
 
+    /// The session with this id.
+    pub fn session(&self, id: &str) -> Option<Session> {
+        self.registry.find(id)
+    }
+
+    /// Every session there is at this moment.
+    pub fn all_sessions(&self) -> Vec<Session> {
+        self.registry.all()
+    }
+
     /// What is served.
     pub fn application(&self) -> &A {
         &self.application
@@ -115,19 +128,21 @@ impl<A: Application> Engine<A> {
         if head.method == Method::OPTIONS
             && let Some(cors) = &config.cors
         {
-            let response = cors.preflight(&config.origins, &head.headers);
+            let host = Source::new(&head, &config.trusted_proxies).host;
+            let response = cors.preflight(&config.origins, (&head.headers, host));
             return (Step::Done(response), Extra::default());
         }
-        let mut extra = Extra::new(config, &head);
+        let source = Source::new(&head, &config.trusted_proxies);
+        let mut extra = Extra::new(config, &head, source.host);
         let upgrade = is_upgrade(&head.headers);
-        let target = match verify(&self.registry, &head, upgrade) {
+        let target = match verify(&self.registry, &head, source.host, upgrade) {
             Ok(target) => target,
             Err(refusal) => return (Step::Done(self.refuse(&head, &refusal, upgrade)), extra),
         };
         extra.ask_hooks(config, &head, matches!(target, Target::New(..)));
         let step = match target {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
-                let handshake = Handshake::new(&head);
+                let handshake = Handshake::new(&head, &source);
                 let opening = Opening { dialect, handshake, head, upgrade };
                 self.begin_session(opening, &mut extra)
             }
@@ -159,11 +174,15 @@ impl<A: Application> Engine<A> {
 
     async fn ask_hooks(&self, opening: &Opening) -> Result<Option<SessionId>, Refusal> {
         let config = &self.registry.config;
-        config.hooks.allow(&opening.handshake).await?;
-        if !config.speaks(opening.dialect.revision) {
-            return Err(Refusal::UnsupportedRevision);
-        }
-        config.hooks.id(&opening.handshake).await
+        let asking = async {
+            config.hooks.allow(&opening.handshake).await?;
+            if !config.speaks(opening.dialect.revision) {
+                return Err(Refusal::UnsupportedRevision);
+            }
+            config.hooks.id(&opening.handshake).await
+        };
+        let asked = tokio::time::timeout(config.hook_timeout, asking).await;
+        asked.unwrap_or(Err(Refusal::HookTimeout))
     }
 
     fn begin_session<B>(&self, opening: Opening, extra: &mut Extra) -> Step<B> {
@@ -183,15 +202,20 @@ impl<A: Application> Engine<A> {
             return Opened::Done(self.refuse(&head, &Refusal::UnsupportedRevision, upgrade));
         }
         if self.registry.is_closing() {
+            metrics::refused("shutting_down");
             return Opened::Done(empty(StatusCode::SERVICE_UNAVAILABLE));
         }
         let taken = id.as_ref().is_some_and(|id| self.registry.find(id.as_str()).is_some());
         let id = match id.or_else(|| self.registry.new_id()) {
             Some(id) if !taken => id,
-            _ => return Opened::Done(self.refuse(&head, &Refusal::BadRequest, upgrade)),
+            _ => return Opened::Done(self.refuse(&head, &Refusal::NoId, upgrade)),
+        };
+        let place = match self.registry.place(handshake.address()) {
+            Ok(place) => place,
+            Err(refusal) => return Opened::Done(self.refuse(&head, &refusal, upgrade)),
         };
         let application = Arc::clone(&self.application);
-        let first = (dialect, handshake);
+        let first = First { dialect, handshake, place };
         if upgrade {
             let arrival = Arrival::New { application, id, first };
             return Opened::Done(self.upgrade(arrival, &mut head));
@@ -207,7 +231,7 @@ impl<A: Application> Engine<A> {
     fn upgrade(&self, arrival: Arrival<A>, head: &mut Parts) -> Response<Body> {
         let response = upgrade::accept(&self.registry, arrival, head);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            self.tell(head, &Refusal::BadRequest);
+            self.tell(head, &Refusal::BadUpgrade);
         }
         response
     }
@@ -218,9 +242,11 @@ impl<A: Application> Engine<A> {
     }
 
     fn tell(&self, request: &Parts, refusal: &Refusal) {
+        metrics::refused(refusal.as_str());
+        tracing::debug!(reason = refusal.as_str(), "request refused");
         if let Some(hear) = &self.registry.config.hooks.connection_error {
             let (code, message) = (refusal.code(), refusal.message());
-            hear(&ConnectionError { request, code, message });
+            hear(&ConnectionError { request, code, message, refusal });
         }
     }
 }

@@ -19,10 +19,11 @@ pub(crate) struct Extra {
 
 impl Extra {
     /// What every response says.
-    pub(crate) fn new(config: &Config, head: &Parts) -> Self {
+    pub(crate) fn new(config: &Config, head: &Parts, host: Option<&str>) -> Self {
         let mut extra = Extra::default();
         if let Some(cors) = &config.cors {
-            cors.extend(&config.origins, &head.headers, extra.always.get_or_insert_default());
+            let out = extra.always.get_or_insert_default();
+            cors.extend(&config.origins, (&head.headers, host), out);
         }
         extra
     }

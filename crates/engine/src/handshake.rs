@@ -5,12 +5,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use crate::proxy::Source;
+use crate::query;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
-use sockeye_websocket::PeerAddr;
-
-use crate::query;
 
 /// The request that opened a session, kept for as long as the session's application wants it.
 ///
@@ -28,9 +27,8 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Copies what is kept of a request. The peer's address is the [`PeerAddr`] among its
-    /// extensions.
-    pub(crate) fn new(head: &Parts) -> Self {
+    /// Copies what is kept of a request that comes from `source`.
+    pub(crate) fn new(head: &Parts, source: &Source<'_>) -> Self {
         let uri = head.uri.to_string();
         let headers = &head.headers;
         let bytes: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 3).sum();
@@ -45,8 +43,8 @@ impl Handshake {
         Handshake {
             text: text.into_boxed_slice(),
             uri_bytes: u32::try_from(uri.len()).unwrap_or(u32::MAX),
-            address: head.extensions.get::<PeerAddr>().map(|peer| peer.0),
-            secure: head.uri.scheme_str() == Some("https"),
+            address: source.address,
+            secure: source.secure,
             issued: SystemTime::now(),
         }
     }
@@ -91,13 +89,16 @@ impl Handshake {
         query::pairs(query)
     }
 
-    /// The peer's address, if the listener told it in a
-    /// [`PeerAddr`](sockeye_websocket::PeerAddr).
+    /// The client's address, if the listener told it in a
+    /// [`PeerAddr`](sockeye_websocket::PeerAddr). When one of
+    /// [`trusted_proxies`](crate::Config::trusted_proxies) handed the request on, it is the one
+    /// that proxy told, and the port is 0.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// Whether the request came over TLS, as far as the request says so.
+    /// Whether the client used TLS, by the listener or one of
+    /// [`trusted_proxies`](crate::Config::trusted_proxies).
     pub fn is_secure(&self) -> bool {
         self.secure
     }
@@ -133,6 +134,8 @@ impl fmt::Debug for Handshake {
 
 #[cfg(test)]
 mod tests {
+    use sockeye_websocket::{PeerAddr, TrustedProxies};
+
     use super::*;
 
     #[test]
@@ -148,7 +151,7 @@ mod tests {
             .body(())
             .unwrap();
         let (head, ()) = request.into_parts();
-        let handshake = Handshake::new(&head);
+        let handshake = Handshake::new(&head, &Source::new(&head, &TrustedProxies::none()));
         assert_eq!(handshake.headers(), head.headers);
         assert_eq!(handshake.uri(), head.uri);
         assert_eq!(handshake.header("x-two"), Some(&b"a: b"[..]));

@@ -39,7 +39,8 @@ impl Hooks {
     /// sessions that exist are not asked about. A rejection is answered with 403 and code 4, on
     /// WebSocket handshakes with 400.
     ///
-    /// Nothing limits how long the answer may take.
+    /// The answer may take as long as [`hook_timeout`](crate::Config::hook_timeout) says, together
+    /// with that of [`generate_id`](Hooks::generate_id).
     #[must_use]
     pub fn allow_request<F, R>(mut self, allow: F) -> Self
     where
@@ -104,7 +105,9 @@ impl Hooks {
     /// Asks whether a session may be opened.
     pub(crate) async fn allow(&self, handshake: &Handshake) -> Result<(), Refusal> {
         let Some(allow) = &self.allow_request else { return Ok(()) };
-        allow(handshake.clone()).await.map_err(|rejection| Refusal::Rejected(rejection.message))
+        let message = |rejection: Rejection| rejection.message;
+        let answer = allow(handshake.clone()).await.map_err(message);
+        answer.map_err(|message| Refusal::Rejected { message })
     }
 
     /// Asks for the session's id. `None`: nobody makes ids, so the engine does.
@@ -114,7 +117,7 @@ impl Hooks {
             (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
         };
         let id = generate(handshake.clone()).await.filter(usable);
-        id.map(|id| Some(SessionId::from(id.as_str()))).ok_or(Refusal::BadRequest)
+        id.map(|id| Some(SessionId::from(id.as_str()))).ok_or(Refusal::NoId)
     }
 }
 
@@ -160,6 +163,8 @@ pub struct ConnectionError<'a> {
     pub code: u8,
     /// The text in the response.
     pub message: &'a str,
+    /// Why, with what belongs to it.
+    pub refusal: &'a Refusal,
 }
 
 const ID_BYTES_MAX: usize = 256;

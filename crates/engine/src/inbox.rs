@@ -5,14 +5,16 @@ use sockeye_engine_proto::PayloadForm;
 use sockeye_websocket::Stream;
 use tokio::sync::oneshot;
 
+use crate::detail::CloseDetail;
+
 /// Something that arrived for a session, in order of arrival.
 pub(crate) enum Guest {
     /// A poll, to be parked until there is something to say.
     Poll(Reply),
     /// The body of a POST and its form. Answered when its packets were taken in.
     Post(Bytes, PayloadForm, Reply),
-    /// A request that broke a rule; the session ends.
-    Violation,
+    /// A request that broke this rule; the session ends.
+    Violation(CloseDetail),
     /// A WebSocket that was opened for this session, what was read from it already, and whether
     /// its client wants base64.
     WebSocket(Stream, Vec<u8>, bool),

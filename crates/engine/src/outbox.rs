@@ -23,6 +23,7 @@ use sockeye_websocket::{WriteBuffer, WriteHalf};
 use sockeye_ws::{FrameHeader, Opcode};
 
 use crate::encoded::{Encoded, text_head};
+use crate::metrics;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub enum Pushed {
     /// The peer takes less than is sent to it; the session is being closed with
     /// [`CloseReason::Overflow`].
     Overflow {
+        /// Messages that were waiting.
+        queued_packets: u32,
+        /// How many may wait.
+        limit: u32,
+    },
+    /// The peer takes less than is sent to it; this message, with its attachments, was dropped, as
+    /// [`OverflowPolicy::DropNewest`](crate::OverflowPolicy::DropNewest) says.
+    Dropped {
         /// Messages that were waiting.
         queued_packets: u32,
         /// How many may wait.
@@ -49,8 +58,8 @@ pub(crate) enum Next {
     Nothing,
     /// The session's task.
     Wake,
-    /// The session's task: it has to close the session.
-    Close,
+    /// The session's task: it has to close the session, whose outbox held this much.
+    Close { queued_packets: u32, queued_bytes: usize },
     /// The flush pass. The outbox counts as scheduled from now on.
     Schedule,
 }
@@ -60,6 +69,8 @@ pub(crate) enum Next {
 pub(crate) struct Limits {
     pub(crate) packets_max: u32,
     pub(crate) bytes_max: usize,
+    /// What would go beyond is dropped; otherwise the session is closed.
+    pub(crate) drop_newest: bool,
 }
 
 #[derive(Debug)]
@@ -363,20 +374,29 @@ impl Outbox {
         if !over {
             return None;
         }
+        let queued_packets = self.packets;
+        if limits.drop_newest {
+            metrics::message_dropped();
+            let limit = limits.packets_max;
+            return Some((Pushed::Dropped { queued_packets, limit }, Next::Nothing));
+        }
         self.discard(CloseReason::Overflow);
-        let refused = Pushed::Overflow { queued_packets: self.packets, limit: limits.packets_max };
-        Some((refused, Next::Close))
+        let refused = Pushed::Overflow { queued_packets, limit: limits.packets_max };
+        Some((refused, Next::Close { queued_packets, queued_bytes: self.queued_bytes() }))
     }
 
     fn is_over(&self, packets: u32, bytes: usize, limits: Limits) -> bool {
-        let queued = match &self.outlet {
+        self.packets > 0
+            && (self.packets.saturating_add(packets) > limits.packets_max
+                || self.queued_bytes().saturating_add(bytes) > limits.bytes_max)
+    }
+
+    fn queued_bytes(&self) -> usize {
+        match &self.outlet {
             Outlet::Polling { bytes, .. } => *bytes,
             Outlet::WebSocket { buffer, .. } => buffer.len(),
             Outlet::Gone => 0,
-        };
-        self.packets > 0
-            && (self.packets.saturating_add(packets) > limits.packets_max
-                || queued.saturating_add(bytes) > limits.bytes_max)
+        }
     }
 
     fn pushed(&mut self, packets: u32) -> (Pushed, Next) {

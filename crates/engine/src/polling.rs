@@ -16,9 +16,11 @@ use tokio::sync::oneshot;
 use crate::body::Body;
 use crate::compress::Coding;
 use crate::config::Config;
+use crate::detail::CloseDetail;
 use crate::inbox::{Answer, Guest};
 use crate::jsonp;
-use crate::refusal::{Refusal, empty, with_type};
+use crate::metrics;
+use crate::refusal::{empty, unknown_session, with_type, wrong_transport};
 use crate::session::Session;
 
 /// A GET of a session that polls.
@@ -85,16 +87,23 @@ impl<B: HttpBody> Post<B> {
     /// Takes in the body and answers when its packets were handled.
     pub(crate) async fn answer(self) -> Response<Body> {
         let Some(mut claim) = self.claim else { return empty(StatusCode::BAD_REQUEST) };
-        let Some(form) = self.form else { return empty(StatusCode::BAD_REQUEST) };
+        let Some(form) = self.form else {
+            claim.broken = CloseDetail::ContentType;
+            return empty(StatusCode::BAD_REQUEST);
+        };
         let body = collect(self.body, self.bytes_max);
         let body = match tokio::time::timeout(self.timeout, body).await {
             Ok(Ok(body)) => body,
             Ok(Err(BodyError::TooLarge)) => {
                 claim.settled = true;
+                metrics::body_too_large();
                 return empty(StatusCode::PAYLOAD_TOO_LARGE);
             }
             Ok(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
-            Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
+            Err(_) => {
+                claim.broken = CloseDetail::BodyTimeout;
+                return empty(StatusCode::REQUEST_TIMEOUT);
+            }
         };
         let body = match claim.session.dialect().jsonp {
             None => Some(body),
@@ -119,15 +128,17 @@ impl<B: HttpBody> Post<B> {
 struct Claim {
     session: Session,
     settled: bool,
+    /// Which rule is broken if it is never settled.
+    broken: CloseDetail,
 }
 
 impl Claim {
     /// `None` when there is a POST already, which ends the session.
     fn new(session: Session) -> Option<Self> {
         if session.begin_post() {
-            return Some(Claim { session, settled: false });
+            return Some(Claim { session, settled: false, broken: CloseDetail::PostAborted });
         }
-        let _ = session.visit(Guest::Violation);
+        let _ = session.visit(Guest::Violation(CloseDetail::PostOverlap));
         None
     }
 }
@@ -135,7 +146,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.settled {
-            let _ = self.session.visit(Guest::Violation);
+            let _ = self.session.visit(Guest::Violation(self.broken));
         }
         self.session.end_post();
     }
@@ -193,8 +204,8 @@ fn respond(answer: Answer, session: &Session, old_browser: bool) -> Response<Bod
         },
         Answer::Accepted => success("text/html", "ok".into()),
         Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
-        Answer::UnknownSession => return Refusal::UnknownSession.response(),
-        Answer::WrongTransport => return Refusal::BadRequest.response(),
+        Answer::UnknownSession => return unknown_session(),
+        Answer::WrongTransport => return wrong_transport(),
     };
     if old_browser {
         response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));

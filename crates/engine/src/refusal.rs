@@ -1,71 +1,122 @@
 //! How requests are refused, to the byte as the official server does.
 
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use crate::body::Body;
 use crate::jsonp::push_json_string;
 
-/// Why a request is refused.
+/// Why a request is refused, with what the official server calls the error's context.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// No such transport, or it is not served.
-    UnknownTransport,
-    /// No such session, or not any more.
-    UnknownSession,
-    /// A session can only be opened with GET.
-    HandshakeMethod,
-    /// Anything else that does not fit.
-    BadRequest,
-    /// The origin may not connect.
-    Forbidden,
-    /// A hook said no, and what the client is told.
-    Rejected(String),
-    /// The `EIO` parameter names no revision spoken here.
+#[non_exhaustive]
+pub enum Refusal {
+    /// No such transport, or it is not served. Code 0.
+    UnknownTransport {
+        /// The query's `transport`.
+        transport: Option<String>,
+    },
+    /// No such session, or not any more. Code 1.
+    UnknownSession {
+        /// The query's `sid`.
+        sid: String,
+    },
+    /// A session can only be opened with GET. Code 2.
+    HandshakeMethod {
+        /// The request's method.
+        method: Method,
+    },
+    /// The session speaks another revision than the request's `EIO` says. Code 3.
+    RevisionMismatch,
+    /// The session lives on another transport, or a WebSocket was asked for without an upgrade.
+    /// Code 3.
+    TransportMismatch,
+    /// A WebSocket without the headers of its handshake. Code 3.
+    BadUpgrade,
+    /// The hook [`generate_id`](crate::Hooks::generate_id) gave no id that can be used, or the
+    /// system no randomness. Code 3.
+    NoId,
+    /// A hook did not answer within [`hook_timeout`](crate::Config::hook_timeout). Code 3.
+    HookTimeout,
+    /// [`origins`](crate::Config::origins) does not let the page in. Code 4.
+    OriginDenied,
+    /// The hook [`allow_request`](crate::Hooks::allow_request) said no. Code 4.
+    Rejected {
+        /// What the client is told.
+        message: String,
+    },
+    /// The address has as many sessions as
+    /// [`sessions_per_address_max`](crate::Config::sessions_per_address_max) lets it have. Code 4.
+    TooManySessions {
+        /// How many it may have.
+        limit: u32,
+    },
+    /// The `EIO` parameter names no revision spoken here. Code 5.
     UnsupportedRevision,
 }
 
 impl Refusal {
-    pub(crate) fn code(&self) -> u8 {
+    /// The number in the response, 0 to 5.
+    pub fn code(&self) -> u8 {
         match self {
-            Refusal::UnknownTransport => 0,
-            Refusal::UnknownSession => 1,
-            Refusal::HandshakeMethod => 2,
-            Refusal::BadRequest => 3,
-            Refusal::Forbidden | Refusal::Rejected(_) => 4,
+            Refusal::UnknownTransport { .. } => 0,
+            Refusal::UnknownSession { .. } => 1,
+            Refusal::HandshakeMethod { .. } => 2,
+            Refusal::RevisionMismatch
+            | Refusal::TransportMismatch
+            | Refusal::BadUpgrade
+            | Refusal::NoId
+            | Refusal::HookTimeout => 3,
+            Refusal::OriginDenied | Refusal::Rejected { .. } | Refusal::TooManySessions { .. } => 4,
             Refusal::UnsupportedRevision => 5,
         }
     }
 
-    pub(crate) fn message(&self) -> &str {
+    /// The text in the response.
+    pub fn message(&self) -> &str {
         match self {
-            Refusal::UnknownTransport => "Transport unknown",
-            Refusal::UnknownSession => "Session ID unknown",
-            Refusal::HandshakeMethod => "Bad handshake method",
-            Refusal::BadRequest => "Bad request",
-            Refusal::Forbidden => "Forbidden",
-            Refusal::Rejected(message) => message,
+            Refusal::UnknownTransport { .. } => "Transport unknown",
+            Refusal::UnknownSession { .. } => "Session ID unknown",
+            Refusal::HandshakeMethod { .. } => "Bad handshake method",
+            Refusal::RevisionMismatch
+            | Refusal::TransportMismatch
+            | Refusal::BadUpgrade
+            | Refusal::NoId
+            | Refusal::HookTimeout => "Bad request",
+            Refusal::OriginDenied => "Forbidden",
+            Refusal::Rejected { message } => message,
+            Refusal::TooManySessions { .. } => "Too many sessions",
             Refusal::UnsupportedRevision => "Unsupported protocol version",
+        }
+    }
+
+    /// A short name for logs and counters.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Refusal::UnknownTransport { .. } => "unknown_transport",
+            Refusal::UnknownSession { .. } => "unknown_session",
+            Refusal::HandshakeMethod { .. } => "handshake_method",
+            Refusal::RevisionMismatch => "revision_mismatch",
+            Refusal::TransportMismatch => "transport_mismatch",
+            Refusal::BadUpgrade => "bad_upgrade",
+            Refusal::NoId => "no_id",
+            Refusal::HookTimeout => "hook_timeout",
+            Refusal::OriginDenied => "origin_denied",
+            Refusal::Rejected { .. } => "rejected",
+            Refusal::TooManySessions { .. } => "too_many_sessions",
+            Refusal::UnsupportedRevision => "unsupported_revision",
         }
     }
 
     /// The response to an ordinary request: JSON.
     pub(crate) fn response(&self) -> Response<Body> {
-        let mut body = format!("{{\"code\":{},\"message\":", self.code());
-        push_json_string(self.message(), &mut body);
-        body.push('}');
-        let status = match self.code() {
-            4 => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        with_type(status, "application/json", body.into())
+        response(self.code(), self.message())
     }
 
     /// The response to a WebSocket handshake: always 400, plain text, and the connection ends.
     pub(crate) fn upgrade_response(&self) -> Response<Body> {
         let message = self.message().to_owned();
         let mut response = with_type(StatusCode::BAD_REQUEST, "text/html", message.into());
-        if let Refusal::Rejected(_) = self {
+        if let Refusal::Rejected { .. } = self {
             // Whatever an application says there is no page.
             let nosniff = HeaderValue::from_static("nosniff");
             response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
@@ -75,6 +126,24 @@ impl Refusal {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
+}
+
+/// The session of a request is over.
+pub(crate) fn unknown_session() -> Response<Body> {
+    response(1, "Session ID unknown")
+}
+
+/// The session of a request does not live on the request's transport any more.
+pub(crate) fn wrong_transport() -> Response<Body> {
+    Refusal::TransportMismatch.response()
+}
+
+fn response(code: u8, message: &str) -> Response<Body> {
+    let mut body = format!("{{\"code\":{code},\"message\":");
+    push_json_string(message, &mut body);
+    body.push('}');
+    let status = if code == 4 { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+    with_type(status, "application/json", body.into())
 }
 
 /// A response with nothing but a status.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -12,8 +13,10 @@ use sockeye_websocket::Flusher;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, OverflowPolicy};
 use crate::outbox::Limits;
+use crate::places::{Place, Places};
+use crate::refusal::Refusal;
 use crate::session::Session;
 
 pub(crate) struct Registry {
@@ -30,6 +33,7 @@ pub(crate) struct Registry {
     idle: Notify,
     closing: AtomicBool,
     flusher: OnceLock<Flusher>,
+    places: Arc<Places>,
     refused_origins: Mutex<Vec<Box<[u8]>>>,
 }
 
@@ -44,8 +48,11 @@ impl Registry {
                 node
             }
         };
-        let limits =
-            Limits { packets_max: config.queued_packets_max, bytes_max: config.queued_bytes_max };
+        let limits = Limits {
+            packets_max: config.queued_packets_max,
+            bytes_max: config.queued_bytes_max,
+            drop_newest: config.overflow == OverflowPolicy::DropNewest,
+        };
         Ok(Registry {
             protocol: Arc::new(config.session()),
             limits,
@@ -58,6 +65,7 @@ impl Registry {
             idle: Notify::new(),
             closing: AtomicBool::new(false),
             flusher: OnceLock::new(),
+            places: Arc::default(),
             refused_origins: Mutex::default(),
             config,
         })
@@ -101,6 +109,17 @@ impl Registry {
             all.extend(shard.lock().values().cloned());
         }
         all
+    }
+
+    /// A place for a session of this address, if places are limited.
+    pub(crate) fn place(&self, address: Option<SocketAddr>) -> Result<Option<Place>, Refusal> {
+        match (self.config.sessions_per_address_max, address) {
+            (Some(limit), Some(address)) => match self.places.take(address.ip(), limit) {
+                None => Err(Refusal::TooManySessions { limit }),
+                place => Ok(place),
+            },
+            _ => Ok(None),
+        }
     }
 
     /// Limits of every WebSocket.

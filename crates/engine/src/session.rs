@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -13,6 +13,7 @@ use sockeye_engine_proto::{CloseReason, Revision, SessionId, TransportKind};
 use sockeye_websocket::Flush;
 
 use crate::config::Config;
+use crate::detail::CloseDetail;
 use crate::dialect::Dialect;
 use crate::encoded::Encoded;
 use crate::inbox::{Guest, Inbox};
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     posting: AtomicBool,
     /// The outbox is closing: for whoever should not take its lock to know.
     closing: AtomicBool,
+    detail: OnceLock<CloseDetail>,
 }
 
 impl Session {
@@ -57,6 +59,7 @@ impl Session {
             is_websocket: AtomicBool::new(false),
             posting: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            detail: OnceLock::new(),
         }))
     }
 
@@ -127,16 +130,34 @@ impl Session {
     /// [`SessionHandler::close`](crate::SessionHandler::close) is told; the first call counts.
     pub fn close(&self, reason: CloseReason) {
         if self.0.outbox.lock().close(reason) {
+            self.note_detail(CloseDetail::of_reason(reason));
             self.0.closing.store(true, Ordering::Release);
             self.wake();
         }
     }
 
-    /// Ends the session without waiting for its peer.
-    pub(crate) fn discard(&self, reason: CloseReason) {
+    /// Ends the session at once: what is queued is lost, and nothing waits for the peer.
+    pub fn discard(&self, reason: CloseReason) {
         self.0.outbox.lock().discard(reason);
+        self.note_detail(CloseDetail::of_reason(reason));
         self.0.closing.store(true, Ordering::Release);
         self.wake();
+    }
+
+    /// What exactly ended the session; `None` while it lives. There when
+    /// [`SessionHandler::close`](crate::SessionHandler::close) is called, and as long as the handle.
+    pub fn close_detail(&self) -> Option<CloseDetail> {
+        self.0.detail.get().copied()
+    }
+
+    /// What exactly ended the session, now that it ends for this reason.
+    pub(crate) fn end_with(&self, reason: CloseReason) -> CloseDetail {
+        *self.0.detail.get_or_init(|| CloseDetail::of_reason(reason))
+    }
+
+    /// The first one counts.
+    pub(crate) fn note_detail(&self, detail: CloseDetail) {
+        let _ = self.0.detail.set(detail);
     }
 
     /// Whether the session is closed or closing, so that nothing more can be sent.
@@ -204,7 +225,8 @@ impl Session {
         match next {
             Next::Nothing => {}
             Next::Wake => self.wake(),
-            Next::Close => {
+            Next::Close { queued_packets, queued_bytes } => {
+                self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
                 self.0.closing.store(true, Ordering::Release);
                 self.wake();
             }

@@ -25,21 +25,33 @@ use crate::application::{Application, SessionHandler};
 use crate::dialect::Dialect;
 use crate::handshake::Handshake;
 use crate::inbox::Reply;
+use crate::metrics;
 use crate::outbox::Outbox;
+use crate::places::Place;
+use crate::rate::Rate;
 use crate::registry::{Registry, Ticket};
 use crate::session::Session;
 pub(crate) use link::Link;
 use link::Probe;
+
+/// What the first request of a session leaves behind.
+pub(crate) struct First {
+    pub(crate) dialect: Dialect,
+    pub(crate) handshake: Handshake,
+    pub(crate) place: Option<Place>,
+}
 
 /// Starts a session that polls. Its first guest is to be the handshake's request.
 pub(crate) fn spawn_polling<A: Application>(
     registry: &Arc<Registry>,
     application: Arc<A>,
     id: proto::SessionId,
-    (dialect, handshake): (Dialect, Handshake),
+    first: First,
 ) -> Session {
+    let First { dialect, handshake, place } = first;
     let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::polling());
     let mut driver = Driver::new(registry, &handle, POLLING, application, handshake);
+    driver.place = place;
     driver.polling = Some(Box::default());
     spawn(registry, driver);
     handle
@@ -50,9 +62,10 @@ pub(crate) fn spawn_websocket<A: Application>(
     registry: &Arc<Registry>,
     application: Arc<A>,
     id: proto::SessionId,
-    (dialect, handshake): (Dialect, Handshake),
+    first: First,
     (stream, early): (Stream, Vec<u8>),
 ) {
+    let First { dialect, handshake, place } = first;
     let via = TransportId::new(TransportKind::WebSocket, 0);
     let (link, io) = Link::new(via, stream, early, registry);
     let outbox = Outbox::websocket(io, dialect.binary(dialect.base64));
@@ -60,6 +73,7 @@ pub(crate) fn spawn_websocket<A: Application>(
     handle.set_websocket();
     let mut driver = Driver::new(registry, &handle, via, application, handshake);
     driver.socket = Some(link);
+    driver.place = place;
     spawn(registry, driver);
 }
 
@@ -67,7 +81,9 @@ fn spawn<A: Application>(registry: &Arc<Registry>, driver: Driver<A>) {
     // Here a runtime is at hand, which whoever sends later may not have.
     registry.flusher();
     registry.insert(&driver.handle);
-    tracing::debug!(sid = %driver.handle.id(), transport = %driver.handle.transport(), "session opened");
+    let transport = driver.handle.transport();
+    metrics::session_opened(transport);
+    tracing::debug!(sid = %driver.handle.id(), %transport, "session opened");
     let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(driver.now));
     tokio::spawn(Task { sleep, driver });
 }
@@ -108,6 +124,9 @@ struct Driver<A: Application> {
     /// `None` before the first turn.
     handler: Option<A::Handler>,
     opening: Option<Box<(Arc<A>, Handshake)>>,
+    /// Held as long as the session lives, where places are limited.
+    place: Option<Place>,
+    rate: Rate,
     /// As long as the session polls.
     polling: Option<Box<Polling>>,
     /// The WebSocket the session lives on. Its write side is in the outbox.
@@ -165,6 +184,8 @@ impl<A: Application> Driver<A> {
             ),
             handler: None,
             opening: Some(Box::new((application, handshake))),
+            place: None,
+            rate: Rate::new(now),
             polling: None,
             socket: None,
             probe: None,
@@ -278,7 +299,9 @@ impl<A: Application> Driver<A> {
     /// Tells the handler that the session is over, once.
     fn tell(&mut self, reason: CloseReason) {
         if !std::mem::replace(&mut self.told, true) {
-            tracing::debug!(sid = %self.handle.id(), %reason, "session closed");
+            let detail = self.handle.end_with(reason);
+            metrics::session_closed(detail);
+            tracing::debug!(sid = %self.handle.id(), %reason, %detail, "session closed");
             if let Some(handler) = &mut self.handler {
                 handler.close(reason);
             }

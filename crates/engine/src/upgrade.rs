@@ -12,14 +12,12 @@ use sockeye_ws::handshake::server::check_parts;
 
 use crate::application::Application;
 use crate::body::Body;
-use crate::dialect::Dialect;
 use crate::farewell::Farewell;
-use crate::handshake::Handshake;
 use crate::inbox::Guest;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::session::Session;
-use crate::task::{Link, POLLING, spawn_websocket};
+use crate::task::{First, Link, POLLING, spawn_websocket};
 
 /// Answers a WebSocket handshake that was judged. What is no proper handshake gets a refusal.
 pub(crate) fn accept<A: Application>(
@@ -31,7 +29,7 @@ pub(crate) fn accept<A: Application>(
         Ok(accept) => accept,
         Err(error) => {
             tracing::debug!(%error, "bad websocket handshake");
-            let mut response = Refusal::BadRequest.upgrade_response();
+            let mut response = Refusal::BadUpgrade.upgrade_response();
             error.extend_headers(response.headers_mut());
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             return response;
@@ -39,7 +37,7 @@ pub(crate) fn accept<A: Application>(
     };
     let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
         tracing::warn!("the HTTP server in front offers no upgrades");
-        return Refusal::BadRequest.upgrade_response();
+        return Refusal::BadUpgrade.upgrade_response();
     };
     let protocol = sockeye_ws::handshake::protocols(&head.headers).next();
     let accept = match protocol {
@@ -61,7 +59,7 @@ pub(crate) enum Arrival<A> {
     New {
         application: Arc<A>,
         id: SessionId,
-        first: (Dialect, Handshake),
+        first: First,
     },
     /// With whether its client wants base64.
     Upgrade(Session, bool),

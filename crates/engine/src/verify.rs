@@ -19,7 +19,7 @@
 //! | the hook `generate_id` gives an id that can be used | code 3 |
 
 use http::Method;
-use http::header::{CONNECTION, HOST, HeaderMap, ORIGIN, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, ORIGIN, UPGRADE};
 use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
 
@@ -37,34 +37,44 @@ pub(crate) enum Target {
 }
 
 /// Judges a request; `upgrade` says whether it asks for one.
-pub(crate) fn verify(registry: &Registry, head: &Parts, upgrade: bool) -> Result<Target, Refusal> {
+pub(crate) fn verify(
+    registry: &Registry,
+    head: &Parts,
+    host: Option<&str>,
+    upgrade: bool,
+) -> Result<Target, Refusal> {
     let query = Query::parse(head.uri.query());
     let transport = query
         .transport
         .as_deref()
         .and_then(TransportKind::from_name)
         .filter(|kind| registry.config.serves(*kind))
-        .ok_or(Refusal::UnknownTransport)?;
+        .ok_or_else(|| {
+            let transport = query.transport.as_deref().map(str::to_owned);
+            Refusal::UnknownTransport { transport }
+        })?;
     let revision = Revision::from_query(query.revision.as_deref());
     let websocket = transport == TransportKind::WebSocket;
     if let Some(sid) = &query.sid {
-        let session = registry.find(sid).ok_or(Refusal::UnknownSession)?;
+        let session = registry
+            .find(sid)
+            .ok_or_else(|| Refusal::UnknownSession { sid: sid.as_ref().to_owned() })?;
         if revision != session.revision() {
-            return Err(Refusal::BadRequest);
+            return Err(Refusal::RevisionMismatch);
         }
         if !upgrade && (websocket || session.transport() != transport) {
-            return Err(Refusal::BadRequest);
+            return Err(Refusal::TransportMismatch);
         }
-        check_origin(registry, &head.headers)?;
+        check_origin(registry, &head.headers, host)?;
         return Ok(Target::Existing(session, transport, query.base64));
     }
     if head.method != Method::GET {
-        return Err(Refusal::HandshakeMethod);
+        return Err(Refusal::HandshakeMethod { method: head.method.clone() });
     }
     if websocket && !upgrade {
-        return Err(Refusal::BadRequest);
+        return Err(Refusal::TransportMismatch);
     }
-    check_origin(registry, &head.headers)?;
+    check_origin(registry, &head.headers, host)?;
     let jsonp = query.jsonp.filter(|_| !websocket);
     Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
@@ -80,20 +90,23 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
         })
 }
 
-fn check_origin(registry: &Registry, headers: &HeaderMap) -> Result<(), Refusal> {
-    if registry.config.origins.allow(headers) {
+fn check_origin(
+    registry: &Registry,
+    headers: &HeaderMap,
+    host: Option<&str>,
+) -> Result<(), Refusal> {
+    if registry.config.origins.allow(headers, host) {
         return Ok(());
     }
     if let Some(origin) = headers.get(ORIGIN)
         && registry.is_news(origin.as_bytes())
     {
         let origin = String::from_utf8_lossy(origin.as_bytes());
-        let host = headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
         tracing::warn!(
             %origin,
-            host = host.as_deref().unwrap_or_default(),
+            host = host.unwrap_or_default(),
             "origin refused; to let it in: Config {{ origins: Origins::SameOriginOr(vec![{origin:?}.parse()?]), .. }}"
         );
     }
-    Err(Refusal::Forbidden)
+    Err(Refusal::OriginDenied)
 }

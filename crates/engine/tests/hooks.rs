@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use common::{Heard, Host, Received};
 use http::{HeaderMap, HeaderValue};
-use sockeye_engine::{Config, Cookie, Cors, Encoded, Hooks, Origins, Rejection};
+use sockeye_engine::{Config, Cookie, Cors, Encoded, Hooks, Origins, Refusal, Rejection};
 
 const OPEN: &str = "/engine.io/?EIO=4&transport=polling";
 const OPEN_WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -110,7 +110,8 @@ async fn refusals_are_told() {
     let notes = Arc::clone(&told);
     let hooks = with_token().connection_error(move |error| {
         let path = error.request.uri.path().to_owned();
-        notes.lock().unwrap().push((path, error.code, error.message.to_owned()));
+        let told = (path, error.code, error.message.to_owned(), error.refusal.clone());
+        notes.lock().unwrap().push(told);
     });
     let host = Host::tcp(Config { hooks, ..Config::default() }).await;
     host.get("/engine.io/a?transport=x").await;
@@ -118,14 +119,53 @@ async fn refusals_are_told() {
     host.get(OPEN).await;
     assert!(host.websocket(&format!("{OPEN_WEBSOCKET}&sid=unknown")).await.is_err());
     let told = told.lock().unwrap();
-    let told: Vec<_> = told.iter().map(|(a, b, c)| (a.as_str(), *b, c.as_str())).collect();
+    let told: Vec<_> =
+        told.iter().map(|(a, b, c, d)| (a.as_str(), *b, c.as_str(), d.clone())).collect();
+    let transport = Some("x".to_owned());
+    let unknown = Refusal::UnknownSession { sid: "unknown".to_owned() };
+    let rejected = Refusal::Rejected { message: "Forbidden".to_owned() };
     assert_eq!(
         told,
         [
-            ("/engine.io/a", 0, "Transport unknown"),
-            ("/engine.io/", 1, "Session ID unknown"),
-            ("/engine.io/", 4, "Forbidden"),
-            ("/engine.io/", 1, "Session ID unknown"),
+            ("/engine.io/a", 0, "Transport unknown", Refusal::UnknownTransport { transport }),
+            ("/engine.io/", 1, "Session ID unknown", unknown.clone()),
+            ("/engine.io/", 4, "Forbidden", rejected),
+            ("/engine.io/", 1, "Session ID unknown", unknown),
+        ]
+    );
+}
+
+/// Refusals that share a code are told apart.
+#[tokio::test]
+async fn a_refusal_says_which_rule_it_is() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = told.clone();
+    let hooks = Hooks::new()
+        .connection_error(move |error| notes.lock().unwrap().push(error.refusal.as_str()));
+    let host = Host::tcp(Config { hooks, ..Config::default() }).await;
+    let sid = host.open().await;
+    host.request("DELETE", OPEN, &[], b"").await.assert_refused(2, "Bad handshake method");
+    host.get(OPEN_WEBSOCKET).await.assert_refused(3, "Bad request");
+    host.get(&format!("{OPEN_WEBSOCKET}&sid={sid}")).await.assert_refused(3, "Bad request");
+    let other = format!("/engine.io/?EIO=3&transport=polling&sid={sid}");
+    host.get(&other).await.assert_refused(3, "Bad request");
+    let evil = [("origin", "http://evil.example")];
+    host.request("GET", OPEN, &evil, b"").await.assert_refused(4, "Forbidden");
+    let version = [("sec-websocket-version", "8")];
+    assert!(host.websocket_with(OPEN_WEBSOCKET, &version).await.is_err());
+    host.get("/engine.io/?transport=polling")
+        .await
+        .assert_refused(5, "Unsupported protocol version");
+    assert_eq!(
+        *told.lock().unwrap(),
+        [
+            "handshake_method",
+            "transport_mismatch",
+            "transport_mismatch",
+            "revision_mismatch",
+            "origin_denied",
+            "bad_upgrade",
+            "unsupported_revision",
         ]
     );
 }

@@ -629,7 +629,7 @@ impl fmt::Debug for Socket {
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {
     match pushed {
-        Pushed::Overflow { queued_packets, limit } => {
+        Pushed::Overflow { queued_packets, limit } | Pushed::Dropped { queued_packets, limit } => {
             Err(EmitError::Overflow { queued_packets, limit })
         }
         _ => Ok(()),

@@ -5,16 +5,18 @@ use std::time::Instant;
 
 use sockeye_engine_proto::{
     self as proto, CloseReason, DecodeError, Loss, Message, Packet, PayloadReader, Revision,
-    TransportChange, TransportId, TransportKind,
+    SessionError, TransportChange, TransportId, TransportKind,
 };
 use sockeye_websocket::with_scratch;
-use sockeye_ws::Event;
+use sockeye_ws::{CloseCode, Event};
 
 use super::link::{Link, Probe};
 use super::{Driver, POLLING, Post};
 use crate::application::{Application, SessionHandler};
+use crate::detail::CloseDetail;
 use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest, Reply};
+use crate::rate::Rate;
 use crate::session::Session;
 
 impl<A: Application> Driver<A> {
@@ -32,8 +34,8 @@ impl<A: Application> Driver<A> {
                         _ => self.turn_away(reply),
                     }
                 }
-                Guest::Violation => {
-                    self.session.handle_transport(POLLING, TransportChange::Broken, self.now);
+                Guest::Violation(detail) => {
+                    self.change(POLLING, TransportChange::Broken, Some(detail));
                 }
                 Guest::WebSocket(stream, early, base64) => {
                     self.websockets += 1;
@@ -48,19 +50,35 @@ impl<A: Application> Driver<A> {
 
     fn receive_poll(&mut self, reply: Reply) {
         self.drop_given_up_poll();
-        let polls = self.polls();
-        match &mut self.polling {
-            Some(polling) if polls => {
-                let overlaps = polling.parked.is_some();
-                self.session.handle_transport(POLLING, TransportChange::Writable, self.now);
-                if overlaps {
-                    let _ = reply.send(Answer::Overlap);
-                } else {
-                    polling.parked = Some(reply);
-                    self.handle.shared().outbox.lock().set_parked(true);
-                }
-            }
-            _ => self.turn_away(reply),
+        let Some(overlaps) = self.polling.as_ref().map(|polling| polling.parked.is_some()) else {
+            return self.turn_away(reply);
+        };
+        if !self.polls() {
+            return self.turn_away(reply);
+        }
+        self.change(POLLING, TransportChange::Writable, Some(CloseDetail::PollOverlap));
+        if overlaps {
+            let _ = reply.send(Answer::Overlap);
+        } else if let Some(polling) = &mut self.polling {
+            polling.parked = Some(reply);
+            self.handle.shared().outbox.lock().set_parked(true);
+        }
+    }
+
+    /// Tells the session what happened to a transport, and notes `detail` if that ends it.
+    pub(super) fn change(
+        &mut self,
+        via: TransportId,
+        change: TransportChange,
+        detail: Option<CloseDetail>,
+    ) {
+        let before = self.session.is_closed();
+        self.session.handle_transport(via, change, self.now);
+        if let Some(detail) = detail
+            && !before
+            && self.session.is_closed()
+        {
+            self.handle.note_detail(detail);
         }
     }
 
@@ -96,7 +114,7 @@ impl<A: Application> Driver<A> {
             polling.parked = None;
             self.handle.shared().outbox.lock().set_parked(false);
             let lost = TransportChange::Lost(Loss::Failed);
-            self.session.handle_transport(POLLING, lost, self.now);
+            self.change(POLLING, lost, Some(CloseDetail::PollAborted));
         }
     }
 
@@ -116,8 +134,13 @@ impl<A: Application> Driver<A> {
         let Some(mut post) = self.polling.as_mut().and_then(|polling| polling.post.take()) else {
             return;
         };
-        let mut intake =
-            Intake { session: &mut self.session, handler, handle: &self.handle, now: self.now };
+        let mut intake = Intake {
+            session: &mut self.session,
+            handler,
+            handle: &self.handle,
+            rate: &mut self.rate,
+            now: self.now,
+        };
         loop {
             if !intake.is_ready() {
                 if let Some(polling) = &mut self.polling {
@@ -126,6 +149,7 @@ impl<A: Application> Driver<A> {
                 return;
             }
             match post.reader.next_packet(&post.body) {
+                Some(_) if !intake.admits(POLLING) => break,
                 Some(packet) => intake.decoded(POLLING, packet),
                 None => break,
             }
@@ -138,8 +162,13 @@ impl<A: Application> Driver<A> {
         let (Some(link), Some(handler)) = (&mut self.socket, &mut self.handler) else {
             return false;
         };
-        let mut intake =
-            Intake { session: &mut self.session, handler, handle: &self.handle, now: self.now };
+        let mut intake = Intake {
+            session: &mut self.session,
+            handler,
+            handle: &self.handle,
+            rate: &mut self.rate,
+            now: self.now,
+        };
         let more = intake.read(link, cx);
         if link.ws.has_transmit() {
             let mut outbox = self.handle.shared().outbox.lock();
@@ -156,8 +185,13 @@ impl<A: Application> Driver<A> {
         let (Some(probe), Some(handler)) = (&mut self.probe, &mut self.handler) else {
             return false;
         };
-        let mut intake =
-            Intake { session: &mut self.session, handler, handle: &self.handle, now: self.now };
+        let mut intake = Intake {
+            session: &mut self.session,
+            handler,
+            handle: &self.handle,
+            rate: &mut self.rate,
+            now: self.now,
+        };
         let more = intake.read(&mut probe.link, cx);
         if probe.link.ws.has_transmit() {
             while probe.link.ws.poll_transmit(None, probe.out.tail()) {}
@@ -181,6 +215,7 @@ struct Intake<'a, H> {
     session: &'a mut proto::Session,
     handler: &'a mut H,
     handle: &'a Session,
+    rate: &'a mut Rate,
     now: Instant,
 }
 
@@ -188,6 +223,17 @@ impl<H: SessionHandler> Intake<'_, H> {
     fn is_ready(&self) -> bool {
         // Once the session closes, what still comes is dropped.
         !self.session.is_open() || self.handler.is_ready()
+    }
+
+    /// Counts a packet. `false`: it is one too many, which ends the session.
+    fn admits(&mut self, via: TransportId) -> bool {
+        let limit = self.handle.config().packets_per_second_max;
+        if self.rate.admit(limit, self.now) {
+            return true;
+        }
+        let detail = CloseDetail::PacketRate { limit: limit.unwrap_or(0) };
+        self.change(via, TransportChange::Broken, detail);
+        false
     }
 
     fn decoded(&mut self, via: TransportId, packet: Result<Packet<'_>, DecodeError>) {
@@ -201,19 +247,29 @@ impl<H: SessionHandler> Intake<'_, H> {
         if self.session.is_closed() {
             return;
         }
+        let closes = packet == Packet::Close;
         match self.session.handle_packet(via, packet, self.now) {
             Ok(Some(message)) => self.message(message),
             // What follows in this read is to find the session where it lives now.
             Ok(None) if self.session.transport() == via && via.kind() != TransportKind::Polling => {
                 self.handle.set_websocket();
             }
+            Ok(None) if closes && self.session.is_closed() => {
+                self.handle.note_detail(CloseDetail::ClosePacket);
+            }
             Ok(None) => {}
-            Err(error) => tracing::debug!(sid = %self.handle.id(), %error, "packet refused"),
+            Err(error) => {
+                if error == SessionError::HeartbeatDirection {
+                    self.handle.note_detail(CloseDetail::HeartbeatDirection);
+                }
+                tracing::debug!(sid = %self.handle.id(), %error, "packet refused");
+            }
         }
     }
 
     fn message(&mut self, message: Message<'_>) {
         if self.handler.message(message).is_err() {
+            self.handle.note_detail(CloseDetail::Refused);
             self.handle.close(match self.handle.transport() {
                 TransportKind::WebSocket => CloseReason::ForcedClose,
                 _ => CloseReason::ForcedServerClose,
@@ -228,6 +284,23 @@ impl<H: SessionHandler> Intake<'_, H> {
         if !self.session.is_closed() {
             tracing::debug!(sid = %self.handle.id(), %error, "bad packet");
             self.session.handle_malformed(via, self.now);
+            self.note(CloseDetail::BadPacket(error));
+        }
+    }
+
+    /// What ended the session, if something did just now.
+    fn note(&self, detail: CloseDetail) {
+        if self.session.is_closed() {
+            self.handle.note_detail(detail);
+        }
+    }
+
+    /// Tells the session what happened to a transport, and notes `detail` if that ends it.
+    fn change(&mut self, via: TransportId, change: TransportChange, detail: CloseDetail) {
+        let before = self.session.is_closed();
+        self.session.handle_transport(via, change, self.now);
+        if !before {
+            self.note(detail);
         }
     }
 
@@ -262,8 +335,7 @@ impl<H: SessionHandler> Intake<'_, H> {
     fn lost(&mut self, link: &mut Link) {
         link.ws.handle_eof();
         link.gone = true;
-        let lost = TransportChange::Lost(Loss::Closed);
-        self.session.handle_transport(link.id, lost, self.now);
+        self.change(link.id, TransportChange::Lost(Loss::Closed), CloseDetail::ConnectionLost);
     }
 
     /// Takes in what was read, message by message. Also behind the end of the session: the peer's
@@ -279,12 +351,17 @@ impl<H: SessionHandler> Intake<'_, H> {
                 Ok((_, None)) => return,
                 Ok((length, Some(event))) => {
                     used += length;
+                    if !self.admits(link.id) {
+                        link.code = CloseCode::POLICY;
+                        return;
+                    }
                     self.event(link.id, event);
                 }
                 Err(error) => {
                     tracing::debug!(sid = %self.handle.id(), %error, "bad frame");
                     link.code = error.close_code();
-                    self.session.handle_transport(link.id, TransportChange::Broken, self.now);
+                    let detail = CloseDetail::of_frame(error);
+                    self.change(link.id, TransportChange::Broken, detail);
                     return;
                 }
             }
@@ -311,9 +388,9 @@ impl<H: SessionHandler> Intake<'_, H> {
                 },
             ),
             Event::Ping(_) | Event::Pong(_) => {}
-            Event::Close(_) => {
-                let lost = TransportChange::Lost(Loss::Closed);
-                self.session.handle_transport(via, lost, self.now);
+            Event::Close(frame) => {
+                let detail = CloseDetail::CloseFrame(frame.map(|frame| frame.code));
+                self.change(via, TransportChange::Lost(Loss::Closed), detail);
             }
         }
     }

@@ -10,9 +10,11 @@ use sockeye_ws::{Opcode, encode_frame};
 
 use super::{Driver, POLLING};
 use crate::application::Application;
+use crate::detail::CloseDetail;
 use crate::encoded::Encoded;
 use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest};
+use crate::metrics;
 
 impl<A: Application> Driver<A> {
     /// Carries out everything the session has to say, until it says no more.
@@ -134,12 +136,14 @@ impl<A: Application> Driver<A> {
         self.handle.shared().outbox.lock().set_parked(false);
         let binary = payload.form().is_binary();
         let answer = Answer::Payload(payload.finish().into(), binary);
-        let change = match reply.send(answer) {
-            Ok(()) => TransportChange::Answered,
+        match reply.send(answer) {
+            Ok(()) => self.change(POLLING, TransportChange::Answered, None),
             // The poll was given up with what it should have carried.
-            Err(_) => TransportChange::Lost(Loss::Failed),
-        };
-        self.session.handle_transport(POLLING, change, self.now);
+            Err(_) => {
+                let lost = TransportChange::Lost(Loss::Failed);
+                self.change(POLLING, lost, Some(CloseDetail::PollAborted));
+            }
+        }
     }
 
     /// The session lives on its probe from now on.
@@ -161,6 +165,7 @@ impl<A: Application> Driver<A> {
             self.handle.dialect().binary(probe.base64),
         );
         self.socket = Some(probe.link);
+        metrics::upgraded();
         tracing::debug!(sid = %self.handle.id(), "session upgraded");
     }
 
@@ -179,7 +184,7 @@ impl<A: Application> Driver<A> {
                 Guest::Poll(reply) | Guest::Post(_, _, reply) => {
                     let _ = reply.send(Answer::UnknownSession);
                 }
-                Guest::WebSocket(..) | Guest::Violation => {}
+                Guest::WebSocket(..) | Guest::Violation(_) => {}
             }
         }
         self.release_probe();
@@ -192,8 +197,8 @@ impl<A: Application> Driver<A> {
     pub(super) fn lose_socket(&mut self) {
         if let Some(link) = &mut self.socket {
             link.gone = true;
-            let lost = TransportChange::Lost(Loss::Closed);
-            self.session.handle_transport(link.id, lost, self.now);
+            let (id, lost) = (link.id, TransportChange::Lost(Loss::Closed));
+            self.change(id, lost, Some(CloseDetail::ConnectionLost));
         }
     }
 

@@ -1,0 +1,149 @@
+//! What exactly ended a session: the description that comes with a [`CloseReason`].
+
+use std::fmt;
+
+use sockeye_engine_proto::{CloseReason, DecodeError};
+use sockeye_ws::{CloseCode, ProtocolError};
+
+/// What exactly ended a session. The [`CloseReason`] is what official programs know; this says
+/// more, in one closed set for logs, counters and the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseDetail {
+    /// The client gave a poll up.
+    PollAborted,
+    /// The client gave a POST up before its end.
+    PostAborted,
+    /// A second poll came while one was waiting.
+    PollOverlap,
+    /// A second POST came while one was read.
+    PostOverlap,
+    /// A POST of a content type that this revision of the protocol does not have.
+    ContentType,
+    /// The body of a POST did not come to its end within
+    /// [`body_timeout`](crate::Config::body_timeout).
+    BodyTimeout,
+    /// A WebSocket message over [`payload_bytes_max`](crate::Config::payload_bytes_max). (Over
+    /// polling it is refused with 413, and the session goes on.)
+    PayloadTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+        /// Bytes the message declared so far.
+        size: u64,
+    },
+    /// The client broke the rules of WebSocket.
+    BadFrame(ProtocolError),
+    /// The client sent what is no packet.
+    BadPacket(DecodeError),
+    /// The client sent the heartbeat packet that only the server sends.
+    HeartbeatDirection,
+    /// More packets within a second than
+    /// [`packets_per_second_max`](crate::Config::packets_per_second_max).
+    PacketRate {
+        /// How many there may be.
+        limit: u32,
+    },
+    /// The client sent a close packet over polling.
+    ClosePacket,
+    /// The client sent a close frame, with this code if it had one.
+    CloseFrame(Option<CloseCode>),
+    /// The connection ended without a goodbye.
+    ConnectionLost,
+    /// No sign of life in time.
+    Silent,
+    /// More was queued for the client than the limits allow.
+    Overflow {
+        /// Messages that were waiting.
+        queued_packets: u32,
+        /// Bytes that were waiting.
+        queued_bytes: usize,
+    },
+    /// The application refused what the client sent.
+    Refused,
+    /// The application closed the session.
+    Closed,
+    /// The server is going away.
+    Shutdown,
+}
+
+impl CloseDetail {
+    /// A short name for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CloseDetail::PollAborted => "poll_aborted",
+            CloseDetail::PostAborted => "post_aborted",
+            CloseDetail::PollOverlap => "poll_overlap",
+            CloseDetail::PostOverlap => "post_overlap",
+            CloseDetail::ContentType => "content_type",
+            CloseDetail::BodyTimeout => "body_timeout",
+            CloseDetail::PayloadTooLarge { .. } => "payload_too_large",
+            CloseDetail::BadFrame(_) => "bad_frame",
+            CloseDetail::BadPacket(_) => "bad_packet",
+            CloseDetail::HeartbeatDirection => "heartbeat_direction",
+            CloseDetail::PacketRate { .. } => "packet_rate",
+            CloseDetail::ClosePacket => "close_packet",
+            CloseDetail::CloseFrame(_) => "close_frame",
+            CloseDetail::ConnectionLost => "connection_lost",
+            CloseDetail::Silent => "silent",
+            CloseDetail::Overflow { .. } => "overflow",
+            CloseDetail::Refused => "refused",
+            CloseDetail::Closed => "closed",
+            CloseDetail::Shutdown => "shutdown",
+        }
+    }
+
+    /// Of a frame that broke a rule.
+    pub(crate) fn of_frame(error: ProtocolError) -> Self {
+        match error {
+            ProtocolError::FrameTooLarge { length, limit }
+            | ProtocolError::MessageTooLarge { length, limit } => {
+                CloseDetail::PayloadTooLarge { limit, size: length }
+            }
+            error => CloseDetail::BadFrame(error),
+        }
+    }
+
+    /// When nothing more is known than the reason.
+    pub(crate) fn of_reason(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::PingTimeout => CloseDetail::Silent,
+            CloseReason::ServerShutdown => CloseDetail::Shutdown,
+            CloseReason::ForcedClose | CloseReason::ForcedServerClose => CloseDetail::Closed,
+            CloseReason::Overflow => CloseDetail::Overflow { queued_packets: 0, queued_bytes: 0 },
+            _ => CloseDetail::ConnectionLost,
+        }
+    }
+}
+
+impl fmt::Display for CloseDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CloseDetail::PollAborted => f.write_str("poll connection closed prematurely"),
+            CloseDetail::PostAborted => f.write_str("data request connection closed prematurely"),
+            CloseDetail::PollOverlap => f.write_str("second poll while one was waiting"),
+            CloseDetail::PostOverlap => f.write_str("second POST while one was read"),
+            CloseDetail::ContentType => f.write_str("content type that the protocol does not have"),
+            CloseDetail::BodyTimeout => f.write_str("body did not end in time"),
+            CloseDetail::PayloadTooLarge { limit, size } => {
+                write!(f, "message of {size} bytes or more, the limit is {limit}")
+            }
+            CloseDetail::BadFrame(error) => error.fmt(f),
+            CloseDetail::BadPacket(error) => error.fmt(f),
+            CloseDetail::HeartbeatDirection => f.write_str("invalid heartbeat direction"),
+            CloseDetail::PacketRate { limit } => {
+                write!(f, "more than {limit} packets within a second")
+            }
+            CloseDetail::ClosePacket => f.write_str("close packet"),
+            CloseDetail::CloseFrame(Some(code)) => write!(f, "close frame with code {code}"),
+            CloseDetail::CloseFrame(None) => f.write_str("close frame without a code"),
+            CloseDetail::ConnectionLost => f.write_str("connection lost"),
+            CloseDetail::Silent => f.write_str("no sign of life in time"),
+            CloseDetail::Overflow { queued_packets, queued_bytes } => {
+                write!(f, "{queued_packets} messages of {queued_bytes} bytes were not read")
+            }
+            CloseDetail::Refused => f.write_str("message refused by the handler"),
+            CloseDetail::Closed => f.write_str("closed by the application"),
+            CloseDetail::Shutdown => f.write_str("server shutting down"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How many sessions one address may have.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// Counts the sessions of each address. Of IPv6 the first 64 bits count: a single subscriber has
+/// all addresses below them.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    taken: Mutex<HashMap<IpAddr, u32>>,
+}
+
+impl Places {
+    /// A place for one more session; `None` when the address has `limit` already.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr, limit: u32) -> Option<Place> {
+        let address = network(address);
+        let mut taken = self.taken.lock();
+        let count = taken.entry(address).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        Some(Place { places: Arc::clone(self), address })
+    }
+}
+
+/// A session's place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock();
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+                if taken.capacity() > CAPACITY_KEPT && taken.len() < taken.capacity() / 8 {
+                    taken.shrink_to(CAPACITY_KEPT);
+                }
+            }
+        }
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        address => address,
+    }
+}
+
+const CAPACITY_KEPT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let places = Arc::new(Places::default());
+        let take = |address: &str| places.take(address.parse().unwrap(), 2);
+        let first = take("1.1.1.1").unwrap();
+        let second = take("::ffff:1.1.1.1").unwrap();
+        assert!(take("1.1.1.1").is_none());
+        let other = take("1.1.1.2").unwrap();
+        drop(first);
+        let third = take("1.1.1.1").unwrap();
+        assert!(take("1.1.1.1").is_none());
+        drop((second, third, other));
+        assert!(places.taken.lock().is_empty());
+    }
+
+    #[test]
+    fn of_ipv6_the_network_counts() {
+        let places = Arc::new(Places::default());
+        let take = |address: &str| places.take(address.parse().unwrap(), 1);
+        let _held = take("2001:db8:0:1::1").unwrap();
+        assert!(take("2001:db8:0:1:ffff::2").is_none());
+        assert!(take("2001:db8:0:2::1").is_some());
+    }
+}

@@ -1,0 +1,46 @@
+//! How many packets a session may bring within a second.
+
+use std::time::{Duration, Instant};
+
+/// Counts packets in seconds that begin with a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    begins: Instant,
+    count: u32,
+}
+
+impl Rate {
+    pub(crate) fn new(now: Instant) -> Self {
+        Rate { begins: now, count: 0 }
+    }
+
+    /// One more packet. `false`: that is one too many.
+    pub(crate) fn admit(&mut self, limit: Option<u32>, now: Instant) -> bool {
+        let Some(limit) = limit else { return true };
+        if now.saturating_duration_since(self.begins) >= SECOND {
+            *self = Rate::new(now);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= limit
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_admitted_and_one_more_is_not() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        assert!(rate.admit(Some(2), start));
+        assert!(rate.admit(Some(2), start + SECOND / 2));
+        assert!(!rate.admit(Some(2), start + SECOND - Duration::from_millis(1)));
+        assert!(rate.admit(Some(2), start + SECOND));
+        assert!(rate.admit(Some(2), start + SECOND));
+        assert!(!rate.admit(Some(2), start + SECOND));
+        assert!(rate.admit(None, start + SECOND));
+    }
+}
