@@ -3,6 +3,7 @@ use std::{
     fmt,
     marker::PhantomData,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use crate::{AckError, EncodeError, EventError, RemoteError, Socket, SocketId};
+use crate::{AckError, EncodeError, EventError, RemoteError, Socket, SocketId, reliable::Turn};
 
 /// The answer of a handler: `Ok(Ack(value))` answers with one value, `Ack(Args((a, b)))` with two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -156,6 +157,17 @@ impl Answer {
         &self.attachments
     }
 
+    /// What answers an event that failed.
+    pub(crate) fn of_error(error: &EventError) -> Result<Self, EncodeError> {
+        Self::encode(&error.as_ack())
+    }
+
+    /// The memory it takes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let attachments: usize = self.attachments.iter().map(|data| data.len() + 32).sum();
+        self.json.len() + attachments + 64
+    }
+
     fn encode<A: Serialize>(value: &A) -> Result<Self, EncodeError> {
         let mut json = Vec::new();
         let attachments = encode_args(value, &mut json)?;
@@ -164,18 +176,31 @@ impl Answer {
 }
 
 /// Sends the ack of one event.
+#[derive(Clone)]
 pub(crate) struct Responder {
     pub(crate) socket: Socket,
     pub(crate) id: u64,
+    /// An event of a client's outbox: its answer is remembered.
+    pub(crate) turn: Option<Arc<Turn>>,
 }
 
 impl Responder {
     pub(crate) fn send(&self, answer: &Answer) {
+        if let Some(turn) = &self.turn {
+            turn.finish(answer);
+        }
         self.socket.send_ack(self.id, answer.json(), answer.attachments());
     }
 
+    /// The handler has panicked, which ends the session: only what is remembered is left to say.
+    pub(crate) fn remember_panic(&self) {
+        if let Some(turn) = &self.turn {
+            turn.panicked();
+        }
+    }
+
     pub(crate) fn fail(&self, error: &EventError) {
-        match Answer::encode(&error.as_ack()) {
+        match Answer::of_error(error) {
             Ok(answer) => self.send(&answer),
             Err(error) => tracing::error!(%error, "an error answer cannot be encoded"),
         }

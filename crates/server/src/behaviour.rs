@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use sockeye_socket_proto::RawArgs;
 
 use crate::{
-    DisconnectReason, EventError, Io, RawEvent, RoomChange, Socket,
+    DisconnectReason, EventError, Io, RawEvent, Reliable, RoomChange, Socket,
     handler::{Admission, EventGuard, EventHandler, ObserverHandler},
     locals::Locals,
     server_side::ServerSideHandler,
@@ -40,6 +40,8 @@ pub(crate) struct Behaviour {
     /// Whether the locals of a connection and of the one it claims to continue are one user's.
     pub(crate) same_user: Option<SameUser>,
     pub(crate) skip_admission_when_recovered: bool,
+    /// Whether events of clients' outboxes are handled once.
+    pub(crate) reliable: Option<Reliable>,
     pub(crate) room_change: Vec<RoomListener>,
     /// What a socket shows of itself to who fetches it, as JSON.
     pub(crate) shared: Option<Shared>,
@@ -85,6 +87,7 @@ impl Behaviour {
             concurrent_handlers_max: 64,
             same_user: None,
             skip_admission_when_recovered: false,
+            reliable: None,
             room_change: Vec::new(),
             shared: None,
             server_side: HashMap::new(),

@@ -18,6 +18,7 @@ use crate::{
     matcher::{Decision, Matcher, Params, Verdict},
     namespace::Path,
     recovery::Log,
+    reliable::Outboxes,
     socket::{Link, Origin},
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Live {
     pub(crate) config: Arc<Config>,
     /// With recovery: what was sent, and whose state is kept.
     pub(crate) log: Option<Log>,
+    /// Whose events are handled once, if that is asked for.
+    pub(crate) outboxes: Option<Arc<Outboxes>>,
     /// Which of the dynamic declarations made it.
     parent: Option<usize>,
     directory: Weak<Directory>,
@@ -228,12 +231,16 @@ impl Directory {
         insert(live)
     }
 
-    /// Forgets, from time to time, what was kept for recovery and is too old. Ends with the server.
+    /// Forgets, from time to time, what was kept for recovery and outboxes and is too old. Ends with the server.
     pub(crate) fn start_sweeping(&self) {
-        let Some(recovery) = &self.config.recovery else {
+        let behaviours = self.fixed.values().map(|live| &live.behaviour);
+        let behaviours = behaviours.chain(self.parents.iter().map(|parent| &parent.behaviour));
+        let ages = behaviours.filter_map(|behaviour| Some(behaviour.reliable.as_ref()?.age()));
+        let absence = self.config.recovery.as_ref().map(|recovery| recovery.max_disconnection);
+        let Some(shortest) = ages.chain(absence).min() else {
             return;
         };
-        let (this, pause) = (self.this.clone(), recovery.max_disconnection / 2);
+        let (this, pause) = (self.this.clone(), shortest / 2);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(pause.max(SWEEP_PAUSE_MIN)).await;
@@ -242,6 +249,7 @@ impl Directory {
                 };
                 for live in directory.all() {
                     live.log.as_ref().map(Log::sweep);
+                    live.outboxes.as_ref().map(|outboxes| outboxes.sweep());
                     directory.clean_up(&live);
                 }
             }
@@ -256,7 +264,9 @@ impl Directory {
         }
         let mut children = self.children.lock();
         let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
-        if is_this && live.adapter.is_empty() && live.log.as_ref().is_none_or(Log::sweep) {
+        let is_kept = !live.log.as_ref().is_none_or(Log::sweep)
+            || !live.outboxes.as_ref().is_none_or(|outboxes| outboxes.sweep());
+        if is_this && live.adapter.is_empty() && !is_kept {
             children.remove(&live.path);
         }
     }
@@ -276,6 +286,7 @@ fn new_live(
         path,
         params,
         adapter: Adapter::new(!behaviour.room_change.is_empty()),
+        outboxes: behaviour.reliable.clone().map(Outboxes::new),
         behaviour,
         next_ack: AtomicU64::new(0),
         config: config.clone(),

@@ -6,7 +6,7 @@ use sockeye_socket_proto::{Listen, RawArgs, event_name};
 
 use crate::{
     BuildError, ConnectHandler, Context, DisconnectReason, Failure, Guard, Handler, Io,
-    NamespaceMatcher, Observer, RawEvent, RoomChange, ServerSide, Socket,
+    NamespaceMatcher, Observer, RawEvent, Reliable, RoomChange, ServerSide, Socket,
     ack::Reply,
     behaviour::{Behaviour, Registered},
     handler::{Admission, Call, EventHandler, ObserverHandler},
@@ -271,6 +271,17 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             behaviour.same_user = Some(Box::new(move |old, new| {
                 matches!((old.get(), new.get()), (Some(old), Some(new)) if is_same(&old, &new))
             }));
+            Ok(())
+        })
+    }
+
+    /// Takes part in the outboxes of our clients: an event that is sent again, because its answer
+    /// was lost, is answered as it was the first time and not handled again. Other clients do not
+    /// notice. (`docs/reliable.md` is the whole story.)
+    #[must_use]
+    pub fn reliable(self, rules: Reliable) -> Self {
+        self.with(move |_, behaviour| {
+            behaviour.reliable = Some(rules);
             Ok(())
         })
     }

@@ -24,6 +24,7 @@ use crate::{
     behaviour::Registered,
     directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
+    reliable::{Begin, Ticket},
     socket::{Command, Expired, Link, Origin},
 };
 
@@ -132,7 +133,7 @@ struct Returning {
 
 /// An event that waits until fewer handlers of its socket run.
 struct Waiting {
-    id: Option<u64>,
+    responder: Option<Responder>,
     event: RawEvent,
 }
 
@@ -311,6 +312,20 @@ impl Sockets {
         args: &str,
         attachments: &[Bytes],
     ) {
+        let socket = &self.entries[index].socket;
+        let responder = id.map(|id| Responder { socket: socket.clone(), id, turn: None });
+        let (args, responder) =
+            match socket.outbox().and_then(|at| Some((at, Ticket::split(args)?))) {
+                None => (args, responder),
+                Some(((outboxes, key), (args, ticket))) => match responder {
+                    // Without an ack nothing is left to remember.
+                    None => (args, None),
+                    Some(responder) => match outboxes.begin(key, ticket, responder) {
+                        Begin::New(responder) => (args, Some(responder)),
+                        Begin::Settled => return,
+                    },
+                },
+            };
         let entry = &mut self.entries[index];
         let behaviour = &entry.socket.live().behaviour;
         if !behaviour.any.is_empty() {
@@ -318,25 +333,25 @@ impl Sockets {
             behaviour.any.iter().for_each(|look| look(&entry.socket, &event));
         }
         if entry.running >= behaviour.concurrent_handlers_max || !entry.waiting.is_empty() {
-            let waiting = Waiting { id, event: raw(name, args, attachments) };
+            let waiting = Waiting { responder, event: raw(name, args, attachments) };
             self.waiting_events += 1;
             self.waiting_bytes += waiting.bytes();
             entry.waiting.push_back(waiting);
             return;
         }
-        self.start(index, id, name, args, attachments);
+        self.start(index, responder, name, args, attachments);
     }
 
     fn start(
         &mut self,
         index: usize,
-        id: Option<u64>,
+        responder: Option<Responder>,
         name: &str,
         args: &str,
         attachments: &[Bytes],
     ) {
         let socket = &self.entries[index].socket;
-        let responder = || id.map(|id| Responder { socket: socket.clone(), id });
+        let responder = || responder.clone();
         let behaviour = &socket.live().behaviour;
         let Some(registered) = behaviour.events.get(name).or(behaviour.fallback.as_ref()) else {
             return;
@@ -365,6 +380,7 @@ impl Sockets {
                 self.running.get_or_insert_default().push(task);
             }
             Err(panic) => {
+                responder().inspect(Responder::remember_panic);
                 let message = panic_message(&*panic).to_owned();
                 let (socket, event) = (Some(socket.clone()), name.to_owned());
                 self.finish(Done::Panic { socket, event, message });
@@ -501,8 +517,8 @@ impl Sockets {
             };
             self.waiting_events -= 1;
             self.waiting_bytes -= waiting.bytes();
-            let Waiting { id, event } = waiting;
-            self.start(index, id, &event.name, event.args.json(), event.args.attachments());
+            let Waiting { responder, event } = waiting;
+            self.start(index, responder, &event.name, event.args.json(), event.args.attachments());
         }
     }
 
@@ -644,7 +660,8 @@ impl Future for Task {
             Err(panic) => {
                 let (socket, event) = match &*self {
                     Task::Asking { .. } => (None, String::new()),
-                    Task::Event { socket, registered, .. } => {
+                    Task::Event { socket, registered, responder, .. } => {
+                        responder.as_ref().inspect(|responder| responder.remember_panic());
                         (Some(socket.clone()), registered.event.clone())
                     }
                     Task::Admission { socket, .. } | Task::Observer { socket, .. } => {

@@ -27,6 +27,7 @@ use crate::{
     directory::Live,
     locals::Locals,
     recovery::{Claim, Log},
+    reliable::Outboxes,
 };
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
@@ -55,6 +56,8 @@ struct Inner {
     /// The rooms at the end of its life.
     left: OnceLock<Vec<Room>>,
     expiry: Mutex<Option<Box<Deadline>>>,
+    /// The key of its client's outbox, if it has one.
+    outbox: OnceLock<Arc<str>>,
 }
 
 /// For how long a socket may stay, see [`Socket::set_expiry`].
@@ -151,6 +154,7 @@ impl Socket {
             acks: Mutex::new(BTreeMap::new()),
             left: OnceLock::new(),
             expiry: Mutex::new(None),
+            outbox: OnceLock::new(),
         }))
     }
 
@@ -351,6 +355,11 @@ impl Socket {
         self.0.link.command(Command::CloseSession);
     }
 
+    /// The outbox of its client, if both have agreed to one.
+    pub(crate) fn outbox(&self) -> Option<(&Arc<Outboxes>, &Arc<str>)> {
+        Some((self.0.namespace.outboxes.as_ref()?, self.0.outbox.get()?))
+    }
+
     pub(crate) fn live(&self) -> &Arc<Live> {
         &self.0.namespace
     }
@@ -419,6 +428,14 @@ impl Socket {
             text.push_str(",\"recovery\":\"");
             text.push_str(failure.as_str());
             text.push_str("\"}");
+        }
+        if let Some(outboxes) = &self.0.namespace.outboxes
+            && let Some(key) = self.with_locals(|locals| outboxes.accept(self.auth_json(), locals))
+        {
+            text.truncate(text.len() - 1);
+            text.push(',');
+            outboxes.write_reply(self.0.outbox.get_or_init(|| key), &mut text);
+            text.push('}');
         }
         session.send(&text, &[]);
         for packet in held.drain(..) {

@@ -1,0 +1,361 @@
+//! Events of a client's outbox are handled once, whatever happens to the connection: the wire form
+//! of `docs/reliable.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    net::SocketAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use common::{Client, serve, until, with_sync};
+use sockeye::{
+    Ack, Acker, Args, Binary, Deferred, EventError, Namespace, RawArgs, RawEvent, Reliable, Server,
+    Socket,
+};
+use tokio::sync::Semaphore;
+
+const ID: &str = "S9m2fQw7Rk1Zt0yPp3Lh";
+const OTHER_ID: &str = "another-outbox-of-20-";
+
+/// How often handlers have run, and permits for those that wait.
+#[derive(Clone)]
+struct Handled {
+    count: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+}
+
+impl Handled {
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn add(&self) -> usize {
+        self.count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+fn namespace(handled: &Handled) -> Namespace {
+    let [echo, count, wait, blob, fail, panic] = std::array::from_fn(|_| handled.clone());
+    let [later, lose] = std::array::from_fn(|_| handled.clone());
+    with_sync(Namespace::new("/"))
+        .before(async |event: RawEvent| {
+            let is_forbidden = event.args.json() == "\"forbidden\"";
+            if is_forbidden { Err(EventError::new("forbidden", "no")) } else { Ok(()) }
+        })
+        .on("echo", move |args: RawArgs| {
+            echo.add();
+            std::future::ready(Ack(args))
+        })
+        .on("count", move || std::future::ready(Ack(count.add())))
+        .on("wait", move || {
+            let handled = wait.clone();
+            async move {
+                handled.gate.acquire().await.unwrap().forget();
+                Ack(handled.add())
+            }
+        })
+        .on("blob", move |Args((data, _)): Args<(Binary, u32)>| {
+            blob.add();
+            std::future::ready(Ack(data))
+        })
+        .on("fail", move || {
+            let message = format!("attempt {}", fail.add());
+            std::future::ready(Err::<(), _>(EventError::new("failed", message)))
+        })
+        .on("panic", move || {
+            panic.add();
+            async {
+                tokio::task::yield_now().await;
+                if true {
+                    panic!("as asked")
+                }
+            }
+        })
+        .on("later", move |acker: Acker<usize>| {
+            let (deferred, count): (Deferred<usize>, _) = (acker.defer(), later.add());
+            tokio::spawn(async move { acker.answer(&count) });
+            std::future::ready(deferred)
+        })
+        .on("lose", move |acker: Acker<usize>| {
+            lose.add();
+            let deferred: Deferred<usize> = acker.defer();
+            drop(acker);
+            std::future::ready(deferred)
+        })
+}
+
+async fn start(rules: Reliable) -> (Server, SocketAddr, Handled) {
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let (server, address) = serve([namespace(&handled).reliable(rules)]).await;
+    (server, address, handled)
+}
+
+/// Connects with an outbox; the server's answer to the offer.
+async fn connect(address: SocketAddr, id: &str) -> (Client, String) {
+    let mut client = Client::open(address).await;
+    client.send(&format!(r#"40{{"_outbox":{{"v":1,"id":"{id}"}}}}"#)).await;
+    let reply = client.text().await;
+    let (_, outbox) = reply.split_once(r#","_outbox":"#).unwrap_or_else(|| panic!("{reply}"));
+    (client, outbox.strip_suffix('}').unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn an_event_that_comes_twice_is_handled_once() {
+    let (_server, address, handled) = start(Reliable::default()).await;
+    let (mut first, reply) = connect(address, ID).await;
+    assert_eq!(reply, r#"{"v":1,"window":1000,"age":600,"last":0}"#);
+    first.send(r#"420["echo","text",[1],{"_outbox":[1,1]}]"#).await;
+    first.expect(r#"430["text",[1]]"#).await;
+    first.send(r#"421["count",{"_outbox":[2,1]}]"#).await;
+    first.expect("431[2]").await;
+    first.send(r#"451-2["blob",{"_placeholder":true,"num":0},7,{"_outbox":[3,1]}]"#).await;
+    first.send_binary(&[1, 2, 3]).await;
+    first.expect(r#"461-2[{"_placeholder":true,"num":0}]"#).await;
+    first.expect_binary(&[1, 2, 3]).await;
+    // The same connection, and another one: other ack ids, the first answers.
+    first.send(r#"423["count",{"_outbox":[2,1]}]"#).await;
+    first.expect("433[2]").await;
+    drop(first);
+    let (mut second, reply) = connect(address, ID).await;
+    assert_eq!(reply, r#"{"v":1,"window":1000,"age":600,"last":3}"#);
+    second.send(r#"4210["count",{"_outbox":[2,1]}]"#).await;
+    second.expect("4310[2]").await;
+    second.send(r#"451-11["blob",{"_placeholder":true,"num":0},7,{"_outbox":[3,1]}]"#).await;
+    second.send_binary(&[1, 2, 3]).await;
+    second.expect(r#"461-11[{"_placeholder":true,"num":0}]"#).await;
+    second.expect_binary(&[1, 2, 3]).await;
+    assert_eq!(handled.count(), 3);
+    // A number of its own is handled; without a ticket every event is.
+    second.send(r#"4212["count",{"_outbox":[4,4]}]"#).await;
+    second.expect("4312[4]").await;
+    for id in 13..15 {
+        second.send(&format!(r#"42{id}["echo"]"#)).await;
+        second.expect(&format!("43{id}[]")).await;
+    }
+    assert_eq!(handled.count(), 6);
+    // Another outbox has numbers of its own.
+    let (mut other, reply) = connect(address, OTHER_ID).await;
+    assert!(reply.ends_with(r#""last":0}"#));
+    other.send(r#"420["count",{"_outbox":[2,1]}]"#).await;
+    other.expect("430[7]").await;
+}
+
+#[tokio::test]
+async fn nobody_else_notices() {
+    let (_server, address, _) = start(Reliable::default()).await;
+    let ticket = r#"{"_outbox":[1,1]}"#;
+    // A client that offers nothing, or what is no offer.
+    for auth in ["", "{}", r#"{"_outbox":{"v":2,"id":"S9m2fQw7Rk1Zt0yPp3Lh"}}"#] {
+        let mut client = Client::open(address).await;
+        client.send(&format!("40{auth}")).await;
+        let reply = client.text().await;
+        assert_eq!(reply.len(), r#"40{"sid":"12345678901234567890"}"#.len(), "{reply}");
+        for _ in 0..2 {
+            client.send(&format!(r#"420["echo",1,{ticket}]"#)).await;
+            client.expect(&format!("430[1,{ticket}]")).await;
+        }
+    }
+    // A namespace that is not reliable.
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let (_server, address) = serve([namespace(&handled)]).await;
+    let mut client = Client::open(address).await;
+    client.send(&format!(r#"40{{"_outbox":{{"v":1,"id":"{ID}"}}}}"#)).await;
+    assert!(!client.text().await.contains("_outbox"));
+    client.send(&format!(r#"420["echo",1,{ticket}]"#)).await;
+    client.expect(&format!("430[1,{ticket}]")).await;
+    // Without an ack there is nothing to remember, but handlers do not see the ticket either.
+    let (_server, address, handled) = start(Reliable::default()).await;
+    let (mut client, _) = connect(address, ID).await;
+    for _ in 0..2 {
+        client.send(&format!(r#"42["count",{ticket}]"#)).await;
+    }
+    client.expect_nothing().await;
+    assert_eq!(handled.count(), 2);
+}
+
+#[tokio::test]
+async fn an_event_under_way_is_waited_for() {
+    let (server, address, handled) = start(Reliable::default()).await;
+    let (mut first, _) = connect(address, ID).await;
+    first.send(r#"420["wait",{"_outbox":[1,1]}]"#).await;
+    first.expect_nothing().await;
+    let (mut second, _) = connect(address, ID).await;
+    second.send(r#"425["wait",{"_outbox":[1,1]}]"#).await;
+    second.expect_nothing().await;
+    drop(first);
+    until(|| server.io().sockets().len() == 1).await;
+    handled.gate.add_permits(1);
+    second.expect("435[1]").await;
+    second.send(r#"426["wait",{"_outbox":[1,1]}]"#).await;
+    second.expect("436[1]").await;
+    assert_eq!(handled.count(), 1);
+}
+
+#[tokio::test]
+async fn every_kind_of_answer_is_remembered() {
+    let (_server, address, handled) = start(Reliable::default()).await;
+    let (mut client, _) = connect(address, ID).await;
+    for id in 0..2 {
+        client.send(&format!(r#"42{id}["fail",{{"_outbox":[1,1]}}]"#)).await;
+        let error = r#"{"error":{"code":"failed","message":"attempt 1"}}"#;
+        client.expect(&format!("43{id}[{error}]")).await;
+        client.send(&format!(r#"42{id}["echo","forbidden",{{"_outbox":[2,1]}}]"#)).await;
+        client
+            .expect(&format!(r#"43{id}[{{"error":{{"code":"forbidden","message":"no"}}}}]"#))
+            .await;
+        client.send(&format!(r#"42{id}["blob","no data",{{"_outbox":[3,1]}}]"#)).await;
+        assert!(client.text().await.contains(r#""code":"decode""#));
+        client.send(&format!(r#"42{id}["later",{{"_outbox":[4,1]}}]"#)).await;
+        client.expect(&format!("43{id}[2]")).await;
+    }
+    assert_eq!(handled.count(), 2, "fail and later, once each");
+    // Who drops the answer has not handled the event.
+    for n in 0..2 {
+        client.send(r#"429["lose",{"_outbox":[5,1]}]"#).await;
+        client.expect_nothing().await;
+        assert_eq!(handled.count(), 3 + n);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_panics_ends_one_session_only() {
+    let (_server, address, handled) = start(Reliable::default()).await;
+    let (mut first, _) = connect(address, ID).await;
+    first.send(r#"420["panic",{"_outbox":[1,1]}]"#).await;
+    first.expect_closed().await;
+    let (mut second, _) = connect(address, ID).await;
+    second.send(r#"420["panic",{"_outbox":[1,1]}]"#).await;
+    let error = r#"{"error":{"code":"panic","message":"the handler panicked"}}"#;
+    second.expect(&format!("430[{error}]")).await;
+    second.expect_nothing().await;
+    assert_eq!(handled.count(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_handler_is_handled_once_too() {
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let namespace = namespace(&handled).concurrent_handlers_max(NonZeroU32::MIN);
+    let (server, address) = serve([namespace.reliable(Reliable::default())]).await;
+    let (mut first, _) = connect(address, ID).await;
+    first.send(r#"420["wait",{"_outbox":[1,1]}]"#).await;
+    first.send(r#"421["count",{"_outbox":[2,1]}]"#).await;
+    until(|| server.io().sockets().len() == 1).await;
+    let (mut second, _) = connect(address, ID).await;
+    // The first connection ends while its second event waits: it was never started.
+    drop(first);
+    until(|| server.io().sockets().len() == 1).await;
+    second.send(r#"425["wait",{"_outbox":[1,1]}]"#).await;
+    second.send(r#"426["count",{"_outbox":[2,1]}]"#).await;
+    second.expect("436[1]").await;
+    handled.gate.add_permits(1);
+    second.expect("435[2]").await;
+    assert_eq!(handled.count(), 2);
+}
+
+/// Sends the event `count` with this ticket; the answer's text.
+async fn count(client: &mut Client, number: u64, wanted: u64) -> String {
+    client.send(&format!(r#"420["count",{{"_outbox":[{number},{wanted}]}}]"#)).await;
+    client.text().await
+}
+
+#[tokio::test]
+async fn a_window_is_bounded() {
+    let (_server, address, handled) = start(Reliable::default().answers_max(2)).await;
+    let (mut client, reply) = connect(address, ID).await;
+    assert!(reply.contains(r#""window":2,"#));
+    for n in 1..=2 {
+        assert_eq!(count(&mut client, n, 1).await, format!("430[{n}]"));
+    }
+    assert_eq!(count(&mut client, 1, 1).await, "430[1]", "at the limit");
+    assert_eq!(count(&mut client, 3, 1).await, "430[3]");
+    let forgotten = count(&mut client, 1, 1).await;
+    assert!(forgotten.contains(r#""code":"forgotten""#), "{forgotten}");
+    assert_eq!(count(&mut client, 2, 1).await, "430[2]");
+    assert_eq!(handled.count(), 3);
+    // What the client does not want any more is forgotten at once.
+    assert_eq!(count(&mut client, 4, 4).await, "430[4]");
+    assert!(count(&mut client, 3, 1).await.contains("forgotten"));
+    // Numbers may be left out, and come late as long as nothing above them is forgotten.
+    assert_eq!(count(&mut client, 9, 4).await, "430[5]");
+    assert_eq!(count(&mut client, 8, 4).await, "430[6]");
+    assert_eq!(count(&mut client, 9, 4).await, "430[5]");
+    assert_eq!(handled.count(), 6);
+}
+
+#[tokio::test]
+async fn a_window_is_bounded_by_bytes_and_age() {
+    let (_server, address, _) = start(Reliable::default().answer_bytes_max(1_000)).await;
+    let (mut client, _) = connect(address, ID).await;
+    let long = "x".repeat(600);
+    for n in 1..=2 {
+        client.send(&format!(r#"420["echo","{long}",{{"_outbox":[{n},1]}}]"#)).await;
+        client.expect(&format!(r#"430["{long}"]"#)).await;
+    }
+    assert!(count(&mut client, 1, 1).await.contains("forgotten"));
+    client.send(r#"420["echo",{"_outbox":[2,1]}]"#).await;
+    client.expect(&format!(r#"430["{long}"]"#)).await;
+
+    let age = Duration::from_millis(20);
+    let (_server, address, handled) = start(Reliable::default().age_max(age)).await;
+    let (mut client, _) = connect(address, ID).await;
+    assert_eq!(count(&mut client, 1, 1).await, "430[1]");
+    let begun = std::time::Instant::now();
+    let mut number = 2;
+    // The outbox stays in use, so that the answer alone grows old.
+    while begun.elapsed() < age * 2 {
+        count(&mut client, number, 1).await;
+        number += 1;
+    }
+    let before = handled.count();
+    let old = count(&mut client, 1, 1).await;
+    assert!(old.contains("forgotten") || handled.count() > before, "{old}");
+}
+
+#[tokio::test]
+async fn outboxes_are_bounded_and_make_room() {
+    for rules in [Reliable::default().outboxes_max(1), Reliable::default().bytes_max(0)] {
+        let (_server, address, handled) = start(rules).await;
+        let (mut a, _) = connect(address, ID).await;
+        let (mut b, _) = connect(address, OTHER_ID).await;
+        assert_eq!(count(&mut a, 1, 1).await, "430[1]");
+        assert_eq!(count(&mut a, 1, 1).await, "430[1]", "the one in use stays");
+        assert_eq!(count(&mut b, 1, 1).await, "430[2]");
+        assert_eq!(count(&mut a, 1, 1).await, "430[3]", "forgotten altogether, it is as new");
+        assert_eq!(handled.count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_stolen_outbox_id_is_worth_nothing() {
+    struct User(String);
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let namespace = namespace(&handled)
+        .on_connect(async |socket: Socket, auth: serde_json::Value| {
+            if let Some(user) = auth["user"].as_str() {
+                socket.set(User(user.to_owned()));
+            }
+        })
+        .reliable(Reliable::default().by_user(|user: &User| user.0.clone()));
+    let (_server, address) = serve([namespace]).await;
+    let offer = format!(r#""_outbox":{{"v":1,"id":"{ID}"}}"#);
+    for (user, expected) in [("ann", 1), ("bob", 2), ("ann", 1)] {
+        let mut client = Client::open(address).await;
+        client.join(&format!(r#"40{{"user":"{user}",{offer}}}"#)).await;
+        assert_eq!(count(&mut client, 1, 1).await, format!("430[{expected}]"), "{user}");
+    }
+    let mut nobody = Client::open(address).await;
+    nobody.send(&format!("40{{{offer}}}")).await;
+    assert!(!nobody.text().await.contains("_outbox"), "whose would it be?");
+}
