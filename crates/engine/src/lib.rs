@@ -94,6 +94,7 @@ pub use handshake::Handshake;
 pub use hooks::{ConnectionError, Hooks, Rejection};
 pub use origin::{OriginPattern, OriginPatternError, Origins};
 pub use outbox::Pushed;
+pub use query::pairs as query_pairs;
 pub use refusal::Refusal;
 pub use service::EngineService;
 pub use session::{Session, broadcast};

@@ -34,8 +34,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The parameters of a query, decoded as `application/x-www-form-urlencoded`.
-pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+/// The parameters of a query (without its `?`), decoded as `application/x-www-form-urlencoded`.
+pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(name), decode(value))

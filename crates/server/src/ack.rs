@@ -323,7 +323,7 @@ impl<A> Acks<A> {
     }
 
     fn give_up(&mut self) -> Option<SocketId> {
-        let id = *self.waiting.keys().next()?;
+        let id = self.waiting.keys().next()?.clone();
         let socket = self.waiting.remove(&id)?;
         socket.forget_ack(self.id);
         Some(id)

@@ -94,34 +94,34 @@ impl<T: Clone> Adapter<T> {
     /// [`admit`](Adapter::admit).
     pub(crate) fn insert(&self, id: SocketId, socket: T) {
         let mut state = self.state.lock();
-        let slot = state.slots.insert(Slot { id, socket, places: Vec::new() });
+        let slot = state.slots.insert(Slot { id: id.clone(), socket, places: Vec::new() });
         state.ids.insert(id, slot);
     }
 
     /// Puts a socket among everybody.
-    pub(crate) fn admit(&self, id: SocketId) {
+    pub(crate) fn admit(&self, id: &SocketId) {
         let mut state = self.state.lock();
-        if let Some(&slot) = state.ids.get(&id) {
+        if let Some(&slot) = state.ids.get(id) {
             state.enter(EVERYBODY, slot);
             let room = Room::from(id);
             state.note(|| RoomChange::Created { room: room.clone() });
-            state.note(|| RoomChange::Joined { room, id });
+            state.note(|| RoomChange::Joined { room, id: id.clone() });
         }
     }
 
     /// Gives a socket another id, and its own room with it.
-    pub(crate) fn rename(&self, from: SocketId, to: SocketId) {
+    pub(crate) fn rename(&self, from: &SocketId, to: SocketId) {
         let mut state = self.state.lock();
-        if let Some(slot) = state.ids.remove(&from) {
-            state.slots[slot].id = to;
+        if let Some(slot) = state.ids.remove(from) {
+            state.slots[slot].id = to.clone();
             state.ids.insert(to, slot);
         }
     }
 
     /// Takes a socket out of all rooms and returns those it was in.
-    pub(crate) fn remove(&self, id: SocketId) -> Vec<Room> {
+    pub(crate) fn remove(&self, id: &SocketId) -> Vec<Room> {
         let mut state = self.state.lock();
-        let Some(slot) = state.ids.remove(&id) else {
+        let Some(slot) = state.ids.remove(id) else {
             return Vec::new();
         };
         let mut left = vec![Room::from(id)];
@@ -133,16 +133,16 @@ impl<T: Clone> Adapter<T> {
         }
         if was_admitted {
             let room = Room::from(id);
-            state.note(|| RoomChange::Left { room: room.clone(), id });
+            state.note(|| RoomChange::Left { room: room.clone(), id: id.clone() });
             state.note(|| RoomChange::Deleted { room });
         }
         state.slots.remove(slot);
         left
     }
 
-    pub(crate) fn join(&self, id: SocketId, rooms: Vec<Room>) {
+    pub(crate) fn join(&self, id: &SocketId, rooms: Vec<Room>) {
         let mut state = self.state.lock();
-        let Some(&slot) = state.ids.get(&id) else {
+        let Some(&slot) = state.ids.get(id) else {
             return;
         };
         for name in rooms {
@@ -154,9 +154,9 @@ impl<T: Clone> Adapter<T> {
         }
     }
 
-    pub(crate) fn leave(&self, id: SocketId, rooms: &[Room]) {
+    pub(crate) fn leave(&self, id: &SocketId, rooms: &[Room]) {
         let mut state = self.state.lock();
-        let Some(&slot) = state.ids.get(&id) else {
+        let Some(&slot) = state.ids.get(id) else {
             return;
         };
         for name in rooms {
@@ -167,9 +167,9 @@ impl<T: Clone> Adapter<T> {
     }
 
     /// The rooms of a socket, its own id first; empty when it is not here.
-    pub(crate) fn rooms(&self, id: SocketId) -> Vec<Room> {
+    pub(crate) fn rooms(&self, id: &SocketId) -> Vec<Room> {
         let state = self.state.lock();
-        let Some(&slot) = state.ids.get(&id) else {
+        let Some(&slot) = state.ids.get(id) else {
             return Vec::new();
         };
         let named = state.slots[slot].places.iter();
@@ -228,9 +228,9 @@ impl<T: Clone> State<T> {
         }
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
         entry.places.push(Place { room, index });
-        let id = entry.id;
-        if let Some(room) = self.rooms[room].name.clone() {
-            self.note(|| RoomChange::Joined { room, id });
+        if let (Some(room), Some(changes)) = (&self.rooms[room].name, &mut self.changes) {
+            let (room, id) = (room.clone(), entry.id.clone());
+            changes.push(RoomChange::Joined { room, id });
         }
     }
 
@@ -246,11 +246,13 @@ impl<T: Clone> State<T> {
                 place.index = gap;
             }
         }
-        let id = self.slots[slot].id;
+        let id = &self.slots[slot].id;
         let Some(name) = self.rooms[room].name.clone() else {
             return;
         };
-        self.note(|| RoomChange::Left { room: name.clone(), id });
+        if let Some(changes) = &mut self.changes {
+            changes.push(RoomChange::Left { room: name.clone(), id: id.clone() });
+        }
         if self.rooms[room].chunks.is_empty() {
             self.rooms.remove(room);
             self.names.remove(&name);
@@ -400,7 +402,7 @@ mod tests {
         let Step::Send { rooms, except, to, from } = step else {
             return Targets::default();
         };
-        let own = |socket: &Option<usize>| socket.map(|socket| Room::from(ids[socket]));
+        let own = |socket: &Option<usize>| socket.map(|socket| Room::from(&ids[socket]));
         Targets {
             rooms: rooms.iter().copied().map(room).chain(own(to)).collect(),
             except: except.iter().copied().map(room).chain(own(from)).collect(),
@@ -428,22 +430,22 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Insert(socket) if !model.contains_key(&socket) => {
-                        adapter.insert(ids[socket], socket);
-                        adapter.admit(ids[socket]);
-                        model.insert(socket, BTreeSet::from([Room::from(ids[socket])]));
+                        adapter.insert(ids[socket].clone(), socket);
+                        adapter.admit(&ids[socket]);
+                        model.insert(socket, BTreeSet::from([Room::from(&ids[socket])]));
                     }
                     Step::Remove(socket) => {
-                        let left: BTreeSet<_> = adapter.remove(ids[socket]).into_iter().collect();
+                        let left: BTreeSet<_> = adapter.remove(&ids[socket]).into_iter().collect();
                         prop_assert_eq!(left, model.remove(&socket).unwrap_or_default());
                     }
                     Step::Join(socket, number) => {
-                        adapter.join(ids[socket], vec![room(number)]);
+                        adapter.join(&ids[socket], vec![room(number)]);
                         if let Some(rooms) = model.get_mut(&socket) {
                             rooms.insert(room(number));
                         }
                     }
                     Step::Leave(socket, number) => {
-                        adapter.leave(ids[socket], &[room(number)]);
+                        adapter.leave(&ids[socket], &[room(number)]);
                         if let Some(rooms) = model.get_mut(&socket) {
                             rooms.remove(&room(number));
                         }
@@ -458,7 +460,7 @@ mod tests {
                 }
             }
             for id in ids {
-                adapter.remove(id);
+                adapter.remove(&id);
             }
             let state = adapter.state.lock();
             prop_assert!(state.slots.is_empty() && state.ids.is_empty() && state.names.is_empty());
@@ -471,8 +473,8 @@ mod tests {
     fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
         let adapter = Adapter::new(false);
         let id = SocketId::random();
-        adapter.insert(id, 1);
-        adapter.join(id, vec![Room::from("a")]);
+        adapter.insert(id.clone(), 1);
+        adapter.join(&id, vec![Room::from("a")]);
         assert!(adapter.select(&Targets::default()).sockets().is_empty());
         let to = |room| Targets { rooms: vec![room], except: Vec::new() };
         assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);

@@ -1,4 +1,6 @@
-use std::{collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    cell::OnceCell, collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration,
+};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -266,11 +268,15 @@ impl Broadcast {
         with_args(payload, |args, attachments| {
             self.show(name, args, attachments);
             match &self.namespace.log {
-                Some(log) if !self.is_volatile => log.record(
-                    self.targets(),
-                    |offset| encode_logged(path, name, args, attachments, offset),
-                    |packet| self.deliver(packet),
-                ),
+                Some(log) if !self.is_volatile => log.record(self.targets(), |offset| {
+                    let length = args.len();
+                    let packet = encode_logged(path, name, args, attachments, offset);
+                    args.truncate(length);
+                    self.deliver_logged(&packet, || {
+                        encode_shared(path, name, None, args, attachments)
+                    });
+                    packet
+                }),
                 _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
             }
         })
@@ -416,6 +422,26 @@ impl Broadcast {
             }
         });
         engine::broadcast(recipients.iter().map(|link| &link.session), packet);
+    }
+
+    /// Delivers an event with an offset. Clients of Socket.IO 2 would take that for an argument:
+    /// they get the packet without it, made if there is one.
+    fn deliver_logged(&self, packet: &Arc<Encoded>, encode_plain: impl Fn() -> Arc<Encoded>) {
+        let mut recipients = Vec::new();
+        let mut old = Vec::new();
+        let plain = OnceCell::new();
+        self.selection().for_each(|socket| {
+            let is_old = socket.is_old();
+            let packet = if is_old { plain.get_or_init(&encode_plain) } else { packet };
+            if self.reaches(socket, packet) {
+                let recipients = if is_old { &mut old } else { &mut recipients };
+                recipients.push(socket.link().clone());
+            }
+        });
+        engine::broadcast(recipients.iter().map(|link| &link.session), packet);
+        if let Some(plain) = plain.get() {
+            engine::broadcast(old.iter().map(|link| &link.session), plain);
+        }
     }
 
     /// Whom it is for, the origin considered.

@@ -9,6 +9,10 @@ use crate::RecoveryConfig;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Transports, heartbeat, sizes and origins: Engine.IO below. Its `path` is `/socket.io` here.
+    ///
+    /// Its `allow_eio3` lets clients of Socket.IO 2 in beside those of version 3 and 4, into the
+    /// same namespaces and rooms. Default false, as with the official server: then they are
+    /// answered `Unsupported protocol version`.
     pub engine: engine::Config,
     /// How long a session may stay without having joined any namespace. Default 45 s.
     pub connect_timeout: Duration,

@@ -1,4 +1,10 @@
-use std::{borrow::Borrow, fmt};
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, Serializer};
@@ -6,11 +12,19 @@ use serde::{Serialize, Serializer};
 const LEN: usize = 20;
 
 /// Names one socket: 20 base64url characters from 120 random bits, another one in each namespace
-/// and never the session's own id.
+/// and never the session's own id. (The length matters to others: Node's adapters recognise a
+/// socket's own room by it.)
 ///
-/// (The length matters to others: Node's adapters recognise a socket's own room by it.)
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SocketId([u8; LEN]);
+/// Clients of Socket.IO 2 make their ids themselves, so theirs are what these clients expect: the
+/// session's id in the namespace `/`, and `/namespace#id` in the others.
+#[derive(Clone)]
+pub struct SocketId(Form);
+
+#[derive(Clone)]
+enum Form {
+    Short([u8; LEN]),
+    Long(Arc<str>),
+}
 
 impl SocketId {
     pub(crate) fn random() -> Self {
@@ -18,17 +32,61 @@ impl SocketId {
         getrandom::fill(&mut random).expect("the system's random source works");
         let mut text = [0; LEN];
         URL_SAFE_NO_PAD.encode_slice(random, &mut text).expect("15 bytes are 20 characters");
-        Self(text)
+        Self(Form::Short(text))
     }
 
-    /// An id as it came over the wire.
+    /// The id of a client of Socket.IO 2.
+    pub(crate) fn of_session(session: &str, namespace: &str) -> Self {
+        if namespace != "/" {
+            return Self(Form::Long(format!("{namespace}#{session}").into()));
+        }
+        Self::parse(session).unwrap_or_else(|| Self(Form::Long(session.into())))
+    }
+
+    /// A random id as it came over the wire.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Self))?
+        text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Form::Short).map(Self))?
     }
 
     /// The id as it is on the wire.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("base64 is ASCII")
+        match &self.0 {
+            Form::Short(bytes) => std::str::from_utf8(bytes).expect("it was checked to be ASCII"),
+            Form::Long(text) => text,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Form::Short(bytes) => bytes,
+            Form::Long(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl PartialEq for SocketId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for SocketId {}
+
+impl Hash for SocketId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialOrd for SocketId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SocketId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
@@ -52,7 +110,7 @@ impl Serialize for SocketId {
 
 impl Borrow<[u8]> for SocketId {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
@@ -72,5 +130,20 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a.as_str().len(), 20);
         assert!(a.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_'));
+    }
+
+    #[test]
+    fn ids_of_old_clients_are_the_sessions_with_the_namespace_before_them() {
+        let session = SocketId::random();
+        let main = SocketId::of_session(session.as_str(), "/");
+        assert_eq!(main, session);
+        assert_eq!(SocketId::of_session("abc", "/").as_str(), "abc");
+        let other = SocketId::of_session("abc", "/chat");
+        assert_eq!(other.as_str(), "/chat#abc");
+        assert!(size_of::<SocketId>() <= 24, "{}", size_of::<SocketId>());
+        // The adapter looks ids up by their text.
+        let ids = std::collections::HashMap::from([(other, 1), (session.clone(), 2)]);
+        assert_eq!(ids.get("/chat#abc".as_bytes()), Some(&1));
+        assert_eq!(ids.get(session.as_str().as_bytes()), Some(&2));
     }
 }

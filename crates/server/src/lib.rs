@@ -54,6 +54,7 @@ mod reason;
 mod recovery;
 mod reliable;
 mod remote;
+mod revision;
 mod room;
 mod server;
 mod server_side;

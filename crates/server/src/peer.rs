@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
-use sockeye_socket_proto::{Decoder, Incoming, RawArgs, encode_connect_error};
+use sockeye_socket_proto::{Decoder, Incoming, RawArgs, encode_connect_error, encode_error};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
     reliable::{Begin, Ticket},
+    revision::{self, is_old, split_query},
     socket::{Command, Expired, Link, Origin},
 };
 
@@ -50,7 +51,13 @@ impl Peer {
             connect_deadline,
             expiry: None,
         };
-        Self { decoder, sockets }
+        let mut peer = Self { decoder, sockets };
+        if is_old(&peer.sockets.link.session)
+            && guard(&mut peer.sockets, |sockets| sockets.connect("/", "")).is_err()
+        {
+            peer.sockets.link.session.close(CloseReason::ForcedClose);
+        }
+        peer
     }
 }
 
@@ -67,13 +74,8 @@ impl SessionHandler for Peer {
         let Some(incoming) = incoming else {
             return Ok(());
         };
-        // A handler is user code up to its first await, and so are extractors and payload types.
         let sockets = &mut self.sockets;
-        let handled = catch_unwind(AssertUnwindSafe(|| sockets.handle(incoming)));
-        let handled = handled.unwrap_or_else(|panic| {
-            tracing::error!(panic = panic_message(&*panic), "an extractor or payload panicked");
-            Err(HandlerError)
-        });
+        let handled = guard(sockets, |sockets| sockets.handle(incoming));
         // What it led to also runs up to its first wait before the next event is looked at.
         sockets.run_fresh(&mut Context::from_waker(Waker::noop()));
         handled
@@ -147,6 +149,10 @@ impl Waiting {
 impl Sockets {
     fn handle(&mut self, incoming: Incoming<'_>) -> Result<(), HandlerError> {
         match incoming {
+            Incoming::Connect { namespace, .. } if is_old(&self.link.session) => {
+                let (namespace, auth) = split_query(namespace);
+                self.connect(namespace, &auth)
+            }
             Incoming::Connect { namespace, auth } => self.connect(namespace, auth),
             Incoming::Disconnect { namespace } => {
                 let index = self.joined(namespace)?;
@@ -190,6 +196,10 @@ impl Sockets {
     }
 
     fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
+        if self.find(namespace).is_some() {
+            // We may have disconnected it already, and the client comes back.
+            self.run_commands();
+        }
         let is_asking = self.asking.iter().any(|name| **name == *namespace);
         if is_asking || self.find(namespace).is_some() {
             return self.refuse("a second connect to one namespace");
@@ -207,7 +217,12 @@ impl Sockets {
     fn route(&mut self, namespace: &str, auth: &str, from: usize) {
         match self.directory.find(namespace, auth, from) {
             Found::Live(live) => self.claim(live, auth),
-            Found::Nothing => self.send_refusal(namespace, &Refuse::new("Invalid namespace")),
+            Found::Nothing => {
+                // An object for clients of every revision.
+                let mut text = String::new();
+                encode_connect_error(&mut text, namespace, "Invalid namespace", "");
+                self.link.session.send(&text, &[]);
+            }
             Found::Asking(asking) => {
                 self.asking.push(namespace.into());
                 let question = Question { namespace: namespace.into(), auth: auth.into() };
@@ -300,7 +315,11 @@ impl Sockets {
 
     fn send_refusal(&self, namespace: &str, refusal: &Refuse) {
         let mut text = String::new();
-        encode_connect_error(&mut text, namespace, refusal.message(), refusal.data());
+        if is_old(&self.link.session) {
+            encode_error(&mut text, namespace, &revision::refusal(refusal));
+        } else {
+            encode_connect_error(&mut text, namespace, refusal.message(), refusal.data());
+        }
         self.link.session.send(&text, &[]);
     }
 
@@ -558,6 +577,17 @@ impl Drop for Sockets {
             entry.socket.end(DisconnectReason::TransportError);
         }
     }
+}
+
+/// Runs what leads to user code: a handler up to its first await, extractors, payload types.
+fn guard(
+    sockets: &mut Sockets,
+    act: impl FnOnce(&mut Sockets) -> Result<(), HandlerError>,
+) -> Result<(), HandlerError> {
+    catch_unwind(AssertUnwindSafe(|| act(sockets))).unwrap_or_else(|panic| {
+        tracing::error!(panic = panic_message(&*panic), "an extractor or payload panicked");
+        Err(HandlerError)
+    })
 }
 
 fn raw(name: &str, args: &str, attachments: &[Bytes]) -> RawEvent {

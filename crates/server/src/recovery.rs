@@ -147,17 +147,11 @@ impl Log {
         Self { config, event_age_max, epoch: SocketId::random(), state: Mutex::default() }
     }
 
-    /// Gives an event its offset, keeps it and has it delivered.
-    pub(crate) fn record(
-        &self,
-        targets: Targets,
-        encode: impl FnOnce(&str) -> Arc<Encoded>,
-        deliver: impl FnOnce(&Arc<Encoded>),
-    ) {
+    /// Gives an event its offset and keeps the packet that `deliver` has made with it and sent.
+    pub(crate) fn record(&self, targets: Targets, deliver: impl FnOnce(&str) -> Arc<Encoded>) {
         let mut state = self.state.lock();
         let number = state.next;
-        let packet = encode(&format!("{}.{number}", self.epoch));
-        deliver(&packet);
+        let packet = deliver(&format!("{}.{number}", self.epoch));
         state.next += 1;
         let attachments: usize = packet.attachments().iter().map(bytes::Bytes::len).sum();
         let bytes = packet.text().len() + attachments + std::mem::size_of::<Logged>();
@@ -182,7 +176,7 @@ impl Log {
         if from < state.first() {
             return Err(RecoveryFailure::LogTruncated);
         }
-        Ok(Claim { id: session.id, pid, from })
+        Ok(Claim { id: session.id.clone(), pid, from })
     }
 
     /// Lets `restore` carry a claim out, without any event in between: what was kept, and the
@@ -274,7 +268,7 @@ impl Log {
         let until = Instant::now() + self.config.max_disconnection;
         if let Some(session) = state.sessions.get_mut(pid) {
             session.presence = Presence::Away { until, rooms, locals };
-            state.away.push_back((until, *pid));
+            state.away.push_back((until, pid.clone()));
         }
         self.prune(&mut state);
     }
@@ -292,7 +286,7 @@ impl Log {
             state.bytes -= event.bytes;
             state.events.pop_front();
         }
-        while let Some((until, pid)) = state.away.front().copied() {
+        while let Some((until, pid)) = state.away.front().cloned() {
             if until > now && state.away.len() <= self.config.sessions_max {
                 break;
             }

@@ -57,7 +57,7 @@ impl RemoteSocket {
 
     /// The socket's id.
     pub fn id(&self) -> SocketId {
-        self.id
+        self.id.clone()
     }
 
     /// The rooms it was in, its own id first.
@@ -106,7 +106,7 @@ impl RemoteSocket {
 
     /// The socket as the only target of a broadcast, for `volatile`, `timeout` and the like.
     pub fn broadcast(&self) -> Broadcast {
-        self.io.to(self.id)
+        self.io.to(&self.id)
     }
 
     /// Makes it enter rooms.

@@ -40,6 +40,12 @@ impl From<String> for Room {
 
 impl From<SocketId> for Room {
     fn from(id: SocketId) -> Self {
+        Self::from(&id)
+    }
+}
+
+impl From<&SocketId> for Room {
+    fn from(id: &SocketId) -> Self {
         Self(id.as_str().into())
     }
 }
@@ -94,7 +100,7 @@ macro_rules! one_room {
     )*};
 }
 
-one_room!(&str, String, SocketId, Room);
+one_room!(&str, String, SocketId, &SocketId, Room);
 
 impl IntoRooms for &String {
     fn into_rooms(self) -> Vec<Room> {

@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sockeye_engine::{self as engine, Encoded, Pushed};
 use sockeye_socket_proto::{
     Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_args,
-    encode_connected, encode_disconnect, encode_event, event_name,
+    encode_connect, encode_connected, encode_disconnect, encode_event, event_name,
 };
 use tokio::{sync::oneshot, time::Instant};
 
@@ -28,6 +28,7 @@ use crate::{
     locals::Locals,
     recovery::{Claim, Log},
     reliable::Outboxes,
+    revision::is_old,
 };
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
@@ -133,11 +134,15 @@ const DISCONNECTED: u8 = 2;
 
 impl Socket {
     pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>, origin: Origin, auth: &str) -> Self {
-        let key = SocketId::random();
+        let key = if is_old(&link.session) {
+            SocketId::of_session(link.session.id().as_str(), &namespace.path)
+        } else {
+            SocketId::random()
+        };
         let (id, claim, recovery) = match origin {
-            Origin::New => (key, None, Recovery::New),
-            Origin::Failed(failure) => (key, None, Recovery::Failed(failure)),
-            Origin::Claim(claim) => (claim.id, Some(Box::new(claim)), Recovery::Recovered),
+            Origin::New => (key.clone(), None, Recovery::New),
+            Origin::Failed(failure) => (key.clone(), None, Recovery::Failed(failure)),
+            Origin::Claim(claim) => (claim.id.clone(), Some(Box::new(claim)), Recovery::Recovered),
         };
         Self(Arc::new(Inner {
             id,
@@ -158,9 +163,10 @@ impl Socket {
         }))
     }
 
-    /// The id: random, different in each namespace.
+    /// The id: random, different in each namespace. Of a client of Socket.IO 2 it is the session's
+    /// id, with the namespace before it unless that is `/`.
     pub fn id(&self) -> SocketId {
-        self.0.id
+        self.0.id.clone()
     }
 
     /// The namespace's name, with its slash.
@@ -233,7 +239,9 @@ impl Socket {
         with_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
             match &self.0.namespace.log {
-                Some(log) if self.is_connected() => self.send_logged(log, name, args, attachments),
+                Some(log) if self.is_connected() && !self.is_old() => {
+                    self.send_logged(log, name, args, attachments)
+                }
                 _ => with_event(self.namespace(), name, None, args, attachments, |text| {
                     self.transmit(text, attachments)
                 }),
@@ -264,13 +272,13 @@ impl Socket {
 
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
-        self.0.namespace.adapter.join(self.key(), rooms.into_rooms());
+        self.0.namespace.adapter.join(&self.key(), rooms.into_rooms());
         self.0.namespace.tell_room_changes();
     }
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.0.namespace.adapter.leave(self.key(), &rooms.into_rooms());
+        self.0.namespace.adapter.leave(&self.key(), &rooms.into_rooms());
         self.0.namespace.tell_room_changes();
     }
 
@@ -278,7 +286,7 @@ impl Socket {
     pub fn rooms(&self) -> Vec<Room> {
         match self.0.left.get() {
             Some(left) => left.clone(),
-            None => self.0.namespace.adapter.rooms(self.key()),
+            None => self.0.namespace.adapter.rooms(&self.key()),
         }
     }
 
@@ -345,8 +353,9 @@ impl Socket {
     /// `io server disconnect`, ours [`DisconnectReason::ServerDisconnect`](crate::DisconnectReason).
     pub fn disconnect(&self) {
         if self.end(DisconnectReason::ServerDisconnect) {
-            self.send_disconnect();
+            // First: a client that knows of it may ask for the namespace again.
             self.0.link.command(Command::Disconnected(self.clone()));
+            self.send_disconnect();
         }
     }
 
@@ -369,7 +378,7 @@ impl Socket {
     }
 
     pub(crate) fn key(&self) -> SocketId {
-        *self.0.key.lock()
+        self.0.key.lock().clone()
     }
 
     pub(crate) fn with_locals<R>(&self, f: impl FnOnce(&Locals) -> R) -> R {
@@ -385,7 +394,7 @@ impl Socket {
     }
 
     fn admit_quietly(&self) -> Result<bool, RecoveryFailure> {
-        let Some(log) = &self.0.namespace.log else {
+        let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_old()) else {
             return Ok(self.welcome(None, &mut [].iter()));
         };
         let Some(claim) = &self.0.claim else {
@@ -398,8 +407,8 @@ impl Socket {
         let mut is_admitted = false;
         log.restore(claim, self, is_same_user, |rooms, locals, missed| {
             let key = std::mem::replace(&mut *self.0.key.lock(), self.id());
-            self.0.namespace.adapter.rename(key, self.id());
-            self.0.namespace.adapter.join(self.id(), rooms);
+            self.0.namespace.adapter.rename(&key, self.id());
+            self.0.namespace.adapter.join(&self.id(), rooms);
             self.0.locals.lock().fill_from(locals);
             is_admitted = self.welcome(Some(&claim.pid), missed);
         })?;
@@ -420,9 +429,33 @@ impl Socket {
         for packet in missed {
             session.push(packet);
         }
+        session.send(&self.reply(pid), &[]);
+        for packet in held.drain(..) {
+            session.push(&packet);
+        }
+        *held = Vec::new();
+        if let Some(pid) = pid {
+            self.0.pid.get_or_init(|| pid.clone());
+        }
+        self.0.phase.store(CONNECTED, Ordering::Release);
+        drop(held);
+        self.0.namespace.adapter.admit(&self.0.id);
+        true
+    }
+
+    /// The packet that says that the client is connected.
+    fn reply(&self, pid: Option<&SocketId>) -> String {
         let mut text = String::new();
-        let pid_text = pid.map(SocketId::as_str);
-        encode_connected(&mut text, self.namespace(), self.id().as_str(), pid_text);
+        if self.is_old() {
+            encode_connect(&mut text, self.namespace(), "");
+            return text;
+        }
+        encode_connected(
+            &mut text,
+            self.namespace(),
+            self.0.id.as_str(),
+            pid.map(SocketId::as_str),
+        );
         if let Recovery::Failed(failure) = self.0.recovery {
             text.truncate(text.len() - 1);
             text.push_str(",\"recovery\":\"");
@@ -437,18 +470,12 @@ impl Socket {
             outboxes.write_reply(self.0.outbox.get_or_init(|| key), &mut text);
             text.push('}');
         }
-        session.send(&text, &[]);
-        for packet in held.drain(..) {
-            session.push(&packet);
-        }
-        *held = Vec::new();
-        if let Some(pid) = pid {
-            self.0.pid.get_or_init(|| *pid);
-        }
-        self.0.phase.store(CONNECTED, Ordering::Release);
-        drop(held);
-        self.0.namespace.adapter.admit(self.id());
-        true
+        text
+    }
+
+    /// Whether the client is one of Socket.IO 2, which cannot come back as who it was.
+    pub(crate) fn is_old(&self) -> bool {
+        is_old(&self.0.link.session)
     }
 
     /// Ends the socket: no rooms, no acks, nothing sent any more. True for the one call that did.
@@ -460,7 +487,7 @@ impl Socket {
         }
         *held = Vec::new();
         drop(held);
-        let left = self.0.namespace.adapter.remove(self.key());
+        let left = self.0.namespace.adapter.remove(&self.key());
         self.0.namespace.tell_room_changes();
         if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
             log.end(pid, reason, left.clone(), self.with_locals(Locals::clone));
@@ -587,11 +614,11 @@ impl Socket {
     ) -> Result<(), EmitError> {
         let targets = Targets { rooms: vec![Room::from(self.id())], except: Vec::new() };
         let mut sent = Ok(());
-        log.record(
-            targets,
-            |offset| encode_logged(self.namespace(), name, args, attachments, offset),
-            |packet| sent = queued(self.0.link.session.push(packet)),
-        );
+        log.record(targets, |offset| {
+            let packet = encode_logged(self.namespace(), name, args, attachments, offset);
+            sent = queued(self.0.link.session.push(&packet));
+            packet
+        });
         sent
     }
 

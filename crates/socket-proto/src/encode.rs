@@ -37,7 +37,8 @@ pub fn encode_ack(out: &mut String, namespace: &str, id: u64, attachments: u32, 
     out.push(']');
 }
 
-/// Appends a client's wish to join `namespace`. `auth` is a JSON object, or empty.
+/// Appends a client's wish to join `namespace`, or the consent of a server to a client of Socket.IO
+/// 2. `auth` is a JSON object, or empty.
 pub fn encode_connect(out: &mut String, namespace: &str, auth: &str) {
     encode_head(out, PacketKind::Connect, 0, namespace, None);
     out.push_str(auth);
@@ -66,6 +67,12 @@ pub fn encode_connect_error(out: &mut String, namespace: &str, message: &str, da
         out.push_str(data);
     }
     out.push('}');
+}
+
+/// Appends a refusal as clients of Socket.IO 2 expect it: any JSON.
+pub fn encode_error(out: &mut String, namespace: &str, data: &str) {
+    encode_head(out, PacketKind::ConnectError, 0, namespace, None);
+    out.push_str(data);
 }
 
 /// Appends that the sender leaves `namespace`, or that the receiver has to.

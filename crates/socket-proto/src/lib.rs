@@ -14,7 +14,7 @@ pub use acks::{Acks, Full};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
-    encode_event,
+    encode_error, encode_event,
 };
 pub use event::{
     Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
