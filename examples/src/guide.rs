@@ -14,6 +14,7 @@ chapters! {
     Acks: "docs/guide/acks.md",
     Auth: "docs/guide/auth.md",
     Errors: "docs/guide/errors.md",
+    Reliable: "docs/reliable.md",
     Recovery: "docs/guide/recovery.md",
     Namespaces: "docs/guide/namespaces.md",
     Client: "docs/guide/client.md",

@@ -19,8 +19,10 @@ use crate::store::Store;
 use crate::tls;
 use crate::ui::Ui;
 
-/// How long clients and requests may take to finish after the first signal.
+/// How long clients may take to finish after the first signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests may take after that.
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until `stop` is done, then drains: nothing new is accepted, everybody is disconnected,
 /// what was said is stored.
@@ -71,8 +73,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     tracing::info!(sessions = server.sessions(), "stopping");
     site.stop();
     let _ = close.send(());
-    let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
-        server.shutdown().await;
+    let drained = server.drain(DRAIN_TIMEOUT).await;
+    tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
+    let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
         match served {
             Some(served) => served,
             None => http.await,
@@ -80,9 +83,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     })
     .await;
     store.close().await;
-    match drained {
+    match finished {
         Ok(served) => served.context("the HTTP server failed")?.context("listening failed")?,
-        Err(_) => tracing::warn!("gave up on clients that do not finish"),
+        Err(_) => tracing::warn!("gave up on requests that do not finish"),
     }
     tracing::info!("stopped");
     Ok(())

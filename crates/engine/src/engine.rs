@@ -81,6 +81,34 @@ impl<A: Application> Engine<A> {
         self.registry.sessions()
     }
 
+    /// The sessions that are open or closing, at this moment.
+    pub fn all(&self) -> Vec<Session> {
+        self.registry.all()
+    }
+
+    /// Refuses new sessions with 503 from now on.
+    pub fn refuse_sessions(&self) {
+        self.registry.refuse_sessions();
+    }
+
+    /// Sessions that are not over: open, closing, or closed with a handler still at work.
+    pub fn unfinished(&self) -> usize {
+        self.registry.tasks()
+    }
+
+    /// Waits until all sessions are over and their handlers done.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing but waiting happens here.
+    pub async fn finished(&self) {
+        self.registry.tasks_done().await;
+    }
+
+    /// Ends every session at once, without waiting for its peer.
+    pub fn discard_all(&self, reason: CloseReason) {
+        self.registry.all().iter().for_each(|session| session.discard(reason));
+    }
+
     /// The session with this id.
     pub fn session(&self, id: &str) -> Option<Session> {
         self.registry.find(id)

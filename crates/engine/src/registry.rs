@@ -150,6 +150,10 @@ impl Registry {
         Ticket(Arc::clone(self))
     }
 
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.load(Ordering::Acquire)
+    }
+
     /// Waits until no task is left.
     pub(crate) async fn tasks_done(&self) {
         loop {

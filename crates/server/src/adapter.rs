@@ -182,6 +182,11 @@ impl<T: Clone> Adapter<T> {
         self.state.lock().slots.is_empty()
     }
 
+    /// Every socket that has a slot, whether it is admitted or not.
+    pub(crate) fn all(&self) -> Vec<T> {
+        self.state.lock().slots.iter().map(|(_, slot)| slot.socket.clone()).collect()
+    }
+
     /// The socket of an id, if it is connected here.
     pub(crate) fn socket(&self, id: &str) -> Option<T> {
         let state = self.state.lock();

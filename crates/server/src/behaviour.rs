@@ -40,6 +40,8 @@ pub(crate) struct Behaviour {
     /// Whether the locals of a connection and of the one it claims to continue are one user's.
     pub(crate) same_user: Option<SameUser>,
     pub(crate) skip_admission_when_recovered: bool,
+    /// The event by which a client shows new credentials.
+    pub(crate) reauthentication: Option<String>,
     /// Whether events of clients' outboxes are handled once.
     pub(crate) reliable: Option<Reliable>,
     pub(crate) room_change: Vec<RoomListener>,
@@ -87,6 +89,7 @@ impl Behaviour {
             concurrent_handlers_max: 64,
             same_user: None,
             skip_admission_when_recovered: false,
+            reauthentication: None,
             reliable: None,
             room_change: Vec::new(),
             shared: None,

@@ -40,6 +40,7 @@ mod broadcast;
 mod client_files;
 mod config;
 mod directory;
+mod drain;
 mod error;
 mod extract;
 mod family;
@@ -64,6 +65,7 @@ pub use ack::{Ack, AckFuture, Acker, Acks, Answers, Deferred, IntoAck};
 pub use behaviour::Failure;
 pub use broadcast::{Broadcast, Io};
 pub use config::Config;
+pub use drain::Drained;
 pub use error::{
     AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
     RemoteError, ReservedName,

@@ -5,8 +5,8 @@ use serde::Serialize;
 use sockeye_socket_proto::{Listen, RawArgs, event_name};
 
 use crate::{
-    BuildError, ConnectHandler, Context, DisconnectReason, Failure, Guard, Handler, Io,
-    NamespaceMatcher, Observer, RawEvent, Reliable, RoomChange, ServerSide, Socket,
+    BuildError, ConnectHandler, Context, DisconnectReason, EventError, Failure, Guard, Handler,
+    IntoAck, Io, NamespaceMatcher, Observer, RawEvent, Reliable, RoomChange, ServerSide, Socket,
     ack::Reply,
     behaviour::{Behaviour, Registered},
     handler::{Admission, Call, EventHandler, ObserverHandler},
@@ -286,6 +286,23 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
+    /// Lets a connected client show new credentials in place: `socket.emit(event, auth, ack)` runs
+    /// the connect handlers again with this `auth`, on the same socket. They are the place to
+    /// [`set_expiry`](Socket::set_expiry) anew and to [`set`](Socket::set) whoever it is now.
+    ///
+    /// When they let it pass, the ack is answered without a value; otherwise with the error
+    /// `refused` and their message, and what was agreed before goes on: the socket still ends at its
+    /// old expiry, unless a handler disconnects it.
+    #[must_use]
+    pub fn reauthenticate_on(self, event: impl Into<String>) -> Self {
+        let event = event.into();
+        self.with(move |_, behaviour| {
+            event_name::<&str>(&event.as_str())?;
+            behaviour.reauthentication = Some(event);
+            Ok(())
+        })
+    }
+
     /// How many handlers of one socket may run at the same time; further events wait, in order.
     /// Default 64; 1 is strictly serial.
     #[must_use]
@@ -313,6 +330,13 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         let mut behaviour = Behaviour::new();
         for part in self.parts {
             part(state, &mut behaviour)?;
+        }
+        if let Some(event) = behaviour.reauthentication.take() {
+            let handler = reauthentication(behaviour.admission.clone());
+            let registered = Registered::new(&event, handler);
+            if behaviour.events.insert(event.clone(), registered).is_some() {
+                return Err(BuildError::DuplicateEvent { event });
+            }
         }
         if behaviour.fallback.is_none() && !behaviour.guards.is_empty() {
             // Guards see unhandled events too.
@@ -346,6 +370,25 @@ where
 {
     let state = state.clone();
     Arc::new(move |socket, value| handler.start(context(&socket, &state), value))
+}
+
+/// Runs the connect handlers again, for a client that shows new credentials.
+fn reauthentication(admission: Option<Admission>) -> EventHandler {
+    Arc::new(move |call| {
+        let auth = if call.args.is_empty() { "{}" } else { call.args };
+        let running = admission.as_ref().map(|admission| admission(call.socket.clone(), auth));
+        let (socket, auth) = (call.socket.clone(), auth.to_owned());
+        let is_wanted = call.responder.is_some();
+        Ok(Box::pin(async move {
+            if let Some(running) = running {
+                running.await.map_err(|refusal| {
+                    EventError::new("refused", refusal.message().to_owned()).with_source(refusal)
+                })?;
+            }
+            socket.set_auth(&auth);
+            ().into_ack(is_wanted)
+        }))
+    })
 }
 
 /// Two connect handlers as one.

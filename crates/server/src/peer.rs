@@ -50,6 +50,7 @@ impl Peer {
             waiting_bytes: 0,
             connect_deadline,
             expiry: None,
+            is_draining: false,
         };
         let mut peer = Self { decoder, sockets };
         if is_old(&peer.sockets.link.session)
@@ -115,6 +116,8 @@ struct Sockets {
     connect_deadline: Option<Pin<Box<Sleep>>>,
     /// While a socket has an expiry: when to look at it next.
     expiry: Option<Pin<Box<Sleep>>>,
+    /// The session is to close as soon as nothing is under way.
+    is_draining: bool,
 }
 
 struct Entry {
@@ -423,6 +426,9 @@ impl Sockets {
             self.poll_timers(cx);
             self.run_fresh(cx);
             let Some(running) = &mut self.running else {
+                if self.is_draining {
+                    self.link.session.close(CloseReason::ServerShutdown);
+                }
                 return Poll::Ready(());
             };
             match running.poll_next_unpin(cx) {
@@ -474,6 +480,7 @@ impl Sockets {
                     }
                     self.link.session.close(CloseReason::TransportClose);
                 }
+                Command::Drain => self.is_draining = true,
                 Command::ExpiryChanged => self.check_expiry(),
                 Command::CloseSession => {
                     let joined = self.entries.iter().filter(|entry| !entry.is_joining);

@@ -1,4 +1,4 @@
-use std::{fmt, net::SocketAddr, time::SystemTime};
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, Uri};
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,7 +33,7 @@ pub struct RemoteHandshake {
     /// When it came.
     pub issued: SystemTime,
     /// What the client sent as `auth`, as JSON; `{}` when it sent nothing.
-    pub auth: Box<str>,
+    pub auth: Arc<str>,
 }
 
 impl RemoteSocket {
@@ -49,7 +49,7 @@ impl RemoteSocket {
                 address: handshake.address(),
                 is_secure: handshake.is_secure(),
                 issued: handshake.issued(),
-                auth: socket.auth_json().into(),
+                auth: socket.auth_json(),
             },
             data: socket.live().behaviour.shared.as_ref().and_then(|shared| shared(socket)),
         }

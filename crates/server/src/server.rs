@@ -3,6 +3,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,10 +14,11 @@ use sockeye_websocket::HttpServer;
 use tokio::net::TcpListener;
 
 use crate::{
-    BuildError, Config, Family, Handshake, Io, Namespace,
+    BuildError, Config, Drained, Family, Handshake, Io, Namespace,
     behaviour::Behaviour,
     client_files,
     directory::{Directory, NewNamespace},
+    drain,
     namespace::Path,
     peer::Peer,
     socket::Link,
@@ -104,13 +106,42 @@ impl Server {
     /// Serves on these listeners, alone, until the process ends or
     /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says so. Await the result.
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
-        Serve { server: self.clone(), listeners: listeners.into_listeners(), signal: None }
+        let (server, listeners) = (self.clone(), listeners.into_listeners());
+        Serve { server, listeners, signal: None, drain: None }
     }
 
     /// Disconnects everybody with the reason "server shutting down" and waits until what was
     /// queued is written and all handlers are done. Connections that come later are refused.
     pub async fn shutdown(&self) {
         self.engine.shutdown(CloseReason::ServerShutdown).await;
+    }
+
+    /// Ends the server without cutting anybody off: new sessions are refused, those there are close
+    /// in waves with the reason "server shutting down", so that not all of their clients come to
+    /// the other servers at once. Each closes at the first moment at which none of its handlers is
+    /// under way, and after what was queued for it is written. What is not done at the deadline
+    /// is cut off.
+    ///
+    /// Up to 100 sessions are one wave; more are up to 20 waves, which begin in the first half of
+    /// the time. [`shutdown`](Server::shutdown) is the other way: all at once, and the handlers are
+    /// waited for without limit.
+    ///
+    /// # Cancel safety
+    /// Not safe: the waves that did not begin do not.
+    pub async fn drain(&self, deadline: Duration) -> Drained {
+        self.engine.refuse_sessions();
+        let sessions = self.engine.all();
+        let waves = drain::in_waves(&sessions, &self.directory, deadline);
+        let in_order = async {
+            waves.await;
+            // Who was on the way in when new sessions were refused.
+            drain::at_once(&self.engine.all(), &self.directory);
+            self.engine.finished().await;
+        };
+        let is_done = tokio::time::timeout(deadline, in_order).await.is_ok();
+        let cut = if is_done { 0 } else { self.engine.unfinished().min(sessions.len()) };
+        self.engine.discard_all(CloseReason::ServerShutdown);
+        Drained { closed: sessions.len() - cut, cut }
     }
 
     async fn handle<B>(&self, request: Request<B>) -> Response<Body>
@@ -263,9 +294,17 @@ pub struct Serve {
     server: Server,
     listeners: Vec<TcpListener>,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    drain: Option<Duration>,
 }
 
 impl Serve {
+    /// At the end the server is [drained](Server::drain) for at most this time, instead of
+    /// [shut down](Server::shutdown).
+    pub fn drain_for(mut self, deadline: Duration) -> Self {
+        self.drain = Some(deadline);
+        self
+    }
+
     /// When the future is done, everybody is disconnected and the serving ends.
     pub fn with_graceful_shutdown(
         mut self,
@@ -281,14 +320,20 @@ impl IntoFuture for Serve {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { server, listeners, signal } = self;
+        let Self { server, listeners, signal, drain } = self;
         let service = server.clone().into_service();
         let drained = async move {
             match signal {
                 Some(signal) => signal.await,
                 None => std::future::pending().await,
             }
-            server.shutdown().await;
+            match drain {
+                Some(deadline) => {
+                    let drained = server.drain(deadline).await;
+                    tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
+                }
+                None => server.shutdown().await,
+            }
         };
         Box::pin(async move {
             HttpServer::new(listeners, service).with_graceful_shutdown(drained).await

@@ -45,8 +45,8 @@ struct Inner {
     /// Under which its state is kept, once it is connected; only with recovery.
     pid: OnceLock<SocketId>,
     recovery: Recovery,
-    /// Empty when the client sent nothing.
-    auth: Box<str>,
+    /// `None` when the client sent nothing.
+    auth: Mutex<Option<Arc<str>>>,
     namespace: Arc<Live>,
     link: Arc<Link>,
     phase: AtomicU8,
@@ -119,6 +119,8 @@ pub(crate) enum Command {
     ExpiryChanged,
     /// All sockets, then the session.
     CloseSession,
+    /// The session, as soon as no handler is under way.
+    Drain,
 }
 
 impl Link {
@@ -150,7 +152,7 @@ impl Socket {
             claim,
             pid: OnceLock::new(),
             recovery,
-            auth: if auth == "{}" { Box::default() } else { auth.into() },
+            auth: Mutex::new(kept_auth(auth)),
             namespace,
             link,
             phase: AtomicU8::new(CONNECTING),
@@ -186,17 +188,18 @@ impl Socket {
         &self.0.link.handshake
     }
 
-    /// What the client sent as `auth`, with what recovery and the outbox added to it.
+    /// What the client sent as `auth`, with what recovery and the outbox added to it; after
+    /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) the newest it was let in with.
     ///
     /// # Errors
     /// [`PayloadError`] when it is not a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        decode_args(self.auth_json(), &[])
+        decode_args(&self.auth_json(), &[])
     }
 
     /// The same as JSON; `{}` when it sent nothing.
-    pub fn auth_json(&self) -> &str {
-        if self.0.auth.is_empty() { "{}" } else { &self.0.auth }
+    pub fn auth_json(&self) -> Arc<str> {
+        self.0.auth.lock().clone().unwrap_or_else(|| Arc::from("{}"))
     }
 
     /// The Engine.IO session below: its id, transport and protocol revision.
@@ -331,8 +334,8 @@ impl Socket {
     }
 
     /// Ends the socket after this time, with [`DisconnectReason::Expired`], unless it is called
-    /// again before (the client has shown a new token, say, in an event of the application's own).
-    /// At `warning` before the end the client is sent the event `expiring` with the seconds it has
+    /// again before, when the client has shown a new token:
+    /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) asks for one in place. At `warning` before the end the client is sent the event `expiring` with the seconds it has
     /// left. `None` lifts the limit.
     pub fn set_expiry(&self, expiry: Option<Expiry>) {
         *self.0.expiry.lock() = expiry.map(|expiry| {
@@ -341,6 +344,12 @@ impl Socket {
             Box::new(Deadline { end, warning })
         });
         self.0.link.command(Command::ExpiryChanged);
+    }
+
+    /// How long it may stay; `None` without a limit.
+    pub fn expires_in(&self) -> Option<Duration> {
+        let expiry = self.0.expiry.lock();
+        expiry.as_ref().map(|deadline| deadline.end.saturating_duration_since(Instant::now()))
     }
 
     /// Waits until everything sent so far has been handed to the operating system, or the session
@@ -362,6 +371,10 @@ impl Socket {
     /// Disconnects the client from all namespaces and closes its connection.
     pub fn close_session(&self) {
         self.0.link.command(Command::CloseSession);
+    }
+
+    pub(crate) fn set_auth(&self, auth: &str) {
+        *self.0.auth.lock() = kept_auth(auth);
     }
 
     /// The outbox of its client, if both have agreed to one.
@@ -463,7 +476,8 @@ impl Socket {
             text.push_str("\"}");
         }
         if let Some(outboxes) = &self.0.namespace.outboxes
-            && let Some(key) = self.with_locals(|locals| outboxes.accept(self.auth_json(), locals))
+            && let Some(auth) = self.0.auth.lock().clone()
+            && let Some(key) = self.with_locals(|locals| outboxes.accept(&auth, locals))
         {
             text.truncate(text.len() - 1);
             text.push(',');
@@ -669,6 +683,11 @@ impl fmt::Debug for Socket {
             .field("namespace", &self.namespace())
             .finish_non_exhaustive()
     }
+}
+
+/// Most clients send nothing, which takes no memory.
+fn kept_auth(auth: &str) -> Option<Arc<str>> {
+    (auth != "{}").then(|| auth.into())
 }
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, listen, until, with_sync};
-use sockeye::{DisconnectReason, Expiry, Namespace, Server, Socket};
+use common::{Client, listen, serve, until, with_sync};
+use sockeye::{
+    Ack, BuildError, DisconnectReason, Expiry, Local, Namespace, Refuse, Server, Socket,
+};
 
 type Reasons = Arc<Mutex<Vec<(String, &'static str)>>>;
 
@@ -130,4 +132,66 @@ async fn a_socket_expires_after_a_warning_unless_it_is_renewed() {
     client.send(r#"42/b,1["sync"]"#).await;
     client.expect("43/b,1[]").await;
     assert!(server.io().sockets().is_empty());
+}
+
+#[derive(serde::Deserialize)]
+struct Token {
+    token: String,
+}
+
+/// Tokens begin with the user's name; `old` ones are about to end.
+async fn admit(socket: Socket, auth: Token) -> Result<(), Refuse> {
+    tokio::task::yield_now().await;
+    let user = auth.token.split('-').next().unwrap_or_default().to_owned();
+    if user == "nobody" {
+        return Err(Refuse::new("unknown token"));
+    }
+    let (after, warning) = if auth.token.ends_with("old") { (60, 59) } else { (3600, 30) };
+    let [after, warning] = [after, warning].map(Duration::from_secs);
+    socket.set_expiry(Some(Expiry { after, warning }));
+    socket.set(user);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_shows_new_credentials_in_place() {
+    let namespace = with_sync(Namespace::new("/"))
+        .on_connect(admit)
+        .reauthenticate_on("renew")
+        .on("who", async |Local(user): Local<String>, socket: Socket| {
+            let auth: Token = socket.auth().unwrap();
+            Ack((user.to_string(), auth.token))
+        })
+        .on("expiring in", async |socket: Socket| {
+            Ack(socket.expires_in().map(|left| left.as_secs_f32().round()))
+        });
+    let (_server, address) = serve([namespace]).await;
+    let mut client = Client::open(address).await;
+    let id = client.join(r#"40{"token":"ann-old"}"#).await;
+    client.send(r#"420["expiring in"]"#).await;
+    client.expect("430[60.0]").await;
+    client.send(r#"421["renew",{"token":"nobody-new"}]"#).await;
+    client.expect(r#"431[{"error":{"code":"refused","message":"unknown token"}}]"#).await;
+    client.send(r#"422["who"]"#).await;
+    client.expect(r#"432[["ann","ann-old"]]"#).await;
+    client.send(r#"423["renew",{"token":"bob-new"}]"#).await;
+    client.expect("433[]").await;
+    client.send(r#"424["who"]"#).await;
+    client.expect(r#"434[["bob","bob-new"]]"#).await;
+    client.send(r#"425["expiring in"]"#).await;
+    client.expect("435[3600.0]").await;
+    client.send(r#"426["renew",7]"#).await;
+    assert!(client.text().await.contains("refused"));
+    assert_eq!(id.len(), 20, "it is the same socket all the time");
+}
+
+#[test]
+fn the_event_of_new_credentials_is_one_of_its_own() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let build = |namespace: Namespace| Server::builder().namespace(namespace).build();
+    let twice = Namespace::new("/").on("renew", async || {}).reauthenticate_on("renew");
+    assert!(matches!(build(twice), Err(BuildError::DuplicateEvent { .. })));
+    let reserved = Namespace::new("/").reauthenticate_on("connect");
+    assert!(matches!(build(reserved), Err(BuildError::ReservedEvent(_))));
 }

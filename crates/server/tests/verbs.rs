@@ -203,7 +203,7 @@ async fn what_a_client_said_stays_known() {
     client.expect(r#"430["abc"]"#).await;
     let _second = Client::connect(address).await;
     let mut auths: Vec<_> =
-        server.io().sockets().iter().map(|socket| socket.auth_json().to_owned()).collect();
+        server.io().sockets().iter().map(|socket| socket.auth_json().to_string()).collect();
     auths.sort_unstable();
     assert_eq!(auths, [r#"{"token":"abc"}"#, "{}"]);
 }

@@ -109,6 +109,11 @@ impl Client {
         self.stream.write_all(&out).await.unwrap();
     }
 
+    /// Closes the connection without another word.
+    pub(crate) async fn hang_up(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     async fn transmit(&mut self, message: Message<'_>) {
         let mut out = Vec::new();
         self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();

@@ -1,0 +1,95 @@
+//! Ending a server without cutting anybody off.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sockeye_engine::{CloseReason, Session};
+
+use crate::{
+    directory::Directory,
+    socket::{Command, Link},
+};
+
+/// What became of the sessions of a server that was drained, see
+/// [`Server::drain`](crate::Server::drain).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Sessions that ended in order: their handlers were done and what was queued for them written.
+    pub closed: usize,
+    /// Sessions whose handlers, or clients, were not done at the deadline. They were cut off; what
+    /// their handlers still do is theirs.
+    pub cut: usize,
+}
+
+/// In as many parts, at most, the sessions of a server are closed.
+const WAVES_MAX: usize = 20;
+/// As many sessions may come back to the other servers at once, however few there are in all.
+const WAVE_MIN: usize = 100;
+
+/// When and how many sessions are closed at once: all waves begin in the first half of the time.
+#[derive(Debug, PartialEq, Eq)]
+struct Waves {
+    size: usize,
+    pause: Duration,
+}
+
+impl Waves {
+    fn new(sessions: usize, deadline: Duration) -> Self {
+        let size = sessions.div_ceil(WAVES_MAX).max(WAVE_MIN);
+        let count = sessions.div_ceil(size).max(1);
+        let pause = deadline / 2 / u32::try_from(count).unwrap_or(u32::MAX);
+        Self { size, pause }
+    }
+}
+
+/// Ends these sessions in waves. Each ends at the first moment at which none of its handlers is
+/// under way.
+pub(crate) async fn in_waves(sessions: &[Session], directory: &Directory, deadline: Duration) {
+    let waves = Waves::new(sessions.len(), deadline);
+    for (number, wave) in sessions.chunks(waves.size).enumerate() {
+        if number > 0 {
+            tokio::time::sleep(waves.pause).await;
+        }
+        at_once(wave, directory);
+    }
+}
+
+/// Ends these sessions.
+pub(crate) fn at_once(sessions: &[Session], directory: &Directory) {
+    let links = links(directory);
+    for session in sessions {
+        match links.get(session.id().as_str()) {
+            Some(link) => link.command(Command::Drain),
+            // It is in no namespace, so no handler of it is under way.
+            None => session.close(CloseReason::ServerShutdown),
+        }
+    }
+}
+
+/// Of everybody in any namespace.
+fn links(directory: &Directory) -> HashMap<String, Arc<Link>> {
+    let mut links = HashMap::new();
+    for live in directory.all() {
+        for socket in live.adapter.all() {
+            let link = socket.link();
+            links.entry(link.session.id().as_str().to_owned()).or_insert_with(|| link.clone());
+        }
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_sessions_go_at_once_and_many_in_twenty_waves() {
+        let deadline = Duration::from_secs(40);
+        let waves = |sessions| Waves::new(sessions, deadline);
+        for few in [0, 1, 100] {
+            assert_eq!(waves(few), Waves { size: 100, pause: deadline / 2 }, "{few}");
+        }
+        assert_eq!(waves(101), Waves { size: 100, pause: deadline / 4 });
+        assert_eq!(waves(100_000), Waves { size: 5_000, pause: Duration::from_secs(1) });
+    }
+}
