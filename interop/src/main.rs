@@ -20,6 +20,7 @@ mod websocket_client;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use tokio::runtime::{self, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use crate::serving::Listen;
@@ -53,13 +54,30 @@ enum Kind {
     WebsocketClient(websocket_client::Arguments),
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(EnvFilter::from_default_env())
         .init();
-    match Cli::parse().kind {
+    let kind = Cli::parse().kind;
+    kind.runtime()?.block_on(run(kind))
+}
+
+impl Kind {
+    /// Suites that are written for one thread send two requests at once on two connections, and
+    /// expect the first to be looked at first: only one thread that takes turns does so always.
+    fn runtime(&self) -> std::io::Result<Runtime> {
+        match self {
+            Kind::Websocket(_) | Kind::WebsocketClient(_) => runtime::Builder::new_multi_thread(),
+            _ => runtime::Builder::new_current_thread(),
+        }
+        .enable_all()
+        .build()
+    }
+}
+
+async fn run(kind: Kind) -> Result<()> {
+    match kind {
         Kind::SocketV5(listen) => socket_v5::serve(&listen).await,
         Kind::Behaviour(listen) => behaviour::serve(&listen).await,
         Kind::EngineV4(listen) => engine_echo::serve(&listen).await,

@@ -16,6 +16,10 @@ use tokio::net::TcpListener;
 use tokio::signal;
 use tower_service::Service;
 
+/// What is left between two packets for which a protocol suite has one listener each. It listens
+/// for the second only once it has seen the first, and would miss it in the same read.
+pub(crate) const LISTENER_PAUSE: Duration = Duration::from_millis(25);
+
 /// Options of every stand-in.
 #[derive(Debug, Args)]
 pub(crate) struct Listen<const DEFAULT_PORT: u16> {

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use sockeye::{Ack, Config, EmitError, EventError, Namespace, RawArgs, Server, Socket};
+use sockeye::{Ack, Config, EmitError, Local, Namespace, RawArgs, Server, Socket};
 
-use crate::serving::Listen;
+use crate::serving::{LISTENER_PAUSE, Listen};
 
 pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
     let mut config = Config::default();
@@ -21,11 +21,25 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
 }
 
 fn namespace(path: &'static str) -> Namespace {
-    Namespace::new(path).on_connect(auth).on("message", message).on("message-with-ack", answer)
+    Namespace::new(path)
+        .on_connect(keep_auth)
+        .on_connected(tell_auth)
+        .on("message", message)
+        .on("message-with-ack", answer)
 }
 
-async fn auth(socket: Socket, auth: RawArgs) -> Result<(), EventError> {
-    Ok(socket.emit("auth", &auth)?)
+/// What the client sent with its connect packet.
+struct Auth(RawArgs);
+
+async fn keep_auth(socket: Socket, auth: RawArgs) {
+    socket.set(Auth(auth));
+}
+
+async fn tell_auth(socket: Socket, auth: Local<Auth>) {
+    tokio::time::sleep(LISTENER_PAUSE).await;
+    if let Err(error) = socket.emit("auth", &auth.0.0) {
+        tracing::debug!(%error, "the client left early");
+    }
 }
 
 async fn message(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
