@@ -10,16 +10,16 @@ use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, encode_frame};
 use tokio::runtime::Handle;
 
+use crate::batch::{BATCH_BYTES_MAX, Batch};
 use crate::compressor::SharedFrames;
 use crate::flush::{Flush, Flusher};
-use crate::outbox::{Outbox, SharedMessage};
+use crate::outbox::{Attached, Outbox, SharedMessage};
 use crate::writer::Writer;
 
 /// Connections that get the same messages. Clones are the same group.
 ///
-/// A message is encoded once (compressed as well, once for all members with the same compression) and
-/// appended to what waits on each member; everything that was sent in
-/// one tick of the runtime leaves in one write per member. All members get the messages of a group in
+/// A message is encoded once, and compressed once for all members with the same compression. What is
+/// sent in one tick of the runtime is gathered once for all members and leaves in one write for each. All members get the messages of a group in
 /// the same order. A member that reads too slowly for
 /// [`Config::queued_bytes_max`](crate::Config::queued_bytes_max) is disconnected.
 #[derive(Clone, Debug)]
@@ -38,6 +38,10 @@ struct Members {
     outboxes: Slab<Arc<Outbox>>,
     /// Where frames are encoded; its memory is kept from one message to the next.
     frame: Vec<u8>,
+    /// What was sent since the last flush pass, or an old one.
+    batch: Option<Arc<Batch>>,
+    /// Keys of those who do not share it, for as long as it is there.
+    apart: Vec<usize>,
     /// Members to be flushed; empty between messages.
     unflushed: Vec<Arc<dyn Flush>>,
 }
@@ -74,7 +78,11 @@ impl Group {
     /// Adds a connection until the [`Membership`] is dropped.
     pub fn join(&self, member: &impl AsRef<Writer>) -> Membership {
         let outbox = Arc::clone(member.as_ref().outbox());
-        let key = self.inner.members.lock().outboxes.insert(outbox);
+        let mut members = self.inner.members.lock();
+        // It shall not get what was sent before.
+        members.seal();
+        let key = members.outboxes.insert(outbox);
+        drop(members);
         Membership { group: self.clone(), key }
     }
 
@@ -123,22 +131,87 @@ impl Group {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
         }
         let mut members = self.inner.members.lock();
-        let Members { outboxes, frame, unflushed } = &mut *members;
-        encode_frame(opcode, payload, None, frame);
-        let bytes = Bytes::from(mem::take(frame));
-        let compressed = SharedFrames::new();
-        let mut shared = SharedMessage { opcode, payload, frame: &bytes, compress, compressed };
-        for (key, outbox) in outboxes.iter() {
-            if Some(key) != except && outbox.push_shared(&mut shared) {
-                unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>);
+        members.frame.clear();
+        encode_frame(opcode, payload, None, &mut members.frame);
+        let mut shared = SharedMessage {
+            opcode,
+            payload,
+            frame: Bytes::new(),
+            compress,
+            compressed: SharedFrames::new(),
+        };
+        if members.frame.len() > BATCH_BYTES_MAX {
+            members.seal();
+            members.send_to_each(&mut shared, except);
+        } else if members.batch.as_ref().is_some_and(|batch| batch.append(&members.frame, except)) {
+            members.send_to_apart(&mut shared, except);
+        } else {
+            members.begin_batch(&mut shared, except);
+        }
+        self.inner.flusher.schedule_all(&mut members.unflushed);
+    }
+}
+
+impl Members {
+    /// The next message begins a new batch.
+    fn seal(&mut self) {
+        if let Some(batch) = &self.batch {
+            batch.seal();
+        }
+        self.apart.clear();
+    }
+
+    /// Sends a message as the first of a batch, which all members share that can.
+    fn begin_batch(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
+        self.seal();
+        let batch = Batch::begin(self.batch.take(), &self.frame, except);
+        for (key, outbox) in &self.outboxes {
+            match outbox.attach(batch.share(key)) {
+                Attached::Scheduled => {}
+                Attached::Unscheduled => self.unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>),
+                Attached::Apart => self.apart.push(key),
             }
         }
-        // Nobody kept a slice of a small frame, so its memory can be used again.
-        if let Ok(mut unique) = bytes.try_into_mut() {
-            unique.clear();
-            *frame = unique.into();
+        self.batch = Some(batch);
+        self.send_to_apart(shared, except);
+    }
+
+    /// Sends a message to those who do not share the batch.
+    fn send_to_apart(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
+        if self.apart.is_empty() {
+            return;
         }
-        self.inner.flusher.schedule_all(unflushed);
+        self.share_frame(shared);
+        for &key in self.apart.iter().filter(|key| Some(**key) != except) {
+            push(&self.outboxes[key], shared, &mut self.unflushed);
+        }
+        self.reclaim_frame(shared);
+    }
+
+    /// Sends a message to each member by itself.
+    fn send_to_each(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
+        self.share_frame(shared);
+        for (_, outbox) in self.outboxes.iter().filter(|(key, _)| Some(*key) != except) {
+            push(outbox, shared, &mut self.unflushed);
+        }
+        self.reclaim_frame(shared);
+    }
+
+    fn share_frame(&mut self, shared: &mut SharedMessage<'_>) {
+        shared.frame = mem::take(&mut self.frame).into();
+    }
+
+    /// Nobody kept a slice of a small frame, so its memory can be used again.
+    fn reclaim_frame(&mut self, shared: &mut SharedMessage<'_>) {
+        if let Ok(unique) = mem::take(&mut shared.frame).try_into_mut() {
+            self.frame = unique.into();
+        }
+    }
+}
+
+fn push(outbox: &Arc<Outbox>, shared: &mut SharedMessage<'_>, unflushed: &mut Vec<Arc<dyn Flush>>) {
+    if outbox.push_shared(shared) {
+        unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>);
     }
 }
 
@@ -159,7 +232,11 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let outbox = self.group.inner.members.lock().outboxes.remove(self.key);
+        let mut members = self.group.inner.members.lock();
+        // It gets what was sent up to now.
+        members.seal();
+        let outbox = members.outboxes.remove(self.key);
+        drop(members);
         // Perhaps the last one, which closes the socket; the others do not wait for that.
         drop(outbox);
     }

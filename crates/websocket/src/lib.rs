@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod batch;
 #[cfg(feature = "deflate")]
 mod compression;
 #[cfg(not(feature = "deflate"))]

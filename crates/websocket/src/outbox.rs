@@ -10,21 +10,23 @@
 //! | `Closing`| our close frame was the last, or none is to follow; what is queued is written      |
 //! | `Broken` | nothing can be written; the reader will see the end of the stream                 |
 
+mod shared;
+
 use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use sockeye_ws::{CloseCode, Opcode, Role, encode_close, encode_frame};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::batch::Share;
 use crate::compression::Negotiated;
-use crate::compressor::{Compressor, SharedFrames};
+use crate::compressor::Compressor;
 use crate::config::Config;
 use crate::error::{RecvError, SendError};
 use crate::flush::Flush;
@@ -32,6 +34,8 @@ use crate::masking::masking_key;
 use crate::outgoing::Outgoing;
 use crate::stream::WriteHalf;
 use crate::write_buffer::WriteBuffer;
+
+pub(crate) use shared::{Attached, SharedMessage};
 
 /// With more than this waiting, `send` waits and nothing more is read.
 pub(crate) const HIGH_WATER_BYTES: usize = 64 * 1024;
@@ -53,6 +57,8 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 struct State {
     buffer: WriteBuffer,
+    /// What comes after `buffer` and is the same for others, until one of us needs it.
+    share: Option<Share>,
     /// Who waits for room or for the end of the buffer.
     waiters: Vec<Waker>,
     phase: Phase,
@@ -100,18 +106,6 @@ pub(crate) struct Committed {
     pub(crate) queued_bytes: usize,
 }
 
-/// A message for many connections, encoded once for each form it takes.
-pub(crate) struct SharedMessage<'a> {
-    pub(crate) opcode: Opcode,
-    pub(crate) payload: &'a [u8],
-    /// The complete unmasked and uncompressed frame.
-    pub(crate) frame: &'a Bytes,
-    /// Whether it may be compressed.
-    pub(crate) compress: bool,
-    /// The frames of it that are.
-    pub(crate) compressed: SharedFrames,
-}
-
 /// How a message is sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SendOptions {
@@ -131,6 +125,7 @@ impl Outbox {
     ) -> Arc<Self> {
         let state = State {
             buffer: WriteBuffer::new(),
+            share: None,
             waiters: Vec::new(),
             phase: Phase::Open,
             failure: None,
@@ -160,7 +155,8 @@ impl Outbox {
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.state.lock().buffer.len()
+        let state = self.state.lock();
+        state.buffer.len() + state.share.as_ref().map_or(0, Share::len)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -191,6 +187,7 @@ impl Outbox {
                 return Poll::Pending;
             }
         }
+        state = self.settle(state);
         if state.phase != Phase::Open {
             return Poll::Ready(Err(SendError::Closed));
         }
@@ -215,6 +212,9 @@ impl Outbox {
         let mut state = self.state.lock();
         let closed = outgoing.is_closed();
         let frames = outgoing.frames();
+        if closed || !frames.is_empty() {
+            state = self.settle(state);
+        }
         if state.phase == Phase::Open && !frames.is_empty() {
             if state.buffer.is_empty() && !state.draining {
                 // The usual case: nothing else waits, so no copy is made. Errors come up again below.
@@ -230,6 +230,7 @@ impl Outbox {
         }
         outgoing.clear();
         if closed && state.phase == Phase::Open {
+            state.share = None;
             state.phase = Phase::Closing;
         }
         state = self.write(state);
@@ -252,43 +253,11 @@ impl Outbox {
         added
     }
 
-    /// Queues a message that others get as well. Returns whether the connection has to be scheduled for
-    /// the flush pass.
-    pub(crate) fn push_shared(&self, shared: &mut SharedMessage<'_>) -> bool {
-        let SharedMessage { opcode, payload, frame, compress, compressed } = shared;
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return false;
-        }
-        let compressor =
-            self.compressor().filter(|it| *compress && it.applies_to(*opcode, payload));
-        let is_own = self.role == Role::Client
-            || compressor.is_some_and(|compressor| compressor.context_takeover());
-        let (before, added);
-        if is_own {
-            // Nobody else can use this frame.
-            before = state.buffer.len();
-            self.encode(*opcode, payload, *compress, state.buffer.tail());
-            added = state.buffer.len() - before;
-        } else {
-            let smaller = compressor.and_then(|it| it.shared_frame(*opcode, payload, compressed));
-            let frame = smaller.as_ref().unwrap_or(frame);
-            before = state.buffer.len();
-            state.buffer.push_shared(frame);
-            added = frame.len();
-        }
-        if before > 0 && before + added > self.config.queued_bytes_max {
-            drop(self.fail(state, Failure::Overflow));
-            return false;
-        }
-        !state.draining && !mem::replace(&mut state.scheduled, true)
-    }
-
     /// Sends an empty ping, unless something waits to be written: then the peer is not silent for want
     /// of being asked.
     pub(crate) fn ping(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        if state.phase == Phase::Open && state.buffer.is_empty() {
+        if state.phase == Phase::Open && state.buffer.is_empty() && state.share.is_none() {
             encode_frame(Opcode::Ping, &[], self.masking_key(), state.buffer.tail());
             drop(self.write(state));
         }
@@ -297,7 +266,7 @@ impl Outbox {
     /// Sends a close frame, the last frame there is; nothing happens if one was sent. Whoever does not
     /// read the answer has it waited for by a timer.
     pub(crate) fn close(self: &Arc<Self>, code: CloseCode, reason: &str, timer: bool) {
-        let mut state = self.state.lock();
+        let mut state = self.leave(self.state.lock());
         if state.phase != Phase::Open {
             return;
         }
@@ -311,7 +280,7 @@ impl Outbox {
 
     /// No more frames are accepted; what is queued is written.
     pub(crate) fn finish(self: &Arc<Self>) {
-        let mut state = self.state.lock();
+        let mut state = self.leave(self.state.lock());
         if state.phase == Phase::Open {
             state.phase = Phase::Closing;
         }
@@ -330,7 +299,7 @@ impl Outbox {
 
     /// Writes what was queued without writing; then waits until nothing is queued.
     pub(crate) fn poll_flush(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.write(self.state.lock());
+        let mut state = self.write_all(self.state.lock());
         if state.phase == Phase::Broken || (state.buffer.is_empty() && !state.draining) {
             return Poll::Ready(());
         }
@@ -348,7 +317,8 @@ impl Outbox {
         drop(self.fail(self.state.lock(), failure));
     }
 
-    /// Writes what is queued, unless somebody else is about to.
+    /// Writes what is queued, unless somebody else is about to. What is shared comes after it and is left
+    /// to the flush pass.
     fn write<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let nothing = state.buffer.is_empty() && self.io.is_flushed();
         if nothing || state.draining || state.phase == Phase::Broken {
@@ -377,6 +347,7 @@ impl Outbox {
             state.phase = Phase::Broken;
             state.failure = Some(failure);
             state.buffer.clear();
+            state.share = None;
             let waiters = mem::take(&mut state.waiters);
             MutexGuard::unlocked(&mut state, || {
                 self.io.abort();
@@ -458,7 +429,7 @@ impl Flush for Outbox {
     fn flush(self: Arc<Self>) {
         let mut state = self.state.lock();
         state.scheduled = false;
-        drop(self.write(state));
+        drop(self.write_all(state));
     }
 }
 

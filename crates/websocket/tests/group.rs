@@ -7,8 +7,9 @@ mod common;
 use std::time::Duration;
 
 use common::{expect, masked, read_to_end};
-use sockeye_websocket::ws::{CloseCode, Opcode, Role};
-use sockeye_websocket::{Config, Group, RecvError, Stream, WebSocket};
+use proptest::prelude::*;
+use sockeye_websocket::ws::{CloseCode, Opcode, Role, encode_frame};
+use sockeye_websocket::{Config, Group, Membership, RecvError, Stream, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -248,4 +249,112 @@ async fn one_message_may_be_larger_than_the_limit() {
     let mut frame = [0; 22];
     peer.read_exact(&mut frame).await.unwrap();
     assert!(socket.is_open());
+}
+
+/// What may happen to three connections and two groups they can be in.
+#[derive(Clone, Debug)]
+enum Step {
+    Join { member: usize, group: usize },
+    Leave { member: usize, group: usize },
+    Send { group: usize, size: usize },
+    ToOthers { member: usize, group: usize },
+    Direct { member: usize },
+    Feed { member: usize },
+    Flush { member: usize },
+    Tick,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (member, group) = (0..3_usize, 0..2_usize);
+    let pair = (member.clone(), group.clone());
+    let size = prop_oneof![8 => 1..50_usize, 1 => 900..1200_usize, 1 => 30_000..70_000_usize];
+    let step = prop_oneof![
+        2 => pair.clone().prop_map(|(member, group)| Step::Join { member, group }),
+        1 => pair.clone().prop_map(|(member, group)| Step::Leave { member, group }),
+        6 => (group, size).prop_map(|(group, size)| Step::Send { group, size }),
+        3 => pair.prop_map(|(member, group)| Step::ToOthers { member, group }),
+        2 => member.clone().prop_map(|member| Step::Direct { member }),
+        1 => member.clone().prop_map(|member| Step::Feed { member }),
+        1 => member.prop_map(|member| Step::Flush { member }),
+        2 => Just(Step::Tick),
+    ];
+    proptest::collection::vec(step, 0..80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// However groups, members and their own messages are mixed, each member gets what was sent to it
+    /// while it was a member, in the order in which it was sent.
+    #[test]
+    fn everybody_gets_what_was_sent_in_its_order(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run_steps(steps));
+    }
+}
+
+async fn run_steps(steps: Vec<Step>) {
+    let groups = [Group::new(), Group::new()];
+    let config = Config { queued_bytes_max: usize::MAX, ..Config::default() };
+    let (mut sockets, mut peers) = (Vec::new(), Vec::new());
+    // The last one's stream takes little at a time, and a little more behind it.
+    for buffer in [8 << 20, 8 << 20, 100] {
+        let (socket, peer) = member(Role::Server, config.clone(), buffer);
+        sockets.push(socket);
+        peers.push(peer);
+    }
+    let mut memberships: [[Option<Membership>; 2]; 3] = Default::default();
+    let mut expected: [Vec<u8>; 3] = Default::default();
+    let mut number = 0_u8;
+    for step in steps {
+        number = number.wrapping_add(1);
+        let mut expect_at = |member: usize, payload: &[u8]| {
+            encode_frame(Opcode::Binary, payload, None, &mut expected[member]);
+        };
+        match step {
+            Step::Join { member, group } => {
+                let place = &mut memberships[member][group];
+                if place.is_none() {
+                    *place = Some(groups[group].join(&sockets[member]));
+                }
+            }
+            Step::Leave { member, group } => memberships[member][group] = None,
+            Step::Send { group, size } => {
+                let payload = vec![number; size];
+                groups[group].send(&payload);
+                for member in (0..3).filter(|member| memberships[*member][group].is_some()) {
+                    expect_at(member, &payload);
+                }
+            }
+            Step::ToOthers { member, group } => {
+                let Some(membership) = &memberships[member][group] else { continue };
+                membership.send_to_others(&[number, 1]);
+                for other in (0..3).filter(|other| memberships[*other][group].is_some()) {
+                    if other != member {
+                        expect_at(other, &[number, 1]);
+                    }
+                }
+            }
+            // The last one would have to wait for its peer.
+            Step::Direct { member } | Step::Feed { member } | Step::Flush { member }
+                if member == 2 => {}
+            Step::Direct { member } => {
+                sockets[member].send(&[number, 2]).await.unwrap();
+                expect_at(member, &[number, 2]);
+            }
+            Step::Feed { member } => {
+                sockets[member].feed(&[number, 3]).await.unwrap();
+                expect_at(member, &[number, 3]);
+            }
+            Step::Flush { member } => sockets[member].flush().await,
+            Step::Tick => yield_now().await,
+        }
+    }
+    for (socket, (peer, expected)) in sockets.iter().zip(peers.iter_mut().zip(&expected)) {
+        let mut received = vec![0; expected.len()];
+        let reading = async { tokio::join!(peer.read_exact(&mut received), socket.flush()).0 };
+        timeout(Duration::from_secs(30), reading).await.expect("all of it").unwrap();
+        assert!(received == *expected);
+        assert_eq!(socket.queued_bytes(), 0);
+    }
 }
