@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, future::BoxFuture};
 use serde::Serialize;
-use sockeye_socket_proto::{FromArgs, RawArgs, decode_args, encode_args};
+use sockeye_socket_proto::{FromArgs, RawArgs, decode_args, with_encoded_args};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Sleep, sleep},
@@ -144,13 +144,13 @@ pub enum Reply {
 #[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    json: Vec<u8>,
+    json: String,
     attachments: Vec<Bytes>,
 }
 
 impl Answer {
     pub(crate) fn json(&self) -> &str {
-        std::str::from_utf8(&self.json).expect("serde_json writes UTF-8")
+        &self.json
     }
 
     pub(crate) fn attachments(&self) -> &[Bytes] {
@@ -169,9 +169,10 @@ impl Answer {
     }
 
     fn encode<A: Serialize>(value: &A) -> Result<Self, EncodeError> {
-        let mut json = Vec::new();
-        let attachments = encode_args(value, &mut json)?;
-        Ok(Self { json, attachments })
+        with_encoded_args(value, |json, attachments| Self {
+            json: json.to_owned(),
+            attachments: attachments.to_vec(),
+        })
     }
 }
 

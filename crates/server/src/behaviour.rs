@@ -101,13 +101,11 @@ impl Behaviour {
     pub(crate) fn outgoing(
         &self,
         name: &str,
-        args: &[u8],
+        args: &str,
         attachments: &[Bytes],
     ) -> Option<RawEvent> {
-        (!self.any_outgoing.is_empty()).then(|| {
-            let args = String::from_utf8_lossy(args);
-            RawEvent { name: name.to_owned(), args: RawArgs::new(&args, attachments) }
-        })
+        let args = || RawArgs::new(args, attachments);
+        (!self.any_outgoing.is_empty()).then(|| RawEvent { name: name.to_owned(), args: args() })
     }
 
     /// Shows an outgoing event for one socket.

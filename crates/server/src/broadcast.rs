@@ -5,7 +5,7 @@ use std::{
 use bytes::Bytes;
 use serde::Serialize;
 use sockeye_engine::{self as engine, Encoded};
-use sockeye_socket_proto::{EventName, Request, event_name};
+use sockeye_socket_proto::{EventName, Request, event_name, with_encoded_args};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     adapter::{Selection, Targets},
     directory::Live,
     server_side,
-    socket::{MESSAGE, encode_logged, encode_shared, with_args},
+    socket::{MESSAGE, encode_logged, encode_shared},
 };
 
 /// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
@@ -265,13 +265,11 @@ impl Broadcast {
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
         let path = &self.namespace.path;
-        with_args(payload, |args, attachments| {
+        with_encoded_args(payload, |args, attachments| {
             self.show(name, args, attachments);
             match &self.namespace.log {
                 Some(log) if !self.is_volatile => log.record(self.targets(), |offset| {
-                    let length = args.len();
                     let packet = encode_logged(path, name, args, attachments, offset);
-                    args.truncate(length);
                     self.deliver_logged(&packet, || {
                         encode_shared(path, name, None, args, attachments)
                     });
@@ -279,7 +277,8 @@ impl Broadcast {
                 }),
                 _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
             }
-        })
+        })?;
+        Ok(())
     }
 
     /// Sends the event `message`.
@@ -322,11 +321,11 @@ impl Broadcast {
         payload: &P,
     ) -> Result<Vec<server_side::Handling>, EmitError> {
         let io = Io::new(self.namespace.clone());
-        with_args(payload, |args, attachments| {
-            let args = std::str::from_utf8(args).expect("serde_json writes UTF-8");
+        let here = with_encoded_args(payload, |args, attachments| {
             let here = self.is_local.then(|| server_side::handle(&io, name, args, attachments));
             here.flatten().into_iter().collect()
-        })
+        })?;
+        Ok(here)
     }
 
     /// Sends an event and asks every recipient for an acknowledgement.
@@ -340,7 +339,7 @@ impl Broadcast {
     ) -> Result<Acks<A>, EmitError> {
         let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let name = event_name(&event)?;
-        let packet = with_args(payload, |args, attachments| {
+        let packet = with_encoded_args(payload, |args, attachments| {
             self.show(name, args, attachments);
             encode_shared(&self.namespace.path, name, Some(id), args, attachments)
         })?;
@@ -407,7 +406,7 @@ impl Broadcast {
 
     /// Lets the looks at outgoing events see it. (Not while it is delivered: they are user code,
     /// and may emit.)
-    fn show(&self, name: &str, args: &[u8], attachments: &[Bytes]) {
+    fn show(&self, name: &str, args: &str, attachments: &[Bytes]) {
         let behaviour = &self.namespace.behaviour;
         if let Some(event) = behaviour.outgoing(name, args, attachments) {
             self.selection().for_each(|socket| behaviour.look_outgoing(socket, &event));

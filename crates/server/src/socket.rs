@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use sockeye_engine::{self as engine, Encoded, Pushed};
 use sockeye_socket_proto::{
-    Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_args,
-    encode_connect, encode_connected, encode_disconnect, encode_event, event_name,
+    Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_connect,
+    encode_connected, encode_disconnect, encode_event, event_name, with_encoded_args,
 };
 use tokio::{sync::oneshot, time::Instant};
 
@@ -239,7 +239,7 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_args(payload, |args, attachments| {
+        with_encoded_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
             match &self.0.namespace.log {
                 Some(log) if self.is_connected() && !self.is_old() => {
@@ -601,17 +601,18 @@ impl Socket {
         let (sender, outcome) = oneshot::channel();
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
-        with_args(payload, |args, attachments| {
+        with_encoded_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
             with_event(self.namespace(), name, Some(id), args, attachments, |text| {
                 self.transmit(text, attachments)
             })
         })
+        .map_err(EmitError::from)
         .and_then(|sent| sent)?;
         Ok(pending)
     }
 
-    fn look_outgoing(&self, name: &str, args: &[u8], attachments: &[Bytes]) {
+    fn look_outgoing(&self, name: &str, args: &str, attachments: &[Bytes]) {
         let behaviour = &self.0.namespace.behaviour;
         if let Some(event) = behaviour.outgoing(name, args, attachments) {
             behaviour.look_outgoing(self, &event);
@@ -623,7 +624,7 @@ impl Socket {
         &self,
         log: &Log,
         name: &str,
-        args: &mut Vec<u8>,
+        args: &str,
         attachments: &[Bytes],
     ) -> Result<(), EmitError> {
         let targets = Targets { rooms: vec![Room::from(self.id())], except: Vec::new() };
@@ -699,33 +700,15 @@ fn queued(pushed: Pushed) -> Result<(), EmitError> {
     }
 }
 
-/// Writes a payload's arguments into this thread's buffer, so that an emit does not allocate.
-pub(crate) fn with_args<P: Serialize + ?Sized, R>(
-    payload: &P,
-    f: impl FnOnce(&mut Vec<u8>, &[Bytes]) -> R,
-) -> Result<R, EmitError> {
-    thread_local! {
-        static ARGS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    }
-    let mut args = ARGS.take();
-    args.clear();
-    let result = encode_args(payload, &mut args).map(|attachments| f(&mut args, &attachments));
-    if args.capacity() <= KEPT_BUFFER {
-        ARGS.set(args);
-    }
-    Ok(result?)
-}
-
 /// Lends an event's packet as text.
 pub(crate) fn with_event<R>(
     namespace: &str,
     name: &str,
     id: Option<u64>,
-    args: &[u8],
+    args: &str,
     attachments: &[Bytes],
     f: impl FnOnce(&str) -> R,
 ) -> R {
-    let args = simdutf8::basic::from_utf8(args).expect("serde_json writes UTF-8");
     let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
     with_text(|text| {
         encode_event(text, namespace, id, count, name, args);
@@ -738,7 +721,7 @@ pub(crate) fn encode_shared(
     namespace: &str,
     name: &str,
     id: Option<u64>,
-    args: &[u8],
+    args: &str,
     attachments: &[Bytes],
 ) -> Arc<Encoded> {
     with_event(namespace, name, id, args, attachments, |text| {
@@ -750,17 +733,13 @@ pub(crate) fn encode_shared(
 pub(crate) fn encode_logged(
     namespace: &str,
     name: &str,
-    args: &mut Vec<u8>,
+    args: &str,
     attachments: &[Bytes],
     offset: &str,
 ) -> Arc<Encoded> {
-    if !args.is_empty() {
-        args.push(b',');
-    }
-    args.push(b'"');
-    args.extend_from_slice(offset.as_bytes());
-    args.push(b'"');
-    encode_shared(namespace, name, None, args, attachments)
+    let comma = if args.is_empty() { "" } else { "," };
+    let args = format!("{args}{comma}\"{offset}\"");
+    encode_shared(namespace, name, None, &args, attachments)
 }
 
 /// Buffers larger than this are given back after use.

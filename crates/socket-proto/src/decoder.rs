@@ -12,10 +12,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::{
-    json,
-    packet::{DecodeError, Limits, PacketKind, Parsed},
-};
+use crate::packet::{DecodeError, Limits, PacketKind, Parsed};
 
 /// Decodes one session's messages, in the order in which they came.
 ///
@@ -181,9 +178,7 @@ fn deliver(parsed: Parsed<'_>, attachments: Vec<Bytes>) -> Option<Incoming<'_>> 
         PacketKind::Disconnect => Incoming::Disconnect { namespace },
         PacketKind::ConnectError => Incoming::ConnectError { namespace, data: packet.data },
         PacketKind::Event | PacketKind::BinaryEvent => {
-            let name = name?;
-            let name = json::unquote(name).unwrap_or(Cow::Borrowed(name));
-            Incoming::Event { namespace, id: packet.id, name, args, attachments }
+            Incoming::Event { namespace, id: packet.id, name: name?, args, attachments }
         }
         PacketKind::Ack | PacketKind::BinaryAck => {
             Incoming::Ack { namespace, id: packet.id?, args, attachments }

@@ -3,12 +3,20 @@
 
 use std::{borrow::Cow, str};
 
-use crate::scan::{Invalid, Scanner};
+use crate::scan::{Invalid, Scanner, plain};
 
 const PLACEHOLDER_KEY: &str = "_placeholder";
 
 /// Cuts off the white space that JSON allows around values.
 pub(crate) fn trim(text: &str) -> &str {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return text;
+    };
+    if !is_space(first) && !is_space(last) {
+        return text;
+    }
     text.trim_matches([' ', '\t', '\n', '\r'])
 }
 
@@ -25,6 +33,23 @@ pub(crate) fn split_event(array: &str) -> Result<(&str, &str), usize> {
     let mut scanner = Scanner::new(array);
     let split = split(array, &mut scanner).map_err(|invalid| invalid.at)?;
     if scanner.is_at_end() { Ok(split) } else { Err(scanner.at()) }
+}
+
+/// The elements of an array whose first one begins here, up to its end, which is the end of the
+/// text too. `None`: it is not like that.
+pub(crate) fn elements(text: &str) -> Option<&str> {
+    let mut scanner = Scanner::new(text);
+    loop {
+        scanner.value().ok()?;
+        let end = scanner.at();
+        if scanner.pass(b']') {
+            return (scanner.at() == text.len()).then(|| &text[..end]);
+        }
+        if !scanner.pass(b',') {
+            return None;
+        }
+        scanner.peek();
+    }
 }
 
 fn split<'a>(array: &'a str, scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a str), Invalid> {
@@ -63,7 +88,7 @@ fn split<'a>(array: &'a str, scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a 
 /// lone surrogate).
 pub(crate) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
+    if inner.bytes().any(|byte| byte == b'\\') {
         serde_json::from_str(raw).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
@@ -74,7 +99,11 @@ pub(crate) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
 pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    loop {
+        let at = plain(rest.as_bytes());
+        if at == rest.len() {
+            break;
+        }
         out.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),

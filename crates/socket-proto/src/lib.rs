@@ -22,4 +22,5 @@ pub use event::{
 pub use packet::{DecodeError, Limits, Packet, PacketKind};
 pub use payload::{
     Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
+    with_encoded_args,
 };

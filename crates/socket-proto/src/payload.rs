@@ -18,7 +18,7 @@ use serde::{
     ser::SerializeMap,
 };
 
-use crate::shape;
+use crate::shape::{self, Shape};
 
 /// Several arguments instead of one: `Args((a, b))` goes out as `["event",a,b]`.
 ///
@@ -103,15 +103,26 @@ pub fn encode_args<P: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Bytes>, EncodeError> {
     let scope = AttachmentScope::collect();
-    let shape = shape::of(payload, out)?;
-    if shape != shape::Shape::Raw {
-        // Asking for the shape may have serialized a `Binary` at the top.
-        AttachmentScope::clear();
-    }
+    let shape = shape::of(payload, &mut |raw| out.extend_from_slice(raw.as_bytes()))?;
     match shape {
-        shape::Shape::None | shape::Shape::Raw => {}
-        shape::Shape::One => serde_json::to_writer(out, payload)?,
-        shape::Shape::Args => {
+        Shape::Raw => Ok(scope.finish()),
+        shape => write_args(shape, payload, out, scope),
+    }
+}
+
+/// Appends a payload of this shape, which is not raw.
+fn write_args<P: Serialize + ?Sized>(
+    shape: Shape,
+    payload: &P,
+    out: &mut Vec<u8>,
+    scope: AttachmentScope,
+) -> Result<Vec<Bytes>, EncodeError> {
+    // Asking for the shape may have serialized a `Binary` at the top.
+    AttachmentScope::clear();
+    match shape {
+        Shape::None | Shape::Raw => {}
+        Shape::One => serde_json::to_writer(out, payload)?,
+        Shape::Args => {
             let start = out.len();
             serde_json::to_writer(&mut *out, payload)?;
             if out.get(start) != Some(&b'[') || out.last() != Some(&b']') {
@@ -123,6 +134,43 @@ pub fn encode_args<P: Serialize + ?Sized>(
     }
     Ok(scope.finish())
 }
+
+/// Lends a payload's arguments, as [`encode_args`] writes them: text and attachments. Those of a
+/// [`RawArgs`] are its own; others stand in a buffer of this thread. (It is taken, so a nested use
+/// gets its own.)
+///
+/// # Errors
+/// As [`encode_args`].
+pub fn with_encoded_args<P: Serialize + ?Sized, R>(
+    payload: &P,
+    f: impl FnOnce(&str, &[Bytes]) -> R,
+) -> Result<R, EncodeError> {
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    let (mut f, mut scope) = (Some(f), Some(AttachmentScope::collect()));
+    let mut lent = None;
+    let shape = shape::of(payload, &mut |raw| {
+        let attachments = scope.take().map(AttachmentScope::finish).unwrap_or_default();
+        lent = f.take().map(|f| f(raw, &attachments));
+    })?;
+    let (Some(f), Some(scope)) = (f, scope) else {
+        return Ok(lent.expect("whoever took `f` called it"));
+    };
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let result = write_args(shape, payload, &mut buffer, scope).map(|attachments| {
+        let text = simdutf8::basic::from_utf8(&buffer).expect("serde_json writes UTF-8");
+        f(text, &attachments)
+    });
+    if buffer.capacity() <= BUFFER_KEPT_BYTES {
+        BUFFER.set(buffer);
+    }
+    result
+}
+
+/// A larger buffer is given back after use.
+const BUFFER_KEPT_BYTES: usize = 64 * 1024;
 
 /// Decodes arguments given as JSON text without brackets.
 ///

@@ -51,6 +51,14 @@ impl<'a> Scanner<'a> {
 
     /// Passes one value.
     pub(crate) fn value(&mut self) -> Result<(), Invalid> {
+        // A string with nothing around it: most names and many arguments.
+        if self.open.depth == 0 && self.peek() == Some(b'"') {
+            return self.string();
+        }
+        self.nested_value()
+    }
+
+    fn nested_value(&mut self) -> Result<(), Invalid> {
         loop {
             match self.peek() {
                 Some(b'"') => self.string()?,
@@ -221,27 +229,42 @@ impl Nesting {
 }
 
 /// How many bytes come before a quote, a backslash or a control character, or the end.
-fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // Sets the high bit of each byte below `n` (at most 128). Above the first such byte it may set
-    // others as well, so only the lowest counts.
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+pub(crate) fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
-        let word = u64::from_le_bytes(chunk.try_into().expect("chunks are of 8 bytes"));
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let special = quote | backslash | below(word, 0x20);
+        let special =
+            specials(u64::from_le_bytes(chunk.try_into().expect("chunks are of 8 bytes")));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    let rest = chunks.remainder();
-    let special = rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\');
-    at + special.unwrap_or(rest.len())
+    let rest = chunks.remainder().len();
+    match bytes.last_chunk::<8>() {
+        Some(_) if rest == 0 => at,
+        // The last eight bytes, those that were looked at before shifted out.
+        Some(&last) => {
+            let special = specials(u64::from_le_bytes(last)) >> (8 * (8 - rest));
+            at + if special == 0 { rest } else { special.trailing_zeros() as usize / 8 }
+        }
+        None => {
+            let special = bytes.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\');
+            special.unwrap_or(bytes.len())
+        }
+    }
+}
+
+/// The high bits of the bytes that end a run of plain ones. Only exact for the lowest such byte.
+fn specials(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // Sets the high bit of each byte below `n` (at most 128). Above the first such byte it may set
+    // others as well.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+    quote | backslash | below(word, 0x20)
 }
 
 #[cfg(test)]

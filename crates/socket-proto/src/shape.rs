@@ -21,13 +21,17 @@ pub(crate) enum Shape {
     One,
     /// `Args`: one argument for each element.
     Args,
-    /// `RawArgs`: already written to the output.
+    /// `RawArgs`: their text was handed over.
     Raw,
 }
 
 /// Asks a payload for its shape; stops at the first call it makes, so this costs next to nothing.
-pub(crate) fn of<P: Serialize + ?Sized>(payload: &P, out: &mut Vec<u8>) -> Result<Shape, Error> {
-    match payload.serialize(Probe { out }) {
+/// `take_raw` gets the text of a `RawArgs`.
+pub(crate) fn of<P: Serialize + ?Sized>(
+    payload: &P,
+    take_raw: TakeRaw<'_>,
+) -> Result<Shape, Error> {
+    match payload.serialize(Probe { take_raw }) {
         Ok(shape) => Ok(shape),
         // A payload whose `Serialize` fails by itself fails again, with its reason, when it is
         // written; a compound one ends here because the probe does not go into it.
@@ -35,8 +39,11 @@ pub(crate) fn of<P: Serialize + ?Sized>(payload: &P, out: &mut Vec<u8>) -> Resul
     }
 }
 
+/// Whoever wants the text of a `RawArgs`.
+type TakeRaw<'a> = &'a mut dyn FnMut(&str);
+
 struct Probe<'a> {
-    out: &'a mut Vec<u8>,
+    take_raw: TakeRaw<'a>,
 }
 
 /// Answers `Shape::One` to the calls a plain value makes.
@@ -99,11 +106,11 @@ impl Serializer for Probe<'_> {
         value: &T,
     ) -> Result<Shape, Error> {
         match name {
-            ARGS => match value.serialize(Probe { out: self.out }) {
+            ARGS => match value.serialize(Probe { take_raw: self.take_raw }) {
                 Ok(Shape::None) => Ok(Shape::None),
                 _ => Ok(Shape::Args),
             },
-            RAW => value.serialize(RawText { out: self.out }),
+            RAW => value.serialize(RawText { take_raw: self.take_raw }),
             _ => Ok(Shape::One),
         }
     }
@@ -123,9 +130,9 @@ impl Serializer for Probe<'_> {
     }
 }
 
-/// Writes the text of a `RawArgs` as it is.
+/// Hands over the text of a `RawArgs` as it is.
 struct RawText<'a> {
-    out: &'a mut Vec<u8>,
+    take_raw: TakeRaw<'a>,
 }
 
 macro_rules! never {
@@ -148,7 +155,7 @@ impl Serializer for RawText<'_> {
     type SerializeStructVariant = Impossible<Shape, Error>;
 
     fn serialize_str(self, text: &str) -> Result<Shape, Error> {
-        self.out.extend_from_slice(text.as_bytes());
+        (self.take_raw)(text);
         Ok(Shape::Raw)
     }
 
