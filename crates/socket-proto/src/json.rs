@@ -5,7 +5,7 @@ use std::{borrow::Cow, str};
 
 use crate::scan::{Invalid, Scanner, plain};
 
-const PLACEHOLDER_KEY: &str = "_placeholder";
+pub(crate) const PLACEHOLDER_KEY: &str = "_placeholder";
 
 /// Cuts off the white space that JSON allows around values.
 pub(crate) fn trim(text: &str) -> &str {
@@ -165,7 +165,7 @@ pub(crate) fn check_placeholders(args: &str, attachments: u32) -> Option<u32> {
 }
 
 /// Reads a placeholder of exact shape at `at`, which is a `{`: its number and where it ends.
-fn read_placeholder(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(crate) fn read_placeholder(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     let (flag_first, mut at) = match expect(bytes, at + 1, b"\"_placeholder\"") {
         Some(at) => (true, at),
         None => (false, expect(bytes, at + 1, b"\"num\"")?),
@@ -196,7 +196,7 @@ fn read_number(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     Some((digits.parse().ok()?, at + length))
 }
 
-fn skip_white_space(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn skip_white_space(bytes: &[u8], at: usize) -> usize {
     let rest = &bytes[at..];
     let length = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     at + length.unwrap_or(rest.len())
@@ -213,7 +213,7 @@ fn is_true_placeholder_member(raw: &str, bytes: &[u8], end: usize) -> bool {
 }
 
 /// The byte after the closing quote of the string at `start`, in checked JSON.
-fn end_of_string(bytes: &[u8], start: usize) -> usize {
+pub(crate) fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while at < bytes.len() {
         match bytes[at] {

@@ -5,7 +5,9 @@ mod decoder;
 mod encode;
 mod event;
 mod json;
+mod msgpack;
 mod packet;
+mod parser;
 mod payload;
 mod scan;
 mod shape;
@@ -19,7 +21,9 @@ pub use encode::{
 pub use event::{
     Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
 };
+pub use msgpack::MsgpackParser;
 pub use packet::{DecodeError, Limits, Packet, PacketKind};
+pub use parser::{Audience, Messages, Outgoing, PacketDecoder, Parser, transcode};
 pub use payload::{
     Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
     with_encoded_args,

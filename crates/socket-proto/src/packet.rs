@@ -62,6 +62,21 @@ pub struct Limits {
     pub namespace_bytes_max: usize,
     /// Bytes of an event's name as it stands in the packet, quotes excluded. Default 1,024.
     pub event_name_bytes_max: usize,
+    /// Lists and objects inside each other, in packets of
+    /// [`MsgpackParser`](crate::MsgpackParser). (JSON is checked without keeping anything of it, so
+    /// it has no such limit.) Default 1,024.
+    pub depth_max: u32,
+}
+
+/// For packets that we have written ourselves.
+pub(crate) const fn limits_of_our_own() -> Limits {
+    Limits {
+        attachments_max: u32::MAX,
+        attachment_bytes_max: usize::MAX,
+        namespace_bytes_max: usize::MAX,
+        event_name_bytes_max: usize::MAX,
+        depth_max: u32::MAX,
+    }
 }
 
 impl Default for Limits {
@@ -71,6 +86,7 @@ impl Default for Limits {
             attachment_bytes_max: 10_000_000,
             namespace_bytes_max: 1_024,
             event_name_bytes_max: 1_024,
+            depth_max: 1_024,
         }
     }
 }
@@ -147,8 +163,26 @@ pub enum DecodeError {
     /// A placeholder is misshapen or points at an attachment that was not announced.
     #[error("illegal attachment placeholder")]
     Placeholder,
-    /// A text message came while attachments were expected.
-    #[error("text message while attachments were expected")]
+    /// The message is not MessagePack, or not what a packet is made of.
+    #[error("not a packet in MessagePack, byte {offset} of the message")]
+    Msgpack {
+        /// Where reading stopped, in bytes.
+        offset: usize,
+    },
+    /// The namespace is missing, does not begin with a slash, or has a comma in it.
+    #[error("illegal namespace")]
+    Namespace,
+    /// Lists and objects deeper in each other than [`Limits::depth_max`].
+    #[error("payload deeper than {limit}")]
+    TooDeep {
+        /// The limit.
+        limit: u32,
+    },
+    /// A [`Parser`](crate::Parser) of the application's own says why.
+    #[error("{0}")]
+    Parser(&'static str),
+    /// A text message came while attachments were expected, or where there is never text.
+    #[error("text message where binary is expected")]
     UnexpectedText,
     /// A binary message came while no attachment was expected.
     #[error("binary message without a packet that announced it")]
@@ -287,7 +321,7 @@ impl<'a> Parsed<'a> {
     }
 }
 
-fn decode_head<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeError> {
+pub(crate) fn decode_head<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeError> {
     let Some(kind) = text.bytes().next().and_then(PacketKind::from_byte) else {
         return Err(text.chars().next().map_or(DecodeError::Empty, DecodeError::UnknownKind));
     };
