@@ -8,9 +8,10 @@ use sockeye_engine_proto::PayloadWriter;
 use sockeye_ws::{FrameHeader, Opcode};
 
 /// A text message with its attachments, binary messages that follow it without anything in
-/// between. Each wire form is made when the first session needs it, and once.
+/// between; or binary messages alone. Each wire form is made when the first session needs it, and
+/// once.
 pub struct Encoded {
-    text: String,
+    text: Option<String>,
     attachments: Box<[Bytes]>,
     frames: OnceLock<Frames>,
     payload: OnceLock<Bytes>,
@@ -25,8 +26,18 @@ struct Frames {
 impl Encoded {
     /// A text message and its attachments.
     pub fn new(text: impl Into<String>, attachments: Vec<Bytes>) -> Self {
+        Self::from_parts(Some(text.into()), attachments)
+    }
+
+    /// Binary messages without a text before them.
+    pub fn binary(messages: Vec<Bytes>) -> Self {
+        Self::from_parts(None, messages)
+    }
+
+    /// A text message, if there is one, and binary messages.
+    pub fn from_parts(text: Option<String>, attachments: Vec<Bytes>) -> Self {
         Encoded {
-            text: text.into(),
+            text,
             attachments: attachments.into_boxed_slice(),
             frames: OnceLock::new(),
             payload: OnceLock::new(),
@@ -34,8 +45,8 @@ impl Encoded {
     }
 
     /// The text, without the packet type in front.
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
     }
 
     /// The attachments.
@@ -45,12 +56,14 @@ impl Encoded {
 
     /// Engine.IO packets it makes.
     pub(crate) fn packets(&self) -> u32 {
-        u32::try_from(self.attachments.len()).map_or(u32::MAX, |count| count.saturating_add(1))
+        let texts = u32::from(self.text.is_some());
+        u32::try_from(self.attachments.len()).map_or(u32::MAX, |count| count.saturating_add(texts))
     }
 
     /// Bytes of content, without what the wire forms add.
     pub(crate) fn bytes(&self) -> usize {
-        self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        self.text.as_ref().map_or(0, String::len)
+            + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// The WebSocket form, in pieces.
@@ -63,7 +76,9 @@ impl Encoded {
     pub(crate) fn payload(&self) -> &Bytes {
         self.payload.get_or_init(|| {
             let mut writer = PayloadWriter::new();
-            writer.text(&self.text);
+            if let Some(text) = &self.text {
+                writer.text(text);
+            }
             for attachment in &self.attachments {
                 writer.binary(attachment);
             }
@@ -73,9 +88,12 @@ impl Encoded {
 
     fn encode_frames(&self) -> Frames {
         let mut pieces = Vec::new();
-        let mut piece = Vec::with_capacity(self.text.len() + MESSAGE_HEAD_BYTES_MAX);
-        piece.extend_from_slice(text_head(self.text.len()).as_bytes());
-        piece.extend_from_slice(self.text.as_bytes());
+        let mut piece = Vec::new();
+        if let Some(text) = &self.text {
+            piece.reserve_exact(text.len() + MESSAGE_HEAD_BYTES_MAX);
+            piece.extend_from_slice(text_head(text.len()).as_bytes());
+            piece.extend_from_slice(text.as_bytes());
+        }
         for attachment in &self.attachments {
             let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
             piece.extend_from_slice(head.as_bytes());
@@ -86,7 +104,7 @@ impl Encoded {
                 pieces.push(attachment.clone());
             }
         }
-        if !piece.is_empty() {
+        if !piece.is_empty() || pieces.is_empty() {
             pieces.push(piece.into());
         }
         let first = pieces.remove(0);
@@ -98,7 +116,7 @@ impl fmt::Debug for Encoded {
     /// Shows sizes, not contents.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoded")
-            .field("text_bytes", &self.text.len())
+            .field("text_bytes", &self.text.as_ref().map(String::len))
             .field("attachments", &self.attachments.len())
             .finish_non_exhaustive()
     }
@@ -146,6 +164,16 @@ mod tests {
         assert_eq!(encoded.frames().count(), 1);
         assert_eq!(&encoded.payload()[..], b"4hello\x1ebAQIDBA==");
         assert_eq!((encoded.packets(), encoded.bytes()), (2, 9));
+    }
+
+    #[test]
+    fn binary_messages_may_stand_alone() {
+        let encoded = Encoded::binary(vec![Bytes::from_static(&[1, 2])]);
+        assert_eq!(joined(&encoded), b"\x82\x02\x01\x02");
+        assert_eq!(&encoded.payload()[..], b"bAQI=");
+        assert_eq!((encoded.packets(), encoded.bytes()), (1, 2));
+        let nothing = Encoded::binary(Vec::new());
+        assert_eq!((joined(&nothing).len(), nothing.packets()), (0, 0));
     }
 
     #[test]

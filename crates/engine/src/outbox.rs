@@ -321,7 +321,9 @@ impl Outbox {
                     payload.encoded(packet.payload());
                 }
                 Group::Shared(packet) => {
-                    payload.text(packet.text());
+                    if let Some(text) = packet.text() {
+                        payload.text(text);
+                    }
                     packet.attachments().iter().for_each(|attachment| payload.binary(attachment));
                 }
             }
@@ -498,7 +500,7 @@ fn write_shared(buffer: &mut WriteBuffer, packet: &Encoded, form: BinaryForm) {
     if form == BinaryForm::Raw || packet.attachments().is_empty() {
         packet.frames().for_each(|piece| buffer.push_shared(piece));
     } else {
-        write_frames(buffer, Some(packet.text()), packet.attachments(), form);
+        write_frames(buffer, packet.text(), packet.attachments(), form);
     }
 }
 

@@ -101,8 +101,12 @@ impl Session {
 
     /// Sends a binary message.
     pub fn send_binary(&self, data: &Bytes) -> Pushed {
-        let (pushed, next) =
-            self.0.outbox.lock().push_own(None, std::slice::from_ref(data), self.0.registry.limits);
+        self.send_binaries(std::slice::from_ref(data))
+    }
+
+    /// Sends binary messages between which nothing comes.
+    pub fn send_binaries(&self, messages: &[Bytes]) -> Pushed {
+        let (pushed, next) = self.0.outbox.lock().push_own(None, messages, self.0.registry.limits);
         self.proceed(next);
         pushed
     }

@@ -1,10 +1,8 @@
-use std::{
-    cell::OnceCell, collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration,
-};
+use std::{collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
-use sockeye_engine::{self as engine, Encoded};
+use sockeye_engine::Encoded;
 use sockeye_socket_proto::{EventName, Request, event_name, with_encoded_args};
 use tokio::sync::mpsc;
 
@@ -12,6 +10,7 @@ use crate::{
     Acks, ClusterError, EmitError, Family, IntoRooms, RemoteSocket, Room, ServerAcks, Socket,
     ack::Waiter,
     adapter::{Selection, Targets},
+    delivery::Delivery,
     directory::Live,
     server_side,
     socket::{MESSAGE, encode_logged, encode_shared},
@@ -270,12 +269,14 @@ impl Broadcast {
             match &self.namespace.log {
                 Some(log) if !self.is_volatile => log.record(self.targets(), |offset| {
                     let packet = encode_logged(path, name, args, attachments, offset);
-                    self.deliver_logged(&packet, || {
-                        encode_shared(path, name, None, args, attachments)
-                    });
+                    let plain = || encode_shared(path, name, None, args, attachments);
+                    self.deliver(self.delivery(&packet).or_plain(&plain));
                     packet
                 }),
-                _ => self.deliver(&encode_shared(path, name, None, args, attachments)),
+                _ => {
+                    let packet = encode_shared(path, name, None, args, attachments);
+                    self.deliver(self.delivery(&packet));
+                }
             }
         })?;
         Ok(())
@@ -345,18 +346,18 @@ impl Broadcast {
         })?;
         let (sender, outcomes) = mpsc::unbounded_channel();
         let mut waiting = HashMap::new();
-        let mut recipients = Vec::new();
+        let mut delivery = self.delivery(&packet);
         self.selection().for_each(|socket| {
             let waiter = Waiter::OfMany(socket.id(), sender.clone());
             match socket.await_ack(id, waiter) {
-                Ok(()) if self.reaches(socket, &packet) => recipients.push(socket.link().clone()),
+                Ok(()) if self.is_for(socket) => delivery.add(socket),
                 Ok(()) => {}
                 // It is listed with its error: the channel cannot be closed, we hold its end.
                 Err(error) => drop(sender.send((socket.id(), Err(error)))),
             }
             waiting.insert(socket.id(), socket.clone());
         });
-        engine::broadcast(recipients.iter().map(|link| &link.session), &packet);
+        delivery.send();
         Ok(Acks::new(outcomes, waiting, id, self.timeout))
     }
 
@@ -413,34 +414,17 @@ impl Broadcast {
         }
     }
 
-    fn deliver(&self, packet: &Arc<Encoded>) {
-        let mut recipients = Vec::new();
+    fn deliver(&self, mut delivery: Delivery<'_>) {
         self.selection().for_each(|socket| {
-            if self.reaches(socket, packet) {
-                recipients.push(socket.link().clone());
+            if self.is_for(socket) {
+                delivery.add(socket);
             }
         });
-        engine::broadcast(recipients.iter().map(|link| &link.session), packet);
+        delivery.send();
     }
 
-    /// Delivers an event with an offset. Clients of Socket.IO 2 would take that for an argument:
-    /// they get the packet without it, made if there is one.
-    fn deliver_logged(&self, packet: &Arc<Encoded>, encode_plain: impl Fn() -> Arc<Encoded>) {
-        let mut recipients = Vec::new();
-        let mut old = Vec::new();
-        let plain = OnceCell::new();
-        self.selection().for_each(|socket| {
-            let is_old = socket.is_old();
-            let packet = if is_old { plain.get_or_init(&encode_plain) } else { packet };
-            if self.reaches(socket, packet) {
-                let recipients = if is_old { &mut old } else { &mut recipients };
-                recipients.push(socket.link().clone());
-            }
-        });
-        engine::broadcast(recipients.iter().map(|link| &link.session), packet);
-        if let Some(plain) = plain.get() {
-            engine::broadcast(old.iter().map(|link| &link.session), plain);
-        }
+    fn delivery<'a>(&self, packet: &'a Arc<Encoded>) -> Delivery<'a> {
+        Delivery::new(packet, self.namespace.config.parser.is_some())
     }
 
     /// Whom it is for, the origin considered.
@@ -465,11 +449,9 @@ impl Broadcast {
         self.namespace.adapter.select(&targets)
     }
 
-    fn reaches(&self, socket: &Socket, packet: &Arc<Encoded>) -> bool {
-        if self.is_volatile && !(socket.is_connected() && socket.session().is_writable()) {
-            return false;
-        }
-        socket.takes_broadcast(packet)
+    /// Whether the flags let a socket have it.
+    fn is_for(&self, socket: &Socket) -> bool {
+        !self.is_volatile || (socket.is_connected() && socket.session().is_writable())
     }
 }
 

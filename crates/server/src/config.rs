@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sockeye_engine as engine;
+use sockeye_socket_proto::Parser;
 
 use crate::RecoveryConfig;
 
@@ -31,6 +32,10 @@ pub struct Config {
     /// Whether clients that lost their connection may continue, and how much is kept for them.
     /// Default `None`: they may not.
     pub recovery: Option<RecoveryConfig>,
+    /// How packets are written, if not as JSON and attachments. With
+    /// [`MsgpackParser`](crate::MsgpackParser), clients with the official msgpack parser are served
+    /// beside those that speak JSON. Default `None`.
+    pub parser: Option<Arc<dyn Parser>>,
     /// What one packet may ask of the decoder.
     pub packet_limits: sockeye_socket_proto::Limits,
     /// Whether a namespace that was made for a client's name is removed when its last socket
@@ -51,6 +56,7 @@ impl Default for Config {
             waiting_events_max: 1_000,
             waiting_event_bytes_max: 1_000_000,
             recovery: None,
+            parser: None,
             packet_limits: sockeye_socket_proto::Limits::default(),
             cleanup_empty_child_namespaces: false,
             serve_client: true,

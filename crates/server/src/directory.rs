@@ -15,11 +15,12 @@ use crate::{
     BuildError, Config, Io, Socket,
     adapter::Adapter,
     behaviour::Behaviour,
+    link::Link,
     matcher::{Decision, Matcher, Params, Verdict},
     namespace::Path,
     recovery::Log,
     reliable::Outboxes,
-    socket::{Link, Origin},
+    socket::Origin,
 };
 
 /// One namespace.

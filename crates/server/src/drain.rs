@@ -6,7 +6,7 @@ use sockeye_engine::{CloseReason, Session};
 
 use crate::{
     directory::Directory,
-    socket::{Command, Link},
+    link::{Command, Link},
 };
 
 /// What became of the sessions of a server that was drained, see

@@ -39,6 +39,7 @@ mod behaviour;
 mod broadcast;
 mod client_files;
 mod config;
+mod delivery;
 mod directory;
 mod drain;
 mod error;
@@ -47,10 +48,12 @@ mod family;
 mod handler;
 mod id;
 mod idempotent;
+mod link;
 mod locals;
 mod matcher;
 mod namespace;
 mod peer;
+mod reading;
 mod reason;
 mod recovery;
 mod reliable;
@@ -89,6 +92,8 @@ pub use server_side::{ServerAcks, ServerSide};
 pub use socket::{Expiry, Socket};
 pub use sockeye_engine::{self as engine, Body, Handshake};
 pub use sockeye_socket_proto::{
-    Args, Binary, Event, EventName, FromArgs, Limits as PacketLimits, Listen, RawArgs, Request,
+    Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming,
+    Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder, Parser,
+    RawArgs, Request,
 };
 pub use sockeye_websocket::bind;

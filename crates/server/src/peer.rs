@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
-use sockeye_socket_proto::{Decoder, Incoming, RawArgs, encode_connect_error, encode_error};
+use sockeye_socket_proto::{Incoming, RawArgs, encode_connect_error, encode_error};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{
@@ -24,19 +24,21 @@ use crate::{
     behaviour::Registered,
     directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
+    link::{Command, Link},
+    reading::Reading,
     reliable::{Begin, Ticket},
     revision::{self, is_old, split_query},
-    socket::{Command, Expired, Link, Origin},
+    socket::{Expired, Origin},
 };
 
 pub(crate) struct Peer {
-    decoder: Decoder,
+    reading: Reading,
     sockets: Sockets,
 }
 
 impl Peer {
     pub(crate) fn new(link: Arc<Link>, directory: Arc<Directory>, config: Arc<Config>) -> Self {
-        let decoder = Decoder::new(config.packet_limits);
+        let reading = Reading::new(&config, &link);
         let connect_deadline = Some(Box::pin(sleep(config.connect_timeout)));
         let sockets = Sockets {
             link,
@@ -52,7 +54,7 @@ impl Peer {
             expiry: None,
             is_draining: false,
         };
-        let mut peer = Self { decoder, sockets };
+        let mut peer = Self { reading, sockets };
         if is_old(&peer.sockets.link.session)
             && guard(&mut peer.sockets, |sockets| sockets.connect("/", "")).is_err()
         {
@@ -64,10 +66,7 @@ impl Peer {
 
 impl SessionHandler for Peer {
     fn message(&mut self, message: Message<'_>) -> Result<(), HandlerError> {
-        let incoming = match message {
-            Message::Text(text) => self.decoder.handle_text(text),
-            Message::Binary(data) => self.decoder.handle_binary(data),
-        };
+        let incoming = self.reading.handle(message, &self.sockets.link);
         let incoming = incoming.map_err(|error| {
             tracing::debug!(sid = %self.sockets.link.session.id(), %error, "packet refused");
             HandlerError
@@ -83,7 +82,7 @@ impl SessionHandler for Peer {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.decoder.release();
+        self.reading.release();
         self.sockets.poll(cx)
     }
 
@@ -224,7 +223,7 @@ impl Sockets {
                 // An object for clients of every revision.
                 let mut text = String::new();
                 encode_connect_error(&mut text, namespace, "Invalid namespace", "");
-                self.link.session.send(&text, &[]);
+                self.link.send(&text, &[]);
             }
             Found::Asking(asking) => {
                 self.asking.push(namespace.into());
@@ -323,7 +322,7 @@ impl Sockets {
         } else {
             encode_connect_error(&mut text, namespace, refusal.message(), refusal.data());
         }
-        self.link.session.send(&text, &[]);
+        self.link.send(&text, &[]);
     }
 
     fn event(
@@ -466,7 +465,7 @@ impl Sockets {
     }
 
     fn run_commands(&mut self) {
-        let commands = std::mem::take(&mut *self.link.commands.lock());
+        let commands = self.link.take_commands();
         for command in commands {
             match command {
                 Command::Disconnected(socket) => {

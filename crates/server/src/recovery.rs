@@ -154,7 +154,7 @@ impl Log {
         let packet = deliver(&format!("{}.{number}", self.epoch));
         state.next += 1;
         let attachments: usize = packet.attachments().iter().map(bytes::Bytes::len).sum();
-        let bytes = packet.text().len() + attachments + std::mem::size_of::<Logged>();
+        let bytes = packet.text().map_or(0, str::len) + attachments + std::mem::size_of::<Logged>();
         state.bytes += bytes;
         state.events.push_back(Logged { at: Instant::now(), packet, bytes, targets });
         self.prune(&mut state);

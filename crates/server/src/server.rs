@@ -19,9 +19,9 @@ use crate::{
     client_files,
     directory::{Directory, NewNamespace},
     drain,
+    link::Link,
     namespace::Path,
     peer::Peer,
-    socket::Link,
 };
 
 /// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
@@ -239,8 +239,11 @@ impl Application for App {
     type Handler = Peer;
 
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> Peer {
-        let link = Link { session, handshake, commands: parking_lot::Mutex::new(Vec::new()) };
-        Peer::new(Arc::new(link), self.directory.clone(), self.config.clone())
+        Peer::new(
+            Arc::new(Link::new(session, handshake)),
+            self.directory.clone(),
+            self.config.clone(),
+        )
     }
 }
 

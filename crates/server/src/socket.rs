@@ -25,6 +25,7 @@ use crate::{
     ack::{Pending, Waiter},
     adapter::Targets,
     directory::Live,
+    link::{Command, Link},
     locals::Locals,
     recovery::{Claim, Log},
     reliable::Outboxes,
@@ -100,34 +101,6 @@ pub(crate) enum Origin {
     Claim(Claim),
     /// It said so in vain.
     Failed(RecoveryFailure),
-}
-
-/// What all sockets of a session share.
-pub(crate) struct Link {
-    pub(crate) session: engine::Session,
-    pub(crate) handshake: Arc<Handshake>,
-    /// For the session's task; it is woken when something is added.
-    pub(crate) commands: Mutex<Vec<Command>>,
-}
-
-pub(crate) enum Command {
-    /// This socket was disconnected by the server.
-    Disconnected(Socket),
-    /// This socket goes on elsewhere; the session is dead.
-    Replaced(Socket),
-    /// A socket has another end, or none.
-    ExpiryChanged,
-    /// All sockets, then the session.
-    CloseSession,
-    /// The session, as soon as no handler is under way.
-    Drain,
-}
-
-impl Link {
-    pub(crate) fn command(&self, command: Command) {
-        self.commands.lock().push(command);
-        self.session.wake();
-    }
 }
 
 const CONNECTING: u8 = 0;
@@ -438,13 +411,13 @@ impl Socket {
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
             return false;
         }
-        let session = &self.0.link.session;
+        let link = &self.0.link;
         for packet in missed {
-            session.push(packet);
+            link.push(packet);
         }
-        session.send(&self.reply(pid), &[]);
+        link.send(&self.reply(pid), &[]);
         for packet in held.drain(..) {
-            session.push(&packet);
+            link.push(&packet);
         }
         *held = Vec::new();
         if let Some(pid) = pid {
@@ -548,7 +521,7 @@ impl Socket {
     pub(crate) fn send_disconnect(&self) {
         let mut text = String::new();
         encode_disconnect(&mut text, self.namespace());
-        self.0.link.session.send(&text, &[]);
+        self.0.link.send(&text, &[]);
     }
 
     pub(crate) fn send_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
@@ -556,7 +529,7 @@ impl Socket {
             with_text(|text| {
                 let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
                 encode_ack(text, self.namespace(), id, count, args);
-                self.0.link.session.send(text, attachments);
+                self.0.link.send(text, attachments);
             });
         }
     }
@@ -631,7 +604,7 @@ impl Socket {
         let mut sent = Ok(());
         log.record(targets, |offset| {
             let packet = encode_logged(self.namespace(), name, args, attachments, offset);
-            sent = queued(self.0.link.session.push(&packet));
+            sent = queued(self.0.link.push(&packet));
             packet
         });
         sent
@@ -639,11 +612,11 @@ impl Socket {
 
     fn transmit(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
         match self.0.phase.load(Ordering::Acquire) {
-            CONNECTED => queued(self.0.link.session.send(text, attachments)),
+            CONNECTED => queued(self.0.link.send(text, attachments)),
             CONNECTING => {
                 let encode = || Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()));
                 if self.hold(encode) {
-                    return queued(self.0.link.session.send(text, attachments));
+                    return queued(self.0.link.send(text, attachments));
                 }
                 Ok(())
             }

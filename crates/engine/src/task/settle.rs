@@ -107,7 +107,9 @@ impl<A: Application> Driver<A> {
         let mut payload = PayloadWriter::with_form(form);
         payload.control(Control::Open, &self.open_json());
         if let Some(initial) = initial {
-            payload.text(initial.text());
+            if let Some(text) = initial.text() {
+                payload.text(text);
+            }
             attachments.iter().for_each(|attachment| payload.binary(attachment));
         }
         payload
