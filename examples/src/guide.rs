@@ -17,6 +17,7 @@ chapters! {
     Reliable: "docs/reliable.md",
     Recovery: "docs/guide/recovery.md",
     Namespaces: "docs/guide/namespaces.md",
+    Testing: "docs/guide/testing.md",
     Client: "docs/guide/client.md",
     WebSocket: "docs/guide/websocket.md",
 }

@@ -81,11 +81,6 @@ impl<A: Application> Engine<A> {
         self.registry.sessions()
     }
 
-    /// The sessions that are open or closing, at this moment.
-    pub fn all(&self) -> Vec<Session> {
-        self.registry.all()
-    }
-
     /// Refuses new sessions with 503 from now on.
     pub fn refuse_sessions(&self) {
         self.registry.refuse_sessions();
@@ -102,11 +97,6 @@ impl<A: Application> Engine<A> {
     /// Safe: nothing but waiting happens here.
     pub async fn finished(&self) {
         self.registry.tasks_done().await;
-    }
-
-    /// Ends every session at once, without waiting for its peer.
-    pub fn discard_all(&self, reason: CloseReason) {
-        self.registry.all().iter().for_each(|session| session.discard(reason));
     }
 
     /// The session with this id.

@@ -13,11 +13,12 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 use sockeye_engine::Encoded;
+use tokio::time::Instant;
 
 use crate::{DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals};
 

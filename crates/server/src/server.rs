@@ -130,17 +130,18 @@ impl Server {
     /// Not safe: the waves that did not begin do not.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.engine.refuse_sessions();
-        let sessions = self.engine.all();
+        let sessions = self.engine.all_sessions();
         let waves = drain::in_waves(&sessions, &self.directory, deadline);
         let in_order = async {
             waves.await;
             // Who was on the way in when new sessions were refused.
-            drain::at_once(&self.engine.all(), &self.directory);
+            drain::at_once(&self.engine.all_sessions(), &self.directory);
             self.engine.finished().await;
         };
         let is_done = tokio::time::timeout(deadline, in_order).await.is_ok();
         let cut = if is_done { 0 } else { self.engine.unfinished().min(sessions.len()) };
-        self.engine.discard_all(CloseReason::ServerShutdown);
+        let left = self.engine.all_sessions();
+        left.iter().for_each(|session| session.discard(CloseReason::ServerShutdown));
         Drained { closed: sessions.len() - cut, cut }
     }
 

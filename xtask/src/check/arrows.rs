@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 
 /// What each crate may name under `[dependencies]`. A crate that is missing here is a violation:
 /// whoever adds one decides where it stands.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("sockeye-ws", &[]),
     ("sockeye-engine-proto", &[]),
     ("sockeye-socket-proto", &[]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         "sockeye-client",
         &["sockeye-websocket", "sockeye-ws", "sockeye-engine-proto", "sockeye-socket-proto"],
     ),
+    ("sockeye-testing", &["sockeye", "sockeye-socket-proto", "sockeye-websocket", "sockeye-ws"]),
     ("sockeye-cluster", &["sockeye"]),
     ("sockeye-redis", &["sockeye-cluster"]),
     ("sockeye-postgres", &["sockeye-cluster"]),
@@ -39,7 +40,7 @@ const TOOLS: [&str; 6] = [
 ];
 
 /// What a test may use although the crate itself may not: both ends of the wire.
-const ALLOWED_IN_TESTS: [&str; 8] = [
+const ALLOWED_IN_TESTS: [&str; 9] = [
     "sockeye-ws",
     "sockeye-engine-proto",
     "sockeye-socket-proto",
@@ -48,6 +49,7 @@ const ALLOWED_IN_TESTS: [&str; 8] = [
     "sockeye",
     "sockeye-client",
     "sockeye-cluster",
+    "sockeye-testing",
 ];
 
 /// One arrow between two crates of the workspace.

@@ -1,0 +1,357 @@
+use std::{any::type_name, fmt, marker::PhantomData, time::Duration};
+
+use bytes::Bytes;
+use serde::Serialize;
+use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, RemoteError, Request};
+use sockeye_socket_proto::{encode_ack, encode_args, encode_disconnect, encode_event, event_name};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    Connect, ConnectError, Wire,
+    session::{Arrived, Command},
+};
+
+macro_rules! name_of {
+    ($event:expr) => {
+        match event_name($event) {
+            Ok(name) => name,
+            Err(error) => panic!("{error}"),
+        }
+    };
+}
+
+/// A client in one namespace. Dropped, it hangs up.
+///
+/// What arrives waits, in order and without bound, until it is expected.
+pub struct TestClient {
+    connect: Connect,
+    id: String,
+    recovered: bool,
+    recovery: Option<String>,
+    returning: Option<Returning>,
+    wire: Wire,
+    commands: mpsc::UnboundedSender<Command>,
+    events: mpsc::UnboundedReceiver<Arrived>,
+    next_ack: u64,
+    patience: Duration,
+}
+
+/// What a client says to continue an earlier connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Returning {
+    pub(crate) pid: String,
+    pub(crate) offset: Option<String>,
+}
+
+/// How a client's time in its namespace has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The server has disconnected it: `io server disconnect`.
+    ByServer,
+    /// The connection is over.
+    Closed,
+}
+
+impl TestClient {
+    pub(crate) async fn connect(connect: Connect) -> Result<Self, ConnectError> {
+        let (sender, events) = mpsc::unbounded_channel();
+        let (joined, commands, wire) = connect.open(None, sender).await?;
+        Ok(Self {
+            connect,
+            id: joined.sid,
+            recovered: false,
+            recovery: joined.recovery,
+            returning: joined.pid.map(|pid| Returning { pid, offset: None }),
+            wire,
+            commands,
+            events,
+            next_ack: 0,
+            patience: PATIENCE,
+        })
+    }
+
+    /// The socket's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its connection, to do something to it.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Whether the last [`reconnect`](TestClient::reconnect) has recovered the connection before.
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Why it has not, in the server's word; `None` when it did not say.
+    pub fn recovery_failure(&self) -> Option<&str> {
+        self.recovery.as_deref()
+    }
+
+    /// How long the `expect_*` methods and answers are waited for. Default 60 seconds, which on a
+    /// paused clock cost nothing.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Connects anew, whether the connection before is over or not (the server may not know yet),
+    /// and asks to continue if the server recovers. What did not arrive before is lost.
+    ///
+    /// # Errors
+    /// Why the server did not let it in.
+    pub async fn reconnect(&mut self) -> Result<(), ConnectError> {
+        while let Ok(arrived) = self.events.try_recv() {
+            self.remember_offset(&arrived);
+        }
+        let (sender, events) = mpsc::unbounded_channel();
+        let (joined, commands, wire) = self.connect.open(self.returning.as_ref(), sender).await?;
+        self.recovered = joined.sid == self.id;
+        self.recovery = joined.recovery;
+        if !self.recovered {
+            self.returning = joined.pid.map(|pid| Returning { pid, offset: None });
+        }
+        self.id = joined.sid;
+        (self.commands, self.events, self.wire) = (commands, events, wire);
+        Ok(())
+    }
+
+    /// Sends an event. On a connection that is over it is lost.
+    ///
+    /// # Panics
+    /// When it cannot be encoded, or its name is reserved.
+    pub fn emit<P: Serialize + ?Sized>(&self, event: impl EventName<P>, payload: &P) {
+        let (packet, attachments) = self.encode(name_of!(&event), payload, None);
+        self.command(Command::Send(packet, attachments));
+    }
+
+    /// Sends an event and waits for its answer.
+    ///
+    /// # Errors
+    /// [`AckError::Timeout`] when it does not come, [`AckError::Disconnected`] when it cannot come
+    /// any more, [`AckError::Remote`] when it is the error of a handler, [`AckError::Decode`] when
+    /// it is something else than an `A`.
+    ///
+    /// # Panics
+    /// When the event cannot be encoded, or its name is reserved.
+    pub async fn emit_with_ack<P: Serialize + ?Sized, A: FromArgs>(
+        &mut self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> Result<A, AckError> {
+        let id = self.next_ack;
+        self.next_ack += 1;
+        let (packet, attachments) = self.encode(name_of!(&event), payload, Some(id));
+        let (answer, answered) = oneshot::channel();
+        self.command(Command::Ask { id, packet, attachments, answer });
+        match timeout(self.patience, answered).await {
+            Ok(Ok(args)) => decode_answer(&args),
+            Ok(Err(_)) => Err(AckError::Disconnected),
+            Err(_) => Err(AckError::Timeout),
+        }
+    }
+
+    /// Leaves the namespace.
+    pub fn disconnect(&self) {
+        let mut packet = String::new();
+        encode_disconnect(&mut packet, &self.connect.namespace);
+        self.command(Command::Send(packet, Vec::new()));
+    }
+
+    /// The next thing that comes is this event; its payload.
+    ///
+    /// # Panics
+    /// When it is another event, its payload is no `P`, the connection ends, or nothing comes.
+    pub async fn expect_event<P: FromArgs, A>(&mut self, event: impl Listen<P, A>) -> P {
+        self.expect(name_of!(&event)).await.0
+    }
+
+    /// The next thing that comes is this event, and the server waits for an answer.
+    ///
+    /// # Panics
+    /// As [`expect_event`](TestClient::expect_event), or when it asks for no answer.
+    pub async fn expect_request<P: FromArgs, A>(
+        &mut self,
+        event: impl Listen<P, A>,
+    ) -> (P, Answerer<A>) {
+        let name = name_of!(&event);
+        let (payload, id) = self.expect(name).await;
+        let id = id.unwrap_or_else(|| panic!("the event {name:?} asks for no answer"));
+        let (commands, namespace) = (self.commands.clone(), self.connect.namespace.clone());
+        (payload, Answerer { commands, namespace, id, answer: PhantomData })
+    }
+
+    /// Nothing has come, and nothing is on its way. (On a paused clock that is certain; otherwise
+    /// a tenth of a second is waited.)
+    ///
+    /// # Panics
+    /// When something comes.
+    pub async fn expect_no_event(&mut self) {
+        self.expect_no_event_for(Duration::from_millis(100)).await;
+    }
+
+    /// Nothing comes for this time.
+    ///
+    /// # Panics
+    /// When something comes.
+    pub async fn expect_no_event_for(&mut self, time: Duration) {
+        if let Ok(arrived) = timeout(time, self.next()).await {
+            panic!("nothing was expected, but {arrived}");
+        }
+    }
+
+    /// The next thing that comes is the end; which.
+    ///
+    /// # Panics
+    /// When an event comes, or nothing.
+    pub async fn expect_end(&mut self) -> Ended {
+        match timeout(self.patience, self.next()).await {
+            Ok(Arrived::Disconnected) => Ended::ByServer,
+            Ok(Arrived::Closed) => Ended::Closed,
+            Ok(arrived) => panic!("the end was expected, but {arrived}"),
+            Err(_) => panic!("the end was expected, but nothing came"),
+        }
+    }
+
+    /// The next event, whatever it is, as it came; `None` at the end.
+    ///
+    /// # Panics
+    /// When nothing comes.
+    pub async fn next_event(&mut self) -> Option<RawEvent> {
+        match timeout(self.patience, self.next()).await {
+            Ok(Arrived::Event { name, args, .. }) => Some(RawEvent { name, args }),
+            Ok(_) => None,
+            Err(_) => panic!("an event was expected, but nothing came"),
+        }
+    }
+
+    async fn expect<P: FromArgs>(&mut self, wanted: &str) -> (P, Option<u64>) {
+        let arrived = match timeout(self.patience, self.next()).await {
+            Ok(arrived) => arrived,
+            Err(_) => panic!("the event {wanted:?} was expected, but nothing came"),
+        };
+        match arrived {
+            Arrived::Event { name, args, id } if name == wanted => {
+                match P::from_args(args.json(), args.attachments()) {
+                    Ok(payload) => (payload, id),
+                    Err(error) => {
+                        let (json, kind) = (args.json(), type_name::<P>());
+                        panic!("{wanted:?} came with {json}, which is no {kind}: {error}");
+                    }
+                }
+            }
+            other => panic!("the event {wanted:?} was expected, but {other}"),
+        }
+    }
+
+    async fn next(&mut self) -> Arrived {
+        let arrived = self.events.recv().await.unwrap_or(Arrived::Closed);
+        self.remember_offset(&arrived);
+        arrived
+    }
+
+    /// The last argument of an event without ack, if it is a string, is its offset.
+    fn remember_offset(&mut self, arrived: &Arrived) {
+        if let (Some(returning), Arrived::Event { args, id: None, .. }) =
+            (&mut self.returning, arrived)
+            && let Ok(all) =
+                serde_json::from_str::<Vec<serde_json::Value>>(&format!("[{}]", args.json()))
+            && let Some(serde_json::Value::String(offset)) = all.into_iter().last()
+        {
+            returning.offset = Some(offset);
+        }
+    }
+
+    fn encode<P: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        payload: &P,
+        id: Option<u64>,
+    ) -> (String, Vec<Bytes>) {
+        let (args, attachments) = encode(payload);
+        let mut packet = String::new();
+        let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+        encode_event(&mut packet, &self.connect.namespace, id, count, name, &args);
+        (packet, attachments)
+    }
+
+    fn command(&self, command: Command) {
+        // A session that is over takes nothing: `Arrived::Closed` says so.
+        let _ = self.commands.send(command);
+    }
+}
+
+impl fmt::Debug for TestClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestClient")
+            .field("id", &self.id)
+            .field("namespace", &self.connect.namespace)
+            .field("wire", &self.wire)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers one event of the server. Dropped, it leaves the server waiting.
+#[derive(Debug)]
+#[must_use = "the server waits until `answer` is called"]
+pub struct Answerer<A> {
+    commands: mpsc::UnboundedSender<Command>,
+    namespace: String,
+    id: u64,
+    answer: PhantomData<fn(A)>,
+}
+
+impl<A: Serialize> Answerer<A> {
+    /// Answers.
+    ///
+    /// # Panics
+    /// When the value cannot be encoded.
+    pub fn answer(self, value: &A) {
+        let (args, attachments) = encode(value);
+        let mut packet = String::new();
+        let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+        encode_ack(&mut packet, &self.namespace, self.id, count, &args);
+        let _ = self.commands.send(Command::Send(packet, attachments));
+    }
+}
+
+impl fmt::Display for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arrived::Event { name, args, .. } => {
+                write!(f, "the event {name:?} came with [{}]", args.json())
+            }
+            Arrived::Disconnected => f.write_str("the server disconnected the client"),
+            Arrived::Closed => f.write_str("the connection ended"),
+        }
+    }
+}
+
+fn encode<P: Serialize + ?Sized>(payload: &P) -> (String, Vec<Bytes>) {
+    let mut args = Vec::new();
+    let attachments = match encode_args(payload, &mut args) {
+        Ok(attachments) => attachments,
+        Err(error) => panic!("the payload cannot be encoded: {error}"),
+    };
+    (String::from_utf8(args).expect("JSON is UTF-8"), attachments)
+}
+
+fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Refusal {
+        error: RemoteError,
+    }
+    match args.decode::<Refusal>() {
+        Ok(refusal) => Err(AckError::Remote(refusal.error)),
+        Err(_) => A::from_args(args.json(), args.attachments()).map_err(AckError::Decode),
+    }
+}
+
+/// Longer than the official heartbeat takes to notice that somebody is gone.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,169 @@
+use std::{fmt::Write as _, net::SocketAddr};
+
+use serde::Serialize;
+use sockeye_socket_proto::encode_connect;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    sync::{mpsc, oneshot},
+};
+
+use crate::{
+    TestClient, TestServer, Wire,
+    client::Returning,
+    session::{self, Command, Joined},
+};
+
+/// A client that is about to connect.
+#[derive(Clone, Debug)]
+#[must_use = "nobody connects until `connect` is awaited"]
+pub struct Connect {
+    server: TestServer,
+    pub(crate) namespace: String,
+    /// A JSON object.
+    auth: serde_json::Value,
+    headers: String,
+    query: String,
+    address: Option<SocketAddr>,
+}
+
+/// Why a client was not let in.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The namespace refused it: `connect_error`.
+    #[error("refused: {message}")]
+    Refused {
+        /// The message.
+        message: String,
+        /// The details, or null.
+        data: serde_json::Value,
+    },
+    /// The server did not open a session.
+    #[error("HTTP status {status}: {body}")]
+    Http {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// The connection ended before.
+    #[error("the connection ended")]
+    Closed,
+}
+
+impl Connect {
+    pub(crate) fn new(server: TestServer) -> Self {
+        Self {
+            server,
+            namespace: "/".to_owned(),
+            auth: serde_json::Value::Null,
+            headers: String::new(),
+            query: String::new(),
+            address: None,
+        }
+    }
+
+    /// The namespace; `/` without it.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// What the client says as `auth`: something serde writes as an object.
+    ///
+    /// # Panics
+    /// When it is no JSON.
+    pub fn auth(mut self, auth: &impl Serialize) -> Self {
+        self.auth = serde_json::to_value(auth).expect("auth is JSON");
+        self
+    }
+
+    /// A header of its request.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        write!(self.headers, "{name}: {value}\r\n").expect("writing to a string does not fail");
+        self
+    }
+
+    /// More of its query: `name=value`, escaped by whoever needs it.
+    pub fn query(mut self, query: &str) -> Self {
+        self.query.push('&');
+        self.query.push_str(query);
+        self
+    }
+
+    /// Where it comes from. Without it from loopback.
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// Why the server did not let it in.
+    pub async fn connect(self) -> Result<TestClient, ConnectError> {
+        TestClient::connect(self).await
+    }
+
+    /// Opens a session and joins the namespace. What arrives goes to `events`.
+    pub(crate) async fn open(
+        &self,
+        returning: Option<&Returning>,
+        events: mpsc::UnboundedSender<session::Arrived>,
+    ) -> Result<(Joined, mpsc::UnboundedSender<Command>, Wire), ConnectError> {
+        let (mut stream, wire) = match self.address {
+            Some(address) => self.server.open_from(address),
+            None => self.server.open(),
+        };
+        self.shake_hands(&mut stream).await?;
+        let (reply, joined) = oneshot::channel();
+        let mut packet = String::new();
+        encode_connect(&mut packet, &self.namespace, &self.auth_of(returning));
+        let (commands, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(session::run(stream, packet, reply, receiver, events));
+        match joined.await {
+            Ok(joined) => Ok((joined?, commands, wire)),
+            Err(_) => Err(ConnectError::Closed),
+        }
+    }
+
+    async fn shake_hands(&self, stream: &mut DuplexStream) -> Result<(), ConnectError> {
+        let path = &self.server.server().config().engine.path;
+        let request = format!(
+            "GET {path}/?EIO=4&transport=websocket{} HTTP/1.1\r\nHost: in-memory\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
+            self.query, self.headers
+        );
+        let closed = |_| ConnectError::Closed;
+        stream.write_all(request.as_bytes()).await.map_err(closed)?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.map_err(closed)?);
+        }
+        let head = String::from_utf8_lossy(&head);
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        if status == 101 {
+            return Ok(());
+        }
+        stream.shutdown().await.map_err(closed)?;
+        let mut body = String::new();
+        stream.read_to_string(&mut body).await.map_err(closed)?;
+        Err(ConnectError::Http { status, body })
+    }
+
+    /// The payload of the connect packet: nothing for a client that says nothing.
+    fn auth_of(&self, returning: Option<&Returning>) -> String {
+        let mut auth = self.auth.clone();
+        if let Some(Returning { pid, offset }) = returning {
+            if auth.is_null() {
+                auth = serde_json::json!({});
+            }
+            auth["pid"] = pid.as_str().into();
+            if let Some(offset) = offset {
+                auth["offset"] = offset.as_str().into();
+            }
+        }
+        if auth.is_null() { String::new() } else { auth.to_string() }
+    }
+}

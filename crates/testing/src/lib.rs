@@ -1,0 +1,58 @@
+//! Tests for programs on Sockeye that neither flake nor wait: a server in memory, clients that say
+//! what they expect, connections that fail when they are told to, and a clock that stands still
+//! until everybody waits.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use sockeye::{Ack, AckError, Event, Namespace, Server, Socket};
+//! use sockeye_testing::TestServer;
+//!
+//! const CHAT: Event<String> = Event::new("chat");
+//! const LENGTH: Event<String, usize> = Event::new("length");
+//!
+//! async fn chat(socket: Socket, text: String) -> Result<(), sockeye::EmitError> {
+//!     socket.broadcast().emit(CHAT, &text)
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+//! // In a test: #[tokio::test(start_paused = true)]
+//! let namespace = Namespace::new("/").on(CHAT, chat).on(LENGTH, async |text: String| Ack(text.len()));
+//! let server = TestServer::new(Server::builder().namespace(namespace).build().unwrap());
+//! let (mut ann, mut bob) = (server.connect().await, server.connect().await);
+//!
+//! ann.emit(CHAT, "hello");
+//! assert_eq!(bob.expect_event(CHAT).await, "hello");
+//! ann.expect_no_event().await;
+//! assert_eq!(ann.emit_with_ack(LENGTH, "four").await.unwrap(), 4);
+//!
+//! // A phone in a tunnel: nothing arrives any more, and nobody is told.
+//! bob.wire().go_half_open();
+//! let lost = bob.emit_with_ack(LENGTH, "?").await;
+//! assert!(matches!(lost, Err(AckError::Timeout)));
+//! tokio::time::sleep(Duration::from_secs(60)).await;
+//! assert_eq!(server.server().io().sockets().len(), 1, "the heartbeat has found out");
+//! # });
+//! ```
+//!
+//! - [`TestServer`] is a [`sockeye::Server`] that is reached through memory. Everything between its
+//!   handlers and the bytes of its WebSockets is what it is in production.
+//! - [`TestClient`] is one client in one namespace. It speaks the protocol for itself; `expect_*`
+//!   methods fail the test with what came instead.
+//! - [`Wire`] is its connection: delayed, stalled, half open, cut.
+//!
+//! On a paused clock (tokio's `test-util`, `start_paused`) time passes only when every task waits:
+//! heartbeats, timeouts and delays cost nothing, and "nothing came" is certain. Without it everything
+//! works too, in real time.
+#![forbid(unsafe_code)]
+
+mod client;
+mod connect;
+mod server;
+mod session;
+mod wire;
+
+pub use client::{Answerer, Ended, TestClient};
+pub use connect::{Connect, ConnectError};
+pub use server::TestServer;
+pub use wire::Wire;
