@@ -43,6 +43,7 @@ const common = {
   logOverride: { "commonjs-variable-in-esm": "silent" },
   // The files of `src/features` are imported for what they do; package.json speaks of dist/.
   ignoreAnnotations: true,
+  define: { FULL: "true" },
   sourcemap: true,
   target: "es2020",
   write: false,
@@ -58,9 +59,11 @@ const small = {
 };
 const script = { entryPoints: ["src/global.ts"], format: "iife" };
 const module = { entryPoints: ["src/index.ts"], format: "esm" };
-const core = { entryPoints: ["src/core.ts"], format: "esm" };
-const msgpack = { entryPoints: ["src/msgpack/index.ts"] };
+const core = { entryPoints: ["src/core.ts"], format: "esm", define: { FULL: "false" } };
+// Separate imports, each as a module and for CommonJS.
+const parts = { engine: "src/engine.ts", url: "src/address.ts", msgpack: "src/msgpack/index.ts" };
 const node = { platform: "node", target: "node20", plugins: [replace("platform", "platform.node")] };
+const filename = { define: { FULL: "true", "import.meta.url": "__filename" } };
 const direct = { plugins: [replace("engine/socket", "engine/direct")] };
 
 const BUNDLES = {
@@ -71,17 +74,19 @@ const BUNDLES = {
   "websocket.esm.min.js": { ...core, ...small, ...direct, entryPoints: ["src/websocket.ts"] },
   "browser/index.mjs": { ...module, ...readable },
   "browser/index.cjs": { ...script, ...readable, format: "cjs" },
-  "browser/msgpack.mjs": { ...msgpack, ...readable, format: "esm" },
-  "browser/msgpack.cjs": { ...msgpack, ...readable, format: "cjs" },
-  "node/msgpack.mjs": { ...msgpack, ...node, ...readable, format: "esm" },
-  "node/msgpack.cjs": { ...msgpack, ...node, ...readable, format: "cjs" },
+  ...eachPart((entryPoints, name) => ({
+    [`browser/${name}.mjs`]: { entryPoints, ...readable, format: "esm" },
+    [`browser/${name}.cjs`]: { entryPoints, ...readable, format: "cjs" },
+    [`node/${name}.mjs`]: { entryPoints, ...node, ...readable, format: "esm" },
+    [`node/${name}.cjs`]: { entryPoints, ...node, ...readable, ...filename, format: "cjs" },
+  })),
   "node/index.mjs": { ...module, ...node, ...readable },
   "node/index.cjs": {
     ...script,
     ...node,
     ...readable,
+    ...filename,
     format: "cjs",
-    define: { "import.meta.url": "__filename" },
   },
 };
 
@@ -95,6 +100,10 @@ const wanted = [
 if (process.argv.includes("--check")) check();
 else write();
 reportSizes();
+
+function eachPart(bundlesOf) {
+  return Object.assign({}, ...Object.entries(parts).map(([name, file]) => bundlesOf([file], name)));
+}
 
 async function bundles() {
   const outputs = [];
@@ -133,7 +142,7 @@ function types() {
     execFileSync(process.execPath, [tsc, "-p", root, "--outDir", folder], { stdio: "inherit" });
     const names = fs.readdirSync(folder, { recursive: true }).sort();
     return names
-      .filter((name) => name.endsWith(".d.ts") && !/(^|\/)(global|direct|websocket|platform\.node)\.d/.test(name))
+      .filter((name) => name.endsWith(".d.ts") && !/^(msgpack\/global|global|websocket|engine\/direct|platform\.node|cookies)\.d/.test(name))
       .map((name) => [
         `types/${name.replaceAll("\\", "/")}`,
         fs.readFileSync(path.join(folder, name)),

@@ -1,10 +1,17 @@
 // All of the library: what pages, bundlers and Node get unless they ask for less.
 
+import { io } from "./core.js";
 import "./features/catch-all.js";
+import * as engine from "./features/engine.js";
 import "./features/limit.js";
 import "./features/page.js";
 import "./features/retries.js";
 
+import { nextTick } from "./timer.js";
+
+Object.assign(io, engine, { nextTick });
+
 export * from "./core.js";
-export { io as default } from "./core.js";
+export * from "./features/engine.js";
+export { io as default, nextTick };
 export type { PayloadTooLarge } from "./features/limit.js";

@@ -6,7 +6,7 @@ import type { DefaultEventsMap, EventsMap } from "./events.js";
 import type { ManagerOptions, SocketOptions } from "./options.js";
 import { Decoder, Encoder, type Packet } from "./parser/packet.js";
 import { Socket } from "./socket.js";
-import { startTimer, type Timer } from "./platform.js";
+import { startTimer, stopTimer, type Timer } from "./platform.js";
 import { nextTick } from "./timer.js";
 
 /** Events of a {@link Manager}. */
@@ -144,7 +144,7 @@ export class Manager<
   }
 
   private _setState(state: "opening" | "open" | "closed"): void {
-    clearTimeout(this._timer);
+    stopTimer(this.opts, this._timer);
     this._readyState = state;
     this._reconnecting = false;
   }

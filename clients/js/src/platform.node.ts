@@ -6,6 +6,9 @@ import http from "node:http";
 import https from "node:https";
 import { createRequire } from "node:module";
 
+import { jarOf } from "./cookies.js";
+import type { RawData } from "./engine/packet.js";
+import type { TransportOptions } from "./engine/transport.js";
 import type { EngineOptions } from "./options.js";
 import type { BinaryType, HttpResponse, Timer } from "./platform.js";
 
@@ -25,16 +28,22 @@ const PASSED_ON = [
   "rejectUnauthorized",
   "localAddress",
   "family",
+  "perMessageDeflate",
 ] as const;
+
+/** Messages below this many bytes are not compressed, unless `perMessageDeflate` says otherwise. */
+const COMPRESSION_THRESHOLD = 1024;
+
+const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 
 export function request(
   url: string,
   body: string | undefined,
-  options: EngineOptions,
+  options: TransportOptions,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const headers: http.OutgoingHttpHeaders = { accept: "*/*", ...options.extraHeaders };
+    const headers: http.OutgoingHttpHeaders = { accept: "*/*", ...headersOf(options) };
     if (body !== undefined) {
       headers["content-type"] = "text/plain;charset=UTF-8";
       headers["content-length"] = Buffer.byteLength(body);
@@ -43,16 +52,27 @@ export function request(
       url,
       { ...passedOn(options), method: body === undefined ? "GET" : "POST", headers, signal },
       (response) => {
+        const { receivedBytesMax = RECEIVED_BYTES_MAX, withCredentials, socket } = options;
+        if (withCredentials) jarOf(socket).store(response.headers["set-cookie"]);
         const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        let bytes = 0;
+        response.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes <= receivedBytesMax) return chunks.push(chunk);
+          reject(new Error(`more than ${receivedBytesMax} bytes`));
+          call.destroy();
+        });
         response.on("error", reject);
         response.on("end", () => {
           const responseText = Buffer.concat(chunks).toString();
-          resolve({ status: response.statusCode ?? 0, responseText });
+          // Like an XMLHttpRequest that is done, as error handlers know it.
+          resolve({ status: response.statusCode ?? 0, responseText, readyState: 4 });
         });
       },
     );
-    call.on("error", reject);
+    // By a timer, so that tests which hold the clock still hold failures still, too; applications'
+    // tests rely on that with socket.io-client.
+    call.on("error", (error) => setTimeout(reject, 0, error));
     // On the socket and not on the agent: a poll waits for as long as the server likes.
     if (options.autoUnref) call.on("socket", (socket) => socket.unref());
     call.end(body);
@@ -64,19 +84,48 @@ export function request(
  * taken if one of them is set and where Node has none. If there is neither, says so once and
  * throws: a session that is polling then stays on polling.
  */
-export function openWebSocket(url: string, options: EngineOptions): WebSocket {
+export function openWebSocket(url: string, options: TransportOptions): WebSocket {
   const { WebSocket } = globalThis;
-  const { autoUnref, extraHeaders: headers, protocols = [] } = options;
+  const { autoUnref, protocols = [], receivedBytesMax: maxPayload = RECEIVED_BYTES_MAX } = options;
+  const headers = headersOf(options);
   const passed = passedOn(options);
-  const wantsWs = !WebSocket || autoUnref || Object.keys(passed).length > 0;
+  const wantsWs = !WebSocket || autoUnref || !!options.withCredentials || Object.keys(passed).length > 0;
   const Ws = wantsWs ? loadWs(!WebSocket) : undefined;
   // Browsers take the protocols as second argument; Node's own WebSocket also takes this form.
   if (!Ws) return new WebSocket(url, { protocols, headers } as any);
-  const socket = new Ws(url, protocols, { ...passed, headers });
+  const socket = new Ws(url, protocols, { ...passed, headers, maxPayload });
   if (autoUnref) {
     socket.on("upgrade", (response: http.IncomingMessage) => response.socket.unref());
   }
   return socket;
+}
+
+/** Sends a message; `ws` compresses it if it may and if that is worth the work. */
+export function sendMessage(
+  socket: WebSocket,
+  data: RawData,
+  { compress = false }: { compress?: boolean } = {},
+  { perMessageDeflate }: EngineOptions,
+): void {
+  const threshold = (perMessageDeflate as any)?.threshold ?? COMPRESSION_THRESHOLD;
+  const bytes = typeof data === "string" ? Buffer.byteLength(data) : (data as ArrayBuffer).byteLength;
+  // The platform's WebSocket takes no notice of the second argument.
+  (socket as any).send(data, { compress: compress && bytes >= threshold });
+}
+
+/** The request headers of the options, with the session's cookies. */
+function headersOf(options: TransportOptions): Record<string, string> | undefined {
+  const { extraHeaders, withCredentials, socket } = options;
+  if (!withCredentials) return extraHeaders;
+  const { cookie: own, ...headers } = lowerCased(extraHeaders);
+  const cookie = jarOf(socket).header(own);
+  return cookie ? { ...headers, cookie } : headers;
+}
+
+function lowerCased(headers: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
 }
 
 export function encodeBase64(data: ArrayBuffer): string {
@@ -94,18 +143,28 @@ export function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer |
   return type === "nodebuffer" ? (Buffer.from(data) as unknown as ArrayBuffer) : data;
 }
 
+// As they were when this file was loaded, for `useNativeTimers`.
+const native = { setTimeout, clearTimeout };
+
 export function startTimer(options: EngineOptions, callback: () => void, ms: number): Timer {
-  const timer = setTimeout(callback, ms) as unknown as NodeJS.Timeout;
+  const { setTimeout: start } = options.useNativeTimers ? native : globalThis;
+  const timer = start(callback, Math.min(ms, 2 ** 31 - 1)) as unknown as NodeJS.Timeout;
   if (options.autoUnref) timer.unref();
   return timer as unknown as Timer;
+}
+
+export function stopTimer(options: EngineOptions, timer: Timer): void {
+  (options.useNativeTimers ? native : globalThis).clearTimeout(timer);
 }
 
 function passedOn(options: EngineOptions): Record<string, unknown> {
   const chosen: Record<string, unknown> = {};
   for (const name of PASSED_ON) {
-    if (options[name] !== undefined && options[name] !== false) chosen[name] = options[name];
+    const value = options[name];
+    const isSet = value !== undefined && value !== null;
+    // `false` for an agent means none in particular, as with socket.io-client.
+    if (isSet && !(name === "agent" && value === false)) chosen[name] = value;
   }
-  if (options.rejectUnauthorized === false) chosen.rejectUnauthorized = false;
   return chosen;
 }
 

@@ -1,11 +1,14 @@
 // What differs between browsers (this file) and Node (`platform.node.ts`). The build picks one.
 
+import type { RawData } from "./engine/packet.js";
 import type { EngineOptions } from "./options.js";
 
 /** An HTTP answer, read to its end. */
 export interface HttpResponse {
   status: number;
   responseText: string;
+  /** In Node 4, as that of an XMLHttpRequest that is done. */
+  readyState?: number;
 }
 
 /** How binary messages are handed to the application. */
@@ -29,13 +32,45 @@ export async function request(
     credentials: options.withCredentials ? "include" : undefined,
     signal,
   });
-  return { status: response.status, responseText: await response.text() };
+  const responseText = FULL
+    ? await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX)
+    : await response.text();
+  return { status: response.status, responseText };
+}
+
+const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The body, which a hostile server may never end. */
+async function readText(response: Response, bytesMax: number): Promise<string> {
+  const reader = response.body?.getReader();
+  if (!reader) return response.text();
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.length;
+    if (bytes > bytesMax) {
+      reader.cancel();
+      throw new Error(`more than ${bytesMax} bytes`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
 }
 
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
 export function openWebSocket(url: string, options: EngineOptions): WebSocket {
   return new WebSocket(url, options.protocols || []);
 }
+
+/** Sends a message. */
+export const sendMessage = (
+  socket: WebSocket,
+  data: RawData,
+  _packetOptions: { compress?: boolean } | undefined,
+  _options: EngineOptions,
+): void => socket.send(data as string);
 
 /** Standard base64 with padding (RFC 4648 §4). */
 export function encodeBase64(data: ArrayBuffer): string {
@@ -52,9 +87,20 @@ export function toBinaryType(data: ArrayBuffer, type: BinaryType): ArrayBuffer |
   return type === "blob" ? new Blob([data]) : data;
 }
 
-/** What `startTimer` returns, for `clearTimeout`. */
+/** What `startTimer` returns, for `stopTimer`. */
 export type Timer = number | undefined;
 
+// As they were when this file was loaded, for `useNativeTimers`.
+const nativeSetTimeout = FULL && globalThis.setTimeout;
+const nativeClearTimeout = FULL && globalThis.clearTimeout;
+
 /** Starts a timer. */
-export const startTimer = (_options: EngineOptions, callback: () => void, ms: number): Timer =>
-  setTimeout(callback, ms) as unknown as Timer;
+export const startTimer = (options: EngineOptions, callback: () => void, ms: number): Timer =>
+  ((nativeSetTimeout && options.useNativeTimers && nativeSetTimeout) || setTimeout)(
+    callback,
+    FULL ? Math.min(ms, 2 ** 31 - 1) : ms,
+  ) as unknown as Timer;
+
+/** Stops a timer that was started with the same options, if there is one. */
+export const stopTimer = (options: EngineOptions, timer: Timer): void =>
+  ((nativeClearTimeout && options.useNativeTimers && nativeClearTimeout) || clearTimeout)(timer);

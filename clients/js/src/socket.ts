@@ -21,6 +21,7 @@ import {
   type Packet,
   RESERVED_EVENTS,
 } from "./parser/packet.js";
+import { startTimer, stopTimer, type Timer } from "./platform.js";
 
 /** Why a socket was disconnected. */
 export type DisconnectReason =
@@ -215,7 +216,8 @@ export class Socket<
     else connect(auth);
   }
 
-  private _onPacket({ type, nsp, id, data }: Packet): void {
+  /** Handles a packet of the connection. */
+  _onPacket({ type, nsp, id, data }: Packet): void {
     if (nsp !== this.nsp) return;
     if (type === CONNECT) {
       if (data?.sid) this._onConnect(data.sid, data.pid);
@@ -290,16 +292,16 @@ export class Socket<
   }
 
   private _expectAck(id: number, ack: Ack, timeout?: number): void {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: Timer;
     const settle: Ack = (...args) => {
-      clearTimeout(timer);
+      stopTimer(this.io.opts, timer);
       ack.apply(this, args);
     };
     settle.withError = ack.withError;
     this.acks[id] = settle;
     if (timeout === undefined) return;
     settle.withError = true;
-    timer = setTimeout(() => {
+    timer = startTimer(this.io.opts, () => {
       delete this.acks[id];
       this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
       settle(new Error("operation has timed out"));

@@ -2,6 +2,8 @@
 export interface PageLocation {
   protocol: string;
   host: string;
+  /** Port as text, empty if it is the scheme's own. */
+  port?: string | number;
 }
 
 /** Where to connect to. */
@@ -31,9 +33,10 @@ const CHARACTERS_MAX = 8000;
 
 /**
  * Takes `uri` apart after completing it from the page: nothing means the page's own server, `/x`
- * a namespace there, `//host` the page's scheme; `host` alone is https outside a page.
+ * a namespace there, `//host` the page's scheme; outside a page it is `http://localhost`, and
+ * `host` alone is https there.
  *
- * Throws if it cannot be completed to an address, or has more than 8,000 characters.
+ * Throws if that is no address, or has more than 8,000 characters.
  */
 export function url(
   uri?: string | null,
@@ -43,8 +46,7 @@ export function url(
   let source = uri || "/";
   if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
-    if (!page) throw new Error("no URL");
-    source = page.host + source;
+    source = (page ? page.host : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
@@ -60,4 +62,9 @@ export function url(
     query,
     id: protocol + hostname + ":" + port + pathOption,
   };
+}
+
+/** A host name as addresses hold it: IPv6 in brackets. */
+export function bracketed(hostname: string): string {
+  return /^[^[]*:.*:/.test(hostname) ? `[${hostname}]` : hostname;
 }

@@ -71,7 +71,7 @@ describe("Manager: opening", () => {
     const { manager } = createWorld({ transports: ["carrier pigeon"], reconnection: false });
     const events = record(manager, "error");
     await settle();
-    assert.equal(events[0][1].message, "no transports available");
+    assert.equal(events[0][1].message, "No transports available");
   });
 
   it("survives handshakes that are none", async () => {

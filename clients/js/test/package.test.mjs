@@ -43,14 +43,11 @@ function checkExports(io) {
 describe("package", () => {
   it("can be imported", async () => {
     const module = await import("sockeye-client");
-    assert.deepEqual(Object.keys(module).sort(), [
-      "Manager",
-      "Socket",
-      "connect",
-      "default",
-      "io",
-      "protocol",
-    ]);
+    assert.deepEqual(
+      Object.keys(module).sort().join(" "),
+      "Fetch Manager NodeWebSocket NodeXHR Socket WebSocket WebTransport XHR connect default io " +
+        "nextTick protocol",
+    );
     assert.equal(module.default, module.io);
     assert.equal(module.io.Manager, module.Manager);
     assert.equal(module.io.Socket, module.Socket);
@@ -82,6 +79,30 @@ describe("package", () => {
       });
     `);
     assert.equal(stdout, "websocket\n1,2\nio client disconnect");
+  });
+
+  it("has the engine and the parser of addresses as separate imports", async () => {
+    const require = createRequire(import.meta.url);
+    for (const part of [await import("sockeye-client/url"), require("sockeye-client/url")]) {
+      const { host, protocol, port, path, query, id } = part.url("ws://[::1]/chat?a=1", "/path");
+      assert.deepEqual({ host, protocol, port, path, query }, {
+        host: "::1",
+        protocol: "ws",
+        port: "80",
+        path: "/chat",
+        query: "a=1",
+      });
+      assert.equal(id, "ws://[::1]:80/path");
+    }
+    for (const engine of [await import("sockeye-client/engine"), require("sockeye-client/engine")]) {
+      assert.equal(engine.protocol, 4);
+      assert.equal(engine.transports.webtransport, engine.WebTransport);
+      assert.equal(typeof engine.nextTick, "function");
+      const socket = new engine.Socket({ host: "::1", port: 81, transports: [] });
+      assert.deepEqual([socket.hostname, socket.port, socket.secure], ["::1", "81", false]);
+      assert.equal(socket.opts.path, "/engine.io/");
+      assert.deepEqual(socket._filterUpgrades(["websocket"]), []);
+    }
   });
 
   it("has the MessagePack parser as a separate import", async () => {
@@ -218,9 +239,9 @@ describe("io()", async () => {
     assert.deepEqual(given.io.opts.query, { b: 2 });
   });
 
-  it("needs an address where there is no page", () => {
-    assert.throws(() => io(), /no URL/);
-    assert.throws(() => io({ forceNew: true }), /no URL/);
-    assert.throws(() => io("/chat"), /no URL/);
+  it("means this machine where there is no page", () => {
+    const options = { ...quiet, forceNew: true };
+    assert.equal(io(options).io.uri, "http://localhost/");
+    assert.equal(io("/chat", options).io.uri, "http://localhost/chat");
   });
 });

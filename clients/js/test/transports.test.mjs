@@ -104,10 +104,8 @@ for (const [build, { io, Manager }] of Object.entries(builds)) {
       assert.equal(error.description, 403);
       assert.equal(error.status, 403);
       assert.equal(error.reason, '{"code":4,"message":"Forbidden"}');
-      assert.deepEqual(error.context, {
-        status: 403,
-        responseText: '{"code":4,"message":"Forbidden"}',
-      });
+      assert.equal(error.context.status, 403);
+      assert.equal(error.context.responseText, '{"code":4,"message":"Forbidden"}');
       close();
     });
 
@@ -264,6 +262,117 @@ for (const [build, { io, Manager }] of Object.entries(builds)) {
         manager._close();
         close();
       }
+    });
+  });
+}
+
+describe("what only Node has", { timeout: 20_000 }, () => {
+  const { io, Manager } = builds.node;
+
+  // First, since `ws` of other tests would miss its timers.
+  it("holds on to its own timers if asked to", async (t) => {
+    const { url, close } = await serve((_request, response) => response.end("0" + OPEN));
+    t.after(close);
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const fails = (useNativeTimers) => {
+      const manager = new Manager(url, { useNativeTimers, timeout: 1, transports: [Silent] });
+      return { manager, failed: event(manager, "error") };
+    };
+    class Silent {
+      off = () => this;
+      on = () => this;
+      open() {}
+      close() {}
+      get name() {
+        return "silent";
+      }
+    }
+    const held = fails(false);
+    const free = fails(true);
+    assert.equal((await free.failed)[0].message, "timeout");
+    let hasFailed = false;
+    held.failed.then(() => (hasFailed = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(hasFailed, false);
+    t.mock.timers.tick(1);
+    assert.equal((await held.failed)[0].message, "timeout");
+    held.manager._close();
+    free.manager._close();
+  });
+
+  it("returns the cookies that the server set, to polls and to the WebSocket", async (t) => {
+    const server = http.createServer();
+    const sio = new Server(server);
+    const seen = { polling: [], websocket: [] };
+    sio.engine.on("headers", (headers, request) => {
+      seen.polling.push(request.headers.cookie);
+      if (seen.polling.length === 1) headers["Set-Cookie"] = ["a=1; Max-Age=100", "b=2; Max-Age=0"];
+    });
+    server.on("upgrade", (request) => seen.websocket.push(request.headers.cookie));
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => sio.close());
+    const address = `http://127.0.0.1:${server.address().port}`;
+    const socket = io(address, { withCredentials: true, extraHeaders: { Cookie: "own=0" } });
+    await event(socket.io, "open");
+    await event(socket.io.engine, "upgrade");
+    assert.equal(seen.polling[0], "own=0");
+    assert.ok(seen.polling.slice(1).every((cookie) => cookie === "own=0; a=1"), seen.polling.join());
+    assert.deepEqual(seen.websocket, ["own=0; a=1"]);
+    socket.disconnect();
+
+    seen.polling.length = 0;
+    const other = io(address, { forceNew: true, transports: ["polling"] });
+    await event(other, "connect");
+    assert.ok(seen.polling.length > 1 && seen.polling.every((cookie) => cookie === undefined));
+    other.disconnect();
+  });
+
+  it("compresses what is worth it", async (t) => {
+    const server = http.createServer();
+    const sio = new Server(server, { perMessageDeflate: true });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => sio.close());
+    const address = `http://127.0.0.1:${server.address().port}`;
+    for (const [perMessageDeflate, length, compresses] of [
+      [{}, 10, false],
+      [{}, 2000, true],
+      [{ threshold: 5 }, 10, true],
+    ]) {
+      const options = { forceNew: true, transports: ["websocket"], perMessageDeflate };
+      const socket = io(address, options);
+      await event(socket, "connect");
+      const { ws } = socket.io.engine.transport;
+      const send = t.mock.method(ws, "send");
+      socket.emit("x", "y".repeat(length));
+      socket.compress(false).emit("x", "y".repeat(length));
+      await condition(() => send.mock.callCount() === 2);
+      const compressed = send.mock.calls.map(({ arguments: [, options] }) => options.compress);
+      assert.deepEqual(compressed, [compresses, false]);
+      socket.disconnect();
+    }
+  });
+});
+
+for (const build of ["node", "browser"]) {
+  describe(`a hostile server, ${build}`, { timeout: 20_000 }, () => {
+    it("cannot fill the memory with an answer that does not end", async (t) => {
+      const { Manager } = await import(`../dist/${build}/index.mjs`);
+      let sent = 0;
+      const { url, close } = await serve((_request, response) => {
+        const more = () => {
+          while (!response.destroyed && (sent += 1024)) {
+            if (!response.write("x".repeat(1024))) return response.once("drain", more);
+          }
+        };
+        more();
+      });
+      t.after(close);
+      const options = { transports: ["polling"], reconnection: false, receivedBytesMax: 100_000 };
+      const manager = new Manager(url, options);
+      const [error] = await event(manager, "error");
+      assert.equal(error.message, "xhr poll error");
+      assert.match(error.description.message, /more than 100000 bytes/);
+      assert.ok(sent < 20_000_000, `${sent} bytes sent`);
     });
   });
 }

@@ -24,6 +24,8 @@ describe("url", () => {
       { ...page, protocol: "http:" },
       { target: ["localhost", "3000", false], path: "/" },
     ],
+    [undefined, undefined, { target: ["localhost", "80", false], path: "/" }],
+    ["/chat", undefined, { target: ["localhost", "80", false], path: "/chat" }],
     ["http://a.example", page, { target: ["a.example", "80", false], path: "/" }],
     ["http://a.example:80/", page, { target: ["a.example", "80", false], path: "/" }],
     ["ws://a.example/x", page, { target: ["a.example", "80", false], path: "/x" }],
@@ -71,7 +73,7 @@ describe("url", () => {
   });
 
   it("refuses what cannot be completed", () => {
-    for (const address of [undefined, "", "/chat", "http://", "http://a b", "http://a:99999"]) {
+    for (const address of ["http://", "http://a b", "http://a:99999"]) {
       assert.throws(() => url(address, "", undefined), Error, String(address));
     }
     const long = "http://a.example/" + "n".repeat(8000 - 17);

@@ -66,9 +66,12 @@ var Emitter = class {
 
 // src/platform.ts
 var defaultBinaryType = "arraybuffer";
+var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 function toBinaryType(data, type) {
   return type === "blob" ? new Blob([data]) : data;
 }
+var nativeSetTimeout = globalThis.setTimeout;
+var nativeClearTimeout = globalThis.clearTimeout;
 
 // src/parser/packet.ts
 var protocol = 5;

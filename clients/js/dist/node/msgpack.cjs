@@ -93,6 +93,7 @@ var Emitter = class {
 
 // src/platform.node.ts
 var defaultBinaryType = "nodebuffer";
+var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 function toBinaryType(data, type) {
   if (type === "blob") return new Blob([data]);
   return type === "nodebuffer" ? Buffer.from(data) : data;

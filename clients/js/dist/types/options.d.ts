@@ -3,7 +3,7 @@ import type { Transport } from "./engine/transport.js";
 /** A transport's constructor. */
 export type TransportClass = new (options: any) => Transport;
 /** Names of the transports that exist. */
-export type TransportName = "polling" | "websocket";
+export type TransportName = "polling" | "websocket" | "webtransport";
 /** Options of the connection (Engine.IO), with their defaults. */
 export interface EngineOptions {
     /** Host name, if not in the address. Default: the page's. */
@@ -20,7 +20,7 @@ export interface EngineOptions {
     path?: string;
     /** Whether the path ends with a slash. Default true. */
     addTrailingSlash?: boolean;
-    /** Transports to use, the first one at first. Default `["polling", "websocket"]`. */
+    /** Transports to use, the first one at first. Default `["polling", "websocket", "webtransport"]`. */
     transports?: (TransportName | TransportClass)[];
     /** Tries the next transport of the list when one fails to open. Default false. */
     tryAllTransports?: boolean;
@@ -40,12 +40,16 @@ export interface EngineOptions {
     timestampRequests?: boolean;
     /** Milliseconds after which a polling request is given up. Default 0: never. */
     requestTimeout?: number;
+    /** Most bytes of an answer to a poll, of a WebTransport message, and with `ws`. Default 64 MiB. */
+    receivedBytesMax?: number;
     /** Additional request headers. Browsers send them with polling only. */
     extraHeaders?: Record<string, string>;
-    /** Sends cookies to other origins too. Default false. */
+    /** Sends cookies to other origins too; in Node returns those that the server set. Default false. */
     withCredentials?: boolean;
     /** Closes the connection when the page is about to unload. Default false. */
     closeOnBeforeunload?: boolean;
+    /** Uses the timers that there were when the client was loaded, not what replaced them. Default false. */
+    useNativeTimers?: boolean;
     /** WebSocket sub-protocols to offer. */
     protocols?: string | string[];
     /** Node: timers and sockets do not keep the process alive. Default false. */
@@ -68,6 +72,11 @@ export interface EngineOptions {
     rejectUnauthorized?: boolean;
     /** Node: local address to connect from. */
     localAddress?: string;
+    /** Node with `ws`: compression, by default of messages from 1,024 bytes on; false: none. */
+    perMessageDeflate?: boolean | {
+        threshold?: number;
+        [name: string]: unknown;
+    };
     /** Node: IP version, 4 or 6. Default: either. */
     family?: number;
 }

@@ -83,7 +83,8 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>>;
     _send(packet: Omit<Packet, "nsp">): void;
     private _onOpen;
-    private _onPacket;
+    /** Handles a packet of the connection. */
+    _onPacket({ type, nsp, id, data }: Packet): void;
     _onConnect(id: string, privateId?: string): void;
     _flushBuffer(): void;
     private _onClose;

@@ -2,6 +2,8 @@
 export interface PageLocation {
     protocol: string;
     host: string;
+    /** Port as text, empty if it is the scheme's own. */
+    port?: string | number;
 }
 /** Where to connect to. */
 export interface Target {
@@ -26,8 +28,11 @@ export interface ParsedUrl {
 }
 /**
  * Takes `uri` apart after completing it from the page: nothing means the page's own server, `/x`
- * a namespace there, `//host` the page's scheme; `host` alone is https outside a page.
+ * a namespace there, `//host` the page's scheme; outside a page it is `http://localhost`, and
+ * `host` alone is https there.
  *
- * Throws if it cannot be completed to an address, or has more than 8,000 characters.
+ * Throws if that is no address, or has more than 8,000 characters.
  */
 export declare function url(uri?: string | null, pathOption?: string, page?: PageLocation | undefined): ParsedUrl;
+/** A host name as addresses hold it: IPv6 in brackets. */
+export declare function bracketed(hostname: string): string;

@@ -1,6 +1,6 @@
 import { Emitter } from "../emitter.js";
 import type { EngineOptions } from "../options.js";
-import { defaultBinaryType, openWebSocket, startTimer, type Timer, toBinaryType } from "../platform.js";
+import { defaultBinaryType, openWebSocket, startTimer, stopTimer, type Timer, toBinaryType } from "../platform.js";
 import { nextTick } from "../timer.js";
 import { url } from "../url.js";
 import type { RawData } from "./packet.js";
@@ -36,7 +36,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     params.set("transport", "websocket");
     const path = opts.path!.replace(/\/?$/, opts.addTrailingSlash === false ? "?" : "/?");
     const address = `ws${secure ? "s" : ""}://${hostname}:${port}${path}${params}`;
-    const ws = (this._ws = openWebSocket(address, opts));
+    const ws = (this._ws = openWebSocket(address, opts as any));
     ws.binaryType = "arraybuffer";
     ws.onmessage = ({ data }) => {
       try {
@@ -69,7 +69,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
 
   _onClose(reason: string, details?: CloseDetails | Error): void {
     if (this.readyState === "closed") return;
-    clearTimeout(this._pingTimer);
+    stopTimer(this.opts, this._pingTimer);
     this.readyState = "closed";
     this.id = undefined;
     this._ws.close();
@@ -98,7 +98,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   }
 
   private _resetPingTimer(): void {
-    clearTimeout(this._pingTimer);
+    stopTimer(this.opts, this._pingTimer);
     this._pingTimeoutTime = Date.now() + this._pingMs;
     this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
   }

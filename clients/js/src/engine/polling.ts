@@ -1,4 +1,4 @@
-import { request, startTimer } from "../platform.js";
+import { request, startTimer, stopTimer } from "../platform.js";
 import { byteLength, encodeAsText, SEPARATOR, type Packet } from "./packet.js";
 import { Transport } from "./transport.js";
 
@@ -84,14 +84,14 @@ export class Polling extends Transport {
   private async _request(failure: string, body?: string): Promise<string | undefined> {
     const { opts, _abort } = this;
     const { requestTimeout } = opts;
-    const timer = requestTimeout && startTimer(opts, () => _abort.abort(), requestTimeout);
+    const timer = requestTimeout ? startTimer(opts, () => _abort.abort(), requestTimeout) : undefined;
     const response: { status: number; responseText?: string; cause?: unknown } = await request(
       this.uri(),
       body,
       opts,
       _abort.signal,
     ).catch((cause) => ({ status: 0, cause }));
-    clearTimeout(timer);
+    stopTimer(opts, timer);
     if (response.status === 200) return response.responseText;
     _abort.abort();
     this.onError(failure, response.cause || response.status, response);

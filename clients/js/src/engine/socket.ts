@@ -1,11 +1,11 @@
 import { Emitter } from "../emitter.js";
 import type { EngineOptions, TransportClass } from "../options.js";
-import { type BinaryType, defaultBinaryType, startTimer, type Timer } from "../platform.js";
+import { type BinaryType, defaultBinaryType, startTimer, stopTimer, type Timer } from "../platform.js";
 import { nextTick } from "../timer.js";
-import { url } from "../url.js";
+import { bracketed, url } from "../url.js";
 import type { Packet, PacketType, RawData } from "./packet.js";
 import type { CloseDetails, Transport } from "./transport.js";
-import { probe } from "./upgrade.js";
+import { probe, probeAll } from "./upgrade.js";
 
 /** What the server announces when a session opens. */
 export interface Handshake {
@@ -42,6 +42,9 @@ export const ENGINE_PROTOCOL = 4;
 /** Transport constructors by name. The entry file fills it, so that unused ones cost nothing. */
 export const transports: Record<string, TransportClass> = {};
 
+/** From so many bytes that a peer has not read, its pings are not answered. */
+const UNREAD_BYTES_MAX = 1024 * 1024;
+
 /** Whether the last session had a working WebSocket, for `rememberUpgrade`. */
 let websocketWorked = false;
 
@@ -59,13 +62,13 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   writeBuffer: Packet[] = [];
   /** Form of received binary messages. */
   binaryType: BinaryType = defaultBinaryType;
-  /** Names of the transports that may be used. */
+  /** Names of the transports that may be used, the first one at first. */
   transports: string[];
   readonly opts: EngineOptions;
   /** Whether another transport is taking over; nothing is sent meanwhile. */
   upgrading = false;
-  /** When the server counts as lost, in milliseconds as `Date.now()`; 0 before the handshake. */
-  _pingTimeoutTime = 0;
+  /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
+  _pingTimeoutTime = Infinity;
   /** Most bytes of a polling payload that the server takes, if it said so. */
   _maxPayload?: number;
 
@@ -76,13 +79,10 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
 
   constructor(uri?: string, options: EngineOptions = {}) {
     super();
+    if (FULL) uri ||= addressOf(options);
     const { target, query } = url(uri);
-    this.opts = {
-      query,
-      ...target,
-      ...options,
-      ...(uri ? target : {}),
-    };
+    const path = options.path!.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
+    this.opts = { query, ...target, ...options, ...(uri && target), path };
     this._classes = { ...transports };
     this.transports = (this.opts.transports || Object.keys(transports))
       .map((item) => {
@@ -189,11 +189,11 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     return /^open/.test(this.readyState);
   }
 
-  private _open(): void {
+  _open(): void {
     this.readyState = "opening";
     if (!this.transports.length) {
       // Later, so that the caller can listen first.
-      nextTick(() => this._onError(new Error("no transports available")));
+      nextTick(() => this._onError(new Error("No transports available")));
       return;
     }
     const remembered =
@@ -237,6 +237,14 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     this.emitReserved("handshake", handshake);
     this.emitReserved("open");
     this.flush();
+    if (FULL) {
+      const names = this.transports.filter(
+        (other) => other !== name && handshake.upgrades?.includes?.(other),
+      );
+      // A transport that cannot pause cannot be left either.
+      if (this.opts.upgrade !== false && this.transport.pause) probeAll(this, names);
+      return;
+    }
     for (const other of this.transports) {
       // A listener may have closed the session.
       const mayUpgrade = (this.readyState as string) === "open" && this.opts.upgrade !== false;
@@ -247,13 +255,15 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   }
 
   private _resetPingTimer(): void {
-    clearTimeout(this._pingTimer);
+    stopTimer(this.opts, this._pingTimer);
     this._pingTimeoutTime = Date.now() + this._pingMs;
     this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
   }
 
   private _sendPacket(type: PacketType, data?: RawData, options?: Packet["options"]): void {
     if (!this._isActive()) return;
+    // One answer is enough for a flood of pings.
+    if (FULL && type === "pong" && isFlooded(this, this._inFlight)) return;
     const packet: Packet = { type, data, options };
     this.emitReserved("packetCreate", packet);
     this.writeBuffer.push(packet);
@@ -273,7 +283,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   /** Ends the session at once. */
   _onClose(reason: string, details?: CloseDetails | Error): void {
     if (this.readyState === "closed") return;
-    clearTimeout(this._pingTimer);
+    stopTimer(this.opts, this._pingTimer);
     this.readyState = "closed";
     this.transport?.off().close();
     this.id = undefined;
@@ -282,4 +292,20 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     this.writeBuffer = [];
     this._inFlight = 0;
   }
+}
+
+/** The address that the options `hostname`, or `host`, and `port` make. */
+function addressOf({ hostname, host, port, secure }: EngineOptions): string | undefined {
+  const name = hostname || host;
+  if (!name) return undefined;
+  secure ??= globalThis.location?.protocol === "https:";
+  const address = new URL(`http${secure ? "s" : ""}://${bracketed(name)}`);
+  if (port) address.port = String(port);
+  return address.href;
+}
+
+/** Whether a pong waits to be sent already, or the peer does not read. */
+function isFlooded({ writeBuffer, transport }: EngineSocket, inFlight: number): boolean {
+  const last = writeBuffer.length > inFlight && writeBuffer[writeBuffer.length - 1];
+  return (last && last.type === "pong") || (transport as any).ws?.bufferedAmount > UNREAD_BYTES_MAX;
 }

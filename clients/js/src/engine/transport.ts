@@ -1,5 +1,6 @@
 import { Emitter } from "../emitter.js";
 import type { EngineOptions } from "../options.js";
+import { bracketed } from "../url.js";
 import { decodePacket, type Packet } from "./packet.js";
 import type { EngineSocket } from "./socket.js";
 
@@ -119,19 +120,17 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
 
   /** The address for `scheme`, with a number against caches if asked for. */
   protected createUri(scheme: string, stamped?: boolean): string {
-    const { hostname, port, secure, path, addTrailingSlash, timestampParam, forceBase64 } =
-      this.opts;
+    const { hostname, port, secure, path, timestampParam, forceBase64 } = this.opts;
     const query = { ...this.query };
     if (stamped) query[timestampParam || "t"] = Math.random();
     if (forceBase64) query.b64 = 1;
-    return (
-      scheme +
-      (secure ? "s://" : "://") +
-      hostname +
-      ":" +
-      port +
-      path!.replace(/\/?$/, addTrailingSlash === false ? "?" : "/?") +
-      new URLSearchParams(query)
-    );
+    scheme += secure ? "s://" : "://";
+    const search = "?" + new URLSearchParams(query);
+    if (!FULL) return scheme + hostname + ":" + port + path + search;
+    // Without what goes without saying: the scheme's own port, and an empty query.
+    const uri = new URL(scheme + bracketed(hostname!) + path + search);
+    if (port) uri.port = String(port);
+    if (search === "?") uri.search = "";
+    return uri.href;
   }
 }

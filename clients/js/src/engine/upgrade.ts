@@ -1,5 +1,29 @@
+import { startTimer } from "../platform.js";
 import type { EngineSocket } from "./socket.js";
 import type { Transport } from "./transport.js";
+
+/** Milliseconds that WebTransport is ahead of others, which are as good as it once connected. */
+const HEAD_START_MS = 200;
+
+/** Tries several transports; the first one that works is taken. */
+export function probeAll(engine: EngineSocket, names: string[]): void {
+  const { transport } = engine;
+  // Hardly any server has it, and few platforms.
+  const hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis;
+  const others = names.filter((name) => name !== "webtransport");
+  let areTried = false;
+  const tryOthers = () => {
+    if (areTried || engine.upgrading || engine.transport !== transport) return;
+    areTried = true;
+    for (const name of others) {
+      if (engine.readyState === "open") probe(engine, name);
+    }
+  };
+  if (!hasFavourite) return tryOthers();
+  engine.once("upgradeError", tryOthers);
+  startTimer(engine.opts, tryOthers, HEAD_START_MS);
+  probe(engine, "webtransport");
+}
 
 /**
  * Tries another transport beside the one in use (Engine.IO v4 "Upgrade"):
@@ -28,6 +52,14 @@ export function probe(engine: EngineSocket, name: string): void {
   };
 
   engine.on("close", fail);
+  if (FULL) {
+    // Another one was faster.
+    engine.on("upgrading", (winner) => {
+      if (winner === transport) return;
+      engine.off("close", fail);
+      transport.off().close();
+    });
+  }
   transport
     .on("open", () => transport.send([{ type: "ping", data: "probe" }]))
     .on("error", fail)

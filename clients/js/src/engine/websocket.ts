@@ -1,4 +1,4 @@
-import { openWebSocket } from "../platform.js";
+import { openWebSocket, sendMessage } from "../platform.js";
 import { nextTick } from "../timer.js";
 import { encodeAsText, encodePacket, type Packet } from "./packet.js";
 import { Transport } from "./transport.js";
@@ -39,7 +39,8 @@ export class WebSocketTransport extends Transport {
     for (const packet of packets) {
       const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
       try {
-        this.ws!.send(data as string);
+        if (FULL) sendMessage(this.ws!, data, packet.options, this.opts);
+        else this.ws!.send(data as string);
       } catch {
         // The socket is closing; its close event tells the rest.
       }

@@ -2,7 +2,7 @@
 
 import { Manager } from "../manager.js";
 import { CONNECT, DISCONNECT } from "../parser/packet.js";
-import { startTimer, type Timer } from "../platform.js";
+import { startTimer, stopTimer, type Timer } from "../platform.js";
 
 /** A namespace that no server has: any answer to its CONNECT shows that the link works. */
 const PROBE = "/?";
@@ -57,14 +57,14 @@ function wake(manager: Manager): void {
   if (globalThis.document?.hidden) return;
   const { engine } = manager;
   if (manager._reconnecting) {
-    clearTimeout(manager._timer);
+    stopTimer(manager.opts, manager._timer);
     manager._attempt();
   }
   if (manager._readyState !== "open" || probes.get(engine) || engine._hasPingExpired()) return;
   const timer = startTimer(manager.opts, () => engine._onClose("ping timeout"), PROBE_MS);
   probes.set(engine, timer);
   const end = () => {
-    clearTimeout(timer);
+    stopTimer(manager.opts, timer);
     probes.delete(engine);
   };
   engine.once("heartbeat", end).once("close", end);

@@ -48,12 +48,12 @@ export declare class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     writeBuffer: Packet[];
     /** Form of received binary messages. */
     binaryType: BinaryType;
-    /** Names of the transports that may be used. */
+    /** Names of the transports that may be used, the first one at first. */
     transports: string[];
     readonly opts: EngineOptions;
     /** Whether another transport is taking over; nothing is sent meanwhile. */
     upgrading: boolean;
-    /** When the server counts as lost, in milliseconds as `Date.now()`; 0 before the handshake. */
+    /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
     _pingTimeoutTime: number;
     /** Most bytes of a polling payload that the server takes, if it said so. */
     _maxPayload?: number;
@@ -78,7 +78,7 @@ export declare class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     flush(): void;
     /** Opening or open. */
     private _isActive;
-    private _open;
+    _open(): void;
     private _onPacket;
     private _onHandshake;
     private _resetPingTimer;

@@ -1,4 +1,6 @@
 import type { EngineSocket } from "./socket.js";
+/** Tries several transports; the first one that works is taken. */
+export declare function probeAll(engine: EngineSocket, names: string[]): void;
 /**
  * Tries another transport beside the one in use (Engine.IO v4 "Upgrade"):
  *

@@ -1,0 +1,1080 @@
+/* sockeye-client 0.1.0, MIT OR Apache-2.0 */
+"use strict";
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
+};
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+
+// src/engine.ts
+var engine_exports = {};
+__export(engine_exports, {
+  Fetch: () => Polling,
+  NodeWebSocket: () => WebSocketTransport,
+  NodeXHR: () => Polling,
+  Socket: () => Socket2,
+  Transport: () => Transport,
+  WebSocket: () => WebSocketTransport,
+  WebTransport: () => WebTransportTransport,
+  XHR: () => Polling,
+  nextTick: () => nextTick,
+  protocol: () => ENGINE_PROTOCOL,
+  transports: () => transports
+});
+module.exports = __toCommonJS(engine_exports);
+
+// src/platform.ts
+var defaultBinaryType = "arraybuffer";
+async function request(url2, body, options, signal) {
+  const response = await fetch(url2, {
+    method: body && "POST",
+    body,
+    headers: options.extraHeaders,
+    credentials: options.withCredentials ? "include" : void 0,
+    signal
+  });
+  const responseText = true ? await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX) : await response.text();
+  return { status: response.status, responseText };
+}
+var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+async function readText(response, bytesMax) {
+  const reader = response.body?.getReader();
+  if (!reader) return response.text();
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for (; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.length;
+    if (bytes > bytesMax) {
+      reader.cancel();
+      throw new Error(`more than ${bytesMax} bytes`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+function openWebSocket(url2, options) {
+  return new WebSocket(url2, options.protocols || []);
+}
+var sendMessage = (socket, data, _packetOptions, _options) => socket.send(data);
+function encodeBase64(data) {
+  return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
+}
+function decodeBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
+}
+function toBinaryType(data, type) {
+  return type === "blob" ? new Blob([data]) : data;
+}
+var nativeSetTimeout = globalThis.setTimeout;
+var nativeClearTimeout = globalThis.clearTimeout;
+var startTimer = (options, callback, ms) => (nativeSetTimeout && options.useNativeTimers && nativeSetTimeout || setTimeout)(
+  callback,
+  true ? Math.min(ms, 2 ** 31 - 1) : ms
+);
+var stopTimer = (options, timer) => (nativeClearTimeout && options.useNativeTimers && nativeClearTimeout || clearTimeout)(timer);
+
+// src/engine/packet.ts
+var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+var SEPARATOR = "";
+function isBinary(value) {
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+}
+function byteLength(data) {
+  return new TextEncoder().encode(data).length;
+}
+function encodePacket({ type, data }) {
+  return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
+}
+async function encodeAsText(packet) {
+  const data = encodePacket(packet);
+  if (typeof data === "string") return data;
+  return "b" + encodeBase64(await new Response(data).arrayBuffer());
+}
+function decodePacket(data, binaryType) {
+  let type = "message";
+  try {
+    if (typeof data !== "string") return { type, data: toBinaryType(data, binaryType) };
+    const rest = data.slice(1);
+    if (data[0] === "b") return { type, data: toBinaryType(decodeBase64(rest), binaryType) };
+    if (type = TYPES[data[0]]) return { type, data: rest };
+  } catch {
+  }
+  return { type: "error", data: "parser error" };
+}
+
+// src/timer.ts
+var nextTick = queueMicrotask;
+function report(error) {
+  nextTick(() => {
+    throw error;
+  });
+}
+
+// src/emitter.ts
+var Emitter = class {
+  constructor() {
+    // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
+    // replaced and never changed, so that listeners may come and go while an event is raised.
+    this._listeners = /* @__PURE__ */ new Map();
+  }
+  /** Calls `listener` at every `event`. */
+  on(event, listener) {
+    this._listeners.set(event, [...this.listeners(event), listener]);
+    return this;
+  }
+  /** Calls `listener` at the next `event` only. */
+  once(event, listener) {
+    const wrapper = (...args) => {
+      this.off(event, wrapper);
+      listener.apply(this, args);
+    };
+    wrapper.fn = listener;
+    return this.on(event, wrapper);
+  }
+  /** Removes one listener, all listeners of an event, or all listeners. */
+  off(event, listener) {
+    if (event === void 0) {
+      this._listeners.clear();
+    } else {
+      const rest = listener ? [...this.listeners(event)] : [];
+      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
+      this._listeners.set(event, rest);
+    }
+    return this;
+  }
+  /** Calls the listeners of `event` in the order in which they were added. */
+  emit(event, ...args) {
+    return this.emitReserved(event, ...args);
+  }
+  /**
+   * Raises an event of the library itself. What a listener throws is reported like any uncaught
+   * error, but neither leaves the protocol's state half changed nor stops the other listeners.
+   */
+  emitReserved(event, ...args) {
+    for (const fn of this.listeners(event)) {
+      try {
+        fn.apply(this, args);
+      } catch (error) {
+        report(error);
+      }
+    }
+    return this;
+  }
+  /** The listeners of `event`. */
+  listeners(event) {
+    return this._listeners.get(event) || [];
+  }
+};
+
+// src/url.ts
+var CHARACTERS_MAX = 8e3;
+function url(uri, pathOption = "", page = globalThis.location) {
+  let source = uri || "/";
+  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
+  if (/^\/(?!\/)/.test(source)) {
+    source = (page ? page.host : "http://localhost") + source;
+  }
+  if (!/^(http|ws)s?:\/\//.test(source)) {
+    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+  }
+  const { protocol, hostname, port: explicitPort, search: query } = new URL(source);
+  const secure = /[ps]s:/.test(protocol);
+  const port = explicitPort || (secure ? "443" : "80");
+  return {
+    source,
+    target: { hostname, port, secure },
+    // `URL` would percent-encode it, and a namespace must arrive as it was written.
+    path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
+    query,
+    id: protocol + hostname + ":" + port + pathOption
+  };
+}
+function bracketed(hostname) {
+  return /^[^[]*:.*:/.test(hostname) ? `[${hostname}]` : hostname;
+}
+
+// src/engine/transport.ts
+var Transport = class extends Emitter {
+  constructor(opts) {
+    super();
+    this.opts = opts;
+    /** Whether `send` may be called now. */
+    this.writable = false;
+    this.readyState = "opening";
+    this.query = opts.query;
+  }
+  close() {
+    if (this.isClosed()) return;
+    this.readyState = "closed";
+    this.doClose();
+  }
+  send(packets) {
+    this.writable = false;
+    this.write(packets);
+  }
+  isClosed() {
+    return this.readyState === "closed";
+  }
+  onOpen() {
+    this.readyState = "open";
+    this.onDrain("open");
+  }
+  onDrain(event = "drain") {
+    this.writable = true;
+    this.emitReserved(event);
+  }
+  onData(data) {
+    this.emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
+  }
+  onError(message, description, context = {}) {
+    this.readyState = "closed";
+    const { status, responseText: reason } = context;
+    this.emitReserved(
+      "error",
+      Object.assign(new Error(message), {
+        type: "TransportError",
+        description,
+        context,
+        status,
+        reason
+      })
+    );
+  }
+  onClose(details) {
+    this.readyState = "closed";
+    this.emitReserved("close", details);
+  }
+  /** The address for `scheme`, with a number against caches if asked for. */
+  createUri(scheme, stamped) {
+    const { hostname, port, secure, path, timestampParam, forceBase64 } = this.opts;
+    const query = { ...this.query };
+    if (stamped) query[timestampParam || "t"] = Math.random();
+    if (forceBase64) query.b64 = 1;
+    scheme += secure ? "s://" : "://";
+    const search = "?" + new URLSearchParams(query);
+    if (false) return scheme + hostname + ":" + port + path + search;
+    const uri = new URL(scheme + bracketed(hostname) + path + search);
+    if (port) uri.port = String(port);
+    if (search === "?") uri.search = "";
+    return uri.href;
+  }
+};
+
+// src/engine/polling.ts
+var Polling = class extends Transport {
+  constructor() {
+    super(...arguments);
+    /** Whether a GET is waiting. */
+    this.polling = false;
+    this._abort = new AbortController();
+  }
+  get name() {
+    return "polling";
+  }
+  uri() {
+    return this.createUri("http", this.opts.timestampRequests !== false);
+  }
+  // Engine.IO v4 "Upgrade": what is on its way must arrive before the other transport speaks.
+  pause(onPause) {
+    this._onPause = onPause;
+    this._pauseIfIdle();
+  }
+  resume() {
+    this._onPause = void 0;
+    if (!this.polling) this.open();
+  }
+  /** One GET after the other, until the session ends or pauses. */
+  async open() {
+    this.polling = true;
+    const payload = await this._request("xhr poll error");
+    if (payload === void 0) return;
+    if (this.isClosed()) {
+      this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
+      return this.doClose();
+    }
+    for (const part of payload.split(SEPARATOR)) {
+      if (part[0] === "0" && this.readyState === "opening") this.onOpen();
+      if (part[0] === "1") {
+        this._abort.abort();
+        this.onClose({ description: "transport closed by the server" });
+      }
+      if (this.isClosed()) return;
+      this.onData(part);
+    }
+    this.polling = false;
+    if (this._onPause) this._pauseIfIdle();
+    else if (this.readyState === "open") this.open();
+  }
+  async doClose() {
+    if (this.query.sid) {
+      await this._request("", "1");
+      this._abort.abort();
+    }
+  }
+  async write(packets) {
+    const parts = await Promise.all(packets.map(encodeAsText));
+    const { _maxPayload: bytesMax = Infinity } = this.opts.socket;
+    while (parts.length) {
+      let body = parts.shift();
+      let bytes = byteLength(body);
+      while (parts.length && (bytes += byteLength(parts[0]) + 1) <= bytesMax) {
+        body += SEPARATOR + parts.shift();
+      }
+      if (await this._request("xhr post error", body) === void 0) return;
+    }
+    this.onDrain();
+    this._pauseIfIdle();
+  }
+  _pauseIfIdle() {
+    if (!this.polling && this.writable) this._onPause?.();
+  }
+  /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
+  async _request(failure, body) {
+    const { opts, _abort } = this;
+    const { requestTimeout } = opts;
+    const timer = requestTimeout ? startTimer(opts, () => _abort.abort(), requestTimeout) : void 0;
+    const response = await request(
+      this.uri(),
+      body,
+      opts,
+      _abort.signal
+    ).catch((cause) => ({ status: 0, cause }));
+    stopTimer(opts, timer);
+    if (response.status === 200) return response.responseText;
+    _abort.abort();
+    this.onError(failure, response.cause || response.status, response);
+  }
+};
+
+// src/engine/upgrade.ts
+var HEAD_START_MS = 200;
+function probeAll(engine, names) {
+  const { transport } = engine;
+  const hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis;
+  const others = names.filter((name) => name !== "webtransport");
+  let areTried = false;
+  const tryOthers = () => {
+    if (areTried || engine.upgrading || engine.transport !== transport) return;
+    areTried = true;
+    for (const name of others) {
+      if (engine.readyState === "open") probe(engine, name);
+    }
+  };
+  if (!hasFavourite) return tryOthers();
+  engine.once("upgradeError", tryOthers);
+  startTimer(engine.opts, tryOthers, HEAD_START_MS);
+  probe(engine, "webtransport");
+}
+function probe(engine, name) {
+  const transport = engine.createTransport(name);
+  let current;
+  const fail = (cause) => {
+    engine.off("close", fail);
+    transport.off().close();
+    if (current) {
+      engine.upgrading = false;
+      if (engine.readyState !== "closed") current.resume();
+    }
+    const error = new Error("probe error");
+    engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
+    engine.flush();
+  };
+  engine.on("close", fail);
+  if (true) {
+    engine.on("upgrading", (winner) => {
+      if (winner === transport) return;
+      engine.off("close", fail);
+      transport.off().close();
+    });
+  }
+  transport.on("open", () => transport.send([{ type: "ping", data: "probe" }])).on("error", fail).on("close", fail).on("packet", (packet) => {
+    if (current) return;
+    if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
+    current = engine.transport;
+    engine.upgrading = true;
+    engine.emitReserved("upgrading", transport);
+    current.pause(() => {
+      if (!engine.upgrading) return;
+      engine.off("close", fail);
+      engine.switchTo(transport);
+    });
+  });
+  transport.open();
+}
+
+// src/engine/socket.ts
+var ENGINE_PROTOCOL = 4;
+var transports = {};
+var UNREAD_BYTES_MAX = 1024 * 1024;
+var websocketWorked = false;
+var EngineSocket = class extends Emitter {
+  constructor(uri, options = {}) {
+    super();
+    this.readyState = "closed";
+    /** Packets that no transport has confirmed to have passed on. */
+    this.writeBuffer = [];
+    /** Form of received binary messages. */
+    this.binaryType = defaultBinaryType;
+    /** Whether another transport is taking over; nothing is sent meanwhile. */
+    this.upgrading = false;
+    /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
+    this._pingTimeoutTime = Infinity;
+    this._inFlight = 0;
+    this._pingMs = 0;
+    if (true) uri || (uri = addressOf(options));
+    const { target, query } = url(uri);
+    const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
+    this.opts = { query, ...target, ...options, ...uri && target, path };
+    this._classes = { ...transports };
+    this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
+      if (typeof item === "string") return item;
+      const { name } = item.prototype;
+      this._classes[name] = item;
+      return name;
+    }).filter((name) => this._classes[name]);
+    this._open();
+  }
+  /** Sends a message. */
+  send(data, options) {
+    this._sendPacket("message", data, options);
+    return this;
+  }
+  /** Ends the session when everything has been sent and no upgrade is under way. */
+  close() {
+    if (!this._isActive()) return this;
+    this.readyState = "closing";
+    const close = () => {
+      if (!this.upgrading) return this._onClose("forced close");
+      this.once("upgrade", close);
+      this.once("upgradeError", close);
+    };
+    if (this.writeBuffer.length) this.once("drain", close);
+    else close();
+    return this;
+  }
+  /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
+  _hasPingExpired() {
+    if (!this._pingTimeoutTime) return true;
+    const expired = Date.now() > this._pingTimeoutTime;
+    if (expired) {
+      this._pingTimeoutTime = 0;
+      nextTick(() => this._onClose("ping timeout"));
+    }
+    return expired;
+  }
+  /** A transport of this session that is not open yet. */
+  createTransport(name) {
+    const query = {
+      ...Object.fromEntries(new URLSearchParams(this.opts.query)),
+      EIO: ENGINE_PROTOCOL,
+      transport: name
+    };
+    if (this.id) query.sid = this.id;
+    return new this._classes[name]({
+      ...this.opts,
+      query,
+      socket: this,
+      ...this.opts.transportOptions?.[name]
+    });
+  }
+  /** Makes `transport` the one that messages go through. */
+  setTransport(transport) {
+    this.transport?.off();
+    this.transport = transport.off().on("drain", () => {
+      this.writeBuffer.splice(0, this._inFlight);
+      this._inFlight = 0;
+      if (this.writeBuffer.length) this.flush();
+      else this.emitReserved("drain");
+    }).on("packet", (packet) => {
+      try {
+        this._onPacket(packet);
+      } catch (error) {
+        this._onError(error);
+      }
+    }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
+  }
+  /** Ends an upgrade: what follows goes through `transport`. */
+  switchTo(transport) {
+    this.setTransport(transport);
+    websocketWorked = transport.name === "websocket";
+    transport.send([{ type: "upgrade" }]);
+    this.upgrading = false;
+    this.emitReserved("upgrade", transport);
+    this.flush();
+  }
+  /** Hands waiting packets to the transport if it can take them. */
+  flush() {
+    const { transport, writeBuffer } = this;
+    if (!transport.writable || this.upgrading || !writeBuffer.length) return;
+    this._inFlight = writeBuffer.length;
+    transport.send([...writeBuffer]);
+    this.emitReserved("flush");
+  }
+  /** Opening or open. */
+  _isActive() {
+    return /^open/.test(this.readyState);
+  }
+  _open() {
+    this.readyState = "opening";
+    if (!this.transports.length) {
+      nextTick(() => this._onError(new Error("No transports available")));
+      return;
+    }
+    const remembered = this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
+    const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
+    this.setTransport(transport);
+    nextTick(() => {
+      if (this.readyState !== "closed") transport.open();
+    });
+  }
+  _onPacket(packet) {
+    if (this.readyState === "closed") return;
+    const { type, data } = packet;
+    this.emitReserved("packet", packet);
+    this.emitReserved("heartbeat");
+    if (type === "open") {
+      if (this.readyState === "opening") this._onHandshake(data);
+    } else if (type === "ping") {
+      this._sendPacket("pong");
+      this.emitReserved("ping");
+      this.emitReserved("pong");
+      this._resetPingTimer();
+    } else if (type === "message") {
+      this.emitReserved("data", data);
+      this.emitReserved("message", data);
+    } else if (type === "error") {
+      this._onError(Object.assign(new Error("server error"), { code: data }));
+    }
+  }
+  _onHandshake(text) {
+    const handshake = JSON.parse(text);
+    this.id = this.transport.query.sid = handshake.sid;
+    this._pingMs = handshake.pingInterval + handshake.pingTimeout;
+    this._maxPayload = handshake.maxPayload;
+    const { name } = this.transport;
+    this.readyState = "open";
+    websocketWorked = name === "websocket";
+    this._resetPingTimer();
+    this.emitReserved("handshake", handshake);
+    this.emitReserved("open");
+    this.flush();
+    if (true) {
+      const names = this.transports.filter(
+        (other) => other !== name && handshake.upgrades?.includes?.(other)
+      );
+      if (this.opts.upgrade !== false && this.transport.pause) probeAll(this, names);
+      return;
+    }
+    for (const other of this.transports) {
+      const mayUpgrade = this.readyState === "open" && this.opts.upgrade !== false;
+      if (mayUpgrade && other !== name && handshake.upgrades?.includes?.(other)) {
+        probe(this, other);
+      }
+    }
+  }
+  _resetPingTimer() {
+    stopTimer(this.opts, this._pingTimer);
+    this._pingTimeoutTime = Date.now() + this._pingMs;
+    this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
+  }
+  _sendPacket(type, data, options) {
+    if (!this._isActive()) return;
+    if (type === "pong" && isFlooded(this, this._inFlight)) return;
+    const packet = { type, data, options };
+    this.emitReserved("packetCreate", packet);
+    this.writeBuffer.push(packet);
+    this.flush();
+  }
+  _onError(error) {
+    websocketWorked = false;
+    if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
+      this.transports = this.transports.filter((name) => name !== this.transport.name);
+      return this._open();
+    }
+    this.emitReserved("error", error);
+    this._onClose("transport error", error);
+  }
+  /** Ends the session at once. */
+  _onClose(reason, details) {
+    if (this.readyState === "closed") return;
+    stopTimer(this.opts, this._pingTimer);
+    this.readyState = "closed";
+    this.transport?.off().close();
+    this.id = void 0;
+    this.emitReserved("close", reason, details);
+    this.writeBuffer = [];
+    this._inFlight = 0;
+  }
+};
+function addressOf({ hostname, host, port, secure }) {
+  const name = hostname || host;
+  if (!name) return void 0;
+  secure ?? (secure = globalThis.location?.protocol === "https:");
+  const address = new URL(`http${secure ? "s" : ""}://${bracketed(name)}`);
+  if (port) address.port = String(port);
+  return address.href;
+}
+function isFlooded({ writeBuffer, transport }, inFlight) {
+  const last = writeBuffer.length > inFlight && writeBuffer[writeBuffer.length - 1];
+  return last && last.type === "pong" || transport.ws?.bufferedAmount > UNREAD_BYTES_MAX;
+}
+
+// src/engine/websocket.ts
+var WebSocketTransport = class extends Transport {
+  get name() {
+    return "websocket";
+  }
+  uri() {
+    return this.createUri("ws", this.opts.timestampRequests);
+  }
+  open() {
+    let ws;
+    try {
+      this.ws = ws = openWebSocket(this.uri(), this.opts);
+    } catch (error) {
+      return this.onError("websocket error", error);
+    }
+    ws.binaryType = "arraybuffer";
+    ws.onopen = () => this.onOpen();
+    ws.onmessage = (event) => this.onData(event.data);
+    ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
+    ws.onerror = (event) => this.onError("websocket error", event);
+  }
+  doClose() {
+    this.ws?.close();
+  }
+  async write(packets) {
+    for (const packet of packets) {
+      const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+      try {
+        if (true) sendMessage(this.ws, data, packet.options, this.opts);
+        else this.ws.send(data);
+      } catch {
+      }
+    }
+    nextTick(() => this.onDrain());
+  }
+};
+
+// src/engine/webtransport.ts
+var LENGTH_16 = 126;
+var LENGTH_64 = 127;
+var BINARY = 128;
+var RECEIVED_BYTES_MAX2 = 64 * 1024 * 1024;
+var WebTransportTransport = class extends Transport {
+  get name() {
+    return "webtransport";
+  }
+  uri() {
+    this.opts.secure = true;
+    return this.createUri("http", this.opts.timestampRequests);
+  }
+  async open() {
+    try {
+      const options = this.opts.transportOptions?.webtransport;
+      const session = this._session = new globalThis.WebTransport(this.uri(), options);
+      const closed = { description: "webtransport connection closed" };
+      session.closed.then(
+        () => this._end(() => this.onClose(closed)),
+        (error) => this._end(() => this.onError("webtransport error", error))
+      );
+      await session.ready;
+      const stream = await session.createBidirectionalStream();
+      this._writer = stream.writable.getWriter();
+      const { sid } = this.query;
+      await this._writeFrame({ type: "open", data: sid && JSON.stringify({ sid }) });
+      if (this.isClosed()) return;
+      this.onOpen();
+      await this._read(stream.readable.getReader());
+      this._end(() => this.onClose(closed));
+    } catch (error) {
+      this._end(() => this.onError("webtransport error", error));
+    }
+  }
+  doClose() {
+    try {
+      this._session?.close();
+    } catch {
+    }
+  }
+  async write(packets) {
+    try {
+      for (const packet of packets) await this._writeFrame(packet);
+    } catch (error) {
+      return this._end(() => this.onError("webtransport error", error));
+    }
+    nextTick(() => {
+      if (!this.isClosed()) this.onDrain();
+    });
+  }
+  /** Reports the end once. */
+  _end(report2) {
+    if (this.isClosed()) return;
+    report2();
+    this.doClose();
+  }
+  async _writeFrame(packet) {
+    const data = encodePacket(packet);
+    const isText = typeof data === "string";
+    const payload = isText ? new TextEncoder().encode(data) : new Uint8Array(await new Response(data).arrayBuffer());
+    const header = frameHeader(payload.length, !isText);
+    await this._writer.write(header);
+    await this._writer.write(payload);
+  }
+  async _read(reader) {
+    const frames = new FrameReader(this.opts.receivedBytesMax ?? RECEIVED_BYTES_MAX2);
+    for (; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      for (const data of frames.read(value)) {
+        if (this.isClosed()) return;
+        this.onData(data);
+      }
+    }
+  }
+};
+function frameHeader(length, isBinary2) {
+  const size = length < LENGTH_16 ? 1 : length < 2 ** 16 ? 3 : 9;
+  const header = new Uint8Array(size);
+  const view = new DataView(header.buffer);
+  const code = size === 1 ? length : size === 3 ? LENGTH_16 : LENGTH_64;
+  header[0] = code | (isBinary2 ? BINARY : 0);
+  if (size === 3) view.setUint16(1, length);
+  if (size === 9) view.setBigUint64(1, BigInt(length));
+  return header;
+}
+var FrameReader = class {
+  constructor(_bytesMax) {
+    this._bytesMax = _bytesMax;
+    /** What has come and belongs to no complete frame; joined only when enough is there. */
+    this._chunks = [];
+    this._length = 0;
+    /** Bytes that must be there before anything can be read. */
+    this._needed = 1;
+  }
+  /** The frames that `chunk` completes: texts, or binary messages. */
+  read(chunk) {
+    const messages = [];
+    this._chunks.push(chunk);
+    this._length += chunk.length;
+    if (this._length < this._needed) return messages;
+    let rest = this._chunks.length === 1 ? chunk : joined(this._chunks, this._length);
+    for (; ; ) {
+      const frame = this._next(rest);
+      if (!frame) break;
+      messages.push(frame.message);
+      rest = rest.subarray(frame.end);
+    }
+    this._chunks = rest.length ? [rest] : [];
+    this._length = rest.length;
+    return messages;
+  }
+  _next(bytes) {
+    this._needed = 1;
+    if (!bytes.length) return void 0;
+    const code = bytes[0] & ~BINARY;
+    const head = code < LENGTH_16 ? 1 : code === LENGTH_16 ? 3 : 9;
+    this._needed = head;
+    if (bytes.length < head) return void 0;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const length = head === 1 ? code : head === 3 ? view.getUint16(1) : Number(view.getBigUint64(1));
+    if (length > this._bytesMax) throw new Error(`message of ${length} bytes`);
+    const end = head + length;
+    this._needed = end;
+    if (bytes.length < end) return void 0;
+    const payload = bytes.slice(head, end);
+    const isBinary2 = bytes[0] & BINARY;
+    return { message: isBinary2 ? payload.buffer : new TextDecoder().decode(payload), end };
+  }
+};
+function joined(chunks, length) {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+// src/parser/packet.ts
+var CONNECT = 0;
+var DISCONNECT = 1;
+var EVENT = 2;
+var ACK = 3;
+var CONNECT_ERROR = 4;
+var BINARY_EVENT = 5;
+var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
+
+// src/socket.ts
+var Socket = class extends Emitter {
+  constructor(io, nsp, options = {}) {
+    super();
+    this.io = io;
+    this.nsp = nsp;
+    this.connected = false;
+    /** Whether the socket connects by itself when its connection does. */
+    this.active = false;
+    /** Whether the server restored the state from before the last disconnection. */
+    this.recovered = false;
+    /** Packets to send when connected. */
+    this.sendBuffer = [];
+    /** Arguments of events that came before the connection was confirmed. */
+    this.receiveBuffer = [];
+    /** Acknowledgement functions by packet id. */
+    this.acks = {};
+    this._nextId = 0;
+    this._flags = {};
+    this._opts = options;
+    this.auth = options.auth;
+    const on = (event, listener) => io.on(event, (...args) => {
+      if (this.active) listener(...args);
+    });
+    on("open", () => this._onOpen());
+    on("packet", (packet) => this._onPacket(packet));
+    on("error", (error) => {
+      if (!this.connected) this.emitReserved("connect_error", error);
+    });
+    on("close", (reason, details) => this._onClose(reason, details));
+  }
+  /** The opposite of `connected`. */
+  get disconnected() {
+    return !this.connected;
+  }
+  /** Connects, and keeps doing so when the connection is lost. */
+  connect() {
+    if (this.connected) return this;
+    const { io, active } = this;
+    this.active = true;
+    if (!io._reconnecting) io.open();
+    if (!active && io._readyState === "open") this._onOpen();
+    return this;
+  }
+  /** Disconnects and stays disconnected until `connect()`. */
+  disconnect() {
+    const { connected } = this;
+    if (connected) this._send({ type: DISCONNECT });
+    this._destroy();
+    if (connected) this._onClose("io client disconnect");
+    return this;
+  }
+  /** Emits `message`. */
+  send(...args) {
+    return this.emit("message", ...args);
+  }
+  /**
+   * Sends an event. A function as last argument is called with the other side's acknowledgement;
+   * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
+   * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
+   */
+  emit(event, ...args) {
+    if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
+    const flags = this._flags;
+    this._flags = {};
+    const data = [event, ...args];
+    const packet = {
+      type: EVENT,
+      data,
+      options: { compress: flags.compress !== false }
+    };
+    const ack = takeAck(data);
+    if (ack) {
+      packet.id = this._nextId++;
+      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
+    }
+    const { engine } = this.io;
+    const isOpen = this.connected && engine.readyState === "open";
+    if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
+    if (isOpen && !engine._hasPingExpired()) this._send(packet);
+    else this.sendBuffer.push(packet);
+    return this;
+  }
+  /**
+   * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
+   * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
+   */
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      const ack = (error, value) => error ? reject(error) : resolve(value);
+      ack.withError = true;
+      this.emit(event, ...[...args, ack]);
+    });
+  }
+  /** Whether the next packet may be compressed. Default true. */
+  compress(compress) {
+    this._flags.compress = compress;
+    return this;
+  }
+  /** The next packet is dropped if it cannot be sent at once. */
+  get volatile() {
+    this._flags.volatile = true;
+    return this;
+  }
+  /** The next packet's acknowledgement must come within `ms` milliseconds. */
+  timeout(ms) {
+    this._flags.timeout = ms;
+    return this;
+  }
+  _send(packet) {
+    this.io._packet({ ...packet, nsp: this.nsp });
+  }
+  _onOpen() {
+    const { auth } = this;
+    const { engine } = this.io;
+    const connect = (data) => {
+      if (engine !== this.io.engine || !this.active) return;
+      const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
+      this._send({
+        type: CONNECT,
+        data: recovery ? { ...recovery, ...data } : data
+      });
+    };
+    if (typeof auth === "function") auth(connect);
+    else connect(auth);
+  }
+  /** Handles a packet of the connection. */
+  _onPacket({ type, nsp, id, data }) {
+    if (nsp !== this.nsp) return;
+    if (type === CONNECT) {
+      if (data?.sid) this._onConnect(data.sid, data.pid);
+      else this.emitReserved("connect_error", new Error("no sid"));
+    } else if (type === DISCONNECT) {
+      this._destroy();
+      this._onClose("io server disconnect");
+    } else if (type === CONNECT_ERROR) {
+      this._destroy();
+      const error = new Error(data?.message ?? data);
+      this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
+    } else if (type === EVENT || type === BINARY_EVENT) {
+      const args = [...data || []];
+      if (id !== void 0) args.push(this._ack(id));
+      if (this.connected) this._deliver(args);
+      else this.receiveBuffer.push(args);
+    } else {
+      const ack = this.acks[id];
+      if (typeof ack !== "function") return;
+      delete this.acks[id];
+      ack.apply(this, ack.withError ? [null, ...data] : data);
+    }
+  }
+  _onConnect(id, privateId) {
+    this.id = id;
+    this.recovered = !!privateId && this._privateId === privateId;
+    this._privateId = privateId;
+    this.connected = true;
+    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
+    this._flushBuffer();
+    this.emitReserved("connect");
+  }
+  _flushBuffer() {
+    let packet;
+    while (packet = this.sendBuffer.shift()) this._send(packet);
+  }
+  _onClose(reason, details) {
+    this.connected = false;
+    this.id = void 0;
+    this.emitReserved("disconnect", reason, details);
+    for (const id in this.acks) {
+      if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
+      const ack = this.acks[id];
+      delete this.acks[id];
+      if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
+    }
+  }
+  _destroy() {
+    this.active = false;
+    this.io._destroy();
+  }
+  _deliver(args) {
+    this.emitReserved(...args);
+    const last = args[args.length - 1];
+    if (this._privateId && typeof last === "string") this._lastOffset = last;
+  }
+  /** The function that acknowledges the peer's packet, once. */
+  _ack(id) {
+    let sent = false;
+    return (...data) => {
+      if (sent) return;
+      sent = true;
+      this._send({ type: ACK, id, data });
+    };
+  }
+  _expectAck(id, ack, timeout) {
+    let timer;
+    const settle = (...args) => {
+      stopTimer(this.io.opts, timer);
+      ack.apply(this, args);
+    };
+    settle.withError = ack.withError;
+    this.acks[id] = settle;
+    if (timeout === void 0) return;
+    settle.withError = true;
+    timer = startTimer(this.io.opts, () => {
+      delete this.acks[id];
+      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
+      settle(new Error("operation has timed out"));
+    }, timeout);
+  }
+};
+function takeAck(args) {
+  return typeof args[args.length - 1] === "function" ? args.pop() : void 0;
+}
+
+// src/features/engine.ts
+Object.assign(transports, {
+  polling: Polling,
+  websocket: WebSocketTransport,
+  webtransport: WebTransportTransport
+});
+var { prototype } = EngineSocket;
+var define = (name, get) => Object.defineProperty(prototype, name, { get, configurable: true });
+define("hostname", function() {
+  return this.opts.hostname.replace(/[[\]]/g, "");
+});
+define("port", function() {
+  return String(this.opts.port);
+});
+define("secure", function() {
+  return !!this.opts.secure;
+});
+prototype.write = prototype.send;
+prototype._filterUpgrades = function(upgrades) {
+  return upgrades.filter((name) => this.transports.includes(name));
+};
+Transport.prototype.doOpen = function() {
+  this.open();
+};
+Socket.prototype.onpacket = Socket.prototype._onPacket;
+
+// src/engine.ts
+var Socket2 = class extends EngineSocket {
+  constructor(uri, options = {}) {
+    if (uri && typeof uri === "object") {
+      options = uri;
+      uri = void 0;
+    }
+    super(uri || void 0, { path: "/engine.io", ...options });
+  }
+  /** Connects again after a close, with the same options. */
+  open() {
+    super._open();
+  }
+  _open() {
+    this.open();
+  }
+};
+//# sourceMappingURL=engine.cjs.map
