@@ -49,7 +49,7 @@ enum Kind {
     /// Tests of socket.io-client: /socket.io/, several namespaces, pings every 2 s.
     SocketIoClient(Listen<3210>),
     /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
-    Websocket(Listen<9001>),
+    Websocket(websocket::Arguments),
     /// WebSocket conformance suite, the other side: runs every case of its fuzzing server.
     WebsocketClient(websocket_client::Arguments),
 }
@@ -84,7 +84,7 @@ async fn run(kind: Kind) -> Result<()> {
         Kind::EngineV3(listen) => engine_v3::serve(&listen).await,
         Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
         Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
-        Kind::Websocket(listen) => websocket::serve(&listen).await,
+        Kind::Websocket(arguments) => websocket::serve(&arguments).await,
         Kind::WebsocketClient(arguments) => websocket_client::run(&arguments).await,
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sockeye::{Body, Server, engine};
-use sockeye_websocket::HttpServer;
+use sockeye_websocket::{HttpServer, TlsConfig};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tower_service::Service;
@@ -55,12 +55,16 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
 
     /// Listens and prints the ready line.
     pub(crate) async fn bind(&self) -> Result<Vec<TcpListener>> {
+        self.bind_for("http").await
+    }
+
+    async fn bind_for(&self, scheme: &str) -> Result<Vec<TcpListener>> {
         let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port).await?;
         let addresses: Vec<SocketAddr> =
             listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let shown = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
         let shown = shown.copied().unwrap_or((Ipv4Addr::LOCALHOST, self.port).into());
-        println!("listening on http://{shown}");
+        println!("listening on {scheme}://{shown}");
         Ok(listeners)
     }
 
@@ -78,6 +82,29 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         D: Future<Output = ()> + Send + 'static,
     {
         self.serve_service(AnswerFn(answer), drain).await
+    }
+
+    /// [`serve_fn`](Self::serve_fn), with a certificate if there is one.
+    pub(crate) async fn serve_fn_with<F, R, D>(
+        &self,
+        answer: F,
+        drain: D,
+        tls: Option<TlsConfig>,
+    ) -> Result<()>
+    where
+        F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Response<Body>> + Send + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let Some(tls) = tls else { return self.serve_fn(answer, drain).await };
+        let stop = async {
+            terminated().await;
+            drain.await;
+        };
+        let listeners = self.bind_for("https").await?;
+        let server = HttpServer::new(listeners, AnswerFn(answer)).tls(tls);
+        server.with_graceful_shutdown(stop).await?;
+        Ok(())
     }
 
     /// Serves a tower service until SIGTERM; `drain` then ends its sessions.

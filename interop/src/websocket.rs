@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::ws::handshake::deflate::Preferences;
-use sockeye_websocket::{Acceptor, Compression, Config, Deflate, Message, Upgrade};
+use sockeye_websocket::{Acceptor, Compression, Config, Deflate, Message, TlsConfig, Upgrade};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -28,7 +28,18 @@ pub(crate) fn compression(client_no_context_takeover: bool) -> Compression {
     Compression::On(Deflate { threshold: 0, preferences, ..Deflate::default() })
 }
 
-pub(crate) async fn serve(listen: &Listen<9001>) -> Result<()> {
+/// Options of the echo.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    listen: Listen<9001>,
+    /// Serve wss, HTTP/2 included, with a certificate that nobody signed.
+    #[arg(long)]
+    tls_self_signed: bool,
+}
+
+pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
+    let listen = &arguments.listen;
     let config = Config {
         message_bytes_max: listen.payload_bytes_max().unwrap_or(MESSAGE_BYTES_MAX),
         queued_bytes_max: 2 * MESSAGE_BYTES_MAX,
@@ -57,7 +68,15 @@ pub(crate) async fn serve(listen: &Listen<9001>) -> Result<()> {
         let connections = std::mem::take(&mut *draining.lock());
         connections.join_all().await;
     };
-    listen.serve_fn(answer, drain).await
+    let tls = arguments.tls_self_signed.then(self_signed).transpose()?;
+    listen.serve_fn_with(answer, drain, tls).await
+}
+
+fn self_signed() -> Result<TlsConfig> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names)?;
+    let key = made.signing_key.serialize_pem();
+    Ok(TlsConfig::from_pem(made.cert.pem().as_bytes(), key.as_bytes())?)
 }
 
 async fn echo(upgrade: Upgrade, mut stopped: watch::Receiver<bool>) {

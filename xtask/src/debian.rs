@@ -28,6 +28,8 @@ pub(crate) enum Program {
     Browser,
     /// Python 3.10 or newer, with venv and pip.
     Python,
+    /// curl, for requests as somebody at a terminal makes them.
+    Curl,
 }
 
 /// What can be done about a program on this machine.
@@ -49,6 +51,7 @@ impl Program {
             None if is_root_on_debian() => Available::Installable(match self {
                 Self::Browser => BROWSERS[0].into(),
                 Self::Python => "/usr/bin/python3".into(),
+                Self::Curl => "/usr/bin/curl".into(),
             }),
             None => Available::Missing,
         }
@@ -63,9 +66,13 @@ impl Program {
             }
             Self::Python => {
                 let mut probe = Command::new("python3");
-                probe.args(["-c", PYTHON_PROBE]).stdout(Stdio::null()).stderr(Stdio::null());
-                let succeeds = probe.status().is_ok_and(|status| status.success());
-                succeeds.then(|| "python3".into())
+                probe.args(["-c", PYTHON_PROBE]);
+                succeeds(probe).then(|| "python3".into())
+            }
+            Self::Curl => {
+                let mut probe = Command::new("curl");
+                probe.arg("--version");
+                succeeds(probe).then(|| "curl".into())
             }
         }
     }
@@ -76,6 +83,7 @@ impl Program {
         match self {
             Self::Browser => &["chromium", "fonts-nanum"],
             Self::Python => &["python3", "python3-venv"],
+            Self::Curl => &["curl"],
         }
     }
 
@@ -92,6 +100,7 @@ impl Program {
                  (Debian and Ubuntu: `sudo apt-get install python3-venv`; macOS: \
                  `brew install python`)"
             }
+            Self::Curl => "no curl found: install it",
         }
     }
 }
@@ -114,6 +123,11 @@ pub(crate) fn install(programs: &[(Program, &Available)], plan: &mut Plan) {
             .task(Task::preparation("apt-get update", apt(&["update", "--quiet"])))
             .task(Task::preparation(label, apt(&[&arguments, &packages[..]].concat()))),
     );
+}
+
+fn succeeds(mut probe: Command) -> bool {
+    probe.stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
 }
 
 fn apt(arguments: &[&str]) -> Command {

@@ -92,6 +92,7 @@ struct Parts {
     only: Vec<Part>,
     browser: Available,
     python: Available,
+    curl: Available,
 }
 
 impl Parts {
@@ -100,6 +101,7 @@ impl Parts {
             only: arguments.only.clone(),
             browser: Program::Browser.find(),
             python: Program::Python.find(),
+            curl: Program::Curl.find(),
         };
         node::require()?;
         for (program, available) in parts.programs() {
@@ -114,7 +116,8 @@ impl Parts {
     fn programs(&self) -> Vec<(Program, &Available)> {
         let browser = (Part::Browser, Program::Browser, &self.browser);
         let python = (Part::Autobahn, Program::Python, &self.python);
-        let wanted = [browser, python].into_iter().filter(|(part, ..)| self.has(&[*part]));
+        let curl = (Part::Interop, Program::Curl, &self.curl);
+        let wanted = [browser, python, curl].into_iter().filter(|(part, ..)| self.has(&[*part]));
         wanted.map(|(_, program, available)| (program, available)).collect()
     }
 
@@ -148,7 +151,11 @@ impl Parts {
             plan.push(js_client(workspace, arguments)?);
         }
         if self.has(&[Part::Interop]) {
-            plan.push(interop(workspace, arguments)?);
+            let has_curl = self.curl != Available::Missing;
+            plan.push(interop(workspace, arguments, has_curl)?);
+            if !has_curl {
+                plan.leave_out("refused handshakes with curl", Program::Curl.advice());
+            }
         }
         if self.has(&[Part::Browser]) {
             match &self.browser {
@@ -227,9 +234,10 @@ fn chat_ui(workspace: &Workspace, arguments: &Arguments, tests_too: bool) -> Res
     Ok(step.task(Task::preparation("npm run build", build)))
 }
 
-fn interop(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
+fn interop(workspace: &Workspace, arguments: &Arguments, has_curl: bool) -> Result<Step> {
     let folder = workspace.path("interop");
-    let mut command = node_tests(&folder, "tests", arguments, |name| !is_in_browser(name))?;
+    let wanted = |name: &str| !is_in_browser(name) && (has_curl || !name.ends_with(CURL_TESTS));
+    let mut command = node_tests(&folder, "tests", arguments, wanted)?;
     command.env(BINARIES, workspace.target_dir().join("debug"));
     Ok(Step::new("interop")
         .after(BUILD)
@@ -306,6 +314,9 @@ fn coloured(workspace: &Workspace) -> Command {
 fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")
 }
+
+/// Tests that need curl.
+const CURL_TESTS: &str = "-curl.test.mjs";
 
 /// Name of the step that the others wait for.
 const BUILD: &str = "build";

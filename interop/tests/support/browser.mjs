@@ -19,10 +19,10 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/** Starts the browser; each context of it is a person of their own. */
-export function launch() {
+/** Starts the browser; each context of it is a person of their own. `flags` go to it as they are. */
+export function launch(flags = []) {
   if (!existsSync(executablePath)) throw new Error(`no browser at ${executablePath}; set CHROMIUM`);
-  return chromium.launch({ executablePath, args: ARGUMENTS });
+  return chromium.launch({ executablePath, args: [...ARGUMENTS, ...flags] });
 }
 
 /** A page in a context of its own, which fails loudly when the page does. */

@@ -29,7 +29,7 @@ export class Program {
     const ready = new Promise((resolve, reject) => {
       const read = (chunk) => {
         started.log += chunk;
-        const line = /listening on http:\/\/\S*:(\d+)/.exec(started.log);
+        const line = /listening on https?:\/\/\S*:(\d+)/.exec(started.log);
         if (line) resolve(Number(line[1]));
       };
       for (const stream of [started.#child.stdout, started.#child.stderr]) {

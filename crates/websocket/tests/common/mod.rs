@@ -13,7 +13,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use sockeye_websocket::ws::{Opcode, encode_frame};
-use sockeye_websocket::{HttpServer, WebSocket, bind, upgrade};
+use sockeye_websocket::{Acceptor, HttpServer, WebSocket, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -55,7 +55,17 @@ where
 }
 
 /// Answers a handshake, and has the connection served by `handle` in its own task.
-pub(crate) async fn accept_all<F, R>(
+pub(crate) async fn accept_all<F, R>(request: Request<Incoming>, handle: F) -> Response<Full<Bytes>>
+where
+    F: FnOnce(WebSocket) -> R + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    accept_with(Acceptor::new(), request, handle).await
+}
+
+/// [`accept_all`], as `acceptor` does.
+pub(crate) async fn accept_with<F, R>(
+    acceptor: Acceptor,
     mut request: Request<Incoming>,
     handle: F,
 ) -> Response<Full<Bytes>>
@@ -63,7 +73,7 @@ where
     F: FnOnce(WebSocket) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
 {
-    match upgrade(&mut request) {
+    match acceptor.upgrade(&mut request) {
         Ok((response, upgrade)) => {
             tokio::spawn(async move {
                 // The peer may be gone before.

@@ -1,0 +1,141 @@
+//! Every example as its user runs it. (`cargo build --examples` makes them; `cargo test` does so too.)
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use sockeye_websocket::{Message, WebSocket, connect};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running example; killed when dropped.
+struct Example {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut folder = std::env::current_exe().unwrap();
+        folder.pop();
+        folder.pop();
+        let program = folder.join("examples").join(name);
+        let mut child = Command::new(&program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; build the examples", program.display()));
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// A server on a free port, and where it listens: `127.0.0.1:PORT`.
+    fn serve(name: &str) -> (Self, String) {
+        let example = Self::start(name, &["0"]);
+        let line = example.line();
+        let address = line.strip_prefix("listening on http://").expect(&line).to_owned();
+        (example, address)
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("it prints another line")
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The page, which connects to where it came from.
+async fn page(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("new WebSocket(") && answer.contains("location.host"), "{answer}");
+    answer
+}
+
+async fn next(socket: &mut WebSocket) -> String {
+    match timeout(PATIENCE, socket.recv()).await.expect("something comes").unwrap() {
+        Some(Message::Text(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn websocket_echo() {
+    let (_example, address) = Example::serve("websocket_echo");
+    assert!(page(&address).await.contains("/echo"));
+    let mut socket = connect(&format!("ws://{address}/echo")).await.unwrap();
+    for text in ["hello", "", "안녕"] {
+        socket.send(text).await.unwrap();
+        assert_eq!(next(&mut socket).await, text);
+    }
+}
+
+#[tokio::test]
+async fn broadcast() {
+    let (_example, address) = Example::serve("broadcast");
+    assert!(page(&address).await.contains("/all"));
+    let url = format!("ws://{address}/all");
+    let (mut one, mut other) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());
+    // Who has got something back is in the group.
+    for socket in [&mut one, &mut other] {
+        socket.send("here").await.unwrap();
+        while next(socket).await != "here" {}
+    }
+    one.send("to all").await.unwrap();
+    for socket in [&mut one, &mut other] {
+        while next(socket).await != "to all" {}
+    }
+}
+
+#[tokio::test]
+async fn push_every_three_seconds() {
+    let (_example, address) = Example::serve("push_every_three_seconds");
+    assert!(page(&address).await.contains("/push"));
+    let mut socket = connect(&format!("ws://{address}/push")).await.unwrap();
+    assert_eq!(next(&mut socket).await, "message 1");
+    let first = Instant::now();
+    assert_eq!(next(&mut socket).await, "message 2");
+    // The first may have been on its way for a while.
+    let pause = first.elapsed();
+    assert!(pause > Duration::from_millis(1500), "{pause:?}");
+}
+
+#[tokio::test]
+async fn server_to_server() {
+    let alone = Example::start("server_to_server", &[]);
+    assert_eq!(alone.line(), "second 0");
+    // The other program is restarted: it comes back, and counts from the beginning.
+    let (example, address) = Example::serve("websocket_echo");
+    let url = format!("ws://{address}/echo");
+    let client = Example::start("server_to_server", &[&url]);
+    assert_eq!((client.line(), client.line()), ("second 0".to_owned(), "second 1".to_owned()));
+    drop(example);
+    let (_, port) = address.rsplit_once(':').unwrap();
+    let _example = Example::start("websocket_echo", &[port]);
+    while client.line() != "second 0" {}
+}
