@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sockeye::engine::CloseReason;
 use sockeye::{
     Ack, AckError, Acker, Args, Binary, Config, Deferred, DisconnectReason, EmitError, EventError,
-    Io, Local, Namespace, RawArgs, Refuse, Server, Socket, State,
+    Io, Local, MsgpackParser, Namespace, RawArgs, Refuse, Server, Socket, State,
 };
 
 use crate::anything::Anything;
@@ -21,6 +21,9 @@ use crate::serving::Listen;
 pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
     let mut config = Config::default();
     config.engine.payload_bytes_max = 100_000;
+    // Clients of every kind at once.
+    config.engine.allow_eio3 = true;
+    config.parser = Some(Arc::new(MsgpackParser));
     listen.configure(&mut config.engine, 500, 3_000);
     config.engine.polling_close_timeout = Duration::from_secs(1);
     let server = Server::builder()

@@ -1,8 +1,9 @@
-// The official socket.io-client 4.8 in Node against our server, over polling, over WebSocket, and
-// over polling with upgrade: everything the first release promises.
+// The official socket.io-client 4.8 in Node against our server, as JSON and with the official msgpack
+// parser, over polling, over WebSocket, and over polling with upgrade.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
+import msgpackParser from "socket.io-msgpack-parser";
 import { standIn } from "./support/program.mjs";
 import { event, Inbox, within } from "./support/waiting.mjs";
 
@@ -12,15 +13,17 @@ before(async () => {
 });
 after(() => server?.stop());
 
-for (const [name, transports] of [
-  ["polling", ["polling"]],
-  ["websocket", ["websocket"]],
-  ["polling with upgrade", ["polling", "websocket"]],
-]) {
-  describe(name, () => cases(transports));
+for (const [form, parser] of [["JSON", undefined], ["msgpack", msgpackParser]]) {
+  for (const [name, transports] of [
+    ["polling", ["polling"]],
+    ["websocket", ["websocket"]],
+    ["polling with upgrade", ["polling", "websocket"]],
+  ]) {
+    describe(`${form} over ${name}`, () => cases(parser ? { transports, parser } : { transports }));
+  }
 }
 
-function cases(transports) {
+function cases(how) {
   /** A connected socket that ends with its test. */
   async function connect(t, options) {
     const socket = socketOf(t, "/everything", options);
@@ -29,7 +32,7 @@ function cases(transports) {
   }
 
   function socketOf(t, namespace, options) {
-    const socket = io(server.url + namespace, { forceNew: true, transports, reconnection: false, ...options });
+    const socket = io(server.url + namespace, { forceNew: true, ...how, reconnection: false, ...options });
     t.after(() => socket.close());
     return socket;
   }
