@@ -41,6 +41,10 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     }
     let tls = tls::config(args)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    // First, because whoever starts a second one is told about the port, not about the folder.
+    let listeners = bind(args.host.as_deref(), args.port)
+        .await
+        .map_err(|error| cannot_listen(error, &url(scheme, args.host.as_deref(), args.port)))?;
     let store = Store::open(&args.data)
         .await
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
@@ -50,9 +54,6 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let server = Server::builder().state(chat).namespace(chat::namespace()).build()?;
     let site = Arc::new(Site::new(store.clone(), people, ui));
 
-    let listeners = bind(args.host.as_deref(), args.port).await.with_context(|| {
-        format!("cannot listen on {}", url(scheme, args.host.as_deref(), args.port))
-    })?;
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
     let mut http = HttpServer::new(listeners, router(&site, &server));
@@ -110,6 +111,17 @@ fn announce(args: &ServeArgs, scheme: &str, port: u16) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+/// Says what to do about the errors that people meet.
+fn cannot_listen(error: io::Error, url: &str) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => ", which another program does; --port chooses another port",
+        io::ErrorKind::PermissionDenied => "; a --port of 1024 or more needs no permission",
+        io::ErrorKind::AddrNotAvailable => "; --host has to be an address of this machine",
+        _ => "",
+    };
+    anyhow::Error::new(error).context(format!("cannot listen on {url}{advice}"))
 }
 
 fn port(listeners: &[TcpListener]) -> io::Result<u16> {

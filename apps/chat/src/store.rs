@@ -8,8 +8,10 @@
 //! `synchronous = FULL`: the log is on disk before a commit returns. `NORMAL` would be faster and
 //! just as consistent, but a message answered as stored could vanish with the power.
 
+mod lock;
 mod writer;
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +46,8 @@ const EXCERPT_CHARS_MAX: u32 = 200;
 /// Handle to the database; see the module's description.
 #[derive(Debug)]
 pub struct Store {
+    /// Keeps other programs out of the folder until the store is closed.
+    lock: Option<File>,
     reads: SqlitePool,
     commands: mpsc::Sender<Command>,
     writer: JoinHandle<()>,
@@ -78,6 +82,9 @@ pub enum OpenError {
     /// The data folder does not exist and cannot be made.
     #[error("the data folder cannot be created")]
     Folder(#[source] io::Error),
+    /// Another program serves this folder. Each would tell its own clients only what they say.
+    #[error("another sockeye uses this folder; stop it, or choose another folder with --data")]
+    InUse,
     /// SQLite refuses the file.
     #[error("the database cannot be opened")]
     Database(#[from] sqlx::Error),
@@ -111,9 +118,11 @@ impl Store {
     /// A folder it makes is readable by its owner only.
     ///
     /// # Errors
-    /// The folder cannot be made, or the file is not a database this version understands.
+    /// The folder cannot be made or is in use, or the file is not a database this version
+    /// understands.
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
         create_folder(folder).map_err(OpenError::Folder)?;
+        let lock = lock::take(folder)?;
         let options = SqliteConnectOptions::new()
             .filename(folder.join(FILE_NAME))
             .create_if_missing(true)
@@ -130,7 +139,7 @@ impl Store {
             .await?;
         let (commands, queue) = mpsc::channel(QUEUED_COMMANDS_MAX);
         let writer = tokio::spawn(writer::run(connection, queue));
-        Ok(Store { reads, commands, writer })
+        Ok(Store { lock, reads, commands, writer })
     }
 
     /// Queues a message. `done` runs in the writer, in stored order, after the transaction with
@@ -224,6 +233,11 @@ impl Store {
         let (closed, wait) = oneshot::channel();
         if self.commands.send(Command::Close(closed)).await.is_ok() && wait.await.is_err() {
             tracing::error!("the writer of the message store ended early");
+        }
+        if let Some(lock) = &self.lock
+            && let Err(error) = lock.unlock()
+        {
+            tracing::warn!(%error, "the data folder stays claimed until the end");
         }
     }
 }

@@ -102,8 +102,9 @@ async fn what_it_cannot_do_is_said_in_one_line() {
     for (args, expected) in [
         (
             vec!["--host", "127.0.0.1", "--port", &port, "--data", folder],
-            "cannot listen on http://",
+            "another program does; --port chooses another port: ",
         ),
+        (vec!["--port", "0", "--data", folder], "another sockeye uses this folder; stop it"),
         (vec!["--port", "0", "--data", file], "cannot keep messages in"),
         (vec!["--port", "0", "--data", folder, "--ui", folder], "cannot serve the page in"),
         (vec!["--port", "0", "--data", folder, "--log", "=x="], "not a filter"),

@@ -224,3 +224,13 @@ async fn a_new_data_folder_belongs_to_its_owner() {
     let mode = std::fs::metadata(&data).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
+
+#[tokio::test]
+async fn a_folder_has_one_store_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    assert!(matches!(Store::open(folder.path()).await, Err(OpenError::InUse)));
+    store.close().await;
+    drop(store);
+    Store::open(folder.path()).await.unwrap().close().await;
+}
