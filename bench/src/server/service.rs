@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sockeye::{Server, SocketService};
-use sockeye_engine::{Body, CloseReason, Engine};
+use sockeye_engine::{Body, CloseReason, EngineService};
 
 use super::engine_io::{self, Echo};
 use super::websocket::{Endpoint, WebSockets};
@@ -17,7 +17,7 @@ use super::{Options, socket_io};
 #[derive(Clone)]
 pub(crate) struct Service {
     websockets: WebSockets,
-    engine: Engine<Echo>,
+    engine: EngineService<Echo>,
     server: Server,
     socket_io: SocketService,
 }
@@ -28,7 +28,7 @@ impl Service {
         let server = socket_io::server()?;
         Ok(Self {
             websockets: WebSockets::new(options.deflate),
-            engine: engine_io::engine()?,
+            engine: engine_io::engine()?.into_service(),
             socket_io: server.clone().into_service(),
             server,
         })
@@ -38,7 +38,7 @@ impl Service {
     pub(crate) async fn shutdown(&self) {
         tokio::join!(
             self.websockets.shutdown(),
-            self.engine.shutdown(CloseReason::ServerShutdown),
+            self.engine.engine().shutdown(CloseReason::ServerShutdown),
             self.server.shutdown(),
         );
     }
@@ -58,9 +58,8 @@ impl tower_service::Service<Request<Incoming>> for Service {
         let response = match path {
             "/echo" => self.websockets.handle(Endpoint::Echo, &mut request),
             "/broadcast" => self.websockets.handle(Endpoint::Broadcast, &mut request),
-            path if self.engine.handles(path) => {
-                let engine = self.engine.clone();
-                return Box::pin(async move { Ok(engine.handle(request).await) });
+            path if self.engine.engine().handles(path) => {
+                return tower_service::Service::call(&mut self.engine, request);
             }
             path if path == "/socket.io" || path.starts_with("/socket.io/") => {
                 return Box::pin(tower_service::Service::call(&mut self.socket_io, request));

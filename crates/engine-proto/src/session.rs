@@ -344,6 +344,9 @@ impl Session {
         if let Some(transmit) = self.transmits.pop_front() {
             return Some(transmit);
         }
+        if self.transmits.capacity() > 0 {
+            self.transmits = VecDeque::new();
+        }
         if !self.main_takes_packets() {
             return None;
         }
@@ -359,7 +362,12 @@ impl Session {
 
     /// The next event. To be called until `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() && self.events.capacity() > 0 {
+            // Events are rare, sessions that have none many.
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// When [`handle_timeout`](Session::handle_timeout) is to be called at the latest.
@@ -536,11 +544,15 @@ impl Session {
     }
 
     /// Lets everything that is due by `now` happen, in the order it was due.
+    #[inline]
     fn expire(&mut self, now: Instant) {
         // Many packets come with one read, at one time.
-        if self.expired_by == Some(now) {
-            return;
+        if self.expired_by != Some(now) {
+            self.expire_now(now);
         }
+    }
+
+    fn expire_now(&mut self, now: Instant) {
         self.expired_by = Some(now);
         while let Some((at, deadline)) = self.next_deadline() {
             if at > now {

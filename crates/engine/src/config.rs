@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine_proto::{self as proto, Revision, TransportKind};
-use sockeye_websocket::TrustedProxies;
+use sockeye_websocket::{Compression, TrustedProxies};
 use thiserror::Error;
 
 use crate::cookie::Cookie;
@@ -49,6 +49,9 @@ pub struct Config {
     /// Polling answers of at least this many bytes are compressed for clients that can undo it,
     /// with gzip or deflate. `None`: never. Default 1024.
     pub compress_from_bytes: Option<usize>,
+    /// Whether messages on WebSockets may be compressed (permessage-deflate), with clients that
+    /// offer it; the official `perMessageDeflate`. Default off.
+    pub compression: Compression,
     /// Which pages may connect, by the request's `Origin`. Default: those of the same host and
     /// port.
     pub origins: Origins,
@@ -100,6 +103,7 @@ impl Default for Config {
             allow_eio3: false,
             allow_upgrades: true,
             compress_from_bytes: Some(1024),
+            compression: Compression::Off,
             origins: Origins::default(),
             cors: None,
             cookie: None,

@@ -1,11 +1,14 @@
 //! A message encoded once for many sessions.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use sockeye_engine_proto::PayloadWriter;
 use sockeye_ws::{FrameHeader, Opcode};
+
+use crate::compression::Compressor;
 
 /// A text message with its attachments, binary messages that follow it without anything in
 /// between; or binary messages alone. Each wire form is made when the first session needs it, and
@@ -15,12 +18,30 @@ pub struct Encoded {
     attachments: Box<[Bytes]>,
     frames: OnceLock<Frames>,
     payload: OnceLock<Bytes>,
+    /// Not to be compressed on its way.
+    uncompressed: bool,
+    /// Compressed frames, one form for each way to compress: nearly always one.
+    compressed: Mutex<Vec<(Compressor, Arc<Frames>)>>,
 }
 
 /// Complete unmasked WebSocket frames. Long attachments stay slices of their own.
-struct Frames {
+pub(crate) struct Frames {
     first: Bytes,
     rest: Box<[Bytes]>,
+}
+
+impl Frames {
+    fn of(piece: Vec<u8>, mut pieces: Vec<Bytes>) -> Self {
+        if !piece.is_empty() || pieces.is_empty() {
+            pieces.push(piece.into());
+        }
+        let first = pieces.remove(0);
+        Frames { first, rest: pieces.into_boxed_slice() }
+    }
+
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
 }
 
 impl Encoded {
@@ -41,7 +62,40 @@ impl Encoded {
             attachments: attachments.into_boxed_slice(),
             frames: OnceLock::new(),
             payload: OnceLock::new(),
+            uncompressed: false,
+            compressed: Mutex::default(),
         }
+    }
+
+    /// The same, never compressed on its way: for what cannot get shorter, or must not, such as a
+    /// secret beside something a stranger chose.
+    #[must_use]
+    pub fn without_compression(mut self) -> Self {
+        self.uncompressed = true;
+        self
+    }
+
+    pub(crate) fn may_be_compressed(&self) -> bool {
+        !self.uncompressed
+    }
+
+    /// Whether any of its messages is to be compressed.
+    pub(crate) fn is_worth_compressing(&self, by: &Compressor) -> bool {
+        !self.uncompressed
+            && (self.text.as_ref().is_some_and(|text| by.applies_to(text.len() + 1))
+                || self.attachments.iter().any(|attachment| by.applies_to(attachment.len())))
+    }
+
+    /// The WebSocket form as `by` compresses it, made once for all that compress alike.
+    pub(crate) fn compressed_frames(&self, by: &Compressor) -> Arc<Frames> {
+        let mut compressed = self.compressed.lock();
+        if let Some((_, frames)) = compressed.iter().find(|(other, _)| other.is_equivalent(by)) {
+            return Arc::clone(frames);
+        }
+        let mut fresh = by.fresh();
+        let frames = Arc::new(self.encode_compressed(&mut fresh));
+        compressed.push((fresh, Arc::clone(&frames)));
+        frames
     }
 
     /// The text, without the packet type in front.
@@ -68,8 +122,7 @@ impl Encoded {
 
     /// The WebSocket form, in pieces.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Bytes> {
-        let frames = self.frames.get_or_init(|| self.encode_frames());
-        std::iter::once(&frames.first).chain(&frames.rest)
+        self.frames.get_or_init(|| self.encode_frames()).pieces()
     }
 
     /// The polling form.
@@ -86,29 +139,51 @@ impl Encoded {
         })
     }
 
+    fn encode_compressed(&self, by: &mut Compressor) -> Frames {
+        let mut pieces = Vec::new();
+        let mut piece = Vec::new();
+        match &self.text {
+            Some(text) if by.applies_to(text.len() + 1) => {
+                by.encode(Opcode::Text, (b"4", text.as_bytes()), &mut piece);
+            }
+            Some(text) => push_text_frame(text, &mut piece),
+            None => {}
+        }
+        for attachment in &self.attachments {
+            if by.applies_to(attachment.len()) {
+                by.encode(Opcode::Binary, (b"", attachment), &mut piece);
+            } else {
+                let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
+                piece.extend_from_slice(head.as_bytes());
+                push_attachment(attachment, &mut piece, &mut pieces);
+            }
+        }
+        Frames::of(piece, pieces)
+    }
+
     fn encode_frames(&self) -> Frames {
         let mut pieces = Vec::new();
         let mut piece = Vec::new();
         if let Some(text) = &self.text {
             piece.reserve_exact(text.len() + MESSAGE_HEAD_BYTES_MAX);
-            piece.extend_from_slice(text_head(text.len()).as_bytes());
-            piece.extend_from_slice(text.as_bytes());
+            push_text_frame(text, &mut piece);
         }
         for attachment in &self.attachments {
             let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
             piece.extend_from_slice(head.as_bytes());
-            if attachment.len() <= JOINED_BYTES_MAX {
-                piece.extend_from_slice(attachment);
-            } else {
-                pieces.push(Bytes::from(std::mem::take(&mut piece)));
-                pieces.push(attachment.clone());
-            }
+            push_attachment(attachment, &mut piece, &mut pieces);
         }
-        if !piece.is_empty() || pieces.is_empty() {
-            pieces.push(piece.into());
-        }
-        let first = pieces.remove(0);
-        Frames { first, rest: pieces.into_boxed_slice() }
+        Frames::of(piece, pieces)
+    }
+}
+
+/// Behind its header in the piece that is being made, or as a piece of its own.
+fn push_attachment(attachment: &Bytes, piece: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+    if attachment.len() <= JOINED_BYTES_MAX {
+        piece.extend_from_slice(attachment);
+    } else {
+        pieces.push(Bytes::from(std::mem::take(piece)));
+        pieces.push(attachment.clone());
     }
 }
 
@@ -122,26 +197,20 @@ impl fmt::Debug for Encoded {
     }
 }
 
-/// The head of a text message: frame header and the packet type `4`.
-pub(crate) fn text_head(text_bytes: usize) -> MessageHead {
-    let header = FrameHeader::new(Opcode::Text, text_bytes + 1, None);
-    let header = header.as_bytes();
-    let mut bytes = [0; MESSAGE_HEAD_BYTES_MAX];
-    bytes[..header.len()].copy_from_slice(header);
-    bytes[header.len()] = b'4';
-    MessageHead { bytes, len: header.len() + 1 }
-}
-
-/// See [`text_head`].
-pub(crate) struct MessageHead {
-    bytes: [u8; MESSAGE_HEAD_BYTES_MAX],
-    len: usize,
-}
-
-impl MessageHead {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+/// Appends the frame of a text message, packet type `4` included.
+#[inline]
+pub(crate) fn push_text_frame(text: &str, out: &mut Vec<u8>) {
+    out.reserve(MESSAGE_HEAD_BYTES_MAX + text.len());
+    match u8::try_from(text.len() + 1) {
+        // The form nearly all messages have (RFC 6455 §5.2), without a detour.
+        Ok(short @ ..=125) => out.extend_from_slice(&[0x81, short, b'4']),
+        _ => {
+            let header = FrameHeader::new(Opcode::Text, text.len() + 1, None);
+            out.extend_from_slice(header.as_bytes());
+            out.push(b'4');
+        }
     }
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Longest unmasked frame header, and the packet type.
@@ -151,6 +220,10 @@ const JOINED_BYTES_MAX: usize = 4096;
 
 #[cfg(test)]
 mod tests {
+    use sockeye_websocket::Compression;
+    use sockeye_ws::encode_frame;
+    use sockeye_ws::handshake::deflate::Parameters;
+
     use super::*;
 
     fn joined(encoded: &Encoded) -> Vec<u8> {
@@ -174,6 +247,35 @@ mod tests {
         assert_eq!((encoded.packets(), encoded.bytes()), (1, 2));
         let nothing = Encoded::binary(Vec::new());
         assert_eq!((joined(&nothing).len(), nothing.packets()), (0, 0));
+    }
+
+    #[test]
+    fn each_way_to_compress_is_gone_once() {
+        let agreed = |server_max_window_bits| Parameters {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits,
+            client_max_window_bits: 15,
+        };
+        let by = |bits| Compressor::new(Some(&agreed(bits)), &Compression::on()).unwrap();
+        let encoded = Encoded::new("x".repeat(2000), Vec::new());
+        assert!(encoded.is_worth_compressing(&by(15)));
+        let first = encoded.compressed_frames(&by(15));
+        assert!(Arc::ptr_eq(&first, &encoded.compressed_frames(&by(15))));
+        assert!(!Arc::ptr_eq(&first, &encoded.compressed_frames(&by(9))));
+        assert_eq!(encoded.compressed.lock().len(), 2);
+    }
+
+    #[test]
+    fn a_text_frame_has_the_shortest_length() {
+        for length in [0, 1, 123, 124, 125, 126, 255, 256, 65_534, 65_535, 70_000] {
+            let text = "x".repeat(length);
+            let mut frame = Vec::new();
+            push_text_frame(&text, &mut frame);
+            let mut expected = Vec::new();
+            encode_frame(Opcode::Text, format!("4{text}").as_bytes(), None, &mut expected);
+            assert_eq!(frame, expected, "{length}");
+        }
     }
 
     #[test]

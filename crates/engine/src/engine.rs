@@ -67,7 +67,8 @@ impl<A: Application> Engine<A> {
             Step::Done(response) => extra.on(response),
             Step::Poll(poll) => extra.on(poll.answer().await),
             Step::Post(post) => extra.on(post.answer().await),
-            Step::Ask(opening) => self.ask(*opening, extra).await,
+            // Rare, and large: a poll should not be held in so much room.
+            Step::Ask(opening) => Box::pin(self.ask(*opening, extra)).await,
         }
     }
 

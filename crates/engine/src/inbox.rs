@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use sockeye_engine_proto::PayloadForm;
 use sockeye_websocket::Stream;
+use sockeye_ws::handshake::deflate::Parameters;
 use tokio::sync::oneshot;
 
 use crate::detail::CloseDetail;
@@ -15,9 +16,17 @@ pub(crate) enum Guest {
     Post(Bytes, PayloadForm, Reply),
     /// A request that broke this rule; the session ends.
     Violation(CloseDetail),
-    /// A WebSocket that was opened for this session, what was read from it already, and whether
-    /// its client wants base64.
-    WebSocket(Stream, Vec<u8>, bool),
+    /// A WebSocket that was opened for this session, and whether its client wants base64.
+    WebSocket(Opened, bool),
+}
+
+/// A WebSocket after its handshake.
+pub(crate) struct Opened {
+    pub(crate) stream: Stream,
+    /// What was read from it already.
+    pub(crate) early: Vec<u8>,
+    /// How messages may be compressed.
+    pub(crate) deflate: Option<Parameters>,
 }
 
 /// Where the answer to a request goes. Gone when the request was given up.
@@ -26,8 +35,14 @@ pub(crate) type Reply = oneshot::Sender<Answer>;
 /// What a request is answered with.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// To a poll: packets; `true` if they are no text.
-    Payload(Bytes, bool),
+    /// To a poll: packets.
+    Payload {
+        body: Bytes,
+        /// They are no text.
+        binary: bool,
+        /// They may be compressed.
+        compress: bool,
+    },
     /// To a POST: `ok`.
     Accepted,
     /// To a request that overlaps another: 400 without a body.

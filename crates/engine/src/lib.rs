@@ -53,6 +53,7 @@
 mod application;
 mod body;
 mod compress;
+mod compression;
 mod config;
 mod cookie;
 mod cors;
@@ -99,3 +100,4 @@ pub use refusal::Refusal;
 pub use service::EngineService;
 pub use session::{Session, broadcast};
 pub use sockeye_engine_proto::{CloseReason, Message, Revision, SessionId, TransportKind};
+pub use sockeye_websocket::{Compression, Deflate, TrustedProxies};

@@ -22,7 +22,8 @@ use sockeye_engine_proto::{BinaryForm, CloseReason, PayloadForm, PayloadWriter};
 use sockeye_websocket::{WriteBuffer, WriteHalf};
 use sockeye_ws::{FrameHeader, Opcode};
 
-use crate::encoded::{Encoded, text_head};
+use crate::compression::Compressor;
+use crate::encoded::{Encoded, push_text_frame};
 use crate::metrics;
 
 /// What became of a message.
@@ -101,6 +102,7 @@ enum Outlet {
         io: WriteHalf,
         buffer: WriteBuffer,
         form: BinaryForm,
+        compressor: Option<Box<Compressor>>,
         /// The kernel took no more; the task waits for it.
         blocked: bool,
         failed: bool,
@@ -108,10 +110,21 @@ enum Outlet {
     Gone,
 }
 
+impl Outlet {
+    fn on(
+        io: WriteHalf,
+        buffer: WriteBuffer,
+        form: BinaryForm,
+        compressor: Option<Box<Compressor>>,
+    ) -> Self {
+        Outlet::WebSocket { io, buffer, form, compressor, blocked: false, failed: false }
+    }
+}
+
 /// A message and its attachments, which nothing may come between.
 #[derive(Debug)]
 enum Group {
-    Own { text: Option<Box<str>>, attachments: Box<[Bytes]> },
+    Own { text: Option<Box<str>>, attachments: Box<[Bytes]>, compress: bool },
     Shared(Arc<Encoded>),
 }
 
@@ -120,9 +133,12 @@ impl Outbox {
         Outbox::new(Outlet::Polling { queue: VecDeque::new(), bytes: 0, parked: false })
     }
 
-    pub(crate) fn websocket(io: WriteHalf, form: BinaryForm) -> Self {
-        let buffer = WriteBuffer::new();
-        Outbox::new(Outlet::WebSocket { io, buffer, form, blocked: false, failed: false })
+    pub(crate) fn websocket(
+        io: WriteHalf,
+        form: BinaryForm,
+        compressor: Option<Box<Compressor>>,
+    ) -> Self {
+        Outbox::new(Outlet::on(io, WriteBuffer::new(), form, compressor))
     }
 
     fn new(outlet: Outlet) -> Self {
@@ -137,11 +153,28 @@ impl Outbox {
         }
     }
 
-    /// Queues a message of this session alone.
+    /// Queues a text message of this session alone; what nearly every message is.
+    #[inline]
+    pub(crate) fn push_text(&mut self, text: &str, limits: Limits) -> (Pushed, Next) {
+        if let Outlet::WebSocket { buffer, compressor: None, .. } = &mut self.outlet
+            && self.turn
+            && self.closing.is_none()
+            && self.packets < limits.packets_max
+            && buffer.len() + text.len() < limits.bytes_max.min(WRITE_EARLY_BYTES)
+        {
+            push_text_frame(text, buffer.tail());
+            self.packets += 1;
+            return (Pushed::Queued, Next::Nothing);
+        }
+        self.push_own(Some(text), &[], true, limits)
+    }
+
+    /// Queues a message of this session alone, which may be compressed or not.
     pub(crate) fn push_own(
         &mut self,
         text: Option<&str>,
         attachments: &[Bytes],
+        compress: bool,
         limits: Limits,
     ) -> (Pushed, Next) {
         let packets = usize::from(text.is_some()) + attachments.len();
@@ -156,10 +189,12 @@ impl Outbox {
                 queue.push_back(Group::Own {
                     text: text.map(Box::from),
                     attachments: Box::from(attachments),
+                    compress,
                 });
             }
-            Outlet::WebSocket { buffer, form, .. } => {
-                write_frames(buffer, text, attachments, *form);
+            Outlet::WebSocket { buffer, form, compressor, .. } => {
+                let compressor = compressor.as_deref_mut().filter(|_| compress);
+                write_frames(buffer, text, attachments, *form, compressor);
             }
             Outlet::Gone => return (Pushed::Closed, Next::Nothing),
         }
@@ -176,7 +211,9 @@ impl Outbox {
                 *bytes += packet.bytes();
                 queue.push_back(Group::Shared(Arc::clone(packet)));
             }
-            Outlet::WebSocket { buffer, form, .. } => write_shared(buffer, packet, *form),
+            Outlet::WebSocket { buffer, form, compressor, .. } => {
+                write_shared(buffer, packet, *form, compressor.as_deref_mut());
+            }
             Outlet::Gone => return (Pushed::Closed, Next::Nothing),
         }
         self.pushed(packet.packets())
@@ -304,14 +341,20 @@ impl Outbox {
         })
     }
 
-    /// Renders everything queued into the body of a poll's response.
-    pub(crate) fn drain_into(&mut self, payload: &mut PayloadWriter) {
+    /// Renders everything queued into the body of a poll's response. `true`: some of it may be
+    /// compressed.
+    pub(crate) fn drain_into(&mut self, payload: &mut PayloadWriter) -> bool {
         let Outlet::Polling { queue, bytes, .. } = &mut self.outlet else {
-            return;
+            return false;
         };
+        let mut any = false;
         for group in queue.drain(..) {
+            any |= match &group {
+                Group::Own { compress, .. } => *compress,
+                Group::Shared(packet) => packet.may_be_compressed(),
+            };
             match group {
-                Group::Own { text, attachments } => {
+                Group::Own { text, attachments, .. } => {
                     if let Some(text) = text {
                         payload.text(&text);
                     }
@@ -333,22 +376,31 @@ impl Outbox {
         }
         *bytes = 0;
         self.drained();
+        any
     }
 
     /// The session lives on a WebSocket now: what is queued becomes frames behind what `buffer`
     /// holds already.
-    pub(crate) fn upgrade(&mut self, io: WriteHalf, mut buffer: WriteBuffer, form: BinaryForm) {
+    pub(crate) fn upgrade(
+        &mut self,
+        (io, mut buffer): (WriteHalf, WriteBuffer),
+        form: BinaryForm,
+        mut compressor: Option<Box<Compressor>>,
+    ) {
         if let Outlet::Polling { queue, .. } = &mut self.outlet {
             for group in queue.drain(..) {
                 match group {
-                    Group::Own { text, attachments } => {
-                        write_frames(&mut buffer, text.as_deref(), &attachments, form);
+                    Group::Own { text, attachments, compress } => {
+                        let compressor = compressor.as_deref_mut().filter(|_| compress);
+                        write_frames(&mut buffer, text.as_deref(), &attachments, form, compressor);
                     }
-                    Group::Shared(packet) => write_shared(&mut buffer, &packet, form),
+                    Group::Shared(packet) => {
+                        write_shared(&mut buffer, &packet, form, compressor.as_deref_mut());
+                    }
                 }
             }
         }
-        self.outlet = Outlet::WebSocket { io, buffer, form, blocked: false, failed: false };
+        self.outlet = Outlet::on(io, buffer, form, compressor);
     }
 
     /// Nothing can be sent any more. Gives back the WebSocket's write side and what was not
@@ -476,17 +528,30 @@ fn write_frames(
     text: Option<&str>,
     attachments: &[Bytes],
     form: BinaryForm,
+    mut compressor: Option<&mut Compressor>,
 ) {
     if let Some(text) = text {
-        buffer.push(text_head(text.len()).as_bytes(), text.as_bytes());
+        match &mut compressor {
+            Some(by) if by.applies_to(text.len() + 1) => {
+                by.push(Opcode::Text, (b"4", text.as_bytes()), buffer);
+            }
+            _ => push_text_frame(text, buffer.tail()),
+        }
     }
     for attachment in attachments {
         let opcode = if form.is_text() { Opcode::Text } else { Opcode::Binary };
-        let head = FrameHeader::new(opcode, form.encoded_len(attachment.len()), None);
+        let bytes = form.encoded_len(attachment.len());
+        let head = FrameHeader::new(opcode, bytes, None);
+        let by = compressor.as_deref_mut().filter(|by| by.applies_to(bytes));
         if form.is_text() {
             let mut encoded = Vec::new();
             form.encode(attachment, &mut encoded);
-            buffer.push(head.as_bytes(), &encoded);
+            match by {
+                Some(by) => by.push(opcode, (b"", &encoded), buffer),
+                None => buffer.push(head.as_bytes(), &encoded),
+            }
+        } else if let Some(by) = by {
+            by.push(opcode, (form.prefix(), attachment), buffer);
         } else {
             buffer.push(head.as_bytes(), form.prefix());
             buffer.push_shared(attachment);
@@ -496,11 +561,19 @@ fn write_frames(
 
 /// Frames that were made for all serve those that take binary messages as they are, and everybody
 /// while there are none.
-fn write_shared(buffer: &mut WriteBuffer, packet: &Encoded, form: BinaryForm) {
-    if form == BinaryForm::Raw || packet.attachments().is_empty() {
-        packet.frames().for_each(|piece| buffer.push_shared(piece));
-    } else {
-        write_frames(buffer, packet.text(), packet.attachments(), form);
+fn write_shared(
+    buffer: &mut WriteBuffer,
+    packet: &Encoded,
+    form: BinaryForm,
+    compressor: Option<&mut Compressor>,
+) {
+    let plain = form == BinaryForm::Raw || packet.attachments().is_empty();
+    match compressor.filter(|by| packet.is_worth_compressing(by)) {
+        Some(by) if plain && !by.remembers() => {
+            packet.compressed_frames(by).pieces().for_each(|piece| buffer.push_shared(piece));
+        }
+        None if plain => packet.frames().for_each(|piece| buffer.push_shared(piece)),
+        by => write_frames(buffer, packet.text(), packet.attachments(), form, by),
     }
 }
 

@@ -55,8 +55,9 @@ impl Poll {
         // Refused, the guest drops and its slot with it.
         let _ = self.session.visit(Guest::Poll(reply));
         let answer = answer.await.unwrap_or(Answer::UnknownSession);
+        let compress = matches!(answer, Answer::Payload { compress: true, .. });
         let response = respond(answer, &self.session, self.old_browser);
-        compressed(response, self.coding, self.session.config())
+        compressed(response, self.coding.filter(|_| compress), self.session.config())
     }
 }
 
@@ -197,7 +198,7 @@ async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyEr
 
 fn respond(answer: Answer, session: &Session, old_browser: bool) -> Response<Body> {
     let mut response = match answer {
-        Answer::Payload(payload, binary) => match &session.dialect().jsonp {
+        Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
             Some(index) => respond_script(jsonp::script(index, &payload)),
             None if binary => success("application/octet-stream", payload.into()),
             None => success("text/plain; charset=UTF-8", payload.into()),

@@ -15,8 +15,7 @@ impl Rate {
     }
 
     /// One more packet. `false`: that is one too many.
-    pub(crate) fn admit(&mut self, limit: Option<u32>, now: Instant) -> bool {
-        let Some(limit) = limit else { return true };
+    pub(crate) fn admit(&mut self, limit: u32, now: Instant) -> bool {
         if now.saturating_duration_since(self.begins) >= SECOND {
             *self = Rate::new(now);
         }
@@ -35,12 +34,11 @@ mod tests {
     fn the_limit_is_admitted_and_one_more_is_not() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
-        assert!(rate.admit(Some(2), start));
-        assert!(rate.admit(Some(2), start + SECOND / 2));
-        assert!(!rate.admit(Some(2), start + SECOND - Duration::from_millis(1)));
-        assert!(rate.admit(Some(2), start + SECOND));
-        assert!(rate.admit(Some(2), start + SECOND));
-        assert!(!rate.admit(Some(2), start + SECOND));
-        assert!(rate.admit(None, start + SECOND));
+        assert!(rate.admit(2, start));
+        assert!(rate.admit(2, start + SECOND / 2));
+        assert!(!rate.admit(2, start + SECOND - Duration::from_millis(1)));
+        assert!(rate.admit(2, start + SECOND));
+        assert!(rate.admit(2, start + SECOND));
+        assert!(!rate.admit(2, start + SECOND));
     }
 }

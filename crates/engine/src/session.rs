@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     posting: AtomicBool,
     /// The outbox is closing: for whoever should not take its lock to know.
     closing: AtomicBool,
-    detail: OnceLock<CloseDetail>,
+    detail: OnceLock<Box<CloseDetail>>,
 }
 
 impl Session {
@@ -93,10 +93,21 @@ impl Session {
     /// Sends a text message and its attachments, binary messages that follow it at once: nothing
     /// comes between them. Without an allocation on a WebSocket while they are small.
     pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
-        let (pushed, next) =
-            self.0.outbox.lock().push_own(Some(text), attachments, self.0.registry.limits);
-        self.proceed(next);
+        if !attachments.is_empty() {
+            return self.send_own(Some(text), attachments, true);
+        }
+        let limits = self.0.registry.limits;
+        let (pushed, next) = self.0.outbox.lock().push_text(text, limits);
+        if next != Next::Nothing {
+            self.proceed(next);
+        }
         pushed
+    }
+
+    /// [`send`](Session::send), never compressed on its way: for what cannot get shorter, or must
+    /// not, such as a secret beside something a stranger chose.
+    pub fn send_uncompressed(&self, text: &str, attachments: &[Bytes]) -> Pushed {
+        self.send_own(Some(text), attachments, false)
     }
 
     /// Sends a binary message.
@@ -106,7 +117,12 @@ impl Session {
 
     /// Sends binary messages between which nothing comes.
     pub fn send_binaries(&self, messages: &[Bytes]) -> Pushed {
-        let (pushed, next) = self.0.outbox.lock().push_own(None, messages, self.0.registry.limits);
+        self.send_own(None, messages, true)
+    }
+
+    fn send_own(&self, text: Option<&str>, attachments: &[Bytes], compress: bool) -> Pushed {
+        let limits = self.0.registry.limits;
+        let (pushed, next) = self.0.outbox.lock().push_own(text, attachments, compress, limits);
         self.proceed(next);
         pushed
     }
@@ -151,17 +167,17 @@ impl Session {
     /// What exactly ended the session; `None` while it lives. There when
     /// [`SessionHandler::close`](crate::SessionHandler::close) is called, and as long as the handle.
     pub fn close_detail(&self) -> Option<CloseDetail> {
-        self.0.detail.get().copied()
+        self.0.detail.get().map(|detail| **detail)
     }
 
     /// What exactly ended the session, now that it ends for this reason.
     pub(crate) fn end_with(&self, reason: CloseReason) -> CloseDetail {
-        *self.0.detail.get_or_init(|| CloseDetail::of_reason(reason))
+        **self.0.detail.get_or_init(|| Box::new(CloseDetail::of_reason(reason)))
     }
 
     /// The first one counts.
     pub(crate) fn note_detail(&self, detail: CloseDetail) {
-        let _ = self.0.detail.set(detail);
+        let _ = self.0.detail.set(Box::new(detail));
     }
 
     /// Whether the session is closed or closing, so that nothing more can be sent.

@@ -18,13 +18,12 @@ use pin_project_lite::pin_project;
 use sockeye_engine_proto::{
     self as proto, CloseReason, Control, PayloadReader, TransportId, TransportKind,
 };
-use sockeye_websocket::Stream;
 use tokio::time::Sleep;
 
 use crate::application::{Application, SessionHandler};
 use crate::dialect::Dialect;
 use crate::handshake::Handshake;
-use crate::inbox::Reply;
+use crate::inbox::{Opened, Reply};
 use crate::metrics;
 use crate::outbox::Outbox;
 use crate::places::Place;
@@ -51,29 +50,29 @@ pub(crate) fn spawn_polling<A: Application>(
     let First { dialect, handshake, place } = first;
     let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::polling());
     let mut driver = Driver::new(registry, &handle, POLLING, application, handshake);
-    driver.place = place;
+    driver.place = place.map(Box::new);
     driver.polling = Some(Box::default());
     spawn(registry, driver);
     handle
 }
 
-/// Starts a session on a WebSocket; `early` was read from it already.
+/// Starts a session on a WebSocket.
 pub(crate) fn spawn_websocket<A: Application>(
     registry: &Arc<Registry>,
     application: Arc<A>,
     id: proto::SessionId,
     first: First,
-    (stream, early): (Stream, Vec<u8>),
+    opened: Opened,
 ) {
     let First { dialect, handshake, place } = first;
     let via = TransportId::new(TransportKind::WebSocket, 0);
-    let (link, io) = Link::new(via, stream, early, registry);
-    let outbox = Outbox::websocket(io, dialect.binary(dialect.base64));
+    let (link, io, compressor) = Link::new(via, opened, registry);
+    let outbox = Outbox::websocket(io, dialect.binary(dialect.base64), compressor);
     let handle = Session::new(Arc::clone(registry), id, dialect, outbox);
     handle.set_websocket();
     let mut driver = Driver::new(registry, &handle, via, application, handshake);
     driver.socket = Some(link);
-    driver.place = place;
+    driver.place = place.map(Box::new);
     spawn(registry, driver);
 }
 
@@ -125,8 +124,9 @@ struct Driver<A: Application> {
     handler: Option<A::Handler>,
     opening: Option<Box<(Arc<A>, Handshake)>>,
     /// Held as long as the session lives, where places are limited.
-    place: Option<Place>,
-    rate: Rate,
+    place: Option<Box<Place>>,
+    /// Where packets are limited.
+    rate: Option<Box<Rate>>,
     /// As long as the session polls.
     polling: Option<Box<Polling>>,
     /// The WebSocket the session lives on. Its write side is in the outbox.
@@ -185,7 +185,7 @@ impl<A: Application> Driver<A> {
             handler: None,
             opening: Some(Box::new((application, handshake))),
             place: None,
-            rate: Rate::new(now),
+            rate: registry.config.packets_per_second_max.map(|_| Box::new(Rate::new(now))),
             polling: None,
             socket: None,
             probe: None,

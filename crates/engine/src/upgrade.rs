@@ -7,13 +7,13 @@ use http::header::{CONNECTION, HeaderValue};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use sockeye_engine_proto::SessionId;
-use sockeye_websocket::{Stream, WriteBuffer};
+use sockeye_websocket::{Compression, Stream, WriteBuffer};
 use sockeye_ws::handshake::server::check_parts;
 
 use crate::application::Application;
 use crate::body::Body;
 use crate::farewell::Farewell;
-use crate::inbox::Guest;
+use crate::inbox::{Guest, Opened};
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::session::Session;
@@ -44,12 +44,24 @@ pub(crate) fn accept<A: Application>(
         Some(protocol) => accept.with_protocol(protocol),
         None => accept,
     };
+    let (accept, deflate) = match &registry.config.compression {
+        Compression::Off => (accept, None),
+        Compression::On(wanted) => match wanted.preferences.accept(&head.headers) {
+            Ok(Some((agreed, value))) => (accept.with_extensions(value), Some(agreed)),
+            Ok(None) => (accept, None),
+            Err(error) => {
+                tracing::debug!(%error, "bad websocket handshake");
+                return Refusal::BadUpgrade.upgrade_response();
+            }
+        },
+    };
     let ticket = registry.ticket();
     tokio::spawn(async move {
         let registry = ticket.registry();
         let opened = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
         let Ok(Ok(upgraded)) = opened else { return };
-        arrival.proceed(registry, Stream::from_upgraded(upgraded));
+        let (stream, early) = Stream::from_upgraded(upgraded);
+        arrival.proceed(registry, Opened { stream, early, deflate });
     });
     accept.into_response()
 }
@@ -68,20 +80,20 @@ pub(crate) enum Arrival<A> {
 }
 
 impl<A: Application> Arrival<A> {
-    fn proceed(self, registry: &Arc<Registry>, opened: (Stream, Vec<u8>)) {
-        let (stream, early) = match self {
+    fn proceed(self, registry: &Arc<Registry>, opened: Opened) {
+        let opened = match self {
             Arrival::New { application, id, first } if !registry.is_closing() => {
                 return spawn_websocket(registry, application, id, first, opened);
             }
             Arrival::Upgrade(session, base64) => {
-                match session.visit(Guest::WebSocket(opened.0, opened.1, base64)) {
-                    Err(Guest::WebSocket(stream, early, _)) => (stream, early),
+                match session.visit(Guest::WebSocket(opened, base64)) {
+                    Err(Guest::WebSocket(opened, _)) => opened,
                     _ => return,
                 }
             }
             _ => opened,
         };
-        let (link, io) = Link::new(POLLING, stream, early, registry);
+        let (link, io, _) = Link::new(POLLING, opened, registry);
         Farewell::new(link, io, WriteBuffer::new()).spawn(registry);
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use sockeye_engine_proto::TransportId;
-use sockeye_websocket::{ReadHalf, Stream, WriteBuffer, WriteHalf};
+use sockeye_websocket::{ReadHalf, WriteBuffer, WriteHalf};
 use sockeye_ws::{self as ws, CloseCode};
 
+use crate::compression::Compressor;
+use crate::inbox::Opened;
 use crate::registry::Registry;
 
 /// The reading side of a WebSocket.
@@ -24,14 +26,18 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(
         id: TransportId,
-        stream: Stream,
-        early: Vec<u8>,
+        opened: Opened,
         registry: &Arc<Registry>,
-    ) -> (Self, WriteHalf) {
+    ) -> (Self, WriteHalf, Option<Box<Compressor>>) {
+        let Opened { stream, early, deflate } = opened;
         let (read, write) = stream.split();
-        let ws = ws::Connection::new(ws::Role::Server, registry.websocket());
+        let mut ws = ws::Connection::new(ws::Role::Server, registry.websocket());
+        if let Some(parameters) = &deflate {
+            ws = ws.with_deflate(parameters);
+        }
+        let compressor = Compressor::new(deflate.as_ref(), &registry.config.compression);
         let code = CloseCode::NO_STATUS;
-        (Link { id, read, ws, held: early, code, gone: false }, write)
+        (Link { id, read, ws, held: early, code, gone: false }, write, compressor)
     }
 }
 
@@ -40,6 +46,7 @@ pub(super) struct Probe {
     pub(super) link: Link,
     pub(super) io: WriteHalf,
     pub(super) out: WriteBuffer,
+    pub(super) compressor: Option<Box<Compressor>>,
     /// Its client wants base64.
     pub(super) base64: bool,
 }

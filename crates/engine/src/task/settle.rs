@@ -86,7 +86,8 @@ impl<A: Application> Driver<A> {
         let controls = std::mem::take(&mut polling.controls);
         // OPEN goes without what is queued: simple clients read no more from their first answer.
         let opens = controls.contains(&Control::Open);
-        let mut payload = if opens { self.open_payload() } else { self.queued_payload() };
+        let (mut payload, compress) =
+            if opens { (self.open_payload(), true) } else { self.queued_payload() };
         for control in controls {
             match control {
                 Control::Open => {}
@@ -95,7 +96,7 @@ impl<A: Application> Driver<A> {
             }
         }
         if !payload.is_empty() {
-            self.send_answer(payload);
+            self.send_answer(payload, compress);
         }
     }
 
@@ -115,20 +116,18 @@ impl<A: Application> Driver<A> {
         payload
     }
 
-    /// What a poll can carry away now.
-    fn queued_payload(&self) -> PayloadWriter {
+    /// What a poll can carry away now, and whether that may be compressed.
+    fn queued_payload(&self) -> (PayloadWriter, bool) {
         let dialect = self.handle.dialect();
         let mut outbox = self.handle.shared().outbox.lock();
         let goes = self.session.outlet() == Some(POLLING) && outbox.has_queued();
         let binary = goes && dialect.revision == Revision::V3 && outbox.has_binary();
         let mut payload = PayloadWriter::with_form(dialect.payload(binary));
-        if goes {
-            outbox.drain_into(&mut payload);
-        }
-        payload
+        let compress = goes && outbox.drain_into(&mut payload);
+        (payload, compress)
     }
 
-    fn send_answer(&mut self, payload: PayloadWriter) {
+    fn send_answer(&mut self, payload: PayloadWriter, compress: bool) {
         let Some(polling) = &mut self.polling else {
             return;
         };
@@ -137,7 +136,7 @@ impl<A: Application> Driver<A> {
         };
         self.handle.shared().outbox.lock().set_parked(false);
         let binary = payload.form().is_binary();
-        let answer = Answer::Payload(payload.finish().into(), binary);
+        let answer = Answer::Payload { body: payload.finish().into(), binary, compress };
         match reply.send(answer) {
             Ok(()) => self.change(POLLING, TransportChange::Answered, None),
             // The poll was given up with what it should have carried.
@@ -158,13 +157,14 @@ impl<A: Application> Driver<A> {
         {
             let mut noop = PayloadWriter::with_form(self.handle.dialect().payload(false));
             noop.control(Control::Noop, "");
-            let _ = reply.send(Answer::Payload(noop.finish().into(), false));
+            let body = noop.finish().into();
+            let _ = reply.send(Answer::Payload { body, binary: false, compress: false });
         }
         self.handle.set_websocket();
         self.handle.shared().outbox.lock().upgrade(
-            probe.io,
-            probe.out,
+            (probe.io, probe.out),
             self.handle.dialect().binary(probe.base64),
+            probe.compressor,
         );
         self.socket = Some(probe.link);
         metrics::upgraded();

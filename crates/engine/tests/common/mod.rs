@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 pub use application::{Echo, Heard};
 pub use http::{Pending, Response};
-pub use websocket::{Received, WebSocket};
+pub use websocket::{KEY, Received, WebSocket, parameters};
 
 /// A byte stream of either kind.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}

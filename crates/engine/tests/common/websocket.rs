@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use sockeye_ws::handshake::client::Handshake;
+use sockeye_ws::handshake::deflate::Parameters;
 use sockeye_ws::{Config, Connection, Event, Message, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -29,7 +30,18 @@ pub struct WebSocket {
     early: Vec<u8>,
 }
 
-const KEY: Option<[u8; 4]> = Some([1, 2, 3, 4]);
+/// What the server agreed to, windows at their largest.
+pub fn parameters(agreed: &str) -> Parameters {
+    assert!(agreed.starts_with("permessage-deflate"), "{agreed}");
+    Parameters {
+        server_no_context_takeover: agreed.contains("server_no_context_takeover"),
+        client_no_context_takeover: agreed.contains("client_no_context_takeover"),
+        server_max_window_bits: 15,
+        client_max_window_bits: 15,
+    }
+}
+
+pub const KEY: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 
 impl Host {
     /// Opens a WebSocket, or gives the refusal.
@@ -61,10 +73,13 @@ impl Host {
         if response.status != 101 {
             return Err(response);
         }
-        let ws = Connection::new(
+        let mut ws = Connection::new(
             Role::Client,
             Config { message_bytes_max: 1 << 30, ..Config::default() },
         );
+        if let Some(agreed) = response.header("sec-websocket-extensions") {
+            ws = ws.with_deflate(&parameters(agreed));
+        }
         Ok(WebSocket { io, response, ws, received: VecDeque::new(), early })
     }
 }
