@@ -17,6 +17,9 @@ pub struct Config {
     pub engine: engine::Config,
     /// How long a session may stay without having joined any namespace. Default 45 s.
     pub connect_timeout: Duration,
+    /// How long the attachments of a packet may take after the packet itself, and at least until
+    /// the next turn of its session. Default 60 s.
+    pub attachments_timeout: Duration,
     /// How long an acknowledgement is awaited when nobody says otherwise. Default 10 s.
     pub ack_timeout: Duration,
     /// Unanswered acknowledgements of one socket. Default 1,000.
@@ -50,6 +53,7 @@ impl Default for Config {
         Self {
             engine: engine::Config { path: "/socket.io".to_owned(), ..engine::Config::default() },
             connect_timeout: Duration::from_secs(45),
+            attachments_timeout: Duration::from_secs(60),
             ack_timeout: Duration::from_secs(10),
             pending_acks_max: 1_000,
             namespaces_per_session_max: 100,

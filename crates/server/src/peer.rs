@@ -33,6 +33,8 @@ use crate::{
 
 pub(crate) struct Peer {
     reading: Reading,
+    /// While attachments are missing.
+    attachments_deadline: Option<Pin<Box<Sleep>>>,
     sockets: Sockets,
 }
 
@@ -54,13 +56,25 @@ impl Peer {
             expiry: None,
             is_draining: false,
         };
-        let mut peer = Self { reading, sockets };
+        let mut peer = Self { reading, attachments_deadline: None, sockets };
         if is_old(&peer.sockets.link.session)
             && guard(&mut peer.sockets, |sockets| sockets.connect("/", "")).is_err()
         {
             peer.sockets.link.session.close(CloseReason::ForcedClose);
         }
         peer
+    }
+}
+
+impl Peer {
+    /// A packet that is announced and never completed is held for so long only.
+    fn poll_attachments(&mut self, cx: &mut Context<'_>) {
+        let after = self.sockets.config.attachments_timeout;
+        let deadline = self.attachments_deadline.get_or_insert_with(|| Box::pin(sleep(after)));
+        if deadline.as_mut().poll(cx).is_ready() {
+            tracing::debug!(sid = %self.sockets.link.session.id(), "attachments did not come in time");
+            self.sockets.link.session.close(CloseReason::ForcedClose);
+        }
     }
 }
 
@@ -74,6 +88,8 @@ impl SessionHandler for Peer {
         let Some(incoming) = incoming else {
             return Ok(());
         };
+        // The next packet's attachments have their own time.
+        self.attachments_deadline = None;
         let sockets = &mut self.sockets;
         let handled = guard(sockets, |sockets| sockets.handle(incoming));
         // What it led to also runs up to its first wait before the next event is looked at.
@@ -83,6 +99,9 @@ impl SessionHandler for Peer {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.reading.release();
+        if self.reading.is_waiting() {
+            self.poll_attachments(cx);
+        }
         self.sockets.poll(cx)
     }
 

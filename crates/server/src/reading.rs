@@ -50,6 +50,15 @@ impl Reading {
         }
     }
 
+    /// Whether messages are missing that belong to the last packet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        match self {
+            Reading::Json(decoder) => decoder.is_waiting(),
+            Reading::Parser(decoder) => decoder.is_waiting(),
+            Reading::Undecided(_) => false,
+        }
+    }
+
     /// Frees what only the last packet needed.
     pub(crate) fn release(&mut self) {
         match self {

@@ -51,7 +51,56 @@ pub(crate) fn refusal(refusal: &Refuse) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever stands behind the name: an object of texts and lists of texts.
+        #[test]
+        fn any_query_is_an_object(path in "/[a-z]{0,5}", query in ".{0,40}") {
+            let name = format!("{path}?{query}");
+            let (found, auth) = split_query(&name);
+            prop_assert_eq!(found, path.as_str());
+            let auth: Map<String, Value> = serde_json::from_str(&auth).unwrap();
+            let is_text = |value: &Value| value.is_string();
+            let is_list = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(is_text));
+            let is_right = auth.values().all(|value| is_text(value) || is_list(value));
+            prop_assert!(is_right, "{auth:?}");
+        }
+
+        /// What an old client sends and what it is told come back from the wire.
+        #[test]
+        fn packets_of_old_clients_round_trip(
+            path in "/[a-z]{1,5}",
+            token in any::<String>(),
+            message in any::<String>(),
+        ) {
+            use sockeye_socket_proto::{Decoder, Incoming, encode_connect, encode_error};
+            let escaped: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let mut text = String::new();
+            encode_connect(&mut text, &format!("{path}?token={escaped}"), "");
+            let mut decoder = Decoder::default();
+            match decoder.handle_text(&text) {
+                Ok(Some(Incoming::Connect { namespace, auth: "" })) => {
+                    let (found, auth) = split_query(namespace);
+                    prop_assert_eq!(found, path.as_str());
+                    let auth: Value = serde_json::from_str(&auth).unwrap();
+                    prop_assert_eq!(auth["token"].as_str(), Some(token.as_str()));
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+            text.clear();
+            encode_error(&mut text, &path, &refusal(&Refuse::new(message.clone())));
+            match decoder.handle_text(&text) {
+                Ok(Some(Incoming::ConnectError { namespace, data })) => {
+                    prop_assert_eq!(namespace, path.as_str());
+                    prop_assert_eq!(serde_json::from_str::<String>(data).unwrap(), message);
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
 
     #[test]
     fn the_query_of_a_namespace_is_its_auth() {

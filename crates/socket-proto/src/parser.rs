@@ -58,6 +58,12 @@ pub trait PacketDecoder: Send {
     fn handle_binary<'a>(&'a mut self, data: &'a [u8])
     -> Result<Option<Incoming<'a>>, DecodeError>;
 
+    /// Whether more messages have to come for a packet that has begun. The server bounds how long
+    /// that may take. Default: never.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
     /// Frees what only the packet delivered last needed. Called when a turn ends.
     fn release(&mut self) {}
 }

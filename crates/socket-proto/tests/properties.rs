@@ -5,8 +5,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_socket_proto::{
-    Acks, DecodeError, Decoder, Incoming, Limits, Packet, encode_ack, encode_connect,
-    encode_connect_error, encode_connected, encode_disconnect, encode_event, is_reserved,
+    Acks, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, encode_ack,
+    encode_connect, encode_connect_error, encode_connected, encode_disconnect, encode_event,
+    is_reserved, transcode,
 };
 
 fn namespace() -> impl Strategy<Value = String> {
@@ -69,7 +70,109 @@ fn round_trip(text: &str, attachments: &[Bytes], check: impl FnOnce(Incoming<'_>
     assert!(!decoder.is_waiting());
 }
 
+/// Half surrogate pairs are no text in MessagePack.
+fn has_half_a_pair(json: &str) -> bool {
+    json.contains("\\ud800")
+}
+
+/// The arguments as values, since MessagePack keeps neither white space nor how numbers are written.
+fn values(args: &str) -> Vec<serde_json::Value> {
+    serde_json::from_str(&format!("[{args}]")).unwrap()
+}
+
 proptest! {
+    #[test]
+    fn events_and_acks_come_back_from_messagepack(
+        namespace in namespace(),
+        id in any::<Option<u64>>(),
+        name in event_name(),
+        (args, attachments) in args_and_attachments(),
+    ) {
+        prop_assume!(!has_half_a_pair(&args));
+        let mut text = String::new();
+        let count = u32::try_from(attachments.len()).unwrap();
+        encode_event(&mut text, &namespace, id, count, &name, &args);
+        let message = transcode(&MsgpackParser, &text, &attachments).unwrap().binary.remove(0);
+        let mut decoder = MsgpackParser.decoder(Limits::default());
+        match decoder.handle_binary(&message).unwrap().unwrap() {
+            Incoming::Event { namespace: n, id: i, name: e, args: a, attachments: b } => {
+                prop_assert_eq!((n, i, &*e), (&*namespace, id, &*name));
+                prop_assert_eq!(values(a), values(&args));
+                prop_assert_eq!(b, attachments.clone());
+            }
+            other => prop_assert!(false, "{:?}", other),
+        }
+
+        text.clear();
+        encode_ack(&mut text, &namespace, id.unwrap_or(0), count, &args);
+        let message = transcode(&MsgpackParser, &text, &attachments).unwrap().binary.remove(0);
+        match decoder.handle_binary(&message).unwrap().unwrap() {
+            Incoming::Ack { namespace: n, id: i, args: a, attachments: b } => {
+                prop_assert_eq!((n, i), (&*namespace, id.unwrap_or(0)));
+                prop_assert_eq!(values(a), values(&args));
+                prop_assert_eq!(b, attachments);
+            }
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn the_other_packets_come_back_from_messagepack(
+        namespace in namespace(),
+        message in any::<String>(),
+        data in json(),
+    ) {
+        prop_assume!(!has_half_a_pair(&data));
+        let namespace = namespace.as_str();
+        let read = |text: &str, check: &dyn Fn(Incoming<'_>)| {
+            let message = transcode(&MsgpackParser, text, &[]).unwrap().binary.remove(0);
+            let mut decoder = MsgpackParser.decoder(Limits::default());
+            check(decoder.handle_binary(&message).unwrap().unwrap());
+        };
+        let mut text = String::new();
+        encode_connect(&mut text, namespace, &format!(r#"{{"data":{data}}}"#));
+        read(&text, &|incoming| match incoming {
+            Incoming::Connect { namespace: n, auth } => {
+                assert_eq!(n, namespace);
+                assert_eq!(values(auth), values(&format!(r#"{{"data":{data}}}"#)));
+            }
+            other => panic!("{other:?}"),
+        });
+        text.clear();
+        encode_connect_error(&mut text, namespace, &message, &data);
+        read(&text, &|incoming| match incoming {
+            Incoming::ConnectError { namespace: n, data: error } => {
+                let expected = serde_json::json!({ "message": message, "data": values(&data)[0] });
+                assert_eq!((n, &values(error)[0]), (namespace, &expected));
+            }
+            other => panic!("{other:?}"),
+        });
+        text.clear();
+        encode_disconnect(&mut text, namespace);
+        read(&text, &|incoming| assert_eq!(incoming, Incoming::Disconnect { namespace }));
+    }
+
+    /// Whatever comes, the decoder ends, and writes no more than a few times as much.
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        head in prop::sample::select(vec![
+            Vec::new(),
+            b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data".to_vec(),
+            b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e".to_vec(),
+            b"\x83\xa4type\x00\xa3nsp\xa1/\xa4data\x81\xa1k".to_vec(),
+        ]),
+        tail in prop::collection::vec(prop_oneof![any::<u8>(), 0x80..=0xffu8], 0..200),
+    ) {
+        let message = [head, tail].concat();
+        let limits = Limits::default();
+        let mut decoder = MsgpackParser.decoder(limits);
+        if let Ok(Some(Incoming::Event { args, attachments, .. })) = decoder.handle_binary(&message) {
+            prop_assert!(args.len() <= 6 * message.len() + 400, "{}", args.len());
+            prop_assert!(attachments.len() <= limits.attachments_max as usize);
+            values(args);
+        }
+    }
+
     #[test]
     fn events_come_back(
         namespace in namespace(),

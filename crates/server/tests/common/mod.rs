@@ -13,7 +13,7 @@ use tokio::{
 };
 
 /// Longer than anything takes: a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves namespaces on a free port for as long as the test's runtime lives.
 pub(crate) async fn serve(namespaces: impl IntoIterator<Item = Namespace>) -> (Server, SocketAddr) {
@@ -124,6 +124,11 @@ impl Client {
     /// The next packet. Without one for long, the test fails.
     pub(crate) async fn receive(&mut self) -> Received {
         timeout(PATIENCE, self.next()).await.expect("a packet in time")
+    }
+
+    /// The next packet, however long it takes.
+    pub(crate) async fn receive_whenever(&mut self) -> Received {
+        self.next().await
     }
 
     async fn next(&mut self) -> Received {
