@@ -7,6 +7,8 @@ const client = fileURLToPath(new URL("../../../clients/js/src/index.ts", import.
 
 export default defineConfig({
   plugins: [svelte()],
+  // The client is built from its sources, whole (clients/js/src/build.d.ts).
+  define: { FULL: "true" },
   resolve: {
     alias: { "sockeye-client": client },
     // The tests run Svelte's reactive classes as the browser does.
