@@ -62,6 +62,14 @@ const module = { entryPoints: ["src/index.ts"], format: "esm" };
 const core = { entryPoints: ["src/core.ts"], format: "esm", define: { FULL: "false" } };
 // Separate imports, each as a module and for CommonJS.
 const parts = { engine: "src/engine.ts", url: "src/address.ts", msgpack: "src/msgpack/index.ts" };
+// The same everywhere.
+const additions = {
+  outbox: "src/outbox/index.ts",
+  shared: "src/shared/index.ts",
+  react: "src/bindings/react.ts",
+  svelte: "src/bindings/svelte.ts",
+};
+const others = { external: ["react", "sockeye-client"] };
 const node = { platform: "node", target: "node20", plugins: [replace("platform", "platform.node")] };
 const filename = { define: { FULL: "true", "import.meta.url": "__filename" } };
 const direct = { plugins: [replace("engine/socket", "engine/direct")] };
@@ -80,6 +88,13 @@ const BUNDLES = {
     [`node/${name}.mjs`]: { entryPoints, ...node, ...readable, format: "esm" },
     [`node/${name}.cjs`]: { entryPoints, ...node, ...readable, ...filename, format: "cjs" },
   })),
+  ...eachPart(
+    (entryPoints, name) => ({
+      [`${name}.mjs`]: { entryPoints, ...readable, ...others, format: "esm" },
+      [`${name}.cjs`]: { entryPoints, ...readable, ...others, format: "cjs" },
+    }),
+    additions,
+  ),
   "node/index.mjs": { ...module, ...node, ...readable },
   "node/index.cjs": {
     ...script,
@@ -101,8 +116,8 @@ if (process.argv.includes("--check")) check();
 else write();
 reportSizes();
 
-function eachPart(bundlesOf) {
-  return Object.assign({}, ...Object.entries(parts).map(([name, file]) => bundlesOf([file], name)));
+function eachPart(bundlesOf, of = parts) {
+  return Object.assign({}, ...Object.entries(of).map(([name, file]) => bundlesOf([file], name)));
 }
 
 async function bundles() {

@@ -34,6 +34,7 @@ export async function startServer(port = 0) {
   await new Promise((resolve) => http.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${http.address().port}`,
+    io: server,
     close: () => server.close(),
   };
 }

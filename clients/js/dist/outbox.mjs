@@ -1,0 +1,372 @@
+/* sockeye-client 0.1.0, MIT OR Apache-2.0 */
+
+// src/outbox/store.ts
+var SLOTS_MAX = 100;
+function memoryStore() {
+  return {
+    isDurable: false,
+    load: async () => ({ id: newId(), next: 1, events: [] }),
+    add: async () => {
+    },
+    remove: async () => {
+    },
+    close() {
+    }
+  };
+}
+async function indexedDbStore(name) {
+  const locks = globalThis.navigator?.locks;
+  if (!globalThis.indexedDB || !locks) return void 0;
+  let db;
+  try {
+    db = await open();
+  } catch {
+    return void 0;
+  }
+  for (const slot of await slotsInOrder(db, name)) {
+    const release = await lock(locks, `sockeye-outbox ${slot}`);
+    if (release) return new IndexedDbStore(db, slot, release);
+  }
+  db.close();
+  return void 0;
+}
+var IndexedDbStore = class {
+  constructor(_db, _slot, _release) {
+    this._db = _db;
+    this._slot = _slot;
+    this._release = _release;
+    this.isDurable = true;
+    this._id = "";
+  }
+  async load() {
+    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
+    const boxes = transaction.objectStore(BOXES);
+    const box = await done(boxes.get(this._slot));
+    const { id, next } = box || { id: newId(), next: 1 };
+    if (!box) boxes.put({ slot: this._slot, id, next });
+    const events = await done(transaction.objectStore(EVENTS).getAll(eventsOf(this._slot)));
+    await finished(transaction);
+    this._id = id;
+    return { id, next, events: events.map((event) => event.event) };
+  }
+  add(event) {
+    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
+    const box = { slot: this._slot, id: this._id, next: event.number + 1 };
+    transaction.objectStore(EVENTS).add({ slot: this._slot, number: event.number, event });
+    transaction.objectStore(BOXES).put(box);
+    return finished(transaction);
+  }
+  remove(numbers) {
+    const transaction = this._db.transaction(EVENTS, "readwrite");
+    const events = transaction.objectStore(EVENTS);
+    for (const number of numbers) events.delete([this._slot, number]);
+    return finished(transaction);
+  }
+  close() {
+    this._release();
+    this._db.close();
+  }
+};
+var BOXES = "boxes";
+var EVENTS = "events";
+function open() {
+  const request = indexedDB.open("sockeye-outbox", 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore(BOXES, { keyPath: "slot" });
+    request.result.createObjectStore(EVENTS, { keyPath: ["slot", "number"] });
+  };
+  return done(request);
+}
+async function slotsInOrder(db, name) {
+  const events = db.transaction(EVENTS).objectStore(EVENTS);
+  const waiting = [];
+  const all = Array.from({ length: SLOTS_MAX }, (_, index) => `${name} ${index}`);
+  await Promise.all(
+    all.map(async (slot) => {
+      const [first] = await done(events.getAll(eventsOf(slot), 1));
+      if (first) waiting.push({ slot, time: first.event.time });
+    })
+  );
+  waiting.sort((one, other) => one.time - other.time);
+  return [.../* @__PURE__ */ new Set([...waiting.map(({ slot }) => slot), ...all])];
+}
+function eventsOf(slot) {
+  return IDBKeyRange.bound([slot], [slot, []]);
+}
+function done(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+function finished(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+  });
+}
+function lock(locks, name) {
+  return new Promise((resolve, reject) => {
+    locks.request(name, { ifAvailable: true }, (granted) => {
+      if (!granted) return resolve(void 0);
+      return new Promise((release) => resolve(release));
+    }).catch(reject);
+  });
+}
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return Array.from(bytes, (byte) => characters[byte & 63]).join("");
+}
+
+// src/outbox/index.ts
+var OutboxError = class extends Error {
+  constructor(reason) {
+    super(`outbox: ${reason}`);
+    this.reason = reason;
+    this.name = "OutboxError";
+  }
+};
+var WINDOW = 100;
+var COUNT_MAX = 1e3;
+var BYTES_MAX = 4 * 1024 * 1024;
+var AGE_MAX = 24 * 60 * 60 * 1e3;
+var TIMER_MS_MAX = 2 ** 31 - 1;
+var CONNECT = 0;
+function outbox(socket, options = {}) {
+  return new Outbox(socket, options);
+}
+var Outbox = class {
+  constructor(_socket, _options) {
+    this._socket = _socket;
+    this._options = _options;
+    /** Whether the outbox outlives the page; known once it is ready. */
+    this.isDurable = false;
+    this._next = 1;
+    /** Unanswered events by number, in order. */
+    this._events = /* @__PURE__ */ new Map();
+    this._waiting = /* @__PURE__ */ new Map();
+    this._count = 0;
+    this._bytes = 0;
+    this._isClosed = false;
+    this._stop = this._listen();
+    const wasActive = _socket.active;
+    if (wasActive) _socket.disconnect();
+    this.ready = this._load().then(() => {
+      if (wasActive && !this._isClosed) _socket.connect();
+    });
+    this._writing = this.ready;
+  }
+  /** Number of events without answer. */
+  get size() {
+    return this._count;
+  }
+  /** Bytes of the events without answer. */
+  get bytes() {
+    return this._bytes;
+  }
+  /**
+   * Keeps an event and sends it until it is answered; resolves with the first value of the answer.
+   * Rejects with an {@link OutboxError}, or when it cannot be kept or sent at all.
+   */
+  async emit(event, ...args) {
+    if (this._isClosed) throw new OutboxError("closed");
+    const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
+    const bytes = bytesOf([event, ...args]);
+    if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
+    const kept = structuredClone([event, ...args]);
+    this._count++;
+    this._bytes += bytes;
+    return new Promise((resolve, reject) => {
+      const write = this._writing.then(() => this._keep(kept, bytes, { resolve, reject }));
+      this._writing = write.catch((error) => {
+        this._count--;
+        this._bytes -= bytes;
+        reject(error);
+      });
+    });
+  }
+  /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
+  close() {
+    if (this._isClosed) return;
+    this._isClosed = true;
+    clearTimeout(this._timer);
+    this._stop();
+    this._writing.then(() => this._store.close());
+  }
+  async _load() {
+    const { nsp, io } = this._socket;
+    const { store, name = `${originOf(io)} ${nsp}` } = this._options;
+    this._store = store || await indexedDbStore(name) || memoryStore();
+    const { id, next, events } = await this._store.load();
+    this.isDurable = this._store.isDurable;
+    this._id = id;
+    this._next = next;
+    for (const event of events) {
+      this._events.set(event.number, event);
+      this._count++;
+      this._bytes += event.bytes;
+    }
+    this._expire();
+  }
+  async _keep(args, bytes, waiting) {
+    if (this._isClosed) throw new OutboxError("closed");
+    const event = { number: this._next++, args, bytes, time: Date.now() };
+    await this._store.add(event);
+    this._events.set(event.number, event);
+    this._waiting.set(event.number, waiting);
+    if (this._events.size === 1) this._expire();
+    this._send();
+  }
+  /** Hooks into the socket; returns how to leave it. */
+  _listen() {
+    const { _socket: socket } = this;
+    const onPacket = ({ type, nsp, data }) => {
+      if (type !== CONNECT || nsp !== socket.nsp || !data?.sid) return;
+      const terms = data._outbox;
+      const takesPart = terms?.v === 1 && Number.isInteger(terms.window) && terms.window > 0;
+      this._terms = takesPart ? { window: terms.window } : void 0;
+      hasReply = true;
+      onConnect();
+    };
+    let hasReply = false;
+    const onConnect = () => {
+      if (!hasReply || !socket.connected || this._sent) return;
+      this._sent = /* @__PURE__ */ new Set();
+      this._send();
+    };
+    const onDisconnect = () => {
+      hasReply = false;
+      this._sent = void 0;
+    };
+    socket.io.on("packet", onPacket);
+    socket.on("connect", onConnect);
+    socket.on("disconnect", onDisconnect);
+    const stopOffering = offer(socket, () => this._id);
+    return () => {
+      socket.io.off("packet", onPacket);
+      socket.off("connect", onConnect);
+      socket.off("disconnect", onDisconnect);
+      stopOffering();
+    };
+  }
+  /** Sends what may be sent now, in the order of numbers. */
+  _send() {
+    const { _sent: sent, _terms: terms, _socket: socket } = this;
+    if (!sent || this._isClosed) return;
+    const window = terms?.window ?? WINDOW;
+    for (const [number, event] of this._events) {
+      if (sent !== this._sent || sent.size >= window) return;
+      if (sent.has(number)) continue;
+      sent.add(number);
+      const [lowest] = this._events.keys();
+      const args = terms ? [...event.args, { _outbox: [number, lowest] }] : event.args;
+      const before = socket.sendBuffer.length;
+      try {
+        socket.emit(...args, (...answer) => {
+          sent.delete(number);
+          this._settle(number, answer);
+        });
+      } catch (error) {
+        this._giveUp(number, error);
+        continue;
+      }
+      if (socket.sendBuffer.length > before) socket.sendBuffer.pop();
+    }
+  }
+  _settle(number, answer) {
+    const event = this._events.get(number);
+    if (!event) return;
+    if (answer[0]?.error?.code === "forgotten") {
+      return this._giveUp(number, new OutboxError("forgotten"));
+    }
+    const waiting = this._forget(event);
+    const [name, ...args] = event.args;
+    this._options.onAnswer?.(name, args, ...answer);
+    waiting?.resolve(answer[0]);
+    this._send();
+  }
+  _giveUp(number, error) {
+    const event = this._events.get(number);
+    if (!event) return;
+    const waiting = this._forget(event);
+    const [name, ...args] = event.args;
+    this._options.onLost?.(name, args, error);
+    waiting?.reject(error);
+  }
+  _forget({ number, bytes }) {
+    const waiting = this._waiting.get(number);
+    this._events.delete(number);
+    this._waiting.delete(number);
+    this._sent?.delete(number);
+    this._count--;
+    this._bytes -= bytes;
+    this._writing = this._writing.then(() => this._store.remove([number])).catch(() => {
+    });
+    return waiting;
+  }
+  /** Gives up what is too old, and comes back when the next one is. */
+  _expire() {
+    clearTimeout(this._timer);
+    const { ageMax = AGE_MAX } = this._options;
+    const now = Date.now();
+    for (const { number, time } of [...this._events.values()]) {
+      if (now - time < ageMax) break;
+      this._giveUp(number, new OutboxError("expired"));
+    }
+    const [oldest] = this._events.values();
+    if (!oldest || this._isClosed) return;
+    const wait = Math.min(oldest.time + ageMax - now, TIMER_MS_MAX);
+    this._timer = setTimeout(() => this._expire(), wait);
+    this._timer.unref?.();
+  }
+};
+function offer(socket, id) {
+  const member = { configurable: true, enumerable: true, get: () => ({ v: 1, id: id() }) };
+  const withOffer = (data = {}) => {
+    if (typeof data === "function") {
+      return (provide) => data((provided) => provide({ ...provided, _outbox: member.get() }));
+    }
+    const own = Object.isExtensible(data) ? data : { ...data };
+    return Object.defineProperty(own, "_outbox", member);
+  };
+  let plain = socket.auth;
+  let auth = withOffer(plain);
+  Object.defineProperty(socket, "auth", {
+    configurable: true,
+    enumerable: true,
+    get: () => auth,
+    set: (value) => {
+      plain = value;
+      auth = withOffer(value);
+    }
+  });
+  return () => {
+    if (typeof auth === "object") delete auth._outbox;
+    Object.defineProperty(socket, "auth", { value: plain, writable: true, enumerable: true });
+  };
+}
+function originOf({ uri, opts }) {
+  const page = globalThis.location?.href;
+  return `${uri ? new URL(uri, page).origin : globalThis.location?.origin} ${opts.path}`;
+}
+function bytesOf(args) {
+  let binary = 0;
+  const json = JSON.stringify(args, function(key, value) {
+    const original = this[key];
+    const size = original?.byteLength ?? original?.size;
+    const isBinary = ArrayBuffer.isView(original) || original instanceof ArrayBuffer || original instanceof Blob;
+    if (!isBinary) return value;
+    binary += size;
+    return null;
+  });
+  return new TextEncoder().encode(json).length + binary;
+}
+export {
+  Outbox,
+  OutboxError,
+  indexedDbStore,
+  memoryStore,
+  outbox
+};
+//# sourceMappingURL=outbox.mjs.map

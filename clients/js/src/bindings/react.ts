@@ -1,0 +1,65 @@
+// `sockeye-client/react`: hooks that connect once, also in Strict Mode, and listen to the newest
+// function of each render.
+
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+
+import type { DefaultEventsMap, EventNames, EventsMap } from "../events.js";
+import type { ConnectOptions } from "../options.js";
+import type { Socket } from "../socket.js";
+import { hold } from "./sockets.js";
+import { OFFLINE, type Status, watchStatus } from "./status.js";
+
+export type { Status } from "./status.js";
+
+/**
+ * The socket for an address: shared by all components that ask for the same one, connected while
+ * any of them is mounted. `auth` may change between renders; other options name another socket.
+ */
+export function useSocket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(
+  address?: string,
+  options: Partial<ConnectOptions> = {},
+): Socket<Listen, Emit> {
+  const { auth, ...others } = options;
+  const key = JSON.stringify([address, others]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the key stands for both
+  const held = useMemo(() => hold(address, others), [key]);
+  const { socket } = held;
+  useEffect(() => {
+    if (auth !== undefined) socket.auth = auth;
+  });
+  useEffect(() => held.use(), [held]);
+  return socket;
+}
+
+/** Calls `listener`, the one of the last render, at every `event` while the component is mounted. */
+export function useEvent<Listen extends EventsMap, Event extends EventNames<Listen>>(
+  socket: Socket<Listen, any>,
+  event: Event,
+  listener: Listen[Event],
+): void {
+  const newest = useRef(listener);
+  useEffect(() => {
+    newest.current = listener;
+  });
+  useEffect(() => {
+    const call: any = (...args: unknown[]) => newest.current(...args);
+    socket.on(event, call);
+    return () => {
+      socket.off(event, call);
+    };
+  }, [socket, event]);
+}
+
+/** Whether the socket is connected, its id, and why it is not. */
+export function useStatus(socket: Socket<any, any>): Status {
+  const status = useRef<Status>(OFFLINE);
+  const subscribe = useCallback(
+    (onChange: () => void) =>
+      watchStatus(socket, (next) => {
+        status.current = next;
+        onChange();
+      }),
+    [socket],
+  );
+  return useSyncExternalStore(subscribe, () => status.current, () => OFFLINE);
+}

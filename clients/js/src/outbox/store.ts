@@ -1,0 +1,181 @@
+// Where the events of an outbox are kept: in this page, or in IndexedDB.
+
+/** An event that waits for its answer. */
+export interface StoredEvent {
+  /** Its number in the outbox, from 1. */
+  number: number;
+  /** Name and arguments. */
+  args: any[];
+  /** Bytes that it counts for. */
+  bytes: number;
+  /** When it was emitted, in milliseconds as `Date.now()`. */
+  time: number;
+}
+
+/** What a store holds. */
+export interface StoredOutbox {
+  /** The outbox's secret name, see `docs/reliable.md`. */
+  id: string;
+  /** The number of the next event. */
+  next: number;
+  /** Events without answer, in the order of their numbers. */
+  events: StoredEvent[];
+}
+
+/** Keeps one outbox. Nobody else uses it at the same time. */
+export interface OutboxStore {
+  /** Whether it outlives the page. */
+  readonly isDurable: boolean;
+  /** What was kept, or a new outbox. */
+  load(): Promise<StoredOutbox>;
+  /** Keeps an event; the next one gets the number behind it. */
+  add(event: StoredEvent): Promise<void>;
+  /** Forgets events. */
+  remove(numbers: number[]): Promise<void>;
+  /** Lets others use it. */
+  close(): void;
+}
+
+/** Most outboxes of one name: so many pages may be open at once. */
+const SLOTS_MAX = 100;
+
+/** An outbox that ends with the page. */
+export function memoryStore(): OutboxStore {
+  return {
+    isDurable: false,
+    load: async () => ({ id: newId(), next: 1, events: [] }),
+    add: async () => {},
+    remove: async () => {},
+    close() {},
+  };
+}
+
+/**
+ * An outbox in IndexedDB. Each page has one for itself, held by a lock (Web Locks); what a page
+ * leaves behind, the next one takes over. Undefined where the platform lacks one or the other, as
+ * pages without HTTPS do.
+ */
+export async function indexedDbStore(name: string): Promise<OutboxStore | undefined> {
+  const locks = globalThis.navigator?.locks;
+  if (!globalThis.indexedDB || !locks) return undefined;
+  let db: IDBDatabase;
+  try {
+    db = await open();
+  } catch {
+    // Private windows of some browsers.
+    return undefined;
+  }
+  for (const slot of await slotsInOrder(db, name)) {
+    const release = await lock(locks, `sockeye-outbox ${slot}`);
+    if (release) return new IndexedDbStore(db, slot, release);
+  }
+  db.close();
+  return undefined;
+}
+
+class IndexedDbStore implements OutboxStore {
+  readonly isDurable = true;
+  private _id = "";
+
+  constructor(
+    private _db: IDBDatabase,
+    private _slot: string,
+    private _release: () => void,
+  ) {}
+
+  async load(): Promise<StoredOutbox> {
+    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
+    const boxes = transaction.objectStore(BOXES);
+    const box = await done(boxes.get(this._slot));
+    const { id, next } = box || { id: newId(), next: 1 };
+    if (!box) boxes.put({ slot: this._slot, id, next });
+    const events = await done(transaction.objectStore(EVENTS).getAll(eventsOf(this._slot)));
+    await finished(transaction);
+    this._id = id;
+    return { id, next, events: events.map((event) => event.event) };
+  }
+
+  add(event: StoredEvent): Promise<void> {
+    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
+    const box = { slot: this._slot, id: this._id, next: event.number + 1 };
+    transaction.objectStore(EVENTS).add({ slot: this._slot, number: event.number, event });
+    transaction.objectStore(BOXES).put(box);
+    return finished(transaction);
+  }
+
+  remove(numbers: number[]): Promise<void> {
+    const transaction = this._db.transaction(EVENTS, "readwrite");
+    const events = transaction.objectStore(EVENTS);
+    for (const number of numbers) events.delete([this._slot, number]);
+    return finished(transaction);
+  }
+
+  close(): void {
+    this._release();
+    this._db.close();
+  }
+}
+
+const BOXES = "boxes";
+const EVENTS = "events";
+
+function open(): Promise<IDBDatabase> {
+  const request = indexedDB.open("sockeye-outbox", 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore(BOXES, { keyPath: "slot" });
+    request.result.createObjectStore(EVENTS, { keyPath: ["slot", "number"] });
+  };
+  return done(request);
+}
+
+/** The outboxes of a name, those first that hold events, the longest waiting ones at first. */
+async function slotsInOrder(db: IDBDatabase, name: string): Promise<string[]> {
+  const events = db.transaction(EVENTS).objectStore(EVENTS);
+  const waiting: { slot: string; time: number }[] = [];
+  const all = Array.from({ length: SLOTS_MAX }, (_, index) => `${name} ${index}`);
+  await Promise.all(
+    all.map(async (slot) => {
+      const [first] = await done(events.getAll(eventsOf(slot), 1));
+      if (first) waiting.push({ slot, time: first.event.time });
+    }),
+  );
+  waiting.sort((one, other) => one.time - other.time);
+  return [...new Set([...waiting.map(({ slot }) => slot), ...all])];
+}
+
+function eventsOf(slot: string): IDBKeyRange {
+  return IDBKeyRange.bound([slot], [slot, []]);
+}
+
+function done<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+function finished(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+  });
+}
+
+/** Takes a lock for as long as the page lives, or until the returned function is called. */
+function lock(locks: LockManager, name: string): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    locks
+      .request(name, { ifAvailable: true }, (granted) => {
+        if (!granted) return resolve(undefined);
+        return new Promise<void>((release) => resolve(release));
+      })
+      .catch(reject);
+  });
+}
+
+/** 24 characters that nobody guesses. */
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return Array.from(bytes, (byte) => characters[byte & 63]).join("");
+}

@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import { describe, it } from "node:test";
+
+import { Server } from "socket.io";
+import { io as officialIo } from "socket.io-client";
+
+import { io } from "../dist/node/index.mjs";
+import { memoryStore, outbox, OutboxError } from "../build/outbox/index.js";
+import { makeReliable } from "./reliable-server.mjs";
+import { createWorld, settle } from "./world.mjs";
+
+const TERMS = { _outbox: { v: 1, window: 3, age: 600, last: 0 } };
+
+/** A socket with an outbox whose server the test plays. */
+async function played(options = {}, terms = TERMS) {
+  const world = createWorld({ reconnectionDelay: 10, reconnectionDelayMax: 10 });
+  const socket = world.manager.socket("/");
+  const box = outbox(socket, options);
+  await box.ready;
+  const enter = async () => {
+    await settle();
+    world.transport.accept();
+    await settle();
+    const sent = world.transport.sent.splice(0);
+    world.transport.enter("", "socket-id", terms);
+    await settle();
+    return sent;
+  };
+  const sent = () => world.transport.sent.splice(0);
+  return { world, socket, box, enter, sent };
+}
+
+/** A store that outlives the outboxes on it, as IndexedDB does. */
+function lastingStore() {
+  const kept = { id: "outbox-id-of-the-test", next: 1, events: new Map() };
+  return {
+    isDurable: true,
+    load: async () => ({ ...kept, events: [...kept.events.values()] }),
+    add: async (event) => {
+      kept.next = event.number + 1;
+      kept.events.set(event.number, structuredClone(event));
+    },
+    remove: async (numbers) => numbers.forEach((number) => kept.events.delete(number)),
+    close() {},
+    kept,
+  };
+}
+
+describe("outbox: on the wire", () => {
+  it("offers itself beside what the application says", async () => {
+    const { world, socket, enter } = await played({ store: lastingStore() });
+    const offered = { _outbox: { v: 1, id: "outbox-id-of-the-test" } };
+    assert.deepEqual(await enter(), [`message 0${JSON.stringify(offered)}`]);
+    for (const auth of [{ token: 1 }, Object.freeze({ token: 1 }), (say) => say({ token: 1 })]) {
+      socket.auth = auth;
+      socket.disconnect().connect();
+      const [, connect] = /^message 0(.*)/.exec((await enter())[0]);
+      assert.deepEqual(JSON.parse(connect), { token: 1, ...offered });
+    }
+    socket.auth = { token: 1 };
+    socket.auth.token = 2;
+    socket.disconnect().connect();
+    assert.match((await enter())[0], /"token":2/);
+    world.manager._close();
+  });
+
+  it("numbers events, says which answers it still waits for, and keeps the window", async () => {
+    const { world, box, enter, sent } = await played();
+    const answers = ["a", "b", "c", "d"].map((name) => box.emit(name, 1));
+    await enter();
+    assert.deepEqual(sent(), [
+      'message 20["a",1,{"_outbox":[1,1]}]',
+      'message 21["b",1,{"_outbox":[2,1]}]',
+      'message 22["c",1,{"_outbox":[3,1]}]',
+    ]);
+    world.transport.receive("431[2]");
+    await settle();
+    assert.deepEqual(sent(), ['message 23["d",1,{"_outbox":[4,1]}]']);
+    world.transport.receive("430[1]", "432[]", '433["last"]', '433["twice"]');
+    assert.deepEqual(await Promise.all(answers), [1, 2, undefined, "last"]);
+    assert.equal(box.size, 0);
+    assert.equal(box.bytes, 0);
+    world.manager._close();
+  });
+
+  it("sends everything unanswered again, in order, before anything new", async () => {
+    const { world, socket, box, enter, sent } = await played();
+    const answers = ["a", "b"].map((name) => box.emit(name));
+    await enter();
+    sent();
+    world.transport.receive("430[]");
+    await settle();
+    world.transport.lose();
+    await settle();
+    answers.push(box.emit("c"));
+    assert.equal(socket.sendBuffer.length, 0);
+    // `reconnectionDelay` is ten milliseconds.
+    while (world.transports.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await enter();
+    assert.deepEqual(sent(), ['message 22["b",{"_outbox":[2,2]}]', 'message 23["c",{"_outbox":[3,2]}]']);
+    world.transport.receive("432[]", "433[]");
+    await Promise.all(answers);
+    world.manager._close();
+  });
+
+  it("leaves the argument out where the server takes no part", async () => {
+    for (const terms of [{}, { _outbox: { v: 2, window: 5 } }, { _outbox: { v: 1, window: 0 } }]) {
+      const { world, box, enter, sent } = await played({}, terms);
+      const answer = box.emit("a", 1);
+      await enter();
+      assert.deepEqual(sent(), ['message 20["a",1]']);
+      world.transport.receive("430[7]");
+      assert.equal(await answer, 7);
+      world.manager._close();
+    }
+  });
+});
+
+describe("outbox: bounds", () => {
+  const reason = (name) => (error) => error instanceof OutboxError && error.reason === name;
+
+  it("takes as many events as it is told", async () => {
+    const { world, box, enter } = await played({ countMax: 2 });
+    const answers = [box.emit("a"), box.emit("b")];
+    await assert.rejects(box.emit("c"), reason("full"));
+    await enter();
+    world.transport.receive("430[]");
+    await answers[0];
+    answers.push(box.emit("d"));
+    await assert.rejects(box.emit("e"), reason("full"));
+    assert.equal(box.size, 2);
+    world.manager._close();
+  });
+
+  it("takes as many bytes as it is told, binary ones as well", async () => {
+    // ["x","12"] has ten bytes.
+    const { world, box } = await played({ bytesMax: 25 });
+    box.emit("x", "12").catch(() => {});
+    box.emit("x", "12").catch(() => {});
+    await assert.rejects(box.emit("x", "12"), reason("full"));
+    assert.equal(box.bytes, 20);
+    await assert.rejects(box.emit("b", new Uint8Array(20)), reason("full"));
+    world.manager._close();
+  });
+
+  it("gives up what is too old, and says so", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+    const lost = [];
+    const { world, box } = await played({
+      ageMax: 1000,
+      onLost: (event, args, error) => lost.push([event, args, error.reason]),
+    });
+    const first = box.emit("a", 1);
+    await settle();
+    t.mock.timers.tick(600);
+    const second = box.emit("b");
+    await settle();
+    t.mock.timers.tick(400);
+    await assert.rejects(first, reason("expired"));
+    assert.equal(box.size, 1);
+    t.mock.timers.tick(600);
+    await assert.rejects(second, reason("expired"));
+    assert.deepEqual(lost, [["a", [1], "expired"], ["b", [], "expired"]]);
+    world.manager._close();
+  });
+
+  it("gives up what can never be sent", async () => {
+    const { world, box, enter } = await played();
+    await enter();
+    await assert.rejects(box.emit("disconnect"), /reserved/);
+    await assert.rejects(box.emit("x", () => {}), /could not be cloned/);
+    assert.equal(box.size, 0);
+    assert.equal(box.bytes, 0);
+    world.manager._close();
+  });
+
+  it("says that the server has forgotten", async () => {
+    const { world, box, enter } = await played();
+    const answer = box.emit("a");
+    await enter();
+    world.transport.receive('430[{"error":{"code":"forgotten","message":"x"}}]');
+    await assert.rejects(answer, reason("forgotten"));
+    world.manager._close();
+  });
+});
+
+describe("outbox: after a reload", () => {
+  it("goes on with the same numbers, and tells of their answers", async () => {
+    const store = lastingStore();
+    const before = await played({ store });
+    before.box.emit("a", Uint8Array.of(1)).catch(() => {});
+    before.box.emit("b").catch(() => {});
+    await before.enter();
+    before.world.transport.receive("431[]");
+    await settle();
+    before.box.close();
+    before.world.manager._close();
+    await assert.rejects(before.box.emit("x"), /closed/);
+
+    const answers = [];
+    const onAnswer = (...answer) => answers.push(answer);
+    const after = await played({ store, onAnswer });
+    assert.equal(after.box.size, 1);
+    assert.ok(after.box.isDurable);
+    await after.enter();
+    after.box.emit("c").catch(() => {});
+    await settle();
+    const sent = after.sent().filter((packet) => packet.startsWith("message 2") || packet.startsWith("message 5"));
+    assert.deepEqual(sent, [
+      'message 51-0["a",{"_placeholder":true,"num":0},{"_outbox":[1,1]}]',
+      'message 21["c",{"_outbox":[3,1]}]',
+    ]);
+    after.world.transport.receive('430["done"]');
+    await settle();
+    assert.deepEqual(answers, [["a", [Uint8Array.of(1)], "done"]]);
+    assert.deepEqual([...store.kept.events.keys()], [3]);
+    after.world.manager._close();
+  });
+});
+
+for (const [name, connect] of [["ours", io], ["socket.io-client", officialIo]]) {
+  describe(`outbox: a line that breaks, with ${name}`, { timeout: 30_000 }, () => {
+    for (const isReliable of [true, false]) {
+      it(`loses nothing, and ${isReliable ? "doubles nothing" : "may repeat"}`, async (t) => {
+        const server = http.createServer();
+        const sio = new Server(server);
+        if (isReliable) makeReliable(sio.of("/"), { window: 5 });
+        const handled = [];
+        sio.on("connection", (socket) => {
+          socket.on("store", (number, answer) => {
+            handled.push(number);
+            // The line breaks before some answers and after others.
+            if (number % 7 === 3 && handled.filter((n) => n === number).length === 1) {
+              if (number % 2) return socket.conn.close();
+              answer(number);
+              return socket.conn.close();
+            }
+            answer(number);
+          });
+        });
+        await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+        t.after(() => sio.close());
+        const url = `http://127.0.0.1:${server.address().port}`;
+        // Not polling: the official server takes half a minute to close a session without poll.
+        const quick = { reconnectionDelay: 5, reconnectionDelayMax: 5, transports: ["websocket"] };
+        const socket = connect(url, { forceNew: true, ...quick });
+        t.after(() => socket.disconnect());
+        const box = outbox(socket, { store: memoryStore() });
+        const numbers = Array.from({ length: 40 }, (_, number) => number);
+        const answers = await Promise.all(
+          numbers.filter((number) => !isReliable || number % 14 !== 3).map((n) => box.emit("store", n)),
+        );
+        const expected = numbers.filter((number) => !isReliable || number % 14 !== 3);
+        assert.deepEqual(answers, expected);
+        assert.equal(box.size, 0);
+        if (isReliable) assert.deepEqual(handled, expected);
+        else assert.deepEqual([...new Set(handled)].sort((a, b) => a - b), expected);
+      });
+    }
+  });
+}
