@@ -3,7 +3,7 @@
 
 use axum::{Router, response::Html, routing::get};
 use serde::{Deserialize, Serialize};
-use sockeye::{EmitError, Io, Namespace, Server, Socket};
+use sockeye::{Config, EmitError, Io, Namespace, Server, Socket};
 use sockeye_websocket::HttpServer;
 
 #[derive(Serialize, Deserialize)]
@@ -34,8 +34,10 @@ fn chat() -> Namespace {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // const io = new Server(server)
-    let io = Server::builder().namespace(chat()).build()?;
+    // const io = new Server(server), for clients of Socket.IO 2 too
+    let mut config = Config::default();
+    config.engine.allow_eio3 = true;
+    let io = Server::builder().config(config).namespace(chat()).build()?;
     let app = Router::new()
         // app.get('/', ...) and app.get('/room', ...)
         .route("/", get(Html(include_str!("notes/index.html"))))

@@ -2,7 +2,7 @@
 //! and the server says who came and who went. One page, one event.
 
 use axum::{Router, response::Html, routing::get};
-use sockeye::{EmitError, Io, Namespace, Server, Socket};
+use sockeye::{Config, EmitError, Io, Namespace, Server, Socket};
 use sockeye_websocket::HttpServer;
 
 /// `io.emit("message", ...)`, to everybody.
@@ -28,7 +28,10 @@ async fn main() -> anyhow::Result<()> {
         .on_connected(connected)
         .on("message", message)
         .on_disconnect(disconnected);
-    let io = Server::builder().namespace(namespace).build()?;
+    // Clients of Socket.IO 2, which the notes also use, too.
+    let mut config = Config::default();
+    config.engine.allow_eio3 = true;
+    let io = Server::builder().config(config).namespace(namespace).build()?;
     let app = Router::new()
         .route("/", get(Html(include_str!("notes/message.html"))))
         .fallback_service(io.clone().into_service());

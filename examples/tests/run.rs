@@ -275,3 +275,28 @@ async fn notes_message_says_who_came_and_went() {
     assert_eq!(next(&mut messages).await, format!("{id} 님의 연결이 끊어졌습니다."));
     example.stop().await;
 }
+
+#[tokio::test]
+async fn notes_tutorial_sends_every_message_to_everybody() {
+    let example = Example::start("notes_tutorial").await;
+    let page = example.get("/").await;
+    assert!(page.contains("/socket.io/socket.io.js") && page.contains("jquery"), "{page}");
+    let (first, second) = (example.client().await, example.client().await);
+    let mut heard = [hear::<String>(&first, "chat message"), hear(&second, "chat message")];
+    second.emit("chat message", "안녕").unwrap();
+    for heard in &mut heard {
+        assert_eq!(next(heard).await, "안녕");
+    }
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn notes_hello_greets_and_tells_its_console() {
+    let mut example = Example::start("notes_hello").await;
+    let client = example.client().await;
+    let id = client.id().unwrap();
+    assert_eq!(example.line().await, format!("Client connected [id={id}]"));
+    client.close().await;
+    assert_eq!(example.line().await, format!("Client gone [id={id}]"));
+    example.stop().await;
+}

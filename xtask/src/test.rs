@@ -185,7 +185,9 @@ impl Parts {
 fn build(workspace: &Workspace, tests_too: bool) -> Step {
     let mut command = coloured(workspace);
     command.args(["build", "--workspace"]);
-    command.arg(if tests_too { "--all-targets" } else { "--bins" });
+    // Tests in JavaScript start examples too.
+    let targets = if tests_too { &["--all-targets"][..] } else { &["--bins", "--examples"] };
+    command.args(targets);
     Step::new(BUILD).task(Task::preparation("cargo build", command))
 }
 

@@ -1,0 +1,34 @@
+//! The official tutorial as the notes have it, with its jQuery page: one event, "chat message".
+//! Clients of Socket.IO 2, which the notes still use, are let in beside those of today.
+
+use axum::{Router, response::Html, routing::get};
+use sockeye::{Config, EmitError, Io, Namespace, Server};
+use sockeye_websocket::HttpServer;
+
+/// `socket.on("chat message", msg => io.emit("chat message", msg))`
+async fn message(io: Io, msg: String) -> Result<(), EmitError> {
+    io.emit("chat message", &msg)
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // let io = require("socket.io")(http)
+    let mut config = Config::default();
+    config.engine.allow_eio3 = true;
+    // io.on("connection", socket => { ... })
+    let namespace = Namespace::new("/").on("chat message", message);
+    let io = Server::builder().config(config).namespace(namespace).build()?;
+    // let app = require("express")()
+    let app = Router::new()
+        // app.get("/", (req, res) => res.sendFile(..))
+        .route("/", get(Html(include_str!("notes/tutorial.html"))))
+        .fallback_service(io.clone().into_service());
+    // http.listen(3000)
+    let listeners = sockeye_examples::listen().await?;
+    let stop = async move {
+        sockeye_examples::stopped().await;
+        io.shutdown().await;
+    };
+    HttpServer::new(listeners, app).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
