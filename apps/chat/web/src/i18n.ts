@@ -1,7 +1,7 @@
 /** Everything the page says, in English. `{name}` is replaced by the value of that name. */
 export const english = {
   rooms: "Rooms",
-  tagline: "Say it, and everybody in the room has it.",
+  tagline: "Say it once, and the whole room hears it.",
   roomList: "All rooms",
   newRoom: "New room",
   newRoomHint: "Name of the room",
@@ -10,7 +10,7 @@ export const english = {
   people: "{count} here",
 
   nickname: "Nickname",
-  nicknameHint: "How shall we call you?",
+  nicknameHint: "What shall we call you?",
   enter: "Enter",
   entering: "Entering…",
   unreachable: "The server cannot be reached. Trying again…",
@@ -26,7 +26,7 @@ export const english = {
 
   joined: "{name} has joined",
   left: "{name} has left",
-  emptyRoom: "Nothing has been said here yet. Begin!",
+  emptyRoom: "Nothing has been said here yet. You begin!",
   gap: "Some messages in between are not shown",
   newMessages: "New messages",
   today: "Today",
