@@ -16,6 +16,8 @@ chapters! {
     Errors: "docs/guide/errors.md",
     Reliable: "docs/reliable.md",
     Recovery: "docs/guide/recovery.md",
+    FromNode: "docs/migrate/from-node.md",
+    FromSocketioxide: "docs/migrate/from-socketioxide.md",
     Namespaces: "docs/guide/namespaces.md",
     Testing: "docs/guide/testing.md",
     Client: "docs/guide/client.md",

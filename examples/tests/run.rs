@@ -124,6 +124,48 @@ async fn axum_state_counts_and_speaks_to_sockets() {
 }
 
 #[tokio::test]
+async fn hyper_plain_answers_beside_sockets() {
+    let example = Example::start("hyper_plain").await;
+    assert!(example.get("/health").await.ends_with("\r\n\r\nfine\n"));
+    let client = example.client().await;
+    let mut echoes = hear::<String>(&client, "echo");
+    client.emit("echo", "text").unwrap();
+    assert_eq!(next(&mut echoes).await, "text");
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn http_session_is_the_sockets_too() {
+    let example = Example::start("http_session").await;
+    let login = example.request("POST", "/login/ada", "", "").await;
+    let (_, cookie) = login.split_once("set-cookie: ").expect(&login);
+    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    // By polling, which shows what each request carries.
+    let open = async |headers: &str| {
+        let opened = example.request("GET", POLLING, headers, "").await;
+        let (_, sid) = opened.split_once(r#""sid":""#).expect(&opened);
+        let session = format!("{POLLING}&sid={}", &sid[..20]);
+        example.request("POST", &session, "", "40").await;
+        session
+    };
+    let stranger = open("").await;
+    let refused = example.request("GET", &stranger, "", "").await;
+    assert!(refused.ends_with(r#"44{"message":"log in first"}"#), "{refused}");
+    let ada = open(&cookie).await;
+    assert!(example.request("GET", &ada, "", "").await.contains(r#"40{"sid":""#));
+    example.request("POST", &ada, "", r#"420["who am i"]"#).await;
+    assert!(example.request("GET", &ada, "", "").await.ends_with(r#"430["ada"]"#));
+    assert!(example.request("POST", "/logout", &cookie, "").await.ends_with("logged out\n"));
+    let end = example.request("GET", &ada, "", "").await;
+    assert!(end.contains("\r\n\r\n41"), "the socket is logged out too: {end}");
+    let late = open(&cookie).await;
+    assert!(example.request("GET", &late, "", "").await.contains("log in first"));
+    example.stop().await;
+}
+
+const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
+
+#[tokio::test]
 async fn client_joins_speaks_and_prints() {
     let rooms = Example::start("rooms").await;
     let listener = rooms.client().await;

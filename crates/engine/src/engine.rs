@@ -110,6 +110,22 @@ impl<A: Application> Engine<A> {
         self.registry.all()
     }
 
+    /// Adds what the engine's own responses say about cross-origin requests, for what is served
+    /// beside it under its path.
+    pub fn accompany<B>(
+        &self,
+        request: &Request<B>,
+        mut response: Response<Body>,
+    ) -> Response<Body> {
+        let config = &self.registry.config;
+        if let Some(cors) = &config.cors {
+            let host =
+                request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
+            cors.extend(&config.origins, (request.headers(), host), response.headers_mut());
+        }
+        response
+    }
+
     /// What is served.
     pub fn application(&self) -> &A {
         &self.application

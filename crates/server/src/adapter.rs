@@ -485,4 +485,52 @@ mod tests {
         assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
         assert_eq!(adapter.select(&to(Room::from(id))).sockets(), [1]);
     }
+
+    /// A handle that counts how often it is copied.
+    struct Counted<'a>(&'a std::cell::Cell<usize>);
+
+    impl Clone for Counted<'_> {
+        fn clone(&self) -> Self {
+            self.0.set(self.0.get() + 1);
+            Self(self.0)
+        }
+    }
+
+    /// What a broadcast to fifty members costs, with so many others in the namespace: handles
+    /// copied, and members looked at.
+    fn cost(others: usize, targets: impl Fn(SocketId) -> Targets) -> (usize, usize) {
+        let copies = std::cell::Cell::new(0);
+        let adapter = Adapter::new(false);
+        let mut first = None;
+        for number in 0..others + 50 {
+            let id = SocketId::random();
+            adapter.insert(id.clone(), Counted(&copies));
+            adapter.admit(&id);
+            let rooms = if number % (others / 50 + 1) == 0 { ["a", "b"] } else { ["x", "y"] };
+            if number / (others / 50 + 1) < 50 {
+                adapter.join(&id, rooms.map(Room::from).to_vec());
+            }
+            first.get_or_insert(id);
+        }
+        let targets = targets(first.expect("there is one"));
+        copies.set(0);
+        let mut reached = 0;
+        adapter.select(&targets).for_each(|_| reached += 1);
+        (copies.get(), reached)
+    }
+
+    #[test]
+    fn a_room_costs_the_same_however_many_others_there_are() {
+        let to = |rooms: &[&str], except: Vec<Room>| Targets {
+            rooms: rooms.iter().copied().map(Room::from).collect(),
+            except,
+        };
+        for others in [100, 100_000] {
+            assert_eq!(cost(others, |_| to(&["a"], Vec::new())), (0, 50), "{others}");
+            assert_eq!(cost(others, |_| to(&["a", "b"], Vec::new())), (0, 50), "{others}");
+            let but_sender = cost(others, |id| to(&["a"], vec![Room::from(&id)]));
+            // The sender's own-id room is its handle.
+            assert_eq!(but_sender, (1, 49), "{others}");
+        }
+    }
 }

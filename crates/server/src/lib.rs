@@ -38,6 +38,7 @@ mod adapter;
 mod behaviour;
 mod broadcast;
 mod client_files;
+mod coding;
 mod config;
 mod delivery;
 mod directory;

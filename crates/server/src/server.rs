@@ -154,7 +154,7 @@ impl Server {
         if self.config.serve_client
             && let Some(response) = client_files::serve(&self.config.engine.path, &request)
         {
-            return response;
+            return self.engine.accompany(&request, response);
         }
         if !self.engine.handles(request.uri().path()) {
             let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));

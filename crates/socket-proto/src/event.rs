@@ -86,10 +86,13 @@ pub trait Request<P: ?Sized, A>: sealed::Named {}
 /// which leaves both to the handler. Sealed.
 pub trait Listen<P, A>: sealed::Named {}
 
+// The rule is the trait's, not that of this implementation.
+#[diagnostic::do_not_recommend]
 impl<Q: Borrow<P>, P: ?Sized, A> EventName<P> for Event<Q, A> {}
 impl<P: ?Sized> EventName<P> for &str {}
 impl<P: ?Sized> EventName<P> for &String {}
 
+#[diagnostic::do_not_recommend]
 impl<Q: Borrow<P>, P: ?Sized, A> Request<P, A> for Event<Q, A> {}
 impl<P: ?Sized, A> Request<P, A> for &str {}
 impl<P: ?Sized, A> Request<P, A> for &String {}

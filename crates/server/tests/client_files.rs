@@ -1,0 +1,128 @@
+//! The browser client's files, as a browser asks for them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use sockeye::{
+    Config, Server,
+    engine::{Cors, Origins},
+};
+use sockeye_testing::TestServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const FILES: [&str; 4] =
+    ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
+
+fn server(config: Config) -> TestServer {
+    TestServer::new(Server::builder().config(config).build().unwrap())
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut named = lines.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value)
+    }
+}
+
+async fn ask(server: &TestServer, method: &str, path: &str, headers: &str) -> Answer {
+    let (mut stream, _wire) = server.open();
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head, body: answer[end + 4..].to_vec() }
+}
+
+#[tokio::test]
+async fn every_file_has_its_map_and_its_headers() {
+    let server = server(Config::default());
+    for file in FILES {
+        let answer = ask(&server, "GET", &format!("/socket.io/{file}?v=1"), "").await;
+        assert_eq!(answer.status, 200, "{file}");
+        assert_eq!(answer.header("content-type"), Some("application/javascript; charset=utf-8"));
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=0"));
+        assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(answer.header("content-encoding"), None);
+        let map = ask(&server, "GET", &format!("/socket.io/{file}.map"), "").await;
+        assert_eq!(map.header("content-type"), Some("application/json; charset=utf-8"), "{file}");
+        assert!(map.body.starts_with(b"{"), "{file}");
+    }
+    // Any method is answered, as the official server does; HEAD without a body.
+    let post = ask(&server, "POST", "/socket.io/socket.io.js", "Content-Length: 0\r\n").await;
+    assert_eq!(post.status, 200);
+    let head = ask(&server, "HEAD", "/socket.io/socket.io.js", "").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length").unwrap(), post.body.len().to_string());
+    // Other names are Engine.IO's.
+    let other = ask(&server, "GET", "/socket.io/other.js", "").await;
+    assert_eq!(
+        (other.status, &*other.body),
+        (400, &br#"{"code":0,"message":"Transport unknown"}"#[..])
+    );
+    let none = Config { serve_client: false, ..Config::default() };
+    let other = ask(&self::server(none), "GET", "/socket.io/socket.io.js", "").await;
+    assert_eq!(other.status, 400);
+}
+
+#[tokio::test]
+async fn a_known_version_is_not_sent_again() {
+    let server = server(Config::default());
+    let path = "/socket.io/socket.io.min.js";
+    let tag = ask(&server, "GET", path, "").await.header("etag").unwrap().to_owned();
+    assert!(tag.starts_with('"'));
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}")] {
+        let headers = format!("If-None-Match: {known}\r\nAccept-Encoding: br\r\n");
+        let answer = ask(&server, "GET", path, &headers).await;
+        assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
+        assert_eq!(answer.header("etag"), Some(&*tag));
+    }
+    assert_eq!(ask(&server, "GET", path, "If-None-Match: \"other\"\r\n").await.status, 200);
+}
+
+#[tokio::test]
+async fn files_are_compressed_as_the_client_likes() {
+    let server = server(Config::default());
+    let path = "/socket.io/socket.io.js";
+    let plain = ask(&server, "GET", path, "").await.body;
+    for (accepted, coding) in [
+        ("br", "br"),
+        ("gzip, deflate, br", "gzip"),
+        ("gzip;q=0.5, deflate", "deflate"),
+        ("*", "br"),
+    ] {
+        for _ in 0..2 {
+            let headers = format!("Accept-Encoding: {accepted}\r\n");
+            let answer = ask(&server, "GET", path, &headers).await;
+            assert_eq!(answer.header("content-encoding"), Some(coding), "{accepted}");
+            assert_eq!(answer.header("content-length").unwrap(), answer.body.len().to_string());
+            assert!(answer.body.len() * 2 < plain.len(), "{coding}: {}", answer.body.len());
+        }
+    }
+    let refused = ask(&server, "GET", path, "Accept-Encoding: identity, br;q=0\r\n").await;
+    assert_eq!(refused.header("content-encoding"), None);
+    assert_eq!(refused.body, plain);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_get_them_where_cors_is_configured() {
+    let path = "/socket.io/socket.io.js";
+    let headers = "Origin: https://page.example\r\n";
+    let without = ask(&server(Config::default()), "GET", path, headers).await;
+    assert_eq!(without.header("access-control-allow-origin"), None);
+    let mut config = Config::default();
+    config.engine.origins = Origins::Any;
+    config.engine.cors = Some(Cors::default());
+    let server = server(config);
+    let with = ask(&server, "GET", path, headers).await;
+    assert_eq!(with.header("access-control-allow-origin"), Some("*"));
+}

@@ -1,0 +1,69 @@
+//! What does not compile, and that the compiler says which rule was broken.
+//!
+//! Each file of `tests/ui` is one mistake; its lines `//~ text` are what the compiler has to say. The
+//! compiler runs on the library that this test is linked with, so a case takes less than a second.
+//! (The crate `trybuild` builds every dependency anew: minutes.)
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The newest build of the library: the one this test was linked with a moment ago.
+fn library(deps: &Path) -> PathBuf {
+    let files = fs::read_dir(deps).unwrap().map(|file| file.unwrap().path());
+    let builds = files.filter(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with("libsockeye-") && name.ends_with(".rlib")
+    });
+    let newest = builds.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+    newest.expect("the library is built before its tests")
+}
+
+/// What the compiler says about a file; `None` when it has nothing against it.
+fn complaint(case: &Path, deps: &Path, library: &Path) -> Option<String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let out = env::temp_dir().join(format!("sockeye-ui-{}", std::process::id()));
+    fs::create_dir_all(&out).unwrap();
+    let compiled = Command::new(rustc)
+        .args(["--edition=2024", "--crate-type=bin", "--emit=metadata", "--out-dir"])
+        .arg(&out)
+        .arg("-L")
+        .arg(format!("dependency={}", deps.display()))
+        .arg("--extern")
+        .arg(format!("sockeye={}", library.display()))
+        .arg(case)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&compiled.stderr).into_owned();
+    (!compiled.status.success()).then_some(said)
+}
+
+#[test]
+fn mistakes_do_not_compile_and_name_the_rule() {
+    let deps = env::current_exe().unwrap().parent().unwrap().to_owned();
+    let library = library(&deps);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    let mut cases: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|case| case.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() > 10, "only {} cases were found", cases.len());
+    for case in cases {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let source = fs::read_to_string(&case).unwrap();
+        let complaint = complaint(&case, &deps, &library);
+        let wanted: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("//~ ")).collect();
+        match complaint {
+            None => assert!(wanted.is_empty(), "{name} compiles, but is a mistake"),
+            Some(said) => {
+                assert!(!wanted.is_empty(), "{name} is no mistake, but:\n{said}");
+                for wanted in wanted {
+                    assert!(said.contains(wanted), "{name}: {wanted:?} is not in:\n{said}");
+                }
+            }
+        }
+    }
+}

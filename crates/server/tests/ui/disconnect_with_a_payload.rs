@@ -1,0 +1,9 @@
+// A disconnect handler is told a reason.
+//~ this function cannot be told about `DisconnectReason`
+use sockeye::*;
+
+async fn gone(_: Socket, _: String) {}
+
+fn main() {
+    let _: Namespace = Namespace::new("/").on_disconnect(gone);
+}

@@ -1,0 +1,10 @@
+// A namespace that asks for another state than the server has.
+//~ expected `Namespace<u32>`, found `Namespace<String>`
+use sockeye::*;
+
+async fn message(_: State<String>, _: String) {}
+
+fn main() {
+    let namespace: Namespace<String> = Namespace::new("/").on("message", message);
+    let _ = Server::builder().state(7_u32).namespace(namespace);
+}

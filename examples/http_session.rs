@@ -1,0 +1,96 @@
+//! One session for HTTP and sockets: whoever logs in on a page is known to the socket by the same
+//! cookie, and is logged out everywhere at once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    extract::{Path, State as Shared},
+    http::{HeaderMap, HeaderValue, header},
+    routing::post,
+};
+use sockeye::{Ack, Handshake, Io, Local, Namespace, Refuse, Server, Socket, State};
+
+/// Who is behind which cookie. (A real one is random and long, and kept in a database.)
+#[derive(Clone, Default)]
+struct Sessions(Arc<Mutex<HashMap<String, String>>>);
+
+impl Sessions {
+    fn with<R>(&self, f: impl FnOnce(&mut HashMap<String, String>) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn user(&self, cookies: Option<&[u8]>) -> Option<(String, String)> {
+        let cookies = std::str::from_utf8(cookies?).ok()?;
+        let session = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="))?;
+        self.with(|users| Some((session.to_owned(), users.get(session)?.clone())))
+    }
+}
+
+/// `POST /login/ada`: the cookie is for pages and sockets alike.
+async fn login(
+    Shared((sessions, _)): Shared<(Sessions, Io)>,
+    Path(name): Path<String>,
+) -> HeaderMap {
+    let session = sessions.with(|users| {
+        let session = format!("{}-{name}", users.len());
+        users.insert(session.clone(), name);
+        session
+    });
+    let cookie = format!("session={session}; Path=/; HttpOnly; SameSite=Strict");
+    let mut headers = HeaderMap::new();
+    headers.extend(HeaderValue::try_from(cookie).map(|cookie| (header::SET_COOKIE, cookie)));
+    headers
+}
+
+/// `POST /logout`: the sockets of this session end too.
+async fn logout(
+    Shared((sessions, io)): Shared<(Sessions, Io)>,
+    headers: HeaderMap,
+) -> &'static str {
+    let cookie = headers.get(header::COOKIE).map(HeaderValue::as_bytes);
+    let Some((session, _)) = sessions.user(cookie) else { return "nobody was logged in\n" };
+    sessions.with(|users| users.remove(&session));
+    io.to(format!("session {session}")).close_sessions();
+    "logged out\n"
+}
+
+struct User(String);
+
+async fn admit(
+    socket: Socket,
+    State(sessions): State<Sessions>,
+    handshake: Arc<Handshake>,
+) -> Result<(), Refuse> {
+    let user = sessions.user(handshake.header("cookie"));
+    let (session, name) = user.ok_or_else(|| Refuse::new("log in first"))?;
+    socket.join(format!("session {session}"));
+    socket.set(User(name));
+    Ok(())
+}
+
+async fn who_am_i(user: Local<User>) -> Ack<String> {
+    Ack(user.0.0.clone())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let sessions = Sessions::default();
+    let namespace = Namespace::new("/").on_connect(admit).on("who am i", who_am_i);
+    let server = Server::builder().state(sessions.clone()).namespace(namespace).build()?;
+    let app = Router::new()
+        .route("/login/{name}", post(login))
+        .route("/logout", post(logout))
+        .with_state((sessions, server.io()))
+        .fallback_service(server.clone().into_service());
+    let listener = sockeye_examples::listen().await?.swap_remove(0);
+    let stop = async move {
+        sockeye_examples::stopped().await;
+        server.shutdown().await;
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
