@@ -30,6 +30,8 @@ pub(crate) enum Program {
     Python,
     /// curl, for requests as somebody at a terminal makes them.
     Curl,
+    /// A compiler of C++, which libFuzzer is written in.
+    Cxx,
 }
 
 /// What can be done about a program on this machine.
@@ -52,6 +54,7 @@ impl Program {
                 Self::Browser => BROWSERS[0].into(),
                 Self::Python => "/usr/bin/python3".into(),
                 Self::Curl => "/usr/bin/curl".into(),
+                Self::Cxx => "/usr/bin/c++".into(),
             }),
             None => Available::Missing,
         }
@@ -69,11 +72,8 @@ impl Program {
                 probe.args(["-c", PYTHON_PROBE]);
                 succeeds(probe).then(|| "python3".into())
             }
-            Self::Curl => {
-                let mut probe = Command::new("curl");
-                probe.arg("--version");
-                succeeds(probe).then(|| "curl".into())
-            }
+            Self::Curl => has_version("curl").then(|| "curl".into()),
+            Self::Cxx => has_version("c++").then(|| "c++".into()),
         }
     }
 
@@ -84,6 +84,7 @@ impl Program {
             Self::Browser => &["chromium", "fonts-nanum"],
             Self::Python => &["python3", "python3-venv"],
             Self::Curl => &["curl"],
+            Self::Cxx => &["g++"],
         }
     }
 
@@ -101,6 +102,9 @@ impl Program {
                  `brew install python`)"
             }
             Self::Curl => "no curl found: install it",
+            Self::Cxx => {
+                "no C++ compiler found: install one (Debian and Ubuntu: `sudo apt-get install g++`)"
+            }
         }
     }
 }
@@ -123,6 +127,12 @@ pub(crate) fn install(programs: &[(Program, &Available)], plan: &mut Plan) {
             .task(Task::preparation("apt-get update", apt(&["update", "--quiet"])))
             .task(Task::preparation(label, apt(&[&arguments, &packages[..]].concat()))),
     );
+}
+
+fn has_version(program: &str) -> bool {
+    let mut probe = Command::new(program);
+    probe.arg("--version");
+    succeeds(probe)
 }
 
 fn succeeds(mut probe: Command) -> bool {

@@ -7,15 +7,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod autobahn;
+mod bench;
 mod check;
 mod debian;
+mod fuzz;
 mod node;
 mod plan;
 mod run;
 mod serve;
 mod tally;
 mod test;
-mod tools;
 mod workspace;
 
 use std::process::ExitCode;
@@ -58,9 +59,9 @@ enum Task {
     Autobahn(autobahn::Arguments),
     /// Measure: `bench_report` of the bench crate, in release mode, with these arguments.
     #[command(disable_help_flag = true)]
-    Bench(tools::BenchArguments),
-    /// Run one fuzz target with cargo-fuzz.
-    Fuzz(tools::FuzzArguments),
+    Bench(bench::BenchArguments),
+    /// Run one fuzz target, or list them.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -71,8 +72,8 @@ fn main() -> ExitCode {
         Task::Check => check::check(&workspace),
         Task::Ci => test::ci(&workspace),
         Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
-        Task::Bench(arguments) => tools::bench(&workspace, &arguments),
-        Task::Fuzz(arguments) => tools::fuzz(&workspace, &arguments),
+        Task::Bench(arguments) => bench::bench(&workspace, &arguments),
+        Task::Fuzz(arguments) => fuzz::fuzz(&workspace, &arguments),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,6 +14,7 @@ use clap::Args;
 
 use crate::autobahn;
 use crate::debian::{self, Available, Program};
+use crate::fuzz;
 use crate::node;
 use crate::plan::{Plan, Step, Task};
 use crate::workspace::Workspace;
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     /// Also what takes minutes.
     #[arg(long)]
     all: bool,
-    /// Run only these steps: rust, js, ui, interop, browser, autobahn (comma separated).
+    /// Run only these steps: rust, js, ui, interop, browser, autobahn, fuzz (comma separated).
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
     only: Vec<Part>,
     /// Run only tests whose name contains this text, in every runner.
@@ -46,6 +47,8 @@ enum Part {
     Browser,
     /// The WebSocket conformance suite; with a filter it is left out.
     Autobahn,
+    /// Each fuzz target for some seconds; only with `--all`, or asked for by its name.
+    Fuzz,
 }
 
 /// Runs the tests.
@@ -93,6 +96,9 @@ struct Parts {
     browser: Available,
     python: Available,
     curl: Available,
+    cxx: Available,
+    /// Also what takes minutes.
+    all: bool,
 }
 
 impl Parts {
@@ -102,6 +108,8 @@ impl Parts {
             browser: Program::Browser.find(),
             python: Program::Python.find(),
             curl: Program::Curl.find(),
+            cxx: Program::Cxx.find(),
+            all: arguments.all,
         };
         node::require()?;
         for (program, available) in parts.programs() {
@@ -117,13 +125,18 @@ impl Parts {
         let browser = (Part::Browser, Program::Browser, &self.browser);
         let python = (Part::Autobahn, Program::Python, &self.python);
         let curl = (Part::Interop, Program::Curl, &self.curl);
-        let wanted = [browser, python, curl].into_iter().filter(|(part, ..)| self.has(&[*part]));
+        let cxx = (Part::Fuzz, Program::Cxx, &self.cxx);
+        let all = [browser, python, curl, cxx];
+        let wanted = all.into_iter().filter(|(part, ..)| self.has(&[*part]));
         wanted.map(|(_, program, available)| (program, available)).collect()
     }
 
     /// Whether any of these was asked for.
     fn has(&self, parts: &[Part]) -> bool {
-        self.only.is_empty() || parts.iter().any(|part| self.only.contains(part))
+        parts.iter().any(|part| match part {
+            Part::Fuzz if self.only.is_empty() => self.all,
+            _ => self.only.is_empty() || self.only.contains(part),
+        })
     }
 
     /// What has to be there before anything is compiled: packages, and the UI.
@@ -175,6 +188,14 @@ impl Parts {
             }
             if !arguments.all {
                 plan.not_asked_for("Autobahn 9, 12 and 13", "they take longer; `--all` runs them");
+            }
+        }
+        if self.has(&[Part::Fuzz]) && arguments.filter.is_none() {
+            match &self.cxx {
+                Available::Missing => plan.leave_out("fuzz targets", Program::Cxx.advice()),
+                Available::Found(_) | Available::Installable(_) => {
+                    plan.push(fuzz::step(workspace)?)
+                }
             }
         }
         Ok(())

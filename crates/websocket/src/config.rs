@@ -31,6 +31,9 @@ pub struct Config {
     /// How long a message may take from its first byte to its last; then the connection ends with
     /// 1008 ([`RecvError::SlowMessage`](crate::RecvError)). Default: 2 minutes.
     pub message_timeout: Option<Duration>,
+    /// The most pings within a second; one more ends the connection with 1008
+    /// ([`RecvError::PingFlood`](crate::RecvError)), since each costs an answer. Default: 1,000.
+    pub pings_per_second_max: u32,
     /// A ping is sent when nothing came for this long, and again each time it passes. It keeps
     /// connections open that something in between would give up, and with
     /// [`idle_timeout`](Self::idle_timeout) finds out which are gone. Needs somebody who reads.
@@ -55,6 +58,7 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
             message_timeout: Some(Duration::from_secs(120)),
+            pings_per_second_max: 1000,
             keep_alive_interval: None,
             idle_timeout: None,
             #[cfg(feature = "deflate")]

@@ -4,7 +4,7 @@
 //! |------------|-----------------------------------------------|-------------------------------------|
 //! | `Reading`  | the peer's close frame or anything worse came | messages are still read             |
 //! | `Flushing` | everything queued is written                  | the server half-closes first        |
-//! | `Draining` | the stream ended or broke                     | what still comes is thrown away     |
+//! | `Draining` | the stream ended or broke, or too much came   | what still comes is thrown away     |
 //! | `Ended`    | –                                             | –                                   |
 //!
 //! The close timeout leads from each of them to `Ended`. Without `Draining`, closing the socket with
@@ -20,6 +20,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::error::RecvError;
 use crate::message::Closed;
+use crate::metrics;
 use crate::outbox::{Failure, Outbox};
 use crate::scratch::with_scratch;
 use crate::stream::ReadHalf;
@@ -30,7 +31,12 @@ pub(crate) struct Ending {
     /// How the connection ended. `None` in `Reading`, and once an error was given out.
     result: Option<Result<Closed, RecvError>>,
     deadline: Pin<Box<Sleep>>,
+    /// Bytes that may still be thrown away.
+    draining_bytes: usize,
 }
+
+/// What is thrown away at most for the peer to see our close frame. Whoever sends more is not listening.
+const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -44,7 +50,12 @@ impl Ending {
     /// Starts the close timeout.
     pub(crate) fn new(outbox: &Outbox) -> Box<Self> {
         let deadline = Box::pin(sleep(outbox.config().close_timeout));
-        Box::new(Self { step: Step::Reading, result: None, deadline })
+        Box::new(Self {
+            step: Step::Reading,
+            result: None,
+            deadline,
+            draining_bytes: DRAINED_BYTES_MAX,
+        })
     }
 
     /// Whether messages are still read.
@@ -95,8 +106,11 @@ impl Ending {
         if self.step == Step::Ended {
             return Poll::Ready(());
         }
-        if self.poll_steps(read, outbox, cx).is_pending() && !self.is_overdue(cx) {
-            return Poll::Pending;
+        if self.poll_steps(read, outbox, cx).is_pending() {
+            if !self.is_overdue(cx) {
+                return Poll::Pending;
+            }
+            metrics::websocket_ended("timeout");
         }
         // Ends the transport even if writers still hold it.
         outbox.abort(Failure::Timeout);
@@ -121,7 +135,9 @@ impl Ending {
         }
         loop {
             match ready!(with_scratch(|buffer| read.poll_read(cx, buffer))) {
-                Ok(count) if count > 0 => {}
+                Ok(count) if count > 0 && count < self.draining_bytes => {
+                    self.draining_bytes -= count;
+                }
                 _ => return Poll::Ready(()),
             }
         }

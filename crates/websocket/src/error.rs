@@ -35,6 +35,10 @@ pub enum RecvError {
     /// with 1008.
     #[error("message took too long")]
     SlowMessage,
+    /// More pings came within a second than
+    /// [`Config::pings_per_second_max`](crate::Config). The peer was told with 1008.
+    #[error("too many pings")]
+    PingFlood,
 }
 
 /// Why a message was not sent.

@@ -56,6 +56,7 @@ mod message;
 pub mod metrics;
 mod outbox;
 mod outgoing;
+mod ping_flood;
 mod proxy;
 mod reader;
 mod scratch;

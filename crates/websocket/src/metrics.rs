@@ -15,7 +15,11 @@
 //!
 //! Reasons of `sockeye_websocket_ended_total`: a close code for whoever broke the protocol or went over
 //! a limit on what is received (`1002`, `1007`, `1008`, `1009`), `slow_message`
-//! ([`Config::message_timeout`](crate::Config)), `idle` ([`Config::idle_timeout`](crate::Config)).
+//! ([`Config::message_timeout`](crate::Config)), `idle` ([`Config::idle_timeout`](crate::Config)),
+//! `ping_flood` ([`Config::pings_per_second_max`](crate::Config)), `overflow`
+//! ([`Config::queued_bytes_max`](crate::Config)), `timeout` (nothing was read for
+//! [`Config::write_timeout`](crate::Config), or our close frame not answered within
+//! [`Config::close_timeout`](crate::Config)).
 
 use metrics::counter;
 

@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::error::{RecvError, SendError};
 use crate::flush::Flush;
 use crate::masking::masking_key;
+use crate::metrics;
 use crate::outgoing::Outgoing;
 use crate::stream::WriteHalf;
 use crate::write_buffer::WriteBuffer;
@@ -312,6 +313,12 @@ impl Outbox {
         self.io.poll_shutdown(cx)
     }
 
+    /// Ends the connection at once, since its peer did not do in time what it had to.
+    pub(crate) fn time_out(&self) {
+        metrics::websocket_ended("timeout");
+        self.abort(Failure::Timeout);
+    }
+
     /// Ends the connection at once.
     pub(crate) fn abort(&self, failure: Failure) {
         drop(self.fail(self.state.lock(), failure));
@@ -346,6 +353,9 @@ impl Outbox {
         if state.phase != Phase::Broken {
             state.phase = Phase::Broken;
             state.failure = Some(failure);
+            if failure == Failure::Overflow {
+                metrics::websocket_ended("overflow");
+            }
             state.buffer.clear();
             state.share = None;
             let waiters = mem::take(&mut state.waiters);
@@ -368,7 +378,7 @@ impl Outbox {
             match timeout(self.config.write_timeout, writable).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return self.abort(Failure::Io(error.kind())),
-                Err(_) => return self.abort(Failure::Timeout),
+                Err(_) => return self.time_out(),
             }
             if self.write_rest() {
                 return;
@@ -404,7 +414,7 @@ impl Outbox {
         let timer = self.runtime.spawn(async move {
             sleep(close_timeout).await;
             if let Some(outbox) = outbox.upgrade() {
-                outbox.abort(Failure::Timeout);
+                outbox.time_out();
             }
         });
         timer.abort_handle()

@@ -19,6 +19,7 @@ use crate::message::{Closed, Message};
 use crate::metrics;
 use crate::outbox::{Failure, HIGH_WATER_BYTES, Outbox};
 use crate::outgoing::Outgoing;
+use crate::ping_flood::Pings;
 use crate::scratch::with_scratch;
 use crate::stream::{ReadHalf, Stream};
 use crate::writer::Writer;
@@ -39,6 +40,8 @@ pub struct Reader {
     ending: Option<Box<Ending>>,
     /// There when time matters to the connection.
     keep_alive: Option<Box<KeepAlive>>,
+    /// There once the peer has pinged.
+    pings: Option<Box<Pings>>,
     /// The replies of the last turn wait behind more than they should.
     congested: bool,
     /// A data message has arrived in part.
@@ -83,6 +86,7 @@ impl Reader {
             rest,
             ending: None,
             keep_alive,
+            pings: None,
             congested: false,
             mid_message: false,
         }
@@ -203,7 +207,7 @@ impl Reader {
                 return Poll::Ready(());
             }
             if self.ending.as_mut().is_some_and(|ending| ending.is_overdue(cx)) {
-                self.writer.outbox().abort(Failure::Timeout);
+                self.writer.outbox().time_out();
                 self.end(RecvError::Timeout);
                 return Poll::Ready(());
             }
@@ -308,6 +312,17 @@ impl Reader {
                 return (used, ControlFlow::Continue(()));
             }
             Ok((used, Some(event))) => match message_of(event) {
+                Ok(ws::Message::Ping(_))
+                    if !Pings::note(
+                        &mut self.pings,
+                        self.writer.outbox().config().pings_per_second_max,
+                    ) =>
+                {
+                    metrics::websocket_ended("ping_flood");
+                    self.refuse(CloseCode::POLICY, "too many pings", outgoing);
+                    self.finish(Err(RecvError::PingFlood));
+                    return (len, ControlFlow::Break(()));
+                }
                 Ok(message) => {
                     // Control frames come in the middle of messages as well.
                     self.mid_message &= message.opcode().is_control();
@@ -322,9 +337,7 @@ impl Reader {
             },
             Err(error) => {
                 metrics::websocket_violation(error.close_code());
-                let key = outgoing.masking_key();
-                self.connection.close(error.close_code(), "", key, outgoing.frames());
-                outgoing.note_closed();
+                self.refuse(error.close_code(), "", outgoing);
                 self.finish(Err(error.into()));
                 return (len, ControlFlow::Break(()));
             }
@@ -335,6 +348,13 @@ impl Reader {
         }
         self.reply(outgoing);
         (used, flow)
+    }
+
+    /// Closes the connection for what the peer did.
+    fn refuse(&mut self, code: CloseCode, reason: &str, outgoing: &mut Outgoing) {
+        let key = outgoing.masking_key();
+        self.connection.close(code, reason, key, outgoing.frames());
+        outgoing.note_closed();
     }
 
     /// Starts or stops the time that a message may take.

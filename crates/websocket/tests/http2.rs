@@ -281,7 +281,9 @@ async fn a_connection_without_a_request() {
         h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
     // The server hangs up.
     let _ = connection.await;
-    // One that asked once is told to go, but what it has open stays.
+    // One that asked once is told to go, but what it has open stays. It has time to ask.
+    let timeout = Duration::from_secs(2);
+    let address = serve_h2c(|server| server.header_timeout(timeout), echo).await;
     let mut client = connect(address).await;
     let (mut stream, mut answers) = websocket(&mut client, address).await;
     while client.clone().ready().await.is_ok() {

@@ -11,15 +11,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with};
+use common::{
+    FnService, accept_all, accept_with, masked, raw_client, read_head, read_to_end, request_with,
+};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder};
 use metrics::{LocalRecorderGuard, SharedString, Unit};
 use sockeye_websocket::metrics::{HTTP_REFUSED, WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
-use sockeye_websocket::ws::Opcode;
-use sockeye_websocket::{HttpServer, bind};
+use sockeye_websocket::ws::{Opcode, Role};
+use sockeye_websocket::{Acceptor, Config, Group, HttpServer, Stream, WebSocket, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -242,6 +244,55 @@ async fn refused_handshakes() {
     assert_eq!(counters.get(WEBSOCKET_REFUSED, "505"), 1);
 }
 
+/// Pings cost an answer each: so many within a second, and no more.
+#[tokio::test]
+async fn pings_at_the_limit() {
+    let counters = Counters::install();
+    let config = Config { pings_per_second_max: 3, ..Config::default() };
+    let acceptor = Acceptor::new().config(config);
+    let address =
+        serve(move |request| accept_with(acceptor.clone(), request, common::echo), |server| server)
+            .await;
+    let ping = masked(Opcode::Ping, b"");
+    let mut stream = raw_client(address, &ping.repeat(3)).await;
+    common::expect(&mut stream, b"\x8a\0\x8a\0\x8a\0").await;
+    // Those of another second count anew.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stream.write_all(&ping.repeat(3)).await.unwrap();
+    common::expect(&mut stream, b"\x8a\0\x8a\0\x8a\0").await;
+    stream.write_all(&masked(Opcode::Text, b"and others do not count")).await.unwrap();
+    common::expect(&mut stream, b"\x81\x17and others do not count").await;
+    assert_eq!(counters.get(WEBSOCKET_ENDED, "ping_flood"), 0);
+
+    let mut stream = raw_client(address, &ping.repeat(4)).await;
+    let bytes = read_to_end(&mut stream).await;
+    assert_eq!(bytes[..6], *b"\x8a\0\x8a\0\x8a\0");
+    assert_eq!(bytes[6..], *b"\x88\x10\x03\xf0too many pings");
+    counters.wait_for(WEBSOCKET_ENDED, "ping_flood", 1).await;
+}
+
+/// A peer that reads too slowly for what may wait, and one that reads nothing for too long.
+#[tokio::test]
+async fn slow_readers_are_counted() {
+    for (config, reason) in [
+        (Config { queued_bytes_max: 1000, ..Config::default() }, "overflow"),
+        (Config { write_timeout: Duration::from_millis(50), ..Config::default() }, "timeout"),
+    ] {
+        let counters = Counters::install();
+        let (ours, _theirs) = tokio::io::duplex(100);
+        let stream = Stream::from_io(ours);
+        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config);
+        socket.send(&[7; 64 * 1024][..]).await.unwrap();
+        let group = Group::new();
+        let _membership = group.join(&socket);
+        if reason == "overflow" {
+            group.send("one more");
+        }
+        counters.wait_for(WEBSOCKET_ENDED, reason, 1).await;
+        assert!(!socket.is_open());
+    }
+}
+
 #[tokio::test]
 async fn violations_are_counted() {
     let counters = Counters::install();
@@ -255,7 +306,10 @@ async fn violations_are_counted() {
         read_to_end(&mut stream).await;
         counters.wait_for(WEBSOCKET_ENDED, code, 1).await;
     }
+    // Whoever closes in good order is not counted.
     let mut stream = raw_client(address, &masked(Opcode::Close, b"\x03\xe8")).await;
     read_to_end(&mut stream).await;
-    assert_eq!(counters.get(WEBSOCKET_ENDED, "1000"), 0);
+    for reason in ["1000", "timeout", "overflow"] {
+        assert_eq!(counters.get(WEBSOCKET_ENDED, reason), 0);
+    }
 }

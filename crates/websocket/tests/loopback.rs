@@ -297,6 +297,42 @@ async fn connecting_to_what_does_not_speak_websocket() {
     }
 }
 
+/// A server's answer has at most 100 headers and 16 KiB, as a client's request has.
+#[tokio::test]
+async fn a_servers_answer_at_its_limits() {
+    let accept =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+    // Three more lines are the handshake's.
+    for (lines, fits) in [
+        ("X: y\r\n".repeat(97), true),
+        ("X: y\r\n".repeat(98), false),
+        (format!("X: {}\r\n", "y".repeat(15_000)), true),
+        (format!("X: {}\r\n", "y".repeat(17_000)), false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let request = read_head(&mut stream).await;
+            let key = request.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+            });
+            let proof = sockeye_websocket::ws::handshake::accept_value(key.unwrap().as_bytes());
+            let answer = format!("{accept}{lines}Sec-WebSocket-Accept: {proof}\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            // Until it has been read, or refused.
+            let _ = read_to_end(&mut stream).await;
+        });
+        let result = connect(&url(address)).await;
+        match result {
+            Ok(_) => assert!(fits),
+            Err(ConnectError::Http(_)) => assert!(!fits),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
 /// Frames that come in one packet with the response are not lost.
 #[tokio::test]
 async fn frames_glued_to_the_response() {
