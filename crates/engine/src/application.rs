@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use sockeye_engine_proto::{CloseReason, Message};
 
@@ -33,6 +34,12 @@ pub trait SessionHandler: Send + 'static {
     /// Drives the futures that messages started; they live in the handler. Called after messages
     /// and whenever `cx`'s waker or [`Session::wake`] was used. `Ready` when nothing is under way.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// When `poll` is to be called at the latest, if no message or waker comes first; up to 1/256
+    /// of the wait later, so that sessions wake together. Asked after every `poll`.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
 
     /// Whether another message can be taken. While it cannot, the session's transports are not
     /// read and POSTs not answered; `poll` is to be woken when that changes. The heartbeat does not

@@ -311,7 +311,8 @@ impl<A: Application> Driver<A> {
     /// When to set the timer to, if it has to be set. A timer that is set earlier stays: it costs
     /// less to fire in vain than to be moved with every packet.
     fn next_alarm(&self) -> Option<Instant> {
-        let due = self.session.poll_timeout()?;
+        let wanted = self.handler.as_ref().and_then(SessionHandler::poll_timeout);
+        let due = self.session.poll_timeout().into_iter().chain(wanted).min()?;
         let late = self.round_up(due);
         match self.alarm {
             Some(at) if at <= late => None,

@@ -232,6 +232,8 @@ impl<T: Clone> State<T> {
             return;
         }
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
+        // Most sockets are in one room.
+        entry.places.reserve_exact(usize::from(entry.places.is_empty()));
         entry.places.push(Place { room, index });
         if let (Some(room), Some(changes)) = (&self.rooms[room].name, &mut self.changes) {
             let (room, id) = (room.clone(), entry.id.clone());

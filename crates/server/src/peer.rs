@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
 use sockeye_socket_proto::{Incoming, RawArgs, encode_connect_error, encode_error};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::{
     Config, DisconnectReason, EventError, RawEvent, Refuse, Socket,
@@ -34,22 +34,20 @@ use crate::{
 pub(crate) struct Peer {
     reading: Reading,
     /// While attachments are missing.
-    attachments_deadline: Option<Pin<Box<Sleep>>>,
+    attachments_deadline: Option<Instant>,
     sockets: Sockets,
 }
 
 impl Peer {
     pub(crate) fn new(link: Arc<Link>, directory: Arc<Directory>, config: Arc<Config>) -> Self {
         let reading = Reading::new(&config, &link);
-        let connect_deadline = Some(Box::pin(sleep(config.connect_timeout)));
+        let connect_deadline = Some(Instant::now() + config.connect_timeout);
         let sockets = Sockets {
             link,
             directory,
             config,
             entries: Vec::new(),
-            asking: Vec::new(),
-            fresh: VecDeque::new(),
-            running: None,
+            work: None,
             waiting_events: 0,
             waiting_bytes: 0,
             connect_deadline,
@@ -68,10 +66,10 @@ impl Peer {
 
 impl Peer {
     /// A packet that is announced and never completed is held for so long only.
-    fn poll_attachments(&mut self, cx: &mut Context<'_>) {
+    fn look_at_attachments(&mut self) {
+        let now = Instant::now();
         let after = self.sockets.config.attachments_timeout;
-        let deadline = self.attachments_deadline.get_or_insert_with(|| Box::pin(sleep(after)));
-        if deadline.as_mut().poll(cx).is_ready() {
+        if now >= *self.attachments_deadline.get_or_insert_with(|| now + after) {
             tracing::debug!(sid = %self.sockets.link.session.id(), "attachments did not come in time");
             self.sockets.link.session.close(CloseReason::ForcedClose);
         }
@@ -100,9 +98,15 @@ impl SessionHandler for Peer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.reading.release();
         if self.reading.is_waiting() {
-            self.poll_attachments(cx);
+            self.look_at_attachments();
         }
         self.sockets.poll(cx)
+    }
+
+    fn poll_timeout(&self) -> Option<std::time::Instant> {
+        let Sockets { connect_deadline, expiry, .. } = &self.sockets;
+        let deadlines = [self.attachments_deadline, *connect_deadline, *expiry];
+        deadlines.into_iter().flatten().min().map(Instant::into_std)
     }
 
     fn is_ready(&self) -> bool {
@@ -112,7 +116,9 @@ impl SessionHandler for Peer {
 
     fn close(&mut self, reason: CloseReason) {
         self.sockets.connect_deadline = None;
-        self.sockets.asking.clear();
+        if let Some(work) = &mut self.sockets.work {
+            work.asking.clear();
+        }
         self.sockets.end_all(reason.into());
     }
 }
@@ -122,20 +128,26 @@ struct Sockets {
     directory: Arc<Directory>,
     config: Arc<Config>,
     entries: Vec<Entry>,
+    /// What is under way; most of the time nothing.
+    work: Option<Box<Work>>,
+    waiting_events: usize,
+    waiting_bytes: usize,
+    /// While no namespace has been joined.
+    connect_deadline: Option<Instant>,
+    /// While a socket has an expiry: when to look at it next.
+    expiry: Option<Instant>,
+    /// The session is to close as soon as nothing is under way.
+    is_draining: bool,
+}
+
+#[derive(Default)]
+struct Work {
     /// Names that a dynamic declaration is deciding about.
     asking: Vec<Box<str>>,
     /// Started, not yet polled.
     fresh: VecDeque<Task>,
     /// Polled, not yet done.
     running: Option<FuturesUnordered<Task>>,
-    waiting_events: usize,
-    waiting_bytes: usize,
-    /// While no namespace has been joined.
-    connect_deadline: Option<Pin<Box<Sleep>>>,
-    /// While a socket has an expiry: when to look at it next.
-    expiry: Option<Pin<Box<Sleep>>>,
-    /// The session is to close as soon as nothing is under way.
-    is_draining: bool,
 }
 
 struct Entry {
@@ -221,12 +233,12 @@ impl Sockets {
             // We may have disconnected it already, and the client comes back.
             self.run_commands();
         }
-        let is_asking = self.asking.iter().any(|name| **name == *namespace);
-        if is_asking || self.find(namespace).is_some() {
+        let asking = self.work.as_ref().map_or(&[][..], |work| &work.asking);
+        if asking.iter().any(|name| **name == *namespace) || self.find(namespace).is_some() {
             return self.refuse("a second connect to one namespace");
         }
         let auth = if auth.is_empty() { "{}" } else { auth };
-        if self.entries.len() + self.asking.len() >= self.config.namespaces_per_session_max {
+        if self.entries.len() + asking.len() >= self.config.namespaces_per_session_max {
             self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
             return Ok(());
         }
@@ -245,9 +257,10 @@ impl Sockets {
                 self.link.send(&text, &[]);
             }
             Found::Asking(asking) => {
-                self.asking.push(namespace.into());
                 let question = Question { namespace: namespace.into(), auth: auth.into() };
-                self.fresh.push_back(Task::Asking { question, asking });
+                let work = self.work();
+                work.asking.push(namespace.into());
+                work.fresh.push_back(Task::Asking { question, asking });
             }
         }
     }
@@ -255,10 +268,11 @@ impl Sockets {
     fn answered(&mut self, question: &Question, parent: usize, is_yes: bool) {
         let Question { namespace, auth } = question;
         // Forgotten when the session ended meanwhile.
-        let Some(index) = self.asking.iter().position(|name| name == namespace) else {
+        let asking = &mut self.work().asking;
+        let Some(index) = asking.iter().position(|name| name == namespace) else {
             return;
         };
-        self.asking.swap_remove(index);
+        asking.swap_remove(index);
         if is_yes {
             let live = self.directory.child(namespace, parent, Vec::new());
             self.claim(live, auth);
@@ -298,7 +312,7 @@ impl Sockets {
             return self.decide(&socket, Ok(()));
         };
         let running = admission(socket.clone(), auth);
-        self.fresh.push_back(Task::Admission { socket, running });
+        self.work().fresh.push_back(Task::Admission { socket, running });
     }
 
     /// Carries out what the connect handler decided.
@@ -417,7 +431,7 @@ impl Sockets {
                     (socket.clone(), registered.clone(), responder());
                 self.entries[index].running += 1;
                 let task = Task::Event { socket, registered, responder, running };
-                self.running.get_or_insert_default().push(task);
+                self.run(task);
             }
             Err(panic) => {
                 responder().inspect(Responder::remember_panic);
@@ -432,7 +446,7 @@ impl Sockets {
         match started {
             Ok(running) => {
                 let socket = socket.clone();
-                self.fresh.push_back(Task::Observer { socket, running });
+                self.work().fresh.push_back(Task::Observer { socket, running });
             }
             Err(error) => socket.live().behaviour.report(socket, name, error),
         }
@@ -441,9 +455,12 @@ impl Sockets {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.run_commands();
-            self.poll_timers(cx);
+            self.look_at_deadlines();
             self.run_fresh(cx);
-            let Some(running) = &mut self.running else {
+            let running = self.work.as_mut().and_then(|work| work.running.as_mut());
+            let Some(running) = running else {
+                // Gives its memory back.
+                self.work = None;
                 if self.is_draining {
                     self.link.session.close(CloseReason::ServerShutdown);
                 }
@@ -451,8 +468,7 @@ impl Sockets {
             };
             match running.poll_next_unpin(cx) {
                 Poll::Ready(Some(done)) => self.finish(done),
-                // Gives its memory back: most of the time nothing waits.
-                Poll::Ready(None) => self.running = None,
+                Poll::Ready(None) => self.work().running = None,
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -460,25 +476,33 @@ impl Sockets {
 
     /// Starts what is to start, in order. (A started task may make another.)
     fn run_fresh(&mut self, cx: &mut Context<'_>) {
-        while let Some(mut task) = self.fresh.pop_front() {
+        while let Some(mut task) = self.work.as_mut().and_then(|work| work.fresh.pop_front()) {
             match Pin::new(&mut task).poll(cx) {
                 Poll::Ready(done) => self.finish(done),
-                Poll::Pending => self.running.get_or_insert_default().push(task),
+                Poll::Pending => self.run(task),
             }
         }
     }
 
-    fn poll_timers(&mut self, cx: &mut Context<'_>) {
-        if let Some(deadline) = &mut self.connect_deadline
-            && deadline.as_mut().poll(cx).is_ready()
-        {
+    fn work(&mut self) -> &mut Work {
+        self.work.get_or_insert_default()
+    }
+
+    fn run(&mut self, task: Task) {
+        self.work().running.get_or_insert_default().push(task);
+    }
+
+    fn look_at_deadlines(&mut self) {
+        if self.connect_deadline.is_none() && self.expiry.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        if self.connect_deadline.is_some_and(|at| at <= now) {
             self.connect_deadline = None;
             tracing::debug!(sid = %self.link.session.id(), "no namespace was joined in time");
             self.link.session.close(CloseReason::ForcedClose);
         }
-        while let Some(expiry) = &mut self.expiry
-            && expiry.as_mut().poll(cx).is_ready()
-        {
+        if self.expiry.is_some_and(|at| at <= now) {
             self.check_expiry();
         }
     }
@@ -524,7 +548,7 @@ impl Sockets {
                 }
             }
         }
-        self.expiry = next.map(|at| Box::pin(sleep_until(at)));
+        self.expiry = next;
     }
 
     fn finish(&mut self, done: Done) {
