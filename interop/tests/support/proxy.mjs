@@ -32,6 +32,16 @@ export class RecordingProxy {
     for (const connection of this.#connections) connection.destroy();
   }
 
+  /** Carries nothing more on the connections that are there, and does not say so. */
+  silence() {
+    for (const connection of this.#connections) {
+      connection.unpipe();
+      connection.removeAllListeners("data");
+      connection.removeAllListeners("close");
+      connection.resume();
+    }
+  }
+
   async stop() {
     this.#server.close();
     this.cut();
