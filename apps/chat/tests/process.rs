@@ -150,6 +150,34 @@ async fn https_with_a_certificate() {
     program.stop().await;
 }
 
+/// A certificate that is renewed needs no restart.
+#[tokio::test]
+async fn a_renewed_certificate_is_read_again() {
+    let data = TempDir::new().unwrap();
+    let (certificate, key) = (data.path().join("certificate"), data.path().join("key"));
+    let write = || {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        std::fs::write(&certificate, pair.cert.pem()).unwrap();
+        pair.cert.pem()
+    };
+    let first = write();
+    let [folder, certificate_file, key_file] =
+        [data.path(), &certificate, &key].map(|path| path.to_str().unwrap().to_owned());
+    let files = ["--tls-cert", &certificate_file, "--tls-key", &key_file];
+    let args = [&["--port", "0", "--data", &folder][..], &files].concat();
+    let program = Program::start(&mut command(&args)).await;
+    assert!(first_packet(&program, &first).await.starts_with("0{"));
+    let second = write();
+    let connector = Connector::new().roots(Roots::empty().with_pem(second.as_bytes()).unwrap());
+    let url = format!("wss://localhost:{}/socket.io/?EIO=4&transport=websocket", program.port());
+    // It looks every ten seconds.
+    while connector.connect(&url).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    program.stop().await;
+}
+
 #[tokio::test]
 async fn https_with_a_certificate_of_its_own() {
     let data = TempDir::new().unwrap();

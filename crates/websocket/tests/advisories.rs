@@ -249,7 +249,7 @@ async fn cve_2022_21676_bad_frames_glued_to_the_handshake() {
     .await;
 }
 
-/// RUSTSEC-2022-0035, CVE-2022-35922: what a frame declared was allocated. CVE-2016-10542: no limit.
+/// RUSTSEC-2022-0035, CVE-2022-35922: what a frame declared was allocated.
 #[tokio::test]
 async fn rustsec_2022_0035_declared_lengths() {
     under_attack(async |scene| {
@@ -318,7 +318,7 @@ async fn rustsec_2020_0043_a_ping_flood_without_reading() {
     .await;
 }
 
-/// CVE-2016-10518, CVE-2026-45736: frames with memory in them that was not the sender's to give.
+/// CVE-2016-10518: frames with memory in them that was not the sender's to give.
 #[tokio::test]
 async fn cve_2016_10518_pongs_are_what_the_ping_was() {
     under_attack(async |scene| {
@@ -364,6 +364,64 @@ async fn cve_2026_48802_pongs_nobody_asked_for() {
         stream.write_all(&masked(Opcode::Text, b"done")).await.unwrap();
         common::expect(&mut stream, b"\x81\x04done").await;
         scene.assert_heap_within(SLACK_BYTES);
+    })
+    .await;
+}
+
+/// CVE-2016-10542: a message could be as large as memory; fastwebsockets #100: so could one in fragments,
+/// each of them small. The limit is on the declared length, and on the sum.
+#[tokio::test]
+async fn cve_2016_10542_messages_without_a_limit() {
+    under_attack(async |scene| {
+        let limit = 1 << 20;
+        let mut declared = vec![0x82, 0xff];
+        declared.extend_from_slice(&(limit as u64 + 1).to_be_bytes());
+        declared.extend_from_slice(&[0; 4]);
+        assert_eq!(close_code(scene.address, &declared).await, 1009);
+
+        let quarter = vec![7; limit / 4];
+        let mut fragments = masked(Opcode::Binary, &quarter);
+        fragments[0] &= 0x7f;
+        let mut continuation = masked(Opcode::Continuation, &quarter);
+        continuation[0] &= 0x7f;
+        fragments.extend(continuation.repeat(3));
+        // Exactly the limit, then a byte more.
+        fragments.extend(masked(Opcode::Continuation, b"x"));
+        assert_eq!(close_code(scene.address, &fragments).await, 1009);
+        scene.assert_heap_within(3 << 20);
+    })
+    .await;
+}
+
+/// CVE-2026-45736: a close reason with memory in it that was not the sender's to give. Every length comes
+/// back as it was.
+#[tokio::test]
+async fn cve_2026_45736_close_reasons_are_what_they_were() {
+    under_attack(async |scene| {
+        for length in [0, 1, 60, 123] {
+            let mut close = 1000_u16.to_be_bytes().to_vec();
+            close.extend(vec![b'r'; length]);
+            let mut stream = raw_client(scene.address, &masked(Opcode::Close, &close)).await;
+            let answer = rest_of(&mut stream).await;
+            assert_eq!(answer[..2], [0x88, length as u8 + 2]);
+            assert_eq!(answer[2..], close);
+        }
+    })
+    .await;
+}
+
+/// CVE-2020-7693: the header `Upgrade: websocket` where nobody expected it.
+#[tokio::test]
+async fn cve_2020_7693_an_upgrade_header_anywhere() {
+    under_attack(async |scene| {
+        for method in ["POST", "PUT", "OPTIONS", "CONNECT", "PRI", "TRACE"] {
+            for target in ["/", "/else/where", "*"] {
+                let request = String::from_utf8(request_with(b"")).unwrap();
+                let request = request.replace("GET /", &format!("{method} {target}"));
+                let head = answer_to(scene.address, request.as_bytes()).await;
+                assert!(["400", "405"].contains(&&head[9..12]), "{method} {target}: {head}");
+            }
+        }
     })
     .await;
 }

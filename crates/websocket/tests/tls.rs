@@ -22,10 +22,15 @@ use tokio::sync::mpsc;
 
 /// Serves an echo with a certificate and its key.
 async fn serve_tls(config: TlsConfig) -> Vec<SocketAddr> {
+    serve_within(config, Duration::from_secs(30)).await
+}
+
+/// [`serve_tls`] for those who take that long for the handshake.
+async fn serve_within(config: TlsConfig, timeout: Duration) -> Vec<SocketAddr> {
     let listeners = bind(None, 0).await.unwrap();
     let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let server = HttpServer::new(listeners, FnService(|request| accept_all(request, common::echo)));
-    let server = server.tls(config).header_timeout(Duration::from_millis(500)).into_future();
+    let server = server.tls(config).header_timeout(timeout).into_future();
     tokio::spawn(async move { server.await.unwrap() });
     addresses
 }
@@ -161,7 +166,9 @@ fn what_is_no_certificate() {
 #[tokio::test]
 async fn peers_that_do_not_speak_tls() {
     let authority = Authority::new();
-    let address = serve_pair(authority.issue("localhost")).await;
+    let (certificate, key) = authority.issue("localhost");
+    let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let address = serve_within(config, Duration::from_secs(2)).await[0];
     for bytes in [
         &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
         b"\x16\x03\x01\xff\xff",
@@ -289,7 +296,9 @@ async fn a_group_over_tls() {
 /// A TLS handshake that does not come to its end is cut off.
 #[tokio::test]
 async fn a_slow_handshake() {
-    let address = serve_pair(Authority::new().issue("localhost")).await;
+    let (certificate, key) = Authority::new().issue("localhost");
+    let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let address = serve_within(config, Duration::from_millis(100)).await[0];
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&[0x16, 3, 1]).await.unwrap();
     assert!(read_to_end(&mut stream).await.is_empty());
