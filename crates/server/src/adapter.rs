@@ -64,10 +64,10 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    /// Whether a socket in these rooms, its own id among them, is reached.
-    pub(crate) fn include(&self, rooms: &[Room]) -> bool {
-        let is_in = |named: &[Room]| named.iter().any(|room| rooms.contains(room));
-        (self.rooms.is_empty() || is_in(&self.rooms)) && !is_in(&self.except)
+    /// Whether a socket is reached that is in the rooms of which `is_in` says so, its own id among
+    /// them.
+    pub(crate) fn include(&self, is_in: impl Fn(&Room) -> bool) -> bool {
+        (self.rooms.is_empty() || self.rooms.iter().any(&is_in)) && !self.except.iter().any(is_in)
     }
 }
 

@@ -292,7 +292,8 @@ fn new_live(
         next_ack: AtomicU64::new(0),
         config: config.clone(),
         log: config.recovery.clone().map(|recovery| {
-            Log::new(recovery, config.engine.ping_interval + config.engine.ping_timeout)
+            // From a ping that was answered late to the end of the next one, put off once.
+            Log::new(recovery, config.engine.ping_interval + 3 * config.engine.ping_timeout)
         }),
         parent: None,
         directory: directory.clone(),

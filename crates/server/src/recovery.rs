@@ -92,8 +92,9 @@ impl RecoveryFailure {
 /// The log and the absent sessions of one namespace.
 pub(crate) struct Log {
     config: RecoveryConfig,
-    /// How long an event may be missed: the longest absence, and the longest time until a dead
-    /// connection is noticed.
+    /// How long an event may be missed: the longest absence, and before it the longest time in which
+    /// a dead connection was not noticed. A pong says that everything sent before its ping has
+    /// arrived, so what is older was received by whoever comes back in time.
     event_age_max: Duration,
     /// Tells offsets of this log from those of others.
     epoch: SocketId,
@@ -104,6 +105,8 @@ pub(crate) struct Log {
 struct State {
     /// The number of the next event.
     next: u64,
+    /// The number of the first event that was not forgotten for being too many.
+    truncated: u64,
     events: VecDeque<Logged>,
     bytes: usize,
     sessions: HashMap<SocketId, Session>,
@@ -124,7 +127,35 @@ struct Session {
     id: SocketId,
     /// The number of the first event it could receive.
     start: u64,
+    /// The rooms it joined or left since then: an event is for those who were in its rooms when it
+    /// was sent.
+    stays: VecDeque<Stay>,
     presence: Presence,
+}
+
+/// For which events a session was in a room.
+struct Stay {
+    room: Room,
+    /// The number of the first.
+    since: u64,
+    /// The number of the first behind the last; `None`: it is in the room still.
+    until: Option<u64>,
+}
+
+impl Stay {
+    fn covers(&self, room: &Room, number: u64) -> bool {
+        self.room == *room && self.since <= number && self.until.is_none_or(|until| number < until)
+    }
+}
+
+impl Session {
+    /// Whether it was in a room when an event was sent, given the rooms it is in now.
+    fn was_in(&self, rooms: &[Room], room: &Room, number: u64) -> bool {
+        let mut stays = self.stays.iter().filter(|stay| stay.room == *room);
+        let is_noted = stays.clone().any(|stay| stay.until.is_none());
+        // It was in those from the start of which nothing is noted.
+        stays.any(|stay| stay.covers(room, number)) || (!is_noted && rooms.contains(room))
+    }
 }
 
 enum Presence {
@@ -174,7 +205,7 @@ impl Log {
                 number.ok_or(RecoveryFailure::UnknownOffset)? + 1
             }
         };
-        if from < state.first() {
+        if from < state.truncated.max(session.start) {
             return Err(RecoveryFailure::LogTruncated);
         }
         Ok(Claim { id: session.id.clone(), pid, from })
@@ -187,7 +218,7 @@ impl Log {
         claim: &Claim,
         socket: &Socket,
         is_same_user: impl FnOnce(&Locals) -> bool,
-        restore: impl FnOnce(Vec<Room>, Locals, &mut dyn Iterator<Item = &Arc<Encoded>>),
+        restore: impl FnOnce(Vec<Room>, Locals, &[&Arc<Encoded>]),
     ) -> Result<(), RecoveryFailure> {
         let Some(old) = self.here(&claim.pid) else {
             return self.restore_away(claim, socket, is_same_user, restore);
@@ -213,13 +244,15 @@ impl Log {
         claim: &Claim,
         socket: &Socket,
         is_same_user: impl FnOnce(&Locals) -> bool,
-        restore: impl FnOnce(Vec<Room>, Locals, &mut dyn Iterator<Item = &Arc<Encoded>>),
+        restore: impl FnOnce(Vec<Room>, Locals, &[&Arc<Encoded>]),
     ) -> Result<(), RecoveryFailure> {
-        let mut state = self.state.lock();
+        let state = &mut *self.state.lock();
         let first = state.first();
-        if claim.from < first {
+        if claim.from < state.truncated {
             return Err(RecoveryFailure::LogTruncated);
         }
+        // What is forgotten for its age alone it has received, see `event_age_max`.
+        let from = claim.from.max(first);
         let session = state.sessions.get_mut(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
         let Presence::Away { locals, .. } = &session.presence else {
             // Another connection was faster.
@@ -233,10 +266,19 @@ impl Log {
         let Presence::Away { rooms, locals, .. } = away else {
             return Ok(());
         };
-        let skipped = usize::try_from(claim.from - first).unwrap_or(usize::MAX);
-        let missed = state.events.iter().skip(skipped);
-        let mut missed: Vec<_> = missed.filter(|event| event.targets.include(&rooms)).collect();
-        restore(rooms, locals, &mut missed.drain(..).map(|event| &event.packet));
+        let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
+        let session = &*session;
+        // What came for rooms that it joined again before it was admitted is held by the socket: it
+        // belongs among the others, in its order.
+        let held = socket.held_packets();
+        let events = (from..).zip(state.events.iter().skip(skipped));
+        let is_missed = |number: u64, event: &Logged| {
+            held.contains(&Arc::as_ptr(&event.packet))
+                || event.targets.include(|room| session.was_in(&rooms, room, number))
+        };
+        let missed = events.filter(|(number, event)| is_missed(*number, event));
+        let missed: Vec<_> = missed.map(|(_, event)| &event.packet).collect();
+        restore(rooms.clone(), locals, &missed);
         Ok(())
     }
 
@@ -248,9 +290,43 @@ impl Log {
         if is_admitted {
             let (id, start) = (socket.id(), state.next);
             let presence = Presence::Here(socket.clone());
-            state.sessions.insert(pid, Session { id, start, presence });
+            let stays = VecDeque::new();
+            state.sessions.insert(pid, Session { id, start, stays, presence });
         }
         is_admitted
+    }
+
+    /// A session that is here joins rooms it was not in.
+    pub(crate) fn note_join(&self, pid: &SocketId, rooms: impl Iterator<Item = Room>) {
+        let state = &mut *self.state.lock();
+        let since = state.next;
+        if let Some(session) = state.sessions.get_mut(pid) {
+            session.stays.extend(rooms.map(|room| Stay { room, since, until: None }));
+        }
+    }
+
+    /// A session that is here leaves rooms it was in.
+    pub(crate) fn note_leave(&self, pid: &SocketId, rooms: impl Iterator<Item = Room>) {
+        let state = &mut *self.state.lock();
+        let (first, now) = (state.first(), state.next);
+        let Some(session) = state.sessions.get_mut(pid) else { return };
+        for room in rooms {
+            let is_open = |stay: &Stay| stay.until.is_none() && stay.room == room;
+            match session.stays.iter_mut().find(|stay| is_open(stay)) {
+                Some(stay) => stay.until = Some(now),
+                None => session.stays.push_back(Stay { room, since: 0, until: Some(now) }),
+            }
+        }
+        // Only what may have to be sent again matters.
+        session.stays.retain(|stay| stay.until.is_none_or(|until| until > first.max(stay.since)));
+        let mut past = session.stays.iter().filter(|stay| stay.until.is_some()).count();
+        while past > STAYS_MAX
+            && let Some(at) = session.stays.iter().position(|stay| stay.until.is_some())
+            && let Some(stay) = session.stays.remove(at)
+        {
+            session.start = session.start.max(stay.until.unwrap_or(0));
+            past -= 1;
+        }
     }
 
     /// A session ends: kept for a while if its reason is one to come back from.
@@ -286,6 +362,9 @@ impl Log {
             }
             state.bytes -= event.bytes;
             state.events.pop_front();
+            if !is_old {
+                state.truncated = state.first();
+            }
         }
         while let Some((until, pid)) = state.away.front().cloned() {
             if until > now && state.away.len() <= self.config.sessions_max {
@@ -321,6 +400,9 @@ impl State {
         self.next - self.events.len() as u64
     }
 }
+
+/// Rooms left that are remembered for a session, as long as events to them are.
+const STAYS_MAX: usize = 256;
 
 /// Whether a client may come back after this, as in the official server; an overflow too, since
 /// what did not fit its outbox is in the log.

@@ -1,6 +1,6 @@
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fmt,
     sync::{
         Arc, OnceLock,
@@ -248,13 +248,23 @@ impl Socket {
 
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
-        self.0.namespace.adapter.join(&self.key(), rooms.into_rooms());
+        let rooms = rooms.into_rooms();
+        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
+            let are_old = self.rooms();
+            log.note_join(pid, rooms.iter().filter(|room| !are_old.contains(room)).cloned());
+        }
+        self.0.namespace.adapter.join(&self.key(), rooms);
         self.0.namespace.tell_room_changes();
     }
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.0.namespace.adapter.leave(&self.key(), &rooms.into_rooms());
+        let rooms = rooms.into_rooms();
+        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
+            let are_in = self.rooms();
+            log.note_leave(pid, rooms.iter().filter(|room| are_in.contains(room)).cloned());
+        }
+        self.0.namespace.adapter.leave(&self.key(), &rooms);
         self.0.namespace.tell_room_changes();
     }
 
@@ -381,10 +391,10 @@ impl Socket {
 
     fn admit_quietly(&self) -> Result<bool, RecoveryFailure> {
         let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_old()) else {
-            return Ok(self.welcome(None, &mut [].iter()));
+            return Ok(self.welcome(None, &[]));
         };
         let Some(claim) = &self.0.claim else {
-            return Ok(log.begin(self, |pid| self.welcome(Some(pid), &mut [].iter())));
+            return Ok(log.begin(self, |pid| self.welcome(Some(pid), &[])));
         };
         let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
             Some(is_same) => self.with_locals(|new| is_same(old, new)),
@@ -402,11 +412,7 @@ impl Socket {
     }
 
     /// What was missed, the reply, what was held back.
-    fn welcome(
-        &self,
-        pid: Option<&SocketId>,
-        missed: &mut dyn Iterator<Item = &Arc<Encoded>>,
-    ) -> bool {
+    fn welcome(&self, pid: Option<&SocketId>, missed: &[&Arc<Encoded>]) -> bool {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
             return false;
@@ -416,7 +422,8 @@ impl Socket {
             link.push(packet);
         }
         link.send(&self.reply(pid), &[]);
-        for packet in held.drain(..) {
+        let again: HashSet<_> = missed.iter().map(|packet| Arc::as_ptr(packet)).collect();
+        for packet in held.drain(..).filter(|packet| !again.contains(&Arc::as_ptr(packet))) {
             link.push(&packet);
         }
         *held = Vec::new();
@@ -427,6 +434,11 @@ impl Socket {
         drop(held);
         self.0.namespace.adapter.admit(&self.0.id);
         true
+    }
+
+    /// What is held back until it is admitted.
+    pub(crate) fn held_packets(&self) -> HashSet<*const Encoded> {
+        self.0.held.lock().iter().map(Arc::as_ptr).collect()
     }
 
     /// The packet that says that the client is connected.

@@ -288,3 +288,65 @@ async fn a_stolen_private_id_does_not_recover_and_harms_nobody() {
     let (thief, _) = setup.connect(&auth).await;
     assert_eq!(thief.failure, "other_user", "away or not");
 }
+
+/// A returning client enters its rooms in the connect handler, as new ones do: what is sent to them
+/// until it is admitted is held for it, and is among what it missed as well.
+#[tokio::test]
+async fn what_is_sent_while_a_client_comes_back_arrives_once_and_in_order() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(1));
+    let (entered, let_in) = (gate.clone(), gate.clone());
+    let admit = move |socket: Socket| {
+        socket.join("own");
+        let entered = entered.clone();
+        async move { entered.acquire().await.unwrap().forget() }
+    };
+    let config = Config { recovery: Some(RecoveryConfig::default()), ..Config::default() };
+    let namespace = Namespace::new("/").on_connect(admit).on("sync", async || {});
+    let server = Server::builder().config(config).namespace(namespace).build().unwrap();
+    let address = listen(&server).await;
+    let mut first = Client::open(address).await;
+    first.send("40").await;
+    let reply = first.text().await;
+    let pid = reply.split("\"pid\":\"").nth(1).unwrap()[..20].to_owned();
+    drop(first);
+    until(|| server.io().sockets().is_empty()).await;
+    server.io().to("own").emit("n", &1).unwrap();
+    let mut second = Client::open(address).await;
+    second.send(&format!(r#"40{{"pid":"{pid}"}}"#)).await;
+    until(|| !server.io().to("own").sockets().is_empty()).await;
+    server.io().to("own").emit("n", &2).unwrap();
+    server.io().emit("n", &3).unwrap();
+    server.io().to("own").emit("n", &4).unwrap();
+    let_in.add_permits(1);
+    for n in 1..=4 {
+        let text = second.text().await;
+        assert!(text.starts_with(&format!("42[\"n\",{n},")), "{text}");
+    }
+    assert_eq!(second.text().await, reply, "the same ids");
+    second.expect_nothing().await;
+}
+
+/// An event is for those who were in the room when it was sent, not for those who came later or
+/// had left.
+#[tokio::test]
+async fn rooms_joined_and_left_meanwhile_are_considered() {
+    let setup = Setup::new(RecoveryConfig::default()).await;
+    let (mut first, _) = setup.connect("").await;
+    let io = setup.io();
+    let socket = io.socket(&first.sid).unwrap();
+    io.to("late").emit("n", &1).unwrap();
+    socket.join("late");
+    io.to("late").emit("n", &2).unwrap();
+    socket.leave("late");
+    io.to("late").emit("n", &3).unwrap();
+    io.except("late").emit("n", &4).unwrap();
+    // It has received none of them, as far as it says.
+    for n in [2, 4] {
+        let text = first.client.text().await;
+        assert!(text.starts_with(&format!("42[\"n\",{n},")), "{text}");
+    }
+    let (again, before) = setup.connect(&format!(r#"{{"pid":"{}"}}"#, first.pid)).await;
+    assert_eq!(again.sid, first.sid);
+    let numbers: Vec<_> = before.iter().map(|text| &text[7..8]).collect();
+    assert_eq!(numbers, ["2", "4"], "{before:?}");
+}
