@@ -168,7 +168,7 @@ describe("cookies and headers", () => {
   test("cookies of the handshake come back with the next request", async (t) => {
     const { socket, messages } = await open(t, { transports: ["polling"], withCredentials: true });
     socket.send("sendHeaders");
-    const headers = JSON.parse(await within(5_000, "the headers", messages.next()));
+    const headers = JSON.parse(await within(20_000, "the headers", messages.next()));
     assert.equal(headers.cookie, "1=1; 2=2");
   });
 

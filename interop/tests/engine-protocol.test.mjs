@@ -2,19 +2,20 @@
 // `stand-in engine-v4`: an echo under /engine.io/ with a heartbeat of 300 ms and 200 ms.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { engineCases } from "./support/engine-cases.mjs";
+import { CALM, engineCases } from "./support/engine-cases.mjs";
 import { standIn } from "./support/program.mjs";
 import { Endpoint } from "./support/raw.mjs";
 
-let server;
+const servers = [];
 let endpoint;
+let brisk;
 before(async () => {
-  server = await standIn("engine-v4");
-  endpoint = new Endpoint(server.url, "/engine.io/");
+  servers.push(await standIn("engine-v4"), await standIn("engine-v4", ...CALM));
+  [brisk, endpoint] = servers.map((server) => new Endpoint(server.url, "/engine.io/"));
 });
-after(() => server?.stop());
+after(() => Promise.all(servers.map((server) => server.stop())));
 
-engineCases(() => endpoint);
+engineCases(() => brisk, () => endpoint);
 
 describe("messages over polling", () => {
   test("one text packet comes back", async () => {

@@ -8,13 +8,13 @@ import { once } from "node:events";
 import { test } from "node:test";
 import WebSocket from "ws";
 import { standIn } from "./support/program.mjs";
-import { within } from "./support/waiting.mjs";
+import { PATIENCE, within } from "./support/waiting.mjs";
 
 const ROUNDS = 10;
 
 /** The next event that comes once somebody listens, as a string if it is a message. */
 async function next(socket, event) {
-  const [data] = await within(5_000, `the next ${event}`, once(socket, event));
+  const [data] = await within(PATIENCE, `the next ${event}`, once(socket, event));
   return data?.toString();
 }
 

@@ -53,7 +53,7 @@ function cases(how) {
 
   /** The reason that everybody is told when the socket with this id is gone. */
   function goneReason(watcher, id) {
-    return within(5_000, "the socket to be gone", new Promise((resolve) => {
+    return within(20_000, "the socket to be gone", new Promise((resolve) => {
       watcher.on("gone", (gone, reason) => gone === id && resolve(reason));
     }));
   }

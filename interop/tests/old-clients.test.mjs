@@ -40,7 +40,7 @@ function open(t, io, namespace, options) {
 
 /** The arguments of the answer. */
 function ask(socket, name, ...args) {
-  return within(5_000, `the answer to ${name}`, new Promise((resolve) => {
+  return within(20_000, `the answer to ${name}`, new Promise((resolve) => {
     socket.emit(name, ...args, (...answer) => resolve(answer));
   }));
 }
@@ -139,7 +139,7 @@ function cases(io, how, isOld) {
 
   test("whoever ends it, the other side knows why", async (t) => {
     const watcher = await connect(t);
-    const gone = (id) => within(5_000, "the socket to be gone", new Promise((resolve) => {
+    const gone = (id) => within(20_000, "the socket to be gone", new Promise((resolve) => {
       watcher.on("gone", (which, reason) => which === id && resolve(reason));
     }));
     const leaving = await connect(t);

@@ -3,19 +3,20 @@
 // `message` with `message-back` and `message-with-ack` with an ack, always with the same arguments.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { engineCases } from "./support/engine-cases.mjs";
+import { CALM, engineCases } from "./support/engine-cases.mjs";
 import { standIn } from "./support/program.mjs";
 import { Endpoint } from "./support/raw.mjs";
 
-let server;
+const servers = [];
 let endpoint;
+let brisk;
 before(async () => {
-  server = await standIn("socket-v5");
-  endpoint = new Endpoint(server.url, "/socket.io/");
+  servers.push(await standIn("socket-v5"), await standIn("socket-v5", ...CALM));
+  [brisk, endpoint] = servers.map((server) => new Endpoint(server.url, "/socket.io/"));
 });
-after(() => server?.stop());
+after(() => Promise.all(servers.map((server) => server.stop())));
 
-describe("Engine.IO below", () => engineCases(() => endpoint));
+describe("Engine.IO below", () => engineCases(() => brisk, () => endpoint));
 
 /** A WebSocket connected to `/` that has read what the server sends first. */
 async function connected(connect = "40") {
@@ -70,7 +71,7 @@ describe("connect", () => {
   });
 
   test("nobody who stays silent is kept", async () => {
-    const socket = await endpoint.webSocket();
+    const socket = await brisk.webSocket();
     await socket.end();
   });
 });

@@ -9,7 +9,7 @@ import { event, until } from "./support/waiting.mjs";
 
 let server;
 before(async () => {
-  server = await standIn("socket-v5");
+  server = await standIn("socket-v5", "--ping-timeout", "20000");
 });
 after(() => server?.stop());
 

@@ -56,14 +56,14 @@ for (const [name, perMessageDeflate] of [
 ]) {
   test(`npm's client, our server, ${name}`, async () => {
     const socket = new WebSocket(server.url.replace("http", "ws"), { perMessageDeflate });
-    await within(5_000, "the connection", once(socket, "open"));
+    await within(20_000, "the connection", once(socket, "open"));
     if (!perMessageDeflate) assert.equal(socket.extensions, "");
     await checkEcho(socket);
     socket.ping("alive");
-    const [pong] = await within(5_000, "the pong", once(socket, "pong"));
+    const [pong] = await within(20_000, "the pong", once(socket, "pong"));
     assert.equal(pong.toString(), "alive");
     socket.close(4321, "안녕");
-    const [code, reason] = await within(5_000, "the close", once(socket, "close"));
+    const [code, reason] = await within(20_000, "the close", once(socket, "close"));
     assert.equal(code, 4321);
     assert.equal(reason.toString(), "안녕");
   });
@@ -82,10 +82,10 @@ for (const [name, perMessageDeflate] of [
         const check = async () => {
           await checkEcho(socket);
           socket.ping("alive");
-          const [pong] = await within(5_000, "the pong", once(socket, "pong"));
+          const [pong] = await within(20_000, "the pong", once(socket, "pong"));
           assert.equal(pong.toString(), "alive");
           socket.close(1001, "done");
-          const [code] = await within(5_000, "the close", once(socket, "close"));
+          const [code] = await within(20_000, "the close", once(socket, "close"));
           assert.equal(code, 1001);
         };
         check().then(resolve, reject);
@@ -107,7 +107,7 @@ for (const [name, perMessageDeflate] of [
 
 test("npm's client is told why it was refused", async () => {
   const socket = new WebSocket(server.url.replace("http", "ws"), { protocolVersion: 8 });
-  const [, response] = await within(5_000, "the refusal", once(socket, "unexpected-response"));
+  const [, response] = await within(20_000, "the refusal", once(socket, "unexpected-response"));
   assert.equal(response.statusCode, 426);
   assert.equal(response.headers["sec-websocket-version"], "13");
   response.destroy();

@@ -53,7 +53,7 @@ test("answers a ping with its payload", async () => {
   const socket = new WebSocket(address);
   await once(socket, "open");
   socket.ping("are you there");
-  const [payload] = await within(5_000, "the pong", once(socket, "pong"));
+  const [payload] = await within(20_000, "the pong", once(socket, "pong"));
   assert.equal(payload.toString(), "are you there");
   socket.terminate();
 });
@@ -62,7 +62,7 @@ test("answers a close with its code", async () => {
   const socket = new WebSocket(address);
   await once(socket, "open");
   socket.close(4321, "enough");
-  const [code] = await within(5_000, "the close", once(socket, "close"));
+  const [code] = await within(20_000, "the close", once(socket, "close"));
   assert.equal(code, 4321);
 });
 

@@ -1,6 +1,6 @@
 // Engine.IO 4 without a client library: what goes over the wire is what a test writes.
 import WebSocket from "ws";
-import { Inbox, within } from "./waiting.mjs";
+import { Inbox, PATIENCE, within } from "./waiting.mjs";
 
 const SEPARATOR = "\x1e";
 
@@ -25,7 +25,7 @@ export class RawWebSocket {
 
   /** Resolves when the handshake is done, rejects with the error of `ws` when it was refused. */
   static open(url, options) {
-    return within(5_000, "the WebSocket handshake", new RawWebSocket(url, options).opened);
+    return within(PATIENCE, "the WebSocket handshake", new RawWebSocket(url, options).opened);
   }
 
   send(data) {
@@ -47,7 +47,7 @@ export class RawWebSocket {
 
   /** Waits until the server has closed the connection. */
   end() {
-    return within(5_000, "the end of the WebSocket", this.closed);
+    return within(PATIENCE, "the end of the WebSocket", this.closed);
   }
 
   close() {
@@ -131,7 +131,7 @@ export class PollingSession {
   /** Polls until the server no longer knows the session. */
   async gone() {
     for (;;) {
-      const { status, text } = await within(5_000, "the end of the session", this.get());
+      const { status, text } = await within(PATIENCE, "the end of the session", this.get());
       if (status === 400) return JSON.parse(text);
     }
   }

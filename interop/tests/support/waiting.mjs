@@ -1,5 +1,8 @@
 // Waiting for conditions, never for time: every wait has an end and says what it waited for.
 
+/** How long to wait for what should be there soon, on a machine that has much else to do. */
+export const PATIENCE = 20_000;
+
 /** The promise's value, or an error after `milliseconds`. */
 export function within(milliseconds, what, promise) {
   let timer;
@@ -10,7 +13,7 @@ export function within(milliseconds, what, promise) {
 }
 
 /** Calls `probe` until it gives something truthy, and returns that. */
-export async function until(what, probe, milliseconds = 10_000) {
+export async function until(what, probe, milliseconds = PATIENCE) {
   const end = performance.now() + milliseconds;
   for (;;) {
     const value = await probe();
@@ -21,7 +24,7 @@ export async function until(what, probe, milliseconds = 10_000) {
 }
 
 /** The arguments of the next `event` of an emitter with `once`. */
-export function event(emitter, name, milliseconds = 5_000) {
+export function event(emitter, name, milliseconds = PATIENCE) {
   return within(milliseconds, `"${name}"`, new Promise((resolve) => {
     emitter.once(name, (...args) => resolve(args));
   }));
@@ -43,7 +46,7 @@ export class Inbox {
     return this.#values.length;
   }
 
-  next(what = "the next value", milliseconds = 5_000) {
+  next(what = "the next value", milliseconds = PATIENCE) {
     if (this.#values.length > 0) return Promise.resolve(this.#values.shift());
     return within(milliseconds, what, new Promise((resolve) => this.#waiting.push(resolve)));
   }
