@@ -14,9 +14,24 @@ import { minify } from "terser";
 const root = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(root, "dist");
 const served = path.join(root, "../../crates/server/client-dist");
+const sizesPage = path.join(root, "../../docs/guide/client-sizes.md");
 
 /** Most bytes that a file may have after `gzip -9`. */
 const GZIP_BYTES_MAX = { "socket.io.esm.min.js": 6000, "websocket.esm.min.js": 4000 };
+
+/** What pages load. */
+const ON_SIZES_PAGE = [
+  "socket.io.esm.min.js",
+  "websocket.esm.min.js",
+  "socket.io.min.js",
+  "socket.io.msgpack.min.js",
+  "socket.io.js",
+  "browser/index.mjs",
+  "outbox.mjs",
+  "shared.mjs",
+  "react.mjs",
+  "svelte.mjs",
+];
 
 /** Measured beside them. */
 const OFFICIAL = ["socket.io.esm.min.js", "socket.io.min.js", "socket.io.msgpack.min.js"];
@@ -111,6 +126,7 @@ const wanted = [
   ...[...files]
     .filter(([name]) => name.startsWith("socket.io."))
     .map(([name, content]) => [path.join(served, name), content]),
+  [sizesPage, Buffer.from(sizesText())],
 ];
 if (process.argv.includes("--check")) check();
 else write();
@@ -193,7 +209,7 @@ function write() {
 function check() {
   const names = new Set(wanted.map(([file]) => file));
   const problems = wanted
-    .filter(([file, content]) => !fs.existsSync(file) || !fs.readFileSync(file).equals(content))
+    .filter(([file, content]) => !fs.existsSync(file) || !isSame(file, fs.readFileSync(file), content))
     .map(([file]) => `differs from what the source builds to: ${path.relative(root, file)}`);
   for (const folder of [dist, served]) {
     if (!fs.existsSync(folder)) continue;
@@ -213,6 +229,42 @@ function check() {
   }
 }
 
+/** The page of sizes, with the table as it is now. */
+function sizesText() {
+  const row = (name, content) =>
+    `| ${name} | ${content.length} | ${gzipSync(content, { level: 9 }).length} |`;
+  const table = [
+    "| file in `dist/` | bytes | gzip −9 |",
+    "|---|---|---|",
+    ...ON_SIZES_PAGE.map((name) => row(`\`${name}\``, files.get(name))),
+    ...OFFICIAL.map((name) => row(`socket.io-client ${officialVersion()}, \`${name}\``, official(name))),
+  ];
+  const text = fs.readFileSync(sizesPage, "utf8");
+  return text.replace(
+    /<!-- sizes -->[^]*<!-- \/sizes -->/,
+    `<!-- sizes -->\n\n${table.join("\n")}\n\n<!-- /sizes -->`,
+  );
+}
+
+function official(name) {
+  return fs.readFileSync(path.join(root, "node_modules/socket.io-client/dist", name));
+}
+
+function officialVersion() {
+  const file = path.join(root, "node_modules/socket.io-client/package.json");
+  return JSON.parse(fs.readFileSync(file, "utf8")).version;
+}
+
+/** Byte for byte; but what gzip makes of a file depends a little on the version of Node. */
+function isSame(file, content, wanted) {
+  if (file !== sizesPage) return content.equals(wanted);
+  const column = / (\d+) \|$/gm;
+  const gzipped = (text) => [...String(text).matchAll(column)].map(([, bytes]) => +bytes);
+  const others = gzipped(content);
+  const areNear = gzipped(wanted).every((bytes, at) => Math.abs(bytes - others[at]) <= bytes / 100);
+  return areNear && String(content).replace(column, "") === String(wanted).replace(column, "");
+}
+
 function reportSizes() {
   for (const [name, content] of files) {
     if (!name.endsWith("js")) continue;
@@ -228,7 +280,7 @@ function reportSizes() {
     }
   }
   for (const name of OFFICIAL) {
-    const content = fs.readFileSync(path.join(root, "node_modules/socket.io-client/dist", name));
+    const content = official(name);
     const gzipped = gzipSync(content, { level: 9 }).length;
     console.log(`socket.io-client ${name}: ${content.length} bytes, ${gzipped} with gzip -9`);
   }

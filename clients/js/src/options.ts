@@ -27,6 +27,11 @@ export interface EngineOptions {
   transports?: (TransportName | TransportClass)[];
   /** Tries the next transport of the list when one fails to open. Default false. */
   tryAllTransports?: boolean;
+  /**
+   * Milliseconds that each transport may take to open before the next one is tried, with
+   * `tryAllTransports`. Default: only `timeout`, for all of them together.
+   */
+  openTimeout?: number;
   /** Changes to a better transport of the list when the server offers it. Default true. */
   upgrade?: boolean;
   /** Starts with WebSocket if that worked the last time. Default false. */

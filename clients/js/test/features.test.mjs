@@ -145,3 +145,60 @@ describe("maxPayload", () => {
     world.manager._close();
   });
 });
+
+describe("a server that sends too much", () => {
+  it("cannot make the client keep more events than recovery replays", async () => {
+    const world = createWorld({ reconnection: false });
+    const socket = world.manager.socket("/");
+    await settle();
+    world.transport.accept();
+    await settle();
+    const disconnected = record(world.manager, "close");
+    const messages = Array(100_000).fill('42["early"]');
+    world.transport.receive(...messages);
+    await settle();
+    assert.equal(socket.receiveBuffer.length, 100_000);
+    assert.deepEqual(disconnected, []);
+    world.transport.receive('42["early"]');
+    await settle();
+    assert.equal(socket.receiveBuffer.length, 0);
+    assert.equal(disconnected[0][1], "transport error");
+  });
+
+  it("gets one pong for a flood of pings while it does not take it", async () => {
+    const world = createWorld({ reconnection: false });
+    await settle();
+    world.transport.accept();
+    await settle();
+    world.transport.drains = false;
+    world.transport.sent.length = 0;
+    world.transport.receive("2");
+    for (let n = 0; n < 1000; n++) world.transport.receive("2");
+    assert.deepEqual(world.transport.sent, ["pong"]);
+    assert.equal(world.manager.engine.writeBuffer.length, 2);
+    world.transport.drain();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["pong", "pong"]);
+    world.manager._close();
+  });
+});
+
+describe("openTimeout", () => {
+  it("goes on to the next transport when one says nothing", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const world = createWorld({ tryAllTransports: true, openTimeout: 500 }, ["websocket", "polling"]);
+    await settle();
+    assert.equal(world.transports.length, 1);
+    t.mock.timers.tick(499);
+    await settle();
+    assert.equal(world.transports.length, 1);
+    t.mock.timers.tick(1);
+    await settle();
+    assert.deepEqual(world.transports.map(({ name }) => name), ["websocket", "polling"]);
+    assert.ok(world.transports[0].closed);
+    world.transport.accept();
+    t.mock.timers.tick(1000);
+    assert.equal(world.manager.engine.readyState, "open");
+    world.manager._close();
+  });
+});

@@ -502,6 +502,17 @@ var EngineSocket = class extends Emitter {
     const remembered = this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
     const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
     this.setTransport(transport);
+    const { openTimeout, tryAllTransports } = this.opts;
+    if (tryAllTransports && openTimeout && this.transports.length > 1) {
+      const giveUp = () => {
+        if (this.readyState !== "opening" || this.transport !== transport) return;
+        transport.off().close();
+        this._onError(new Error("timeout"));
+      };
+      const timer = startTimer(this.opts, giveUp, openTimeout);
+      const stop = () => stopTimer(this.opts, timer);
+      this.once("open", stop).once("close", stop);
+    }
     nextTick(() => {
       if (this.readyState !== "closed") transport.open();
     });
@@ -1023,7 +1034,9 @@ prototype._filterUpgrades = function(upgrades) {
 Transport.prototype.doOpen = function() {
   this.open();
 };
-Socket.prototype.onpacket = Socket.prototype._onPacket;
+Socket.prototype.onpacket = function(packet) {
+  this._onPacket(packet);
+};
 
 // src/engine.ts
 var Socket2 = class extends EngineSocket {

@@ -466,6 +466,17 @@ var EngineSocket = class extends Emitter {
     const remembered = this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
     const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
     this.setTransport(transport);
+    const { openTimeout, tryAllTransports } = this.opts;
+    if (tryAllTransports && openTimeout && this.transports.length > 1) {
+      const giveUp = () => {
+        if (this.readyState !== "opening" || this.transport !== transport) return;
+        transport.off().close();
+        this._onError(new Error("timeout"));
+      };
+      const timer = startTimer(this.opts, giveUp, openTimeout);
+      const stop = () => stopTimer(this.opts, timer);
+      this.once("open", stop).once("close", stop);
+    }
     nextTick(() => {
       if (this.readyState !== "closed") transport.open();
     });
@@ -1483,7 +1494,9 @@ prototype2._filterUpgrades = function(upgrades) {
 Transport.prototype.doOpen = function() {
   this.open();
 };
-Socket.prototype.onpacket = Socket.prototype._onPacket;
+Socket.prototype.onpacket = function(packet) {
+  this._onPacket(packet);
+};
 
 // src/features/limit.ts
 var PayloadTooLarge = class extends Error {
@@ -1505,7 +1518,14 @@ Manager.prototype._packet = function(packet) {
   }
   for (const message of messages) engine.send(message, packet.options);
 };
-var { _send: send2, _flushBuffer: flushBuffer } = Socket.prototype;
+var { _send: send2, _flushBuffer: flushBuffer, _onPacket: onPacket } = Socket.prototype;
+var EARLY_EVENTS_MAX = 1e5;
+Socket.prototype._onPacket = function(packet) {
+  onPacket.call(this, packet);
+  if (this.receiveBuffer.length <= EARLY_EVENTS_MAX) return;
+  this.receiveBuffer = [];
+  this.io.engine._onClose("transport error", new Error("too many events before CONNECT"));
+};
 Socket.prototype._send = function(packet) {
   try {
     send2.call(this, packet);

@@ -2,9 +2,10 @@
 
 import type * as client from "./index.js" with { "resolution-mode": "import" };
 
-declare const io: typeof client.io & {
-  default: typeof client.io;
-};
+declare const io: typeof client.io &
+  Omit<typeof client, "default" | "Manager" | "Socket"> & {
+    default: typeof client.io;
+  };
 
 declare namespace io {
   export type Manager<

@@ -200,6 +200,18 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
       this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
     const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
     this.setTransport(transport);
+    const { openTimeout, tryAllTransports } = this.opts;
+    if (FULL && tryAllTransports && openTimeout && this.transports.length > 1) {
+      // A proxy that holds a WebSocket and says nothing.
+      const giveUp = () => {
+        if (this.readyState !== "opening" || this.transport !== transport) return;
+        transport.off().close();
+        this._onError(new Error("timeout"));
+      };
+      const timer = startTimer(this.opts, giveUp, openTimeout);
+      const stop = () => stopTimer(this.opts, timer);
+      this.once("open", stop).once("close", stop);
+    }
     nextTick(() => {
       if (this.readyState !== "closed") transport.open();
     });

@@ -69,5 +69,7 @@ prototype._filterUpgrades = function (upgrades) {
 Transport.prototype.doOpen = function () {
   this.open();
 };
-Socket.prototype.onpacket = Socket.prototype._onPacket;
+Socket.prototype.onpacket = function (packet) {
+  this._onPacket(packet);
+};
 

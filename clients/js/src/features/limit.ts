@@ -32,7 +32,17 @@ Manager.prototype._packet = function (packet) {
   for (const message of messages) engine.send(message, packet.options);
 };
 
-const { _send: send, _flushBuffer: flushBuffer } = Socket.prototype;
+const { _send: send, _flushBuffer: flushBuffer, _onPacket: onPacket } = Socket.prototype;
+
+/** Most events that may come before a namespace is entered: what recovery replays. */
+const EARLY_EVENTS_MAX = 100_000;
+
+Socket.prototype._onPacket = function (packet) {
+  onPacket.call(this, packet);
+  if (this.receiveBuffer.length <= EARLY_EVENTS_MAX) return;
+  this.receiveBuffer = [];
+  this.io.engine._onClose("transport error", new Error("too many events before CONNECT"));
+};
 
 /** If there is an acknowledgement function that takes errors, it gets this one. */
 Socket.prototype._send = function (packet) {

@@ -1,0 +1,119 @@
+// Names that applications, tools and the tests of socket.io-client reach into. They exist in every
+// build with everything, the minified ones included.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { after, before, describe, it } from "node:test";
+
+import { WebSocket } from "ws";
+
+import { startServer } from "./reference-server.mjs";
+
+const require = createRequire(import.meta.url);
+const event = (emitter, name) =>
+  new Promise((resolve) => emitter.once(name, (...args) => resolve(args)));
+
+let server;
+before(async () => {
+  globalThis.WebSocket ??= WebSocket;
+  server = await startServer();
+});
+after(() => server.close());
+
+// The script builds in a module of their own: `require` would take them for ES modules here.
+async function load(file) {
+  if (!file.startsWith("socket.io")) return require(`../dist/${file}`);
+  const { readFile } = await import("node:fs/promises");
+  const module = { exports: {} };
+  const source = await readFile(new URL(`../dist/${file}`, import.meta.url), "utf8");
+  new Function("module", "exports", source)(module, module.exports);
+  return module.exports;
+}
+
+for (const file of ["node/index.cjs", "browser/index.cjs", "socket.io.js", "socket.io.min.js"]) {
+  describe(`known names in ${file}`, { timeout: 20_000 }, () => {
+    it("of sockets, managers and engines", async () => {
+      const io = await load(file);
+      const socket = io(server.url, { forceNew: true, retries: 1, ackTimeout: 5000 });
+      const { io: manager } = socket;
+      const { engine } = manager;
+      const created = [];
+      const packets = [];
+      engine.on("packetCreate", ({ type, data }) => created.push([type, data]));
+      engine.on("packet", ({ type }) => packets.push(type));
+      engine.binaryType = "arraybuffer";
+      assert.equal(engine.readyState, "opening");
+      assert.equal(engine.id, undefined);
+      assert.equal(socket._queue.length, 0);
+      socket.emit("echo", 1, (error, value) => (socket.answer = [error, value, socket._queue.length]));
+      assert.equal(socket._queue.length, 1);
+      assert.deepEqual(socket.sendBuffer, []);
+      await event(socket, "connect");
+      while (!socket.answer) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual(socket.answer, [null, 1, 0]);
+      assert.deepEqual(created.slice(0, 2), [["message", "0"], ["message", '20["echo",1]']]);
+      assert.deepEqual(packets.slice(0, 2), ["open", "message"]);
+      assert.equal(typeof engine.id, "string");
+      assert.notEqual(engine.id, socket.id);
+      assert.ok(engine._pingTimeoutTime > Date.now());
+      const bytes = await new Promise((resolve) =>
+        socket.emit("bytes", 3, (_error, value) => resolve(value)),
+      );
+      assert.ok(bytes instanceof ArrayBuffer);
+      socket.timeout(5000).volatile.emit("echo", () => {});
+      assert.equal(Object.keys(socket.acks).length <= 1, true);
+
+      const closed = event(socket, "disconnect");
+      engine.close();
+      assert.equal((await closed)[0], "forced close");
+      manager._close();
+      assert.equal(engine.readyState, "closed");
+    });
+
+    it("a message that cannot be decoded closes the engine, and the manager reconnects", async () => {
+      const { Manager } = await load(file);
+      const manager = new Manager(server.url, { reconnectionDelay: 5, reconnectionDelayMax: 5 });
+      await event(manager, "open");
+      const { engine } = manager;
+      const closed = event(manager, "close");
+      const reconnected = event(manager, "reconnect");
+      engine.emit("data", "bad");
+      assert.equal((await closed)[0], "parse error");
+      assert.equal(engine.readyState, "closed");
+      await reconnected;
+      assert.notEqual(manager.engine, engine);
+      manager._close();
+    });
+
+    it("a CONNECT packet without id says so to who hands it in", async () => {
+      const io = await load(file);
+      const socket = io(server.url, { forceNew: true, autoConnect: false });
+      const failed = event(socket, "connect_error");
+      socket.onpacket({ nsp: "/", type: 0 });
+      assert.ok((await failed)[0] instanceof Error);
+    });
+
+    it("nextTick runs later, before timers", async () => {
+      const { nextTick } = await load(file);
+      const order = [];
+      setTimeout(() => order.push("timer"));
+      nextTick(() => order.push("tick"));
+      order.push("now");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual(order, ["now", "tick", "timer"]);
+    });
+  });
+}
+
+describe("a manager without address", () => {
+  it("goes to this machine, to the host and port of its options", async () => {
+    const { Manager } = await load("node/index.cjs");
+    const { port } = new URL(server.url);
+    const manager = new Manager({ host: "127.0.0.1", port, reconnection: false });
+    await event(manager, "open");
+    assert.equal(manager.engine.hostname, "127.0.0.1");
+    manager._close();
+    const other = new Manager({ autoConnect: false });
+    assert.equal(other.uri, undefined);
+  });
+});
