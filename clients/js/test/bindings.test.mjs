@@ -56,6 +56,8 @@ describe("React", { timeout: 20_000 }, () => {
   const mounted = [];
   afterEach(async () => {
     await act(async () => mounted.splice(0).forEach((root) => root.unmount()));
+    // So that the next test does not come back to this connection.
+    await until("the end", () => server.io.engine.clientsCount === 0);
   });
 
   async function mount(element) {
