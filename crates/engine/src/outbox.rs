@@ -309,11 +309,19 @@ impl Outbox {
         }
     }
 
-    /// Appends a frame of the session itself, or what a WebSocket connection owes.
-    pub(crate) fn with_tail(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
-        if let Outlet::WebSocket { buffer, .. } = &mut self.outlet {
-            append(buffer.tail());
+    /// Appends a frame of the session itself, or what a WebSocket connection owes. That is never
+    /// dropped; a peer that keeps asking for answers and reads none is an overflow all the same.
+    pub(crate) fn owe(&mut self, limits: Limits, append: impl FnOnce(&mut Vec<u8>)) -> Next {
+        let Outlet::WebSocket { buffer, blocked, .. } = &mut self.outlet else {
+            return Next::Nothing;
+        };
+        append(buffer.tail());
+        if !*blocked || buffer.len() <= limits.bytes_max.saturating_add(OWED_BYTES_MAX) {
+            return Next::Nothing;
         }
+        let (queued_packets, queued_bytes) = (self.packets, buffer.len());
+        self.discard(CloseReason::Overflow);
+        Next::Close { queued_packets, queued_bytes }
     }
 
     pub(crate) fn set_parked(&mut self, is_parked: bool) {
@@ -577,6 +585,8 @@ fn write_shared(
     }
 }
 
+/// Answers to pings and the like may go this far beyond the limit of what the application queues.
+const OWED_BYTES_MAX: usize = 64 * 1024;
 /// A turn that queued this much writes before its end.
 const WRITE_EARLY_BYTES: usize = 64 * 1024;
 /// A polling session's queue keeps room for this many groups.

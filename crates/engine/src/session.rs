@@ -185,6 +185,12 @@ impl Session {
         self.0.outbox.lock().is_closed()
     }
 
+    /// Sends what the session itself has to say.
+    pub(crate) fn owe(&self, append: impl FnOnce(&mut Vec<u8>)) {
+        let next = self.0.outbox.lock().owe(self.0.registry.limits, append);
+        self.proceed(next);
+    }
+
     /// Waits until everything sent so far was written, or the session is over.
     ///
     /// # Cancel safety

@@ -171,8 +171,7 @@ impl<A: Application> Driver<A> {
         };
         let more = intake.read(link, cx);
         if link.ws.has_transmit() {
-            let mut outbox = self.handle.shared().outbox.lock();
-            outbox.with_tail(|out| while link.ws.poll_transmit(None, out) {});
+            self.handle.owe(|out| while link.ws.poll_transmit(None, out) {});
         }
         more
     }

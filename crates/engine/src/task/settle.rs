@@ -65,8 +65,7 @@ impl<A: Application> Driver<A> {
                 let lost = TransportChange::Lost(Loss::Closed);
                 self.session.handle_transport(via, lost, self.now);
             } else {
-                let mut outbox = self.handle.shared().outbox.lock();
-                outbox.with_tail(|out| encode_control(control, &open, out));
+                self.handle.owe(|out| encode_control(control, &open, out));
             }
         } else if probe && control == Control::Close {
             self.release_probe();
