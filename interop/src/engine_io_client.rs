@@ -91,15 +91,16 @@ struct Greeter {
 
 struct GreeterHandler {
     session: Session,
+    handshake: Arc<Handshake>,
     posts: Posts,
 }
 
 impl Application for Greeter {
     type Handler = GreeterHandler;
 
-    fn open(&self, session: Session, _: Arc<Handshake>) -> GreeterHandler {
+    fn open(&self, session: Session, handshake: Arc<Handshake>) -> GreeterHandler {
         session.send("hi", &[]);
-        GreeterHandler { session, posts: self.posts.clone() }
+        GreeterHandler { session, handshake, posts: self.posts.clone() }
     }
 }
 
@@ -112,6 +113,13 @@ impl SessionHandler for GreeterHandler {
                 let posts = self.posts.0.lock();
                 let headers = posts.get(self.session.id().as_str());
                 self.session.send(headers.map_or("null", String::as_str), &[])
+            }
+            // Not of those tests: what the server makes of a proxy's word.
+            Message::Text("sendSource") => {
+                let address = self.handshake.address().map(|address| address.ip().to_string());
+                let secure = self.handshake.is_secure();
+                let source = serde_json::json!({ "address": address, "secure": secure });
+                self.session.send(&source.to_string(), &[])
             }
             Message::Text(text) => self.session.send(text, &[]),
             Message::Binary(data) => self.session.send_binary(&data.to_vec().into()),

@@ -11,7 +11,7 @@ use clap::Args;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sockeye::{Body, Server, engine};
-use sockeye_websocket::{HttpServer, TlsConfig};
+use sockeye_websocket::{HttpServer, TlsConfig, TrustedProxies};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tower_service::Service;
@@ -38,6 +38,9 @@ pub(crate) struct Listen<const DEFAULT_PORT: u16> {
     /// Largest message in bytes, instead of what the suite expects.
     #[arg(long, value_name = "BYTES")]
     payload_bytes_max: Option<usize>,
+    /// Proxies whose word about a request's address, scheme and host counts.
+    #[arg(long, value_name = "NETWORKS")]
+    trusted_proxies: Option<TrustedProxies>,
 }
 
 impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
@@ -46,6 +49,7 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         config.ping_interval = Duration::from_millis(self.ping_interval.unwrap_or(interval_ms));
         config.ping_timeout = Duration::from_millis(self.ping_timeout.unwrap_or(timeout_ms));
         config.payload_bytes_max = self.payload_bytes_max.unwrap_or(config.payload_bytes_max);
+        config.trusted_proxies = self.trusted_proxies.clone().unwrap_or_default();
     }
 
     /// The largest message, if the command line says.

@@ -1,4 +1,4 @@
-//! Programs that tests need and that a package manager provides: the browser, and Python.
+//! Programs that tests need and that a package manager provides: the browser, Python and others.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ const BROWSERS: [&str; 6] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
+/// Where nginx is usually found: not always on the path of a user.
+const NGINX: [&str; 3] = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx"];
+
 /// Succeeds where Python can make the environment that the conformance suite is installed in.
 const PYTHON_PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
 
@@ -30,6 +33,8 @@ pub(crate) enum Program {
     Python,
     /// curl, for requests as somebody at a terminal makes them.
     Curl,
+    /// nginx, for Engine.IO behind a proxy.
+    Nginx,
     /// A compiler of C++, which libFuzzer is written in.
     Cxx,
 }
@@ -54,6 +59,7 @@ impl Program {
                 Self::Browser => BROWSERS[0].into(),
                 Self::Python => "/usr/bin/python3".into(),
                 Self::Curl => "/usr/bin/curl".into(),
+                Self::Nginx => NGINX[0].into(),
                 Self::Cxx => "/usr/bin/c++".into(),
             }),
             None => Available::Missing,
@@ -73,6 +79,7 @@ impl Program {
                 succeeds(probe).then(|| "python3".into())
             }
             Self::Curl => has_version("curl").then(|| "curl".into()),
+            Self::Nginx => NGINX.iter().map(PathBuf::from).find(|path| path.exists()),
             Self::Cxx => has_version("c++").then(|| "c++".into()),
         }
     }
@@ -84,6 +91,7 @@ impl Program {
             Self::Browser => &["chromium", "fonts-nanum"],
             Self::Python => &["python3", "python3-venv"],
             Self::Curl => &["curl"],
+            Self::Nginx => &["nginx-light"],
             Self::Cxx => &["g++"],
         }
     }
@@ -102,6 +110,9 @@ impl Program {
                  `brew install python`)"
             }
             Self::Curl => "no curl found: install it",
+            Self::Nginx => {
+                "no nginx found: install it (Debian and Ubuntu: `sudo apt-get install nginx-light`)"
+            }
             Self::Cxx => {
                 "no C++ compiler found: install one (Debian and Ubuntu: `sudo apt-get install g++`)"
             }

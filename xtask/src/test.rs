@@ -96,6 +96,7 @@ struct Parts {
     browser: Available,
     python: Available,
     curl: Available,
+    nginx: Available,
     cxx: Available,
     /// Also what takes minutes.
     all: bool,
@@ -108,6 +109,7 @@ impl Parts {
             browser: Program::Browser.find(),
             python: Program::Python.find(),
             curl: Program::Curl.find(),
+            nginx: Program::Nginx.find(),
             cxx: Program::Cxx.find(),
             all: arguments.all,
         };
@@ -125,8 +127,9 @@ impl Parts {
         let browser = (Part::Browser, Program::Browser, &self.browser);
         let python = (Part::Autobahn, Program::Python, &self.python);
         let curl = (Part::Interop, Program::Curl, &self.curl);
+        let nginx = (Part::Interop, Program::Nginx, &self.nginx);
         let cxx = (Part::Fuzz, Program::Cxx, &self.cxx);
-        let all = [browser, python, curl, cxx];
+        let all = [browser, python, curl, nginx, cxx];
         let wanted = all.into_iter().filter(|(part, ..)| self.has(&[*part]));
         wanted.map(|(_, program, available)| (program, available)).collect()
     }
@@ -164,11 +167,17 @@ impl Parts {
             plan.push(js_client(workspace, arguments)?);
         }
         if self.has(&[Part::Interop]) {
-            let has_curl = self.curl != Available::Missing;
-            plan.push(interop(workspace, arguments, has_curl)?);
-            if !has_curl {
-                plan.leave_out("refused handshakes with curl", Program::Curl.advice());
+            let needs = [
+                (CURL_TESTS, "refused handshakes with curl", Program::Curl, &self.curl),
+                (NGINX_TESTS, "Engine.IO behind nginx", Program::Nginx, &self.nginx),
+            ];
+            let missing = needs.iter().filter(|(.., found)| **found == Available::Missing);
+            let mut left_out = Vec::new();
+            for (tests, name, program, _) in missing {
+                left_out.push(*tests);
+                plan.leave_out(name, program.advice());
             }
+            plan.push(interop(workspace, arguments, &left_out)?);
         }
         if self.has(&[Part::Browser]) {
             match &self.browser {
@@ -257,9 +266,10 @@ fn chat_ui(workspace: &Workspace, arguments: &Arguments, tests_too: bool) -> Res
     Ok(step.task(Task::preparation("npm run build", build)))
 }
 
-fn interop(workspace: &Workspace, arguments: &Arguments, has_curl: bool) -> Result<Step> {
+fn interop(workspace: &Workspace, arguments: &Arguments, left_out: &[&str]) -> Result<Step> {
     let folder = workspace.path("interop");
-    let wanted = |name: &str| !is_in_browser(name) && (has_curl || !name.ends_with(CURL_TESTS));
+    let wanted =
+        |name: &str| !is_in_browser(name) && !left_out.iter().any(|tests| name.ends_with(tests));
     let mut command = node_tests(&folder, "tests", arguments, wanted)?;
     command.env(BINARIES, workspace.target_dir().join("debug"));
     Ok(Step::new("interop")
@@ -340,6 +350,8 @@ fn in_ci() -> bool {
 
 /// Tests that need curl.
 const CURL_TESTS: &str = "-curl.test.mjs";
+/// Tests that need nginx.
+const NGINX_TESTS: &str = "-nginx.test.mjs";
 
 /// Name of the step that the others wait for.
 const BUILD: &str = "build";

@@ -1,0 +1,174 @@
+// Engine.IO behind a real nginx with buffering on, as docs/operations.md has it: polling, the upgrade
+// and messages on their way; the client's address, the scheme and the host by the proxy's word.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { Socket } from "engine.io-client";
+import { standIn } from "./support/program.mjs";
+import { event, Inbox, until } from "./support/waiting.mjs";
+
+let server;
+let nginx;
+before(async () => {
+  server = await standIn("engine-io-client", "--trusted-proxies", "127.0.0.0/8", "--payload-bytes-max", "100000");
+  nginx = await Nginx.start(server.port);
+});
+after(async () => {
+  await nginx?.stop();
+  await server?.stop();
+});
+
+/** An nginx of our own, in a folder of its own. */
+class Nginx {
+  #child;
+  #folder;
+  #log = "";
+
+  static async start(upstream) {
+    const nginx = new Nginx();
+    nginx.#folder = await mkdtemp(path.join(tmpdir(), "sockeye-nginx-"));
+    nginx.port = await freePort();
+    const file = path.join(nginx.#folder, "nginx.conf");
+    await writeFile(file, configuration(nginx.#folder, nginx.port, upstream));
+    nginx.#child = spawn("nginx", ["-e", "stderr", "-p", nginx.#folder, "-c", file], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
+    });
+    nginx.#child.stderr.setEncoding("utf8").on("data", (chunk) => (nginx.#log += chunk));
+    await until("nginx to listen", () => {
+      if (nginx.#child.exitCode !== null) throw new Error(`nginx ended:\n${nginx.#log}`);
+      return answers(nginx.port);
+    });
+    return nginx;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async stop() {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await ended;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** What our documentation advises, but for the folders and the port. The client is to come from
+ * 203.0.113.9 by TLS: nginx says so, as one that ends TLS on another address would. */
+function configuration(folder, port, upstream) {
+  // Started by root it would give its workers to a user that may not enter our folder.
+  const user = process.getuid?.() === 0 ? "user root;" : "";
+  return `
+${user}
+daemon off;
+pid ${folder}/nginx.pid;
+events { worker_connections 256; }
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+  server {
+    listen 127.0.0.1:${port};
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_set_header Host inside.example;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Forwarded-For "$http_x_forwarded_for, 203.0.113.9";
+    proxy_set_header X-Forwarded-Proto https;
+    proxy_read_timeout 60s;
+    proxy_buffering on;
+    location / { proxy_pass http://127.0.0.1:${upstream}; }
+  }
+}
+`;
+}
+
+async function freePort() {
+  const probe = net.createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1");
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+async function open(t, options) {
+  const socket = new Socket(nginx.url, options);
+  t.after(() => socket.close());
+  const messages = new Inbox();
+  socket.on("message", (data) => messages.push(data));
+  await event(socket, "open");
+  assert.equal(await messages.next("the greeting"), "hi");
+  return { socket, messages };
+}
+
+for (const [name, transports] of [
+  ["polling", ["polling"]],
+  ["websocket", ["websocket"]],
+]) {
+  test(`${name}: what the proxy says of the client is believed, what the client says is not`, async (t) => {
+    const extraHeaders = { "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "gopher" };
+    const { socket, messages } = await open(t, { transports, extraHeaders });
+    socket.send("sendSource");
+    assert.deepEqual(JSON.parse(await messages.next()), { address: "203.0.113.9", secure: true });
+  });
+
+  test(`${name}: the page's host is the one the browser asked for`, async (t) => {
+    await open(t, { transports, extraHeaders: { Origin: nginx.url } });
+    const foreign = new Socket(nginx.url, { transports, extraHeaders: { Origin: "http://inside.example" } });
+    t.after(() => foreign.close());
+    await event(foreign, "error");
+  });
+
+  test(`${name}: large messages and heartbeats pass`, async (t) => {
+    const { socket, messages } = await open(t, { transports });
+    const large = "x".repeat(90_000);
+    socket.send(large);
+    assert.equal(await messages.next(), large);
+    for (let round = 0; round < 3; round += 1) await event(socket, "ping");
+    socket.send("alive");
+    assert.equal(await messages.next(), "alive");
+  });
+}
+
+test("the upgrade goes through with messages on their way", async (t) => {
+  const socket = new Socket(nginx.url, { transports: ["polling", "websocket"] });
+  t.after(() => socket.close());
+  const received = [];
+  const sent = ["hi"];
+  socket.on("message", (data) => received.push(data));
+  const upgraded = event(socket, "upgrade");
+  await event(socket, "open");
+  for (let index = 0; index < 100; index += 1) {
+    sent.push(`${index}`);
+    socket.send(`${index}`);
+    if (index % 3 === 0) await event(socket, "message");
+  }
+  assert.equal((await upgraded)[0].name, "websocket");
+  socket.send("last");
+  sent.push("last");
+  while (received.at(-1) !== "last") await event(socket, "message");
+  assert.deepEqual(received, sent);
+});
