@@ -181,10 +181,12 @@ var Outbox = class {
     this._stop = this._listen();
     const wasActive = _socket.active;
     if (wasActive) _socket.disconnect();
-    this.ready = this._load().then(() => {
+    this.ready = this._load().finally(() => {
       if (wasActive && !this._isClosed) _socket.connect();
     });
     this._writing = this.ready;
+    this.ready.catch(() => {
+    });
   }
   /** Number of events without answer. */
   get size() {
@@ -227,7 +229,12 @@ var Outbox = class {
     const { nsp, io } = this._socket;
     const { store, name = `${originOf(io)} ${nsp}` } = this._options;
     this._store = store || await indexedDbStore(name) || memoryStore();
-    const { id, next, events } = await this._store.load();
+    const { id, next, events } = await this._store.load().catch((error) => {
+      if (store) throw error;
+      this._store.close();
+      this._store = memoryStore();
+      return this._store.load();
+    });
     this.isDurable = this._store.isDurable;
     this._id = id;
     this._next = next;

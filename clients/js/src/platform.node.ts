@@ -34,6 +34,9 @@ const PASSED_ON = [
 /** Messages below this many bytes are not compressed, unless `perMessageDeflate` says otherwise. */
 const COMPRESSION_THRESHOLD = 1024;
 
+/** Characters of a refusal that are read. */
+const REFUSAL_LENGTH_MAX = 4096;
+
 const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 
 export function request(
@@ -94,10 +97,29 @@ export function openWebSocket(url: string, options: TransportOptions): WebSocket
   // Browsers take the protocols as second argument; Node's own WebSocket also takes this form.
   if (!Ws) return new WebSocket(url, { protocols, headers } as any);
   const socket = new Ws(url, protocols, { ...passed, headers, maxPayload });
+  socket.on("unexpected-response", (_request: unknown, response: http.IncomingMessage) => {
+    refuse(socket, response);
+  });
   if (autoUnref) {
     socket.on("upgrade", (response: http.IncomingMessage) => response.socket.unref());
   }
   return socket;
+}
+
+/** Fails a WebSocket with what the server answered in the place of 101, as far as it is short. */
+function refuse(socket: any, response: http.IncomingMessage): void {
+  const { statusCode: status } = response;
+  let responseText = "";
+  response.setEncoding("utf8");
+  response.on("data", (text: string) => {
+    responseText += text;
+    if (responseText.length > REFUSAL_LENGTH_MAX) response.destroy();
+  });
+  response.on("close", () => {
+    const error = new Error(`Unexpected server response: ${status}`);
+    socket.emit("error", Object.assign(error, { status, responseText }));
+    socket.terminate();
+  });
 }
 
 /** Sends a message; `ws` compresses it if it may and if that is worth the work. */

@@ -185,6 +185,28 @@ describe("outbox: bounds", () => {
   });
 });
 
+describe("outbox: a store that fails", () => {
+  it("refuses what it cannot keep, and sends nothing of it", async () => {
+    const store = { ...lastingStore(), add: () => Promise.reject(new Error("disk full")) };
+    const { world, box, enter, sent } = await played({ store });
+    await enter();
+    await assert.rejects(box.emit("a"), /disk full/);
+    assert.deepEqual([box.size, box.bytes, sent()], [0, 0, []]);
+    world.manager._close();
+  });
+
+  it("connects nevertheless when it cannot be read", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/");
+    const store = { ...lastingStore(), load: () => Promise.reject(new Error("broken")) };
+    const box = outbox(socket, { store });
+    await assert.rejects(box.ready, /broken/);
+    assert.ok(socket.active);
+    await assert.rejects(box.emit("a"), /broken/);
+    world.manager._close();
+  });
+});
+
 describe("outbox: after a reload", () => {
   it("goes on with the same numbers, and tells of their answers", async () => {
     const store = lastingStore();

@@ -327,6 +327,22 @@ describe("what only Node has", { timeout: 20_000 }, () => {
     other.disconnect();
   });
 
+  it("says with which status and body a WebSocket was refused", async (t) => {
+    const { url, server, close } = await serve(() => {});
+    t.after(close);
+    server.on("upgrade", (_request, socket) => {
+      const body = '{"code":1,"message":"Session ID unknown"}';
+      socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    });
+    // An option that only `ws` has.
+    const options = { transports: ["websocket"], reconnection: false, family: 4, forceNew: true };
+    const [error] = await event(io(url, options), "connect_error");
+    assert.equal(error.message, "websocket error");
+    assert.equal(error.status, 400);
+    assert.equal(error.reason, '{"code":1,"message":"Session ID unknown"}');
+    assert.equal(error.description.type, "error");
+  });
+
   it("compresses what is worth it", async (t) => {
     const server = http.createServer();
     const sio = new Server(server, { perMessageDeflate: true });

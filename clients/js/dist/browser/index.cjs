@@ -1101,7 +1101,7 @@ var WebSocketTransport = class extends Transport {
     ws.onopen = () => this.onOpen();
     ws.onmessage = (event) => this.onData(event.data);
     ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
-    ws.onerror = (event) => this.onError("websocket error", event);
+    ws.onerror = (event) => this.onError("websocket error", event, true ? event.error : void 0);
   }
   doClose() {
     this.ws?.close();

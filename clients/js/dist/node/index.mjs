@@ -154,6 +154,7 @@ var PASSED_ON = [
   "perMessageDeflate"
 ];
 var COMPRESSION_THRESHOLD = 1024;
+var REFUSAL_LENGTH_MAX = 4096;
 var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 function request(url2, body, options, signal) {
   return new Promise((resolve, reject) => {
@@ -197,10 +198,27 @@ function openWebSocket(url2, options) {
   const Ws = wantsWs ? loadWs(!WebSocket) : void 0;
   if (!Ws) return new WebSocket(url2, { protocols, headers });
   const socket = new Ws(url2, protocols, { ...passed, headers, maxPayload });
+  socket.on("unexpected-response", (_request, response) => {
+    refuse(socket, response);
+  });
   if (autoUnref) {
     socket.on("upgrade", (response) => response.socket.unref());
   }
   return socket;
+}
+function refuse(socket, response) {
+  const { statusCode: status } = response;
+  let responseText = "";
+  response.setEncoding("utf8");
+  response.on("data", (text) => {
+    responseText += text;
+    if (responseText.length > REFUSAL_LENGTH_MAX) response.destroy();
+  });
+  response.on("close", () => {
+    const error = new Error(`Unexpected server response: ${status}`);
+    socket.emit("error", Object.assign(error, { status, responseText }));
+    socket.terminate();
+  });
 }
 function sendMessage(socket, data, { compress = false } = {}, { perMessageDeflate }) {
   const threshold = perMessageDeflate?.threshold ?? COMPRESSION_THRESHOLD;
@@ -1232,7 +1250,7 @@ var WebSocketTransport = class extends Transport {
     ws2.onopen = () => this.onOpen();
     ws2.onmessage = (event) => this.onData(event.data);
     ws2.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
-    ws2.onerror = (event) => this.onError("websocket error", event);
+    ws2.onerror = (event) => this.onError("websocket error", event, true ? event.error : void 0);
   }
   doClose() {
     this.ws?.close();

@@ -28,7 +28,9 @@ export class WebSocketTransport extends Transport {
     ws.onopen = () => this.onOpen();
     ws.onmessage = (event) => this.onData(event.data);
     ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
-    ws.onerror = (event) => this.onError("websocket error", event);
+    // `ws` says in its error what the server answered; browsers keep it to themselves.
+    ws.onerror = (event) =>
+      this.onError("websocket error", event, FULL ? (event as ErrorEvent).error : undefined);
   }
 
   protected doClose(): void {

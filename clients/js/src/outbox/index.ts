@@ -99,10 +99,12 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     const wasActive = _socket.active;
     // The offer has to be in the first packet: until the id is known, nothing is connected.
     if (wasActive) _socket.disconnect();
-    this.ready = this._load().then(() => {
+    this.ready = this._load().finally(() => {
       if (wasActive && !this._isClosed) _socket.connect();
     });
     this._writing = this.ready;
+    // Who emits is told; who only waits for `ready`, too.
+    this.ready.catch(() => {});
   }
 
   /** Number of events without answer. */
@@ -154,7 +156,13 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     const { nsp, io } = this._socket;
     const { store, name = `${originOf(io)} ${nsp}` } = this._options;
     this._store = store || (await indexedDbStore(name)) || memoryStore();
-    const { id, next, events } = await this._store.load();
+    const { id, next, events } = await this._store.load().catch((error) => {
+      if (store) throw error;
+      // The browser's storage is broken, or full; the page goes on without it.
+      this._store.close();
+      this._store = memoryStore();
+      return this._store.load();
+    });
     this.isDurable = this._store.isDurable;
     this._id = id;
     this._next = next;
