@@ -1524,7 +1524,7 @@
   }
 
   // src/index.ts
-  Object.assign(io, engine_exports, { nextTick });
+  Object.assign(io, engine_exports, { nextTick, PayloadTooLarge });
 
   // src/global.ts
   var io2 = Object.assign(io, { default: io });

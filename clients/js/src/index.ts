@@ -3,15 +3,13 @@
 import { io } from "./core.js";
 import "./features/catch-all.js";
 import * as engine from "./features/engine.js";
-import "./features/limit.js";
+import { PayloadTooLarge } from "./features/limit.js";
 import "./features/page.js";
 import "./features/retries.js";
-
 import { nextTick } from "./timer.js";
 
-Object.assign(io, engine, { nextTick });
+Object.assign(io, engine, { nextTick, PayloadTooLarge });
 
 export * from "./core.js";
 export * from "./features/engine.js";
-export { io as default, nextTick };
-export type { PayloadTooLarge } from "./features/limit.js";
+export { io as default, nextTick, PayloadTooLarge };

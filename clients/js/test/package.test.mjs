@@ -45,7 +45,7 @@ describe("package", () => {
     const module = await import("sockeye-client");
     assert.deepEqual(
       Object.keys(module).sort().join(" "),
-      "Fetch Manager NodeWebSocket NodeXHR Socket WebSocket WebTransport XHR connect default io " +
+      "Fetch Manager NodeWebSocket NodeXHR PayloadTooLarge Socket WebSocket WebTransport XHR connect default io " +
         "nextTick protocol",
     );
     assert.equal(module.default, module.io);

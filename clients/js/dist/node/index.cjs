@@ -1694,7 +1694,7 @@ function sendQueued(socket) {
 }
 
 // src/index.ts
-Object.assign(io, engine_exports, { nextTick });
+Object.assign(io, engine_exports, { nextTick, PayloadTooLarge });
 
 // src/global.ts
 var io2 = Object.assign(io, { default: io });

@@ -1672,12 +1672,13 @@ function sendQueued(socket) {
 }
 
 // src/index.ts
-Object.assign(io, engine_exports, { nextTick });
+Object.assign(io, engine_exports, { nextTick, PayloadTooLarge });
 export {
   Polling as Fetch,
   Manager,
   WebSocketTransport as NodeWebSocket,
   Polling as NodeXHR,
+  PayloadTooLarge,
   Socket,
   WebSocketTransport as WebSocket,
   WebTransportTransport as WebTransport,

@@ -6,9 +6,18 @@ import defaultIo, {
   type DisconnectReason,
   io,
   Manager,
+  PayloadTooLarge,
   protocol,
   Socket,
+  WebSocket,
+  XHR,
 } from "sockeye-client";
+import { Socket as Engine } from "sockeye-client/engine";
+import { outbox } from "sockeye-client/outbox";
+import { type Status, useEvent, useSocket, useStatus } from "sockeye-client/react";
+import { shared } from "sockeye-client/shared";
+import { connection, latest, type Readable } from "sockeye-client/svelte";
+import { url } from "sockeye-client/url";
 
 interface FromServer {
   chat: (name: string, text: string) => void;
@@ -77,4 +86,33 @@ const same: typeof io = defaultIo;
 const number: number = protocol;
 const constructors = [io.Manager, io.Socket, io.connect, io.io, io.protocol];
 
-export { active, answer, constructors, id, number, options, own, same, second, size };
+// The separate imports know the events as well.
+const separate: object[] = [];
+{
+  interface ToServer {
+    post: (text: string, ack: (id: number) => void) => void;
+  }
+  interface FromServer {
+    chat: (from: string, text: string) => void;
+  }
+  const socket: Socket<FromServer, ToServer> = io();
+  const id: Promise<number> = outbox(socket).emit("post", "hello");
+  // @ts-expect-error no such event
+  outbox(socket).emit("nothing");
+  const tab = shared(() => socket);
+  tab.on("chat", (from, text) => from + text);
+  tab.on("leader", () => {});
+  const answer: Promise<number> = tab.emitWithAck("post", "hello");
+  const hooked: Socket<FromServer, ToServer> = useSocket<FromServer, ToServer>("/chat");
+  useEvent(hooked, "chat", (from, text) => void (from + text));
+  const { connected, error }: Status = useStatus(hooked);
+  const last: Readable<string | undefined> = latest(socket, "chat");
+  connection<FromServer, ToServer>("/chat").socket.emit("post", "x", (id) => id.toFixed());
+  const tooLarge: number = new PayloadTooLarge(1, 2).limit;
+  const { host, port } = url("http://a/");
+  const session = new Engine("http://a", { transports: [WebSocket, XHR] });
+  session.on("message", (data) => data);
+  separate.push({ id, answer, connected, error, last, tooLarge, host, port, session });
+}
+
+export { active, answer, constructors, id, number, options, own, same, second, separate, size };
