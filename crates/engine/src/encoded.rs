@@ -75,7 +75,8 @@ impl Encoded {
         self
     }
 
-    pub(crate) fn may_be_compressed(&self) -> bool {
+    /// Whether it may be compressed on its way.
+    pub fn may_be_compressed(&self) -> bool {
         !self.uncompressed
     }
 

@@ -103,6 +103,12 @@ impl Handshake {
         self.secure
     }
 
+    /// Whether a page sent it, of whatever origin: `xdomain` of the official server. Which origins
+    /// may is [`Config::origins`](crate::Config::origins)' business.
+    pub fn has_origin(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
     /// When the request arrived.
     pub fn issued(&self) -> SystemTime {
         self.issued

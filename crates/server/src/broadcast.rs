@@ -120,6 +120,11 @@ impl Io {
         self.everybody().server_side_emit_with_ack(event, payload)
     }
 
+    /// Everybody, with or without compression on the way: see [`Broadcast::compress`].
+    pub fn compress(&self, compress: bool) -> Broadcast {
+        self.everybody().compress(compress)
+    }
+
     /// How long acknowledgements are awaited.
     pub fn timeout(&self, after: Duration) -> Broadcast {
         self.everybody().timeout(after)
@@ -193,6 +198,7 @@ pub struct Broadcast {
     is_volatile: bool,
     /// Only on this server.
     is_local: bool,
+    may_compress: bool,
     timeout: Duration,
 }
 
@@ -206,6 +212,7 @@ impl Broadcast {
             is_direct: false,
             is_volatile: false,
             is_local: false,
+            may_compress: true,
             timeout,
         }
     }
@@ -245,6 +252,14 @@ impl Broadcast {
         self
     }
 
+    /// Whether what is sent may be compressed on its way, where the server and the client compress
+    /// at all. Default true. Say false for what cannot get shorter, and for a secret beside
+    /// something that a stranger chose.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.may_compress = compress;
+        self
+    }
+
     /// How long acknowledgements are awaited. Default
     /// [`Config::ack_timeout`](crate::Config::ack_timeout).
     pub fn timeout(mut self, after: Duration) -> Self {
@@ -269,12 +284,15 @@ impl Broadcast {
             match &self.namespace.log {
                 Some(log) if !self.is_volatile => log.record(self.targets(), |offset| {
                     let packet = encode_logged(path, name, args, attachments, offset);
-                    let plain = || encode_shared(path, name, None, args, attachments);
+                    let packet = self.as_wished(packet);
+                    let plain =
+                        || self.as_wished(encode_shared(path, name, None, args, attachments));
                     self.deliver(self.delivery(&packet).or_plain(&plain));
                     packet
                 }),
                 _ => {
                     let packet = encode_shared(path, name, None, args, attachments);
+                    let packet = self.as_wished(packet);
                     self.deliver(self.delivery(&packet));
                 }
             }
@@ -342,7 +360,8 @@ impl Broadcast {
         let name = event_name(&event)?;
         let packet = with_encoded_args(payload, |args, attachments| {
             self.show(name, args, attachments);
-            encode_shared(&self.namespace.path, name, Some(id), args, attachments)
+            let path = &self.namespace.path;
+            self.as_wished(encode_shared(path, name, Some(id), args, attachments))
         })?;
         let (sender, outcomes) = mpsc::unbounded_channel();
         let mut waiting = HashMap::new();
@@ -403,6 +422,11 @@ impl Broadcast {
     /// The sockets on this server that would be reached.
     pub fn sockets(self) -> Vec<Socket> {
         self.selection().sockets()
+    }
+
+    /// The packet for many, not to be compressed if that was said.
+    fn as_wished(&self, packet: Encoded) -> Arc<Encoded> {
+        Arc::new(if self.may_compress { packet } else { packet.without_compression() })
     }
 
     /// Lets the looks at outgoing events see it. (Not while it is delivered: they are user code,

@@ -44,6 +44,11 @@ impl Family {
         self.map(Broadcast::volatile)
     }
 
+    /// Whether what is sent may be compressed on its way.
+    pub fn compress(self, compress: bool) -> Self {
+        self.map(|child| child.compress(compress))
+    }
+
     /// Only on this server.
     pub fn local(self) -> Self {
         self.map(Broadcast::local)

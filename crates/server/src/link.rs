@@ -85,7 +85,8 @@ impl Link {
 pub(crate) fn rewritten(parser: &Arc<dyn Parser>, packet: &Encoded) -> Arc<Encoded> {
     let text = packet.text().unwrap_or_default();
     let Messages { text, binary } = written(parser, text, packet.attachments());
-    Arc::new(Encoded::from_parts(text, binary))
+    let written = Encoded::from_parts(text, binary);
+    Arc::new(if packet.may_be_compressed() { written } else { written.without_compression() })
 }
 
 fn written(parser: &Arc<dyn Parser>, text: &str, attachments: &[Bytes]) -> Messages {

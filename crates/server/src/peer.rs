@@ -405,36 +405,34 @@ impl Sockets {
         attachments: &[Bytes],
     ) {
         let socket = &self.entries[index].socket;
-        let responder = || responder.clone();
         let behaviour = &socket.live().behaviour;
         let Some(registered) = behaviour.events.get(name).or(behaviour.fallback.as_ref()) else {
             return;
         };
         let started = if behaviour.guards.is_empty() {
-            let responder = responder();
+            let responder = responder.clone();
             (registered.handler)(Call { socket, name, responder, args, attachments })
         } else {
             let event = raw(name, args, attachments);
-            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder(), event)) as _)
+            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder.clone(), event)) as _)
         };
         let mut running = match started {
             Ok(running) => running,
-            Err(error) => return answer(socket, name, responder(), Err(error)),
+            Err(error) => return answer(socket, name, responder, Err(error)),
         };
         // Most handlers are done at once. The others register their waker in `poll`.
         let mut cx = Context::from_waker(Waker::noop());
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
         match polled {
-            Ok(Poll::Ready(result)) => answer(socket, name, responder(), result),
+            Ok(Poll::Ready(result)) => answer(socket, name, responder, result),
             Ok(Poll::Pending) => {
-                let (socket, registered, responder) =
-                    (socket.clone(), registered.clone(), responder());
+                let (socket, registered) = (socket.clone(), registered.clone());
                 self.entries[index].running += 1;
                 let task = Task::Event { socket, registered, responder, running };
                 self.run(task);
             }
             Err(panic) => {
-                responder().inspect(Responder::remember_panic);
+                responder.inspect(Responder::remember_panic);
                 let message = panic_message(&*panic).to_owned();
                 let (socket, event) = (Some(socket.clone()), name.to_owned());
                 self.finish(Done::Panic { socket, event, message });

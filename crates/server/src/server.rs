@@ -14,7 +14,7 @@ use sockeye_websocket::HttpServer;
 use tokio::net::TcpListener;
 
 use crate::{
-    BuildError, Config, Drained, Family, Handshake, Io, Namespace,
+    BuildError, Config, Drained, Failure, Family, Handshake, Io, Namespace, Socket,
     behaviour::Behaviour,
     client_files,
     directory::{Directory, NewNamespace},
@@ -39,7 +39,11 @@ pub struct ServerBuilder<S = ()> {
     state: Arc<S>,
     declared: Vec<Result<(Path, Behaviour), BuildError>>,
     new_namespace: Option<NewNamespace>,
+    error: Option<Report>,
 }
+
+/// What hears of failures in all namespaces.
+type Report = Arc<dyn Fn(&Socket, &Failure) + Send + Sync>;
 
 impl Server {
     /// Starts the declaration of a server.
@@ -49,6 +53,7 @@ impl Server {
             state: Arc::new(()),
             declared: Vec::new(),
             new_namespace: None,
+            error: None,
         }
     }
 
@@ -181,6 +186,7 @@ impl ServerBuilder {
             state: Arc::new(state),
             declared: self.declared,
             new_namespace: self.new_namespace,
+            error: self.error,
         }
     }
 }
@@ -209,12 +215,26 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Hears of what went wrong with an event in every namespace that has no
+    /// [`on_error`](Namespace::on_error) of its own.
+    #[must_use]
+    pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
+        self.error = Some(Arc::new(report));
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
     /// [`BuildError`] says what contradicts itself.
     pub fn build(self) -> Result<Server, BuildError> {
-        let declared = self.declared.into_iter().collect::<Result<_, _>>()?;
+        let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if let Some(report) = &self.error {
+            for (_, behaviour) in &mut declared {
+                let report = report.clone();
+                behaviour.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
+            }
+        }
         let config = Arc::new(self.config);
         let directory = Directory::new(declared, &config, self.new_namespace)?;
         directory.start_sweeping();

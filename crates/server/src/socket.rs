@@ -306,6 +306,11 @@ impl Socket {
         Broadcast::to_socket(self).volatile()
     }
 
+    /// This socket alone, with or without compression on the way: see [`Broadcast::compress`].
+    pub fn compress(&self, compress: bool) -> Broadcast {
+        Broadcast::to_socket(self).compress(compress)
+    }
+
     /// Keeps a value with the socket, one for each type; a second one replaces the first.
     pub fn set<T: Send + Sync + 'static>(&self, value: T) {
         self.0.locals.lock().set(value);
@@ -616,6 +621,7 @@ impl Socket {
         let mut sent = Ok(());
         log.record(targets, |offset| {
             let packet = encode_logged(self.namespace(), name, args, attachments, offset);
+            let packet = Arc::new(packet);
             sent = queued(self.0.link.push(&packet));
             packet
         });
@@ -708,9 +714,9 @@ pub(crate) fn encode_shared(
     id: Option<u64>,
     args: &str,
     attachments: &[Bytes],
-) -> Arc<Encoded> {
+) -> Encoded {
     with_event(namespace, name, id, args, attachments, |text| {
-        Arc::new(Encoded::new(text, attachments.to_vec()))
+        Encoded::new(text, attachments.to_vec())
     })
 }
 
@@ -721,7 +727,7 @@ pub(crate) fn encode_logged(
     args: &str,
     attachments: &[Bytes],
     offset: &str,
-) -> Arc<Encoded> {
+) -> Encoded {
     let comma = if args.is_empty() { "" } else { "," };
     let args = format!("{args}{comma}\"{offset}\"");
     encode_shared(namespace, name, None, &args, attachments)

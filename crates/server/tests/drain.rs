@@ -2,19 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
+use std::{sync::Arc, time::Duration};
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+use parking_lot::Mutex;
+use sockeye::{
+    Ack, AckError, DisconnectReason, Drained, Event, EventError, Namespace, Server, Socket,
+};
+use sockeye_testing::{ConnectError, Ended, TestServer};
+use tokio::{
+    sync::Semaphore,
+    task::JoinHandle,
+    time::{Instant, sleep},
 };
 
-use common::{Client, Received, serve, until, with_sync};
-use parking_lot::Mutex;
-use sockeye::{Ack, DisconnectReason, Namespace, Server};
-use tokio::sync::Semaphore;
-
+const QUESTION: Event<(), u32> = Event::new("question");
+const LAST: Event<u32> = Event::new("last");
 const LONG: Duration = Duration::from_secs(60);
+const MOMENT: Duration = Duration::from_millis(1);
 
 #[derive(Clone)]
 struct World {
@@ -22,136 +26,115 @@ struct World {
     reasons: Arc<Mutex<Vec<&'static str>>>,
 }
 
-async fn start() -> (Server, std::net::SocketAddr, World) {
+fn start() -> (TestServer, World) {
     let world = World { gate: Arc::new(Semaphore::new(0)), reasons: Arc::default() };
     let (waits, tells) = (world.clone(), world.clone());
-    let namespace = with_sync(Namespace::new("/"))
+    let namespace = Namespace::new("/")
         .on("wait", move || {
             let gate = waits.gate.clone();
             async move {
                 gate.acquire().await.unwrap().forget();
-                Ack("done")
+                Ack(1)
             }
         })
-        .on("ask", async |socket: sockeye::Socket| {
-            let answer: u32 = socket.emit_with_ack("question", &()).await?;
-            Ok::<_, sockeye::EventError>(Ack(answer))
+        .on("ask", async |socket: Socket| {
+            Ok::<_, EventError>(Ack(socket.emit_with_ack(QUESTION, &()).await?))
         })
+        .on("now", async || Ack(2))
         .on_disconnect(move |reason: DisconnectReason| {
             tells.reasons.lock().push(reason.as_str());
             std::future::ready(())
         });
-    let (server, address) = serve([namespace]).await;
-    (server, address, world)
+    (TestServer::new(Server::builder().namespace(namespace).build().unwrap()), world)
 }
 
-/// Waits for the close frame; whoever is done with it then hangs up, as browsers do.
-async fn ended(client: &mut Client) {
-    client.expect_closed().await;
-    client.hang_up().await;
-}
-
-fn drain(server: &Server, deadline: Duration) -> tokio::task::JoinHandle<sockeye::Drained> {
-    let server = server.clone();
+fn drain(server: &TestServer, deadline: Duration) -> JoinHandle<Drained> {
+    let server = server.server().clone();
     tokio::spawn(async move { server.drain(deadline).await })
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn handlers_finish_and_their_answers_arrive_before_the_end() {
-    let (server, address, world) = start().await;
-    let mut busy = Client::connect(address).await;
-    let mut asked = Client::connect(address).await;
-    let mut idle = Client::connect(address).await;
-    let mut nowhere = Client::open(address).await;
-    busy.send(r#"421["wait"]"#).await;
-    busy.expect_nothing().await;
-    asked.send(r#"422["ask"]"#).await;
-    asked.expect(r#"420["question"]"#).await;
-    server.io().emit("last", &1).unwrap();
+    let (server, world) = start();
+    let (mut busy, mut asked, mut idle) =
+        (server.connect().await, server.connect().await, server.connect().await);
+    let waiting = busy.emit_with_ack::<_, u32>("wait", &());
+    let asking = asked.emit_with_ack::<_, u32>("ask", &());
+    let ((), question) = asked.expect_request(QUESTION).await;
+    server.server().io().emit(LAST, &1).unwrap();
     let drained = drain(&server, LONG);
     // Who has nothing under way is told at once, after what was queued.
-    idle.expect(r#"42["last",1]"#).await;
-    ended(&mut idle).await;
-    ended(&mut nowhere).await;
+    assert_eq!(idle.expect_event(LAST).await, 1);
+    assert_eq!(idle.expect_end().await, Ended::Closed);
     // Who has, goes on: new events are handled, answers are taken.
-    busy.expect(r#"42["last",1]"#).await;
-    busy.expect_nothing().await;
-    asked.expect(r#"42["last",1]"#).await;
-    asked.send("430[5]").await;
-    asked.expect("432[5]").await;
-    ended(&mut asked).await;
+    assert_eq!(busy.emit_with_ack::<_, u32>("now", &()).await.unwrap(), 2);
+    question.answer(&5);
+    assert_eq!(asking.await.unwrap(), 5);
+    assert_eq!(asked.expect_event(LAST).await, 1);
+    assert_eq!(asked.expect_end().await, Ended::Closed);
+    assert_eq!(server.server().sessions(), 1);
     world.gate.add_permits(1);
-    busy.expect(r#"431["done"]"#).await;
-    ended(&mut busy).await;
+    assert_eq!(waiting.await.unwrap(), 1);
+    assert_eq!(busy.expect_event(LAST).await, 1);
+    assert_eq!(busy.expect_end().await, Ended::Closed);
     let drained = drained.await.unwrap();
-    assert_eq!((drained.closed, drained.cut), (4, 0));
+    assert_eq!((drained.closed, drained.cut), (3, 0));
     assert_eq!(*world.reasons.lock(), ["server shutting down"; 3]);
-    assert_eq!(server.sessions(), 0);
+    assert_eq!(server.server().sessions(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nobody_comes_in_any_more() {
-    let (server, address, world) = start().await;
-    let mut busy = Client::connect(address).await;
-    busy.send(r#"421["wait"]"#).await;
-    busy.expect_nothing().await;
+    let (server, world) = start();
+    let mut busy = server.connect().await;
+    let waiting = busy.emit_with_ack::<_, u32>("wait", &());
     let drained = drain(&server, LONG);
-    tokio::task::yield_now().await;
-    let url = format!(
-        "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    );
-    let answer = async {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.write_all(url.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    };
-    assert!(answer.await.starts_with("HTTP/1.1 503"));
+    sleep(MOMENT).await;
+    let late = server.client().connect().await;
+    assert!(matches!(late, Err(ConnectError::Http { status: 503, .. })), "{late:?}");
     world.gate.add_permits(1);
-    busy.expect(r#"431["done"]"#).await;
-    ended(&mut busy).await;
+    assert_eq!(waiting.await.unwrap(), 1);
     assert_eq!(drained.await.unwrap().closed, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_not_done_at_the_deadline_is_cut_off() {
-    let (server, address, world) = start().await;
-    let mut busy = Client::connect(address).await;
-    let mut idle = Client::connect(address).await;
-    busy.send(r#"421["wait"]"#).await;
-    busy.expect_nothing().await;
-    let drained = drain(&server, Duration::from_millis(300));
-    ended(&mut idle).await;
+    let (server, world) = start();
+    let (mut busy, mut idle) = (server.connect().await, server.connect().await);
+    let waiting = busy.emit_with_ack::<_, u32>("wait", &());
+    let begun = Instant::now();
+    let drained = drain(&server, Duration::from_secs(5));
+    assert_eq!(idle.expect_end().await, Ended::Closed);
     let drained = drained.await.unwrap();
     assert_eq!((drained.closed, drained.cut), (1, 1));
-    assert_eq!(busy.receive().await, Received::Closed, "without an answer");
-    until(|| world.reasons.lock().len() == 2).await;
-    world.gate.add_permits(1);
+    assert!((5_000..5_100).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!(matches!(waiting.await, Err(AckError::Disconnected)), "without an answer");
+    assert_eq!(world.reasons.lock().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_without_sessions_is_drained_at_once() {
-    let (server, _, _) = start().await;
+    let (server, _) = start();
     let begun = Instant::now();
-    assert_eq!(server.drain(LONG).await.closed, 0);
-    assert!(begun.elapsed() < LONG / 2);
+    assert_eq!(drain(&server, LONG).await.unwrap().closed, 0);
+    assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn many_sessions_close_in_waves() {
-    let (server, address, world) = start().await;
+    let (server, world) = start();
     let mut clients = Vec::new();
     for _ in 0..101 {
-        clients.push(Client::connect(address).await);
+        clients.push(server.connect().await);
     }
     let drained = drain(&server, Duration::from_secs(4));
-    until(|| world.reasons.lock().len() == 100).await;
-    // The second wave is a second later.
-    for mut client in clients {
-        ended(&mut client).await;
-    }
+    // Two waves, which begin in the first half of the time.
+    sleep(MOMENT).await;
+    assert_eq!(world.reasons.lock().len(), 100);
+    sleep(Duration::from_millis(998)).await;
+    assert_eq!(world.reasons.lock().len(), 100);
+    sleep(MOMENT * 5).await;
+    assert_eq!(world.reasons.lock().len(), 101);
     let drained = drained.await.unwrap();
     assert_eq!((drained.closed, drained.cut), (101, 0));
 }

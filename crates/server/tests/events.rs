@@ -11,7 +11,7 @@ use std::{
 
 use common::{Client, serve, until, with_sync};
 use serde::{Deserialize, Serialize};
-use sockeye::{Ack, Args, Binary, EventError, Local, Namespace, RawArgs, RawEvent, Socket};
+use sockeye::{Ack, Args, Binary, EventError, Local, Namespace, RawArgs, RawEvent, Server, Socket};
 use tokio::sync::Semaphore;
 
 #[derive(Serialize, Deserialize)]
@@ -110,6 +110,42 @@ async fn what_does_not_decode_answers_the_ack_and_is_reported() {
     let failures: Vec<_> = failures.lock().unwrap().clone();
     let expected = [("two", "decode"), ("fails", "full"), ("fails", "full"), ("io", "internal")];
     assert_eq!(failures, expected.map(|(event, code)| (event.to_owned(), code.to_owned())));
+}
+
+#[tokio::test]
+async fn one_place_hears_of_the_failures_of_all_namespaces() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (everywhere, special) = (heard.clone(), heard.clone());
+    let failing = |path: &'static str| {
+        Namespace::new(path)
+            .on("fail", async || Err::<(), _>(EventError::new("failed", "as asked")))
+            .on("number", async |_: u32| {})
+    };
+    let server = Server::builder()
+        .on_error(move |socket, failure| {
+            let told = format!("{} {} {}", socket.namespace(), failure.event, failure.error.code());
+            everywhere.lock().unwrap().push(told);
+        })
+        .namespace(failing("/"))
+        .namespace(failing("/own").on_error(move |_, failure| {
+            special.lock().unwrap().push(format!("its own: {}", failure.event));
+        }))
+        .namespace(failing("/room-{id}"))
+        .build()
+        .unwrap();
+    let address = common::listen(&server).await;
+    let mut client = Client::connect(address).await;
+    client.join("40/own,").await;
+    client.join("40/room-7,").await;
+    for (packet, answer) in [
+        (r#"420["fail"]"#, "430["),
+        (r#"42/own,1["fail"]"#, "43/own,1["),
+        (r#"42/room-7,2["number","text"]"#, "43/room-7,2["),
+    ] {
+        client.send(packet).await;
+        assert!(client.text().await.starts_with(answer));
+    }
+    assert_eq!(*heard.lock().unwrap(), ["/ fail failed", "its own: fail", "/room-7 number decode"]);
 }
 
 #[tokio::test]

@@ -218,3 +218,30 @@ async fn a_parser_of_the_applications_own_serves_everybody() {
     client.send("4nonsense").await;
     client.expect_closed().await;
 }
+
+#[tokio::test]
+async fn an_outbox_is_the_same_as_messagepack() {
+    let counted = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = counted.clone();
+    let root = Namespace::new("/")
+        .on("store", move |text: RawArgs| {
+            let n = 1 + count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            std::future::ready(Ack(Args((n, text.json().to_owned()))))
+        })
+        .reliable(sockeye::Reliable::default());
+    let (_server, address) = serve(msgpack(), vec![root]).await;
+    let offer = r#"0{"_outbox":{"v":1,"id":"S9m2fQw7Rk1Zt0yPp3Lh"}}"#;
+    // Here as MessagePack, and again from a connection that speaks JSON.
+    let mut client = Client::open(address).await;
+    client.send_binary(&packed(offer, &[])).await;
+    let Received::Binary(reply) = client.receive().await else { panic!("no reply") };
+    assert!(reply.windows(7).any(|bytes| bytes == b"_outbox"));
+    client.send_binary(&packed(r#"24["store","a",{"_outbox":[300,2]}]"#, &[])).await;
+    expect_packed(&mut client, r#"34[1,"\"a\""]"#, &[]).await;
+    let mut client = Client::open(address).await;
+    client.send(&format!("4{offer}")).await;
+    assert!(client.text().await.contains(r#""last":300"#));
+    client.send(r#"427["store","a",{"_outbox":[300,2]}]"#).await;
+    client.expect(r#"437[1,"\"a\""]"#).await;
+    assert_eq!(counted.load(std::sync::atomic::Ordering::Relaxed), 1);
+}

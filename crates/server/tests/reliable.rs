@@ -17,10 +17,11 @@ use std::{
 
 use common::{Client, serve, until, with_sync};
 use sockeye::{
-    Ack, Acker, Args, Binary, Deferred, EventError, Namespace, RawArgs, RawEvent, Reliable, Server,
-    Socket,
+    Ack, AckError, Acker, Args, Binary, Deferred, EventError, Namespace, RawArgs, RawEvent,
+    Reliable, Server, Socket,
 };
-use tokio::sync::Semaphore;
+use sockeye_testing::TestServer;
+use tokio::{sync::Semaphore, time::sleep};
 
 const ID: &str = "S9m2fQw7Rk1Zt0yPp3Lh";
 const OTHER_ID: &str = "another-outbox-of-20-";
@@ -294,7 +295,7 @@ async fn a_window_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_window_is_bounded_by_bytes_and_age() {
+async fn a_window_is_bounded_by_its_bytes() {
     let (_server, address, _) = start(Reliable::default().answer_bytes_max(1_000)).await;
     let (mut client, _) = connect(address, ID).await;
     let long = "x".repeat(600);
@@ -305,21 +306,33 @@ async fn a_window_is_bounded_by_bytes_and_age() {
     assert!(count(&mut client, 1, 1).await.contains("forgotten"));
     client.send(r#"420["echo",{"_outbox":[2,1]}]"#).await;
     client.expect(&format!(r#"430["{long}"]"#)).await;
+}
 
-    let age = Duration::from_millis(20);
-    let (_server, address, handled) = start(Reliable::default().age_max(age)).await;
-    let (mut client, _) = connect(address, ID).await;
-    assert_eq!(count(&mut client, 1, 1).await, "430[1]");
-    let begun = std::time::Instant::now();
-    let mut number = 2;
-    // The outbox stays in use, so that the answer alone grows old.
-    while begun.elapsed() < age * 2 {
-        count(&mut client, number, 1).await;
-        number += 1;
-    }
-    let before = handled.count();
-    let old = count(&mut client, 1, 1).await;
-    assert!(old.contains("forgotten") || handled.count() > before, "{old}");
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_remembered_for_so_long() {
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let rules = Reliable::default().age_max(Duration::from_secs(100));
+    let server = Server::builder().namespace(namespace(&handled).reliable(rules)).build().unwrap();
+    let server = TestServer::new(server);
+    let offer = serde_json::json!({ "_outbox": { "v": 1, "id": ID } });
+    let mut client = server.client().auth(&offer).connect().await.unwrap();
+    let mut count = async |number: u32| {
+        let ticket = serde_json::json!({ "_outbox": [number, 1] });
+        client.emit_with_ack::<_, usize>("count", &ticket).await
+    };
+    assert_eq!(count(1).await.unwrap(), 1);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(count(2).await.unwrap(), 2, "the outbox stays in use");
+    sleep(Duration::from_secs(39)).await;
+    assert_eq!(count(1).await.unwrap(), 1);
+    sleep(Duration::from_secs(2)).await;
+    let Err(AckError::Remote(error)) = count(1).await else { panic!("it is too long ago") };
+    assert_eq!(error.code, "forgotten");
+    assert_eq!(count(2).await.unwrap(), 2);
+    // An outbox that was silent for as long is as new.
+    sleep(Duration::from_secs(101)).await;
+    assert_eq!(count(2).await.unwrap(), 3);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use std::{any::type_name, fmt, marker::PhantomData, time::Duration};
+use std::{any::type_name, fmt, marker::PhantomData, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -130,30 +130,21 @@ impl TestClient {
         self.command(Command::Send(packet, attachments));
     }
 
-    /// Sends an event and waits for its answer.
-    ///
-    /// # Errors
-    /// [`AckError::Timeout`] when it does not come, [`AckError::Disconnected`] when it cannot come
-    /// any more, [`AckError::Remote`] when it is the error of a handler, [`AckError::Decode`] when
-    /// it is something else than an `A`.
+    /// Sends an event at once; await the result for its answer.
     ///
     /// # Panics
     /// When the event cannot be encoded, or its name is reserved.
-    pub async fn emit_with_ack<P: Serialize + ?Sized, A: FromArgs>(
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
         &mut self,
         event: impl Request<P, A>,
         payload: &P,
-    ) -> Result<A, AckError> {
+    ) -> Asked<A> {
         let id = self.next_ack;
         self.next_ack += 1;
         let (packet, attachments) = self.encode(name_of!(&event), payload, Some(id));
         let (answer, answered) = oneshot::channel();
         self.command(Command::Ask { id, packet, attachments, answer });
-        match timeout(self.patience, answered).await {
-            Ok(Ok(args)) => decode_answer(&args),
-            Ok(Err(_)) => Err(AckError::Disconnected),
-            Err(_) => Err(AckError::Timeout),
-        }
+        Asked { answered, patience: self.patience, answer: PhantomData }
     }
 
     /// Leaves the namespace.
@@ -293,6 +284,34 @@ impl fmt::Debug for TestClient {
             .field("namespace", &self.connect.namespace)
             .field("wire", &self.wire)
             .finish_non_exhaustive()
+    }
+}
+
+/// An answer on its way to a [`TestClient`]: await it.
+///
+/// It ends with [`AckError::Timeout`] when the answer does not come, [`AckError::Disconnected`] when
+/// it cannot come any more, [`AckError::Remote`] when it is the error of a handler,
+/// [`AckError::Decode`] when it is something else than an `A`.
+#[derive(Debug)]
+#[must_use = "the answer arrives only where it is awaited"]
+pub struct Asked<A> {
+    answered: oneshot::Receiver<RawArgs>,
+    patience: Duration,
+    answer: PhantomData<fn() -> A>,
+}
+
+impl<A: FromArgs + 'static> IntoFuture for Asked<A> {
+    type Output = Result<A, AckError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match timeout(self.patience, self.answered).await {
+                Ok(Ok(args)) => decode_answer(&args),
+                Ok(Err(_)) => Err(AckError::Disconnected),
+                Err(_) => Err(AckError::Timeout),
+            }
+        })
     }
 }
 

@@ -52,7 +52,7 @@ mod server;
 mod session;
 mod wire;
 
-pub use client::{Answerer, Ended, TestClient};
+pub use client::{Answerer, Asked, Ended, TestClient};
 pub use connect::{Connect, ConnectError};
 pub use server::TestServer;
 pub use wire::Wire;
