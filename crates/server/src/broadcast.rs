@@ -12,8 +12,9 @@ use crate::{
     adapter::{Selection, Targets},
     delivery::Delivery,
     directory::Live,
+    encode::{encode_logged, encode_shared},
     server_side,
-    socket::{MESSAGE, encode_logged, encode_shared},
+    socket::MESSAGE,
 };
 
 /// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.

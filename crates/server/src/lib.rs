@@ -43,6 +43,7 @@ mod config;
 mod delivery;
 mod directory;
 mod drain;
+mod encode;
 mod error;
 mod extract;
 mod family;

@@ -1,12 +1,13 @@
+mod expiry;
+mod life;
+
 use std::{
-    cell::Cell,
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,10 +15,14 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use sockeye_engine::{self as engine, Encoded, Pushed};
 use sockeye_socket_proto::{
-    Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_connect,
-    encode_connected, encode_disconnect, encode_event, event_name, with_encoded_args,
+    Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_disconnect,
+    event_name, with_encoded_args,
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
+
+use self::expiry::Deadline;
+pub(crate) use self::expiry::Expired;
+pub use self::expiry::Expiry;
 
 use crate::{
     AckError, AckFuture, Broadcast, DisconnectReason, EmitError, Handshake, IntoRooms, Io,
@@ -25,6 +30,7 @@ use crate::{
     ack::{Pending, Waiter},
     adapter::Targets,
     directory::Live,
+    encode::{encode_logged, with_event, with_text},
     link::{Command, Link},
     locals::Locals,
     recovery::{Claim, Log},
@@ -62,37 +68,8 @@ struct Inner {
     outbox: OnceLock<Arc<str>>,
 }
 
-/// For how long a socket may stay, see [`Socket::set_expiry`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expiry {
-    /// When it ends, from now on.
-    pub after: Duration,
-    /// How long before that the client is warned; zero: not at all.
-    pub warning: Duration,
-}
-
-impl Expiry {
-    /// Ends after this time, with a warning 30 seconds before.
-    pub fn after(after: Duration) -> Self {
-        Self { after, warning: Duration::from_secs(30) }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Deadline {
-    end: Instant,
-    /// How long before the end the warning is due; gone when it was given.
-    warning: Option<Duration>,
-}
-
-/// The event that warns of [`Socket::set_expiry`]'s end: the seconds left.
-pub(crate) const EXPIRING: Event<u64> = Event::new("expiring");
 /// The event of [`Socket::send`].
 pub(crate) const MESSAGE: Event = Event::new("message");
-
-/// A socket has reached its end.
-#[derive(Debug)]
-pub(crate) struct Expired;
 
 /// Where a socket comes from.
 pub(crate) enum Origin {
@@ -321,25 +298,6 @@ impl Socket {
         self.0.locals.lock().get()
     }
 
-    /// Ends the socket after this time, with [`DisconnectReason::Expired`], unless it is called
-    /// again before, when the client has shown a new token:
-    /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) asks for one in place. At `warning` before the end the client is sent the event `expiring` with the seconds it has
-    /// left. `None` lifts the limit.
-    pub fn set_expiry(&self, expiry: Option<Expiry>) {
-        *self.0.expiry.lock() = expiry.map(|expiry| {
-            let end = Instant::now() + expiry.after;
-            let warning = (!expiry.warning.is_zero()).then_some(expiry.warning);
-            Box::new(Deadline { end, warning })
-        });
-        self.0.link.command(Command::ExpiryChanged);
-    }
-
-    /// How long it may stay; `None` without a limit.
-    pub fn expires_in(&self) -> Option<Duration> {
-        let expiry = self.0.expiry.lock();
-        expiry.as_ref().map(|deadline| deadline.end.saturating_duration_since(Instant::now()))
-    }
-
     /// Waits until everything sent so far has been handed to the operating system, or the session
     /// has ended.
     pub async fn flushed(&self) {
@@ -386,153 +344,9 @@ impl Socket {
         f(&self.0.locals.lock())
     }
 
-    /// Tells the client that it is connected, then sends what was held back. `Ok(false)`: the
-    /// socket has ended meanwhile. `Err`: it is not who it claims to be, or came too late.
-    pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
-        let is_admitted = self.admit_quietly();
-        self.0.namespace.tell_room_changes();
-        is_admitted
-    }
-
-    fn admit_quietly(&self) -> Result<bool, RecoveryFailure> {
-        let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_old()) else {
-            return Ok(self.welcome(None, &[]));
-        };
-        let Some(claim) = &self.0.claim else {
-            return Ok(log.begin(self, |pid| self.welcome(Some(pid), &[])));
-        };
-        let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
-            Some(is_same) => self.with_locals(|new| is_same(old, new)),
-            None => true,
-        };
-        let mut is_admitted = false;
-        log.restore(claim, self, is_same_user, |rooms, locals, missed| {
-            let key = std::mem::replace(&mut *self.0.key.lock(), self.id());
-            self.0.namespace.adapter.rename(&key, self.id());
-            self.0.namespace.adapter.join(&self.id(), rooms);
-            self.0.locals.lock().fill_from(locals);
-            is_admitted = self.welcome(Some(&claim.pid), missed);
-        })?;
-        Ok(is_admitted)
-    }
-
-    /// What was missed, the reply, what was held back.
-    fn welcome(&self, pid: Option<&SocketId>, missed: &[&Arc<Encoded>]) -> bool {
-        let mut held = self.0.held.lock();
-        if self.0.phase.load(Ordering::Acquire) != CONNECTING {
-            return false;
-        }
-        let link = &self.0.link;
-        for packet in missed {
-            link.push(packet);
-        }
-        link.send(&self.reply(pid), &[]);
-        let again: HashSet<_> = missed.iter().map(|packet| Arc::as_ptr(packet)).collect();
-        for packet in held.drain(..).filter(|packet| !again.contains(&Arc::as_ptr(packet))) {
-            link.push(&packet);
-        }
-        *held = Vec::new();
-        if let Some(pid) = pid {
-            self.0.pid.get_or_init(|| pid.clone());
-        }
-        self.0.phase.store(CONNECTED, Ordering::Release);
-        drop(held);
-        self.0.namespace.adapter.admit(&self.0.id);
-        true
-    }
-
-    /// What is held back until it is admitted.
-    pub(crate) fn held_packets(&self) -> HashSet<*const Encoded> {
-        self.0.held.lock().iter().map(Arc::as_ptr).collect()
-    }
-
-    /// The packet that says that the client is connected.
-    fn reply(&self, pid: Option<&SocketId>) -> String {
-        let mut text = String::new();
-        if self.is_old() {
-            encode_connect(&mut text, self.namespace(), "");
-            return text;
-        }
-        encode_connected(
-            &mut text,
-            self.namespace(),
-            self.0.id.as_str(),
-            pid.map(SocketId::as_str),
-        );
-        if let Recovery::Failed(failure) = self.0.recovery {
-            text.truncate(text.len() - 1);
-            text.push_str(",\"recovery\":\"");
-            text.push_str(failure.as_str());
-            text.push_str("\"}");
-        }
-        if let Some(outboxes) = &self.0.namespace.outboxes
-            && let Some(auth) = self.0.auth.lock().clone()
-            && let Some(key) = self.with_locals(|locals| outboxes.accept(&auth, locals))
-        {
-            text.truncate(text.len() - 1);
-            text.push(',');
-            outboxes.write_reply(self.0.outbox.get_or_init(|| key), &mut text);
-            text.push('}');
-        }
-        text
-    }
-
     /// Whether the client is one of Socket.IO 2, which cannot come back as who it was.
     pub(crate) fn is_old(&self) -> bool {
         is_old(&self.0.link.session)
-    }
-
-    /// Ends the socket: no rooms, no acks, nothing sent any more. True for the one call that did.
-    pub(crate) fn end(&self, reason: DisconnectReason) -> bool {
-        // Under the same lock as the welcome: one is before the other.
-        let mut held = self.0.held.lock();
-        if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
-            return false;
-        }
-        *held = Vec::new();
-        drop(held);
-        let left = self.0.namespace.adapter.remove(&self.key());
-        self.0.namespace.tell_room_changes();
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
-            log.end(pid, reason, left.clone(), self.with_locals(Locals::clone));
-        }
-        self.0.left.get_or_init(|| left);
-        for (_, waiter) in std::mem::take(&mut *self.0.acks.lock()) {
-            waiter.resolve(Err(AckError::Disconnected));
-        }
-        true
-    }
-
-    /// The client has come back on another connection: this one is over, whether it was noticed
-    /// or not.
-    pub(crate) fn replace(&self) {
-        if self.end(DisconnectReason::TransportClose) {
-            self.0.link.command(Command::Replaced(self.clone()));
-        }
-    }
-
-    /// Warns of its end if that is due. `Err`: it has come; `Ok`: when to ask next.
-    pub(crate) fn check_expiry(&self, now: Instant) -> Result<Option<Instant>, Expired> {
-        let mut expiry = self.0.expiry.lock();
-        let Some(deadline) = &mut *expiry else {
-            return Ok(None);
-        };
-        if deadline.end <= now {
-            return Err(Expired);
-        }
-        let Some(warning) = deadline.warning else {
-            return Ok(Some(deadline.end));
-        };
-        let due = deadline.end - warning;
-        if due > now {
-            return Ok(Some(due));
-        }
-        deadline.warning = None;
-        let (end, left) = (deadline.end, deadline.end - now);
-        drop(expiry);
-        // Whoever reads too slowly to be warned ends all the same.
-        let _ = self.emit(EXPIRING, &(left.as_millis().div_ceil(1000) as u64));
-        Ok(Some(end))
     }
 
     pub(crate) fn send_disconnect(&self) {
@@ -689,63 +503,4 @@ fn queued(pushed: Pushed) -> Result<(), EmitError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Lends an event's packet as text.
-pub(crate) fn with_event<R>(
-    namespace: &str,
-    name: &str,
-    id: Option<u64>,
-    args: &str,
-    attachments: &[Bytes],
-    f: impl FnOnce(&str) -> R,
-) -> R {
-    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
-    with_text(|text| {
-        encode_event(text, namespace, id, count, name, args);
-        f(text)
-    })
-}
-
-/// An event for many, or for later.
-pub(crate) fn encode_shared(
-    namespace: &str,
-    name: &str,
-    id: Option<u64>,
-    args: &str,
-    attachments: &[Bytes],
-) -> Encoded {
-    with_event(namespace, name, id, args, attachments, |text| {
-        Encoded::new(text, attachments.to_vec())
-    })
-}
-
-/// An event with its offset as the last argument.
-pub(crate) fn encode_logged(
-    namespace: &str,
-    name: &str,
-    args: &str,
-    attachments: &[Bytes],
-    offset: &str,
-) -> Encoded {
-    let comma = if args.is_empty() { "" } else { "," };
-    let args = format!("{args}{comma}\"{offset}\"");
-    encode_shared(namespace, name, None, &args, attachments)
-}
-
-/// Buffers larger than this are given back after use.
-const KEPT_BUFFER: usize = 64 * 1024;
-
-/// Lends this thread's text buffer, empty. (It is taken, so a nested use gets its own.)
-fn with_text<R>(f: impl FnOnce(&mut String) -> R) -> R {
-    thread_local! {
-        static TEXT: Cell<String> = const { Cell::new(String::new()) };
-    }
-    let mut text = TEXT.take();
-    text.clear();
-    let result = f(&mut text);
-    if text.capacity() <= KEPT_BUFFER {
-        TEXT.set(text);
-    }
-    result
 }
