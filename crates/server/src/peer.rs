@@ -405,6 +405,10 @@ impl Sockets {
         attachments: &[Bytes],
     ) {
         let socket = &self.entries[index].socket;
+        if !socket.is_connected() {
+            // The server has disconnected it, which is noticed here in a moment.
+            return;
+        }
         let behaviour = &socket.live().behaviour;
         let Some(registered) = behaviour.events.get(name).or(behaviour.fallback.as_ref()) else {
             return;
