@@ -11,9 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{
-    FnService, accept_all, accept_with, masked, raw_client, read_head, read_to_end, request_with,
-};
+use common::{FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -21,7 +19,7 @@ use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Reco
 use metrics::{LocalRecorderGuard, SharedString, Unit};
 use sockeye_websocket::metrics::{HTTP_REFUSED, WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
 use sockeye_websocket::ws::{Opcode, Role};
-use sockeye_websocket::{Acceptor, Config, Group, HttpServer, Stream, WebSocket, bind};
+use sockeye_websocket::{Config, Group, HttpServer, Stream, WebSocket, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -181,22 +179,23 @@ async fn handshakes_at_the_limit() {
 #[tokio::test]
 async fn heads_are_counted() {
     let counters = Counters::install();
+    let patient = serve(answer, |server| server).await;
     let timeout = Duration::from_millis(100);
-    let address = serve(answer, |server| server.header_timeout(timeout)).await;
-    let send = async |bytes: &[u8]| {
+    let impatient = serve(answer, |server| server.header_timeout(timeout)).await;
+    let send = async |address: SocketAddr, bytes: &[u8]| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         String::from_utf8(read_to_end(&mut stream).await).unwrap()
     };
     assert!(
-        send(&[b"GET / HTTP/1.1\r\n", &b"X: y\r\n".repeat(101)[..], b"\r\n"].concat())
+        send(patient, &[b"GET / HTTP/1.1\r\n", &b"X: y\r\n".repeat(101)[..], b"\r\n"].concat())
             .await
             .starts_with("HTTP/1.1 431 ")
     );
     counters.wait_for(HTTP_REFUSED, "head_too_large", 1).await;
-    assert!(send(b"hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    assert!(send(patient, b"hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
     counters.wait_for(HTTP_REFUSED, "head_malformed", 1).await;
-    let answer = send(b"GET / HTTP/1.1\r\nHost").await;
+    let answer = send(impatient, b"GET / HTTP/1.1\r\nHost").await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
     counters.wait_for(HTTP_REFUSED, "head_timeout", 1).await;
 }
@@ -204,7 +203,7 @@ async fn heads_are_counted() {
 /// A connection that is kept alive and does nothing more ends after the same time.
 #[tokio::test]
 async fn idle_keep_alive() {
-    let timeout = Duration::from_millis(100);
+    let timeout = Duration::from_secs(1);
     let address = serve(answer, |server| server.header_timeout(timeout)).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     ask(&mut stream).await;
@@ -245,34 +244,38 @@ async fn refused_handshakes() {
 }
 
 /// Pings cost an answer each: so many within a second, and no more.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pings_at_the_limit() {
     let counters = Counters::install();
-    let config = Config { pings_per_second_max: 3, ..Config::default() };
-    let acceptor = Acceptor::new().config(config);
-    let address =
-        serve(move |request| accept_with(acceptor.clone(), request, common::echo), |server| server)
-            .await;
+    let open = || {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let config = Config { pings_per_second_max: 3, ..Config::default() };
+        let stream = Stream::from_io(ours);
+        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config);
+        tokio::spawn(common::echo(socket));
+        theirs
+    };
     let ping = masked(Opcode::Ping, b"");
-    let mut stream = raw_client(address, &ping.repeat(3)).await;
-    common::expect(&mut stream, b"\x8a\0\x8a\0\x8a\0").await;
-    // Those of another second count anew.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    stream.write_all(&ping.repeat(3)).await.unwrap();
-    common::expect(&mut stream, b"\x8a\0\x8a\0\x8a\0").await;
-    stream.write_all(&masked(Opcode::Text, b"and others do not count")).await.unwrap();
-    common::expect(&mut stream, b"\x81\x17and others do not count").await;
+    let mut peer = open();
+    // Those of another second count anew, and other frames not at all.
+    for _ in 0..3 {
+        peer.write_all(&ping.repeat(3)).await.unwrap();
+        peer.write_all(&masked(Opcode::Text, b"and others")).await.unwrap();
+        common::expect(&mut peer, b"\x8a\0\x8a\0\x8a\0\x81\x0aand others").await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
     assert_eq!(counters.get(WEBSOCKET_ENDED, "ping_flood"), 0);
 
-    let mut stream = raw_client(address, &ping.repeat(4)).await;
-    let bytes = read_to_end(&mut stream).await;
+    let mut peer = open();
+    peer.write_all(&ping.repeat(4)).await.unwrap();
+    let bytes = read_to_end(&mut peer).await;
     assert_eq!(bytes[..6], *b"\x8a\0\x8a\0\x8a\0");
     assert_eq!(bytes[6..], *b"\x88\x10\x03\xf0too many pings");
-    counters.wait_for(WEBSOCKET_ENDED, "ping_flood", 1).await;
+    assert_eq!(counters.get(WEBSOCKET_ENDED, "ping_flood"), 1);
 }
 
 /// A peer that reads too slowly for what may wait, and one that reads nothing for too long.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn slow_readers_are_counted() {
     for (config, reason) in [
         (Config { queued_bytes_max: 1000, ..Config::default() }, "overflow"),
