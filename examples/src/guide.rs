@@ -22,4 +22,5 @@ chapters! {
     Testing: "docs/guide/testing.md",
     Client: "docs/guide/client.md",
     WebSocket: "docs/guide/websocket.md",
+    EngineIo: "docs/guide/engine.md",
 }
