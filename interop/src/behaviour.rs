@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sockeye::engine::CloseReason;
 use sockeye::{
     Ack, AckError, Acker, Args, Binary, Config, Deferred, DisconnectReason, EmitError, EventError,
-    Io, Local, MsgpackParser, Namespace, RawArgs, Refuse, Server, Socket, State,
+    Io, Local, MsgpackParser, Namespace, RawArgs, Refuse, Reliable, Server, Socket, State,
 };
 
 use crate::anything::Anything;
@@ -34,8 +34,29 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
         .namespace(namespace("/token").on_connect(with_token))
         .namespace(Namespace::new("/refuse").on_connect(refuse))
         .namespace(everything::namespace())
+        .namespace(outbox())
         .build()?;
     listen.serve(&server).await
+}
+
+/// Keeps texts for outboxes, and loses connections before its answer is there.
+fn outbox() -> Namespace<Reasons> {
+    let kept = Arc::new(Mutex::new(Vec::<String>::new()));
+    let (keeps, loses, tells) = (kept.clone(), kept.clone(), kept);
+    let keep = |kept: &Mutex<Vec<String>>, text: String| {
+        let mut kept = kept.lock();
+        kept.push(text);
+        Ack(kept.len())
+    };
+    Namespace::new("/outbox")
+        .on("keep", move |text: String| std::future::ready(keep(&keeps, text)))
+        .on("keep and lose", move |socket: Socket, text: String| {
+            let answer = keep(&loses, text);
+            socket.session().discard(CloseReason::TransportClose);
+            std::future::ready(answer)
+        })
+        .on("kept", move || std::future::ready(Ack(tells.lock().clone())))
+        .reliable(Reliable::default())
 }
 
 fn namespace(path: &'static str) -> Namespace<Reasons> {
