@@ -83,6 +83,17 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
         "cargo clippy",
         cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     )));
+    let features = ["", "deflate", "tls", "axum"].into_iter().fold(
+        // Everything else of the workspace has them all on.
+        Step::new("features"),
+        |step, features| {
+            let mut check = cargo(&["clippy", "--package", "sockeye-websocket", "--all-targets"]);
+            check.args(["--no-default-features", "--features", features]);
+            check.args(["--", "-D", "warnings"]);
+            step.task(Task::check(format!("only {features:?}"), check))
+        },
+    );
+    plan.push(features);
     let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     plan.push(Step::new("docs").task(Task::check("cargo doc", doc)));
