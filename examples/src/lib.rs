@@ -4,6 +4,7 @@
 #[cfg(doctest)]
 mod guide;
 
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 /// Listens on both loopback addresses, on the port given as the first argument or 3000, and says
@@ -12,8 +13,13 @@ use tokio::net::TcpListener;
 /// # Errors
 /// When the port is taken or the argument is no port.
 pub async fn listen() -> anyhow::Result<Vec<TcpListener>> {
-    let port = std::env::args().nth(1).map_or(Ok(3000), |port| port.parse())?;
-    let listeners = sockeye::bind(None, port).await?;
+    let port = match std::env::args().nth(1) {
+        Some(port) => port.parse().with_context(|| format!("`{port}` is no port"))?,
+        None => 3000,
+    };
+    let listeners = sockeye::bind(None, port).await.with_context(|| {
+        format!("cannot listen on port {port}; another one can be given as the argument")
+    })?;
     #[allow(clippy::print_stdout, reason = "the line that says where to connect")]
     for listener in listeners.iter().take(1) {
         println!("listening on http://{}", listener.local_addr()?);

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -63,7 +63,9 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
     }
 
     async fn bind_for(&self, scheme: &str) -> Result<Vec<TcpListener>> {
-        let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port).await?;
+        let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port)
+            .await
+            .with_context(|| format!("cannot listen on --port {}", self.port))?;
         let addresses: Vec<SocketAddr> =
             listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let shown = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
