@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `sockeye_engine_refused_total` | `reason` | requests that were refused: the names of [`Refusal`](crate::Refusal), and `shutting_down` |
 //! | `sockeye_engine_sessions_opened_total` | `transport` | sessions, by the transport they opened on |
-//! | `sockeye_engine_sessions_closed_total` | `reason` | sessions, by what ended them: the names of [`CloseDetail`](crate::CloseDetail) |
+//! | `sockeye_engine_sessions_closed_total` | `reason` | sessions, by what ended them: the names of [`CloseDetail`] |
 //! | `sockeye_engine_upgrades_total` | – | sessions that moved to WebSocket |
 //! | `sockeye_engine_body_too_large_total` | – | POSTs that were answered with 413 |
 //! | `sockeye_engine_messages_dropped_total` | – | messages for clients that read too slowly, under [`OverflowPolicy::DropNewest`](crate::OverflowPolicy::DropNewest) |

@@ -39,7 +39,7 @@ pub(crate) const EXPIRING: Event<u64> = Event::new("expiring");
 pub(crate) struct Expired;
 
 impl Socket {
-    /// Ends the socket after this time, with [`DisconnectReason::Expired`], unless it is called
+    /// Ends the socket after this time, with [`DisconnectReason::Expired`](crate::DisconnectReason::Expired), unless it is called
     /// again before, when the client has shown a new token:
     /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) asks for one in place. At `warning` before the end the client is sent the event `expiring` with the seconds it has
     /// left. `None` lifts the limit.
