@@ -124,6 +124,7 @@ impl PartialEq<str> for SocketId {
 mod tests {
     use super::*;
 
+    /// CVE-2017-16031: ids that could be guessed.
     #[test]
     fn ids_are_twenty_url_safe_characters_and_differ() {
         let (a, b) = (SocketId::random(), SocketId::random());

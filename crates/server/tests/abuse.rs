@@ -30,7 +30,8 @@ enum Then {
     Lives,
 }
 
-/// Abuse 7: packets of every kind with too little, too much or the wrong thing in them.
+/// Abuse 7: packets of every kind with too little, too much or the wrong thing in them. (Names that
+/// are no text, CVE-2023-30591, and those of internal events, CVE-2024-38355, among them.)
 #[tokio::test]
 async fn a_bad_packet_ends_its_session_and_no_other() {
     use Then::{Ends, Lives};
@@ -298,7 +299,7 @@ async fn request(address: SocketAddr, target: &str, headers: &str) -> String {
     String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
-/// Abuse 10: whoever the page is, whatever the transport, and whether it is an upgrade or a return.
+/// Abuse 10, CVE-2020-28481, CVE-2019-13611: whoever the page is, whatever the transport, and whether it is an upgrade or a return.
 #[tokio::test]
 async fn pages_from_elsewhere_get_in_by_no_way() {
     const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
