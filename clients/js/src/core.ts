@@ -32,4 +32,4 @@ export type {
   ManagerOptions,
   SocketOptions,
 } from "./options.js";
-export type { DisconnectReason } from "./socket.js";
+export type { DisconnectDescription, DisconnectReason } from "./socket.js";

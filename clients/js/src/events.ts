@@ -43,14 +43,18 @@ export type AckValue<Map extends EventsMap, Event extends EventNames<Map>> = Fir
 >;
 
 type PrependError<Fn> = Fn extends (...args: infer Params) => infer Result
-  ? (err: Error | null, ...args: Params) => Result
+  ? (err: Error, ...args: Params) => Result
   : Fn;
 
 type PrependErrorToLast<List extends any[]> = List extends [...infer Head, infer Tail]
   ? [...Head, PrependError<Tail>]
   : List;
 
-/** The same events, but every acknowledgement function gets an error (or null) first. */
+/**
+ * The same events, but every acknowledgement function gets an error first; it is null when there is
+ * none, which the type does not say, as that of socket.io-client does not: functions written for one
+ * fit the other.
+ */
 export type WithAckErrors<Map extends EventsMap> = {
   [Event in keyof Map]: Map[Event] extends (...args: infer Params) => infer Result
     ? (...args: PrependErrorToLast<Params>) => Result

@@ -2,24 +2,53 @@
 
 import type * as client from "./index.js" with { "resolution-mode": "import" };
 
-declare const io: typeof client.io &
-  Omit<typeof client, "default" | "Manager" | "Socket"> & {
-    default: typeof client.io;
-  };
+declare function io<
+  Listen extends client.EventsMap = client.DefaultEventsMap,
+  Emit extends client.EventsMap = Listen,
+>(options?: Partial<client.ConnectOptions>): client.Socket<Listen, Emit>;
+declare function io<
+  Listen extends client.EventsMap = client.DefaultEventsMap,
+  Emit extends client.EventsMap = Listen,
+>(
+  uri: string | undefined | null,
+  options?: Partial<client.ConnectOptions>,
+): client.Socket<Listen, Emit>;
 
 declare namespace io {
+  const lookup: typeof client.io;
+  export { lookup as connect, lookup as default, lookup as io };
+
   export type Manager<
     Listen extends client.EventsMap = client.DefaultEventsMap,
     Emit extends client.EventsMap = Listen,
   > = client.Manager<Listen, Emit>;
+  export const Manager: typeof client.Manager;
+
   export type Socket<
     Listen extends client.EventsMap = client.DefaultEventsMap,
     Emit extends client.EventsMap = Listen,
   > = client.Socket<Listen, Emit>;
+  export const Socket: typeof client.Socket;
+  export namespace Socket {
+    export type DisconnectReason = client.DisconnectReason;
+  }
+
+  export type PayloadTooLarge = client.PayloadTooLarge;
+  export const PayloadTooLarge: typeof client.PayloadTooLarge;
+  export const protocol: typeof client.protocol;
+  export const nextTick: typeof client.nextTick;
+  export const Fetch: typeof client.Fetch;
+  export const NodeWebSocket: typeof client.NodeWebSocket;
+  export const NodeXHR: typeof client.NodeXHR;
+  export const WebSocket: typeof client.WebSocket;
+  export const WebTransport: typeof client.WebTransport;
+  export const XHR: typeof client.XHR;
+
   export type Auth = client.Auth;
   export type CloseDetails = client.CloseDetails;
   export type ConnectOptions = client.ConnectOptions;
   export type DefaultEventsMap = client.DefaultEventsMap;
+  export type DisconnectDescription = client.DisconnectDescription;
   export type DisconnectReason = client.DisconnectReason;
   export type EngineOptions = client.EngineOptions;
   export type EventsMap = client.EventsMap;

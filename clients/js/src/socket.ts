@@ -33,12 +33,15 @@ export type DisconnectReason =
   | "parse error"
   | "forced close";
 
+/** What goes with the reason. */
+export type DisconnectDescription = CloseDetails | Error;
+
 /** Events that a socket raises itself. */
 export interface SocketReservedEvents {
   connect: () => void;
   /** Refused by the server (then `data` may say more), or the connection could not be made. */
   connect_error: (error: Error & { data?: any }) => void;
-  disconnect: (reason: DisconnectReason, details?: CloseDetails | Error) => void;
+  disconnect: (reason: DisconnectReason, details?: DisconnectDescription) => void;
 }
 
 export type Ack = ((...args: any[]) => void) & {
@@ -307,6 +310,13 @@ export class Socket<
       settle(new Error("operation has timed out"));
     }, timeout);
   }
+}
+
+type Reason = DisconnectReason;
+
+/** Types that socket.io-client has there. */
+export declare namespace Socket {
+  export type DisconnectReason = Reason;
 }
 
 /** Takes the acknowledgement function from the end of an event's arguments, if there is one. */

@@ -106,14 +106,16 @@ describe("in the place of socket.io-client", { timeout: 120_000 }, () => {
 
   it("has types, for bundlers and for Node, as modules and for CommonJS", async () => {
     const source = `
-      import { io, type Manager, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+      import { io, Manager, type ManagerOptions, Socket, type SocketOptions, protocol } from "socket.io-client";
       interface ToClient { chat: (text: string) => void }
       interface ToServer { join: (room: string, ack: (count: number) => void) => void }
       const options: Partial<ManagerOptions & SocketOptions> = { transports: ["websocket"], auth: { a: 1 } };
       const socket: Socket<ToClient, ToServer> = io("http://x.example", options);
       socket.on("chat", (text) => text.length);
       socket.on("connect_error", (error) => error.message);
+      socket.on("disconnect", (reason: Socket.DisconnectReason) => reason);
       const manager: Manager = socket.io;
+      export const facts = [socket instanceof Socket, manager instanceof Manager, protocol];
       manager.on("reconnect", (attempt: number) => attempt);
       export const count: Promise<number> = socket.timeout(5).emitWithAck("join", "a");
       // @ts-expect-error a number is no room

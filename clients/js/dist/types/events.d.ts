@@ -19,9 +19,13 @@ type FirstParam<Fn> = Fn extends (first: infer First, ...rest: any[]) => any ? F
 export type ParamsWithoutAck<Map extends EventsMap, Event extends EventNames<Map>> = AllButLast<EventParams<Map, Event>>;
 /** What `emitWithAck` resolves with: the first value that the other side acknowledges with. */
 export type AckValue<Map extends EventsMap, Event extends EventNames<Map>> = FirstParam<Last<EventParams<Map, Event>>>;
-type PrependError<Fn> = Fn extends (...args: infer Params) => infer Result ? (err: Error | null, ...args: Params) => Result : Fn;
+type PrependError<Fn> = Fn extends (...args: infer Params) => infer Result ? (err: Error, ...args: Params) => Result : Fn;
 type PrependErrorToLast<List extends any[]> = List extends [...infer Head, infer Tail] ? [...Head, PrependError<Tail>] : List;
-/** The same events, but every acknowledgement function gets an error (or null) first. */
+/**
+ * The same events, but every acknowledgement function gets an error first; it is null when there is
+ * none, which the type does not say, as that of socket.io-client does not: functions written for one
+ * fit the other.
+ */
 export type WithAckErrors<Map extends EventsMap> = {
     [Event in keyof Map]: Map[Event] extends (...args: infer Params) => infer Result ? (...args: PrependErrorToLast<Params>) => Result : Map[Event];
 };

@@ -6,6 +6,8 @@ import type { Auth, SocketOptions } from "./options.js";
 import { type Packet } from "./parser/packet.js";
 /** Why a socket was disconnected. */
 export type DisconnectReason = "io server disconnect" | "io client disconnect" | "ping timeout" | "transport close" | "transport error" | "parse error" | "forced close";
+/** What goes with the reason. */
+export type DisconnectDescription = CloseDetails | Error;
 /** Events that a socket raises itself. */
 export interface SocketReservedEvents {
     connect: () => void;
@@ -13,7 +15,7 @@ export interface SocketReservedEvents {
     connect_error: (error: Error & {
         data?: any;
     }) => void;
-    disconnect: (reason: DisconnectReason, details?: CloseDetails | Error) => void;
+    disconnect: (reason: DisconnectReason, details?: DisconnectDescription) => void;
 }
 export type Ack = ((...args: any[]) => void) & {
     /** The function takes an error first, so it is also told about a disconnection. */
@@ -94,5 +96,11 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     private _ack;
     private _expectAck;
 }
+type Reason = DisconnectReason;
+/** Types that socket.io-client has there. */
+export declare namespace Socket {
+    type DisconnectReason = Reason;
+}
 /** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
 export declare function takeAck(args: any[]): Ack | undefined;
+export {};

@@ -16,4 +16,11 @@ const reason: io.DisconnectReason = "transport close";
 // @ts-expect-error no such event
 socket.on("nothing", () => {});
 
-export = { named, manager, options, reason, byDefault: io.default };
+const described: io.DisconnectDescription = new Error("x");
+const told: io.Socket.DisconnectReason = reason;
+const isOne: boolean = socket instanceof io.Socket;
+const transports = [io.WebSocket, io.Fetch];
+// A function written for socket.io-client's types fits.
+socket.timeout(5).emit("chat", "hello", (error: Error, id: number) => void [error, id]);
+
+export = { named, manager, options, reason, byDefault: io.default, described, told, isOne, transports };
