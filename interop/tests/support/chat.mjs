@@ -9,16 +9,18 @@ import { until } from "./waiting.mjs";
 
 /** `sockeye serve` with a data folder of its own, which outlives restarts. */
 export class Chat {
-  static async start() {
+  /** `args` are further arguments of the server. */
+  static async start(...args) {
     const chat = new Chat();
+    chat.scheme = args.some((arg) => arg.startsWith("--tls")) ? "https" : "http";
     chat.data = await mkdtemp(path.join(os.tmpdir(), "sockeye-chat-"));
-    chat.server = await Program.start("sockeye", ["serve", "--port", "0", "--data", chat.data]);
+    chat.server = await Program.start("sockeye", ["serve", "--port", "0", "--data", chat.data, ...args]);
     chat.port = chat.server.port;
     return chat;
   }
 
   get url() {
-    return `http://localhost:${this.port}`;
+    return `${this.scheme}://localhost:${this.port}`;
   }
 
   room(name) {
