@@ -71,8 +71,8 @@ fn round_trip(text: &str, attachments: &[Bytes], check: impl FnOnce(Incoming<'_>
 }
 
 /// Half surrogate pairs are no text in MessagePack.
-fn has_half_a_pair(json: &str) -> bool {
-    json.contains("\\ud800")
+fn without_half_pairs(json: &str) -> String {
+    json.replace("\\ud800", "x")
 }
 
 /// The arguments as values, since MessagePack keeps neither white space nor how numbers are written.
@@ -88,7 +88,7 @@ proptest! {
         name in event_name(),
         (args, attachments) in args_and_attachments(),
     ) {
-        prop_assume!(!has_half_a_pair(&args));
+        let args = without_half_pairs(&args);
         let mut text = String::new();
         let count = u32::try_from(attachments.len()).unwrap();
         encode_event(&mut text, &namespace, id, count, &name, &args);
@@ -122,7 +122,7 @@ proptest! {
         message in any::<String>(),
         data in json(),
     ) {
-        prop_assume!(!has_half_a_pair(&data));
+        let data = without_half_pairs(&data);
         let namespace = namespace.as_str();
         let read = |text: &str, check: &dyn Fn(Incoming<'_>)| {
             let message = transcode(&MsgpackParser, text, &[]).unwrap().binary.remove(0);
@@ -166,10 +166,15 @@ proptest! {
         let message = [head, tail].concat();
         let limits = Limits::default();
         let mut decoder = MsgpackParser.decoder(limits);
-        if let Ok(Some(Incoming::Event { args, attachments, .. })) = decoder.handle_binary(&message) {
-            prop_assert!(args.len() <= 6 * message.len() + 400, "{}", args.len());
-            prop_assert!(attachments.len() <= limits.attachments_max as usize);
-            values(args);
+        if let Ok(Some(incoming)) = decoder.handle_binary(&message) {
+            if let Incoming::Event { args, attachments, .. } = &incoming {
+                prop_assert!(args.len() <= 6 * message.len() + 400, "{}", args.len());
+                prop_assert!(attachments.len() <= limits.attachments_max as usize);
+                values(args);
+            }
+            let again = MsgpackParser.encode(&incoming).binary.remove(0);
+            let mut decoder = MsgpackParser.decoder(limits);
+            prop_assert_eq!(decoder.handle_binary(&again), Ok(Some(incoming)));
         }
     }
 
