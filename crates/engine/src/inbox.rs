@@ -88,3 +88,21 @@ impl Inbox {
 
 /// More than this at once is no client that keeps to the protocol.
 const GUESTS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_guests_and_no_more() {
+        let mut inbox = Inbox::new();
+        for _ in 0..GUESTS_MAX {
+            assert!(inbox.push(Guest::Violation(CloseDetail::PostOverlap)).is_ok());
+        }
+        assert!(inbox.push(Guest::Violation(CloseDetail::PostOverlap)).is_err());
+        assert_eq!(inbox.take().len(), GUESTS_MAX);
+        assert!(inbox.push(Guest::Violation(CloseDetail::PostOverlap)).is_ok());
+        assert_eq!(inbox.close().len(), 1);
+        assert!(inbox.push(Guest::Violation(CloseDetail::PostOverlap)).is_err());
+    }
+}

@@ -204,3 +204,20 @@ const SHARDS: usize = 16;
 /// Refused origins that are remembered, so that each is logged once.
 const REFUSED_ORIGINS_MAX: usize = 64;
 const REFUSED_ORIGIN_BYTES_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_origins_are_remembered_up_to_a_number_and_a_length() {
+        let registry = Registry::new(Config::default()).unwrap();
+        assert!(!registry.is_news(&[b'x'; REFUSED_ORIGIN_BYTES_MAX + 1]));
+        for number in 0..REFUSED_ORIGINS_MAX {
+            let origin = number.to_string();
+            assert!(registry.is_news(origin.as_bytes()));
+            assert!(!registry.is_news(origin.as_bytes()));
+        }
+        assert!(!registry.is_news(b"one more"));
+    }
+}
