@@ -80,6 +80,11 @@ impl Host {
         };
         let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).ok()?;
+        let number = self.recorder.0.connections.fetch_add(1, Ordering::Relaxed);
+        if number.is_multiple_of(3) {
+            // However it ends, it ends with a reset.
+            stream.set_zero_linger().ok()?;
+        }
         Some(Box::new(stream))
     }
 
@@ -131,6 +136,7 @@ struct Notes {
     heard: Mutex<HashMap<u64, u32>>,
     ends: Mutex<BTreeMap<&'static str, u64>>,
     handlers: AtomicUsize,
+    connections: AtomicUsize,
 }
 
 impl Application for Recorder {
