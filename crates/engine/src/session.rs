@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// Whether something could be written now or soon: a poll is parked or there is a WebSocket.
-    pub(crate) fn has_outlet(&self) -> bool {
+    pub fn has_outlet(&self) -> bool {
         let outbox = self.0.outbox.lock();
         outbox.is_parked() || self.transport() == TransportKind::WebSocket
     }

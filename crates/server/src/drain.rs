@@ -1,6 +1,11 @@
 //! Ending a server without cutting anybody off.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
 
 use sockeye_engine::{CloseReason, Session};
 
@@ -65,6 +70,24 @@ pub(crate) fn at_once(sessions: &[Session], directory: &Directory) {
         }
     }
 }
+
+/// Gives up sessions that are closing over polling and whose client does not poll any more: it
+/// cannot be told. Runs for as long as it is polled.
+pub(crate) async fn forget_silent(sessions: impl Fn() -> Vec<Session>) -> Infallible {
+    let mut silent: HashSet<String> = HashSet::new();
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        let closing = sessions().into_iter().filter(|session| session.is_closed());
+        let unreachable: Vec<_> = closing.filter(|session| !session.has_outlet()).collect();
+        for session in unreachable.iter().filter(|session| silent.contains(session.id().as_str())) {
+            session.discard(CloseReason::ServerShutdown);
+        }
+        silent = unreachable.iter().map(|session| session.id().as_str().to_owned()).collect();
+    }
+}
+
+/// Twice this, at most, a client may take between two polls. It is a round trip.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Of everybody in any namespace.
 fn links(directory: &Directory) -> HashMap<String, Arc<Link>> {

@@ -125,7 +125,8 @@ impl Server {
     /// in waves with the reason "server shutting down", so that not all of their clients come to
     /// the other servers at once. Each closes at the first moment at which none of its handlers is
     /// under way, and after what was queued for it is written. What is not done at the deadline
-    /// is cut off.
+    /// is cut off; a client that polls and does not poll again within two seconds is not waited
+    /// for.
     ///
     /// Up to 100 sessions are one wave; more are up to 20 waves, which begin in the first half of
     /// the time. [`shutdown`](Server::shutdown) is the other way: all at once, and the handlers are
@@ -141,7 +142,10 @@ impl Server {
             waves.await;
             // Who was on the way in when new sessions were refused.
             drain::at_once(&self.engine.all_sessions(), &self.directory);
-            self.engine.finished().await;
+            tokio::select! {
+                () = self.engine.finished() => {}
+                never = drain::forget_silent(|| self.engine.all_sessions()) => match never {},
+            }
         };
         let is_done = tokio::time::timeout(deadline, in_order).await.is_ok();
         let cut = if is_done { 0 } else { self.engine.unfinished().min(sessions.len()) };

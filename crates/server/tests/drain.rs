@@ -10,6 +10,7 @@ use sockeye::{
 };
 use sockeye_testing::{ConnectError, Ended, TestServer};
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::Semaphore,
     task::JoinHandle,
     time::{Instant, sleep},
@@ -110,6 +111,23 @@ async fn what_is_not_done_at_the_deadline_is_cut_off() {
     assert!((5_000..5_100).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
     assert!(matches!(waiting.await, Err(AckError::Disconnected)), "without an answer");
     assert_eq!(world.reasons.lock().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_poll_again_is_not_waited_for() {
+    let (server, _) = start();
+    let (mut stream, _wire) = server.open();
+    let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: here\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    assert_eq!(server.server().sessions(), 1);
+    let begun = Instant::now();
+    let drained = drain(&server, LONG).await.unwrap();
+    assert_eq!((drained.closed, drained.cut), (1, 0));
+    let elapsed = begun.elapsed();
+    assert!((1_000..2_100).contains(&elapsed.as_millis()), "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]
