@@ -32,7 +32,11 @@ impl Polling {
         }
         write(&mut io, &bytes, &mut client.random).await?;
         let response = read_response(&mut io, &mut Vec::new()).await?;
-        assert_eq!(response.status, 200);
+        if response.status != 200 {
+            // On a real clock a machine may stand still for longer than a session lives.
+            assert!(client.is_on_a_real_clock(), "{}", response.status);
+            return None;
+        }
         let mut reader = PayloadReader::with_form(form(client.revision));
         let Some(Ok(Packet::Open(data))) = reader.next_packet(&response.body) else {
             panic!("no OPEN in {:?}", String::from_utf8_lossy(&response.body));
