@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{FnService, accept_with, request_with};
-use sockeye_websocket::{Acceptor, Config, Group, HttpServer};
+use sockeye_websocket::{Acceptor, Closed, Config, Group, HttpServer, RecvError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::timeout;
 
 /// Subscribers where the limit on open files allows them.
@@ -25,12 +25,14 @@ const SUBSCRIBERS_MAX: usize = 10_000;
 /// Files for everything else.
 const SPARE_FILES: usize = 200;
 const MESSAGE_BYTES: usize = 4000;
-/// What may wait for a subscriber.
-const QUEUED_BYTES_MAX: usize = 64 * 1024;
-/// Broadcasts before one stops reading, and after.
-const ROUNDS: usize = 15;
+/// What may wait for a subscriber: two messages. Those that read are never behind by more than one.
+const QUEUED_BYTES_MAX: usize = 2 * (MESSAGE_BYTES + 4);
+/// Broadcasts before one stops reading, and after: more than the kernel and the queue hold for it.
+const ROUNDS: usize = 18;
 /// Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How a connection ended.
+type Ending = Result<Closed, RecvError>;
 /// Makes this program the other process; `address count`.
 const READERS: &str = "SOCKEYE_TEST_READERS";
 
@@ -138,7 +140,8 @@ async fn one_of_ten_thousand_stops_reading() {
     }
     let count = subscribers();
     let group = Group::new();
-    let address = serve(&group).await;
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let address = serve(&group, ended).await;
     let (_readers, mut lines) = start_readers(address, count);
     wait_for(&mut lines, "connected").await;
     while group.len() < count {
@@ -155,18 +158,22 @@ async fn one_of_ten_thousand_stops_reading() {
     let after = broadcasts(&group, &mut lines).await;
 
     // Only the slow one is gone, and what waited for it.
+    let ending = timeout(PATIENCE, endings.recv()).await.expect("it is disconnected").unwrap();
+    assert!(matches!(ending, Err(RecvError::Overflow)), "{ending:?}");
     while group.len() > count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     assert_eq!(group.len(), count);
-    assert!(after < 3 * before + Duration::from_millis(200), "{before:?} before, {after:?} after");
+    assert!(endings.try_recv().is_err());
+    // Waiting for it would take its thirty seconds.
+    assert!(after < 5 * before + Duration::from_secs(1), "{before:?} before, {after:?} after");
     let grown = resident_bytes().saturating_sub(resident);
     assert!(grown < 16 << 20, "{grown} bytes for one that does not read");
     drop(slow);
 }
 
 /// A server whose every connection joins the group.
-async fn serve(group: &Group) -> SocketAddr {
+async fn serve(group: &Group, ended: UnboundedSender<Ending>) -> SocketAddr {
     let socket = TcpSocket::new_v4().unwrap();
     // Inherited by what is accepted, so that the kernel holds little for each.
     socket.set_send_buffer_size(16 * 1024).unwrap();
@@ -177,11 +184,13 @@ async fn serve(group: &Group) -> SocketAddr {
     let acceptor = Acceptor::new().config(config);
     let group = group.clone();
     let service = FnService(move |request| {
-        let group = group.clone();
+        let (group, ended) = (group.clone(), ended.clone());
         accept_with(acceptor.clone(), request, move |socket| async move {
             let membership = group.join(&socket);
-            let _ = socket.for_each(|_, _| {}).await;
+            let ending = socket.for_each(|_, _| {}).await;
             drop(membership);
+            // The test may be over.
+            let _ = ended.send(ending);
         })
     });
     tokio::spawn(HttpServer::new(vec![listener], service).into_future());
