@@ -178,4 +178,8 @@ async fn the_request_is_the_tests_choice() {
     let mut client: TestClient = client.connect().await.unwrap();
     let who = client.emit_with_ack::<_, (String, String, String)>("who", &()).await.unwrap();
     assert_eq!(who, ("test".to_owned(), "red".to_owned(), "203.0.113.7:9".to_owned()));
+    // `xdomain` of the official server: whether a page sent it, here one of the same origin.
+    let page = server.client().header("Origin", "http://in-memory").connect().await.unwrap();
+    let has_origin = |id: &str| server.server().io().socket(id).unwrap().handshake().has_origin();
+    assert!(has_origin(page.id()) && !has_origin(client.id()));
 }
