@@ -236,7 +236,8 @@ async fn recovery_brings_what_was_missed() {
     speaker.emit("tell", "while you were away").unwrap();
     soon(speaker.emit_with_ack::<_, u32>("visits", &())).await.unwrap();
     let (mut socket, second, missed) = join(&format!(r#"{{"pid":{}}}"#, first["pid"])).await;
-    assert_eq!((&second["sid"], &second["pid"]), (&first["sid"], &first["pid"]));
+    let ids = |reply: &Value| (reply["sid"].clone(), reply["pid"].clone());
+    assert_eq!(ids(&second), ids(&first), "{second}");
     assert_eq!(missed.len(), 1);
     assert!(missed[0].starts_with(r#"42["told","while you were away","#), "{missed:?}");
     socket.send(r#"421["visits"]"#).await.unwrap();
