@@ -13,7 +13,8 @@ let browser;
 let server;
 let page;
 before(async () => {
-  [browser, server] = await Promise.all([launch(), standIn("engine-v4")]);
+  // A browser on a busy machine may need longer for a pong than the 200 ms of the suite.
+  [browser, server] = await Promise.all([launch(), standIn("engine-v4", "--ping-timeout", "20000")]);
   page = await openPage(browser);
   // Any answer of the server makes a document of its origin, a refusal too.
   await page.goto(`${server.url}/engine.io/`);

@@ -10,6 +10,7 @@ use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::{Room, RoomChange, SocketId};
 
@@ -34,7 +35,8 @@ struct State<T> {
 struct Slot<T> {
     id: SocketId,
     socket: T,
-    places: Vec<Place>,
+    /// Most sockets are in one room.
+    places: SmallVec<[Place; 1]>,
 }
 
 /// Where a slot stands in a room.
@@ -94,7 +96,7 @@ impl<T: Clone> Adapter<T> {
     /// [`admit`](Adapter::admit).
     pub(crate) fn insert(&self, id: SocketId, socket: T) {
         let mut state = self.state.lock();
-        let slot = state.slots.insert(Slot { id: id.clone(), socket, places: Vec::new() });
+        let slot = state.slots.insert(Slot { id: id.clone(), socket, places: SmallVec::new() });
         state.ids.insert(id, slot);
     }
 
@@ -232,8 +234,6 @@ impl<T: Clone> State<T> {
             return;
         }
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
-        // Most sockets are in one room.
-        entry.places.reserve_exact(usize::from(entry.places.is_empty()));
         entry.places.push(Place { room, index });
         if let (Some(room), Some(changes)) = (&self.rooms[room].name, &mut self.changes) {
             let (room, id) = (room.clone(), entry.id.clone());

@@ -7,14 +7,14 @@ use parking_lot::Mutex;
 use sockeye_engine::{self as engine, Encoded, Pushed};
 use sockeye_socket_proto::{Messages, Parser, transcode};
 
-use crate::{Handshake, Socket};
+use crate::{Handshake, Socket, rarely::Rarely};
 
 /// A session, as its sockets know it. Packets are given to it in the protocol's own form.
 pub(crate) struct Link {
     pub(crate) session: engine::Session,
     pub(crate) handshake: Arc<Handshake>,
     /// For the session's task; it is woken when something is added.
-    commands: Mutex<Vec<Command>>,
+    commands: Mutex<Rarely<Vec<Command>>>,
     /// In which other form the client speaks, if it does. Known before anything is sent to it.
     parser: OnceLock<Arc<dyn Parser>>,
 }
@@ -38,12 +38,12 @@ impl Link {
     }
 
     pub(crate) fn command(&self, command: Command) {
-        self.commands.lock().push(command);
+        self.commands.lock().filled().push(command);
         self.session.wake();
     }
 
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.commands.lock())
+        self.commands.lock().take()
     }
 
     /// From now on packets are written by `parser`.

@@ -22,9 +22,11 @@ use crate::{
     Config, DisconnectReason, EventError, RawEvent, Refuse, Socket,
     ack::{Reply, Responder},
     behaviour::Registered,
+    deadlines::{Deadlines, Due},
     directory::{Asking, Directory, Found, Live},
     handler::{Call, Running},
     link::{Command, Link},
+    rarely::Rarely,
     reading::Reading,
     reliable::{Begin, Ticket},
     revision::{self, is_old, split_query},
@@ -33,15 +35,14 @@ use crate::{
 
 pub(crate) struct Peer {
     reading: Reading,
-    /// While attachments are missing.
-    attachments_deadline: Option<Instant>,
     sockets: Sockets,
 }
 
 impl Peer {
     pub(crate) fn new(link: Arc<Link>, directory: Arc<Directory>, config: Arc<Config>) -> Self {
         let reading = Reading::new(&config, &link);
-        let connect_deadline = Some(Instant::now() + config.connect_timeout);
+        let mut deadlines = Deadlines::default();
+        deadlines.set(Due::Joined, Some(Instant::now() + config.connect_timeout));
         let sockets = Sockets {
             link,
             directory,
@@ -50,11 +51,10 @@ impl Peer {
             work: None,
             waiting_events: 0,
             waiting_bytes: 0,
-            connect_deadline,
-            expiry: None,
+            deadlines,
             is_draining: false,
         };
-        let mut peer = Self { reading, attachments_deadline: None, sockets };
+        let mut peer = Self { reading, sockets };
         if is_old(&peer.sockets.link.session)
             && guard(&mut peer.sockets, |sockets| sockets.connect("/", "")).is_err()
         {
@@ -68,8 +68,10 @@ impl Peer {
     /// A packet that is announced and never completed is held for so long only.
     fn look_at_attachments(&mut self) {
         let now = Instant::now();
-        let after = self.sockets.config.attachments_timeout;
-        if now >= *self.attachments_deadline.get_or_insert_with(|| now + after) {
+        let Sockets { deadlines, config, .. } = &mut self.sockets;
+        let at = deadlines.at(Due::Attachments).unwrap_or(now + config.attachments_timeout);
+        deadlines.set(Due::Attachments, Some(at));
+        if at <= now {
             tracing::debug!(sid = %self.sockets.link.session.id(), "attachments did not come in time");
             self.sockets.link.session.close(CloseReason::ForcedClose);
         }
@@ -87,7 +89,7 @@ impl SessionHandler for Peer {
             return Ok(());
         };
         // The next packet's attachments have their own time.
-        self.attachments_deadline = None;
+        self.sockets.deadlines.set(Due::Attachments, None);
         let sockets = &mut self.sockets;
         let handled = guard(sockets, |sockets| sockets.handle(incoming));
         // What it led to also runs up to its first wait before the next event is looked at.
@@ -104,9 +106,7 @@ impl SessionHandler for Peer {
     }
 
     fn poll_timeout(&self) -> Option<std::time::Instant> {
-        let Sockets { connect_deadline, expiry, .. } = &self.sockets;
-        let deadlines = [self.attachments_deadline, *connect_deadline, *expiry];
-        deadlines.into_iter().flatten().min().map(Instant::into_std)
+        self.sockets.deadlines.next().map(Instant::into_std)
     }
 
     fn is_ready(&self) -> bool {
@@ -115,7 +115,7 @@ impl SessionHandler for Peer {
     }
 
     fn close(&mut self, reason: CloseReason) {
-        self.sockets.connect_deadline = None;
+        self.sockets.deadlines.set(Due::Joined, None);
         if let Some(work) = &mut self.sockets.work {
             work.asking.clear();
         }
@@ -132,10 +132,7 @@ struct Sockets {
     work: Option<Box<Work>>,
     waiting_events: usize,
     waiting_bytes: usize,
-    /// While no namespace has been joined.
-    connect_deadline: Option<Instant>,
-    /// While a socket has an expiry: when to look at it next.
-    expiry: Option<Instant>,
+    deadlines: Deadlines,
     /// The session is to close as soon as nothing is under way.
     is_draining: bool,
 }
@@ -153,10 +150,8 @@ struct Work {
 struct Entry {
     socket: Socket,
     is_joining: bool,
-    /// What a client sent that claims to continue an earlier connection, in case it may not.
-    claim_auth: Option<Box<str>>,
     running: u32,
-    waiting: VecDeque<Waiting>,
+    waiting: Rarely<VecDeque<Waiting>>,
 }
 
 /// What a client sends that wants to continue: its private id, and the last offset it saw.
@@ -302,9 +297,8 @@ impl Sockets {
         self.entries.push(Entry {
             socket: socket.clone(),
             is_joining: true,
-            claim_auth: is_claim.then(|| auth.into()),
             running: 0,
-            waiting: VecDeque::new(),
+            waiting: Rarely::default(),
         });
         let behaviour = &socket.live().behaviour;
         let is_trusted = is_claim && behaviour.skip_admission_when_recovered;
@@ -328,7 +322,6 @@ impl Sockets {
             self.directory.clean_up(socket.live());
             return;
         }
-        let claim_auth = self.entries[index].claim_auth.take();
         match socket.admit() {
             Ok(true) => self.entries[index].is_joining = false,
             Ok(false) => return,
@@ -336,11 +329,11 @@ impl Sockets {
                 tracing::debug!(sid = %self.link.session.id(), %failure, "not recovered");
                 self.entries.remove(index);
                 socket.end(DisconnectReason::ServerDisconnect);
-                let auth = claim_auth.unwrap_or_default();
+                let auth = socket.auth_json();
                 return self.join(socket.live().clone(), &auth, Origin::Failed(failure));
             }
         }
-        self.connect_deadline = None;
+        self.deadlines.set(Due::Joined, None);
         tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), "connected");
         if let Some(connected) = &socket.live().behaviour.connected {
             let started = connected(socket.clone(), ());
@@ -386,11 +379,11 @@ impl Sockets {
             let event = raw(name, args, attachments);
             behaviour.any.iter().for_each(|look| look(&entry.socket, &event));
         }
-        if entry.running >= behaviour.concurrent_handlers_max || !entry.waiting.is_empty() {
+        if entry.running >= behaviour.concurrent_handlers_max || entry.waiting.get().is_some() {
             let waiting = Waiting { responder, event: raw(name, args, attachments) };
             self.waiting_events += 1;
             self.waiting_bytes += waiting.bytes();
-            entry.waiting.push_back(waiting);
+            entry.waiting.filled().push_back(waiting);
             return;
         }
         self.start(index, responder, name, args, attachments);
@@ -495,16 +488,17 @@ impl Sockets {
     }
 
     fn look_at_deadlines(&mut self) {
-        if self.connect_deadline.is_none() && self.expiry.is_none() {
+        if self.deadlines.next().is_none() {
             return;
         }
         let now = Instant::now();
-        if self.connect_deadline.is_some_and(|at| at <= now) {
-            self.connect_deadline = None;
+        let is_over = |at| at <= now;
+        if self.deadlines.at(Due::Joined).is_some_and(is_over) {
+            self.deadlines.set(Due::Joined, None);
             tracing::debug!(sid = %self.link.session.id(), "no namespace was joined in time");
             self.link.session.close(CloseReason::ForcedClose);
         }
-        if self.expiry.is_some_and(|at| at <= now) {
+        if self.deadlines.at(Due::Expiry).is_some_and(is_over) {
             self.check_expiry();
         }
     }
@@ -550,7 +544,7 @@ impl Sockets {
                 }
             }
         }
-        self.expiry = next;
+        self.deadlines.set(Due::Expiry, next);
     }
 
     fn finish(&mut self, done: Done) {
@@ -582,7 +576,8 @@ impl Sockets {
             if entry.running >= entry.socket.live().behaviour.concurrent_handlers_max {
                 return;
             }
-            let Some(waiting) = entry.waiting.pop_front() else {
+            let Some(waiting) = entry.waiting.get_mut().and_then(VecDeque::pop_front) else {
+                entry.waiting.take();
                 return;
             };
             self.waiting_events -= 1;
@@ -606,8 +601,10 @@ impl Sockets {
     /// Forgets a socket that has ended and tells its disconnect handler.
     fn remove(&mut self, index: usize, reason: DisconnectReason) {
         let entry = self.entries.swap_remove(index);
-        self.waiting_events -= entry.waiting.len();
-        self.waiting_bytes -= entry.waiting.iter().map(Waiting::bytes).sum::<usize>();
+        if let Some(waiting) = entry.waiting.get() {
+            self.waiting_events -= waiting.len();
+            self.waiting_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
+        }
         self.directory.clean_up(entry.socket.live());
         if entry.is_joining {
             return;

@@ -33,6 +33,7 @@ use crate::{
     encode::{encode_logged, with_event, with_text},
     link::{Command, Link},
     locals::Locals,
+    rarely::Rarely,
     recovery::{Claim, Log},
     reliable::Outboxes,
     revision::is_old,
@@ -46,26 +47,32 @@ pub struct Socket(Arc<Inner>);
 
 struct Inner {
     id: SocketId,
-    /// What the adapter knows it by. Not its id while it claims that of an earlier connection.
-    key: Mutex<SocketId>,
-    claim: Option<Box<Claim>>,
-    /// Under which its state is kept, once it is connected; only with recovery.
-    pid: OnceLock<SocketId>,
     recovery: Recovery,
-    /// `None` when the client sent nothing.
-    auth: Mutex<Option<Arc<str>>>,
     namespace: Arc<Live>,
     link: Arc<Link>,
     phase: AtomicU8,
     /// What was sent to this socket before it was told that it is connected.
-    held: Mutex<Vec<Arc<Encoded>>>,
+    held: Mutex<Rarely<Vec<Arc<Encoded>>>>,
     locals: Mutex<Locals>,
-    acks: Mutex<BTreeMap<u64, Waiter>>,
-    /// The rooms at the end of its life.
-    left: OnceLock<Vec<Room>>,
+    acks: Mutex<Rarely<BTreeMap<u64, Waiter>>>,
     expiry: Mutex<Option<Box<Deadline>>>,
+    rare: OnceLock<Box<Rare>>,
+}
+
+/// What many sockets never have.
+#[derive(Default)]
+struct Rare {
+    /// What the adapter knows it by while it claims the id of an earlier connection.
+    key: Mutex<Option<SocketId>>,
+    claim: Option<Claim>,
+    /// Under which its state is kept, once it is connected; only with recovery.
+    pid: OnceLock<SocketId>,
+    /// `None` when the client sent nothing.
+    auth: Mutex<Option<Arc<str>>>,
     /// The key of its client's outbox, if it has one.
     outbox: OnceLock<Arc<str>>,
+    /// The rooms at the end of its life.
+    left: OnceLock<Vec<Room>>,
 }
 
 /// The event of [`Socket::send`].
@@ -94,24 +101,25 @@ impl Socket {
         let (id, claim, recovery) = match origin {
             Origin::New => (key.clone(), None, Recovery::New),
             Origin::Failed(failure) => (key.clone(), None, Recovery::Failed(failure)),
-            Origin::Claim(claim) => (claim.id.clone(), Some(Box::new(claim)), Recovery::Recovered),
+            Origin::Claim(claim) => (claim.id.clone(), Some(claim), Recovery::Recovered),
         };
+        let rare = OnceLock::new();
+        if claim.is_some() || auth != NO_AUTH {
+            let auth = Mutex::new(kept_auth(auth));
+            let key = Mutex::new(claim.is_some().then_some(key));
+            rare.get_or_init(|| Box::new(Rare { key, claim, auth, ..Rare::default() }));
+        }
         Self(Arc::new(Inner {
             id,
-            key: Mutex::new(key),
-            claim,
-            pid: OnceLock::new(),
             recovery,
-            auth: Mutex::new(kept_auth(auth)),
             namespace,
             link,
             phase: AtomicU8::new(CONNECTING),
-            held: Mutex::new(Vec::new()),
+            held: Mutex::default(),
             locals: Mutex::default(),
-            acks: Mutex::new(BTreeMap::new()),
-            left: OnceLock::new(),
+            acks: Mutex::default(),
             expiry: Mutex::new(None),
-            outbox: OnceLock::new(),
+            rare,
         }))
     }
 
@@ -149,7 +157,7 @@ impl Socket {
 
     /// The same as JSON; `{}` when it sent nothing.
     pub fn auth_json(&self) -> Arc<str> {
-        self.0.auth.lock().clone().unwrap_or_else(|| Arc::from("{}"))
+        self.kept_auth().unwrap_or_else(|| Arc::from(NO_AUTH))
     }
 
     /// The Engine.IO session below: its id, transport and protocol revision.
@@ -226,7 +234,7 @@ impl Socket {
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
         let rooms = rooms.into_rooms();
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
+        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.pid()) {
             let are_old = self.rooms();
             log.note_join(pid, rooms.iter().filter(|room| !are_old.contains(room)).cloned());
         }
@@ -237,7 +245,7 @@ impl Socket {
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
         let rooms = rooms.into_rooms();
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
+        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.pid()) {
             let are_in = self.rooms();
             log.note_leave(pid, rooms.iter().filter(|room| are_in.contains(room)).cloned());
         }
@@ -247,7 +255,7 @@ impl Socket {
 
     /// The rooms it is in, its own id first; after its end, those it was in.
     pub fn rooms(&self) -> Vec<Room> {
-        match self.0.left.get() {
+        match self.0.rare.get().and_then(|rare| rare.left.get()) {
             Some(left) => left.clone(),
             None => self.0.namespace.adapter.rooms(&self.key()),
         }
@@ -320,12 +328,26 @@ impl Socket {
     }
 
     pub(crate) fn set_auth(&self, auth: &str) {
-        *self.0.auth.lock() = kept_auth(auth);
+        if auth != NO_AUTH || self.0.rare.get().is_some() {
+            *self.rare().auth.lock() = kept_auth(auth);
+        }
+    }
+
+    fn kept_auth(&self) -> Option<Arc<str>> {
+        self.0.rare.get().and_then(|rare| rare.auth.lock().clone())
+    }
+
+    fn rare(&self) -> &Rare {
+        self.0.rare.get_or_init(Box::default)
+    }
+
+    fn pid(&self) -> Option<&SocketId> {
+        self.0.rare.get()?.pid.get()
     }
 
     /// The outbox of its client, if both have agreed to one.
     pub(crate) fn outbox(&self) -> Option<(&Arc<Outboxes>, &Arc<str>)> {
-        Some((self.0.namespace.outboxes.as_ref()?, self.0.outbox.get()?))
+        Some((self.0.namespace.outboxes.as_ref()?, self.0.rare.get()?.outbox.get()?))
     }
 
     pub(crate) fn live(&self) -> &Arc<Live> {
@@ -337,7 +359,8 @@ impl Socket {
     }
 
     pub(crate) fn key(&self) -> SocketId {
-        self.0.key.lock().clone()
+        let claimant = self.0.rare.get().and_then(|rare| rare.key.lock().clone());
+        claimant.unwrap_or_else(|| self.id())
     }
 
     pub(crate) fn with_locals<R>(&self, f: impl FnOnce(&Locals) -> R) -> R {
@@ -376,8 +399,7 @@ impl Socket {
 
     /// Resolves a request the client has answered.
     pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
-        let waiter = self.0.acks.lock().remove(&id);
-        match waiter {
+        match self.remove_ack(id) {
             Some(waiter) => waiter.resolve(Ok(RawArgs::new(args, attachments))),
             None => tracing::debug!(socket = %self.id(), id, "an ack nobody waits for"),
         }
@@ -389,15 +411,25 @@ impl Socket {
         if self.0.phase.load(Ordering::Acquire) == DISCONNECTED {
             return Err(AckError::Disconnected);
         }
-        if acks.len() >= limit {
+        if acks.get().map_or(0, BTreeMap::len) >= limit {
             return Err(AckError::Full { limit });
         }
-        acks.insert(id, waiter);
+        acks.filled().insert(id, waiter);
         Ok(())
     }
 
     pub(crate) fn forget_ack(&self, id: u64) {
-        self.0.acks.lock().remove(&id);
+        self.remove_ack(id);
+    }
+
+    fn remove_ack(&self, id: u64) -> Option<Waiter> {
+        let mut acks = self.0.acks.lock();
+        let waiting = acks.get_mut()?;
+        let waiter = waiting.remove(&id);
+        if waiting.is_empty() {
+            acks.take();
+        }
+        waiter
     }
 
     fn request<P: Serialize + ?Sized>(&self, name: &str, payload: &P) -> Result<Pending, AckError> {
@@ -462,6 +494,7 @@ impl Socket {
         match self.0.phase.load(Ordering::Acquire) {
             CONNECTING => {
                 let limit = self.0.namespace.config.engine.queued_packets_max as usize;
+                let held = held.filled();
                 if held.len() < limit {
                     held.push(packet());
                 } else {
@@ -493,8 +526,11 @@ impl fmt::Debug for Socket {
 
 /// Most clients send nothing, which takes no memory.
 fn kept_auth(auth: &str) -> Option<Arc<str>> {
-    (auth != "{}").then(|| auth.into())
+    (auth != NO_AUTH).then(|| auth.into())
 }
+
+/// What a client sent that sent nothing.
+const NO_AUTH: &str = "{}";
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {
     match pushed {

@@ -26,7 +26,7 @@ impl Socket {
         let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_old()) else {
             return Ok(self.welcome(None, &[]));
         };
-        let Some(claim) = &self.0.claim else {
+        let Some(claim) = self.0.rare.get().and_then(|rare| rare.claim.as_ref()) else {
             return Ok(log.begin(self, |pid| self.welcome(Some(pid), &[])));
         };
         let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
@@ -35,7 +35,8 @@ impl Socket {
         };
         let mut is_admitted = false;
         log.restore(claim, self, is_same_user, |rooms, locals, missed| {
-            let key = std::mem::replace(&mut *self.0.key.lock(), self.id());
+            let key = self.key();
+            *self.rare().key.lock() = None;
             self.0.namespace.adapter.rename(&key, self.id());
             self.0.namespace.adapter.join(&self.id(), rooms);
             self.0.locals.lock().fill_from(locals);
@@ -56,12 +57,12 @@ impl Socket {
         }
         link.send(&self.reply(pid), &[]);
         let again: HashSet<_> = missed.iter().map(|packet| Arc::as_ptr(packet)).collect();
-        for packet in held.drain(..).filter(|packet| !again.contains(&Arc::as_ptr(packet))) {
+        for packet in held.take().into_iter().filter(|packet| !again.contains(&Arc::as_ptr(packet)))
+        {
             link.push(&packet);
         }
-        *held = Vec::new();
         if let Some(pid) = pid {
-            self.0.pid.get_or_init(|| pid.clone());
+            self.rare().pid.get_or_init(|| pid.clone());
         }
         self.0.phase.store(CONNECTED, Ordering::Release);
         drop(held);
@@ -71,7 +72,7 @@ impl Socket {
 
     /// What is held back until it is admitted.
     pub(crate) fn held_packets(&self) -> HashSet<*const Encoded> {
-        self.0.held.lock().iter().map(Arc::as_ptr).collect()
+        self.0.held.lock().get().into_iter().flatten().map(Arc::as_ptr).collect()
     }
 
     /// The packet that says that the client is connected.
@@ -94,12 +95,12 @@ impl Socket {
             text.push_str("\"}");
         }
         if let Some(outboxes) = &self.0.namespace.outboxes
-            && let Some(auth) = self.0.auth.lock().clone()
+            && let Some(auth) = self.kept_auth()
             && let Some(key) = self.with_locals(|locals| outboxes.accept(&auth, locals))
         {
             text.truncate(text.len() - 1);
             text.push(',');
-            outboxes.write_reply(self.0.outbox.get_or_init(|| key), &mut text);
+            outboxes.write_reply(self.rare().outbox.get_or_init(|| key), &mut text);
             text.push('}');
         }
         text
@@ -112,14 +113,14 @@ impl Socket {
         if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
             return false;
         }
-        *held = Vec::new();
+        held.take();
         drop(held);
         let left = self.0.namespace.adapter.remove(&self.key());
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.0.pid.get()) {
+        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.pid()) {
             log.end(pid, reason, left.clone(), self.with_locals(Locals::clone));
         }
-        self.0.left.get_or_init(|| left);
-        for (_, waiter) in std::mem::take(&mut *self.0.acks.lock()) {
+        self.rare().left.get_or_init(|| left);
+        for (_, waiter) in self.0.acks.lock().take() {
             waiter.resolve(Err(AckError::Disconnected));
         }
         // Last: it is user code.
