@@ -70,7 +70,8 @@ impl Peer {
         let now = Instant::now();
         let Sockets { deadlines, config, .. } = &mut self.sockets;
         let at = deadlines.at(Due::Attachments).unwrap_or(now + config.attachments_timeout);
-        deadlines.set(Due::Attachments, Some(at));
+        // One that has passed and stayed would have the task run on and on.
+        deadlines.set(Due::Attachments, Some(at).filter(|&at| at > now));
         if at <= now {
             tracing::debug!(sid = %self.sockets.link.session.id(), "attachments did not come in time");
             self.sockets.link.session.close(CloseReason::ForcedClose);
@@ -115,7 +116,7 @@ impl SessionHandler for Peer {
     }
 
     fn close(&mut self, reason: CloseReason) {
-        self.sockets.deadlines.set(Due::Joined, None);
+        self.sockets.deadlines = Deadlines::default();
         if let Some(work) = &mut self.sockets.work {
             work.asking.clear();
         }
