@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use sockeye_bench::load::{self, ConnectionError, LoadError, Options, Workload};
 use sockeye_bench::wire::{self, ACCEPT, Protocol};
 
-use crate::common::{options, read_head, run, serve};
+use crate::common::{options, options_until_stalled, read_head, run, run_until_wrong, serve};
 
 #[test]
 fn a_right_websocket_echo_gets_a_figure() {
@@ -40,7 +40,7 @@ fn large_messages_in_pieces_are_right() {
 fn a_changed_byte_is_found() {
     let server =
         websocket_echo(|number| if number == 50 { Answer::Changed } else { Answer::Right });
-    match run(Protocol::Websocket, Workload::Echo, server) {
+    match run_until_wrong(Protocol::Websocket, Workload::Echo, server) {
         Err(LoadError::Connection {
             source: ConnectionError::Wrong { number: 50, .. }, ..
         }) => {}
@@ -52,8 +52,8 @@ fn a_changed_byte_is_found() {
 fn a_lost_message_is_found() {
     let server = websocket_echo(|number| if number == 50 { Answer::Lost } else { Answer::Right });
     // One message at a time: nothing comes after the lost one that could be compared with it.
-    let options = Options { pipeline: 1, ..options(Protocol::Websocket, Workload::Echo, server) };
-    match load::run(&options) {
+    let options = options_until_stalled(Protocol::Websocket, Workload::Echo, server);
+    match load::run(&Options { pipeline: 1, ..options }) {
         Err(LoadError::Stalled { missing, .. }) => assert!(missing >= 1),
         other => panic!("{other:?}"),
     }
@@ -63,7 +63,7 @@ fn a_lost_message_is_found() {
 fn a_message_too_many_is_found() {
     let server = websocket_echo(|number| if number == 50 { Answer::Twice } else { Answer::Right });
     // With a ring of one slot the second copy would look like the next message.
-    match run(Protocol::Websocket, Workload::Echo, server) {
+    match run_until_wrong(Protocol::Websocket, Workload::Echo, server) {
         Err(LoadError::Connection {
             source: ConnectionError::Wrong { .. } | ConnectionError::Surplus,
             ..
@@ -76,7 +76,8 @@ fn a_message_too_many_is_found() {
 fn a_broadcast_that_misses_somebody_is_found() {
     // An echo is a broadcast that reaches the sender alone.
     let server = websocket_echo(|_| Answer::Right);
-    match run(Protocol::Websocket, Workload::Broadcast, server) {
+    let options = options_until_stalled(Protocol::Websocket, Workload::Broadcast, server);
+    match load::run(&options) {
         Err(LoadError::Stalled { missing, .. }) => assert_eq!(missing, 4),
         other => panic!("{other:?}"),
     }
@@ -94,7 +95,7 @@ fn a_refused_or_wrongly_accepted_handshake_is_found() {
             // Keep it open: the response, not the end of the stream, is what must be seen.
             stream.read(&mut [0]).map(drop)
         });
-        match run(Protocol::Websocket, Workload::Connect, server) {
+        match run_until_wrong(Protocol::Websocket, Workload::Connect, server) {
             Err(LoadError::Connection { source: ConnectionError::Handshake(_), .. }) => {}
             other => panic!("{response:?}: {other:?}"),
         }

@@ -21,8 +21,28 @@ pub(crate) fn options(protocol: Protocol, workload: Workload, server: SocketAddr
         size: 32,
         warm_up: Duration::from_millis(20),
         window: Duration::from_millis(100),
-        stall: Duration::from_millis(300),
+        stall: Options::STALL,
     }
+}
+
+/// [`options`] for a server that does something wrong sooner or later: the run ends by that, however
+/// slow the machine is.
+pub(crate) fn options_until_wrong(
+    protocol: Protocol,
+    workload: Workload,
+    server: SocketAddr,
+) -> Options {
+    Options { window: Duration::from_secs(600), ..options(protocol, workload, server) }
+}
+
+/// [`options_until_wrong`] for a server that leaves something out.
+pub(crate) fn options_until_stalled(
+    protocol: Protocol,
+    workload: Workload,
+    server: SocketAddr,
+) -> Options {
+    let stall = Duration::from_secs(2);
+    Options { stall, ..options_until_wrong(protocol, workload, server) }
 }
 
 pub(crate) fn run(
@@ -31,6 +51,14 @@ pub(crate) fn run(
     server: SocketAddr,
 ) -> Result<load::Outcome, LoadError> {
     load::run(&options(protocol, workload, server))
+}
+
+pub(crate) fn run_until_wrong(
+    protocol: Protocol,
+    workload: Workload,
+    server: SocketAddr,
+) -> Result<load::Outcome, LoadError> {
+    load::run(&options_until_wrong(protocol, workload, server))
 }
 
 /// Serves each connection with `connection` on a thread of its own.

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, serve, until, with_sync};
+use common::{Client, in_memory, serve, until, with_sync};
 use futures_util::StreamExt;
 use sockeye::{Ack, AckError, Acker, Args, Binary, Deferred, Event, Namespace, Socket};
 
@@ -106,12 +106,13 @@ async fn unanswered_requests_are_bounded_and_dropped_ones_forgotten() {
     assert!(matches!(fourth, Err(AckError::Timeout)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_broadcast_collects_what_everybody_answers() {
-    let (server, address) = serve([namespace()]).await;
+    let memory = in_memory([namespace()]);
+    let server = memory.server();
     let mut clients = Vec::new();
     for _ in 0..3 {
-        clients.push(Client::connect(address).await);
+        clients.push(Client::connect(&memory).await);
     }
     let acks = server.io().emit_with_ack(QUESTION, "all").unwrap();
     for (n, client) in clients.iter_mut().enumerate() {

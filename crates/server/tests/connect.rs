@@ -7,6 +7,7 @@ mod common;
 use common::{Client, Received, serve, until, with_sync};
 use serde::Deserialize;
 use sockeye::{Io, Namespace, Refuse, Socket};
+use sockeye_testing::TestServer;
 
 #[derive(Deserialize)]
 struct Auth {
@@ -139,14 +140,14 @@ async fn a_namespace_may_be_left_and_joined_again() {
     client.expect_nothing().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_without_namespace_is_closed_in_time() {
     let connect_timeout = std::time::Duration::from_millis(50);
     let config = sockeye::Config { connect_timeout, ..sockeye::Config::default() };
     let server = sockeye::Server::builder().config(config).build().unwrap();
-    let address = common::listen(&server).await;
-    let mut idle = Client::open(address).await;
-    let mut joined = Client::connect(address).await;
+    let memory = TestServer::new(server);
+    let mut idle = Client::open(&memory).await;
+    let mut joined = Client::connect(&memory).await;
     idle.expect_closed().await;
     joined.send("41").await;
     joined.join("40").await;

@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, listen, serve, until, with_sync};
+use common::{Client, in_memory, listen, until, with_sync};
 use sockeye::{
     Ack, BuildError, DisconnectReason, Expiry, Local, Namespace, Refuse, Server, Socket,
 };
+use sockeye_testing::TestServer;
 
 type Reasons = Arc<Mutex<Vec<(String, &'static str)>>>;
 
@@ -35,13 +36,18 @@ fn namespace(path: &'static str, reasons: &Reasons) -> Namespace {
         })
 }
 
-async fn start() -> (Server, std::net::SocketAddr, Reasons) {
+fn declare() -> (Server, Reasons) {
     let reasons = Reasons::default();
     let server = Server::builder()
         .namespace(namespace("/", &reasons))
         .namespace(namespace("/b", &reasons))
         .build()
         .unwrap();
+    (server, reasons)
+}
+
+async fn start() -> (Server, std::net::SocketAddr, Reasons) {
+    let (server, reasons) = declare();
     let address = listen(&server).await;
     (server, address, reasons)
 }
@@ -118,10 +124,12 @@ async fn a_shutdown_tells_everybody_and_waits_for_the_handlers() {
     told(&reasons, &[("/", reason), ("/", reason)]).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_socket_expires_after_a_warning_unless_it_is_renewed() {
-    let (server, address, reasons) = start().await;
-    let mut client = Client::connect(address).await;
+    let (server, reasons) = declare();
+    let memory = TestServer::new(server);
+    let server = memory.server();
+    let mut client = Client::connect(&memory).await;
     client.join("40/b,").await;
     client.send(r#"42["expire",[60000,59999]]"#).await;
     client.expect(r#"42["expiring",60]"#).await;
@@ -153,7 +161,7 @@ async fn admit(socket: Socket, auth: Token) -> Result<(), Refuse> {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_shows_new_credentials_in_place() {
     let namespace = with_sync(Namespace::new("/"))
         .on_connect(admit)
@@ -165,8 +173,8 @@ async fn a_client_shows_new_credentials_in_place() {
         .on("expiring in", async |socket: Socket| {
             Ack(socket.expires_in().map(|left| left.as_secs_f32().round()))
         });
-    let (_server, address) = serve([namespace]).await;
-    let mut client = Client::open(address).await;
+    let memory = in_memory([namespace]);
+    let mut client = Client::open(&memory).await;
     let id = client.join(r#"40{"token":"ann-old"}"#).await;
     client.send(r#"420["expiring in"]"#).await;
     client.expect("430[60.0]").await;

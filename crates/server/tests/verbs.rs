@@ -7,7 +7,7 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{Client, serve, until, with_sync};
+use common::{Client, in_memory, serve, until, with_sync};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sockeye::{Ack, AckError, Event, EventError, Io, Namespace, RemoteSocket, Socket};
@@ -208,13 +208,14 @@ async fn what_a_client_said_stays_known() {
     assert_eq!(auths, [r#"{"token":"abc"}"#, "{}"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn everything_a_broadcast_got_is_collected() {
-    let (server, address) = serve([with_sync(Namespace::new("/"))]).await;
+    let memory = in_memory([with_sync(Namespace::new("/"))]);
+    let server = memory.server();
     let mut clients = Vec::new();
     let mut ids = Vec::new();
     for _ in 0..4 {
-        let mut client = Client::open(address).await;
+        let mut client = Client::open(&memory).await;
         ids.push(client.join("40").await);
         clients.push(client);
     }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{FnService, echo, read_head, read_to_end, request_with};
+use common::{FnService, echo, quiet_port, read_head, read_to_end, request_with};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -75,8 +75,8 @@ async fn hosts_by_address_and_by_name() {
 
 #[tokio::test]
 async fn a_port_that_is_taken() {
-    let taken = bind(Some("127.0.0.1"), 0).await.unwrap();
-    let port = taken[0].local_addr().unwrap().port();
+    let port = quiet_port();
+    let taken = bind(Some("127.0.0.1"), port).await.unwrap();
     for host in [None, Some("127.0.0.1")] {
         assert_eq!(bind(host, port).await.unwrap_err().kind(), ErrorKind::AddrInUse);
     }
@@ -170,7 +170,7 @@ async fn graceful_shutdown() {
             }
         }
     });
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind(Some("127.0.0.1"), quiet_port()).await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let signal = async {
         let _ = stopped.await;

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with};
+use common::{
+    FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with, wound_on,
+};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -203,11 +205,10 @@ async fn heads_are_counted() {
 /// A connection that is kept alive and does nothing more ends after the same time.
 #[tokio::test]
 async fn idle_keep_alive() {
-    let timeout = Duration::from_secs(1);
-    let address = serve(answer, |server| server.header_timeout(timeout)).await;
+    let address = serve(answer, |server| server).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     ask(&mut stream).await;
-    assert!(read_to_end(&mut stream).await.starts_with(b"hello"));
+    assert!(wound_on(read_to_end(&mut stream)).await.starts_with(b"hello"));
 }
 
 /// Everything `curl` may be refused with, to the byte that matters.

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use certificates::Authority;
-use common::{FnService, accept_all, read_to_end};
+use common::{FnService, accept_all, read_to_end, wound_on};
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::{
     ConnectError, Connector, Encrypted, HttpServer, Message, Roots, TlsConfig, TlsConfigError, bind,
@@ -168,7 +168,7 @@ async fn peers_that_do_not_speak_tls() {
     let authority = Authority::new();
     let (certificate, key) = authority.issue("localhost");
     let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
-    let address = serve_within(config, Duration::from_secs(2)).await[0];
+    let address = serve_tls(config).await[0];
     for bytes in [
         &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
         b"\x16\x03\x01\xff\xff",
@@ -181,7 +181,7 @@ async fn peers_that_do_not_speak_tls() {
         // It may be gone before all is written.
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
+        let _ = wound_on(stream.read_to_end(&mut answer)).await;
         assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
     }
     // And a client of ours sees the end of a server that does not.

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// Longer than anything takes; only a failing test waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running example; killed when dropped.
 pub(crate) struct Example {

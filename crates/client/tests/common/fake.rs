@@ -33,7 +33,7 @@ impl Fake {
         Fake { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    fn address(&self) -> SocketAddr {
         self.listener.local_addr().unwrap()
     }
 

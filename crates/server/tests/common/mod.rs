@@ -1,19 +1,43 @@
-//! A server on loopback and a client that speaks plain frames: what is on the wire is what is
-//! asserted.
+//! A server on loopback or in memory, and a client that speaks plain frames: what is on the wire is
+//! what is asserted.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{net::SocketAddr, time::Duration};
 
 use sockeye::{Namespace, Server};
+use sockeye_testing::TestServer;
 use sockeye_ws::{Config, Connection, Event, Message, Role};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
 /// Longer than anything takes: a test that waits this long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A byte stream of either kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Where a server is reached.
+pub(crate) trait Network {
+    async fn dial(&self) -> Box<dyn Stream>;
+}
+
+impl Network for SocketAddr {
+    async fn dial(&self) -> Box<dyn Stream> {
+        Box::new(TcpStream::connect(self).await.unwrap())
+    }
+}
+
+/// In memory, for whatever has to do with time: on a paused clock (`start_paused`) nothing else on the
+/// machine can make it late.
+impl Network for &TestServer {
+    async fn dial(&self) -> Box<dyn Stream> {
+        Box::new(self.open().0)
+    }
+}
 
 /// Serves namespaces on a free port for as long as the test's runtime lives.
 pub(crate) async fn serve(namespaces: impl IntoIterator<Item = Namespace>) -> (Server, SocketAddr) {
@@ -21,6 +45,12 @@ pub(crate) async fn serve(namespaces: impl IntoIterator<Item = Namespace>) -> (S
     let server = builder.build().unwrap();
     let address = listen(&server).await;
     (server, address)
+}
+
+/// Serves namespaces in memory.
+pub(crate) fn in_memory(namespaces: impl IntoIterator<Item = Namespace>) -> TestServer {
+    let builder = namespaces.into_iter().fold(Server::builder(), |b, n| b.namespace(n));
+    TestServer::new(builder.build().unwrap())
 }
 
 pub(crate) async fn listen(server: &Server) -> SocketAddr {
@@ -41,7 +71,7 @@ pub(crate) enum Received {
 
 /// A session on WebSocket. Pings are answered and not shown.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     connection: Connection,
     input: Vec<u8>,
     pub(crate) open: serde_json::Value,
@@ -49,15 +79,15 @@ pub(crate) struct Client {
 
 impl Client {
     /// Opens a session; no namespace is joined yet.
-    pub(crate) async fn open(address: SocketAddr) -> Self {
-        Self::open_with(address, "").await
+    pub(crate) async fn open(network: impl Network) -> Self {
+        Self::open_with(network, "").await
     }
 
     /// Opens a session with more in its query.
-    pub(crate) async fn open_with(address: SocketAddr, query: &str) -> Self {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+    pub(crate) async fn open_with(network: impl Network, query: &str) -> Self {
+        let mut stream = network.dial().await;
         let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: {address}\r\n\
+            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: localhost\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
@@ -76,8 +106,8 @@ impl Client {
     }
 
     /// Opens a session and joins `/`.
-    pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let mut client = Self::open(address).await;
+    pub(crate) async fn connect(network: impl Network) -> Self {
+        let mut client = Self::open(network).await;
         client.join("40").await;
         client
     }
@@ -133,10 +163,14 @@ impl Client {
 
     async fn next(&mut self) -> Received {
         loop {
+            let mut pinged = false;
             let received = match self.connection.handle_read(&mut self.input) {
                 Ok((used, event)) => {
                     let received = match event {
-                        Some(Event::Text("2")) => None,
+                        Some(Event::Text("2")) => {
+                            pinged = true;
+                            None
+                        }
                         Some(Event::Text(text)) => Some(Received::Text(text.to_owned())),
                         Some(Event::Binary(data)) => Some(Received::Binary(data.to_vec())),
                         Some(Event::Close(_)) => Some(Received::Closed),
@@ -149,6 +183,9 @@ impl Client {
             };
             if let Some(received) = received {
                 return received;
+            }
+            if pinged {
+                self.send("3").await;
             }
             if self.input.is_empty() {
                 let mut buffer = [0; 4096];

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -123,6 +124,34 @@ pub(crate) async fn read_to_end(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     bytes
+}
+
+/// What comes of `future` when nothing but time passes any more: the clock is wound on whenever
+/// everybody waits.
+pub(crate) async fn wound_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::pause();
+    let outcome = future.await;
+    tokio::time::resume();
+    outcome
+}
+
+/// A free port that stays free when nobody listens on it: below those that the system chooses itself,
+/// and another one each time.
+pub(crate) fn quiet_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id() * 64;
+    loop {
+        let number = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + (number % 12_000) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Whether this machine has an IPv6 loopback address.
+pub(crate) fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
 }
 
 /// Exactly `expected` comes next.
