@@ -10,6 +10,7 @@ use http::request::Parts;
 use sockeye_engine_proto::SessionId;
 
 use crate::handshake::Handshake;
+use crate::observer::Observer;
 use crate::refusal::Refusal;
 
 /// Functions around the engine's requests, none by default. They run where the request is handled
@@ -21,6 +22,7 @@ pub struct Hooks {
     pub(crate) initial_headers: Option<Arc<Headers>>,
     pub(crate) headers: Option<Arc<Headers>>,
     pub(crate) connection_error: Option<Arc<OnError>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -97,6 +99,13 @@ impl Hooks {
         self
     }
 
+    /// Looks at the packets, heartbeats and upgrades of every session.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Whether sessions can be opened without asking anybody.
     pub(crate) fn are_silent(&self) -> bool {
         self.allow_request.is_none() && self.generate_id.is_none()
@@ -129,6 +138,7 @@ impl fmt::Debug for Hooks {
             .field("initial_headers", &self.initial_headers.is_some())
             .field("headers", &self.headers.is_some())
             .field("connection_error", &self.connection_error.is_some())
+            .field("observer", &self.observer.is_some())
             .finish()
     }
 }

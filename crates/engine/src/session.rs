@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use sockeye_engine_proto::{CloseReason, Revision, SessionId, TransportKind};
+use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 use sockeye_websocket::Flush;
 
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::detail::CloseDetail;
 use crate::dialect::Dialect;
 use crate::encoded::Encoded;
 use crate::inbox::{Guest, Inbox};
+use crate::observer::Observer;
 use crate::outbox::{Next, Outbox, Pushed};
 use crate::registry::Registry;
 
@@ -96,6 +97,7 @@ impl Session {
         if !attachments.is_empty() {
             return self.send_own(Some(text), attachments, true);
         }
+        self.announce(Some(text), &[]);
         let limits = self.0.registry.limits;
         let (pushed, next) = self.0.outbox.lock().push_text(text, limits);
         if next != Next::Nothing {
@@ -121,6 +123,7 @@ impl Session {
     }
 
     fn send_own(&self, text: Option<&str>, attachments: &[Bytes], compress: bool) -> Pushed {
+        self.announce(text, attachments);
         let limits = self.0.registry.limits;
         let (pushed, next) = self.0.outbox.lock().push_own(text, attachments, compress, limits);
         self.proceed(next);
@@ -129,6 +132,7 @@ impl Session {
 
     /// Sends a message that was encoded for many. To send it to many, use [`broadcast`].
     pub fn push(&self, packet: &Arc<Encoded>) -> Pushed {
+        self.announce(packet.text(), packet.attachments());
         let (pushed, next) = self.0.outbox.lock().push_shared(packet, self.0.registry.limits);
         self.proceed(next);
         pushed
@@ -199,6 +203,35 @@ impl Session {
         poll_fn(|cx| self.0.outbox.lock().poll_flushed(cx)).await;
     }
 
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.0.registry.config.hooks.observer.as_deref()
+    }
+
+    /// Tells the observer, if there is one, of a message that is about to be queued.
+    #[inline]
+    fn announce(&self, text: Option<&str>, attachments: &[Bytes]) {
+        if let Some(observer) = self.observer() {
+            self.announce_to(observer, text, attachments);
+        }
+    }
+
+    #[cold]
+    pub(crate) fn announce_to(
+        &self,
+        observer: &dyn Observer,
+        text: Option<&str>,
+        attachments: &[Bytes],
+    ) {
+        if self.is_closed() {
+            return;
+        }
+        let texts = text.into_iter().map(Message::Text);
+        let binaries = attachments.iter().map(|attachment| Message::Binary(attachment));
+        for message in texts.chain(binaries) {
+            observer.packet_create(self, &Packet::Message(message));
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.0
     }
@@ -234,8 +267,9 @@ impl Session {
         self.0.closing.load(Ordering::Acquire)
     }
 
-    pub(crate) fn set_websocket(&self) {
-        self.0.is_websocket.store(true, Ordering::Release);
+    /// Whether that is new.
+    pub(crate) fn set_websocket(&self) -> bool {
+        !self.0.is_websocket.swap(true, Ordering::AcqRel)
     }
 
     /// Claims the session's one POST. `false`: there is one already.
@@ -288,6 +322,7 @@ pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc
     let mut last: Option<&Arc<Registry>> = None;
     for session in recipients {
         let shared = &session.0;
+        session.announce(packet.text(), packet.attachments());
         let (_, next) = shared.outbox.lock().push_shared(packet, shared.registry.limits);
         if next == Next::Schedule {
             if let Some(registry) = last

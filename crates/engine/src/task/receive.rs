@@ -16,6 +16,7 @@ use crate::application::{Application, SessionHandler};
 use crate::detail::CloseDetail;
 use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest, Reply};
+use crate::observer::Observer;
 use crate::rate::Rate;
 use crate::session::Session;
 
@@ -138,6 +139,7 @@ impl<A: Application> Driver<A> {
             session: &mut self.session,
             handler,
             handle: &self.handle,
+            observer: self.handle.observer(),
             rate: self.rate.as_deref_mut(),
             now: self.now,
         };
@@ -166,6 +168,7 @@ impl<A: Application> Driver<A> {
             session: &mut self.session,
             handler,
             handle: &self.handle,
+            observer: self.handle.observer(),
             rate: self.rate.as_deref_mut(),
             now: self.now,
         };
@@ -188,6 +191,7 @@ impl<A: Application> Driver<A> {
             session: &mut self.session,
             handler,
             handle: &self.handle,
+            observer: self.handle.observer(),
             rate: self.rate.as_deref_mut(),
             now: self.now,
         };
@@ -214,11 +218,12 @@ struct Intake<'a, H> {
     session: &'a mut proto::Session,
     handler: &'a mut H,
     handle: &'a Session,
+    observer: Option<&'a dyn Observer>,
     rate: Option<&'a mut Rate>,
     now: Instant,
 }
 
-impl<H: SessionHandler> Intake<'_, H> {
+impl<'a, H: SessionHandler> Intake<'a, H> {
     fn is_ready(&self) -> bool {
         // Once the session closes, what still comes is dropped.
         !self.session.is_open() || self.handler.is_ready()
@@ -251,11 +256,25 @@ impl<H: SessionHandler> Intake<'_, H> {
             return;
         }
         let closes = packet == Packet::Close;
-        match self.session.handle_packet(via, packet, self.now) {
+        let observer = self.observer_of(via);
+        if let Some(observer) = observer {
+            observer.packet(self.handle, &packet);
+        }
+        let taken = self.session.handle_packet(via, packet, self.now);
+        if let (Some(observer), Ok(None), Packet::Ping(_) | Packet::Pong(_)) =
+            (observer, &taken, &packet)
+        {
+            observer.heartbeat(self.handle);
+        }
+        match taken {
             Ok(Some(message)) => self.message(message),
             // What follows in this read is to find the session where it lives now.
             Ok(None) if self.session.transport() == via && via.kind() != TransportKind::Polling => {
-                self.handle.set_websocket();
+                if self.handle.set_websocket()
+                    && let Some(observer) = self.observer
+                {
+                    observer.upgraded(self.handle, via.kind());
+                }
             }
             Ok(None) if closes && self.session.is_closed() => {
                 self.handle.note_detail(CloseDetail::ClosePacket);
@@ -268,6 +287,12 @@ impl<H: SessionHandler> Intake<'_, H> {
                 tracing::debug!(sid = %self.handle.id(), %error, "packet refused");
             }
         }
+    }
+
+    /// Who is to hear of a packet on this transport: nobody if it is a probe.
+    fn observer_of(&self, via: TransportId) -> Option<&'a dyn Observer> {
+        let observer = self.observer?;
+        (self.session.is_open() && self.session.transport() == via).then_some(observer)
     }
 
     fn message(&mut self, message: Message<'_>) {

@@ -15,6 +15,7 @@ use crate::encoded::Encoded;
 use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest};
 use crate::metrics;
+use crate::observer::Observer;
 
 impl<A: Application> Driver<A> {
     /// Carries out everything the session has to say, until it says no more.
@@ -34,6 +35,11 @@ impl<A: Application> Driver<A> {
                 match event {
                     Event::Upgraded { .. } => self.adopt_probe(),
                     Event::Closed(reason) => self.finish(reason),
+                    Event::Upgrading => {
+                        if let Some(observer) = self.handle.observer() {
+                            observer.upgrading(&self.handle, TransportKind::WebSocket);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -46,6 +52,9 @@ impl<A: Application> Driver<A> {
 
     /// Sends a packet of the session itself.
     pub(super) fn transmit(&mut self, Transmit { via, control }: Transmit) {
+        if let Some(observer) = self.handle.observer() {
+            self.announce(observer, control);
+        }
         if via.kind() == TransportKind::Polling {
             if let Some(polling) = &mut self.polling {
                 polling.controls.push(control);
@@ -71,6 +80,24 @@ impl<A: Application> Driver<A> {
             self.release_probe();
         } else if probe && let Some(probe) = &mut self.probe {
             encode_control(control, &open, probe.out.tail());
+        }
+    }
+
+    /// Tells the observer of a packet of the session itself.
+    fn announce(&self, observer: &dyn Observer, control: Control) {
+        match control {
+            Control::Open => {
+                observer.packet_create(&self.handle, &Packet::Open(&self.open_json()));
+                // On polling they go together.
+                if self.polling.is_some()
+                    && let Some(initial) = &self.ticket.registry().config.initial_packet
+                {
+                    self.handle.announce_to(observer, initial.text(), initial.attachments());
+                }
+            }
+            Control::Ping => observer.packet_create(&self.handle, &Packet::Ping("")),
+            Control::Pong => observer.packet_create(&self.handle, &Packet::Pong("")),
+            _ => {}
         }
     }
 
