@@ -176,8 +176,13 @@ test("a reload with a full outbox loses nothing and doubles nothing", async (t) 
       const { outbox } = await import("/client/outbox.mjs");
       window.answered = [];
       window.refused = [];
+      window.lost = [];
       window.socket = io({ reconnectionDelay: 10, reconnectionDelayMax: 10 });
-      window.box = outbox(socket, { countMax: 50, onAnswer: (_event, args) => answered.push(args[0]) });
+      window.box = outbox(socket, {
+        countMax: 50,
+        onAnswer: (_event, args) => answered.push(args[0]),
+        onLost: (_event, args, error) => lost.push([args[0], error.reason]),
+      });
       await box.ready;
       return [box.isDurable, box.size];
     });
@@ -187,7 +192,9 @@ test("a reload with a full outbox loses nothing and doubles nothing", async (t) 
       box.emit("store", number).catch((error) => refused.push([number, error.reason]));
     }
   });
+  // The first five answers make room once they are noted in the store.
   await until("the window to be full", () => handled.length === 15);
+  await page.evaluate(() => box.saved());
   const refused = await page.evaluate(() => refused);
   assert.deepEqual(refused, [50, 51, 52, 53, 54].map((number) => [number, "full"]));
 
@@ -197,12 +204,14 @@ test("a reload with a full outbox loses nothing and doubles nothing", async (t) 
   mayAnswer = true;
   for (const answer of waiting.splice(0)) answer();
   await until("half of it", () => handled.length > 25);
+  assert.deepEqual(await page.evaluate(() => lost), []);
   await show(page, origin);
   await start();
   await page.evaluate(() => {
     for (let number = 50; number < 60; number += 1) box.emit("store", number);
   });
-  await until("an empty outbox", () => page.evaluate(() => box.size === 0), 15_000);
+  await until("an empty outbox", () => page.evaluate(() => box.size === 0));
+  assert.deepEqual(await page.evaluate(() => lost), []);
   assert.deepEqual(handled, Array.from({ length: 60 }, (_, number) => number));
 });
 

@@ -20,14 +20,13 @@ async function indexedDbStore(name) {
   let db;
   try {
     db = await open();
+    for (const slot of await slotsInOrder(db, name)) {
+      const release = await lock(locks, `sockeye-outbox ${slot}`);
+      if (release) return new IndexedDbStore(db, slot, release);
+    }
   } catch {
-    return void 0;
   }
-  for (const slot of await slotsInOrder(db, name)) {
-    const release = await lock(locks, `sockeye-outbox ${slot}`);
-    if (release) return new IndexedDbStore(db, slot, release);
-  }
-  db.close();
+  db?.close();
   return void 0;
 }
 var IndexedDbStore = class {
@@ -49,22 +48,39 @@ var IndexedDbStore = class {
     this._id = id;
     return { id, next, events: events.map((event) => event.event) };
   }
-  add(event) {
-    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
-    const box = { slot: this._slot, id: this._id, next: event.number + 1 };
-    transaction.objectStore(EVENTS).add({ slot: this._slot, number: event.number, event });
-    transaction.objectStore(BOXES).put(box);
-    return finished(transaction);
+  async add(event) {
+    const { number } = event;
+    const turn = this._write();
+    turn.events.add({ slot: this._slot, number, event });
+    turn.next = number + 1;
+    return turn.finished;
   }
-  remove(numbers) {
-    const transaction = this._db.transaction(EVENTS, "readwrite");
-    const events = transaction.objectStore(EVENTS);
-    for (const number of numbers) events.delete([this._slot, number]);
-    return finished(transaction);
+  async remove(numbers) {
+    const turn = this._write();
+    for (const number of numbers) turn.events.delete([this._slot, number]);
+    return turn.finished;
   }
   close() {
     this._release();
     this._db.close();
+  }
+  /**
+   * What comes together is written together, at once: transactions need not wait for each other
+   * here, IndexedDB runs them in their order.
+   */
+  _write() {
+    if (this._turn) return this._turn;
+    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
+    const events = transaction.objectStore(EVENTS);
+    const turn = { events, finished: finished(transaction) };
+    this._turn = turn;
+    Promise.resolve().then(() => {
+      this._turn = void 0;
+      const { next } = turn;
+      if (next) transaction.objectStore(BOXES).put({ slot: this._slot, id: this._id, next });
+      transaction.commit?.();
+    });
+    return turn;
   }
 };
 var BOXES = "boxes";
@@ -100,10 +116,13 @@ function done(request) {
   });
 }
 function finished(transaction) {
-  return new Promise((resolve, reject) => {
+  const end = new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    transaction.onabort = () => reject(transaction.error || new Error("aborted"));
   });
+  end.catch(() => {
+  });
+  return end;
 }
 function lock(locks, name) {
   return new Promise((resolve, reject) => {
@@ -143,9 +162,8 @@ var Outbox = class {
     /** Whether the outbox outlives the page; known once it is ready. */
     this.isDurable = false;
     this._next = 1;
-    /** Unanswered events by number, in order. */
-    this._events = /* @__PURE__ */ new Map();
-    this._waiting = /* @__PURE__ */ new Map();
+    /** Events by number, in order. */
+    this._entries = /* @__PURE__ */ new Map();
     this._count = 0;
     this._bytes = 0;
     this._isClosed = false;
@@ -155,8 +173,7 @@ var Outbox = class {
     this.ready = this._load().finally(() => {
       if (wasActive && !this._isClosed) _socket.connect();
     });
-    this._writing = this.ready;
-    this.ready.catch(() => {
+    this._writing = this.ready.catch(() => {
     });
   }
   /** Number of events without answer. */
@@ -176,17 +193,26 @@ var Outbox = class {
     const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
     const bytes = bytesOf([event, ...args]);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
-    const kept = structuredClone([event, ...args]);
+    const copy = structuredClone([event, ...args]);
     this._count++;
     this._bytes += bytes;
     return new Promise((resolve, reject) => {
-      const write = this._writing.then(() => this._keep(kept, bytes, { resolve, reject }));
-      this._writing = write.catch((error) => {
-        this._count--;
-        this._bytes -= bytes;
-        reject(error);
-      });
+      const kept = this.ready.then(() => this._keep(copy, bytes, { resolve, reject }));
+      this._await(
+        kept.catch((error) => {
+          this._count--;
+          this._bytes -= bytes;
+          reject(error);
+        })
+      );
     });
+  }
+  /**
+   * Resolves when everything emitted until now is kept (or was refused) and every answer until now
+   * is noted: nothing of that is lost when the page goes, if the outbox {@link isDurable}.
+   */
+  saved() {
+    return this._writing;
   }
   /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
   close() {
@@ -210,7 +236,7 @@ var Outbox = class {
     this._id = id;
     this._next = next;
     for (const event of events) {
-      this._events.set(event.number, event);
+      this._entries.set(event.number, { event, state: "kept" });
       this._count++;
       this._bytes += event.bytes;
     }
@@ -219,11 +245,23 @@ var Outbox = class {
   async _keep(args, bytes, waiting) {
     if (this._isClosed) throw new OutboxError("closed");
     const event = { number: this._next++, args, bytes, time: Date.now() };
-    await this._store.add(event);
-    this._events.set(event.number, event);
-    this._waiting.set(event.number, waiting);
-    if (this._events.size === 1) this._expire();
-    this._send();
+    const entry = { event, waiting, state: "new" };
+    this._entries.set(event.number, entry);
+    try {
+      await this._store.add(event);
+      entry.state = "kept";
+      if (!this._timer) this._expire();
+    } catch (error) {
+      this._entries.delete(event.number);
+      throw error;
+    } finally {
+      this._send();
+    }
+  }
+  /** Counts what the store has begun to write to what `saved` waits for. */
+  _await(write) {
+    const earlier = this._writing;
+    this._writing = write.then(() => earlier);
   }
   /** Hooks into the socket; returns how to leave it. */
   _listen() {
@@ -261,19 +299,16 @@ var Outbox = class {
   _send() {
     const { _sent: sent, _terms: terms, _socket: socket } = this;
     if (!sent || this._isClosed) return;
-    const window = terms?.window ?? WINDOW;
-    for (const [number, event] of this._events) {
-      if (sent !== this._sent || sent.size >= window) return;
-      if (sent.has(number)) continue;
+    for (const [number, { event, state }] of this._entries) {
+      if (sent !== this._sent || state === "new") return;
+      const [lowest] = this._entries.keys();
+      if (terms ? number >= lowest + terms.window : sent.size >= WINDOW) return;
+      if (state === "answered" || sent.has(number)) continue;
       sent.add(number);
-      const [lowest] = this._events.keys();
       const args = terms ? [...event.args, { _outbox: [number, lowest] }] : event.args;
       const before = socket.sendBuffer.length;
       try {
-        socket.emit(...args, (...answer) => {
-          sent.delete(number);
-          this._settle(number, answer);
-        });
+        socket.emit(...args, (...answer) => this._settle(number, answer));
       } catch (error) {
         this._giveUp(number, error);
         continue;
@@ -282,52 +317,69 @@ var Outbox = class {
     }
   }
   _settle(number, answer) {
-    const event = this._events.get(number);
-    if (!event) return;
     if (answer[0]?.error?.code === "forgotten") {
       return this._giveUp(number, new OutboxError("forgotten"));
     }
-    const waiting = this._forget(event);
-    const [name, ...args] = event.args;
-    this._options.onAnswer?.(name, args, ...answer);
-    waiting?.resolve(answer[0]);
-    this._send();
+    const entry = this._take(number);
+    if (!entry) return;
+    const [name, ...args] = entry.event.args;
+    tell(() => this._options.onAnswer?.(name, args, ...answer));
+    entry.waiting?.resolve(answer[0]);
   }
   _giveUp(number, error) {
-    const event = this._events.get(number);
-    if (!event) return;
-    const waiting = this._forget(event);
-    const [name, ...args] = event.args;
-    this._options.onLost?.(name, args, error);
-    waiting?.reject(error);
+    const entry = this._take(number);
+    if (!entry) return;
+    const [name, ...args] = entry.event.args;
+    tell(() => this._options.onLost?.(name, args, error));
+    entry.waiting?.reject(error);
   }
-  _forget({ number, bytes }) {
-    const waiting = this._waiting.get(number);
-    this._events.delete(number);
-    this._waiting.delete(number);
-    this._sent?.delete(number);
+  /** An event is done with, whatever came of it. Undefined if it was before. */
+  _take(number) {
+    const entry = this._entries.get(number);
+    if (entry?.state !== "kept") return;
+    entry.state = "answered";
     this._count--;
-    this._bytes -= bytes;
-    this._writing = this._writing.then(() => this._store.remove([number])).catch(() => {
-    });
-    return waiting;
+    this._bytes -= entry.event.bytes;
+    this._await(this._remove(number));
+    return entry;
+  }
+  async _remove(number) {
+    try {
+      await this._store.remove([number]);
+    } catch {
+    }
+    this._entries.delete(number);
+    this._sent?.delete(number);
+    this._send();
   }
   /** Gives up what is too old, and comes back when the next one is. */
   _expire() {
     clearTimeout(this._timer);
+    this._timer = void 0;
     const { ageMax = AGE_MAX } = this._options;
     const now = Date.now();
-    for (const { number, time } of [...this._events.values()]) {
-      if (now - time < ageMax) break;
-      this._giveUp(number, new OutboxError("expired"));
+    for (const { event, state } of [...this._entries.values()]) {
+      if (state !== "kept") continue;
+      const wait = event.time + ageMax - now;
+      if (wait <= 0) {
+        this._giveUp(event.number, new OutboxError("expired"));
+      } else if (!this._isClosed) {
+        this._timer = setTimeout(() => this._expire(), Math.min(wait, TIMER_MS_MAX));
+        this._timer.unref?.();
+        return;
+      }
     }
-    const [oldest] = this._events.values();
-    if (!oldest || this._isClosed) return;
-    const wait = Math.min(oldest.time + ageMax - now, TIMER_MS_MAX);
-    this._timer = setTimeout(() => this._expire(), wait);
-    this._timer.unref?.();
   }
 };
+function tell(callback) {
+  try {
+    callback();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
 function offer(socket, id) {
   const member = { configurable: true, enumerable: true, get: () => ({ v: 1, id: id() }) };
   const withOffer = (data = {}) => {

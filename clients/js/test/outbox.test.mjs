@@ -10,6 +10,26 @@ import { memoryStore, outbox, OutboxError } from "../build/outbox/index.js";
 import { makeReliable } from "./reliable-server.mjs";
 import { createWorld, settle } from "./world.mjs";
 
+/** A store whose writes are done, in their order, when the test says so. */
+function slowStore() {
+  const store = lastingStore();
+  const waiting = [];
+  const later = (method) => (argument) =>
+    new Promise((resolve, reject) => waiting.push(() => store[method](argument).then(resolve, reject)));
+  return {
+    ...store,
+    add: later("add"),
+    remove: later("remove"),
+    /** Writes that are under way. */
+    waiting,
+    /** Does so many of them. */
+    async write(count = waiting.length) {
+      for (const write of waiting.splice(0, count)) write();
+      await settle();
+    },
+  };
+}
+
 const TERMS = { _outbox: { v: 1, window: 3, age: 600, last: 0 } };
 
 /** A socket with an outbox whose server the test plays. */
@@ -75,9 +95,13 @@ describe("outbox: on the wire", () => {
       'message 22["c",1,{"_outbox":[3,1]}]',
     ]);
     world.transport.receive("431[2]");
+    await answers[1];
+    // The server remembers three answers, and the first is still wanted.
+    assert.deepEqual(sent(), []);
+    world.transport.receive("430[1]");
     await settle();
-    assert.deepEqual(sent(), ['message 23["d",1,{"_outbox":[4,1]}]']);
-    world.transport.receive("430[1]", "432[]", '433["last"]', '433["twice"]');
+    assert.deepEqual(sent(), ['message 23["d",1,{"_outbox":[4,3]}]']);
+    world.transport.receive("432[]", '433["last"]', '433["twice"]');
     assert.deepEqual(await Promise.all(answers), [1, 2, undefined, "last"]);
     assert.equal(box.size, 0);
     assert.equal(box.bytes, 0);
@@ -182,6 +206,136 @@ describe("outbox: bounds", () => {
     world.transport.receive('430[{"error":{"code":"forgotten","message":"x"}}]');
     await assert.rejects(answer, reason("forgotten"));
     world.manager._close();
+  });
+});
+
+describe("outbox: a store that takes its time", () => {
+  it("is told at once, and each event is sent once it is kept", async () => {
+    const store = slowStore();
+    const { world, box, enter, sent } = await played({ store });
+    await enter();
+    for (const name of ["a", "b"]) box.emit(name);
+    await settle();
+    assert.equal(store.waiting.length, 2);
+    assert.deepEqual([box.size, sent()], [2, []]);
+    await store.write(1);
+    assert.deepEqual(sent(), ['message 20["a",{"_outbox":[1,1]}]']);
+    await store.write();
+    assert.deepEqual(sent(), ['message 21["b",{"_outbox":[2,1]}]']);
+    world.manager._close();
+  });
+
+  it("keeps the order although a later event is kept earlier", async () => {
+    const adds = [];
+    const add = () => new Promise((resolve, reject) => adds.push({ resolve, reject }));
+    const { world, box, enter, sent } = await played({ store: { ...lastingStore(), add } });
+    await enter();
+    const [, second] = ["a", "b", "c"].map((name) => box.emit(name));
+    await settle();
+    adds[2].resolve();
+    await settle();
+    assert.deepEqual(sent(), []);
+    adds[0].resolve();
+    await settle();
+    assert.deepEqual(sent(), ['message 20["a",{"_outbox":[1,1]}]']);
+    adds[1].reject(new Error("disk full"));
+    await assert.rejects(second, /disk full/);
+    assert.deepEqual(sent(), ['message 21["c",{"_outbox":[3,1]}]']);
+    world.manager._close();
+  });
+
+  it("wants an answer until its removal is done, and keeps the window until then", async () => {
+    const store = slowStore();
+    const { world, box, enter, sent } = await played({ store });
+    await enter();
+    const answers = ["a", "b", "c", "d"].map((name) => box.emit(name));
+    await settle();
+    await store.write();
+    assert.equal(sent().length, 3);
+    world.transport.receive("431[]", "430[]");
+    await answers[0];
+    assert.equal(box.size, 2);
+    // A reload now asks for both answers again: another event could make the server forget them.
+    assert.deepEqual(sent(), []);
+    await store.write(1);
+    assert.deepEqual(sent(), []);
+    await store.write();
+    assert.deepEqual(sent(), ['message 23["d",{"_outbox":[4,3]}]']);
+    // What is answered is not sent again by this page.
+    world.transport.receive("432[]");
+    await settle();
+    box["_socket"].disconnect().connect();
+    await enter();
+    assert.deepEqual(sent(), ['message 24["d",{"_outbox":[4,3]}]']);
+    world.manager._close();
+  });
+
+  it("goes on when an answer cannot be noted", async () => {
+    const store = { ...lastingStore(), remove: () => Promise.reject(new Error("disk broken")) };
+    const { world, box, enter, sent } = await played({ store });
+    await enter();
+    const [answer] = ["a", "b", "c", "d"].map((name) => box.emit(name));
+    await settle();
+    sent();
+    world.transport.receive("430[]");
+    await answer;
+    await box.saved();
+    assert.deepEqual(sent(), ['message 23["d",{"_outbox":[4,2]}]']);
+    world.manager._close();
+  });
+
+  it("says when everything is saved", async () => {
+    const store = slowStore();
+    const { world, box, enter } = await played({ store });
+    await enter();
+    await box.saved();
+    let isSaved = false;
+    const save = () => {
+      isSaved = false;
+      return box.saved().then(() => (isSaved = true));
+    };
+    for (const name of ["a", "b"]) box.emit(name);
+    save();
+    await settle();
+    await store.write(1);
+    assert.ok(!isSaved);
+    await store.write(1);
+    assert.ok(isSaved);
+    world.transport.receive("430[]");
+    await settle();
+    save();
+    await settle();
+    assert.ok(!isSaved);
+    await store.write();
+    assert.ok(isSaved);
+    // What comes later is another matter.
+    save();
+    box.emit("c");
+    await settle();
+    assert.ok(isSaved);
+    world.manager._close();
+  });
+
+  it("does not stop for what the application throws", async (t) => {
+    const thrown = [];
+    t.mock.method(globalThis, "queueMicrotask", (callback) => {
+      try {
+        callback();
+      } catch (error) {
+        thrown.push(error.message);
+      }
+    });
+    const { box, socket } = await played({
+      onAnswer: () => {
+        throw new Error("of the application");
+      },
+    });
+    const answer = box.emit("a");
+    await box.saved();
+    box["_settle"](1, ["done"]);
+    assert.equal(await answer, "done");
+    assert.deepEqual(thrown, ["of the application"]);
+    socket.io._close();
   });
 });
 

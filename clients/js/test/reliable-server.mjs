@@ -36,6 +36,11 @@ export function makeReliable(namespace, { window = 1000, age = 600 } = {}) {
       outbox.last = Math.max(outbox.last, number);
       const answered = new Promise((resolve) => event.push((...answer) => resolve(answer)));
       outbox.answers.set(number, answered);
+      if (outbox.answers.size > window) {
+        const first = Math.min(...outbox.answers.keys());
+        outbox.answers.delete(first);
+        outbox.forgotten = Math.max(outbox.forgotten, first);
+      }
       answered.then((answer) => ack(...answer));
       // socket.io calls no handler when the socket has gone in between.
       process.nextTick(() => socket.connected || outbox.answers.delete(number));

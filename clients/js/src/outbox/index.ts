@@ -46,6 +46,18 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
+/**
+ * An event from when it gets its number until its removal is in the store: should the page go
+ * before that, the next page sends it again, and the server has to know what it answered.
+ */
+interface Entry {
+  event: StoredEvent;
+  /** `new`: on its way into the store; `answered`: on its way out of it. */
+  state: "new" | "kept" | "answered";
+  /** Who emitted it, unless an earlier page did. */
+  waiting?: Waiting;
+}
+
 /** What the server says in its reply to CONNECT, if it takes part. */
 interface Terms {
   window: number;
@@ -78,15 +90,15 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private _store!: OutboxStore;
   private _id?: string;
   private _next = 1;
-  /** Unanswered events by number, in order. */
-  private _events = new Map<number, StoredEvent>();
-  private _waiting = new Map<number, Waiting>();
+  /** Events by number, in order. */
+  private _entries = new Map<number, Entry>();
   private _count = 0;
   private _bytes = 0;
-  /** What this connection has taken; undefined while there is none. */
+  /** Those that this connection has taken; undefined while there is none. */
   private _sent?: Set<number>;
   private _terms?: Terms;
-  private _writing: Promise<unknown>;
+  /** Resolves when the store has done what it was told until now, or failed. */
+  private _writing: Promise<void>;
   private _timer?: ReturnType<typeof setTimeout>;
   private _isClosed = false;
   private _stop!: () => void;
@@ -102,9 +114,8 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     this.ready = this._load().finally(() => {
       if (wasActive && !this._isClosed) _socket.connect();
     });
-    this._writing = this.ready;
     // Who emits is told; who only waits for `ready`, too.
-    this.ready.catch(() => {});
+    this._writing = this.ready.catch(() => {});
   }
 
   /** Number of events without answer. */
@@ -130,17 +141,27 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     const bytes = bytesOf([event, ...args]);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
     // The caller may change them later.
-    const kept = structuredClone([event, ...args]);
+    const copy = structuredClone([event, ...args]);
     this._count++;
     this._bytes += bytes;
     return new Promise((resolve, reject) => {
-      const write = this._writing.then(() => this._keep(kept, bytes, { resolve, reject }));
-      this._writing = write.catch((error) => {
-        this._count--;
-        this._bytes -= bytes;
-        reject(error);
-      });
+      const kept = this.ready.then(() => this._keep(copy, bytes, { resolve, reject }));
+      this._await(
+        kept.catch((error) => {
+          this._count--;
+          this._bytes -= bytes;
+          reject(error);
+        }),
+      );
     });
+  }
+
+  /**
+   * Resolves when everything emitted until now is kept (or was refused) and every answer until now
+   * is noted: nothing of that is lost when the page goes, if the outbox {@link isDurable}.
+   */
+  saved(): Promise<void> {
+    return this._writing;
   }
 
   /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
@@ -167,7 +188,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     this._id = id;
     this._next = next;
     for (const event of events) {
-      this._events.set(event.number, event);
+      this._entries.set(event.number, { event, state: "kept" });
       this._count++;
       this._bytes += event.bytes;
     }
@@ -177,12 +198,26 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private async _keep(args: any[], bytes: number, waiting: Waiting): Promise<void> {
     if (this._isClosed) throw new OutboxError("closed");
     const event: StoredEvent = { number: this._next++, args, bytes, time: Date.now() };
-    // Before it is sent: after a crash its number must not be given to another one.
-    await this._store.add(event);
-    this._events.set(event.number, event);
-    this._waiting.set(event.number, waiting);
-    if (this._events.size === 1) this._expire();
-    this._send();
+    const entry: Entry = { event, waiting, state: "new" };
+    this._entries.set(event.number, entry);
+    try {
+      // Before it is sent: after a crash its number must not be given to another one.
+      await this._store.add(event);
+      entry.state = "kept";
+      if (!this._timer) this._expire();
+    } catch (error) {
+      this._entries.delete(event.number);
+      throw error;
+    } finally {
+      // Those behind it had to wait, too.
+      this._send();
+    }
+  }
+
+  /** Counts what the store has begun to write to what `saved` waits for. */
+  private _await(write: Promise<void>): void {
+    const earlier = this._writing;
+    this._writing = write.then(() => earlier);
   }
 
   /** Hooks into the socket; returns how to leave it. */
@@ -223,20 +258,18 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private _send(): void {
     const { _sent: sent, _terms: terms, _socket: socket } = this;
     if (!sent || this._isClosed) return;
-    const window = terms?.window ?? WINDOW;
-    for (const [number, event] of this._events) {
-      if (sent !== this._sent || sent.size >= window) return;
-      if (sent.has(number)) continue;
+    for (const [number, { event, state }] of this._entries) {
+      if (sent !== this._sent || state === "new") return;
+      const [lowest] = this._entries.keys();
+      // So the server need not forget an answer that this page, or the next one, may ask for.
+      if (terms ? number >= lowest + terms.window : sent.size >= WINDOW) return;
+      if (state === "answered" || sent.has(number)) continue;
       sent.add(number);
-      const [lowest] = this._events.keys();
       const args = terms ? [...event.args, { _outbox: [number, lowest] }] : event.args;
       const before = socket.sendBuffer.length;
       try {
-        (socket as any).emit(...args, (...answer: any[]) => {
-          // That of an earlier connection counts as well: the event has been handled.
-          sent.delete(number);
-          this._settle(number, answer);
-        });
+        // An answer to an earlier connection counts as well: the event has been handled.
+        (socket as any).emit(...args, (...answer: any[]) => this._settle(number, answer));
       } catch (error) {
         // Too large, or no JSON: it would never go.
         this._giveUp(number, error as Error);
@@ -248,54 +281,75 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   }
 
   private _settle(number: number, answer: any[]): void {
-    const event = this._events.get(number);
-    if (!event) return;
     if (answer[0]?.error?.code === "forgotten") {
       return this._giveUp(number, new OutboxError("forgotten"));
     }
-    const waiting = this._forget(event);
-    const [name, ...args] = event.args;
-    this._options.onAnswer?.(name, args, ...answer);
-    waiting?.resolve(answer[0]);
-    this._send();
+    const entry = this._take(number);
+    if (!entry) return;
+    const [name, ...args] = entry.event.args;
+    tell(() => this._options.onAnswer?.(name, args, ...answer));
+    entry.waiting?.resolve(answer[0]);
   }
 
   private _giveUp(number: number, error: Error): void {
-    const event = this._events.get(number);
-    if (!event) return;
-    const waiting = this._forget(event);
-    const [name, ...args] = event.args;
-    this._options.onLost?.(name, args, error);
-    waiting?.reject(error);
+    const entry = this._take(number);
+    if (!entry) return;
+    const [name, ...args] = entry.event.args;
+    tell(() => this._options.onLost?.(name, args, error));
+    entry.waiting?.reject(error);
   }
 
-  private _forget({ number, bytes }: StoredEvent): Waiting | undefined {
-    const waiting = this._waiting.get(number);
-    this._events.delete(number);
-    this._waiting.delete(number);
-    this._sent?.delete(number);
+  /** An event is done with, whatever came of it. Undefined if it was before. */
+  private _take(number: number): Entry | undefined {
+    const entry = this._entries.get(number);
+    if (entry?.state !== "kept") return;
+    entry.state = "answered";
     this._count--;
-    this._bytes -= bytes;
-    // What cannot be removed is sent once more by the next page, and answered from memory.
-    this._writing = this._writing.then(() => this._store.remove([number])).catch(() => {});
-    return waiting;
+    this._bytes -= entry.event.bytes;
+    this._await(this._remove(number));
+    return entry;
+  }
+
+  private async _remove(number: number): Promise<void> {
+    try {
+      await this._store.remove([number]);
+    } catch {
+      // It goes on nevertheless; the next page sends it once more, and may hear `forgotten`.
+    }
+    this._entries.delete(number);
+    this._sent?.delete(number);
+    this._send();
   }
 
   /** Gives up what is too old, and comes back when the next one is. */
   private _expire(): void {
     clearTimeout(this._timer);
+    this._timer = undefined;
     const { ageMax = AGE_MAX } = this._options;
     const now = Date.now();
-    for (const { number, time } of [...this._events.values()]) {
-      if (now - time < ageMax) break;
-      this._giveUp(number, new OutboxError("expired"));
+    for (const { event, state } of [...this._entries.values()]) {
+      if (state !== "kept") continue;
+      const wait = event.time + ageMax - now;
+      if (wait <= 0) {
+        this._giveUp(event.number, new OutboxError("expired"));
+      } else if (!this._isClosed) {
+        this._timer = setTimeout(() => this._expire(), Math.min(wait, TIMER_MS_MAX));
+        // In Node it keeps no process alive.
+        (this._timer as any).unref?.();
+        return;
+      }
     }
-    const [oldest] = this._events.values();
-    if (!oldest || this._isClosed) return;
-    const wait = Math.min(oldest.time + ageMax - now, TIMER_MS_MAX);
-    this._timer = setTimeout(() => this._expire(), wait);
-    // In Node it keeps no process alive.
-    (this._timer as any).unref?.();
+  }
+}
+
+/** What the application throws is its own: reported, without stopping what is done here. */
+function tell(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

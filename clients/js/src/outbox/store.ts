@@ -22,13 +22,16 @@ export interface StoredOutbox {
   events: StoredEvent[];
 }
 
-/** Keeps one outbox. Nobody else uses it at the same time. */
+/**
+ * Keeps one outbox. Nobody else uses it at the same time, but calls come while earlier ones are
+ * under way: they take effect in their order.
+ */
 export interface OutboxStore {
   /** Whether it outlives the page. */
   readonly isDurable: boolean;
   /** What was kept, or a new outbox. */
   load(): Promise<StoredOutbox>;
-  /** Keeps an event; the next one gets the number behind it. */
+  /** Keeps an event; the next one gets a number behind it. Resolves once it outlives the page. */
   add(event: StoredEvent): Promise<void>;
   /** Forgets events. */
   remove(numbers: number[]): Promise<void>;
@@ -58,24 +61,25 @@ export function memoryStore(): OutboxStore {
 export async function indexedDbStore(name: string): Promise<OutboxStore | undefined> {
   const locks = globalThis.navigator?.locks;
   if (!globalThis.indexedDB || !locks) return undefined;
-  let db: IDBDatabase;
+  let db: IDBDatabase | undefined;
   try {
     db = await open();
+    for (const slot of await slotsInOrder(db, name)) {
+      const release = await lock(locks, `sockeye-outbox ${slot}`);
+      if (release) return new IndexedDbStore(db, slot, release);
+    }
   } catch {
     // Private windows of some browsers.
-    return undefined;
   }
-  for (const slot of await slotsInOrder(db, name)) {
-    const release = await lock(locks, `sockeye-outbox ${slot}`);
-    if (release) return new IndexedDbStore(db, slot, release);
-  }
-  db.close();
+  db?.close();
   return undefined;
 }
 
 class IndexedDbStore implements OutboxStore {
   readonly isDurable = true;
   private _id = "";
+  /** The transaction of this turn of the event loop. */
+  private _turn?: Turn;
 
   constructor(
     private _db: IDBDatabase,
@@ -95,25 +99,52 @@ class IndexedDbStore implements OutboxStore {
     return { id, next, events: events.map((event) => event.event) };
   }
 
-  add(event: StoredEvent): Promise<void> {
-    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
-    const box = { slot: this._slot, id: this._id, next: event.number + 1 };
-    transaction.objectStore(EVENTS).add({ slot: this._slot, number: event.number, event });
-    transaction.objectStore(BOXES).put(box);
-    return finished(transaction);
+  async add(event: StoredEvent): Promise<void> {
+    const { number } = event;
+    const turn = this._write();
+    turn.events.add({ slot: this._slot, number, event });
+    turn.next = number + 1;
+    return turn.finished;
   }
 
-  remove(numbers: number[]): Promise<void> {
-    const transaction = this._db.transaction(EVENTS, "readwrite");
-    const events = transaction.objectStore(EVENTS);
-    for (const number of numbers) events.delete([this._slot, number]);
-    return finished(transaction);
+  async remove(numbers: number[]): Promise<void> {
+    const turn = this._write();
+    for (const number of numbers) turn.events.delete([this._slot, number]);
+    return turn.finished;
   }
 
   close(): void {
     this._release();
     this._db.close();
   }
+
+  /**
+   * What comes together is written together, at once: transactions need not wait for each other
+   * here, IndexedDB runs them in their order.
+   */
+  private _write(): Turn {
+    if (this._turn) return this._turn;
+    const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
+    const events = transaction.objectStore(EVENTS);
+    const turn: Turn = { events, finished: finished(transaction) };
+    this._turn = turn;
+    Promise.resolve().then(() => {
+      this._turn = undefined;
+      const { next } = turn;
+      if (next) transaction.objectStore(BOXES).put({ slot: this._slot, id: this._id, next });
+      // It is done even if the page goes now.
+      transaction.commit?.();
+    });
+    return turn;
+  }
+}
+
+/** What is written in one turn of the event loop. */
+interface Turn {
+  events: IDBObjectStore;
+  /** The number behind the highest one added in it. */
+  next?: number;
+  finished: Promise<void>;
 }
 
 const BOXES = "boxes";
@@ -155,10 +186,13 @@ function done<Result>(request: IDBRequest<Result>): Promise<Result> {
 }
 
 function finished(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
+  const end = new Promise<void>((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    // The error is there only now. It has none when the browser took the storage away.
+    transaction.onabort = () => reject(transaction.error || new Error("aborted"));
   });
+  end.catch(() => {});
+  return end;
 }
 
 /** Takes a lock for as long as the page lives, or until the returned function is called. */

@@ -97,6 +97,7 @@ const separate: object[] = [];
   }
   const socket: Socket<FromServer, ToServer> = io();
   const id: Promise<number> = outbox(socket).emit("post", "hello");
+  const saved: Promise<void> = outbox(socket).saved();
   socket.on("disconnect", (reason: Socket.DisconnectReason) => reason);
   socket.timeout(5).emit("post", "hello", (error: Error, id: number) => void [error, id]);
   // @ts-expect-error no such event

@@ -48,14 +48,14 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     private _store;
     private _id?;
     private _next;
-    /** Unanswered events by number, in order. */
-    private _events;
-    private _waiting;
+    /** Events by number, in order. */
+    private _entries;
     private _count;
     private _bytes;
-    /** What this connection has taken; undefined while there is none. */
+    /** Those that this connection has taken; undefined while there is none. */
     private _sent?;
     private _terms?;
+    /** Resolves when the store has done what it was told until now, or failed. */
     private _writing;
     private _timer?;
     private _isClosed;
@@ -70,17 +70,26 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
      * Rejects with an {@link OutboxError}, or when it cannot be kept or sent at all.
      */
     emit<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
+    /**
+     * Resolves when everything emitted until now is kept (or was refused) and every answer until now
+     * is noted: nothing of that is lost when the page goes, if the outbox {@link isDurable}.
+     */
+    saved(): Promise<void>;
     /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
     close(): void;
     private _load;
     private _keep;
+    /** Counts what the store has begun to write to what `saved` waits for. */
+    private _await;
     /** Hooks into the socket; returns how to leave it. */
     private _listen;
     /** Sends what may be sent now, in the order of numbers. */
     private _send;
     private _settle;
     private _giveUp;
-    private _forget;
+    /** An event is done with, whatever came of it. Undefined if it was before. */
+    private _take;
+    private _remove;
     /** Gives up what is too old, and comes back when the next one is. */
     private _expire;
 }

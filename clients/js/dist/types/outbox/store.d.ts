@@ -18,13 +18,16 @@ export interface StoredOutbox {
     /** Events without answer, in the order of their numbers. */
     events: StoredEvent[];
 }
-/** Keeps one outbox. Nobody else uses it at the same time. */
+/**
+ * Keeps one outbox. Nobody else uses it at the same time, but calls come while earlier ones are
+ * under way: they take effect in their order.
+ */
 export interface OutboxStore {
     /** Whether it outlives the page. */
     readonly isDurable: boolean;
     /** What was kept, or a new outbox. */
     load(): Promise<StoredOutbox>;
-    /** Keeps an event; the next one gets the number behind it. */
+    /** Keeps an event; the next one gets a number behind it. Resolves once it outlives the page. */
     add(event: StoredEvent): Promise<void>;
     /** Forgets events. */
     remove(numbers: number[]): Promise<void>;
