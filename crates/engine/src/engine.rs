@@ -167,16 +167,18 @@ impl<A: Application> Engine<A> {
             let response = cors.preflight(&config.origins, (&head.headers, host));
             return (Step::Done(response), Extra::default());
         }
-        let source = Source::new(&head, &config.trusted_proxies);
-        let mut extra = Extra::new(config, &head, source.host);
+        // Few requests but the first of a session are asked for it.
+        let host = || Source::new(&head, &config.trusted_proxies).host;
+        let mut extra = Extra::new(config, &head, host);
         let upgrade = is_upgrade(&head.headers);
-        let target = match verify(&self.registry, &head, source.host, upgrade) {
+        let target = match verify(&self.registry, &head, host, upgrade) {
             Ok(target) => target,
             Err(refusal) => return (Step::Done(self.refuse(&head, &refusal, upgrade)), extra),
         };
         extra.ask_hooks(config, &head, matches!(target, Target::New(..)));
         let step = match target {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
+                let source = Source::new(&head, &config.trusted_proxies);
                 let handshake = Handshake::new(&head, &source);
                 let opening = Opening { dialect, handshake, head, upgrade };
                 self.begin_session(opening, &mut extra)

@@ -19,11 +19,15 @@ pub(crate) struct Extra {
 
 impl Extra {
     /// What every response says.
-    pub(crate) fn new(config: &Config, head: &Parts, host: Option<&str>) -> Self {
+    pub(crate) fn new<'a>(
+        config: &Config,
+        head: &'a Parts,
+        host: impl Fn() -> Option<&'a str>,
+    ) -> Self {
         let mut extra = Extra::default();
         if let Some(cors) = &config.cors {
             let out = extra.always.get_or_insert_default();
-            cors.extend(&config.origins, (&head.headers, host), out);
+            cors.extend(&config.origins, (&head.headers, host()), out);
         }
         extra
     }

@@ -1,5 +1,8 @@
 //! The request side of long-polling: GET waits for the session's task, POST brings it a body.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -20,7 +23,7 @@ use crate::detail::CloseDetail;
 use crate::inbox::{Answer, Guest};
 use crate::jsonp;
 use crate::metrics;
-use crate::refusal::{empty, unknown_session, with_type, wrong_transport};
+use crate::refusal::{empty, unknown_session, wrong_transport};
 use crate::session::Session;
 
 /// A GET of a session that polls.
@@ -92,8 +95,14 @@ impl<B: HttpBody> Post<B> {
             claim.broken = CloseDetail::ContentType;
             return empty(StatusCode::BAD_REQUEST);
         };
-        let body = collect(self.body, self.bytes_max);
-        let body = match tokio::time::timeout(self.timeout, body).await {
+        let mut body = pin!(collect(self.body, self.bytes_max));
+        // Nearly always all of it came with the head, and no timer is needed.
+        let at_once = poll_fn(|cx| std::task::Poll::Ready(body.as_mut().poll(cx))).await;
+        let body = match at_once {
+            std::task::Poll::Ready(body) => Ok(body),
+            std::task::Poll::Pending => tokio::time::timeout(self.timeout, body).await,
+        };
+        let body = match body {
             Ok(Ok(body)) => body,
             Ok(Err(BodyError::TooLarge)) => {
                 claim.settled = true;
@@ -197,17 +206,20 @@ async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyEr
 }
 
 fn respond(answer: Answer, session: &Session, old_browser: bool) -> Response<Body> {
-    let mut response = match answer {
+    let (headers, body) = match answer {
         Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
-            Some(index) => respond_script(jsonp::script(index, &payload)),
-            None if binary => success("application/octet-stream", payload.into()),
-            None => success("text/plain; charset=UTF-8", payload.into()),
+            Some(index) => (&SCRIPT, jsonp::script(index, &payload).into()),
+            None if binary => (&BINARY, payload.into()),
+            None => (&TEXT, payload.into()),
         },
-        Answer::Accepted => success("text/html", "ok".into()),
+        Answer::Accepted => (&ACCEPTED, "ok".into()),
         Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
         Answer::UnknownSession => return unknown_session(),
         Answer::WrongTransport => return wrong_transport(),
     };
+    let mut response = Response::new(body);
+    // Cheaper than to put them together each time.
+    *response.headers_mut() = HeaderMap::clone(headers);
     if old_browser {
         response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
@@ -230,20 +242,24 @@ fn compressed(
     response
 }
 
-/// Browsers run it only as what it is. The official server calls it plain text, which those that
-/// heed `nosniff` would not run.
-fn respond_script(script: Vec<u8>) -> Response<Body> {
-    let mut response = success("text/javascript; charset=UTF-8", script.into());
-    let nosniff = HeaderValue::from_static("nosniff");
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
+/// What every good answer of this type says.
+fn success(content_type: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
 }
 
-fn success(content_type: &'static str, body: Body) -> Response<Body> {
-    let mut response = with_type(StatusCode::OK, content_type, body);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
+static ACCEPTED: LazyLock<HeaderMap> = LazyLock::new(|| success("text/html"));
+static TEXT: LazyLock<HeaderMap> = LazyLock::new(|| success("text/plain; charset=UTF-8"));
+static BINARY: LazyLock<HeaderMap> = LazyLock::new(|| success("application/octet-stream"));
+/// Browsers run it only as what it is. The official server calls it plain text, which those that
+/// heed `nosniff` would not run.
+static SCRIPT: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = success("text/javascript; charset=UTF-8");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+});
 
 /// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
 fn post_form(session: &Session, headers: &HeaderMap) -> Option<PayloadForm> {

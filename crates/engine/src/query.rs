@@ -19,8 +19,12 @@ pub(crate) struct Query<'a> {
 impl<'a> Query<'a> {
     pub(crate) fn parse(query: Option<&'a str>) -> Self {
         let mut parsed = Query::default();
-        for (name, value) in pairs(query.unwrap_or_default()) {
-            match &*name {
+        let query = query.unwrap_or_default();
+        let escaped = has_escapes(query);
+        let decode = |text| if escaped { decode(text) } else { Cow::Borrowed(text) };
+        for (name, value) in split(query) {
+            let value = decode(value);
+            match &*decode(name) {
                 "EIO" => parsed.revision = Some(value),
                 "transport" => parsed.transport = Some(value),
                 "sid" => parsed.sid = Some(value),
@@ -36,15 +40,44 @@ impl<'a> Query<'a> {
 
 /// The parameters of a query (without its `?`), decoded as `application/x-www-form-urlencoded`.
 pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+    split(query).map(|(name, value)| (decode(name), decode(value)))
+}
+
+/// The parameters as they stand there. In one pass: this is done for every request.
+fn split(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = query;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start_matches('&');
+        if rest.is_empty() {
+            return None;
+        }
+        let (mut equals, mut end) = (None, rest.len());
+        for (at, &byte) in rest.as_bytes().iter().enumerate() {
+            if byte == b'&' {
+                end = at;
+                break;
+            }
+            if byte == b'=' && equals.is_none() {
+                equals = Some(at);
+            }
+        }
+        let (pair, after) = rest.split_at(end);
+        rest = after;
+        Some(match equals {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, ""),
+        })
     })
+}
+
+fn has_escapes(text: &str) -> bool {
+    // All of it, which is faster than to stop early.
+    text.bytes().fold(false, |found, byte| found | (byte == b'%') | (byte == b'+'))
 }
 
 /// Undoes `+` and `%XX`. What is not UTF-8 becomes U+FFFD; a `%` without two digits stays.
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    if !has_escapes(text) {
         return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());
@@ -78,6 +111,8 @@ mod tests {
         assert_eq!(query.revision.as_deref(), Some("4"));
         assert_eq!(query.transport.as_deref(), Some("polling"));
         assert_eq!(query.sid, None);
+        let query = Query::parse(Some("EIO=4&%73id=a%2Fb&b64=1"));
+        assert_eq!((query.sid.as_deref(), query.base64), (Some("a/b"), true));
     }
 
     #[test]
@@ -90,5 +125,7 @@ mod tests {
         assert_eq!(decoded("%ff"), "\u{fffd}");
         assert_eq!(pairs("&&a&=b&c=d=e").count(), 3);
         assert!(pairs("").next().is_none());
+        let split: Vec<_> = split("&a=1&&b&=c&d==e=&&").collect();
+        assert_eq!(split, [("a", "1"), ("b", ""), ("", "c"), ("d", "=e=")]);
     }
 }

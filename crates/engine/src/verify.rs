@@ -36,11 +36,11 @@ pub(crate) enum Target {
     Existing(Session, TransportKind, bool),
 }
 
-/// Judges a request; `upgrade` says whether it asks for one.
-pub(crate) fn verify(
+/// Judges a request; `upgrade` says whether it asks for one, `host` which host it asks for.
+pub(crate) fn verify<'a>(
     registry: &Registry,
-    head: &Parts,
-    host: Option<&str>,
+    head: &'a Parts,
+    host: impl Fn() -> Option<&'a str>,
     upgrade: bool,
 ) -> Result<Target, Refusal> {
     let query = Query::parse(head.uri.query());
@@ -65,7 +65,7 @@ pub(crate) fn verify(
         if !upgrade && (websocket || session.transport() != transport) {
             return Err(Refusal::TransportMismatch);
         }
-        check_origin(registry, &head.headers, host)?;
+        check_origin(registry, &head.headers, &host)?;
         return Ok(Target::Existing(session, transport, query.base64));
     }
     if head.method != Method::GET {
@@ -74,7 +74,7 @@ pub(crate) fn verify(
     if websocket && !upgrade {
         return Err(Refusal::TransportMismatch);
     }
-    check_origin(registry, &head.headers, host)?;
+    check_origin(registry, &head.headers, &host)?;
     let jsonp = query.jsonp.filter(|_| !websocket);
     Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
@@ -90,11 +90,15 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
         })
 }
 
-fn check_origin(
+fn check_origin<'a>(
     registry: &Registry,
     headers: &HeaderMap,
-    host: Option<&str>,
+    host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
+    if !headers.contains_key(ORIGIN) {
+        return Ok(());
+    }
+    let host = host();
     if registry.config.origins.allow(headers, host) {
         return Ok(());
     }

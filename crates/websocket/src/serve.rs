@@ -3,6 +3,7 @@
 mod admission;
 mod connection;
 mod service;
+mod stream;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -22,6 +23,7 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 use self::connection::Protocols;
+pub(crate) use self::stream::HttpStream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
 

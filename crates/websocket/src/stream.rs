@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::serve::HttpStream;
+
 /// Refused bytes a boxed stream keeps itself, since it has no other way to wait for writability.
 const STASH_BYTES_MAX: usize = 16 * 1024;
 
@@ -47,11 +49,15 @@ impl Stream {
     /// Takes the stream back from hyper after an upgrade, with the bytes that were read with the
     /// request: copied, so that hyper's read buffer is not kept alive by them, and usually none.
     ///
-    /// A `TcpStream` served by hyper itself, by `hyper_util`'s `auto` server or by `axum::serve` comes
+    /// A `TcpStream` served by [`HttpServer`](crate::HttpServer), by hyper itself, by `hyper_util`'s `auto` server or by `axum::serve` comes
     /// back as what it was; anything else is boxed: TLS, and a stream of HTTP/2.
     #[must_use]
     pub fn from_upgraded(upgraded: Upgraded) -> (Self, Vec<u8>) {
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => return (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
+            Err(upgraded) => upgraded,
+        };
+        let upgraded = match upgraded.downcast::<HttpStream>() {
             Ok(parts) => return (Self::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
             Err(upgraded) => upgraded,
         };

@@ -4,8 +4,12 @@
 
 mod common;
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +21,7 @@ use sockeye_websocket::{HttpServer, Message, PeerAddr, bind, connect, upgrade};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tower_service::Service;
 
 async fn hello(_: Request<Incoming>) -> Response<Full<Bytes>> {
     Response::new("hello".into())
@@ -221,4 +226,68 @@ async fn a_server_without_upgrades() {
     let refusal = upgrade::<_, Full<Bytes>>(&mut request).unwrap_err();
     let response = refusal.into_response::<Full<Bytes>>();
     assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+}
+
+/// Small ones are written in one piece, large ones in pieces.
+#[tokio::test]
+async fn responses_of_any_size() {
+    let service = async |request: Request<Incoming>| -> Response<Full<Bytes>> {
+        let bytes: usize = request.uri().path()[1..].parse().unwrap();
+        Response::new(Full::from(vec![b'x'; bytes]))
+    };
+    let address = serve_with(|server| server, service).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for bytes in [0, 1, 100, 3900, 3950, 4000, 4050, 4096, 4097, 70_000, 3_000_000] {
+        let request = format!("GET /{bytes} HTTP/1.1\r\nHost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(head.contains(&format!("content-length: {bytes}\r\n")), "{head}");
+        let mut body = vec![0; bytes];
+        stream.read_exact(&mut body).await.unwrap();
+        assert!(body.iter().all(|&byte| byte == b'x'));
+    }
+}
+
+/// Ready once somebody opens it.
+#[derive(Clone)]
+struct Gate(Arc<Mutex<(bool, Vec<Waker>)>>);
+
+impl Service<Request<Incoming>> for Gate {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        let mut gate = self.0.lock().unwrap();
+        if gate.0 {
+            return Poll::Ready(Ok(()));
+        }
+        gate.1.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(async { Ok(hello(request).await) })
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_ready_is_waited_for() {
+    let gate = Gate(Arc::default());
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    tokio::spawn(HttpServer::new(listeners, gate.clone()).into_future());
+    let answer = tokio::spawn(status(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while gate.0.lock().unwrap().1.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!answer.is_finished());
+    let wakers = {
+        let mut gate = gate.0.lock().unwrap();
+        gate.0 = true;
+        std::mem::take(&mut gate.1)
+    };
+    wakers.into_iter().for_each(Waker::wake);
+    assert_eq!(answer.await.unwrap(), 200);
 }

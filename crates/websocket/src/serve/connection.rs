@@ -2,23 +2,25 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Waker;
 
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use super::HttpServer;
 use super::admission::{Admission, Admitted};
 use super::service::HyperService;
+use super::{HttpServer, HttpStream};
 use crate::metrics;
 
 /// What a connection gets that there is no place for.
@@ -76,7 +78,7 @@ impl Protocols {
         };
         #[cfg(feature = "tls")]
         if self.secure.is_needed() {
-            let service = HyperService { service, address, encrypted: false, admitted };
+            let service = HyperService::new(service, address, admitted);
             tokio::spawn(self.clone().serve_any(stream, service, stopped));
             return;
         }
@@ -96,8 +98,8 @@ impl Protocols {
         S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
-        let service = HyperService { service, address, encrypted: false, admitted };
-        let connection = self.http1.serve_connection(TokioIo::new(stream), service);
+        let service = HyperService::new(service, address, admitted);
+        let connection = self.http1.serve_connection(HttpStream::new(stream), service);
         tokio::spawn(serve_http1(connection, stopped));
     }
 
@@ -113,23 +115,40 @@ impl Protocols {
 }
 
 async fn serve_http1<I, S, B>(
-    connection: http1::Connection<TokioIo<I>, HyperService<S>>,
+    connection: http1::Connection<I, HyperService<S>>,
     mut stopped: watch::Receiver<()>,
 ) where
-    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    I: Read + Write + Send + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
     let mut connection = pin!(connection.with_upgrades());
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let has_stopped = stopped.clone();
+    let mut stop = pin!(stopped.changed());
+    let mut registered: Option<Waker> = None;
+    let mut stopping = false;
+    let result = poll_fn(|cx| {
+        if !stopping {
+            // The task is woken with every byte, by one and the same waker: it is left with `stop`
+            // once, and from then on a look at a number is enough.
+            stopping = match &registered {
+                Some(waker) if waker.will_wake(cx.waker()) => {
+                    has_stopped.has_changed().unwrap_or(true)
+                }
+                _ => {
+                    registered = Some(cx.waker().clone());
+                    stop.as_mut().poll(cx).is_ready()
+                }
+            };
+            if stopping {
+                connection.as_mut().graceful_shutdown();
+            }
         }
-    };
+        connection.as_mut().poll(cx)
+    })
+    .await;
     if let Err(error) = result {
         if error.is_timeout() {
             metrics::http_refused("head_timeout");
@@ -149,7 +168,8 @@ mod secure {
     use std::time::Duration;
 
     use hyper::server::conn::http2;
-    use hyper_util::rt::TokioExecutor;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::time::{Instant, sleep, timeout};
     use tokio_rustls::TlsAcceptor;
 

@@ -1,11 +1,13 @@
 //! From hyper's requests to the tower service.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -17,12 +19,17 @@ use super::{Encrypted, PeerAddr};
 use crate::http2;
 
 /// Hands requests of one connection to a tower service, with the peer's address.
-#[derive(Clone)]
 pub(super) struct HyperService<S> {
-    pub(super) service: S,
-    pub(super) address: SocketAddr,
+    service: RefCell<S>,
+    address: SocketAddr,
     pub(super) encrypted: bool,
     pub(super) admitted: Arc<Admitted>,
+}
+
+impl<S> HyperService<S> {
+    pub(super) const fn new(service: S, address: SocketAddr, admitted: Arc<Admitted>) -> Self {
+        Self { service: RefCell::new(service), address, encrypted: false, admitted }
+    }
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for HyperService<S>
@@ -43,7 +50,20 @@ where
         let translated = http2::translate_request(&mut request);
         #[cfg(not(feature = "tls"))]
         let translated = false;
-        Oneshot::new(self.service.clone(), request, translated)
+        // Nearly every service is always ready: it is called at once, so that what it does not keep of
+        // the request is gone before hyper wants room for the next one.
+        let mut service = self.service.borrow_mut();
+        let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => OneshotState::Called { future: service.call(request) },
+            Poll::Ready(Err(never)) => match never {},
+            // Whatever it waits for, it goes on waiting for itself, with somebody to wake.
+            Poll::Pending => {
+                let fresh = service.clone();
+                let service = mem::replace(&mut *service, fresh);
+                OneshotState::Waiting { service, request: Some(request) }
+            }
+        };
+        Oneshot { state, translated }
     }
 }
 
@@ -62,13 +82,6 @@ pin_project_lite::pin_project! {
     enum OneshotState<S: Service<Request<Incoming>>> {
         Waiting { service: S, request: Option<Request<Incoming>> },
         Called { #[pin] future: S::Future },
-    }
-}
-
-impl<S: Service<Request<Incoming>>> Oneshot<S> {
-    const fn new(service: S, request: Request<Incoming>, translated: bool) -> Self {
-        let state = OneshotState::Waiting { service, request: Some(request) };
-        Self { state, translated }
     }
 }
 
