@@ -121,6 +121,12 @@ impl Encoded {
             + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// The WebSocket form of a text message alone, which every session takes.
+    pub(crate) fn text_frame(&self) -> Option<&Bytes> {
+        let is_alone = self.text.is_some() && self.attachments.is_empty();
+        is_alone.then(|| &self.frames.get_or_init(|| self.encode_frames()).first)
+    }
+
     /// The WebSocket form, in pieces.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Bytes> {
         self.frames.get_or_init(|| self.encode_frames()).pieces()

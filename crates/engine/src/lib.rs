@@ -51,6 +51,7 @@
 #![forbid(unsafe_code)]
 
 mod application;
+mod audience;
 mod body;
 mod compress;
 mod compression;
@@ -85,6 +86,7 @@ mod upgrade;
 mod verify;
 
 pub use application::{Application, HandlerError, SessionHandler};
+pub use audience::Audience;
 pub use body::Body;
 pub use config::{Config, ConfigError, OverflowPolicy};
 pub use cookie::Cookie;

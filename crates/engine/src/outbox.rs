@@ -4,13 +4,20 @@
 //! On a WebSocket every push appends finished frames to the connection's write buffer. When a
 //! session upgrades, the groups become frames, in their order.
 //!
+//! What is sent to an [`Audience`](crate::Audience) lies in one batch for all of it, of which the
+//! outbox holds a share: it comes behind the write buffer, and is copied into it only when something
+//! else has to follow.
+//!
 //! | pushed | the session's turn is running | otherwise |
 //! |---|---|---|
 //! | polling | the turn's end answers a parked poll | the task is woken if a poll is parked |
 //! | WebSocket | the turn's end writes | the next flush pass writes |
+//! | a share | the next flush pass writes | the next flush pass writes |
 //!
 //! Everything here happens under the outbox's lock, which is never held across an await; the only
 //! system calls made under it are writes of this one connection.
+
+mod shared;
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,12 +26,14 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use sockeye_engine_proto::{BinaryForm, CloseReason, PayloadForm, PayloadWriter};
-use sockeye_websocket::{WriteBuffer, WriteHalf};
+use sockeye_websocket::{Share, WriteBuffer, WriteHalf};
 use sockeye_ws::{FrameHeader, Opcode};
 
 use crate::compression::Compressor;
 use crate::encoded::{Encoded, push_text_frame};
 use crate::metrics;
+
+pub(crate) use shared::Attached;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +115,8 @@ enum Outlet {
         /// The kernel took no more; the task waits for it.
         blocked: bool,
         failed: bool,
+        /// What comes behind `buffer` and is the same for others. None while `blocked`.
+        share: Option<Share>,
     },
     Gone,
 }
@@ -117,7 +128,15 @@ impl Outlet {
         form: BinaryForm,
         compressor: Option<Box<Compressor>>,
     ) -> Self {
-        Outlet::WebSocket { io, buffer, form, compressor, blocked: false, failed: false }
+        Outlet::WebSocket {
+            io,
+            buffer,
+            form,
+            compressor,
+            blocked: false,
+            failed: false,
+            share: None,
+        }
     }
 }
 
@@ -156,7 +175,7 @@ impl Outbox {
     /// Queues a text message of this session alone; what nearly every message is.
     #[inline]
     pub(crate) fn push_text(&mut self, text: &str, limits: Limits) -> (Pushed, Next) {
-        if let Outlet::WebSocket { buffer, compressor: None, .. } = &mut self.outlet
+        if let Outlet::WebSocket { buffer, compressor: None, share: None, .. } = &mut self.outlet
             && self.turn
             && self.closing.is_none()
             && self.packets < limits.packets_max
@@ -183,6 +202,7 @@ impl Outbox {
         if let Some(refused) = self.refuse(packets, bytes, limits) {
             return refused;
         }
+        self.settle();
         match &mut self.outlet {
             Outlet::Polling { queue, bytes: queued, .. } => {
                 *queued += bytes;
@@ -206,6 +226,7 @@ impl Outbox {
         if let Some(refused) = self.refuse(packet.packets(), packet.bytes(), limits) {
             return refused;
         }
+        self.settle();
         match &mut self.outlet {
             Outlet::Polling { queue, bytes, .. } => {
                 *bytes += packet.bytes();
@@ -224,8 +245,8 @@ impl Outbox {
         self.closing.is_none()
             && match &self.outlet {
                 Outlet::Polling { queue, parked, .. } => *parked && queue.is_empty(),
-                Outlet::WebSocket { buffer, blocked, failed, .. } => {
-                    buffer.is_empty() && !blocked && !failed
+                Outlet::WebSocket { buffer, blocked, failed, share, .. } => {
+                    buffer.is_empty() && !blocked && !failed && share.is_none()
                 }
                 Outlet::Gone => false,
             }
@@ -237,6 +258,9 @@ impl Outbox {
             return false;
         }
         self.closing = Some(reason);
+        // It gets what was sent up to now.
+        self.settle();
+        self.drop_share();
         true
     }
 
@@ -244,6 +268,7 @@ impl Outbox {
     pub(crate) fn discard(&mut self, reason: CloseReason) {
         self.closing.get_or_insert(reason);
         self.discarded = true;
+        self.drop_share();
     }
 
     pub(crate) fn is_discarded(&self) -> bool {
@@ -262,8 +287,8 @@ impl Outbox {
     pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let flushed = match &self.outlet {
             Outlet::Polling { queue, .. } => queue.is_empty(),
-            Outlet::WebSocket { buffer, blocked, failed, .. } => {
-                *failed || (buffer.is_empty() && !blocked)
+            Outlet::WebSocket { buffer, blocked, failed, share, .. } => {
+                *failed || (buffer.is_empty() && !blocked && share.is_none())
             }
             Outlet::Gone => true,
         };
@@ -279,7 +304,12 @@ impl Outbox {
     /// The flush pass writes outside the session's turn. True: the task has to look after the rest.
     pub(crate) fn flush(&mut self) -> bool {
         self.scheduled = false;
-        !self.turn && matches!(self.write(), Written::Blocked | Written::Failed)
+        if self.turn {
+            // The turn's end writes that, too.
+            self.detach();
+            return false;
+        }
+        matches!(self.write_all(), Written::Blocked | Written::Failed)
     }
 
     // From here on: for the session's task.
@@ -414,6 +444,7 @@ impl Outbox {
     /// Nothing can be sent any more. Gives back the WebSocket's write side and what was not
     /// written.
     pub(crate) fn end(&mut self) -> Option<(WriteHalf, WriteBuffer)> {
+        self.settle();
         let outlet = std::mem::replace(&mut self.outlet, Outlet::Gone);
         self.drained();
         match outlet {
@@ -488,16 +519,21 @@ impl Outbox {
     }
 
     fn write(&mut self) -> Written {
-        let Outlet::WebSocket { io, buffer, blocked, failed, .. } = &mut self.outlet else {
+        match &mut self.outlet {
+            Outlet::WebSocket { failed: true, .. } => Written::Failed,
+            Outlet::WebSocket { io, buffer, blocked, .. } if *blocked || !buffer.is_empty() => {
+                let written = buffer.write_to(io);
+                self.note_written(written)
+            }
+            _ => Written::All,
+        }
+    }
+
+    fn note_written(&mut self, written: io::Result<bool>) -> Written {
+        let Outlet::WebSocket { buffer, blocked, failed, share, .. } = &mut self.outlet else {
             return Written::All;
         };
-        if *failed {
-            return Written::Failed;
-        }
-        if buffer.is_empty() && !*blocked {
-            return Written::All;
-        }
-        match buffer.write_to(io) {
+        match written {
             Ok(true) => {
                 *blocked = false;
                 self.drained();
@@ -505,11 +541,13 @@ impl Outbox {
             }
             Ok(false) => {
                 *blocked = true;
+                self.detach();
                 Written::Blocked
             }
             Err(error) => {
                 debug_assert_ne!(error.kind(), io::ErrorKind::WouldBlock);
                 *failed = true;
+                *share = None;
                 buffer.clear();
                 self.drained();
                 Written::Failed

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
-use sockeye_websocket::Flush;
+use sockeye_websocket::{Batch, Flush};
 
 use crate::config::Config;
 use crate::detail::CloseDetail;
@@ -18,7 +18,7 @@ use crate::dialect::Dialect;
 use crate::encoded::Encoded;
 use crate::inbox::{Guest, Inbox};
 use crate::observer::Observer;
-use crate::outbox::{Next, Outbox, Pushed};
+use crate::outbox::{Attached, Next, Outbox, Pushed};
 use crate::registry::Registry;
 
 /// A handle of one session: cheap to clone, usable from any thread. It does not keep the session
@@ -136,6 +136,16 @@ impl Session {
         let (pushed, next) = self.0.outbox.lock().push_shared(packet, self.0.registry.limits);
         self.proceed(next);
         pushed
+    }
+
+    /// Shares a batch with others, see [`Outbox::attach`].
+    pub(crate) fn attach(&self, batch: &Arc<Batch>) -> Attached {
+        self.0.outbox.lock().attach(batch)
+    }
+
+    /// What it is called in a batch, see [`Outbox::key`].
+    pub(crate) fn key(&self) -> usize {
+        self.0.outbox.data_ptr().addr()
     }
 
     /// Whether a message would go out at once: there is an outlet, and nothing is queued or
@@ -298,11 +308,22 @@ impl Session {
     }
 }
 
-impl Flush for Shared {
-    fn flush(self: Arc<Self>) {
+impl Shared {
+    /// A flush pass has come to it.
+    pub(crate) fn flush_outbox(&self) {
         if self.outbox.lock().flush() {
             self.task.wake();
         }
+    }
+
+    pub(crate) const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+}
+
+impl Flush for Shared {
+    fn flush(self: Arc<Self>) {
+        self.flush_outbox();
     }
 }
 

@@ -5,6 +5,9 @@
 //! never wait for sends, and an edit meanwhile copies one chunk only. Leaving swaps the last member
 //! into the gap; each slot knows its places, so nothing is searched in the room.
 //! A socket's own-id room is the id map itself.
+//!
+//! A room that is sent to again while nobody comes or goes keeps an audience `A` made of its members,
+//! so that they need not be walked for each message.
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
@@ -15,18 +18,20 @@ use smallvec::SmallVec;
 use crate::{Room, RoomChange, SocketId};
 
 const CHUNK: usize = 256;
+/// With fewer members than this an audience costs more than it saves.
+const AUDIENCE_MIN: usize = 16;
 /// The room of everybody in the namespace; it has no name.
 const EVERYBODY: usize = 0;
 
 /// The rooms of one namespace on this server. `T` is a handle of a socket.
-pub(crate) struct Adapter<T> {
-    state: Mutex<State<T>>,
+pub(crate) struct Adapter<T, A> {
+    state: Mutex<State<T, A>>,
 }
 
-struct State<T> {
+struct State<T, A> {
     slots: Slab<Slot<T>>,
     ids: HashMap<SocketId, usize>,
-    rooms: Slab<Members<T>>,
+    rooms: Slab<Members<T, A>>,
     names: HashMap<Room, usize>,
     /// What changed and was not told yet; only when somebody wants to know.
     changes: Option<Vec<RoomChange>>,
@@ -46,10 +51,15 @@ struct Place {
     index: usize,
 }
 
-struct Members<T> {
+struct Members<T, A> {
     name: Option<Room>,
-    chunks: Vec<Arc<Vec<Member<T>>>>,
+    chunks: Vec<Chunk<T>>,
+    audience: Option<Arc<A>>,
+    /// Whether it was sent to since somebody came or went.
+    is_sent_to: bool,
 }
+
+type Chunk<T> = Arc<Vec<Member<T>>>;
 
 #[derive(Clone)]
 struct Member<T> {
@@ -73,11 +83,11 @@ impl Targets {
     }
 }
 
-impl<T: Clone> Adapter<T> {
+impl<T: Clone, A> Adapter<T, A> {
     /// Without sockets. `is_watched`: changes are kept for [`take_changes`](Adapter::take_changes).
     pub(crate) fn new(is_watched: bool) -> Self {
         let mut rooms = Slab::new();
-        rooms.insert(Members { name: None, chunks: Vec::new() });
+        rooms.insert(Members::new(None));
         let (slots, ids, names) = (Slab::new(), HashMap::new(), HashMap::new());
         let changes = is_watched.then(Vec::new);
         Self { state: Mutex::new(State { slots, ids, rooms, names, changes }) }
@@ -196,6 +206,41 @@ impl<T: Clone> Adapter<T> {
         Some(state.slots[slot].socket.clone())
     }
 
+    /// The audience of a room, or of everybody, if there is one or it is time that there be one: at
+    /// the second broadcast since somebody came or went, made by `make` without a lock.
+    pub(crate) fn audience(
+        &self,
+        room: Option<&Room>,
+        make: impl FnOnce(&mut dyn Iterator<Item = &T>) -> A,
+    ) -> Option<Arc<A>> {
+        let mut state = self.state.lock();
+        let room = match room {
+            Some(name) => *state.names.get(name)?,
+            None => EVERYBODY,
+        };
+        let members = &mut state.rooms[room];
+        if members.audience.is_some() {
+            return members.audience.clone();
+        }
+        let was_sent_to = std::mem::replace(&mut members.is_sent_to, true);
+        if !was_sent_to || members.len() < AUDIENCE_MIN {
+            return None;
+        }
+        let chunks = members.chunks.clone();
+        drop(state);
+        let mut sockets = chunks.iter().flat_map(|chunk| chunk.iter()).map(|it| &it.socket);
+        let audience = Arc::new(make(&mut sockets));
+        let mut state = self.state.lock();
+        // Whoever came or went has copied a chunk or changed their number.
+        if let Some(members) = state.rooms.get_mut(room)
+            && members.chunks.len() == chunks.len()
+            && members.chunks.iter().zip(&chunks).all(|(now, then)| Arc::ptr_eq(now, then))
+        {
+            members.audience = Some(Arc::clone(&audience));
+        }
+        Some(audience)
+    }
+
     /// Takes a picture of the sockets a broadcast reaches.
     pub(crate) fn select(&self, targets: &Targets) -> Selection<T> {
         let state = self.state.lock();
@@ -211,7 +256,7 @@ impl<T: Clone> Adapter<T> {
     }
 }
 
-impl<T: Clone> State<T> {
+impl<T: Clone, A> State<T, A> {
     fn note(&mut self, change: impl FnOnce() -> RoomChange) {
         if let Some(changes) = &mut self.changes {
             changes.push(change());
@@ -222,7 +267,7 @@ impl<T: Clone> State<T> {
         if let Some(&room) = self.names.get(&name) {
             return room;
         }
-        let room = self.rooms.insert(Members { name: Some(name.clone()), chunks: Vec::new() });
+        let room = self.rooms.insert(Members::new(Some(name.clone())));
         self.names.insert(name.clone(), room);
         self.note(|| RoomChange::Created { room: name });
         room
@@ -277,9 +322,26 @@ impl<T: Clone> State<T> {
     }
 }
 
-impl<T: Clone> Members<T> {
+impl<T, A> Members<T, A> {
+    const fn new(name: Option<Room>) -> Self {
+        Members { name, chunks: Vec::new(), audience: None, is_sent_to: false }
+    }
+
+    fn len(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    /// Somebody comes or goes.
+    fn change(&mut self) {
+        self.audience = None;
+        self.is_sent_to = false;
+    }
+}
+
+impl<T: Clone, A> Members<T, A> {
     /// Adds a member and says where.
     fn push(&mut self, member: Member<T>) -> usize {
+        self.change();
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => Arc::make_mut(chunk).push(member),
             _ => self.chunks.push(Arc::new(vec![member])),
@@ -290,6 +352,7 @@ impl<T: Clone> Members<T> {
 
     /// Fills the gap at `index` with the last member and returns that one's slot, if it moved.
     fn swap_remove(&mut self, index: usize) -> Option<usize> {
+        self.change();
         let last = Arc::make_mut(self.chunks.last_mut()?).pop()?;
         if self.chunks.last().is_some_and(|chunk| chunk.is_empty()) {
             self.chunks.pop();
@@ -302,7 +365,7 @@ impl<T: Clone> Members<T> {
 }
 
 enum Picked<T> {
-    Room(Vec<Arc<Vec<Member<T>>>>),
+    Room(Vec<Chunk<T>>),
     One(Member<T>),
 }
 
@@ -432,7 +495,7 @@ mod tests {
         #[test]
         fn broadcasts_reach_whom_a_naive_model_says(steps in proptest::collection::vec(step(), 1..1500)) {
             let ids: Vec<_> = (0..SOCKETS).map(|_| SocketId::random()).collect();
-            let adapter = Adapter::new(false);
+            let adapter = Adapter::<usize, Vec<usize>>::new(false);
             let mut model: BTreeMap<usize, BTreeSet<Room>> = BTreeMap::new();
             for step in steps {
                 match step {
@@ -461,7 +524,17 @@ mod tests {
                         let targets = targets(&ids, &step);
                         let mut reached = adapter.select(&targets).sockets();
                         reached.sort_unstable();
-                        prop_assert_eq!(reached, expected(&model, &targets));
+                        let expected = expected(&model, &targets);
+                        prop_assert_eq!(&reached, &expected);
+                        if targets.rooms.len() < 2 && targets.except.is_empty() {
+                            // Made now, or kept from a broadcast before.
+                            let copied = |members: &mut dyn Iterator<Item = &usize>| members.copied().collect();
+                            if let Some(audience) = adapter.audience(targets.rooms.first(), copied) {
+                                let mut reached = audience.to_vec();
+                                reached.sort_unstable();
+                                prop_assert_eq!(reached, expected);
+                            }
+                        }
                     }
                     Step::Insert(_) => {}
                 }
@@ -477,8 +550,40 @@ mod tests {
     }
 
     #[test]
+    fn an_audience_is_kept_until_somebody_comes_or_goes() {
+        let adapter = Adapter::<usize, usize>::new(false);
+        let ids: Vec<_> = (0..AUDIENCE_MIN + 1).map(|_| SocketId::random()).collect();
+        let room = Room::from("a");
+        let enter = |number: usize| {
+            adapter.insert(ids[number].clone(), number);
+            adapter.join(&ids[number], vec![room.clone()]);
+        };
+        let made = std::cell::Cell::new(0);
+        let send = || {
+            let make = |members: &mut dyn Iterator<Item = &usize>| {
+                made.set(made.get() + 1);
+                members.count()
+            };
+            adapter.audience(Some(&room), make).map(|audience| *audience)
+        };
+        assert_eq!(send(), None, "no such room");
+        (1..AUDIENCE_MIN).for_each(enter);
+        assert_eq!([send(), send()], [None, None], "too few");
+        enter(0);
+        let all = Some(AUDIENCE_MIN);
+        assert_eq!([send(), send(), send()], [None, all, all], "not for one message");
+        enter(AUDIENCE_MIN);
+        assert_eq!([send(), send()], [None, Some(AUDIENCE_MIN + 1)]);
+        adapter.leave(&ids[3], &[room.clone()]);
+        assert_eq!([send(), send(), send()], [None, all, all]);
+        adapter.remove(&ids[5]);
+        assert_eq!([send(), send()], [None, None], "too few");
+        assert_eq!(made.get(), 3);
+    }
+
+    #[test]
     fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
-        let adapter = Adapter::new(false);
+        let adapter = Adapter::<_, ()>::new(false);
         let id = SocketId::random();
         adapter.insert(id.clone(), 1);
         adapter.join(&id, vec![Room::from("a")]);
@@ -502,7 +607,7 @@ mod tests {
     /// copied, and members looked at.
     fn cost(others: usize, targets: impl Fn(SocketId) -> Targets) -> (usize, usize) {
         let copies = std::cell::Cell::new(0);
-        let adapter = Adapter::new(false);
+        let adapter = Adapter::<_, ()>::new(false);
         let mut first = None;
         for number in 0..others + 50 {
             let id = SocketId::random();

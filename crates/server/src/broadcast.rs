@@ -10,6 +10,7 @@ use crate::{
     Acks, ClusterError, EmitError, Family, IntoRooms, RemoteSocket, Room, ServerAcks, Socket,
     ack::Waiter,
     adapter::{Selection, Targets},
+    audience::Audience,
     delivery::Delivery,
     directory::Live,
     encode::{encode_logged, encode_shared},
@@ -440,6 +441,9 @@ impl Broadcast {
     }
 
     fn deliver(&self, mut delivery: Delivery<'_>) {
+        if let Some(audience) = self.audience() {
+            return audience.send(delivery, self.origin.as_ref());
+        }
         self.selection().for_each(|socket| {
             if self.is_for(socket) {
                 delivery.add(socket);
@@ -461,6 +465,17 @@ impl Broadcast {
             None => {}
         }
         targets
+    }
+
+    /// Who is reached, if it is a room as a whole, or all of it but the origin.
+    fn audience(&self) -> Option<Arc<Audience>> {
+        let Targets { rooms, except } = &self.targets;
+        let is_itself = |origin: &Socket| origin.is_connected() && origin.key() == origin.id();
+        let is_whole = rooms.len() <= 1 && except.is_empty() && !self.is_volatile;
+        if !is_whole || self.is_direct || !self.origin.as_ref().is_none_or(is_itself) {
+            return None;
+        }
+        self.namespace.adapter.audience(rooms.first(), Audience::new)
     }
 
     fn selection(&self) -> Selection<Socket> {

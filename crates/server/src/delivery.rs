@@ -46,6 +46,10 @@ impl<'a> Delivery<'a> {
         Delivery { plain: Some(Plain { encode, encoded: None }), ..self }
     }
 
+    pub(crate) fn packet(&self) -> &'a Arc<Encoded> {
+        self.packet
+    }
+
     /// Counts a socket in if it takes the packet now; one that is not yet connected keeps it.
     pub(crate) fn add(&mut self, socket: &Socket) {
         let plain = self.plain.as_mut().filter(|_| socket.is_old());

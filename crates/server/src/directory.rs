@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use crate::{
     BuildError, Config, Io, Socket,
     adapter::Adapter,
+    audience::Audience,
     behaviour::Behaviour,
     link::Link,
     matcher::{Decision, Matcher, Params, Verdict},
@@ -29,7 +30,7 @@ pub(crate) struct Live {
     /// The parts of a dynamic name.
     pub(crate) params: Params,
     pub(crate) behaviour: Arc<Behaviour>,
-    pub(crate) adapter: Adapter<Socket>,
+    pub(crate) adapter: Adapter<Socket, Audience>,
     /// Shared by all sockets, so that one broadcast packet with one id serves all.
     pub(crate) next_ack: AtomicU64,
     pub(crate) config: Arc<Config>,

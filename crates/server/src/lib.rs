@@ -35,6 +35,7 @@
 
 mod ack;
 mod adapter;
+mod audience;
 mod behaviour;
 mod broadcast;
 mod client_files;

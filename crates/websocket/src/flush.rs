@@ -10,11 +10,16 @@ use tokio::task::yield_now;
 /// After this many connections the pass lets other tasks run.
 const CONNECTIONS_PER_YIELD: usize = 256;
 
-/// A connection with something queued.
+/// A connection with something queued, or several of them.
 pub trait Flush: Send + Sync {
     /// Writes what is queued, as far as the kernel takes it. From here on the connection has to be
     /// scheduled again for what is queued later.
     fn flush(self: Arc<Self>);
+
+    /// How many connections it is.
+    fn connections(&self) -> usize {
+        1
+    }
 }
 
 /// Writes connections outside their own tasks, each once per tick.
@@ -91,10 +96,13 @@ impl Shared {
                 }
                 mem::swap(&mut batch, &mut pending.items);
             }
-            for (done, item) in batch.drain(..).enumerate() {
-                if done > 0 && done % CONNECTIONS_PER_YIELD == 0 {
+            let mut done = 0;
+            for item in batch.drain(..) {
+                if done >= CONNECTIONS_PER_YIELD {
                     yield_now().await;
+                    done = 0;
                 }
+                done += item.connections();
                 item.flush();
             }
         }

@@ -19,8 +19,8 @@ use crate::writer::Writer;
 /// Connections that get the same messages. Clones are the same group.
 ///
 /// A message is encoded once, and compressed once for all members with the same compression. What is
-/// sent in one tick of the runtime is gathered once for all members and leaves in one write for each. All members get the messages of a group in
-/// the same order. A member that reads too slowly for
+/// sent in one tick of the runtime is gathered once for all members and leaves in one
+/// write for each. All members get the messages of a group in the same order. A member that reads too slowly for
 /// [`Config::queued_bytes_max`](crate::Config::queued_bytes_max) is disconnected.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -131,6 +131,7 @@ impl Group {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
         }
         let mut members = self.inner.members.lock();
+        let except = except.map(|key| members.outboxes[key].key());
         members.frame.clear();
         encode_frame(opcode, payload, None, &mut members.frame);
         let mut shared = SharedMessage {
@@ -166,7 +167,7 @@ impl Members {
         self.seal();
         let batch = Batch::begin(self.batch.take(), &self.frame, except);
         for (key, outbox) in &self.outboxes {
-            match outbox.attach(batch.share(key)) {
+            match outbox.attach(batch.share()) {
                 Attached::Scheduled => {}
                 Attached::Unscheduled => self.unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>),
                 Attached::Apart => self.apart.push(key),
@@ -182,8 +183,11 @@ impl Members {
             return;
         }
         self.share_frame(shared);
-        for &key in self.apart.iter().filter(|key| Some(**key) != except) {
-            push(&self.outboxes[key], shared, &mut self.unflushed);
+        for &key in &self.apart {
+            let outbox = &self.outboxes[key];
+            if Some(outbox.key()) != except {
+                push(outbox, shared, &mut self.unflushed);
+            }
         }
         self.reclaim_frame(shared);
     }
@@ -191,8 +195,10 @@ impl Members {
     /// Sends a message to each member by itself.
     fn send_to_each(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
         self.share_frame(shared);
-        for (_, outbox) in self.outboxes.iter().filter(|(key, _)| Some(*key) != except) {
-            push(outbox, shared, &mut self.unflushed);
+        for (_, outbox) in &self.outboxes {
+            if Some(outbox.key()) != except {
+                push(outbox, shared, &mut self.unflushed);
+            }
         }
         self.reclaim_frame(shared);
     }

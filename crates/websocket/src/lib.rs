@@ -73,6 +73,7 @@ mod writer;
 pub use sockeye_ws as ws;
 
 pub use crate::accept::{Acceptor, Upgrade, upgrade};
+pub use crate::batch::{BATCH_BYTES_MAX, Batch, Share};
 #[cfg(feature = "deflate")]
 pub use crate::compression::{Compression, Deflate};
 pub use crate::config::Config;

@@ -140,6 +140,11 @@ impl Outbox {
         Arc::new(Self { io, config, runtime, role, compressor, state: Mutex::new(state) })
     }
 
+    /// What this connection is called in a batch.
+    pub(crate) fn key(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     pub(crate) const fn role(&self) -> Role {
         self.role
     }
@@ -157,7 +162,7 @@ impl Outbox {
 
     pub(crate) fn queued_bytes(&self) -> usize {
         let state = self.state.lock();
-        state.buffer.len() + state.share.as_ref().map_or(0, Share::len)
+        state.buffer.len() + state.share.as_ref().map_or(0, |share| share.len(self.key()))
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -7,6 +7,7 @@ use std::mem;
 
 use bytes::Bytes;
 
+use crate::batch::Share;
 use crate::stream::WriteHalf;
 
 /// Up to this size a shared frame is copied: cheaper than one more slice in the system call.
@@ -124,6 +125,26 @@ impl WriteBuffer {
             }
         }
         Ok(io.is_flushed())
+    }
+
+    /// [`write_to`](Self::write_to), and behind what waits what `share` holds for `key`: without a
+    /// copy while nothing waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_to`](Self::write_to).
+    pub fn write_with(&mut self, share: Share, key: usize, io: &WriteHalf) -> io::Result<bool> {
+        let frames = share.bytes(key);
+        let (len, mut written) = (frames.len(), 0);
+        if self.is_empty() && len > 0 {
+            // The usual case. Errors come up again below.
+            written = io.try_write(&frames).unwrap_or(0);
+        }
+        drop(frames);
+        if written < len {
+            self.push_shared(&share.into_bytes(key, written));
+        }
+        self.write_to(io)
     }
 
     fn enqueue_tail(&mut self) {

@@ -91,8 +91,8 @@ impl Outbox {
     pub(super) fn settle<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let Some(mut share) = state.share.take() else { return state };
         let before = state.buffer.len();
-        if share.len() > 0 {
-            share.take_into(state.buffer.tail());
+        if share.len(self.key()) > 0 {
+            share.take_into(self.key(), state.buffer.tail());
         }
         if before > 0 && state.buffer.len() > self.config.queued_bytes_max {
             return self.fail(state, Failure::Overflow);
@@ -104,7 +104,7 @@ impl Outbox {
     /// Queues what is in the shared batch, which is sealed.
     fn detach<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         match state.share.take() {
-            Some(share) => self.queue(state, &share.into_bytes(0)),
+            Some(share) => self.queue(state, &share.into_bytes(self.key(), 0)),
             None => state,
         }
     }
@@ -136,7 +136,7 @@ impl Outbox {
         mut state: MutexGuard<'a, State>,
     ) -> MutexGuard<'a, State> {
         if let Some(share) = state.share.take() {
-            let frames = share.bytes();
+            let frames = share.bytes(self.key());
             let (len, mut written) = (frames.len(), 0);
             if state.buffer.is_empty() && !state.draining {
                 // The usual case: nothing else waits, so no copy is made. Errors come up again below.
@@ -144,7 +144,7 @@ impl Outbox {
             }
             drop(frames);
             if written < len {
-                state = self.queue(state, &share.into_bytes(written));
+                state = self.queue(state, &share.into_bytes(self.key(), written));
             }
         }
         self.write(state)

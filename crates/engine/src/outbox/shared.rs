@@ -1,0 +1,270 @@
+//! What a session gets together with others: its share of a batch.
+
+use std::sync::Arc;
+
+use sockeye_websocket::Batch;
+
+use super::{Outbox, Outlet, Written};
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attached {
+    /// The next flush pass writes it, or nothing can be sent any more.
+    Yes,
+    /// Each of its messages has to be pushed.
+    Apart,
+}
+
+impl Outbox {
+    /// Has everything of a batch, to which more may come, written by the next flush pass. Not for
+    /// a session with frames of its own (compressed) or with a backlog, where each message counts
+    /// against the limits as it comes.
+    pub(crate) fn attach(&mut self, batch: &Arc<Batch>) -> Attached {
+        if self.closing.is_some() {
+            return Attached::Yes;
+        }
+        self.detach();
+        // Several batches in one tick are much; only what the kernel refuses shall wait.
+        self.write_if_much();
+        match &mut self.outlet {
+            Outlet::Polling { .. } => Attached::Apart,
+            Outlet::WebSocket { failed: true, .. } | Outlet::Gone => Attached::Yes,
+            Outlet::WebSocket { compressor, blocked, share, .. } => {
+                if *blocked || compressor.is_some() {
+                    return Attached::Apart;
+                }
+                *share = Some(batch.share());
+                self.scheduled = true;
+                Attached::Yes
+            }
+        }
+    }
+
+    /// What this session is called in a batch.
+    pub(crate) fn key(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Queues what has come to the shared batch, so that something else can follow.
+    pub(super) fn settle(&mut self) {
+        let key = self.key();
+        if let Outlet::WebSocket { buffer, share: Some(share), .. } = &mut self.outlet {
+            let count = share.count(key);
+            if count > 0 {
+                share.take_into(key, buffer.tail());
+                self.packets = self.packets.saturating_add(count);
+            }
+        }
+    }
+
+    /// Queues what is in the shared batch, to which nothing comes any more.
+    pub(super) fn detach(&mut self) {
+        let key = self.key();
+        if let Outlet::WebSocket { buffer, share, .. } = &mut self.outlet
+            && let Some(share) = share.take()
+        {
+            share.seal();
+            let count = share.count(key);
+            if count > 0 {
+                buffer.push_shared(&share.into_bytes(key, 0));
+                self.packets = self.packets.saturating_add(count);
+            }
+        }
+    }
+
+    pub(super) fn drop_share(&mut self) {
+        if let Outlet::WebSocket { share, .. } = &mut self.outlet {
+            *share = None;
+        }
+    }
+
+    /// Writes what is queued and what is shared.
+    pub(super) fn write_all(&mut self) -> Written {
+        let key = self.key();
+        match &mut self.outlet {
+            Outlet::WebSocket { io, buffer, failed: false, share, .. } if share.is_some() => {
+                let Some(share) = share.take() else { return Written::All };
+                share.seal();
+                let count = share.count(key);
+                let written = buffer.write_with(share, key, io);
+                self.packets = self.packets.saturating_add(count);
+                self.note_written(written)
+            }
+            _ => self.write(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Context;
+
+    use proptest::prelude::*;
+    use sockeye_engine_proto::BinaryForm;
+    use sockeye_websocket::Stream;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::encoded::Encoded;
+    use crate::outbox::{Limits, Pushed};
+
+    const LIMITS: Limits =
+        Limits { packets_max: u32::MAX, bytes_max: usize::MAX, drop_newest: false };
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Own(usize),
+        /// To many, but not by a batch.
+        Pushed(usize),
+        Shared(usize),
+        SharedByOthersOnly(usize),
+        /// Another audience begins.
+        OtherBatch,
+        BeginTurn,
+        EndTurn,
+        Flush,
+        Read(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let len = || prop_oneof![4 => 1..200usize, 1 => 1000..3000usize];
+        let step = prop_oneof![
+            2 => len().prop_map(Step::Own),
+            2 => len().prop_map(Step::Pushed),
+            6 => len().prop_map(Step::Shared),
+            2 => len().prop_map(Step::SharedByOthersOnly),
+            1 => Just(Step::OtherBatch),
+            1 => Just(Step::BeginTurn),
+            2 => Just(Step::EndTurn),
+            2 => Just(Step::Flush),
+            2 => (0..8000usize).prop_map(Step::Read),
+        ];
+        proptest::collection::vec(step, 0..80)
+    }
+
+    /// What an [`Audience`](crate::Audience) does for this one session.
+    struct Audience {
+        batch: Option<Arc<Batch>>,
+        is_apart: bool,
+    }
+
+    impl Audience {
+        fn send(&mut self, outbox: &mut Outbox, packet: &Arc<Encoded>, except: bool) {
+            let frame = packet.text_frame().expect("it is a text alone");
+            let key = except.then(|| outbox.key());
+            if !self.batch.as_ref().is_some_and(|batch| batch.append(frame, key)) {
+                let batch = Batch::begin(None, frame, key);
+                self.is_apart = outbox.attach(&batch) == Attached::Apart;
+                self.batch = Some(batch);
+            }
+            if self.is_apart && !except {
+                assert_eq!(outbox.push_shared(packet, LIMITS).0, Pushed::Queued);
+            }
+        }
+
+        fn end(&mut self) {
+            if let Some(batch) = self.batch.take() {
+                batch.seal();
+            }
+        }
+    }
+
+    async fn read_some(from: &mut DuplexStream, len: usize, into: &mut Vec<u8>) {
+        let mut bytes = vec![0; len];
+        tokio::select! {
+            biased;
+            count = from.read(&mut bytes) => into.extend(&bytes[..count.unwrap_or(0)]),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+
+    proptest! {
+        /// Whatever comes by which way and whatever the peer takes, it gets every message that is
+        /// for it once, in the order of sending.
+        #[test]
+        fn shared_and_own_messages_keep_their_order(steps in steps(), capacity in 1..5000usize) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(async {
+                let (ours, mut theirs) = duplex(capacity);
+                let (_read, write) = Stream::from_io(ours).split();
+                let mut outbox = Outbox::websocket(write, BinaryForm::Raw, None);
+                let mut audience = Audience { batch: None, is_apart: false };
+                let (mut expected, mut received) = (Vec::new(), Vec::new());
+                let mut number = 0_u8;
+                let mut message = |len: usize| {
+                    number = number % 26 + 1;
+                    let text = char::from(b'a' - 1 + number).to_string().repeat(len);
+                    Arc::new(Encoded::new(text, Vec::new()))
+                };
+                let waker = std::task::Waker::noop();
+                for step in steps {
+                    let mut take = |packet: &Encoded| {
+                        packet.frames().for_each(|frame| expected.extend_from_slice(frame));
+                    };
+                    match step {
+                        Step::Own(len) => {
+                            let packet = message(len);
+                            take(&packet);
+                            let text = packet.text().unwrap_or_default();
+                            assert_eq!(outbox.push_text(text, LIMITS).0, Pushed::Queued);
+                        }
+                        Step::Pushed(len) => {
+                            let packet = message(len);
+                            take(&packet);
+                            assert_eq!(outbox.push_shared(&packet, LIMITS).0, Pushed::Queued);
+                        }
+                        Step::Shared(len) => {
+                            let packet = message(len);
+                            take(&packet);
+                            audience.send(&mut outbox, &packet, false);
+                        }
+                        Step::SharedByOthersOnly(len) => {
+                            audience.send(&mut outbox, &message(len), true);
+                        }
+                        Step::OtherBatch => audience.end(),
+                        Step::BeginTurn => outbox.begin_turn(),
+                        Step::EndTurn => {
+                            outbox.end_turn(&mut Context::from_waker(waker));
+                        }
+                        Step::Flush => {
+                            outbox.flush();
+                        }
+                        Step::Read(len) => read_some(&mut theirs, len, &mut received).await,
+                    }
+                }
+                // Then it is all written.
+                while received.len() < expected.len() {
+                    let before = received.len();
+                    outbox.end_turn(&mut Context::from_waker(waker));
+                    outbox.flush();
+                    read_some(&mut theirs, 8000, &mut received).await;
+                    let is_idle = received.len() == before && outbox.is_writable();
+                    assert!(!is_idle, "{} of {} bytes came", received.len(), expected.len());
+                }
+                outbox.end_turn(&mut Context::from_waker(waker));
+                outbox.flush();
+                read_some(&mut theirs, 8000, &mut received).await;
+                assert!(received == expected, "{} and {}", received.len(), expected.len());
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closing_session_gets_what_was_sent_before() {
+        let (ours, mut theirs) = duplex(1000);
+        let (_read, write) = Stream::from_io(ours).split();
+        let mut outbox = Outbox::websocket(write, BinaryForm::Raw, None);
+        let batch = Batch::begin(None, b"one", None);
+        assert_eq!(outbox.attach(&batch), Attached::Yes);
+        assert!(!outbox.is_writable());
+        assert!(batch.append(b"two", None));
+        assert!(outbox.close(sockeye_engine_proto::CloseReason::ForcedClose));
+        // For others.
+        assert!(batch.append(b"three", None));
+        assert_eq!(outbox.attach(&batch), Attached::Yes);
+        outbox.flush();
+        let mut received = Vec::new();
+        read_some(&mut theirs, 1000, &mut received).await;
+        assert_eq!(received, b"onetwo");
+    }
+}
