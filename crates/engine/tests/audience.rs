@@ -1,5 +1,7 @@
 //! Sessions that get the same messages: everything once, in order, whatever else happens to them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::sync::Arc;

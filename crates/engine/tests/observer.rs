@@ -10,8 +10,8 @@ use bytes::Bytes;
 use common::{Host, Received, WebSocket};
 use parking_lot::Mutex;
 use sockeye_engine::{
-    CloseReason, Config, Encoded, Hooks, Message, Observer, Packet, Session, TransportKind,
-    broadcast,
+    Audience, CloseReason, Config, Encoded, Hooks, Message, Observer, Packet, Session,
+    TransportKind, broadcast,
 };
 
 /// What was heard of all sessions, one line for each event.
@@ -99,7 +99,11 @@ async fn polling() {
     log.assert_heard(&["in 4hello", "out 4hello", "in [1, 2, 3]", "out [1, 2, 3]"]);
     broadcast([&host.app.session(&sid)].into_iter(), &announcement());
     log.assert_heard(&["out 4all", "out [9]"]);
-    assert_eq!(host.poll(&sid).await.text(), "4hello\x1ebAQID\x1e4all\x1ebCQ==");
+    let audience = Audience::new([host.app.session(&sid)]);
+    audience.send(&Arc::new(Encoded::new("members", Vec::new())), None);
+    log.assert_heard(&["out 4members"]);
+    let all = "4hello\x1ebAQID\x1e4all\x1ebCQ==\x1e4members";
+    assert_eq!(host.poll(&sid).await.text(), all);
     assert_eq!(host.poll(&sid).await.text(), "2");
     log.assert_heard(&["out 2"]);
     assert_eq!(host.post(&sid, "3").await.text(), "ok");

@@ -574,7 +574,7 @@ mod tests {
         assert_eq!([send(), send(), send()], [None, all, all], "not for one message");
         enter(AUDIENCE_MIN);
         assert_eq!([send(), send()], [None, Some(AUDIENCE_MIN + 1)]);
-        adapter.leave(&ids[3], &[room.clone()]);
+        adapter.leave(&ids[3], std::slice::from_ref(&room));
         assert_eq!([send(), send(), send()], [None, all, all]);
         adapter.remove(&ids[5]);
         assert_eq!([send(), send()], [None, None], "too few");
