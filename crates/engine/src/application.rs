@@ -36,7 +36,8 @@ pub trait SessionHandler: Send + 'static {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// When `poll` is to be called at the latest, if no message or waker comes first; up to 1/256
-    /// of the wait later, so that sessions wake together. Asked after every `poll`.
+    /// of the wait later, so that sessions wake together. Asked after every turn of the session; a
+    /// moment that had passed before its `poll` is done with.
     fn poll_timeout(&self) -> Option<Instant> {
         None
     }

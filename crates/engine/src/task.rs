@@ -312,6 +312,9 @@ impl<A: Application> Driver<A> {
     /// less to fire in vain than to be moved with every packet.
     fn next_alarm(&self) -> Option<Instant> {
         let wanted = self.handler.as_ref().and_then(SessionHandler::poll_timeout);
+        // It was called in this turn: what it wished for until now it has had. A wish that follows
+        // the clock is granted as often as the timer ticks.
+        let wanted = wanted.filter(|at| *at > self.now).map(|at| at.max(self.now + TICK));
         let due = self.session.poll_timeout().into_iter().chain(wanted).min()?;
         let late = self.round_up(due);
         match self.alarm {
@@ -350,6 +353,8 @@ fn now() -> Instant {
 
 /// The one polling transport of a session.
 pub(crate) const POLLING: TransportId = TransportId::new(TransportKind::Polling, 0);
+/// What tokio's timer can tell apart.
+const TICK: Duration = Duration::from_millis(1);
 /// After this many passes other tasks get a turn.
 const PASSES_MAX: usize = 8;
 
