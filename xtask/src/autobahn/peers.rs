@@ -9,11 +9,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Group, Side, report};
+use super::report::{self, Verdicts};
+use super::{Group, Side};
 use crate::tally::Tally;
 
 /// How many cases run at once where the suite is the client. Many of them wait.
 const PARALLEL: &str = "4";
+
+/// How often a case may fail. The suite gives up on an answer after one second in most cases, which a
+/// busy machine may take; what breaks the protocol fails each time.
+const ATTEMPTS: u32 = 3;
 
 /// The group in which our client compresses with earlier messages in mind. In the other one with
 /// compression it has to offer not to.
@@ -30,26 +35,28 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Runs one group, with new processes, and counts what its report says.
+    /// Runs one group, with new processes, and counts what its reports say.
     pub(super) fn run(&self, side: Side, group: Group, reports: &Path) -> Result<Tally> {
         let Group { number, cases, about, .. } = group;
         println!("── {} group {number}: {about}, {cases} cases", side.name());
         let started = Instant::now();
-        let folder = reports.join(side.name()).join(number.to_string());
-        if folder.exists() {
-            fs::remove_dir_all(&folder).context("remove the previous report")?;
-        }
-        let done = match side {
-            Side::Server => self.test_server(number, &folder),
-            Side::Client => self.test_client(number, &folder),
-        };
-        let tally = match done.and_then(|()| report::read(&folder, group)) {
-            Ok(tally) => tally,
-            Err(error) => {
-                println!("   {error:#}");
-                Tally { failed: cases, ..Tally::default() }
+        let reports = reports.join(side.name());
+        let tally = attempt(group, |cases, attempt| {
+            let folder = match attempt {
+                1 => reports.join(number.to_string()),
+                _ => reports.join(format!("{number}-attempt-{attempt}")),
+            };
+            if folder.exists() {
+                fs::remove_dir_all(&folder).context("remove the previous report")?;
             }
-        };
+            // Alone, what was too slow before has the machine for itself.
+            let parallel = if attempt == 1 { PARALLEL } else { "1" };
+            match side {
+                Side::Server => self.test_server(cases, parallel, &folder)?,
+                Side::Client => self.test_client(number, cases, &folder)?,
+            }
+            report::read(&folder)
+        });
         let Tally { passed, failed, .. } = tally;
         let seconds = started.elapsed().as_secs_f64();
         // Not in the form that is counted: the sum will be.
@@ -58,13 +65,13 @@ impl Peers {
     }
 
     /// The suite is the client. It exits with 1 when a case failed; the report says which.
-    fn test_server(&self, group: u32, folder: &Path) -> Result<()> {
+    fn test_server(&self, cases: &[String], parallel: &str, folder: &Path) -> Result<()> {
         let mut command = Command::new(&self.stand_in);
         command.args(["websocket", "--port", "0"]);
         let mut server = Running::start(&mut command, Ready::OnStdout)?;
         let address = server.address("http://")?;
-        let mut suite = self.suite("fuzzingclient", &address, group, folder);
-        suite.args(["--parallelism", PARALLEL]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut suite = self.suite("fuzzingclient", &address, cases, folder);
+        suite.args(["--parallelism", parallel]).stdout(Stdio::null()).stderr(Stdio::null());
         suite.status().context("run the suite")?;
         if let Some(status) = server.child.try_wait().context("look at the server")? {
             bail!("the server ended before the suite: {status}");
@@ -73,8 +80,8 @@ impl Peers {
     }
 
     /// The suite is the server, and ends after our client asked for the reports.
-    fn test_client(&self, group: u32, folder: &Path) -> Result<()> {
-        let mut command = self.suite("fuzzingserver", "127.0.0.1:0", group, folder);
+    fn test_client(&self, group: u32, cases: &[String], folder: &Path) -> Result<()> {
+        let mut command = self.suite("fuzzingserver", "127.0.0.1:0", cases, folder);
         let mut suite = Running::start(&mut command, Ready::OnStderr)?;
         let address = suite.address("ws://")?;
         let mut client = Command::new(&self.stand_in);
@@ -87,12 +94,46 @@ impl Peers {
         suite.wait(REPORTS_TIMEOUT)
     }
 
-    fn suite(&self, mode: &str, address: &str, group: u32, folder: &Path) -> Command {
+    fn suite(&self, mode: &str, address: &str, cases: &[String], folder: &Path) -> Command {
         let mut command = Command::new(&self.suite);
-        command.args(["--mode", mode, "--include", &format!("{group}.*"), "--outdir"]);
-        command.arg(folder).arg(address).stdin(Stdio::null());
+        command.args(["--mode", mode]);
+        for case in cases {
+            command.args(["--include", case]);
+        }
+        command.arg("--outdir").arg(folder).arg(address).stdin(Stdio::null());
         command
     }
+}
+
+/// Runs the cases of a group, and those that failed again: `run` gets the cases, and which attempt it
+/// is.
+fn attempt(group: Group, mut run: impl FnMut(&[String], u32) -> Result<Verdicts>) -> Tally {
+    let mut tally = Tally { failed: group.cases, ..Tally::default() };
+    let mut cases = vec![format!("{}.*", group.number)];
+    for attempt in 1..=ATTEMPTS {
+        if attempt > 1 {
+            println!("   attempt {attempt}: {}", cases.join(" "));
+        }
+        let verdicts = match run(&cases, attempt) {
+            Ok(verdicts) => verdicts,
+            Err(error) => {
+                println!("   {error:#}");
+                continue;
+            }
+        };
+        let reported = verdicts.passed + verdicts.failed.len() as u64;
+        if reported != tally.failed {
+            println!("   {reported} of {} cases reported", tally.failed);
+            continue;
+        }
+        tally.passed += verdicts.passed;
+        tally.failed -= verdicts.passed;
+        if tally.failed == 0 {
+            break;
+        }
+        cases = verdicts.failed;
+    }
+    tally
 }
 
 /// Where a server says that it listens.
@@ -164,7 +205,47 @@ impl Drop for Running {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
+
     use super::*;
+
+    fn verdicts(passed: u64, failed: &[&str]) -> Result<Verdicts> {
+        Ok(Verdicts { passed, failed: failed.iter().map(|case| (*case).to_owned()).collect() })
+    }
+
+    /// Which cases each attempt ran, and the sum.
+    fn attempted(outcomes: Vec<Result<Verdicts>>) -> (Vec<String>, (u64, u64)) {
+        let group = Group { number: 7, cases: 5, about: "", quick: true };
+        let mut outcomes = outcomes.into_iter();
+        let mut asked = Vec::new();
+        let tally = attempt(group, |cases, attempt| {
+            asked.push(format!("{attempt}: {}", cases.join(" ")));
+            outcomes.next().unwrap()
+        });
+        assert!(outcomes.next().is_none());
+        (asked, (tally.passed, tally.failed))
+    }
+
+    #[test]
+    fn only_what_failed_is_tried_again() {
+        let (asked, counts) = attempted(vec![verdicts(5, &[])]);
+        assert_eq!((asked, counts), (vec!["1: 7.*".to_owned()], (5, 0)));
+        let (asked, counts) = attempted(vec![verdicts(3, &["7.1", "7.2"]), verdicts(2, &[])]);
+        assert_eq!(asked, ["1: 7.*", "2: 7.1 7.2"]);
+        assert_eq!(counts, (5, 0));
+    }
+
+    #[test]
+    fn what_fails_each_time_has_failed() {
+        let always = || verdicts(0, &["7.2"]);
+        let first = verdicts(3, &["7.1", "7.2"]);
+        let (asked, counts) = attempted(vec![first, verdicts(1, &["7.2"]), always()]);
+        assert_eq!(asked, ["1: 7.*", "2: 7.1 7.2", "3: 7.2"]);
+        assert_eq!(counts, (4, 1));
+        // So have cases of which nothing is reported.
+        let (_, counts) = attempted(vec![verdicts(4, &[]), Err(anyhow!("broken")), always()]);
+        assert_eq!(counts, (0, 5));
+    }
 
     fn shell(script: &str, ready: Ready) -> Result<Running> {
         Running::start(Command::new("sh").args(["-c", script]), ready)
