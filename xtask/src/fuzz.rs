@@ -67,7 +67,8 @@ pub(crate) fn step(workspace: &Workspace) -> Result<Step> {
     let mut step = Step::new("fuzz").task(Task::preparation("cargo build", build(workspace)?));
     for target in targets(workspace)? {
         let run = run(workspace, &target, BRIEF_SECONDS)?;
-        step = step.task(Task::check(target, run));
+        // What else it has to say is about its own work.
+        step = step.task(Task::check(target, run).showing("stat::number_of_executed_units"));
     }
     Ok(step)
 }
@@ -117,7 +118,8 @@ fn run(workspace: &Workspace, target: &str, seconds: u32) -> Result<Command> {
     command.arg(format!("-timeout={INPUT_SECONDS_MAX}"));
     command.arg(format!("-rss_limit_mb={MEMORY_MIB_MAX}"));
     command.arg(format!("-artifact_prefix={}/", target_dir(workspace).display()));
-    command.args(["-print_final_stats=1", "-verbosity=0"]).arg(found);
+    // Names of functions that an input reached first are of no use here.
+    command.args(["-print_final_stats=1", "-print_funcs=0", "-verbosity=0"]).arg(found);
     command.args(existing(workspace.path("fuzz/corpus").join(target)));
     Ok(command)
 }

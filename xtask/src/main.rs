@@ -10,6 +10,7 @@ mod autobahn;
 mod bench;
 mod check;
 mod debian;
+mod failures;
 mod fuzz;
 mod node;
 mod plan;

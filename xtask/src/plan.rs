@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::run::{self, Outcome};
+use crate::failures::{Failure, Failures};
+use crate::run::{self, Outcome, Shown};
 use crate::tally::Tally;
 
 /// Steps in the order they run.
@@ -31,6 +32,7 @@ pub(crate) struct Task {
     label: String,
     command: Command,
     counted: Counted,
+    shown: Shown,
     stamp: Option<(PathBuf, String)>,
 }
 
@@ -55,17 +57,27 @@ struct LeftOut {
 impl Task {
     /// The tasks after it in the same step run only if it succeeds.
     pub(crate) fn preparation(label: impl Into<String>, command: Command) -> Self {
-        Self { label: label.into(), command, counted: Counted::Preparation, stamp: None }
+        Self::new(label.into(), command, Counted::Preparation)
     }
 
     /// Counts as one test.
     pub(crate) fn check(label: impl Into<String>, command: Command) -> Self {
-        Self { label: label.into(), command, counted: Counted::Check, stamp: None }
+        Self::new(label.into(), command, Counted::Check)
     }
 
     /// Its output says how many tests it ran.
     pub(crate) fn runner(label: impl Into<String>, command: Command) -> Self {
-        Self { label: label.into(), command, counted: Counted::Runner, stamp: None }
+        Self::new(label.into(), command, Counted::Runner)
+    }
+
+    fn new(label: String, command: Command, counted: Counted) -> Self {
+        Self { label, command, counted, shown: Shown::All, stamp: None }
+    }
+
+    /// Shows only those lines of its output that begin so, unless it fails.
+    pub(crate) fn showing(mut self, prefix: &'static str) -> Self {
+        self.shown = Shown::Prefix(prefix);
+        self
     }
 
     /// Not run if `file` holds this text; success writes it there.
@@ -77,10 +89,11 @@ impl Task {
     /// Runs it unless its stamp says that this was done already.
     pub(crate) fn run(&mut self) -> Result<Outcome> {
         if self.is_done() {
-            return Ok(Outcome { success: true, tally: Tally::default() });
+            let (tally, failures) = Default::default();
+            return Ok(Outcome { success: true, tally, failures });
         }
         println!("── {}", self.label);
-        let outcome = run::stream(&self.label, &mut self.command)?;
+        let outcome = run::stream(&self.label, &mut self.command, self.shown)?;
         if outcome.success
             && let Some((file, text)) = &self.stamp
         {
@@ -122,10 +135,12 @@ impl Step {
     }
 
     /// Runs the tasks; what failed outside a runner's own count is one failed test.
-    fn run(&mut self) -> Result<Tally> {
+    fn run(&mut self) -> Result<(Tally, Vec<Failure>)> {
         let mut tally = Tally::default();
+        let mut failures = Vec::new();
         for task in &mut self.tasks {
             let outcome = task.run()?;
+            failures.extend(outcome.failures);
             match task.counted {
                 Counted::Runner => {
                     tally += outcome.tally;
@@ -142,7 +157,7 @@ impl Step {
                 }
             }
         }
-        Ok(tally)
+        Ok((tally, failures))
     }
 }
 
@@ -161,12 +176,13 @@ impl Plan {
         self.left_out.push(LeftOut { what, why: why.into(), counted: false });
     }
 
-    /// Runs every step even after a failure, prints the account, and fails if anything failed or
-    /// no test ran at all.
+    /// Runs every step even after a failure, prints the account and what failed, and fails if
+    /// anything did or no test ran at all.
     pub(crate) fn run(mut self) -> Result<()> {
         let count = self.steps.len();
         let started = Instant::now();
         let mut account: Vec<Line> = Vec::new();
+        let mut failures = Failures::default();
         for (index, step) in self.steps.iter_mut().enumerate() {
             println!(
                 "\n━━ step {} of {count}: {} ({} s so far)",
@@ -180,16 +196,18 @@ impl Plan {
                 println!("── not run: {} failed", step.needs.unwrap_or_default());
                 Tally { skipped: 1, ..Tally::default() }
             } else {
-                step.run()?
+                let (tally, failed) = step.run()?;
+                failures.add(step.name, failed);
+                tally
             };
             let seconds = step_started.elapsed().as_secs_f64();
             println!("── {}: {tally} in {seconds:.1} s.", step.name);
             account.push(Line { name: step.name, tally, seconds });
         }
-        self.close(&account, started)
+        self.close(&account, &failures, started)
     }
 
-    fn close(&self, account: &[Line], started: Instant) -> Result<()> {
+    fn close(&self, account: &[Line], failures: &Failures, started: Instant) -> Result<()> {
         let mut total = Tally::default();
         println!("\n{:<28}{:>8}{:>8}{:>9}{:>10}", "step", "passed", "failed", "skipped", "seconds");
         for Line { name, tally, seconds } in account {
@@ -201,7 +219,8 @@ impl Plan {
             total.skipped += u64::from(*counted);
             println!("left out: {what}: {why}");
         }
-        println!("{:.1} s in all", started.elapsed().as_secs_f64());
+        print!("{failures}");
+        println!("\n{:.1} s in all", started.elapsed().as_secs_f64());
         println!("{total}");
         if total.failed > 0 {
             let failed = account.iter().filter(|line| line.tally.failed > 0);
@@ -254,7 +273,15 @@ mod tests {
             .task(Task::check("bad", shell("false")))
             .task(Task::runner("runner", shell("echo 2 passed, 0 failed")))
             .task(Task::runner("broken runner", shell("exit 2")));
-        assert_eq!(step.run().unwrap(), Tally { passed: 2, failed: 2, skipped: 0 });
+        let (tally, failures) = step.run().unwrap();
+        assert_eq!(tally, Tally { passed: 2, failed: 2, skipped: 0 });
+        let mut all = Failures::default();
+        all.add("s", failures);
+        let report = all.to_string();
+        assert!(
+            report.contains("✗ s: bad\n") && report.contains("✗ s: broken runner\n"),
+            "{report}"
+        );
     }
 
     #[test]
@@ -275,7 +302,7 @@ mod tests {
         Step::new("good").task(stamped("true")).run().unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "x");
         let again = Step::new("again").task(stamped("false")).run().unwrap();
-        assert_eq!(again, Tally::default());
+        assert_eq!(again.0, Tally::default());
         fs::remove_file(file).unwrap();
     }
 }

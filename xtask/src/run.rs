@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::failures::{Failure, Reader};
 use crate::tally::Tally;
 
 /// How a program ended and what its test runner reported.
@@ -17,11 +18,23 @@ pub(crate) struct Outcome {
     pub(crate) success: bool,
     /// The sum of the closing lines found in its output.
     pub(crate) tally: Tally,
+    /// What failed, with its own words; empty if nothing did.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Which lines of a program are shown as they come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Shown {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that begin so; the others only when it fails, as far as they say why.
+    Prefix(&'static str),
 }
 
 /// Runs `command` to its end, copying both of its streams line by line. Without output for
 /// [`QUIET_MAX`] a line says that it is still running.
-pub(crate) fn stream(label: &str, command: &mut Command) -> Result<Outcome> {
+pub(crate) fn stream(label: &str, command: &mut Command, shown: Shown) -> Result<Outcome> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -39,11 +52,15 @@ pub(crate) fn stream(label: &str, command: &mut Command) -> Result<Outcome> {
 
     let started = Instant::now();
     let mut tally = Tally::default();
+    let mut reader = Reader::default();
     loop {
         match received.recv_timeout(QUIET_MAX) {
             Ok(line) => {
                 tally.read_line(&line);
-                println!("{line}");
+                reader.read_line(&line);
+                if shown.includes(&line) {
+                    println!("{line}");
+                }
             }
             Err(RecvTimeoutError::Timeout) => {
                 println!("… {label}: running for {} s", started.elapsed().as_secs());
@@ -52,7 +69,22 @@ pub(crate) fn stream(label: &str, command: &mut Command) -> Result<Outcome> {
         }
     }
     let status = child.wait().with_context(|| format!("wait for {label}"))?;
-    Ok(Outcome { success: status.success(), tally })
+    let success = status.success();
+    let mut failures = reader.finish(label, success);
+    if !success && status.code() != Some(1) && status.code() != Some(101) {
+        // Not the way in which a test runner says that a test failed.
+        failures.push(Failure::of(format!("{label}: {status}")));
+    }
+    Ok(Outcome { success, tally, failures })
+}
+
+impl Shown {
+    fn includes(self, line: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Prefix(prefix) => line.starts_with(prefix),
+        }
+    }
 }
 
 /// A program that says nothing for this long gets a line of ours.
@@ -79,9 +111,10 @@ fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failures::Failures;
 
     fn shell(script: &str) -> Outcome {
-        stream("sh", Command::new("sh").args(["-c", script])).unwrap()
+        stream("sh", Command::new("sh").args(["-c", script]), Shown::All).unwrap()
     }
 
     #[test]
@@ -93,12 +126,25 @@ mod tests {
 
     #[test]
     fn a_bad_exit_code_is_seen() {
-        assert!(!shell("exit 3").success);
+        let outcome = shell("echo why; exit 3");
+        assert!(!outcome.success);
+        let mut all = Failures::default();
+        all.add("step", outcome.failures);
+        let report = all.to_string();
+        assert_eq!(report, "\n✗ step: sh\n    why\n\n✗ step: sh: exit status: 3\n");
+    }
+
+    #[test]
+    fn only_some_lines_are_shown() {
+        let shown = Shown::Prefix("stat::runs");
+        assert!(shown.includes("stat::runs: 7"));
+        assert!(!shown.includes("Done 7 stat::runs"));
+        assert!(Shown::All.includes("Done 7 runs"));
     }
 
     #[test]
     fn a_missing_program_is_an_error() {
-        let error = stream("x", &mut Command::new("/nonexistent/program")).unwrap_err();
+        let error = stream("x", &mut Command::new("/nonexistent/program"), Shown::All).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/program"), "{error}");
     }
 }

@@ -86,7 +86,7 @@ fn is_plain(line: &str) -> bool {
 }
 
 /// Removes escape sequences of the form `ESC [ … letter`.
-fn without_colours(line: &str) -> String {
+pub(crate) fn without_colours(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut characters = line.chars();
     while let Some(character) = characters.next() {
