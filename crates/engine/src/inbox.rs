@@ -17,7 +17,7 @@ pub(crate) enum Guest {
     /// A request that broke this rule; the session ends.
     Violation(CloseDetail),
     /// A WebSocket that was opened for this session, and whether its client wants base64.
-    WebSocket(Opened, bool),
+    WebSocket(Box<Opened>, bool),
 }
 
 /// A WebSocket after its handshake.

@@ -43,27 +43,21 @@ pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
     split(query).map(|(name, value)| (decode(name), decode(value)))
 }
 
-/// The parameters as they stand there. In one pass: this is done for every request.
+/// The parameters as they stand there.
 fn split(query: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = query;
     std::iter::from_fn(move || {
-        rest = rest.trim_start_matches('&');
+        while let Some(after) = rest.strip_prefix('&') {
+            rest = after;
+        }
         if rest.is_empty() {
             return None;
         }
-        let (mut equals, mut end) = (None, rest.len());
-        for (at, &byte) in rest.as_bytes().iter().enumerate() {
-            if byte == b'&' {
-                end = at;
-                break;
-            }
-            if byte == b'=' && equals.is_none() {
-                equals = Some(at);
-            }
-        }
+        // Too short for what a search of the library prepares.
+        let end = rest.bytes().position(|byte| byte == b'&').unwrap_or(rest.len());
         let (pair, after) = rest.split_at(end);
         rest = after;
-        Some(match equals {
+        Some(match pair.bytes().position(|byte| byte == b'=') {
             Some(at) => (&pair[..at], &pair[at + 1..]),
             None => (pair, ""),
         })

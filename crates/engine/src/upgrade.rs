@@ -61,7 +61,7 @@ pub(crate) fn accept<A: Application>(
         let opened = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
         let Ok(Ok(upgraded)) = opened else { return };
         let (stream, early) = Stream::from_upgraded(upgraded);
-        arrival.proceed(registry, Opened { stream, early, deflate });
+        arrival.proceed(registry, Box::new(Opened { stream, early, deflate }));
     });
     accept.into_response()
 }
@@ -80,10 +80,10 @@ pub(crate) enum Arrival<A> {
 }
 
 impl<A: Application> Arrival<A> {
-    fn proceed(self, registry: &Arc<Registry>, opened: Opened) {
+    fn proceed(self, registry: &Arc<Registry>, opened: Box<Opened>) {
         let opened = match self {
             Arrival::New { application, id, first } if !registry.is_closing() => {
-                return spawn_websocket(registry, application, id, first, opened);
+                return spawn_websocket(registry, application, id, first, *opened);
             }
             Arrival::Upgrade(session, base64) => {
                 match session.visit(Guest::WebSocket(opened, base64)) {
@@ -93,7 +93,7 @@ impl<A: Application> Arrival<A> {
             }
             _ => opened,
         };
-        let (link, io, _) = Link::new(POLLING, opened, registry);
+        let (link, io, _) = Link::new(POLLING, *opened, registry);
         Farewell::new(link, io, WriteBuffer::new()).spawn(registry);
     }
 }

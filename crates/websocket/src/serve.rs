@@ -2,6 +2,7 @@
 
 mod admission;
 mod connection;
+mod patience;
 mod service;
 mod stream;
 

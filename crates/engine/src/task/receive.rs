@@ -41,7 +41,7 @@ impl<A: Application> Driver<A> {
                 Guest::WebSocket(opened, base64) => {
                     self.websockets += 1;
                     let id = TransportId::new(TransportKind::WebSocket, self.websockets);
-                    let (link, io, compressor) = Link::new(id, opened, self.ticket.registry());
+                    let (link, io, compressor) = Link::new(id, *opened, self.ticket.registry());
                     let out = Default::default();
                     self.receive_websocket(Probe { link, io, out, compressor, base64 });
                 }

@@ -13,12 +13,12 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
 use super::admission::{Admission, Admitted};
+use super::patience::{HeadTimer, Patience};
 use super::service::HyperService;
 use super::{HttpServer, HttpStream};
 use crate::metrics;
@@ -41,7 +41,7 @@ impl Protocols {
         let limits = &server.limits;
         let mut http1 = http1::Builder::new();
         http1
-            .timer(TokioTimer::new())
+            .timer(HeadTimer)
             .header_read_timeout(limits.header_timeout)
             .max_headers(limits.headers_max)
             .max_buf_size(limits.header_bytes_max);
@@ -129,6 +129,7 @@ async fn serve_http1<I, S, B>(
     let mut stop = pin!(stopped.changed());
     let mut registered: Option<Waker> = None;
     let mut stopping = false;
+    let mut patience = Patience::default();
     let result = poll_fn(|cx| {
         if !stopping {
             // The task is woken with every byte, by one and the same waker: it is left with `stop`
@@ -146,7 +147,7 @@ async fn serve_http1<I, S, B>(
                 connection.as_mut().graceful_shutdown();
             }
         }
-        connection.as_mut().poll(cx)
+        patience.poll(cx, |cx| connection.as_mut().poll(cx))
     })
     .await;
     if let Err(error) = result {
@@ -168,7 +169,7 @@ mod secure {
     use std::time::Duration;
 
     use hyper::server::conn::http2;
-    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
     use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::time::{Instant, sleep, timeout};
     use tokio_rustls::TlsAcceptor;
