@@ -1,0 +1,204 @@
+//! Coming into namespaces and going: who decides, and what follows.
+
+use std::sync::Arc;
+
+use sockeye_engine::HandlerError;
+use sockeye_socket_proto::{encode_connect_error, encode_error};
+use tokio::time::Instant;
+
+use super::{
+    Entry, Sockets, Waiting,
+    task::{Question, Task},
+};
+use crate::{
+    DisconnectReason, Refuse, Socket,
+    deadlines::Due,
+    directory::{Found, Live},
+    rarely::Rarely,
+    revision::{self, is_old},
+    socket::{Expired, Origin},
+};
+
+/// What a client sends that wants to continue: its private id, and the last offset it saw.
+#[derive(serde::Deserialize)]
+struct Returning {
+    pid: String,
+    offset: Option<String>,
+}
+
+impl Sockets {
+    pub(super) fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
+        if self.find(namespace).is_some() {
+            // We may have disconnected it already, and the client comes back.
+            self.run_commands();
+        }
+        let asking = self.work.as_ref().map_or(&[][..], |work| &work.asking);
+        if asking.iter().any(|name| **name == *namespace) || self.find(namespace).is_some() {
+            return self.refuse("a second connect to one namespace");
+        }
+        let auth = if auth.is_empty() { "{}" } else { auth };
+        if self.entries.len() + asking.len() >= self.config.namespaces_per_session_max {
+            self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
+            return Ok(());
+        }
+        self.route(namespace, auth, 0);
+        Ok(())
+    }
+
+    /// Finds the namespace, asking the dynamic declarations from number `from` on.
+    fn route(&mut self, namespace: &str, auth: &str, from: usize) {
+        match self.directory.find(namespace, auth, from) {
+            Found::Live(live) => self.claim(live, auth),
+            Found::Nothing => {
+                // An object for clients of every revision.
+                let mut text = String::new();
+                encode_connect_error(&mut text, namespace, "Invalid namespace", "");
+                self.link.send(&text, &[]);
+            }
+            Found::Asking(asking) => {
+                let question = Question { namespace: namespace.into(), auth: auth.into() };
+                let work = self.work();
+                work.asking.push(namespace.into());
+                work.fresh.push_back(Task::Asking { question, asking });
+            }
+        }
+    }
+
+    pub(super) fn answered(&mut self, question: &Question, parent: usize, is_yes: bool) {
+        let Question { namespace, auth } = question;
+        // Forgotten when the session ended meanwhile.
+        let asking = &mut self.work().asking;
+        let Some(index) = asking.iter().position(|name| name == namespace) else {
+            return;
+        };
+        asking.swap_remove(index);
+        if is_yes {
+            let live = self.directory.child(namespace, parent, Vec::new());
+            self.claim(live, auth);
+        } else {
+            self.route(namespace, auth, parent + 1);
+        }
+    }
+
+    /// Joins as whoever the client says it was, if it says so and that is known.
+    fn claim(&mut self, live: Arc<Live>, auth: &str) {
+        let Some(log) = &live.log else {
+            return self.join(live, auth, Origin::New);
+        };
+        let origin = match serde_json::from_str::<Returning>(auth) {
+            Ok(Returning { pid, offset }) => {
+                log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
+            }
+            Err(_) => Origin::New,
+        };
+        self.join(live, auth, origin);
+    }
+
+    fn join(&mut self, live: Arc<Live>, auth: &str, origin: Origin) {
+        let is_claim = matches!(origin, Origin::Claim(_));
+        let socket = self.directory.enter(live, &self.link, origin, auth);
+        self.entries.reserve_exact(1);
+        self.entries.push(Entry {
+            socket: socket.clone(),
+            is_joining: true,
+            running: 0,
+            waiting: Rarely::default(),
+        });
+        let behaviour = &socket.live().behaviour;
+        let is_trusted = is_claim && behaviour.skip_admission_when_recovered;
+        let Some(admission) = behaviour.admission.as_ref().filter(|_| !is_trusted) else {
+            return self.decide(&socket, Ok(()));
+        };
+        let running = admission(socket.clone(), auth);
+        self.work().fresh.push_back(Task::Admission { socket, running });
+    }
+
+    /// Carries out what the connect handler decided.
+    pub(super) fn decide(&mut self, socket: &Socket, decision: Result<(), Refuse>) {
+        let Some(index) = self.find_socket(socket) else {
+            return;
+        };
+        if let Err(refusal) = decision {
+            self.entries.remove(index);
+            if socket.end(DisconnectReason::ServerDisconnect) {
+                self.send_refusal(socket.namespace(), &refusal);
+            }
+            self.directory.clean_up(socket.live());
+            return;
+        }
+        match socket.admit() {
+            Ok(true) => self.entries[index].is_joining = false,
+            Ok(false) => return,
+            Err(failure) => {
+                tracing::debug!(sid = %self.link.session.id(), %failure, "not recovered");
+                self.entries.remove(index);
+                socket.end(DisconnectReason::ServerDisconnect);
+                let auth = socket.auth_json();
+                return self.join(socket.live().clone(), &auth, Origin::Failed(failure));
+            }
+        }
+        self.deadlines.set(Due::Joined, None);
+        tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), "connected");
+        if let Some(connected) = &socket.live().behaviour.connected {
+            let started = connected(socket.clone(), ());
+            self.observe(socket, "", started);
+        }
+    }
+
+    fn send_refusal(&self, namespace: &str, refusal: &Refuse) {
+        let mut text = String::new();
+        if is_old(&self.link.session) {
+            encode_error(&mut text, namespace, &revision::refusal(refusal));
+        } else {
+            encode_connect_error(&mut text, namespace, refusal.message(), refusal.data());
+        }
+        self.link.send(&text, &[]);
+    }
+
+    /// Warns and ends sockets whose time has come, and sets the timer for the next.
+    pub(super) fn check_expiry(&mut self) {
+        let now = Instant::now();
+        let mut next = None;
+        for index in (0..self.entries.len()).rev() {
+            match self.entries[index].socket.check_expiry(now) {
+                Ok(Some(at)) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
+                Ok(None) => {}
+                Err(Expired) => {
+                    self.entries[index].socket.send_disconnect();
+                    self.end(index, DisconnectReason::Expired);
+                }
+            }
+        }
+        self.deadlines.set(Due::Expiry, next);
+    }
+
+    pub(super) fn end_all(&mut self, reason: DisconnectReason) {
+        for index in (0..self.entries.len()).rev() {
+            self.end(index, reason);
+        }
+    }
+
+    pub(super) fn end(&mut self, index: usize, reason: DisconnectReason) {
+        self.entries[index].socket.end(reason);
+        self.remove(index, reason);
+    }
+
+    /// Forgets a socket that has ended and tells its disconnect handler.
+    pub(super) fn remove(&mut self, index: usize, reason: DisconnectReason) {
+        let entry = self.entries.swap_remove(index);
+        if let Some(waiting) = entry.waiting.get() {
+            self.waiting_events -= waiting.len();
+            self.waiting_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
+        }
+        self.directory.clean_up(entry.socket.live());
+        if entry.is_joining {
+            return;
+        }
+        let socket = entry.socket;
+        tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
+        if let Some(disconnect) = &socket.live().behaviour.disconnect {
+            let started = disconnect(socket.clone(), reason);
+            self.observe(&socket, "", started);
+        }
+    }
+}
