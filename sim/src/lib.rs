@@ -10,10 +10,13 @@
 //! - whatever happens, both sides end within their deadlines and nothing is left to do.
 //!
 //! A world is made by its seed alone: the same seed plays the same world again, step by step.
+//!
+//! [`driver`] has what the worlds of the tokio driver are made of; they are tests.
 
 #![forbid(unsafe_code)]
 
 mod client;
+pub mod driver;
 mod network;
 mod plan;
 mod random;
@@ -21,6 +24,7 @@ mod server;
 mod world;
 
 pub use plan::{Fault, Plan};
+pub use random::Random;
 pub use world::{Failure, Report, run};
 
 #[cfg(test)]

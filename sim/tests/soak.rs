@@ -7,23 +7,11 @@
 
 #![forbid(unsafe_code)]
 
-#[path = "driver/client.rs"]
-mod client;
-#[path = "driver/polling.rs"]
-mod polling;
-#[path = "../src/random.rs"]
-mod random;
-#[path = "driver/server.rs"]
-mod server;
-#[path = "driver/wire.rs"]
-mod wire;
-
 use std::time::{Duration, Instant};
 
-use client::Client;
-use random::Random;
-use server::Host;
 use sockeye_engine::Config;
+use sockeye_sim::Random;
+use sockeye_sim::driver::{Client, Host, request};
 use sockeye_websocket::{HttpServer, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
@@ -74,7 +62,7 @@ async fn soak(clients: u64) {
 /// The tasks of the listener alone: it has answered, and its connection is over.
 async fn listening(host: &Host) -> usize {
     let mut io = host.connect(0).await.expect("it listens");
-    let request = wire::request("GET", "/elsewhere", "connection: close\r\n", b"");
+    let request = request("GET", "/elsewhere", "connection: close\r\n", b"");
     io.write_all(&request).await.expect("it reads");
     io.read_to_end(&mut Vec::new()).await.expect("it answers");
     let metrics = tokio::runtime::Handle::current().metrics();
@@ -95,7 +83,7 @@ async fn play(host: &Host, tasks: usize, first: u64, count: u64) {
         if playing.len() as u64 >= CLIENTS_AT_ONCE {
             playing.join_next().await.expect("there are some").expect("clients do not panic");
         }
-        let client = Client::new(host.clone(), number, Random::new(random.next()));
+        let client = Client::new(host.clone(), number, Random::new(random.number()));
         let life = Duration::from_millis(1 + random.below(600));
         let client = client.at_pace(Duration::from_micros(10));
         playing.spawn(async move { drop(tokio::time::timeout(life, client.play()).await) });

@@ -5,13 +5,14 @@ use std::time::Duration;
 use sockeye_engine_proto::{Message, Packet, Revision};
 use sockeye_ws as ws;
 
-use crate::polling::Polling;
+use super::polling::Polling;
+use super::server::{FLOOD, FLOOD_BYTES, Host, Io};
+use super::wire::{Received, WebSocket, request, write};
 use crate::random::Random;
-use crate::server::{FLOOD, FLOOD_BYTES, Host, Io};
-use crate::wire::{Received, WebSocket, request, write};
 
 /// A client of one session.
-pub(crate) struct Client {
+#[derive(Debug)]
+pub struct Client {
     pub(crate) host: Host,
     pub(crate) random: Random,
     pub(crate) revision: Revision,
@@ -23,18 +24,20 @@ pub(crate) struct Client {
 }
 
 /// What came of a client's script.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    pub(crate) number: u64,
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Which client it was.
+    pub number: u64,
     /// Messages that were sent, in whole.
-    pub(crate) sent: u32,
+    pub sent: u32,
     /// Answers that arrived.
-    pub(crate) received: u32,
-    pub(crate) upgraded: bool,
+    pub received: u32,
+    /// Its session moved to a WebSocket.
+    pub upgraded: bool,
     /// Every rule was kept and nothing was given up.
-    pub(crate) orderly: bool,
+    pub orderly: bool,
     /// Connections that were left open without a word.
-    pub(crate) held: Vec<Box<dyn Io>>,
+    pub held: Vec<Box<dyn Io>>,
 }
 
 /// How a part of a script ended.
@@ -47,7 +50,8 @@ pub(crate) enum Course {
 }
 
 impl Client {
-    pub(crate) fn new(host: Host, number: u64, mut random: Random) -> Self {
+    /// Client `number` of a server, with what decides about its script.
+    pub fn new(host: Host, number: u64, mut random: Random) -> Self {
         let revision = if random.chance(30) { Revision::V3 } else { Revision::V4 };
         let outcome = Outcome { number, ..Outcome::default() };
         let pace = Duration::from_millis(1);
@@ -55,13 +59,13 @@ impl Client {
     }
 
     /// Plays faster, for clocks that cannot be wound on.
-    #[allow(dead_code)]
-    pub(crate) fn at_pace(self, pace: Duration) -> Self {
+    #[must_use]
+    pub fn at_pace(self, pace: Duration) -> Self {
         Client { pace, ..self }
     }
 
     /// Plays the script to its end.
-    pub(crate) async fn play(mut self) -> Outcome {
+    pub async fn play(mut self) -> Outcome {
         self.pause(2000).await;
         if self.random.chance(25) {
             if let Some(socket) = self.open_websocket().await {

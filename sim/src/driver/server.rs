@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,31 +20,31 @@ use sockeye_engine::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::client::Outcome;
+use super::client::Outcome;
 use crate::random::Random;
 
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Io for T {}
+/// A byte stream of either kind.
+pub trait Io: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin> Io for T {}
 
 /// A server and a way to it.
-#[derive(Clone)]
-pub(crate) struct Host {
-    pub(crate) engine: Engine<Recorder>,
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The server itself.
+    pub engine: Engine<Recorder>,
     recorder: Recorder,
     net: Net,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Net {
-    #[allow(dead_code)]
     Memory,
     Tcp(SocketAddr),
 }
 
 impl Host {
     /// In memory, with limits that a world may reach.
-    #[allow(dead_code)]
-    pub(crate) fn memory(random: &mut Random) -> Host {
+    pub fn memory(random: &mut Random) -> Host {
         let config = Config {
             allow_eio3: true,
             payload_bytes_max: [500, 10_000, 1_000_000][random.below(3) as usize],
@@ -54,8 +55,7 @@ impl Host {
     }
 
     /// Behind the listener at this address, which somebody else serves.
-    #[allow(dead_code)]
-    pub(crate) fn tcp(config: Config, address: SocketAddr) -> Host {
+    pub fn tcp(config: Config, address: SocketAddr) -> Host {
         Host::new(config, Net::Tcp(address))
     }
 
@@ -66,7 +66,7 @@ impl Host {
     }
 
     /// A connection that holds at most so many bytes on their way.
-    pub(crate) async fn connect(&self, buffer: usize) -> Option<Box<dyn Io>> {
+    pub async fn connect(&self, buffer: usize) -> Option<Box<dyn Io>> {
         let Net::Tcp(address) = self.net else {
             let (client, server) = tokio::io::duplex(buffer);
             let engine = self.engine.clone();
@@ -89,27 +89,29 @@ impl Host {
     }
 
     /// That a client that kept to the rules was heard and answered.
-    #[allow(dead_code)]
-    pub(crate) fn assert_complete(&self, outcome: &Outcome) {
+    pub fn assert_complete(&self, outcome: &Outcome) {
         let heard = self.recorder.0.heard.lock().expect("nobody panicked");
         let heard = heard.get(&outcome.number).copied().unwrap_or_default();
         assert_eq!(heard, outcome.sent, "client {} was not heard out", outcome.number);
         assert_eq!(outcome.received, outcome.sent, "client {} misses answers", outcome.number);
     }
 
-    pub(crate) fn handlers(&self) -> usize {
+    /// Sessions whose handler is still there.
+    pub fn handlers(&self) -> usize {
         self.recorder.0.handlers.load(Ordering::SeqCst)
     }
 
     /// How many sessions ended, by what ended them.
-    pub(crate) fn ends(&self) -> BTreeMap<&'static str, u64> {
+    pub fn ends(&self) -> BTreeMap<&'static str, u64> {
         self.recorder.0.ends.lock().expect("nobody panicked").clone()
     }
 
     /// Waits until no more than `tasks` are left.
-    pub(crate) async fn quiet(&self, tasks: usize) {
+    pub async fn quiet(&self, tasks: usize) {
         let metrics = tokio::runtime::Handle::current().metrics();
-        for _ in 0..1000 {
+        // Real time may be somebody else's for a while.
+        let ticks = if matches!(self.net, Net::Memory) { 1000 } else { 6000 };
+        for _ in 0..ticks {
             if metrics.num_alive_tasks() <= tasks {
                 return;
             }
@@ -119,18 +121,17 @@ impl Host {
     }
 
     /// Forgets what was heard.
-    #[allow(dead_code)]
-    pub(crate) fn forget(&self) {
+    pub fn forget(&self) {
         *self.recorder.0.heard.lock().expect("nobody panicked") = HashMap::new();
     }
 }
 
 /// Answers message number `n` of a client with message number `n`, and checks that none is
 /// missing and none comes twice. A client says its own number in the query of its handshake.
-#[derive(Clone, Default)]
-pub(crate) struct Recorder(Arc<Notes>);
+#[derive(Clone, Debug, Default)]
+pub struct Recorder(Arc<Notes>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Notes {
     /// Messages heard of each client.
     heard: Mutex<HashMap<u64, u32>>,
@@ -149,7 +150,9 @@ impl Application for Recorder {
     }
 }
 
-pub(crate) struct Handler {
+/// Hears one session out.
+#[derive(Debug)]
+pub struct Handler {
     notes: Arc<Notes>,
     session: Session,
     client: u64,

@@ -16,20 +16,12 @@
 
 #![forbid(unsafe_code)]
 
-mod client;
-mod polling;
-#[path = "../../src/random.rs"]
-mod random;
-mod server;
-mod wire;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use client::Client;
-use random::Random;
-use server::Host;
+use sockeye_sim::Random;
+use sockeye_sim::driver::{Client, Host};
 
 thread_local! {
     static SEED: Cell<Option<u64>> = const { Cell::new(None) };
@@ -111,7 +103,7 @@ async fn world(seed: u64) -> Report {
     let clients = 1 + random.below(4);
     let mut playing = Vec::new();
     for number in 0..clients {
-        let client = Client::new(host.clone(), number, Random::new(random.next()));
+        let client = Client::new(host.clone(), number, Random::new(random.number()));
         playing.push(tokio::spawn(client.play()));
     }
     if jumps {

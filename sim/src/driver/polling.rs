@@ -5,9 +5,9 @@ use std::time::Duration;
 use sockeye_engine_proto::{Packet, PayloadForm, PayloadReader, PayloadWriter, Revision};
 use sockeye_ws as ws;
 
-use crate::client::{Client, Course};
-use crate::server::Io;
-use crate::wire::{Received, Response, WebSocket, read_response, request, write};
+use super::client::{Client, Course};
+use super::server::Io;
+use super::wire::{Received, Response, WebSocket, read_response, request, write};
 
 /// What a polling client knows of its session.
 pub(crate) struct Polling {

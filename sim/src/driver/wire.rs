@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use sockeye_ws::{CloseCode, Config, Connection, Event, Message, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::server::{Host, Io};
 use crate::random::Random;
-use crate::server::{Host, Io};
 
 /// A response, read to its end.
 pub(crate) struct Response {
@@ -16,7 +16,7 @@ pub(crate) struct Response {
 }
 
 /// The bytes of a request.
-pub(crate) fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes =
         format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}").into_bytes();
     if method == "POST" {
