@@ -112,6 +112,39 @@ async fn empty_children_are_cleaned_up_when_asked_for() {
     assert!(server.of("/open-1").is_some());
 }
 
+/// Without being asked to, the server keeps what it made; and when asked to, what somebody else is in.
+#[tokio::test]
+async fn children_stay_unless_they_are_to_go_and_are_empty() {
+    let child = || {
+        Namespace::new("/child-{x}").on_connect(async |auth: serde_json::Value| {
+            if auth["refuse"] == true { Err(Refuse::new("no")) } else { Ok(()) }
+        })
+    };
+    for cleanup_empty_child_namespaces in [false, true] {
+        let config = Config { cleanup_empty_child_namespaces, ..Config::default() };
+        let declared = Namespace::new("/declared");
+        let builder = Server::builder().config(config).namespace(with_sync(Namespace::new("/")));
+        let server = builder.namespace(child()).namespace(declared).build().unwrap();
+        let address = listen(&server).await;
+        let mut client = Client::connect(address).await;
+        let mut other = Client::connect(address).await;
+        other.join("40/child-1,").await;
+        client.send(r#"40/child-1,{"refuse":true}"#).await;
+        client.expect(r#"44/child-1,{"message":"no"}"#).await;
+        assert_eq!(server.of("/child-1").unwrap().sockets().len(), 1, "somebody else is in it");
+        client.send(r#"40/child-2,{"refuse":true}"#).await;
+        client.expect(r#"44/child-2,{"message":"no"}"#).await;
+        assert_eq!(server.of("/child-2").is_none(), cleanup_empty_child_namespaces);
+        other.send("41/child-1,").await;
+        other.expect_nothing().await;
+        assert_eq!(server.of("/child-1").is_none(), cleanup_empty_child_namespaces);
+        client.join("40/declared,").await;
+        client.send("41/declared,").await;
+        client.expect_nothing().await;
+        assert!(server.of("/declared").unwrap().sockets().is_empty(), "it was declared");
+    }
+}
+
 #[tokio::test]
 async fn a_family_is_reached_as_one() {
     let made = Arc::new(Mutex::new(Vec::new()));
