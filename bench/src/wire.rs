@@ -42,6 +42,8 @@ pub enum Route {
     Echo,
     /// To every connection, the sender included.
     Broadcast,
+    /// To the connections in a room, the sender included: Socket.IO only.
+    Room,
 }
 
 /// Everything that is sent and expected on one kind of connection.
@@ -78,7 +80,7 @@ impl Wire {
             match (protocol, route) {
                 // The server's frame both ways for fan-out, where sending is what counts, and
                 // the client's for echo, where both directions do.
-                (Protocol::Tcp, Route::Broadcast) => {
+                (Protocol::Tcp, Route::Broadcast | Route::Room) => {
                     requests.push(frame(TEXT, None, message.as_bytes()));
                     replies.push(frame(TEXT, None, message.as_bytes()));
                 }
@@ -259,6 +261,7 @@ fn message(protocol: Protocol, route: Route, text: &str) -> String {
     let event = match route {
         Route::Echo => "echo",
         Route::Broadcast => "broadcast",
+        Route::Room => "room",
     };
     match protocol {
         Protocol::Tcp | Protocol::Websocket => text.to_owned(),
@@ -276,7 +279,7 @@ fn request_head(protocol: Protocol, route: Route, server: SocketAddr) -> Vec<u8>
     let target = match (protocol, route) {
         (Protocol::Tcp, _) => return Vec::new(),
         (Protocol::Websocket, Route::Echo) => "/echo",
-        (Protocol::Websocket, Route::Broadcast) => "/broadcast",
+        (Protocol::Websocket, Route::Broadcast | Route::Room) => "/broadcast",
         (Protocol::EngineIo, _) => "/engine.io/?EIO=4&transport=websocket",
         (Protocol::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket",
     };

@@ -31,13 +31,15 @@ fn every_workload_is_served_without_a_wrong_message() {
         (Protocol::SocketIo, Workload::Idle),
         (Protocol::SocketIo, Workload::IdlePolling),
     ] {
-        for size in [32, 20_000] {
+        let has_rooms = (protocol, workload) == (Protocol::SocketIo, Workload::Broadcast);
+        for (size, others) in [(32, 0), (20_000, 0), (32, if has_rooms { 7 } else { 0 })] {
             let outcome = load::run(&Options {
                 server: server.address,
                 server_pid: Some(server.child.id()),
                 workload,
                 protocol,
                 connections: 5,
+                others,
                 pipeline: 4,
                 size,
                 warm_up: Duration::ZERO,

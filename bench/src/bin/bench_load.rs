@@ -29,6 +29,9 @@ struct Arguments {
     /// How many clients there are.
     #[arg(long, default_value_t = 200)]
     connections: usize,
+    /// Broadcast, Socket.IO: so many more clients, which are not in the room that is sent to.
+    #[arg(long, default_value_t = 0)]
+    others: usize,
     /// Messages on their way at once (per connection; broadcast: in all).
     #[arg(long, default_value_t = 1)]
     pipeline: usize,
@@ -66,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         workload: arguments.workload,
         protocol: arguments.protocol,
         connections: arguments.connections,
+        others: arguments.others,
         pipeline: arguments.pipeline,
         size: arguments.size,
         warm_up: Duration::try_from_secs_f64(arguments.warm_up)?,

@@ -48,6 +48,8 @@ pub enum ConnectionError {
 pub(crate) struct Connection {
     stream: TcpStream,
     phase: Phase,
+    /// Socket.IO: it asks to be in the room before it is ready.
+    enters_room: bool,
     /// Handshake bytes, or those of a heartbeat, that are not complete yet. Empty otherwise.
     incomplete: Vec<u8>,
     unsent: Vec<u8>,
@@ -70,6 +72,8 @@ pub(crate) enum Phase {
     Opening,
     /// Socket.IO's connect packet is sent.
     Joining,
+    /// The event that enters the room is sent.
+    Entering,
     Ready,
 }
 
@@ -96,6 +100,7 @@ impl Connection {
         Ok(Self {
             stream,
             phase: Phase::Connecting,
+            enters_room: false,
             incomplete: Vec::new(),
             unsent: Vec::new(),
             due: 0,
@@ -103,6 +108,11 @@ impl Connection {
             position: 0,
             pings: 0,
         })
+    }
+
+    /// Has it ask to be in the room as soon as it is connected.
+    pub(crate) fn enter_room(&mut self) {
+        self.enters_room = true;
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut TcpStream {
@@ -242,8 +252,11 @@ impl Connection {
         let Some(frame) = wire::server_frame(input).map_err(|_| unexpected(input))? else {
             return Ok(0);
         };
-        let expected: &[u8] =
-            if self.phase == Phase::Opening { b"0{\"sid\":\"" } else { b"40{\"sid\":\"" };
+        let expected: &[u8] = match self.phase {
+            Phase::Opening => b"0{\"sid\":\"",
+            Phase::Entering => b"430[]",
+            _ => b"40{\"sid\":\"",
+        };
         if frame.opcode != TEXT || !frame.payload.starts_with(expected) {
             return Err(unexpected(frame.payload));
         }
@@ -251,6 +264,10 @@ impl Connection {
             (Phase::Opening, Protocol::SocketIo) => {
                 self.send(&wire::frame(TEXT, Some(CONTROL_KEY), b"40"))?;
                 Phase::Joining
+            }
+            (Phase::Joining, _) if self.enters_room => {
+                self.send(&wire::frame(TEXT, Some(CONTROL_KEY), br#"420["enter"]"#))?;
+                Phase::Entering
             }
             _ => Phase::Ready,
         };

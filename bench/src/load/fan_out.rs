@@ -10,7 +10,7 @@ use crate::wire::Wire;
 
 pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> {
     let mut pool = Pool::new(options, wire)?;
-    pool.open(options.connections)?;
+    pool.open(options.connections + options.others)?;
     let mut meter = Meter::start(options, Instant::now());
     let mut latencies = Histogram::new();
     let mut operations = 0;
@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> 
     loop {
         let started = Instant::now();
         // Everybody must get everything: whoever gets less stays short of what is due.
-        for connection in pool.connections_mut() {
+        for connection in &mut pool.connections_mut()[..options.connections] {
             connection.expect(options.pipeline);
         }
         let batch = wire.requests.messages(sent, options.pipeline);

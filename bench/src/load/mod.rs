@@ -71,6 +71,8 @@ pub struct Options {
     pub protocol: Protocol,
     /// How many there are.
     pub connections: usize,
+    /// [`Workload::Broadcast`]: so many more, which are not in the room that the others are in.
+    pub others: usize,
     /// Messages on their way at once.
     pub pipeline: usize,
     /// Bytes of text in each.
@@ -208,7 +210,11 @@ pub fn run(options: &Options) -> Result<Outcome, LoadError> {
         {
             return Err(LoadError::Options("only Engine.IO and Socket.IO have long polling"));
         }
-        Workload::Broadcast => Route::Broadcast,
+        Workload::Broadcast if options.others == 0 => Route::Broadcast,
+        Workload::Broadcast if options.protocol == Protocol::SocketIo => Route::Room,
+        _ if options.others > 0 => {
+            return Err(LoadError::Options("only Socket.IO broadcasts have others, in no room"));
+        }
         _ => Route::Echo,
     };
     let wire = Wire::new(options.protocol, route, options.size, options.pipeline, options.server);

@@ -126,6 +126,9 @@ impl<'a> Pool<'a> {
         let fail = |source: ConnectionError| LoadError::Connection { connection: index, source };
         let mut connection =
             Connection::open(self.options.server, index).map_err(|error| fail(error.into()))?;
+        if self.options.others > 0 && index < self.options.connections {
+            connection.enter_room();
+        }
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll
             .registry()

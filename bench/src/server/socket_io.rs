@@ -1,4 +1,4 @@
-//! Socket.IO: `echo`, `broadcast` and `ack`.
+//! Socket.IO: `echo`, `broadcast` and `ack`; `room`, which reaches the clients that said `enter`.
 
 use sockeye::{Ack, BuildError, Config, EmitError, Namespace, RawArgs, Server, Socket};
 
@@ -6,12 +6,18 @@ use super::engine_io::limits;
 
 /// The server at `/socket.io/`.
 pub(crate) fn server() -> Result<Server, BuildError> {
-    let namespace =
-        Namespace::new("/").on("echo", echo).on("broadcast", broadcast).on("ack", acknowledge);
+    let namespace = Namespace::new("/")
+        .on("echo", echo)
+        .on("broadcast", broadcast)
+        .on("enter", async |socket: Socket| socket.join(ROOM))
+        .on("room", room)
+        .on("ack", acknowledge);
     let mut config = Config::default();
     config.engine = limits(config.engine);
     Server::builder().config(config).namespace(namespace).build()
 }
+
+const ROOM: &str = "members";
 
 async fn echo(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
     socket.emit("echo", &args)
@@ -19,6 +25,10 @@ async fn echo(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
 
 async fn broadcast(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
     socket.io().emit("broadcast", &args)
+}
+
+async fn room(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
+    socket.io().to(ROOM).emit("room", &args)
 }
 
 async fn acknowledge(args: RawArgs) -> Ack<RawArgs> {

@@ -17,6 +17,7 @@ pub(crate) fn options(protocol: Protocol, workload: Workload, server: SocketAddr
         workload,
         protocol,
         connections: 2,
+        others: 0,
         pipeline: 4,
         size: 32,
         warm_up: Duration::from_millis(20),
