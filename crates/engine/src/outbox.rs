@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use sockeye_engine_proto::{BinaryForm, CloseReason, PayloadForm, PayloadWriter};
 use sockeye_websocket::{Share, WriteBuffer, WriteHalf};
 use sockeye_ws::{FrameHeader, Opcode};
@@ -96,8 +97,11 @@ pub(crate) struct Outbox {
     closing: Option<CloseReason>,
     /// What is queued is lost; no goodbye is worth waiting for.
     discarded: bool,
-    waiters: Vec<Waker>,
+    /// Who waits until everything is written. Nearly always nobody, which takes no more than a word.
+    waiters: Option<Box<Waiters>>,
 }
+
+type Waiters = SmallVec<[Waker; 1]>;
 
 #[derive(Debug)]
 enum Outlet {
@@ -168,7 +172,7 @@ impl Outbox {
             scheduled: false,
             closing: None,
             discarded: false,
-            waiters: Vec::new(),
+            waiters: None,
         }
     }
 
@@ -295,8 +299,9 @@ impl Outbox {
         if flushed {
             return Poll::Ready(());
         }
-        if !self.waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.waiters.push(cx.waker().clone());
+        let waiters = self.waiters.get_or_insert_default();
+        if !waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiters.push(cx.waker().clone());
         }
         Poll::Pending
     }
@@ -557,7 +562,7 @@ impl Outbox {
 
     fn drained(&mut self) {
         self.packets = 0;
-        for waker in self.waiters.drain(..) {
+        for waker in self.waiters.take().into_iter().flat_map(|waiters| *waiters) {
             waker.wake();
         }
     }
