@@ -24,7 +24,7 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
     // Clients of every kind at once.
     config.engine.allow_eio3 = true;
     config.parser = Some(Arc::new(MsgpackParser));
-    listen.configure(&mut config.engine, 500, 3_000);
+    listen.configure(&mut config.engine, 500, 20_000);
     config.engine.polling_close_timeout = Duration::from_secs(1);
     let server = Server::builder()
         .config(config)

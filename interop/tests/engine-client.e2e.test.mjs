@@ -55,7 +55,7 @@ function exchange(options, rounds) {
           if (received.length === rounds) socket.close();
         });
         socket.on("close", (reason) => resolve({ ...seen, reason }));
-        setTimeout(() => reject(new Error(`${received.length} of ${rounds} came back`)), 15_000);
+        setTimeout(() => reject(new Error(`${received.length} of ${rounds} came back`)), 60_000);
       }),
     [options, rounds],
   );

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Socket } from "engine.io-client";
+import { bytes, exchangeCases, opener } from "./support/engine-exchange.mjs";
 import { standIn } from "./support/program.mjs";
-import { event, Inbox, within } from "./support/waiting.mjs";
+import { event } from "./support/waiting.mjs";
 
 let server;
 before(async () => {
@@ -12,97 +13,28 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** A socket that has received its greeting, and the messages after it. */
-async function open(t, options) {
-  const socket = new Socket(server.url, options);
-  t.after(() => socket.close());
-  const messages = new Inbox();
-  socket.on("message", (data) => messages.push(data));
-  await event(socket, "open");
-  assert.equal(await messages.next("the greeting"), "hi");
-  return { socket, messages };
-}
+const connect = (options) => new Socket(server.url, options);
+const open = opener(connect, "hi");
 
-/** The bytes of a message, which the client gives as a Buffer or an ArrayBuffer. */
-function bytes(data) {
-  assert.notEqual(typeof data, "string");
-  return [...new Uint8Array(data.buffer ? data : new Uint8Array(data))];
-}
-
-for (const [name, transports] of [
-  ["polling", ["polling"]],
-  ["websocket", ["websocket"]],
-  ["polling with upgrade", ["polling", "websocket"]],
-]) {
-  describe(name, () => {
-    test("echoes text and binary in order", async (t) => {
-      const { socket, messages } = await open(t, { transports });
-      socket.send("one");
-      socket.send(new Uint8Array([1, 2, 3]));
-      socket.send("안녕 €");
-      assert.equal(await messages.next(), "one");
-      assert.deepEqual(bytes(await messages.next()), [1, 2, 3]);
-      assert.equal(await messages.next(), "안녕 €");
-    });
-
-    test("gives binary and letters beyond ASCII", async (t) => {
+exchangeCases({
+  connect,
+  greeting: "hi",
+  heartbeat: "ping",
+  more(open, transports) {
+    test("is given binary and letters beyond ASCII", async (t) => {
       const { socket, messages } = await open(t, { transports });
       socket.send("give binary");
       assert.deepEqual(bytes(await messages.next()), [0, 1, 2, 3, 4]);
       socket.send("give utf8");
       assert.equal(await messages.next(), "пойду спать всем спокойной ночи");
     });
-
-    test("keeps a session through three heartbeats", async (t) => {
-      const { socket, messages } = await open(t, { transports });
-      for (let round = 0; round < 3; round += 1) await event(socket, "ping");
-      socket.send("alive");
-      assert.equal(await messages.next(), "alive");
-    });
-
-    test("sends base64 to a client that takes nothing else", async (t) => {
-      const { socket, messages } = await open(t, { transports, forceBase64: true });
-      socket.send(new Uint8Array([5, 6]));
-      assert.deepEqual(bytes(await messages.next()), [5, 6]);
-    });
-
-    test("tells the client when it closes", async (t) => {
-      const { socket } = await open(t, { transports });
-      const closed = event(socket, "close");
-      socket.close();
-      assert.deepEqual((await closed)[0], "forced close");
-    });
-  });
-}
-
-describe("upgrade", () => {
-  test("loses and reorders nothing that is under way", async (t) => {
-    const socket = new Socket(server.url, { transports: ["polling", "websocket"] });
-    t.after(() => socket.close());
-    const received = [];
-    socket.on("message", (data) => received.push(data));
-    const upgraded = event(socket, "upgrade");
-    const sent = ["hi"];
-    await event(socket, "open");
-    // A new message after each echo keeps something under way at every stage of the upgrade.
-    for (let index = 0; index < 100; index += 1) {
-      sent.push(`${index}`);
-      socket.send(`${index}`);
-      if (index % 3 === 0) await event(socket, "message");
-    }
-    const [transport] = await upgraded;
-    assert.equal(transport.name, "websocket");
-    socket.send("last");
-    sent.push("last");
-    while (received.at(-1) !== "last") await event(socket, "message");
-    assert.deepEqual(received, sent);
-  });
+  },
 });
 
 describe("limits and refusals, as the client tells them", () => {
   /** The reason and the details of the client's "close". */
   async function closing(options, send) {
-    const socket = new Socket(server.url, options);
+    const socket = connect(options);
     const errors = [];
     socket.on("error", (error) => errors.push(error));
     const closed = event(socket, "close");
@@ -168,7 +100,7 @@ describe("cookies and headers", () => {
   test("cookies of the handshake come back with the next request", async (t) => {
     const { socket, messages } = await open(t, { transports: ["polling"], withCredentials: true });
     socket.send("sendHeaders");
-    const headers = JSON.parse(await within(20_000, "the headers", messages.next()));
+    const headers = JSON.parse(await messages.next("the headers"));
     assert.equal(headers.cookie, "1=1; 2=2");
   });
 

@@ -2,20 +2,22 @@
 // `stand-in engine-v4`: an echo under /engine.io/ with a heartbeat of 300 ms and 200 ms.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { CALM, engineCases } from "./support/engine-cases.mjs";
+import { CALM, engineCases, STILL } from "./support/engine-cases.mjs";
 import { standIn } from "./support/program.mjs";
 import { Endpoint } from "./support/raw.mjs";
 
 const servers = [];
+/** The one that everything else here talks to. */
 let endpoint;
 let brisk;
+let calm;
 before(async () => {
-  servers.push(await standIn("engine-v4"), await standIn("engine-v4", ...CALM));
-  [brisk, endpoint] = servers.map((server) => new Endpoint(server.url, "/engine.io/"));
+  for (const args of [[], CALM, STILL]) servers.push(await standIn("engine-v4", ...args));
+  [brisk, calm, endpoint] = servers.map((server) => new Endpoint(server.url, "/engine.io/"));
 });
 after(() => Promise.all(servers.map((server) => server.stop())));
 
-engineCases(() => brisk, () => endpoint);
+engineCases({ brisk: () => brisk, calm: () => calm, still: () => endpoint }, ["4hello", "4again"]);
 
 describe("messages over polling", () => {
   test("one text packet comes back", async () => {

@@ -25,7 +25,7 @@ async function open(address) {
 }
 
 test("Engine.IO 3: OPEN reaches whoever listens once the WebSocket is open", async (t) => {
-  const server = await standIn("engine-v3");
+  const server = await standIn("engine-v3", "--ping-timeout", "20000");
   t.after(() => server.stop());
   for (let round = 0; round < ROUNDS; round += 1) {
     const socket = await open(`${server.url.replace("http", "ws")}/engine.io/?EIO=3&transport=websocket`);
@@ -35,7 +35,7 @@ test("Engine.IO 3: OPEN reaches whoever listens once the WebSocket is open", asy
 });
 
 test("Socket.IO 5: `auth` reaches whoever listens once CONNECT was answered", async (t) => {
-  const server = await standIn("socket-v5");
+  const server = await standIn("socket-v5", "--ping-timeout", "20000");
   t.after(() => server.stop());
   for (let round = 0; round < ROUNDS; round += 1) {
     const socket = new WebSocket(`${server.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);

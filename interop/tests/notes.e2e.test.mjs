@@ -70,8 +70,9 @@ describe("the tutorial with its jQuery page", () => {
       const page = await open(t, url, script);
       await speaks(page, name === "2.5" ? "3" : "4");
       const others = await Promise.all(SCRIPTS.map(([, other]) => open(t, url, other)));
+      // Whoever has upgraded has joined before.
       for (const other of others) {
-        await until("the WebSocket", () => other.network.webSockets.length > 0);
+        await until("the upgrade", () => other.network.frames.some(({ sent, data }) => sent && data === "5"));
       }
       await page.fill("#m", `안녕 from ${name}`);
       await page.click("button");

@@ -155,7 +155,7 @@ function cases(how) {
 
     test("of the server, with binary", async (t) => {
       const socket = await connect(t);
-      const answer = await socket.timeout(5_000).emitWithAck("ask", { data: Buffer.from([9, 8]) });
+      const answer = await socket.timeout(60_000).emitWithAck("ask", { data: Buffer.from([9, 8]) });
       assert.deepEqual(Buffer.from(answer.data), Buffer.from([9, 8]));
     });
 

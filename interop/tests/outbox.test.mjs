@@ -6,7 +6,7 @@ import { io as officialIo } from "socket.io-client";
 import { io as ownIo } from "../../clients/js/dist/node/index.mjs";
 import { memoryStore, outbox } from "../../clients/js/dist/outbox.mjs";
 import { standIn } from "./support/program.mjs";
-import { within } from "./support/waiting.mjs";
+import { PATIENCE, within } from "./support/waiting.mjs";
 
 let server;
 before(async () => {
@@ -27,19 +27,19 @@ for (const [client, io] of [["our client", ownIo], ["socket.io-client", official
       let connections = 0;
       socket.on("connect", () => connections++);
       const box = outbox(socket, { store: memoryStore() });
-      await within(10_000, "the outbox", box.ready);
-      const before = await within(10_000, "what is kept", socket.emitWithAck("kept"));
+      await within(PATIENCE, "the outbox", box.ready);
+      const before = await within(PATIENCE, "what is kept", socket.emitWithAck("kept"));
       // Every third one loses the connection under it, and whatever is behind it on the way.
       const texts = Array.from({ length: 12 }, (_, n) => `${client} ${transports} ${n}`);
       const answers = await within(
-        20_000,
+        PATIENCE,
         "all answers",
         Promise.all(texts.map((text, n) => box.emit(n % 3 ? "keep" : "keep and lose", text))),
       );
       assert.deepEqual(answers, texts.map((_, n) => before.length + n + 1));
       assert.equal(box.size, 0);
       assert.ok(connections > 1, "connections were lost");
-      const kept = await within(10_000, "what is kept", socket.emitWithAck("kept"));
+      const kept = await within(PATIENCE, "what is kept", socket.emitWithAck("kept"));
       assert.deepEqual(kept.slice(before.length), texts);
     });
   }

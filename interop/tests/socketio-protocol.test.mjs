@@ -3,20 +3,23 @@
 // `message` with `message-back` and `message-with-ack` with an ack, always with the same arguments.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { CALM, engineCases } from "./support/engine-cases.mjs";
+import { CALM, engineCases, STILL } from "./support/engine-cases.mjs";
 import { standIn } from "./support/program.mjs";
 import { Endpoint } from "./support/raw.mjs";
 
 const servers = [];
+/** The one that everything else here talks to. */
 let endpoint;
 let brisk;
+let calm;
 before(async () => {
-  servers.push(await standIn("socket-v5"), await standIn("socket-v5", ...CALM));
-  [brisk, endpoint] = servers.map((server) => new Endpoint(server.url, "/socket.io/"));
+  for (const args of [[], CALM, STILL]) servers.push(await standIn("socket-v5", ...args));
+  [brisk, calm, endpoint] = servers.map((server) => new Endpoint(server.url, "/socket.io/"));
 });
 after(() => Promise.all(servers.map((server) => server.stop())));
 
-describe("Engine.IO below", () => engineCases(() => brisk, () => endpoint));
+const below = { brisk: () => brisk, calm: () => calm, still: () => endpoint };
+describe("Engine.IO below", () => engineCases(below, ["40", "40/custom,"]));
 
 /** A WebSocket connected to `/` that has read what the server sends first. */
 async function connected(connect = "40") {
@@ -140,7 +143,8 @@ describe("disconnect", () => {
   test("from the main namespace keeps the transport", async () => {
     const { socket } = await connected();
     socket.send("41");
-    assert.equal(await socket.next(), "2");
+    socket.send("40/custom,");
+    payload(await socket.next(), "40/custom,");
     socket.terminate();
   });
 

@@ -61,7 +61,7 @@ function evaluate(bundle) {
   return context.result;
 }
 
-describe("in the place of socket.io-client", { timeout: 120_000 }, () => {
+describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
   it("is installed under that name, and is ours", () => {
     const file = path.join(project, "node_modules/socket.io-client/package.json");
     assert.equal(JSON.parse(fs.readFileSync(file, "utf8")).name, "sockeye-client");
@@ -151,7 +151,7 @@ describe("in the place of socket.io-client", { timeout: 120_000 }, () => {
   async function inProject(program, file, content) {
     write(file, content);
     const env = { ...process.env, URL: server.url, NODE_OPTIONS: "" };
-    const { stdout } = await run(program, [file], { cwd: project, timeout: 20_000, env });
+    const { stdout } = await run(program, [file], { cwd: project, timeout: 120_000, env });
     assert.equal(stdout.trim(), "hello\n1,2");
   }
 

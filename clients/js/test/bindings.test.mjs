@@ -33,7 +33,7 @@ after(() => {
 
 /** Waits for a condition, letting React work meanwhile. */
 async function until(what, holds) {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 60_000;
   while (!holds()) {
     assert.ok(Date.now() < end, `waited for ${what}`);
     await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
@@ -52,7 +52,7 @@ function countSessions(t) {
 const OPTIONS = { transports: ["websocket"], forceNew: true };
 if (!globalThis.WebSocket) globalThis.WebSocket = (await import("ws")).WebSocket;
 
-describe("React", { timeout: 20_000 }, () => {
+describe("React", { timeout: 180_000 }, () => {
   const mounted = [];
   afterEach(async () => {
     await act(async () => mounted.splice(0).forEach((root) => root.unmount()));
@@ -153,7 +153,7 @@ describe("React", { timeout: 20_000 }, () => {
   });
 });
 
-describe("Svelte", { timeout: 20_000 }, () => {
+describe("Svelte", { timeout: 180_000 }, () => {
   const folder = path.join(root, "build/svelte-test");
   after(() => fs.rmSync(folder, { recursive: true, force: true }));
 

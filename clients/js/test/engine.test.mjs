@@ -56,7 +56,7 @@ describe("engine: addresses", () => {
   });
 });
 
-describe("engine: sessions", { timeout: 20_000 }, () => {
+describe("engine: sessions", { timeout: 180_000 }, () => {
   let server;
   let url;
   before(async () => {

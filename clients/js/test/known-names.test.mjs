@@ -31,10 +31,10 @@ async function load(file) {
 }
 
 for (const file of ["node/index.cjs", "browser/index.cjs", "socket.io.js", "socket.io.min.js"]) {
-  describe(`known names in ${file}`, { timeout: 20_000 }, () => {
+  describe(`known names in ${file}`, { timeout: 180_000 }, () => {
     it("of sockets, managers and engines", async () => {
       const io = await load(file);
-      const socket = io(server.url, { forceNew: true, retries: 1, ackTimeout: 5000 });
+      const socket = io(server.url, { forceNew: true, retries: 1, ackTimeout: 60_000 });
       const { io: manager } = socket;
       const { engine } = manager;
       const created = [];

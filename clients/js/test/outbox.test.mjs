@@ -396,7 +396,7 @@ describe("outbox: after a reload", () => {
 });
 
 for (const [name, connect] of [["ours", io], ["socket.io-client", officialIo]]) {
-  describe(`outbox: a line that breaks, with ${name}`, { timeout: 30_000 }, () => {
+  describe(`outbox: a line that breaks, with ${name}`, { timeout: 180_000 }, () => {
     for (const isReliable of [true, false]) {
       it(`loses nothing, and ${isReliable ? "doubles nothing" : "may repeat"}`, async (t) => {
         const server = http.createServer();

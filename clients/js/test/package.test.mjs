@@ -25,7 +25,7 @@ async function inNode(script, options = {}) {
   const env = { ...process.env, URL: server.url, NODE_OPTIONS: "" };
   const { stdout, stderr } = await run(process.execPath, args, {
     cwd: root,
-    timeout: 10_000,
+    timeout: 60_000,
     env,
     ...options,
   });

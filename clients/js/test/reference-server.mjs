@@ -14,7 +14,7 @@ export async function startServer(port = 0) {
   const http = createServer();
   const server = new Server(http, {
     pingInterval: 500,
-    pingTimeout: 3000,
+    pingTimeout: 20_000,
     maxHttpBufferSize: 100_000,
   });
   const reasons = new Map();

@@ -46,7 +46,7 @@ async function condition(holds) {
 }
 
 for (const [build, { io, Manager }] of Object.entries(builds)) {
-  describe(`polling of the ${build} build`, { timeout: 20_000 }, () => {
+  describe(`polling of the ${build} build`, { timeout: 180_000 }, () => {
     if (build === "browser" && !globalThis.WebSocket) {
       before(() => (globalThis.WebSocket = WebSocket));
       after(() => delete globalThis.WebSocket);
@@ -266,7 +266,7 @@ for (const [build, { io, Manager }] of Object.entries(builds)) {
   });
 }
 
-describe("what only Node has", { timeout: 20_000 }, () => {
+describe("what only Node has", { timeout: 180_000 }, () => {
   const { io, Manager } = builds.node;
 
   // First, since `ws` of other tests would miss its timers.
@@ -370,7 +370,7 @@ describe("what only Node has", { timeout: 20_000 }, () => {
 });
 
 for (const build of ["node", "browser"]) {
-  describe(`a hostile server, ${build}`, { timeout: 20_000 }, () => {
+  describe(`a hostile server, ${build}`, { timeout: 180_000 }, () => {
     it("cannot fill the memory with an answer that does not end", async (t) => {
       const { Manager } = await import(`../dist/${build}/index.mjs`);
       let sent = 0;

@@ -49,7 +49,7 @@ function install(server, { refuses } = {}) {
 const event = (emitter, name) =>
   new Promise((resolve) => emitter.once(name, (...args) => resolve(args)));
 
-describe("WebTransport", { timeout: 20_000 }, () => {
+describe("WebTransport", { timeout: 180_000 }, () => {
   for (const [length, header] of [
     [0, [0]],
     [125, [125]],

@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { chromium } from "playwright-core";
+import { PATIENCE } from "./waiting.mjs";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const pictures = fileURLToPath(new URL("../../screenshots/", import.meta.url));
@@ -29,7 +30,7 @@ export function launch(flags = []) {
 export async function openPage(browser, options = {}) {
   const context = await browser.newContext({ locale: "en-US", viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));
   return page;

@@ -75,7 +75,7 @@ export class Person {
 
   /** Waits until a text can be read. */
   sees(text) {
-    return until(`${JSON.stringify(text)} in the messages`, async () => (await this.shown()).includes(text), 15_000);
+    return until(`${JSON.stringify(text)} in the messages`, async () => (await this.shown()).includes(text));
   }
 
   /** Asserts that these texts are there, each exactly once and in this order. */

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { openPage } from "./browser.mjs";
+import { PATIENCE } from "./waiting.mjs";
 
 const dist = fileURLToPath(new URL("../../../clients/js/dist/", import.meta.url));
 
@@ -16,7 +17,7 @@ export function serveClient(context, origin) {
 /** A page with the global `io`, in a context of its own or in `context`. */
 export async function clientPage(browser, origin, context) {
   const page = context ? await context.newPage() : await openPage(browser);
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE);
   if (!context) await serveClient(page.context(), origin);
   await show(page, origin);
   return page;

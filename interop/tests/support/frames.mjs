@@ -1,7 +1,7 @@
 // WebSocket frames by hand, right and wrong ones, over a plain TCP connection.
 import net from "node:net";
 import { once } from "node:events";
-import { within } from "./waiting.mjs";
+import { PATIENCE, within } from "./waiting.mjs";
 
 /** A frame as a client sends it; every field can be set wrong. */
 export function frame({ fin = true, reserved = 0, opcode = 1, masked = true, payload = "", length, header }) {
@@ -87,7 +87,7 @@ export class RawTcp {
 
   /** Waits for the end of the connection and gives the code of the close frame before it, or null. */
   async closeCode() {
-    await within(5_000, "the end of the connection", this.ended);
+    await within(PATIENCE, "the end of the connection", this.ended);
     while (this.#received.length > 0) {
       const { opcode, payload } = await this.frame();
       if (opcode === 8) return payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
@@ -110,7 +110,7 @@ export class RawTcp {
         await Promise.race([new Promise((resolve) => this.#socket.once("data", resolve)), end]);
       }
     })();
-    return within(5_000, what, taking);
+    return within(PATIENCE, what, taking);
   }
 
   destroy() {

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { once } from "node:events";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { within } from "./waiting.mjs";
+import { PATIENCE, within } from "./waiting.mjs";
 
 const workspace = fileURLToPath(new URL("../../..", import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? path.join(workspace, "target");
@@ -39,7 +39,7 @@ export class Program {
       started.#child.on("exit", (code, signal) =>
         reject(new Error(`${name} ended with ${code ?? signal} before it listened:\n${started.log}`)));
     });
-    started.port = await within(20_000, `the ready line of ${name}`, ready);
+    started.port = await within(PATIENCE, `the ready line of ${name}`, ready);
     return started;
   }
 
@@ -60,7 +60,7 @@ export class Program {
   /** Asks it to drain; resolves with its exit code. */
   async stop() {
     if (this.running) this.#child.kill("SIGTERM");
-    const [code, signal] = await within(20_000, "the end of the server", this.#exit).catch((error) => {
+    const [code, signal] = await within(PATIENCE, "the end of the server", this.#exit).catch((error) => {
       this.#child.kill("SIGKILL");
       throw error;
     });

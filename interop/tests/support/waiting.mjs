@@ -1,7 +1,7 @@
 // Waiting for conditions, never for time: every wait has an end and says what it waited for.
 
 /** How long to wait for what should be there soon, on a machine that has much else to do. */
-export const PATIENCE = 20_000;
+export const PATIENCE = 60_000;
 
 /** The promise's value, or an error after `milliseconds`. */
 export function within(milliseconds, what, promise) {
