@@ -32,5 +32,8 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     environment: "node",
     setupFiles: ["src/test-setup.ts"],
+    // Against tests that hang, not against machines that are slow.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
