@@ -223,7 +223,7 @@ struct Intake<'a, H> {
     now: Instant,
 }
 
-impl<'a, H: SessionHandler> Intake<'a, H> {
+impl<H: SessionHandler> Intake<'_, H> {
     fn is_ready(&self) -> bool {
         // Once the session closes, what still comes is dropped.
         !self.session.is_open() || self.handler.is_ready()
@@ -252,21 +252,19 @@ impl<'a, H: SessionHandler> Intake<'a, H> {
     }
 
     fn packet(&mut self, via: TransportId, packet: Packet<'_>) {
+        if let Some(observer) = self.observer {
+            self.observe(observer, via, packet);
+        }
+        self.take(via, packet);
+    }
+
+    /// [`packet`](Intake::packet), once whoever observes knows of it.
+    fn take(&mut self, via: TransportId, packet: Packet<'_>) {
         if self.session.is_closed() {
             return;
         }
         let closes = packet == Packet::Close;
-        let observer = self.observer_of(via);
-        if let Some(observer) = observer {
-            observer.packet(self.handle, &packet);
-        }
-        let taken = self.session.handle_packet(via, packet, self.now);
-        if let (Some(observer), Ok(None), Packet::Ping(_) | Packet::Pong(_)) =
-            (observer, &taken, &packet)
-        {
-            observer.heartbeat(self.handle);
-        }
-        match taken {
+        match self.session.handle_packet(via, packet, self.now) {
             Ok(Some(message)) => self.message(message),
             // What follows in this read is to find the session where it lives now.
             Ok(None) if self.session.transport() == via && via.kind() != TransportKind::Polling => {
@@ -289,10 +287,20 @@ impl<'a, H: SessionHandler> Intake<'a, H> {
         }
     }
 
-    /// Who is to hear of a packet on this transport: nobody if it is a probe.
-    fn observer_of(&self, via: TransportId) -> Option<&'a dyn Observer> {
-        let observer = self.observer?;
-        (self.session.is_open() && self.session.transport() == via).then_some(observer)
+    /// Tells of a packet, unless a probe brings it or the session closes.
+    #[cold]
+    fn observe(&self, observer: &dyn Observer, via: TransportId, packet: Packet<'_>) {
+        if !self.session.is_open() || self.session.transport() != via {
+            return;
+        }
+        observer.packet(self.handle, &packet);
+        let beats = match self.session.revision() {
+            Revision::V3 => matches!(packet, Packet::Ping(_)),
+            _ => matches!(packet, Packet::Pong(_)),
+        };
+        if beats {
+            observer.heartbeat(self.handle);
+        }
     }
 
     fn message(&mut self, message: Message<'_>) {
@@ -399,8 +407,8 @@ impl<'a, H: SessionHandler> Intake<'a, H> {
     fn event(&mut self, via: TransportId, event: Event<'_>) {
         match event {
             // What nearly every packet is, and the same in both revisions.
-            Event::Text(text) if text.starts_with('4') => {
-                self.packet(via, Packet::Message(Message::Text(&text[1..])));
+            Event::Text(text) if self.observer.is_none() && text.starts_with('4') => {
+                self.take(via, Packet::Message(Message::Text(&text[1..])));
             }
             Event::Text(text) => {
                 let mut scratch = Vec::new();
