@@ -55,6 +55,8 @@ enum Format {
 /// before its panic, the others the error first.
 const FIRST_MAX: usize = 25;
 const LAST_MAX: usize = 35;
+/// Characters of a line that are kept: an assertion may show a megabyte in one.
+const LINE_CHARS_MAX: usize = 400;
 /// Lines of all failures that are repeated; those without room for these get only their names.
 const LINES_MAX: usize = 250;
 /// Fewest lines of a failure that are worth repeating.
@@ -150,14 +152,16 @@ impl Format {
 
 impl Excerpt {
     fn push(&mut self, line: &str) {
+        let end = line.char_indices().nth(LINE_CHARS_MAX).map(|(end, _)| end);
+        let line = end.map_or_else(|| line.to_owned(), |end| format!("{}…", &line[..end]));
         if self.first.len() < FIRST_MAX {
             // Nothing begins with empty lines.
             if !(self.first.is_empty() && line.is_empty()) {
-                self.first.push(line.to_owned());
+                self.first.push(line);
             }
             return;
         }
-        self.last.push_back(line.to_owned());
+        self.last.push_back(line);
         if self.last.len() > LAST_MAX {
             self.last.pop_front();
             self.left_out += 1;
@@ -388,6 +392,15 @@ error: 2 cases failed
         assert_eq!(lines[..3], ["", "✗ step: program", "    first"]);
         assert_eq!(lines[27], "    … 43 lines …");
         assert_eq!(lines.last(), Some(&"    ==7== ERROR: libFuzzer: timeout"));
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let report = |length| read(&"가".repeat(length));
+        assert!(report(LINE_CHARS_MAX).ends_with("가\n"));
+        let cut = report(LINE_CHARS_MAX + 1);
+        assert!(cut.ends_with("가…\n"));
+        assert_eq!(cut.matches('가').count(), LINE_CHARS_MAX);
     }
 
     #[test]

@@ -46,7 +46,8 @@ enum Task {
     ///
     /// Fetches what the tests need: npm packages everywhere, Debian packages when run as root on
     /// Debian. Elsewhere it names what to install and which tests it left out; with CI=true it
-    /// fails instead. The last line is `N passed, N failed, N skipped`.
+    /// fails instead. At the end each failure is told again in its own words; the last line is
+    /// `N passed, N failed, N skipped`.
     Test(test::Arguments),
     /// Check the rules of the workspace that the compiler cannot see.
     ///
