@@ -26,7 +26,7 @@
 //! | anything else on probe, or undecodable | close probe | same | error |
 //! | WebSocket opened, main is polling, no probe | it is the probe | close it | close it |
 //! | any other WebSocket opened | close it | close it | close it |
-//! | poll parked | outlet | close main, unless there is a backlog | – |
+//! | poll parked | outlet | `6` and close main, unless there is a backlog | – |
 //! | poll parked while one is parked | ends: transport error (close answers the first) | same | – |
 //! | poll answered | no outlet | ends if close was sent | – |
 //! | main lost | ends: transport close or error | ends: forced close | – |
@@ -317,6 +317,7 @@ impl Session {
             Phase::Open => {
                 self.phase = Phase::Closing;
                 self.owed.close = true;
+                self.owed.late = !self.writable;
                 self.phase_ends_at = Some(now + self.close_timeout());
                 if self.probe.as_ref().is_some_and(|probe| probe.stage == Stage::Opened) {
                     self.close_probe();
@@ -350,8 +351,17 @@ impl Session {
         if !self.main_takes_packets() {
             return None;
         }
+        self.owed.late |= self.close_waits();
         let control = self.owed.next(self.close_waits())?;
         if control == Control::Close {
+            if self.owed.late && self.role == Role::Server {
+                self.owed.late = false;
+                // The official server answers the poll with an empty send, and adds `1` to it.
+                if self.main.kind() == TransportKind::Polling {
+                    self.owed.close = true;
+                    return Some(Transmit { via: self.main, control: Control::Noop });
+                }
+            }
             self.owed.close_sent = true;
             if self.phase == Phase::Closed {
                 self.writable = false;
@@ -654,6 +664,8 @@ struct Owed {
     noop: bool,
     close: bool,
     close_sent: bool,
+    /// It goes to a poll that comes after it was owed.
+    late: bool,
     /// The parked poll was already given its last packet.
     released: bool,
 }

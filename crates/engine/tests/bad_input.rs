@@ -174,7 +174,7 @@ async fn a_handler_that_refuses_ends_its_session() {
     let host = Host::tcp(Config::default()).await;
     let sid = host.open().await;
     assert_eq!(host.post(&sid, "4refuse\u{1e}4after").await.text(), "ok");
-    assert_eq!(host.poll(&sid).await.text(), "1");
+    assert_eq!(host.poll(&sid).await.text(), "6\x1e1");
     assert_eq!(host.app.closed(&sid).await, CloseReason::ForcedServerClose);
     assert!(!host.app.heard(&sid).contains(&Heard::Text("after".to_owned())));
     host.assert_gone(&sid).await;

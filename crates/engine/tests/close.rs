@@ -19,9 +19,10 @@ async fn closing_flushes_then_tells_the_parked_poll() {
     session.close(CloseReason::ForcedClose);
     assert_eq!(session.send("too late", &[]), Pushed::Closed);
     assert!(session.is_closed());
-    // Official clients act on `1` before on what came with it: it goes alone, with the next poll.
+    // Official clients act on `1` before on what came with it: it goes with the next poll, which the
+    // official server answers with a noop first.
     assert_eq!(poll.response().await.text(), "4last");
-    assert_eq!(host.poll(&sid).await.text(), "1");
+    assert_eq!(host.poll(&sid).await.text(), "6\x1e1");
     assert_eq!(host.app.closed(&sid).await, CloseReason::ForcedClose);
     host.assert_gone(&sid).await;
 }
@@ -37,7 +38,7 @@ async fn closing_waits_for_the_next_poll() {
     assert_eq!(host.app.closed_reason(&sid).await, CloseReason::ForcedServerClose);
     host.post(&sid, "4ignored").await;
     assert_eq!(host.poll(&sid).await.text(), "4last");
-    assert_eq!(host.poll(&sid).await.text(), "1");
+    assert_eq!(host.poll(&sid).await.text(), "6\x1e1");
     host.assert_gone(&sid).await;
     assert!(!host.app.heard(&sid).contains(&Heard::Text("ignored".to_owned())));
 }

@@ -111,7 +111,7 @@ async fn polling() {
     // The end of a session is none of its packets.
     host.app.session(&sid).close(CloseReason::ForcedServerClose);
     host.app.session(&sid).send("late", &[]);
-    assert_eq!(host.poll(&sid).await.text(), "1");
+    assert_eq!(host.poll(&sid).await.text(), "6\x1e1");
     log.assert_heard(&[]);
 }
 

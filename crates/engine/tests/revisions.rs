@@ -200,7 +200,7 @@ async fn closing() {
         let sid = eio.open().await;
         eio.host.app.session(&sid).close(CloseReason::ForcedClose);
         tokio::time::sleep(Duration::from_secs(20)).await;
-        assert_eq!(eio.poll(&sid).await.text(), eio.payload(&["1"]));
+        assert_eq!(eio.poll(&sid).await.text(), eio.payload(&["6", "1"]));
         eio.assert_gone(&sid).await;
 
         // `1` over a WebSocket is ignored.

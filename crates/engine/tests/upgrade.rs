@@ -252,7 +252,7 @@ async fn a_session_closed_during_the_probe_tells_whoever_comes_first() {
     host.app.session(&sid).send("last", &[]);
     host.app.session(&sid).close(CloseReason::ForcedClose);
     assert_eq!(host.poll(&sid).await.text(), "4last");
-    assert_eq!(host.poll(&sid).await.text(), "1");
+    assert_eq!(host.poll(&sid).await.text(), "6\x1e1");
     assert_eq!(socket.close_code().await, 1005);
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Client, Received, serve, until, with_sync};
+use common::{Client, Received, in_memory, request, serve, until, with_sync};
 use serde::Deserialize;
 use sockeye::{Io, Namespace, Refuse, Socket};
 use sockeye_testing::TestServer;
@@ -151,6 +151,33 @@ async fn a_session_without_namespace_is_closed_in_time() {
     idle.expect_closed().await;
     joined.send("41").await;
     joined.join("40").await;
+}
+
+/// What was sent before comes first, and the session ends with the poll behind it: the bytes of the
+/// official server.
+#[tokio::test]
+async fn what_breaks_the_protocol_over_polling_is_told_to_the_next_poll() {
+    for (packets, polls) in [
+        (&["40", "40"][..], &["40{", "6\x1e1"][..]),
+        (&["42[\"some event\"]"], &["6\x1e1"]),
+        (&["40", "4abc"], &["40{", "6\x1e1"]),
+    ] {
+        let memory = in_memory([Namespace::new("/")]);
+        let opened = request(&memory, "GET", "", "").await;
+        let sid = opened.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let session = format!("&sid={sid}");
+        for packet in packets {
+            assert_eq!(request(&memory, "POST", &session, packet).await, "ok");
+        }
+        for poll in polls {
+            let body = request(&memory, "GET", &session, "").await;
+            assert!(
+                body == *poll || *poll == "40{" && body.starts_with(poll),
+                "{packets:?}: {body}"
+            );
+        }
+        assert!(request(&memory, "GET", &session, "").await.contains("Session ID unknown"));
+    }
 }
 
 #[tokio::test]

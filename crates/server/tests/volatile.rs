@@ -4,10 +4,9 @@
 
 mod common;
 
-use common::{Client, in_memory, until, with_sync};
+use common::{Client, in_memory, request, until, with_sync};
 use sockeye::{Binary, Namespace, Socket};
 use sockeye_testing::TestServer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A server with one client on a WebSocket, and its socket.
 async fn one_client() -> (TestServer, Client, Socket) {
@@ -76,20 +75,6 @@ async fn behind_the_reply_there_is_no_room_yet() {
     let mut client = Client::connect(&memory).await;
     client.expect(r#"42["ev","kept"]"#).await;
     client.expect_nothing().await;
-}
-
-/// The body of the answer to a request on a connection of its own.
-async fn request(memory: &TestServer, method: &str, query: &str, body: &str) -> String {
-    let (mut stream, _wire) = memory.open();
-    let length = body.len();
-    let request = format!(
-        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: here\r\n\
-         Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 #[tokio::test]

@@ -229,6 +229,20 @@ pub(crate) fn with_sync(namespace: Namespace) -> Namespace {
     namespace.on("sync", async || {})
 }
 
+/// The body of the answer to a polling request on a connection of its own.
+pub(crate) async fn request(memory: &TestServer, method: &str, query: &str, body: &str) -> String {
+    let (mut stream, _wire) = memory.open();
+    let length = body.len();
+    let request = format!(
+        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: here\r\n\
+         Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
 /// Waits until `condition` holds.
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     let wait = async {
