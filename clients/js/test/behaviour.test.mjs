@@ -200,9 +200,9 @@ function suite(transports) {
     assert.equal(outcome[0].message, "operation has timed out");
     await assert.rejects(socket.timeout(50).emitWithAck("unknown event"), /timed out/);
 
-    assert.equal(await socket.timeout(5000).emitWithAck("echo", 5), 5);
+    assert.equal(await socket.timeout(60_000).emitWithAck("echo", 5), 5);
     const intime = await new Promise((resolve) => {
-      socket.timeout(5000).emit("echo", 6, 7, (...values) => resolve(values));
+      socket.timeout(60_000).emit("echo", 6, 7, (...values) => resolve(values));
     });
     assert.deepEqual(intime, [null, 6, 7]);
   });

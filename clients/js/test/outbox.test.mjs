@@ -270,6 +270,23 @@ describe("outbox: a store that takes its time", () => {
     world.manager._close();
   });
 
+  it("has a hundred events under way with a server that takes no part", async () => {
+    const store = slowStore();
+    const { world, box, enter, sent } = await played({ store }, {});
+    await enter();
+    const answers = Array.from({ length: 102 }, (_, number) => box.emit("a", number));
+    await settle();
+    await store.write();
+    assert.equal(sent().length, 100);
+    // In any order; one that is on its way out of the store is still under way.
+    world.transport.receive("4350[]");
+    await answers[50];
+    assert.deepEqual(sent(), []);
+    await store.write();
+    assert.deepEqual(sent(), ['message 2100["a",100]']);
+    world.manager._close();
+  });
+
   it("goes on when an answer cannot be noted", async () => {
     const store = { ...lastingStore(), remove: () => Promise.reject(new Error("disk broken")) };
     const { world, box, enter, sent } = await played({ store });
