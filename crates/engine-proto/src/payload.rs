@@ -54,6 +54,13 @@ impl PayloadWriter {
         PayloadWriter { form: PayloadForm::V4, out: Vec::with_capacity(bytes) }
     }
 
+    /// Makes room for messages that have so many bytes in all. As texts of revision 4 they take
+    /// exactly that, in other forms more.
+    pub fn reserve(&mut self, messages: usize, bytes: usize) {
+        let separators = messages.saturating_sub(usize::from(self.out.is_empty()));
+        self.out.reserve_exact(bytes.saturating_add(messages).saturating_add(separators));
+    }
+
     /// How packets are joined.
     pub fn form(&self) -> PayloadForm {
         self.form
@@ -212,6 +219,23 @@ mod tests {
             packets.push(packet.map(|packet| format!("{packet:?}")));
         }
         packets
+    }
+
+    #[test]
+    fn the_room_that_is_made_for_texts_is_what_they_take() {
+        for texts in [&["hello"][..], &["", "a", "\u{20ac}"]] {
+            let mut writer = PayloadWriter::new();
+            writer.reserve(texts.len(), texts.iter().map(|text| text.len()).sum());
+            texts.iter().for_each(|text| writer.text(text));
+            assert_eq!(writer.out.len(), writer.out.capacity());
+            // Behind others a separator more.
+            writer.reserve(1, 3);
+            writer.text("abc");
+            assert_eq!(writer.out.len(), writer.out.capacity());
+        }
+        let mut writer = PayloadWriter::new();
+        writer.reserve(0, 0);
+        assert_eq!(writer.out.capacity(), 0);
     }
 
     #[test]

@@ -391,6 +391,7 @@ impl Outbox {
             return false;
         };
         let mut any = false;
+        payload.reserve(self.packets as usize, *bytes);
         for group in queue.drain(..) {
             any |= match &group {
                 Group::Own { compress, .. } => *compress,
