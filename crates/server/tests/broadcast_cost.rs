@@ -1,5 +1,5 @@
 //! What a broadcast costs is counted, not timed: the memory it takes from the heap. With
-//! `SOCKEYE_OTHERS=100000` there are that many others instead of a thousand, which takes 4 GiB.
+//! `SOCKEYE_OTHERS=100000` there are that many others instead of a thousand, which takes 7 GB.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
