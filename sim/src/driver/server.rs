@@ -14,8 +14,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sockeye_engine::{
-    Application, CloseReason, Config, Engine, HandlerError, Handshake, Message, Session,
-    SessionHandler,
+    Application, Audience, CloseReason, Config, Encoded, Engine, HandlerError, Handshake, Message,
+    Session, SessionHandler,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -146,7 +146,10 @@ impl Application for Recorder {
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> Handler {
         self.0.handlers.fetch_add(1, Ordering::SeqCst);
         let client = handshake.query("client").and_then(|text| text.parse().ok());
-        Handler { notes: self.0.clone(), session, client: client.expect("clients say it"), next: 0 }
+        let client: u64 = client.expect("clients say it");
+        // Every other one is answered as a member of a crowd.
+        let audience = client.is_multiple_of(2).then(|| Audience::new([session.clone()]));
+        Handler { notes: self.0.clone(), session, audience, client, next: 0 }
     }
 }
 
@@ -155,8 +158,20 @@ impl Application for Recorder {
 pub struct Handler {
     notes: Arc<Notes>,
     session: Session,
+    audience: Option<Audience>,
     client: u64,
     next: u32,
+}
+
+impl Handler {
+    fn send(&self, text: &str) {
+        match &self.audience {
+            Some(audience) => audience.send(&Arc::new(Encoded::new(text, Vec::new())), None),
+            None => {
+                self.session.send(text, &[]);
+            }
+        }
+    }
 }
 
 impl SessionHandler for Handler {
@@ -164,7 +179,7 @@ impl SessionHandler for Handler {
         let text = match message {
             Message::Text("flood") => {
                 for _ in 0..FLOOD {
-                    self.session.send(&"x".repeat(FLOOD_BYTES), &[]);
+                    self.send(&"x".repeat(FLOOD_BYTES));
                 }
                 return Ok(());
             }
@@ -178,7 +193,7 @@ impl SessionHandler for Handler {
         if text.len() % 3 == 2 {
             self.session.send_binary(&Bytes::from(text));
         } else {
-            self.session.send(&text, &[]);
+            self.send(&text);
         }
         Ok(())
     }
