@@ -40,6 +40,7 @@ fn every_workload_is_served_without_a_wrong_message() {
                 protocol,
                 connections: 5,
                 others,
+                awake: Duration::from_micros(others as u64),
                 pipeline: 4,
                 size,
                 warm_up: Duration::ZERO,

@@ -38,6 +38,10 @@ struct Arguments {
     /// Bytes of text in each message.
     #[arg(long, default_value_t = 32)]
     size: usize,
+    /// Microseconds for which clients look for input before they sleep. A sleeper has to be woken,
+    /// which the system bills to the server.
+    #[arg(long, default_value_t = 0)]
+    awake: u64,
     /// Seconds before the measured window.
     #[arg(long, default_value_t = 0.7)]
     warm_up: f64,
@@ -72,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         others: arguments.others,
         pipeline: arguments.pipeline,
         size: arguments.size,
+        awake: Duration::from_micros(arguments.awake),
         warm_up: Duration::try_from_secs_f64(arguments.warm_up)?,
         window: Duration::try_from_secs_f64(arguments.seconds)?,
         stall: Options::STALL,

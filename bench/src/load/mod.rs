@@ -77,6 +77,9 @@ pub struct Options {
     pub pipeline: usize,
     /// Bytes of text in each.
     pub size: usize,
+    /// How long clients that wait look for input before they sleep. A sleeper has to be woken, which
+    /// the system bills to whoever sends.
+    pub awake: Duration,
     /// How long before the measured window.
     pub warm_up: Duration,
     /// The measured window, longer when no operation falls into it; for [`Workload::Idle`] how long

@@ -63,9 +63,17 @@ impl<'a> Pool<'a> {
         mut on_progress: impl FnMut(usize, &mut Connection, Progress) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
         const TICK: Duration = Duration::from_millis(100);
-        match self.poll.poll(&mut self.events, Some(TICK)) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
-            result => result?,
+        let started = Instant::now();
+        loop {
+            let is_awake = started.elapsed() < self.options.awake;
+            let timeout = if is_awake { Duration::ZERO } else { TICK };
+            match self.poll.poll(&mut self.events, Some(timeout)) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
+                result => result?,
+            }
+            if !is_awake || !self.events.is_empty() {
+                break;
+            }
         }
         let mut any = false;
         for event in &self.events {

@@ -18,6 +18,7 @@ pub(crate) fn options(protocol: Protocol, workload: Workload, server: SocketAddr
         protocol,
         connections: 2,
         others: 0,
+        awake: Duration::ZERO,
         pipeline: 4,
         size: 32,
         warm_up: Duration::from_millis(20),
