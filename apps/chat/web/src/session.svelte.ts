@@ -198,7 +198,7 @@ export class Session {
 
   /** Takes up what was not confirmed before a reload, under the name that is used now. */
   private restore(): void {
-    if (!this.isRestored) for (const message of this.outbox.load()) this.timeline.write(message);
+    if (!this.isRestored) for (const message of this.outbox.load()) this.timeline.restore(message);
     this.isRestored = true;
     this.timeline.rename(this.nickname, newKey);
     this.show();

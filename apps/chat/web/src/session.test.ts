@@ -181,6 +181,26 @@ test("unsent messages survive a reload, under the new nickname if it changed", (
   expect(payload.key).not.toBe(key);
 });
 
+test("a message whose answer a reload cut off is shown once, also before it is answered again", () => {
+  enter();
+  session.say("first");
+  connection.take("chat").answer(stored(1, "first"));
+  session.say("third");
+  restart();
+  enter([stored(1, "first"), stored(2, "third")]);
+  expect(shown()).toEqual(["first", "third"]);
+  connection.take("chat").answer(stored(2, "third"));
+  expect(shown()).toEqual(["first", "third"]);
+
+  // The one that did not arrive is shown at once, and once.
+  session.say("fourth");
+  restart();
+  enter([stored(1, "first"), stored(2, "third")]);
+  expect(shown()).toEqual(["first", "third", "sent: fourth"]);
+  connection.take("chat").answer(stored(3, "fourth"));
+  expect(shown()).toEqual(["first", "third", "fourth"]);
+});
+
 test("a refused message can be sent again or discarded", () => {
   enter();
   session.say("hello");

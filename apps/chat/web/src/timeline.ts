@@ -12,7 +12,7 @@ export interface Pending {
   state: "waiting" | "sent" | "failed";
   /** Why it failed. */
   problem?: string;
-  /** It was sent, but the answer got lost. */
+  /** It was sent, or may have been, but the answer got lost. */
   uncertain?: boolean;
   /** Then: the stored message that is probably this one. */
   guess?: number;
@@ -98,6 +98,14 @@ export class Timeline {
     if (this.pending.length >= PENDING_MAX) return false;
     this.pending.push({ ...message, state: "waiting" });
     return true;
+  }
+
+  /**
+   * Takes up what an earlier page wrote and did not see confirmed. That page may have sent it, so it
+   * may be in the history already.
+   */
+  restore(message: Pick<Pending, "key" | "name" | "msg" | "at">): void {
+    if (this.write(message)) this.pending.at(-1)!.uncertain = true;
   }
 
   /** What is to be sent now, in order; from then on it counts as sent. */
