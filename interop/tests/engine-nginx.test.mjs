@@ -10,6 +10,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { Socket } from "engine.io-client";
 import { standIn } from "./support/program.mjs";
+import { upgradeUnderWay } from "./support/engine-exchange.mjs";
 import { event, Inbox, until } from "./support/waiting.mjs";
 
 let server;
@@ -160,21 +161,5 @@ for (const [name, transports] of [
 }
 
 test("the upgrade goes through with messages on their way", async (t) => {
-  const socket = new Socket(nginx.url, { transports: ["polling", "websocket"] });
-  t.after(() => socket.close());
-  const received = [];
-  const sent = ["hi"];
-  socket.on("message", (data) => received.push(data));
-  const upgraded = event(socket, "upgrade");
-  await event(socket, "open");
-  for (let index = 0; index < 100; index += 1) {
-    sent.push(`${index}`);
-    socket.send(`${index}`);
-    if (index % 3 === 0) await event(socket, "message");
-  }
-  assert.equal((await upgraded)[0].name, "websocket");
-  socket.send("last");
-  sent.push("last");
-  while (received.at(-1) !== "last") await event(socket, "message");
-  assert.deepEqual(received, sent);
+  await upgradeUnderWay(t, (options) => new Socket(nginx.url, options), "hi");
 });

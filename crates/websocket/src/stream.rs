@@ -49,8 +49,9 @@ impl Stream {
     /// Takes the stream back from hyper after an upgrade, with the bytes that were read with the
     /// request: copied, so that hyper's read buffer is not kept alive by them, and usually none.
     ///
-    /// A `TcpStream` served by [`HttpServer`](crate::HttpServer), by hyper itself, by `hyper_util`'s `auto` server or by `axum::serve` comes
-    /// back as what it was; anything else is boxed: TLS, and a stream of HTTP/2.
+    /// A `TcpStream` served by [`HttpServer`](crate::HttpServer), by hyper itself, by `hyper_util`'s
+    /// `auto` server or by `axum::serve` comes back as what it was; anything else is boxed: TLS, and
+    /// a stream of HTTP/2.
     #[must_use]
     pub fn from_upgraded(upgraded: Upgraded) -> (Self, Vec<u8>) {
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {

@@ -65,24 +65,29 @@ export function exchangeCases({ connect, greeting, heartbeat, more }) {
   }
 
   test("the upgrade loses and reorders nothing that is under way", async (t) => {
-    const socket = connect({ transports: ["polling", "websocket"] });
-    t.after(() => socket.close());
-    const received = [];
-    const sent = greeting ? [greeting] : [];
-    socket.on("message", (data) => received.push(data));
-    const upgraded = event(socket, "upgrade");
-    await event(socket, "open");
-    // A new message after each echo keeps something under way at every stage of the upgrade.
-    for (let index = 0; index < 100; index += 1) {
-      sent.push(`${index}`);
-      socket.send(`${index}`);
-      if (index % 3 === 0) await event(socket, "message");
-    }
-    const [transport] = await upgraded;
-    assert.equal(transport.name, "websocket");
-    socket.send("last");
-    sent.push("last");
-    while (received.at(-1) !== "last") await event(socket, "message");
-    assert.deepEqual(received, sent);
+    await upgradeUnderWay(t, connect, greeting);
   });
+}
+
+/** Upgrades with messages on their way, all of which are echoed in order. */
+export async function upgradeUnderWay(t, connect, greeting) {
+  const socket = connect({ transports: ["polling", "websocket"] });
+  t.after(() => socket.close());
+  const received = [];
+  const sent = greeting ? [greeting] : [];
+  socket.on("message", (data) => received.push(data));
+  const upgraded = event(socket, "upgrade");
+  await event(socket, "open");
+  // A new message after each echo keeps something under way at every stage of the upgrade.
+  for (let index = 0; index < 100; index += 1) {
+    sent.push(`${index}`);
+    socket.send(`${index}`);
+    if (index % 3 === 0) await event(socket, "message");
+  }
+  const [transport] = await upgraded;
+  assert.equal(transport.name, "websocket");
+  socket.send("last");
+  sent.push("last");
+  while (received.at(-1) !== "last") await event(socket, "message");
+  assert.deepEqual(received, sent);
 }

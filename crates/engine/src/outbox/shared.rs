@@ -81,17 +81,16 @@ impl Outbox {
     /// Writes what is queued and what is shared.
     pub(super) fn write_all(&mut self) -> Written {
         let key = self.key();
-        match &mut self.outlet {
-            Outlet::WebSocket { io, buffer, failed: false, share, .. } if share.is_some() => {
-                let Some(share) = share.take() else { return Written::All };
-                share.seal();
-                let count = share.count(key);
-                let written = buffer.write_with(share, key, io);
-                self.packets = self.packets.saturating_add(count);
-                self.note_written(written)
-            }
-            _ => self.write(),
+        if let Outlet::WebSocket { io, buffer, failed: false, share, .. } = &mut self.outlet
+            && let Some(share) = share.take()
+        {
+            share.seal();
+            let count = share.count(key);
+            let written = buffer.write_with(share, key, io);
+            self.packets = self.packets.saturating_add(count);
+            return self.note_written(written);
         }
+        self.write()
     }
 }
 
