@@ -1,4 +1,4 @@
-//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `ci`, `bench` and `fuzz`.
+//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `bench` and `fuzz`.
 //!
 //! Everything a newcomer has to do is one of these commands, and CI runs the same ones, so that a
 //! green run here means a green run there.
@@ -12,6 +12,7 @@ mod check;
 mod debian;
 mod failures;
 mod fuzz;
+mod lint;
 mod node;
 mod plan;
 mod run;
@@ -46,7 +47,8 @@ enum Task {
     ///
     /// Fetches what the tests need: npm packages everywhere, Debian packages when run as root on
     /// Debian. Elsewhere it names what to install and which tests it left out; with CI=true it
-    /// fails instead. At the end each failure is told again in its own words; the last line is
+    /// fails instead. With `--all` it is what CI runs. At the end there is an account of all steps,
+    /// with their minutes, and each failure is told again in its own words; the last line is
     /// `N passed, N failed, N skipped`.
     Test(test::Arguments),
     /// Check the rules of the workspace that the compiler cannot see.
@@ -54,8 +56,6 @@ enum Task {
     /// Dependencies point one way, sans-IO crates touch no clock, thread, socket, runtime or
     /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest.
     Check,
-    /// What CI runs: formatting, clippy, docs, check, and `test --all`.
-    Ci,
     /// The part of `test --only autobahn` that comes after building and installing.
     #[command(hide = true)]
     Autobahn(autobahn::Arguments),
@@ -72,7 +72,6 @@ fn main() -> ExitCode {
         Task::Serve(arguments) => serve::serve(&workspace, &arguments),
         Task::Test(arguments) => test::test(&workspace, &arguments),
         Task::Check => check::check(&workspace),
-        Task::Ci => test::ci(&workspace),
         Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
         Task::Bench(arguments) => bench::bench(&workspace, &arguments),
         Task::Fuzz(arguments) => fuzz::fuzz(&workspace, &arguments),
@@ -95,6 +94,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ci_runs_the_command_of_the_readme() {
+        let read = |name: &str| {
+            let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        };
+        let command = read(".ci/run").lines().last().unwrap().replace("exec ", "");
+        let named = command.strip_suffix(" --all").unwrap();
+        let readme = read("README.md");
+        let line = readme.lines().find(|line| line.starts_with(named)).unwrap();
+        assert!(line.contains("--all"), "{line}");
+        Cli::try_parse_from(command.split(' ').skip(1)).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -200,27 +200,28 @@ impl Plan {
                 failures.add(step.name, failed);
                 tally
             };
-            let seconds = step_started.elapsed().as_secs_f64();
-            println!("── {}: {tally} in {seconds:.1} s.", step.name);
-            account.push(Line { name: step.name, tally, seconds });
+            let took = step_started.elapsed();
+            println!("── {}: {tally} in {:.1} s.", step.name, took.as_secs_f64());
+            account.push(Line { name: step.name, tally, took });
         }
         self.close(&account, &failures, started)
     }
 
     fn close(&self, account: &[Line], failures: &Failures, started: Instant) -> Result<()> {
         let mut total = Tally::default();
-        println!("\n{:<28}{:>8}{:>8}{:>9}{:>10}", "step", "passed", "failed", "skipped", "seconds");
-        for Line { name, tally, seconds } in account {
+        println!("\n{:<28}{:>8}{:>8}{:>9}{:>10}", "step", "passed", "failed", "skipped", "minutes");
+        for Line { name, tally, took } in account {
             total += *tally;
             let Tally { passed, failed, skipped } = tally;
-            println!("{name:<28}{passed:>8}{failed:>8}{skipped:>9}{seconds:>10.1}");
+            let minutes = took.as_secs_f64() / 60.0;
+            println!("{name:<28}{passed:>8}{failed:>8}{skipped:>9}{minutes:>10.1}");
         }
         for LeftOut { what, why, counted } in &self.left_out {
             total.skipped += u64::from(*counted);
             println!("left out: {what}: {why}");
         }
         print!("{failures}");
-        println!("\n{:.1} s in all", started.elapsed().as_secs_f64());
+        println!("\n{:.1} minutes in all", started.elapsed().as_secs_f64() / 60.0);
         println!("{total}");
         if total.failed > 0 {
             let failed = account.iter().filter(|line| line.tally.failed > 0);
@@ -237,7 +238,7 @@ impl Plan {
 struct Line {
     name: &'static str,
     tally: Tally,
-    seconds: f64,
+    took: Duration,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `cargo xtask test` and `cargo xtask ci`: which steps there are, in which order, and why.
+//! `cargo xtask test`: which steps there are, in which order, and why.
 //!
 //! One cargo profile builds everything once: `cargo build --all-targets` makes the libraries, the
 //! test programs, the examples and the binaries that the JavaScript tests start, with the same
@@ -15,6 +15,7 @@ use clap::Args;
 use crate::autobahn;
 use crate::debian::{self, Available, Program};
 use crate::fuzz;
+use crate::lint;
 use crate::node;
 use crate::plan::{Plan, Step, Task};
 use crate::workspace::Workspace;
@@ -22,10 +23,11 @@ use crate::workspace::Workspace;
 /// What to test.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Arguments {
-    /// Also what takes minutes.
+    /// Also what takes minutes: lints, all of Autobahn, the fuzz targets.
     #[arg(long)]
     all: bool,
-    /// Run only these steps: rust, js, ui, interop, browser, autobahn, fuzz (comma separated).
+    /// Run only these steps: lint, rust, js, ui, interop, browser, autobahn, fuzz (comma
+    /// separated).
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
     only: Vec<Part>,
     /// Run only tests whose name contains this text, in every runner.
@@ -35,6 +37,9 @@ pub(crate) struct Arguments {
 /// A group of tests that can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
+    /// Formatting, the rules of the workspace, clippy, docs; only with `--all`, or asked for by its
+    /// name.
+    Lint,
     /// `cargo test` of the workspace: unit, integration and doc tests, examples built.
     Rust,
     /// The JavaScript client's own tests.
@@ -55,49 +60,12 @@ enum Part {
 pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mut plan = Plan::default();
     let parts = Parts::new(arguments)?;
+    // The quick rules come first; the UI comes before everything that compiles, since the chat
+    // carries it.
+    parts.add_lints(arguments, &mut plan, || lint::quick_steps(workspace))?;
     parts.prepare(workspace, arguments, &mut plan)?;
+    parts.add_lints(arguments, &mut plan, || Ok(lint::steps(workspace)))?;
     parts.add_tests(workspace, arguments, &mut plan)?;
-    plan.run()
-}
-
-/// Runs what CI runs. The quick rules come first; the UI comes before everything that compiles,
-/// since the chat carries it.
-pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
-    let cargo = |arguments: &[&str]| {
-        let mut command = coloured(workspace);
-        command.args(arguments);
-        command
-    };
-    let mut plan = Plan::default();
-    plan.push(
-        Step::new("format")
-            .task(Task::check("cargo fmt", cargo(&["fmt", "--all", "--", "--check", "-l"]))),
-    );
-    let mut check = Command::new(env::current_exe().context("where this program is")?);
-    check.arg("check");
-    plan.push(Step::new("workspace rules").task(Task::check("cargo xtask check", check)));
-    let arguments = Arguments { all: true, ..Arguments::default() };
-    let parts = Parts::new(&arguments)?;
-    parts.prepare(workspace, &arguments, &mut plan)?;
-    plan.push(Step::new("lints").task(Task::check(
-        "cargo clippy",
-        cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    )));
-    let features = ["", "deflate", "tls", "axum"].into_iter().fold(
-        // Everything else of the workspace has them all on.
-        Step::new("features"),
-        |step, features| {
-            let mut check = cargo(&["clippy", "--package", "sockeye-websocket", "--all-targets"]);
-            check.args(["--no-default-features", "--features", features]);
-            check.args(["--", "-D", "warnings"]);
-            step.task(Task::check(format!("only {features:?}"), check))
-        },
-    );
-    plan.push(features);
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
-    doc.env("RUSTDOCFLAGS", "-D warnings");
-    plan.push(Step::new("docs").task(Task::check("cargo doc", doc)));
-    parts.add_tests(workspace, &arguments, &mut plan)?;
     plan.run()
 }
 
@@ -148,7 +116,7 @@ impl Parts {
     /// Whether any of these was asked for.
     fn has(&self, parts: &[Part]) -> bool {
         parts.iter().any(|part| match part {
-            Part::Fuzz if self.only.is_empty() => self.all,
+            Part::Lint | Part::Fuzz if self.only.is_empty() => self.all,
             _ => self.only.is_empty() || self.only.contains(part),
         })
     }
@@ -156,8 +124,21 @@ impl Parts {
     /// What has to be there before anything is compiled: packages, and the UI.
     fn prepare(&self, workspace: &Workspace, arguments: &Arguments, plan: &mut Plan) -> Result<()> {
         debian::install(&self.programs(), plan);
-        if self.has(&[Part::Ui, Part::Browser]) {
+        if self.has(&[Part::Lint, Part::Ui, Part::Browser]) {
             plan.push(chat_ui(workspace, arguments, self.has(&[Part::Ui]))?);
+        }
+        Ok(())
+    }
+
+    /// A filter names tests, and these have no names.
+    fn add_lints(
+        &self,
+        arguments: &Arguments,
+        plan: &mut Plan,
+        steps: impl FnOnce() -> Result<Vec<Step>>,
+    ) -> Result<()> {
+        if self.has(&[Part::Lint]) && arguments.filter.is_none() {
+            steps()?.into_iter().for_each(|step| plan.push(step));
         }
         Ok(())
     }
@@ -347,7 +328,7 @@ fn literal(text: &str) -> String {
 }
 
 /// Cargo with colours when a person watches, although its output goes through a pipe.
-fn coloured(workspace: &Workspace) -> Command {
+pub(crate) fn coloured(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo();
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         command.env("CARGO_TERM_COLOR", "always");
