@@ -18,6 +18,16 @@ impl Failure {
     pub(crate) fn of(name: String) -> Self {
         Self { name, text: Excerpt::default() }
     }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first line of what it has to say.
+    pub(crate) fn first_line(&self) -> Option<&str> {
+        self.text.first.first().map(String::as_str)
+    }
 }
 
 /// The first and the last lines of a text: what it is about, and how it ended.

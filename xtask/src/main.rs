@@ -6,11 +6,13 @@
 // A command line tool talks to its user on the two standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod account;
 mod autobahn;
 mod bench;
 mod check;
 mod debian;
 mod failures;
+mod flaky;
 mod fuzz;
 mod lint;
 mod node;

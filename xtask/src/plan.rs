@@ -1,13 +1,15 @@
-//! A plan: named steps that run one after another, and the account of them at the end.
+//! A plan: named steps that run one after another.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::failures::{Failure, Failures};
+use crate::account::Account;
+use crate::failures::Failure;
+use crate::flaky;
 use crate::run::{self, Outcome, Shown};
 use crate::tally::Tally;
 
@@ -34,6 +36,7 @@ pub(crate) struct Task {
     counted: Counted,
     shown: Shown,
     stamp: Option<(PathBuf, String)>,
+    is_rerunning: bool,
 }
 
 /// What the end of a program says about tests.
@@ -47,11 +50,22 @@ enum Counted {
     Runner,
 }
 
+/// What came of a step.
+#[derive(Debug, Default)]
+pub(crate) struct Ran {
+    pub(crate) tally: Tally,
+    pub(crate) failures: Vec<Failure>,
+    /// Names of tests that failed and passed when they were run again; they count as passed.
+    pub(crate) flaky: Vec<String>,
+}
+
+/// Tests that are not run.
 #[derive(Debug)]
-struct LeftOut {
-    what: &'static str,
-    why: String,
-    counted: bool,
+pub(crate) struct LeftOut {
+    pub(crate) what: &'static str,
+    pub(crate) why: String,
+    /// As one skipped test.
+    pub(crate) counted: bool,
 }
 
 impl Task {
@@ -71,12 +85,18 @@ impl Task {
     }
 
     fn new(label: String, command: Command, counted: Counted) -> Self {
-        Self { label, command, counted, shown: Shown::All, stamp: None }
+        Self { label, command, counted, shown: Shown::All, stamp: None, is_rerunning: false }
     }
 
     /// Shows only those lines of its output that begin so, unless it fails.
     pub(crate) fn showing(mut self, prefix: &'static str) -> Self {
         self.shown = Shown::Prefix(prefix);
+        self
+    }
+
+    /// What fails is run once more, alone; for `node --test`.
+    pub(crate) fn rerunning(mut self) -> Self {
+        self.is_rerunning = true;
         self
     }
 
@@ -135,21 +155,23 @@ impl Step {
     }
 
     /// Runs the tasks; what failed outside a runner's own count is one failed test.
-    fn run(&mut self) -> Result<(Tally, Vec<Failure>)> {
-        let mut tally = Tally::default();
-        let mut failures = Vec::new();
+    fn run(&mut self) -> Result<Ran> {
+        let mut ran = Ran::default();
         for task in &mut self.tasks {
-            let outcome = task.run()?;
-            failures.extend(outcome.failures);
+            let mut outcome = task.run()?;
+            if task.is_rerunning && !outcome.success {
+                ran.flaky.extend(flaky::rerun(&task.command, &mut outcome)?);
+            }
+            ran.failures.extend(outcome.failures);
             match task.counted {
                 Counted::Runner => {
-                    tally += outcome.tally;
-                    tally.failed += u64::from(!outcome.success && outcome.tally.failed == 0);
+                    ran.tally += outcome.tally;
+                    ran.tally.failed += u64::from(!outcome.success && outcome.tally.failed == 0);
                 }
-                Counted::Check if outcome.success => tally.passed += 1,
+                Counted::Check if outcome.success => ran.tally.passed += 1,
                 Counted::Preparation if outcome.success => {}
                 Counted::Check | Counted::Preparation => {
-                    tally.failed += 1;
+                    ran.tally.failed += 1;
                     println!("── {} failed", task.label);
                     if task.counted == Counted::Preparation {
                         break;
@@ -157,7 +179,7 @@ impl Step {
                 }
             }
         }
-        Ok((tally, failures))
+        Ok(ran)
     }
 }
 
@@ -176,13 +198,11 @@ impl Plan {
         self.left_out.push(LeftOut { what, why: why.into(), counted: false });
     }
 
-    /// Runs every step even after a failure, prints the account and what failed, and fails if
-    /// anything did or no test ran at all.
-    pub(crate) fn run(mut self) -> Result<()> {
+    /// Runs every step even after a failure, and prints the account and what failed.
+    pub(crate) fn run(mut self) -> Result<Account> {
         let count = self.steps.len();
         let started = Instant::now();
-        let mut account: Vec<Line> = Vec::new();
-        let mut failures = Failures::default();
+        let mut account = Account::new(self.left_out);
         for (index, step) in self.steps.iter_mut().enumerate() {
             println!(
                 "\n━━ step {} of {count}: {} ({} s so far)",
@@ -190,60 +210,27 @@ impl Plan {
                 step.name,
                 started.elapsed().as_secs()
             );
-            let needed = step.needs.and_then(|name| account.iter().find(|line| line.name == name));
             let step_started = Instant::now();
-            let tally = if needed.is_some_and(|line| line.tally.failed > 0) {
+            let ran = if step.needs.is_some_and(|name| account.has_failed(name)) {
                 println!("── not run: {} failed", step.needs.unwrap_or_default());
-                Tally { skipped: 1, ..Tally::default() }
+                Ran { tally: Tally { skipped: 1, ..Tally::default() }, ..Ran::default() }
             } else {
-                let (tally, failed) = step.run()?;
-                failures.add(step.name, failed);
-                tally
+                step.run()?
             };
             let took = step_started.elapsed();
-            println!("── {}: {tally} in {:.1} s.", step.name, took.as_secs_f64());
-            account.push(Line { name: step.name, tally, took });
+            println!("── {}: {} in {:.1} s.", step.name, ran.tally, took.as_secs_f64());
+            account.add(step.name, ran, took);
         }
-        self.close(&account, &failures, started)
+        account.close(started.elapsed());
+        print!("{account}");
+        Ok(account)
     }
-
-    fn close(&self, account: &[Line], failures: &Failures, started: Instant) -> Result<()> {
-        let mut total = Tally::default();
-        println!("\n{:<28}{:>8}{:>8}{:>9}{:>10}", "step", "passed", "failed", "skipped", "minutes");
-        for Line { name, tally, took } in account {
-            total += *tally;
-            let Tally { passed, failed, skipped } = tally;
-            let minutes = took.as_secs_f64() / 60.0;
-            println!("{name:<28}{passed:>8}{failed:>8}{skipped:>9}{minutes:>10.1}");
-        }
-        for LeftOut { what, why, counted } in &self.left_out {
-            total.skipped += u64::from(*counted);
-            println!("left out: {what}: {why}");
-        }
-        print!("{failures}");
-        println!("\n{:.1} minutes in all", started.elapsed().as_secs_f64() / 60.0);
-        println!("{total}");
-        if total.failed > 0 {
-            let failed = account.iter().filter(|line| line.tally.failed > 0);
-            bail!("failed: {}", failed.map(|line| line.name).collect::<Vec<_>>().join(", "));
-        }
-        if total.passed == 0 {
-            bail!("no test ran");
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct Line {
-    name: &'static str,
-    tally: Tally,
-    took: Duration,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failures::Failures;
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
@@ -263,7 +250,7 @@ mod tests {
         );
         plan.push(Step::new("tests").after("build").task(Task::check("neither", shell(&mark))));
         plan.push(Step::new("other").task(Task::check("runs", shell("true"))));
-        let error = plan.run().unwrap_err();
+        let error = plan.run().unwrap().verdict().unwrap_err();
         assert_eq!(error.to_string(), "failed: build");
         assert!(!dir.exists());
     }
@@ -274,7 +261,7 @@ mod tests {
             .task(Task::check("bad", shell("false")))
             .task(Task::runner("runner", shell("echo 2 passed, 0 failed")))
             .task(Task::runner("broken runner", shell("exit 2")));
-        let (tally, failures) = step.run().unwrap();
+        let Ran { tally, failures, .. } = step.run().unwrap();
         assert_eq!(tally, Tally { passed: 2, failed: 2, skipped: 0 });
         let mut all = Failures::default();
         all.add("s", failures);
@@ -290,7 +277,7 @@ mod tests {
         let mut plan = Plan::default();
         plan.leave_out("browser", "no browser");
         plan.push(Step::new("s").task(Task::runner("empty", shell("true"))));
-        assert_eq!(plan.run().unwrap_err().to_string(), "no test ran");
+        assert_eq!(plan.run().unwrap().verdict().unwrap_err().to_string(), "no test ran");
     }
 
     #[test]
@@ -303,7 +290,7 @@ mod tests {
         Step::new("good").task(stamped("true")).run().unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "x");
         let again = Step::new("again").task(stamped("false")).run().unwrap();
-        assert_eq!(again.0, Tally::default());
+        assert_eq!(again.tally, Tally::default());
         fs::remove_file(file).unwrap();
     }
 }

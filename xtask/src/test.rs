@@ -14,6 +14,7 @@ use clap::Args;
 
 use crate::autobahn;
 use crate::debian::{self, Available, Program};
+use crate::flaky::{self, literal};
 use crate::fuzz;
 use crate::lint;
 use crate::node;
@@ -66,7 +67,7 @@ pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     parts.prepare(workspace, arguments, &mut plan)?;
     parts.add_lints(arguments, &mut plan, || Ok(lint::steps(workspace)))?;
     parts.add_tests(workspace, arguments, &mut plan)?;
-    plan.run()
+    plan.run()?.verdict()
 }
 
 /// Which tests are wanted and can run on this machine.
@@ -280,7 +281,7 @@ fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Path) -> R
     Ok(Step::new("browser")
         .after(BUILD)
         .task(node::install(&folder)?)
-        .task(Task::runner("node --test", command)))
+        .task(Task::runner("node --test", command).rerunning()))
 }
 
 fn is_in_browser(name: &str) -> bool {
@@ -299,7 +300,7 @@ fn node_tests(
     let tests = folder.join(below);
     for entry in fs::read_dir(&tests).with_context(|| format!("list {}", tests.display()))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".test.mjs") && wanted(&name) {
+        if name.ends_with(flaky::TESTS) && wanted(&name) {
             files.push(Path::new(below).join(name));
         }
     }
@@ -309,22 +310,10 @@ fn node_tests(
     // there are cores.
     command.current_dir(folder).args(["--test", "--test-reporter=spec", "--test-concurrency=4"]);
     if let Some(filter) = &arguments.filter {
-        command.arg(format!("--test-name-pattern={}", literal(filter)));
+        command.arg(format!("{}{}", flaky::PATTERN, literal(filter)));
     }
     command.args(files);
     Ok(command)
-}
-
-/// The text as a regular expression that matches just that text.
-fn literal(text: &str) -> String {
-    let mut expression = String::new();
-    for character in text.chars() {
-        if r"\^$.|?*+()[]{}/".contains(character) {
-            expression.push('\\');
-        }
-        expression.push(character);
-    }
-    expression
 }
 
 /// Cargo with colours when a person watches, although its output goes through a pipe.
@@ -350,13 +339,3 @@ const BUILD: &str = "build";
 
 /// Tells the JavaScript tests where the programs are that they start.
 const BINARIES: &str = "SOCKEYE_BIN_DIR";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_is_taken_literally() {
-        assert_eq!(literal("a.b (c)"), r"a\.b \(c\)");
-    }
-}
