@@ -6,13 +6,15 @@ use crate::plan::{Fault, Plan};
 use crate::random::Random;
 use crate::run;
 
+/// Unless `SOCKEYE_SESSION_WORLDS` says another number.
 const WORLDS: u64 = 3000;
 
 #[test]
 fn worlds_keep_their_promises() {
     let mut ends = std::collections::BTreeSet::new();
     let (mut upgraded, mut messages) = (0, 0);
-    for seed in 0..WORLDS {
+    let worlds = std::env::var("SOCKEYE_SESSION_WORLDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..worlds.unwrap_or(WORLDS) {
         match run(seed) {
             Ok(report) => {
                 upgraded += u32::from(report.upgraded);

@@ -219,8 +219,16 @@ async fn heard(member: &mut Member, is_end: bool) {
     }
 }
 
+/// Unless `SOCKEYE_ROOM_HISTORIES` says another number.
+const HISTORIES: u32 = 48;
+
+fn histories() -> ProptestConfig {
+    let histories = std::env::var("SOCKEYE_ROOM_HISTORIES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig::with_cases(histories.unwrap_or(HISTORIES))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(histories())]
 
     #[test]
     fn broadcasts_reach_whom_a_naive_model_says(

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::long::Counts;
 use crate::plan::{Step, Task};
 use crate::serve::become_program;
 use crate::workspace::Workspace;
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     target: Option<String>,
     /// How long, in seconds.
     #[arg(default_value_t = 60)]
-    seconds: u32,
+    seconds: u64,
 }
 
 /// Counters on every branch, and what is compared, as libFuzzer reads them.
@@ -37,9 +38,8 @@ const COVERAGE: [&str; 8] = [
     "-Coverflow-checks",
 ];
 
-/// How long each target runs in `test --all`, at most. It begins with the same seed each time, so that
-/// what it finds is the fault of a change and not of chance; `cargo xtask fuzz` goes where nobody was.
-const BRIEF_SECONDS: u32 = 6;
+/// A brief run begins with the same seed each time, so that what it finds is the fault of a change and
+/// not of chance; a long one, and `cargo xtask fuzz`, go where nobody was.
 const BRIEF: [&str; 3] = ["-seed=1", "-runs=1000000", "-reload=0"];
 /// A single input that takes longer is a find. Real time: a busy machine may take some of it.
 const INPUT_SECONDS_MAX: u32 = 30;
@@ -64,12 +64,14 @@ pub(crate) fn fuzz(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     become_program(run(workspace, target, arguments.seconds)?)
 }
 
-/// Builds all targets and runs each for a few seconds.
-pub(crate) fn step(workspace: &Workspace) -> Result<Step> {
+/// Builds all targets and runs each for as long as the counts say.
+pub(crate) fn step(workspace: &Workspace, counts: &Counts) -> Result<Step> {
     let mut step = Step::new("fuzz").task(Task::preparation("cargo build", build(workspace)?));
     for target in targets(workspace)? {
-        let mut run = run(workspace, &target, BRIEF_SECONDS)?;
-        run.args(BRIEF);
+        let mut run = run(workspace, &target, counts.fuzz_seconds())?;
+        if !counts.is_long() {
+            run.args(BRIEF);
+        }
         // What else it has to say is about its own work.
         step = step.task(Task::check(target, run).showing("stat::number_of_executed_units"));
     }
@@ -112,7 +114,7 @@ fn host() -> Result<String> {
 
 /// What it finds on the way stays below the target folder; what is worth keeping is copied to
 /// `fuzz/corpus` by hand.
-fn run(workspace: &Workspace, target: &str, seconds: u32) -> Result<Command> {
+fn run(workspace: &Workspace, target: &str, seconds: u64) -> Result<Command> {
     let found = target_dir(workspace).join("found").join(target);
     fs::create_dir_all(&found).with_context(|| format!("make {}", found.display()))?;
     let program = target_dir(workspace).join(host()?).join("release").join(target);

@@ -15,6 +15,7 @@ mod failures;
 mod flaky;
 mod fuzz;
 mod lint;
+mod long;
 mod node;
 mod plan;
 mod run;

@@ -18,6 +18,7 @@ use crate::tally::Tally;
 pub(crate) struct Plan {
     steps: Vec<Step>,
     left_out: Vec<LeftOut>,
+    environment: Vec<(&'static str, u64)>,
 }
 
 /// Something to do, shown as one line of the account.
@@ -184,7 +185,16 @@ impl Step {
 }
 
 impl Plan {
-    pub(crate) fn push(&mut self, step: Step) {
+    /// One whose programs all have these variables.
+    pub(crate) fn with_environment(variables: impl Iterator<Item = (&'static str, u64)>) -> Self {
+        Self { environment: variables.collect(), ..Self::default() }
+    }
+
+    pub(crate) fn push(&mut self, mut step: Step) {
+        for task in &mut step.tasks {
+            let variables = self.environment.iter();
+            task.command.envs(variables.map(|(name, value)| (name, value.to_string())));
+        }
         self.steps.push(step);
     }
 

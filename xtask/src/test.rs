@@ -17,6 +17,7 @@ use crate::debian::{self, Available, Program};
 use crate::flaky::{self, literal};
 use crate::fuzz;
 use crate::lint;
+use crate::long::Counts;
 use crate::node;
 use crate::plan::{Plan, Step, Task};
 use crate::workspace::Workspace;
@@ -27,6 +28,10 @@ pub(crate) struct Arguments {
     /// Also what takes minutes: lints, all of Autobahn, the fuzz targets.
     #[arg(long)]
     all: bool,
+    /// Seeds, histories, clients and seconds as many as the work was done for, and not the share that
+    /// fits into a few minutes; said at the beginning, with the variables that say otherwise.
+    #[arg(long)]
+    long: bool,
     /// Run only these steps: lint, rust, js, ui, interop, browser, autobahn, fuzz (comma
     /// separated).
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
@@ -59,8 +64,10 @@ enum Part {
 
 /// Runs the tests.
 pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let mut plan = Plan::default();
-    let parts = Parts::new(arguments)?;
+    let counts = Counts::new(arguments.long)?;
+    print!("{counts}");
+    let mut plan = Plan::with_environment(counts.environment());
+    let parts = Parts::new(arguments, counts)?;
     // The quick rules come first; the UI comes before everything that compiles, since the chat
     // carries it.
     parts.add_lints(arguments, &mut plan, || lint::quick_steps(workspace))?;
@@ -80,10 +87,12 @@ struct Parts {
     cxx: Available,
     /// Also what takes minutes.
     all: bool,
+    /// How much the tests do that can go on for ever.
+    counts: Counts,
 }
 
 impl Parts {
-    fn new(arguments: &Arguments) -> Result<Self> {
+    fn new(arguments: &Arguments, counts: Counts) -> Result<Self> {
         let parts = Self {
             only: arguments.only.clone(),
             browser: Program::Browser.find(),
@@ -92,6 +101,7 @@ impl Parts {
             nginx: Program::Nginx.find(),
             cxx: Program::Cxx.find(),
             all: arguments.all,
+            counts,
         };
         node::require()?;
         for (program, available) in parts.programs() {
@@ -196,7 +206,7 @@ impl Parts {
             match &self.cxx {
                 Available::Missing => plan.leave_out("fuzz targets", Program::Cxx.advice()),
                 Available::Found(_) | Available::Installable(_) => {
-                    plan.push(fuzz::step(workspace)?)
+                    plan.push(fuzz::step(workspace, &self.counts)?)
                 }
             }
         }

@@ -10,7 +10,7 @@ import { createWorld, settle } from "./world.mjs";
 
 const WINDOW = 4;
 const STEPS = 250;
-const SEEDS = 40;
+const SEEDS = Number(process.env.SOCKEYE_OUTBOX_SEEDS ?? 40);
 
 /** Numbers below `end`, the same for the same seed (mulberry32). */
 function randomly(seed) {
