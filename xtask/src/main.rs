@@ -18,6 +18,7 @@ mod lint;
 mod long;
 mod node;
 mod plan;
+mod rounds;
 mod run;
 mod serve;
 mod tally;
@@ -62,6 +63,9 @@ enum Task {
     /// The part of `test --only autobahn` that comes after building and installing.
     #[command(hide = true)]
     Autobahn(autobahn::Arguments),
+    /// Uses a core until its input ends: `test --hogs`.
+    #[command(hide = true)]
+    Hog,
     /// Measure: `bench_report` of the bench crate, in release mode, with these arguments.
     #[command(disable_help_flag = true)]
     Bench(bench::BenchArguments),
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::test(&workspace, &arguments),
         Task::Check => check::check(&workspace),
         Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
+        Task::Hog => rounds::hog(),
         Task::Bench(arguments) => bench::bench(&workspace, &arguments),
         Task::Fuzz(arguments) => fuzz::fuzz(&workspace, &arguments),
     });

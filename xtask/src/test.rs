@@ -20,6 +20,7 @@ use crate::lint;
 use crate::long::Counts;
 use crate::node;
 use crate::plan::{Plan, Step, Task};
+use crate::rounds::Rounds;
 use crate::workspace::Workspace;
 
 /// What to test.
@@ -36,6 +37,8 @@ pub(crate) struct Arguments {
     /// separated).
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
     only: Vec<Part>,
+    #[command(flatten)]
+    rounds: Rounds,
     /// Run only tests whose name contains this text, in every runner.
     filter: Option<String>,
 }
@@ -62,8 +65,12 @@ enum Part {
     Fuzz,
 }
 
-/// Runs the tests.
+/// Runs the tests, as often as is wanted.
 pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    arguments.rounds.run(|| plan(workspace, arguments)?.run())
+}
+
+fn plan(workspace: &Workspace, arguments: &Arguments) -> Result<Plan> {
     let counts = Counts::new(arguments.long)?;
     print!("{counts}");
     let mut plan = Plan::with_environment(counts.environment());
@@ -74,7 +81,7 @@ pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     parts.prepare(workspace, arguments, &mut plan)?;
     parts.add_lints(arguments, &mut plan, || Ok(lint::steps(workspace)))?;
     parts.add_tests(workspace, arguments, &mut plan)?;
-    plan.run()?.verdict()
+    Ok(plan)
 }
 
 /// Which tests are wanted and can run on this machine.
