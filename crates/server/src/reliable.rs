@@ -163,10 +163,14 @@ struct Entry {
 }
 
 enum Progress {
-    /// Who else wants the answer.
+    /// Who else wants the answer: of each socket the newest request.
     Underway(Vec<Responder>),
     Done(Answer),
 }
+
+/// Sockets that wait for one answer, beside the one whose event is handled. An outbox is one
+/// client's, and few of its connections are open at a time; the ones that asked last get it.
+const WAITING_SOCKETS_MAX: usize = 16;
 
 /// A number of an outbox, as an event shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,7 +279,7 @@ impl Outboxes {
         let begin = match window.entries.get_mut(&ticket.number) {
             Some(Entry { progress: Progress::Done(answer), .. }) => Err(Some(answer.clone())),
             Some(Entry { progress: Progress::Underway(waiting), .. }) => {
-                waiting.push(responder.clone());
+                wait(waiting, responder.clone());
                 Ok(Begin::Settled)
             }
             None if ticket.number <= window.floor => Err(None),
@@ -347,6 +351,16 @@ impl Outboxes {
             window.entries.remove(&number);
         }
     }
+}
+
+/// Adds who wants an answer. A socket that asks again wants it under its newest id, and one that is
+/// gone wants it no more: however often an event comes, little is kept for it.
+fn wait(waiting: &mut Vec<Responder>, responder: Responder) {
+    waiting.retain(|other| other.socket != responder.socket && other.socket.is_connected());
+    if waiting.len() >= WAITING_SOCKETS_MAX {
+        waiting.remove(0);
+    }
+    waiting.push(responder);
 }
 
 impl State {

@@ -203,6 +203,62 @@ async fn an_event_under_way_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_socket_that_repeats_an_event_under_way_waits_once() {
+    let (server, address, handled) = start(Reliable::default()).await;
+    let (mut first, _) = connect(address, ID).await;
+    let (mut second, _) = connect(address, ID).await;
+    first.send(r#"420["wait",{"_outbox":[1,1]}]"#).await;
+    first.expect_nothing().await;
+    for client in [&mut first, &mut second] {
+        for id in 1..100 {
+            client.send(&format!(r#"42{id}["wait",{{"_outbox":[1,1]}}]"#)).await;
+        }
+        client.expect_nothing().await;
+    }
+    handled.gate.add_permits(1);
+    second.expect("4399[1]").await;
+    second.expect_nothing().await;
+    // The one whose event is handled gets its answer, and that of its newest repetition.
+    first.expect("4399[1]").await;
+    first.expect("430[1]").await;
+    first.expect_nothing().await;
+    assert_eq!(handled.count(), 1);
+    drop(server);
+}
+
+#[tokio::test]
+async fn so_many_sockets_wait_for_one_answer() {
+    let (server, address, handled) = start(Reliable::default()).await;
+    let (mut first, _) = connect(address, ID).await;
+    first.send(r#"420["wait",{"_outbox":[1,1]}]"#).await;
+    first.expect_nothing().await;
+    let mut others = Vec::new();
+    for id in 1..=17 {
+        let (mut other, _) = connect(address, ID).await;
+        other.send(&format!(r#"42{id}["wait",{{"_outbox":[1,1]}}]"#)).await;
+        other.expect_nothing().await;
+        others.push((id, other));
+    }
+    // One that is gone takes no place: 16 wait, and the first of the 17 is not among them.
+    let (_, gone) = others.pop().unwrap();
+    drop(gone);
+    until(|| server.io().sockets().len() == 17).await;
+    let (mut last, _) = connect(address, ID).await;
+    last.send(r#"4218["wait",{"_outbox":[1,1]}]"#).await;
+    last.expect_nothing().await;
+    others.push((18, last));
+    handled.gate.add_permits(1);
+    first.expect("430[1]").await;
+    for (id, other) in &mut others {
+        if *id > 1 {
+            other.expect(&format!("43{id}[1]")).await;
+        }
+        other.expect_nothing().await;
+    }
+    assert_eq!(handled.count(), 1);
+}
+
+#[tokio::test]
 async fn every_kind_of_answer_is_remembered() {
     let (_server, address, handled) = start(Reliable::default()).await;
     let (mut client, _) = connect(address, ID).await;
