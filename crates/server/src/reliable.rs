@@ -12,6 +12,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use sockeye_socket_proto::decode_args;
 use tokio::time::Instant;
 
 use crate::{
@@ -237,7 +238,7 @@ impl Outboxes {
         if !auth.contains("\"_outbox\"") {
             return None;
         }
-        let Offer { v, id } = serde_json::from_str::<Auth>(auth).ok()?.outbox;
+        let Offer { v, id } = decode_args::<Auth>(auth, &[]).ok()?.outbox;
         let is_id = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         if v != 1 || !(20..=64).contains(&id.len()) || !id.bytes().all(is_id) {
             return None;

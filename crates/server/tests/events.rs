@@ -11,7 +11,11 @@ use std::{
 
 use common::{Client, serve, until, with_sync};
 use serde::{Deserialize, Serialize};
-use sockeye::{Ack, Args, Binary, EventError, Local, Namespace, RawArgs, RawEvent, Server, Socket};
+use serde_json::Value;
+use sockeye::{
+    Ack, AckError, Args, Binary, EmitError, EncodeError, EventError, Local, Namespace, RawArgs,
+    RawEvent, Refuse, Server, Socket,
+};
 use tokio::sync::Semaphore;
 
 #[derive(Serialize, Deserialize)]
@@ -319,4 +323,163 @@ async fn every_outgoing_event_is_seen_for_each_recipient() {
     both.sort();
     let [first, second] = both;
     assert_eq!(seen, [format!("echo 1 {id_a}"), first, second, format!("ask 3 {id_b}")]);
+}
+
+#[tokio::test]
+async fn null_is_an_argument() {
+    #[derive(Serialize)]
+    struct Unit;
+    async fn send(socket: Socket) {
+        let everybody = socket.io();
+        socket.emit("value", &Value::Null).unwrap();
+        socket.emit("option", &None::<u8>).unwrap();
+        socket.emit("struct", &Unit).unwrap();
+        socket.emit("two", &Args((Value::Null, 1))).unwrap();
+        socket.emit("unit", &()).unwrap();
+        everybody.emit("all", &Value::Null).unwrap();
+        everybody.to(socket.id()).emit("room", &Value::Null).unwrap();
+        let asked = socket.emit_with_ack::<_, Value>("ask", &Value::Null).await;
+        socket.emit("answer", &asked.unwrap()).unwrap();
+    }
+    let root = with_sync(Namespace::new("/"))
+        .on("json", async |value: Value| Ack(value))
+        .on("option", async |value: Option<u8>| Ack(value))
+        .on("nested", async |value: Value| Ok::<_, EventError>(Ok::<_, EventError>(Ack(value))))
+        .on("unit", async || Ok::<_, EventError>(Ack(())))
+        .on("send", send);
+    let refusing = Namespace::new("/refusing")
+        .on_connect(async || Err::<(), _>(Refuse::new("no").with_data(&Value::Null)));
+    let (_server, address) = serve([root, refusing]).await;
+    let mut client = Client::connect(address).await;
+    for event in ["json", "option", "nested"] {
+        client.send(&format!(r#"421["{event}",null]"#)).await;
+        client.expect("431[null]").await;
+    }
+    client.send(r#"422["unit"]"#).await;
+    client.expect("432[]").await;
+    client.send(r#"42["send"]"#).await;
+    for packet in [
+        r#"42["value",null]"#,
+        r#"42["option",null]"#,
+        r#"42["struct",null]"#,
+        r#"42["two",null,1]"#,
+        r#"42["unit"]"#,
+        r#"42["all",null]"#,
+        r#"42["room",null]"#,
+        r#"420["ask",null]"#,
+    ] {
+        client.expect(packet).await;
+    }
+    client.send("430[null]").await;
+    client.expect(r#"42["answer",null]"#).await;
+    client.send("40/refusing,").await;
+    client.expect(r#"44/refusing,{"message":"no","data":null}"#).await;
+}
+
+#[tokio::test]
+async fn half_a_surrogate_pair_is_replaced_wherever_it_stands() {
+    #[derive(Deserialize)]
+    struct Auth {
+        name: String,
+    }
+    #[derive(Debug, Deserialize, Serialize)]
+    enum Word {
+        #[serde(rename = "w\u{fffd}")]
+        W,
+    }
+    async fn ask(socket: Socket) {
+        let answer = socket.emit_with_ack::<_, String>("name?", &()).await.unwrap();
+        socket.emit("name", &answer).unwrap();
+    }
+    let root = with_sync(Namespace::new("/"))
+        .on("string", async |text: String| Ack(text))
+        .on("value", async |value: Value| Ack(value))
+        .on("field", async |picture: Picture| Ack(picture.name))
+        .on("option", async |text: Option<String>| Ack(text))
+        .on("enum", async |word: Word| Ack(word))
+        .on("several", async |Args((_, text)): Args<(u8, String)>| Ack(text))
+        .on("n\u{fffd}", async || Ack("named"))
+        .on("raw", async |args: RawArgs| Ack(args))
+        .on("ask", ask);
+    let strict = Namespace::new("/strict").on_connect(async |socket: Socket, auth: Auth| {
+        socket.emit("hello", &auth.name).unwrap();
+    });
+    let (_server, address) = serve([root, strict]).await;
+    let mut client = Client::connect(address).await;
+    for (event, answer) in [
+        (r#""string","\ud83c""#, "\"\u{fffd}\""),
+        (r#""value",{"\udf89":["\ud83c"]}"#, "{\"\u{fffd}\":[\"\u{fffd}\"]}"),
+        (r#""option","a\ud83c""#, "\"a\u{fffd}\""),
+        (r#""enum","w\ud83c""#, "\"w\u{fffd}\""),
+        (r#""several",1,"\ud83c\udf89\ud83c""#, "\"🎉\u{fffd}\""),
+        (r#""n\ud83c""#, r#""named""#),
+        (r#""raw","\ud83c",{"\udf89":1}"#, r#""\ud83c",{"\udf89":1}"#),
+    ] {
+        client.send(&format!("421[{event}]")).await;
+        client.expect(&format!("431[{answer}]")).await;
+    }
+    client.send(r#"451-2["field",{"name":"\ud83c","data":{"_placeholder":true,"num":0}}]"#).await;
+    client.send_binary(&[1]).await;
+    client.expect("432[\"\u{fffd}\"]").await;
+    client.send(r#"42["ask"]"#).await;
+    client.expect(r#"420["name?"]"#).await;
+    client.send(r#"430["\ud83c"]"#).await;
+    client.expect("42[\"name\",\"\u{fffd}\"]").await;
+    client.join(r#"40/strict,{"name":"\ud83c"}"#).await;
+    client.expect("42/strict,[\"hello\",\"\u{fffd}\"]").await;
+}
+
+#[tokio::test]
+async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
+    type Relayed = Args<(Value, Binary)>;
+    fn is_refused(result: Result<(), EmitError>) -> bool {
+        matches!(result, Err(EmitError::Encode(EncodeError::Placeholder)))
+    }
+    async fn send(socket: Socket, Args((text, data)): Relayed) -> Ack<bool> {
+        let payload = Args((text, data));
+        let everybody = socket.io();
+        let asked = socket.emit_with_ack::<_, ()>("relayed", &payload).await;
+        let is_asked = match asked {
+            Err(AckError::Emit(error)) => !is_refused(Err(error)),
+            _ => true,
+        };
+        let all_asked = everybody.emit_with_ack::<_, ()>("relayed", &payload);
+        Ack(is_refused(socket.emit("relayed", &payload))
+            && is_refused(socket.volatile().emit("relayed", &payload))
+            && is_refused(everybody.emit("relayed", &payload))
+            && is_refused(everybody.to(socket.id()).emit("relayed", &payload))
+            && is_refused(all_asked.map(drop))
+            && !is_asked)
+    }
+    let root = with_sync(Namespace::new("/"))
+        .on("send", send)
+        .on("answer", async |Args((text, data)): Relayed| Ack(Args((text, data))))
+        .on("alone", async |text: Value| Ack(text))
+        .on("raw", async |args: RawArgs| {
+            let data = [bytes::Bytes::from_static(b"x")];
+            Ack(RawArgs::new(args.json(), &data))
+        });
+    let (_server, address) = serve([root]).await;
+    let mut client = Client::connect(address).await;
+    let mut witness = Client::connect(address).await;
+    for (text, relayed) in [
+        // In a text packet it is plain data, whatever its number.
+        (r#"{"_placeholder":true,"num":99}"#, "{\"_placeholder\":true,\"num\":99}"),
+        (r#"[{"a":{"num":0,"_placeholder":true}}]"#, r#"[{"a":{"_placeholder":true,"num":0}}]"#),
+        (r#"{"\u005fplaceholder":true}"#, r#"{"_placeholder":true}"#),
+    ] {
+        client.send(&format!(r#"421["alone",{text}]"#)).await;
+        client.expect(&format!("431[{relayed}]")).await;
+        client.send(&format!(r#"422["send",{text},[1,2]]"#)).await;
+        client.expect("432[true]").await;
+        // Raw arguments with bytes are what their author says: only a number out of range is wrong.
+        let is_in_range = text.contains(r#""num":0"#);
+        for event in if is_in_range { &["answer"][..] } else { &["answer", "raw"] } {
+            client.send(&format!(r#"423["{event}",{text},[1,2]]"#)).await;
+            let error = client.text().await;
+            assert!(error.starts_with(r#"433[{"error":{"code":"internal","#), "{error}");
+        }
+        client.expect_nothing().await;
+        witness.expect_nothing().await;
+    }
 }

@@ -84,14 +84,55 @@ fn split<'a>(array: &'a str, scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a 
     }
 }
 
-/// The text of a JSON string, quotes included on input. `None`: not a string, or not Unicode (a
-/// lone surrogate).
+/// The text of a JSON string, quotes included on input. `None`: not a string. Half a surrogate pair
+/// becomes U+FFFD, see [`mend_surrogates`].
 pub(crate) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.bytes().any(|byte| byte == b'\\') {
-        serde_json::from_str(raw).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
+    if !inner.bytes().any(|byte| byte == b'\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    let text = serde_json::from_str(raw).ok();
+    text.or_else(|| serde_json::from_str(&mend_surrogates(raw)?).ok()).map(Cow::Owned)
+}
+
+/// Checked JSON with U+FFFD for each escape of half a surrogate pair, which JavaScript's texts may
+/// have in them and Rust's may not; `None` when there is none. (So the web's encoders write them:
+/// Encoding Standard, "UTF-8 encoder" of a scalar value string.)
+pub(crate) fn mend_surrogates(json: &str) -> Option<String> {
+    let bytes = json.as_bytes();
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(length) = bytes[at..].iter().position(|&byte| byte == b'\\') {
+        at += length;
+        at += match (surrogate(bytes, at), surrogate(bytes, at + 6)) {
+            (Some(Half::High), Some(Half::Low)) => 12,
+            (Some(_), _) => {
+                let mended = mended.get_or_insert_with(|| bytes.to_vec());
+                mended[at..at + 6].copy_from_slice(b"\\ufffd");
+                6
+            }
+            (None, _) => 2,
+        };
+        if at >= bytes.len() {
+            break;
+        }
+    }
+    mended.and_then(|mended| String::from_utf8(mended).ok())
+}
+
+/// Half of a surrogate pair.
+enum Half {
+    High,
+    Low,
+}
+
+/// The half that the escape at `at` is, if it is one.
+fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
+    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    match u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()? {
+        0xd800..0xdc00 => Some(Half::High),
+        0xdc00..0xe000 => Some(Half::Low),
+        _ => None,
     }
 }
 
@@ -131,21 +172,40 @@ pub(crate) fn push_quoted(out: &mut String, text: &str) {
 /// An object is a placeholder when its member `_placeholder` is `true`; then it must have exactly
 /// one other, `num`, a whole number in range. The same attachment may be used twice.
 pub(crate) fn check_placeholders(args: &str, attachments: u32) -> Option<u32> {
+    let mut used = 0;
+    let is_in_range = |num: u32| {
+        used = used.max(num.saturating_add(1));
+        num < attachments
+    };
+    each_placeholder(args, is_in_range).then_some(used)
+}
+
+/// Whether `args` (checked JSON), beside this many attachments that were just written into it, has
+/// no placeholder but theirs: what merely looks like one has a number out of range, or is one more.
+pub(crate) fn has_own_placeholders_only(args: &str, attachments: u32) -> bool {
+    let mut count = 0;
+    each_placeholder(args, |num| {
+        count += 1;
+        num < attachments && count <= attachments
+    })
+}
+
+/// Gives the number of each placeholder in `args` (checked JSON) to `accept`. False: one was not
+/// accepted, or does not have the shape of one although JavaScript would take it for one.
+fn each_placeholder(args: &str, mut accept: impl FnMut(u32) -> bool) -> bool {
     // The key can also be written with escapes; whoever reads the JSON later will not mind.
     if !args.contains(PLACEHOLDER_KEY) && !args.contains("\\u") {
-        return Some(0);
+        return true;
     }
     let bytes = args.as_bytes();
-    let mut used = 0;
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
             b'{' => {
                 if let Some((num, end)) = read_placeholder(bytes, at) {
-                    if num >= attachments {
-                        return None;
+                    if !accept(num) {
+                        return false;
                     }
-                    used = used.max(num + 1);
                     at = end;
                 } else {
                     at += 1;
@@ -154,14 +214,14 @@ pub(crate) fn check_placeholders(args: &str, attachments: u32) -> Option<u32> {
             b'"' => {
                 let end = end_of_string(bytes, at);
                 if is_true_placeholder_member(&args[at..end], bytes, end) {
-                    return None;
+                    return false;
                 }
                 at = end;
             }
             _ => at += 1,
         }
     }
-    Some(used)
+    true
 }
 
 /// Reads a placeholder of exact shape at `at`, which is a `{`: its number and where it ends.

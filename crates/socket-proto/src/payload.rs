@@ -18,7 +18,10 @@ use serde::{
     ser::SerializeMap,
 };
 
-use crate::shape::{self, Shape};
+use crate::{
+    json,
+    shape::{self, Shape},
+};
 
 /// Several arguments instead of one: `Args((a, b))` goes out as `["event",a,b]`.
 ///
@@ -97,15 +100,21 @@ impl FromArgs for RawArgs {
 ///
 /// # Errors
 /// [`EncodeError`] when serde cannot represent the payload as JSON (a map with non-string keys,
-/// or an error of its own `Serialize`). What was appended until then has to be dropped.
+/// or an error of its own `Serialize`), or when beside attachments it has something in it that the
+/// peer would take for one. What was appended until then has to be dropped.
 pub fn encode_args<P: Serialize + ?Sized>(
     payload: &P,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Bytes>, EncodeError> {
     let scope = AttachmentScope::collect();
+    let start = out.len();
     let shape = shape::of(payload, &mut |raw| out.extend_from_slice(raw.as_bytes()))?;
     match shape {
-        Shape::Raw => Ok(scope.finish()),
+        Shape::Raw => {
+            let attachments = scope.finish();
+            check_raw(text_of(&out[start..]), &attachments)?;
+            Ok(attachments)
+        }
         shape => write_args(shape, payload, out, scope),
     }
 }
@@ -119,11 +128,11 @@ fn write_args<P: Serialize + ?Sized>(
 ) -> Result<Vec<Bytes>, EncodeError> {
     // Asking for the shape may have serialized a `Binary` at the top.
     AttachmentScope::clear();
+    let start = out.len();
     match shape {
         Shape::None | Shape::Raw => {}
-        Shape::One => serde_json::to_writer(out, payload)?,
+        Shape::One => serde_json::to_writer(&mut *out, payload)?,
         Shape::Args => {
-            let start = out.len();
             serde_json::to_writer(&mut *out, payload)?;
             if out.get(start) != Some(&b'[') || out.last() != Some(&b']') {
                 return Err(EncodeError::NotASequence);
@@ -132,7 +141,31 @@ fn write_args<P: Serialize + ?Sized>(
             out.remove(start);
         }
     }
-    Ok(scope.finish())
+    let attachments = scope.finish();
+    if !attachments.is_empty()
+        && !json::has_own_placeholders_only(text_of(&out[start..]), count(&attachments))
+    {
+        return Err(EncodeError::Placeholder);
+    }
+    Ok(attachments)
+}
+
+/// The placeholders of raw arguments are whoever's who wrote them: each has to stand for one of the
+/// attachments.
+fn check_raw(json: &str, attachments: &[Bytes]) -> Result<(), EncodeError> {
+    if attachments.is_empty() {
+        return Ok(());
+    }
+    let used = json::check_placeholders(json, count(attachments));
+    used.map(drop).ok_or(EncodeError::Placeholder)
+}
+
+fn count(attachments: &[Bytes]) -> u32 {
+    u32::try_from(attachments.len()).unwrap_or(u32::MAX)
+}
+
+fn text_of(json: &[u8]) -> &str {
+    simdutf8::basic::from_utf8(json).expect("serde_json writes UTF-8")
 }
 
 /// Lends a payload's arguments, as [`encode_args`] writes them: text and attachments. Those of a
@@ -152,17 +185,16 @@ pub fn with_encoded_args<P: Serialize + ?Sized, R>(
     let mut lent = None;
     let shape = shape::of(payload, &mut |raw| {
         let attachments = scope.take().map(AttachmentScope::finish).unwrap_or_default();
-        lent = f.take().map(|f| f(raw, &attachments));
+        let f = f.take();
+        lent = check_raw(raw, &attachments).map(|()| f.map(|f| f(raw, &attachments))).transpose();
     })?;
     let (Some(f), Some(scope)) = (f, scope) else {
-        return Ok(lent.expect("whoever took `f` called it"));
+        return lent.expect("whoever took `f` called it, or said why not");
     };
     let mut buffer = BUFFER.take();
     buffer.clear();
-    let result = write_args(shape, payload, &mut buffer, scope).map(|attachments| {
-        let text = simdutf8::basic::from_utf8(&buffer).expect("serde_json writes UTF-8");
-        f(text, &attachments)
-    });
+    let result = write_args(shape, payload, &mut buffer, scope)
+        .map(|attachments| f(text_of(&buffer), &attachments));
     if buffer.capacity() <= BUFFER_KEPT_BYTES {
         BUFFER.set(buffer);
     }
@@ -172,7 +204,8 @@ pub fn with_encoded_args<P: Serialize + ?Sized, R>(
 /// A larger buffer is given back after use.
 const BUFFER_KEPT_BYTES: usize = 64 * 1024;
 
-/// Decodes arguments given as JSON text without brackets.
+/// Decodes arguments given as JSON text without brackets. A text of JavaScript with half a surrogate
+/// pair in it, which is no text in Rust, has U+FFFD in its place.
 ///
 /// # Errors
 /// [`PayloadError`] when they are not a `P`, or a placeholder names an attachment that is not
@@ -182,7 +215,11 @@ pub fn decode_args<P: DeserializeOwned>(
     attachments: &[Bytes],
 ) -> Result<P, PayloadError> {
     let _scope = AttachmentScope::provide(attachments);
-    Ok(P::deserialize(shape::ArgsDeserializer::new(json))?)
+    P::deserialize(shape::ArgsDeserializer::new(json)).or_else(|error| {
+        // What JavaScript takes for a text may be none in Rust. Only who fails pays for it.
+        let mended = json::mend_surrogates(json).ok_or(error)?;
+        Ok(P::deserialize(shape::ArgsDeserializer::new(&mended))?)
+    })
 }
 
 /// A payload that cannot be written.
@@ -195,6 +232,11 @@ pub enum EncodeError {
     /// [`Args`] around something that is not a tuple, array or sequence.
     #[error("`Args` holds something that is not a sequence")]
     NotASequence,
+    /// Beside attachments, an object with the member `"_placeholder": true`, say from a client's
+    /// text, that stands for none of them. The peer would take it for one: officially such a packet
+    /// ends the connection, or the attachment appears in a second place.
+    #[error("what looks like the placeholder of an attachment cannot be sent beside attachments")]
+    Placeholder,
 }
 
 /// Arguments that are not what the handler expects.
@@ -429,8 +471,38 @@ mod tests {
         assert_eq!(encode(&(1, "a")).0, r#"[1,"a"]"#, "a tuple is one argument");
         assert_eq!(encode(&Args((1, "a"))).0, r#"1,"a""#);
         assert_eq!(encode(&Args([1, 2, 3])).0, "1,2,3");
-        assert_eq!(encode(&Args(())).0, "null".to_owned().replace("null", ""));
+        assert_eq!(encode(&Args(())).0, "");
+    }
+
+    #[test]
+    fn only_the_unit_type_is_no_argument() {
+        #[derive(Serialize)]
+        struct Unit;
+        #[derive(Serialize)]
+        #[serde(transparent)]
+        struct Wrapped(serde_json::Value);
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Either {
+            Nothing,
+        }
+        let null = serde_json::Value::Null;
+        assert_eq!(encode(&()).0, "");
+        assert_eq!(encode(&&()).0, "");
+        assert_eq!(encode(&null).0, "null");
+        assert_eq!(encode(&&null).0, "null");
+        assert_eq!(encode(&Box::new(null.clone())).0, "null");
+        assert_eq!(encode(&Wrapped(null.clone())).0, "null");
+        assert_eq!(encode(&Either::Nothing).0, "null");
+        assert_eq!(encode(&Unit).0, "null");
         assert_eq!(encode(&None::<u8>).0, "null");
+        assert_eq!(encode(&Some(())).0, "null");
+        assert_eq!(encode(&Args((&null,))).0, "null");
+        assert_eq!(encode(&Args(((), &null))).0, "null,null");
+        assert_eq!(encode(&Args([(); 2])).0, "null,null");
+        let mut out = Vec::new();
+        let all = encode_args(&Args(null), &mut out);
+        assert!(matches!(all, Err(EncodeError::NotASequence)), "null is no list of arguments");
     }
 
     #[test]
@@ -492,6 +564,105 @@ mod tests {
         let raw = RawArgs::from_args(json, &attachments).unwrap();
         assert_eq!(encode(&raw), (json.to_owned(), attachments.to_vec()));
         assert_eq!(encode(&RawArgs::default()).0, "");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_replaced() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Said {
+            text: String,
+            whole: String,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        enum Word {
+            #[serde(rename = "a\u{fffd}")]
+            A,
+        }
+        let text = |json| decode_args::<String>(json, &[]).unwrap();
+        assert_eq!(text(r#""\ud83c""#), "\u{fffd}");
+        assert_eq!(text(r#""\udf89x\uD83C""#), "\u{fffd}x\u{fffd}");
+        assert_eq!(text(r#""\ud83c\ud83c\udf89""#), "\u{fffd}🎉");
+        assert_eq!(text(r#""\ud83c\n\\\\ud83c""#), "\u{fffd}\n\\\\ud83c");
+        assert_eq!(text(r#""\ud83c\\""#), "\u{fffd}\\");
+        let json = r#"{"text":"\ud83c","whole":"\ud83c\udf89"}"#;
+        let said = Said { text: "\u{fffd}".into(), whole: "🎉".into() };
+        assert_eq!(decode_args::<Said>(json, &[]).unwrap(), said);
+        let value = serde_json::json!({ "k\u{fffd}": ["\u{fffd}", null] });
+        let json = r#"{"k\ud800":["\udfff",null]}"#;
+        assert_eq!(decode_args::<serde_json::Value>(json, &[]).unwrap(), value);
+        assert_eq!(decode_args::<Option<String>>(r#""\ud83c""#, &[]).unwrap().unwrap(), "\u{fffd}");
+        assert_eq!(decode_args::<Word>(r#""a\ud83c""#, &[]).unwrap(), Word::A);
+        assert_eq!(decode_args::<char>(r#""\ud83c""#, &[]).unwrap(), '\u{fffd}');
+        let several = decode_args::<Args<(u8, String, std::borrow::Cow<'static, str>)>>(
+            r#"1,"\ud83c","\udc00""#,
+            &[],
+        );
+        assert_eq!(several.unwrap().0, (1, "\u{fffd}".into(), "\u{fffd}".into()));
+        let data = [Bytes::from_static(b"x")];
+        let json = r#""\ud83c",{"_placeholder":true,"num":0}"#;
+        let Args((text, binary)) = decode_args::<Args<(String, Binary)>>(json, &data).unwrap();
+        assert_eq!((text.as_str(), &*binary.0), ("\u{fffd}", &b"x"[..]));
+        // What is wrong otherwise stays wrong, and raw arguments are what came.
+        assert!(decode_args::<u8>(r#""\ud83c""#, &[]).is_err());
+        for json in [r#""\ud83c"#, r#""\ud8"#, r#""\"#, r#""\ud83c\u"#] {
+            assert!(decode_args::<String>(json, &[]).is_err(), "{json}");
+        }
+        let raw = RawArgs::from_args(r#""\ud83c""#, &[]).unwrap();
+        assert_eq!(encode(&raw).0, r#""\ud83c""#);
+    }
+
+    #[test]
+    fn what_looks_like_a_placeholder_is_not_sent_beside_attachments() {
+        fn refused<P: Serialize>(payload: &P) -> bool {
+            let mut out = b"before".to_vec();
+            let to_buffer = encode_args(payload, &mut out);
+            let lent = with_encoded_args(payload, |_, _| ());
+            let is_refused = matches!(to_buffer, Err(EncodeError::Placeholder));
+            assert_eq!(matches!(lent, Err(EncodeError::Placeholder)), is_refused);
+            assert_eq!(lent.is_err(), to_buffer.is_err());
+            is_refused
+        }
+        let data = || Binary(Bytes::from_static(b"x"));
+        let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        let raw = |json: &str| serde_json::value::RawValue::from_string(json.to_owned()).unwrap();
+        for json in [
+            r#"{"_placeholder":true,"num":0}"#,
+            r#"{"_placeholder":true,"num":1}"#,
+            r#"{"_placeholder":true,"num":99}"#,
+            r#"{"_placeholder":true,"num":4294967295}"#,
+            r#"{"_placeholder":true,"num":4294967296}"#,
+            r#"{"_placeholder":true,"num":-1}"#,
+            r#"{"_placeholder":true,"num":"0"}"#,
+            r#"{"_placeholder":true,"num":0,"more":1}"#,
+            r#"{"_placeholder":true}"#,
+            r#"{"num":0,"_placeholder":true}"#,
+            r#"{ "num" : 0 , "_placeholder" : true }"#,
+            r#"{"a":[{"b":{"_placeholder":true,"num":0}}]}"#,
+            r#"{"\u005fplaceholder":true,"num":0}"#,
+            r#"{"_place\u0068older":true,"num":0}"#,
+        ] {
+            assert!(refused(&Args((value(json), data()))), "{json}");
+            assert!(refused(&Args((data(), value(json)))), "{json}");
+            assert!(refused(&Args((raw(json), data()))), "{json}");
+            assert!(refused(&vec![(data(), value(json)), (data(), value("1"))]), "{json}");
+            // Alone it is an object like any other.
+            assert!(!refused(&value(json)), "{json}");
+        }
+        for json in [
+            r#"{"_placeholder":false,"num":99}"#,
+            r#"{"_placeholder":"true","num":99}"#,
+            r#"{"placeholder":true,"num":99}"#,
+            r#""{\"_placeholder\":true,\"num\":99}""#,
+            r#"["_placeholder",true]"#,
+        ] {
+            assert!(!refused(&Args((value(json), data()))), "{json}");
+        }
+        let bytes = [Bytes::from_static(b"x")];
+        let with = |json: &str| RawArgs::new(json, &bytes);
+        assert!(refused(&with(r#"{"_placeholder":true,"num":1}"#)));
+        assert!(refused(&with(r#"{"\u005fplaceholder":true,"num":0}"#)));
+        assert!(!refused(&with(r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}"#)));
+        assert!(!refused(&RawArgs::new(r#"{"_placeholder":true,"num":1}"#, &[])));
     }
 
     #[test]

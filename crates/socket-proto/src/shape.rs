@@ -1,5 +1,7 @@
 //! How many arguments a payload is, asked of its own `Serialize` and `Deserialize`.
 
+use std::any::TypeId;
+
 use serde::{
     Serialize, Serializer,
     de::{DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor, value},
@@ -15,9 +17,9 @@ pub(crate) const RAW: &str = "$sockeye::RawArgs";
 /// What a payload is at its top level.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Shape {
-    /// `()`: no argument.
+    /// The type `()`: no argument.
     None,
-    /// Any other value: one argument.
+    /// Any other value, `null` of whatever type among them: one argument.
     One,
     /// `Args`: one argument for each element.
     Args,
@@ -31,7 +33,7 @@ pub(crate) fn of<P: Serialize + ?Sized>(
     payload: &P,
     take_raw: TakeRaw<'_>,
 ) -> Result<Shape, Error> {
-    match payload.serialize(Probe { take_raw }) {
+    match payload.serialize(Probe { take_raw, is_unit: is_unit::<P>() }) {
         Ok(shape) => Ok(shape),
         // A payload whose `Serialize` fails by itself fails again, with its reason, when it is
         // written; a compound one ends here because the probe does not go into it.
@@ -44,6 +46,14 @@ type TakeRaw<'a> = &'a mut dyn FnMut(&str);
 
 struct Probe<'a> {
     take_raw: TakeRaw<'a>,
+    is_unit: bool,
+}
+
+/// Whether it is the type `()`. What it calls does not tell: a `null` of `serde_json::Value` calls
+/// the same.
+fn is_unit<P: ?Sized>() -> bool {
+    let payload = typeid::of::<P>();
+    payload == TypeId::of::<()>() || payload == TypeId::of::<&()>()
 }
 
 /// Answers `Shape::One` to the calls a plain value makes.
@@ -93,7 +103,7 @@ impl Serializer for Probe<'_> {
     }
 
     fn serialize_unit(self) -> Result<Shape, Error> {
-        Ok(Shape::None)
+        Ok(if self.is_unit { Shape::None } else { Shape::One })
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Shape, Error> {
@@ -106,10 +116,8 @@ impl Serializer for Probe<'_> {
         value: &T,
     ) -> Result<Shape, Error> {
         match name {
-            ARGS => match value.serialize(Probe { take_raw: self.take_raw }) {
-                Ok(Shape::None) => Ok(Shape::None),
-                _ => Ok(Shape::Args),
-            },
+            ARGS if is_unit::<T>() => Ok(Shape::None),
+            ARGS => Ok(Shape::Args),
             RAW => value.serialize(RawText { take_raw: self.take_raw }),
             _ => Ok(Shape::One),
         }

@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_socket_proto::{
-    Acks, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, encode_ack,
-    encode_connect, encode_connect_error, encode_connected, encode_disconnect, encode_event,
-    is_reserved, transcode,
+    Acks, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, decode_args,
+    encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
+    encode_event, is_reserved, transcode,
 };
 
 fn namespace() -> impl Strategy<Value = String> {
@@ -80,7 +80,31 @@ fn values(args: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(&format!("[{args}]")).unwrap()
 }
 
+/// Units of UTF-16, many of them halves of surrogate pairs.
+fn utf16() -> impl Strategy<Value = Vec<u16>> {
+    let unit = prop_oneof![0xd800..0xdc00u16, 0xdc00..0xe000u16, any::<u16>(), Just(0x5c)];
+    prop::collection::vec(unit, 0..12)
+}
+
 proptest! {
+    /// JavaScript's texts need not be Unicode; what arrives is what every encoder of the web makes
+    /// of them.
+    #[test]
+    fn any_text_of_javascript_is_taken(units in utf16()) {
+        let json: String = units.iter().map(|unit| match unit {
+            0x5c => "\\\\".to_owned(),
+            unit => format!("\\u{unit:04x}"),
+        }).collect();
+        let text: String = decode_args(&format!("\"{json}\""), &[]).unwrap();
+        prop_assert_eq!(&text, &String::from_utf16_lossy(&units));
+        if !is_reserved(&text) {
+            round_trip(&format!("2[\"{json}\"]"), &[], |incoming| {
+                let Incoming::Event { name, .. } = incoming else { panic!("{incoming:?}") };
+                assert_eq!(name, text);
+            });
+        }
+    }
+
     #[test]
     fn events_and_acks_come_back_from_messagepack(
         namespace in namespace(),

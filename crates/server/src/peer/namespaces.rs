@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sockeye_engine::HandlerError;
-use sockeye_socket_proto::{encode_connect_error, encode_error};
+use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
 use tokio::time::Instant;
 
 use super::{
@@ -85,7 +85,7 @@ impl Sockets {
         let Some(log) = &live.log else {
             return self.join(live, auth, Origin::New);
         };
-        let origin = match serde_json::from_str::<Returning>(auth) {
+        let origin = match decode_args::<Returning>(auth, &[]) {
             Ok(Returning { pid, offset }) => {
                 log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
             }
