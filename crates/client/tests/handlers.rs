@@ -10,7 +10,11 @@ use std::sync::{
 };
 
 use common::{fake::Fake, soon};
-use sockeye_client::{Ack, Client, Event, EventError, Limits, RawEvent};
+use serde_json::Value;
+use sockeye_client::{
+    Ack, AckError, Args, Binary, Client, EmitError, EncodeError, Event, EventError, Limits,
+    RawEvent,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 const ADD: Event<(u32, u32), u32> = Event::new("add");
@@ -159,4 +163,64 @@ async fn every_event_can_be_seen() {
     assert_eq!(second.name, "7");
     assert_eq!(second.args.attachments(), ["xyz"]);
     drop(client);
+}
+
+/// The texts of a JavaScript server need not be Unicode; null is a value like others.
+#[tokio::test]
+async fn what_javascript_sends_is_taken() {
+    let fake = Fake::new().await;
+    let (seen, mut seen_names) = mpsc::unbounded_channel();
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on("say", async |text: String| Ack(text))
+        .on("value", async |value: Value| Ack(value))
+        .on_any(move |event: RawEvent| {
+            seen.send((event.name, event.args.json().to_owned())).unwrap();
+            async {}
+        })
+        .start()
+        .unwrap();
+    let mut subscription = client.subscribe::<String, ()>("n\u{fffd}");
+    let mut peer = fake.accept_joined().await;
+    for (event, answer) in [
+        (r#"421["say","\ud83c"]"#, "431[\"\u{fffd}\"]"),
+        (r#"422["value",{"\udf89":"\ud83c\udf89"}]"#, "432[{\"\u{fffd}\":\"🎉\"}]"),
+        (r#"423["value",null]"#, "433[null]"),
+    ] {
+        peer.send(event).await;
+        assert_eq!(peer.receive().await.as_deref(), Some(answer));
+    }
+    peer.send(r#"42["n\ud83c","\udf89"]"#).await;
+    assert_eq!(soon("push", subscription.next()).await.as_deref(), Some("\u{fffd}"));
+    let (_, said) = soon("event", seen_names.recv()).await.unwrap();
+    assert_eq!(said, r#""\ud83c""#, "as it came");
+    let answer = client.emit_with_ack::<_, String>("ask", &Value::Null);
+    assert_eq!(peer.receive().await.as_deref(), Some(r#"420["ask",null]"#));
+    peer.send(r#"430["\ud83c"]"#).await;
+    assert_eq!(soon("answer", answer).await.unwrap(), "\u{fffd}");
+}
+
+/// Text of the server that looks like a placeholder, sent back beside bytes.
+#[tokio::test]
+async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
+    type Relayed = Args<(Value, Binary)>;
+    let fake = Fake::new().await;
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on("answer", async |text: Value| Ack(Args((text, Binary(vec![1].into())))))
+        .start()
+        .unwrap();
+    let mut peer = fake.accept_joined().await;
+    peer.send(r#"421["answer",{"_placeholder":true,"num":99}]"#).await;
+    let answer = peer.receive().await.unwrap();
+    assert!(answer.starts_with(r#"431[{"error":{"code":"internal","#), "{answer}");
+    let payload: Relayed =
+        Args((serde_json::json!({ "num": 0, "_placeholder": true }), Binary(vec![1].into())));
+    let emitted = client.emit("relayed", &payload);
+    assert!(matches!(emitted, Err(EmitError::Encode(EncodeError::Placeholder))), "{emitted:?}");
+    let asked = client.emit_with_ack::<_, ()>("relayed", &payload).await;
+    assert!(
+        matches!(asked, Err(AckError::Emit(EmitError::Encode(EncodeError::Placeholder)))),
+        "{asked:?}"
+    );
+    peer.receives_nothing().await;
+    assert!(client.state().borrow().is_connected());
 }

@@ -45,6 +45,29 @@ async fn connect(address: SocketAddr) -> (Client, String) {
     (client, id)
 }
 
+/// Null is an argument, half a surrogate pair is U+FFFD, and what looks like a placeholder is not sent
+/// beside bytes: as in JSON.
+#[tokio::test]
+async fn odd_values_are_treated_as_in_json() {
+    let root = Namespace::new("/")
+        .on("json", async |value: serde_json::Value| Ack(value))
+        .on("halves", async || Ack(RawArgs::new(r#""\ud83c",{"\udf89":1}"#, &[])))
+        .on("beside", async || {
+            Ack(Args((json!({ "_placeholder": true, "num": 0 }), Binary("x".into()))))
+        });
+    let (_server, address) = serve(msgpack(), vec![root]).await;
+    let (mut client, _) = connect(address).await;
+    client.send_binary(&packed(r#"21["json",null]"#, &[])).await;
+    expect_packed(&mut client, "31[null]", &[]).await;
+    client.send_binary(&packed(r#"22["json",{"\ud83c":"\udf89"}]"#, &[])).await;
+    expect_packed(&mut client, "32[{\"\u{fffd}\":\"\u{fffd}\"}]", &[]).await;
+    client.send_binary(&packed(r#"23["halves"]"#, &[])).await;
+    expect_packed(&mut client, "33[\"\u{fffd}\",{\"\u{fffd}\":1}]", &[]).await;
+    client.send_binary(&packed(r#"24["beside"]"#, &[])).await;
+    let Received::Binary(answer) = client.receive().await else { panic!("no answer") };
+    assert!(String::from_utf8_lossy(&answer).contains("internal"));
+}
+
 #[tokio::test]
 async fn events_and_acks_go_both_ways_as_messagepack() {
     async fn echo(args: RawArgs) -> Ack<RawArgs> {

@@ -164,6 +164,11 @@ pub async fn acks_go_both_ways(url: &str, transports: &[Transport]) {
     let both = client.emit_with_ack::<_, Args<(u8, Value)>>("ack", &Args((1, Point { x: 2 })));
     assert_eq!(soon("ack", both).await.unwrap(), Args((1, json!({ "x": 2 }))));
     soon("empty ack", client.emit_with_ack::<_, ()>("ack", &())).await.unwrap();
+    // Null is an argument: without one the server would wait for itself.
+    let null = client.emit_with_ack::<_, Value>("ack", &Value::Null);
+    assert_eq!(soon("ack of null", null).await.unwrap(), Value::Null);
+    let none = client.emit_with_ack::<_, Args<(Value,)>>("ack", &None::<u8>);
+    assert_eq!(soon("ack of none", none).await.unwrap(), Args((Value::Null,)));
 
     let wrong = soon("ack", client.emit_with_ack::<_, u32>("ack", "text")).await;
     assert!(matches!(wrong, Err(AckError::Decode(_))), "{wrong:?}");
