@@ -99,6 +99,7 @@ pub use hooks::{ConnectionError, Hooks, Rejection};
 pub use observer::Observer;
 pub use origin::{OriginPattern, OriginPatternError, Origins};
 pub use outbox::Pushed;
+pub use places::network;
 pub use query::pairs as query_pairs;
 pub use refusal::Refusal;
 pub use service::EngineService;

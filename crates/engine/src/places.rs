@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Counts the sessions of each address. Of IPv6 the first 64 bits count: a single subscriber has
-/// all addresses below them.
+/// Counts the sessions of each address, see [`network`].
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     taken: Mutex<HashMap<IpAddr, u32>>,
@@ -49,7 +48,9 @@ impl Drop for Place {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one address where strangers share a bound: of IPv6 the first 64 bits, since a
+/// single subscriber has all addresses below them; IPv4 in the form of IPv6 is IPv4.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

@@ -67,6 +67,8 @@ mod revision;
 mod room;
 mod server;
 mod server_side;
+#[allow(dead_code, reason = "what has shares uses its part")]
+mod shares;
 mod socket;
 
 pub use ack::{Ack, AckFuture, Acker, Acks, Answers, Deferred, IntoAck};
