@@ -50,6 +50,8 @@ pub(crate) struct Directory {
     new_namespace: Option<NewNamespace>,
     fixed: HashMap<String, Arc<Live>>,
     parents: Vec<Parent>,
+    /// Those of the fixed namespaces, and of the parents.
+    outboxes: Vec<Arc<Outboxes>>,
     children: Mutex<HashMap<String, Arc<Live>>>,
     this: Weak<Directory>,
 }
@@ -62,6 +64,8 @@ struct Parent {
     name: String,
     matcher: Matcher,
     behaviour: Arc<Behaviour>,
+    /// Of all its children together: what is remembered is bounded however many they are.
+    outboxes: Option<Arc<Outboxes>>,
 }
 
 /// Where a client that asks for a name is to go.
@@ -133,7 +137,9 @@ impl Directory {
         for (path, behaviour) in declared {
             match path {
                 Path::Dynamic { name, matcher } => {
-                    parents.push(Parent { name, matcher, behaviour: Arc::new(behaviour) });
+                    let outboxes = behaviour.reliable.clone().map(Outboxes::new);
+                    let behaviour = Arc::new(behaviour);
+                    parents.push(Parent { name, matcher, behaviour, outboxes });
                 }
                 Path::Fixed(name) => {
                     let name = name.into_owned();
@@ -146,14 +152,21 @@ impl Directory {
         fixed.entry("/".to_owned()).or_insert_with(Behaviour::new);
         Ok(Arc::new_cyclic(|this| {
             let live = |(path, behaviour): (String, Behaviour)| {
-                let live = new_live(path.clone(), Vec::new(), Arc::new(behaviour), config, this);
+                let outboxes = behaviour.reliable.clone().map(Outboxes::new);
+                let behaviour = Arc::new(behaviour);
+                let live = new_live(path.clone(), Vec::new(), behaviour, outboxes, config, this);
                 (path, Arc::new(live))
             };
+            let fixed: HashMap<_, _> = fixed.into_iter().map(live).collect();
+            let of_fixed = fixed.values().filter_map(|live| live.outboxes.as_ref());
+            let of_parents = parents.iter().filter_map(|parent| parent.outboxes.as_ref());
+            let outboxes = of_fixed.chain(of_parents).cloned().collect();
             Self {
                 config: config.clone(),
                 new_namespace,
-                fixed: fixed.into_iter().map(live).collect(),
+                fixed,
                 parents,
+                outboxes,
                 children: Mutex::new(HashMap::new()),
                 this: this.clone(),
             }
@@ -192,10 +205,12 @@ impl Directory {
         if let Some(live) = children.get(path) {
             return live.clone();
         }
-        let behaviour = self.parents[parent].behaviour.clone();
-        let live = new_live(path.to_owned(), params, behaviour, &self.config, &self.this);
+        let Parent { behaviour, outboxes, .. } = &self.parents[parent];
+        let (behaviour, outboxes) = (behaviour.clone(), outboxes.clone());
+        let path = path.to_owned();
+        let live = new_live(path, params, behaviour, outboxes, &self.config, &self.this);
         let live = Arc::new(Live { parent: Some(parent), ..live });
-        children.insert(path.to_owned(), live.clone());
+        children.insert(live.path.clone(), live.clone());
         drop(children);
         if let Some(hear) = &self.new_namespace {
             hear(&Io::new(live.clone()));
@@ -249,9 +264,9 @@ impl Directory {
                 let Some(directory) = this.upgrade() else {
                     return;
                 };
+                directory.outboxes.iter().for_each(|outboxes| outboxes.sweep());
                 for live in directory.all() {
                     live.log.as_ref().map(Log::sweep);
-                    live.outboxes.as_ref().map(|outboxes| outboxes.sweep());
                     directory.clean_up(&live);
                 }
             }
@@ -266,8 +281,7 @@ impl Directory {
         }
         let mut children = self.children.lock();
         let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
-        let is_kept = !live.log.as_ref().is_none_or(Log::sweep)
-            || !live.outboxes.as_ref().is_none_or(|outboxes| outboxes.sweep());
+        let is_kept = !live.log.as_ref().is_none_or(Log::sweep);
         if is_this && live.adapter.is_empty() && !is_kept {
             children.remove(&live.path);
         }
@@ -281,6 +295,7 @@ fn new_live(
     path: String,
     params: Params,
     behaviour: Arc<Behaviour>,
+    outboxes: Option<Arc<Outboxes>>,
     config: &Arc<Config>,
     directory: &Weak<Directory>,
 ) -> Live {
@@ -288,8 +303,8 @@ fn new_live(
         path,
         params,
         adapter: Adapter::new(!behaviour.room_change.is_empty()),
-        outboxes: behaviour.reliable.clone().map(Outboxes::new),
         behaviour,
+        outboxes,
         next_ack: AtomicU64::new(0),
         config: config.clone(),
         log: config.recovery.clone().map(|recovery| {

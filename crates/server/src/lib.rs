@@ -54,6 +54,7 @@ mod id;
 mod idempotent;
 mod link;
 mod locals;
+mod makers;
 mod matcher;
 mod namespace;
 mod peer;

@@ -16,9 +16,10 @@ use sockeye_socket_proto::decode_args;
 use tokio::time::Instant;
 
 use crate::{
-    EventError,
+    EventError, Socket,
     ack::{Answer, Responder},
     locals::Locals,
+    makers::{Group, Makers},
 };
 
 /// Which events of a client's outbox are handled once, and how much is remembered for that:
@@ -84,16 +85,18 @@ impl Reliable {
         self
     }
 
-    /// Outboxes remembered in one namespace; those that were silent for longest make room. Default
-    /// 10,000, at least 1.
+    /// Outboxes remembered in one namespace, or in all those of one dynamic declaration together.
+    /// Whoever made the most makes room: by user (see [`by_user`](Reliable::by_user)) or else by
+    /// address, of those the session with the most, and of its outboxes the one that was silent for
+    /// longest. Default 10,000, at least 1.
     #[must_use]
     pub fn outboxes_max(mut self, max: usize) -> Self {
         self.outboxes_max = max.max(1);
         self
     }
 
-    /// Bytes of all answers remembered in one namespace; the outboxes that were silent for longest
-    /// make room. Default 64 MiB.
+    /// Bytes of all answers remembered for these outboxes; whoever has the most makes room, found as
+    /// for [`outboxes_max`](Reliable::outboxes_max). Default 64 MiB.
     #[must_use]
     pub fn bytes_max(mut self, max: usize) -> Self {
         self.bytes_max = max;
@@ -130,7 +133,7 @@ impl fmt::Debug for Reliable {
     }
 }
 
-/// The outboxes of a namespace.
+/// The outboxes of a namespace, or of all those of one dynamic declaration.
 pub(crate) struct Outboxes {
     rules: Reliable,
     state: Mutex<State>,
@@ -139,16 +142,12 @@ pub(crate) struct Outboxes {
 #[derive(Default)]
 struct State {
     windows: HashMap<Arc<str>, Window>,
-    /// The outboxes by when they were last used, the longest silent first.
-    order: BTreeMap<u64, Arc<str>>,
-    /// The next place in `order`.
-    next: u64,
-    bytes: usize,
+    /// Whose they are, and when they were last used.
+    makers: Makers<Arc<str>>,
 }
 
 /// What is known of one outbox.
 struct Window {
-    place: u64,
     used: Instant,
     /// The highest number that was forgotten.
     floor: u64,
@@ -223,8 +222,9 @@ impl Outboxes {
         Arc::new(Self { rules, state: Mutex::default() })
     }
 
-    /// The key of the outbox that a client offers in its `auth`, if it does.
-    pub(crate) fn accept(&self, auth: &str, locals: &Locals) -> Option<Arc<str>> {
+    /// The key of the outbox that a client offers to a namespace in its `auth`, if it does: its id,
+    /// a space, the namespace, and after a comma, which namespaces have not, the user.
+    pub(crate) fn accept(&self, namespace: &str, auth: &str, locals: &Locals) -> Option<Arc<str>> {
         #[derive(serde::Deserialize)]
         struct Auth {
             #[serde(rename = "_outbox")]
@@ -244,8 +244,8 @@ impl Outboxes {
             return None;
         }
         Some(match &self.rules.user {
-            Some(user) => format!("{id} {}", user(locals)?).into(),
-            None => id.into(),
+            Some(user) => format!("{id} {namespace},{}", user(locals)?).into(),
+            None => format!("{id} {namespace}").into(),
         })
     }
 
@@ -269,12 +269,10 @@ impl Outboxes {
         let mut state = self.state.lock();
         let now = Instant::now();
         state.forget_silent(now, self.rules.age_max);
-        state.touch(key, now);
-        let State { windows, bytes, .. } = &mut *state;
-        let Some(window) = windows.get_mut(key) else {
-            return Begin::Settled;
-        };
-        let before = window.bytes;
+        let State { windows, makers } = &mut *state;
+        makers.touch(key, responder.socket.session().id(), || group(key, &responder.socket));
+        let window = windows.entry(key.clone()).or_insert_with(|| Window::new(now));
+        window.used = now;
         window.forget_up_to(ticket.wanted - 1);
         window.forget_old(now, self.rules.age_max);
         let begin = match window.entries.get_mut(&ticket.number) {
@@ -294,7 +292,7 @@ impl Outboxes {
                 Ok(Begin::New(Responder { turn: Some(turn), ..responder.clone() }))
             }
         };
-        *bytes = *bytes - before + window.bytes;
+        makers.resize(key, window.bytes);
         state.forget_outboxes(&self.rules);
         drop(state);
         match begin {
@@ -311,17 +309,15 @@ impl Outboxes {
         }
     }
 
-    /// Forgets the outboxes that were silent for too long. True: none is left.
-    pub(crate) fn sweep(&self) -> bool {
-        let mut state = self.state.lock();
-        state.forget_silent(Instant::now(), self.rules.age_max);
-        state.windows.is_empty()
+    /// Forgets the outboxes that were silent for too long.
+    pub(crate) fn sweep(&self) {
+        self.state.lock().forget_silent(Instant::now(), self.rules.age_max);
     }
 
     /// Remembers an answer, and tells whoever waits for it.
-    fn finish(&self, key: &str, number: u64, answer: &Answer) {
+    fn finish(&self, key: &Arc<str>, number: u64, answer: &Answer) {
         let mut state = self.state.lock();
-        let State { windows, bytes, .. } = &mut *state;
+        let State { windows, makers } = &mut *state;
         let Some(window) = windows.get_mut(key) else {
             return;
         };
@@ -334,10 +330,8 @@ impl Outboxes {
         let waiting = std::mem::take(waiting);
         entry.progress = Progress::Done(answer.clone());
         window.bytes += answer.bytes();
-        *bytes += answer.bytes();
-        let before = window.bytes;
         window.forget_much(self.rules.answer_bytes_max);
-        *bytes -= before - window.bytes;
+        makers.resize(key, window.bytes);
         state.forget_outboxes(&self.rules);
         drop(state);
         waiting.iter().for_each(|responder| responder.send(answer));
@@ -364,51 +358,39 @@ fn wait(waiting: &mut Vec<Responder>, responder: Responder) {
     waiting.push(responder);
 }
 
+/// Who is behind the session that uses an outbox.
+fn group(key: &str, socket: &Socket) -> Group {
+    match key.split_once(',') {
+        Some((_, user)) => Group::User(user.into()),
+        None => Group::by_address(socket),
+    }
+}
+
 impl State {
-    /// Puts an outbox last in the order, making it if it is new.
-    fn touch(&mut self, key: &Arc<str>, now: Instant) {
-        let place = self.next;
-        self.next += 1;
-        let window = self.windows.entry(key.clone()).or_insert_with(|| Window {
-            place,
-            used: now,
-            floor: 0,
-            last: 0,
-            entries: BTreeMap::new(),
-            bytes: 0,
-        });
-        self.order.remove(&window.place);
-        (window.place, window.used) = (place, now);
-        self.order.insert(place, key.clone());
-    }
-
-    fn forget_first(&mut self) {
-        if let Some((_, key)) = self.order.pop_first()
-            && let Some(window) = self.windows.remove(&key)
-        {
-            self.bytes -= window.bytes;
-        }
-    }
-
     fn forget_silent(&mut self, now: Instant, age_max: Duration) {
-        while let Some((_, key)) = self.order.first_key_value()
-            && self.windows.get(key).is_none_or(|window| now - window.used > age_max)
+        while let Some(key) = self.makers.oldest().cloned()
+            && self.windows.get(&key).is_none_or(|window| now - window.used > age_max)
         {
-            self.forget_first();
+            self.makers.remove(&key);
+            self.windows.remove(&key);
         }
     }
 
-    /// The one in use now is the last, and stays.
+    /// One stays, however large it is.
     fn forget_outboxes(&mut self, rules: &Reliable) {
-        while self.order.len() > 1
-            && (self.windows.len() > rules.outboxes_max || self.bytes > rules.bytes_max)
+        while self.windows.len() > 1
+            && let Some(key) = self.makers.evict(rules.outboxes_max, rules.bytes_max)
         {
-            self.forget_first();
+            self.windows.remove(&key);
         }
     }
 }
 
 impl Window {
+    fn new(now: Instant) -> Self {
+        Self { used: now, floor: 0, last: 0, entries: BTreeMap::new(), bytes: 0 }
+    }
+
     fn forget(&mut self, number: u64) {
         if let Some(entry) = self.entries.remove(&number)
             && let Progress::Done(answer) = entry.progress
@@ -515,10 +497,10 @@ mod tests {
     #[test]
     fn offers_of_another_shape_are_none() {
         let accept =
-            |auth: &str| Outboxes::new(Reliable::default()).accept(auth, &Locals::default());
+            |auth: &str| Outboxes::new(Reliable::default()).accept("/", auth, &Locals::default());
         let id = "S9m2fQw7Rk1Zt0yPp3Lh";
         let offer = |v: &str, id: &str| format!(r#"{{"_outbox":{{"v":{v},"id":"{id}"}}}}"#);
-        assert_eq!(accept(&offer("1", id)).as_deref(), Some(id));
+        assert_eq!(accept(&offer("1", id)).as_deref(), Some(&*format!("{id} /")));
         assert!(accept(&offer("1", &"a".repeat(64))).is_some());
         for bad in [
             offer("2", id),
@@ -542,10 +524,10 @@ mod tests {
         let key = |name: &str| {
             let mut locals = Locals::default();
             locals.set(name.to_owned());
-            outboxes.accept(auth, &locals).unwrap()
+            outboxes.accept("/", auth, &locals).unwrap()
         };
         assert_ne!(key("ann"), key("bob"));
         assert_eq!(key("ann"), key("ann"));
-        assert!(outboxes.accept(auth, &Locals::default()).is_none(), "nobody's");
+        assert!(outboxes.accept("/", auth, &Locals::default()).is_none(), "nobody's");
     }
 }

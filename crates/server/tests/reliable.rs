@@ -405,6 +405,126 @@ async fn outboxes_are_bounded_and_make_room() {
     }
 }
 
+/// Leaves, comes back with an outbox of its own for each number, and has an event handled in each.
+async fn make_outboxes(client: &mut Client, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let offer = format!(r#"40{{"_outbox":{{"v":1,"id":"one-of-many-{number:010}"}}}}"#);
+        client.send_together(&["41", &offer]).await;
+        assert!(client.text().await.contains("_outbox"));
+        count(client, 1, 1).await;
+    }
+}
+
+/// One session made 10,001 outboxes within a second, and everybody else's answers were forgotten.
+#[tokio::test]
+async fn one_session_with_many_outboxes_takes_nothing_from_the_others() {
+    let (server, address, handled) = start(Reliable::default().outboxes_max(50)).await;
+    let mut victims = Vec::new();
+    for victim in 0..10 {
+        let id = format!("outbox-of-victim-{victim:03}");
+        let (mut client, _) = connect(address, &id).await;
+        victims.push((id, count(&mut client, 1, 1).await));
+    }
+    // They are away, and what they were answered is lost.
+    until(|| server.io().sockets().is_empty()).await;
+    let (mut maker, _) = connect(address, OTHER_ID).await;
+    make_outboxes(&mut maker, 0..200).await;
+    let before = handled.count();
+    for (id, answer) in &victims {
+        let (mut client, reply) = connect(address, id).await;
+        assert!(reply.ends_with(r#""last":1}"#), "{reply}");
+        assert_eq!(count(&mut client, 1, 1).await, *answer);
+    }
+    assert_eq!(handled.count(), before, "nothing was handled twice");
+    // The maker lost its own oldest ones.
+    let (mut again, _) = connect(address, "one-of-many-0000000000").await;
+    assert_eq!(count(&mut again, 1, 1).await, format!("430[{}]", before + 1));
+}
+
+/// A client that connects from an address of its own.
+struct From(std::net::Ipv4Addr, SocketAddr);
+
+impl common::Network for From {
+    async fn dial(&self) -> Box<dyn common::Stream> {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((self.0, 0).into()).unwrap();
+        Box::new(socket.connect(self.1).await.unwrap())
+    }
+}
+
+/// The same with a session for each.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn one_address_with_many_sessions_takes_nothing_from_the_others() {
+    let (_server, address, handled) = start(Reliable::default().outboxes_max(20)).await;
+    let (mut victim, _) = connect(address, ID).await;
+    assert_eq!(count(&mut victim, 1, 1).await, "430[1]");
+    drop(victim);
+    for number in 0..60 {
+        let mut client = Client::open(From([127, 0, 0, 2].into(), address)).await;
+        client.join("40").await;
+        make_outboxes(&mut client, number..number + 1).await;
+    }
+    let (mut victim, _) = connect(address, ID).await;
+    assert_eq!(count(&mut victim, 1, 1).await, "430[1]");
+    assert_eq!(handled.count(), 61);
+}
+
+/// Whom the application knows is one maker on whichever connection.
+#[tokio::test]
+async fn one_user_with_many_sessions_takes_nothing_from_the_others() {
+    struct User(String);
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let rules = Reliable::default().outboxes_max(20).by_user(|user: &User| user.0.clone());
+    let namespace = namespace(&handled).reliable(rules).on_connect(
+        async |socket: Socket, auth: serde_json::Value| {
+            socket.set(User(auth["user"].as_str().unwrap_or_default().to_owned()));
+        },
+    );
+    let (_server, address) = serve([namespace]).await;
+    let connect = async |user: &str, id: &str| {
+        let mut client = Client::open(address).await;
+        client.join(&format!(r#"40{{"user":"{user}","_outbox":{{"v":1,"id":"{id}"}}}}"#)).await;
+        count(&mut client, 1, 1).await
+    };
+    assert_eq!(connect("ann", ID).await, "430[1]");
+    assert_eq!(connect("cid", ID).await, "430[2]");
+    for number in 0..60 {
+        connect("bob", &format!("one-of-many-{number:010}")).await;
+    }
+    assert_eq!(connect("ann", ID).await, "430[1]");
+    assert_eq!(connect("cid", ID).await, "430[2]");
+    assert_eq!(handled.count(), 62);
+}
+
+/// However many namespaces clients make, what is remembered for them has one bound; and each has
+/// outboxes of its own.
+#[tokio::test]
+async fn the_namespaces_of_a_declaration_share_their_bounds() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let rooms = Namespace::new("/room-{name}")
+        .on("count", move || std::future::ready(Ack(counted.fetch_add(1, Ordering::Relaxed) + 1)))
+        .reliable(Reliable::default().outboxes_max(3));
+    let (_server, address) = serve([rooms]).await;
+    let count_in = async |room: u32| {
+        let mut client = Client::open(address).await;
+        let offer = format!(r#"{{"_outbox":{{"v":1,"id":"{ID}"}}}}"#);
+        client.join(&format!("40/room-{room},{offer}")).await;
+        client.send(&format!(r#"42/room-{room},0["count",{{"_outbox":[1,1]}}]"#)).await;
+        client.text().await
+    };
+    for _ in 0..2 {
+        for room in 0..3 {
+            let answer = format!("43/room-{room},0[{}]", room + 1);
+            assert_eq!(count_in(room).await, answer, "an outbox of its own, remembered");
+        }
+    }
+    assert_eq!(count_in(3).await, "43/room-3,0[4]");
+    assert_eq!(count_in(0).await, "43/room-0,0[5]", "it made room for another namespace's");
+}
+
 #[tokio::test]
 async fn a_stolen_outbox_id_is_worth_nothing() {
     struct User(String);

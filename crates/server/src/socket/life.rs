@@ -96,7 +96,8 @@ impl Socket {
         }
         if let Some(outboxes) = &self.0.namespace.outboxes
             && let Some(auth) = self.kept_auth()
-            && let Some(key) = self.with_locals(|locals| outboxes.accept(&auth, locals))
+            && let Some(key) =
+                self.with_locals(|locals| outboxes.accept(self.namespace(), &auth, locals))
         {
             text.truncate(text.len() - 1);
             text.push(',');
