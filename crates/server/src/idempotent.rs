@@ -4,18 +4,15 @@
 //! of its own on the wire: when only the answer was lost, the server sees the event twice. The
 //! application's payload says what is the same: its idempotency key.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+mod answers;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use sockeye_socket_proto::FromArgs;
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
+use self::answers::{Answers, Begin, Progress, Rules};
 use crate::{
     Context, EventError, Handler, Socket,
     ack::{Answer, Reply},
@@ -40,7 +37,9 @@ type User = Arc<dyn Fn(&Socket) -> String + Send + Sync>;
 /// return its answer, not to [defer](crate::Acker::defer) it.
 ///
 /// Whose event it is says [`by_user`](Idempotent::by_user). Remembered are the last 1,000 answers of
-/// a user for ten minutes ([`remember`](Idempotent::remember)).
+/// a user, up to 1 MiB of them, for ten minutes; of at most 10,000 users and 64 MiB. Then their
+/// memory is free again, whether the user is still there or not. Users and keys may be of any
+/// length: they are remembered as hashes under a secret of this process.
 ///
 /// ```
 /// use sockeye::{Ack, Namespace, idempotent};
@@ -64,7 +63,7 @@ where
         key,
         handler,
         user: Arc::new(|socket| socket.id().to_string()),
-        answers: Arc::new(Answers::new(1_000, Duration::from_secs(600))),
+        answers: Answers::new(Rules::default()),
     }
 }
 
@@ -77,11 +76,37 @@ impl<K, H> Idempotent<K, H> {
         self
     }
 
-    /// How many answers are remembered for each user, and for how long.
+    /// How many answers are remembered for each user (at least 1), and for how long. Default 1,000
+    /// and 10 minutes.
     #[must_use]
-    pub fn remember(mut self, answers_per_user_max: usize, age_max: Duration) -> Self {
-        self.answers = Arc::new(Answers::new(answers_per_user_max, age_max));
-        self
+    pub fn remember(self, answers_per_user_max: usize, age_max: Duration) -> Self {
+        let answers_max = answers_per_user_max.max(1);
+        self.with(|rules| Rules { answers_max, age_max, ..rules })
+    }
+
+    /// Bytes of the answers that are remembered for each user; the oldest make room. Default 1 MiB.
+    /// The newest answer is kept whatever its size.
+    #[must_use]
+    pub fn answer_bytes_max(self, max: usize) -> Self {
+        self.with(|rules| Rules { answer_bytes_max: max, ..rules })
+    }
+
+    /// Users of whom answers are remembered. Whoever made the most makes room: by address, then by
+    /// session, and there the user whose last answer is the oldest. Default 10,000, at least 1.
+    #[must_use]
+    pub fn users_max(self, max: usize) -> Self {
+        self.with(|rules| Rules { users_max: max.max(1), ..rules })
+    }
+
+    /// Bytes of all answers remembered; whoever has the most makes room, found as for
+    /// [`users_max`](Idempotent::users_max). Default 64 MiB.
+    #[must_use]
+    pub fn bytes_max(self, max: usize) -> Self {
+        self.with(|rules| Rules { bytes_max: max, ..rules })
+    }
+
+    fn with(self, change: impl FnOnce(Rules) -> Rules) -> Self {
+        Self { answers: Answers::new(change(self.answers.rules())), ..self }
     }
 }
 
@@ -119,7 +144,7 @@ where
             return self.handler.start(context, args, attachments);
         };
         let user = (self.user)(context.socket);
-        match self.answers.begin(&user, &key) {
+        match self.answers.begin(&user, &key, context.socket) {
             Begin::Known(answer) => Ok(Box::pin(std::future::ready(Ok(reply(answer))))),
             Begin::Underway(first) => Ok(Box::pin(wait(first))),
             Begin::New(turn) => {
@@ -144,120 +169,4 @@ async fn wait(mut first: watch::Receiver<Progress>) -> Result<Reply, EventError>
 
 fn reply(answer: Option<Answer>) -> Reply {
     Reply::Answer(answer.unwrap_or_default())
-}
-
-/// What became of the first event with a key.
-#[derive(Debug)]
-enum Progress {
-    Underway,
-    Failed,
-    /// Its answer, if one was asked for.
-    Done(Option<Answer>),
-}
-
-/// The answers of one event, by user and key.
-struct Answers {
-    per_user_max: usize,
-    age_max: Duration,
-    users: Mutex<Users>,
-}
-
-#[derive(Default)]
-struct Users {
-    remembered: HashMap<String, Remembered>,
-    /// When those were last forgotten who had been silent for too long.
-    swept: Option<Instant>,
-}
-
-#[derive(Default)]
-struct Remembered {
-    by_key: HashMap<String, watch::Receiver<Progress>>,
-    /// In the order in which they began.
-    order: VecDeque<(Instant, String)>,
-}
-
-enum Begin {
-    New(Turn),
-    Underway(watch::Receiver<Progress>),
-    Known(Option<Answer>),
-}
-
-/// The first event with a key is being handled. Dropped unfinished, it has failed.
-struct Turn {
-    answers: Arc<Answers>,
-    user: String,
-    key: String,
-    progress: watch::Sender<Progress>,
-}
-
-impl Answers {
-    fn new(per_user_max: usize, age_max: Duration) -> Self {
-        Self { per_user_max: per_user_max.max(1), age_max, users: Mutex::default() }
-    }
-
-    fn begin(self: &Arc<Self>, user: &str, key: &str) -> Begin {
-        let mut users = self.users.lock();
-        let now = Instant::now();
-        if users.swept.is_none_or(|swept| now - swept > self.age_max / 2) {
-            users.swept = Some(now);
-            let age_max = self.age_max;
-            users.remembered.retain(|_, remembered| remembered.forget(now, age_max, usize::MAX));
-        }
-        let remembered = users.remembered.entry(user.to_owned()).or_default();
-        remembered.forget(now, self.age_max, usize::MAX);
-        if let Some(first) = remembered.by_key.get(key) {
-            return match &*first.borrow() {
-                Progress::Done(answer) => Begin::Known(answer.clone()),
-                _ => Begin::Underway(first.clone()),
-            };
-        }
-        let (progress, receiver) = watch::channel(Progress::Underway);
-        remembered.by_key.insert(key.to_owned(), receiver);
-        remembered.order.push_back((now, key.to_owned()));
-        remembered.forget(now, self.age_max, self.per_user_max);
-        let (user, key) = (user.to_owned(), key.to_owned());
-        Begin::New(Turn { answers: self.clone(), user, key, progress })
-    }
-
-    fn forget(&self, user: &str, key: &str) {
-        if let Some(remembered) = self.users.lock().remembered.get_mut(user) {
-            remembered.by_key.remove(key);
-            remembered.order.retain(|(_, other)| other != key);
-        }
-    }
-}
-
-impl Remembered {
-    /// Forgets what is too old or too much; false when nothing is left.
-    fn forget(&mut self, now: Instant, age_max: Duration, count_max: usize) -> bool {
-        while let Some((at, key)) = self.order.front() {
-            if now - *at <= age_max && self.order.len() <= count_max {
-                break;
-            }
-            self.by_key.remove(key);
-            self.order.pop_front();
-        }
-        !self.order.is_empty()
-    }
-}
-
-impl Turn {
-    fn finish(self, reply: Option<&Reply>) {
-        if let Some(reply) = reply {
-            let answer = match reply {
-                Reply::Answer(answer) => Some(answer.clone()),
-                Reply::Deferred => None,
-            };
-            self.progress.send_replace(Progress::Done(answer));
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if matches!(*self.progress.borrow(), Progress::Underway) {
-            self.answers.forget(&self.user, &self.key);
-            self.progress.send_replace(Progress::Failed);
-        }
-    }
 }

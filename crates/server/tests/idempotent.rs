@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, serve};
-use serde::Deserialize;
+use common::{Client, in_memory, serve};
+use serde::{Deserialize, Serialize};
 use sockeye::{Ack, EventError, Namespace, idempotent};
-use tokio::sync::Semaphore;
+use sockeye_testing::{TestClient, TestServer};
+use tokio::{sync::Semaphore, time::sleep};
 
 #[derive(Deserialize)]
 struct Order {
@@ -123,4 +124,104 @@ async fn what_is_remembered_is_bounded() {
         client.send(&format!(r#"420["order",{{"key":"{key}"}}]"#)).await;
         client.expect(&format!("430[{number}]")).await;
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    key: String,
+    text: String,
+}
+
+impl Note {
+    fn new(key: &str, bytes: usize) -> Self {
+        Self { key: key.to_owned(), text: "x".repeat(bytes) }
+    }
+}
+
+/// Who handles `note` and answers with its number and its text. Clients call themselves in their
+/// query.
+macro_rules! notes {
+    ($($limit:ident($($max:expr),+)),*) => {{
+        let handled = Arc::new(AtomicU32::new(0));
+        let note = move |note: Note| {
+            let number = handled.fetch_add(1, Ordering::Relaxed) + 1;
+            std::future::ready(Ack((number, note.text)))
+        };
+        let once = idempotent(|note: &Note| Some(note.key.clone()), note).by_user(|socket| {
+            let user = socket.handshake().query("user").map(|user| user.to_string());
+            user.unwrap_or_default()
+        })$(.$limit($($max),+))*;
+        in_memory([Namespace::new("/").on("note", once)])
+    }};
+}
+
+async fn user(server: &TestServer, name: &str, address: [u8; 4]) -> TestClient {
+    let client = server.client().query(&format!("user={name}")).address((address, 1).into());
+    client.connect().await.unwrap()
+}
+
+/// The number of the event that was handled for this one.
+async fn number(client: &mut TestClient, note: Note) -> u32 {
+    let (number, text) = client.emit_with_ack::<_, (u32, String)>("note", &note).await.unwrap();
+    assert_eq!(text.len(), note.text.len());
+    number
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_of_a_user_is_bounded_by_its_bytes() {
+    let server = notes!(answer_bytes_max(2_000));
+    let mut ada = user(&server, "ada", [1; 4]).await;
+    assert_eq!(number(&mut ada, Note::new("a", 600)).await, 1);
+    assert_eq!(number(&mut ada, Note::new("b", 600)).await, 2);
+    assert_eq!(number(&mut ada, Note::new("a", 600)).await, 1, "below the limit");
+    assert_eq!(number(&mut ada, Note::new("c", 600)).await, 3);
+    assert_eq!(number(&mut ada, Note::new("b", 600)).await, 2);
+    assert_eq!(number(&mut ada, Note::new("a", 600)).await, 4, "the oldest made room");
+    // The newest stays, whatever its size.
+    assert_eq!(number(&mut ada, Note::new("d", 9_000)).await, 5);
+    assert_eq!(number(&mut ada, Note::new("d", 9_000)).await, 5);
+    assert_eq!(number(&mut ada, Note::new("b", 600)).await, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_that_are_remembered_are_bounded_and_make_room_by_shares() {
+    let server = notes!(users_max(3));
+    let mut ada = user(&server, "ada", [1; 4]).await;
+    assert_eq!(number(&mut ada, Note::new("a", 1)).await, 1);
+    for n in 0..20 {
+        let mut eve = user(&server, &format!("eve-{n}"), [6; 4]).await;
+        assert_eq!(number(&mut eve, Note::new("a", 1)).await, 2 + n);
+    }
+    // At the limit: two of those, and ada.
+    let mut eve = user(&server, "eve-18", [6; 4]).await;
+    assert_eq!(number(&mut eve, Note::new("a", 1)).await, 20);
+    assert_eq!(number(&mut ada, Note::new("a", 1)).await, 1);
+    let mut eve = user(&server, "eve-17", [6; 4]).await;
+    assert_eq!(number(&mut eve, Note::new("a", 1)).await, 22, "forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_of_all_is_bounded_by_its_bytes() {
+    let server = notes!(bytes_max(10_000));
+    let mut ada = user(&server, "ada", [1; 4]).await;
+    let mut bob = user(&server, "bob", [1; 4]).await;
+    assert_eq!(number(&mut ada, Note::new("a", 1_000)).await, 1);
+    assert_eq!(number(&mut bob, Note::new("a", 7_000)).await, 2);
+    assert_eq!(number(&mut ada, Note::new("a", 1_000)).await, 1);
+    assert_eq!(number(&mut bob, Note::new("a", 7_000)).await, 2, "below the limit");
+    // Whoever has the most loses it.
+    assert_eq!(number(&mut ada, Note::new("b", 1_500)).await, 3);
+    assert_eq!(number(&mut ada, Note::new("a", 1_000)).await, 1);
+    assert_eq!(number(&mut bob, Note::new("a", 7_000)).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_remembered_for_so_long() {
+    let server = notes!(remember(10, Duration::from_secs(60)));
+    let mut ada = user(&server, "ada", [1; 4]).await;
+    assert_eq!(number(&mut ada, Note::new("a", 1)).await, 1);
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(number(&mut ada, Note::new("a", 1)).await, 1);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(number(&mut ada, Note::new("a", 1)).await, 2);
 }
