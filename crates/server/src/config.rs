@@ -42,8 +42,19 @@ pub struct Config {
     /// What one packet may ask of the decoder.
     pub packet_limits: sockeye_socket_proto::Limits,
     /// Whether a namespace that was made for a client's name is removed when its last socket
-    /// leaves or is refused. Default false.
+    /// leaves or is refused. Default false: it stays until one of the next three limits is reached.
     pub cleanup_empty_child_namespaces: bool,
+    /// Namespaces made for clients' names, in all. One more takes the place of one that nobody is
+    /// in, of whoever left the most of them; if somebody is in each, the client is refused: `Too
+    /// many namespaces on this server`. Each takes about 3 kB and its name. Default 20,000.
+    pub child_namespaces_max: usize,
+    /// Those of them that were made for sessions of one address (of IPv6: one network of 64 bits).
+    /// One more takes the place of an empty one of theirs; else the client is refused. Default
+    /// 10,000.
+    pub child_namespaces_per_address_max: usize,
+    /// Those of them that were made for one session, which may have left them meanwhile. One more
+    /// takes the place of an empty one of its own; else it is refused. Default 1,000.
+    pub child_namespaces_per_session_max: usize,
     /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
     pub serve_client: bool,
 }
@@ -63,6 +74,9 @@ impl Default for Config {
             parser: None,
             packet_limits: sockeye_socket_proto::Limits::default(),
             cleanup_empty_child_namespaces: false,
+            child_namespaces_max: 20_000,
+            child_namespaces_per_address_max: 10_000,
+            child_namespaces_per_session_max: 1_000,
             serve_client: true,
         }
     }

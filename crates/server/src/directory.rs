@@ -1,5 +1,7 @@
 //! The namespaces of a server at run time: the fixed ones, and those that clients' names make.
 
+mod children;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -11,8 +13,9 @@ use std::{
 
 use parking_lot::Mutex;
 
+use self::children::Children;
 use crate::{
-    BuildError, Config, Io, Socket,
+    BuildError, Config, Io, Refuse, Socket,
     adapter::Adapter,
     audience::Audience,
     behaviour::Behaviour,
@@ -26,7 +29,7 @@ use crate::{
 
 /// One namespace.
 pub(crate) struct Live {
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     /// The parts of a dynamic name.
     pub(crate) params: Params,
     pub(crate) behaviour: Arc<Behaviour>,
@@ -52,7 +55,7 @@ pub(crate) struct Directory {
     parents: Vec<Parent>,
     /// Those of the fixed namespaces, and of the parents.
     outboxes: Vec<Arc<Outboxes>>,
-    children: Mutex<HashMap<String, Arc<Live>>>,
+    children: Mutex<Children>,
     this: Weak<Directory>,
 }
 
@@ -72,6 +75,8 @@ struct Parent {
 pub(crate) enum Found {
     Live(Arc<Live>),
     Nothing,
+    /// It would be made, but there are too many.
+    Full(Refuse),
     /// Somebody has to be asked first; the answer is for [`Directory::child`].
     Asking(Asking),
 }
@@ -154,7 +159,8 @@ impl Directory {
             let live = |(path, behaviour): (String, Behaviour)| {
                 let outboxes = behaviour.reliable.clone().map(Outboxes::new);
                 let behaviour = Arc::new(behaviour);
-                let live = new_live(path.clone(), Vec::new(), behaviour, outboxes, config, this);
+                let name = path.as_str().into();
+                let live = new_live(name, Vec::new(), behaviour, outboxes, config, this);
                 (path, Arc::new(live))
             };
             let fixed: HashMap<_, _> = fixed.into_iter().map(live).collect();
@@ -167,7 +173,7 @@ impl Directory {
                 fixed,
                 parents,
                 outboxes,
-                children: Mutex::new(HashMap::new()),
+                children: Mutex::default(),
                 this: this.clone(),
             }
         }))
@@ -181,48 +187,66 @@ impl Directory {
     /// Every namespace there is.
     pub(crate) fn all(&self) -> Vec<Arc<Live>> {
         let children = self.children.lock();
-        self.fixed.values().chain(children.values()).cloned().collect()
+        self.fixed.values().chain(children.all()).cloned().collect()
     }
 
     /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
-    pub(crate) fn find(&self, path: &str, auth: &str, from: usize) -> Found {
+    pub(crate) fn find(&self, path: &str, link: &Link, auth: &str, from: usize) -> Found {
         if let Some(live) = self.get(path) {
             return Found::Live(live);
         }
         for (parent, declared) in self.parents.iter().enumerate().skip(from) {
             match declared.matcher.ask(path, auth) {
                 Verdict::No => {}
-                Verdict::Yes(params) => return Found::Live(self.child(path, parent, params)),
+                Verdict::Yes(params) => {
+                    let child = self.child(path, link, parent, params);
+                    return child.map_or_else(Found::Full, Found::Live);
+                }
                 Verdict::Later(decision) => return Found::Asking(Asking { parent, decision }),
             }
         }
         Found::Nothing
     }
 
-    /// The child of this name, made if it is not there yet.
-    pub(crate) fn child(&self, path: &str, parent: usize, params: Params) -> Arc<Live> {
+    /// The child of this name, made for this session if it is not there yet.
+    pub(crate) fn child(
+        &self,
+        path: &str,
+        link: &Link,
+        parent: usize,
+        params: Params,
+    ) -> Result<Arc<Live>, Refuse> {
         let mut children = self.children.lock();
         if let Some(live) = children.get(path) {
-            return live.clone();
+            return Ok(live.clone());
         }
-        let Parent { behaviour, outboxes, .. } = &self.parents[parent];
-        let (behaviour, outboxes) = (behaviour.clone(), outboxes.clone());
-        let path = path.to_owned();
-        let live = new_live(path, params, behaviour, outboxes, &self.config, &self.this);
-        let live = Arc::new(Live { parent: Some(parent), ..live });
-        children.insert(live.path.clone(), live.clone());
+        let has_room = children.make_room(link, &self.config);
+        let removed = children.take_removed();
+        if let Err(refusal) = has_room {
+            drop(children);
+            return Err(refusal);
+        }
+        let gone = children.take_gone(path).filter(|live| live.parent == Some(parent));
+        let live = gone.unwrap_or_else(|| {
+            let Parent { behaviour, outboxes, .. } = &self.parents[parent];
+            let (behaviour, outboxes) = (behaviour.clone(), outboxes.clone());
+            let live = new_live(path.into(), params, behaviour, outboxes, &self.config, &self.this);
+            Arc::new(Live { parent: Some(parent), ..live })
+        });
+        children.insert(live.clone(), link);
         drop(children);
+        drop(removed);
         if let Some(hear) = &self.new_namespace {
             hear(&Io::new(live.clone()));
         }
-        live
+        Ok(live)
     }
 
     /// The namespaces that a dynamic declaration has made so far; `None` when none is called so.
     pub(crate) fn family(&self, name: &str) -> Option<Vec<Arc<Live>>> {
         let parent = self.parents.iter().position(|parent| parent.name == name)?;
         let children = self.children.lock();
-        let of_it = children.values().filter(|child| child.parent == Some(parent));
+        let of_it = children.all().filter(|child| child.parent == Some(parent));
         Some(of_it.cloned().collect())
     }
 
@@ -244,7 +268,14 @@ impl Directory {
             return insert(live);
         }
         let mut children = self.children.lock();
-        let live = children.entry(live.path.clone()).or_insert(live).clone();
+        let live = match children.get(&live.path) {
+            Some(live) => live.clone(),
+            None => {
+                children.insert(live.clone(), link);
+                live
+            }
+        };
+        children.fill(&live.path);
         insert(live)
     }
 
@@ -273,18 +304,27 @@ impl Directory {
         });
     }
 
-    /// A socket has left, or was refused: removes its namespace if it is a child without sockets
-    /// and the configuration says so.
+    /// A socket has left, or was refused: a child without sockets is removed if the configuration
+    /// says so, and otherwise when its place is needed.
     pub(crate) fn clean_up(&self, live: &Arc<Live>) {
-        if live.parent.is_none() || !self.config.cleanup_empty_child_namespaces {
+        if live.parent.is_none() {
             return;
         }
         let mut children = self.children.lock();
         let is_this = children.get(&live.path).is_some_and(|child| Arc::ptr_eq(child, live));
-        let is_kept = !live.log.as_ref().is_none_or(Log::sweep);
-        if is_this && live.adapter.is_empty() && !is_kept {
-            children.remove(&live.path);
+        if !is_this || !live.adapter.is_empty() {
+            return;
         }
+        let may_go =
+            self.config.cleanup_empty_child_namespaces && live.log.as_ref().is_none_or(Log::sweep);
+        if may_go {
+            children.remove(&live.path);
+        } else {
+            children.leave_empty(&live.path);
+        }
+        let removed = children.take_removed();
+        drop(children);
+        drop(removed);
     }
 }
 
@@ -292,7 +332,7 @@ impl Directory {
 const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 fn new_live(
-    path: String,
+    path: Arc<str>,
     params: Params,
     behaviour: Arc<Behaviour>,
     outboxes: Option<Arc<Outboxes>>,

@@ -29,8 +29,12 @@ pub(crate) enum Group {
 impl Group {
     /// By the address of a socket's session.
     pub(crate) fn by_address(socket: &Socket) -> Self {
-        let address = socket.handshake().address();
-        address.map_or(Group::Unknown, |address| Group::Address(network(address.ip())))
+        Self::of(socket.handshake().address().map(|address| address.ip()))
+    }
+
+    /// By an address, of IPv6 by its network.
+    pub(crate) fn of(address: Option<IpAddr>) -> Self {
+        address.map_or(Group::Unknown, |address| Group::Address(network(address)))
     }
 }
 
@@ -89,9 +93,32 @@ where
         self.entries.len()
     }
 
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// The entry that was not used for longest.
     pub(crate) fn oldest(&self) -> Option<&K> {
         self.order.first_key_value().map(|(_, key)| key)
+    }
+
+    /// The entry of this maker that was not used for longest.
+    pub(crate) fn oldest_of(&self, group: &G, maker: &M) -> Option<&K> {
+        self.groups.get(group)?.shares.oldest_of(maker)
+    }
+
+    /// Forgets an entry of this group, and says which: of its greatest maker the oldest.
+    pub(crate) fn loser_of(&mut self, group: &G) -> Option<K> {
+        let shares = &mut self.groups.get_mut(group)?.shares;
+        let key = shares.evict(shares.len() - 1, usize::MAX)?;
+        // Everywhere else, too.
+        self.remove(&key);
+        Some(key)
+    }
+
+    /// Forgets an entry, and says which: see [`evict`](TieredShares::evict).
+    pub(crate) fn loser(&mut self) -> Option<K> {
+        self.evict(self.len().checked_sub(1)?, usize::MAX)
     }
 
     /// Makes an entry the newest of all, as one of this maker; it is added if it is not there. The

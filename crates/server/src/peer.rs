@@ -329,6 +329,7 @@ impl Drop for Sockets {
     fn drop(&mut self) {
         for entry in &self.entries {
             entry.socket.end(DisconnectReason::TransportError);
+            self.directory.clean_up(entry.socket.live());
         }
     }
 }

@@ -77,6 +77,12 @@ impl<M: Clone + Eq + Hash, K: Clone + Eq + Hash> Shares<M, K> {
         self.shares[share].order.get(&place)
     }
 
+    /// The oldest entry of one maker.
+    pub(crate) fn oldest_of(&self, maker: &M) -> Option<&K> {
+        let share = &self.shares[*self.makers.get(maker)?];
+        share.order.first_key_value().map(|(_, key)| key)
+    }
+
     /// Adds an entry, the newest of all. One of this key that is there already goes.
     pub(crate) fn insert(&mut self, maker: M, key: K, bytes: usize) {
         self.remove(&key);

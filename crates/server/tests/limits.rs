@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, listen};
-use sockeye::{Ack, Config, Event, Namespace, RecoveryConfig, Server, Socket};
+use common::{Client, listen, until};
+use sockeye::{Ack, Config, Event, Namespace, RecoveryConfig, Refuse, Server, Socket};
 use sockeye_testing::TestServer;
 use tokio::{sync::Semaphore, time::sleep};
 
@@ -34,6 +34,143 @@ async fn a_session_is_in_so_many_namespaces_at_once() {
     assert!(server.of("/n-3").is_none());
     client.send("41/n-1,").await;
     client.join("40/n-3,").await;
+}
+
+/// A server that makes namespaces for names, whose events are answered there.
+fn on_demand(limits: impl FnOnce(&mut Config)) -> TestServer {
+    let mut config = Config::default();
+    limits(&mut config);
+    let names = Namespace::new("/n-{name}").on("who", async |socket: Socket| {
+        socket.io().emit("who", socket.namespace()).unwrap();
+    });
+    let refusing = Namespace::new("/no-{name}").on_connect(async || Err(Refuse::new("no")));
+    let server = Server::builder().config(config).namespace(names).namespace(refusing);
+    TestServer::new(server.build().unwrap())
+}
+
+/// The names of all namespaces that were made.
+fn made(server: &TestServer) -> Vec<String> {
+    let all = server.server().namespaces().into_iter().map(|io| io.namespace().to_owned());
+    let mut all: Vec<_> = all.filter(|name| name != "/").collect();
+    all.sort();
+    all
+}
+
+async fn enter_and_leave(client: &mut Client, name: &str) {
+    client.join(&format!("40{name},")).await;
+    client.send(&format!("41{name},")).await;
+}
+
+/// One session made 100,000 namespaces, which stayed for ever and took 442 MB.
+#[tokio::test(start_paused = true)]
+async fn a_session_leaves_so_many_namespaces_behind() {
+    let server = on_demand(|config| config.child_namespaces_per_session_max = 3);
+    let mut client = Client::open(&server).await;
+    for n in 1..=3 {
+        enter_and_leave(&mut client, &format!("/n-{n}")).await;
+    }
+    client.join("40/n-1,").await;
+    assert_eq!(made(&server), ["/n-1", "/n-2", "/n-3"], "at the limit they stay, as officially");
+    client.send("40/no-4,").await;
+    client.expect(r#"44/no-4,{"message":"no"}"#).await;
+    assert_eq!(made(&server), ["/n-1", "/n-3", "/no-4"], "the oldest empty one made room");
+    // Somebody else's count for themselves, and keep a namespace in which they are.
+    let mut other = Client::open(&server).await;
+    other.join("40/n-3,").await;
+    other.join("40/n-9,").await;
+    client.join("40/n-5,").await;
+    assert_eq!(made(&server), ["/n-1", "/n-3", "/n-5", "/n-9"]);
+    client.send("40/n-6,").await;
+    client.expect(r#"44/n-6,{"message":"Too many namespaces"}"#).await;
+    assert_eq!(made(&server).len(), 4);
+    client.join("40/n-9,").await;
+    client.send("41/n-1,").await;
+    client.join("40/n-6,").await;
+    assert_eq!(made(&server), ["/n-3", "/n-5", "/n-6", "/n-9"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_has_so_many_namespaces() {
+    let server = on_demand(|config| config.child_namespaces_per_address_max = 3);
+    let enter = async |address: [u8; 4], name: &str| {
+        let address = std::net::SocketAddr::from((address, 1));
+        server.client().namespace(name).address(address).connect().await
+    };
+    let victim = enter([1; 4], "/n-victim").await.unwrap();
+    drop(victim);
+    let mut inside = Vec::new();
+    for n in 1..=3 {
+        inside.push(enter([6; 4], &format!("/n-{n}")).await.unwrap());
+    }
+    let error = enter([6; 4], "/n-4").await.unwrap_err();
+    assert!(error.to_string().contains("Too many namespaces for this address"), "{error}");
+    inside.remove(1).disconnect();
+    until(|| server.server().of("/n-2").unwrap().sockets().is_empty()).await;
+    inside.push(enter([6; 4], "/n-4").await.unwrap());
+    assert_eq!(made(&server), ["/n-1", "/n-3", "/n-4", "/n-victim"]);
+    enter([7; 4], "/n-5").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_has_so_many_namespaces_made_for_names() {
+    let server = on_demand(|config| config.child_namespaces_max = 6);
+    let enter = async |address: [u8; 4], name: &str| {
+        let address = std::net::SocketAddr::from((address, 1));
+        server.client().namespace(name).address(address).connect().await
+    };
+    for victim in 1..=2 {
+        drop(enter([1; 4], &format!("/n-victim-{victim}")).await.unwrap());
+    }
+    // Each time with a session of its own.
+    for n in 0..20 {
+        drop(enter([6; 4], &format!("/n-{n:02}")).await.unwrap());
+        until(|| server.server().sessions() == 0).await;
+    }
+    let left = ["/n-16", "/n-17", "/n-18", "/n-19", "/n-victim-1", "/n-victim-2"];
+    assert_eq!(made(&server), left, "whoever left the most made room");
+    let mut inside = Vec::new();
+    for name in left {
+        inside.push(enter([6; 4], name).await.unwrap());
+    }
+    let error = enter([2; 4], "/n-more").await.unwrap_err();
+    assert!(error.to_string().contains("Too many namespaces on this server"), "{error}");
+    // Those declared, and those that are there, are not in question.
+    enter([2; 4], "/").await.unwrap();
+    enter([2; 4], "/n-16").await.unwrap();
+}
+
+/// A handle that an application kept reaches whoever is in the namespace of its name.
+#[tokio::test(start_paused = true)]
+async fn a_kept_handle_of_a_namespace_that_made_room_reaches_who_comes_later() {
+    for cleanup_empty_child_namespaces in [false, true] {
+        let server = on_demand(|config| {
+            config.child_namespaces_per_session_max = 1;
+            config.cleanup_empty_child_namespaces = cleanup_empty_child_namespaces;
+        });
+        let mut client = Client::open(&server).await;
+        client.join("40/n-1,").await;
+        let kept = server.server().of("/n-1").unwrap();
+        let family = server.server().family("/n-{name}").unwrap();
+        let operator = kept.to("room");
+        let socket = kept.sockets().pop().unwrap();
+        client.send("41/n-1,").await;
+        enter_and_leave(&mut client, "/n-2").await;
+        until(|| server.server().of("/n-1").is_none()).await;
+        assert!(kept.sockets().is_empty());
+        kept.emit("nobody", &()).unwrap();
+        client.join("40/n-1,").await;
+        client.send(r#"42/n-1,["who"]"#).await;
+        client.expect(r#"42/n-1,["who","/n-1"]"#).await;
+        kept.join("room");
+        kept.emit("kept", &()).unwrap();
+        operator.emit("operator", &()).unwrap();
+        family.emit("family", &()).unwrap();
+        socket.broadcast().emit("socket", &()).unwrap();
+        for name in ["kept", "operator", "family", "socket"] {
+            client.expect(&format!(r#"42/n-1,["{name}"]"#)).await;
+        }
+        assert_eq!(kept.sockets().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,8 +47,9 @@ impl Sockets {
 
     /// Finds the namespace, asking the dynamic declarations from number `from` on.
     fn route(&mut self, namespace: &str, auth: &str, from: usize) {
-        match self.directory.find(namespace, auth, from) {
+        match self.directory.find(namespace, &self.link, auth, from) {
             Found::Live(live) => self.claim(live, auth),
+            Found::Full(refusal) => self.turn_away(namespace, &refusal),
             Found::Nothing => {
                 // An object for clients of every revision.
                 let mut text = String::new();
@@ -73,11 +74,19 @@ impl Sockets {
         };
         asking.swap_remove(index);
         if is_yes {
-            let live = self.directory.child(namespace, parent, Vec::new());
-            self.claim(live, auth);
+            match self.directory.child(namespace, &self.link, parent, Vec::new()) {
+                Ok(live) => self.claim(live, auth),
+                Err(refusal) => self.turn_away(namespace, &refusal),
+            }
         } else {
             self.route(namespace, auth, parent + 1);
         }
+    }
+
+    /// There are too many namespaces.
+    fn turn_away(&self, namespace: &str, refusal: &Refuse) {
+        tracing::debug!(sid = %self.link.session.id(), %refusal, "namespace refused");
+        self.send_refusal(namespace, refusal);
     }
 
     /// Joins as whoever the client says it was, if it says so and that is known.
