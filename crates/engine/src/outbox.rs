@@ -97,6 +97,8 @@ pub(crate) struct Outbox {
     closing: Option<CloseReason>,
     /// What is queued is lost; no goodbye is worth waiting for.
     discarded: bool,
+    /// A message was dropped for which there was no room.
+    has_dropped: bool,
     /// Who waits until everything is written. Nearly always nobody, which takes no more than a word.
     waiters: Option<Box<Waiters>>,
 }
@@ -172,6 +174,7 @@ impl Outbox {
             scheduled: false,
             closing: None,
             discarded: false,
+            has_dropped: false,
             waiters: None,
         }
     }
@@ -230,6 +233,41 @@ impl Outbox {
         if let Some(refused) = self.refuse(packet.packets(), packet.bytes(), limits) {
             return refused;
         }
+        self.queue_shared(packet)
+    }
+
+    /// Queues `first` and what belongs behind it, or nothing at all: then the session goes on.
+    /// `first` has always room, the others as much as the limits leave.
+    pub(crate) fn push_all(
+        &mut self,
+        first: &Arc<Encoded>,
+        rest: &[Arc<Encoded>],
+        limits: Limits,
+    ) -> (Pushed, Next) {
+        if self.is_closed() {
+            return (Pushed::Closed, Next::Nothing);
+        }
+        self.settle();
+        let packets: u64 = rest.iter().map(|packet| u64::from(packet.packets())).sum();
+        let bytes: usize = rest.iter().map(|packet| packet.bytes()).sum();
+        if u64::from(self.packets) + packets > u64::from(limits.packets_max)
+            || self.queued_bytes().saturating_add(bytes) > limits.bytes_max
+        {
+            let (queued_packets, limit) = (self.packets, limits.packets_max);
+            return (Pushed::Overflow { queued_packets, limit }, Next::Nothing);
+        }
+        let mut next = Next::Nothing;
+        for packet in std::iter::once(first).chain(rest) {
+            // Only the first has to be acted on, if any: it says what the others would say.
+            match self.queue_shared(packet) {
+                (Pushed::Queued, then) if next == Next::Nothing => next = then,
+                _ => {}
+            }
+        }
+        (Pushed::Queued, next)
+    }
+
+    fn queue_shared(&mut self, packet: &Arc<Encoded>) -> (Pushed, Next) {
         self.settle();
         match &mut self.outlet {
             Outlet::Polling { queue, bytes, .. } => {
@@ -281,6 +319,10 @@ impl Outbox {
 
     pub(crate) fn closing(&self) -> Option<CloseReason> {
         self.closing
+    }
+
+    pub(crate) fn has_dropped(&self) -> bool {
+        self.has_dropped
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -476,6 +518,7 @@ impl Outbox {
         let queued_packets = self.packets;
         if limits.drop_newest {
             metrics::message_dropped();
+            self.has_dropped = true;
             let limit = limits.packets_max;
             return Some((Pushed::Dropped { queued_packets, limit }, Next::Nothing));
         }

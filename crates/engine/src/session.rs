@@ -138,6 +138,28 @@ impl Session {
         pushed
     }
 
+    /// Sends a message and others that belong behind it: all of them, in one write or one poll's
+    /// answer as far as that can hold them, or nothing. `first` has always room; when there is none
+    /// for the others, nothing is sent, the session goes on, and the result is
+    /// [`Pushed::Overflow`] whatever the [`OverflowPolicy`](crate::OverflowPolicy) is.
+    pub fn push_all(&self, first: &Arc<Encoded>, rest: &[Arc<Encoded>]) -> Pushed {
+        let limits = self.0.registry.limits;
+        let (pushed, next) = self.0.outbox.lock().push_all(first, rest, limits);
+        if pushed == Pushed::Queued {
+            for packet in std::iter::once(first).chain(rest) {
+                self.announce(packet.text(), packet.attachments());
+            }
+        }
+        self.proceed(next);
+        pushed
+    }
+
+    /// Whether a message was [dropped](Pushed::Dropped): then what was sent after it has arrived
+    /// without it.
+    pub fn has_dropped(&self) -> bool {
+        self.0.outbox.lock().has_dropped()
+    }
+
     /// Shares a batch with others, see [`Outbox::attach`].
     pub(crate) fn attach(&self, batch: &Arc<Batch>) -> Attached {
         self.0.outbox.lock().attach(batch)

@@ -108,6 +108,51 @@ async fn a_polling_session_overflows_at_its_limit_of_bytes() {
 }
 
 #[tokio::test]
+async fn what_belongs_together_is_queued_as_a_whole_or_not_at_all() {
+    let host =
+        Host::tcp(Config { queued_packets_max: 3, queued_bytes_max: 100, ..Config::default() })
+            .await;
+    let packet = |text: &str| Arc::new(Encoded::new(text, Vec::new()));
+    let with_attachment = Arc::new(Encoded::new("b", vec![Bytes::from_static(b"x")]));
+    let long = packet(&"x".repeat(51));
+    let exact = packet(&"x".repeat(50));
+    let sid = host.open().await;
+    let session = host.app.session(&sid);
+    let (first, one) = (packet("first"), packet("1"));
+    // The first has always room. Attachments count.
+    for rest in [
+        vec![one.clone(); 4],
+        vec![one.clone(), one.clone(), with_attachment.clone()],
+        vec![exact.clone(), long],
+    ] {
+        let overflow = Pushed::Overflow { queued_packets: 0, limit: 3 };
+        assert_eq!(session.push_all(&first, &rest), overflow, "{rest:?}");
+        assert!(!session.is_closed(), "it goes on");
+    }
+    let rest = [one.clone(), with_attachment];
+    assert_eq!(session.push_all(&first, &rest), Pushed::Queued);
+    assert_eq!(host.poll(&sid).await.text(), "4first\x1e41\x1e4b\x1ebeA==", "and nothing before");
+    assert_eq!(session.push_all(&first, &[exact.clone(), exact.clone()]), Pushed::Queued);
+    assert_eq!(host.poll(&sid).await.text().len(), 6 + 2 * 52);
+    // What waits already takes room.
+    assert_eq!(session.send("2", &[]), Pushed::Queued);
+    let overflow = Pushed::Overflow { queued_packets: 1, limit: 3 };
+    assert_eq!(session.push_all(&first, &vec![one.clone(); 3]), overflow);
+    assert_eq!(session.push_all(&first, &vec![one.clone(); 2]), Pushed::Queued);
+    assert_eq!(host.poll(&sid).await.text(), "42\x1e4first\x1e41\x1e41");
+
+    let (mut socket, session) = websocket(&host).await;
+    let overflow = Pushed::Overflow { queued_packets: 0, limit: 3 };
+    assert_eq!(session.push_all(&first, &vec![one.clone(); 4]), overflow);
+    assert_eq!(session.push_all(&first, &vec![one; 3]), Pushed::Queued);
+    for text in ["4first", "41", "41", "41"] {
+        assert_eq!(socket.text().await, text);
+    }
+    session.close(CloseReason::ForcedClose);
+    assert_eq!(session.push_all(&first, &[]), Pushed::Closed);
+}
+
+#[tokio::test]
 async fn a_peer_that_does_not_read_overflows_and_delays_nobody() {
     let config = Config { queued_bytes_max: 1024 * 1024, ..Config::default() };
     let host = Host::tcp(config).await;
