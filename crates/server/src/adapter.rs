@@ -152,7 +152,8 @@ impl<T: Clone, A> Adapter<T, A> {
         left
     }
 
-    pub(crate) fn join(&self, id: &SocketId, rooms: Vec<Room>) {
+    /// Puts a socket into rooms, and says of which it was not in before.
+    pub(crate) fn join(&self, id: &SocketId, rooms: Vec<Room>, mut entered: impl FnMut(&Room)) {
         let mut state = self.state.lock();
         let Some(&slot) = state.ids.get(id) else {
             return;
@@ -161,21 +162,34 @@ impl<T: Clone, A> Adapter<T, A> {
             if name.as_str() == id.as_str() {
                 continue;
             }
-            let room = state.room_or_new(name);
-            state.enter(room, slot);
+            let room = state.room_or_new(name.clone());
+            if state.enter(room, slot) {
+                entered(&name);
+            }
         }
     }
 
-    pub(crate) fn leave(&self, id: &SocketId, rooms: &[Room]) {
+    /// Takes a socket out of rooms, and says of which it was in.
+    pub(crate) fn leave(&self, id: &SocketId, rooms: &[Room], mut left: impl FnMut(&Room)) {
         let mut state = self.state.lock();
         let Some(&slot) = state.ids.get(id) else {
             return;
         };
         for name in rooms {
-            if let Some(&room) = state.names.get(name) {
-                state.exit(room, slot);
+            if let Some(&room) = state.names.get(name)
+                && state.exit(room, slot)
+            {
+                left(name);
             }
         }
+    }
+
+    /// Whether a socket is in a room; its own is not asked for.
+    pub(crate) fn is_in(&self, id: &SocketId, room: &Room) -> bool {
+        let state = self.state.lock();
+        let (slot, room) = (state.ids.get(id), state.names.get(room));
+        let (Some(&slot), Some(&room)) = (slot, room) else { return false };
+        state.slots[slot].places.iter().any(|place| place.room == room)
     }
 
     /// The rooms of a socket, its own id first; empty when it is not here.
@@ -273,10 +287,11 @@ impl<T: Clone, A> State<T, A> {
         room
     }
 
-    fn enter(&mut self, room: usize, slot: usize) {
+    /// True: it was not in the room.
+    fn enter(&mut self, room: usize, slot: usize) -> bool {
         let entry = &mut self.slots[slot];
         if entry.places.iter().any(|place| place.room == room) {
-            return;
+            return false;
         }
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
         entry.places.push(Place { room, index });
@@ -284,12 +299,14 @@ impl<T: Clone, A> State<T, A> {
             let (room, id) = (room.clone(), entry.id.clone());
             changes.push(RoomChange::Joined { room, id });
         }
+        true
     }
 
-    fn exit(&mut self, room: usize, slot: usize) {
+    /// True: it was in the room.
+    fn exit(&mut self, room: usize, slot: usize) -> bool {
         let places = &mut self.slots[slot].places;
         let Some(at) = places.iter().position(|place| place.room == room) else {
-            return;
+            return false;
         };
         let gap = places.swap_remove(at).index;
         if let Some(moved) = self.rooms[room].swap_remove(gap) {
@@ -300,7 +317,7 @@ impl<T: Clone, A> State<T, A> {
         }
         let id = &self.slots[slot].id;
         let Some(name) = self.rooms[room].name.clone() else {
-            return;
+            return true;
         };
         if let Some(changes) = &mut self.changes {
             changes.push(RoomChange::Left { room: name.clone(), id: id.clone() });
@@ -310,6 +327,7 @@ impl<T: Clone, A> State<T, A> {
             self.names.remove(&name);
             self.note(|| RoomChange::Deleted { room: name });
         }
+        true
     }
 
     /// A named room, or the one socket whose own-id room it is.
@@ -509,15 +527,19 @@ mod tests {
                         prop_assert_eq!(left, model.remove(&socket).unwrap_or_default());
                     }
                     Step::Join(socket, number) => {
-                        adapter.join(&ids[socket], vec![room(number)]);
+                        let mut entered = Vec::new();
+                        adapter.join(&ids[socket], vec![room(number)], |room| entered.push(room.clone()));
                         if let Some(rooms) = model.get_mut(&socket) {
-                            rooms.insert(room(number));
+                            prop_assert_eq!(!entered.is_empty(), rooms.insert(room(number)));
                         }
+                        let is_in = model.get(&socket).is_some_and(|rooms| rooms.contains(&room(number)));
+                        prop_assert_eq!(adapter.is_in(&ids[socket], &room(number)), is_in);
                     }
                     Step::Leave(socket, number) => {
-                        adapter.leave(&ids[socket], &[room(number)]);
+                        let mut left = Vec::new();
+                        adapter.leave(&ids[socket], &[room(number)], |room| left.push(room.clone()));
                         if let Some(rooms) = model.get_mut(&socket) {
-                            rooms.remove(&room(number));
+                            prop_assert_eq!(!left.is_empty(), rooms.remove(&room(number)));
                         }
                     }
                     Step::Send { .. } => {
@@ -556,7 +578,7 @@ mod tests {
         let room = Room::from("a");
         let enter = |number: usize| {
             adapter.insert(ids[number].clone(), number);
-            adapter.join(&ids[number], vec![room.clone()]);
+            adapter.join(&ids[number], vec![room.clone()], |_| {});
         };
         let made = std::cell::Cell::new(0);
         let send = || {
@@ -574,7 +596,7 @@ mod tests {
         assert_eq!([send(), send(), send()], [None, all, all], "not for one message");
         enter(AUDIENCE_MIN);
         assert_eq!([send(), send()], [None, Some(AUDIENCE_MIN + 1)]);
-        adapter.leave(&ids[3], std::slice::from_ref(&room));
+        adapter.leave(&ids[3], std::slice::from_ref(&room), |_| {});
         assert_eq!([send(), send(), send()], [None, all, all]);
         adapter.remove(&ids[5]);
         assert_eq!([send(), send()], [None, None], "too few");
@@ -586,7 +608,7 @@ mod tests {
         let adapter = Adapter::<_, ()>::new(false);
         let id = SocketId::random();
         adapter.insert(id.clone(), 1);
-        adapter.join(&id, vec![Room::from("a")]);
+        adapter.join(&id, vec![Room::from("a")], |_| {});
         assert!(adapter.select(&Targets::default()).sockets().is_empty());
         let to = |room| Targets { rooms: vec![room], except: Vec::new() };
         assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
@@ -615,7 +637,7 @@ mod tests {
             adapter.admit(&id);
             let rooms = if number % (others / 50 + 1) == 0 { ["a", "b"] } else { ["x", "y"] };
             if number / (others / 50 + 1) < 50 {
-                adapter.join(&id, rooms.map(Room::from).to_vec());
+                adapter.join(&id, rooms.map(Room::from).to_vec(), |_| {});
             }
             first.get_or_insert(id);
         }

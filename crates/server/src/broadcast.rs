@@ -13,7 +13,8 @@ use crate::{
     audience::Audience,
     delivery::Delivery,
     directory::Live,
-    encode::{encode_logged, encode_shared},
+    encode::{encode_shared, encode_with_offset},
+    recovery::Offset,
     server_side,
     socket::MESSAGE,
 };
@@ -280,23 +281,26 @@ impl Broadcast {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        let path = &self.namespace.path;
         with_encoded_args(payload, |args, attachments| {
             self.show(name, args, attachments);
-            match &self.namespace.log {
-                Some(log) if !self.is_volatile => log.record(self.targets(), |offset| {
-                    let packet = encode_logged(path, name, args, attachments, offset);
-                    let packet = self.as_wished(packet);
-                    let plain =
-                        || self.as_wished(encode_shared(path, name, None, args, attachments));
-                    self.deliver(self.delivery(&packet).or_plain(&plain));
-                    packet
-                }),
-                _ => {
-                    let packet = encode_shared(path, name, None, args, attachments);
-                    let packet = self.as_wished(packet);
-                    self.deliver(self.delivery(&packet));
-                }
+            let path = &self.namespace.path;
+            let plain = || self.as_wished(encode_shared(path, name, None, args, attachments));
+            let Some(log) = &self.namespace.log else {
+                return self.deliver(self.delivery(&plain()));
+            };
+            let send = |offset: Offset<'_>, place| {
+                let packet = encode_with_offset(path, name, args, attachments, offset);
+                let packet = self.as_wished(packet);
+                self.deliver(self.delivery(&packet).with_offset(place, &plain));
+                packet
+            };
+            if self.is_volatile {
+                log.stamp(|offset| drop(send(offset, offset.behind())));
+            } else {
+                log.record(|offset| {
+                    let packet = send(offset, offset.logged());
+                    (self.targets(), packet)
+                });
             }
         })?;
         Ok(())
@@ -460,7 +464,8 @@ impl Broadcast {
     fn targets(&self) -> Targets {
         let mut targets = self.targets.clone();
         match &self.origin {
-            Some(origin) if self.is_direct => targets.rooms.push(Room::from(origin.id())),
+            // Not by the id that it only claims to have.
+            Some(origin) if self.is_direct => targets.rooms.push(Room::from(origin.key())),
             Some(origin) => targets.except.push(Room::from(origin.id())),
             None => {}
         }

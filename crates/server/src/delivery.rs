@@ -14,10 +14,13 @@ use sockeye_engine::{self as engine, Encoded};
 use crate::{
     Socket,
     link::{Link, rewritten},
+    recovery::Place,
 };
 
 pub(crate) struct Delivery<'a> {
     packet: &'a Arc<Encoded>,
+    /// Where the packet stands in the log, if it has an offset.
+    place: Option<Place>,
     /// The packet without its offset, if it has one.
     plain: Option<Plain<'a>>,
     recipients: Vec<Arc<Link>>,
@@ -38,12 +41,13 @@ impl<'a> Delivery<'a> {
     /// `has_parser`: the server's configuration has one.
     pub(crate) fn new(packet: &'a Arc<Encoded>, has_parser: bool) -> Self {
         let (recipients, old, parsing) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new()]);
-        Delivery { packet, plain: None, recipients, old, parsing, has_parser }
+        Delivery { packet, place: None, plain: None, recipients, old, parsing, has_parser }
     }
 
-    /// Of a packet with an offset: how it is written without.
-    pub(crate) fn or_plain(self, encode: &'a dyn Fn() -> Arc<Encoded>) -> Self {
-        Delivery { plain: Some(Plain { encode, encoded: None }), ..self }
+    /// Of a packet with an offset: where it stands in the log, and how it is written without.
+    pub(crate) fn with_offset(self, place: Place, plain: &'a dyn Fn() -> Arc<Encoded>) -> Self {
+        let plain = Plain { encode: plain, encoded: None };
+        Delivery { place: Some(place), plain: Some(plain), ..self }
     }
 
     pub(crate) fn packet(&self) -> &'a Arc<Encoded> {
@@ -58,7 +62,7 @@ impl<'a> Delivery<'a> {
             Some(plain) => plain.encoded.get_or_insert_with(plain.encode),
             None => self.packet,
         };
-        if !socket.takes_broadcast(packet) {
+        if !socket.takes_broadcast(packet, self.place.filter(|_| !is_plain)) {
             return;
         }
         let link = socket.link().clone();

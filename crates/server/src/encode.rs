@@ -1,10 +1,12 @@
 //! Events as packets, written into buffers that each thread keeps.
 
-use std::cell::Cell;
+use std::{cell::Cell, fmt::Write as _};
 
 use bytes::Bytes;
 use sockeye_engine::Encoded;
 use sockeye_socket_proto::encode_event;
+
+use crate::recovery::Offset;
 
 /// Lends an event's packet as text.
 pub(crate) fn with_event<R>(
@@ -36,16 +38,21 @@ pub(crate) fn encode_shared(
 }
 
 /// An event with its offset as the last argument.
-pub(crate) fn encode_logged(
+pub(crate) fn encode_with_offset(
     namespace: &str,
     name: &str,
     args: &str,
     attachments: &[Bytes],
-    offset: &str,
+    offset: Offset<'_>,
 ) -> Encoded {
-    let comma = if args.is_empty() { "" } else { "," };
-    let args = format!("{args}{comma}\"{offset}\"");
-    encode_shared(namespace, name, None, &args, attachments)
+    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+    with_text(|text| {
+        encode_event(text, namespace, None, count, name, args);
+        // Behind the name, or the last argument, in the array that ends the packet.
+        text.truncate(text.len() - 1);
+        write!(text, ",\"{offset}\"]").expect("writing to a string does not fail");
+        Encoded::new(&**text, attachments.to_vec())
+    })
 }
 
 /// Buffers larger than this are given back after use.

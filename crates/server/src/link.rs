@@ -65,12 +65,24 @@ impl Link {
 
     /// Sends a packet that was encoded for many, or for later.
     pub(crate) fn push(&self, packet: &Arc<Encoded>) -> Pushed {
-        match (self.parser(), packet.text()) {
-            (Some(parser), Some(text)) => {
-                self.send_written(&written(parser, text, packet.attachments()))
-            }
-            _ => self.session.push(packet),
+        match self.parser() {
+            Some(parser) => self.session.push(&rewritten(parser, packet)),
+            None => self.session.push(packet),
         }
+    }
+
+    /// Sends a packet to this session alone and others right behind it: all or none. False: there is
+    /// no room for the others.
+    pub(crate) fn push_all(&self, text: &str, others: &[Arc<Encoded>]) -> bool {
+        let first = Arc::new(Encoded::new(text, Vec::new()));
+        let pushed = match self.parser() {
+            None => self.session.push_all(&first, others),
+            Some(parser) => {
+                let others: Vec<_> = others.iter().map(|it| rewritten(parser, it)).collect();
+                self.session.push_all(&rewritten(parser, &first), &others)
+            }
+        };
+        !matches!(pushed, Pushed::Overflow { .. })
     }
 
     fn send_written(&self, messages: &Messages) -> Pushed {

@@ -4,23 +4,41 @@
 //! Each namespace keeps a log of its events. Whoever sends takes the log's lock, gives the event
 //! its offset (the last argument on the wire), and queues it with every recipient before letting
 //! go, so that offsets arrive in order. A client that returns says the last offset it saw; what
-//! follows in the log and was for it is sent again, before the reply that it is connected.
+//! follows in the log and was for it is sent again, right behind the reply that it is connected: a
+//! client that is not connected would keep the events without moving its offset, and get them again
+//! if the connection were lost meanwhile.
+//!
+//! Clients take the last argument of an event for the offset if it is text, whatever it is. So
+//! every event has one: what is not kept (volatile events) carries that of the newest event that is.
+//! (What asks for an ack needs none: there the client's last argument is its function.) And what a
+//! client says is compared with what was sent to it, so that the text of a stranger is worth nothing.
 //!
 //! Better than the official server where that is weak: a client that had received nothing yet
 //! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
 //! taken over, a session can be recovered any number of times, and the reason of a failure is told.
 
+mod session;
+mod stays;
+
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
 use parking_lot::Mutex;
-use sockeye_engine::Encoded;
+use sockeye_engine::{self as engine, Encoded};
 use tokio::time::Instant;
 
-use crate::{DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals};
+use self::{
+    session::{Away, Maker, Presence, Session},
+    stays::Stays,
+};
+use crate::{
+    DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, shares::Shares,
+};
 
 /// How much is kept for clients that come back, for each namespace.
 #[derive(Debug, Clone)]
@@ -31,8 +49,13 @@ pub struct RecoveryConfig {
     pub log_events_max: usize,
     /// Bytes of the events kept. Default 16 MiB.
     pub log_bytes_max: usize,
-    /// Sessions kept of clients that are away. Default 10,000; the oldest make room.
+    /// Sessions kept of clients that are away. Default 10,000. When they are more, the address
+    /// with the most of them loses its oldest (of IPv6 the first 64 bits count as the address).
     pub sessions_max: usize,
+    /// Bytes of what is kept of them: their rooms, and which they left meanwhile; not what the
+    /// application [`set`](Socket::set). Default 16 MiB. When they are more, the address with the
+    /// most loses its oldest session.
+    pub sessions_bytes_max: usize,
 }
 
 impl Default for RecoveryConfig {
@@ -42,6 +65,7 @@ impl Default for RecoveryConfig {
             log_events_max: 10_000,
             log_bytes_max: 16 * 1024 * 1024,
             sessions_max: 10_000,
+            sessions_bytes_max: 16 * 1024 * 1024,
         }
     }
 }
@@ -65,10 +89,14 @@ pub enum RecoveryFailure {
     /// The private id is unknown: never given out, from before a restart, or away for too long.
     #[error("unknown or expired session")]
     UnknownSession,
-    /// The offset is not one of this namespace, for example from before a restart.
+    /// The offset is not one of this namespace, for example from before a restart, or nothing was
+    /// sent to the client with it or a later one.
     #[error("unknown offset")]
     UnknownOffset,
-    /// More was sent meanwhile than is kept.
+    /// More was sent meanwhile than is kept, or than may wait for the client at once
+    /// ([`queued_packets_max`](sockeye_engine::Config::queued_packets_max),
+    /// [`queued_bytes_max`](sockeye_engine::Config::queued_bytes_max)); or something was dropped
+    /// that was for it ([`DropNewest`](sockeye_engine::OverflowPolicy::DropNewest)).
     #[error("more was missed than is kept")]
     LogTruncated,
     /// The private id belongs to another user, says
@@ -101,18 +129,16 @@ pub(crate) struct Log {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
-    /// The number of the next event.
+    /// The number of the next event. They begin with 1: 0 is before the first.
     next: u64,
     /// The number of the first event that was not forgotten for being too many.
     truncated: u64,
     events: VecDeque<Logged>,
     bytes: usize,
     sessions: HashMap<SocketId, Session>,
-    /// The absent sessions in the order in which they expire; an entry whose session is present
-    /// again, or left anew, is void.
-    away: VecDeque<(Instant, SocketId)>,
+    /// The private ids of those that are away, in the order in which they expire.
+    away: Shares<Maker, SocketId>,
 }
 
 struct Logged {
@@ -122,45 +148,20 @@ struct Logged {
     targets: Targets,
 }
 
-/// What is kept under a private id.
-struct Session {
-    id: SocketId,
-    /// The number of the first event it could receive.
-    start: u64,
-    /// The rooms it joined or left since then: an event is for those who were in its rooms when it
-    /// was sent.
-    stays: VecDeque<Stay>,
-    presence: Presence,
+/// What an event carries as its last argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Offset<'a> {
+    epoch: &'a SocketId,
+    number: u64,
 }
 
-/// For which events a session was in a room.
-struct Stay {
-    room: Room,
-    /// The number of the first.
-    since: u64,
-    /// The number of the first behind the last; `None`: it is in the room still.
-    until: Option<u64>,
-}
-
-impl Stay {
-    fn covers(&self, room: &Room, number: u64) -> bool {
-        self.room == *room && self.since <= number && self.until.is_none_or(|until| number < until)
-    }
-}
-
-impl Session {
-    /// Whether it was in a room when an event was sent, given the rooms it is in now.
-    fn was_in(&self, rooms: &[Room], room: &Room, number: u64) -> bool {
-        let mut stays = self.stays.iter().filter(|stay| stay.room == *room);
-        let is_noted = stays.clone().any(|stay| stay.until.is_none());
-        // It was in those from the start of which nothing is noted.
-        stays.any(|stay| stay.covers(room, number)) || (!is_noted && rooms.contains(room))
-    }
-}
-
-enum Presence {
-    Here(Socket),
-    Away { until: Instant, rooms: Vec<Room>, locals: Locals },
+/// What an event that carries an offset is to the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place {
+    /// It is the one with this number.
+    Logged(u64),
+    /// It is not kept; the one with this number was the newest.
+    Behind(u64),
 }
 
 /// What a returning client says.
@@ -173,23 +174,64 @@ pub(crate) struct Claim {
     from: u64,
 }
 
+/// What was kept for a client that returns.
+pub(crate) struct Returned<'a> {
+    pub(crate) rooms: &'a [Room],
+    pub(crate) locals: &'a Locals,
+    /// What it missed, in order, with the numbers.
+    pub(crate) missed: Vec<(u64, Arc<Encoded>)>,
+}
+
+/// What became of a returning client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Return {
+    Admitted,
+    /// It has left again meanwhile.
+    Ended,
+    /// There is no room for what it missed.
+    Full,
+}
+
+impl Offset<'_> {
+    pub(crate) fn logged(self) -> Place {
+        Place::Logged(self.number)
+    }
+
+    pub(crate) fn behind(self) -> Place {
+        Place::Behind(self.number)
+    }
+}
+
+impl fmt::Display for Offset<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.number)
+    }
+}
+
 impl Log {
     pub(crate) fn new(config: RecoveryConfig, unnoticed_max: Duration) -> Self {
         let event_age_max = config.max_disconnection + unnoticed_max;
         Self { config, event_age_max, epoch: SocketId::random(), state: Mutex::default() }
     }
 
-    /// Gives an event its offset and keeps the packet that `deliver` has made with it and sent.
-    pub(crate) fn record(&self, targets: Targets, deliver: impl FnOnce(&str) -> Arc<Encoded>) {
+    /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
+    /// those whom it was for.
+    pub(crate) fn record(&self, deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>)) {
         let mut state = self.state.lock();
-        let number = state.next;
-        let packet = deliver(&format!("{}.{number}", self.epoch));
+        let (targets, packet) = deliver(Offset { epoch: &self.epoch, number: state.next });
         state.next += 1;
         let attachments: usize = packet.attachments().iter().map(bytes::Bytes::len).sum();
-        let bytes = packet.text().map_or(0, str::len) + attachments + std::mem::size_of::<Logged>();
+        let bytes = packet.text().map_or(0, str::len) + attachments + size_of::<Logged>();
         state.bytes += bytes;
         state.events.push_back(Logged { at: Instant::now(), packet, bytes, targets });
         self.prune(&mut state);
+    }
+
+    /// Lets `deliver` send an event that is not kept, with the newest offset and without another
+    /// event in between.
+    pub(crate) fn stamp(&self, deliver: impl FnOnce(Offset<'_>)) {
+        let state = self.state.lock();
+        deliver(Offset { epoch: &self.epoch, number: state.next - 1 });
     }
 
     /// What a client may claim that says this private id and this last offset.
@@ -198,44 +240,48 @@ impl Log {
         self.prune(&mut state);
         let pid = SocketId::parse(pid).ok_or(RecoveryFailure::UnknownSession)?;
         let session = state.sessions.get(&pid).ok_or(RecoveryFailure::UnknownSession)?;
-        let from = match offset {
-            None => session.start,
+        let last = match offset {
+            None => None,
             Some(offset) => {
                 let number = self.number(offset).filter(|number| *number < state.next);
-                number.ok_or(RecoveryFailure::UnknownOffset)? + 1
+                Some(number.ok_or(RecoveryFailure::UnknownOffset)?)
             }
         };
-        if from < state.truncated.max(session.start) {
+        let from = last.map_or(session.start, |last| last + 1);
+        if from < state.known_from(session) {
             return Err(RecoveryFailure::LogTruncated);
+        }
+        if last.is_some_and(|last| !state.has_sent(session, last)) {
+            return Err(RecoveryFailure::UnknownOffset);
         }
         Ok(Claim { id: session.id.clone(), pid, from })
     }
 
-    /// Lets `restore` carry a claim out, without any event in between: what was kept, and the
-    /// events to send again. The session is here from then on.
+    /// Lets `admit` carry a claim out, without any event in between. The session is here from then
+    /// on, unless its client has left again: then the result is false.
     pub(crate) fn restore(
         &self,
         claim: &Claim,
         socket: &Socket,
         is_same_user: impl FnOnce(&Locals) -> bool,
-        restore: impl FnOnce(Vec<Room>, Locals, &[&Arc<Encoded>]),
-    ) -> Result<(), RecoveryFailure> {
+        admit: impl FnOnce(Returned<'_>) -> Return,
+    ) -> Result<bool, RecoveryFailure> {
         let Some(old) = self.here(&claim.pid) else {
-            return self.restore_away(claim, socket, is_same_user, restore);
+            return self.restore_away(claim, socket, is_same_user, admit);
         };
         // Whoever is still here ends first. That saves the session, which takes the lock.
         if !old.with_locals(|locals| is_same_user(locals)) {
             return Err(RecoveryFailure::OtherUser);
         }
         old.replace();
-        self.restore_away(claim, socket, |_| true, restore)
+        self.restore_away(claim, socket, |_| true, admit)
     }
 
     /// The socket of a session whose connection has not ended, as far as anybody noticed.
     fn here(&self, pid: &SocketId) -> Option<Socket> {
         match &self.state.lock().sessions.get(pid)?.presence {
             Presence::Here(socket) => Some(socket.clone()),
-            Presence::Away { .. } => None,
+            Presence::Away(_) => None,
         }
     }
 
@@ -244,110 +290,128 @@ impl Log {
         claim: &Claim,
         socket: &Socket,
         is_same_user: impl FnOnce(&Locals) -> bool,
-        restore: impl FnOnce(Vec<Room>, Locals, &[&Arc<Encoded>]),
-    ) -> Result<(), RecoveryFailure> {
+        admit: impl FnOnce(Returned<'_>) -> Return,
+    ) -> Result<bool, RecoveryFailure> {
         let state = &mut *self.state.lock();
-        let first = state.first();
-        if claim.from < state.truncated {
-            return Err(RecoveryFailure::LogTruncated);
-        }
-        // What is forgotten for its age alone it has received, see `event_age_max`.
-        let from = claim.from.max(first);
-        let session = state.sessions.get_mut(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
-        let Presence::Away { locals, .. } = &session.presence else {
+        let (first, next) = (state.first(), state.next);
+        let session = state.sessions.get(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
+        let Presence::Away(away) = &session.presence else {
             // Another connection was faster.
             return Err(RecoveryFailure::UnknownSession);
         };
-        if !is_same_user(locals) {
+        if !is_same_user(&away.locals) {
             return Err(RecoveryFailure::OtherUser);
         }
-        let here = Presence::Here(socket.clone());
-        let away = std::mem::replace(&mut session.presence, here);
-        let Presence::Away { rooms, locals, .. } = away else {
-            return Ok(());
-        };
-        let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
-        let session = &*session;
-        // What came for rooms that it joined again before it was admitted is held by the socket: it
-        // belongs among the others, in its order.
-        let held = socket.held_packets();
-        let events = (from..).zip(state.events.iter().skip(skipped));
-        let is_missed = |number: u64, event: &Logged| {
-            held.contains(&Arc::as_ptr(&event.packet))
-                || event.targets.include(|room| session.was_in(&rooms, room, number))
-        };
-        let missed = events.filter(|(number, event)| is_missed(*number, event));
-        let missed: Vec<_> = missed.map(|(_, event)| &event.packet).collect();
-        restore(rooms.clone(), locals, &missed);
-        Ok(())
+        let has_all = claim.from >= state.known_from(session) && !session.has_dropped;
+        let held = socket.held_numbers();
+        let (missed, early) = state.missed(session, claim.from.max(first), &held);
+        let entered = socket.rooms();
+        let returned = Returned { rooms: &away.rooms, locals: &away.locals, missed };
+        let admitted = if has_all { admit(returned) } else { Return::Full };
+        match admitted {
+            Return::Ended => return Ok(false),
+            Return::Full => {
+                // Nor will there be room the next time.
+                state.forget(&claim.pid);
+                return Err(RecoveryFailure::LogTruncated);
+            }
+            Return::Admitted => {}
+        }
+        state.away.remove(&claim.pid);
+        if let Some(session) = state.sessions.get_mut(&claim.pid) {
+            let entered: Vec<_> = {
+                let was_in = session.presence.is_in(&session.id);
+                // Its own room, under the key it had while it claimed its id, is none of them.
+                entered.into_iter().skip(1).filter(|room| !was_in(room)).collect()
+            };
+            entered.into_iter().for_each(|room| session.stays.join(room, next));
+            session.early.extend(early);
+            session.presence = Presence::Here(socket.clone());
+            session.forget_before(first);
+        }
+        Ok(true)
     }
 
     /// A new session is here if `admit` says so, which runs without any event in between.
     pub(crate) fn begin(&self, socket: &Socket, admit: impl FnOnce(&SocketId) -> bool) -> bool {
         let mut state = self.state.lock();
         let pid = SocketId::random();
+        let early = socket.held_numbers();
         let is_admitted = admit(&pid);
         if is_admitted {
-            let (id, start) = (socket.id(), state.next);
-            let presence = Presence::Here(socket.clone());
-            let stays = VecDeque::new();
-            state.sessions.insert(pid, Session { id, start, stays, presence });
+            let admitted = state.next;
+            let session = Session {
+                id: socket.id(),
+                start: early.first().copied().unwrap_or(admitted),
+                forgotten: 0,
+                admitted,
+                early,
+                stamped: 0,
+                has_dropped: false,
+                stays: Stays::default(),
+                presence: Presence::Here(socket.clone()),
+            };
+            state.sessions.insert(pid, session);
         }
         is_admitted
     }
 
-    /// A session that is here joins rooms it was not in.
-    pub(crate) fn note_join(&self, pid: &SocketId, rooms: impl Iterator<Item = Room>) {
+    /// A socket joins rooms: `join` tells each that it was not in, without any event in between.
+    pub(crate) fn join(&self, socket: &Socket, join: impl FnOnce(&mut dyn FnMut(&Room))) {
         let state = &mut *self.state.lock();
-        let since = state.next;
-        if let Some(session) = state.sessions.get_mut(pid) {
-            session.stays.extend(rooms.map(|room| Stay { room, since, until: None }));
-        }
-    }
-
-    /// A session that is here leaves rooms it was in.
-    pub(crate) fn note_leave(&self, pid: &SocketId, rooms: impl Iterator<Item = Room>) {
-        let state = &mut *self.state.lock();
-        let (first, now) = (state.first(), state.next);
-        let Some(session) = state.sessions.get_mut(pid) else { return };
-        for room in rooms {
-            let is_open = |stay: &Stay| stay.until.is_none() && stay.room == room;
-            match session.stays.iter_mut().find(|stay| is_open(stay)) {
-                Some(stay) => stay.until = Some(now),
-                None => session.stays.push_back(Stay { room, since: 0, until: Some(now) }),
+        let next = state.next;
+        let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
+        join(&mut |room| {
+            if let Some(session) = &mut session {
+                session.stays.join(room.clone(), next);
             }
-        }
-        // Only what may have to be sent again matters.
-        session.stays.retain(|stay| stay.until.is_none_or(|until| until > first.max(stay.since)));
-        let mut past = session.stays.iter().filter(|stay| stay.until.is_some()).count();
-        while past > STAYS_MAX
-            && let Some(at) = session.stays.iter().position(|stay| stay.until.is_some())
-            && let Some(stay) = session.stays.remove(at)
-        {
-            session.start = session.start.max(stay.until.unwrap_or(0));
-            past -= 1;
+        });
+    }
+
+    /// A socket leaves rooms: `leave` tells each that it was in, without any event in between.
+    pub(crate) fn leave(&self, socket: &Socket, leave: impl FnOnce(&mut dyn FnMut(&Room))) {
+        let state = &mut *self.state.lock();
+        let (first, next) = (state.first(), state.next);
+        let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
+        leave(&mut |room| {
+            if let Some(session) = &mut session {
+                session.stays.leave(room, next);
+            }
+        });
+        if let Some(session) = session {
+            session.forget_before(first);
         }
     }
 
-    /// A session ends: kept for a while if its reason is one to come back from.
+    /// A session ends: kept for a while if its reason is one to come back from. `leave` takes it
+    /// out of its rooms, which are returned, without any event in between.
     pub(crate) fn end(
         &self,
-        pid: &SocketId,
+        socket: &Socket,
         reason: DisconnectReason,
-        rooms: Vec<Room>,
-        locals: Locals,
-    ) {
+        leave: impl FnOnce() -> Vec<Room>,
+    ) -> Vec<Room> {
         let mut state = self.state.lock();
+        let rooms = leave();
+        let Some(pid) = socket.pid() else { return rooms };
         if !is_recoverable(reason) {
-            state.sessions.remove(pid);
-            return;
+            state.forget(pid);
+            return rooms;
         }
-        let until = Instant::now() + self.config.max_disconnection;
-        if let Some(session) = state.sessions.get_mut(pid) {
-            session.presence = Presence::Away { until, rooms, locals };
-            state.away.push_back((until, pid.clone()));
+        let (first, left) = (state.first(), state.next);
+        let State { sessions, away, .. } = &mut *state;
+        if let Some(session) = sessions.get_mut(pid) {
+            let until = Instant::now() + self.config.max_disconnection;
+            let locals = socket.with_locals(Locals::clone);
+            let kept = Away { until, left, rooms: rooms.clone(), locals };
+            session.presence = Presence::Away(Box::new(kept));
+            session.stamped = session.stamped.max(socket.stamped());
+            session.has_dropped |= socket.has_dropped();
+            session.forget_before(first);
+            away.insert(maker(socket), pid.clone(), session.bytes());
         }
         self.prune(&mut state);
+        rooms
     }
 
     /// Forgets what is too old or too much. Called with every change, and by the server's sweep.
@@ -366,15 +430,13 @@ impl Log {
                 state.truncated = state.first();
             }
         }
-        while let Some((until, pid)) = state.away.front().cloned() {
-            if until > now && state.away.len() <= self.config.sessions_max {
-                break;
-            }
-            state.away.pop_front();
-            let is_it = |session: &Session| matches!(session.presence, Presence::Away { until: is, .. } if is == until);
-            if state.sessions.get(&pid).is_some_and(is_it) {
-                state.sessions.remove(&pid);
-            }
+        while let Some(pid) = state.away.oldest().filter(|pid| state.is_over(pid, now)) {
+            let pid = pid.clone();
+            state.forget(&pid);
+        }
+        let (sessions_max, bytes_max) = (self.config.sessions_max, self.config.sessions_bytes_max);
+        while let Some(pid) = state.away.evict(sessions_max, bytes_max) {
+            state.sessions.remove(&pid);
         }
     }
 
@@ -385,7 +447,7 @@ impl Log {
         if state.events.is_empty() {
             state.events.shrink_to_fit();
         }
-        state.events.is_empty() && state.away.is_empty()
+        state.events.is_empty() && state.away.len() == 0
     }
 
     fn number(&self, offset: &str) -> Option<u64> {
@@ -394,15 +456,90 @@ impl Log {
     }
 }
 
+impl Default for State {
+    fn default() -> Self {
+        let (events, sessions, away) = (VecDeque::new(), HashMap::new(), Shares::default());
+        Self { next: 1, truncated: 0, events, bytes: 0, sessions, away }
+    }
+}
+
 impl State {
     /// The number of the oldest event kept.
     fn first(&self) -> u64 {
         self.next - self.events.len() as u64
     }
+
+    /// From which number on it is known what was for a session.
+    fn known_from(&self, session: &Session) -> u64 {
+        self.truncated.max(session.start).max(session.forgotten)
+    }
+
+    /// The events from a number on, which is not before the first.
+    fn events_from(&self, number: u64) -> impl Iterator<Item = (u64, &Logged)> {
+        let skipped = usize::try_from(number - self.first()).unwrap_or(usize::MAX);
+        (number..).zip(self.events.iter().skip(skipped))
+    }
+
+    /// Whether a session was sent this offset or a later one. (Events that were forgotten for their
+    /// age it has received, and nothing follows from their offsets: all that is kept is sent again.)
+    fn has_sent(&self, session: &Session, number: u64) -> bool {
+        let (stamped, left) = match &session.presence {
+            Presence::Here(socket) => (socket.stamped(), self.next),
+            Presence::Away(away) => (0, away.left),
+        };
+        if number < self.first() || number <= session.stamped.max(stamped) {
+            return true;
+        }
+        let is_in = session.presence.is_in(&session.id);
+        self.events_from(number)
+            .take_while(|(number, _)| *number < left)
+            .any(|(number, event)| session.includes(number, event, &is_in))
+    }
+
+    /// What a session missed from this number on, in order, and which of it came to rooms that it
+    /// joined before it was admitted (`held`, in order): that belongs among the rest.
+    fn missed(
+        &self,
+        session: &Session,
+        from: u64,
+        held: &[u64],
+    ) -> (Vec<(u64, Arc<Encoded>)>, Vec<u64>) {
+        let is_in = session.presence.is_in(&session.id);
+        let (mut missed, mut early) = (Vec::new(), Vec::new());
+        for (number, event) in self.events_from(from) {
+            let is_member = session.includes(number, event, &is_in);
+            let is_held = !is_member && held.binary_search(&number).is_ok();
+            if is_held {
+                early.push(number);
+            }
+            if is_member || is_held {
+                missed.push((number, event.packet.clone()));
+            }
+        }
+        (missed, early)
+    }
+
+    /// Whether an absent session's time is over.
+    fn is_over(&self, pid: &SocketId, now: Instant) -> bool {
+        let session = self.sessions.get(pid);
+        let until = session.and_then(|session| match &session.presence {
+            Presence::Here(_) => None,
+            Presence::Away(away) => Some(away.until),
+        });
+        until.is_none_or(|until| until <= now)
+    }
+
+    fn forget(&mut self, pid: &SocketId) {
+        self.sessions.remove(pid);
+        self.away.remove(pid);
+    }
 }
 
-/// Rooms left that are remembered for a session, as long as events to them are.
-const STAYS_MAX: usize = 256;
+/// Who makes an absent session.
+fn maker(socket: &Socket) -> Maker {
+    let address = socket.handshake().address();
+    address.map(|address| -> IpAddr { engine::network(address.ip()) })
+}
 
 /// Whether a client may come back after this, as in the official server; an overflow too, since
 /// what did not fit its outbox is in the log.

@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
 };
 
@@ -30,11 +30,11 @@ use crate::{
     ack::{Pending, Waiter},
     adapter::Targets,
     directory::Live,
-    encode::{encode_logged, with_event, with_text},
+    encode::{encode_with_offset, with_event, with_text},
     link::{Command, Link},
     locals::Locals,
     rarely::Rarely,
-    recovery::{Claim, Log},
+    recovery::{Claim, Log, Place},
     reliable::Outboxes,
     revision::is_old,
 };
@@ -52,11 +52,18 @@ struct Inner {
     link: Arc<Link>,
     phase: AtomicU8,
     /// What was sent to this socket before it was told that it is connected.
-    held: Mutex<Rarely<Vec<Arc<Encoded>>>>,
+    held: Mutex<Rarely<Vec<Held>>>,
     locals: Mutex<Locals>,
     acks: Mutex<Rarely<BTreeMap<u64, Waiter>>>,
     expiry: Mutex<Option<Box<Deadline>>>,
     rare: OnceLock<Box<Rare>>,
+}
+
+/// A packet that waits for the reply before it.
+struct Held {
+    packet: Arc<Encoded>,
+    /// Its number in the log, if it is there.
+    number: Option<u64>,
 }
 
 /// What many sockets never have.
@@ -67,6 +74,10 @@ struct Rare {
     claim: Option<Claim>,
     /// Under which its state is kept, once it is connected; only with recovery.
     pid: OnceLock<SocketId>,
+    /// The highest offset that came to it with an event that is not in the log.
+    stamped: AtomicU64,
+    /// Something was sent to it before it was connected for which there was no room.
+    has_dropped: AtomicBool,
     /// `None` when the client sent nothing.
     auth: Mutex<Option<Arc<str>>>,
     /// The key of its client's outbox, if it has one.
@@ -200,7 +211,7 @@ impl Socket {
         with_encoded_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
             match &self.0.namespace.log {
-                Some(log) if self.is_connected() && !self.is_old() => {
+                Some(log) if !self.is_disconnected() && !self.is_old() => {
                     self.send_logged(log, name, args, attachments)
                 }
                 _ => with_event(self.namespace(), name, None, args, attachments, |text| {
@@ -233,23 +244,21 @@ impl Socket {
 
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
-        let rooms = rooms.into_rooms();
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.pid()) {
-            let are_old = self.rooms();
-            log.note_join(pid, rooms.iter().filter(|room| !are_old.contains(room)).cloned());
+        let (rooms, adapter) = (rooms.into_rooms(), &self.0.namespace.adapter);
+        match &self.0.namespace.log {
+            Some(log) => log.join(self, |joined| adapter.join(&self.key(), rooms, joined)),
+            None => adapter.join(&self.key(), rooms, |_| {}),
         }
-        self.0.namespace.adapter.join(&self.key(), rooms);
         self.0.namespace.tell_room_changes();
     }
 
     /// Leaves rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
-        let rooms = rooms.into_rooms();
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.pid()) {
-            let are_in = self.rooms();
-            log.note_leave(pid, rooms.iter().filter(|room| are_in.contains(room)).cloned());
+        let (rooms, adapter) = (rooms.into_rooms(), &self.0.namespace.adapter);
+        match &self.0.namespace.log {
+            Some(log) => log.leave(self, |left| adapter.leave(&self.key(), &rooms, left)),
+            None => adapter.leave(&self.key(), &rooms, |_| {}),
         }
-        self.0.namespace.adapter.leave(&self.key(), &rooms);
         self.0.namespace.tell_room_changes();
     }
 
@@ -341,8 +350,26 @@ impl Socket {
         self.0.rare.get_or_init(Box::default)
     }
 
-    fn pid(&self) -> Option<&SocketId> {
+    /// Under which its state is kept.
+    pub(crate) fn pid(&self) -> Option<&SocketId> {
         self.0.rare.get()?.pid.get()
+    }
+
+    /// Whether it is in a room that is not its own.
+    pub(crate) fn is_in(&self, room: &Room) -> bool {
+        self.0.namespace.adapter.is_in(&self.key(), room)
+    }
+
+    /// The highest offset that came to it with an event that is not in the log.
+    pub(crate) fn stamped(&self) -> u64 {
+        self.0.rare.get().map_or(0, |rare| rare.stamped.load(Ordering::Relaxed))
+    }
+
+    /// Whether something that was for it was dropped.
+    pub(crate) fn has_dropped(&self) -> bool {
+        let rare = self.0.rare.get();
+        rare.is_some_and(|rare| rare.has_dropped.load(Ordering::Relaxed))
+            || self.0.link.session.has_dropped()
     }
 
     /// The outbox of its client, if both have agreed to one.
@@ -388,13 +415,18 @@ impl Socket {
         }
     }
 
-    /// Takes part in a broadcast. True: the session is to be pushed to by the caller.
-    pub(crate) fn takes_broadcast(&self, packet: &Arc<Encoded>) -> bool {
-        match self.0.phase.load(Ordering::Acquire) {
+    /// Takes part in a broadcast, of a packet that stands there in the log if it has an offset.
+    /// True: the session is to be pushed to by the caller.
+    pub(crate) fn takes_broadcast(&self, packet: &Arc<Encoded>, place: Option<Place>) -> bool {
+        let is_taken = match self.0.phase.load(Ordering::Acquire) {
             CONNECTED => true,
-            CONNECTING => self.hold(|| packet.clone()),
+            CONNECTING => self.hold(place, || packet.clone()),
             _ => false,
+        };
+        if is_taken && let Some(Place::Behind(number)) = place {
+            self.rare().stamped.fetch_max(number, Ordering::Relaxed);
         }
+        is_taken
     }
 
     /// Resolves a request the client has answered.
@@ -463,13 +495,16 @@ impl Socket {
         args: &str,
         attachments: &[Bytes],
     ) -> Result<(), EmitError> {
-        let targets = Targets { rooms: vec![Room::from(self.id())], except: Vec::new() };
         let mut sent = Ok(());
-        log.record(targets, |offset| {
-            let packet = encode_logged(self.namespace(), name, args, attachments, offset);
+        log.record(|offset| {
+            let packet = encode_with_offset(self.namespace(), name, args, attachments, offset);
             let packet = Arc::new(packet);
-            sent = queued(self.0.link.push(&packet));
-            packet
+            if self.takes_broadcast(&packet, Some(offset.logged())) {
+                sent = queued(self.0.link.push(&packet));
+            }
+            // Not by the id that it only claims to have.
+            let targets = Targets { rooms: vec![Room::from(self.key())], except: Vec::new() };
+            (targets, packet)
         });
         sent
     }
@@ -479,7 +514,7 @@ impl Socket {
             CONNECTED => queued(self.0.link.send(text, attachments)),
             CONNECTING => {
                 let encode = || Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()));
-                if self.hold(encode) {
+                if self.hold(None, encode) {
                     return queued(self.0.link.send(text, attachments));
                 }
                 Ok(())
@@ -489,16 +524,23 @@ impl Socket {
     }
 
     /// Holds a packet back until the client is connected. True: it is by now.
-    fn hold(&self, packet: impl FnOnce() -> Arc<Encoded>) -> bool {
+    fn hold(&self, place: Option<Place>, packet: impl FnOnce() -> Arc<Encoded>) -> bool {
         let mut held = self.0.held.lock();
         match self.0.phase.load(Ordering::Acquire) {
             CONNECTING => {
                 let limit = self.0.namespace.config.engine.queued_packets_max as usize;
                 let held = held.filled();
                 if held.len() < limit {
-                    held.push(packet());
+                    let number = match place {
+                        Some(Place::Logged(number)) => Some(number),
+                        _ => None,
+                    };
+                    held.push(Held { packet: packet(), number });
                 } else {
                     tracing::warn!(socket = %self.id(), limit, "too much sent before the connection");
+                    if self.0.namespace.log.is_some() {
+                        self.rare().has_dropped.store(true, Ordering::Relaxed);
+                    }
                 }
                 false
             }

@@ -122,12 +122,19 @@ async fn one_broadcast_reaches_messagepack_json_and_old_clients() {
         config.engine.allow_eio3 = true;
         let (server, address) =
             serve(config, vec![with_sync(Namespace::new("/").on_connect(admit))]).await;
+        let mut new = Client::connect(address).await;
+        let early = new.text().await;
+        // With recovery, an offset follows.
+        let epoch = early.strip_prefix(r#"42["early",1"#).unwrap().trim_end_matches("1\"]");
+        assert_eq!(epoch.len() > 1, recovery.is_some(), "{early}");
+        let with_offset = |json: &str, number: u8| match recovery {
+            Some(_) => format!("{json}{epoch}{number}\"]"),
+            None => format!("{json}]"),
+        };
         let mut packing = Client::open(address).await;
         packing.send_binary(&packed("0", &[])).await;
         assert!(matches!(packing.receive().await, Received::Binary(_)), "the reply");
-        expect_packed(&mut packing, r#"2["early",1]"#, &[]).await;
-        let mut new = Client::connect(address).await;
-        new.expect(r#"42["early",1]"#).await;
+        expect_packed(&mut packing, &with_offset(r#"2["early",1"#, 2), &[]).await;
         let mut old = Client::open_with(address, "&EIO=3").await;
         old.expect("40").await;
         old.expect(r#"42["early",1]"#).await;
@@ -136,17 +143,22 @@ async fn one_broadcast_reaches_messagepack_json_and_old_clients() {
         let json = r#"51-["look",1,{"_placeholder":true,"num":0}"#;
         old.expect(&format!("4{json}]")).await;
         old.expect_binary(&[4, 5]).await;
-        let text = new.text().await;
+        new.expect(&with_offset(&format!("4{json}"), 3)).await;
         new.expect_binary(&[5]).await;
-        // With recovery, an offset follows.
-        let offset = text.strip_prefix(&format!("4{json}")).unwrap();
-        assert_eq!(offset.len() > 1, recovery.is_some(), "{text}");
-        expect_packed(&mut packing, &format!("{json}{offset}"), &[&[5]]).await;
+        expect_packed(&mut packing, &with_offset(json, 3), &[&[5]]).await;
+        for socket in server.io().sockets() {
+            until(|| socket.session().is_writable()).await;
+        }
+        server.io().volatile().emit("now", "text").unwrap();
+        let json = r#"2["now","text""#;
+        old.expect(&format!("4{json}]")).await;
+        new.expect(&with_offset(&format!("4{json}"), 3)).await;
+        expect_packed(&mut packing, &with_offset(json, 3), &[]).await;
     }
 }
 
 #[tokio::test]
-async fn what_messagepack_clients_missed_comes_before_the_reply() {
+async fn what_messagepack_clients_missed_comes_right_behind_the_reply() {
     let config = Config { recovery: Some(RecoveryConfig::default()), ..msgpack() };
     let (server, address) = serve(config, vec![]).await;
     let mut first = Client::open(address).await;
@@ -159,11 +171,11 @@ async fn what_messagepack_clients_missed_comes_before_the_reply() {
     server.io().emit("missed", &json!({ "a": 1 })).unwrap();
     let mut second = Client::open(address).await;
     second.send_binary(&packed(&format!(r#"0{{"pid":"{pid}"}}"#), &[])).await;
+    let Received::Binary(again) = second.receive().await else { panic!("no reply") };
+    assert_eq!(again, reply, "the same id and the same private id");
     let Received::Binary(missed) = second.receive().await else { panic!("nothing") };
     let start = packed(r#"2["missed",{"a":1},""]"#, &[]);
     assert_eq!(missed[..start.len() - 1], start[..start.len() - 1]);
-    let Received::Binary(again) = second.receive().await else { panic!("no reply") };
-    assert_eq!(again, reply, "the same id and the same private id");
 }
 
 #[tokio::test]

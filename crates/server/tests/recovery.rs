@@ -5,16 +5,19 @@
 mod common;
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use common::{Client, Received, listen, until};
+use common::{
+    Client, listen,
+    recovering::{Setup, events},
+    until,
+};
 use serde::Deserialize;
 use sockeye::{
-    Args, Binary, Config, DisconnectReason, Io, Namespace, Recovery, RecoveryConfig,
-    RecoveryFailure, Server, Socket,
+    Args, Binary, Config, DisconnectReason, Namespace, Recovery, RecoveryConfig, RecoveryFailure,
+    Server, Socket,
 };
 
 struct User(String);
@@ -44,94 +47,34 @@ fn namespace(log: &Log) -> Namespace {
         .same_user(|old: &User, new: &User| old.0 == new.0)
 }
 
-struct Setup {
-    server: Server,
-    address: SocketAddr,
+struct Logging {
+    setup: Setup,
     log: Log,
 }
 
-impl Setup {
+impl Logging {
     async fn new(recovery: RecoveryConfig) -> Self {
         let log = Log::default();
         let config = Config { recovery: Some(recovery), ..Config::default() };
-        let server = Server::builder().config(config).namespace(namespace(&log)).build().unwrap();
-        let address = listen(&server).await;
-        Self { server, address, log }
-    }
-
-    fn io(&self) -> Io {
-        self.server.io()
+        Self { setup: Setup::new(config, [namespace(&log)]).await, log }
     }
 
     fn logged(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
-
-    /// Joins anew or comes back; what arrives before the reply is returned with it.
-    async fn connect(&self, auth: &str) -> (Returning, Vec<String>) {
-        let mut client = Client::open(self.address).await;
-        client.send(&format!("40{auth}")).await;
-        let mut before = Vec::new();
-        loop {
-            match client.receive().await {
-                Received::Text(text) if text.starts_with("40") => {
-                    let reply: serde_json::Value = serde_json::from_str(&text[2..]).unwrap();
-                    let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
-                    let (sid, pid, failure) = (text("sid"), text("pid"), text("recovery"));
-                    return (Returning { client, sid, pid, failure, offset: None }, before);
-                }
-                Received::Text(text) => before.push(text),
-                Received::Binary(data) => before.push(format!("{data:?}")),
-                Received::Closed => panic!("closed"),
-            }
-        }
-    }
-
-    /// Waits until nobody is connected.
-    async fn gone(&self) {
-        until(|| self.server.sessions() == 0).await;
-    }
 }
 
-struct Returning {
-    client: Client,
-    sid: String,
-    pid: String,
-    failure: String,
-    offset: Option<String>,
-}
+impl std::ops::Deref for Logging {
+    type Target = Setup;
 
-impl Returning {
-    /// The next event without its offset, which is remembered as the official client does.
-    async fn event(&mut self) -> String {
-        let text = self.client.text().await;
-        let (event, offset) = cut(&text);
-        self.offset = Some(offset);
-        event
+    fn deref(&self) -> &Setup {
+        &self.setup
     }
-
-    fn auth(&self, user: &str) -> String {
-        match &self.offset {
-            Some(offset) => {
-                format!(r#"{{"pid":"{}","offset":"{offset}","user":"{user}"}}"#, self.pid)
-            }
-            None => format!(r#"{{"pid":"{}","user":"{user}"}}"#, self.pid),
-        }
-    }
-}
-
-fn cut(text: &str) -> (String, String) {
-    let (event, offset) = text.trim_end_matches("\"]").rsplit_once(",\"").unwrap();
-    (format!("{event}]"), offset.to_owned())
-}
-
-fn events(before: &[String]) -> Vec<String> {
-    before.iter().map(|text| cut(text).0).collect()
 }
 
 #[tokio::test]
-async fn what_was_missed_comes_before_the_reply() {
-    let setup = Setup::new(RecoveryConfig::default()).await;
+async fn what_was_missed_comes_right_behind_the_reply() {
+    let setup = Logging::new(RecoveryConfig::default()).await;
     let (mut a, _) = setup.connect("").await;
     assert_eq!(a.pid.len(), 20);
     a.client.send(r#"421["join","room"]"#).await;
@@ -152,11 +95,11 @@ async fn what_was_missed_comes_before_the_reply() {
     io.to(other_id.as_str()).emit("e", &6).unwrap();
     io.volatile().emit("e", &7).unwrap();
     io.to("room").emit("e", &Args((8, Binary(vec![8].into())))).unwrap();
-    let (b, before) = setup.connect(&auth).await;
+    let (b, missed) = setup.connect(&auth).await;
     assert_eq!(b.sid, sid);
-    assert_eq!(events(&before[..2]), [r#"42["e",2]"#, r#"42["e",3]"#]);
-    assert!(before[2].starts_with(r#"451-["e",8,{"_placeholder":true,"num":0},""#));
-    assert_eq!(before[3..], ["[8]"]);
+    assert_eq!(events(&missed[..2]), [r#"42["e",2]"#, r#"42["e",3]"#]);
+    assert!(missed[2].starts_with(r#"451-["e",8,{"_placeholder":true,"num":0},""#));
+    assert_eq!(missed[3..], ["[8]"]);
     let socket = io.socket(&sid).unwrap();
     assert!(socket.recovered());
     assert_eq!(socket.rooms().len(), 2, "it is in its room again");
@@ -165,7 +108,7 @@ async fn what_was_missed_comes_before_the_reply() {
 
 #[tokio::test]
 async fn a_client_that_received_nothing_recovers_too_and_any_number_of_times() {
-    let setup = Setup::new(RecoveryConfig::default()).await;
+    let setup = Logging::new(RecoveryConfig::default()).await;
     let (mut client, _) = setup.connect("").await;
     let (sid, pid) = (client.sid.clone(), client.pid.clone());
     for round in 0..5 {
@@ -173,39 +116,24 @@ async fn a_client_that_received_nothing_recovers_too_and_any_number_of_times() {
         drop(client);
         setup.gone().await;
         setup.io().emit("round", &round).unwrap();
-        let (returned, before) = setup.connect(&auth).await;
+        let (returned, missed) = setup.connect(&auth).await;
         client = returned;
         assert_eq!((&client.sid, &client.pid), (&sid, &pid));
-        let missed: Vec<_> = (0..=round).map(|n| format!(r#"42["round",{n}]"#)).collect();
-        assert_eq!(events(&before), missed, "it never said an offset");
+        let all: Vec<_> = (0..=round).map(|n| format!(r#"42["round",{n}]"#)).collect();
+        assert_eq!(events(&missed), all, "it never said an offset");
     }
     assert!(client.failure.is_empty());
 }
 
 #[tokio::test]
-async fn offsets_are_on_events_without_ack_only() {
-    let setup = Setup::new(RecoveryConfig::default()).await;
-    let (mut client, _) = setup.connect("").await;
-    let socket = setup.io().sockets().pop().unwrap();
-    socket.emit("direct", &()).unwrap();
-    assert_eq!(client.event().await, r#"42["direct"]"#);
-    drop(socket.emit_with_ack::<_, ()>("question", &1));
-    client.client.expect(r#"420["question",1]"#).await;
-    socket.volatile().emit("volatile", &1).unwrap();
-    client.client.expect(r#"42["volatile",1]"#).await;
-    client.client.send(r#"427["sync"]"#).await;
-    client.client.expect("437[]").await;
-}
-
-#[tokio::test]
 async fn a_connection_nobody_noticed_to_be_dead_is_taken_over() {
-    let setup = Setup::new(RecoveryConfig::default()).await;
+    let setup = Logging::new(RecoveryConfig::default()).await;
     let (mut old, _) = setup.connect("").await;
     setup.io().emit("e", &1).unwrap();
     old.event().await;
     setup.io().emit("e", &2).unwrap();
-    let (new, before) = setup.connect(&old.auth("")).await;
-    assert_eq!((events(&before), &new.sid), (vec![r#"42["e",2]"#.to_owned()], &old.sid));
+    let (new, missed) = setup.connect(&old.auth("")).await;
+    assert_eq!((events(&missed), &new.sid), (vec![r#"42["e",2]"#.to_owned()], &old.sid));
     old.event().await;
     old.client.expect_closed().await;
     drop(old);
@@ -218,13 +146,14 @@ async fn a_connection_nobody_noticed_to_be_dead_is_taken_over() {
 
 #[tokio::test]
 async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
-    let setup = Setup::new(RecoveryConfig { log_events_max: 2, ..RecoveryConfig::default() }).await;
+    let setup =
+        Logging::new(RecoveryConfig { log_events_max: 2, ..RecoveryConfig::default() }).await;
     let (mut client, _) = setup.connect("").await;
     setup.io().emit("e", &0).unwrap();
     client.event().await;
     let expect = async |auth: &str, failure: &str| {
-        let (new, before) = setup.connect(auth).await;
-        assert!(before.is_empty());
+        let (new, missed) = setup.connect(auth).await;
+        assert!(missed.is_empty());
         assert_eq!(new.failure, failure, "{auth}");
         new
     };
@@ -254,7 +183,8 @@ async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
 #[tokio::test]
 async fn an_absence_that_is_too_long_is_not_recovered_and_nothing_is_kept() {
     let max_disconnection = Duration::from_millis(20);
-    let setup = Setup::new(RecoveryConfig { max_disconnection, ..RecoveryConfig::default() }).await;
+    let setup =
+        Logging::new(RecoveryConfig { max_disconnection, ..RecoveryConfig::default() }).await;
     let (client, _) = setup.connect("").await;
     let auth = client.auth("");
     drop(client);
@@ -273,10 +203,10 @@ async fn an_absence_that_is_too_long_is_not_recovered_and_nothing_is_kept() {
 
 #[tokio::test]
 async fn a_stolen_private_id_does_not_recover_and_harms_nobody() {
-    let setup = Setup::new(RecoveryConfig::default()).await;
+    let setup = Logging::new(RecoveryConfig::default()).await;
     let (mut victim, _) = setup.connect(r#"{"user":"ada"}"#).await;
-    let (thief, before) = setup.connect(&victim.auth("eve")).await;
-    assert_eq!((thief.failure.as_str(), before.len()), ("other_user", 0));
+    let (thief, missed) = setup.connect(&victim.auth("eve")).await;
+    assert_eq!((thief.failure.as_str(), missed.len()), ("other_user", 0));
     assert_ne!(thief.sid, victim.sid);
     let socket = setup.io().socket(&thief.sid).unwrap();
     assert_eq!(socket.recovery(), Recovery::Failed(RecoveryFailure::OtherUser));
@@ -318,11 +248,11 @@ async fn what_is_sent_while_a_client_comes_back_arrives_once_and_in_order() {
     server.io().emit("n", &3).unwrap();
     server.io().to("own").emit("n", &4).unwrap();
     let_in.add_permits(1);
+    assert_eq!(second.text().await, reply, "the same ids");
     for n in 1..=4 {
         let text = second.text().await;
         assert!(text.starts_with(&format!("42[\"n\",{n},")), "{text}");
     }
-    assert_eq!(second.text().await, reply, "the same ids");
     second.expect_nothing().await;
 }
 
@@ -330,7 +260,7 @@ async fn what_is_sent_while_a_client_comes_back_arrives_once_and_in_order() {
 /// had left.
 #[tokio::test]
 async fn rooms_joined_and_left_meanwhile_are_considered() {
-    let setup = Setup::new(RecoveryConfig::default()).await;
+    let setup = Logging::new(RecoveryConfig::default()).await;
     let (mut first, _) = setup.connect("").await;
     let io = setup.io();
     let socket = io.socket(&first.sid).unwrap();
@@ -345,8 +275,8 @@ async fn rooms_joined_and_left_meanwhile_are_considered() {
         let text = first.client.text().await;
         assert!(text.starts_with(&format!("42[\"n\",{n},")), "{text}");
     }
-    let (again, before) = setup.connect(&format!(r#"{{"pid":"{}"}}"#, first.pid)).await;
+    let (again, missed) = setup.connect(&format!(r#"{{"pid":"{}"}}"#, first.pid)).await;
     assert_eq!(again.sid, first.sid);
-    let numbers: Vec<_> = before.iter().map(|text| &text[7..8]).collect();
-    assert_eq!(numbers, ["2", "4"], "{before:?}");
+    let numbers: Vec<_> = missed.iter().map(|text| &text[7..8]).collect();
+    assert_eq!(numbers, ["2", "4"], "{missed:?}");
 }

@@ -201,6 +201,13 @@ async fn with_recovery_old_clients_see_neither_private_ids_nor_offsets() {
     old.expect(r#"42["all"]"#).await;
     let text = new.text().await;
     assert!(text.starts_with(r#"42["all",""#), "{text}");
+    for socket in server.io().sockets() {
+        until(|| socket.session().is_writable()).await;
+    }
+    server.io().volatile().emit("now", &()).unwrap();
+    old.expect(r#"42["now"]"#).await;
+    let text = new.text().await;
+    assert!(text.starts_with(r#"42["now",""#), "{text}");
 }
 
 #[tokio::test]

@@ -1,16 +1,15 @@
 //! From the reply to the end: what a socket is told when it is let in, and what is left of it.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::atomic::Ordering;
 
-use sockeye_engine::Encoded;
 use sockeye_socket_proto::{encode_connect, encode_connected};
 
-use super::{CONNECTED, CONNECTING, DISCONNECTED, Socket};
+use super::{CONNECTED, CONNECTING, DISCONNECTED, Held, Socket};
 use crate::{
-    AckError, DisconnectReason, Recovery, RecoveryFailure, SocketId, link::Command, locals::Locals,
+    AckError, DisconnectReason, Recovery, RecoveryFailure, SocketId,
+    link::Command,
+    locals::Locals,
+    recovery::{Return, Returned},
 };
 
 impl Socket {
@@ -24,55 +23,78 @@ impl Socket {
 
     fn admit_quietly(&self) -> Result<bool, RecoveryFailure> {
         let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_old()) else {
-            return Ok(self.welcome(None, &[]));
+            return Ok(self.welcome(None));
         };
         let Some(claim) = self.0.rare.get().and_then(|rare| rare.claim.as_ref()) else {
-            return Ok(log.begin(self, |pid| self.welcome(Some(pid), &[])));
+            return Ok(log.begin(self, |pid| self.welcome(Some(pid))));
         };
         let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
             Some(is_same) => self.with_locals(|new| is_same(old, new)),
             None => true,
         };
-        let mut is_admitted = false;
-        log.restore(claim, self, is_same_user, |rooms, locals, missed| {
-            let key = self.key();
-            *self.rare().key.lock() = None;
-            self.0.namespace.adapter.rename(&key, self.id());
-            self.0.namespace.adapter.join(&self.id(), rooms);
-            self.0.locals.lock().fill_from(locals);
-            is_admitted = self.welcome(Some(&claim.pid), missed);
-        })?;
-        Ok(is_admitted)
+        log.restore(claim, self, is_same_user, |returned| self.welcome_back(&claim.pid, returned))
     }
 
-    /// What was missed, the reply, what was held back.
-    fn welcome(&self, pid: Option<&SocketId>, missed: &[&Arc<Encoded>]) -> bool {
+    /// The reply, then what was held back. False: the socket has ended meanwhile.
+    fn welcome(&self, pid: Option<&SocketId>) -> bool {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
             return false;
         }
-        let link = &self.0.link;
-        for packet in missed {
-            link.push(packet);
-        }
-        link.send(&self.reply(pid), &[]);
-        let again: HashSet<_> = missed.iter().map(|packet| Arc::as_ptr(packet)).collect();
-        for packet in held.take().into_iter().filter(|packet| !again.contains(&Arc::as_ptr(packet)))
-        {
-            link.push(&packet);
+        let (reply, link) = (self.reply(pid), &self.0.link);
+        let packets: Vec<_> = held.take().into_iter().map(|held| held.packet).collect();
+        // What does not fit as a whole is too much for the client, and its session's end.
+        if packets.is_empty() || !link.push_all(&reply, &packets) {
+            link.send(&reply, &[]);
+            for packet in &packets {
+                link.push(packet);
+            }
         }
         if let Some(pid) = pid {
             self.rare().pid.get_or_init(|| pid.clone());
         }
-        self.0.phase.store(CONNECTED, Ordering::Release);
-        drop(held);
-        self.0.namespace.adapter.admit(&self.0.id);
+        self.begin();
         true
     }
 
-    /// What is held back until it is admitted.
-    pub(crate) fn held_packets(&self) -> HashSet<*const Encoded> {
-        self.0.held.lock().get().into_iter().flatten().map(Arc::as_ptr).collect()
+    /// The reply, what was missed, what was held back beside it: all at once or nothing, and the
+    /// socket is who it was. That the reply comes first and the rest in the same write lets the
+    /// client count what it has: see [`crate::recovery`].
+    fn welcome_back(&self, pid: &SocketId, returned: Returned<'_>) -> Return {
+        let mut held = self.0.held.lock();
+        if self.0.phase.load(Ordering::Acquire) != CONNECTING {
+            return Return::Ended;
+        }
+        self.0.locals.lock().fill_from(returned.locals.clone());
+        let missed = &returned.missed;
+        let is_missed = |number| missed.binary_search_by_key(&number, |it| it.0).is_ok();
+        let is_new = |held: &&Held| held.number.is_none_or(|number| !is_missed(number));
+        let rest = held.get().into_iter().flatten().filter(is_new).map(|held| &held.packet);
+        let packets: Vec<_> =
+            missed.iter().map(|(_, packet)| packet).chain(rest).cloned().collect();
+        if !self.0.link.push_all(&self.reply(Some(pid)), &packets) {
+            return Return::Full;
+        }
+        drop(held.take());
+        let key = self.key();
+        *self.rare().key.lock() = None;
+        self.0.namespace.adapter.rename(&key, self.id());
+        self.0.namespace.adapter.join(&self.id(), returned.rooms.to_vec(), |_| {});
+        self.rare().pid.get_or_init(|| pid.clone());
+        self.begin();
+        Return::Admitted
+    }
+
+    /// What is sent from now on reaches it, with what is for everybody. (Called with the lock of
+    /// what was held back, so that nothing comes before it.)
+    fn begin(&self) {
+        self.0.phase.store(CONNECTED, Ordering::Release);
+        self.0.namespace.adapter.admit(&self.0.id);
+    }
+
+    /// The numbers in the log of what is held back until it is admitted.
+    pub(crate) fn held_numbers(&self) -> Vec<u64> {
+        self.0.held.lock().get().into_iter().flatten().filter_map(|held| held.number).collect()
     }
 
     /// The packet that says that the client is connected.
@@ -116,10 +138,11 @@ impl Socket {
         }
         held.take();
         drop(held);
-        let left = self.0.namespace.adapter.remove(&self.key());
-        if let (Some(log), Some(pid)) = (&self.0.namespace.log, self.pid()) {
-            log.end(pid, reason, left.clone(), self.with_locals(Locals::clone));
-        }
+        let leave = || self.0.namespace.adapter.remove(&self.key());
+        let left = match &self.0.namespace.log {
+            Some(log) => log.end(self, reason, leave),
+            None => leave(),
+        };
         self.rare().left.get_or_init(|| left);
         for (_, waiter) in self.0.acks.lock().take() {
             waiter.resolve(Err(AckError::Disconnected));

@@ -2,6 +2,8 @@
 //! what is asserted.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod recovering;
+
 use std::{net::SocketAddr, time::Duration};
 
 use sockeye::{Namespace, Server};

@@ -1,0 +1,178 @@
+//! For which events a session was in which rooms.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+};
+
+use smallvec::SmallVec;
+
+use crate::Room;
+
+/// The rooms a session joined or left: an event is for those who were in its rooms when it was sent.
+/// Nothing is noted of a room in which it was from its start, as long as it is there.
+///
+/// Whatever is asked or noted is about one room, and costs the same however many there are.
+pub(super) struct Stays<R = Room> {
+    rooms: HashMap<R, Stay>,
+    /// The rooms it left, in that order, with the number of the first event after each.
+    left: VecDeque<(R, u64)>,
+}
+
+#[derive(Default)]
+struct Stay {
+    /// It is in the room, and joined it before this event.
+    open: Option<u64>,
+    /// When it was there before: the number of the first event, and of the first behind the last.
+    past: SmallVec<[(u64, u64); 1]>,
+}
+
+impl<R> Default for Stays<R> {
+    fn default() -> Self {
+        Self { rooms: HashMap::new(), left: VecDeque::new() }
+    }
+}
+
+impl<R: Clone + Eq + Hash> Stays<R> {
+    /// It is in a room from the event with this number on.
+    pub(super) fn join(&mut self, room: R, number: u64) {
+        self.rooms.entry(room).or_default().open = Some(number);
+    }
+
+    /// It is not in a room any more from the event with this number on.
+    pub(super) fn leave(&mut self, room: &R, number: u64) {
+        let stay = self.rooms.entry(room.clone()).or_default();
+        let since = stay.open.take().unwrap_or(0);
+        if since < number {
+            stay.past.push((since, number));
+            self.left.push_back((room.clone(), number));
+        } else if stay.past.is_empty() {
+            self.rooms.remove(room);
+        }
+    }
+
+    /// Whether it was in a room when an event was sent. `is_in`: it is in the room now.
+    pub(super) fn include(&self, room: &R, number: u64, is_in: impl FnOnce() -> bool) -> bool {
+        let Some(stay) = self.rooms.get(room) else { return is_in() };
+        let was_in = stay.past.iter().any(|(since, until)| (*since..*until).contains(&number));
+        was_in || stay.open.map_or_else(is_in, |since| since <= number)
+    }
+
+    /// The events before this one will not be asked for any more.
+    pub(super) fn forget_before(&mut self, number: u64) {
+        while self.left.front().is_some_and(|(_, until)| *until <= number) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets that it was in a room; the number of the first event after it.
+    pub(super) fn forget_oldest(&mut self) -> Option<u64> {
+        let (room, until) = self.left.pop_front()?;
+        if let Some(stay) = self.rooms.get_mut(&room) {
+            stay.past.remove(0);
+            if stay.past.is_empty() && stay.open.is_none() {
+                self.rooms.remove(&room);
+            }
+        }
+        Some(until)
+    }
+
+    /// Rooms it was in and left.
+    pub(super) fn past(&self) -> usize {
+        self.left.len()
+    }
+
+    /// The rooms of which something is noted, to estimate what they take.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &R> {
+        self.rooms.keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, collections::BTreeSet, hash::Hasher};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What a plain diary says.
+        #[test]
+        fn a_session_was_where_it_was(
+            before in proptest::collection::btree_set(0..4u8, 0..4),
+            steps in proptest::collection::vec((0..4u8, 0..3u8), 1..80),
+        ) {
+            let mut stays = Stays::default();
+            let mut now = before.clone();
+            let mut diary: Vec<BTreeSet<u8>> = Vec::new();
+            let mut first = 0;
+            for (room, step) in steps {
+                let number = diary.len() as u64;
+                match step {
+                    0 => diary.push(now.clone()),
+                    1 if now.insert(room) => stays.join(room, number),
+                    2 if now.remove(&room) => stays.leave(&room, number),
+                    _ => {
+                        first = number / 2;
+                        stays.forget_before(first);
+                    }
+                }
+                for (number, rooms) in (0..).zip(&diary).skip(usize::try_from(first).unwrap()) {
+                    for room in 0..4u8 {
+                        let was_in = stays.include(&room, number, || now.contains(&room));
+                        prop_assert_eq!(was_in, rooms.contains(&room), "{} in {}", number, room);
+                    }
+                }
+            }
+            stays.forget_before(diary.len() as u64);
+            prop_assert_eq!(stays.past(), 0);
+            let open: BTreeSet<_> = stays.rooms().copied().collect();
+            prop_assert!(open.is_subset(&now), "only of rooms it is in");
+        }
+    }
+
+    thread_local! {
+        static LOOKS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A room that counts how often it is looked at.
+    #[derive(Clone)]
+    struct Counted(usize);
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            LOOKS.set(LOOKS.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            LOOKS.set(LOOKS.get() + 1);
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn a_room_costs_the_same_however_many_others_there_are() {
+        let mut cost = Vec::new();
+        for rooms in [100, 20_000] {
+            let mut stays = Stays::default();
+            LOOKS.set(0);
+            for room in 0..rooms {
+                stays.join(Counted(room), room as u64);
+            }
+            for room in 0..rooms {
+                assert!(stays.include(&Counted(room), rooms as u64, || false));
+                stays.leave(&Counted(room), rooms as u64 + 1);
+            }
+            stays.forget_before(rooms as u64 + 1);
+            // Growing hashes everything once more, now and then.
+            cost.push(LOOKS.get() / rooms);
+        }
+        assert!(cost[0] < 20 && cost[1] < 20, "{cost:?} looks for a room");
+    }
+}

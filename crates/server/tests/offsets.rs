@@ -1,0 +1,399 @@
+//! Offsets: which events carry one, and what it is worth when a client comes back with it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use common::{
+    Client, Received,
+    recovering::{Returning, Setup, cut, events},
+    until, with_sync,
+};
+use sockeye::{
+    Args, Binary, Config, Namespace, RecoveryConfig, Server, Socket, engine::OverflowPolicy,
+};
+use sockeye_testing::TestServer;
+use tokio::time::sleep;
+
+fn recovering() -> Config {
+    Config { recovery: Some(RecoveryConfig::default()), ..Config::default() }
+}
+
+async fn start() -> Setup {
+    Setup::new(recovering(), [with_sync(Namespace::new("/"))]).await
+}
+
+/// The number of the next event's offset, of whatever event.
+async fn number(client: &mut Returning) -> u64 {
+    loop {
+        if let Received::Text(text) = client.client.receive().await {
+            let (_, offset) = cut(&text);
+            client.offset = Some(offset.clone());
+            return offset.split_once('.').unwrap().1.parse().unwrap();
+        }
+    }
+}
+
+/// The offset with another number.
+fn renumbered(offset: &str, number: u64) -> String {
+    format!("{}.{number}", offset.split_once('.').unwrap().0)
+}
+
+fn with_offset(client: &Returning, offset: &str) -> String {
+    format!(r#"{{"pid":"{}","offset":"{offset}"}}"#, client.pid)
+}
+
+#[tokio::test]
+async fn offsets_are_on_every_event_without_ack() {
+    let setup = start().await;
+    let (mut client, _) = setup.connect("").await;
+    let (io, socket) = (setup.io(), setup.io().sockets().pop().unwrap());
+    let binary = || Args(("b", Binary(vec![8].into())));
+    // Before the first event that is kept, too.
+    socket.volatile().emit("volatile", "text").unwrap();
+    assert_eq!(number(&mut client).await, 0);
+    let mut newest = 0;
+    for round in 0..3 {
+        socket.emit("direct", &()).unwrap();
+        socket.compress(false).emit("direct", "text").unwrap();
+        socket.send("text").unwrap();
+        io.emit("all", &binary()).unwrap();
+        io.to(client.sid.as_str()).emit("room", &Args(("a", "b"))).unwrap();
+        io.except("nowhere").local().emit("all", &[1]).unwrap();
+        for _ in 0..6 {
+            newest += 1;
+            assert_eq!(number(&mut client).await, newest, "in round {round}");
+        }
+        let volatile = [
+            socket.volatile(),
+            io.volatile(),
+            io.to(client.sid.as_str()).volatile(),
+            io.except("nowhere").local().volatile().compress(false),
+        ];
+        for broadcast in volatile {
+            until(|| socket.session().is_writable()).await;
+            broadcast.clone().emit("volatile", "an.offset").unwrap();
+            assert_eq!(number(&mut client).await, newest, "{broadcast:?}");
+            until(|| socket.session().is_writable()).await;
+            broadcast.clone().emit("volatile", &()).unwrap();
+            assert_eq!(number(&mut client).await, newest, "{broadcast:?}");
+            until(|| socket.session().is_writable()).await;
+            broadcast.emit("volatile", &binary()).unwrap();
+            assert_eq!(number(&mut client).await, newest, "binary");
+        }
+    }
+    // The client appends its function to what asks for an ack.
+    drop(socket.emit_with_ack::<_, ()>("question", "text"));
+    drop(io.emit_with_ack::<_, ()>("question", "text").unwrap());
+    let mut questions = client.arrived().await;
+    // The last volatile event's attachment is before them.
+    questions.retain(|text| text.starts_with("42"));
+    let question = |id: u8| format!(r#"42{id}["question","text"]"#);
+    assert_eq!(questions, [question(0), question(1)]);
+}
+
+#[tokio::test]
+async fn without_recovery_nothing_is_added() {
+    let setup = Setup::new(Config::default(), [with_sync(Namespace::new("/"))]).await;
+    let (mut client, _) = setup.connect("").await;
+    let socket = setup.io().sockets().pop().unwrap();
+    until(|| socket.session().is_writable()).await;
+    socket.volatile().emit("volatile", "12345678901234567890.7").unwrap();
+    client.client.expect(r#"42["volatile","12345678901234567890.7"]"#).await;
+    socket.emit("kept", "12345678901234567890.7").unwrap();
+    client.client.expect(r#"42["kept","12345678901234567890.7"]"#).await;
+    assert_eq!(client.pid, "");
+}
+
+/// What an application relays from strangers is text that they choose.
+#[tokio::test]
+async fn a_text_that_looks_like_an_offset_is_worth_nothing() {
+    let setup = start().await;
+    let (mut victim, _) = setup.connect("").await;
+    let io = setup.io();
+    io.emit("n", &0).unwrap();
+    number(&mut victim).await;
+    let socket = io.socket(&victim.sid).unwrap();
+    let later = renumbered(victim.offset.as_ref().unwrap(), 50);
+    for text in [later.as_str(), "anything", ""] {
+        until(|| socket.session().is_writable()).await;
+        io.volatile().emit("relayed", text).unwrap();
+        // The official client takes the last argument, whatever it is.
+        let text = victim.client.text().await;
+        victim.offset = Some(cut(&text).1);
+    }
+    drop(socket);
+    let auth = victim.auth("");
+    setup.lose(victim).await;
+    for n in 1..=100 {
+        io.emit("n", &n).unwrap();
+    }
+    let (victim, missed) = setup.connect(&auth).await;
+    assert_eq!(victim.failure, "");
+    let expected: Vec<_> = (1..=100).map(|n| format!(r#"42["n",{n}]"#)).collect();
+    assert_eq!(events(&missed), expected);
+}
+
+#[tokio::test]
+async fn only_offsets_that_were_sent_to_a_session_count() {
+    let other = Namespace::new("/other");
+    let setup = Setup::new(recovering(), [with_sync(Namespace::new("/")), other]).await;
+    let (mut client, _) = setup.connect("").await;
+    let (mut neighbour, _) = setup.connect("").await;
+    let io = setup.io();
+    for n in 1..=10 {
+        io.to(client.sid.as_str()).emit("n", &n).unwrap();
+        assert_eq!(number(&mut client).await, n);
+    }
+    for n in 11..=20 {
+        io.to(neighbour.sid.as_str()).emit("n", &n).unwrap();
+        assert_eq!(number(&mut neighbour).await, n);
+    }
+    let last = client.offset.clone().unwrap();
+    let auth = |offset: &str| with_offset(&client, offset);
+    let forged: Vec<_> = [11, 20, 21, 30, 31, 1_000_000, u64::MAX]
+        .map(|number| auth(&renumbered(&last, number)))
+        .into_iter()
+        .chain(["", ".", "x.5", "12345678901234567890.5"].map(auth))
+        .collect();
+    let honest = auth(&last);
+    // While its connection is there, and after its end.
+    for auth in &forged {
+        assert_eq!(setup.connect(auth).await.0.failure, "unknown_offset", "{auth}");
+    }
+    let sid = client.sid.clone();
+    drop(client);
+    until(|| io.socket(&sid).is_none()).await;
+    for n in 21..=30 {
+        io.emit("n", &n).unwrap();
+    }
+    for auth in &forged {
+        assert_eq!(setup.connect(auth).await.0.failure, "unknown_offset", "{auth}");
+    }
+    let (client, missed) = setup.connect(&honest).await;
+    assert_eq!((client.failure.as_str(), &client.sid), ("", &sid), "no forger has spoilt it");
+    let expected: Vec<_> = (21..=30).map(|n| format!(r#"42["n",{n}]"#)).collect();
+    assert_eq!(events(&missed), expected);
+}
+
+#[tokio::test]
+async fn an_offset_that_came_with_a_volatile_event_counts() {
+    let setup = start().await;
+    let (mut client, _) = setup.connect("").await;
+    let io = setup.io();
+    // Not for it; but the volatile event behind them is.
+    for n in 1..=5 {
+        io.to("elsewhere").emit("n", &n).unwrap();
+    }
+    let socket = io.socket(&client.sid).unwrap();
+    until(|| socket.session().is_writable()).await;
+    io.volatile().emit("now", &()).unwrap();
+    assert_eq!(number(&mut client).await, 5);
+    io.to("elsewhere").emit("n", &6).unwrap();
+    io.emit("n", &7).unwrap();
+    for is_noticed in [false, true] {
+        let auth = client.auth("");
+        if is_noticed {
+            setup.lose(client).await;
+        }
+        let later = auth.replace(".5\"", ".6\"");
+        if is_noticed {
+            let (_, missed) = setup.connect(&later).await;
+            assert_eq!(missed.len(), 1, "7 was sent to it, so 6 is before that");
+        }
+        let (again, missed) = setup.connect(&auth).await;
+        assert_eq!(again.failure, "");
+        assert_eq!(events(&missed), [r#"42["n",7]"#]);
+        client = Returning { offset: Some(auth_offset(&auth)), ..again };
+    }
+}
+
+fn auth_offset(auth: &str) -> String {
+    let auth: serde_json::Value = serde_json::from_str(auth).unwrap();
+    auth["offset"].as_str().unwrap().to_owned()
+}
+
+/// What the connect handler sends carries offsets as well, and a connection that is lost amid it
+/// is continued there.
+#[tokio::test]
+async fn what_is_sent_in_the_connect_handler_is_recovered_too() {
+    async fn admit(socket: Socket) {
+        let io = socket.io();
+        socket.emit("early", &1).unwrap();
+        socket.join("own");
+        io.to("own").emit("early", &2).unwrap();
+        io.to("elsewhere").emit("early", &0).unwrap();
+        tokio::task::yield_now().await;
+        io.emit("early", &0).unwrap();
+        socket.compress(false).emit("early", &3).unwrap();
+    }
+    let root = with_sync(Namespace::new("/").on_connect(admit));
+    let setup = Setup::new(recovering(), [root]).await;
+    let (client, all) = setup.connect("").await;
+    let early = |numbers: std::ops::RangeInclusive<u8>| -> Vec<String> {
+        numbers.map(|n| format!(r#"42["early",{n}]"#)).collect()
+    };
+    assert_eq!(events(&all), early(1..=3));
+    // Of each round the client claims to have seen so many; the handler runs again for each return.
+    let pid = client.pid.clone();
+    setup.lose(client).await;
+    for seen in (0..3).rev() {
+        let auth = match seen {
+            0 => format!(r#"{{"pid":"{pid}"}}"#),
+            _ => format!(r#"{{"pid":"{pid}","offset":"{}"}}"#, cut(&all[seen - 1]).1),
+        };
+        let (client, missed) = setup.connect(&auth).await;
+        assert_eq!(client.failure, "");
+        let mut expected = early(u8::try_from(seen).unwrap() + 1..=3);
+        for _ in seen..3 {
+            // And of the returns before, and of this one; there it is among everybody.
+            let of_return = |n| format!(r#"42["early",{n}]"#);
+            expected.extend([1, 2, 0, 3].map(of_return));
+        }
+        assert_eq!(events(&missed), expected, "{seen} seen");
+        setup.lose(client).await;
+    }
+}
+
+/// In the connect handler the id is still a claim: nothing that is for the claimant goes to whose id
+/// it is.
+#[tokio::test]
+async fn what_a_thief_is_sent_while_it_claims_an_id_is_not_sent_to_the_victim() {
+    let admit = async |socket: Socket, auth: serde_json::Value| {
+        let user = auth["user"].as_str().unwrap_or_default().to_owned();
+        socket.emit("for", &user).unwrap();
+        socket.compress(false).emit("for", &user).unwrap();
+        socket.volatile().emit("for", &user).unwrap();
+        socket.set(user);
+    };
+    let root = Namespace::new("/").on_connect(admit).same_user(|a: &String, b: &String| a == b);
+    let setup = Setup::new(recovering(), [with_sync(root)]).await;
+    let (mut victim, mine) = setup.connect(r#"{"user":"ada"}"#).await;
+    assert_eq!(events(&mine), [r#"42["for","ada"]"#, r#"42["for","ada"]"#]);
+    victim.offset = Some(cut(&mine[1]).1);
+    let (thief, stolen) = setup.connect(&victim.auth("eve")).await;
+    assert_eq!(thief.failure, "other_user");
+    assert_eq!(events(&stolen), [r#"42["for","eve"]"#, r#"42["for","eve"]"#]);
+    assert!(victim.arrived().await.is_empty());
+    let auth = victim.auth("ada");
+    drop((victim, thief));
+    setup.gone().await;
+    let (_, missed) = setup.connect(&auth).await;
+    assert_eq!(events(&missed), [r#"42["for","ada"]"#, r#"42["for","ada"]"#], "of this time");
+}
+
+/// Where what does not fit is dropped, a later offset says nothing of what was before it.
+#[tokio::test(start_paused = true)]
+async fn who_lost_an_event_on_the_way_is_not_recovered() {
+    let mut config = recovering();
+    config.engine.overflow = OverflowPolicy::DropNewest;
+    config.engine.queued_packets_max = 3;
+    let server = TestServer::new(Server::builder().config(config).build().unwrap());
+    let io = server.server().io();
+    for is_dropped in [false, true] {
+        let mut client = server.connect().await;
+        if is_dropped {
+            client.wire().stall();
+            let session = io.socket(client.id()).unwrap().session().clone();
+            let news = "x".repeat(100_000);
+            while !session.has_dropped() {
+                io.emit("news", &news).unwrap();
+                sleep(Duration::from_millis(1)).await;
+            }
+            client.wire().restore();
+            while !session.is_writable() {
+                assert_eq!(client.expect_event::<String, ()>("news").await, news);
+            }
+        }
+        io.emit("last", &1).unwrap();
+        while client.next_event().await.unwrap().name != "last" {}
+        client.wire().cut();
+        sleep(Duration::from_millis(1)).await;
+        client.reconnect().await.unwrap();
+        let expected = is_dropped.then_some("log_truncated");
+        assert_eq!(client.recovery_failure(), expected);
+    }
+}
+
+/// Whoever sends at the same time from wherever: in no queue does an offset go backwards, and before
+/// an offset stands everything that was for the client.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn stored_and_volatile_events_of_many_threads_are_in_order() {
+    const EVENTS: u64 = 2_000;
+    let setup = start().await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let (client, _) = setup.connect("").await;
+        clients.push(client);
+    }
+    let io = setup.io();
+    let socket = io.socket(&clients[0].sid).unwrap();
+    let (rounds, is_done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let volatile = std::thread::spawn({
+        let (io, rounds, is_done) = (io.clone(), rounds.clone(), is_done.clone());
+        move || {
+            while !is_done.load(Ordering::Acquire) {
+                if rounds.load(Ordering::Relaxed) < EVENTS {
+                    io.volatile().emit("volatile", &1).unwrap();
+                    socket.volatile().emit("volatile", &2).unwrap();
+                }
+                if socket.session().is_writable() {
+                    rounds.fetch_add(1, Ordering::Release);
+                }
+                std::thread::yield_now();
+            }
+        }
+    });
+    let stored = std::thread::spawn(move || {
+        for n in 1..=EVENTS {
+            io.emit("stored", &n).unwrap();
+            // Now and then a volatile event finds an empty queue.
+            let seen = rounds.load(Ordering::Acquire);
+            while n % 50 == 0 && rounds.load(Ordering::Acquire) < seen + 2 {
+                std::thread::yield_now();
+            }
+        }
+        is_done.store(true, Ordering::Release);
+    });
+    let mut stamped = 0;
+    for client in &mut clients {
+        let mut last = 0;
+        while last < EVENTS {
+            let text = client.client.text().await;
+            let (event, offset) = cut(&text);
+            let number: u64 = offset.split_once('.').unwrap().1.parse().unwrap();
+            if event.starts_with(r#"42["stored""#) {
+                assert_eq!((event, number), (format!(r#"42["stored",{}]"#, last + 1), last + 1));
+                last = number;
+            } else {
+                assert_eq!(number, last, "a stamp says what came before it");
+                stamped += 1;
+            }
+        }
+    }
+    stored.join().unwrap();
+    volatile.join().unwrap();
+    assert!(stamped > 0);
+}
+
+/// A client that was told of its end by nobody is as good as there.
+#[tokio::test(start_paused = true)]
+async fn the_warning_of_an_expiry_has_an_offset() {
+    let root = Namespace::new("/").on_connected(|socket: Socket| {
+        socket.set_expiry(Some(sockeye::Expiry::after(Duration::from_secs(60))));
+        std::future::ready(())
+    });
+    let server = Server::builder().config(recovering()).namespace(root).build().unwrap();
+    let memory = TestServer::new(server);
+    let mut client = Client::connect(&memory).await;
+    let text = client.text().await;
+    assert!(text.starts_with(r#"42["expiring",30,""#), "{text}");
+}

@@ -1,0 +1,42 @@
+//! What joining and leaving costs is counted, not timed: the memory it takes from the heap. Alone in
+//! its file, since the heap is the process's.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use sockeye::{Config, RecoveryConfig, Room, Server};
+use sockeye_testing::TestServer;
+
+#[global_allocator]
+static HEAP: dhat::Alloc = dhat::Alloc;
+
+/// The bytes that a socket's joining and leaving of so many rooms takes, for each room.
+async fn bytes(recovery: Option<RecoveryConfig>, rooms: usize) -> u64 {
+    let config = Config { recovery, ..Config::default() };
+    let server = TestServer::new(Server::builder().config(config).build().unwrap());
+    let client = server.connect().await;
+    let socket = server.server().io().socket(client.id()).unwrap();
+    let names: Vec<_> = (0..rooms).map(|n| Room::from(format!("room {n}"))).collect();
+    let before = dhat::HeapStats::get().total_bytes;
+    for room in &names {
+        socket.join(room);
+        server.server().io().to("nobody").emit("n", &1).unwrap();
+    }
+    for room in &names {
+        socket.leave(room);
+        server.server().io().to("nobody").emit("n", &1).unwrap();
+    }
+    (dhat::HeapStats::get().total_bytes - before) / rooms as u64
+}
+
+/// With recovery each join asked for all rooms of the socket: 20,000 rooms took eight seconds.
+#[tokio::test(start_paused = true)]
+async fn a_room_costs_the_same_however_many_the_socket_is_in() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    for recovery in [None, Some(RecoveryConfig::default())] {
+        let is_on = recovery.is_some();
+        let few = bytes(recovery.clone(), 100).await;
+        let many = bytes(recovery, 5_000).await;
+        // Tables and lists that grow are copied now and then.
+        assert!(many < 2 * few + 1_000, "{many} bytes of 5,000, {few} of 100; recovery: {is_on}");
+    }
+}
