@@ -37,6 +37,7 @@ async fn main() -> anyhow::Result<()> {
     // const io = new Server(server), for clients of Socket.IO 2 too
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
+    config.engine.jsonp = true;
     let io = Server::builder().config(config).namespace(chat()).build()?;
     let app = Router::new()
         // app.get('/', ...) and app.get('/room', ...)

@@ -67,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
     let mut config = Config::default();
     config.engine.path = "/socket.io".to_owned();
     config.engine.allow_eio3 = true;
+    config.engine.jsonp = true;
     let io = Server::builder().config(config).namespace(room()).namespace(chat()).build()?;
     let app = Router::new()
         .route("/", get(Html(include_str!("notes/gif_list.html"))))

@@ -22,6 +22,7 @@ async fn main() -> anyhow::Result<()> {
     // Clients of Socket.IO 2, which the notes still use, too.
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
+    config.engine.jsonp = true;
     // server.on("connection", socket => { ... }), socket.on("disconnect", ...)
     let namespace = Namespace::new("/")
         .on_connected(async |socket: Socket| connected(socket).await.expect("text can be sent"))

@@ -31,6 +31,7 @@ async fn main() -> anyhow::Result<()> {
     // Clients of Socket.IO 2, which the notes also use, too.
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
+    config.engine.jsonp = true;
     let io = Server::builder().config(config).namespace(namespace).build()?;
     let app = Router::new()
         .route("/", get(Html(include_str!("notes/message.html"))))

@@ -15,6 +15,7 @@ async fn main() -> anyhow::Result<()> {
     // let io = require("socket.io")(http)
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
+    config.engine.jsonp = true;
     // io.on("connection", socket => { ... })
     let namespace = Namespace::new("/").on("chat message", message);
     let io = Server::builder().config(config).namespace(namespace).build()?;

@@ -23,6 +23,7 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
     config.engine.payload_bytes_max = 100_000;
     // Clients of every kind at once.
     config.engine.allow_eio3 = true;
+    config.engine.jsonp = true;
     config.parser = Some(Arc::new(MsgpackParser));
     listen.configure(&mut config.engine, 500, 20_000);
     config.engine.polling_close_timeout = Duration::from_secs(1);

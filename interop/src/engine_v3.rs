@@ -7,7 +7,7 @@ use crate::engine_echo::Echo;
 use crate::serving::Listen;
 
 pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
-    let mut config = Config { allow_eio3: true, ..Config::default() };
+    let mut config = Config { allow_eio3: true, jsonp: true, ..Config::default() };
     listen.configure(&mut config, 300, 200);
     let engine = Engine::new(config, Echo { late_open: true })?;
     let service = engine.clone().into_service();

@@ -8,7 +8,9 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::ws::handshake::deflate::Preferences;
-use sockeye_websocket::{Acceptor, Compression, Config, Deflate, Message, TlsConfig, Upgrade};
+use sockeye_websocket::{
+    Acceptor, Compression, Config, Deflate, Message, Origins, TlsConfig, Upgrade,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -46,7 +48,7 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
         compression: compression(false),
         ..Config::default()
     };
-    let acceptor = Acceptor::new().config(config);
+    let acceptor = Acceptor::new().config(config).origins(Origins::Any);
     let (stop, stopped) = watch::channel(false);
     let connections = Arc::new(Mutex::new(JoinSet::new()));
     let draining = connections.clone();

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine_proto::{self as proto, Revision, TransportKind};
-use sockeye_websocket::{Compression, TrustedProxies};
+use sockeye_websocket::{Compression, Origins, TrustedProxies};
 use thiserror::Error;
 
 use crate::cookie::Cookie;
 use crate::cors::Cors;
 use crate::encoded::Encoded;
 use crate::hooks::Hooks;
-use crate::origin::Origins;
 
 /// Settings of an [`Engine`](crate::Engine). Defaults are the official server's where it has the
 /// setting; the limits on queues are ours, the official ones are unbounded.
@@ -44,6 +43,12 @@ pub struct Config {
     /// Whether clients of revision 3 (Socket.IO 2) are served beside those of revision 4. Default
     /// `false`.
     pub allow_eio3: bool,
+    /// Whether pages may poll by JSONP, as clients of browsers without cross-origin requests do: an
+    /// answer is a script then. A page of any origin can load a script, and a browser does not always
+    /// say that it does, so whoever serves JSONP gives up a part of what `origins` protects. JSONP
+    /// from other origins needs [`Origins::Any`] beside it. Default `false`: a polling request with
+    /// the parameter `j` is refused with 400, code 3.
+    pub jsonp: bool,
     /// Whether polling clients are offered the upgrade to WebSocket. Default `true`.
     pub allow_upgrades: bool,
     /// Polling answers of at least this many bytes are compressed for clients that can undo it,
@@ -52,8 +57,8 @@ pub struct Config {
     /// Whether messages on WebSockets may be compressed (permessage-deflate), with clients that
     /// offer it; the official `perMessageDeflate`. Default off.
     pub compression: Compression,
-    /// Which pages may connect, by the request's `Origin`. Default: those of the same host and
-    /// port.
+    /// Which pages may connect, by the request's `Origin`, and where it has none by its
+    /// `Sec-Fetch-Site`. Default: those of the same host and port.
     pub origins: Origins,
     /// What browsers are told about cross-origin requests. Default `None`: nothing, so that only
     /// pages of the same origin can poll.
@@ -101,6 +106,7 @@ impl Default for Config {
             payload_bytes_max: 1_000_000,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_eio3: false,
+            jsonp: false,
             allow_upgrades: true,
             compress_from_bytes: Some(1024),
             compression: Compression::Off,

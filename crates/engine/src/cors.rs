@@ -9,9 +9,9 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use http::{Response, StatusCode};
+use sockeye_websocket::Origins;
 
 use crate::body::Body;
-use crate::origin::Origins;
 use crate::refusal::empty;
 
 /// What browsers are told about cross-origin requests. The pages are those that

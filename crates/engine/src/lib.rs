@@ -70,7 +70,6 @@ mod inbox;
 mod jsonp;
 pub mod metrics;
 mod observer;
-mod origin;
 mod outbox;
 mod places;
 mod polling;
@@ -97,7 +96,6 @@ pub use engine::Engine;
 pub use handshake::Handshake;
 pub use hooks::{ConnectionError, Hooks, Rejection};
 pub use observer::Observer;
-pub use origin::{OriginPattern, OriginPatternError, Origins};
 pub use outbox::Pushed;
 pub use places::network;
 pub use query::pairs as query_pairs;
@@ -105,4 +103,6 @@ pub use refusal::Refusal;
 pub use service::EngineService;
 pub use session::{Session, broadcast};
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
-pub use sockeye_websocket::{Compression, Deflate, TrustedProxies};
+pub use sockeye_websocket::{
+    Compression, Deflate, OriginPattern, OriginPatternError, Origins, TrustedProxies,
+};

@@ -14,6 +14,7 @@ use http::{Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use sockeye_engine_proto::{PayloadForm, Revision};
+use sockeye_websocket::Origins;
 use tokio::sync::oneshot;
 
 use crate::body::Body;
@@ -23,7 +24,10 @@ use crate::detail::CloseDetail;
 use crate::inbox::{Answer, Guest};
 use crate::jsonp;
 use crate::metrics;
-use crate::refusal::{empty, unknown_session, wrong_transport};
+use crate::refusal::{
+    CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
+    wrong_transport,
+};
 use crate::session::Session;
 
 /// A GET of a session that polls.
@@ -208,7 +212,11 @@ async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyEr
 fn respond(answer: Answer, session: &Session, old_browser: bool) -> Response<Body> {
     let (headers, body) = match answer {
         Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
-            Some(index) => (&SCRIPT, jsonp::script(index, &payload).into()),
+            Some(index) => {
+                let everybody = session.config().origins == Origins::Any;
+                let headers = if everybody { &SCRIPT_FOR_ALL } else { &SCRIPT };
+                (headers, jsonp::script(index, &payload).into())
+            }
             None if binary => (&BINARY, payload.into()),
             None => (&TEXT, payload.into()),
         },
@@ -247,6 +255,7 @@ fn success(content_type: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
     headers
 }
 
@@ -258,6 +267,12 @@ static BINARY: LazyLock<HeaderMap> = LazyLock::new(|| success("application/octet
 static SCRIPT: LazyLock<HeaderMap> = LazyLock::new(|| {
     let mut headers = success("text/javascript; charset=UTF-8");
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+});
+
+static SCRIPT_FOR_ALL: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::clone(&SCRIPT);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
     headers
 });
 

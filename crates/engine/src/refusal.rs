@@ -1,6 +1,6 @@
 //! How requests are refused, to the byte as the official server does.
 
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, Response, StatusCode};
 
 use crate::body::Body;
@@ -30,6 +30,8 @@ pub enum Refusal {
     /// The session lives on another transport, or a WebSocket was asked for without an upgrade.
     /// Code 3.
     TransportMismatch,
+    /// The query's `j` asks for JSONP, which [`jsonp`](crate::Config::jsonp) does not serve. Code 3.
+    Jsonp,
     /// A WebSocket without the headers of its handshake. Code 3.
     BadUpgrade,
     /// The hook [`generate_id`](crate::Hooks::generate_id) gave no id that can be used, or the
@@ -39,6 +41,9 @@ pub enum Refusal {
     HookTimeout,
     /// [`origins`](crate::Config::origins) does not let the page in. Code 4.
     OriginDenied,
+    /// The browser says that a page of another origin loads this, and not which one:
+    /// `Sec-Fetch-Site` without `Origin`. Code 4.
+    CrossSite,
     /// The hook [`allow_request`](crate::Hooks::allow_request) said no. Code 4.
     Rejected {
         /// What the client is told.
@@ -63,10 +68,14 @@ impl Refusal {
             Refusal::HandshakeMethod { .. } => 2,
             Refusal::RevisionMismatch
             | Refusal::TransportMismatch
+            | Refusal::Jsonp
             | Refusal::BadUpgrade
             | Refusal::NoId
             | Refusal::HookTimeout => 3,
-            Refusal::OriginDenied | Refusal::Rejected { .. } | Refusal::TooManySessions { .. } => 4,
+            Refusal::OriginDenied
+            | Refusal::CrossSite
+            | Refusal::Rejected { .. }
+            | Refusal::TooManySessions { .. } => 4,
             Refusal::UnsupportedRevision => 5,
         }
     }
@@ -79,10 +88,11 @@ impl Refusal {
             Refusal::HandshakeMethod { .. } => "Bad handshake method",
             Refusal::RevisionMismatch
             | Refusal::TransportMismatch
+            | Refusal::Jsonp
             | Refusal::BadUpgrade
             | Refusal::NoId
             | Refusal::HookTimeout => "Bad request",
-            Refusal::OriginDenied => "Forbidden",
+            Refusal::OriginDenied | Refusal::CrossSite => "Forbidden",
             Refusal::Rejected { message } => message,
             Refusal::TooManySessions { .. } => "Too many sessions",
             Refusal::UnsupportedRevision => "Unsupported protocol version",
@@ -97,10 +107,12 @@ impl Refusal {
             Refusal::HandshakeMethod { .. } => "handshake_method",
             Refusal::RevisionMismatch => "revision_mismatch",
             Refusal::TransportMismatch => "transport_mismatch",
+            Refusal::Jsonp => "jsonp",
             Refusal::BadUpgrade => "bad_upgrade",
             Refusal::NoId => "no_id",
             Refusal::HookTimeout => "hook_timeout",
             Refusal::OriginDenied => "origin_denied",
+            Refusal::CrossSite => "cross_site",
             Refusal::Rejected { .. } => "rejected",
             Refusal::TooManySessions { .. } => "too_many_sessions",
             Refusal::UnsupportedRevision => "unsupported_revision",
@@ -150,6 +162,7 @@ fn response(code: u8, message: &str) -> Response<Body> {
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
+    response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
     response
 }
 
@@ -160,6 +173,17 @@ pub(crate) fn with_type(
 ) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
     response
 }
+
+/// Says which pages may load an answer without asking by CORS (the Fetch standard,
+/// "`Cross-Origin-Resource-Policy` header"). Browsers heed it whatever they say of themselves.
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+/// Those of this origin.
+pub(crate) const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+/// Every page.
+pub(crate) const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");

@@ -14,7 +14,7 @@ use crate::application::Application;
 use crate::body::Body;
 use crate::farewell::Farewell;
 use crate::inbox::{Guest, Opened};
-use crate::refusal::Refusal;
+use crate::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN};
 use crate::registry::Registry;
 use crate::session::Session;
 use crate::task::{First, Link, POLLING, spawn_websocket};
@@ -63,7 +63,9 @@ pub(crate) fn accept<A: Application>(
         let (stream, early) = Stream::from_upgraded(upgraded);
         arrival.proceed(registry, Box::new(Opened { stream, early, deflate }));
     });
-    accept.into_response()
+    let mut response = accept.into_response::<Body>();
+    response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
+    response
 }
 
 /// What a WebSocket is for, once it is open.

@@ -3,12 +3,13 @@
 //! | check | else |
 //! |---|---|
 //! | the transport is served | code 0 |
+//! | polling: no `j`, unless JSONP is served | code 3 |
 //! | with `sid`: the session exists | code 1 |
 //! | with `sid`: `EIO` is the session's | code 3 |
 //! | with `sid`, no upgrade: the transport is the session's | code 3 |
 //! | without `sid`: the method is GET | code 2 |
 //! | without `sid`: WebSocket comes as an upgrade | code 3 |
-//! | the origin may connect | code 4 |
+//! | the page's origin may connect | code 4 |
 //!
 //! For a new session there follow, in `engine.rs`:
 //!
@@ -55,6 +56,10 @@ pub(crate) fn verify<'a>(
         })?;
     let revision = Revision::from_query(query.revision.as_deref());
     let websocket = transport == TransportKind::WebSocket;
+    let jsonp = query.jsonp.filter(|_| !websocket);
+    if jsonp.is_some() && !registry.config.jsonp {
+        return Err(Refusal::Jsonp);
+    }
     if let Some(sid) = &query.sid {
         let session = registry
             .find(sid)
@@ -75,7 +80,6 @@ pub(crate) fn verify<'a>(
         return Err(Refusal::TransportMismatch);
     }
     check_origin(registry, &head.headers, &host)?;
-    let jsonp = query.jsonp.filter(|_| !websocket);
     Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
 
@@ -95,12 +99,14 @@ fn check_origin<'a>(
     headers: &HeaderMap,
     host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
-    if !headers.contains_key(ORIGIN) {
-        return Ok(());
-    }
-    let host = host();
+    let has_origin = headers.contains_key(ORIGIN);
+    // Only an origin is compared with the host.
+    let host = if has_origin { host() } else { None };
     if registry.config.origins.allow(headers, host) {
         return Ok(());
+    }
+    if !has_origin {
+        return Err(Refusal::CrossSite);
     }
     if let Some(origin) = headers.get(ORIGIN)
         && registry.is_news(origin.as_bytes())

@@ -4,10 +4,43 @@
 mod common;
 
 use common::{Heard, Host, Response};
-use sockeye_engine::Config;
+use sockeye_engine::{Config, Origins};
 
 fn config() -> Config {
-    Config { allow_eio3: true, ..Config::default() }
+    Config { allow_eio3: true, jsonp: true, ..Config::default() }
+}
+
+/// Whoever serves old clients does not serve scripts by that: a page of any origin can load one, and
+/// would read what a visitor is told.
+#[tokio::test]
+async fn off_unless_asked_for() {
+    for allow_eio3 in [false, true] {
+        let host = Host::tcp(Config { allow_eio3, ..Config::default() }).await;
+        let opened = host.get("/engine.io/?EIO=4&transport=polling").await;
+        let sid = common::sid(&opened.text()[1..]);
+        let mut requests = Vec::new();
+        for revision in [3, 4] {
+            for j in ["j=0", "j=", "j", "j=x", "%6a=0", "j=0&j=1"] {
+                let open = format!("/engine.io/?EIO={revision}&transport=polling&{j}");
+                requests.push(("GET", open.clone()));
+                requests.push(("POST", open.clone()));
+                requests.push(("GET", format!("{open}&sid={sid}")));
+                requests.push(("POST", format!("{open}&sid={sid}")));
+                requests.push(("GET", format!("{open}&sid=unknown")));
+            }
+        }
+        for (method, url) in requests {
+            let response = host.request(method, &url, &[], b"d=4hello").await;
+            response.assert_refused(3, "Bad request");
+        }
+        // The session that there is heard nothing of it and goes on.
+        assert_eq!(host.app.sids(), std::slice::from_ref(&sid));
+        let url = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
+        assert_eq!(host.request("POST", &url, &[], b"4hello").await.text(), "ok");
+        assert_eq!(host.get(&url).await.text(), "4hello");
+        // On a WebSocket the parameter means nothing, and an application may use it.
+        assert!(host.websocket("/engine.io/?EIO=4&transport=websocket&j=0").await.is_ok());
+    }
 }
 
 fn assert_script(response: &Response, expected: &str) {
@@ -15,6 +48,7 @@ fn assert_script(response: &Response, expected: &str) {
     assert_eq!(response.header("content-type"), Some("text/javascript; charset=UTF-8"));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("cross-origin-resource-policy"), Some("same-origin"));
 }
 
 async fn open(host: &Host, revision: u8, j: &str) -> (String, String) {
@@ -67,6 +101,19 @@ async fn a_form_without_a_payload_does_nothing() {
     assert_eq!(host.request("POST", &url, &[], b"d=4still").await.text(), "ok");
     assert_script(&host.get(&url).await, "___eio[0](\"4still\");");
     assert_eq!(host.app.heard(&sid).len(), 2);
+}
+
+/// Only where every page may connect.
+#[tokio::test]
+async fn pages_of_every_origin_may_load_a_script_if_they_may_connect() {
+    let host = Host::tcp(Config { origins: Origins::Any, ..config() }).await;
+    let elsewhere = [("sec-fetch-site", "cross-site")];
+    let url = "/engine.io/?EIO=4&transport=polling&j=0";
+    let response = host.request("GET", url, &elsewhere, b"").await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cross-origin-resource-policy"), Some("cross-origin"));
+    let refused = host.request("GET", &format!("{url}&sid=unknown"), &elsewhere, b"").await;
+    assert_eq!(refused.header("cross-origin-resource-policy"), Some("same-origin"));
 }
 
 #[tokio::test]

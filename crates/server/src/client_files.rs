@@ -6,11 +6,13 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use sockeye_engine::Body;
 
 use crate::coding::Coding;
 
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 const JAVASCRIPT: &str = "application/javascript; charset=utf-8";
 const SOURCE_MAP: &str = "application/json; charset=utf-8";
 /// The package's version, as the official server does it.
@@ -88,6 +90,8 @@ pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     headers.insert(header::ETAG, HeaderValue::from_static(ETAG));
+    // Pages of every origin may load them, those that are isolated too.
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, coding.header());

@@ -13,7 +13,7 @@ pub struct Config {
     ///
     /// Its `allow_eio3` lets clients of Socket.IO 2 in beside those of version 3 and 4, into the
     /// same namespaces and rooms. Default false, as with the official server: then they are
-    /// answered `Unsupported protocol version`.
+    /// answered `Unsupported protocol version`. Those that poll by scripts need its `jsonp` too.
     pub engine: engine::Config,
     /// How long a session may stay without having joined any namespace. Default 45 s.
     pub connect_timeout: Duration,

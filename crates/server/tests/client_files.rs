@@ -113,6 +113,25 @@ async fn files_are_compressed_as_the_client_likes() {
     assert_eq!(refused.body, plain);
 }
 
+/// Whatever the sockets are for, and however the page is isolated (`Cross-Origin-Embedder-Policy`).
+#[tokio::test]
+async fn pages_of_other_origins_may_load_them() {
+    let server = server(Config::default());
+    for site in ["cross-site", "same-site", "none"] {
+        let headers = format!("Sec-Fetch-Site: {site}\r\n");
+        for file in FILES {
+            let path = format!("/socket.io/{file}");
+            let answer = ask(&server, "GET", &path, &headers).await;
+            assert_eq!(answer.status, 200, "{site} {file}");
+            assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"));
+        }
+    }
+    let sockets = "/socket.io/?EIO=4&transport=polling";
+    let refused = ask(&server, "GET", sockets, "Sec-Fetch-Site: cross-site\r\n").await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("cross-origin-resource-policy"), Some("same-origin"));
+}
+
 #[tokio::test]
 async fn pages_of_other_origins_get_them_where_cors_is_configured() {
     let path = "/socket.io/socket.io.js";

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use sockeye_ws::Role;
@@ -19,10 +20,12 @@ use crate::error::{Refusal, UpgradeError};
 #[cfg(feature = "tls")]
 use crate::http2;
 use crate::metrics;
+use crate::origin::Origins;
 use crate::stream::Stream;
 use crate::websocket::WebSocket;
 
-/// Accepts a WebSocket handshake with the default [`Config`] and no sub-protocol; see
+/// Accepts a WebSocket handshake with the default [`Config`] and no sub-protocol, of pages of the same
+/// host and port; see
 /// [`Acceptor::upgrade`].
 ///
 /// # Errors
@@ -39,6 +42,7 @@ pub struct Acceptor {
     protocols: Arc<[String]>,
     headers: HeaderMap,
     connections: Option<Connections>,
+    origins: Origins,
 }
 
 impl Default for Acceptor {
@@ -48,7 +52,8 @@ impl Default for Acceptor {
 }
 
 impl Acceptor {
-    /// With the default [`Config`] and without sub-protocols.
+    /// With the default [`Config`], without sub-protocols, for pages of the same host and port and for
+    /// programs that are no browsers.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -56,6 +61,7 @@ impl Acceptor {
             protocols: Arc::default(),
             headers: HeaderMap::new(),
             connections: None,
+            origins: Origins::SameOrigin,
         }
     }
 
@@ -71,6 +77,15 @@ impl Acceptor {
     #[must_use]
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Which pages may connect, by the request's `Origin`. Browsers let every page open a WebSocket
+    /// anywhere, with its visitor's cookies. Default: those of the same host and port; others are
+    /// refused with 403. Programs that are no browsers send no `Origin` and are let in.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
         self
     }
 
@@ -120,8 +135,8 @@ impl Acceptor {
     ///
     /// # Errors
     ///
-    /// When the request is not a handshake, comes from a server without upgrades, or the server is
-    /// stopping.
+    /// When the request is not a handshake, comes from a server without upgrades or from a page of
+    /// another origin, or the server is stopping.
     pub fn upgrade<B, R: Default>(
         &self,
         request: &mut Request<B>,
@@ -141,6 +156,9 @@ impl Acceptor {
             return Err(Refusal::ShuttingDown);
         }
         let mut accept = check(request)?;
+        if !self.origins.allow(request.headers(), host(request)) {
+            return Err(Refusal::OriginDenied);
+        }
         let offered = protocols(request.headers())
             .find(|offered| self.protocols.iter().any(|ours| ours == offered));
         if let Some(protocol) = offered {
@@ -178,6 +196,12 @@ fn check<B>(request: &Request<B>) -> Result<server::Accept, RequestError> {
         return server::check_parts(&http::Method::GET, http::Version::HTTP_11, &headers);
     }
     server::check(request)
+}
+
+/// The host that the client asked for.
+fn host<B>(request: &Request<B>) -> Option<&str> {
+    let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    named.or_else(|| request.uri().authority().map(Authority::as_str))
 }
 
 /// Whether a header is the handshake's own business.
@@ -221,6 +245,7 @@ impl Refusal {
             Self::Request(error) => error.status(),
             Self::NotUpgradable => StatusCode::NOT_IMPLEMENTED,
             Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OriginDenied => StatusCode::FORBIDDEN,
         }
     }
 
@@ -232,6 +257,7 @@ impl Refusal {
             StatusCode::HTTP_VERSION_NOT_SUPPORTED => "WebSocket needs HTTP/1.1 here\n",
             StatusCode::UPGRADE_REQUIRED => "this is a WebSocket endpoint, version 13\n",
             StatusCode::NOT_IMPLEMENTED => "this server does not do upgrades\n",
+            StatusCode::FORBIDDEN => "pages of this origin may not connect\n",
             StatusCode::SERVICE_UNAVAILABLE => "this server is stopping\n",
             _ => "bad WebSocket handshake\n",
         };

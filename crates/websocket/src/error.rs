@@ -69,6 +69,9 @@ pub enum Refusal {
     /// [`Connections::shutdown`](crate::Connections::shutdown) was called.
     #[error("server is stopping")]
     ShuttingDown,
+    /// [`Acceptor::origins`](crate::Acceptor::origins) does not let the page in.
+    #[error("a page of another origin")]
+    OriginDenied,
 }
 
 /// Why an accepted handshake did not lead to a connection.

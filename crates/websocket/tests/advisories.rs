@@ -167,7 +167,7 @@ async fn non_ascii_in_every_header() {
             bytes.extend_from_slice(b": \xff\xfe caf\xe9\r\n\r\n");
             let head = answer_to(scene.address, &bytes).await;
             let status = &head[9..12];
-            assert!(["101", "400", "426"].contains(&status), "{name}: {head}");
+            assert!(["101", "400", "403", "426"].contains(&status), "{name}: {head}");
         }
     })
     .await;
@@ -181,7 +181,7 @@ async fn headers_given_twice() {
             ("Upgrade: h2c\r\n", "101"),
             ("Connection: close\r\n", "101"),
             ("Host: elsewhere\r\n", "101"),
-            ("Origin: http://a\r\nOrigin: http://b\r\n", "101"),
+            ("Origin: http://a\r\nOrigin: http://b\r\n", "403"),
             ("Sec-WebSocket-Version: 13\r\n", "426"),
             ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "400"),
         ] {

@@ -1,13 +1,17 @@
-//! Which pages may connect: the rule about the `Origin` header.
+//! Which pages may connect: the rule about the `Origin` header, and `Sec-Fetch-Site` beside it.
 //!
-//! Browsers send `Origin` with WebSocket handshakes and cross-origin requests, and CORS does not
-//! cover the former, so the check is made here, alike on every transport. Programs that are no
-//! browsers send none and are let in.
+//! Browsers send `Origin` with WebSocket handshakes and with requests that scripts make to other
+//! origins, and CORS does not cover the former, so the check is made here, alike on every transport.
+//! Programs that are no browsers send none and are let in.
+//!
+//! What a page only loads, such as `<script src>`, comes without `Origin`. Newer browsers then say in
+//! `Sec-Fetch-Site` (W3C Fetch Metadata) how its site relates to this one, to servers with TLS or on
+//! this machine; that the header is missing proves nothing.
 
 use std::str::FromStr;
 
 use http::HeaderMap;
-use http::header::ORIGIN;
+use http::header::{HeaderName, ORIGIN};
 use thiserror::Error;
 
 /// Which origins may connect.
@@ -80,14 +84,18 @@ impl OriginPattern {
 }
 
 impl Origins {
-    /// Whether a request for `host` with these headers may connect.
-    pub(crate) fn allow(&self, headers: &HeaderMap, host: Option<&str>) -> bool {
+    /// Whether a request for `host` with these headers may connect. Without an `Origin` it may,
+    /// unless its browser says that a page of another origin asks
+    /// ([`is_from_elsewhere`](Self::is_from_elsewhere)): which one it is nobody says then, so that
+    /// it cannot be one of a list.
+    #[must_use]
+    pub fn allow(&self, headers: &HeaderMap, host: Option<&str>) -> bool {
         if *self == Origins::Any {
             return true;
         }
         let mut origins = headers.get_all(ORIGIN).into_iter();
         let Some(origin) = origins.next() else {
-            return true;
+            return !Self::is_from_elsewhere(headers);
         };
         if origins.next().is_some() {
             return false;
@@ -102,6 +110,17 @@ impl Origins {
             }
             _ => same,
         }
+    }
+}
+
+impl Origins {
+    /// Whether the browser says that a page of another origin had it ask: `Sec-Fetch-Site` is
+    /// `cross-site`, or `same-site`, which another port or sub-domain is. `none` is a person who
+    /// typed the address.
+    #[must_use]
+    pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+        let mut sites = headers.get_all(SEC_FETCH_SITE).into_iter();
+        sites.any(|site| site == "cross-site" || site == "same-site")
     }
 }
 
@@ -152,6 +171,8 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         _ => None,
     }
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 fn default_port(scheme: &str) -> u16 {
     match scheme {
@@ -210,6 +231,36 @@ mod tests {
         assert!(!allow(Origins::SameOrigin, headers(&["http://a", "http://a"])));
         assert!(allow(Origins::Any, headers(&["http://b", "null"])));
         assert!(!Origins::SameOrigin.allow(&headers(&["http://a"]), None));
+    }
+
+    #[test]
+    fn what_a_page_of_another_origin_loads_comes_without_origin() {
+        let list = Origins::SameOriginOr(vec!["https://app.example.com".parse().unwrap()]);
+        let fetch = |sites: &[&'static str], origin: Option<&str>| {
+            let mut headers = headers(origin.as_slice());
+            for site in sites {
+                headers.append("sec-fetch-site", HeaderValue::from_static(site));
+            }
+            headers
+        };
+        for (sites, allowed) in [
+            (&[][..], true),
+            (&["none"], true),
+            (&["same-origin"], true),
+            (&["of a later browser"], true),
+            (&["same-site"], false),
+            (&["cross-site"], false),
+            (&["none", "cross-site"], false),
+        ] {
+            for rule in [Origins::SameOrigin, list.clone()] {
+                assert_eq!(rule.allow(&fetch(sites, None), Some("host")), allowed, "{sites:?}");
+            }
+            assert!(Origins::Any.allow(&fetch(sites, None), Some("host")), "{sites:?}");
+            // With an origin that alone counts.
+            let listed = fetch(sites, Some("https://app.example.com"));
+            assert!(list.allow(&listed, Some("host")), "{sites:?}");
+            assert!(!Origins::SameOrigin.allow(&listed, Some("host")), "{sites:?}");
+        }
     }
 
     #[test]
