@@ -11,7 +11,7 @@ use clap::Args;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sockeye::{Body, Server, engine};
-use sockeye_websocket::{HttpServer, TlsConfig, TrustedProxies};
+use sockeye_websocket::{ForwardedHeaders, HttpServer, TlsConfig, TrustedProxies};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tower_service::Service;
@@ -41,6 +41,9 @@ pub(crate) struct Listen<const DEFAULT_PORT: u16> {
     /// Proxies whose word about a request's address, scheme and host counts.
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<TrustedProxies>,
+    /// In which headers they tell it: `x-forwarded` or `forwarded`.
+    #[arg(long, value_name = "FAMILY", default_value = "x-forwarded")]
+    forwarded_headers: ForwardedHeaders,
 }
 
 impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
@@ -49,7 +52,8 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         config.ping_interval = Duration::from_millis(self.ping_interval.unwrap_or(interval_ms));
         config.ping_timeout = Duration::from_millis(self.ping_timeout.unwrap_or(timeout_ms));
         config.payload_bytes_max = self.payload_bytes_max.unwrap_or(config.payload_bytes_max);
-        config.trusted_proxies = self.trusted_proxies.clone().unwrap_or_default();
+        let proxies = self.trusted_proxies.clone().unwrap_or_default();
+        config.trusted_proxies = proxies.headers(self.forwarded_headers);
     }
 
     /// The largest message, if the command line says.

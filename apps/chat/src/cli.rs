@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use sockeye_websocket::{ForwardedHeaders, TrustedProxies};
 
 /// A team chat in one program.
 ///
@@ -59,6 +60,24 @@ pub struct ServeArgs {
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub tls_self_signed: bool,
 
+    /// Proxies in front, as addresses and networks: 127.0.0.1,10.0.0.0/8
+    ///
+    /// What they say of a client's address, scheme and host is believed, nobody else's word is.
+    #[arg(long, value_name = "NETWORKS", default_value = "", env = "SOCKEYE_TRUSTED_PROXIES")]
+    pub trusted_proxies: TrustedProxies,
+
+    /// Headers in which the proxies say it: `x-forwarded` (X-Forwarded-For, -Proto, -Host) or
+    /// `forwarded` (RFC 7239)
+    ///
+    /// The other ones are ignored, since they may be the client's own.
+    #[arg(
+        long,
+        value_name = "FAMILY",
+        default_value = "x-forwarded",
+        env = "SOCKEYE_FORWARDED_HEADERS"
+    )]
+    pub forwarded_headers: ForwardedHeaders,
+
     /// Folder of the database; made when it is missing
     #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]
     pub data: PathBuf,
@@ -95,6 +114,20 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn nobody_is_trusted_unless_named() {
+        assert_eq!(parse("sockeye").trusted_proxies, TrustedProxies::none());
+        assert_eq!(parse("sockeye").forwarded_headers, ForwardedHeaders::XForwarded);
+        let line = "sockeye serve --trusted-proxies 127.0.0.1,::1 --forwarded-headers forwarded";
+        let args = parse(line);
+        assert_eq!(args.trusted_proxies, "127.0.0.1, ::1".parse().unwrap());
+        assert_eq!(args.forwarded_headers, ForwardedHeaders::Forwarded);
+        for line in ["--trusted-proxies localhost", "--forwarded-headers x-real-ip"] {
+            let line = format!("sockeye {line}");
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 
     #[test]

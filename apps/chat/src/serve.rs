@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use sockeye::Server;
+use sockeye::{BuildError, Config, Server};
 use sockeye_websocket::{HttpServer, bind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -51,7 +51,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let store = Arc::new(store);
     let people = Arc::new(People::default());
     let chat = Chat { store: store.clone(), people: people.clone() };
-    let server = Server::builder().state(chat).namespace(chat::namespace()).build()?;
+    let server = server(args, chat)?;
     let site = Arc::new(Site::new(store.clone(), people, ui));
 
     let port = port(&listeners)?;
@@ -90,6 +90,12 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn server(args: &ServeArgs, chat: Chat) -> Result<Server, BuildError> {
+    let mut config = Config::default();
+    config.engine.trusted_proxies = args.trusted_proxies.clone().headers(args.forwarded_headers);
+    Server::builder().config(config).state(chat).namespace(chat::namespace()).build()
 }
 
 /// The pages, and the socket server at its path.

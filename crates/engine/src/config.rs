@@ -72,8 +72,9 @@ pub struct Config {
     pub hooks: Hooks,
     /// How long the hooks `allow_request` and `generate_id` may take together. Default 30 s.
     pub hook_timeout: Duration,
-    /// The proxies whose word counts about the address, scheme and host of a request. Default
-    /// nobody's.
+    /// The proxies whose word counts about the address, scheme and host of a request, and the
+    /// headers they give it in: `X-Forwarded-*` unless
+    /// [`headers`](TrustedProxies::headers) says `Forwarded`. Default nobody's.
     pub trusted_proxies: TrustedProxies,
     /// Sessions that one address may have, or one network of 64 bits in IPv6. Nothing is counted
     /// where the listener tells no address. Default `None`: as many as it likes.

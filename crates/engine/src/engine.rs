@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use sockeye_engine_proto::{CloseReason, SessionId, TransportKind};
+use sockeye_websocket::Source;
 
 use crate::application::Application;
 use crate::body::Body;
@@ -17,7 +18,6 @@ use crate::handshake::Handshake;
 use crate::hooks::ConnectionError;
 use crate::metrics;
 use crate::polling::{Poll, Post};
-use crate::proxy::Source;
 use crate::refusal::{Refusal, empty};
 use crate::registry::Registry;
 use crate::service::EngineService;
@@ -119,8 +119,7 @@ impl<A: Application> Engine<A> {
     ) -> Response<Body> {
         let config = &self.registry.config;
         if let Some(cors) = &config.cors {
-            let host =
-                request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
+            let host = Source::of(request, &config.trusted_proxies).host;
             cors.extend(&config.origins, (request.headers(), host), response.headers_mut());
         }
         response
@@ -163,12 +162,12 @@ impl<A: Application> Engine<A> {
         if head.method == Method::OPTIONS
             && let Some(cors) = &config.cors
         {
-            let host = Source::new(&head, &config.trusted_proxies).host;
+            let host = Source::of_head(&head, &config.trusted_proxies).host;
             let response = cors.preflight(&config.origins, (&head.headers, host));
             return (Step::Done(response), Extra::default());
         }
         // Few requests but the first of a session are asked for it.
-        let host = || Source::new(&head, &config.trusted_proxies).host;
+        let host = || Source::of_head(&head, &config.trusted_proxies).host;
         let mut extra = Extra::new(config, &head, host);
         let upgrade = is_upgrade(&head.headers);
         let target = match verify(&self.registry, &head, host, upgrade) {
@@ -178,7 +177,7 @@ impl<A: Application> Engine<A> {
         extra.ask_hooks(config, &head, matches!(target, Target::New(..)));
         let step = match target {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
-                let source = Source::new(&head, &config.trusted_proxies);
+                let source = Source::of_head(&head, &config.trusted_proxies);
                 let handshake = Handshake::new(&head, &source);
                 let opening = Opening { dialect, handshake, head, upgrade };
                 self.begin_session(opening, &mut extra)

@@ -5,11 +5,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use crate::proxy::Source;
 use crate::query;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
+use sockeye_websocket::Source;
 
 /// The request that opened a session, kept for as long as the session's application wants it.
 ///
@@ -157,7 +157,7 @@ mod tests {
             .body(())
             .unwrap();
         let (head, ()) = request.into_parts();
-        let handshake = Handshake::new(&head, &Source::new(&head, &TrustedProxies::none()));
+        let handshake = Handshake::new(&head, &Source::of_head(&head, &TrustedProxies::none()));
         assert_eq!(handshake.headers(), head.headers);
         assert_eq!(handshake.uri(), head.uri);
         assert_eq!(handshake.header("x-two"), Some(&b"a: b"[..]));

@@ -73,7 +73,6 @@ mod observer;
 mod outbox;
 mod places;
 mod polling;
-mod proxy;
 mod query;
 mod rate;
 mod refusal;
@@ -104,5 +103,6 @@ pub use service::EngineService;
 pub use session::{Session, broadcast};
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_websocket::{
-    Compression, Deflate, OriginPattern, OriginPatternError, Origins, TrustedProxies,
+    Compression, Deflate, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,
+    TrustedProxies,
 };

@@ -5,7 +5,7 @@ mod common;
 use std::net::{IpAddr, Ipv4Addr};
 
 use common::Host;
-use sockeye_engine::{Config, Cors};
+use sockeye_engine::{Config, Cors, ForwardedHeaders, TrustedProxies};
 
 const OPEN: &str = "/engine.io/?EIO=4&transport=polling";
 const HEADERS: [(&str, &str); 4] = [
@@ -39,6 +39,43 @@ async fn a_trusted_proxy_is_believed_on_every_transport() {
     assert_eq!(probe.text().await, "3probe");
     let direct = "/engine.io/?EIO=4&transport=websocket";
     assert!(host.websocket_with(direct, &HEADERS).await.is_ok());
+}
+
+/// The client's own `Forwarded` beat what the proxy wrote.
+#[tokio::test]
+async fn the_family_that_was_not_chosen_is_the_clients_own() {
+    let x = [
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "chat.example"),
+    ];
+    let standard = ("forwarded", "for=198.51.100.7;proto=http;host=other.example");
+    for (headers, address, secure, host_seen) in [
+        (ForwardedHeaders::XForwarded, [203, 0, 113, 9], true, "chat.example"),
+        (ForwardedHeaders::Forwarded, [198, 51, 100, 7], false, "other.example"),
+    ] {
+        let trusted_proxies = "127.0.0.0/8".parse::<TrustedProxies>().unwrap().headers(headers);
+        let host = Host::tcp(Config { trusted_proxies, ..Config::default() }).await;
+        let origin = format!("https://{host_seen}");
+        for transport in ["polling", "websocket"] {
+            let all = [x[0], x[1], x[2], standard, ("origin", &*origin)];
+            let url = format!("/engine.io/?EIO=4&transport={transport}");
+            let sid = if transport == "polling" {
+                let response = host.request("GET", &url, &all, b"").await;
+                common::sid(&response.text()[1..])
+            } else {
+                let mut socket = host.websocket_with(&url, &all).await.unwrap();
+                common::sid(&socket.text().await[1..])
+            };
+            let handshake = host.app.handshake(&sid);
+            assert_eq!(handshake.address().unwrap().ip(), IpAddr::from(address), "{transport}");
+            assert_eq!(handshake.is_secure(), secure, "{transport}");
+        }
+        let other = if host_seen == "chat.example" { "other" } else { "chat" };
+        let origin = format!("https://{other}.example");
+        let all = [x[0], x[1], x[2], standard, ("origin", &*origin)];
+        host.request("GET", OPEN, &all, b"").await.assert_refused(4, "Forbidden");
+    }
 }
 
 #[tokio::test]

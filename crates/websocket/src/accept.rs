@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use http::uri::Authority;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use sockeye_ws::Role;
@@ -21,6 +20,7 @@ use crate::error::{Refusal, UpgradeError};
 use crate::http2;
 use crate::metrics;
 use crate::origin::Origins;
+use crate::proxy::{Source, TrustedProxies};
 use crate::stream::Stream;
 use crate::websocket::WebSocket;
 
@@ -43,6 +43,7 @@ pub struct Acceptor {
     headers: HeaderMap,
     connections: Option<Connections>,
     origins: Origins,
+    trusted_proxies: TrustedProxies,
 }
 
 impl Default for Acceptor {
@@ -62,6 +63,7 @@ impl Acceptor {
             headers: HeaderMap::new(),
             connections: None,
             origins: Origins::SameOrigin,
+            trusted_proxies: TrustedProxies::none(),
         }
     }
 
@@ -86,6 +88,14 @@ impl Acceptor {
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// The proxies whose word counts about the host that a page asked for, which its origin is
+    /// compared with. Default nobody's: then it is the request's `Host`.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
         self
     }
 
@@ -156,7 +166,8 @@ impl Acceptor {
             return Err(Refusal::ShuttingDown);
         }
         let mut accept = check(request)?;
-        if !self.origins.allow(request.headers(), host(request)) {
+        let host = Source::of(request, &self.trusted_proxies).host;
+        if !self.origins.allow(request.headers(), host) {
             return Err(Refusal::OriginDenied);
         }
         let offered = protocols(request.headers())
@@ -196,12 +207,6 @@ fn check<B>(request: &Request<B>) -> Result<server::Accept, RequestError> {
         return server::check_parts(&http::Method::GET, http::Version::HTTP_11, &headers);
     }
     server::check(request)
-}
-
-/// The host that the client asked for.
-fn host<B>(request: &Request<B>) -> Option<&str> {
-    let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    named.or_else(|| request.uri().authority().map(Authority::as_str))
 }
 
 /// Whether a header is the handshake's own business.

@@ -89,7 +89,9 @@ pub use crate::listen::bind;
 pub use crate::message::{Closed, Message};
 pub use crate::origin::{OriginPattern, OriginPatternError, Origins};
 pub use crate::outgoing::Outgoing;
-pub use crate::proxy::{TrustedProxies, TrustedProxiesError};
+pub use crate::proxy::{
+    ForwardedHeaders, ForwardedHeadersError, Source, TrustedProxies, TrustedProxiesError,
+};
 pub use crate::reader::Reader;
 pub use crate::scratch::with_scratch;
 pub use crate::serve::{Encrypted, HttpServer, HttpServerWithShutdown, PeerAddr};

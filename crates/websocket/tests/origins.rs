@@ -6,11 +6,19 @@
 mod common;
 
 use common::accept_with;
-use http::Request;
+use http::{HeaderName, Request};
 use sockeye_websocket::{Acceptor, ConnectError, Connector, HttpServer, Origins, bind};
 
 /// Whether a handshake from a page of this origin is accepted; its status otherwise.
 async fn opens(acceptor: Acceptor, origin: Option<&str>) -> Result<(), u16> {
+    opens_with(acceptor, origin, &[]).await
+}
+
+async fn opens_with(
+    acceptor: Acceptor,
+    origin: Option<&str>,
+    headers: &[(&'static str, &'static str)],
+) -> Result<(), u16> {
     let service = common::FnService(move |request: Request<_>| {
         accept_with(acceptor.clone(), request, async |mut socket| {
             let _ = socket.recv().await;
@@ -23,6 +31,9 @@ async fn opens(acceptor: Acceptor, origin: Option<&str>) -> Result<(), u16> {
     if let Some(origin) = origin {
         let origin = origin.replace("HOST", &address.to_string());
         connector = connector.header(http::header::ORIGIN, origin.parse().unwrap());
+    }
+    for (name, value) in headers {
+        connector = connector.header(HeaderName::from_static(name), value.parse().unwrap());
     }
     let opened = connector.connect(&format!("ws://{address}/")).await;
     server.abort();
@@ -52,6 +63,14 @@ async fn pages_of_the_same_host_and_port_unless_others_are_named() {
     };
     assert_eq!(opens(listed(), Some("https://app.example.com")).await, Ok(()));
     assert_eq!(opens(listed(), Some("https://app.example.org")).await, Err(403));
+    // Behind a proxy that changes `Host`.
+    let forwarded = [("x-forwarded-host", "app.example"), ("forwarded", "host=evil.example")];
+    let app = Some("https://app.example");
+    assert_eq!(opens_with(plain(), app, &forwarded).await, Err(403), "nobody's proxy");
+    let proxied = || Acceptor::new().trusted_proxies("127.0.0.1".parse().unwrap());
+    assert_eq!(opens_with(proxied(), app, &forwarded).await, Ok(()));
+    let evil = Some("https://evil.example");
+    assert_eq!(opens_with(proxied(), evil, &forwarded).await, Err(403));
     let any = Acceptor::new().origins(Origins::Any);
     assert_eq!(opens(any, Some("http://evil.example")).await, Ok(()));
 }
