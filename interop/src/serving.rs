@@ -11,7 +11,7 @@ use clap::Args;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sockeye::{Body, Server, engine};
-use sockeye_websocket::{ForwardedHeaders, HttpServer, TlsConfig, TrustedProxies};
+use sockeye_websocket::{AllowedHosts, ForwardedHeaders, HttpServer, TlsConfig, TrustedProxies};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tower_service::Service;
@@ -44,6 +44,9 @@ pub(crate) struct Listen<const DEFAULT_PORT: u16> {
     /// In which headers they tell it: `x-forwarded` or `forwarded`.
     #[arg(long, value_name = "FAMILY", default_value = "x-forwarded")]
     forwarded_headers: ForwardedHeaders,
+    /// Hosts to answer for beside addresses and localhost.
+    #[arg(long, value_name = "HOSTS")]
+    allowed_host: Option<AllowedHosts>,
 }
 
 impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
@@ -54,6 +57,7 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         config.payload_bytes_max = self.payload_bytes_max.unwrap_or(config.payload_bytes_max);
         let proxies = self.trusted_proxies.clone().unwrap_or_default();
         config.trusted_proxies = proxies.headers(self.forwarded_headers);
+        config.allowed_hosts = self.allowed_host.clone();
     }
 
     /// The largest message, if the command line says.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sockeye_websocket::{ForwardedHeaders, TrustedProxies};
+use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
+
+use crate::address::PublicUrl;
 
 /// A team chat in one program.
 ///
@@ -59,6 +61,20 @@ pub struct ServeArgs {
     /// browser warns, once for each run, that it does not know who issued the certificate.
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub tls_self_signed: bool,
+
+    /// Name under which people reach the chat: chat.example, *.chat.example; can be repeated
+    ///
+    /// Addresses such as 192.168.0.7 and `localhost` need none. Requests for other names are answered
+    /// 421: a page anywhere can have its own name lead to this machine (DNS rebinding). `*` answers
+    /// for every name.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SOCKEYE_ALLOWED_HOSTS")]
+    pub allowed_host: Vec<AllowedHosts>,
+
+    /// Address at which people reach the chat: https://chat.example; can be repeated
+    ///
+    /// Its host is allowed, and its pages connect whatever a proxy makes of the host.
+    #[arg(long, value_name = "URL", value_delimiter = ',', env = "SOCKEYE_PUBLIC_URL")]
+    pub public_url: Vec<PublicUrl>,
 
     /// Proxies in front, as addresses and networks: 127.0.0.1,10.0.0.0/8
     ///
@@ -127,6 +143,34 @@ mod tests {
         for line in ["--trusted-proxies localhost", "--forwarded-headers x-real-ip"] {
             let line = format!("sockeye {line}");
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_can_be_repeated() {
+        for line in [
+            "sockeye --allowed-host a.example,*.b.example --public-url https://c.example",
+            "sockeye serve --allowed-host a.example --allowed-host *.b.example \
+             --public-url https://c.example",
+        ] {
+            let args = parse(line);
+            let hosts = crate::address::allowed_hosts(&args);
+            for (host, allowed) in [
+                ("a.example", true),
+                ("x.b.example:80", true),
+                ("c.example", true),
+                ("d.example", false),
+                ("localhost", true),
+            ] {
+                assert_eq!(hosts.allow(host), allowed, "{line}: {host}");
+            }
+        }
+        // The ready line shows it, so it has to work.
+        let hosts = crate::address::allowed_hosts(&parse("sockeye --host chat.internal"));
+        assert!(hosts.allow("chat.internal:3000") && !hosts.allow("other.internal"));
+        for line in ["--allowed-host https://a.example", "--public-url a.example"] {
+            let error = Cli::try_parse_from(format!("sockeye {line}").split(' ')).unwrap_err();
+            assert!(error.to_string().contains("a.example"), "{error}");
         }
     }
 

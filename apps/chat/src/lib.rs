@@ -11,6 +11,7 @@
 //! - [`input`] checks what people typed, [`people`] counts who is where, [`store`] keeps messages.
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod chat;
 pub mod cli;
 pub mod contract;

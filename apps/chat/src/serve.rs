@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use sockeye::{BuildError, Config, Server};
-use sockeye_websocket::{HttpServer, bind};
+use sockeye_websocket::{HttpServer, TrustedProxies, bind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::address;
 use crate::chat::{self, Chat};
 use crate::cli::ServeArgs;
 use crate::people::People;
@@ -56,7 +59,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
 
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
-    let mut http = HttpServer::new(listeners, router(&site, &server));
+    let mut http = HttpServer::new(listeners, router(args, &site, &server));
     if let Some(tls) = tls {
         http = http.tls(tls);
     }
@@ -94,17 +97,27 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
 
 fn server(args: &ServeArgs, chat: Chat) -> Result<Server, BuildError> {
     let mut config = Config::default();
-    config.engine.trusted_proxies = args.trusted_proxies.clone().headers(args.forwarded_headers);
+    config.engine.trusted_proxies = trusted_proxies(args);
+    config.engine.origins = address::origins(args);
     Server::builder().config(config).state(chat).namespace(chat::namespace()).build()
 }
 
-/// The pages, and the socket server at its path.
-fn router(site: &Arc<Site>, server: &Server) -> Router {
+fn trusted_proxies(args: &ServeArgs) -> TrustedProxies {
+    args.trusted_proxies.clone().headers(args.forwarded_headers)
+}
+
+/// The pages, and the socket server at its path, for the hosts that are allowed.
+fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server) -> Router {
     let sockets = server.clone().into_service();
+    let (hosts, proxies) = (address::allowed_hosts(args), trusted_proxies(args));
+    let check = move |request: Request, next: Next| {
+        address::check_host(hosts.clone(), proxies.clone(), request, next)
+    };
     site.clone()
         .router()
         .route_service("/socket.io/", sockets.clone())
         .route_service("/socket.io/{*file}", sockets)
+        .layer(middleware::from_fn(check))
 }
 
 /// Says where it listens, and with a certificate of its own what to open on other devices.

@@ -19,8 +19,14 @@ use tokio::net::TcpStream;
 
 /// The answer to a request without a body.
 async fn get(address: SocketAddr, path: &str) -> String {
+    get_from(address, "localhost", path, "").await
+}
+
+/// The same for a host, with further headers.
+async fn get_from(address: SocketAddr, host: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -49,6 +55,60 @@ async fn without_arguments_it_serves_both_loopback_families_from_data() {
     assert!(folder.path().join("data").join(FILE_NAME).is_file());
     program.signal("INT").await;
     assert_eq!(program.ended().await.code(), Some(0));
+}
+
+/// DNS rebinding: a page whose own name leads here is of the same origin as the chat. Only the name
+/// tells.
+#[tokio::test]
+async fn requests_for_other_names_are_answered_421_whatever_they_ask_for() {
+    let data = TempDir::new().unwrap();
+    let mut command = command(&["serve", "--port", "0", "--host", "127.0.0.1", "--data"]);
+    command.arg(data.path()).args(["--allowed-host", "chat.example", "--public-url"]);
+    command.args(["https://talk.example/", "--trusted-proxies", "127.0.0.2"]);
+    let program = Program::start(&mut command).await;
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), program.port());
+    let sockets = "/socket.io/?EIO=4&transport=polling";
+    let paths = ["/", "/room/x", "/api/rooms", "/healthz", "/none", "/socket.io/socket.io.js"];
+    for path in paths.into_iter().chain([sockets]) {
+        let own_page = "origin: http://evil.test:3000\r\n";
+        let refused = get_from(address, "evil.test:3000", path, own_page).await;
+        assert!(refused.starts_with("HTTP/1.1 421 Misdirected Request\r\n"), "{path}: {refused}");
+        assert!(refused.contains("start with --allowed-host evil.test\n"), "{refused}");
+        for host in ["localhost", "127.0.0.1:3000", "[::1]", "CHAT.example.:443", "talk.example"] {
+            let answer = get_from(address, host, path, "").await;
+            let expected = if path == "/none" { "404" } else { "200" };
+            assert_eq!(&answer[9..12], expected, "{host} {path}");
+        }
+    }
+    // What a public address names may connect, whatever a proxy makes of the host.
+    let page = "origin: https://talk.example\r\n";
+    assert_eq!(&get_from(address, "127.0.0.1", sockets, page).await[9..12], "200");
+    let page = "origin: https://chat.example\r\n";
+    assert_eq!(&get_from(address, "127.0.0.1", sockets, page).await[9..12], "403");
+    // Nobody's proxy.
+    let told = "x-forwarded-host: chat.example\r\nforwarded: host=chat.example\r\n";
+    assert_eq!(&get_from(address, "evil.test", sockets, told).await[9..12], "421");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_host_that_was_asked_for_counts() {
+    let data = TempDir::new().unwrap();
+    let mut command = command(&["serve", "--port", "0", "--host", "127.0.0.1", "--data"]);
+    command.arg(data.path()).args(["--trusted-proxies", "127.0.0.1"]);
+    command.args(["--forwarded-headers", "forwarded", "--allowed-host", "chat.example"]);
+    let program = Program::start(&mut command).await;
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), program.port());
+    for (headers, status) in [
+        ("forwarded: for=192.0.2.1;host=chat.example\r\n", "200"),
+        ("forwarded: for=192.0.2.1;host=evil.test\r\n", "421"),
+        ("x-forwarded-host: chat.example\r\n", "421"),
+        ("", "421"),
+    ] {
+        let answer = get_from(address, "upstream:3000", "/", headers).await;
+        assert_eq!(&answer[9..12], status, "{headers}");
+    }
+    program.stop().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine_proto::{self as proto, Revision, TransportKind};
-use sockeye_websocket::{Compression, Origins, TrustedProxies};
+use sockeye_websocket::{AllowedHosts, Compression, Origins, TrustedProxies};
 use thiserror::Error;
 
 use crate::cookie::Cookie;
@@ -60,6 +60,12 @@ pub struct Config {
     /// Which pages may connect, by the request's `Origin`, and where it has none by its
     /// `Sec-Fetch-Site`. Default: those of the same host and port.
     pub origins: Origins,
+    /// Which hosts requests may be for, by their `Host`, or what one of `trusted_proxies` says it
+    /// was; others are answered 421. It keeps off pages that have their own name lead to this server
+    /// (DNS rebinding), whose origin is then the same. Default `None`: whatever host, as somebody
+    /// else's listener is expected to know its hosts; `sockeye::Server::serve`, which has its own,
+    /// takes addresses and loopback names.
+    pub allowed_hosts: Option<AllowedHosts>,
     /// What browsers are told about cross-origin requests. Default `None`: nothing, so that only
     /// pages of the same origin can poll.
     pub cors: Option<Cors>,
@@ -112,6 +118,7 @@ impl Default for Config {
             compress_from_bytes: Some(1024),
             compression: Compression::Off,
             origins: Origins::default(),
+            allowed_hosts: None,
             cors: None,
             cookie: None,
             initial_packet: None,

@@ -72,6 +72,22 @@ impl<A: Application> Engine<A> {
         }
     }
 
+    /// Whether a request is for one of [`allowed_hosts`](Config::allowed_hosts), for what is served
+    /// beside the engine: what comes to the engine itself it asks in any case.
+    ///
+    /// # Errors
+    /// With the answer, when it is not.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
+    pub fn check_host<B>(&self, request: &Request<B>) -> Result<(), Response<Body>> {
+        let config = &self.registry.config;
+        let Some(hosts) = &config.allowed_hosts else { return Ok(()) };
+        hosts.check(request, &config.trusted_proxies).map_err(|denied| {
+            metrics::refused("host_denied");
+            tracing::debug!(host = denied.host(), "request for another host refused");
+            denied.into_response("Config { allowed_hosts: Some(\"", "\".parse()?), .. }")
+        })
+    }
+
     /// The engine as a tower service: 404 outside its path.
     pub fn into_service(self) -> EngineService<A> {
         EngineService::new(self)
@@ -157,6 +173,9 @@ impl<A: Application> Engine<A> {
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
     pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
+        if let Err(response) = self.check_host(&request) {
+            return (Step::Done(response), Extra::default());
+        }
         let (mut head, body) = request.into_parts();
         let config = &self.registry.config;
         if head.method == Method::OPTIONS

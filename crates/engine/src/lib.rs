@@ -103,6 +103,6 @@ pub use service::EngineService;
 pub use session::{Session, broadcast};
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_websocket::{
-    Compression, Deflate, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,
-    TrustedProxies,
+    AllowedHosts, AllowedHostsError, Compression, Deflate, ForwardedHeaders, OriginPattern,
+    OriginPatternError, Origins, TrustedProxies,
 };

@@ -9,7 +9,9 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
-use sockeye_engine::{Application, Body, CloseReason, Engine, Session};
+use sockeye_engine::{
+    self as engine, AllowedHosts, Application, Body, CloseReason, Engine, Session,
+};
 use sockeye_websocket::HttpServer;
 use tokio::net::TcpListener;
 
@@ -105,11 +107,17 @@ impl Server {
     /// # }
     /// ```
     pub fn into_service(self) -> SocketService {
-        SocketService { server: self }
+        let hosts = self.config.engine.allowed_hosts.clone().map(Arc::new);
+        SocketService { server: self, hosts }
     }
 
     /// Serves on these listeners, alone, until the process ends or
     /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says so. Await the result.
+    ///
+    /// Requests for a host that is neither an address nor `localhost`, nor one of
+    /// [`allowed_hosts`](sockeye_engine::Config::allowed_hosts), are answered 421: a page anywhere
+    /// can have its own name lead here (DNS rebinding). A server with a name says so,
+    /// `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
         let (server, listeners) = (self.clone(), listeners.into_listeners());
         Serve { server, listeners, signal: None, drain: None }
@@ -154,12 +162,19 @@ impl Server {
         Drained { closed: sessions.len() - cut, cut }
     }
 
-    async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    async fn handle<B>(&self, request: Request<B>, hosts: Option<&AllowedHosts>) -> Response<Body>
     where
         B: HttpBody + Send + 'static,
         B::Data: Send,
         B::Error: fmt::Display + Send,
     {
+        if let Some(hosts) = hosts
+            && let Err(denied) = hosts.check(&request, &self.config.engine.trusted_proxies)
+        {
+            tracing::debug!(host = denied.host(), "request for another host refused");
+            let setting = "config.engine.allowed_hosts = Some(\"";
+            return denied.into_response(setting, "\".parse()?)");
+        }
         if self.config.serve_client
             && let Some(response) = client_files::serve(&self.config.engine.path, &request)
         {
@@ -243,7 +258,9 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         let directory = Directory::new(declared, &config, self.new_namespace)?;
         directory.start_sweeping();
         let app = App { directory: directory.clone(), config: config.clone() };
-        let engine = Engine::new(config.engine.clone(), app)?;
+        // Asked once, of files and other paths as well.
+        let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
+        let engine = Engine::new(engine_config, app)?;
         Ok(Server { engine, directory, config })
     }
 }
@@ -276,6 +293,7 @@ impl Application for App {
 #[derive(Clone, Debug)]
 pub struct SocketService {
     server: Server,
+    hosts: Option<Arc<AllowedHosts>>,
 }
 
 impl<B> tower_service::Service<Request<B>> for SocketService
@@ -293,8 +311,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let server = self.server.clone();
-        Box::pin(async move { Ok(server.handle(request).await) })
+        let Self { server, hosts } = self.clone();
+        Box::pin(async move { Ok(server.handle(request, hosts.as_deref()).await) })
     }
 }
 
@@ -349,7 +367,9 @@ impl IntoFuture for Serve {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { server, listeners, signal, drain } = self;
-        let service = server.clone().into_service();
+        let mut service = server.clone().into_service();
+        // The listener is ours, so nobody else looks at the host.
+        service.hosts.get_or_insert_default();
         let drained = async move {
             match signal {
                 Some(signal) => signal.await,

@@ -16,6 +16,7 @@ use crate::compression::{self, Negotiated};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Refusal, UpgradeError};
+use crate::host::AllowedHosts;
 #[cfg(feature = "tls")]
 use crate::http2;
 use crate::metrics;
@@ -44,6 +45,7 @@ pub struct Acceptor {
     connections: Option<Connections>,
     origins: Origins,
     trusted_proxies: TrustedProxies,
+    allowed_hosts: AllowedHosts,
 }
 
 impl Default for Acceptor {
@@ -64,6 +66,7 @@ impl Acceptor {
             connections: None,
             origins: Origins::SameOrigin,
             trusted_proxies: TrustedProxies::none(),
+            allowed_hosts: AllowedHosts::any(),
         }
     }
 
@@ -88,6 +91,15 @@ impl Acceptor {
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// Which hosts handshakes may be for; others are refused with 421. A program that owns its
+    /// listener should say, against pages that have their own name lead to it (DNS rebinding).
+    /// Default any, for endpoints within a server that knows its hosts.
+    #[must_use]
+    pub fn allowed_hosts(mut self, hosts: AllowedHosts) -> Self {
+        self.allowed_hosts = hosts;
         self
     }
 
@@ -146,7 +158,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// When the request is not a handshake, comes from a server without upgrades or from a page of
-    /// another origin, or the server is stopping.
+    /// another origin, is for a host that is not allowed, or the server is stopping.
     pub fn upgrade<B, R: Default>(
         &self,
         request: &mut Request<B>,
@@ -164,6 +176,9 @@ impl Acceptor {
     ) -> Result<(Response<R>, Upgrade), Refusal> {
         if self.connections.as_ref().is_some_and(Connections::is_closing) {
             return Err(Refusal::ShuttingDown);
+        }
+        if self.allowed_hosts.check(request, &self.trusted_proxies).is_err() {
+            return Err(Refusal::HostDenied);
         }
         let mut accept = check(request)?;
         let host = Source::of(request, &self.trusted_proxies).host;
@@ -250,6 +265,7 @@ impl Refusal {
             Self::Request(error) => error.status(),
             Self::NotUpgradable => StatusCode::NOT_IMPLEMENTED,
             Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HostDenied => StatusCode::MISDIRECTED_REQUEST,
             Self::OriginDenied => StatusCode::FORBIDDEN,
         }
     }
@@ -262,6 +278,7 @@ impl Refusal {
             StatusCode::HTTP_VERSION_NOT_SUPPORTED => "WebSocket needs HTTP/1.1 here\n",
             StatusCode::UPGRADE_REQUIRED => "this is a WebSocket endpoint, version 13\n",
             StatusCode::NOT_IMPLEMENTED => "this server does not do upgrades\n",
+            StatusCode::MISDIRECTED_REQUEST => "requests for this host are not answered here\n",
             StatusCode::FORBIDDEN => "pages of this origin may not connect\n",
             StatusCode::SERVICE_UNAVAILABLE => "this server is stopping\n",
             _ => "bad WebSocket handshake\n",

@@ -69,6 +69,9 @@ pub enum Refusal {
     /// [`Connections::shutdown`](crate::Connections::shutdown) was called.
     #[error("server is stopping")]
     ShuttingDown,
+    /// [`Acceptor::allowed_hosts`](crate::Acceptor::allowed_hosts) does not have the request's host.
+    #[error("a host that is not allowed")]
+    HostDenied,
     /// [`Acceptor::origins`](crate::Acceptor::origins) does not let the page in.
     #[error("a page of another origin")]
     OriginDenied,

@@ -47,6 +47,7 @@ mod error;
 mod extract;
 mod flush;
 mod group;
+mod host;
 #[cfg(feature = "tls")]
 mod http2;
 mod keep_alive;
@@ -85,6 +86,7 @@ pub use crate::error::{ConnectError, RecvError, Refusal, SendError, UpgradeError
 pub use crate::extract::WebSocketUpgrade;
 pub use crate::flush::{Flush, Flusher};
 pub use crate::group::{Group, Membership};
+pub use crate::host::{AllowedHosts, AllowedHostsError, HostDenied};
 pub use crate::listen::bind;
 pub use crate::message::{Closed, Message};
 pub use crate::origin::{OriginPattern, OriginPatternError, Origins};

@@ -157,7 +157,7 @@ impl<'a> Origin<'a> {
 }
 
 /// Splits `host[:port]`, with the brackets of an IPv6 address as part of the host.
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let host_len = match authority.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
         None => authority.find(':').unwrap_or(authority.len()),

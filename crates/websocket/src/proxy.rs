@@ -113,6 +113,31 @@ impl TrustedProxies {
         if self.contains(peer) { self.way(headers, peer).client } else { peer }
     }
 
+    /// What trusted proxies tell of a request from `peer`. `None`: the peer is none of them.
+    pub(crate) fn told<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Option<Told<'a>> {
+        let peer = peer?.to_canonical();
+        if !self.contains(peer) {
+            return None;
+        }
+        let Way { client, hops } = self.way(headers, peer);
+        let (scheme, host) = match self.headers {
+            ForwardedHeaders::XForwarded => (
+                nth(list(headers, &X_FORWARDED_PROTO), hops),
+                nth(list(headers, &X_FORWARDED_HOST), hops),
+            ),
+            ForwardedHeaders::Forwarded => {
+                let element = nth(forwarded(headers), hops);
+                let parameter = |name| element.and_then(|element| parameter(element, name));
+                (parameter("proto"), parameter("host"))
+            }
+        };
+        Some(Told { client, scheme, host })
+    }
+
     /// Goes back from a trusted peer as far as trusted proxies lead.
     fn way(&self, headers: &HeaderMap, peer: IpAddr) -> Way {
         let mut way = Way { client: peer, hops: 0 };
@@ -136,6 +161,13 @@ impl TrustedProxies {
         }
         way
     }
+}
+
+/// What trusted proxies tell of a request.
+pub(crate) struct Told<'a> {
+    client: IpAddr,
+    scheme: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
 }
 
 /// How far trusted proxies lead back.
@@ -169,36 +201,27 @@ impl<'a> Source<'a> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         // HTTP/2 has no `Host` but where somebody translated it.
         let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
-        let Some(peer) = address.filter(|peer| proxies.contains(peer.ip())) else {
+        let Some(told) = proxies.told(headers, address.map(|peer| peer.ip())) else {
             return Source { address, secure, host };
-        };
-        let peer_ip = peer.ip().to_canonical();
-        let Way { client, hops } = proxies.way(headers, peer_ip);
-        let (told_scheme, told_host) = match proxies.headers {
-            ForwardedHeaders::XForwarded => (
-                told(list(headers, &X_FORWARDED_PROTO), hops),
-                told(list(headers, &X_FORWARDED_HOST), hops),
-            ),
-            ForwardedHeaders::Forwarded => {
-                let element = told(forwarded(headers), hops);
-                let parameter = |name| element.and_then(|element| parameter(element, name));
-                (parameter("proto"), parameter("host"))
-            }
         };
         let is_secure = |scheme: &str| {
             scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss")
         };
         Source {
-            address: Some(if client == peer_ip { peer } else { SocketAddr::new(client, 0) }),
-            secure: told_scheme.map_or(secure, is_secure),
-            host: told_host.or(host),
+            // The peer itself keeps its port.
+            address: address.map(|peer| match peer.ip().to_canonical() == told.client {
+                true => peer,
+                false => SocketAddr::new(told.client, 0),
+            }),
+            secure: told.scheme.map_or(secure, is_secure),
+            host: told.host.or(host),
         }
     }
 }
 
 /// The word of the proxy that saw the client; the leftmost there is, if a proxy on the way added
 /// none.
-fn told<'a>(elements: impl Iterator<Item = &'a str>, hops: usize) -> Option<&'a str> {
+fn nth<'a>(elements: impl Iterator<Item = &'a str>, hops: usize) -> Option<&'a str> {
     elements.take(hops + 1).last().filter(|element| !element.is_empty())
 }
 

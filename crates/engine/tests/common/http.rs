@@ -97,6 +97,13 @@ impl Host {
     }
 }
 
+/// The answer to a request that is written out.
+pub async fn http_head(host: &Host, request: &str) -> Response {
+    let mut io = host.connect().await;
+    io.write_all(request.as_bytes()).await.unwrap();
+    read_response(&mut io, &mut Vec::new()).await
+}
+
 /// Reads one response; what follows it stays in `buffer`.
 pub async fn read_response(io: &mut Box<dyn Io>, buffer: &mut Vec<u8>) -> Response {
     let head_len = loop {
