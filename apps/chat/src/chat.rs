@@ -55,6 +55,8 @@ enum Refused {
     KeyReused,
     #[error("the server could not reach its message store")]
     Storage,
+    #[error("the server's disk is full")]
+    DiskFull,
     #[error("the client is gone")]
     Gone,
 }
@@ -274,6 +276,7 @@ impl Refused {
             Refused::NameMismatch => "name_mismatch",
             Refused::KeyReused => "key_reused",
             Refused::Storage => "storage",
+            Refused::DiskFull => "disk_full",
             Refused::Gone => "gone",
         }
     }
@@ -288,6 +291,7 @@ impl From<StoreError> for Refused {
         match error {
             StoreError::KeyReused => Refused::KeyReused,
             StoreError::Write => Refused::Storage,
+            StoreError::Full => Refused::DiskFull,
             StoreError::Closed | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "message store");
                 Refused::Storage

@@ -18,7 +18,7 @@ use crate::chat::{self, Chat};
 use crate::cli::ServeArgs;
 use crate::people::People;
 use crate::site::Site;
-use crate::store::Store;
+use crate::store::{Store, StoreOptions};
 use crate::tls;
 use crate::ui::Ui;
 
@@ -48,7 +48,8 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let listeners = bind(args.host.as_deref(), args.port)
         .await
         .map_err(|error| cannot_listen(error, &url(scheme, args.host.as_deref(), args.port)))?;
-    let store = Store::open(&args.data)
+    let free_bytes_min = args.limits.free_space_min.map(|mib| u64::from(mib) * 1024 * 1024);
+    let store = Store::open(&args.data, StoreOptions { free_bytes_min })
         .await
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
     let store = Arc::new(store);

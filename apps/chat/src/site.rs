@@ -5,7 +5,7 @@
 //! | `/` | the list of rooms |
 //! | `/room`, `/room/<name>` | a room; `/room` is the first one |
 //! | `/api/rooms` | the list of rooms as JSON, `RoomSummary[]` |
-//! | `/healthz` | 200 `ok`, or 503 while the server stops or cannot store messages |
+//! | `/healthz` | 200 `ok`, or 503 and why: the server stops, or cannot store messages |
 //! | anything else | a file of the page, or 404 |
 //!
 //! Nothing here reads a request's body.
@@ -145,11 +145,15 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
     let answer = if site.is_stopping.load(Ordering::Relaxed) {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if !site.store.is_open() {
-        (StatusCode::SERVICE_UNAVAILABLE, "messages cannot be stored")
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned())
     } else {
-        (StatusCode::OK, "ok")
+        match site.store.health().await {
+            Ok(()) => (StatusCode::OK, "ok".to_owned()),
+            Err(fault) => {
+                let why = format!("messages cannot be stored: {}", html::chain(&fault));
+                (StatusCode::SERVICE_UNAVAILABLE, why)
+            }
+        }
     };
     ([NOT_CACHED], answer).into_response()
 }

@@ -5,29 +5,36 @@
 //! pool of read-only connections and never wait for the writer, since the database keeps a
 //! write-ahead log.
 //!
+//! A message counts as stored only while the file it went into is still in its place; see `health`.
+//!
 //! `synchronous = FULL`: the log is on disk before a commit returns. `NORMAL` would be faster and
 //! just as consistent, but a message answered as stored could vanish with the power.
 
+mod clock;
+mod database;
+mod health;
 mod lock;
 mod writer;
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, SqlSafeStr, sqlite::SqliteRow};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, RoomSummary, StoredMessage};
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
-use writer::Command;
+use database::Database;
+pub use health::Fault;
+use health::Health;
+use writer::{Command, Writer};
 
 /// The file inside the data folder.
 pub const FILE_NAME: &str = "chat.db";
@@ -36,21 +43,30 @@ pub const ROOMS_LISTED_MAX: u32 = 100;
 
 /// Messages waiting for the writer. A sender beyond that waits, and with it its connection.
 const QUEUED_COMMANDS_MAX: usize = 1_024;
-/// Read-only connections.
-const READERS_MAX: u32 = 4;
-/// How long a statement waits for another process that holds the database, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What reading the files told stays true for so long, however many ask for the health.
+const READ_VALIDITY: Duration = Duration::from_secs(1);
 /// Characters of the newest message shown in the list of rooms.
 const EXCERPT_CHARS_MAX: u32 = 200;
 
 /// Handle to the database; see the module's description.
 #[derive(Debug)]
 pub struct Store {
-    /// Keeps other programs out of the folder until the store is closed.
-    lock: Option<File>,
-    reads: SqlitePool,
+    database: Arc<Database>,
+    health: Arc<Health>,
+    /// When the files were read to see whether they can be, and what that told.
+    last_read: Mutex<Option<(Instant, Option<Fault>)>>,
     commands: mpsc::Sender<Command>,
     writer: JoinHandle<()>,
+    /// Keeps other programs out of the folder until the store is closed.
+    lock: Option<File>,
+}
+
+/// How a store is kept.
+#[derive(Clone, Debug, Default)]
+pub struct StoreOptions {
+    /// Bytes of the file system that have to be free for a message to be stored; `None`: 64 MiB,
+    /// or a twentieth of a smaller one.
+    pub free_bytes_min: Option<u64>,
 }
 
 /// A message to be stored.
@@ -107,6 +123,9 @@ pub enum StoreError {
     /// logged why.
     #[error("the message could not be written")]
     Write,
+    /// The disk is full, or nearly so.
+    #[error("the disk is full")]
+    Full,
     /// The store is being closed.
     #[error("the message store is closed")]
     Closed,
@@ -120,26 +139,22 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or is in use, or the file is not a database this version
     /// understands.
-    pub async fn open(folder: &Path) -> Result<Self, OpenError> {
+    pub async fn open(folder: &Path, options: StoreOptions) -> Result<Self, OpenError> {
         create_folder(folder).map_err(OpenError::Folder)?;
-        let lock = lock::take(folder)?;
-        let options = SqliteConnectOptions::new()
-            .filename(folder.join(FILE_NAME))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging();
-        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let path = database::path(folder);
+        let lock = lock::take(path.parent().unwrap_or(folder))?;
+        let (database, mut connection) = Database::open(path).await?;
         migrator().run(&mut connection).await?;
-        let reads = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .connect_with(options.read_only(true).create_if_missing(false))
+        let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")
+            .fetch_optional(&mut connection)
             .await?;
+        let newest = newest.map_or(Ok(0), |row| row.try_get("at"))?;
+        let (database, health) =
+            (Arc::new(database), Arc::new(Health::new(options.free_bytes_min)));
         let (commands, queue) = mpsc::channel(QUEUED_COMMANDS_MAX);
-        let writer = tokio::spawn(writer::run(connection, queue));
-        Ok(Store { lock, reads, commands, writer })
+        let writer = Writer::new(database.clone(), health.clone(), connection, newest);
+        let writer = tokio::spawn(writer.run(queue));
+        Ok(Store { database, health, last_read: Mutex::default(), commands, writer, lock })
     }
 
     /// Queues a message. `done` runs in the writer, in stored order, after the transaction with
@@ -183,7 +198,7 @@ impl Store {
         )
         .bind(room.as_str())
         .bind(HISTORY_MESSAGES_MAX)
-        .fetch_all(&self.reads)
+        .fetch_all(&self.database.reads())
         .await?;
         let mut bytes = 0;
         let mut messages = Vec::with_capacity(rows.len());
@@ -212,7 +227,7 @@ impl Store {
         )
         .bind(ROOMS_LISTED_MAX)
         .bind(EXCERPT_CHARS_MAX)
-        .fetch_all(&self.reads)
+        .fetch_all(&self.database.reads())
         .await?;
         rows.iter()
             .map(|row| {
@@ -222,14 +237,51 @@ impl Store {
             .collect()
     }
 
-    /// Whether messages can still be stored.
-    pub fn is_open(&self) -> bool {
-        !self.writer.is_finished()
+    /// Whether messages can be stored: what the last write said, and whether the files are in
+    /// their place and can be read.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    pub async fn health(&self) -> Result<(), Fault> {
+        if self.writer.is_finished() {
+            return Err(Fault::Closed);
+        }
+        if let Some(fault) = self.health.fault() {
+            return Err(fault);
+        }
+        let seen = match self.look() {
+            Ok(()) => self.read().await,
+            Err(fault) => Err(fault),
+        };
+        if seen.is_err() {
+            // It repairs what it can, and tells when that is over.
+            self.health.suspect();
+        }
+        seen
+    }
+
+    fn look(&self) -> Result<(), Fault> {
+        self.database.check()?;
+        self.health.check_space(self.database.space())
+    }
+
+    /// Whether what was stored can be read, as of a moment ago.
+    async fn read(&self) -> Result<(), Fault> {
+        let mut last = self.last_read.lock().await;
+        let told = match &*last {
+            Some((at, told)) if at.elapsed() < READ_VALIDITY => told.clone(),
+            Some(_) | None => {
+                let told = self.database.read().await.err().map(Fault::read);
+                *last = Some((Instant::now(), told.clone()));
+                told
+            }
+        };
+        told.map_or(Ok(()), Err)
     }
 
     /// Stores what is queued, then closes the database. What comes later is refused.
     pub async fn close(&self) {
-        self.reads.close().await;
+        self.database.reads().close().await;
         let (closed, wait) = oneshot::channel();
         if self.commands.send(Command::Close(closed)).await.is_ok() && wait.await.is_err() {
             tracing::error!("the writer of the message store ended early");

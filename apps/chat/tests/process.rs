@@ -7,7 +7,7 @@ mod common;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use common::{PATIENCE, Person, Program, command};
+use common::{PATIENCE, Person, Program, command, get};
 use sockeye_chat::contract::CHAT;
 use sockeye_chat::store::FILE_NAME;
 use sockeye_websocket::{ConnectError, Connector, Roots};
@@ -17,12 +17,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The answer to a request without a body.
-async fn get(address: SocketAddr, path: &str) -> String {
-    get_from(address, "localhost", path, "").await
-}
-
-/// The same for a host, with further headers.
+/// The answer to a request without a body, for a host and with further headers.
 async fn get_from(address: SocketAddr, host: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
@@ -271,6 +266,8 @@ async fn help_names_every_option() {
             "--data",
             "./data",
             "SOCKEYE_DATA",
+            "--free-space-min",
+            "SOCKEYE_FREE_SPACE_MIN",
             "--ui",
             "SOCKEYE_UI_DIR",
             "--log",

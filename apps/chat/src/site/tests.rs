@@ -5,12 +5,12 @@ use tower_service::Service as _;
 
 use super::*;
 use crate::input::{MessageText, Nickname};
-use crate::store::Post;
+use crate::store::{Post, StoreOptions};
 
 struct Fixture {
     site: Arc<Site>,
     router: Router,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Fixture {
@@ -26,9 +26,9 @@ impl Fixture {
         } else {
             Ui::default()
         };
-        let store = Arc::new(Store::open(data.path()).await.unwrap());
+        let store = Arc::new(Store::open(data.path(), StoreOptions::default()).await.unwrap());
         let site = Arc::new(Site::new(store, Arc::default(), ui));
-        Fixture { router: site.clone().router(), site, _data: data }
+        Fixture { router: site.clone().router(), site, data }
     }
 
     async fn say(&self, room: &str, text: &str) {
@@ -171,6 +171,16 @@ async fn health_follows_the_server() {
     let mut fixture = Fixture::new(false).await;
     let (status, _, body) = fixture.get("/healthz").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
+    let file = fixture.data.path().join(crate::store::FILE_NAME);
+    let away = file.with_extension("away");
+    std::fs::rename(&file, &away).unwrap();
+    let (status, _, body) = fixture.get("/healthz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body, "messages cannot be stored: the database is not in its place any more");
+    std::fs::rename(&away, &file).unwrap();
+    while fixture.get("/healthz").await.0 != StatusCode::OK {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     fixture.site.stop();
     assert_eq!(fixture.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -1,17 +1,14 @@
 //! One program for each data folder.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 
 use super::OpenError;
 
-/// The file that is locked. It stays behind; what counts is the lock, which ends with the program
-/// however that ends.
-const FILE_NAME: &str = "sockeye.lock";
-
 /// Claims the folder until the file is dropped. `None`: it cannot be claimed on this file system.
 pub(super) fn take(folder: &Path) -> Result<Option<File>, OpenError> {
-    let file = File::create(folder.join(FILE_NAME)).map_err(OpenError::Folder)?;
+    let file = open(folder).map_err(OpenError::Folder)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
@@ -20,4 +17,18 @@ pub(super) fn take(folder: &Path) -> Result<Option<File>, OpenError> {
             Ok(None)
         }
     }
+}
+
+/// The folder itself carries the lock: a file in it could be deleted, and then made and locked
+/// once more by a second program, or be a link to something else.
+#[cfg(unix)]
+fn open(folder: &Path) -> io::Result<File> {
+    File::open(folder)
+}
+
+/// Here a folder cannot be locked, but a file that is open cannot be deleted either.
+#[cfg(not(unix))]
+fn open(folder: &Path) -> io::Result<File> {
+    let file = folder.join("sockeye.lock");
+    File::options().create(true).truncate(false).write(true).open(file)
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
@@ -28,6 +30,10 @@ async fn post(store: &Store, post: Post) -> Result<Posted, StoreError> {
     outcome.await.map_err(|_| StoreError::Closed)?
 }
 
+async fn open(folder: &Path) -> Result<Store, OpenError> {
+    Store::open(folder, StoreOptions { free_bytes_min: Some(0) }).await
+}
+
 fn texts(messages: &[StoredMessage]) -> Vec<&str> {
     messages.iter().map(|message| message.msg.as_str()).collect()
 }
@@ -36,7 +42,7 @@ fn texts(messages: &[StoredMessage]) -> Vec<&str> {
 async fn history_is_in_order_and_survives_a_restart() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("made/when/missing");
-    let store = Store::open(&data).await.unwrap();
+    let store = open(&data).await.unwrap();
     let said =
         ["안녕하세요", "line 1\nline 2", "<script>alert(1)</script>", "\u{0}nul", " \u{1F41F} "];
     for text in said {
@@ -46,7 +52,7 @@ async fn history_is_in_order_and_survives_a_restart() {
     let before = store.history(&room("방")).await.unwrap();
     store.close().await;
 
-    let store = Store::open(&data).await.unwrap();
+    let store = open(&data).await.unwrap();
     let after = store.history(&room("방")).await.unwrap();
     assert_eq!(texts(&after), said);
     assert_eq!(after, before);
@@ -60,7 +66,7 @@ async fn history_is_in_order_and_survives_a_restart() {
 #[tokio::test]
 async fn reports_come_in_stored_order_and_after_the_commit() {
     let folder = TempDir::new().unwrap();
-    let store = Arc::new(Store::open(folder.path()).await.unwrap());
+    let store = Arc::new(open(folder.path()).await.unwrap());
     let reported = Arc::new(Mutex::new(Vec::new()));
     let mut senders = Vec::new();
     for sender in 0..20 {
@@ -95,7 +101,7 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
 #[tokio::test]
 async fn history_is_bounded_by_number_and_by_bytes() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     for n in 0..=HISTORY_MESSAGES_MAX {
         post(&store, message("short", &n.to_string())).await.unwrap();
     }
@@ -116,7 +122,7 @@ async fn history_is_bounded_by_number_and_by_bytes() {
 #[tokio::test]
 async fn a_message_sent_again_under_its_key_is_stored_once() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     let first = post(&store, keyed("room", "hello", "k1")).await.unwrap();
     let again = post(&store, keyed("room", "hello", "k1")).await.unwrap();
     assert_eq!(again, Posted::Known(first.message().clone()));
@@ -135,7 +141,7 @@ async fn a_message_sent_again_under_its_key_is_stored_once() {
 #[tokio::test]
 async fn rooms_are_listed_by_their_newest_message() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     let long = "나".repeat(300);
     for (room, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("긴 방", &long), ("b", "4")] {
         post(&store, message(room, text)).await.unwrap();
@@ -154,7 +160,7 @@ async fn rooms_are_listed_by_their_newest_message() {
 #[tokio::test]
 async fn a_failed_transaction_stores_nothing_and_the_writer_goes_on() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     post(&store, message("room", "before")).await.unwrap();
     let file = folder.path().join(FILE_NAME);
     let mut other =
@@ -168,14 +174,14 @@ async fn a_failed_transaction_stores_nothing_and_the_writer_goes_on() {
     post(&store, message("new room", "after")).await.unwrap();
     assert_eq!(texts(&store.history(&room("new room")).await.unwrap()), ["after"]);
     assert_eq!(texts(&store.history(&room("room")).await.unwrap()), ["before"]);
-    assert!(store.is_open());
+    assert!(store.health().await.is_ok());
     store.close().await;
 }
 
 #[tokio::test]
 async fn messages_are_on_disk_when_reported() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     let mut writer = SqliteConnection::connect_with(
         &SqliteConnectOptions::new().filename(folder.path().join(FILE_NAME)),
     )
@@ -193,7 +199,7 @@ async fn messages_are_on_disk_when_reported() {
 #[tokio::test]
 async fn closing_stores_what_is_queued_and_refuses_what_comes_later() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     for n in 0..600 {
         store
             .post(message("room", &n.to_string()), |posted| {
@@ -206,8 +212,8 @@ async fn closing_stores_what_is_queued_and_refuses_what_comes_later() {
     let late = post(&store, message("room", "late")).await;
     assert!(matches!(late, Err(StoreError::Closed)));
     store.settled().await;
-    assert!(!store.is_open());
-    let store = Store::open(folder.path()).await.unwrap();
+    assert!(matches!(store.health().await, Err(Fault::Closed)));
+    let store = open(folder.path()).await.unwrap();
     assert_eq!(store.history(&room("room")).await.unwrap().last().unwrap().msg, "599");
     store.close().await;
 }
@@ -219,7 +225,7 @@ async fn a_new_data_folder_belongs_to_its_owner() {
 
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
-    let store = Store::open(&data).await.unwrap();
+    let store = open(&data).await.unwrap();
     store.close().await;
     let mode = std::fs::metadata(&data).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -228,9 +234,11 @@ async fn a_new_data_folder_belongs_to_its_owner() {
 #[tokio::test]
 async fn a_folder_has_one_store_at_a_time() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
-    assert!(matches!(Store::open(folder.path()).await, Err(OpenError::InUse)));
+    let store = open(folder.path()).await.unwrap();
+    assert!(matches!(open(folder.path()).await, Err(OpenError::InUse)));
     store.close().await;
     drop(store);
-    Store::open(folder.path()).await.unwrap().close().await;
+    open(folder.path()).await.unwrap().close().await;
 }
+
+mod files;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use sockeye_chat::contract::{
     CHAT, JOIN, JOINED, Join, LEFT, NewMessage, POSTED, Presence, StoredMessage,
 };
 use sockeye_client::{AckError, Client, Reconnect, Subscription};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -151,6 +153,24 @@ impl Person {
 /// The next one of what somebody hears.
 pub(crate) async fn next<P: sockeye::FromArgs>(subscription: &mut Subscription<P>) -> P {
     timeout(PATIENCE, subscription.next()).await.expect("something comes").expect("not closed")
+}
+
+/// The answer to a request without a body.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The code of an answer that is a refusal.
+pub(crate) fn refusal_code<T>(answer: &Result<T, AckError>) -> Option<&str> {
+    match answer {
+        Err(AckError::Remote(error)) => Some(&error.code),
+        _ => None,
+    }
 }
 
 /// The code a request was refused with.

@@ -54,6 +54,7 @@ export const english = {
   error_message_empty: "The message is empty.",
   error_message_too_long: "The message is too long.",
   error_storage: "The server could not store it.",
+  error_disk_full: "The server's disk is full.",
   error_other: "The server refused it.",
 };
 
@@ -115,6 +116,7 @@ export const korean: Record<Text, string> = {
   error_message_empty: "메시지가 비어 있습니다.",
   error_message_too_long: "메시지가 너무 깁니다.",
   error_storage: "서버가 저장하지 못했습니다.",
+  error_disk_full: "서버의 저장 공간이 부족합니다.",
   error_other: "서버가 받아들이지 않았습니다.",
 };
 

@@ -1,0 +1,210 @@
+//! The database's files: whether they are still those that were opened, and connections to them.
+
+use std::fs::{self, File, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{FILE_NAME, Fault};
+
+/// Read-only connections.
+const READERS_MAX: u32 = 4;
+/// How long a statement waits for another process that holds the database, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What every SQLite database begins with.
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
+/// What SQLite adds to the name for its log and for the index of that.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
+/// See the module's description.
+#[derive(Debug)]
+pub(super) struct Database {
+    path: PathBuf,
+    companions: [PathBuf; COMPANIONS.len()],
+    options: SqliteConnectOptions,
+    reads: RwLock<SqlitePool>,
+    /// Which files SQLite has as its companions.
+    held: Mutex<[Option<FileId>; COMPANIONS.len()]>,
+    /// Tells which file is served, and keeps its inode from being given to another one. Open to the
+    /// end: whoever closes a descriptor of a file drops all locks of this process on it, SQLite's
+    /// too (POSIX `fcntl`).
+    file: File,
+}
+
+/// Tells files apart, whatever their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId(u64, u64);
+
+/// Where the database of a data folder is; a link leads elsewhere, and its companions are there.
+pub(super) fn path(folder: &Path) -> PathBuf {
+    let path = folder.join(FILE_NAME);
+    fs::canonicalize(&path).unwrap_or(path)
+}
+
+impl Database {
+    /// Opens the database, making it where it is missing, with the connection that writes.
+    pub(super) async fn open(path: PathBuf) -> Result<(Self, SqliteConnection), sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        touch(&mut connection).await?;
+        // Never again: where the file is missing it has been taken away.
+        let options = options.create_if_missing(false);
+        let file = File::open(&path).map_err(sqlx::Error::Io)?;
+        let reads = readers(&options).await?;
+        let companions = COMPANIONS.map(|suffix| {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        });
+        let held = Mutex::new(companions.each_ref().map(|path| id_at(path)));
+        let reads = RwLock::new(reads);
+        Ok((Database { path, companions, options, reads, held, file }, connection))
+    }
+
+    /// The connections that read.
+    pub(super) fn reads(&self) -> SqlitePool {
+        self.reads.read().clone()
+    }
+
+    /// Whether the path still names the file that is served, which still is a database.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let held = self.file.metadata().map(|metadata| id(&metadata));
+        if held.ok().is_none_or(|held| id_at(&self.path) != Some(held)) {
+            return Err(Fault::Moved);
+        }
+        if begins_as_database(&self.file) { Ok(()) } else { Err(Fault::Overwritten) }
+    }
+
+    /// Whether the log and its index are those that SQLite writes to.
+    pub(super) fn has_companions(&self) -> bool {
+        *self.held.lock() == self.companions.each_ref().map(|path| id_at(path))
+    }
+
+    /// Bytes that may still be written to the file system, and its size. `None` where it does not
+    /// tell.
+    pub(super) fn space(&self) -> Option<Space> {
+        space(&self.file)
+    }
+
+    /// One more connection that writes.
+    pub(super) async fn connect(&self) -> Result<SqliteConnection, Fault> {
+        let opened = async {
+            let mut connection = SqliteConnection::connect_with(&self.options).await?;
+            touch(&mut connection).await?;
+            Ok(connection)
+        };
+        let connection = opened.await.map_err(Fault::write)?;
+        // What was opened is what is at the path; if that is another file, nothing was written yet.
+        self.check()?;
+        *self.held.lock() = self.companions.each_ref().map(|path| id_at(path));
+        Ok(connection)
+    }
+
+    /// Opens everything anew, because the log or its index was taken away: what is in there goes
+    /// into the database first. `old` still has them open.
+    pub(super) async fn renew(
+        &self,
+        old: Option<SqliteConnection>,
+    ) -> Result<SqliteConnection, Fault> {
+        if let Some(mut old) = old {
+            let saved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut old).await;
+            saved.map_err(Fault::write)?;
+            old.close().await.map_err(Fault::write)?;
+        }
+        self.reads().close().await;
+        let connection = self.connect().await?;
+        *self.reads.write() = readers(&self.options).await.map_err(Fault::write)?;
+        Ok(connection)
+    }
+
+    /// Reads from the files and not from what is remembered of them.
+    pub(super) async fn read(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.reads().acquire().await?;
+        sqlx::query("PRAGMA shrink_memory").execute(&mut *connection).await?;
+        sqlx::query("SELECT max(id), (SELECT max(last_message_id) FROM rooms) FROM messages")
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// What a file system has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Space {
+    pub(super) free_bytes: u64,
+    pub(super) total_bytes: u64,
+}
+
+/// One of them stays for good: while the writer changes its connection, the log must not lose its
+/// last one, which would remove it.
+async fn readers(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(READERS_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .connect_with(options.clone().read_only(true))
+        .await
+}
+
+/// SQLite opens its files when it first needs them.
+async fn touch(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(connection).await.map(drop)
+}
+
+fn id_at(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|metadata| id(&metadata))
+}
+
+#[cfg(unix)]
+fn id(metadata: &Metadata) -> FileId {
+    use std::os::unix::fs::MetadataExt as _;
+
+    FileId(metadata.dev(), metadata.ino())
+}
+
+/// Here a file that is open can be neither deleted nor replaced.
+#[cfg(not(unix))]
+fn id(_: &Metadata) -> FileId {
+    FileId(0, 0)
+}
+
+#[cfg(unix)]
+fn begins_as_database(file: &File) -> bool {
+    use std::os::unix::fs::FileExt as _;
+
+    let mut header = [0; HEADER.len()];
+    file.read_exact_at(&mut header, 0).is_ok() && header == *HEADER
+}
+
+#[cfg(not(unix))]
+fn begins_as_database(_: &File) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn space(file: &File) -> Option<Space> {
+    let stat = nix::sys::statvfs::fstatvfs(file).ok()?;
+    #[allow(clippy::useless_conversion, reason = "the types differ by system")]
+    let bytes = |blocks| u64::from(stat.fragment_size()).saturating_mul(u64::from(blocks));
+    Some(Space { free_bytes: bytes(stat.blocks_available()), total_bytes: bytes(stat.blocks()) })
+}
+
+#[cfg(not(unix))]
+fn space(_: &File) -> Option<Space> {
+    None
+}

@@ -1,0 +1,140 @@
+//! Whether messages can be stored: what the last write said, and whether the files are in place.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use super::database::Space;
+
+/// Why messages cannot be stored now.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The path names no file, or another one than that which is served.
+    #[error("the database is not in its place any more")]
+    Moved,
+    /// The file that is served does not begin as a database does.
+    #[error("the database was overwritten")]
+    Overwritten,
+    /// The last write failed. Another one is tried every second.
+    #[error("the last write failed")]
+    Write(#[source] Arc<sqlx::Error>),
+    /// What was stored cannot be read.
+    #[error("the database cannot be read")]
+    Read(#[source] Arc<sqlx::Error>),
+    /// The file system is nearly full.
+    #[error("only {free_bytes} bytes are free, {min_bytes} are wanted")]
+    Space {
+        /// What may still be written.
+        free_bytes: u64,
+        /// What has to be left.
+        min_bytes: u64,
+    },
+    /// The store was closed, or its writer ended.
+    #[error("the message store is closed")]
+    Closed,
+}
+
+impl Fault {
+    pub(super) fn write(error: sqlx::Error) -> Self {
+        Fault::Write(Arc::new(error))
+    }
+
+    pub(super) fn read(error: sqlx::Error) -> Self {
+        Fault::Read(Arc::new(error))
+    }
+
+    /// Whether somebody has to make room.
+    pub(super) fn is_space(&self) -> bool {
+        const SQLITE_FULL: &str = "13";
+        match self {
+            Fault::Space { .. } => true,
+            Fault::Write(error) => error
+                .as_database_error()
+                .and_then(|error| error.code())
+                .is_some_and(|code| code == SQLITE_FULL),
+            _ => false,
+        }
+    }
+}
+
+/// How much of the file system has to stay free, unless it is told: the smaller one of the two.
+const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+const FREE_FRACTION_MIN: u64 = 20;
+
+/// What the writer has learned, for those who ask.
+#[derive(Debug)]
+pub(super) struct Health {
+    fault: Mutex<Option<Fault>>,
+    suspected: Notify,
+    free_bytes_min: Option<u64>,
+}
+
+impl Health {
+    /// Messages are stored while so much of the file system is free; `None`: 64 MiB, or a
+    /// twentieth of a smaller one.
+    pub(super) fn new(free_bytes_min: Option<u64>) -> Self {
+        Health { fault: Mutex::default(), suspected: Notify::new(), free_bytes_min }
+    }
+
+    /// What the last write said.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.lock().clone()
+    }
+
+    /// The writer was told something by the database or the file system.
+    pub(super) fn learned(&self, said: Result<(), Fault>) {
+        let mut fault = self.fault.lock();
+        match (&*fault, said.as_ref().err()) {
+            (None, Some(now)) => {
+                tracing::error!(error = now as &dyn std::error::Error, "messages cannot be stored");
+            }
+            (Some(before), Some(now)) if before.to_string() != now.to_string() => {
+                tracing::error!(error = now as &dyn std::error::Error, "messages cannot be stored");
+            }
+            (Some(_), None) => tracing::info!("messages can be stored again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        *fault = said.err();
+    }
+
+    /// Asks the writer to look for itself.
+    pub(super) fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+
+    /// Waits for somebody who asks the writer to look.
+    pub(super) async fn suspected(&self) {
+        self.suspected.notified().await;
+    }
+
+    /// Whether enough of the file system is free; it is where that is not known.
+    pub(super) fn check_space(&self, space: Option<Space>) -> Result<(), Fault> {
+        let Some(Space { free_bytes, total_bytes }) = space else {
+            return Ok(());
+        };
+        let default = || FREE_BYTES_MIN.min(total_bytes / FREE_FRACTION_MIN);
+        let min_bytes = self.free_bytes_min.unwrap_or_else(default);
+        if free_bytes >= min_bytes { Ok(()) } else { Err(Fault::Space { free_bytes, min_bytes }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_much_stays_free() {
+        let check = |min, free_bytes, total_bytes| {
+            Health::new(min).check_space(Some(Space { free_bytes, total_bytes })).is_ok()
+        };
+        let large = 1 << 40;
+        assert!(check(None, FREE_BYTES_MIN, large) && !check(None, FREE_BYTES_MIN - 1, large));
+        assert!(check(None, 50, 1_000) && !check(None, 49, 1_000), "a small one");
+        assert!(check(Some(0), 0, large));
+        assert!(check(Some(7), 7, 8) && !check(Some(7), 6, 8));
+        assert!(Health::new(None).check_space(None).is_ok());
+    }
+}
