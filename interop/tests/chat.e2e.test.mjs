@@ -2,6 +2,7 @@
 // real database.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
 import { launch, openPage, picture } from "./support/browser.mjs";
 import { Chat, Person } from "./support/chat.mjs";
 import { NetworkLog } from "./support/network.mjs";
@@ -161,6 +162,79 @@ describe("a restart of the server", () => {
     await joon.enter(joon.page.url(), "Joon");
     await joon.sees(said.at(-1));
     await joon.assertShown(said);
+  });
+});
+
+describe("a lost network", () => {
+  test("is noticed within a second, and what is written meanwhile goes out after it", async (t) => {
+    const mina = await person(t, "offline", "Mina");
+    const joon = await person(t, "offline", "Joon");
+    const banner = mina.page.locator("#reconnecting");
+    const noticed = async () => {
+      const start = performance.now();
+      await mina.page.context().setOffline(true);
+      await banner.waitFor();
+      return performance.now() - start;
+    };
+    const back = async () => {
+      await mina.page.context().setOffline(false);
+      await banner.waitFor({ state: "detached" });
+    };
+    // The best of three, since a machine may have much else to do for a second.
+    const times = [];
+    while (times.length < 3) {
+      if (times.length > 0) await back();
+      times.push(await noticed());
+    }
+    assert.ok(Math.min(...times) < 1_000, `noticed after ${times.map(Math.round)} ms`);
+    await mina.say("written without a network");
+    await back();
+    await joon.sees("written without a network");
+    await joon.assertShown(["written without a network"]);
+  });
+});
+
+describe("a busy room", () => {
+  test("of 200 messages a second is read as it is written", async (t) => {
+    const [rate, count] = [200, 2_000];
+    const mina = await person(t, "busy", "Mina");
+    const speaker = io(chat.url, { forceNew: true, transports: ["websocket"] });
+    t.after(() => speaker.disconnect());
+    await speaker.emitWithAck("join", { room: "busy", name: "Speaker" });
+    const stored = [];
+    const start = performance.now();
+    for (let n = 0; n < count; n += 1) {
+      stored.push(speaker.emitWithAck("chat", { name: "Speaker", msg: `word ${n}.` }));
+      const due = start + ((n + 1) * 1_000) / rate;
+      await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+    }
+    for (const answer of await Promise.all(stored)) assert.ok(answer.id, JSON.stringify(answer));
+    const end = performance.now();
+    await mina.page.getByText(`word ${count - 1}.`, { exact: true }).waitFor({ timeout: 15_000 });
+    t.diagnostic(`caught up after ${Math.round(performance.now() - end)} ms`);
+    const shown = await mina.page.locator("[data-id]").evaluateAll((bubbles) =>
+      bubbles.map((bubble) => bubble.querySelector(".text").textContent));
+    assert.deepEqual(shown, Array.from({ length: count }, (_, n) => `word ${n}.`));
+    const isAtEnd = () => mina.page.locator("#messages").evaluate((log) =>
+      log.scrollHeight - log.scrollTop - log.clientHeight < 60);
+    await until("the end of the conversation in sight", isAtEnd);
+  });
+
+  test("with texts made to be slow is read all the same", async (t) => {
+    const speaker = io(chat.url, { forceNew: true, transports: ["websocket"] });
+    t.after(() => speaker.disconnect());
+    await speaker.emitWithAck("join", { room: "hostile", name: "Speaker" });
+    for (const unit of [".", ")", "http://a.b ", "!x"]) {
+      const msg = `http://a.b/${unit.repeat(Math.floor(3_900 / unit.length))}x`;
+      const answers = Array.from({ length: 16 }, () => speaker.emitWithAck("chat", { name: "Speaker", msg }));
+      for (const answer of await Promise.all(answers)) assert.ok(answer.id, JSON.stringify(answer));
+    }
+    const end = await speaker.emitWithAck("chat", { name: "Speaker", msg: "the end" });
+    assert.ok(end.id);
+    const mina = await person(t, "hostile", "Mina");
+    const start = performance.now();
+    await mina.sees("the end");
+    t.diagnostic(`shown ${Math.round(performance.now() - start)} ms after entering`);
   });
 });
 

@@ -3,12 +3,14 @@ import { fileURLToPath } from "node:url";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-const client = fileURLToPath(new URL("../../../clients/js/src/index.ts", import.meta.url));
+// The client as its package ships it: one whole file. From its sources a bundler takes what it sees
+// used, and the features that install themselves would be left out.
+const client = fileURLToPath(
+  new URL("../../../clients/js/dist/browser/index.mjs", import.meta.url),
+);
 
 export default defineConfig({
   plugins: [svelte()],
-  // The client is built from its sources, whole (clients/js/src/build.d.ts).
-  define: { FULL: "true" },
   resolve: {
     alias: { "sockeye-client": client },
     // The tests run Svelte's reactive classes as the browser does.

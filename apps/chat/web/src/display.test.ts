@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { display, hueOf, initialOf } from "./display.ts";
+import { Display, display, hueOf, initialOf } from "./display.ts";
 import type { Row } from "./timeline.ts";
 
 const noon = new Date(2026, 0, 2, 12).getTime();
@@ -55,4 +55,22 @@ test("names have a colour and a first character", () => {
   expect(hueOf("정민")).toBe(hueOf("정민"));
   expect(hueOf("정민")).not.toBe(hueOf("민정"));
   expect([" anna", "정민", "👩‍👩‍👧 family", ""].map(initialOf)).toEqual(["A", "정", "👩‍👩‍👧", "?"]);
+});
+
+test("a line that does not change stays the same object", () => {
+  const shown = new Display();
+  const rows = [message(1, "a", noon), message(2, "a", noon), message(3, "b", noon)];
+  const pending = (state: "waiting" | "sent"): Row => ({
+    kind: "pending",
+    key: "pk",
+    pending: { key: "k", name: "me", msg: "p", at: noon, state },
+  });
+  const first = shown.of([...rows, pending("waiting")], "me");
+  const same = shown.of([...rows, pending("waiting")], "me");
+  expect(same.every((item, n) => item === first[n])).toBe(true);
+  const next = shown.of([...rows, message(4, "b", noon), pending("sent")], "me");
+  // The day and the messages of a stay; that of b is not the last one any more.
+  expect(next.map((item) => first.includes(item))).toEqual([true, true, true, false, false, false]);
+  expect(next[3]).toMatchObject({ msg: "m3", isLast: false });
+  expect(first[3]).toMatchObject({ msg: "m3", isLast: true });
 });

@@ -27,6 +27,35 @@ export type Item =
 /** Messages of one person further apart than this are not one go, milliseconds. */
 const PAUSE_MAX = 5 * 60 * 1000;
 
+/**
+ * What is drawn, from one moment to the next. A line in which nothing has changed stays the same
+ * object, so that what is drawn already is left alone, however much there is of it.
+ */
+export class Display {
+  private drawn = new Map<string, Item>();
+
+  /** The lines to draw now. */
+  of(rows: readonly Row[], nickname: string): Item[] {
+    const before = this.drawn;
+    this.drawn = new Map();
+    return display(rows, nickname).map((item) => {
+      const old = before.get(item.key);
+      const kept = old && isSame(old, item) ? old : item;
+      this.drawn.set(kept.key, kept);
+      return kept;
+    });
+  }
+}
+
+/** Whether two lines are drawn alike. They are flat. */
+function isSame(a: Item, b: Item): boolean {
+  const [one, other] = [a, b] as unknown as Record<string, unknown>[];
+  const names = Object.keys(one!);
+  return (
+    names.length === Object.keys(other!).length && names.every((name) => one![name] === other![name])
+  );
+}
+
 /** Puts days between the messages and gathers what one person said in one go. */
 export function display(rows: readonly Row[], nickname: string): Item[] {
   const items: Item[] = [];

@@ -4,37 +4,59 @@ export interface Piece {
   href?: string;
 }
 
+/** The most links in a message; further addresses stay text. */
+export const LINKS_MAX = 50;
+
 const ADDRESS = /https?:\/\/[^\s<>"'`{}|\\^\u3000]+/giu;
 /** What ends a sentence rather than an address. */
-const TRAILING = /[.,;:!?…。、！？」』)\]]+$/u;
+const CLOSING = new Set(".,;:!?…。、！？」』)]");
+/**
+ * What shows an address as another one than it is: marks that turn the direction of the text, and
+ * characters that cannot be seen.
+ */
+const DECEIVING = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\u2800]/u;
 
-/** Finds the web addresses in a message. Nothing but `http:` and `https:` becomes a link. */
+/**
+ * Finds the web addresses in a message, in time that grows with its length alone. Nothing but
+ * `http:` and `https:` becomes a link, and nothing that leads elsewhere than it seems to.
+ */
 export function pieces(text: string): Piece[] {
   const found: Piece[] = [];
   let end = 0;
+  let links = 0;
   for (const match of text.matchAll(ADDRESS)) {
+    if (links >= LINKS_MAX) break;
     const address = trimmed(match[0]);
     if (!isAddress(address)) continue;
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
     found.push({ text: address, href: address });
     end = match.index + address.length;
+    links++;
   }
   if (end < text.length) found.push({ text: text.slice(end) });
   return found;
 }
 
-/** Without closing punctuation, except brackets that were opened inside of the address. */
+/** Without closing punctuation, except a bracket that was opened inside of the address. */
 function trimmed(address: string): string {
-  const tail = TRAILING.exec(address)?.[0] ?? "";
-  const bare = address.slice(0, address.length - tail.length);
-  const keepsBracket = tail.startsWith(")") && bare.split("(").length > bare.split(")").length;
+  let end = address.length;
+  while (end > 0 && CLOSING.has(address[end - 1]!)) end--;
+  const bare = address.slice(0, end);
+  const keepsBracket = address[end] === ")" && count(bare, "(") > count(bare, ")");
   return keepsBracket ? `${bare})` : bare;
 }
 
+function count(text: string, character: string): number {
+  return text.split(character).length - 1;
+}
+
 function isAddress(text: string): boolean {
+  if (DECEIVING.test(text)) return false;
   try {
-    const { protocol, host } = new URL(text);
-    return host !== "" && (protocol === "https:" || protocol === "http:");
+    const { protocol, host, username, password } = new URL(text);
+    const isWeb = protocol === "https:" || protocol === "http:";
+    // `https://bank.example@evil.example` leads to the second one.
+    return isWeb && host !== "" && username === "" && password === "";
   } catch {
     return false;
   }

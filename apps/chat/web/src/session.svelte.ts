@@ -1,4 +1,5 @@
 import type { Notices, Refusal, Requests, StoredMessage } from "./contract.ts";
+import { atNextFrame } from "./frames.ts";
 import { newKey, Outbox } from "./outbox.ts";
 import type { TextStorage } from "./storage.ts";
 import { type Row, Timeline } from "./timeline.ts";
@@ -41,12 +42,15 @@ export class Session {
   private readonly outbox: Outbox;
   private connection?: Connection;
   private isRestored = false;
+  private isShowing = false;
 
   constructor(
     readonly room: string,
     private readonly open: () => Connection,
     storage: TextStorage,
     private readonly isHidden: () => boolean = () => false,
+    /** When what has happened is shown: all of it at once, however much it is. */
+    private readonly later: (action: () => void) => void = atNextFrame,
   ) {
     this.outbox = new Outbox(storage, room);
   }
@@ -74,6 +78,7 @@ export class Session {
     if (this.phase === "outside") return false;
     const message = { key: newKey(), name: this.nickname, msg, at: Date.now() };
     if (!this.timeline.write(message)) return false;
+    this.keep();
     this.sendWaiting();
     this.show();
     return true;
@@ -108,6 +113,11 @@ export class Session {
     setTimeout(() => {
       if (this.phase === "outside") connection.disconnect();
     }, GOODBYE_TIMEOUT);
+  }
+
+  /** The page may be gone at any moment: what is to be kept is kept now. */
+  keep(): void {
+    this.outbox.save(this.timeline.unconfirmed());
   }
 
   /** The page is looked at again. */
@@ -201,10 +211,20 @@ export class Session {
     if (!this.isRestored) for (const message of this.outbox.load()) this.timeline.restore(message);
     this.isRestored = true;
     this.timeline.rename(this.nickname, newKey);
-    this.show();
+    this.showNow();
   }
 
+  /** Shows what has happened, soon. */
   private show(): void {
+    if (this.isShowing) return;
+    this.isShowing = true;
+    this.later(() => {
+      this.isShowing = false;
+      this.showNow();
+    });
+  }
+
+  private showNow(): void {
     this.rows = this.timeline.rows();
     this.outbox.save(this.timeline.unconfirmed());
   }

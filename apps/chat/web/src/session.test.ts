@@ -70,9 +70,13 @@ beforeEach(() => {
   restart();
 });
 
+/** Shows everything at once, unless the test is about that. */
+const newSession = (isHidden = () => false, later = (action: () => void) => action()) =>
+  new Session("방", () => connection, storage, isHidden, later);
+
 function restart() {
   connection = new FakeConnection();
-  session = new Session("방", () => connection, storage);
+  session = newSession();
 }
 
 function enter(history: StoredMessage[] = []) {
@@ -265,7 +269,7 @@ test("a history that cannot be read on coming back is asked for again", () => {
 
 test("counts what comes while nobody looks", () => {
   let hidden = true;
-  session = new Session("방", () => connection, storage, () => hidden);
+  session = newSession(() => hidden);
   enter();
   connection.deliver("chat", stored(1, "one", "x"));
   connection.deliver("chat", stored(1, "one", "x"));
@@ -275,4 +279,21 @@ test("counts what comes while nobody looks", () => {
   session.seen();
   connection.deliver("chat", stored(3, "three", "x"));
   expect(session.unseen).toBe(0);
+});
+
+test("shows what comes in one go once", () => {
+  const frames: (() => void)[] = [];
+  session = newSession(undefined, (action) => void frames.push(action));
+  enter([stored(1, "one")]);
+  frames.splice(0).forEach((frame) => frame());
+  const before = session.rows;
+  for (let id = 2; id <= 100; id++) connection.deliver("chat", stored(id, `${id}`, "x"));
+  session.say("mine");
+  expect(session.rows).toBe(before);
+  expect(frames).toHaveLength(1);
+  expect([...storage.texts.values()].join()).toContain("mine");
+  frames.splice(0).forEach((frame) => frame());
+  expect(shown()).toHaveLength(101);
+  connection.deliver("chat", stored(101, "later", "x"));
+  expect(frames, "and the next one in the next").toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 
 import type { StoredMessage } from "./contract.ts";
-import { MESSAGES_KEPT_MAX, PENDING_MAX, type Row, Timeline } from "./timeline.ts";
+import { MESSAGES_KEPT_MAX, NOTICES_KEPT_MAX, PENDING_MAX, type Row, Timeline } from "./timeline.ts";
 
 let timeline: Timeline;
 
@@ -140,4 +140,21 @@ test("bounded: what waits and what is kept", () => {
   for (let id = 1; id <= MESSAGES_KEPT_MAX + 10; id++) timeline.add(stored(id));
   expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
   expect(brief(timeline.rows()[0]!)).toBe("m11");
+});
+
+test("bounded: those who come and go, without a message being lost to them", () => {
+  timeline.add(stored(1));
+  for (let n = 0; n < NOTICES_KEPT_MAX; n++) timeline.notice("joined", `x${n}`, 0);
+  expect(timeline.rows()).toHaveLength(1 + NOTICES_KEPT_MAX);
+  timeline.notice("left", "one more", 0);
+  timeline.add(stored(2));
+  expect(timeline.rows()).toHaveLength(2 + NOTICES_KEPT_MAX);
+  expect(shown()[0]).toBe("m1");
+  expect(shown()[1]).toBe("joined x1");
+  expect(shown().slice(-2)).toEqual(["left one more", "m2"]);
+  // Messages that are dropped take the notices between them along.
+  for (let id = 3; id <= MESSAGES_KEPT_MAX + 2; id++) timeline.add(stored(id));
+  expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
+  for (let n = 0; n < NOTICES_KEPT_MAX; n++) timeline.notice("joined", `y${n}`, 0);
+  expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX + NOTICES_KEPT_MAX);
 });

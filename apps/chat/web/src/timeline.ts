@@ -27,6 +27,8 @@ export type Row =
 
 /** The most stored messages kept in the page; older ones are dropped. */
 export const MESSAGES_KEPT_MAX = 2000;
+/** The most notices of coming and going kept in the page; older ones are dropped. */
+export const NOTICES_KEPT_MAX = 200;
 /** The most messages that may wait to be sent. */
 export const PENDING_MAX = 100;
 
@@ -48,6 +50,7 @@ export class Timeline {
   /** A confirmed message goes on under the key it had before, so that its element stays. */
   private keys = new Map<number, string>();
   private arrivals = 0;
+  private notices = 0;
 
   /** The newest stored message, 0 before the first. */
   get lastId(): number {
@@ -91,6 +94,8 @@ export class Timeline {
   /** Somebody came or went just now. */
   notice(what: "joined" | "left", name: string, at: number): void {
     this.insert(this.lastId, { kind: "notice", key: `n${this.arrivals}`, what, name, at });
+    this.notices++;
+    this.trim();
   }
 
   /** A message was written. False when too many are waiting. */
@@ -192,6 +197,13 @@ export class Timeline {
     while (this.known.size > MESSAGES_KEPT_MAX) {
       const { row } = this.entries.shift()!;
       if (row.kind === "message") this.known.delete(row.message.id);
+      if (row.kind === "notice") this.notices--;
+    }
+    // Apart from the messages, so that those who come and go all the time push none of them out.
+    while (this.notices > NOTICES_KEPT_MAX) {
+      const oldest = this.entries.findIndex(({ row }) => row.kind === "notice");
+      this.entries.splice(oldest, 1);
+      this.notices--;
     }
   }
 }
