@@ -16,8 +16,8 @@ const dist = path.join(root, "dist");
 const served = path.join(root, "../../crates/server/client-dist");
 const sizesPage = path.join(root, "../../docs/guide/client-sizes.md");
 
-/** Most bytes that a file may have after `gzip -9`. */
-const GZIP_BYTES_MAX = { "socket.io.esm.min.js": 6000, "websocket.esm.min.js": 4000 };
+/** Most bytes that a file may have after `gzip -9`, by whichever gzip makes the most of it. */
+const GZIP_BYTES_MAX = { "socket.io.esm.min.js": 6500, "websocket.esm.min.js": 4500 };
 
 /** What pages load. */
 const ON_SIZES_PAGE = [
@@ -268,8 +268,8 @@ function isSame(file, content, wanted) {
 function reportSizes() {
   for (const [name, content] of files) {
     if (!name.endsWith("js")) continue;
-    const gzipped = gzipSync(content, { level: 9 }).length;
     const max = GZIP_BYTES_MAX[name];
+    const gzipped = Math.max(gzipSync(content, { level: 9 }).length, max ? bytesByGzip(content) : 0);
     console.log(
       `${name}: ${content.length} bytes, ${gzipped} with gzip -9` +
         (max ? ` (at most ${max})` : ""),
@@ -283,5 +283,14 @@ function reportSizes() {
     const content = official(name);
     const gzipped = gzipSync(content, { level: 9 }).length;
     console.log(`socket.io-client ${name}: ${content.length} bytes, ${gzipped} with gzip -9`);
+  }
+}
+
+/** What the program gzip makes of it, without the file's name; 0 where there is none. */
+function bytesByGzip(content) {
+  try {
+    return execFileSync("gzip", ["-9"], { input: content }).length;
+  } catch {
+    return 0;
   }
 }

@@ -69,7 +69,13 @@ export class Manager<
     this._encoder = new parser.Encoder();
     this._decoder = new parser.Decoder(opts);
     // On a later tick each, so that `await` in a listener cannot miss the packet behind.
-    this._decoder.on("decoded", (packet) => nextTick(() => this.emitReserved("packet", packet)));
+    this._decoder.on("decoded", (packet) => {
+      const { engine } = this;
+      nextTick(() => {
+        // What came by a connection that was closed since is no part of the next one.
+        if (engine === this.engine && this._readyState === "open") this.emitReserved("packet", packet);
+      });
+    });
     if (opts.autoConnect) this.open();
   }
 
@@ -112,7 +118,7 @@ export class Manager<
       try {
         this._decoder.add(data);
       } catch (error) {
-        this._onClose("parse error", error as Error);
+        engine._onClose("parse error", error as Error);
       }
     });
     // Behind the packets that came before.

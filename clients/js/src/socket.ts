@@ -72,7 +72,10 @@ export class Socket<
   auth?: Auth;
   /** Packets to send when connected. */
   sendBuffer: Omit<Packet, "nsp">[] = [];
-  /** Arguments of events that came before the connection was confirmed. */
+  /**
+   * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+   * a server that recovers state sends them again, since the offset counts delivered events only.
+   */
   receiveBuffer: any[][] = [];
   /** Acknowledgement functions by packet id. */
   acks: Record<string, Ack> = {};
@@ -263,6 +266,7 @@ export class Socket<
   private _onClose(reason: string, details?: CloseDetails | Error): void {
     this.connected = false;
     this.id = undefined;
+    this.receiveBuffer = [];
     this.emitReserved("disconnect", reason as DisconnectReason, details);
     // What is still to be sent can still be acknowledged; of the rest, those are told who listen.
     for (const id in this.acks) {
@@ -275,6 +279,7 @@ export class Socket<
 
   private _destroy(): void {
     this.active = false;
+    this.receiveBuffer = [];
     this.io._destroy();
   }
 

@@ -143,6 +143,83 @@ describe("Socket: connecting", () => {
   });
 });
 
+describe("Socket: recovery that is cut", () => {
+  /** A socket that may recover and has seen the event `one`; the connection is back, not confirmed. */
+  async function returned() {
+    const { world, socket } = await connected();
+    await reconnect(world);
+    world.transport.enter("", "a", { pid: "private" }).receive('42["x","one"]');
+    await settle();
+    await reconnect(world);
+    const events = record(socket, "connect", "x");
+    return { world, socket, events };
+  }
+
+  /** What the client asks with: the packet sent last. */
+  const asked = (world) => world.transport.sent.at(-1);
+
+  it("delivers once what comes before the reply, also when that does not come", async () => {
+    const { world, socket, events } = await returned();
+    assert.equal(asked(world), 'message 0{"pid":"private","offset":"one"}');
+    world.transport.receive('42["x","two"]', '42["x","three"]');
+    await settle();
+    assert.equal(socket.receiveBuffer.length, 2);
+    await reconnect(world);
+    assert.equal(asked(world), 'message 0{"pid":"private","offset":"one"}');
+    assert.deepEqual(socket.receiveBuffer, []);
+    world.transport.receive('42["x","two"]', '42["x","three"]').enter("", "a", { pid: "private" });
+    await settle();
+    assert.deepEqual(events, [["x", "two"], ["x", "three"], ["connect"]]);
+    assert.equal(socket.recovered, true);
+    socket.disconnect();
+  });
+
+  it("delivers once what comes behind the reply, as far as it came", async () => {
+    const { world, socket, events } = await returned();
+    world.transport.enter("", "a", { pid: "private" }).receive('42["x","two"]');
+    await settle();
+    await reconnect(world);
+    assert.equal(asked(world), 'message 0{"pid":"private","offset":"two"}');
+    world.transport.enter("", "a", { pid: "private" }).receive('42["x","three"]');
+    await settle();
+    assert.deepEqual(events, [["connect"], ["x", "two"], ["connect"], ["x", "three"]]);
+    socket.disconnect();
+  });
+
+  it("forgets them however the connection ends", async () => {
+    const ends = {
+      "what comes is no packet": ({ transport }) => transport.receive('42["x","two"]', "bad"),
+      "another message is wanted": ({ transport }) => transport.receive('42["x","two"]', '451-["x"]', "42[]"),
+      "the server refuses": ({ transport }) => transport.receive('42["x","two"]', '44{"message":"no"}'),
+      "the socket leaves": async ({ transport }, socket) => {
+        transport.receive('42["x","two"]');
+        await settle();
+        socket.disconnect();
+      },
+      "the socket leaves and comes back before they are looked at": ({ transport }, socket) => {
+        transport.receive('42["x","two"]');
+        socket.disconnect().connect();
+      },
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      const { world, socket, events } = await returned();
+      await end(world, socket);
+      await settle();
+      assert.deepEqual(socket.receiveBuffer, [], name);
+      socket.connect();
+      mock.timers.tick(1000);
+      await settle();
+      if (world.transport.readyState === "opening") world.transport.accept();
+      await settle();
+      assert.equal(asked(world), 'message 0{"pid":"private","offset":"one"}', name);
+      world.transport.receive('42["x","two"]').enter("", "a", { pid: "private" });
+      await settle();
+      assert.deepEqual(events, [["x", "two"], ["connect"]], name);
+      socket.disconnect();
+    }
+  });
+});
+
 describe("Socket: sending", () => {
   it("keeps events until it is connected, in order", async () => {
     const world = createWorld();

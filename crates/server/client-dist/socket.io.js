@@ -569,7 +569,10 @@
       this.recovered = false;
       /** Packets to send when connected. */
       this.sendBuffer = [];
-      /** Arguments of events that came before the connection was confirmed. */
+      /**
+       * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+       * a server that recovers state sends them again, since the offset counts delivered events only.
+       */
       this.receiveBuffer = [];
       /** Acknowledgement functions by packet id. */
       this.acks = {};
@@ -723,6 +726,7 @@
     _onClose(reason, details) {
       this.connected = false;
       this.id = void 0;
+      this.receiveBuffer = [];
       this.emitReserved("disconnect", reason, details);
       for (const id in this.acks) {
         if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
@@ -733,6 +737,7 @@
     }
     _destroy() {
       this.active = false;
+      this.receiveBuffer = [];
       this.io._destroy();
     }
     _deliver(args) {
@@ -791,7 +796,12 @@
       const parser = opts.parser || { Encoder, Decoder };
       this._encoder = new parser.Encoder();
       this._decoder = new parser.Decoder(opts);
-      this._decoder.on("decoded", (packet) => nextTick(() => this.emitReserved("packet", packet)));
+      this._decoder.on("decoded", (packet) => {
+        const { engine } = this;
+        nextTick(() => {
+          if (engine === this.engine && this._readyState === "open") this.emitReserved("packet", packet);
+        });
+      });
       if (opts.autoConnect) this.open();
     }
     /** Connects unless that is done or under way. `callback` learns how it went. */
@@ -832,7 +842,7 @@
         try {
           this._decoder.add(data);
         } catch (error) {
-          this._onClose("parse error", error);
+          engine._onClose("parse error", error);
         }
       });
       engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));

@@ -844,7 +844,10 @@ var Socket = class extends Emitter {
     this.recovered = false;
     /** Packets to send when connected. */
     this.sendBuffer = [];
-    /** Arguments of events that came before the connection was confirmed. */
+    /**
+     * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+     * a server that recovers state sends them again, since the offset counts delivered events only.
+     */
     this.receiveBuffer = [];
     /** Acknowledgement functions by packet id. */
     this.acks = {};
@@ -998,6 +1001,7 @@ var Socket = class extends Emitter {
   _onClose(reason, details) {
     this.connected = false;
     this.id = void 0;
+    this.receiveBuffer = [];
     this.emitReserved("disconnect", reason, details);
     for (const id in this.acks) {
       if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
@@ -1008,6 +1012,7 @@ var Socket = class extends Emitter {
   }
   _destroy() {
     this.active = false;
+    this.receiveBuffer = [];
     this.io._destroy();
   }
   _deliver(args) {

@@ -568,7 +568,10 @@ var Socket = class extends Emitter {
     this.recovered = false;
     /** Packets to send when connected. */
     this.sendBuffer = [];
-    /** Arguments of events that came before the connection was confirmed. */
+    /**
+     * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+     * a server that recovers state sends them again, since the offset counts delivered events only.
+     */
     this.receiveBuffer = [];
     /** Acknowledgement functions by packet id. */
     this.acks = {};
@@ -722,6 +725,7 @@ var Socket = class extends Emitter {
   _onClose(reason, details) {
     this.connected = false;
     this.id = void 0;
+    this.receiveBuffer = [];
     this.emitReserved("disconnect", reason, details);
     for (const id in this.acks) {
       if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
@@ -732,6 +736,7 @@ var Socket = class extends Emitter {
   }
   _destroy() {
     this.active = false;
+    this.receiveBuffer = [];
     this.io._destroy();
   }
   _deliver(args) {
@@ -790,7 +795,12 @@ var Manager = class extends Emitter {
     const parser = opts.parser || { Encoder, Decoder };
     this._encoder = new parser.Encoder();
     this._decoder = new parser.Decoder(opts);
-    this._decoder.on("decoded", (packet) => nextTick(() => this.emitReserved("packet", packet)));
+    this._decoder.on("decoded", (packet) => {
+      const { engine } = this;
+      nextTick(() => {
+        if (engine === this.engine && this._readyState === "open") this.emitReserved("packet", packet);
+      });
+    });
     if (opts.autoConnect) this.open();
   }
   /** Connects unless that is done or under way. `callback` learns how it went. */
@@ -831,7 +841,7 @@ var Manager = class extends Emitter {
       try {
         this._decoder.add(data);
       } catch (error) {
-        this._onClose("parse error", error);
+        engine._onClose("parse error", error);
       }
     });
     engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));

@@ -44,7 +44,10 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     auth?: Auth;
     /** Packets to send when connected. */
     sendBuffer: Omit<Packet, "nsp">[];
-    /** Arguments of events that came before the connection was confirmed. */
+    /**
+     * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+     * a server that recovers state sends them again, since the offset counts delivered events only.
+     */
     receiveBuffer: any[][];
     /** Acknowledgement functions by packet id. */
     acks: Record<string, Ack>;
