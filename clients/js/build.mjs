@@ -75,6 +75,7 @@ const small = {
 const script = { entryPoints: ["src/global.ts"], format: "iife" };
 const module = { entryPoints: ["src/index.ts"], format: "esm" };
 const core = { entryPoints: ["src/core.ts"], format: "esm", define: { FULL: "false" } };
+const websocket = { ...core, entryPoints: ["src/websocket.ts"] };
 // Separate imports, each as a module and for CommonJS.
 const parts = { engine: "src/engine.ts", url: "src/address.ts", msgpack: "src/msgpack/index.ts" };
 // The same everywhere.
@@ -94,7 +95,9 @@ const BUNDLES = {
   "socket.io.min.js": { ...script, ...small },
   "socket.io.msgpack.min.js": { ...script, ...small, entryPoints: ["src/msgpack/global.ts"] },
   "socket.io.esm.min.js": { ...core, ...small },
-  "websocket.esm.min.js": { ...core, ...small, ...direct, entryPoints: ["src/websocket.ts"] },
+  "websocket.esm.min.js": { ...websocket, ...small, ...direct },
+  "core.cjs": { ...core, ...readable, format: "cjs" },
+  "websocket.cjs": { ...websocket, ...readable, ...direct, format: "cjs" },
   "browser/index.mjs": { ...module, ...readable },
   "browser/index.cjs": { ...script, ...readable, format: "cjs" },
   ...eachPart((entryPoints, name) => ({
@@ -178,10 +181,21 @@ function types() {
         `types/${name.replaceAll("\\", "/")}`,
         fs.readFileSync(path.join(folder, name)),
       ])
+      .flatMap((file) => [file, forCommonJs(file)])
       .concat([["types/index.d.cts", fs.readFileSync(path.join(root, "src/index.d.cts"))]]);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * The same declarations for `require` (TypeScript's node16 takes those of a module for that of an ES
+ * module). What the package itself gives there is another thing, which `src/index.d.cts` declares.
+ */
+function forCommonJs([name, content]) {
+  const text = String(content).replace(/("\.{1,2}\/[^"]+)\.js"/g, '$1.cjs"');
+  const to = name === "types/index.d.ts" ? "types/exports.d.cts" : name.replace(/\.ts$/, ".cts");
+  return [to, Buffer.from(text)];
 }
 
 /** Takes one source file in the place of another. */

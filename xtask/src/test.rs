@@ -298,6 +298,8 @@ fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Path) -> R
     Ok(Step::new("browser")
         .after(BUILD)
         .task(node::install(&folder)?)
+        // Its bundlers build pages of the JavaScript client.
+        .task(node::install(&workspace.path("clients/js"))?)
         .task(Task::runner("node --test", command).rerunning()))
 }
 

@@ -1,5 +1,5 @@
 // The package in the place of socket.io-client, as `"socket.io-client": "npm:sockeye-client"` puts
-// it there: through Vite, webpack, TypeScript, CommonJS and Bun.
+// it there: through bundlers, TypeScript, CommonJS and Bun.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -7,14 +7,15 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import vm from "node:vm";
 
+import { BUNDLERS, createProject, root } from "./project.mjs";
 import { startServer } from "./reference-server.mjs";
 
-const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
 const run = promisify(execFile);
+
+const tsc = path.join(root, "node_modules/typescript/bin/tsc");
 
 const MAIN = `
 import io, { connect, io as named, Manager, Socket, protocol, Fetch, WebSocket } from "socket.io-client";
@@ -29,28 +30,12 @@ let project;
 let server;
 
 before(async () => {
-  server = await startServer();
-  // Below the package, so that the tools of its node_modules are found.
-  fs.mkdirSync(path.join(root, "build"), { recursive: true });
-  project = fs.mkdtempSync(path.join(root, "build/alias-"));
-  const npm = (args, cwd) =>
-    run("npm", [...args, "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], {
-      cwd,
-      env: { ...process.env, npm_config_update_notifier: "false" },
-    });
-  await npm(["pack", "--pack-destination", project], root);
-  const [tarball] = fs.readdirSync(project);
-  write("package.json", JSON.stringify({ private: true, type: "module" }));
-  await npm(["install", "--offline", `socket.io-client@file:${tarball}`], project);
+  [project, server] = await Promise.all([createProject("socket.io-client"), startServer()]);
 });
 after(() => {
-  server.close();
-  fs.rmSync(project, { recursive: true, force: true });
+  server?.close();
+  project?.remove();
 });
-
-function write(name, content) {
-  fs.writeFileSync(path.join(project, name), content);
-}
 
 /** Runs a bundle as a page would, and returns what it found. */
 function evaluate(bundle) {
@@ -63,46 +48,18 @@ function evaluate(bundle) {
 
 describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
   it("is installed under that name, and is ours", () => {
-    const file = path.join(project, "node_modules/socket.io-client/package.json");
+    const file = path.join(project.folder, "node_modules/socket.io-client/package.json");
     assert.equal(JSON.parse(fs.readFileSync(file, "utf8")).name, "sockeye-client");
   });
 
-  it("goes through Vite", async () => {
-    const { build } = await import("vite");
-    write("main.js", MAIN);
-    const { output } = [
-      await build({
-        root: project,
-        configFile: false,
-        logLevel: "error",
-        build: {
-          write: false,
-          lib: { entry: path.join(project, "main.js"), formats: ["iife"], name: "bundle" },
-        },
-      }),
-    ].flat()[0];
-    assert.equal(evaluate(output[0].code), RESULT);
-    // The browser's build, without a trace of Node.
-    assert.doesNotMatch(output[0].code, /node:|createRequire/);
-  });
-
-  it("goes through webpack", async () => {
-    const { default: webpack } = await import("webpack");
-    write("main.js", MAIN);
-    const compiler = webpack({
-      context: project,
-      entry: "./main.js",
-      mode: "production",
-      output: { path: path.join(project, "packed"), filename: "bundle.js" },
-      performance: false,
+  for (const [name, bundle] of Object.entries(BUNDLERS)) {
+    it(`goes through ${name}`, async () => {
+      const code = await bundle(project, project.write("main.js", MAIN));
+      assert.equal(evaluate(code), RESULT);
+      // The browser's build, without a trace of Node.
+      assert.doesNotMatch(code, /node:|createRequire/);
     });
-    const stats = await new Promise((resolve, reject) =>
-      compiler.run((error, stats) => (error ? reject(error) : resolve(stats))),
-    );
-    await new Promise((resolve) => compiler.close(resolve));
-    assert.ok(!stats.hasErrors() && !stats.hasWarnings(), stats.toString());
-    assert.equal(evaluate(fs.readFileSync(path.join(project, "packed/bundle.js"), "utf8")), RESULT);
-  });
+  }
 
   it("has types, for bundlers and for Node, as modules and for CommonJS", async () => {
     const source = `
@@ -121,9 +78,8 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
       // @ts-expect-error a number is no room
       socket.emit("join", 5, () => {});
     `;
-    write("typed.ts", source);
-    write("typed.cts", source.replace("import {", 'import client = require("socket.io-client");\nimport {'));
-    const tsc = path.join(root, "node_modules/typescript/bin/tsc");
+    project.write("typed.ts", source);
+    project.write("typed.cts", source.replace("import {", 'import client = require("socket.io-client");\nimport {'));
     for (const [file, module, resolution] of [
       ["typed.ts", "esnext", "bundler"],
       ["typed.ts", "node16", "node16"],
@@ -131,8 +87,45 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
     ]) {
       const args = [file, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom"];
       args.push("--types", "", "--module", module, "--moduleResolution", resolution);
-      await run(process.execPath, [tsc, ...args], { cwd: project }).catch(({ stdout }) =>
+      await run(process.execPath, [tsc, ...args], { cwd: project.folder }).catch(({ stdout }) =>
         assert.fail(`${file} with ${resolution}:\n${stdout}`),
+      );
+    }
+  });
+
+  it("has types for every part, also where a CommonJS project requires it", async () => {
+    // Each value is used as one, each type as one, and those of two parts fit each other.
+    const source = `
+      import { io, type Socket } from "socket.io-client";
+      import * as engine from "socket.io-client/engine";
+      import { url, type Address } from "socket.io-client/url";
+      import * as parser from "socket.io-client/msgpack";
+      import * as core from "socket.io-client/core";
+      import * as websocket from "socket.io-client/websocket";
+      import { outbox, OutboxError, type OutboxOptions } from "socket.io-client/outbox";
+      import { shared, type SharedSocket } from "socket.io-client/shared";
+      import { useSocket, useStatus, type Status } from "socket.io-client/react";
+      import { connection, type Readable } from "socket.io-client/svelte";
+      const socket: Socket = io("http://x.example", { parser });
+      const options: OutboxOptions = { countMax: 5 };
+      const box = outbox(socket, options);
+      const tabs: SharedSocket = shared(() => io());
+      const address: Address = url("http://x.example");
+      const raw: engine.Socket = new engine.Socket("http://x.example", { transports: [engine.WebSocket] });
+      const status: Status = useStatus(useSocket("/chat"));
+      const store: Readable<Status> = connection("/chat");
+      const small: core.Socket = core.io("http://x.example");
+      websocket.io("http://x.example").on("connect", () => raw.close());
+      export { address, box, OutboxError, small, status, store, tabs };
+      // @ts-expect-error a number is no address
+      url(5);
+    `;
+    for (const file of ["parts.ts", "parts.mts", "parts.cts"]) {
+      project.write(file, source);
+      const args = [file, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom"];
+      args.push("--types", "", "--module", "node16", "--moduleResolution", "node16");
+      await run(process.execPath, [tsc, ...args], { cwd: project.folder }).catch(({ stdout }) =>
+        assert.fail(`${file}:\n${stdout}`),
       );
     }
   });
@@ -149,9 +142,9 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
   `;
 
   async function inProject(program, file, content) {
-    write(file, content);
+    project.write(file, content);
     const env = { ...process.env, URL: server.url, NODE_OPTIONS: "" };
-    const { stdout } = await run(program, [file], { cwd: project, timeout: 120_000, env });
+    const { stdout } = await run(program, [file], { cwd: project.folder, timeout: 120_000, env });
     assert.equal(stdout.trim(), "hello\n1,2");
   }
 

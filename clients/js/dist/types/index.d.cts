@@ -1,6 +1,6 @@
 // Types of `require("sockeye-client")`, which gives the function `io` itself.
 
-import type * as client from "./index.js" with { "resolution-mode": "import" };
+import type * as client from "./exports.cjs";
 
 declare function io<
   Listen extends client.EventsMap = client.DefaultEventsMap,

@@ -1,0 +1,1133 @@
+/* sockeye-client 0.1.0, MIT OR Apache-2.0 */
+"use strict";
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
+};
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+
+// src/core.ts
+var core_exports = {};
+__export(core_exports, {
+  Manager: () => Manager,
+  Socket: () => Socket,
+  connect: () => lookup,
+  default: () => core_default,
+  io: () => io,
+  protocol: () => protocol
+});
+module.exports = __toCommonJS(core_exports);
+
+// src/timer.ts
+var nextTick = queueMicrotask;
+function report(error) {
+  nextTick(() => {
+    throw error;
+  });
+}
+
+// src/emitter.ts
+var Emitter = class {
+  constructor() {
+    // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
+    // replaced and never changed, so that listeners may come and go while an event is raised.
+    this._listeners = /* @__PURE__ */ new Map();
+  }
+  /** Calls `listener` at every `event`. */
+  on(event, listener) {
+    this._listeners.set(event, [...this.listeners(event), listener]);
+    return this;
+  }
+  /** Calls `listener` at the next `event` only. */
+  once(event, listener) {
+    const wrapper = (...args) => {
+      this.off(event, wrapper);
+      listener.apply(this, args);
+    };
+    wrapper.fn = listener;
+    return this.on(event, wrapper);
+  }
+  /** Removes one listener, all listeners of an event, or all listeners. */
+  off(event, listener) {
+    if (event === void 0) {
+      this._listeners.clear();
+    } else {
+      const rest = listener ? [...this.listeners(event)] : [];
+      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
+      this._listeners.set(event, rest);
+    }
+    return this;
+  }
+  /** Calls the listeners of `event` in the order in which they were added. */
+  emit(event, ...args) {
+    return this.emitReserved(event, ...args);
+  }
+  /**
+   * Raises an event of the library itself. What a listener throws is reported like any uncaught
+   * error, but neither leaves the protocol's state half changed nor stops the other listeners.
+   */
+  emitReserved(event, ...args) {
+    for (const fn of this.listeners(event)) {
+      try {
+        fn.apply(this, args);
+      } catch (error) {
+        report(error);
+      }
+    }
+    return this;
+  }
+  /** The listeners of `event`. */
+  listeners(event) {
+    return this._listeners.get(event) || [];
+  }
+};
+
+// src/backoff.ts
+var TIMER_MS_MAX = 2 ** 31 - 1;
+function backoffMs(attempt, options) {
+  const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
+  const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
+  return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
+}
+
+// src/platform.ts
+var defaultBinaryType = "arraybuffer";
+async function request(url2, body, options, signal) {
+  const response = await fetch(url2, {
+    method: body && "POST",
+    body,
+    headers: options.extraHeaders,
+    credentials: options.withCredentials ? "include" : void 0,
+    signal
+  });
+  const responseText = false ? await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX) : await response.text();
+  return { status: response.status, responseText };
+}
+var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+function openWebSocket(url2, options) {
+  return new WebSocket(url2, options.protocols || []);
+}
+function encodeBase64(data) {
+  return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
+}
+function decodeBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
+}
+function toBinaryType(data, type) {
+  return type === "blob" ? new Blob([data]) : data;
+}
+var nativeSetTimeout = false;
+var nativeClearTimeout = false;
+var startTimer = (options, callback, ms) => (nativeSetTimeout && options.useNativeTimers && nativeSetTimeout || setTimeout)(
+  callback,
+  false ? Math.min(ms, 2 ** 31 - 1) : ms
+);
+var stopTimer = (options, timer) => (nativeClearTimeout && options.useNativeTimers && nativeClearTimeout || clearTimeout)(timer);
+
+// src/url.ts
+var CHARACTERS_MAX = 8e3;
+function url(uri, pathOption = "", page = globalThis.location) {
+  let source = uri || "/";
+  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
+  if (/^\/(?!\/)/.test(source)) {
+    source = (page ? page.host : "http://localhost") + source;
+  }
+  if (!/^(http|ws)s?:\/\//.test(source)) {
+    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+  }
+  const { protocol: protocol2, hostname, port: explicitPort, search: query } = new URL(source);
+  const secure = /[ps]s:/.test(protocol2);
+  const port = explicitPort || (secure ? "443" : "80");
+  return {
+    source,
+    target: { hostname, port, secure },
+    // `URL` would percent-encode it, and a namespace must arrive as it was written.
+    path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
+    query,
+    id: protocol2 + hostname + ":" + port + pathOption
+  };
+}
+function bracketed(hostname) {
+  return /^[^[]*:.*:/.test(hostname) ? `[${hostname}]` : hostname;
+}
+
+// src/engine/upgrade.ts
+function probe(engine, name) {
+  const transport = engine.createTransport(name);
+  let current;
+  const fail = (cause) => {
+    engine.off("close", fail);
+    transport.off().close();
+    if (current) {
+      engine.upgrading = false;
+      if (engine.readyState !== "closed") current.resume();
+    }
+    const error = new Error("probe error");
+    engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
+    engine.flush();
+  };
+  engine.on("close", fail);
+  if (false) {
+    engine.on("upgrading", (winner) => {
+      if (winner === transport) return;
+      engine.off("close", fail);
+      transport.off().close();
+    });
+  }
+  transport.on("open", () => transport.send([{ type: "ping", data: "probe" }])).on("error", fail).on("close", fail).on("packet", (packet) => {
+    if (current) return;
+    if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
+    current = engine.transport;
+    engine.upgrading = true;
+    engine.emitReserved("upgrading", transport);
+    current.pause(() => {
+      if (!engine.upgrading) return;
+      engine.off("close", fail);
+      engine.switchTo(transport);
+    });
+  });
+  transport.open();
+}
+
+// src/engine/socket.ts
+var ENGINE_PROTOCOL = 4;
+var transports = {};
+var UNREAD_BYTES_MAX = 1024 * 1024;
+var websocketWorked = false;
+var EngineSocket = class extends Emitter {
+  constructor(uri, options = {}) {
+    super();
+    this.readyState = "closed";
+    /** Packets that no transport has confirmed to have passed on. */
+    this.writeBuffer = [];
+    /** Form of received binary messages. */
+    this.binaryType = defaultBinaryType;
+    /** Whether another transport is taking over; nothing is sent meanwhile. */
+    this.upgrading = false;
+    /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
+    this._pingTimeoutTime = Infinity;
+    this._inFlight = 0;
+    this._pingMs = 0;
+    if (false) uri || (uri = addressOf(options));
+    const { target, query } = url(uri);
+    const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
+    this.opts = { query, ...target, ...options, ...uri && target, path };
+    this._classes = { ...transports };
+    this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
+      if (typeof item === "string") return item;
+      const { name } = item.prototype;
+      this._classes[name] = item;
+      return name;
+    }).filter((name) => this._classes[name]);
+    this._open();
+  }
+  /** Sends a message. */
+  send(data, options) {
+    this._sendPacket("message", data, options);
+    return this;
+  }
+  /** Ends the session when everything has been sent and no upgrade is under way. */
+  close() {
+    if (!this._isActive()) return this;
+    this.readyState = "closing";
+    const close = () => {
+      if (!this.upgrading) return this._onClose("forced close");
+      this.once("upgrade", close);
+      this.once("upgradeError", close);
+    };
+    if (this.writeBuffer.length) this.once("drain", close);
+    else close();
+    return this;
+  }
+  /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
+  _hasPingExpired() {
+    if (!this._pingTimeoutTime) return true;
+    const expired = Date.now() > this._pingTimeoutTime;
+    if (expired) {
+      this._pingTimeoutTime = 0;
+      nextTick(() => this._onClose("ping timeout"));
+    }
+    return expired;
+  }
+  /** A transport of this session that is not open yet. */
+  createTransport(name) {
+    const query = {
+      ...Object.fromEntries(new URLSearchParams(this.opts.query)),
+      EIO: ENGINE_PROTOCOL,
+      transport: name
+    };
+    if (this.id) query.sid = this.id;
+    return new this._classes[name]({
+      ...this.opts,
+      query,
+      socket: this,
+      ...this.opts.transportOptions?.[name]
+    });
+  }
+  /** Makes `transport` the one that messages go through. */
+  setTransport(transport) {
+    this.transport?.off();
+    this.transport = transport.off().on("drain", () => {
+      this.writeBuffer.splice(0, this._inFlight);
+      this._inFlight = 0;
+      if (this.writeBuffer.length) this.flush();
+      else this.emitReserved("drain");
+    }).on("packet", (packet) => {
+      try {
+        this._onPacket(packet);
+      } catch (error) {
+        this._onError(error);
+      }
+    }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
+  }
+  /** Ends an upgrade: what follows goes through `transport`. */
+  switchTo(transport) {
+    this.setTransport(transport);
+    websocketWorked = transport.name === "websocket";
+    transport.send([{ type: "upgrade" }]);
+    this.upgrading = false;
+    this.emitReserved("upgrade", transport);
+    this.flush();
+  }
+  /** Hands waiting packets to the transport if it can take them. */
+  flush() {
+    const { transport, writeBuffer } = this;
+    if (!transport.writable || this.upgrading || !writeBuffer.length) return;
+    this._inFlight = writeBuffer.length;
+    transport.send([...writeBuffer]);
+    this.emitReserved("flush");
+  }
+  /** Opening or open. */
+  _isActive() {
+    return /^open/.test(this.readyState);
+  }
+  _open() {
+    this.readyState = "opening";
+    if (!this.transports.length) {
+      nextTick(() => this._onError(new Error("No transports available")));
+      return;
+    }
+    const remembered = this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
+    const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
+    this.setTransport(transport);
+    const { openTimeout, tryAllTransports } = this.opts;
+    if (false) {
+      const giveUp = () => {
+        if (this.readyState !== "opening" || this.transport !== transport) return;
+        transport.off().close();
+        this._onError(new Error("timeout"));
+      };
+      const timer = startTimer(this.opts, giveUp, openTimeout);
+      const stop = () => stopTimer(this.opts, timer);
+      this.once("open", stop).once("close", stop);
+    }
+    nextTick(() => {
+      if (this.readyState !== "closed") transport.open();
+    });
+  }
+  _onPacket(packet) {
+    if (this.readyState === "closed") return;
+    const { type, data } = packet;
+    this.emitReserved("packet", packet);
+    this.emitReserved("heartbeat");
+    if (type === "open") {
+      if (this.readyState === "opening") this._onHandshake(data);
+    } else if (type === "ping") {
+      this._sendPacket("pong");
+      this.emitReserved("ping");
+      this.emitReserved("pong");
+      this._resetPingTimer();
+    } else if (type === "message") {
+      this.emitReserved("data", data);
+      this.emitReserved("message", data);
+    } else if (type === "error") {
+      this._onError(Object.assign(new Error("server error"), { code: data }));
+    }
+  }
+  _onHandshake(text) {
+    const handshake = JSON.parse(text);
+    this.id = this.transport.query.sid = handshake.sid;
+    this._pingMs = handshake.pingInterval + handshake.pingTimeout;
+    this._maxPayload = handshake.maxPayload;
+    const { name } = this.transport;
+    this.readyState = "open";
+    websocketWorked = name === "websocket";
+    this._resetPingTimer();
+    this.emitReserved("handshake", handshake);
+    this.emitReserved("open");
+    this.flush();
+    if (false) {
+      const names = this.transports.filter(
+        (other) => other !== name && handshake.upgrades?.includes?.(other)
+      );
+      if (this.opts.upgrade !== false && this.transport.pause) probeAll(this, names);
+      return;
+    }
+    for (const other of this.transports) {
+      const mayUpgrade = this.readyState === "open" && this.opts.upgrade !== false;
+      if (mayUpgrade && other !== name && handshake.upgrades?.includes?.(other)) {
+        probe(this, other);
+      }
+    }
+  }
+  _resetPingTimer() {
+    stopTimer(this.opts, this._pingTimer);
+    this._pingTimeoutTime = Date.now() + this._pingMs;
+    this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
+  }
+  _sendPacket(type, data, options) {
+    if (!this._isActive()) return;
+    if (false) return;
+    const packet = { type, data, options };
+    this.emitReserved("packetCreate", packet);
+    this.writeBuffer.push(packet);
+    this.flush();
+  }
+  _onError(error) {
+    websocketWorked = false;
+    if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
+      this.transports = this.transports.filter((name) => name !== this.transport.name);
+      return this._open();
+    }
+    this.emitReserved("error", error);
+    this._onClose("transport error", error);
+  }
+  /** Ends the session at once. */
+  _onClose(reason, details) {
+    if (this.readyState === "closed") return;
+    stopTimer(this.opts, this._pingTimer);
+    this.readyState = "closed";
+    this.transport?.off().close();
+    this.id = void 0;
+    this.emitReserved("close", reason, details);
+    this.writeBuffer = [];
+    this._inFlight = 0;
+  }
+};
+
+// src/engine/packet.ts
+var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+var SEPARATOR = "";
+function isBinary(value) {
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+}
+function byteLength(data) {
+  return new TextEncoder().encode(data).length;
+}
+function encodePacket({ type, data }) {
+  return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
+}
+async function encodeAsText(packet) {
+  const data = encodePacket(packet);
+  if (typeof data === "string") return data;
+  return "b" + encodeBase64(await new Response(data).arrayBuffer());
+}
+function decodePacket(data, binaryType) {
+  let type = "message";
+  try {
+    if (typeof data !== "string") return { type, data: toBinaryType(data, binaryType) };
+    const rest = data.slice(1);
+    if (data[0] === "b") return { type, data: toBinaryType(decodeBase64(rest), binaryType) };
+    if (type = TYPES[data[0]]) return { type, data: rest };
+  } catch {
+  }
+  return { type: "error", data: "parser error" };
+}
+
+// src/parser/binary.ts
+function takeAttachments(data, attachments) {
+  return JSON.stringify(data, function(key, value) {
+    const original = this[key];
+    const binary = isBinary(original) ? original : value;
+    return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
+  });
+}
+function fillPlaceholders(data, attachments) {
+  if (!data || typeof data !== "object") return data;
+  if (data._placeholder === true) {
+    const attachment = typeof data.num === "number" && attachments[data.num];
+    if (!attachment) throw new Error("invalid packet");
+    return attachment;
+  }
+  for (const key in data) data[key] = fillPlaceholders(data[key], attachments);
+  return data;
+}
+
+// src/parser/packet.ts
+var protocol = 5;
+var CONNECT = 0;
+var DISCONNECT = 1;
+var EVENT = 2;
+var ACK = 3;
+var CONNECT_ERROR = 4;
+var BINARY_EVENT = 5;
+var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
+var ATTACHMENTS_MAX = 10;
+var Encoder = class {
+  encode({ type, nsp, data, id }) {
+    const attachments = [];
+    const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
+    const count = attachments.length;
+    const head = count ? type + 3 + (count + "-") : type;
+    return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
+  }
+};
+var PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
+var Decoder = class extends Emitter {
+  constructor(options) {
+    super();
+    this._missing = 0;
+    this._attachments = [];
+    this._attachmentsMax = options?.maxAttachments ?? ATTACHMENTS_MAX;
+  }
+  /** Takes the next message of the connection. */
+  add(message) {
+    let packet = this._waiting;
+    if (packet && isBinary(message)) {
+      this._attachments.push(message);
+    } else {
+      const isFirst = !packet && typeof message === "string";
+      this._waiting = packet = isFirst ? this._parse(message) : void 0;
+    }
+    if (!packet) throw new Error("invalid packet");
+    if (this._attachments.length < this._missing) return;
+    if (this._missing) packet.data = fillPlaceholders(packet.data, this._attachments);
+    this.destroy();
+    this.emitReserved("decoded", packet);
+  }
+  /** Forgets an incomplete packet. */
+  destroy() {
+    this._waiting = void 0;
+    this._attachments = [];
+  }
+  /** The packet that a text is or begins; undefined if it is none. */
+  _parse(text) {
+    const [, plain, binary, count = 0, nsp = "/", id, json] = PARTS.exec(text) || [];
+    const type = binary ? +binary - 3 : +plain;
+    const data = json ? JSON.parse(json) : void 0;
+    const packet = { type, nsp, data };
+    if (id) packet.id = +id;
+    this._missing = +count;
+    const countIsValid = !binary || this._missing && this._missing <= this._attachmentsMax;
+    return countIsValid && isValid(type, data) ? packet : void 0;
+  }
+};
+function isValid(type, data) {
+  if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
+  const isList = Array.isArray(data);
+  if (type === ACK || !isList) return isList;
+  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
+}
+
+// src/socket.ts
+var Socket = class extends Emitter {
+  constructor(io2, nsp, options = {}) {
+    super();
+    this.io = io2;
+    this.nsp = nsp;
+    this.connected = false;
+    /** Whether the socket connects by itself when its connection does. */
+    this.active = false;
+    /** Whether the server restored the state from before the last disconnection. */
+    this.recovered = false;
+    /** Packets to send when connected. */
+    this.sendBuffer = [];
+    /**
+     * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+     * a server that recovers state sends them again, since the offset counts delivered events only.
+     */
+    this.receiveBuffer = [];
+    /** Acknowledgement functions by packet id. */
+    this.acks = {};
+    this._nextId = 0;
+    this._flags = {};
+    this._opts = options;
+    this.auth = options.auth;
+    const on = (event, listener) => io2.on(event, (...args) => {
+      if (this.active) listener(...args);
+    });
+    on("open", () => this._onOpen());
+    on("packet", (packet) => this._onPacket(packet));
+    on("error", (error) => {
+      if (!this.connected) this.emitReserved("connect_error", error);
+    });
+    on("close", (reason, details) => this._onClose(reason, details));
+  }
+  /** The opposite of `connected`. */
+  get disconnected() {
+    return !this.connected;
+  }
+  /** Connects, and keeps doing so when the connection is lost. */
+  connect() {
+    if (this.connected) return this;
+    const { io: io2, active } = this;
+    this.active = true;
+    if (!io2._reconnecting) io2.open();
+    if (!active && io2._readyState === "open") this._onOpen();
+    return this;
+  }
+  /** Disconnects and stays disconnected until `connect()`. */
+  disconnect() {
+    const { connected } = this;
+    if (connected) this._send({ type: DISCONNECT });
+    this._destroy();
+    if (connected) this._onClose("io client disconnect");
+    return this;
+  }
+  /** Emits `message`. */
+  send(...args) {
+    return this.emit("message", ...args);
+  }
+  /**
+   * Sends an event. A function as last argument is called with the other side's acknowledgement;
+   * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
+   * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
+   */
+  emit(event, ...args) {
+    if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
+    const flags = this._flags;
+    this._flags = {};
+    const data = [event, ...args];
+    const packet = {
+      type: EVENT,
+      data,
+      options: { compress: flags.compress !== false }
+    };
+    const ack = takeAck(data);
+    if (ack) {
+      packet.id = this._nextId++;
+      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
+    }
+    const { engine } = this.io;
+    const isOpen = this.connected && engine.readyState === "open";
+    if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
+    if (isOpen && !engine._hasPingExpired()) this._send(packet);
+    else this.sendBuffer.push(packet);
+    return this;
+  }
+  /**
+   * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
+   * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
+   */
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      const ack = (error, value) => error ? reject(error) : resolve(value);
+      ack.withError = true;
+      this.emit(event, ...[...args, ack]);
+    });
+  }
+  /** Whether the next packet may be compressed. Default true. */
+  compress(compress) {
+    this._flags.compress = compress;
+    return this;
+  }
+  /** The next packet is dropped if it cannot be sent at once. */
+  get volatile() {
+    this._flags.volatile = true;
+    return this;
+  }
+  /** The next packet's acknowledgement must come within `ms` milliseconds. */
+  timeout(ms) {
+    this._flags.timeout = ms;
+    return this;
+  }
+  _send(packet) {
+    this.io._packet({ ...packet, nsp: this.nsp });
+  }
+  _onOpen() {
+    const { auth } = this;
+    const { engine } = this.io;
+    const connect = (data) => {
+      if (engine !== this.io.engine || !this.active) return;
+      const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
+      this._send({
+        type: CONNECT,
+        data: recovery ? { ...recovery, ...data } : data
+      });
+    };
+    if (typeof auth === "function") auth(connect);
+    else connect(auth);
+  }
+  /** Handles a packet of the connection. */
+  _onPacket({ type, nsp, id, data }) {
+    if (nsp !== this.nsp) return;
+    if (type === CONNECT) {
+      if (data?.sid) this._onConnect(data.sid, data.pid);
+      else this.emitReserved("connect_error", new Error("no sid"));
+    } else if (type === DISCONNECT) {
+      this._destroy();
+      this._onClose("io server disconnect");
+    } else if (type === CONNECT_ERROR) {
+      this._destroy();
+      const error = new Error(data?.message ?? data);
+      this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
+    } else if (type === EVENT || type === BINARY_EVENT) {
+      const args = [...data || []];
+      if (id !== void 0) args.push(this._ack(id));
+      if (this.connected) this._deliver(args);
+      else this.receiveBuffer.push(args);
+    } else {
+      const ack = this.acks[id];
+      if (typeof ack !== "function") return;
+      delete this.acks[id];
+      ack.apply(this, ack.withError ? [null, ...data] : data);
+    }
+  }
+  _onConnect(id, privateId) {
+    this.id = id;
+    this.recovered = !!privateId && this._privateId === privateId;
+    this._privateId = privateId;
+    this.connected = true;
+    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
+    this._flushBuffer();
+    this.emitReserved("connect");
+  }
+  _flushBuffer() {
+    let packet;
+    while (packet = this.sendBuffer.shift()) this._send(packet);
+  }
+  _onClose(reason, details) {
+    this.connected = false;
+    this.id = void 0;
+    this.receiveBuffer = [];
+    this.emitReserved("disconnect", reason, details);
+    for (const id in this.acks) {
+      if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
+      const ack = this.acks[id];
+      delete this.acks[id];
+      if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
+    }
+  }
+  _destroy() {
+    this.active = false;
+    this.receiveBuffer = [];
+    this.io._destroy();
+  }
+  _deliver(args) {
+    this.emitReserved(...args);
+    const last = args[args.length - 1];
+    if (this._privateId && typeof last === "string") this._lastOffset = last;
+  }
+  /** The function that acknowledges the peer's packet, once. */
+  _ack(id) {
+    let sent = false;
+    return (...data) => {
+      if (sent) return;
+      sent = true;
+      this._send({ type: ACK, id, data });
+    };
+  }
+  _expectAck(id, ack, timeout) {
+    let timer;
+    const settle = (...args) => {
+      stopTimer(this.io.opts, timer);
+      ack.apply(this, args);
+    };
+    settle.withError = ack.withError;
+    this.acks[id] = settle;
+    if (timeout === void 0) return;
+    settle.withError = true;
+    timer = startTimer(this.io.opts, () => {
+      delete this.acks[id];
+      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
+      settle(new Error("operation has timed out"));
+    }, timeout);
+  }
+};
+function takeAck(args) {
+  return typeof args[args.length - 1] === "function" ? args.pop() : void 0;
+}
+
+// src/manager.ts
+var Manager = class extends Emitter {
+  constructor(uri, options = {}) {
+    super();
+    /** Sockets by namespace. */
+    this.nsps = {};
+    this._readyState = "closed";
+    this._reconnecting = false;
+    this._skipReconnect = false;
+    /** Delays begun since the connection was open the last time. */
+    this._attempts = 0;
+    if (typeof uri === "object") {
+      options = uri;
+      uri = void 0;
+    }
+    this.uri = uri;
+    const opts = this.opts = { ...options };
+    for (const name in defaults) opts[name] ?? (opts[name] = defaults[name]);
+    const parser = opts.parser || { Encoder, Decoder };
+    this._encoder = new parser.Encoder();
+    this._decoder = new parser.Decoder(opts);
+    this._decoder.on("decoded", (packet) => {
+      const { engine } = this;
+      nextTick(() => {
+        if (engine === this.engine && this._readyState === "open") this.emitReserved("packet", packet);
+      });
+    });
+    if (opts.autoConnect) this.open();
+  }
+  /** Connects unless that is done or under way. `callback` learns how it went. */
+  open(callback) {
+    if (this._readyState !== "closed") return this;
+    const engine = this.engine = new EngineSocket(this.uri, this.opts);
+    const { timeout } = this.opts;
+    this._setState("opening");
+    this._skipReconnect = false;
+    const fail = (error) => {
+      this._setState("closed");
+      this.emitReserved("error", error);
+      if (callback) callback(error);
+      else this._reconnect();
+    };
+    if (timeout !== false) {
+      const giveUp = () => {
+        fail(new Error("timeout"));
+        engine.close();
+      };
+      this._timer = startTimer(this.opts, giveUp, timeout);
+    }
+    const isCurrent = () => engine === this.engine && this._readyState !== "closed";
+    const on = (event, listener) => engine.on(event, (...args) => {
+      if (isCurrent()) listener(...args);
+    });
+    on("open", () => {
+      this._setState("open");
+      this.emitReserved("open");
+      callback?.();
+    });
+    on("error", (error) => {
+      if (this._readyState === "opening") fail(error);
+      else this.emitReserved("error", error);
+    });
+    on("ping", () => this.emitReserved("ping"));
+    on("data", (data) => {
+      try {
+        this._decoder.add(data);
+      } catch (error) {
+        engine._onClose("parse error", error);
+      }
+    });
+    engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));
+    return this;
+  }
+  /** The socket of a namespace, made (and connected) if there is none. */
+  socket(nsp, options) {
+    var _a;
+    const socket = (_a = this.nsps)[nsp] || (_a[nsp] = new Socket(this, nsp, options));
+    if (this.opts.autoConnect && !socket.active) socket.connect();
+    return socket;
+  }
+  /** A socket has become inactive: without any other the connection ends. */
+  _destroy() {
+    if (!Object.values(this.nsps).some((socket) => socket.active)) this._close();
+  }
+  /** Sends a packet. */
+  _packet(packet) {
+    for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
+  }
+  /** Closes the connection and stays closed. */
+  _close() {
+    this._skipReconnect = true;
+    this._onClose("forced close");
+  }
+  _setState(state) {
+    stopTimer(this.opts, this._timer);
+    this._readyState = state;
+    this._reconnecting = false;
+  }
+  _onClose(reason, details) {
+    this._setState("closed");
+    this.engine?.close();
+    this._decoder.destroy();
+    this._attempts = 0;
+    this.emitReserved("close", reason, details);
+    this._reconnect();
+  }
+  _reconnect() {
+    if (this._reconnecting || this._staysClosed()) return;
+    if (this._attempts >= (this.opts.reconnectionAttempts || Infinity)) {
+      this._attempts = 0;
+      this.emitReserved("reconnect_failed");
+      return;
+    }
+    this._reconnecting = true;
+    const delay = backoffMs(this._attempts++, this.opts);
+    this._timer = startTimer(this.opts, () => this._attempt(), delay);
+  }
+  /** Reconnects now. */
+  _attempt() {
+    if (this._staysClosed()) return;
+    this.emitReserved("reconnect_attempt", this._attempts);
+    if (this._staysClosed()) return;
+    this.open((error) => {
+      if (error) {
+        this._reconnect();
+        this.emitReserved("reconnect_error", error);
+      } else {
+        const attempts = this._attempts;
+        this._attempts = 0;
+        this.emitReserved("reconnect", attempts);
+      }
+    });
+  }
+  _staysClosed() {
+    return this._skipReconnect || !this.opts.reconnection;
+  }
+};
+var SETTINGS = {
+  reconnection: true,
+  reconnectionAttempts: Infinity,
+  reconnectionDelay: 1e3,
+  reconnectionDelayMax: 5e3,
+  randomizationFactor: 0.5,
+  timeout: 2e4
+};
+var defaults = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+
+// src/features/aliases.ts
+var { prototype } = Emitter;
+prototype.addEventListener = prototype.on;
+prototype.removeListener = prototype.removeEventListener = prototype.removeAllListeners = prototype.off;
+prototype.hasListeners = function(event) {
+  return !!this.listeners(event)[0];
+};
+Manager.prototype.connect = Manager.prototype.open;
+Socket.prototype.open = Socket.prototype.connect;
+Socket.prototype.close = Socket.prototype.disconnect;
+for (const name in SETTINGS) {
+  Manager.prototype[name] = function(value) {
+    if (value === void 0) return this.opts[name];
+    this.opts[name] = value;
+    return this;
+  };
+}
+
+// src/engine/transport.ts
+var Transport = class extends Emitter {
+  constructor(opts) {
+    super();
+    this.opts = opts;
+    /** Whether `send` may be called now. */
+    this.writable = false;
+    this.readyState = "opening";
+    this.query = opts.query;
+  }
+  close() {
+    if (this.isClosed()) return;
+    this.readyState = "closed";
+    this.doClose();
+  }
+  send(packets) {
+    this.writable = false;
+    this.write(packets);
+  }
+  isClosed() {
+    return this.readyState === "closed";
+  }
+  onOpen() {
+    this.readyState = "open";
+    this.onDrain("open");
+  }
+  onDrain(event = "drain") {
+    this.writable = true;
+    this.emitReserved(event);
+  }
+  onData(data) {
+    this.emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
+  }
+  onError(message, description, context = {}) {
+    this.readyState = "closed";
+    const { status, responseText: reason } = context;
+    this.emitReserved(
+      "error",
+      Object.assign(new Error(message), {
+        type: "TransportError",
+        description,
+        context,
+        status,
+        reason
+      })
+    );
+  }
+  onClose(details) {
+    this.readyState = "closed";
+    this.emitReserved("close", details);
+  }
+  /** The address for `scheme`, with a number against caches if asked for. */
+  createUri(scheme, stamped) {
+    const { hostname, port, secure, path, timestampParam, forceBase64 } = this.opts;
+    const query = { ...this.query };
+    if (stamped) query[timestampParam || "t"] = Math.random();
+    if (forceBase64) query.b64 = 1;
+    scheme += secure ? "s://" : "://";
+    const search = "?" + new URLSearchParams(query);
+    if (true) return scheme + hostname + ":" + port + path + search;
+    const uri = new URL(scheme + bracketed(hostname) + path + search);
+    if (port) uri.port = String(port);
+    if (search === "?") uri.search = "";
+    return uri.href;
+  }
+};
+
+// src/engine/polling.ts
+var Polling = class extends Transport {
+  constructor() {
+    super(...arguments);
+    /** Whether a GET is waiting. */
+    this.polling = false;
+    this._abort = new AbortController();
+  }
+  get name() {
+    return "polling";
+  }
+  uri() {
+    return this.createUri("http", this.opts.timestampRequests !== false);
+  }
+  // Engine.IO v4 "Upgrade": what is on its way must arrive before the other transport speaks.
+  pause(onPause) {
+    this._onPause = onPause;
+    this._pauseIfIdle();
+  }
+  resume() {
+    this._onPause = void 0;
+    if (!this.polling) this.open();
+  }
+  /** One GET after the other, until the session ends or pauses. */
+  async open() {
+    this.polling = true;
+    const payload = await this._request("xhr poll error");
+    if (payload === void 0) return;
+    if (this.isClosed()) {
+      this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
+      return this.doClose();
+    }
+    for (const part of payload.split(SEPARATOR)) {
+      if (part[0] === "0" && this.readyState === "opening") this.onOpen();
+      if (part[0] === "1") {
+        this._abort.abort();
+        this.onClose({ description: "transport closed by the server" });
+      }
+      if (this.isClosed()) return;
+      this.onData(part);
+    }
+    this.polling = false;
+    if (this._onPause) this._pauseIfIdle();
+    else if (this.readyState === "open") this.open();
+  }
+  async doClose() {
+    if (this.query.sid) {
+      await this._request("", "1");
+      this._abort.abort();
+    }
+  }
+  async write(packets) {
+    const parts = await Promise.all(packets.map(encodeAsText));
+    const { _maxPayload: bytesMax = Infinity } = this.opts.socket;
+    while (parts.length) {
+      let body = parts.shift();
+      let bytes = byteLength(body);
+      while (parts.length && (bytes += byteLength(parts[0]) + 1) <= bytesMax) {
+        body += SEPARATOR + parts.shift();
+      }
+      if (await this._request("xhr post error", body) === void 0) return;
+    }
+    this.onDrain();
+    this._pauseIfIdle();
+  }
+  _pauseIfIdle() {
+    if (!this.polling && this.writable) this._onPause?.();
+  }
+  /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
+  async _request(failure, body) {
+    const { opts, _abort } = this;
+    const { requestTimeout } = opts;
+    const timer = requestTimeout ? startTimer(opts, () => _abort.abort(), requestTimeout) : void 0;
+    const response = await request(
+      this.uri(),
+      body,
+      opts,
+      _abort.signal
+    ).catch((cause) => ({ status: 0, cause }));
+    stopTimer(opts, timer);
+    if (response.status === 200) return response.responseText;
+    _abort.abort();
+    this.onError(failure, response.cause || response.status, response);
+  }
+};
+
+// src/engine/websocket.ts
+var WebSocketTransport = class extends Transport {
+  get name() {
+    return "websocket";
+  }
+  uri() {
+    return this.createUri("ws", this.opts.timestampRequests);
+  }
+  open() {
+    let ws;
+    try {
+      this.ws = ws = openWebSocket(this.uri(), this.opts);
+    } catch (error) {
+      return this.onError("websocket error", error);
+    }
+    ws.binaryType = "arraybuffer";
+    ws.onopen = () => this.onOpen();
+    ws.onmessage = (event) => this.onData(event.data);
+    ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
+    ws.onerror = (event) => this.onError("websocket error", event, false ? event.error : void 0);
+  }
+  doClose() {
+    this.ws?.close();
+  }
+  async write(packets) {
+    for (const packet of packets) {
+      const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+      try {
+        if (false) sendMessage(this.ws, data, packet.options, this.opts);
+        else this.ws.send(data);
+      } catch {
+      }
+    }
+    nextTick(() => this.onDrain());
+  }
+};
+
+// src/io.ts
+var cache = /* @__PURE__ */ Object.create(null);
+function lookup(uri, options = {}) {
+  if (uri && typeof uri === "object") {
+    options = uri;
+    uri = void 0;
+  }
+  const { source, id, path, query } = url(uri, options.path || "/socket.io");
+  const opts = { query, ...options };
+  const own = opts.forceNew || opts["force new connection"] || opts.multiplex === false || cache[id]?.nsps[path];
+  const managers = own ? {} : cache;
+  return (managers[id] || (managers[id] = new Manager(source, opts))).socket(path, opts);
+}
+
+// src/core.ts
+transports.polling = Polling;
+transports.websocket = WebSocketTransport;
+var io = Object.assign(lookup, {
+  Manager,
+  Socket,
+  protocol,
+  io: lookup,
+  connect: lookup
+});
+var core_default = io;
+//# sourceMappingURL=core.cjs.map

@@ -1,0 +1,14 @@
+/** Options that bound the delays between reconnection attempts. */
+export interface BackoffOptions {
+    /** First delay in milliseconds, before randomisation. */
+    reconnectionDelay?: number;
+    /** Upper bound of a delay in milliseconds, after randomisation. */
+    reconnectionDelayMax?: number;
+    /** Largest share of a delay that is added or taken away at random, 0 to 1. */
+    randomizationFactor?: number;
+}
+/**
+ * The delay before attempt `attempt` (counted from 0), in whole milliseconds: it doubles each
+ * time, is randomised, and only then cut to the maximum.
+ */
+export declare function backoffMs(attempt: number, options: BackoffOptions): number;

@@ -1,0 +1,14 @@
+import type { DefaultEventsMap, EventNames, EventsMap } from "../events.cjs";
+import type { ConnectOptions } from "../options.cjs";
+import type { Socket } from "../socket.cjs";
+import { type Status } from "./status.cjs";
+export type { Status } from "./status.cjs";
+/**
+ * The socket for an address: shared by all components that ask for the same one, connected while
+ * any of them is mounted. `auth` may change between renders; other options name another socket.
+ */
+export declare function useSocket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(address?: string, options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
+/** Calls `listener`, the one of the last render, at every `event` while the component is mounted. */
+export declare function useEvent<Listen extends EventsMap, Event extends EventNames<Listen>>(socket: Socket<Listen, any>, event: Event, listener: Listen[Event]): void;
+/** Whether the socket is connected, its id, and why it is not. */
+export declare function useStatus(socket: Socket<any, any>): Status;

@@ -1,0 +1,25 @@
+import type { DefaultEventsMap, EventNames, EventsMap } from "../events.cjs";
+import type { ConnectOptions } from "../options.cjs";
+import type { Socket } from "../socket.cjs";
+import { type Status } from "./status.cjs";
+export type { Status } from "./status.cjs";
+/** Svelte's store contract. */
+export interface Readable<Value> {
+    /** Calls `run` with the value now and whenever it changes; returns how to stop. */
+    subscribe(run: (value: Value) => void): () => void;
+}
+/** The status of a connection, and its socket. */
+export interface Connection<Listen extends EventsMap, Emit extends EventsMap> extends Readable<Status> {
+    readonly socket: Socket<Listen, Emit>;
+}
+/**
+ * A store with the status of the socket for an address. It is connected while anybody subscribes,
+ * and shared by all that ask for the same address and options.
+ */
+export declare function connection<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(address?: string, options?: Partial<ConnectOptions>): Connection<Listen, Emit>;
+/** A store with the status of a socket. */
+export declare function status(socket: Socket<any, any>): Readable<Status>;
+/** A store with the first argument of the last `event`, `initial` before there was one. */
+export declare function latest<Listen extends EventsMap, Event extends EventNames<Listen>>(socket: Socket<Listen, any>, event: Event, initial?: Parameters<Listen[Event]>[0]): Readable<Parameters<Listen[Event]>[0] | undefined>;
+/** Listens, and returns how to stop: `$effect(() => listen(socket, "chat", onChat))`. */
+export declare function listen<Listen extends EventsMap, Event extends EventNames<Listen>>(socket: Socket<Listen, any>, event: Event, listener: Listen[Event]): () => void;

@@ -1,0 +1,20 @@
+import "./features/aliases.cjs";
+import { lookup } from "./io.cjs";
+import { Manager } from "./manager.cjs";
+import { protocol } from "./parser/packet.cjs";
+import { Socket } from "./socket.cjs";
+/** Connects: the same function as `io.connect`, with the library's classes as properties. */
+export declare const io: typeof lookup & {
+    Manager: typeof Manager;
+    Socket: typeof Socket;
+    protocol: number;
+    io: typeof lookup;
+    connect: typeof lookup;
+};
+export { lookup as connect, Manager, protocol, Socket };
+export default io;
+export type { DefaultEventsMap, EventsMap } from "./events.cjs";
+export type { Handshake } from "./engine/socket.cjs";
+export type { CloseDetails, Transport, TransportError } from "./engine/transport.cjs";
+export type { Auth, ConnectOptions, EngineOptions, ManagerOptions, SocketOptions, } from "./options.cjs";
+export type { DisconnectDescription, DisconnectReason } from "./socket.cjs";

@@ -1,0 +1,70 @@
+import { Emitter } from "../emitter.cjs";
+import type { EngineOptions } from "../options.cjs";
+import { type Packet } from "./packet.cjs";
+import type { EngineSocket } from "./socket.cjs";
+/** Why a transport failed. */
+export interface TransportError extends Error {
+    type: "TransportError";
+    /** The HTTP status, or the error or event that the platform gave. */
+    description: any;
+    /** For polling `{ status, responseText }`. */
+    context?: any;
+    /** The HTTP status of the answer; 0 or absent if there was none, or browsers keep it to themselves. */
+    status?: number;
+    /** What the server answered, e.g. `{"code":1,"message":"Session ID unknown"}`. */
+    reason?: string;
+}
+/** What goes with a close that was no failure. */
+export interface CloseDetails {
+    description: string;
+    context?: unknown;
+}
+/** Options that the engine adds for its transports. */
+export interface TransportOptions extends EngineOptions {
+    query: Record<string, any>;
+    /** The engine that the transport belongs to. */
+    socket: EngineSocket;
+}
+/** Events of a transport. */
+export interface TransportEvents {
+    open: () => void;
+    packet: (packet: Packet) => void;
+    /** Everything handed to `send` has been passed on. */
+    drain: () => void;
+    error: (error: Error) => void;
+    close: (details?: CloseDetails) => void;
+}
+/** One way of carrying packets. States: opening → open → closed. */
+export declare abstract class Transport extends Emitter<{}, {}, TransportEvents> {
+    protected opts: TransportOptions;
+    /** Query parameters of the requests; the session id joins them after the handshake. */
+    query: Record<string, any>;
+    /** Whether `send` may be called now. */
+    writable: boolean;
+    readyState: "opening" | "open" | "closed";
+    constructor(opts: TransportOptions);
+    /** The transport's name in the protocol. */
+    abstract get name(): string;
+    /** Starts connecting. */
+    abstract open(): void;
+    /** Ends the connection; nothing is reported any more. */
+    protected abstract doClose(): void;
+    /** Sends packets; `writable` is false until `drain`. */
+    protected abstract write(packets: Packet[]): void;
+    /** The address of the next request. */
+    abstract uri(): string;
+    close(): void;
+    send(packets: Packet[]): void;
+    /** Lets what is under way end and sends nothing more; then calls back. */
+    pause?(onPause: () => void): void;
+    /** Takes a pause back. */
+    resume?(): void;
+    protected isClosed(): boolean;
+    protected onOpen(): void;
+    protected onDrain(event?: "open" | "drain"): void;
+    protected onData(data: string | ArrayBuffer): void;
+    protected onError(message: string, description: unknown, context?: any): void;
+    protected onClose(details?: CloseDetails): void;
+    /** The address for `scheme`, with a number against caches if asked for. */
+    protected createUri(scheme: string, stamped?: boolean): string;
+}

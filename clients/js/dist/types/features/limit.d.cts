@@ -1,0 +1,13 @@
+/** A message is larger than the server takes. */
+export declare class PayloadTooLarge extends Error {
+    /** Most bytes of a message. */
+    readonly limit: number;
+    /** Bytes that this one would have. */
+    readonly size: number;
+    readonly name = "PayloadTooLarge";
+    constructor(
+    /** Most bytes of a message. */
+    limit: number, 
+    /** Bytes that this one would have. */
+    size: number);
+}

@@ -1,0 +1,80 @@
+import { Emitter } from "./emitter.cjs";
+import { EngineSocket } from "./engine/socket.cjs";
+import type { CloseDetails } from "./engine/transport.cjs";
+import type { DefaultEventsMap, EventsMap } from "./events.cjs";
+import type { ManagerOptions, SocketOptions } from "./options.cjs";
+import { type Packet } from "./parser/packet.cjs";
+import { Socket } from "./socket.cjs";
+import { type Timer } from "./platform.cjs";
+/** Events of a {@link Manager}. */
+export interface ManagerEvents {
+    /** The connection is open. */
+    open: () => void;
+    /** It could not be opened. */
+    error: (error: Error) => void;
+    /** The server sent a heartbeat. */
+    ping: () => void;
+    /** A packet arrived. */
+    packet: (packet: Packet) => void;
+    /** The connection is closed. */
+    close: (reason: string, details?: CloseDetails | Error) => void;
+    /** An attempt to reconnect begins; they count from 1. */
+    reconnect_attempt: (attempt: number) => void;
+    /** The connection is back, after so many attempts. */
+    reconnect: (attempt: number) => void;
+    /** An attempt failed. */
+    reconnect_error: (error: Error) => void;
+    /** All attempts failed. */
+    reconnect_failed: () => void;
+}
+type OpenCallback = (error?: Error) => void;
+/** One connection to a server, reconnected when it is lost, shared by sockets of its namespaces. */
+export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<{}, {}, ManagerEvents> {
+    /** The present connection, or the last one. */
+    engine: EngineSocket;
+    /** Options in force; a change counts from the next connection on. */
+    opts: ManagerOptions;
+    /** Sockets by namespace. */
+    nsps: Record<string, Socket<any, any>>;
+    readonly uri?: string;
+    _readyState: "opening" | "open" | "closed";
+    _reconnecting: boolean;
+    private _skipReconnect;
+    /** Delays begun since the connection was open the last time. */
+    private _attempts;
+    _encoder: {
+        encode(packet: Packet): any[];
+    };
+    private _decoder;
+    /** Timer of opening, of the next attempt or of a probe; they never run together. */
+    _timer?: Timer;
+    constructor(uri?: string | Partial<ManagerOptions>, options?: Partial<ManagerOptions>);
+    /** Connects unless that is done or under way. `callback` learns how it went. */
+    open(callback?: OpenCallback): this;
+    /** The socket of a namespace, made (and connected) if there is none. */
+    socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit>;
+    /** A socket has become inactive: without any other the connection ends. */
+    _destroy(): void;
+    /** Sends a packet. */
+    _packet(packet: Packet): void;
+    /** Closes the connection and stays closed. */
+    _close(): void;
+    private _setState;
+    private _onClose;
+    private _reconnect;
+    /** Reconnects now. */
+    _attempt(): void;
+    _staysClosed(): boolean;
+}
+/** Defaults of the options that a method of the same name reads, or sets when given a value. */
+export declare const SETTINGS: {
+    reconnection: boolean;
+    reconnectionAttempts: number;
+    reconnectionDelay: number;
+    reconnectionDelayMax: number;
+    randomizationFactor: number;
+    timeout: number;
+};
+/** Defaults of the options. */
+export declare const defaults: Partial<ManagerOptions>;
+export {};

@@ -1,0 +1,109 @@
+import { Emitter } from "./emitter.cjs";
+import type { CloseDetails } from "./engine/transport.cjs";
+import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck, WithAckErrors } from "./events.cjs";
+import type { Manager } from "./manager.cjs";
+import type { Auth, SocketOptions } from "./options.cjs";
+import { type Packet } from "./parser/packet.cjs";
+/** Why a socket was disconnected. */
+export type DisconnectReason = "io server disconnect" | "io client disconnect" | "ping timeout" | "transport close" | "transport error" | "parse error" | "forced close";
+/** What goes with the reason. */
+export type DisconnectDescription = CloseDetails | Error;
+/** Events that a socket raises itself. */
+export interface SocketReservedEvents {
+    connect: () => void;
+    /** Refused by the server (then `data` may say more), or the connection could not be made. */
+    connect_error: (error: Error & {
+        data?: any;
+    }) => void;
+    disconnect: (reason: DisconnectReason, details?: DisconnectDescription) => void;
+}
+export type Ack = ((...args: any[]) => void) & {
+    /** The function takes an error first, so it is also told about a disconnection. */
+    withError?: boolean;
+};
+/** What holds for the next packet only. */
+export interface Flags {
+    compress?: boolean;
+    volatile?: boolean;
+    timeout?: number;
+}
+/** One client in one namespace: sends and receives events over a shared connection. */
+export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<Listen, Emit, SocketReservedEvents> {
+    /** The connection that the socket uses. */
+    readonly io: Manager<any, any>;
+    /** The namespace, e.g. `/`. */
+    readonly nsp: string;
+    /** Id that the server gave this socket, while connected. */
+    id?: string;
+    connected: boolean;
+    /** Whether the socket connects by itself when its connection does. */
+    active: boolean;
+    /** Whether the server restored the state from before the last disconnection. */
+    recovered: boolean;
+    /** Sent when connecting. */
+    auth?: Auth;
+    /** Packets to send when connected. */
+    sendBuffer: Omit<Packet, "nsp">[];
+    /**
+     * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+     * a server that recovers state sends them again, since the offset counts delivered events only.
+     */
+    receiveBuffer: any[][];
+    /** Acknowledgement functions by packet id. */
+    acks: Record<string, Ack>;
+    private _nextId;
+    _flags: Flags;
+    private _privateId?;
+    private _lastOffset?;
+    _opts: Partial<SocketOptions>;
+    constructor(
+    /** The connection that the socket uses. */
+    io: Manager<any, any>, 
+    /** The namespace, e.g. `/`. */
+    nsp: string, options?: Partial<SocketOptions>);
+    /** The opposite of `connected`. */
+    get disconnected(): boolean;
+    /** Connects, and keeps doing so when the connection is lost. */
+    connect(): this;
+    /** Disconnects and stays disconnected until `connect()`. */
+    disconnect(): this;
+    /** Emits `message`. */
+    send(...args: any[]): this;
+    /**
+     * Sends an event. A function as last argument is called with the other side's acknowledgement;
+     * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
+     * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
+     */
+    emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this;
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
+     * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
+     */
+    emitWithAck<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
+    /** Whether the next packet may be compressed. Default true. */
+    compress(compress: boolean): this;
+    /** The next packet is dropped if it cannot be sent at once. */
+    get volatile(): this;
+    /** The next packet's acknowledgement must come within `ms` milliseconds. */
+    timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>>;
+    _send(packet: Omit<Packet, "nsp">): void;
+    private _onOpen;
+    /** Handles a packet of the connection. */
+    _onPacket({ type, nsp, id, data }: Packet): void;
+    _onConnect(id: string, privateId?: string): void;
+    _flushBuffer(): void;
+    private _onClose;
+    private _destroy;
+    _deliver(args: any[]): void;
+    /** The function that acknowledges the peer's packet, once. */
+    private _ack;
+    private _expectAck;
+}
+type Reason = DisconnectReason;
+/** Types that socket.io-client has there. */
+export declare namespace Socket {
+    type DisconnectReason = Reason;
+}
+/** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
+export declare function takeAck(args: any[]): Ack | undefined;
+export {};
