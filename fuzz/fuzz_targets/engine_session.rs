@@ -40,6 +40,7 @@ fuzz_target!(|input: &[u8]| {
             }
             3 => session.handle_malformed(via, now),
             _ if step[2] < 32 => session.close(now),
+            _ if step[2] < 128 => session.handle_ping_written(now),
             _ => {}
         }
         let mut transmits = 0;

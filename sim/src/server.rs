@@ -128,11 +128,14 @@ impl World {
     }
 
     pub(crate) fn settle_server(&mut self) -> Result<(), String> {
+        let now = self.now();
         loop {
             let backlog = !self.server.outbox.is_empty();
             self.server.session.set_backlog(backlog);
             while let Some(transmit) = self.server.session.poll_transmit() {
                 self.server_transmits(transmit)?;
+                // What a connection is given it takes at once.
+                self.server.session.handle_ping_written(now);
             }
             self.answer_poll();
             let mut quiet = true;

@@ -14,7 +14,8 @@
 //! | input | open | closing | closed |
 //! |---|---|---|---|
 //! | `4` on main | to the application | dropped | error |
-//! | `3` on main, revision 4 | next ping after `ping_interval` | same | error |
+//! | `3` on main, revision 4 | next ping after `ping_interval`; dropped while a ping has not been written | same | error |
+//! | ping written later than it was given out | its pong has `ping_timeout` from now | same | – |
 //! | first other packet while a pong is outstanding | the pong's deadline starts again, once | same | error |
 //! | `2` on main, revision 3 | `3`; the next is due after `ping_interval + ping_timeout` | same | error |
 //! | `2` in revision 4, `3` in revision 3 on main | ends: transport error | same | error |
@@ -305,6 +306,27 @@ impl Session {
         self.handle_timeout(now);
     }
 
+    /// Server: takes in that the ping [`poll_transmit`](Session::poll_transmit) gave out has left:
+    /// the kernel has all of it. Only from then on a pong counts, and only from then on it can be
+    /// late; meanwhile the driver watches that the peer takes anything at all.
+    pub fn handle_ping_written(&mut self, now: Instant) {
+        self.expire(now);
+        if let Heartbeat::Awaited { by, ping, .. } = &mut self.heartbeat {
+            if *ping == Ping::Delayed {
+                *by = now + self.config.ping_timeout;
+            }
+            if matches!(*ping, Ping::Out | Ping::Delayed) {
+                *ping = Ping::Written;
+            }
+        }
+    }
+
+    /// Server: whether a ping was given out of which
+    /// [`handle_ping_written`](Session::handle_ping_written) has not been told.
+    pub fn is_ping_out(&self) -> bool {
+        matches!(self.heartbeat, Heartbeat::Awaited { ping: Ping::Out | Ping::Delayed, .. })
+    }
+
     /// Ends the session in an orderly way: what is queued goes out first, then
     /// [`Control::Close`]. On polling that waits for a poll, at most `polling_close_timeout`.
     ///
@@ -353,6 +375,11 @@ impl Session {
         }
         self.owed.late |= self.close_waits();
         let control = self.owed.next(self.close_waits())?;
+        if control == Control::Ping
+            && let Heartbeat::Awaited { ping, .. } = &mut self.heartbeat
+        {
+            *ping = Ping::Out;
+        }
         if control == Control::Close {
             if self.owed.late && self.role == Role::Server {
                 self.owed.late = false;
@@ -564,6 +591,9 @@ impl Session {
 
     fn expire_now(&mut self, now: Instant) {
         self.expired_by = Some(now);
+        if let Heartbeat::Awaited { ping: ping @ Ping::Out, .. } = &mut self.heartbeat {
+            *ping = Ping::Delayed;
+        }
         while let Some((at, deadline)) = self.next_deadline() {
             if at > now {
                 break;
@@ -572,7 +602,7 @@ impl Session {
                 Deadline::Ping => {
                     self.owed.ping = true;
                     let by = at + self.config.ping_timeout;
-                    self.heartbeat = Heartbeat::Awaited { by, extended: false };
+                    self.heartbeat = Heartbeat::Awaited { by, extended: false, ping: Ping::Owed };
                 }
                 Deadline::Heartbeat => self.end(CloseReason::PingTimeout),
                 Deadline::Noop => {
@@ -592,6 +622,7 @@ impl Session {
         let heartbeat = match self.heartbeat {
             Heartbeat::Off => None,
             Heartbeat::Scheduled { at } => Some((at, Deadline::Ping)),
+            Heartbeat::Awaited { ping: Ping::Out | Ping::Delayed, .. } => None,
             Heartbeat::Awaited { by, .. } => Some((by, Deadline::Heartbeat)),
         };
         if self.probe.is_none() && self.phase_ends_at.is_none() {
@@ -650,7 +681,21 @@ enum Heartbeat {
     Awaited {
         by: Instant,
         extended: bool,
+        ping: Ping,
     },
+}
+
+/// How far the ping is whose pong is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ping {
+    /// No transport could take it so far.
+    Owed,
+    /// Given out at this instant.
+    Out,
+    /// Given out before, and still not written.
+    Delayed,
+    /// It has left. Also where pings are the peer's.
+    Written,
 }
 
 /// Packets that go out on the main transport as soon as it can take them. Each exists once at

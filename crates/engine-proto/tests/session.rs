@@ -48,6 +48,7 @@ proptest! {
                 }
                 3 if which < 64 => session.handle_malformed(via, now),
                 _ if which < 32 => session.close(now),
+                _ if which < 128 => session.handle_ping_written(now),
                 _ => {}
             }
             let transmits = std::iter::from_fn(|| session.poll_transmit()).count();

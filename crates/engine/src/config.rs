@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine_proto::{self as proto, Revision, TransportKind};
-use sockeye_websocket::{AllowedHosts, Compression, Origins, TrustedProxies};
+use sockeye_websocket::{AllowedHosts, Compression, Origins, TrustedProxies, WRITE_TIMEOUT};
 use thiserror::Error;
 
 use crate::cookie::Cookie;
@@ -35,6 +35,10 @@ pub struct Config {
     pub polling_close_timeout: Duration,
     /// How long a closing WebSocket waits for its peer's close frame. Default 5 s.
     pub websocket_close_timeout: Duration,
+    /// How long a client may take nothing of what waits to be written to it, over a WebSocket or as
+    /// the answer to a poll; then its session ends. A single byte gives it the whole time again.
+    /// Default 30 s.
+    pub write_timeout: Duration,
     /// Largest polling body and WebSocket message in bytes, announced as `maxPayload`. Exactly
     /// this much is accepted. Default 1,000,000.
     pub payload_bytes_max: usize,
@@ -110,6 +114,7 @@ impl Default for Config {
             body_timeout: Duration::from_secs(30),
             polling_close_timeout: Duration::from_secs(30),
             websocket_close_timeout: Duration::from_secs(5),
+            write_timeout: WRITE_TIMEOUT,
             payload_bytes_max: 1_000_000,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_eio3: false,
@@ -206,6 +211,7 @@ impl Config {
             ("polling_close_timeout", self.polling_close_timeout),
             ("websocket_close_timeout", self.websocket_close_timeout),
             ("hook_timeout", self.hook_timeout),
+            ("write_timeout", self.write_timeout),
         ] {
             if duration.is_zero() || duration > DURATION_MAX {
                 return Err(ConfigError::OutOfRange { field });

@@ -49,6 +49,9 @@ pub enum CloseDetail {
     CloseFrame(Option<CloseCode>),
     /// The connection ended without a goodbye.
     ConnectionLost,
+    /// The client took nothing of what waited for it within
+    /// [`write_timeout`](crate::Config::write_timeout).
+    WriteTimeout,
     /// No sign of life in time.
     Silent,
     /// More was queued for the client than the limits allow.
@@ -84,6 +87,7 @@ impl CloseDetail {
             CloseDetail::ClosePacket => "close_packet",
             CloseDetail::CloseFrame(_) => "close_frame",
             CloseDetail::ConnectionLost => "connection_lost",
+            CloseDetail::WriteTimeout => "write_timeout",
             CloseDetail::Silent => "silent",
             CloseDetail::Overflow { .. } => "overflow",
             CloseDetail::Refused => "refused",
@@ -143,6 +147,7 @@ impl fmt::Display for CloseDetail {
             }
             CloseDetail::Refused => f.write_str("message refused by the handler"),
             CloseDetail::Closed => f.write_str("closed by the application"),
+            CloseDetail::WriteTimeout => f.write_str("client takes nothing any more"),
             CloseDetail::Shutdown => f.write_str("server shutting down"),
         }
     }

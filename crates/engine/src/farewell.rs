@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockeye_websocket::{ReadHalf, WriteBuffer, WriteHalf, with_scratch};
 use sockeye_ws as ws;
@@ -38,15 +39,16 @@ impl Farewell {
         }
         let ticket = registry.ticket();
         tokio::spawn(async move {
-            let timeout = ticket.registry().config.websocket_close_timeout;
+            let config = &ticket.registry().config;
+            let (timeout, write_timeout) = (config.websocket_close_timeout, config.write_timeout);
             // Whatever becomes of it, the connection is dropped.
-            let _ = tokio::time::timeout(timeout, self.carry_out()).await;
+            let _ = tokio::time::timeout(timeout, self.carry_out(write_timeout)).await;
         });
     }
 
-    async fn carry_out(&mut self) -> io::Result<()> {
+    async fn carry_out(&mut self, write_timeout: Duration) -> io::Result<()> {
         while !self.out.write_to(&self.io)? {
-            poll_fn(|cx| self.io.poll_writable(cx)).await?;
+            poll_fn(|cx| self.io.poll_writable(cx, write_timeout)).await?;
         }
         if self.failed {
             // Dropped with unread bytes, TCP would reset the connection, and the peer might never

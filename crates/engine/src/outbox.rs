@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -365,21 +366,31 @@ impl Outbox {
         self.turn = true;
     }
 
-    /// Ends the turn: writes what was queued. `false`: the connection is broken.
-    pub(crate) fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Ends the turn: writes what was queued.
+    ///
+    /// # Errors
+    /// When the connection is broken; of the kind `TimedOut` when the peer takes nothing any more.
+    pub(crate) fn end_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        write_timeout: Duration,
+    ) -> io::Result<()> {
         self.turn = false;
         loop {
             match self.write() {
-                Written::All => return true,
-                Written::Failed => return false,
+                Written::All => return Ok(()),
+                Written::Failed => return Err(io::ErrorKind::BrokenPipe.into()),
                 Written::Blocked => {
-                    let Outlet::WebSocket { io, failed, .. } = &mut self.outlet else {
-                        return true;
+                    let Outlet::WebSocket { io, .. } = &mut self.outlet else {
+                        return Ok(());
                     };
-                    match io.poll_writable(cx) {
-                        Poll::Pending => return true,
+                    match io.poll_writable(cx, write_timeout) {
+                        Poll::Pending => return Ok(()),
                         Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(_)) => *failed = true,
+                        Poll::Ready(Err(error)) => {
+                            self.fail();
+                            return Err(error);
+                        }
                     }
                 }
             }
@@ -399,6 +410,14 @@ impl Outbox {
         let (queued_packets, queued_bytes) = (self.packets, buffer.len());
         self.discard(CloseReason::Overflow);
         Next::Close { queued_packets, queued_bytes }
+    }
+
+    /// Whether the kernel has everything that was given to a connection.
+    pub(crate) fn is_written(&self) -> bool {
+        match &self.outlet {
+            Outlet::WebSocket { buffer, blocked, .. } => buffer.is_empty() && !blocked,
+            Outlet::Polling { .. } | Outlet::Gone => true,
+        }
     }
 
     pub(crate) fn set_parked(&mut self, is_parked: bool) {
@@ -579,7 +598,7 @@ impl Outbox {
     }
 
     fn note_written(&mut self, written: io::Result<bool>) -> Written {
-        let Outlet::WebSocket { buffer, blocked, failed, share, .. } = &mut self.outlet else {
+        let Outlet::WebSocket { blocked, .. } = &mut self.outlet else {
             return Written::All;
         };
         match written {
@@ -595,12 +614,19 @@ impl Outbox {
             }
             Err(error) => {
                 debug_assert_ne!(error.kind(), io::ErrorKind::WouldBlock);
-                *failed = true;
-                *share = None;
-                buffer.clear();
-                self.drained();
+                self.fail();
                 Written::Failed
             }
+        }
+    }
+
+    /// The connection is broken: what waits is lost.
+    fn fail(&mut self) {
+        if let Outlet::WebSocket { buffer, failed, share, .. } = &mut self.outlet {
+            *failed = true;
+            *share = None;
+            buffer.clear();
+            self.drained();
         }
     }
 

@@ -205,6 +205,7 @@ impl<A: Application> Driver<A> {
             self.alarm = None;
         }
         self.handle.shared().outbox.lock().begin_turn();
+        self.note_ping_written();
         if self.paused {
             self.session.handle_pause(self.now);
         } else {
@@ -219,16 +220,27 @@ impl<A: Application> Driver<A> {
             }
         }
         self.paused = !self.is_ready();
-        let intact = self.handle.shared().outbox.lock().end_turn(cx);
-        if !intact && !self.over {
-            self.lose_socket();
+        let write_timeout = self.handle.config().write_timeout;
+        let written = self.handle.shared().outbox.lock().end_turn(cx, write_timeout);
+        if let Err(error) = written
+            && !self.over
+        {
+            self.lose_socket(&error);
             more = true;
         }
+        self.note_ping_written();
         if more {
             // Others get a turn first.
             cx.waker().wake_by_ref();
         }
         self.over && !more && self.poll_handler(cx).is_ready()
+    }
+
+    /// Tells the session when the ping it gave out has left, with everything before it.
+    fn note_ping_written(&mut self) {
+        if self.session.is_ping_out() && self.handle.shared().outbox.lock().is_written() {
+            self.session.handle_ping_written(self.now);
+        }
     }
 
     /// Takes in what there is and acts on it. `true`: there may be more to take in at once.

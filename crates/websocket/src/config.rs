@@ -5,6 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "deflate")]
 use crate::compression::Compression;
+use crate::stall::WRITE_TIMEOUT;
 
 /// Limits and timeouts of a connection. Write `Config { message_bytes_max: 4096,
 /// ..Config::default() }`: fields will be added.
@@ -26,7 +27,8 @@ pub struct Config {
     /// How long the peer may take to answer our close frame, and to close the transport after the
     /// close handshake. Default: 5 seconds.
     pub close_timeout: Duration,
-    /// How long the peer may read nothing while something waits to be written. Default: 30 seconds.
+    /// How long the peer may take nothing while something waits to be written; a single byte gives it
+    /// the whole time again. Default: 30 seconds.
     pub write_timeout: Duration,
     /// How long a message may take from its first byte to its last; then the connection ends with
     /// 1008 ([`RecvError::SlowMessage`](crate::RecvError)). Default: 2 minutes.
@@ -56,7 +58,7 @@ impl Default for Config {
             fragments_max: 131_072,
             queued_bytes_max: 4 * 1024 * 1024,
             close_timeout: Duration::from_secs(5),
-            write_timeout: Duration::from_secs(30),
+            write_timeout: WRITE_TIMEOUT,
             message_timeout: Some(Duration::from_secs(120)),
             pings_per_second_max: 1000,
             keep_alive_interval: None,

@@ -23,6 +23,8 @@ use crate::error::ConnectError;
 use crate::masking::fill_random;
 use crate::stream::Stream;
 #[cfg(feature = "tls")]
+use crate::timed_tcp::TimedTcp;
+#[cfg(feature = "tls")]
 use crate::tls::{self, ClientTls, Roots};
 use crate::websocket::WebSocket;
 
@@ -164,6 +166,8 @@ impl Connector {
         request: Request<Empty<Bytes>>,
     ) -> Result<Response<Incoming>, ConnectError> {
         let host = url.host().ok_or(ConnectError::Host)?;
+        // From the upgrade on the WebSocket measures the time itself.
+        let stream = TimedTcp::new(stream, self.config.write_timeout);
         exchange(tls::handshake(&self.tls, host, stream).await?, request).await
     }
 

@@ -64,7 +64,9 @@ mod reader;
 mod scratch;
 mod serve;
 mod sink;
+mod stall;
 mod stream;
+mod timed_tcp;
 #[cfg(feature = "tls")]
 mod tls;
 mod websocket;
@@ -97,6 +99,7 @@ pub use crate::proxy::{
 pub use crate::reader::Reader;
 pub use crate::scratch::with_scratch;
 pub use crate::serve::{Encrypted, HttpServer, HttpServerWithShutdown, PeerAddr};
+pub use crate::stall::WRITE_TIMEOUT;
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};
 #[cfg(feature = "tls")]
 pub use crate::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};

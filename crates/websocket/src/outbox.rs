@@ -22,7 +22,7 @@ use parking_lot::{Mutex, MutexGuard};
 use sockeye_ws::{CloseCode, Opcode, Role, encode_close, encode_frame};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::batch::Share;
 use crate::compression::Negotiated;
@@ -379,11 +379,11 @@ impl Outbox {
 
     async fn drain(self: Arc<Self>) {
         loop {
-            let writable = poll_fn(|cx| self.io.poll_writable(cx));
-            match timeout(self.config.write_timeout, writable).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return self.abort(Failure::Io(error.kind())),
-                Err(_) => return self.time_out(),
+            let timeout = self.config.write_timeout;
+            match poll_fn(|cx| self.io.poll_writable(cx, timeout)).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return self.time_out(),
+                Err(error) => return self.abort(Failure::Io(error.kind())),
             }
             if self.write_rest() {
                 return;

@@ -25,6 +25,7 @@ use tower_service::Service;
 
 use self::connection::Protocols;
 pub(crate) use self::stream::HttpStream;
+use crate::stall::WRITE_TIMEOUT;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
 
@@ -52,6 +53,7 @@ pub struct Encrypted;
 /// | [`connections_max`](Self::connections_max) | 100,000 | 503, closed |
 /// | [`handshakes_max`](Self::handshakes_max) without a request so far | 10,000 | 503, closed |
 /// | [`header_timeout`](Self::header_timeout) for TLS, for a head, and between requests | 10 seconds | 408 or closed |
+/// | [`write_timeout`](Self::write_timeout) in which the peer takes nothing of an answer | 30 seconds | closed |
 /// | [`headers_max`](Self::headers_max) in a head (HTTP/1.1) | 100 | 431 |
 /// | [`header_bytes_max`](Self::header_bytes_max) in a head | 16 KiB | 431 |
 /// | [`streams_max`](Self::streams_max) on a connection (HTTP/2) | 100 | the stream is refused |
@@ -81,6 +83,7 @@ struct Limits {
     connections_max: usize,
     handshakes_max: usize,
     header_timeout: Duration,
+    write_timeout: Duration,
     headers_max: usize,
     header_bytes_max: usize,
     #[cfg(feature = "tls")]
@@ -97,6 +100,7 @@ impl<S> HttpServer<S> {
                 connections_max: 100_000,
                 handshakes_max: 10_000,
                 header_timeout: Duration::from_secs(10),
+                write_timeout: WRITE_TIMEOUT,
                 headers_max: 100,
                 header_bytes_max: 16 * 1024,
                 #[cfg(feature = "tls")]
@@ -113,6 +117,14 @@ impl<S> HttpServer<S> {
     /// waits for. Idle keep-alive connections end after the same time. Default: 10 seconds.
     pub const fn header_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_timeout = timeout;
+        self
+    }
+
+    /// How long a peer may take nothing of what waits to be written to it; then its connection ends,
+    /// whatever was asked on it. A single byte gives it the whole time again. With HTTP/2 this goes
+    /// for each stream as well. Default: 30 seconds.
+    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.write_timeout = timeout;
         self
     }
 

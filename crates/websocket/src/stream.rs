@@ -5,7 +5,9 @@ use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
@@ -18,6 +20,8 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::serve::HttpStream;
+use crate::stall::Stall;
+use crate::timed_tcp::{Watched, give_up};
 
 /// Refused bytes a boxed stream keeps itself, since it has no other way to wait for writability.
 const STASH_BYTES_MAX: usize = 16 * 1024;
@@ -30,7 +34,8 @@ pub struct Stream {
 
 enum Inner {
     Tcp(TcpStream),
-    Boxed(Box<dyn Io>),
+    /// With what tells how much of it has left, where that is known.
+    Boxed(Box<dyn Io>, Option<Arc<Watched>>),
 }
 
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -40,7 +45,7 @@ impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Tcp(_) => "Tcp",
-            Self::Boxed(_) => "Boxed",
+            Self::Boxed(..) => "Boxed",
         })
     }
 }
@@ -84,7 +89,16 @@ impl Stream {
     /// Anything else: an encrypted stream, or one in memory.
     #[must_use]
     pub fn from_io(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self { inner: Inner::Boxed(Box::new(io)) }
+        Self { inner: Inner::Boxed(Box::new(io), None) }
+    }
+
+    /// TLS over a connection that tells how much has left.
+    #[cfg(feature = "tls")]
+    fn from_watched(
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        watched: Arc<Watched>,
+    ) -> Self {
+        Self { inner: Inner::Boxed(Box::new(io), Some(watched)) }
     }
 
     /// The two sides. The stream is closed when both are dropped.
@@ -93,12 +107,12 @@ impl Stream {
         match self.inner {
             Inner::Tcp(stream) => {
                 let (read, write) = stream.into_split();
-                (ReadHalf(ReadInner::Tcp(read)), WriteHalf(WriteInner::Tcp(Some(write))))
+                (ReadHalf(ReadInner::Tcp(read)), WriteHalf::new(WriteInner::Tcp(Some(write))))
             }
-            Inner::Boxed(io) => {
-                let shared = Arc::new(BoxedStream::new(io));
+            Inner::Boxed(io, watched) => {
+                let shared = Arc::new(BoxedStream::new(io, watched));
                 let read = ReadHalf(ReadInner::Boxed(Arc::clone(&shared)));
-                (read, WriteHalf(WriteInner::Boxed(shared)))
+                (read, WriteHalf::new(WriteInner::Boxed(shared)))
             }
         }
     }
@@ -108,12 +122,24 @@ impl Stream {
 #[cfg(feature = "tls")]
 fn downcast_tls(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded> {
     use tokio_rustls::{client, server};
+
+    use crate::timed_tcp::TimedTcp;
+    let upgraded = match upgraded.downcast::<TokioIo<server::TlsStream<TimedTcp>>>() {
+        Ok(parts) => {
+            let mut io = parts.io.into_inner();
+            let watched = io.get_mut().0.watch();
+            return Ok((Stream::from_watched(io, watched), copy(&parts.read_buf)));
+        }
+        Err(upgraded) => upgraded,
+    };
     let upgraded = match upgraded.downcast::<TokioIo<server::TlsStream<TcpStream>>>() {
         Ok(parts) => return Ok((Stream::from_io(parts.io.into_inner()), copy(&parts.read_buf))),
         Err(upgraded) => upgraded,
     };
-    let parts = upgraded.downcast::<TokioIo<client::TlsStream<TcpStream>>>()?;
-    Ok((Stream::from_io(parts.io.into_inner()), copy(&parts.read_buf)))
+    let parts = upgraded.downcast::<TokioIo<client::TlsStream<TimedTcp>>>()?;
+    let mut io = parts.io.into_inner();
+    let watched = io.get_mut().0.watch();
+    Ok((Stream::from_watched(io, watched), copy(&parts.read_buf)))
 }
 
 fn copy(bytes: &Bytes) -> Vec<u8> {
@@ -160,7 +186,12 @@ impl ReadHalf {
 
 /// The side to write to. Whoever holds the connection's own write lock may use it.
 #[derive(Debug)]
-pub struct WriteHalf(WriteInner);
+pub struct WriteHalf {
+    inner: WriteInner,
+    /// `stall` holds something.
+    stalls: AtomicBool,
+    stall: Mutex<Stall>,
+}
 
 #[derive(Debug)]
 enum WriteInner {
@@ -170,6 +201,10 @@ enum WriteInner {
 }
 
 impl WriteHalf {
+    fn new(inner: WriteInner) -> Self {
+        Self { inner, stalls: AtomicBool::new(false), stall: Mutex::default() }
+    }
+
     /// Writes what the kernel takes at once.
     ///
     /// # Errors
@@ -177,11 +212,15 @@ impl WriteHalf {
     /// `WouldBlock` when it takes nothing: wait with [`poll_writable`](Self::poll_writable). Others
     /// when the connection is broken.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        match &self.0 {
+        let written = match &self.inner {
+            // Past what the reactor knows.
+            WriteInner::Tcp(Some(tcp)) if self.is_asking() => SockRef::from(tcp.as_ref()).send(buf),
             WriteInner::Tcp(Some(tcp)) => tcp.try_write(buf),
             WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
-            WriteInner::Boxed(shared) => shared.try_write(buf),
-        }
+            WriteInner::Boxed(shared) => return shared.try_write(buf),
+        };
+        self.note(&written);
+        written
     }
 
     /// [`try_write`](Self::try_write) of several buffers in one call.
@@ -190,46 +229,72 @@ impl WriteHalf {
     ///
     /// As `try_write`.
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        match &self.0 {
+        let written = match &self.inner {
+            WriteInner::Tcp(Some(tcp)) if self.is_asking() => {
+                SockRef::from(tcp.as_ref()).send_vectored(bufs)
+            }
             WriteInner::Tcp(Some(tcp)) => tcp.try_write_vectored(bufs),
             WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
-            WriteInner::Boxed(shared) => {
-                let mut written = 0;
-                for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
-                    match shared.try_write(buf) {
-                        Ok(count) => {
-                            written += count;
-                            // What follows may only be written after all of it.
-                            if count < buf.len() {
-                                break;
-                            }
-                        }
-                        Err(error) if written == 0 => return Err(error),
-                        Err(_) => break,
-                    }
-                }
-                Ok(written)
-            }
-        }
+            WriteInner::Boxed(shared) => return shared.try_write_vectored(bufs),
+        };
+        self.note(&written);
+        written
     }
 
-    /// Waits until writing is worth trying again. Only the last caller's waker is kept, so this is
-    /// for the connection's driver alone.
+    /// Waits until writing is worth trying again; to be called whenever a write was refused, and to
+    /// be followed by another one. Only the last caller's waker is kept, so this is for the
+    /// connection's driver alone.
     ///
     /// # Errors
     ///
-    /// When the connection is broken.
-    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &self.0 {
-            WriteInner::Tcp(Some(tcp)) => tcp.as_ref().poll_write_ready(cx),
+    /// Of the kind `TimedOut` when the peer has taken nothing for `write_timeout`, measured from the
+    /// first refusal. Others when the connection is broken.
+    pub fn poll_writable(
+        &self,
+        cx: &mut Context<'_>,
+        write_timeout: Duration,
+    ) -> Poll<io::Result<()>> {
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) => {
+                if let Poll::Ready(ready) = tcp.as_ref().poll_write_ready(cx) {
+                    return Poll::Ready(ready);
+                }
+                let mut stall = self.stall.lock();
+                self.stalls.store(true, Ordering::Relaxed);
+                let waited = stall.poll_wait(write_timeout, cx);
+                if let Poll::Ready(Err(_)) = &waited {
+                    give_up(tcp.as_ref());
+                }
+                waited
+            }
             WriteInner::Tcp(None) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            WriteInner::Boxed(shared) => shared.poll_writable(cx),
+            WriteInner::Boxed(shared) => shared.poll_writable(cx, write_timeout),
+        }
+    }
+
+    /// Nothing waits to be written any more.
+    pub(crate) fn note_drained(&self) {
+        if self.stalls.swap(false, Ordering::Relaxed) {
+            self.stall.lock().clear();
+        }
+    }
+
+    fn is_asking(&self) -> bool {
+        self.stalls.load(Ordering::Relaxed) && self.stall.lock().is_asking()
+    }
+
+    fn note(&self, written: &io::Result<usize>) {
+        if self.stalls.load(Ordering::Relaxed) {
+            match written {
+                Ok(count) if *count > 0 => self.stall.lock().note_progress(),
+                _ => self.stall.lock().note_refused(),
+            }
         }
     }
 
     /// Whether everything accepted by `try_write` has left this process. Always, for TCP.
     pub(crate) fn is_flushed(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             WriteInner::Tcp(_) => true,
             WriteInner::Boxed(shared) => shared.is_flushed(),
         }
@@ -242,7 +307,7 @@ impl WriteHalf {
     ///
     /// When the connection is broken.
     pub fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &self.0 {
+        match &self.inner {
             WriteInner::Tcp(Some(tcp)) => {
                 Poll::Ready(SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write))
             }
@@ -254,7 +319,7 @@ impl WriteHalf {
     /// Ends both directions at once: the driver reads the end of the stream, and nothing can be
     /// written any more.
     pub fn abort(&self) {
-        match &self.0 {
+        match &self.inner {
             WriteInner::Tcp(Some(tcp)) => {
                 // An error says that the connection is gone already.
                 let _ = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Both);
@@ -268,7 +333,7 @@ impl WriteHalf {
 impl Drop for WriteHalf {
     fn drop(&mut self) {
         // Without this, tokio would half-close: one more system call for each connection that ends.
-        if let WriteInner::Tcp(tcp) = &mut self.0
+        if let WriteInner::Tcp(tcp) = &mut self.inner
             && let Some(tcp) = tcp.take()
         {
             tcp.forget();
@@ -292,16 +357,27 @@ struct BoxedState {
     unflushed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    stall: Stall,
+    /// Times that the stream took something.
+    steps: u64,
+    /// Tells more exactly what has left.
+    watched: Option<Arc<Watched>>,
+    /// What `progress` was when the wait was looked at last.
+    seen: u64,
 }
 
 impl BoxedStream {
-    fn new(io: Box<dyn Io>) -> Self {
+    fn new(io: Box<dyn Io>, watched: Option<Arc<Watched>>) -> Self {
         let state = BoxedState {
             io: Some(io),
             stash: Vec::new(),
             unflushed: false,
             reader: None,
             writer: None,
+            stall: Stall::default(),
+            steps: 0,
+            watched,
+            seen: 0,
         };
         Self { state: Mutex::new(state) }
     }
@@ -331,6 +407,7 @@ impl BoxedStream {
         match Pin::new(io).poll_write(&mut cx, buf) {
             Poll::Ready(Ok(count)) => {
                 state.unflushed = true;
+                state.steps += 1;
                 match state.poll_flush(&mut cx) {
                     Poll::Ready(Err(error)) => Err(error),
                     _ => Ok(count),
@@ -345,10 +422,28 @@ impl BoxedStream {
         }
     }
 
-    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let mut written = 0;
+        for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
+            match self.try_write(buf) {
+                Ok(count) => {
+                    written += count;
+                    // What follows may only be written after all of it.
+                    if count < buf.len() {
+                        break;
+                    }
+                }
+                Err(error) if written == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(written)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>, write_timeout: Duration) -> Poll<io::Result<()>> {
         let mut state = self.state.lock();
         state.writer = Some(cx.waker().clone());
-        ready!(state.poll_flush(cx))?;
+        ready!(state.poll_pushed_on(cx, write_timeout))?;
         state.writer = None;
         Poll::Ready(Ok(()))
     }
@@ -374,6 +469,7 @@ impl BoxedStream {
         state.io = None;
         state.stash = Vec::new();
         state.unflushed = false;
+        state.stall.clear();
         for waker in [state.reader.take(), state.writer.take()].into_iter().flatten() {
             waker.wake();
         }
@@ -381,6 +477,34 @@ impl BoxedStream {
 }
 
 impl BoxedState {
+    /// Pushes on what waits, as long as some of it goes within the write timeout.
+    fn poll_pushed_on(
+        &mut self,
+        cx: &mut Context<'_>,
+        write_timeout: Duration,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if let Poll::Ready(flushed) = self.poll_flush(cx) {
+                self.stall.clear();
+                return Poll::Ready(flushed);
+            }
+            let progress = self.progress();
+            if std::mem::replace(&mut self.seen, progress) != progress {
+                self.stall.note_progress();
+            }
+            self.stall.note_refused();
+            ready!(self.stall.poll_wait(write_timeout, cx))?;
+            if let Some(watched) = &self.watched {
+                watched.ask_kernel();
+            }
+        }
+    }
+
+    /// Grows whenever something has left.
+    fn progress(&self) -> u64 {
+        self.watched.as_ref().map_or(self.steps, |watched| watched.bytes())
+    }
+
     /// Pushes the stash into the stream and through it.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else {
@@ -393,11 +517,13 @@ impl BoxedState {
             }
             self.stash.drain(..written);
             self.unflushed = true;
+            self.steps += 1;
         }
         self.stash = Vec::new();
         if self.unflushed {
             ready!(Pin::new(io).poll_flush(cx))?;
             self.unflushed = false;
+            self.steps += 1;
         }
         Poll::Ready(Ok(()))
     }

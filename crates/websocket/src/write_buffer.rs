@@ -107,7 +107,7 @@ impl WriteBuffer {
             match io.try_write(&self.tail) {
                 Ok(count) if count == self.tail.len() => {
                     self.clear();
-                    return Ok(io.is_flushed());
+                    return Ok(is_drained(io));
                 }
                 Ok(count) => {
                     self.enqueue_tail();
@@ -124,7 +124,7 @@ impl WriteBuffer {
                 Err(error) => return would_block(error),
             }
         }
-        Ok(io.is_flushed())
+        Ok(is_drained(io))
     }
 
     /// [`write_to`](Self::write_to), and behind what waits what `share` holds for `key`: without a
@@ -210,6 +210,14 @@ impl Chunk {
     }
 }
 
+fn is_drained(io: &WriteHalf) -> bool {
+    let drained = io.is_flushed();
+    if drained {
+        io.note_drained();
+    }
+    drained
+}
+
 fn would_block(error: io::Error) -> io::Result<bool> {
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
@@ -258,6 +266,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, duplex};
 
     use super::*;
+    use crate::stall::WRITE_TIMEOUT;
     use crate::stream::Stream;
 
     #[test]
@@ -347,7 +356,7 @@ mod tests {
         /// Whatever the peer takes and when, it gets every byte once and in order.
         #[test]
         fn partial_writes_lose_and_repeat_nothing(steps in steps(), capacity in 1_usize..5000) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(async {
                 let (ours, mut theirs) = duplex(capacity);
                 let (_, write) = Stream::from_io(ours).split();
@@ -382,7 +391,7 @@ mod tests {
                 }
                 while !buffer.write_to(&write).unwrap() {
                     // As the driver does; a boxed stream pushes its own rest on here.
-                    let writable = std::future::poll_fn(|cx| write.poll_writable(cx));
+                    let writable = std::future::poll_fn(|cx| write.poll_writable(cx, WRITE_TIMEOUT));
                     tokio::select! {
                         result = writable => result.unwrap(),
                         () = read_some(&mut theirs, 1000, &mut received) => {}

@@ -3,89 +3,25 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/counters.rs"]
+mod counters;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use common::{
     FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with, wound_on,
 };
+use counters::Counters;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder};
-use metrics::{LocalRecorderGuard, SharedString, Unit};
 use sockeye_websocket::metrics::{HTTP_REFUSED, WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
 use sockeye_websocket::ws::{Opcode, Role};
 use sockeye_websocket::{Config, Group, HttpServer, Stream, WebSocket, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-/// The counters of one test, by name and label. Each test has its own, so that tests at the same time
-/// may count the same things: its server runs on the test's own thread.
-struct Counters {
-    counts: &'static Counts,
-    _installed: LocalRecorderGuard<'static>,
-}
-
-#[derive(Default)]
-struct Counts(Mutex<HashMap<String, Arc<Count>>>);
-
-#[derive(Default)]
-struct Count(AtomicU64);
-
-impl CounterFn for Count {
-    fn increment(&self, value: u64) {
-        self.0.fetch_add(value, Ordering::Relaxed);
-    }
-
-    fn absolute(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-}
-
-impl Recorder for Counts {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
-        let name = format!("{} {}", key.name(), labels.join(","));
-        Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(name).or_default()))
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
-impl Counters {
-    fn install() -> Self {
-        let counts: &'static Counts = Box::leak(Box::default());
-        Self { counts, _installed: metrics::set_default_local_recorder(counts) }
-    }
-
-    fn get(&self, name: &str, label: &str) -> u64 {
-        let counts = self.counts.0.lock().unwrap();
-        counts.get(&format!("{name} {label}")).map_or(0, |count| count.0.load(Ordering::Relaxed))
-    }
-
-    async fn wait_for(&self, name: &str, label: &str, count: u64) {
-        while self.get(name, label) < count {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        assert_eq!(self.get(name, label), count);
-    }
-}
 
 async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
     match request.uri().path() {

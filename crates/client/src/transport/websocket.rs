@@ -10,7 +10,7 @@ use http::{Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use sockeye_engine_proto::{TransportId, TransportKind};
-use sockeye_websocket::{ReadHalf, Stream, WriteBuffer, WriteHalf};
+use sockeye_websocket::{ReadHalf, Stream, WRITE_TIMEOUT, WriteBuffer, WriteHalf};
 use sockeye_ws::{
     CloseCode, Config, Connection, Event, Message, ProtocolError, Role,
     handshake::client::Handshake,
@@ -134,7 +134,7 @@ impl WebSocket {
             if self.out.is_empty() || self.out.write_to(&self.write)? {
                 return Poll::Ready(Ok(()));
             }
-            if self.write.poll_writable(cx)?.is_pending() {
+            if self.write.poll_writable(cx, WRITE_TIMEOUT)?.is_pending() {
                 return Poll::Pending;
             }
         }

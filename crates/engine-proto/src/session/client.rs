@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Heartbeat, Phase, Role, Session, SessionError, Stage};
+use super::{Heartbeat, Phase, Ping, Role, Session, SessionError, Stage};
 use crate::close::CloseReason;
 use crate::config::Config;
 use crate::id::SessionId;
@@ -125,8 +125,8 @@ impl Session {
     fn await_ping(&mut self, now: Instant) {
         let Some(data) = &self.open_data else { return };
         let wait = data.ping_interval.saturating_add(data.ping_timeout).min(HEARTBEAT_MS_MAX);
-        self.heartbeat =
-            Heartbeat::Awaited { by: now + Duration::from_millis(wait), extended: false };
+        let by = now + Duration::from_millis(wait);
+        self.heartbeat = Heartbeat::Awaited { by, extended: false, ping: Ping::Written };
     }
 }
 

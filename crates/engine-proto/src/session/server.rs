@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Heartbeat, NOOP_INTERVAL, Phase, Role, Session, SessionError, Stage};
+use super::{Heartbeat, NOOP_INTERVAL, Phase, Ping, Role, Session, SessionError, Stage};
 use crate::close::CloseReason;
 use crate::config::Config;
 use crate::id::SessionId;
@@ -53,8 +53,11 @@ impl Session {
         match packet {
             Packet::Message(message) => Ok((self.phase == Phase::Open).then_some(message)),
             Packet::Pong(_) if self.revision == Revision::V4 => {
-                self.owed.ping = false;
-                self.schedule_ping(now);
+                // It cannot answer what has not left.
+                if !matches!(self.heartbeat, Heartbeat::Awaited { ping, .. } if ping != Ping::Written)
+                {
+                    self.schedule_ping(now);
+                }
                 Ok(None)
             }
             Packet::Ping(_) if self.revision == Revision::V3 => {
@@ -108,13 +111,13 @@ impl Session {
     /// Revision 3: the client pings, every `ping_interval`.
     fn await_client_ping(&mut self, now: Instant) {
         let by = now + self.config.ping_interval + self.config.ping_timeout;
-        self.heartbeat = Heartbeat::Awaited { by, extended: false };
+        self.heartbeat = Heartbeat::Awaited { by, extended: false, ping: Ping::Written };
     }
 
     /// A peer that sends is alive, even when its pong waits behind a large message: the first
     /// packet after a ping gives it the whole time again, once.
     fn extend_pong_deadline(&mut self, now: Instant) {
-        if let Heartbeat::Awaited { by, extended: extended @ false } = &mut self.heartbeat {
+        if let Heartbeat::Awaited { by, extended: extended @ false, .. } = &mut self.heartbeat {
             *by = now + self.config.ping_timeout;
             *extended = true;
         }

@@ -111,8 +111,15 @@ impl World {
         self.session.close(self.now);
     }
 
-    /// Everything the session says, transmits first.
+    /// Everything the session says, transmits first. Its transport takes it at once.
     fn said(&mut self) -> Vec<String> {
+        let said = self.said_but_not_written();
+        self.session.handle_ping_written(self.now);
+        said
+    }
+
+    /// [`said`](Self::said), but for a ping that stays behind something else.
+    fn said_but_not_written(&mut self) -> Vec<String> {
         let mut said = Vec::new();
         while let Some(transmit) = self.session.poll_transmit() {
             let again = if transmit.via == SECOND { " 2" } else { "" };
@@ -206,6 +213,42 @@ fn an_unasked_pong_puts_the_next_ping_off() {
     world.at(24_000).packet(SOCKET, Packet::Pong("")).unwrap();
     world.at(24_500).packet(SOCKET, Packet::Pong("")).unwrap();
     assert_eq!(world.timeout(), Some(25_000));
+}
+
+/// Blind pongs are no sign of life: what they answer has not left.
+#[test]
+fn a_pong_counts_only_once_its_ping_was_written() {
+    let mut world = World::open_server(SOCKET);
+    assert_eq!(world.at(25_000).tick().said_but_not_written(), ["WebSocket Ping"]);
+    assert!(world.session.is_ping_out());
+    // While it is not written its pong cannot be late; that something is written is not our matter.
+    assert_eq!(world.timeout(), None);
+    for milliseconds in [25_000, 26_000, 60_000] {
+        world.at(milliseconds).packet(SOCKET, Packet::Pong("")).unwrap();
+        assert!(world.session.is_ping_out());
+        assert_eq!(world.timeout(), None);
+    }
+    world.session.handle_ping_written(world.now);
+    assert!(!world.session.is_ping_out());
+    assert_eq!(world.timeout(), Some(20_000));
+    assert_eq!(world.at(80_000).tick().said(), ["WebSocket Close", "Closed ping timeout"]);
+
+    let mut world = World::open_server(SOCKET);
+    world.at(25_000).tick().said_but_not_written();
+    world.at(40_000);
+    world.session.handle_ping_written(world.now);
+    world.at(59_000).packet(SOCKET, Packet::Pong("")).unwrap();
+    assert_eq!(world.timeout(), Some(25_000));
+}
+
+/// A client that never asks for its ping cannot have answered it.
+#[test]
+fn a_pong_counts_only_once_a_poll_has_taken_its_ping() {
+    let mut world = World::open_server(POLLING);
+    world.at(25_000).tick().said();
+    world.at(30_000).packet(POLLING, Packet::Pong("")).unwrap();
+    assert_eq!(world.timeout(), Some(15_000));
+    assert_eq!(world.at(45_000).tick().said(), ["Closed ping timeout"]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ mod tests {
 
     use proptest::prelude::*;
     use sockeye_engine_proto::BinaryForm;
-    use sockeye_websocket::Stream;
+    use sockeye_websocket::{Stream, WRITE_TIMEOUT};
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
     use super::*;
@@ -182,7 +182,7 @@ mod tests {
         /// for it once, in the order of sending.
         #[test]
         fn shared_and_own_messages_keep_their_order(steps in steps(), capacity in 1..5000usize) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
             runtime.block_on(async {
                 let (ours, mut theirs) = duplex(capacity);
                 let (_read, write) = Stream::from_io(ours).split();
@@ -223,7 +223,7 @@ mod tests {
                         Step::OtherBatch => audience.end(),
                         Step::BeginTurn => outbox.begin_turn(),
                         Step::EndTurn => {
-                            outbox.end_turn(&mut Context::from_waker(waker));
+                            let _ = outbox.end_turn(&mut Context::from_waker(waker), WRITE_TIMEOUT);
                         }
                         Step::Flush => {
                             outbox.flush();
@@ -234,13 +234,13 @@ mod tests {
                 // Then it is all written.
                 while received.len() < expected.len() {
                     let before = received.len();
-                    outbox.end_turn(&mut Context::from_waker(waker));
+                    let _ = outbox.end_turn(&mut Context::from_waker(waker), WRITE_TIMEOUT);
                     outbox.flush();
                     read_some(&mut theirs, 8000, &mut received).await;
                     let is_idle = received.len() == before && outbox.is_writable();
                     assert!(!is_idle, "{} of {} bytes came", received.len(), expected.len());
                 }
-                outbox.end_turn(&mut Context::from_waker(waker));
+                let _ = outbox.end_turn(&mut Context::from_waker(waker), WRITE_TIMEOUT);
                 outbox.flush();
                 read_some(&mut theirs, 8000, &mut received).await;
                 assert!(received == expected, "{} and {}", received.len(), expected.len());

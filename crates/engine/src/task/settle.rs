@@ -1,5 +1,6 @@
 //! Acting on what the protocol state says: control packets, events, answers to polls, the end.
 
+use std::io;
 use std::task::{Context, Poll};
 
 use sockeye_engine_proto::{
@@ -221,12 +222,16 @@ impl<A: Application> Driver<A> {
         self.tell(closing.unwrap_or(reason));
     }
 
-    /// The connection broke while it was written to.
-    pub(super) fn lose_socket(&mut self) {
+    /// The connection broke while it was written to, or its peer takes nothing any more.
+    pub(super) fn lose_socket(&mut self, error: &io::Error) {
         if let Some(link) = &mut self.socket {
             link.gone = true;
-            let (id, lost) = (link.id, TransportChange::Lost(Loss::Closed));
-            self.change(id, lost, Some(CloseDetail::ConnectionLost));
+            let (loss, detail) = match error.kind() {
+                io::ErrorKind::TimedOut => (Loss::Failed, CloseDetail::WriteTimeout),
+                _ => (Loss::Closed, CloseDetail::ConnectionLost),
+            };
+            let id = link.id;
+            self.change(id, TransportChange::Lost(loss), Some(detail));
         }
     }
 
@@ -257,12 +262,13 @@ impl<A: Application> Driver<A> {
 
     /// Writes what is owed to the probe.
     fn flush_probe(&mut self, cx: &mut Context<'_>) {
+        let write_timeout = self.handle.config().write_timeout;
         let Some(probe) = &mut self.probe else { return };
         let failed = loop {
             match probe.out.write_to(&probe.io) {
                 Ok(true) => break false,
                 Err(_) => break true,
-                Ok(false) => match probe.io.poll_writable(cx) {
+                Ok(false) => match probe.io.poll_writable(cx, write_timeout) {
                     Poll::Pending => break false,
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => break true,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
@@ -22,6 +23,7 @@ use super::patience::{HeadTimer, Patience};
 use super::service::HyperService;
 use super::{HttpServer, HttpStream};
 use crate::metrics;
+use crate::timed_tcp::TimedTcp;
 
 /// What a connection gets that there is no place for.
 const BUSY: &[u8] =
@@ -32,6 +34,7 @@ const BUSY: &[u8] =
 pub(super) struct Protocols {
     http1: http1::Builder,
     admission: Arc<Admission>,
+    write_timeout: Duration,
     #[cfg(feature = "tls")]
     secure: secure::Secure,
 }
@@ -48,6 +51,7 @@ impl Protocols {
         Self {
             http1,
             admission: Admission::new(limits.connections_max, limits.handshakes_max),
+            write_timeout: limits.write_timeout,
             #[cfg(feature = "tls")]
             secure: secure::Secure::new(server),
         }
@@ -76,6 +80,7 @@ impl Protocols {
         let Some(admitted) = self.admission.admit() else {
             return self.refuse(&stream);
         };
+        let stream = TimedTcp::new(stream, self.write_timeout);
         #[cfg(feature = "tls")]
         if self.secure.is_needed() {
             let service = HyperService::new(service, address, admitted);
@@ -87,7 +92,7 @@ impl Protocols {
 
     fn serve_plain<S, B>(
         &self,
-        stream: TcpStream,
+        stream: TimedTcp,
         address: SocketAddr,
         service: S,
         admitted: Arc<Admitted>,
@@ -166,7 +171,6 @@ async fn serve_http1<I, S, B>(
 #[cfg(feature = "tls")]
 mod secure {
     use std::pin::Pin;
-    use std::time::Duration;
 
     use hyper::server::conn::http2;
     use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -231,7 +235,7 @@ mod secure {
         /// Finds out what the peer speaks, and speaks it.
         pub(super) async fn serve_any<S, B>(
             self,
-            stream: TcpStream,
+            stream: TimedTcp,
             mut service: HyperService<S>,
             mut stopped: watch::Receiver<()>,
         ) where
@@ -243,12 +247,16 @@ mod secure {
             let limit = self.secure.header_timeout;
             let Some(acceptor) = &self.secure.acceptor else {
                 let begins = tokio::select! {
-                    begins = timeout(limit, begins_with_preface(&stream)) => begins,
+                    begins = timeout(limit, begins_with_preface(stream.tcp())) => begins,
                     _ = stopped.changed() => return,
                 };
                 return match begins {
                     Ok(true) => self.serve_http2(stream, service, stopped).await,
-                    Ok(false) => self.serve_http1(stream, service, stopped).await,
+                    Ok(false) => {
+                        let connection =
+                            self.http1.serve_connection(HttpStream::new(stream), service);
+                        serve_http1(connection, stopped).await;
+                    }
                     Err(_) => metrics::http_refused("head_timeout"),
                 };
             };

@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::scratch::with_scratch;
+use crate::timed_tcp::TimedTcp;
 
 /// A response whose head and body have this many bytes in all is written from one piece: for the
 /// kernel that is less work than two.
@@ -17,18 +18,18 @@ const JOINED_BYTES_MAX: usize = 4096;
 
 /// [`TokioIo`] of a TCP connection, but for how small responses are written.
 #[derive(Debug)]
-pub(crate) struct HttpStream(TokioIo<TcpStream>);
+pub(crate) struct HttpStream(TokioIo<TimedTcp>);
 
 impl HttpStream {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TimedTcp) -> Self {
         Self(TokioIo::new(stream))
     }
 
     pub(crate) fn into_inner(self) -> TcpStream {
-        self.0.into_inner()
+        self.0.into_inner().into_inner()
     }
 
-    fn tcp(&mut self) -> Pin<&mut TcpStream> {
+    fn tcp(&mut self) -> Pin<&mut TimedTcp> {
         Pin::new(self.0.inner_mut())
     }
 }

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::{TlsError, provider};
 use crate::error::ConnectError;
+use crate::timed_tcp::TimedTcp;
 
 /// The certificates of the authorities a client trusts. There is no way to trust everybody.
 #[derive(Clone, Debug)]
@@ -146,8 +146,8 @@ impl std::fmt::Debug for ClientTls {
 pub(crate) async fn handshake(
     tls: &ClientTls,
     host: Host<&str>,
-    stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, ConnectError> {
+    stream: TimedTcp,
+) -> Result<TlsStream<TimedTcp>, ConnectError> {
     let name = match host {
         Host::Domain(name) => {
             ServerName::try_from(name.to_owned()).map_err(|_| ConnectError::Host)?

@@ -1,0 +1,225 @@
+//! Peers that take nothing any more are given up, whatever they were being sent; slow ones live.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(feature = "tls")]
+#[path = "common/tls.rs"]
+mod certificates;
+mod common;
+#[path = "common/counters.rs"]
+mod counters;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{FnService, read_head, wound_on};
+use counters::Counters;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use sockeye_websocket::metrics::HTTP_ENDED;
+use sockeye_websocket::{HttpServer, WRITE_TIMEOUT, bind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep};
+
+/// More than two kernels keep.
+const LARGE: usize = 32 * 1024 * 1024;
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+async fn large(_: Request<Incoming>) -> Response<Full<Bytes>> {
+    static BODY: [u8; LARGE] = [b'x'; LARGE];
+    Response::new(Bytes::from_static(&BODY).into())
+}
+
+async fn serve<S>(
+    service: S,
+    configure: impl FnOnce(HttpServer<FnService<S>>) -> HttpServer<FnService<S>>,
+) -> SocketAddr
+where
+    HttpServer<FnService<S>>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
+{
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let server = configure(HttpServer::new(listeners, FnService(service))).into_future();
+    tokio::spawn(async move { server.await.unwrap() });
+    address
+}
+
+/// A client whose kernel keeps little.
+async fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+/// How long it takes until the server gives the peer up, on the clock that is wound on.
+async fn given_up(counters: &Counters) -> Duration {
+    let start = Instant::now();
+    wound_on(counters.wait_for(HTTP_ENDED, "write_timeout", 1)).await;
+    start.elapsed()
+}
+
+/// That it took the time, counted from when the kernels had enough: they have their own clock, on
+/// which much less goes by.
+#[track_caller]
+fn assert_within(elapsed: Duration, timeout: Duration) {
+    assert!(elapsed + Duration::from_secs(1) >= timeout && elapsed < timeout * 4, "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read() {
+    let counters = Counters::install();
+    let address = serve(large, |server| server).await;
+    let mut client = connect(address).await;
+    client.write_all(GET).await.unwrap();
+    client.readable().await.unwrap();
+    assert_within(given_up(&counters).await, WRITE_TIMEOUT);
+    // What its kernel has is all there is.
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(rest.len() < LARGE, "{}", rest.len());
+}
+
+#[tokio::test]
+async fn the_time_is_the_one_that_was_set() {
+    let counters = Counters::install();
+    let timeout = Duration::from_secs(7);
+    let address = serve(large, |server| server.write_timeout(timeout)).await;
+    let mut client = connect(address).await;
+    // Many requests at once are no help.
+    client.write_all(&GET.repeat(60)).await.unwrap();
+    client.readable().await.unwrap();
+    assert_within(given_up(&counters).await, timeout);
+}
+
+/// It takes a little each time before it would be given up, and gets everything.
+#[tokio::test]
+async fn a_slow_reader_lives() {
+    let counters = Counters::install();
+    let address = serve(large, |server| server).await;
+    let mut client = connect(address).await;
+    client.write_all(GET).await.unwrap();
+    let head = read_head(&mut client).await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let mut body = vec![0; LARGE];
+    let mut read = 0;
+    wound_on(async {
+        for _ in 0..10 {
+            sleep(WRITE_TIMEOUT - Duration::from_secs(2)).await;
+            client.read_exact(&mut body[read..read + 128 * 1024]).await.unwrap();
+            read += 128 * 1024;
+        }
+    })
+    .await;
+    client.read_exact(&mut body[read..]).await.unwrap();
+    assert!(body.iter().all(|byte| *byte == b'x'));
+    assert_eq!(counters.get(HTTP_ENDED, "write_timeout"), 0);
+}
+
+/// What TLS has taken is not what the peer has taken.
+#[cfg(feature = "tls")]
+mod encrypted {
+    use std::sync::Arc;
+
+    use certificates::Authority;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use sockeye_websocket::metrics::WEBSOCKET_ENDED;
+    use sockeye_websocket::{Config, TlsConfig};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
+
+    use super::*;
+
+    fn certificate() -> (Authority, TlsConfig) {
+        let authority = Authority::new();
+        let (certificate, key) = authority.issue("localhost");
+        let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        (authority, config)
+    }
+
+    async fn connect_tls(authority: &Authority, address: SocketAddr) -> TlsStream<TcpStream> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = connect(address).await;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_read() {
+        let counters = Counters::install();
+        let (authority, config) = certificate();
+        let address = serve(large, |server| server.tls(config)).await;
+        let mut client = connect_tls(&authority, address).await;
+        client.write_all(GET).await.unwrap();
+        client.get_ref().0.readable().await.unwrap();
+        assert_within(given_up(&counters).await, WRITE_TIMEOUT);
+    }
+
+    /// Serves WebSockets that send without end, with this time.
+    async fn serve_flood(config: TlsConfig, write_timeout: Duration) -> SocketAddr {
+        let service = move |request| {
+            let config = Config { write_timeout, ..Config::default() };
+            common::accept_with(
+                sockeye_websocket::Acceptor::new().config(config),
+                request,
+                |socket| async move {
+                    let (mut reader, writer) = socket.split();
+                    let payload = vec![7; 100_000];
+                    let flood = async { while writer.send(&payload[..]).await.is_ok() {} };
+                    let reading = async { while let Ok(Some(_)) = reader.recv().await {} };
+                    tokio::join!(flood, reading);
+                },
+            )
+        };
+        serve(service, |server| server.tls(config)).await
+    }
+
+    async fn handshake(client: &mut TlsStream<TcpStream>) {
+        client.write_all(&common::request_with(b"")).await.unwrap();
+        while client.read_u8().await.unwrap() != b'\n' {}
+    }
+
+    /// Its own time counts, not that of the listener below.
+    #[tokio::test]
+    async fn a_websocket_that_is_not_read() {
+        for seconds in [5, 90] {
+            let counters = Counters::install();
+            let (authority, config) = certificate();
+            let address = serve_flood(config, Duration::from_secs(seconds)).await;
+            let mut client = connect_tls(&authority, address).await;
+            handshake(&mut client).await;
+            let start = Instant::now();
+            wound_on(counters.wait_for(WEBSOCKET_ENDED, "timeout", 1)).await;
+            assert_within(start.elapsed(), Duration::from_secs(seconds));
+            assert_eq!(counters.get(HTTP_ENDED, "write_timeout"), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_websocket_that_is_read_slowly() {
+        let counters = Counters::install();
+        let (authority, config) = certificate();
+        let address = serve_flood(config, WRITE_TIMEOUT).await;
+        let mut client = connect_tls(&authority, address).await;
+        handshake(&mut client).await;
+        wound_on(async {
+            let mut some = vec![0; 128 * 1024];
+            for _ in 0..10 {
+                sleep(WRITE_TIMEOUT - Duration::from_secs(2)).await;
+                client.read_exact(&mut some).await.unwrap();
+            }
+        })
+        .await;
+        assert_eq!(counters.get(WEBSOCKET_ENDED, "timeout"), 0);
+    }
+}
