@@ -97,6 +97,11 @@ pub struct Config {
     /// Bytes of one session that may wait to be written. A single larger message goes when nothing
     /// else waits. Default 16 MiB.
     pub queued_bytes_max: usize,
+    /// Bytes that may wait to be written in all sessions together, and in answers that their clients
+    /// do not read; what many have not taken yet counts once. Beyond it the sessions are ended that
+    /// hold most ([`CloseReason::Overflow`](crate::CloseReason::Overflow), under either policy), and
+    /// until there is room again each may hold no more than its even share. Default 256 MiB.
+    pub queued_bytes_max_total: usize,
     /// What happens to a client that reads less than is sent to it. Default: its session ends.
     pub overflow: OverflowPolicy,
     /// First three bytes of the session ids of this node. Default: drawn at random.
@@ -135,6 +140,7 @@ impl Default for Config {
             overflow: OverflowPolicy::default(),
             queued_packets_max: 10_000,
             queued_bytes_max: 16 * 1024 * 1024,
+            queued_bytes_max_total: 256 * 1024 * 1024,
             node_id: None,
         }
     }
@@ -221,6 +227,7 @@ impl Config {
             ("payload_bytes_max", self.payload_bytes_max),
             ("queued_packets_max", self.queued_packets_max as usize),
             ("queued_bytes_max", self.queued_bytes_max),
+            ("queued_bytes_max_total", self.queued_bytes_max_total),
             ("sessions_per_address_max", self.sessions_per_address_max.unwrap_or(1) as usize),
             ("packets_per_second_max", self.packets_per_second_max.unwrap_or(1) as usize),
         ] {

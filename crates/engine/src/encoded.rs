@@ -9,6 +9,7 @@ use sockeye_engine_proto::PayloadWriter;
 use sockeye_ws::{FrameHeader, Opcode};
 
 use crate::compression::Compressor;
+use crate::ledger::{Charge, Ledger};
 
 /// A text message with its attachments, binary messages that follow it without anything in
 /// between; or binary messages alone. Each wire form is made when the first session needs it, and
@@ -22,6 +23,8 @@ pub struct Encoded {
     uncompressed: bool,
     /// Compressed frames, one form for each way to compress: nearly always one.
     compressed: Mutex<Vec<(Compressor, Arc<Frames>)>>,
+    /// Counts its bytes, once somebody has to wait for them.
+    charge: OnceLock<Charge>,
 }
 
 /// Complete unmasked WebSocket frames. Long attachments stay slices of their own.
@@ -64,6 +67,7 @@ impl Encoded {
             payload: OnceLock::new(),
             uncompressed: false,
             compressed: Mutex::default(),
+            charge: OnceLock::new(),
         }
     }
 
@@ -107,6 +111,11 @@ impl Encoded {
     /// The attachments.
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
+    }
+
+    /// Counts it from now on, for as long as anybody holds it.
+    pub(crate) fn charge(&self, ledger: &Arc<Ledger>) {
+        self.charge.get_or_init(|| ledger.charge(self.bytes()));
     }
 
     /// Engine.IO packets it makes.

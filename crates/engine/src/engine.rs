@@ -98,6 +98,12 @@ impl<A: Application> Engine<A> {
         self.registry.sessions()
     }
 
+    /// Bytes that wait to be written: queued for sessions, or in long answers to polls that their
+    /// clients have not read. What many have not taken yet counts once.
+    pub fn queued_bytes(&self) -> usize {
+        self.registry.ledger.bytes()
+    }
+
     /// Refuses new sessions with 503 from now on.
     pub fn refuse_sessions(&self) {
         self.registry.refuse_sessions();

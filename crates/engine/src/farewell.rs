@@ -38,11 +38,13 @@ impl Farewell {
             return;
         }
         let ticket = registry.ticket();
+        let charge = registry.ledger.charge(self.out.own_len());
         tokio::spawn(async move {
             let config = &ticket.registry().config;
             let (timeout, write_timeout) = (config.websocket_close_timeout, config.write_timeout);
             // Whatever becomes of it, the connection is dropped.
             let _ = tokio::time::timeout(timeout, self.carry_out(write_timeout)).await;
+            drop(charge);
         });
     }
 

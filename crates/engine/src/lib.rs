@@ -68,6 +68,7 @@ mod handshake;
 mod hooks;
 mod inbox;
 mod jsonp;
+mod ledger;
 pub mod metrics;
 mod observer;
 mod outbox;
@@ -85,7 +86,7 @@ mod verify;
 
 pub use application::{Application, HandlerError, SessionHandler};
 pub use audience::Audience;
-pub use body::Body;
+pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, OverflowPolicy};
 pub use cookie::Cookie;
 pub use cors::Cors;

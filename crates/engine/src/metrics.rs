@@ -9,8 +9,9 @@
 //! | `sockeye_engine_upgrades_total` | – | sessions that moved to WebSocket |
 //! | `sockeye_engine_body_too_large_total` | – | POSTs that were answered with 413 |
 //! | `sockeye_engine_messages_dropped_total` | – | messages for clients that read too slowly, under [`OverflowPolicy::DropNewest`](crate::OverflowPolicy::DropNewest) |
+//! | `sockeye_engine_queued_bytes` | – | a gauge: bytes that wait for clients, as [`Engine::queued_bytes`](crate::Engine::queued_bytes); set in steps of 64 KiB, and at 0 |
 
-use metrics::counter;
+use metrics::{counter, gauge};
 use sockeye_engine_proto::TransportKind;
 
 use crate::detail::CloseDetail;
@@ -27,6 +28,12 @@ pub const UPGRADES: &str = "sockeye_engine_upgrades_total";
 pub const BODY_TOO_LARGE: &str = "sockeye_engine_body_too_large_total";
 /// Messages that were dropped because their client reads too slowly.
 pub const MESSAGES_DROPPED: &str = "sockeye_engine_messages_dropped_total";
+/// Bytes that wait for clients, a gauge.
+pub const QUEUED_BYTES: &str = "sockeye_engine_queued_bytes";
+
+pub(crate) fn queued_bytes(bytes: usize) {
+    gauge!(QUEUED_BYTES).set(bytes as f64);
+}
 
 pub(crate) fn refused(reason: &'static str) {
     counter!(REFUSED, "reason" => reason).increment(1);

@@ -33,6 +33,7 @@ use sockeye_ws::{FrameHeader, Opcode};
 
 use crate::compression::Compressor;
 use crate::encoded::{Encoded, push_text_frame};
+use crate::ledger::Ledger;
 use crate::metrics;
 
 pub(crate) use shared::Attached;
@@ -100,6 +101,8 @@ pub(crate) struct Outbox {
     discarded: bool,
     /// A message was dropped for which there was no room.
     has_dropped: bool,
+    /// Bytes that the ledger has of it.
+    counted: usize,
     /// Who waits until everything is written. Nearly always nobody, which takes no more than a word.
     waiters: Option<Box<Waiters>>,
 }
@@ -111,6 +114,8 @@ enum Outlet {
     Polling {
         queue: VecDeque<Group>,
         bytes: usize,
+        /// Bytes among them that nobody else has.
+        own_bytes: usize,
         /// A poll is parked.
         parked: bool,
     },
@@ -156,7 +161,12 @@ enum Group {
 
 impl Outbox {
     pub(crate) fn polling() -> Self {
-        Outbox::new(Outlet::Polling { queue: VecDeque::new(), bytes: 0, parked: false })
+        Outbox::new(Outlet::Polling {
+            queue: VecDeque::new(),
+            bytes: 0,
+            own_bytes: 0,
+            parked: false,
+        })
     }
 
     pub(crate) fn websocket(
@@ -176,6 +186,7 @@ impl Outbox {
             closing: None,
             discarded: false,
             has_dropped: false,
+            counted: 0,
             waiters: None,
         }
     }
@@ -212,8 +223,9 @@ impl Outbox {
         }
         self.settle();
         match &mut self.outlet {
-            Outlet::Polling { queue, bytes: queued, .. } => {
+            Outlet::Polling { queue, bytes: queued, own_bytes, .. } => {
                 *queued += bytes;
+                *own_bytes += bytes;
                 queue.push_back(Group::Own {
                     text: text.map(Box::from),
                     attachments: Box::from(attachments),
@@ -293,6 +305,38 @@ impl Outbox {
                 }
                 Outlet::Gone => false,
             }
+    }
+
+    /// Whether what is pushed has to wait.
+    pub(crate) fn is_backlogged(&self) -> bool {
+        matches!(self.outlet, Outlet::Polling { .. } | Outlet::WebSocket { blocked: true, .. })
+    }
+
+    /// Brings the ledger up to date. A connection's bytes count once the kernel has refused some.
+    pub(crate) fn count(&mut self, ledger: &Ledger) {
+        let bytes = match &self.outlet {
+            Outlet::Polling { own_bytes, .. } => *own_bytes,
+            Outlet::WebSocket { buffer, blocked: true, .. } => buffer.own_len(),
+            Outlet::WebSocket { .. } | Outlet::Gone => 0,
+        };
+        if bytes != self.counted {
+            ledger.change(self.counted, bytes);
+            self.counted = bytes;
+        }
+    }
+
+    /// Bytes that wait, those included that others wait for as well.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        match &self.outlet {
+            Outlet::Polling { bytes, .. } => *bytes,
+            Outlet::WebSocket { buffer, .. } => buffer.len(),
+            Outlet::Gone => 0,
+        }
+    }
+
+    /// Messages and bytes that wait.
+    pub(crate) fn waiting(&self) -> (u32, usize) {
+        (self.packets, self.queued_bytes())
     }
 
     /// Starts closing, unless that happened before. True: the task is to be woken.
@@ -448,7 +492,7 @@ impl Outbox {
     /// Renders everything queued into the body of a poll's response. `true`: some of it may be
     /// compressed.
     pub(crate) fn drain_into(&mut self, payload: &mut PayloadWriter) -> bool {
-        let Outlet::Polling { queue, bytes, .. } = &mut self.outlet else {
+        let Outlet::Polling { queue, bytes, own_bytes, .. } = &mut self.outlet else {
             return false;
         };
         let mut any = false;
@@ -479,7 +523,7 @@ impl Outbox {
         if queue.capacity() > QUEUE_CAPACITY_KEPT {
             queue.shrink_to(QUEUE_CAPACITY_KEPT);
         }
-        *bytes = 0;
+        (*bytes, *own_bytes) = (0, 0);
         self.drained();
         any
     }
@@ -550,14 +594,6 @@ impl Outbox {
         self.packets > 0
             && (self.packets.saturating_add(packets) > limits.packets_max
                 || self.queued_bytes().saturating_add(bytes) > limits.bytes_max)
-    }
-
-    fn queued_bytes(&self) -> usize {
-        match &self.outlet {
-            Outlet::Polling { bytes, .. } => *bytes,
-            Outlet::WebSocket { buffer, .. } => buffer.len(),
-            Outlet::Gone => 0,
-        }
     }
 
     fn pushed(&mut self, packets: u32) -> (Pushed, Next) {
@@ -675,7 +711,7 @@ fn write_frames(
             by.push(opcode, (form.prefix(), attachment), buffer);
         } else {
             buffer.push(head.as_bytes(), form.prefix());
-            buffer.push_shared(attachment);
+            buffer.push_bytes(attachment);
         }
     }
 }
@@ -684,16 +720,17 @@ fn write_frames(
 /// while there are none.
 fn write_shared(
     buffer: &mut WriteBuffer,
-    packet: &Encoded,
+    packet: &Arc<Encoded>,
     form: BinaryForm,
     compressor: Option<&mut Compressor>,
 ) {
     let plain = form == BinaryForm::Raw || packet.attachments().is_empty();
     match compressor.filter(|by| packet.is_worth_compressing(by)) {
         Some(by) if plain && !by.remembers() => {
-            packet.compressed_frames(by).pieces().for_each(|piece| buffer.push_shared(piece));
+            let frames = packet.compressed_frames(by);
+            frames.pieces().for_each(|piece| buffer.push_kept(piece, packet));
         }
-        None if plain => packet.frames().for_each(|piece| buffer.push_shared(piece)),
+        None if plain => packet.frames().for_each(|piece| buffer.push_kept(piece, packet)),
         by => write_frames(buffer, packet.text(), packet.attachments(), form, by),
     }
 }

@@ -65,6 +65,7 @@ impl Poll {
         let compress = matches!(answer, Answer::Payload { compress: true, .. });
         let response = respond(answer, &self.session, self.old_browser);
         compressed(response, self.coding.filter(|_| compress), self.session.config())
+            .map(|body| body.of_poll(&self.session))
     }
 }
 

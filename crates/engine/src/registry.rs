@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::config::{Config, ConfigError, OverflowPolicy};
+use crate::ledger::Ledger;
 use crate::outbox::Limits;
 use crate::places::{Place, Places};
 use crate::refusal::Refusal;
@@ -21,7 +22,10 @@ use crate::session::Session;
 pub(crate) struct Registry {
     pub(crate) config: Config,
     pub(crate) protocol: Arc<proto::Config>,
-    pub(crate) limits: Limits,
+    limits: Limits,
+    pub(crate) ledger: Arc<Ledger>,
+    /// Sessions are being looked for that hold too much.
+    reclaiming: AtomicBool,
     /// Timers are rounded to multiples of their quantum since this moment.
     pub(crate) epoch: Instant,
     node: [u8; 3],
@@ -54,6 +58,8 @@ impl Registry {
         Ok(Registry {
             protocol: Arc::new(config.session()),
             limits,
+            ledger: Ledger::new(config.queued_bytes_max_total),
+            reclaiming: AtomicBool::new(false),
             epoch: Instant::now(),
             node,
             shards: std::array::from_fn(|_| Mutex::default()),
@@ -106,6 +112,50 @@ impl Registry {
             all.extend(shard.lock().values().cloned());
         }
         all
+    }
+
+    /// How much may wait in one session. While all together hold too much, that is an even share.
+    pub(crate) fn limits(&self) -> Limits {
+        if self.ledger.excess() == 0 {
+            return self.limits;
+        }
+        let share = self.ledger.bytes_max() / self.sessions().max(1);
+        Limits { bytes_max: share.min(self.limits.bytes_max), ..self.limits }
+    }
+
+    /// Ends the sessions that hold most, if all together hold too much. Somewhere else, since whoever
+    /// finds that out may be in the middle of anything.
+    #[cold]
+    pub(crate) fn reclaim(self: &Arc<Self>) {
+        if !self.reclaiming.swap(true, Ordering::AcqRel) {
+            let registry = Arc::clone(self);
+            self.flusher().spawn(async move {
+                registry.discard_largest();
+                registry.reclaiming.store(false, Ordering::Release);
+            });
+        }
+    }
+
+    /// Ends sessions until an eighth of what may wait would be free, counting what ended ones still
+    /// hold as free.
+    fn discard_largest(&self) {
+        let target = self.ledger.bytes_max() - self.ledger.bytes_max() / 8;
+        let (mut alive, mut free) = (Vec::new(), 0);
+        for session in self.all() {
+            match session.held_bytes() {
+                0 => {}
+                bytes if session.is_discarded() => free += bytes,
+                bytes => alive.push((bytes, session)),
+            }
+        }
+        alive.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        for (bytes, session) in alive {
+            if self.ledger.bytes() <= target + free {
+                break;
+            }
+            free += bytes;
+            session.overflow();
+        }
     }
 
     /// A place for a session of this address, if places are limited.

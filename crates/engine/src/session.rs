@@ -3,14 +3,14 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
-use sockeye_websocket::{Batch, Flush};
+use sockeye_websocket::{Batch, Flush, WriteBuffer, WriteHalf};
 
 use crate::config::Config;
 use crate::detail::CloseDetail;
@@ -18,7 +18,7 @@ use crate::dialect::Dialect;
 use crate::encoded::Encoded;
 use crate::inbox::{Guest, Inbox};
 use crate::observer::Observer;
-use crate::outbox::{Attached, Next, Outbox, Pushed};
+use crate::outbox::{Attached, Limits, Next, Outbox, Pushed};
 use crate::registry::Registry;
 
 /// A handle of one session: cheap to clone, usable from any thread. It does not keep the session
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     posting: AtomicBool,
     /// The outbox is closing: for whoever should not take its lock to know.
     closing: AtomicBool,
+    /// Bytes of long answers that hyper has.
+    answering: AtomicUsize,
     detail: OnceLock<Box<CloseDetail>>,
 }
 
@@ -60,6 +62,7 @@ impl Session {
             is_websocket: AtomicBool::new(false),
             posting: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            answering: AtomicUsize::new(0),
             detail: OnceLock::new(),
         }))
     }
@@ -98,8 +101,7 @@ impl Session {
             return self.send_own(Some(text), attachments, true);
         }
         self.announce(Some(text), &[]);
-        let limits = self.0.registry.limits;
-        let (pushed, next) = self.0.outbox.lock().push_text(text, limits);
+        let (pushed, next) = self.queue(|outbox, limits| outbox.push_text(text, limits));
         if next != Next::Nothing {
             self.proceed(next);
         }
@@ -124,8 +126,8 @@ impl Session {
 
     fn send_own(&self, text: Option<&str>, attachments: &[Bytes], compress: bool) -> Pushed {
         self.announce(text, attachments);
-        let limits = self.0.registry.limits;
-        let (pushed, next) = self.0.outbox.lock().push_own(text, attachments, compress, limits);
+        let (pushed, next) =
+            self.queue(|outbox, limits| outbox.push_own(text, attachments, compress, limits));
         self.proceed(next);
         pushed
     }
@@ -133,7 +135,7 @@ impl Session {
     /// Sends a message that was encoded for many. To send it to many, use [`broadcast`].
     pub fn push(&self, packet: &Arc<Encoded>) -> Pushed {
         self.announce(packet.text(), packet.attachments());
-        let (pushed, next) = self.0.outbox.lock().push_shared(packet, self.0.registry.limits);
+        let (pushed, next) = self.queue_shared(packet);
         self.proceed(next);
         pushed
     }
@@ -143,8 +145,14 @@ impl Session {
     /// for the others, nothing is sent, the session goes on, and the result is
     /// [`Pushed::Overflow`] whatever the [`OverflowPolicy`](crate::OverflowPolicy) is.
     pub fn push_all(&self, first: &Arc<Encoded>, rest: &[Arc<Encoded>]) -> Pushed {
-        let limits = self.0.registry.limits;
-        let (pushed, next) = self.0.outbox.lock().push_all(first, rest, limits);
+        let (pushed, next) = self.queue(|outbox, limits| {
+            let pushed = outbox.push_all(first, rest, limits);
+            if outbox.is_backlogged() && pushed.0 == Pushed::Queued {
+                let packets = std::iter::once(first).chain(rest);
+                packets.for_each(|packet| packet.charge(&self.0.registry.ledger));
+            }
+            pushed
+        });
         if pushed == Pushed::Queued {
             for packet in std::iter::once(first).chain(rest) {
                 self.announce(packet.text(), packet.attachments());
@@ -158,6 +166,34 @@ impl Session {
     /// without it.
     pub fn has_dropped(&self) -> bool {
         self.0.outbox.lock().has_dropped()
+    }
+
+    fn queue_shared(&self, packet: &Arc<Encoded>) -> (Pushed, Next) {
+        self.queue(|outbox, limits| {
+            let pushed = outbox.push_shared(packet, limits);
+            if outbox.is_backlogged() && pushed.0 == Pushed::Queued {
+                packet.charge(&self.0.registry.ledger);
+            }
+            pushed
+        })
+    }
+
+    /// Does something to the outbox by which more may wait.
+    #[inline]
+    fn queue<R>(&self, push: impl FnOnce(&mut Outbox, Limits) -> R) -> R {
+        let registry = &self.0.registry;
+        let mut limits = registry.limits();
+        limits.bytes_max = limits.bytes_max.saturating_sub(self.0.answering_bytes());
+        let mut outbox = self.0.outbox.lock();
+        let pushed = push(&mut outbox, limits);
+        if outbox.is_backlogged() {
+            outbox.count(&registry.ledger);
+            drop(outbox);
+            if registry.ledger.excess() > 0 {
+                registry.reclaim();
+            }
+        }
+        pushed
     }
 
     /// Shares a batch with others, see [`Outbox::attach`].
@@ -200,6 +236,24 @@ impl Session {
         self.wake();
     }
 
+    /// Bytes that wait for it: queued, or in answers that its client does not read.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.0.outbox.lock().queued_bytes().saturating_add(self.0.answering_bytes())
+    }
+
+    /// Whether what waited for it was given up.
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.is_closing() && self.0.outbox.lock().is_discarded()
+    }
+
+    /// Ends the session, since more waits for it than there is room for.
+    pub(crate) fn overflow(&self) {
+        let (queued_packets, queued_bytes) = self.0.outbox.lock().waiting();
+        let queued_bytes = queued_bytes.saturating_add(self.0.answering_bytes());
+        self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
+        self.discard(CloseReason::Overflow);
+    }
+
     /// What exactly ended the session; `None` while it lives. There when
     /// [`SessionHandler::close`](crate::SessionHandler::close) is called, and as long as the handle.
     pub fn close_detail(&self) -> Option<CloseDetail> {
@@ -223,7 +277,7 @@ impl Session {
 
     /// Sends what the session itself has to say.
     pub(crate) fn owe(&self, append: impl FnOnce(&mut Vec<u8>)) {
-        let next = self.0.outbox.lock().owe(self.0.registry.limits, append);
+        let next = self.queue(|outbox, limits| outbox.owe(limits, append));
         self.proceed(next);
     }
 
@@ -262,6 +316,14 @@ impl Session {
         for message in texts.chain(binaries) {
             observer.packet_create(self, &Packet::Message(message));
         }
+    }
+
+    /// Nothing can be sent any more, see [`Outbox::end`].
+    pub(crate) fn end_outbox(&self) -> Option<(WriteHalf, WriteBuffer)> {
+        let mut outbox = self.0.outbox.lock();
+        let ended = outbox.end();
+        outbox.count(&self.0.registry.ledger);
+        ended
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -333,9 +395,25 @@ impl Session {
 impl Shared {
     /// A flush pass has come to it.
     pub(crate) fn flush_outbox(&self) {
-        if self.outbox.lock().flush() {
+        let mut outbox = self.outbox.lock();
+        let needs_task = outbox.flush();
+        outbox.count(&self.registry.ledger);
+        drop(outbox);
+        if needs_task {
             self.task.wake();
         }
+    }
+
+    pub(crate) fn answering_bytes(&self) -> usize {
+        self.answering.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_answering(&self, bytes: usize) {
+        self.answering.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_answering(&self, bytes: usize) {
+        self.answering.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) const fn registry(&self) -> &Arc<Registry> {
@@ -366,7 +444,7 @@ pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc
     for session in recipients {
         let shared = &session.0;
         session.announce(packet.text(), packet.attachments());
-        let (_, next) = shared.outbox.lock().push_shared(packet, shared.registry.limits);
+        let (_, next) = session.queue_shared(packet);
         if next == Next::Schedule {
             if let Some(registry) = last
                 && !Arc::ptr_eq(registry, &shared.registry)

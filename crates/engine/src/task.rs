@@ -221,7 +221,11 @@ impl<A: Application> Driver<A> {
         }
         self.paused = !self.is_ready();
         let write_timeout = self.handle.config().write_timeout;
-        let written = self.handle.shared().outbox.lock().end_turn(cx, write_timeout);
+        let shared = self.handle.shared();
+        let mut outbox = shared.outbox.lock();
+        let written = outbox.end_turn(cx, write_timeout);
+        outbox.count(&shared.registry().ledger);
+        drop(outbox);
         if let Err(error) = written
             && !self.over
         {
@@ -238,7 +242,11 @@ impl<A: Application> Driver<A> {
 
     /// Tells the session when the ping it gave out has left, with everything before it.
     fn note_ping_written(&mut self) {
-        if self.session.is_ping_out() && self.handle.shared().outbox.lock().is_written() {
+        let shared = self.handle.shared();
+        if self.session.is_ping_out()
+            && shared.answering_bytes() == 0
+            && shared.outbox.lock().is_written()
+        {
             self.session.handle_ping_written(self.now);
         }
     }
@@ -354,7 +362,7 @@ impl<A: Application> Drop for Driver<A> {
     fn drop(&mut self) {
         self.ticket.registry().remove(self.handle.id());
         drop(self.handle.close_inbox());
-        drop(self.handle.shared().outbox.lock().end());
+        drop(self.handle.end_outbox());
     }
 }
 

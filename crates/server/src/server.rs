@@ -92,6 +92,13 @@ impl Server {
         self.engine.sessions()
     }
 
+    /// Bytes that wait for clients: queued for their sessions, or in long answers to polls that they
+    /// have not read. What many have not taken yet counts once. Bounded by
+    /// [`queued_bytes_max_total`](sockeye_engine::Config::queued_bytes_max_total).
+    pub fn queued_bytes(&self) -> usize {
+        self.engine.queued_bytes()
+    }
+
     /// A tower service that answers requests under the server's path, and 404 elsewhere:
     ///
     /// ```

@@ -77,6 +77,11 @@ impl Flusher {
         }
     }
 
+    /// Runs something else where the passes run.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.runtime.spawn(task);
+    }
+
     fn start(&self) {
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.spawn(async move { shared.run().await });

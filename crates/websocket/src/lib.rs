@@ -104,5 +104,5 @@ pub use crate::stream::{ReadHalf, Stream, WriteHalf};
 #[cfg(feature = "tls")]
 pub use crate::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
 pub use crate::websocket::WebSocket;
-pub use crate::write_buffer::WriteBuffer;
+pub use crate::write_buffer::{Keeper, WriteBuffer};
 pub use crate::writer::Writer;

@@ -1,9 +1,11 @@
 //! What waits to be written on one connection.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -37,13 +39,24 @@ struct Queue {
     bytes: usize,
     /// How much of the first chunk was written.
     written: usize,
+    /// Bytes of chunks that others have as well.
+    shared: usize,
 }
 
 #[derive(Debug)]
 enum Chunk {
     Owned(Vec<u8>),
-    Shared(Bytes),
+    /// A slice that nobody else has.
+    Slice(Bytes),
+    /// A slice that others have as well, and what is to live as long as any of them has it.
+    Shared {
+        bytes: Bytes,
+        _keeper: Option<Keeper>,
+    },
 }
+
+/// Something that lives until the last [`WriteBuffer`] that was given it has written its frame.
+pub type Keeper = Arc<dyn Any + Send + Sync>;
 
 impl WriteBuffer {
     /// An empty buffer, without allocation.
@@ -56,6 +69,12 @@ impl WriteBuffer {
     #[must_use]
     pub fn len(&self) -> usize {
         self.tail.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.written)
+    }
+
+    /// Bytes of memory that would be free if nothing waited here: without what others have as well.
+    #[must_use]
+    pub fn own_len(&self) -> usize {
+        self.tail.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.shared)
     }
 
     /// Whether nothing waits.
@@ -79,11 +98,28 @@ impl WriteBuffer {
 
     /// Appends a frame that others send as well: copied up to 1 KiB, kept as a slice beyond.
     pub fn push_shared(&mut self, frame: &Bytes) {
-        if frame.len() <= COPIED_BYTES_MAX {
-            self.tail().extend_from_slice(frame);
+        self.push_slice(frame, |frame| Chunk::Shared { bytes: frame, _keeper: None });
+    }
+
+    /// [`push_shared`](Self::push_shared) of a frame that is accounted for by `keeper`.
+    pub fn push_kept<K: Any + Send + Sync>(&mut self, frame: &Bytes, keeper: &Arc<K>) {
+        self.push_slice(frame, |frame| {
+            let keeper: Keeper = Arc::<K>::clone(keeper);
+            Chunk::Shared { bytes: frame, _keeper: Some(keeper) }
+        });
+    }
+
+    /// Appends what nobody else sends: copied up to 1 KiB, kept as a slice beyond.
+    pub fn push_bytes(&mut self, bytes: &Bytes) {
+        self.push_slice(bytes, Chunk::Slice);
+    }
+
+    fn push_slice(&mut self, bytes: &Bytes, chunk: impl FnOnce(Bytes) -> Chunk) {
+        if bytes.len() <= COPIED_BYTES_MAX {
+            self.tail().extend_from_slice(bytes);
         } else {
             self.enqueue_tail();
-            self.queue.get_or_insert_default().push(Chunk::Shared(frame.clone()));
+            self.queue.get_or_insert_default().push(chunk(bytes.clone()));
         }
     }
 
@@ -166,6 +202,7 @@ impl WriteBuffer {
 impl Queue {
     fn push(&mut self, chunk: Chunk) {
         self.bytes += chunk.as_bytes().len();
+        self.shared += chunk.shared_len();
         self.chunks.push_back(chunk);
     }
 
@@ -193,6 +230,7 @@ impl Queue {
             }
             self.written -= len;
             self.bytes -= len;
+            self.shared -= first.shared_len();
             if let Some(Chunk::Owned(buffer)) = self.chunks.pop_front() {
                 give_back(buffer);
             }
@@ -205,7 +243,14 @@ impl Chunk {
     fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Owned(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+            Self::Slice(bytes) | Self::Shared { bytes, .. } => bytes,
+        }
+    }
+
+    fn shared_len(&self) -> usize {
+        match self {
+            Self::Shared { bytes, .. } => bytes.len(),
+            Self::Owned(_) | Self::Slice(_) => 0,
         }
     }
 }
@@ -288,11 +333,20 @@ mod tests {
         buffer.push(b"ef", b"");
         let queue = buffer.queue.as_ref().unwrap();
         assert!(matches!(&queue.chunks[0], Chunk::Owned(bytes) if bytes.len() == 4 + 1024));
-        assert!(matches!(&queue.chunks[1], Chunk::Shared(b) if b.as_ptr() == large.as_ptr()));
+        assert!(
+            matches!(&queue.chunks[1], Chunk::Shared { bytes, .. } if bytes.as_ptr() == large.as_ptr())
+        );
         assert_eq!(buffer.tail, b"ef");
         assert_eq!(buffer.len(), 4 + 1024 + 1025 + 2);
+        assert_eq!(buffer.own_len(), 4 + 1024 + 2);
+        buffer.push_bytes(&large);
+        assert_eq!(buffer.own_len(), 4 + 1024 + 2 + 1025);
+        let keeper = Arc::new(());
+        buffer.push_kept(&large, &keeper);
+        assert_eq!((buffer.own_len(), Arc::strong_count(&keeper)), (4 + 1024 + 2 + 1025, 2));
         buffer.clear();
-        assert_eq!((buffer.len(), buffer.is_empty()), (0, true));
+        assert_eq!((buffer.len(), buffer.own_len(), buffer.is_empty()), (0, 0, true));
+        assert_eq!(Arc::strong_count(&keeper), 1);
     }
 
     #[tokio::test]

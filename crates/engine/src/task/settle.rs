@@ -218,7 +218,7 @@ impl<A: Application> Driver<A> {
         }
         self.release_probe();
         self.release_socket();
-        drop(self.handle.shared().outbox.lock().end());
+        drop(self.handle.end_outbox());
         self.tell(closing.unwrap_or(reason));
     }
 
@@ -240,10 +240,8 @@ impl<A: Application> Driver<A> {
         let Some(link) = self.socket.take() else {
             return;
         };
-        let mut outbox = self.handle.shared().outbox.lock();
-        let discard = outbox.is_discarded();
-        let ended = outbox.end();
-        drop(outbox);
+        let discard = self.handle.is_discarded();
+        let ended = self.handle.end_outbox();
         if let Some((io, out)) = ended
             && !link.gone
             && !discard
