@@ -9,17 +9,18 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sockeye::{
-    Acker, Deferred, DisconnectReason, EmitError, EventError, Failure, Io, Local, Namespace,
-    Socket, State,
+    Acker, Deferred, DisconnectReason, EmitError, Event, Failure, Io, Local, Namespace, Socket,
+    State,
 };
-use thiserror::Error;
 
 use crate::contract::{
-    CHAT, JOIN, JOINED, Join, LEAVE, LEFT, NewMessage, POSTED, Presence, StoredMessage,
+    self, JOINED, Join, LEAVE, LEFT, NewMessage, POSTED, Presence, StoredMessage,
 };
-use crate::input::{InvalidText, MessageKey, MessageText, Nickname, RoomName};
+use crate::input::{MessageKey, MessageText, Nickname, RoomName};
 use crate::people::People;
-use crate::store::{Post, Posted, Store, StoreError};
+use crate::quota::{Origin, Usage};
+use crate::refusal::{Refused, Reply, answer};
+use crate::store::{Found, Post, Posted, Sender, Store, StoreError};
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Chat {
     pub store: Arc<Store>,
     /// Who is where.
     pub people: Arc<People>,
+    /// How much each address has done.
+    pub usage: Arc<Usage>,
 }
 
 /// The namespace `/` with its handlers.
@@ -42,28 +45,16 @@ pub fn namespace() -> Namespace<Chat> {
         .concurrent_handlers_max(NonZeroU32::MIN)
 }
 
-/// Why an event was refused; the client is told the code and the sentence.
-#[derive(Debug, Error)]
-enum Refused {
-    #[error(transparent)]
-    Invalid(#[from] InvalidText),
-    #[error("join a room first")]
-    NotJoined,
-    #[error("the name is not the one used to join")]
-    NameMismatch,
-    #[error("the key was used for another message")]
-    KeyReused,
-    #[error("the server could not reach its message store")]
-    Storage,
-    #[error("the server's disk is full")]
-    DiskFull,
-    #[error("the client is gone")]
-    Gone,
-}
+/// The events as they are answered here: with what they carry, or with why not.
+const JOIN: Event<Join, Reply<Vec<StoredMessage>>> = Event::new(contract::JOIN.name());
+const CHAT: Event<NewMessage, Reply<StoredMessage>> = Event::new(contract::CHAT.name());
 
-/// Where a socket is.
-#[derive(Debug, Default)]
-struct Seat(Mutex<Place>);
+/// Where a socket is, and where it came from.
+#[derive(Debug)]
+struct Seat {
+    place: Mutex<Place>,
+    origin: Origin,
+}
 
 #[derive(Debug, Default)]
 enum Place {
@@ -78,11 +69,16 @@ enum Place {
 struct Member {
     room: RoomName,
     name: Nickname,
+    sender: Sender,
+    /// Whether the room is one that nobody had written in.
+    is_new: bool,
 }
 
 async fn connected(socket: Socket) {
-    socket.set(Seat::default());
-    let address = socket.handshake().address().map(tracing::field::display);
+    let address = socket.handshake().address();
+    let origin = Origin::of(address.map(|address| address.ip()));
+    socket.set(Seat { place: Mutex::default(), origin });
+    let address = address.map(tracing::field::display);
     tracing::info!(socket = %socket.id(), address, "connected");
 }
 
@@ -90,19 +86,19 @@ async fn join(
     socket: Socket,
     Local(seat): Local<Seat>,
     State(chat): State<Chat>,
-    acker: Acker<Vec<StoredMessage>>,
+    acker: Acker<Reply<Vec<StoredMessage>>>,
     request: Join,
-) -> Deferred<Vec<StoredMessage>> {
+) -> Deferred<Reply<Vec<StoredMessage>>> {
     let deferred = acker.defer();
     match chat.enter(&socket, &seat, request).await {
         Ok((history, presence)) => {
             // The history first, then one's own arrival.
-            settle(acker.answer(&history).map_err(EmitError::from));
+            settle(answer(acker, Ok(history)));
             if let Some(presence) = presence {
                 settle(socket.emit(JOINED, &presence));
             }
         }
-        Err(refused) => acker.fail(&refused.answer()),
+        Err(refused) => settle(answer(acker, Err(refused))),
     }
     deferred
 }
@@ -111,17 +107,17 @@ async fn chat(
     socket: Socket,
     Local(seat): Local<Seat>,
     State(chat): State<Chat>,
-    acker: Acker<StoredMessage>,
+    acker: Acker<Reply<StoredMessage>>,
     request: NewMessage,
-) -> Deferred<StoredMessage> {
+) -> Deferred<Reply<StoredMessage>> {
     let deferred = acker.defer();
-    match seat.post(request) {
+    match chat.take(&seat, request) {
         Ok(post) => {
             let (io, room) = (socket.io(), post.room.clone());
             // Closed: the client gets no answer, comes back when the server does, and tries again.
             let _ = chat.store.post(post, move |posted| deliver(posted, &io, &room, acker)).await;
         }
-        Err(refused) => acker.fail(&refused.answer()),
+        Err(refused) => settle(answer(acker, Err(refused))),
     }
     deferred
 }
@@ -160,16 +156,16 @@ fn deliver(
     posted: Result<Posted, StoreError>,
     io: &Io,
     room: &RoomName,
-    acker: Acker<StoredMessage>,
+    acker: Acker<Reply<StoredMessage>>,
 ) {
     match posted {
         Ok(Posted::New(message)) => {
-            settle(acker.answer(&message).map_err(EmitError::from));
+            settle(answer(acker, Ok(message.clone())));
             settle(io.to(room.as_str()).emit(POSTED, &message));
         }
         // Sent again after a lost connection: the room has it already.
-        Ok(Posted::Known(message)) => settle(acker.answer(&message).map_err(EmitError::from)),
-        Err(error) => acker.fail(&Refused::from(error).answer()),
+        Ok(Posted::Known(message)) => settle(answer(acker, Ok(message))),
+        Err(error) => settle(answer(acker, Err(error.into()))),
     }
 }
 
@@ -182,9 +178,19 @@ impl Chat {
         seat: &Seat,
         request: Join,
     ) -> Result<(Vec<StoredMessage>, Option<Presence>), Refused> {
-        let member =
-            Member { room: RoomName::parse(&request.room)?, name: Nickname::parse(&request.name)? };
-        if seat.member().as_ref() == Some(&member) {
+        self.usage.join(seat.origin)?;
+        let (room, name) = (RoomName::parse(&request.room)?, Nickname::parse(&request.name)?);
+        let sender = match request.sender {
+            Some(id) => Sender::known_by(&MessageKey::parse(id)?),
+            None => Sender::from(seat.origin),
+        };
+        let is_new = match self.store.find(&room).await? {
+            Found::Room => false,
+            Found::Nothing if !self.people.has_twin_of(&room) => true,
+            Found::Nothing | Found::Twin => return Err(Refused::RoomLookalike),
+        };
+        let member = Member { room, name, sender, is_new };
+        if seat.member().is_some_and(|before| before.is_same(&member)) {
             return Ok((self.store.history(&member.room).await?, None));
         }
         if let Some(before) = seat.replace(Place::Outside) {
@@ -194,7 +200,10 @@ impl Chat {
             return Err(Refused::Gone);
         }
         // In the room before the history is read, so that no message falls in between.
-        self.people.enter(&member.room);
+        if self.people.enter(&member.room, &member.name, seat.origin).is_err() {
+            seat.replace(Place::Outside);
+            return Err(Refused::NameLookalike);
+        }
         socket.join(member.room.as_str());
         settle(socket.to(member.room.as_str()).emit(JOINED, &self.presence(&member)));
         match self.store.history(&member.room).await {
@@ -213,8 +222,24 @@ impl Chat {
     async fn exit(&self, socket: &Socket, member: &Member) {
         socket.leave(member.room.as_str());
         self.store.settled().await;
-        self.people.exit(&member.room);
+        self.people.exit(&member.room, &member.name);
         settle(socket.io().to(member.room.as_str()).emit(LEFT, &self.presence(member)));
+    }
+
+    /// The message as it is to be stored, counted.
+    fn take(&self, seat: &Seat, request: NewMessage) -> Result<Post, Refused> {
+        let member = seat.member().ok_or(Refused::NotJoined)?;
+        if Nickname::parse(&request.name)? != member.name {
+            return Err(Refused::NameMismatch);
+        }
+        let text = MessageText::parse(request.msg)?;
+        let key = request.key.map(MessageKey::parse).transpose()?;
+        self.usage.message(seat.origin, text.as_str().len(), member.is_new)?;
+        if member.is_new {
+            seat.room_exists();
+        }
+        let Member { room, name, sender, .. } = member;
+        Ok(Post { room, name, text, key, sender, origin: seat.origin })
     }
 
     fn presence(&self, member: &Member) -> Presence {
@@ -228,7 +253,7 @@ impl Chat {
 
 impl Seat {
     fn member(&self) -> Option<Member> {
-        match &*self.0.lock() {
+        match &*self.place.lock() {
             Place::In(member) => Some(member.clone()),
             Place::Outside | Place::Gone => None,
         }
@@ -236,7 +261,7 @@ impl Seat {
 
     /// Seats a member; false when the socket is gone meanwhile.
     fn take(&self, member: &Member) -> bool {
-        let mut place = self.0.lock();
+        let mut place = self.place.lock();
         let is_here = !matches!(*place, Place::Gone);
         if is_here {
             *place = Place::In(member.clone());
@@ -246,7 +271,7 @@ impl Seat {
 
     /// Changes the place to `Outside` or `Gone` and says who was seated, to the first who asks.
     fn replace(&self, by: Place) -> Option<Member> {
-        let mut place = self.0.lock();
+        let mut place = self.place.lock();
         if matches!(*place, Place::Gone) {
             return None;
         }
@@ -256,47 +281,18 @@ impl Seat {
         }
     }
 
-    /// The message as it is to be stored.
-    fn post(&self, request: NewMessage) -> Result<Post, Refused> {
-        let member = self.member().ok_or(Refused::NotJoined)?;
-        if Nickname::parse(&request.name)? != member.name {
-            return Err(Refused::NameMismatch);
+    /// Whoever has said the first thing in a room has made it.
+    fn room_exists(&self) {
+        if let Place::In(member) = &mut *self.place.lock() {
+            member.is_new = false;
         }
-        let text = MessageText::parse(request.msg)?;
-        let key = request.key.map(MessageKey::parse).transpose()?;
-        Ok(Post { room: member.room, name: member.name, text, key })
     }
 }
 
-impl Refused {
-    fn code(&self) -> &'static str {
-        match self {
-            Refused::Invalid(invalid) => invalid.code(),
-            Refused::NotJoined => "not_joined",
-            Refused::NameMismatch => "name_mismatch",
-            Refused::KeyReused => "key_reused",
-            Refused::Storage => "storage",
-            Refused::DiskFull => "disk_full",
-            Refused::Gone => "gone",
-        }
-    }
-
-    fn answer(&self) -> EventError {
-        EventError::new(self.code(), self.to_string())
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::KeyReused => Refused::KeyReused,
-            StoreError::Write => Refused::Storage,
-            StoreError::Full => Refused::DiskFull,
-            StoreError::Closed | StoreError::Database(_) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "message store");
-                Refused::Storage
-            }
-        }
+impl Member {
+    /// Whether it is the same person at the same place.
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.room, &self.name, &self.sender) == (&other.room, &other.name, &other.sender)
     }
 }
 

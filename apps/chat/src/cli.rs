@@ -7,6 +7,10 @@ use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 
 use crate::address::PublicUrl;
 
+pub use limits::LimitArgs;
+
+mod limits;
+
 /// A team chat in one program.
 ///
 /// Without a command it serves, as `sockeye serve` does.
@@ -98,10 +102,6 @@ pub struct ServeArgs {
     #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]
     pub data: PathBuf,
 
-    /// How much people may do.
-    #[command(flatten)]
-    pub limits: LimitArgs,
-
     /// Folder of the built page, to serve instead of the one inside of the program
     #[arg(long, value_name = "FOLDER", env = "SOCKEYE_UI_DIR")]
     pub ui: Option<PathBuf>,
@@ -109,17 +109,10 @@ pub struct ServeArgs {
     /// What to log to standard error, such as `debug` or `info,sockeye_chat=debug`
     #[arg(long, default_value = "info", value_name = "FILTER", env = "RUST_LOG")]
     pub log: String,
-}
 
-/// How much people may do.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
-    /// Disk space to leave free, in MiB [default: 64, or a twentieth of a smaller disk]
-    ///
-    /// With less, new messages are refused and /healthz answers 503; what was said can be read.
-    #[arg(long, value_name = "MIB", env = "SOCKEYE_FREE_SPACE_MIN")]
-    pub free_space_min: Option<u32>,
+    /// How much people may do.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 impl Cli {

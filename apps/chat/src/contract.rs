@@ -10,7 +10,7 @@
 //! | `chat` | [`NewMessage`] | the [`StoredMessage`], once it is on disk | [`StoredMessage`] |
 //! | `leave` | nothing | nothing; the server then disconnects the socket | [`Presence`] |
 //!
-//! A refused event is answered with `{ "error": { "code", "message" } }`.
+//! A refused event is answered with `{ "error": Refusal }`; see [`Refusal`].
 
 use serde::{Deserialize, Serialize};
 use sockeye::Event;
@@ -48,6 +48,12 @@ pub struct Join {
     pub room: String,
     /// The nickname to use there.
     pub name: String,
+    /// What the sender is known by from one visit to the next, 1 to 64 printable ASCII bytes that
+    /// nobody else can guess: messages' keys are the sender's own. Without it they are those of the
+    /// sender's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub sender: Option<String>,
 }
 
 /// A message on its way to the server.
@@ -58,8 +64,8 @@ pub struct NewMessage {
     pub name: String,
     /// The text.
     pub msg: String,
-    /// What the sender calls this message: sent again under the same key, it is stored once and
-    /// answered with what was stored the first time.
+    /// What the sender calls this message: sent again by the same sender under the same key, it is
+    /// stored once and answered with what was stored the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub key: Option<String>,
@@ -89,6 +95,20 @@ pub struct Presence {
     pub name: String,
     /// How many connections are in the room now.
     pub people: u32,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Refusal {
+    /// A word for programs, such as `name_empty` or `too_fast`.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// When it may be tried again, in seconds; only where waiting helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub retry_after: Option<u32>,
 }
 
 /// One line in the list of rooms.

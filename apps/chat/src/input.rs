@@ -1,11 +1,14 @@
 //! What people type, checked once on the way in: room names, nicknames and messages.
 //!
 //! Lengths count Unicode scalar values, which is what `[...text].length` counts in a browser, so
-//! the page can show the same limit. Names are trimmed; messages are kept as they were typed.
+//! the page can show the same limit. Names are brought into one form, see [`names`](crate::names);
+//! messages are kept as they were typed.
 
 use std::fmt;
 
 use thiserror::Error;
+
+use crate::names::{self, Skeleton};
 
 /// The longest room name, in characters.
 pub const ROOM_CHARS_MAX: usize = 50;
@@ -16,12 +19,12 @@ pub const MESSAGE_CHARS_MAX: usize = 4_000;
 /// The longest resend key, in bytes; see [`MessageKey`].
 pub const KEY_BYTES_MAX: usize = 64;
 
-/// The name of a room: 1 to [`ROOM_CHARS_MAX`] characters without control characters.
+/// The name of a room: 1 to [`ROOM_CHARS_MAX`] characters that can be seen, in one form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoomName(String);
 
-/// The name somebody uses in a room: 1 to [`NICKNAME_CHARS_MAX`] characters without control
-/// characters.
+/// The name somebody uses in a room: 1 to [`NICKNAME_CHARS_MAX`] characters that can be seen, in one
+/// form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Nickname(String);
 
@@ -67,7 +70,7 @@ pub enum Problem {
         /// The most characters accepted.
         limit: usize,
     },
-    /// A control character, or one that turns the direction of the text around it.
+    /// A character that cannot be seen, or that turns the direction of the text around it.
     Character,
 }
 
@@ -113,17 +116,22 @@ impl fmt::Display for Problem {
 }
 
 impl RoomName {
-    /// Trims and checks a room's name.
+    /// Brings a room's name into its one form and checks it.
     ///
     /// # Errors
     /// Empty, too long, or with a forbidden character. `.` and `..` count as empty: a browser
     /// takes them out of an address.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let name = parse_name(text, Field::Room, ROOM_CHARS_MAX)?;
-        if matches!(name, "." | "..") {
+        if matches!(&*name, "." | "..") {
             return Err(InvalidText { field: Field::Room, problem: Problem::Empty });
         }
-        Ok(RoomName(name.to_owned()))
+        Ok(RoomName(name))
+    }
+
+    /// What it looks like.
+    pub fn skeleton(&self) -> Skeleton {
+        Skeleton::of(&self.0)
     }
 
     /// The name as text.
@@ -133,12 +141,17 @@ impl RoomName {
 }
 
 impl Nickname {
-    /// Trims and checks a nickname.
+    /// Brings a nickname into its one form and checks it.
     ///
     /// # Errors
     /// Empty, too long, or with a forbidden character.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        parse_name(text, Field::Name, NICKNAME_CHARS_MAX).map(|name| Nickname(name.to_owned()))
+        parse_name(text, Field::Name, NICKNAME_CHARS_MAX).map(Nickname)
+    }
+
+    /// What it looks like.
+    pub fn skeleton(&self) -> Skeleton {
+        Skeleton::of(&self.0)
     }
 
     /// The nickname as text.
@@ -157,7 +170,7 @@ impl MessageText {
         if is_longer(&text, MESSAGE_CHARS_MAX) {
             return Err(invalid(Problem::TooLong { limit: MESSAGE_CHARS_MAX }));
         }
-        if text.chars().all(is_blank) {
+        if names::is_blank(&text) {
             return Err(invalid(Problem::Empty));
         }
         Ok(MessageText(text))
@@ -195,16 +208,21 @@ impl MessageKey {
 }
 
 /// The rule that room names and nicknames share.
-fn parse_name(text: &str, field: Field, limit: usize) -> Result<&str, InvalidText> {
-    let name = text.trim();
-    if is_longer(name, limit) {
-        return Err(InvalidText { field, problem: Problem::TooLong { limit } });
+fn parse_name(text: &str, field: Field, limit: usize) -> Result<String, InvalidText> {
+    let invalid = |problem| InvalidText { field, problem };
+    // Composing makes a text shorter, by much less than this.
+    if text.len() > 64 * limit {
+        return Err(invalid(Problem::TooLong { limit }));
     }
-    if name.chars().any(is_forbidden_in_names) {
-        return Err(InvalidText { field, problem: Problem::Character });
+    let name = names::normalized(text);
+    if is_longer(&name, limit) {
+        return Err(invalid(Problem::TooLong { limit }));
     }
-    if name.chars().all(is_blank) {
-        return Err(InvalidText { field, problem: Problem::Empty });
+    if names::is_blank(&name) {
+        return Err(invalid(Problem::Empty));
+    }
+    if !names::is_allowed(&name) {
+        return Err(invalid(Problem::Character));
     }
     Ok(name)
 }
@@ -214,34 +232,17 @@ fn is_longer(text: &str, chars_max: usize) -> bool {
     text.len() > chars_max && text.chars().nth(chars_max).is_some()
 }
 
-/// Controls and line breaks would break the list of rooms and the log; the bidirectional controls
-/// would let a name rearrange the line it is shown in.
-fn is_forbidden_in_names(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFF9}'..='\u{FFFB}')
-}
-
-/// Characters that leave nothing to see, the Hangul fillers among them.
-fn is_blank(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(
-            c,
-            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{180E}'
-                | '\u{200B}'..='\u{200F}'
-                | '\u{202A}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{2800}' | '\u{3164}' | '\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_are_trimmed_and_kept_as_typed() {
+    fn names_are_brought_into_one_form() {
         assert_eq!(RoomName::parse("  우리 방 \n").unwrap().as_str(), "우리 방");
+        assert_eq!(
+            RoomName::parse("\u{1107}\u{1161}\u{11BC}").unwrap(),
+            RoomName::parse("방").unwrap()
+        );
         assert_eq!(Nickname::parse("<b>정민</b>").unwrap().as_str(), "<b>정민</b>");
     }
 

@@ -8,7 +8,8 @@
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
 //!   handles them.
-//! - [`input`] checks what people typed, [`people`] counts who is where, [`store`] keeps messages.
+//! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`people`] counts who is where,
+//!   [`store`] keeps messages.
 #![forbid(unsafe_code)]
 
 pub mod address;
@@ -16,7 +17,10 @@ pub mod chat;
 pub mod cli;
 pub mod contract;
 pub mod input;
+pub mod names;
 pub mod people;
+pub mod quota;
+mod refusal;
 pub mod serve;
 pub mod signals;
 pub mod site;

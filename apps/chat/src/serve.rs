@@ -17,6 +17,7 @@ use crate::address;
 use crate::chat::{self, Chat};
 use crate::cli::ServeArgs;
 use crate::people::People;
+use crate::quota::Usage;
 use crate::site::Site;
 use crate::store::{Store, StoreOptions};
 use crate::tls;
@@ -48,13 +49,14 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let listeners = bind(args.host.as_deref(), args.port)
         .await
         .map_err(|error| cannot_listen(error, &url(scheme, args.host.as_deref(), args.port)))?;
-    let free_bytes_min = args.limits.free_space_min.map(|mib| u64::from(mib) * 1024 * 1024);
+    let free_bytes_min = args.limits.free_bytes_min();
     let store = Store::open(&args.data, StoreOptions { free_bytes_min })
         .await
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
     let store = Arc::new(store);
     let people = Arc::new(People::default());
-    let chat = Chat { store: store.clone(), people: people.clone() };
+    let usage = Arc::new(Usage::new(args.limits.quotas()));
+    let chat = Chat { store: store.clone(), people: people.clone(), usage };
     let server = server(args, chat)?;
     let site = Arc::new(Site::new(store.clone(), people, ui));
 
@@ -100,6 +102,7 @@ fn server(args: &ServeArgs, chat: Chat) -> Result<Server, BuildError> {
     let mut config = Config::default();
     config.engine.trusted_proxies = trusted_proxies(args);
     config.engine.origins = address::origins(args);
+    config.engine.sessions_per_address_max = args.limits.sessions_per_address_max();
     Server::builder().config(config).state(chat).namespace(chat::namespace()).build()
 }
 

@@ -26,7 +26,7 @@ use axum::routing::get;
 
 use crate::contract::{Boot, FIRST_ROOM, RoomSummary};
 use crate::input::RoomName;
-use crate::people::People;
+use crate::people::{Crowd, People};
 use crate::store::{ROOMS_LISTED_MAX, Store, StoreError};
 use crate::ui::Ui;
 
@@ -74,23 +74,26 @@ impl Site {
     }
 
     /// The rooms to list: the first room, new ones nobody has written in yet, then those with the
-    /// newest messages.
+    /// newest messages. When there are too many, whoever made most of them has to stand back.
     async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
         let mut rooms = self.store.rooms().await?;
-        let mut people: HashMap<String, u32> =
-            self.people.rooms().iter().map(|(room, n)| (room.as_str().to_owned(), *n)).collect();
-        people.entry(FIRST_ROOM.to_owned()).or_default();
-        for room in &mut rooms {
-            room.people = people.remove(&room.name).unwrap_or(0);
+        let crowds = self.people.rooms();
+        let mut crowds: HashMap<&str, _> =
+            crowds.iter().map(|(room, crowd)| (room.as_str(), *crowd)).collect();
+        for (_, room) in &mut rooms {
+            room.people = crowds.remove(&*room.name).map_or(0, |crowd| crowd.people);
         }
-        let new = people.into_iter().map(|(name, people)| RoomSummary { name, people, last: None });
-        rooms.extend(new);
-        rooms.sort_by_cached_key(|room| {
-            let newest = room.last.as_ref().map_or(i64::MAX, |last| last.id);
-            (room.name != FIRST_ROOM, Reverse(newest), Reverse(room.people), room.name.clone())
+        let new = crowds.into_iter().map(|(name, Crowd { people, first })| {
+            (Some(first.to_string()), RoomSummary { name: name.to_owned(), people, last: None })
         });
-        rooms.truncate(ROOMS_LISTED_MAX as usize);
-        Ok(rooms)
+        rooms.extend(new);
+        let first = match rooms.iter().position(|(_, room)| room.name == FIRST_ROOM) {
+            Some(at) => rooms.swap_remove(at).1,
+            None => RoomSummary { name: FIRST_ROOM.to_owned(), people: 0, last: None },
+        };
+        let mut listed = vec![first];
+        listed.extend(fair(rooms, ROOMS_LISTED_MAX as usize - 1));
+        Ok(listed)
     }
 
     fn missing(&self) -> Response {
@@ -98,6 +101,30 @@ impl Site {
         let page = page.unwrap_or_else(|| html::document(html::MISSING));
         (StatusCode::NOT_FOUND, [NOT_CACHED], Html(page)).into_response()
     }
+}
+
+/// At most so many, in order, with the same share for every maker.
+fn fair(mut rooms: Vec<(Option<String>, RoomSummary)>, max: usize) -> Vec<RoomSummary> {
+    rooms.sort_by_cached_key(|(_, room)| order(room));
+    let mut of_maker = HashMap::new();
+    let mut ranked: Vec<(u32, RoomSummary)> = rooms
+        .into_iter()
+        .map(|(maker, room)| {
+            let nth = of_maker.entry(maker).or_insert(0);
+            *nth += 1;
+            (*nth, room)
+        })
+        .collect();
+    ranked.sort_by_key(|(nth, _)| *nth);
+    ranked.truncate(max);
+    let mut rooms: Vec<_> = ranked.into_iter().map(|(_, room)| room).collect();
+    rooms.sort_by_cached_key(order);
+    rooms
+}
+
+fn order(room: &RoomSummary) -> impl Ord + use<> {
+    let newest = room.last.as_ref().map_or(i64::MAX, |last| last.id);
+    (Reverse(newest), Reverse(room.people), room.name.clone())
 }
 
 const NOT_CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");

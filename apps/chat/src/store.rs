@@ -14,6 +14,7 @@ mod clock;
 mod database;
 mod health;
 mod lock;
+mod rooms;
 mod writer;
 
 use std::fs::File;
@@ -29,8 +30,11 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, RoomSummary, StoredMessage};
+use crate::contract::{
+    FIRST_ROOM, HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, RoomSummary, StoredMessage,
+};
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
+use crate::quota::Origin;
 use database::Database;
 pub use health::Fault;
 use health::Health;
@@ -38,7 +42,7 @@ use writer::{Command, Writer};
 
 /// The file inside the data folder.
 pub const FILE_NAME: &str = "chat.db";
-/// The most rooms listed; those with the oldest newest message are left out.
+/// The most rooms listed. Of those that are left out the makers have most of the others.
 pub const ROOMS_LISTED_MAX: u32 = 100;
 
 /// Messages waiting for the writer. A sender beyond that waits, and with it its connection.
@@ -80,6 +84,25 @@ pub struct Post {
     pub text: MessageText,
     /// What the sender calls it, if it may send it again.
     pub key: Option<MessageKey>,
+    /// Whose key it is.
+    pub sender: Sender,
+    /// Where it came from; the maker of the room, if it is the first in there.
+    pub origin: Origin,
+}
+
+/// Whom the keys of messages belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender(String);
+
+/// What there is under a room's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The room, with messages in it.
+    Room,
+    /// Not this one, but another one that looks the same.
+    Twin,
+    /// Neither.
+    Nothing,
 }
 
 /// What became of a [`Post`].
@@ -113,7 +136,7 @@ pub enum OpenError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The key was used for another message in this room.
+    /// Its sender used the key for another message in this room.
     #[error("the key was used for another message")]
     KeyReused,
     /// The disk or the database failed; nothing was stored.
@@ -145,6 +168,7 @@ impl Store {
         let lock = lock::take(path.parent().unwrap_or(folder))?;
         let (database, mut connection) = Database::open(path).await?;
         migrator().run(&mut connection).await?;
+        rooms::bring_into_one_form(&mut connection).await?;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")
             .fetch_optional(&mut connection)
             .await?;
@@ -214,25 +238,50 @@ impl Store {
         Ok(messages)
     }
 
-    /// The rooms that have messages, newest activity first, at most [`ROOMS_LISTED_MAX`], each
-    /// with the beginning of its newest message. `people` is 0: the store does not know.
+    /// What there is under this name.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
+    pub async fn find(&self, room: &RoomName) -> Result<Found, StoreError> {
+        let row = sqlx::query("SELECT max(name = ?1) AS is_same FROM rooms WHERE skeleton = ?2")
+            .bind(room.as_str())
+            .bind(room.skeleton().as_str())
+            .fetch_one(&self.database.reads())
+            .await?;
+        Ok(match row.try_get("is_same")? {
+            Some(true) => Found::Room,
+            Some(false) => Found::Twin,
+            None => Found::Nothing,
+        })
+    }
+
+    /// Rooms that have messages, at most [`ROOMS_LISTED_MAX`], each with its maker and the beginning
+    /// of its newest message. `people` is 0: the store does not know.
+    ///
+    /// When there are more, every maker has the same share: first the newest room of each, then the
+    /// second newest, and so on. The first room is always among them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn rooms(&self) -> Result<Vec<(Option<String>, RoomSummary)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT r.name AS room, m.id, m.name, substr(m.msg, 1, ?2) AS msg, m.at
-             FROM rooms r JOIN messages m ON m.id = r.last_message_id
-             ORDER BY r.last_message_id DESC LIMIT ?1",
+            "SELECT r.name AS room, r.maker, m.id, m.name, substr(m.msg, 1, ?2) AS msg, m.at
+             FROM (SELECT name, maker, last_message_id, row_number() OVER
+                     (PARTITION BY maker ORDER BY last_message_id DESC) AS nth
+                   FROM rooms WHERE skeleton IS NOT NULL) AS r
+             JOIN messages m ON m.id = r.last_message_id
+             ORDER BY r.name = ?3 DESC, r.nth, r.last_message_id DESC LIMIT ?1",
         )
         .bind(ROOMS_LISTED_MAX)
         .bind(EXCERPT_CHARS_MAX)
+        .bind(FIRST_ROOM)
         .fetch_all(&self.database.reads())
         .await?;
         rows.iter()
             .map(|row| {
                 let last = Some(stored_message(row)?);
-                Ok(RoomSummary { name: row.try_get("room")?, people: 0, last })
+                let summary = RoomSummary { name: row.try_get("room")?, people: 0, last };
+                Ok((row.try_get("maker")?, summary))
             })
             .collect()
     }
@@ -294,6 +343,24 @@ impl Store {
     }
 }
 
+impl Sender {
+    /// Somebody who says who it is, by something nobody else knows.
+    pub fn known_by(id: &MessageKey) -> Self {
+        Sender(format!("id {}", id.as_str()))
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Somebody who does not say who it is.
+impl From<Origin> for Sender {
+    fn from(origin: Origin) -> Self {
+        Sender(format!("address {origin}"))
+    }
+}
+
 impl Posted {
     /// The message as it is stored.
     pub fn message(&self) -> &StoredMessage {
@@ -313,9 +380,14 @@ fn stored_message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {
 }
 
 fn migrator() -> Migrator {
-    let sql = include_str!("../migrations/0001_rooms_and_messages.sql").into_sql_str();
-    let first = Migration::new(1, "rooms and messages".into(), MigrationType::Simple, sql, false);
-    Migrator::with_migrations(vec![first])
+    let migrations = [
+        ("rooms and messages", include_str!("../migrations/0001_rooms_and_messages.sql")),
+        ("senders and makers", include_str!("../migrations/0002_senders_and_makers.sql")),
+    ];
+    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 fn create_folder(folder: &Path) -> io::Result<()> {

@@ -5,7 +5,7 @@ mod common;
 use common::{PATIENCE, Person, Program, next, refusal};
 use sockeye_chat::contract::{CHAT, HISTORY_MESSAGES_MAX, JOIN, Join, LEAVE, NewMessage, Presence};
 use sockeye_chat::input::{MESSAGE_CHARS_MAX, NICKNAME_CHARS_MAX, ROOM_CHARS_MAX};
-use sockeye_client::{Event, State};
+use sockeye_client::{AckError, Client, Event, Reconnect, State};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -171,7 +171,7 @@ async fn what_cannot_be_taken_is_refused_with_a_reason() {
     }
     let long = "가".repeat(NICKNAME_CHARS_MAX + 1);
     for (name, code) in [("\u{3164}", "name_empty"), (&long, "name_too_long")] {
-        let request = Join { room: "방".into(), name: name.to_owned() };
+        let request = Join { room: "방".into(), name: name.to_owned(), sender: None };
         assert_eq!(refusal(a.client.emit_with_ack(JOIN, &request).await), code);
     }
     a.join("방").await.unwrap();
@@ -207,5 +207,109 @@ async fn a_message_sent_twice_under_one_key_is_stored_and_told_once() {
     assert_eq!(next(&mut a.posted).await, first);
     assert_eq!(next(&mut a.posted).await, last);
     assert_eq!(a.join("방").await.unwrap(), [first, last]);
+    program.stop().await;
+}
+
+/// Somebody else's key is no obstacle, and tells nothing.
+#[tokio::test]
+async fn keys_belong_to_their_sender() {
+    let data = TempDir::new().unwrap();
+    let program = Program::serve(data.path()).await;
+    let mut ids = Vec::new();
+    for (name, sender) in [("a", Some("secret of a")), ("b", Some("secret of b")), ("a", None)] {
+        let sender = sender.map(|sender| sender.replace(' ', "-"));
+        let person = Person::connect(&program, name).await;
+        let join = Join { room: "방".into(), name: name.into(), sender };
+        person.client.emit_with_ack(JOIN, &join).await.unwrap();
+        let keyed = NewMessage { key: Some("k1".into()), ..person.message("mine") };
+        let stored = person.client.emit_with_ack(CHAT, &keyed).await.unwrap();
+        assert_eq!(person.client.emit_with_ack(CHAT, &keyed).await.unwrap(), stored);
+        ids.push(stored.id);
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+    // The same sender on another connection.
+    let person = Person::connect(&program, "a").await;
+    let sender = Some("secret-of-a".to_owned());
+    let join = Join { room: "방".into(), name: "a".into(), sender };
+    person.client.emit_with_ack(JOIN, &join).await.unwrap();
+    let keyed = NewMessage { key: Some("k1".into()), ..person.message("mine") };
+    assert_eq!(person.client.emit_with_ack(CHAT, &keyed).await.unwrap().id, ids[0]);
+    let join = Join { sender: Some("s".repeat(65)), ..join };
+    assert_eq!(refusal(person.client.emit_with_ack(JOIN, &join).await), "key_too_long");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn names_that_look_alike_are_refused() {
+    let data = TempDir::new().unwrap();
+    let program = Program::serve(data.path()).await;
+    let a = Person::enter(&program, "Ada", "방").await;
+    a.say("hello").await.unwrap();
+    let twin = Person::connect(&program, "Аdа").await;
+    assert_eq!(refusal(twin.join("방").await), "name_lookalike");
+    assert_eq!(refusal(twin.say("I am Ada").await), "not_joined");
+    twin.join("elsewhere").await.unwrap();
+    let same = Person::enter(&program, "Ada", "방").await;
+    // Rooms: composed and decomposed are one, and those that only look like one another are not made.
+    let decomposed = "\u{1107}\u{1161}\u{11BC}";
+    assert_eq!(same.join(decomposed).await.unwrap().len(), 1);
+    let silent = Person::enter(&program, "b", "team1").await;
+    let other = Person::connect(&program, "c").await;
+    assert_eq!(refusal(other.join("teaml").await), "room_lookalike", "somebody is in there");
+    silent.say("exists").await.unwrap();
+    silent.join("방").await.unwrap();
+    assert_eq!(refusal(other.join("teaml").await), "room_lookalike", "it is stored");
+    other.join("team1").await.unwrap();
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_is_refused_with_when_to_try_again() {
+    let data = TempDir::new().unwrap();
+    let args = ["--messages-per-second", "10", "--rooms-per-hour", "6", "--joins-per-second", "1"];
+    let program = Program::serve_with(data.path(), &args).await;
+    let a = Person::enter(&program, "a", "방").await;
+    let mut refused = Vec::new();
+    let answers: Vec<_> =
+        (0..300).map(|n| a.client.emit_with_ack(CHAT, &a.message(&n.to_string()))).collect();
+    for answer in answers {
+        if let Err(AckError::Remote(error)) = answer.await {
+            refused.push(error);
+        }
+    }
+    // 100 at once, and more if it took a while.
+    assert!((1..=200).contains(&refused.len()), "{} of 300", refused.len());
+    assert!(refused.iter().all(|error| error.code == "too_fast"));
+    assert_eq!(refused[0].message, "too much at once; try again in 1 s");
+
+    // Two rooms, the first one included.
+    let b = Person::enter(&program, "b", "second").await;
+    let mut second = b.say("made").await;
+    while common::refusal_code(&second) == Some("too_fast") {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        second = b.say("made").await;
+    }
+    second.unwrap();
+    b.join("third").await.unwrap();
+    assert_eq!(refusal(b.say("one too many").await), "too_many_rooms");
+    b.join("second").await.unwrap();
+    let refused = loop {
+        if let Err(AckError::Remote(error)) = b.join("second").await {
+            break error;
+        }
+    };
+    assert_eq!(refused.code, "too_fast");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let data = TempDir::new().unwrap();
+    let program = Program::serve_with(data.path(), &["--connections-max", "2"]).await;
+    let _a = Person::connect(&program, "a").await;
+    let _b = Person::connect(&program, "b").await;
+    let builder = Client::builder(&program.url).unwrap().reconnect(Reconnect::Never);
+    assert!(timeout(PATIENCE, builder.connect()).await.unwrap().is_err());
     program.stop().await;
 }

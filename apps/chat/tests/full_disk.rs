@@ -64,7 +64,8 @@ impl SmallDisk {
         let mut command = Command::new("nsenter");
         command
             .args([&namespace, env!("CARGO_BIN_EXE_sockeye"), "serve", "--host", "127.0.0.1"])
-            .args(["--port", "0", "--free-space-min", "0", "--log", "off", "--data"])
+            .args(["--port", "0", "--free-space-min", "0", "--messages-per-second", "0"])
+            .args(["--log", "off", "--data"])
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -34,10 +34,12 @@ fn declarations() -> String {
     declare::<NewMessage>(&mut out, &config);
     declare::<StoredMessage>(&mut out, &config);
     declare::<Presence>(&mut out, &config);
+    declare::<Refusal>(&mut out, &config);
     declare::<RoomSummary>(&mut out, &config);
     declare::<Boot>(&mut out, &config);
     out.push_str(
-        "export type Refusal = { error: { code: string; message: string } };\n\n\
+        "/** What a refused event is answered with. */\n\
+         export type Refused = { error: Refusal };\n\n\
          /** What the page sends: payload and answer. */\n\
          export interface Requests {\n",
     );

@@ -5,7 +5,13 @@ use tower_service::Service as _;
 
 use super::*;
 use crate::input::{MessageText, Nickname};
-use crate::store::{Post, StoreOptions};
+use crate::quota::Origin;
+use crate::store::{Post, Sender, StoreOptions};
+
+/// One of several addresses.
+fn origin(n: u8) -> Origin {
+    Origin::of(Some([192, 0, 2, n].into()))
+}
 
 struct Fixture {
     site: Arc<Site>,
@@ -37,6 +43,8 @@ impl Fixture {
             name: Nickname::parse("나").unwrap(),
             text: MessageText::parse(text.to_owned()).unwrap(),
             key: None,
+            sender: Sender::from(origin(1)),
+            origin: origin(1),
         };
         self.site.store.post(post, |posted| assert!(posted.is_ok())).await.unwrap();
         self.site.store.settled().await;
@@ -77,8 +85,10 @@ async fn rooms_are_listed_with_people_and_newest_message() {
     fixture.say("오래된 방", "1").await;
     fixture.say("방/2", "<script>alert(1)</script>").await;
     let people = fixture.site.people.clone();
-    people.enter(&RoomName::parse("새 방").unwrap());
-    people.enter(&RoomName::parse("방/2").unwrap());
+    let name = Nickname::parse("나").unwrap();
+    for room in ["새 방", "방/2"] {
+        people.enter(&RoomName::parse(room).unwrap(), &name, origin(2)).unwrap();
+    }
     let (status, response, json) = fixture.get("/api/rooms").await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -183,4 +193,26 @@ async fn health_follows_the_server() {
     }
     fixture.site.stop();
     assert_eq!(fixture.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// A room that somebody sits in without a word is listed too, and costs nothing to make.
+#[tokio::test]
+async fn those_who_sit_in_many_empty_rooms_push_no_other_off_the_list() {
+    let mut fixture = Fixture::new(false).await;
+    fixture.say("기획팀", "안녕").await;
+    fixture.say(FIRST_ROOM, "first").await;
+    let name = Nickname::parse("나").unwrap();
+    for n in 0..2 * ROOMS_LISTED_MAX {
+        let room = RoomName::parse(&format!("empty {n}e")).unwrap();
+        fixture.site.people.enter(&room, &name, origin(2)).unwrap();
+    }
+    let friends = RoomName::parse("friends").unwrap();
+    fixture.site.people.enter(&friends, &name, origin(3)).unwrap();
+    let (_, _, json) = fixture.get("/api/rooms").await;
+    let rooms: Vec<RoomSummary> = serde_json::from_str(&json).unwrap();
+    assert_eq!(rooms.len(), ROOMS_LISTED_MAX as usize);
+    assert_eq!(rooms[0].last.as_ref().unwrap().msg, "first");
+    for expected in ["기획팀", "friends"] {
+        assert!(rooms.iter().any(|room| room.name == expected), "{expected}");
+    }
 }

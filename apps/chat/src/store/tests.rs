@@ -17,7 +17,14 @@ fn message(room: &str, text: &str) -> Post {
         name: Nickname::parse("정민").unwrap(),
         text: MessageText::parse(text.to_owned()).unwrap(),
         key: None,
+        sender: Sender::from(origin(1)),
+        origin: origin(1),
     }
+}
+
+/// One of several addresses.
+fn origin(n: u8) -> Origin {
+    Origin::of(Some([192, 0, 2, n].into()))
 }
 
 fn keyed(room: &str, text: &str, key: &str) -> Post {
@@ -133,27 +140,17 @@ async fn a_message_sent_again_under_its_key_is_stored_once() {
     post(&store, keyed("other room", "hello", "k1")).await.unwrap();
     post(&store, message("room", "no key")).await.unwrap();
     post(&store, message("room", "no key")).await.unwrap();
+    // Keys belong to their sender: nobody can take up what another one will use.
+    let ids = ["b", "c"].map(|id| Sender::known_by(&MessageKey::parse(id.to_owned()).unwrap()));
+    for sender in [Sender::from(origin(2)), ids[0].clone(), ids[1].clone()] {
+        let other = Post { sender, ..keyed("room", "another's", "k1") };
+        assert!(matches!(post(&store, other.clone()).await, Ok(Posted::New(_))));
+        assert!(matches!(post(&store, other).await, Ok(Posted::Known(_))));
+    }
     let history = store.history(&room("room")).await.unwrap();
-    assert_eq!(texts(&history), ["hello", "hello", "no key", "no key"]);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn rooms_are_listed_by_their_newest_message() {
-    let folder = TempDir::new().unwrap();
-    let store = open(folder.path()).await.unwrap();
-    let long = "나".repeat(300);
-    for (room, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("긴 방", &long), ("b", "4")] {
-        post(&store, message(room, text)).await.unwrap();
-    }
-    let rooms = store.rooms().await.unwrap();
-    let listed = rooms.iter().map(|room| (room.name.as_str(), room.last.as_ref().unwrap()));
-    let expected = [("b", "4"), ("긴 방", &long[..600]), ("a", "3")];
-    assert!(listed.map(|(room, last)| (room, last.msg.as_str())).eq(expected));
-    for n in 0..ROOMS_LISTED_MAX {
-        post(&store, message(&format!("room {n}"), "x")).await.unwrap();
-    }
-    assert_eq!(store.rooms().await.unwrap().len(), ROOMS_LISTED_MAX as usize);
+    let others = ["another's"; 3];
+    assert_eq!(texts(&history)[..4], ["hello", "hello", "no key", "no key"]);
+    assert_eq!(texts(&history)[4..], others);
     store.close().await;
 }
 
@@ -242,3 +239,4 @@ async fn a_folder_has_one_store_at_a_time() {
 }
 
 mod files;
+mod rooms;

@@ -259,11 +259,16 @@ async fn create_room(
     post: &Post,
     at: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO rooms (name, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-        .bind(post.room.as_str())
-        .bind(at)
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO rooms (name, created_at, maker, skeleton) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(post.room.as_str())
+    .bind(at)
+    .bind(post.origin.to_string())
+    .bind(post.room.skeleton().as_str())
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 
@@ -274,8 +279,8 @@ async fn insert(
     at: i64,
 ) -> Result<Outcome, sqlx::Error> {
     let inserted = sqlx::query(
-        "INSERT INTO messages (room_id, name, msg, at, key)
-         SELECT id, ?2, ?3, ?4, ?5 FROM rooms WHERE name = ?1
+        "INSERT INTO messages (room_id, name, msg, at, key, sender)
+         SELECT id, ?2, ?3, ?4, ?5, ?6 FROM rooms WHERE name = ?1
          ON CONFLICT DO NOTHING RETURNING id, name, msg, at",
     )
     .bind(post.room.as_str())
@@ -283,6 +288,7 @@ async fn insert(
     .bind(post.text.as_str())
     .bind(at)
     .bind(post.key.as_ref().map(|key| key.as_str()))
+    .bind(post.sender.as_str())
     .fetch_optional(&mut **transaction)
     .await?;
     if let Some(row) = inserted {
@@ -290,10 +296,12 @@ async fn insert(
     }
     let row = sqlx::query(
         "SELECT id, name, msg, at FROM messages
-         WHERE room_id = (SELECT id FROM rooms WHERE name = ?1) AND key = ?2",
+         WHERE room_id = (SELECT id FROM rooms WHERE name = ?1)
+         AND key = ?2 AND sender = ?3",
     )
     .bind(post.room.as_str())
     .bind(post.key.as_ref().map(|key| key.as_str()))
+    .bind(post.sender.as_str())
     .fetch_one(&mut **transaction)
     .await?;
     let known = stored_message(&row)?;

@@ -44,17 +44,14 @@ pub(crate) fn command(args: &[&str]) -> Command {
 impl Program {
     /// `sockeye serve` on a free port of 127.0.0.1.
     pub(crate) async fn serve(data: &Path) -> Self {
+        Program::serve_with(data, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn serve_with(data: &Path, args: &[&str]) -> Self {
         let data = data.to_str().unwrap();
-        Program::start(&mut command(&[
-            "serve",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--data",
-            data,
-        ]))
-        .await
+        let own = ["serve", "--host", "127.0.0.1", "--port", "0", "--data", data];
+        Program::start(&mut command(&[&own, args].concat())).await
     }
 
     /// Starts it and waits until it says that it listens.
@@ -137,7 +134,7 @@ impl Person {
     }
 
     pub(crate) async fn join(&self, room: &str) -> Result<Vec<StoredMessage>, AckError> {
-        let request = Join { room: room.to_owned(), name: self.name.clone() };
+        let request = Join { room: room.to_owned(), name: self.name.clone(), sender: None };
         self.client.emit_with_ack(JOIN, &request).await
     }
 

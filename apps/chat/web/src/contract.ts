@@ -7,6 +7,12 @@ export type Join = {
   room: string,
   /** The nickname to use there. */
   name: string,
+  /**
+   * What the sender is known by from one visit to the next, 1 to 64 printable ASCII bytes that
+   * nobody else can guess: messages' keys are the sender's own. Without it they are those of the
+   * sender's address.
+   */
+  sender?: string,
 };
 
 /** A message on its way to the server. */
@@ -16,8 +22,8 @@ export type NewMessage = {
   /** The text. */
   msg: string,
   /**
-   * What the sender calls this message: sent again under the same key, it is stored once and
-   * answered with what was stored the first time.
+   * What the sender calls this message: sent again by the same sender under the same key, it is
+   * stored once and answered with what was stored the first time.
    */
   key?: string,
 };
@@ -44,6 +50,16 @@ export type Presence = {
   people: number,
 };
 
+/** Why something was refused. */
+export type Refusal = {
+  /** A word for programs, such as `name_empty` or `too_fast`. */
+  code: string,
+  /** A sentence for people. */
+  message: string,
+  /** When it may be tried again, in seconds; only where waiting helps. */
+  retry_after?: number,
+};
+
 /** One line in the list of rooms. */
 export type RoomSummary = {
   /** The room's name. */
@@ -63,7 +79,8 @@ rooms: Array<RoomSummary>,
 room: string,
 } | { "page": "missing" };
 
-export type Refusal = { error: { code: string; message: string } };
+/** What a refused event is answered with. */
+export type Refused = { error: Refusal };
 
 /** What the page sends: payload and answer. */
 export interface Requests {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { english, korean, languageOf, say, sayRefusal, type Text } from "./i18n.ts";
+import { english, korean, languageOf, say, sayRefusal, sayTime, type Text } from "./i18n.ts";
 
 const names = (pattern: string) => [...pattern.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 
@@ -32,6 +32,13 @@ test("the browser's language decides", () => {
 
 test("values are put in as they are, and unknown refusals have a sentence too", () => {
   expect(say("joined", { name: "$& {count}" })).toBe("$& {count} has joined");
-  expect(sayRefusal("name_empty")).toBe(english.error_name_empty);
-  expect(sayRefusal("toString")).toBe(english.error_other);
+  expect(sayRefusal({ code: "name_empty" })).toBe(english.error_name_empty);
+  expect(sayRefusal({ code: "toString" })).toBe(english.error_other);
+});
+
+test("a refusal says when to try again", () => {
+  expect(sayRefusal({ code: "too_many_rooms", retry_after: 60 })).toContain("in 60 seconds.");
+  expect([1, 99, 100, 5_999, 6_000, 86_400].map(sayTime)).toEqual([
+    "1 second", "99 seconds", "2 minutes", "100 minutes", "2 hours", "24 hours",
+  ]);
 });

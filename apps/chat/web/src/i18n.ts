@@ -1,3 +1,5 @@
+import type { Refusal } from "./contract.ts";
+
 /** Everything the page says, in English. `{name}` is replaced by the value of that name. */
 export const english = {
   rooms: "Rooms",
@@ -33,13 +35,14 @@ export const english = {
   yesterday: "Yesterday",
   you: "You",
   sending: "Sending",
-  waiting: "Will be sent when connected",
+  waiting: "Waiting to be sent",
   failed: "Not sent",
   retry: "Try again",
   discard: "Discard",
 
   reconnecting: "The connection is lost. Reconnecting…",
   unsent: "Unsent messages: {count}. They go out when the connection is back.",
+  slowed: "That was too much at once. The rest goes out in {time}.",
   outboxFull: "Too many messages are waiting to be sent.",
 
   missingTitle: "There is nothing here",
@@ -55,6 +58,11 @@ export const english = {
   error_message_too_long: "The message is too long.",
   error_storage: "The server could not store it.",
   error_disk_full: "The server's disk is full.",
+  error_too_fast: "Too much at once. Please try again in {time}.",
+  error_too_many_rooms: "Too many new rooms from here. Please try again in {time}.",
+  error_quota_used: "Today's share is used up. Please try again in {time}.",
+  error_name_lookalike: "Somebody in the room has a name that looks just like this one.",
+  error_room_lookalike: "There is another room whose name looks just like this one.",
   error_other: "The server refused it.",
 };
 
@@ -95,13 +103,14 @@ export const korean: Record<Text, string> = {
   yesterday: "어제",
   you: "나",
   sending: "보내는 중",
-  waiting: "연결되면 보냅니다",
+  waiting: "보낼 차례를 기다리는 중",
   failed: "보내지 못함",
   retry: "다시 보내기",
   discard: "지우기",
 
   reconnecting: "연결이 끊겼습니다. 다시 연결하는 중…",
   unsent: "보내지 못한 메시지 {count}개는 다시 연결되면 보냅니다.",
+  slowed: "한꺼번에 너무 많이 보냈습니다. 나머지는 {time} 뒤에 보냅니다.",
   outboxFull: "보내지 못한 메시지가 너무 많습니다.",
 
   missingTitle: "아무것도 없는 곳입니다",
@@ -117,6 +126,11 @@ export const korean: Record<Text, string> = {
   error_message_too_long: "메시지가 너무 깁니다.",
   error_storage: "서버가 저장하지 못했습니다.",
   error_disk_full: "서버의 저장 공간이 부족합니다.",
+  error_too_fast: "한꺼번에 너무 많은 요청을 보냈습니다. {time} 뒤에 다시 시도하세요.",
+  error_too_many_rooms: "새 방을 너무 많이 만들었습니다. {time} 뒤에 다시 시도하세요.",
+  error_quota_used: "오늘 쓸 수 있는 양을 모두 썼습니다. {time} 뒤에 다시 시도하세요.",
+  error_name_lookalike: "똑같아 보이는 닉네임을 쓰는 사람이 방에 있습니다.",
+  error_room_lookalike: "똑같아 보이는 이름의 다른 방이 있습니다.",
   error_other: "서버가 받아들이지 않았습니다.",
 };
 
@@ -135,8 +149,17 @@ export function say(text: Text, values: Record<string, string | number> = {}): s
   return pattern.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
-/** What to tell somebody about a refusal of the server. */
-export function sayRefusal(code: string): string {
+/** What to tell somebody about a refusal of the server, which may say when to try again. */
+export function sayRefusal({ code, retry_after }: Pick<Refusal, "code" | "retry_after">): string {
   const text = `error_${code}`;
-  return say(text in english ? (text as Text) : "error_other");
+  const values = { time: sayTime(retry_after ?? 1) };
+  return say(text in english ? (text as Text) : "error_other", values);
+}
+
+/** So many seconds in words, in the unit that suits them. */
+export function sayTime(seconds: number): string {
+  const [unit, length] =
+    seconds < 100 ? ["second", 1] : seconds < 6_000 ? ["minute", 60] : ["hour", 3_600];
+  const format = { style: "unit", unit, unitDisplay: "long" } as const;
+  return new Intl.NumberFormat(language, format).format(Math.ceil(seconds / length));
 }

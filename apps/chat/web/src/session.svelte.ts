@@ -1,8 +1,9 @@
-import type { Notices, Refusal, Requests, StoredMessage } from "./contract.ts";
+import type { Notices, Refusal, Refused, Requests, StoredMessage } from "./contract.ts";
 import { atNextFrame } from "./frames.ts";
+import { normalized } from "./names.ts";
 import { newKey, Outbox } from "./outbox.ts";
 import type { TextStorage } from "./storage.ts";
-import { type Row, Timeline } from "./timeline.ts";
+import { goesOutAgain, type Row, Timeline } from "./timeline.ts";
 
 /** What a session uses of the client library's socket. */
 export interface Connection {
@@ -29,8 +30,10 @@ export class Session {
   online = $state(false);
   /** Whether connecting has failed at least once since the last success. */
   unreachable = $state(false);
-  /** Why the server refused to let us in: its code. */
-  refusal = $state<string>();
+  /** Why the server refused to let us in. */
+  refusal = $state.raw<Refusal>();
+  /** How many seconds messages wait because there were too many at once. */
+  slowed = $state<number>();
   nickname = $state("");
   /** How many are in the room, once known. */
   people = $state<number>();
@@ -46,6 +49,8 @@ export class Session {
 
   constructor(
     readonly room: string,
+    /** What the server knows this browser by, from one visit to the next. */
+    private readonly sender: string,
     private readonly open: () => Connection,
     storage: TextStorage,
     private readonly isHidden: () => boolean = () => false,
@@ -62,7 +67,7 @@ export class Session {
 
   /** Enters the room, and again whenever the connection was lost. */
   enter(nickname: string): void {
-    this.nickname = nickname.trim();
+    this.nickname = normalized(nickname);
     this.refusal = undefined;
     this.phase = "entering";
     this.restore();
@@ -137,11 +142,15 @@ export class Session {
 
   private join(connection: Connection): void {
     this.unreachable = false;
-    const request: Requests["join"]["payload"] = { room: this.room, name: this.nickname };
-    connection.emit("join", request, (answer: Requests["join"]["answer"] | Refusal) => {
+    const request: Requests["join"]["payload"] = {
+      room: this.room,
+      name: this.nickname,
+      sender: this.sender,
+    };
+    connection.emit("join", request, (answer: Requests["join"]["answer"] | Refused) => {
       if (this.phase === "outside" || !connection.connected) return;
       if ("error" in answer) {
-        this.refused(connection, answer.error.code);
+        this.refused(connection, answer.error);
         return;
       }
       this.timeline.merge(answer);
@@ -152,15 +161,16 @@ export class Session {
     });
   }
 
-  private refused(connection: Connection, code: string): void {
-    if (this.phase === "inside" && code === "storage") {
+  private refused(connection: Connection, refusal: Refusal): void {
+    if (this.phase === "inside" && (refusal.code === "storage" || refusal.retry_after)) {
       // The server will recover; what was said here must not disappear from the page meanwhile.
+      const delay = Math.max(RETURN_DELAY, (refusal.retry_after ?? 0) * 1000);
       setTimeout(() => {
         if (this.phase === "inside" && connection.connected) this.join(connection);
-      }, RETURN_DELAY);
+      }, delay);
       return;
     }
-    this.refusal = code;
+    this.refusal = refusal;
     this.phase = "asking";
     connection.disconnect();
   }
@@ -195,15 +205,26 @@ export class Session {
 
   private sendWaiting(): void {
     const connection = this.connection;
-    if (!this.online || !connection) return;
+    if (!this.online || !connection || this.slowed !== undefined) return;
     for (const { key, name, msg } of this.timeline.takeWaiting()) {
       const request: Requests["chat"]["payload"] = { name, msg, key };
-      connection.emit("chat", request, (answer: Requests["chat"]["answer"] | Refusal) => {
-        if ("error" in answer) this.timeline.refuse(key, answer.error.code);
+      connection.emit("chat", request, (answer: Requests["chat"]["answer"] | Refused) => {
+        if ("error" in answer) this.refusedMessage(key, answer.error);
         else this.timeline.confirm(key, answer);
         this.show();
       });
     }
+  }
+
+  private refusedMessage(key: string, refusal: Refusal): void {
+    this.timeline.refuse(key, refusal);
+    if (!goesOutAgain(refusal) || !refusal.retry_after || this.slowed !== undefined) return;
+    this.slowed = refusal.retry_after;
+    setTimeout(() => {
+      this.slowed = undefined;
+      this.sendWaiting();
+      this.show();
+    }, refusal.retry_after * 1000);
   }
 
   /** Takes up what was not confirmed before a reload, under the name that is used now. */

@@ -72,7 +72,7 @@ beforeEach(() => {
 
 /** Shows everything at once, unless the test is about that. */
 const newSession = (isHidden = () => false, later = (action: () => void) => action()) =>
-  new Session("방", () => connection, storage, isHidden, later);
+  new Session("방", "me-1", () => connection, storage, isHidden, later);
 
 function restart() {
   connection = new FakeConnection();
@@ -105,7 +105,11 @@ test("enters with room and nickname and shows the history", () => {
   connection.deliver("connect_error", new Error("refused"));
   expect(session.unreachable).toBe(true);
   connection.accept();
-  expect(connection.admit([stored(1, "안녕")])).toEqual({ room: "방", name: "나" });
+  expect(connection.admit([stored(1, "안녕")])).toEqual({
+    room: "방",
+    name: "나",
+    sender: "me-1",
+  });
   connection.deliver("join", { room: "방", name: "나", people: 2 });
   expect(session.phase).toBe("inside");
   expect(session.unreachable).toBe(false);
@@ -118,7 +122,7 @@ test("a refused nickname leads back to the question", () => {
   connection.accept();
   connection.take("join").answer({ error: { code: "name_empty", message: "" } });
   expect(session.phase).toBe("asking");
-  expect(session.refusal).toBe("name_empty");
+  expect(session.refusal?.code).toBe("name_empty");
   expect(connection.disconnects).toBe(1);
   session.enter("나");
   expect(session.refusal).toBeUndefined();
@@ -296,4 +300,45 @@ test("shows what comes in one go once", () => {
   expect(shown()).toHaveLength(101);
   connection.deliver("chat", stored(101, "later", "x"));
   expect(frames, "and the next one in the next").toHaveLength(1);
+});
+
+test("what is too much at once goes out a little later, in order", () => {
+  enter();
+  for (const text of ["one", "two", "three"]) session.say(text);
+  const first = connection.take("chat");
+  const [second, third] = [connection.take("chat"), connection.take("chat")];
+  first.answer(stored(1, "one"));
+  const error = { code: "too_fast", message: "", retry_after: 2 };
+  second.answer({ error });
+  third.answer({ error: { ...error, retry_after: 1 } });
+  expect(session.slowed).toBe(2);
+  session.say("four");
+  expect(connection.emitted, "nothing more until then").toEqual([]);
+  expect(shown()).toEqual(["one", "waiting: two", "waiting: three", "waiting: four"]);
+  vi.advanceTimersByTime(2_000);
+  expect(session.slowed).toBeUndefined();
+  const again = [2, 3, 4].map(() => connection.take("chat").payload.msg);
+  expect(again).toEqual(["two", "three", "four"]);
+});
+
+test("a message beyond the day's share stays, with when to try again", () => {
+  enter();
+  session.say("one");
+  const error = { code: "quota_used", message: "", retry_after: 600 };
+  connection.take("chat").answer({ error });
+  expect(shown()).toEqual(["failed: one"]);
+  expect(session.slowed).toBeUndefined();
+});
+
+test("coming back too often, it waits and keeps what was said", () => {
+  enter([stored(1, "one")]);
+  connection.drop("transport close");
+  connection.accept();
+  connection.take("join").answer({ error: { code: "too_fast", message: "", retry_after: 5 } });
+  expect(session.phase).toBe("inside");
+  vi.advanceTimersByTime(4_999);
+  expect(connection.emitted).toEqual([]);
+  vi.advanceTimersByTime(1);
+  connection.admit([stored(1, "one")]);
+  expect(session.online).toBe(true);
 });

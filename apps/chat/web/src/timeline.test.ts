@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 
-import type { StoredMessage } from "./contract.ts";
+import type { Refusal, StoredMessage } from "./contract.ts";
 import { MESSAGES_KEPT_MAX, NOTICES_KEPT_MAX, PENDING_MAX, type Row, Timeline } from "./timeline.ts";
 
 let timeline: Timeline;
@@ -10,6 +10,8 @@ beforeEach(() => {
 });
 
 const stored = (id: number, msg = `m${id}`, name = "a"): StoredMessage => ({ id, name, msg, at: id });
+
+const refusal = (code: string): Refusal => ({ code, message: "" });
 
 const write = (key: string, msg = key) => timeline.write({ key, name: "me", msg, at: 0 });
 
@@ -122,15 +124,22 @@ test("a refused message stays, and can be sent again or given up", () => {
   write("k1");
   write("k2");
   timeline.takeWaiting();
-  timeline.refuse("k1", "storage");
-  timeline.refuse("k2", "not_joined");
+  timeline.refuse("k1", refusal("storage"));
+  timeline.refuse("k2", refusal("not_joined"));
   expect(shown()).toEqual(["failed: k1", "waiting: k2"]);
   timeline.discard("k2");
   timeline.retry("k1");
   expect(timeline.takeWaiting().map((p) => p.key)).toEqual(["k1", "k2"]);
-  timeline.refuse("k1", "storage");
+  timeline.refuse("k1", refusal("storage"));
   timeline.discard("k1");
   expect(shown()).toEqual(["sent: k2"]);
+});
+
+test("what was too much at once waits", () => {
+  write("k1");
+  timeline.takeWaiting();
+  timeline.refuse("k1", refusal("too_fast"));
+  expect(shown()).toEqual(["waiting: k1"]);
 });
 
 test("bounded: what waits and what is kept", () => {

@@ -1,4 +1,4 @@
-import type { StoredMessage } from "./contract.ts";
+import type { Refusal, StoredMessage } from "./contract.ts";
 
 /** A message that the server has not confirmed. */
 export interface Pending {
@@ -11,7 +11,7 @@ export interface Pending {
   /** `waiting` for the connection, `sent` and not yet answered, or `failed` for good. */
   state: "waiting" | "sent" | "failed";
   /** Why it failed. */
-  problem?: string;
+  problem?: Refusal;
   /** It was sent, or may have been, but the answer got lost. */
   uncertain?: boolean;
   /** Then: the stored message that is probably this one. */
@@ -130,11 +130,12 @@ export class Timeline {
   }
 
   /** The server has refused it. */
-  refuse(key: string, problem: string): void {
+  refuse(key: string, problem: Refusal): void {
     const pending = this.find(key);
     if (!pending) return;
     // An answer to something sent before the connection was lost: it goes out again after joining.
-    if (problem === "not_joined") pending.state = "waiting";
+    // What was too much at once goes out again a little later.
+    if (goesOutAgain(problem)) pending.state = "waiting";
     else Object.assign(pending, { state: "failed", problem, guess: undefined });
   }
 
@@ -206,6 +207,11 @@ export class Timeline {
       this.notices--;
     }
   }
+}
+
+/** Whether a refusal is a matter of waiting a little. */
+export function goesOutAgain({ code }: Refusal): boolean {
+  return code === "not_joined" || code === "too_fast";
 }
 
 function isBefore(a: Entry, b: Entry): boolean {

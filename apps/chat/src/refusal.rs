@@ -1,0 +1,150 @@
+//! Why an event was refused, and how that is told.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sockeye::{Acker, EmitError};
+use thiserror::Error;
+
+use crate::contract::Refusal;
+use crate::input::InvalidText;
+use crate::quota::{Exceeded, Limit};
+use crate::store::StoreError;
+
+/// Why an event was refused; the client is told the code and the sentence.
+#[derive(Debug, Error)]
+pub(crate) enum Refused {
+    #[error(transparent)]
+    Invalid(#[from] InvalidText),
+    #[error("join a room first")]
+    NotJoined,
+    #[error("the name is not the one used to join")]
+    NameMismatch,
+    #[error("somebody in the room has another name that looks the same")]
+    NameLookalike,
+    #[error("there is another room whose name looks the same")]
+    RoomLookalike,
+    #[error("the key was used for another message")]
+    KeyReused,
+    #[error("the server could not reach its message store")]
+    Storage,
+    #[error("the server's disk is full")]
+    DiskFull,
+    #[error("too much at once; try again in {} s", seconds(.0))]
+    TooFast(Duration),
+    #[error("too many new rooms; try again in {} s", seconds(.0))]
+    TooManyRooms(Duration),
+    #[error("today's share is used; try again in {} s", seconds(.0))]
+    QuotaUsed(Duration),
+    #[error("the client is gone")]
+    Gone,
+}
+
+/// What an event is answered with.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Reply<T> {
+    Done(T),
+    Refused { error: Refusal },
+}
+
+impl Refused {
+    fn code(&self) -> &'static str {
+        match self {
+            Refused::Invalid(invalid) => invalid.code(),
+            Refused::NotJoined => "not_joined",
+            Refused::NameMismatch => "name_mismatch",
+            Refused::NameLookalike => "name_lookalike",
+            Refused::RoomLookalike => "room_lookalike",
+            Refused::KeyReused => "key_reused",
+            Refused::Storage => "storage",
+            Refused::DiskFull => "disk_full",
+            Refused::TooFast(_) => "too_fast",
+            Refused::TooManyRooms(_) => "too_many_rooms",
+            Refused::QuotaUsed(_) => "quota_used",
+            Refused::Gone => "gone",
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn told(&self) -> Refusal {
+        let retry_after = match self {
+            Refused::TooFast(after) | Refused::TooManyRooms(after) | Refused::QuotaUsed(after) => {
+                Some(seconds(after))
+            }
+            _ => None,
+        };
+        Refusal { code: self.code().to_owned(), message: self.to_string(), retry_after }
+    }
+}
+
+/// Whole ones, so many that it is not too early then.
+fn seconds(duration: &Duration) -> u32 {
+    u32::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+}
+
+/// Answers an event.
+pub(crate) fn answer<T: Serialize>(
+    acker: Acker<Reply<T>>,
+    outcome: Result<T, Refused>,
+) -> Result<(), EmitError> {
+    let reply = match outcome {
+        Ok(done) => Reply::Done(done),
+        Err(refused) => {
+            tracing::debug!(code = refused.code(), "event refused");
+            Reply::Refused { error: refused.told() }
+        }
+    };
+    acker.answer(&reply).map_err(EmitError::from)
+}
+
+impl From<Exceeded> for Refused {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded.what {
+            Limit::Rate => Refused::TooFast(exceeded.retry_after),
+            Limit::Rooms => Refused::TooManyRooms(exceeded.retry_after),
+            Limit::Day => Refused::QuotaUsed(exceeded.retry_after),
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::KeyReused => Refused::KeyReused,
+            StoreError::Write => Refused::Storage,
+            StoreError::Full => Refused::DiskFull,
+            StoreError::Closed | StoreError::Database(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "message store");
+                Refused::Storage
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_when_to_try_again_in_whole_seconds() {
+        for (after, expected) in [(1, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            let told = Refused::TooFast(Duration::from_millis(after)).told();
+            assert_eq!(told.retry_after, Some(expected), "{after}");
+            assert!(told.message.ends_with(&format!("in {expected} s")), "{}", told.message);
+        }
+        assert_eq!(Refused::Storage.told().retry_after, None);
+    }
+
+    #[test]
+    fn what_is_done_is_told_as_it_is() {
+        let json = |reply: &Reply<u32>| serde_json::to_string(reply).unwrap();
+        assert_eq!(json(&Reply::Done(7)), "7");
+        let error = Refused::TooManyRooms(Duration::from_secs(60)).told();
+        assert_eq!(
+            json(&Reply::Refused { error }),
+            "{\"error\":{\"code\":\"too_many_rooms\",\
+             \"message\":\"too many new rooms; try again in 60 s\",\"retry_after\":60}}"
+        );
+    }
+}
