@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use sockeye::{
     Acker, Deferred, DisconnectReason, EmitError, Event, Failure, Io, Local, Namespace, Socket,
     State,
@@ -19,7 +20,7 @@ use crate::contract::{
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
 use crate::people::People;
 use crate::quota::{Origin, Usage};
-use crate::refusal::{Refused, Reply, answer};
+use crate::refusal::{Refused, Reply};
 use crate::store::{Found, Post, Posted, Sender, Store, StoreError};
 
 /// What the handlers share.
@@ -93,12 +94,12 @@ async fn join(
     match chat.enter(&socket, &seat, request).await {
         Ok((history, presence)) => {
             // The history first, then one's own arrival.
-            settle(answer(acker, Ok(history)));
+            tell(acker, &Reply::Done(history));
             if let Some(presence) = presence {
                 settle(socket.emit(JOINED, &presence));
             }
         }
-        Err(refused) => settle(answer(acker, Err(refused))),
+        Err(refused) => tell(acker, &Reply::from(Err(refused))),
     }
     deferred
 }
@@ -117,7 +118,7 @@ async fn chat(
             // Closed: the client gets no answer, comes back when the server does, and tries again.
             let _ = chat.store.post(post, move |posted| deliver(posted, &io, &room, acker)).await;
         }
-        Err(refused) => settle(answer(acker, Err(refused))),
+        Err(refused) => tell(acker, &Reply::from(Err(refused))),
     }
     deferred
 }
@@ -158,14 +159,14 @@ fn deliver(
     room: &RoomName,
     acker: Acker<Reply<StoredMessage>>,
 ) {
-    match posted {
-        Ok(Posted::New(message)) => {
-            settle(answer(acker, Ok(message.clone())));
-            settle(io.to(room.as_str()).emit(POSTED, &message));
-        }
-        // Sent again after a lost connection: the room has it already.
-        Ok(Posted::Known(message)) => settle(answer(acker, Ok(message))),
-        Err(error) => settle(answer(acker, Err(error.into()))),
+    let is_new = matches!(posted, Ok(Posted::New(_)));
+    let reply = Reply::from(posted.map(Posted::into_message).map_err(Refused::from));
+    tell(acker, &reply);
+    // Sent again after a lost connection, the room has it already.
+    if let Reply::Done(message) = &reply
+        && is_new
+    {
+        settle(io.to(room.as_str()).emit(POSTED, message));
     }
 }
 
@@ -229,7 +230,8 @@ impl Chat {
     /// The message as it is to be stored, counted.
     fn take(&self, seat: &Seat, request: NewMessage) -> Result<Post, Refused> {
         let member = seat.member().ok_or(Refused::NotJoined)?;
-        if Nickname::parse(&request.name)? != member.name {
+        let is_same = request.name == member.name.as_str();
+        if !is_same && Nickname::parse(&request.name)? != member.name {
             return Err(Refused::NameMismatch);
         }
         let text = MessageText::parse(request.msg)?;
@@ -294,6 +296,13 @@ impl Member {
     fn is_same(&self, other: &Self) -> bool {
         (&self.room, &self.name, &self.sender) == (&other.room, &other.name, &other.sender)
     }
+}
+
+fn tell<T: Serialize>(acker: Acker<Reply<T>>, reply: &Reply<T>) {
+    if let Reply::Refused { error } = reply {
+        tracing::debug!(code = error.code, "event refused");
+    }
+    settle(acker.answer(reply).map_err(EmitError::from));
 }
 
 /// What the chat sends is always encodable, and a client that reads too slowly is disconnected by

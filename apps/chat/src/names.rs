@@ -2,8 +2,8 @@
 //!
 //! A name is brought into one form: composed (NFC), without spaces around it, one plain space where
 //! there is any space. Then it has to consist of what can be seen: characters that are invisible or
-//! turn the direction of the text stand in emoji only, which some of them hold together. What is
-//! left alone are names that look like another one; for those there is the [`Skeleton`].
+//! turn the direction of the text stand in emoji only, which some of them hold together, and
+//! characters of private use, which every font shows as something else, nowhere. What is left alone are names that look like another one; for those there is the [`Skeleton`].
 //!
 //! The page has the same rule in `web/src/names.ts`; both are held to `names.json`.
 
@@ -64,7 +64,8 @@ pub(crate) fn is_allowed(name: &str) -> bool {
             marks = 0;
         }
         let emoji = emoji_length(rest);
-        if emoji == 0 && is_unseen(c) || marks > MARKS_MAX {
+        let is_private = c.general_category() == GeneralCategory::PrivateUse;
+        if emoji == 0 && (is_unseen(c) || is_private) || marks > MARKS_MAX {
             return false;
         }
         rest = &rest[emoji.max(c.len_utf8())..];
@@ -72,15 +73,12 @@ pub(crate) fn is_allowed(name: &str) -> bool {
     true
 }
 
-/// Controls, line breaks, marks of direction, what fonts show nothing for, and what everybody's
-/// font shows as something else.
+/// Controls, line breaks, marks of direction, and what fonts show nothing for.
 fn is_unseen(c: char) -> bool {
-    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, PrivateUse};
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
 
-    matches!(
-        c.general_category(),
-        Control | Format | LineSeparator | ParagraphSeparator | PrivateUse
-    ) || is_default_ignorable(c)
+    matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
+        || is_default_ignorable(c)
         || c == '\u{2800}'
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use sockeye::{Acker, EmitError};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::contract::Refusal;
@@ -41,7 +40,7 @@ pub(crate) enum Refused {
 }
 
 /// What an event is answered with.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Reply<T> {
     Done(T),
@@ -83,19 +82,13 @@ fn seconds(duration: &Duration) -> u32 {
     u32::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
 }
 
-/// Answers an event.
-pub(crate) fn answer<T: Serialize>(
-    acker: Acker<Reply<T>>,
-    outcome: Result<T, Refused>,
-) -> Result<(), EmitError> {
-    let reply = match outcome {
-        Ok(done) => Reply::Done(done),
-        Err(refused) => {
-            tracing::debug!(code = refused.code(), "event refused");
-            Reply::Refused { error: refused.told() }
+impl<T> From<Result<T, Refused>> for Reply<T> {
+    fn from(outcome: Result<T, Refused>) -> Self {
+        match outcome {
+            Ok(done) => Reply::Done(done),
+            Err(refused) => Reply::Refused { error: refused.told() },
         }
-    };
-    acker.answer(&reply).map_err(EmitError::from)
+    }
 }
 
 impl From<Exceeded> for Refused {

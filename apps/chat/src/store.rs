@@ -368,6 +368,13 @@ impl Posted {
             Posted::New(message) | Posted::Known(message) => message,
         }
     }
+
+    /// The same, to keep.
+    pub fn into_message(self) -> StoredMessage {
+        match self {
+            Posted::New(message) | Posted::Known(message) => message,
+        }
+    }
 }
 
 fn stored_message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {

@@ -14,10 +14,13 @@ const ELEMENT =
   `|(?!\\p{ASCII})\\p{Emoji}(?:\\uFE0F|\\p{Emoji_Modifier})?)`;
 const EMOJI = new RegExp(`${ELEMENT}(?:\\u200D${ELEMENT})*`, "gu");
 
-const UNSEEN = "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Co}\\p{Default_Ignorable_Code_Point}\\u2800";
+const UNSEEN = "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\u2800";
 const BLANK = new RegExp(`^[\\p{White_Space}${UNSEEN}]*$`, "u");
-/** What cannot be seen, a mark on nothing, and more marks on one character than a language needs. */
-const FORBIDDEN = new RegExp(`[${UNSEEN}]|^\\p{M}|\\p{M}{5}`, "u");
+/**
+ * What cannot be seen or is something else in every font, a mark on nothing, and more marks on one
+ * character than a language needs.
+ */
+const FORBIDDEN = new RegExp(`[${UNSEEN}\\p{Co}]|^\\p{M}|\\p{M}{5}`, "u");
 
 /** The one form of a name. */
 export function normalized(text: string): string {
