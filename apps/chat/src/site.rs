@@ -27,7 +27,7 @@ use axum::routing::get;
 use crate::contract::{Boot, FIRST_ROOM, RoomSummary};
 use crate::input::RoomName;
 use crate::people::{Crowd, People};
-use crate::store::{ROOMS_LISTED_MAX, Store, StoreError};
+use crate::store::{MadeRoom, ROOMS_LISTED_MAX, Store, StoreError};
 use crate::ui::Ui;
 
 /// The most bytes of a request's body, should a route ever read one.
@@ -104,7 +104,7 @@ impl Site {
 }
 
 /// At most so many, in order, with the same share for every maker.
-fn fair(mut rooms: Vec<(Option<String>, RoomSummary)>, max: usize) -> Vec<RoomSummary> {
+fn fair(mut rooms: Vec<MadeRoom>, max: usize) -> Vec<RoomSummary> {
     rooms.sort_by_cached_key(|(_, room)| order(room));
     let mut of_maker = HashMap::new();
     let mut ranked: Vec<(u32, RoomSummary)> = rooms

@@ -59,6 +59,7 @@ pub struct Store {
     health: Arc<Health>,
     /// When the files were read to see whether they can be, and what that told.
     last_read: Mutex<Option<(Instant, Option<Fault>)>>,
+    listed: Mutex<Option<Listed>>,
     commands: mpsc::Sender<Command>,
     writer: JoinHandle<()>,
     /// Keeps other programs out of the folder until the store is closed.
@@ -154,6 +155,24 @@ pub enum StoreError {
     Closed,
 }
 
+/// A room in the list, with who made it, as far as that is known.
+pub type MadeRoom = (Option<String>, RoomSummary);
+
+/// A list of rooms, and when it was made.
+#[derive(Debug)]
+struct Listed {
+    start: Instant,
+    end: Instant,
+    rooms: Vec<MadeRoom>,
+}
+
+impl Listed {
+    /// Whether it is too early to make another one.
+    fn is_fresh(&self, now: Instant) -> bool {
+        now - self.end < (self.end - self.start) * 9
+    }
+}
+
 impl Store {
     /// Opens the database in `folder`, making both where they are missing, and starts its writer.
     ///
@@ -178,7 +197,15 @@ impl Store {
         let (commands, queue) = mpsc::channel(QUEUED_COMMANDS_MAX);
         let writer = Writer::new(database.clone(), health.clone(), connection, newest);
         let writer = tokio::spawn(writer.run(queue));
-        Ok(Store { database, health, last_read: Mutex::default(), commands, writer, lock })
+        Ok(Store {
+            database,
+            health,
+            last_read: Mutex::default(),
+            listed: Mutex::default(),
+            commands,
+            writer,
+            lock,
+        })
     }
 
     /// Queues a message. `done` runs in the writer, in stored order, after the transaction with
@@ -261,9 +288,25 @@ impl Store {
     /// When there are more, every maker has the same share: first the newest room of each, then the
     /// second newest, and so on. The first room is always among them.
     ///
+    /// However many ask, no more than a tenth of the time goes into making the list: with very many
+    /// rooms it may be a second old.
+    ///
     /// # Errors
     /// The database failed.
-    pub async fn rooms(&self) -> Result<Vec<(Option<String>, RoomSummary)>, StoreError> {
+    pub async fn rooms(&self) -> Result<Vec<MadeRoom>, StoreError> {
+        let mut listed = self.listed.lock().await;
+        if let Some(listed) = &*listed
+            && listed.is_fresh(Instant::now())
+        {
+            return Ok(listed.rooms.clone());
+        }
+        let start = Instant::now();
+        let rooms = self.read_rooms().await?;
+        *listed = Some(Listed { start, end: Instant::now(), rooms: rooms.clone() });
+        Ok(rooms)
+    }
+
+    async fn read_rooms(&self) -> Result<Vec<MadeRoom>, StoreError> {
         let rows = sqlx::query(
             "SELECT r.name AS room, r.maker, m.id, m.name, substr(m.msg, 1, ?2) AS msg, m.at
              FROM (SELECT name, maker, last_message_id, row_number() OVER
