@@ -179,6 +179,9 @@ pub enum ConfigError {
     /// Every page of the world would act with its visitors' cookies. List the origins instead.
     #[error("any origin together with credentials")]
     AnyOriginWithCredentials,
+    /// A frame of any page can be of the origin `null`, and would act with its visitor's cookies.
+    #[error("origin null together with credentials, which a frame of any page could use")]
+    NullOriginWithCredentials,
     /// No transport is served.
     #[error("no transports")]
     NoTransports,
@@ -206,8 +209,11 @@ impl Config {
         if let Some(cookie) = self.cookie.take_if(|cookie| !cookie.is_valid()) {
             return Err(ConfigError::Cookie { name: cookie.name });
         }
-        if self.origins == Origins::Any && self.cors.as_ref().is_some_and(|cors| cors.credentials) {
-            return Err(ConfigError::AnyOriginWithCredentials);
+        if self.cors.as_ref().is_some_and(|cors| cors.credentials) && self.origins.include_null() {
+            return Err(match self.origins {
+                Origins::Any => ConfigError::AnyOriginWithCredentials,
+                _ => ConfigError::NullOriginWithCredentials,
+            });
         }
         for (field, duration) in [
             ("ping_interval", self.ping_interval),
@@ -290,6 +296,12 @@ mod tests {
         let cors = Some(Cors { credentials: true, ..Cors::default() });
         let config = Config { cors, origins: Origins::Any, ..Config::default() };
         assert_eq!(config.checked().unwrap_err(), ConfigError::AnyOriginWithCredentials);
+        let cors = Some(Cors { credentials: true, ..Cors::default() });
+        let listed = |text: &str| Origins::SameOriginOr(vec![text.parse().unwrap()]);
+        let config = Config { cors: cors.clone(), origins: listed("null"), ..Config::default() };
+        assert_eq!(config.checked().unwrap_err(), ConfigError::NullOriginWithCredentials);
+        let config = Config { cors, origins: listed("file://"), ..Config::default() };
+        assert!(config.checked().is_ok());
         let config = Config { ping_timeout: Duration::ZERO, ..Config::default() };
         let field = "ping_timeout";
         assert_eq!(config.checked().unwrap_err(), ConfigError::OutOfRange { field });

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Host, Received, sid};
-use sockeye_engine::{Config, Origins, TransportKind};
+use sockeye_engine::{Config, Cors, Origins, TransportKind};
 
 #[tokio::test]
 async fn polling_opens_with_exactly_the_keys_of_the_protocol() {
@@ -246,6 +246,19 @@ async fn an_allow_list_lets_pages_in() {
     assert_eq!(host.request("GET", path, &allowed, b"").await.status, 200);
     let refused = [("origin", "https://example.com.evil.org")];
     host.request("GET", path, &refused, b"").await.assert_refused(4, "Forbidden");
+    // Pages of a shell, and frames without an origin.
+    let listed = ["null", "file://"].map(|origin| origin.parse().unwrap()).to_vec();
+    let origins = Origins::SameOriginOr(listed);
+    let cors = Some(Cors::default());
+    let host = Host::tcp(Config { origins, cors, ..Config::default() }).await;
+    for origin in ["null", "file://"] {
+        let headers = [("origin", origin), ("sec-fetch-site", "cross-site")];
+        let response = host.request("GET", path, &headers, b"").await;
+        assert_eq!(response.status, 200, "{origin}");
+        assert_eq!(response.header("access-control-allow-origin"), Some(origin));
+        let websocket = "/engine.io/?EIO=4&transport=websocket";
+        assert!(host.websocket_with(websocket, &headers).await.is_ok(), "{origin}");
+    }
     let host = Host::tcp(Config { origins: Origins::Any, ..Config::default() }).await;
     assert_eq!(host.request("GET", path, &refused, b"").await.status, 200);
 }

@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, X_CONTENT_TYPE_O
 use http::{Request, Response, StatusCode};
 use url::{Host, Url};
 
-use crate::origin::split_port;
+use crate::origin::{is_dns_name, split_port};
 use crate::proxy::{TrustedProxies, write_instead};
 use crate::serve::PeerAddr;
 
@@ -204,10 +204,10 @@ impl Name {
             None => (false, text),
         };
         let Ok(Host::Domain(name)) = Host::parse(plain) else { return None };
-        let name = name.strip_suffix('.').unwrap_or(&name);
-        if name.contains('*') || name.split('.').any(str::is_empty) {
+        if !is_dns_name(&name) {
             return None;
         }
+        let name = name.strip_suffix('.').unwrap_or(&name);
         let text = if subdomains { format!(".{name}") } else { name.to_owned() };
         Some(Self { text, subdomains })
     }
@@ -363,6 +363,7 @@ mod tests {
             ("[::1]:80", "[::1]"),
             ("a..b", ""),
             ("chat example", ""),
+            ("a.example;b.example", ""),
         ] {
             let error = text.parse::<AllowedHosts>().unwrap_err().to_string();
             let (_, message) = error.split_once(" is not a host such as ").unwrap();

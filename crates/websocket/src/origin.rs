@@ -13,6 +13,9 @@ use std::str::FromStr;
 use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN};
 use thiserror::Error;
+use url::{Host, Url};
+
+use crate::proxy::write_instead;
 
 /// Which origins may connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,59 +31,151 @@ pub enum Origins {
     Any,
 }
 
-/// An origin, `https://app.example.com`, or all sub-domains of one, `https://*.example.com`.
+/// One origin or several, as browsers write them: `https://app.example.com`, all sub-domains of one,
+/// `https://*.example.com`, those of shells, `file://`, `app://main`, or `null`, which stands for
+/// pages without an origin. A frame of any page can be of the latter (`sandbox`), so it says little of
+/// who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginPattern {
-    scheme: String,
-    /// Lower case; with `subdomains` it begins with the dot.
-    host: String,
-    port: u16,
-    subdomains: bool,
+pub struct OriginPattern(Pattern);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    /// `null`, or a scheme without a host: in lower case, as it comes.
+    Bare(String),
+    At {
+        /// In lower case.
+        scheme: String,
+        /// In lower case; with `subdomains` it begins with the dot.
+        host: String,
+        port: u16,
+        subdomains: bool,
+    },
 }
 
 /// Why a text is no [`OriginPattern`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{text:?} is not an origin such as https://example.com:8080")]
+#[error("{text:?} is not an origin such as https://example.com:8080{}", write_instead(.advice))]
 pub struct OriginPatternError {
     text: String,
+    advice: Option<String>,
 }
 
 impl FromStr for OriginPattern {
     type Err = OriginPatternError;
 
+    /// Whatever no browser would ever send is an error, which says what to write.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || OriginPatternError { text: text.to_owned() };
-        let (subdomains, plain) = match text.split_once("://*.") {
-            Some((scheme, rest)) => (true, format!("{scheme}://{rest}")),
-            None => (false, text.to_owned()),
-        };
-        let origin = Origin::parse(&plain).ok_or_else(error)?;
-        if origin.host.contains('*') {
-            return Err(error());
-        }
-        let host = origin.host.to_ascii_lowercase();
-        Ok(OriginPattern {
-            scheme: origin.scheme.to_ascii_lowercase(),
-            host: if subdomains { format!(".{host}") } else { host },
-            port: origin.port,
-            subdomains,
-        })
+        let error = || OriginPatternError { text: text.to_owned(), advice: advice(text) };
+        Pattern::parse(text).map(OriginPattern).ok_or_else(error)
     }
 }
 
-impl OriginPattern {
-    fn matches(&self, origin: &Origin<'_>) -> bool {
-        let host_matches = if self.subdomains {
-            let start = origin.host.len().checked_sub(self.host.len());
+impl Pattern {
+    fn parse(text: &str) -> Option<Self> {
+        if text == NULL {
+            return Some(Pattern::Bare(NULL.to_owned()));
+        }
+        let (scheme, authority) = text.split_once("://")?;
+        let scheme = is_scheme(scheme).then(|| scheme.to_ascii_lowercase())?;
+        let is_http = matches!(&*scheme, "http" | "https");
+        if authority.is_empty() && !is_http {
+            return Some(Pattern::Bare(format!("{scheme}://")));
+        }
+        let (subdomains, plain) = match authority.strip_prefix("*.") {
+            Some(rest) => (true, rest),
+            None => (false, authority),
+        };
+        // The page of a WebSocket is never of its scheme, and a file has no host.
+        if matches!(&*scheme, "ws" | "wss" | "file") || plain.contains(NOT_IN_AUTHORITIES) {
+            return None;
+        }
+        let (host, port) = if is_http {
+            let url = Url::parse(&format!("{scheme}://{plain}")).ok()?;
+            if subdomains && !matches!(url.host(), Some(Host::Domain(_))) {
+                return None;
+            }
+            let host = url.host_str()?.to_owned();
+            if matches!(url.host(), Some(Host::Domain(name)) if !is_dns_name(name)) {
+                return None;
+            }
+            (host, url.port_or_known_default()?)
+        } else {
+            let origin = Origin::parse(text)?;
+            let host = origin.host.strip_prefix("*.").unwrap_or(origin.host);
+            (host.to_ascii_lowercase(), origin.port)
+        };
+        let host = if subdomains { format!(".{host}") } else { host };
+        Some(Pattern::At { scheme, host, port, subdomains })
+    }
+
+    /// Whether it is this `Origin`; `parsed` is `None` for one without a host.
+    fn matches(&self, text: &str, parsed: Option<&Origin<'_>>) -> bool {
+        let (scheme, host, port, subdomains) = match self {
+            Pattern::Bare(bare) => return text == bare,
+            Pattern::At { scheme, host, port, subdomains } => (scheme, host, *port, *subdomains),
+        };
+        let Some(origin) = parsed else { return false };
+        let host_matches = if subdomains {
+            let start = origin.host.len().checked_sub(host.len());
             start.is_some_and(|start| {
-                start > 0
-                    && origin.host.as_bytes()[start..].eq_ignore_ascii_case(self.host.as_bytes())
+                start > 0 && origin.host.as_bytes()[start..].eq_ignore_ascii_case(host.as_bytes())
             })
         } else {
-            origin.host.eq_ignore_ascii_case(&self.host)
+            origin.host.eq_ignore_ascii_case(host)
         };
-        host_matches && self.port == origin.port && self.scheme.eq_ignore_ascii_case(origin.scheme)
+        host_matches && port == origin.port && scheme.eq_ignore_ascii_case(origin.scheme)
     }
+}
+
+/// What to write in place of a text that no browser sends, as far as it can be guessed.
+fn advice(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text == "*" {
+        return Some("Origins::Any".to_owned());
+    }
+    let lower = text.to_ascii_lowercase();
+    if [NULL, "about:blank", "about:srcdoc"].contains(&&*lower) || lower.starts_with("data:") {
+        return Some(NULL.to_owned());
+    }
+    if lower.starts_with("file:") {
+        return Some("file://".to_owned());
+    }
+    let Some((scheme, rest)) = lower.split_once("://") else {
+        let both = ["http", "https"].map(|scheme| without_rest(scheme, &lower));
+        let [Some(http), Some(https)] = both else { return None };
+        return Some(format!("{http} or {https}"));
+    };
+    match scheme {
+        "ws" => without_rest("http", rest),
+        "wss" => without_rest("https", rest),
+        scheme => without_rest(scheme, rest),
+    }
+}
+
+/// An origin of this scheme and what stands before a path.
+fn without_rest(scheme: &str, rest: &str) -> Option<String> {
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let authority = authority.rsplit('@').next()?;
+    let wild = match authority.strip_prefix('.') {
+        Some(name) => format!("*.{name}"),
+        None => authority.to_owned(),
+    };
+    let advice = format!("{scheme}://{wild}");
+    (!authority.is_empty() && Pattern::parse(&advice).is_some()).then_some(advice)
+}
+
+/// Whether a host, in ASCII, is one that the DNS can have, with or without the dot at its end. The
+/// URL standard lets more through, commas among them.
+pub(crate) fn is_dns_name(host: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
 impl Origins {
@@ -100,20 +195,33 @@ impl Origins {
         if origins.next().is_some() {
             return false;
         }
-        let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else {
-            return false;
-        };
-        let same = host.is_some_and(|host| origin.is_at(host));
+        let Ok(text) = origin.to_str() else { return false };
+        let origin = Origin::parse(text);
+        if origin.as_ref().zip(host).is_some_and(|(origin, host)| origin.is_at(host)) {
+            return true;
+        }
         match self {
-            Origins::SameOriginOr(patterns) if !same => {
-                patterns.iter().any(|pattern| pattern.matches(&origin))
+            Origins::SameOriginOr(patterns) => {
+                patterns.iter().any(|OriginPattern(pattern)| pattern.matches(text, origin.as_ref()))
             }
-            _ => same,
+            _ => false,
         }
     }
 }
 
 impl Origins {
+    /// Whether pages without an origin are let in, which a frame of any page can be.
+    #[must_use]
+    pub fn include_null(&self) -> bool {
+        match self {
+            Origins::SameOrigin => false,
+            Origins::SameOriginOr(patterns) => {
+                patterns.iter().any(|OriginPattern(pattern)| pattern.matches(NULL, None))
+            }
+            Origins::Any => true,
+        }
+    }
+
     /// Whether the browser says that a page of another origin had it ask: `Sec-Fetch-Site` is
     /// `cross-site`, or `same-site`, which another port or sub-domain is. `none` is a person who
     /// typed the address.
@@ -134,13 +242,8 @@ struct Origin<'a> {
 impl<'a> Origin<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
-        let known = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
         let (host, port) = split_port(authority)?;
-        if scheme.is_empty()
-            || !known
-            || host.is_empty()
-            || host.contains(['/', '@', '?', '#', ' '])
-        {
+        if !is_scheme(scheme) || host.is_empty() || host.contains(['/', '@', '?', '#', ' ']) {
             return None;
         }
         Some(Origin { scheme, host, port: port.unwrap_or(default_port(scheme)) })
@@ -172,6 +275,10 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
+/// What a browser writes for a page without an origin.
+const NULL: &str = "null";
+/// Of `host:port` neither a host nor a port has any of these.
+const NOT_IN_AUTHORITIES: [char; 10] = ['/', '\\', '?', '#', '@', '*', ' ', '\t', '\n', '\r'];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 fn default_port(scheme: &str) -> u16 {
@@ -287,12 +394,108 @@ mod tests {
         }
     }
 
+    /// Shells, browser extensions, sandboxed frames: they can be named like any other.
     #[test]
-    fn what_is_no_origin_is_no_pattern() {
-        for text in
-            ["", "*", "example.com", "https://", "https://*", "https://a.*.b", "https://a/b"]
-        {
-            assert!(text.parse::<OriginPattern>().is_err(), "{text}");
+    fn origins_that_are_no_sites() {
+        for named in [
+            "file://",
+            "null",
+            "app://",
+            "app://main",
+            "capacitor://localhost",
+            "chrome-extension://abcdefghijklmnop",
+            "vscode-webview://1a2b",
+        ] {
+            let list = Origins::SameOriginOr(vec![named.parse().unwrap()]);
+            assert!(list.allow(&headers(&[named]), Some("host")), "{named}");
+            assert!(!Origins::SameOrigin.allow(&headers(&[named]), Some("host")), "{named}");
+            assert_eq!(list.include_null(), named == "null");
+            for other in ["file://", "null", "app://", "app://main", "http://null", "https://file"]
+            {
+                let allowed = list.allow(&headers(&[other]), Some("host"));
+                assert_eq!(allowed, other == named, "{other} by {named}");
+            }
+        }
+        assert!(Origins::Any.include_null() && !Origins::SameOrigin.include_null());
+        // Nobody's host is called so.
+        assert!(!Origins::SameOrigin.allow(&headers(&["null"]), Some("null")));
+        assert!(!Origins::SameOrigin.allow(&headers(&["file://"]), Some("")));
+    }
+
+    /// What a browser writes is in lower case, in ASCII and without a port that goes without saying;
+    /// patterns may say it otherwise.
+    #[test]
+    fn patterns_are_taken_as_browsers_write_origins() {
+        for (pattern, origin) in [
+            ("HTTPS://App.Example.COM", "https://app.example.com"),
+            ("https://app.example.com:443", "https://app.example.com"),
+            ("http://b\u{fc}cher.example", "http://xn--bcher-kva.example"),
+            ("https://*.B\u{dc}CHER.example", "https://a.xn--bcher-kva.example"),
+            ("http://[::0:1]:3000", "http://[::1]:3000"),
+            ("http://127.1", "http://127.0.0.1"),
+            ("FILE://", "file://"),
+        ] {
+            let list = Origins::SameOriginOr(vec![pattern.parse().unwrap()]);
+            assert!(list.allow(&headers(&[origin]), Some("host")), "{pattern}");
+        }
+    }
+
+    /// Each would be taken for a rule and never let anybody in.
+    #[test]
+    fn what_no_browser_sends_is_no_pattern_and_says_what_to_write() {
+        for (text, advice) in [
+            ("", ""),
+            ("*", "Origins::Any"),
+            ("example.com", "http://example.com or https://example.com"),
+            ("localhost:3000", "http://localhost:3000 or https://localhost:3000"),
+            ("*.example.com", "http://*.example.com or https://*.example.com"),
+            ("//example.com", ""),
+            ("https://example.com/", "https://example.com"),
+            ("https://example.com:8443/app?x#y", "https://example.com:8443"),
+            ("https://*.example.com/", "https://*.example.com"),
+            ("https://me@example.com", "https://example.com"),
+            (" https://example.com", "https://example.com"),
+            ("https://example.com ", "https://example.com"),
+            ("https://example.com?x", "https://example.com"),
+            ("https://.example.com", "https://*.example.com"),
+            ("ws://example.com", "http://example.com"),
+            ("wss://example.com/socket", "https://example.com"),
+            ("https://", ""),
+            ("https:example.com", ""),
+            ("https://*", ""),
+            ("https://*.", ""),
+            ("https://a.*.b", ""),
+            ("https://a*", ""),
+            ("https://*a.b", ""),
+            ("https://*.*.b", ""),
+            ("https://a.b:*", ""),
+            ("https://*.192.0.2.1", ""),
+            ("https://a..b", ""),
+            ("https://a:99999", ""),
+            ("https://a:80:80", ""),
+            ("https://exam ple.com", ""),
+            ("https://a.example,https://b.example", ""),
+            ("https://a.example,b.example", ""),
+            ("https://a.example;", ""),
+            ("1http://a", ""),
+            ("*://example.com", ""),
+            ("chrome-extension://*", ""),
+            ("app://main/", "app://main"),
+            ("file:///", "file://"),
+            ("file:///home/me/index.html", "file://"),
+            ("file://host", "file://"),
+            ("file", "http://file or https://file"),
+            ("NULL", "null"),
+            ("about:blank", "null"),
+            ("data:text/html,x", "null"),
+        ] {
+            let error = text.parse::<OriginPattern>().unwrap_err().to_string();
+            let (_, message) = error.split_once(" is not an origin such as ").unwrap();
+            let expected = match advice {
+                "" => String::new(),
+                advice => format!("; write {advice}"),
+            };
+            assert_eq!(message, format!("https://example.com:8080{expected}"), "{text:?}");
         }
     }
 }
