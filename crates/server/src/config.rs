@@ -24,7 +24,8 @@ pub struct Config {
     pub ack_timeout: Duration,
     /// Unanswered acknowledgements of one socket. Default 1,000.
     pub pending_acks_max: usize,
-    /// Namespaces one session may be in or on its way into. Default 100.
+    /// Namespaces one session may be in or on its way into, and connect handlers that run for it,
+    /// also for namespaces that it has left before their answer. Default 100.
     pub namespaces_per_session_max: usize,
     /// Events of one session that wait because `concurrent_handlers_max` handlers run; when they
     /// are more, or larger than `waiting_event_bytes_max`, the session is not read until some are

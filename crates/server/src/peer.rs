@@ -55,6 +55,7 @@ impl Peer {
             waiting_events: 0,
             waiting_bytes: 0,
             deadlines,
+            ended: Rarely::default(),
             is_draining: false,
         };
         let mut peer = Self { reading, sockets };
@@ -137,14 +138,20 @@ struct Sockets {
     waiting_events: usize,
     waiting_bytes: usize,
     deadlines: Deadlines,
+    /// Hashes of the names of namespaces that the client was refused or disconnected from. It may not
+    /// know yet, and leave.
+    ended: Rarely<VecDeque<u64>>,
     /// The session is to close as soon as nothing is under way.
     is_draining: bool,
 }
 
 #[derive(Default)]
 struct Work {
-    /// Names that a dynamic declaration is deciding about.
-    asking: Vec<Box<str>>,
+    /// Names that a dynamic declaration is deciding about, with the numbers of the questions.
+    asking: Vec<(u64, Box<str>)>,
+    next_question: u64,
+    /// Questions and connect handlers at work, also of namespaces that the client has left meanwhile.
+    deciding: usize,
     /// Started, not yet polled.
     fresh: VecDeque<Task>,
     /// Polled, not yet done.
@@ -166,11 +173,7 @@ impl Sockets {
                 self.connect(namespace, &auth)
             }
             Incoming::Connect { namespace, auth } => self.connect(namespace, auth),
-            Incoming::Disconnect { namespace } => {
-                let index = self.joined(namespace)?;
-                self.end(index, DisconnectReason::ClientDisconnect);
-                Ok(())
-            }
+            Incoming::Disconnect { namespace } => self.leave(namespace),
             Incoming::Event { namespace, id, name, args, attachments } => {
                 let index = self.joined(namespace)?;
                 self.event(index, id, &name, args, &attachments);
@@ -188,9 +191,9 @@ impl Sockets {
     /// A packet for a namespace the client has not joined ends the session, as in the official
     /// server.
     fn joined(&self, namespace: &str) -> Result<usize, HandlerError> {
-        match self.find(namespace) {
-            Some(index) if !self.entries[index].is_joining => Ok(index),
-            _ => self.refuse("a packet for a namespace that is not joined"),
+        match self.find_joined(namespace) {
+            Some(index) => Ok(index),
+            None => self.refuse("a packet for a namespace that is not joined"),
         }
     }
 
@@ -201,6 +204,11 @@ impl Sockets {
 
     fn find(&self, namespace: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.socket.namespace() == namespace)
+    }
+
+    fn find_joined(&self, namespace: &str) -> Option<usize> {
+        let is_it = |entry: &Entry| !entry.is_joining && entry.socket.namespace() == namespace;
+        self.entries.iter().position(is_it)
     }
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {
@@ -279,6 +287,7 @@ impl Sockets {
             match command {
                 Command::Disconnected(socket) => {
                     if let Some(index) = self.find_socket(&socket) {
+                        self.remember_end(socket.namespace());
                         self.remove(index, DisconnectReason::ServerDisconnect);
                     }
                 }
@@ -302,8 +311,14 @@ impl Sockets {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Asking { question, parent, is_yes } => self.answered(&question, parent, is_yes),
-            Done::Admission { socket, decision } => self.decide(&socket, decision),
+            Done::Asking { question, parent, is_yes } => {
+                self.work().deciding -= 1;
+                self.answered(question, parent, is_yes);
+            }
+            Done::Admission { socket, decision } => {
+                self.work().deciding -= 1;
+                self.decide(&socket, decision);
+            }
             Done::Event { socket, registered, responder, result } => {
                 answer(&socket, &registered.event, responder, result);
                 if let Some(index) = self.find_socket(&socket) {

@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Client, Received, in_memory, request, serve, until, with_sync};
 use serde::Deserialize;
-use sockeye::{Io, Namespace, Refuse, Socket};
+use sockeye::{Ack, DisconnectReason, Io, Namespace, Refuse, Socket};
 use sockeye_testing::TestServer;
+use tokio::sync::Semaphore;
 
 #[derive(Deserialize)]
 struct Auth {
@@ -226,4 +229,190 @@ async fn connect_handlers_run_one_after_the_other() {
     client.expect(r#"42["connected",1]"#).await;
     client.expect(r#"42["connected",2]"#).await;
     client.expect_nothing().await;
+}
+
+#[derive(Clone, Deserialize)]
+struct Who {
+    n: usize,
+    #[serde(default)]
+    refuse: bool,
+}
+
+/// What became of the sockets of `/b`, whose admissions wait for their gates: their names are what
+/// the client says as `auth`.
+struct Slow {
+    server: sockeye::Server,
+    gates: [Arc<Semaphore>; 3],
+    log: Arc<parking_lot::Mutex<Vec<String>>>,
+    client: Client,
+}
+
+impl Slow {
+    async fn start() -> Self {
+        let gates: [Arc<Semaphore>; 3] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
+        let log = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let (waits, joined, left) = (gates.clone(), log.clone(), log.clone());
+        let slow = with_sync(Namespace::new("/b"))
+            .on_connect(move |socket: Socket, who: Who| {
+                let gate = waits[who.n].clone();
+                async move {
+                    socket.join("inside");
+                    gate.acquire().await.unwrap().forget();
+                    socket.join("behind the gate");
+                    socket.set(who.clone());
+                    if who.refuse { Err(Refuse::new("no")) } else { Ok(()) }
+                }
+            })
+            .on_connected(move |socket: Socket| {
+                joined.lock().push(format!("{} joined", socket.get::<Who>().unwrap().n));
+                std::future::ready(())
+            })
+            .on_disconnect(move |socket: Socket, reason: DisconnectReason| {
+                let n = socket.get::<Who>().unwrap().n;
+                left.lock().push(format!("{n} left: {reason}"));
+                std::future::ready(())
+            })
+            .on("who", async |socket: Socket| Ack(socket.get::<Who>().unwrap().n));
+        let (server, address) = serve([with_sync(Namespace::new("/")), slow]).await;
+        let client = Client::connect(address).await;
+        Slow { server, gates, log, client }
+    }
+
+    async fn send(&mut self, packets: &[&str]) {
+        self.client.send_together(packets).await;
+        self.client.expect_nothing().await;
+    }
+
+    /// Lets one of them pass; its answer is expected.
+    async fn pass(&mut self, n: usize) -> String {
+        self.gates[n].add_permits(1);
+        self.client.text().await
+    }
+
+    fn members(&self) -> usize {
+        self.server.of("/b").unwrap().sockets().len()
+    }
+
+    async fn expect_one_member(&mut self, who: usize) {
+        assert_eq!(self.members(), 1);
+        assert_eq!(self.server.of("/b").unwrap().to("inside").sockets().len(), 1);
+        self.client.send(r#"42/b,7["who"]"#).await;
+        self.client.expect(&format!("43/b,7[{who}]")).await;
+        self.server.of("/b").unwrap().emit("all", &1).unwrap();
+        self.client.expect(r#"42/b,["all",1]"#).await;
+        self.client.expect_nothing().await;
+    }
+}
+
+/// With the official server both are answered, and the one before the last gets what is sent to
+/// everybody as well. Here it ends when the last is admitted.
+#[tokio::test]
+async fn who_connects_twice_before_the_answer_is_answered_twice_and_is_one() {
+    for order in [[0, 1], [1, 0]] {
+        let mut slow = Slow::start().await;
+        slow.send(&[r#"40/b,{"n":0}"#, r#"40/b,{"n":1}"#]).await;
+        let mut answers = Vec::new();
+        for n in order {
+            answers.push(slow.pass(n).await);
+        }
+        assert!(answers.iter().all(|answer| answer.starts_with(r#"40/b,{"sid":"#)), "{answers:?}");
+        assert_ne!(answers[0], answers[1]);
+        slow.expect_one_member(order[1]).await;
+        let [first, last] = order;
+        let log = [
+            format!("{first} joined"),
+            format!("{first} left: client namespace disconnect"),
+            format!("{last} joined"),
+        ];
+        assert_eq!(*slow.log.lock(), log);
+        // Once connected, a second connect breaks the rules.
+        slow.client.send(r#"40/b,{"n":2}"#).await;
+        slow.client.expect_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_connect_that_is_refused_leaves_the_first_alone() {
+    for order in [[0, 1], [1, 0]] {
+        let mut slow = Slow::start().await;
+        slow.send(&[r#"40/b,{"n":0}"#, r#"40/b,{"n":1,"refuse":true}"#]).await;
+        for n in order {
+            let answer = slow.pass(n).await;
+            let expected = [r#"40/b,{"sid":"#, r#"44/b,{"message":"no"}"#][n];
+            assert!(answer.starts_with(expected), "{answer}");
+        }
+        slow.expect_one_member(0).await;
+    }
+}
+
+/// `connect(); disconnect(); connect()`, and leaving for good. Who was never connected is in no
+/// room, and nobody hears that it left.
+#[tokio::test]
+async fn who_leaves_before_the_answer_is_never_a_member() {
+    let mut slow = Slow::start().await;
+    slow.send(&[r#"40/b,{"n":0}"#, "41/b,", r#"40/b,{"n":1}"#]).await;
+    slow.gates[0].add_permits(1);
+    slow.client.expect_nothing().await;
+    assert_eq!(slow.members(), 0, "the second waits for its decision");
+    assert!(slow.pass(1).await.starts_with(r#"40/b,{"sid":"#));
+    slow.expect_one_member(1).await;
+    assert_eq!(*slow.log.lock(), ["1 joined"]);
+
+    let mut slow = Slow::start().await;
+    slow.send(&[r#"40/b,{"n":0}"#, r#"40/b,{"n":1}"#, "41/b,"]).await;
+    slow.gates.iter().for_each(|gate| gate.add_permits(1));
+    slow.client.expect_nothing().await;
+    assert_eq!(slow.members(), 0);
+    for room in ["inside", "behind the gate"] {
+        assert!(slow.server.of("/b").unwrap().to(room).sockets().is_empty(), "{room}");
+    }
+    assert!(slow.log.lock().is_empty());
+    slow.client.join(r#"40/b,{"n":2}"#).await;
+    slow.expect_one_member(2).await;
+}
+
+/// The client leaves while the answer is on its way to it: a refusal, or that it is disconnected.
+#[tokio::test]
+async fn who_leaves_before_it_hears_the_answer_keeps_its_session() {
+    let mut slow = Slow::start().await;
+    slow.gates[0].add_permits(1);
+    slow.client.send_together(&[r#"40/b,{"n":0,"refuse":true}"#, "41/b,"]).await;
+    slow.client.expect(r#"44/b,{"message":"no"}"#).await;
+    slow.client.expect_nothing().await;
+    slow.client.send("40/nowhere,").await;
+    slow.client.expect(r#"44/nowhere,{"message":"Invalid namespace"}"#).await;
+    slow.client.send("41/nowhere,").await;
+    slow.client.expect_nothing().await;
+    slow.gates[1].add_permits(1);
+    slow.client.join(r#"40/b,{"n":1}"#).await;
+    slow.server.of("/b").unwrap().disconnect();
+    slow.client.send("41/b,").await;
+    slow.client.expect("41/b,").await;
+    slow.client.expect_nothing().await;
+    // Once is enough.
+    slow.client.send("41/b,").await;
+    slow.client.expect_closed().await;
+}
+
+/// Handlers of namespaces that were left are still at work, and count.
+#[tokio::test]
+async fn who_comes_and_goes_has_so_many_decisions_under_way() {
+    let mut slow = Slow::start().await;
+    let refused = r#"44/b,{"message":"Too many namespaces"}"#;
+    // Beside `/`, in which it is.
+    for _ in 0..99 {
+        slow.client.send_together(&[r#"40/b,{"n":0}"#, "41/b,"]).await;
+    }
+    slow.client.expect_nothing().await;
+    for _ in 0..2 {
+        slow.client.send_together(&[r#"40/b,{"n":0}"#, "41/b,"]).await;
+        slow.client.expect(refused).await;
+    }
+    slow.client.expect_nothing().await;
+    slow.gates[0].add_permits(50);
+    slow.gates[1].add_permits(1);
+    until(|| slow.gates[0].available_permits() == 0).await;
+    slow.client.expect_nothing().await;
+    slow.client.join(r#"40/b,{"n":1}"#).await;
+    slow.expect_one_member(1).await;
 }

@@ -73,15 +73,40 @@ async fn matchers_are_asked_in_order_and_may_take_their_time() {
     assert_eq!(server.namespaces().len(), 4);
 }
 
+/// As with the official server; who leaves meanwhile is in no namespace.
 #[tokio::test]
-async fn a_second_connect_while_it_is_decided_ends_the_session() {
-    let forever = async |_: String| std::future::pending().await;
-    let (server, address) = serve([Namespace::matching(forever)]).await;
-    let mut client = Client::open(address).await;
+async fn a_second_connect_while_it_is_decided_is_decided_too() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let waits = gate.clone();
+    let slow = move |_: String| {
+        let gate = waits.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            true
+        }
+    };
+    let root = with_sync(Namespace::new("/"));
+    let (server, address) = serve([root, Namespace::matching(slow)]).await;
+    let mut client = Client::connect(address).await;
     client.send("40/x,").await;
     client.send("40/x,").await;
+    client.expect_nothing().await;
+    gate.add_permits(2);
+    let (first, second) = (client.text().await, client.text().await);
+    assert!(first.starts_with("40/x,{") && second.starts_with("40/x,{"), "{first} {second}");
+    assert_ne!(first, second);
+    let members = server.of("/x").unwrap().sockets();
+    assert_eq!(members.len(), 1, "the first has ended");
+    assert!(second.contains(members[0].id().as_str()));
+    // Nobody was in `/y` when its maker was gone.
+    client.send("40/y,").await;
+    client.send("41/y,").await;
+    client.expect_nothing().await;
+    gate.add_permits(1);
+    client.expect_nothing().await;
+    assert!(server.of("/y").is_none());
+    client.send("41/never,").await;
     client.expect_closed().await;
-    until(|| server.sessions() == 0 || server.namespaces().len() == 1).await;
 }
 
 #[tokio::test]

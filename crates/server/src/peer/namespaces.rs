@@ -1,6 +1,9 @@
 //! Coming into namespaces and going: who decides, and what follows.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use sockeye_engine::HandlerError;
 use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
@@ -27,22 +30,63 @@ struct Returning {
 }
 
 impl Sockets {
+    /// A client may ask again while it is not yet decided, because it left in the meantime or
+    /// without having done so. Each time is decided and answered for itself, as with the official
+    /// server; who is admitted last is the one, and the one before it ends.
     pub(super) fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
-        if self.find(namespace).is_some() {
+        if self.find_joined(namespace).is_some() {
             // We may have disconnected it already, and the client comes back.
             self.run_commands();
         }
-        let asking = self.work.as_ref().map_or(&[][..], |work| &work.asking);
-        if asking.iter().any(|name| **name == *namespace) || self.find(namespace).is_some() {
+        if self.find_joined(namespace).is_some() {
             return self.refuse("a second connect to one namespace");
         }
+        self.forget_end(namespace);
         let auth = if auth.is_empty() { "{}" } else { auth };
-        if self.entries.len() + asking.len() >= self.config.namespaces_per_session_max {
+        let deciding = self.work.as_ref().map_or(0, |work| work.deciding);
+        let joined = self.entries.iter().filter(|entry| !entry.is_joining).count();
+        if joined + deciding >= self.config.namespaces_per_session_max {
             self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
             return Ok(());
         }
         self.route(namespace, auth, 0);
         Ok(())
+    }
+
+    /// The client leaves, also what was not yet decided: then nobody ever hears of it.
+    pub(super) fn leave(&mut self, namespace: &str) -> Result<(), HandlerError> {
+        let mut was_there = self.forget_end(namespace);
+        if let Some(work) = &mut self.work {
+            let before = work.asking.len();
+            work.asking.retain(|(_, name)| **name != *namespace);
+            was_there |= work.asking.len() < before;
+        }
+        while let Some(index) = self.find(namespace) {
+            self.end(index, DisconnectReason::ClientDisconnect);
+            was_there = true;
+        }
+        if was_there { Ok(()) } else { self.refuse("a client leaves where it is not") }
+    }
+
+    /// The client is told that it is not in a namespace, and may have left it before it hears that.
+    pub(super) fn remember_end(&mut self, namespace: &str) {
+        let ended = self.ended.filled();
+        if ended.len() >= self.config.namespaces_per_session_max {
+            ended.pop_front();
+        }
+        ended.push_back(hash(namespace));
+    }
+
+    /// True: it was told so.
+    fn forget_end(&mut self, namespace: &str) -> bool {
+        let Some(ended) = self.ended.get_mut() else { return false };
+        let (before, ended_now) = (ended.len(), hash(namespace));
+        ended.retain(|other| *other != ended_now);
+        let was_there = ended.len() < before;
+        if ended.is_empty() {
+            self.ended.take();
+        }
+        was_there
     }
 
     /// Finds the namespace, asking the dynamic declarations from number `from` on.
@@ -51,40 +95,44 @@ impl Sockets {
             Found::Live(live) => self.claim(live, auth),
             Found::Full(refusal) => self.turn_away(namespace, &refusal),
             Found::Nothing => {
+                self.remember_end(namespace);
                 // An object for clients of every revision.
                 let mut text = String::new();
                 encode_connect_error(&mut text, namespace, "Invalid namespace", "");
                 self.link.send(&text, &[]);
             }
             Found::Asking(asking) => {
-                let question = Question { namespace: namespace.into(), auth: auth.into() };
                 let work = self.work();
-                work.asking.push(namespace.into());
+                let number = work.next_question;
+                work.next_question += 1;
+                let question = Question { number, namespace: namespace.into(), auth: auth.into() };
+                work.asking.push((number, namespace.into()));
+                work.deciding += 1;
                 work.fresh.push_back(Task::Asking { question, asking });
             }
         }
     }
 
-    pub(super) fn answered(&mut self, question: &Question, parent: usize, is_yes: bool) {
-        let Question { namespace, auth } = question;
-        // Forgotten when the session ended meanwhile.
+    pub(super) fn answered(&mut self, question: Question, parent: usize, is_yes: bool) {
+        let Question { number, namespace, auth } = question;
+        // Forgotten when the client left, or the session ended, meanwhile.
         let asking = &mut self.work().asking;
-        let Some(index) = asking.iter().position(|name| name == namespace) else {
+        let Some(index) = asking.iter().position(|(other, _)| *other == number) else {
             return;
         };
         asking.swap_remove(index);
         if is_yes {
-            match self.directory.child(namespace, &self.link, parent, Vec::new()) {
-                Ok(live) => self.claim(live, auth),
-                Err(refusal) => self.turn_away(namespace, &refusal),
+            match self.directory.child(&namespace, &self.link, parent, Vec::new()) {
+                Ok(live) => self.claim(live, &auth),
+                Err(refusal) => self.turn_away(&namespace, &refusal),
             }
         } else {
-            self.route(namespace, auth, parent + 1);
+            self.route(&namespace, &auth, parent + 1);
         }
     }
 
     /// There are too many namespaces.
-    fn turn_away(&self, namespace: &str, refusal: &Refuse) {
+    fn turn_away(&mut self, namespace: &str, refusal: &Refuse) {
         tracing::debug!(sid = %self.link.session.id(), %refusal, "namespace refused");
         self.send_refusal(namespace, refusal);
     }
@@ -119,32 +167,40 @@ impl Sockets {
             return self.decide(&socket, Ok(()));
         };
         let running = admission(socket.clone(), auth);
-        self.work().fresh.push_back(Task::Admission { socket, running });
+        let work = self.work();
+        work.deciding += 1;
+        work.fresh.push_back(Task::Admission { socket, running });
     }
 
     /// Carries out what the connect handler decided.
     pub(super) fn decide(&mut self, socket: &Socket, decision: Result<(), Refuse>) {
-        let Some(index) = self.find_socket(socket) else {
+        if self.find_socket(socket).is_none() {
             return;
-        };
+        }
         if let Err(refusal) = decision {
-            self.entries.remove(index);
+            self.forget(socket);
             if socket.end(DisconnectReason::ServerDisconnect) {
                 self.send_refusal(socket.namespace(), &refusal);
             }
             self.directory.clean_up(socket.live());
             return;
         }
+        if let Some(before) = self.find_joined(socket.namespace()) {
+            self.end(before, DisconnectReason::ClientDisconnect);
+        }
         match socket.admit() {
-            Ok(true) => self.entries[index].is_joining = false,
+            Ok(true) => {}
             Ok(false) => return,
             Err(failure) => {
                 tracing::debug!(sid = %self.link.session.id(), %failure, "not recovered");
-                self.entries.remove(index);
+                self.forget(socket);
                 socket.end(DisconnectReason::ServerDisconnect);
                 let auth = socket.auth_json();
                 return self.join(socket.live().clone(), &auth, Origin::Failed(failure));
             }
+        }
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket == *socket) {
+            entry.is_joining = false;
         }
         self.deadlines.set(Due::Joined, None);
         tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), "connected");
@@ -154,7 +210,12 @@ impl Sockets {
         }
     }
 
-    fn send_refusal(&self, namespace: &str, refusal: &Refuse) {
+    fn forget(&mut self, socket: &Socket) {
+        self.entries.retain(|entry| entry.socket != *socket);
+    }
+
+    fn send_refusal(&mut self, namespace: &str, refusal: &Refuse) {
+        self.remember_end(namespace);
         let mut text = String::new();
         if is_old(&self.link.session) {
             encode_error(&mut text, namespace, &revision::refusal(refusal));
@@ -210,4 +271,10 @@ impl Sockets {
             self.observe(&socket, "", started);
         }
     }
+}
+
+fn hash(namespace: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    namespace.hash(&mut hasher);
+    hasher.finish()
 }

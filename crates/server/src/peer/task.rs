@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// A connect packet that a dynamic declaration is deciding about.
+#[derive(Default)]
 pub(super) struct Question {
+    pub(super) number: u64,
     pub(super) namespace: Box<str>,
     pub(super) auth: Box<str>,
 }
@@ -96,10 +98,7 @@ impl Task {
     fn poll_user_code(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
         match self {
             Task::Asking { question, asking } => asking.decision.as_mut().poll(cx).map(|is_yes| {
-                let question = Question {
-                    namespace: std::mem::take(&mut question.namespace),
-                    auth: std::mem::take(&mut question.auth),
-                };
+                let question = std::mem::take(question);
                 Done::Asking { question, parent: asking.parent, is_yes }
             }),
             Task::Admission { socket, running } => running
