@@ -49,6 +49,13 @@ impl Link {
         std::mem::take(&mut self.arrivals.lock().sockets)
     }
 
+    /// For the task: takes back what cannot join yet.
+    pub(crate) fn return_arrivals(&self, sockets: Vec<Arc<Socket>>) {
+        if !sockets.is_empty() {
+            self.arrivals.lock().sockets.splice(0..0, sockets);
+        }
+    }
+
     /// For the task: ends the link unless something was attached meanwhile.
     pub(crate) fn close(&self) -> bool {
         let mut arrivals = self.arrivals.lock();

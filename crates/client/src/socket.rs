@@ -261,6 +261,12 @@ impl Socket {
         self.inner.lock().phase == Phase::Left
     }
 
+    /// Whether this side wants to leave, or has left.
+    pub(crate) fn is_leaving(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.leaving || inner.phase == Phase::Left
+    }
+
     /// Whether this side left the namespace; true once.
     pub(crate) fn take_farewell(&self) -> bool {
         std::mem::take(&mut self.inner.lock().farewell)

@@ -76,20 +76,29 @@ impl Task {
         }
     }
 
+    /// Takes in what was attached. A namespace whose last client is still leaving is joined when it
+    /// has left: the server knows only one at a time.
     fn attach_arrivals(&mut self) {
+        let mut waiting: Vec<Arc<Socket>> = Vec::new();
         for socket in self.link.take_arrivals() {
             let sockets = &mut self.namespaces.sockets;
-            if sockets.iter().any(|other| other.namespace == socket.namespace) {
+            let is_same = |other: &&Arc<Socket>| other.namespace == socket.namespace;
+            let mut others = sockets.iter().chain(&waiting).filter(is_same).peekable();
+            let has_others = others.peek().is_some();
+            if others.any(|other| !other.is_leaving()) {
                 let error = socket.refuse(ConnectError::InUse);
                 Namespaces::report(&mut self.namespaces.jobs, &socket, error);
                 socket.finish();
-                continue;
+            } else if has_others {
+                waiting.push(socket);
+            } else {
+                if let Phase::Running { open: true, closing: false, .. } = self.phase {
+                    open(&socket, &self.auths);
+                }
+                sockets.push(socket);
             }
-            if let Phase::Running { open: true, closing: false, .. } = self.phase {
-                open(&socket, &self.auths);
-            }
-            sockets.push(socket);
         }
+        self.link.return_arrivals(waiting);
     }
 
     fn poll_auths(&mut self, cx: &mut Context<'_>) -> bool {
@@ -113,7 +122,8 @@ impl Task {
             let reason = socket.take_farewell().then_some(DisconnectReason::ClientDisconnect);
             Namespaces::disconnected(&mut self.namespaces.jobs, socket, reason);
         }
-        if !sockets.is_empty() {
+        self.attach_arrivals();
+        if !self.namespaces.sockets.is_empty() {
             return self.finish_parting();
         }
         match &mut self.phase {
@@ -252,7 +262,8 @@ impl Drop for Task {
         self.link.close();
         self.attach_arrivals();
         let sockets = std::mem::take(&mut self.namespaces.sockets);
-        sockets.iter().chain(&self.parting).for_each(|socket| socket.finish());
+        let waiting = self.link.take_arrivals();
+        sockets.iter().chain(&self.parting).chain(&waiting).for_each(|socket| socket.finish());
     }
 }
 

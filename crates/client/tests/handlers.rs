@@ -12,8 +12,8 @@ use std::sync::{
 use common::{fake::Fake, soon};
 use serde_json::Value;
 use sockeye_client::{
-    Ack, AckError, Args, Binary, Client, EmitError, EncodeError, Event, EventError, Limits,
-    RawEvent,
+    Ack, AckError, Args, Binary, Client, ConnectError, EmitError, EncodeError, Event, EventError,
+    Limits, RawEvent,
 };
 use tokio::sync::{Semaphore, mpsc};
 
@@ -223,4 +223,53 @@ async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
     );
     peer.receives_nothing().await;
     assert!(client.state().borrow().is_connected());
+}
+
+/// Leaving and coming back at once: the answer to the first wish is awaited, then this side leaves,
+/// then it joins again. (It was refused as in use.)
+#[tokio::test]
+async fn a_namespace_that_is_being_left_can_be_joined_again() {
+    let fake = Fake::new().await;
+    let client = common::builder(&fake.url(), common::WEBSOCKET).start().unwrap();
+    let mut peer = fake.accept_joined().await;
+    let first = tokio::spawn(client.namespace("/b").connect());
+    assert_eq!(peer.receive().await.as_deref(), Some("40/b,"));
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let second = tokio::spawn(client.namespace("/b").connect());
+    peer.receives_nothing().await;
+    let third = client.namespace("/b").connect().await;
+    assert!(matches!(third, Err(ConnectError::InUse)), "{third:?}");
+    peer.send(r#"40/b,{"sid":"one"}"#).await;
+    assert_eq!(peer.receive().await.as_deref(), Some("41/b,"));
+    assert_eq!(peer.receive().await.as_deref(), Some("40/b,"));
+    peer.send(r#"40/b,{"sid":"two"}"#).await;
+    let second = soon("second", second).await.unwrap().unwrap();
+    assert_eq!(second.id().as_deref(), Some("two"));
+
+    // One that is connected says that it leaves, and comes back at once.
+    drop(second);
+    let again = tokio::spawn(client.namespace("/b").connect());
+    assert_eq!(peer.receive().await.as_deref(), Some("41/b,"));
+    assert_eq!(peer.receive().await.as_deref(), Some("40/b,"));
+    peer.send(r#"40/b,{"sid":"three"}"#).await;
+    assert_eq!(soon("again", again).await.unwrap().unwrap().id().as_deref(), Some("three"));
+    assert!(client.state().borrow().is_connected());
+}
+
+/// The same with the only namespace: the session stays open.
+#[tokio::test]
+async fn the_last_namespace_can_be_joined_again_while_it_is_left() {
+    let fake = Fake::new().await;
+    let client = common::builder(&fake.url(), common::WEBSOCKET).start().unwrap();
+    let mut peer = fake.accept_joined().await;
+    let builder = client.namespace("/");
+    drop(client);
+    // Attached before the session's task has seen that the other one leaves.
+    let (again, ()) = tokio::join!(builder.connect(), async {
+        assert_eq!(peer.receive().await.as_deref(), Some("41"));
+        assert_eq!(peer.receive().await.as_deref(), Some("40"));
+        peer.send(r#"40{"sid":"again"}"#).await;
+    });
+    assert_eq!(again.unwrap().id().as_deref(), Some("again"));
 }
