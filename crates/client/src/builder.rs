@@ -79,7 +79,8 @@ impl Builder<NewSession> {
         self
     }
 
-    /// Adds a parameter to the query of every request.
+    /// Adds a parameter to the query of every request. `EIO`, `transport` and `sid` are the protocol's
+    /// own, and left out.
     pub fn query(mut self, key: &str, value: &str) -> Self {
         self.session.target.add_query(key, value);
         self

@@ -1,10 +1,23 @@
 //! Where a session's requests go.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sockeye_engine_proto::TransportKind;
 use url::Url;
 
 use crate::UrlError;
+
+/// What the official client leaves as it is in a query: `encodeURIComponent`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// Address, path, query and headers of every request of one session.
 #[derive(Clone, Debug)]
@@ -37,8 +50,12 @@ impl Target {
             query: String::new(),
             headers: HeaderMap::new(),
         };
-        for (key, value) in url.query_pairs() {
-            target.add_query(&key, &value);
+        for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            // A plus is a plus here, as for the official client. Servers take it for a space, so it
+            // leaves escaped.
+            let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            target.add_query(&decoded(key), &decoded(value));
         }
         Ok((target, normalize_namespace(raw_path(text))?))
     }
@@ -50,11 +67,15 @@ impl Target {
         };
     }
 
+    /// Adds a parameter, unless it is one of the protocol's own.
     pub(crate) fn add_query(&mut self, key: &str, value: &str) {
-        let pair =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair(key, value).finish();
+        if matches!(key, "EIO" | "transport" | "sid") {
+            return;
+        }
         self.query.push('&');
-        self.query.push_str(&pair);
+        self.query.extend(utf8_percent_encode(key, ESCAPED));
+        self.query.push('=');
+        self.query.extend(utf8_percent_encode(value, ESCAPED));
     }
 
     pub(crate) fn add_header(&mut self, name: &str, value: &str) -> Result<(), UrlError> {
@@ -76,12 +97,8 @@ impl Target {
     /// Path and query of a request.
     pub(crate) fn path_and_query(&self, transport: TransportKind, sid: Option<&str>) -> String {
         let Target { path, query, .. } = self;
-        let sid = sid.map_or(String::new(), |sid| {
-            format!(
-                "&sid={}",
-                url::form_urlencoded::byte_serialize(sid.as_bytes()).collect::<String>()
-            )
-        });
+        let sid =
+            sid.map_or(String::new(), |sid| format!("&sid={}", utf8_percent_encode(sid, ESCAPED)));
         format!("{path}?EIO=4&transport={transport}{sid}{query}")
     }
 
@@ -150,14 +167,30 @@ mod tests {
         let polling = TransportKind::Polling;
         assert_eq!(
             target.uri(polling, None).unwrap().to_string(),
-            "http://h:80/socket.io/?EIO=4&transport=polling&token=a+b&x=%26"
+            "http://h:80/socket.io/?EIO=4&transport=polling&token=a%20b&x=%26"
         );
         target.set_path("/my/io");
         assert_eq!(
             target.path_and_query(TransportKind::WebSocket, Some("a b&")),
-            "/my/io/?EIO=4&transport=websocket&sid=a+b%26&token=a+b&x=%26"
+            "/my/io/?EIO=4&transport=websocket&sid=a%20b%26&token=a%20b&x=%26"
         );
         target.set_path("/");
         assert!(target.path_and_query(polling, None).starts_with("/?EIO=4"));
+    }
+    /// What the official client sends for the same URL (tried with 4.8.4).
+    #[test]
+    fn a_query_leaves_as_the_official_client_sends_it() {
+        let sent = |query: &str| Target::parse(&format!("http://h/?{query}")).unwrap().0.query;
+        for (query, expected) in [
+            ("token=ab+cd/ef", "&token=ab%2Bcd%2Fef"),
+            ("token=a%20b%2Bc", "&token=a%20b%2Bc"),
+            ("a&b=&=c&d==e", "&a=&b=&=c&d=%3De"),
+            ("x=e'()!~*", "&x=e'()!~*"),
+            ("EIO=9&transport=x&sid=y&t=1", "&t=1"),
+            ("", ""),
+        ] {
+            assert_eq!(sent(query), expected, "{query}");
+        }
+        assert_eq!(sent("&&q=%zz&&"), "&q=%25zz", "where the official one throws");
     }
 }

@@ -55,6 +55,7 @@ async fn everything_works() {
     over_every_transport!(
         &server.url,
         connects_and_closes,
+        the_query_arrives_as_it_was_meant,
         is_refused_with_data,
         events_go_both_ways_in_order,
         acks_go_both_ways,

@@ -41,6 +41,9 @@ fn server(wire: &Wire, config: Config) -> Server {
         .on_connect(async |socket: Socket, auth: Value| socket.set(Auth(auth)))
         .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", &args))
         .on("ack", async |args: RawArgs| Ack(args))
+        .on("query", async |socket: Socket, name: String| {
+            Ack(socket.handshake().query(&name).map(std::borrow::Cow::into_owned))
+        })
         .on("silent", async |acker: sockeye::Acker<()>| {
             // Kept for longer than anybody waits.
             tokio::time::sleep(Duration::from_secs(60)).await;
@@ -122,6 +125,7 @@ async fn everything_works() {
     over_every_transport!(
         url,
         connects_and_closes,
+        the_query_arrives_as_it_was_meant,
         is_refused_with_data,
         events_go_both_ways_in_order,
         acks_go_both_ways,

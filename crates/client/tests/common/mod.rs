@@ -88,6 +88,21 @@ pub async fn connects_and_closes(url: &str, transports: &[Transport]) {
     .await;
 }
 
+/// A plus in a URL is a plus, as for the official client, although servers read it as a space.
+pub async fn the_query_arrives_as_it_was_meant(url: &str, transports: &[Transport]) {
+    let client = builder(&format!("{url}/?token=ab+cd/ef%20g&EIO=9"), transports)
+        .query("pair", "ab+cd/ef g&=%41한")
+        .query("transport", "none")
+        .connect();
+    let client = soon("connect", client).await.unwrap();
+    for (name, value) in [("token", "ab+cd/ef g"), ("pair", "ab+cd/ef g&=%41한"), ("EIO", "4")] {
+        let found = client.emit_with_ack::<_, String>("query", name);
+        assert_eq!(soon("query", found).await.unwrap(), value);
+    }
+    upgraded(&client, transports).await;
+    soon("close", client.close()).await;
+}
+
 pub async fn is_refused_with_data(url: &str, transports: &[Transport]) {
     #[derive(Deserialize)]
     struct Data {

@@ -24,6 +24,7 @@ io.on("connection", (socket) => {
   socket.on("note", (note) => seen.push(note));
   socket.on("seen", (answer) => answer(seen));
   socket.on("auth", (answer) => answer(socket.handshake.auth));
+  socket.on("query", (name, answer) => answer(socket.handshake.query[name]));
   socket.on("expel", () => socket.disconnect());
   // Ends the connection under the session, as a network would.
   socket.on("cut", () => {
