@@ -8,6 +8,7 @@
 
 mod anything;
 mod behaviour;
+mod crowded;
 mod engine_echo;
 mod engine_io_client;
 mod engine_v3;
@@ -48,6 +49,8 @@ enum Kind {
     EngineIoClient(Listen<3000>),
     /// Tests of socket.io-client: /socket.io/, several namespaces, pings every 2 s.
     SocketIoClient(Listen<3210>),
+    /// The server that `abuse` attacks: /socket.io/, what strangers fill together.
+    Crowded(crowded::Arguments),
     /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
     Websocket(websocket::Arguments),
     /// WebSocket conformance suite, the other side: runs every case of its fuzzing server.
@@ -84,6 +87,7 @@ async fn run(kind: Kind) -> Result<()> {
         Kind::EngineV3(listen) => engine_v3::serve(&listen).await,
         Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
         Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
+        Kind::Crowded(arguments) => crowded::serve(&arguments).await,
         Kind::Websocket(arguments) => websocket::serve(&arguments).await,
         Kind::WebsocketClient(arguments) => websocket_client::run(&arguments).await,
     }

@@ -88,6 +88,19 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         Ok(())
     }
 
+    /// The same over HTTP/2 as well, for clients that begin with it (RFC 9113 §3.3).
+    pub(crate) async fn serve_http2_too(&self, server: &Server) -> Result<()> {
+        let drained = server.clone();
+        let stop = async move {
+            terminated().await;
+            drained.shutdown().await;
+        };
+        let service = server.clone().into_service();
+        let http = HttpServer::new(self.bind().await?, service).http2_prior_knowledge(true);
+        http.with_graceful_shutdown(stop).await?;
+        Ok(())
+    }
+
     /// Serves what a function answers until SIGTERM; `drain` then ends its sessions.
     pub(crate) async fn serve_fn<F, R, D>(&self, answer: F, drain: D) -> Result<()>
     where

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// fits into a few minutes; said at the beginning, with the variables that say otherwise.
     #[arg(long)]
     long: bool,
-    /// Run only these steps: lint, rust, js, ui, interop, browser, autobahn, fuzz (comma
+    /// Run only these steps: lint, rust, js, ui, interop, abuse, browser, autobahn, fuzz (comma
     /// separated).
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_enum)]
     only: Vec<Part>,
@@ -57,6 +57,8 @@ enum Part {
     Ui,
     /// Official and own JavaScript clients against our servers, in Node.
     Interop,
+    /// Attacks on our servers, with the memory that they cost and the delay of honest clients.
+    Abuse,
     /// The chat in Chromium.
     Browser,
     /// The WebSocket conformance suite; with a filter it is left out.
@@ -167,7 +169,8 @@ impl Parts {
         arguments: &Arguments,
         plan: &mut Plan,
     ) -> Result<()> {
-        if self.has(&[Part::Rust, Part::Interop, Part::Browser, Part::Autobahn]) {
+        let parts = [Part::Rust, Part::Interop, Part::Abuse, Part::Browser, Part::Autobahn];
+        if self.has(&parts) {
             plan.push(build(workspace, self.has(&[Part::Rust])));
         }
         if self.has(&[Part::Rust]) {
@@ -188,6 +191,13 @@ impl Parts {
                 plan.leave_out(name, program.advice());
             }
             plan.push(interop(workspace, arguments, &left_out)?);
+        }
+        if self.has(&[Part::Abuse]) {
+            if cfg!(target_os = "linux") {
+                plan.push(abuse(workspace, arguments));
+            } else {
+                plan.leave_out("abuse", "a server's memory is read as Linux tells it");
+            }
         }
         if self.has(&[Part::Browser]) {
             match &self.browser {
@@ -288,6 +298,14 @@ fn interop(workspace: &Workspace, arguments: &Arguments, left_out: &[&str]) -> R
         // The behaviour suite is the one of the JavaScript client.
         .task(node::install(&workspace.path("clients/js"))?)
         .task(Task::runner("node --test", command)))
+}
+
+/// Ends with counts of its own; an attack is chosen by the filter as a test is.
+fn abuse(workspace: &Workspace, arguments: &Arguments) -> Step {
+    let binaries = workspace.target_dir().join("debug");
+    let mut command = Command::new(binaries.join("abuse"));
+    command.args(&arguments.filter).env(BINARIES, binaries);
+    Step::new("abuse").after(BUILD).task(Task::runner("abuse", command))
 }
 
 fn in_browser(workspace: &Workspace, arguments: &Arguments, browser: &Path) -> Result<Step> {

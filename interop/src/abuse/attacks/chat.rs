@@ -1,0 +1,60 @@
+//! The chat, whose rooms and messages end on the disk.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use super::{Attacked, Stage, staying};
+use crate::honest;
+use crate::server::bytes_below;
+use crate::wire::{self, Reads, SocketIo, Source};
+
+const ATTACKER: Source = Source(66);
+/// Characters of a message.
+const MESSAGE: usize = 4_000;
+/// Messages to each room.
+const MESSAGES: usize = 20;
+/// Megabytes that one client may bring onto the disk meanwhile, and rooms that it may make.
+const DISK_MB_MAX: u64 = 16;
+const ROOMS_MAX: usize = 500;
+
+pub(super) fn flood(stage: &Stage, seconds: u64) -> Result<Attacked> {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let before = bytes_below(&stage.data)?;
+    let text = "x".repeat(MESSAGE);
+    let mut client = SocketIo::open(stage.server, ATTACKER, Reads::Yes)?;
+    client.connect("", "")?;
+    let (mut rooms, mut stored, mut refused) = (0, 0, 0);
+    while Instant::now() < until {
+        let join = format!(r#"42{rooms}["join",{{"room":"flood-{rooms}","name":"mallory"}}]"#);
+        let chat = format!(r#"42{rooms}["chat",{{"name":"mallory","msg":"{text}"}}]"#);
+        let packets = [wire::text(&join), wire::text(&chat).repeat(MESSAGES)].concat();
+        client.socket.send(&packets)?;
+        let mut answers = 0;
+        while answers < 1 + MESSAGES {
+            let packet = client.next_packet()?;
+            let is_answer = packet.starts_with("43");
+            let is_error = packet.contains(r#"{"error":"#);
+            answers += usize::from(is_answer);
+            refused += usize::from(is_answer && is_error);
+            stored += usize::from(is_answer && !is_error);
+        }
+        rooms += 1;
+    }
+    let megabytes = (bytes_below(&stage.data)? - before) / 1_000_000;
+    let reached =
+        format!("{rooms} rooms, {stored} stored, {refused} refused, {megabytes} MB of disk");
+    ensure!(megabytes <= DISK_MB_MAX, "{reached}; {DISK_MB_MAX} MB are allowed");
+    ensure!(stored == 0 || rooms <= ROOMS_MAX, "{reached}; {ROOMS_MAX} rooms are allowed");
+
+    let mut stream = wire::open(stage.server, Source(88), Reads::Yes)?;
+    let listed = wire::request(&mut stream, "GET", "/api/rooms", "")?;
+    let listed: Value = serde_json::from_str(&listed.body)?;
+    let names = listed.as_array().into_iter().flatten().map(|room| &room["name"]);
+    ensure!(
+        names.into_iter().any(|name| name == honest::ROOM),
+        "{reached}; the honest room is off the list"
+    );
+    Ok(staying(reached, client))
+}

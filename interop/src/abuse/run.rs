@@ -1,0 +1,132 @@
+//! One attack from its beginning to its verdict.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::attacker::Attacker;
+use crate::attacks::Attack;
+use crate::honest::{Delays, Honest};
+use crate::server::Server;
+
+/// Nobody honest may wait longer. What they wait otherwise is only told: this machine runs attacker
+/// and server both, and a debug build of it.
+const DELAY_MAX: Duration = Duration::from_secs(2);
+/// How long honest people talk before, so that the memory of ordinary service is there.
+const WARM_UP: Duration = Duration::from_millis(1_500);
+
+pub(crate) fn print_head() {
+    println!(
+        "{:<20}{:>7}{:>7}{:>7}{:>7}{:>6}{:>15}{:>15}  what the attacker reached",
+        "memory in MB", "before", "peak", "after", "limit", "open", "echo p99/max", "newcomer, ms"
+    );
+}
+
+/// What is measured of a server.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    memory: u64,
+    open_files: u64,
+}
+
+impl State {
+    fn of(server: &Server) -> Result<Self> {
+        Ok(Self { memory: server.memory()?, open_files: server.open_files()? })
+    }
+}
+
+/// Starts its server, attacks it, waits until the memory is what it may be, and judges.
+pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<()> {
+    let (program, arguments, talk) = attack.target.program();
+    let server = Server::start(binaries, program, arguments)?;
+    let honest = Honest::start(server.address, talk);
+    thread::sleep(WARM_UP);
+    let before = State::of(&server)?;
+    let watch = server.watch();
+    // Held until the memory was looked at: the attacker stays.
+    let (attacker, report) = Attacker::attack(attack, &server)?;
+    let (after, settled) = settle(attack, &server, before).context("the server ended")?;
+    let delays = honest.stop();
+    let peak = watch.peak();
+    println!(
+        "{:<20}{:>7}{:>7}{:>7}{:>7}{:>6}{:>15}{:>15}  {}",
+        attack.name,
+        mb(before.memory),
+        mb(peak),
+        mb(after.memory),
+        mb(memory_max(attack, before)),
+        after.open_files,
+        shown(&delays[0]),
+        shown(&delays[1]),
+        report.as_ref().map_or("", |reached| reached.as_str()),
+    );
+    drop(attacker);
+    let mut problems = Vec::new();
+    problems.extend(report.err().map(|promise| format!("{promise:#}")));
+    let seconds = settled.as_secs();
+    let memory_max = memory_max(attack, before);
+    if after.memory > memory_max {
+        let (held, allowed) = (mb(after.memory), mb(memory_max));
+        problems.push(format!("{held} MB are held after {seconds} s, {allowed} are allowed"));
+    }
+    let peak_max = before.memory + attack.peak_mb_max * MB;
+    if peak > peak_max {
+        problems.push(format!("{} MB at the highest, {} are allowed", mb(peak), mb(peak_max)));
+    }
+    if after.open_files > open_max(attack, before) {
+        let more = after.open_files - before.open_files;
+        problems.push(format!("{more} connections more than before are held after {seconds} s"));
+    }
+    problems.extend(delays.iter().filter_map(too_long));
+    if !problems.is_empty() {
+        bail!("{}", problems.join("; "));
+    }
+    Ok(())
+}
+
+/// Waits until the server is as it has to be, or the time for that is over.
+fn settle(attack: &Attack, server: &Server, before: State) -> Result<(State, Duration)> {
+    let begun = Instant::now();
+    loop {
+        let state = State::of(server)?;
+        let is_settled = state.memory <= memory_max(attack, before)
+            && state.open_files <= open_max(attack, before);
+        if is_settled || begun.elapsed() > attack.settles_in {
+            return Ok((state, begun.elapsed()));
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn memory_max(attack: &Attack, before: State) -> u64 {
+    before.memory + attack.after_mb_max * MB
+}
+
+fn open_max(attack: &Attack, before: State) -> u64 {
+    attack.open_after_max.map_or(u64::MAX, |more| before.open_files + more)
+}
+
+fn too_long(delays: &Result<Delays>) -> Option<String> {
+    match delays {
+        Err(error) => Some(format!("{error:#}")),
+        Ok(Delays { max, .. }) if *max > DELAY_MAX => {
+            Some(format!("somebody honest waited for {} ms", max.as_millis()))
+        }
+        Ok(_) => None,
+    }
+}
+
+const MB: u64 = 1_000_000;
+
+fn mb(bytes: u64) -> u64 {
+    bytes.div_ceil(MB)
+}
+
+fn shown(delays: &Result<Delays>) -> String {
+    match delays {
+        Ok(Delays { p99, max, .. }) => format!("{}/{}", p99.as_millis(), max.as_millis()),
+        Err(_) => "failed".to_owned(),
+    }
+}
