@@ -15,14 +15,14 @@ mod server;
 mod wire;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::attacks::ATTACKS;
+use crate::attacks::{ATTACKS, Attack};
 
 /// Attacks servers of ours and says what it cost.
 #[derive(Debug, Parser)]
@@ -71,7 +71,7 @@ fn run(cli: &Cli) -> Result<bool> {
     let (mut passed, mut failed) = (0, 0);
     run::print_head();
     for attack in ATTACKS.iter().filter(|attack| wanted(attack.name)) {
-        match run::attack(attack, &binaries) {
+        match withstands(attack, &binaries) {
             Ok(()) => passed += 1,
             Err(error) => {
                 failed += 1;
@@ -81,4 +81,16 @@ fn run(cli: &Cli) -> Result<bool> {
     }
     println!("{passed} passed, {failed} failed, 0 skipped");
     Ok(failed == 0)
+}
+
+/// Attacks once, and once more if all that went wrong was that somebody waited: on a busy machine
+/// people wait as well, but hardly twice in a row.
+fn withstands(attack: &Attack, binaries: &Path) -> Result<()> {
+    let mut problems = run::attack(attack, binaries)?;
+    if problems.are_delays() {
+        println!("   {}, once more: {problems}", attack.name);
+        problems = run::attack(attack, binaries)?;
+    }
+    ensure!(problems.is_empty(), "{problems}");
+    Ok(())
 }

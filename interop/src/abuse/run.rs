@@ -1,10 +1,11 @@
 //! One attack from its beginning to its verdict.
 
+use std::fmt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::attacker::Attacker;
 use crate::attacks::Attack;
@@ -38,7 +39,7 @@ impl State {
 }
 
 /// Starts its server, attacks it, waits until the memory is what it may be, and judges.
-pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<()> {
+pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<Problems> {
     let (program, arguments, talk) = attack.target.program();
     let server = Server::start(binaries, program, arguments)?;
     let honest = Honest::start(server.address, talk);
@@ -63,27 +64,63 @@ pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<()> {
         report.as_ref().map_or("", |reached| reached.as_str()),
     );
     drop(attacker);
-    let mut problems = Vec::new();
-    problems.extend(report.err().map(|promise| format!("{promise:#}")));
+    let mut problems = Problems::default();
+    problems.broken.extend(report.err().map(|promise| format!("{promise:#}")));
     let seconds = settled.as_secs();
     let memory_max = memory_max(attack, before);
     if after.memory > memory_max {
         let (held, allowed) = (mb(after.memory), mb(memory_max));
-        problems.push(format!("{held} MB are held after {seconds} s, {allowed} are allowed"));
+        problems
+            .broken
+            .push(format!("{held} MB are held after {seconds} s, {allowed} are allowed"));
     }
     let peak_max = before.memory + attack.peak_mb_max * MB;
     if peak > peak_max {
-        problems.push(format!("{} MB at the highest, {} are allowed", mb(peak), mb(peak_max)));
+        let (peak, allowed) = (mb(peak), mb(peak_max));
+        problems.broken.push(format!("{peak} MB at the highest, {allowed} are allowed"));
     }
     if after.open_files > open_max(attack, before) {
         let more = after.open_files - before.open_files;
-        problems.push(format!("{more} connections more than before are held after {seconds} s"));
+        problems.broken.push(format!("{more} connections more are held after {seconds} s"));
     }
-    problems.extend(delays.iter().filter_map(too_long));
-    if !problems.is_empty() {
-        bail!("{}", problems.join("; "));
+    delays.iter().for_each(|delays| problems.judge(delays));
+    Ok(problems)
+}
+
+/// What went wrong in an attack.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    broken: Vec<String>,
+    /// Honest people waited too long.
+    delays: Vec<String>,
+}
+
+impl Problems {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.broken.is_empty() && self.delays.is_empty()
     }
-    Ok(())
+
+    /// Whether nothing else went wrong than that somebody waited.
+    pub(crate) fn are_delays(&self) -> bool {
+        self.broken.is_empty() && !self.delays.is_empty()
+    }
+
+    fn judge(&mut self, delays: &Result<Delays>) {
+        match delays {
+            Err(error) => self.broken.push(format!("{error:#}")),
+            Ok(Delays { max, .. }) if *max > DELAY_MAX => {
+                self.delays.push(format!("somebody honest waited for {} ms", max.as_millis()));
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<_> = self.broken.iter().chain(&self.delays).map(String::as_str).collect();
+        f.write_str(&all.join("; "))
+    }
 }
 
 /// Waits until the server is as it has to be, or the time for that is over.
@@ -108,16 +145,6 @@ fn open_max(attack: &Attack, before: State) -> u64 {
     attack.open_after_max.map_or(u64::MAX, |more| before.open_files + more)
 }
 
-fn too_long(delays: &Result<Delays>) -> Option<String> {
-    match delays {
-        Err(error) => Some(format!("{error:#}")),
-        Ok(Delays { max, .. }) if *max > DELAY_MAX => {
-            Some(format!("somebody honest waited for {} ms", max.as_millis()))
-        }
-        Ok(_) => None,
-    }
-}
-
 const MB: u64 = 1_000_000;
 
 fn mb(bytes: u64) -> u64 {
@@ -128,5 +155,25 @@ fn shown(delays: &Result<Delays>) -> String {
     match delays {
         Ok(Delays { p99, max, .. }) => format!("{}/{}", p99.as_millis(), max.as_millis()),
         Err(_) => "failed".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_delays_are_tried_again() {
+        let mut problems = Problems::default();
+        assert!(problems.is_empty() && !problems.are_delays());
+        let delays =
+            |millis| Ok(Delays { p99: Duration::ZERO, max: Duration::from_millis(millis) });
+        problems.judge(&delays(2_000));
+        assert!(problems.is_empty());
+        problems.judge(&delays(2_001));
+        assert!(!problems.is_empty() && problems.are_delays());
+        problems.judge(&Err(anyhow::anyhow!("503")));
+        assert!(!problems.are_delays());
+        assert_eq!(problems.to_string(), "503; somebody honest waited for 2001 ms");
     }
 }
