@@ -94,6 +94,25 @@ impl TestClient {
         self.recovery.as_deref()
     }
 
+    /// The offset it will say when it [comes back](TestClient::reconnect): of the last event it
+    /// has taken. `None` before the first.
+    pub fn last_offset(&self) -> Option<&str> {
+        self.returning.as_ref()?.offset.as_deref()
+    }
+
+    /// Has it say another one, for a client that lies. Without recovery it says none.
+    pub fn set_last_offset(&mut self, offset: Option<&str>) {
+        if let Some(returning) = &mut self.returning {
+            returning.offset = offset.map(str::to_owned);
+        }
+    }
+
+    /// The connection of the next [`reconnect`](TestClient::reconnect) is
+    /// [cut](Wire::cut_after) when this many bytes have arrived at the client; the next only.
+    pub fn cut_next_connection_after(&mut self, bytes: usize) {
+        self.connect.cut_after = Some(bytes);
+    }
+
     /// How long the `expect_*` methods and answers are waited for. Default 60 seconds, which on a
     /// paused clock cost nothing.
     pub fn set_patience(&mut self, patience: Duration) {
@@ -110,7 +129,9 @@ impl TestClient {
             self.remember_offset(&arrived);
         }
         let (sender, events) = mpsc::unbounded_channel();
-        let (joined, commands, wire) = self.connect.open(self.returning.as_ref(), sender).await?;
+        let opened = self.connect.open(self.returning.as_ref(), sender).await;
+        self.connect.cut_after = None;
+        let (joined, commands, wire) = opened?;
         self.recovered = joined.sid == self.id;
         self.recovery = joined.recovery;
         if !self.recovered {

@@ -24,6 +24,8 @@ pub struct Connect {
     headers: String,
     query: String,
     address: Option<SocketAddr>,
+    /// For the next connection only.
+    pub(crate) cut_after: Option<usize>,
 }
 
 /// Why a client was not let in.
@@ -60,6 +62,7 @@ impl Connect {
             headers: String::new(),
             query: String::new(),
             address: None,
+            cut_after: None,
         }
     }
 
@@ -115,6 +118,9 @@ impl Connect {
             Some(address) => self.server.open_from(address),
             None => self.server.open(),
         };
+        if let Some(bytes) = self.cut_after {
+            wire.cut_after(bytes);
+        }
         self.shake_hands(&mut stream).await?;
         let (reply, joined) = oneshot::channel();
         let mut packet = String::new();

@@ -1,4 +1,12 @@
-use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split},
@@ -11,6 +19,8 @@ use tokio::{
 #[derive(Clone)]
 pub struct Wire {
     state: Arc<watch::Sender<State>>,
+    /// Bytes that may still arrive at the client.
+    left: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +46,12 @@ impl Wire {
         let (sender, receiver) = watch::channel(state);
         let (near_read, near_write) = split(near_relay);
         let (far_read, far_write) = split(far_relay);
-        tokio::spawn(relay(near_read, far_write, receiver.clone()));
-        tokio::spawn(relay(far_read, near_write, receiver));
-        (Self { state: Arc::new(sender) }, near, far)
+        let state = Arc::new(sender);
+        let left = Arc::new(AtomicUsize::new(usize::MAX));
+        let to_client = Meter { left: left.clone(), state: Arc::downgrade(&state) };
+        tokio::spawn(relay(near_read, far_write, receiver.clone(), None));
+        tokio::spawn(relay(far_read, near_write, receiver, Some(to_client)));
+        (Self { state, left }, near, far)
     }
 
     /// Bytes sent from now on arrive this much later, in their order.
@@ -67,6 +80,15 @@ impl Wire {
         self.change(Condition::Cut);
     }
 
+    /// [Cuts](Wire::cut) the connection when this many more bytes have arrived at the client, be it
+    /// in the middle of a message.
+    pub fn cut_after(&self, bytes: usize) {
+        self.left.store(bytes, Ordering::Relaxed);
+        if bytes == 0 {
+            self.cut();
+        }
+    }
+
     fn change(&self, condition: Condition) {
         self.state.send_if_modified(|state| {
             let changes = state.condition != Condition::Cut && state.condition != condition;
@@ -89,11 +111,41 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Pieces of a delayed connection that are under way at once.
 const PIECES_MAX: usize = 1_000;
 
+/// Counts what arrives, and cuts the connection when it is enough.
+struct Meter {
+    left: Arc<AtomicUsize>,
+    state: Weak<watch::Sender<State>>,
+}
+
+impl Meter {
+    /// How much of a piece may arrive.
+    fn allowed(&self, bytes: usize) -> usize {
+        self.left.load(Ordering::Relaxed).min(bytes)
+    }
+
+    /// So much has arrived. False: that was all.
+    fn count(&self, bytes: usize) -> bool {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == usize::MAX {
+            return true;
+        }
+        self.left.store(left.saturating_sub(bytes), Ordering::Relaxed);
+        if left > bytes {
+            return true;
+        }
+        if let Some(state) = self.state.upgrade() {
+            state.send_modify(|state| state.condition = Condition::Cut);
+        }
+        false
+    }
+}
+
 /// Carries one direction until an end is gone or the connection is cut.
 async fn relay(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
     mut state: watch::Receiver<State>,
+    meter: Option<Meter>,
 ) {
     // Each piece with the time at which it arrives; an empty one is the end of the stream.
     let mut under_way: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
@@ -112,9 +164,12 @@ async fn relay(
         tokio::select! {
             biased;
             changed = state.changed(), if is_steerable => is_steerable = changed.is_ok(),
-            arrived = arrive(&mut to, under_way.front()), if may_arrive => match arrived {
+            arrived = arrive(&mut to, under_way.front(), meter.as_ref()), if may_arrive => match arrived {
                 Ok(0) | Err(_) => return,
                 Ok(written) => {
+                    if meter.as_ref().is_some_and(|meter| !meter.count(written)) {
+                        return;
+                    }
                     let piece = under_way.front_mut().map(|(_, piece)| piece);
                     if piece.is_some_and(|piece| {
                         piece.drain(..written);
@@ -140,6 +195,7 @@ async fn relay(
 async fn arrive(
     to: &mut WriteHalf<DuplexStream>,
     piece: Option<&(Instant, Vec<u8>)>,
+    meter: Option<&Meter>,
 ) -> std::io::Result<usize> {
     let Some((due, bytes)) = piece else {
         return std::future::pending().await;
@@ -149,5 +205,6 @@ async fn arrive(
         to.shutdown().await?;
         return Ok(0);
     }
-    to.write(bytes).await
+    let allowed = meter.map_or(bytes.len(), |meter| meter.allowed(bytes.len()));
+    to.write(&bytes[..allowed]).await
 }

@@ -116,6 +116,69 @@ async fn a_stalled_client_catches_up_or_overflows() {
     assert_eq!(*reasons.lock().unwrap(), ["overflow"]);
 }
 
+/// Wherever the connection that brings what was missed is lost: nothing comes twice, nothing is
+/// missing.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_cut_at_any_byte_brings_what_arrived_whole() {
+    let (server, _) = start(recovering());
+    let io = server.server().io();
+    let (mut before_reply, mut amid) = (0, 0);
+    for bytes in 0..700 {
+        let mut client = server.connect().await;
+        assert_eq!(client.last_offset(), None);
+        client.wire().cut();
+        sleep(Duration::from_millis(1)).await;
+        for n in 0..5 {
+            io.to(client.id()).emit(NEWS, &n).unwrap();
+        }
+        client.cut_next_connection_after(bytes);
+        let mut received = Vec::new();
+        match client.reconnect().await {
+            Err(_) => before_reply += 1,
+            Ok(()) => {
+                assert!(client.recovered());
+                received = arrived(&mut client).await;
+                amid += u32::from(received.len() < 5);
+            }
+        }
+        sleep(Duration::from_millis(1)).await;
+        client.reconnect().await.unwrap();
+        assert!(client.recovered(), "{:?}", client.recovery_failure());
+        received.extend(arrived(&mut client).await);
+        assert_eq!(received, [0, 1, 2, 3, 4], "cut after {bytes} bytes");
+        client.wire().cut();
+    }
+    assert!(before_reply > 100 && amid > 100, "{before_reply} {amid}");
+}
+
+/// What has come, up to the end or a moment in which nothing comes.
+async fn arrived(client: &mut sockeye_testing::TestClient) -> Vec<u32> {
+    let mut arrived = Vec::new();
+    while let Ok(Some(event)) =
+        tokio::time::timeout(Duration::from_millis(50), client.next_event()).await
+    {
+        arrived.push(event.args.decode().unwrap());
+    }
+    arrived
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_lies_about_its_offset_is_a_new_one() {
+    let (server, _) = start(recovering());
+    let io = server.server().io();
+    let mut client = server.connect().await;
+    io.emit(NEWS, &1).unwrap();
+    client.expect_event(NEWS).await;
+    let honest = client.last_offset().unwrap().to_owned();
+    client.wire().cut();
+    sleep(Duration::from_millis(1)).await;
+    io.emit(NEWS, &2).unwrap();
+    client.set_last_offset(Some(&honest.replace(".1", ".2")));
+    client.reconnect().await.unwrap();
+    assert_eq!(client.recovery_failure(), Some("unknown_offset"));
+    client.expect_no_event().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_missed_is_recovered_whether_the_end_was_noticed_or_not() {
     let (server, reasons) = start(recovering());
