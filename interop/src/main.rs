@@ -13,6 +13,7 @@ mod engine_echo;
 mod engine_io_client;
 mod engine_v3;
 mod everything;
+mod recovery;
 mod serving;
 mod socket_io_client;
 mod socket_v5;
@@ -45,6 +46,8 @@ enum Kind {
     EngineV3(Listen<3000>),
     /// Behaviour suite of clients/js: /socket.io/, pings every 500 ms, messages of 100 kB at most.
     Behaviour(Listen<3000>),
+    /// Recovery under cut connections: /socket.io/, namespaces / and /other, numbered events all the time.
+    Recovery(Listen<3000>),
     /// Tests of engine.io-client: /engine.io/, pings every 500 ms, messages of 100 bytes at most.
     EngineIoClient(Listen<3000>),
     /// Tests of socket.io-client: /socket.io/, several namespaces, pings every 2 s.
@@ -83,6 +86,7 @@ async fn run(kind: Kind) -> Result<()> {
     match kind {
         Kind::SocketV5(listen) => socket_v5::serve(&listen).await,
         Kind::Behaviour(listen) => behaviour::serve(&listen).await,
+        Kind::Recovery(listen) => recovery::serve(&listen).await,
         Kind::EngineV4(listen) => engine_echo::serve(&listen).await,
         Kind::EngineV3(listen) => engine_v3::serve(&listen).await,
         Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
