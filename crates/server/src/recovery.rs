@@ -266,30 +266,33 @@ impl Log {
         is_same_user: impl FnOnce(&Locals) -> bool,
         admit: impl FnOnce(Returned<'_>) -> Return,
     ) -> Result<bool, RecoveryFailure> {
-        let Some(old) = self.here(&claim.pid) else {
-            return self.restore_away(claim, socket, is_same_user, admit);
-        };
-        // Whoever is still here ends first. That saves the session, which takes the lock.
-        if !old.with_locals(|locals| is_same_user(locals)) {
+        let (old, locals) = self.kept(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
+        // User code, so without a lock.
+        if !is_same_user(&locals) {
             return Err(RecoveryFailure::OtherUser);
         }
-        old.replace();
-        self.restore_away(claim, socket, |_| true, admit)
+        // Whoever is still here ends first. That saves the session, which takes the lock.
+        if let Some(old) = old {
+            old.replace();
+        }
+        self.restore_away(claim, socket, admit)
     }
 
-    /// The socket of a session whose connection has not ended, as far as anybody noticed.
-    fn here(&self, pid: &SocketId) -> Option<Socket> {
-        match &self.state.lock().sessions.get(pid)?.presence {
-            Presence::Here(socket) => Some(socket.clone()),
-            Presence::Away(_) => None,
-        }
+    /// The values of a session, and its socket if its connection has not ended, as far as anybody
+    /// noticed.
+    fn kept(&self, pid: &SocketId) -> Option<(Option<Socket>, Locals)> {
+        let here = match &self.state.lock().sessions.get(pid)?.presence {
+            Presence::Here(socket) => socket.clone(),
+            Presence::Away(away) => return Some((None, away.locals.clone())),
+        };
+        let locals = here.with_locals(Locals::clone);
+        Some((Some(here), locals))
     }
 
     fn restore_away(
         &self,
         claim: &Claim,
         socket: &Socket,
-        is_same_user: impl FnOnce(&Locals) -> bool,
         admit: impl FnOnce(Returned<'_>) -> Return,
     ) -> Result<bool, RecoveryFailure> {
         let state = &mut *self.state.lock();
@@ -299,9 +302,6 @@ impl Log {
             // Another connection was faster.
             return Err(RecoveryFailure::UnknownSession);
         };
-        if !is_same_user(&away.locals) {
-            return Err(RecoveryFailure::OtherUser);
-        }
         let has_all = claim.from >= state.known_from(session) && !session.has_dropped;
         let held = socket.held_numbers();
         let (missed, early) = state.missed(session, claim.from.max(first), &held);
@@ -330,6 +330,11 @@ impl Log {
             session.forget_before(first);
         }
         Ok(true)
+    }
+
+    /// Whether a session is here or may come back.
+    pub(crate) fn keeps(&self, pid: &SocketId) -> bool {
+        self.state.lock().sessions.contains_key(pid)
     }
 
     /// A new session is here if `admit` says so, which runs without any event in between.
@@ -391,6 +396,7 @@ impl Log {
         reason: DisconnectReason,
         leave: impl FnOnce() -> Vec<Room>,
     ) -> Vec<Room> {
+        let locals = socket.with_locals(Locals::clone);
         let mut state = self.state.lock();
         let rooms = leave();
         let Some(pid) = socket.pid() else { return rooms };
@@ -402,7 +408,6 @@ impl Log {
         let State { sessions, away, .. } = &mut *state;
         if let Some(session) = sessions.get_mut(pid) {
             let until = Instant::now() + self.config.max_disconnection;
-            let locals = socket.with_locals(Locals::clone);
             let kept = Away { until, left, rooms: rooms.clone(), locals };
             session.presence = Presence::Away(Box::new(kept));
             session.stamped = session.stamped.max(socket.stamped());

@@ -197,7 +197,9 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == CONNECTED
     }
 
-    /// Sends an event to this client.
+    /// Sends an event to this client. After the socket's end nothing is sent; but with
+    /// [recovery](crate::Config::recovery) an event that asks for no answer is for the client that
+    /// comes back, as long as it may, and for the socket that it has then.
     ///
     /// # Errors
     /// [`EmitError::Encode`] or [`EmitError::Reserved`] when it cannot be sent to anybody,
@@ -207,6 +209,10 @@ impl Socket {
         event: impl EventName<P>,
         payload: &P,
     ) -> Result<(), EmitError> {
+        if self.is_disconnected() && self.is_kept() {
+            // Its client may come back, or has.
+            return self.io().to(self.id()).emit(event, payload);
+        }
         let name = event_name(&event)?;
         with_encoded_args(payload, |args, attachments| {
             self.look_outgoing(name, args, attachments);
@@ -353,6 +359,12 @@ impl Socket {
     /// Under which its state is kept.
     pub(crate) fn pid(&self) -> Option<&SocketId> {
         self.0.rare.get()?.pid.get()
+    }
+
+    /// Whether its client may still continue where it was, or does so already on another connection.
+    fn is_kept(&self) -> bool {
+        let log = self.0.namespace.log.as_ref();
+        log.zip(self.pid()).is_some_and(|(log, pid)| log.keeps(pid))
     }
 
     /// Whether it is in a room that is not its own.

@@ -384,7 +384,30 @@ async fn stored_and_volatile_events_of_many_threads_are_in_order() {
     assert!(stamped > 0);
 }
 
-/// A client that was told of its end by nobody is as good as there.
+/// Whoever has the socket of before, such as a handler that still runs, reaches the client all the same.
+#[tokio::test]
+async fn what_is_sent_to_a_socket_that_has_ended_is_for_the_client_that_comes_back() {
+    let setup = start().await;
+    let (client, _) = setup.connect("").await;
+    let socket = setup.io().socket(&client.sid).unwrap();
+    let auth = client.auth("");
+    setup.lose(client).await;
+    until(|| socket.is_disconnected()).await;
+    socket.emit("n", &1).unwrap();
+    let (mut client, missed) = setup.connect(&auth).await;
+    assert_eq!(events(&missed), [r#"42["n",1]"#]);
+    socket.emit("n", &2).unwrap();
+    assert_eq!(client.event().await, r#"42["n",2]"#);
+    // Not after an end from which nobody comes back.
+    setup.io().socket(&client.sid).unwrap().disconnect();
+    socket.emit("n", &3).unwrap();
+    client.client.expect("41").await;
+    client.client.send("40").await;
+    let reply = client.client.text().await;
+    assert!(!reply.contains(&client.sid), "{reply}");
+    client.client.expect_nothing().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_warning_of_an_expiry_has_an_offset() {
     let root = Namespace::new("/").on_connected(|socket: Socket| {

@@ -29,7 +29,7 @@ impl Socket {
             return Ok(log.begin(self, |pid| self.welcome(Some(pid))));
         };
         let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
-            Some(is_same) => self.with_locals(|new| is_same(old, new)),
+            Some(is_same) => is_same(old, &self.with_locals(Locals::clone)),
             None => true,
         };
         log.restore(claim, self, is_same_user, |returned| self.welcome_back(&claim.pid, returned))
