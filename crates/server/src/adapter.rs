@@ -188,8 +188,7 @@ impl<T: Clone, A> Adapter<T, A> {
     pub(crate) fn is_in(&self, id: &SocketId, room: &Room) -> bool {
         let state = self.state.lock();
         let (slot, room) = (state.ids.get(id), state.names.get(room));
-        let (Some(&slot), Some(&room)) = (slot, room) else { return false };
-        state.slots[slot].places.iter().any(|place| place.room == room)
+        slot.zip(room).is_some_and(|(&slot, &room)| state.is_member(room, slot))
     }
 
     /// The rooms of a socket, its own id first; empty when it is not here.
@@ -287,12 +286,21 @@ impl<T: Clone, A> State<T, A> {
         room
     }
 
+    /// Looks through the members or the places, whichever are fewer.
+    fn is_member(&self, room: usize, slot: usize) -> bool {
+        let (members, places) = (&self.rooms[room], &self.slots[slot].places);
+        if members.len() < places.len() {
+            return members.has(slot);
+        }
+        places.iter().any(|place| place.room == room)
+    }
+
     /// True: it was not in the room.
     fn enter(&mut self, room: usize, slot: usize) -> bool {
-        let entry = &mut self.slots[slot];
-        if entry.places.iter().any(|place| place.room == room) {
+        if self.is_member(room, slot) {
             return false;
         }
+        let entry = &mut self.slots[slot];
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
         entry.places.push(Place { room, index });
         if let (Some(room), Some(changes)) = (&self.rooms[room].name, &mut self.changes) {
@@ -305,7 +313,7 @@ impl<T: Clone, A> State<T, A> {
     /// True: it was in the room.
     fn exit(&mut self, room: usize, slot: usize) -> bool {
         let places = &mut self.slots[slot].places;
-        let Some(at) = places.iter().position(|place| place.room == room) else {
+        let Some(at) = places.iter().rposition(|place| place.room == room) else {
             return false;
         };
         let gap = places.swap_remove(at).index;
@@ -347,6 +355,10 @@ impl<T, A> Members<T, A> {
 
     fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    fn has(&self, slot: usize) -> bool {
+        self.chunks.iter().flat_map(|chunk| chunk.iter()).any(|member| member.slot == slot)
     }
 
     /// Somebody comes or goes.
