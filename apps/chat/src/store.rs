@@ -341,6 +341,7 @@ impl Store {
         if let Some(fault) = self.health.fault() {
             return Err(fault);
         }
+        self.health.check_progress()?;
         let seen = match self.look() {
             Ok(()) => self.read().await,
             Err(fault) => Err(fault),

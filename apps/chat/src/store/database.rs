@@ -9,7 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{FILE_NAME, Fault};
 
@@ -113,21 +113,24 @@ impl Database {
         Ok(connection)
     }
 
-    /// Opens everything anew, because the log or its index was taken away: what is in there goes
-    /// into the database first. `old` still has them open.
-    pub(super) async fn renew(
-        &self,
-        old: Option<SqliteConnection>,
-    ) -> Result<SqliteConnection, Fault> {
-        if let Some(mut old) = old {
-            let saved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut old).await;
-            saved.map_err(Fault::write)?;
+    /// Opens everything anew, because the log or its index was taken away. What is in there goes
+    /// into the database first, through the connection that still has them open; while that fails,
+    /// the connection stays as it is.
+    pub(super) async fn renew(&self, writer: &mut Option<SqliteConnection>) -> Result<(), Fault> {
+        if let Some(old) = writer {
+            let saved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(old).await;
+            let is_busy: bool = saved.and_then(|row| row.try_get(0)).map_err(Fault::write)?;
+            if is_busy {
+                return Err(Fault::Log);
+            }
+        }
+        if let Some(old) = writer.take() {
             old.close().await.map_err(Fault::write)?;
         }
         self.reads().close().await;
-        let connection = self.connect().await?;
+        *writer = Some(self.connect().await?);
         *self.reads.write() = readers(&self.options).await.map_err(Fault::write)?;
-        Ok(connection)
+        Ok(())
     }
 
     /// Reads from the files and not from what is remembered of them.

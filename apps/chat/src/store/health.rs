@@ -1,10 +1,12 @@
 //! Whether messages can be stored: what the last write said, and whether the files are in place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::database::Space;
 
@@ -21,6 +23,12 @@ pub enum Fault {
     /// The last write failed. Another one is tried every second.
     #[error("the last write failed")]
     Write(#[source] Arc<sqlx::Error>),
+    /// A write takes so long that it may never end.
+    #[error("a write has not ended for {} s", .0.as_secs())]
+    Stalled(Duration),
+    /// The log was taken away, and what is in it could not be saved yet. It is tried every second.
+    #[error("the log of the database was taken away")]
+    Log,
     /// What was stored cannot be read.
     #[error("the database cannot be read")]
     Read(#[source] Arc<sqlx::Error>),
@@ -64,10 +72,25 @@ impl Fault {
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 const FREE_FRACTION_MIN: u64 = 20;
 
+/// Longer than a write takes that waits for another program wherever it can.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A write under way.
+#[derive(Debug)]
+pub(super) struct Writing(Arc<Health>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        *self.0.writing_since.lock() = None;
+    }
+}
+
 /// What the writer has learned, for those who ask.
 #[derive(Debug)]
 pub(super) struct Health {
     fault: Mutex<Option<Fault>>,
+    /// Since when the writer is at work.
+    writing_since: Mutex<Option<Instant>>,
     suspected: Notify,
     free_bytes_min: Option<u64>,
 }
@@ -76,12 +99,32 @@ impl Health {
     /// Messages are stored while so much of the file system is free; `None`: 64 MiB, or a
     /// twentieth of a smaller one.
     pub(super) fn new(free_bytes_min: Option<u64>) -> Self {
-        Health { fault: Mutex::default(), suspected: Notify::new(), free_bytes_min }
+        Health {
+            fault: Mutex::default(),
+            writing_since: Mutex::default(),
+            suspected: Notify::new(),
+            free_bytes_min,
+        }
     }
 
     /// What the last write said.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault.lock().clone()
+    }
+
+    /// Whether the write under way goes on as it should.
+    pub(super) fn check_progress(&self) -> Result<(), Fault> {
+        let since = *self.writing_since.lock();
+        match since.map(|since| since.elapsed()) {
+            Some(elapsed) if elapsed >= WRITE_TIME_MAX => Err(Fault::Stalled(elapsed)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The writer is at work until this is dropped.
+    pub(super) fn writing(self: Arc<Self>) -> Writing {
+        *self.writing_since.lock() = Some(Instant::now());
+        Writing(self)
     }
 
     /// The writer was told something by the database or the file system.
@@ -136,5 +179,17 @@ mod tests {
         assert!(check(Some(0), 0, large));
         assert!(check(Some(7), 7, 8) && !check(Some(7), 6, 8));
         assert!(Health::new(None).check_space(None).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_does_not_end_is_told() {
+        let health = Arc::new(Health::new(None));
+        let writing = health.clone().writing();
+        tokio::time::advance(WRITE_TIME_MAX - Duration::from_millis(1)).await;
+        assert!(health.check_progress().is_ok());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(matches!(health.check_progress(), Err(Fault::Stalled(WRITE_TIME_MAX))));
+        drop(writing);
+        assert!(health.check_progress().is_ok());
     }
 }

@@ -139,6 +139,7 @@ impl Writer {
     /// Works in one transaction. What it did counts only if the file is still in its place
     /// afterwards: what is stored in a file that was taken away is not stored.
     async fn transact(&mut self, work: Work<'_>) -> Result<Vec<Outcome>, Fault> {
+        let _writing = self.health.clone().writing();
         self.ready().await?;
         self.health.check_space(self.database.space())?;
         let mut connection = match self.connection.take() {
@@ -170,8 +171,7 @@ impl Writer {
         self.database.check()?;
         if !self.database.has_companions() {
             tracing::warn!("the log of the database was taken away; it is made anew");
-            let old = self.connection.take();
-            self.connection = Some(self.database.renew(old).await?);
+            self.database.renew(&mut self.connection).await?;
         }
         Ok(())
     }

@@ -180,6 +180,30 @@ async fn a_log_that_was_deleted_is_made_anew_and_nothing_is_lost() {
     assert_stored(folder.path(), &said.acknowledged).await;
 }
 
+/// A backup under way keeps the log from being saved: messages wait for their turn and are refused,
+/// and what is in the log is kept.
+#[tokio::test]
+async fn a_deleted_log_that_cannot_be_saved_yet_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let mut said = Said::default();
+    assert!(said.say(&store, "first").await);
+    let mut other = other(folder.path()).await;
+    let mut backup = other.begin().await.unwrap();
+    sqlx::query("SELECT * FROM messages").fetch_all(&mut *backup).await.unwrap();
+    assert!(said.say(&store, "second").await);
+    fs::remove_file(folder.path().join(format!("{FILE_NAME}-wal"))).unwrap();
+    assert!(!said.say(&store, "refused").await);
+    assert!(store.health().await.is_err());
+    assert_eq!(texts(&store.history(&room("방")).await.unwrap()), ["first", "second"]);
+    backup.rollback().await.unwrap();
+    other.close().await.unwrap();
+    healthy(&store, true).await;
+    assert!(said.say(&store, "third").await);
+    store.close().await;
+    assert_stored(folder.path(), &said.acknowledged).await;
+}
+
 #[tokio::test]
 async fn so_much_of_the_disk_stays_free() {
     let folder = TempDir::new().unwrap();
