@@ -34,6 +34,7 @@ use crate::contract::{
     FIRST_ROOM, HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, RoomSummary, StoredMessage,
 };
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
+use crate::names::Skeleton;
 use crate::quota::Origin;
 use database::Database;
 pub use health::Fault;
@@ -265,11 +266,15 @@ impl Store {
         Ok(messages)
     }
 
-    /// What there is under this name.
+    /// What there is under this name. The first room always exists, so that nobody can make a twin
+    /// of it before anybody has said something there.
     ///
     /// # Errors
     /// The database failed.
     pub async fn find(&self, room: &RoomName) -> Result<Found, StoreError> {
+        if room.as_str() == FIRST_ROOM {
+            return Ok(Found::Room);
+        }
         let row = sqlx::query("SELECT max(name = ?1) AS is_same FROM rooms WHERE skeleton = ?2")
             .bind(room.as_str())
             .bind(room.skeleton().as_str())
@@ -278,6 +283,7 @@ impl Store {
         Ok(match row.try_get("is_same")? {
             Some(true) => Found::Room,
             Some(false) => Found::Twin,
+            None if room.skeleton() == Skeleton::of(FIRST_ROOM) => Found::Twin,
             None => Found::Nothing,
         })
     }

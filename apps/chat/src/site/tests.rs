@@ -123,6 +123,7 @@ async fn room_names_come_from_the_address() {
         ("/room/100%25", "100%"),
         ("/room/a+b", "a+b"),
         ("/room/%20x%20", "x"),
+        ("/room/%E1%84%87%E1%85%A1%E1%86%BC", "방"),
     ] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
@@ -130,7 +131,15 @@ async fn room_names_come_from_the_address() {
         assert!(html.contains(&boot), "{path}: {html}");
     }
     let long = format!("/room/{}", "x".repeat(crate::input::ROOM_CHARS_MAX + 1));
-    for path in ["/room/%FF", "/room/%20", "/room/a%00b", "/room/a/b", "/room/%2E%2E", &long] {
+    for path in [
+        "/room/%FF",
+        "/room/%20",
+        "/room/a%00b",
+        "/room/a%E2%80%8Bb",
+        "/room/a/b",
+        "/room/%2E%2E",
+        &long,
+    ] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(html.contains(r#"{"page":"missing"}"#), "{path}");

@@ -81,6 +81,10 @@ async fn a_room_is_found_and_so_is_its_twin() {
     assert_eq!(find("Ada").await, Found::Room);
     assert_eq!(find("Аdа").await, Found::Twin);
     assert_eq!(find("Adam").await, Found::Nothing);
+    assert_eq!(find("lobby").await, Found::Room, "also before anybody has said something there");
+    assert_eq!(find("Iobby").await, Found::Twin);
+    post(&store, message("lobby", "1")).await.unwrap();
+    assert_eq!([find("lobby").await, find("Iobby").await], [Found::Room, Found::Twin]);
 }
 
 #[tokio::test]
