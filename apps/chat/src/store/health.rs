@@ -1,5 +1,7 @@
 //! Whether messages can be stored: what the last write said, and whether the files are in place.
 
+use std::error::Error;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +54,12 @@ impl Fault {
 
     pub(super) fn read(error: sqlx::Error) -> Self {
         Fault::Read(Arc::new(error))
+    }
+
+    /// Whether it is the same trouble, whatever the numbers.
+    fn is_like(&self, other: &Self) -> bool {
+        let cause = |fault: &Self| fault.source().map(ToString::to_string);
+        discriminant(self) == discriminant(other) && cause(self) == cause(other)
     }
 
     /// Whether somebody has to make room.
@@ -131,14 +139,13 @@ impl Health {
     pub(super) fn learned(&self, said: Result<(), Fault>) {
         let mut fault = self.fault.lock();
         match (&*fault, said.as_ref().err()) {
-            (None, Some(now)) => {
-                tracing::error!(error = now as &dyn std::error::Error, "messages cannot be stored");
-            }
-            (Some(before), Some(now)) if before.to_string() != now.to_string() => {
-                tracing::error!(error = now as &dyn std::error::Error, "messages cannot be stored");
+            // Once for each reason, not once a second.
+            (Some(before), Some(now)) if before.is_like(now) => {}
+            (_, Some(now)) => {
+                tracing::error!(error = now as &dyn Error, "messages cannot be stored");
             }
             (Some(_), None) => tracing::info!("messages can be stored again"),
-            (None, None) | (Some(_), Some(_)) => {}
+            (None, None) => {}
         }
         *fault = said.err();
     }

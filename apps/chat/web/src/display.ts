@@ -110,9 +110,10 @@ export function hueOf(name: string): number {
   return Math.round((hash * 137.508) % 360);
 }
 
+const segmenter = new Intl.Segmenter();
+
 /** What stands in a round picture for a name: its first character, whole emoji included. */
 export function initialOf(name: string): string {
-  const segments = new Intl.Segmenter().segment(name.trim());
-  for (const { segment } of segments) return segment.toUpperCase();
+  for (const { segment } of segmenter.segment(name.trim())) return segment.toUpperCase();
   return "?";
 }

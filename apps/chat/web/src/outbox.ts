@@ -5,6 +5,9 @@ type Kept = Pick<Pending, "key" | "name" | "msg" | "at">;
 
 /** What is written and not confirmed, kept over a reload of the page; one for each room. */
 export class Outbox {
+  /** What the storage holds, once this page has written to it. */
+  private saved?: string;
+
   constructor(
     private readonly storage: TextStorage,
     private readonly room: string,
@@ -21,8 +24,12 @@ export class Outbox {
 
   save(pending: Kept[]): void {
     const kept = pending.map(({ key, name, msg, at }) => ({ key, name, msg, at }));
-    if (kept.length === 0) this.storage.removeItem(this.name);
-    else this.storage.setItem(this.name, JSON.stringify(kept));
+    const json = kept.length === 0 ? "" : JSON.stringify(kept);
+    // Asked for with every picture that is drawn, and nearly always for nothing.
+    if (json === this.saved) return;
+    this.saved = json;
+    if (json === "") this.storage.removeItem(this.name);
+    else this.storage.setItem(this.name, json);
   }
 
   private get name(): string {

@@ -342,3 +342,15 @@ test("coming back too often, it waits and keeps what was said", () => {
   connection.admit([stored(1, "one")]);
   expect(session.online).toBe(true);
 });
+
+test("what others say does not touch the storage", () => {
+  enter();
+  session.say("mine");
+  const { setItem, removeItem } = storage;
+  const [set, removed] = [vi.fn(setItem), vi.fn(removeItem)];
+  Object.assign(storage, { setItem: set, removeItem: removed });
+  for (let id = 2; id < 50; id++) connection.deliver("chat", stored(id, `${id}`, "x"));
+  expect(set).not.toHaveBeenCalled();
+  connection.take("chat").answer(stored(50, "mine"));
+  expect(removed).toHaveBeenCalledTimes(1);
+});
