@@ -1,4 +1,4 @@
-//! The events of the namespace `/`; see [`contract`](crate::contract) for what they carry.
+//! The events of the namespace `/`; see [`contract`] for what they carry.
 //!
 //! Handlers of one socket run one after the other, so what a client says is queued in the order it
 //! said it. Answers and notices of stored messages come from the store's writer, in stored order:

@@ -1,7 +1,7 @@
 //! What people type, checked once on the way in: room names, nicknames and messages.
 //!
 //! Lengths count Unicode scalar values, which is what `[...text].length` counts in a browser, so
-//! the page can show the same limit. Names are brought into one form, see [`names`](crate::names);
+//! the page can show the same limit. Names are brought into one form, see [`names`];
 //! messages are kept as they were typed.
 
 use std::fmt;

@@ -88,9 +88,10 @@ impl Database {
         if begins_as_database(&self.file) { Ok(()) } else { Err(Fault::Overwritten) }
     }
 
-    /// Whether the log and its index are those that SQLite writes to.
+    /// Whether the log and its index are those that SQLite writes to, and everything is open.
     pub(super) fn has_companions(&self) -> bool {
-        *self.held.lock() == self.companions.each_ref().map(|path| id_at(path))
+        let found = self.companions.each_ref().map(|path| id_at(path));
+        *self.held.lock() == found && !self.reads.read().is_closed()
     }
 
     /// Bytes that may still be written to the file system, and its size. `None` where it does not

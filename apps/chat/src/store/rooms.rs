@@ -12,6 +12,9 @@ pub(super) async fn bring_into_one_form(
     let rooms = sqlx::query("SELECT id, name FROM rooms WHERE skeleton IS NULL ORDER BY id")
         .fetch_all(&mut *connection)
         .await?;
+    if rooms.is_empty() {
+        return Ok(());
+    }
     let mut unnameable = 0;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for room in &rooms {
