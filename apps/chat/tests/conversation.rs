@@ -313,3 +313,27 @@ async fn an_address_has_so_many_connections() {
     assert!(timeout(PATIENCE, builder.connect()).await.unwrap().is_err());
     program.stop().await;
 }
+
+/// Behind a trusted proxy it is the client's address that counts, and nobody can choose it.
+#[tokio::test]
+async fn behind_a_proxy_every_client_has_its_own_share() {
+    let data = TempDir::new().unwrap();
+    let told = ["--trusted-proxies", "127.0.0.1", "--rooms-per-hour", "3"];
+    let not_told = ["--rooms-per-hour", "3"];
+    for (args, own_share) in [(&told[..], true), (&not_told, false)] {
+        let folder = data.path().join(own_share.to_string());
+        let program = Program::serve_with(&folder, args).await;
+        for (n, address) in ["192.0.2.1", "192.0.2.2"].into_iter().enumerate() {
+            let builder = Client::builder(&program.url).unwrap().reconnect(Reconnect::Never);
+            let builder = builder.header("x-forwarded-for", address);
+            let client = timeout(PATIENCE, builder.connect()).await.unwrap().unwrap();
+            let room = format!("room of {n}x");
+            let join = Join { room, name: "a".into(), sender: None };
+            client.emit_with_ack(JOIN, &join).await.unwrap();
+            let message = NewMessage { name: "a".into(), msg: "first".into(), key: None };
+            let made = client.emit_with_ack(CHAT, &message).await;
+            assert_eq!(made.is_ok(), n == 0 || own_share, "{address} {own_share}");
+        }
+        program.stop().await;
+    }
+}

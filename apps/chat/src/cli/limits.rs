@@ -9,7 +9,8 @@ const MIB: u64 = 1024 * KIB;
 
 /// How much people may do.
 ///
-/// Behind a proxy that is not trusted everybody has the proxy's address, and one share of all.
+/// Behind a proxy that `--trusted-proxies` does not name everybody has the proxy's address, and one
+/// share of all.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits (of an address, or a network of 64 bits; 0 is no limit)")]
 pub struct LimitArgs {
