@@ -29,12 +29,19 @@ pub(super) struct Database {
     companions: [PathBuf; COMPANIONS.len()],
     options: SqliteConnectOptions,
     reads: RwLock<SqlitePool>,
-    /// Which files SQLite has as its companions.
-    held: Mutex<[Option<FileId>; COMPANIONS.len()]>,
+    /// What SQLite has as its companions.
+    held: Mutex<Companions>,
     /// Tells which file is served, and keeps its inode from being given to another one. Open to the
     /// end: whoever closes a descriptor of a file drops all locks of this process on it, SQLite's
     /// too (POSIX `fcntl`).
     file: File,
+}
+
+/// The log and its index, as this program left them.
+#[derive(Clone, Copy, Debug)]
+struct Companions {
+    ids: [Option<FileId>; COMPANIONS.len()],
+    log_bytes: u64,
 }
 
 /// Tells files apart, whatever their names.
@@ -69,7 +76,7 @@ impl Database {
             name.push(suffix);
             PathBuf::from(name)
         });
-        let held = Mutex::new(companions.each_ref().map(|path| id_at(path)));
+        let held = Mutex::new(Companions::at(&companions));
         let reads = RwLock::new(reads);
         Ok((Database { path, companions, options, reads, held, file }, connection))
     }
@@ -90,8 +97,18 @@ impl Database {
 
     /// Whether the log and its index are those that SQLite writes to, and everything is open.
     pub(super) fn has_companions(&self) -> bool {
-        let found = self.companions.each_ref().map(|path| id_at(path));
-        *self.held.lock() == found && !self.reads.read().is_closed()
+        self.held.lock().ids == Companions::at(&self.companions).ids
+            && !self.reads.read().is_closed()
+    }
+
+    /// Whether the log is not as long any more as it was after the last transaction.
+    pub(super) fn is_log_cut(&self) -> bool {
+        Companions::at(&self.companions).log_bytes < self.held.lock().log_bytes
+    }
+
+    /// A transaction is at its end.
+    pub(super) fn remember_log(&self) {
+        self.held.lock().log_bytes = Companions::at(&self.companions).log_bytes;
     }
 
     /// Bytes that may still be written to the file system, and its size. `None` where it does not
@@ -110,23 +127,27 @@ impl Database {
         let connection = opened.await.map_err(Fault::write)?;
         // What was opened is what is at the path; if that is another file, nothing was written yet.
         self.check()?;
-        *self.held.lock() = self.companions.each_ref().map(|path| id_at(path));
+        *self.held.lock() = Companions::at(&self.companions);
         Ok(connection)
     }
 
-    /// Opens everything anew, because the log or its index was taken away. What is in there goes
-    /// into the database first, through the connection that still has them open; while that fails,
-    /// the connection stays as it is.
+    /// Opens everything anew, because the log or its index was taken away, or the log was cut. What
+    /// is in a log that is whole goes into the database first, through the connection that still
+    /// has it open; while that fails, the connection stays as it is.
     pub(super) async fn renew(&self, writer: &mut Option<SqliteConnection>) -> Result<(), Fault> {
-        if let Some(old) = writer {
+        if let Some(old) = writer
+            && !(self.has_companions() && self.is_log_cut())
+        {
             let saved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(old).await;
             let is_busy: bool = saved.and_then(|row| row.try_get(0)).map_err(Fault::write)?;
             if is_busy {
                 return Err(Fault::Log);
             }
         }
-        if let Some(old) = writer.take() {
-            old.close().await.map_err(Fault::write)?;
+        if let Some(old) = writer.take()
+            && let Err(error) = old.close().await
+        {
+            tracing::warn!(%error, "the database did not close cleanly");
         }
         self.reads().close().await;
         *writer = Some(self.connect().await?);
@@ -142,6 +163,14 @@ impl Database {
             .fetch_one(&mut *connection)
             .await?;
         Ok(())
+    }
+}
+
+impl Companions {
+    fn at(paths: &[PathBuf; COMPANIONS.len()]) -> Self {
+        let found = paths.each_ref().map(|path| fs::metadata(path).ok());
+        let log_bytes = found[0].as_ref().map_or(0, Metadata::len);
+        Companions { ids: found.map(|metadata| metadata.as_ref().map(id)), log_bytes }
     }
 }
 

@@ -155,6 +155,7 @@ impl Writer {
             Ok(outcomes) => {
                 self.connection = Some(connection);
                 self.ready().await?;
+                self.database.remember_log();
                 Ok(outcomes)
             }
             Err(error) => {
@@ -169,8 +170,8 @@ impl Writer {
     /// Makes sure that what is written next can be found again.
     async fn ready(&mut self) -> Result<(), Fault> {
         self.database.check()?;
-        if !self.database.has_companions() {
-            tracing::warn!("the log of the database was taken away; it is made anew");
+        if !self.database.has_companions() || self.database.is_log_cut() {
+            tracing::warn!("the log of the database was taken away or cut; it is made anew");
             self.database.renew(&mut self.connection).await?;
         }
         Ok(())

@@ -180,6 +180,36 @@ async fn a_log_that_was_deleted_is_made_anew_and_nothing_is_lost() {
     assert_stored(folder.path(), &said.acknowledged).await;
 }
 
+/// What was in the log is gone with it. Writing on where it ended would leave a hole, which is read
+/// as empty pages, and nothing that comes later would be found after a crash.
+#[tokio::test]
+async fn after_a_log_that_was_cut_it_goes_on_in_a_new_one() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let mut said = Said::default();
+    assert!(said.say(&store, "first").await);
+    let mut other = other(folder.path()).await;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    for n in 0..20 {
+        post(&store, message("방", &format!("in the log {n}"))).await.unwrap();
+    }
+    fs::write(folder.path().join(format!("{FILE_NAME}-wal")), b"").unwrap();
+    for n in 0..20 {
+        assert!(said.say(&store, &format!("after {n}")).await);
+    }
+    assert!(store.health().await.is_ok());
+    // As after a crash at this moment.
+    let crashed = TempDir::new().unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("{FILE_NAME}{suffix}");
+        fs::copy(folder.path().join(&name), crashed.path().join(&name)).unwrap();
+    }
+    assert_stored(crashed.path(), &said.acknowledged).await;
+    store.close().await;
+    assert_stored(folder.path(), &said.acknowledged).await;
+}
+
 /// A backup under way keeps the log from being saved: messages wait for their turn and are refused,
 /// and what is in the log is kept.
 #[tokio::test]
