@@ -32,10 +32,7 @@ use parking_lot::Mutex;
 use sockeye_engine::{self as engine, Encoded};
 use tokio::time::Instant;
 
-use self::{
-    session::{Away, Maker, Presence, Session},
-    stays::Stays,
-};
+use self::session::{Away, Maker, Presence, Session};
 use crate::{
     DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, shares::Shares,
 };
@@ -302,7 +299,8 @@ impl Log {
             // Another connection was faster.
             return Err(RecoveryFailure::UnknownSession);
         };
-        let has_all = claim.from >= state.known_from(session) && !session.has_dropped;
+        let has_dropped = session.notes().is_some_and(|notes| notes.has_dropped);
+        let has_all = claim.from >= state.known_from(session) && !has_dropped;
         let held = socket.held_numbers();
         let (missed, early) = state.missed(session, claim.from.max(first), &held);
         let entered = socket.rooms();
@@ -324,8 +322,10 @@ impl Log {
                 // Its own room, under the key it had while it claimed its id, is none of them.
                 entered.into_iter().skip(1).filter(|room| !was_in(room)).collect()
             };
-            entered.into_iter().for_each(|room| session.stays.join(room, next));
-            session.early.extend(early);
+            for room in entered {
+                session.notes_mut().stays.join(room, next);
+            }
+            session.note_early(early);
             session.presence = Presence::Here(socket.clone());
             session.forget_before(first);
         }
@@ -344,18 +344,7 @@ impl Log {
         let early = socket.held_numbers();
         let is_admitted = admit(&pid);
         if is_admitted {
-            let admitted = state.next;
-            let session = Session {
-                id: socket.id(),
-                start: early.first().copied().unwrap_or(admitted),
-                forgotten: 0,
-                admitted,
-                early,
-                stamped: 0,
-                has_dropped: false,
-                stays: Stays::default(),
-                presence: Presence::Here(socket.clone()),
-            };
+            let session = Session::new(socket, state.next, early);
             state.sessions.insert(pid, session);
         }
         is_admitted
@@ -368,7 +357,7 @@ impl Log {
         let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
         join(&mut |room| {
             if let Some(session) = &mut session {
-                session.stays.join(room.clone(), next);
+                session.notes_mut().stays.join(room.clone(), next);
             }
         });
     }
@@ -380,7 +369,7 @@ impl Log {
         let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
         leave(&mut |room| {
             if let Some(session) = &mut session {
-                session.stays.leave(room, next);
+                session.notes_mut().stays.leave(room, next);
             }
         });
         if let Some(session) = session {
@@ -410,8 +399,12 @@ impl Log {
             let until = Instant::now() + self.config.max_disconnection;
             let kept = Away { until, left, rooms: rooms.clone(), locals };
             session.presence = Presence::Away(Box::new(kept));
-            session.stamped = session.stamped.max(socket.stamped());
-            session.has_dropped |= socket.has_dropped();
+            let (stamped, has_dropped) = (socket.stamped(), socket.has_dropped());
+            if stamped > 0 || has_dropped {
+                let notes = session.notes_mut();
+                notes.stamped = notes.stamped.max(stamped);
+                notes.has_dropped |= has_dropped;
+            }
             session.forget_before(first);
             away.insert(maker(socket), pid.clone(), session.bytes());
         }
@@ -476,7 +469,7 @@ impl State {
 
     /// From which number on it is known what was for a session.
     fn known_from(&self, session: &Session) -> u64 {
-        self.truncated.max(session.start).max(session.forgotten)
+        self.truncated.max(session.known_from())
     }
 
     /// The events from a number on, which is not before the first.
@@ -492,7 +485,8 @@ impl State {
             Presence::Here(socket) => (socket.stamped(), self.next),
             Presence::Away(away) => (0, away.left),
         };
-        if number < self.first() || number <= session.stamped.max(stamped) {
+        let stamped = session.notes().map_or(0, |notes| notes.stamped).max(stamped);
+        if number < self.first() || number <= stamped {
             return true;
         }
         let is_in = session.presence.is_in(&session.id);

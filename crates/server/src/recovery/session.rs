@@ -12,18 +12,24 @@ pub(super) struct Session {
     pub(super) id: SocketId,
     /// The number of the first event it could receive.
     pub(super) start: u64,
-    /// Of the events before this one it is not known any more which were for it.
-    pub(super) forgotten: u64,
     /// From this event on everything is for it that is for its rooms.
     pub(super) admitted: u64,
-    /// What is for it beside that, in order: sent to it while it was being admitted.
+    pub(super) presence: Presence,
+    notes: Option<Box<Notes>>,
+}
+
+/// What many sessions never have.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// Of the events before this one it is not known any more which were for it.
+    pub(super) forgotten: u64,
+    /// What is for it beside what is for its rooms, in order: sent to it while it was admitted.
     pub(super) early: Vec<u64>,
     /// The highest offset that came to it with an event that is not in the log.
     pub(super) stamped: u64,
     /// Something was dropped that was for it, so that its last offset says nothing.
     pub(super) has_dropped: bool,
     pub(super) stays: Stays,
-    pub(super) presence: Presence,
 }
 
 pub(super) enum Presence {
@@ -44,6 +50,36 @@ pub(super) struct Away {
 pub(super) type Maker = Option<IpAddr>;
 
 impl Session {
+    /// Of a socket that is admitted before the event with the number `admitted`; what it was sent
+    /// before.
+    pub(super) fn new(socket: &Socket, admitted: u64, early: Vec<u64>) -> Self {
+        let start = early.first().copied().unwrap_or(admitted);
+        let (id, presence) = (socket.id(), Presence::Here(socket.clone()));
+        let mut session = Self { id, start, admitted, presence, notes: None };
+        session.note_early(early);
+        session
+    }
+
+    pub(super) fn notes(&self) -> Option<&Notes> {
+        self.notes.as_deref()
+    }
+
+    /// What is noted, to note more.
+    pub(super) fn notes_mut(&mut self) -> &mut Notes {
+        self.notes.get_or_insert_default()
+    }
+
+    pub(super) fn note_early(&mut self, early: Vec<u64>) {
+        if !early.is_empty() {
+            self.notes_mut().early.extend(early);
+        }
+    }
+
+    /// From which number on it is known what was for it.
+    pub(super) fn known_from(&self) -> u64 {
+        self.start.max(self.notes().map_or(0, |notes| notes.forgotten))
+    }
+
     /// Whether an event was, or is, for it. `is_in`: whether it is in a room now.
     pub(super) fn includes(
         &self,
@@ -51,21 +87,26 @@ impl Session {
         event: &Logged,
         is_in: impl Fn(&Room) -> bool,
     ) -> bool {
-        let was_in = |room: &Room| self.stays.include(room, number, || is_in(room));
-        self.early.binary_search(&number).is_ok()
-            || (number >= self.admitted && event.targets.include(was_in))
+        let is_for_rooms = number >= self.admitted;
+        let Some(notes) = self.notes() else {
+            return is_for_rooms && event.targets.include(is_in);
+        };
+        let was_in = |room: &Room| notes.stays.include(room, number, || is_in(room));
+        notes.early.binary_search(&number).is_ok()
+            || (is_for_rooms && event.targets.include(was_in))
     }
 
     /// Forgets what only matters to events before this one.
     pub(super) fn forget_before(&mut self, number: u64) {
-        self.stays.forget_before(number);
-        while self.stays.past() > STAYS_MAX
-            && let Some(until) = self.stays.forget_oldest()
+        let Some(notes) = &mut self.notes else { return };
+        notes.stays.forget_before(number);
+        while notes.stays.past() > STAYS_MAX
+            && let Some(until) = notes.stays.forget_oldest()
         {
-            self.forgotten = self.forgotten.max(until);
+            notes.forgotten = notes.forgotten.max(until);
         }
-        let forgotten = self.early.partition_point(|early| *early < number);
-        self.early.drain(..forgotten);
+        let forgotten = notes.early.partition_point(|early| *early < number);
+        notes.early.drain(..forgotten);
     }
 
     /// What it takes while it is away, locals aside: they are the application's.
@@ -74,9 +115,12 @@ impl Session {
             Presence::Here(_) => &[][..],
             Presence::Away(away) => &away.rooms,
         };
-        let names = rooms.iter().chain(self.stays.rooms());
-        let names: usize = names.map(|room| ROOM_BYTES + room.as_str().len()).sum();
-        SESSION_BYTES + names + self.early.len() * size_of::<u64>()
+        let bytes = |room: &Room| ROOM_BYTES + room.as_str().len();
+        let noted = self.notes().map_or(0, |notes| {
+            let rooms: usize = notes.stays.rooms().map(bytes).sum();
+            size_of::<Notes>() + rooms + notes.early.len() * size_of::<u64>()
+        });
+        SESSION_BYTES + rooms.iter().map(bytes).sum::<usize>() + noted
     }
 }
 

@@ -14,7 +14,10 @@ use crate::Room;
 ///
 /// Whatever is asked or noted is about one room, and costs the same however many there are.
 pub(super) struct Stays<R = Room> {
-    rooms: HashMap<R, Stay>,
+    /// A room is there once.
+    stays: Vec<(R, Stay)>,
+    /// Where a room stands among them; empty as long as they are few, which are looked through.
+    index: HashMap<R, usize>,
     /// The rooms it left, in that order, with the number of the first event after each.
     left: VecDeque<(R, u64)>,
 }
@@ -29,31 +32,32 @@ struct Stay {
 
 impl<R> Default for Stays<R> {
     fn default() -> Self {
-        Self { rooms: HashMap::new(), left: VecDeque::new() }
+        Self { stays: Vec::new(), index: HashMap::new(), left: VecDeque::new() }
     }
 }
 
 impl<R: Clone + Eq + Hash> Stays<R> {
     /// It is in a room from the event with this number on.
     pub(super) fn join(&mut self, room: R, number: u64) {
-        self.rooms.entry(room).or_default().open = Some(number);
+        self.stay_or_new(room).open = Some(number);
     }
 
     /// It is not in a room any more from the event with this number on.
     pub(super) fn leave(&mut self, room: &R, number: u64) {
-        let stay = self.rooms.entry(room.clone()).or_default();
+        let stay = self.stay_or_new(room.clone());
         let since = stay.open.take().unwrap_or(0);
         if since < number {
             stay.past.push((since, number));
             self.left.push_back((room.clone(), number));
-        } else if stay.past.is_empty() {
-            self.rooms.remove(room);
+        } else {
+            self.remove_if_empty(room);
         }
     }
 
     /// Whether it was in a room when an event was sent. `is_in`: it is in the room now.
     pub(super) fn include(&self, room: &R, number: u64, is_in: impl FnOnce() -> bool) -> bool {
-        let Some(stay) = self.rooms.get(room) else { return is_in() };
+        let Some(at) = self.find(room) else { return is_in() };
+        let (_, stay) = &self.stays[at];
         let was_in = stay.past.iter().any(|(since, until)| (*since..*until).contains(&number));
         was_in || stay.open.map_or_else(is_in, |since| since <= number)
     }
@@ -68,11 +72,9 @@ impl<R: Clone + Eq + Hash> Stays<R> {
     /// Forgets that it was in a room; the number of the first event after it.
     pub(super) fn forget_oldest(&mut self) -> Option<u64> {
         let (room, until) = self.left.pop_front()?;
-        if let Some(stay) = self.rooms.get_mut(&room) {
-            stay.past.remove(0);
-            if stay.past.is_empty() && stay.open.is_none() {
-                self.rooms.remove(&room);
-            }
+        if let Some(at) = self.find(&room) {
+            self.stays[at].1.past.remove(0);
+            self.remove_if_empty(&room);
         }
         Some(until)
     }
@@ -84,9 +86,55 @@ impl<R: Clone + Eq + Hash> Stays<R> {
 
     /// The rooms of which something is noted, to estimate what they take.
     pub(super) fn rooms(&self) -> impl Iterator<Item = &R> {
-        self.rooms.keys()
+        self.stays.iter().map(|(room, _)| room)
+    }
+
+    fn find(&self, room: &R) -> Option<usize> {
+        if self.index.is_empty() {
+            return self.stays.iter().position(|(other, _)| other == room);
+        }
+        self.index.get(room).copied()
+    }
+
+    fn stay_or_new(&mut self, room: R) -> &mut Stay {
+        let at = self.find(&room).unwrap_or_else(|| self.add(room));
+        &mut self.stays[at].1
+    }
+
+    fn add(&mut self, room: R) -> usize {
+        let at = self.stays.len();
+        if at < FEW {
+            // Most sessions are in one or two.
+            self.stays.reserve_exact(1);
+        }
+        self.stays.push((room.clone(), Stay::default()));
+        if !self.index.is_empty() {
+            self.index.insert(room, at);
+        } else if at >= FEW {
+            self.index = self.stays.iter().map(|(room, _)| room.clone()).zip(0..).collect();
+        }
+        at
+    }
+
+    /// Forgets a room of which nothing is noted any more.
+    fn remove_if_empty(&mut self, room: &R) {
+        let is_empty = |stay: &Stay| stay.past.is_empty() && stay.open.is_none();
+        let Some(at) = self.find(room).filter(|at| is_empty(&self.stays[*at].1)) else { return };
+        self.stays.swap_remove(at);
+        if self.index.is_empty() {
+            return;
+        }
+        self.index.remove(room);
+        if let Some((moved, _)) = self.stays.get(at)
+            && let Some(place) = self.index.get_mut(moved)
+        {
+            *place = at;
+        }
     }
 }
+
+/// So many are looked through as fast as they are found in a table.
+const FEW: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -100,8 +148,8 @@ mod tests {
         /// What a plain diary says.
         #[test]
         fn a_session_was_where_it_was(
-            before in proptest::collection::btree_set(0..4u8, 0..4),
-            steps in proptest::collection::vec((0..4u8, 0..3u8), 1..80),
+            before in proptest::collection::btree_set(0..14u8, 0..14),
+            steps in proptest::collection::vec((0..14u8, 0..4u8), 1..200),
         ) {
             let mut stays = Stays::default();
             let mut now = before.clone();
@@ -119,7 +167,7 @@ mod tests {
                     }
                 }
                 for (number, rooms) in (0..).zip(&diary).skip(usize::try_from(first).unwrap()) {
-                    for room in 0..4u8 {
+                    for room in 0..14u8 {
                         let was_in = stays.include(&room, number, || now.contains(&room));
                         prop_assert_eq!(was_in, rooms.contains(&room), "{} in {}", number, room);
                     }
