@@ -68,7 +68,6 @@ mod revision;
 mod room;
 mod server;
 mod server_side;
-#[allow(dead_code, reason = "what has shares uses its part")]
 mod shares;
 mod socket;
 

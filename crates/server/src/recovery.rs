@@ -23,18 +23,18 @@ mod stays;
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
 use parking_lot::Mutex;
-use sockeye_engine::{self as engine, Encoded};
+use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
-use self::session::{Away, Maker, Presence, Session};
+use self::session::{Away, Presence, Session};
 use crate::{
-    DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, shares::Shares,
+    DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, makers::Group,
+    shares::Shares,
 };
 
 /// How much is kept for clients that come back, for each namespace.
@@ -135,7 +135,7 @@ struct State {
     bytes: usize,
     sessions: HashMap<SocketId, Session>,
     /// The private ids of those that are away, in the order in which they expire.
-    away: Shares<Maker, SocketId>,
+    away: Shares<Group, SocketId>,
 }
 
 struct Logged {
@@ -406,7 +406,7 @@ impl Log {
                 notes.has_dropped |= has_dropped;
             }
             session.forget_before(first);
-            away.insert(maker(socket), pid.clone(), session.bytes());
+            away.insert(Group::by_address(socket), pid.clone(), session.bytes());
         }
         self.prune(&mut state);
         rooms
@@ -532,12 +532,6 @@ impl State {
         self.sessions.remove(pid);
         self.away.remove(pid);
     }
-}
-
-/// Who makes an absent session.
-fn maker(socket: &Socket) -> Maker {
-    let address = socket.handshake().address();
-    address.map(|address| -> IpAddr { engine::network(address.ip()) })
 }
 
 /// Whether a client may come back after this, as in the official server; an overflow too, since

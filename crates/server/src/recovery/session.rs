@@ -1,6 +1,6 @@
 //! What is kept under a private id.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::collections::HashSet;
 
 use tokio::time::Instant;
 
@@ -45,9 +45,6 @@ pub(super) struct Away {
     pub(super) rooms: Vec<Room>,
     pub(super) locals: Locals,
 }
-
-/// Who shares the bounds of absent sessions: an address, as far as it is known.
-pub(super) type Maker = Option<IpAddr>;
 
 impl Session {
     /// Of a socket that is admitted before the event with the number `admitted`; what it was sent
