@@ -377,21 +377,22 @@ impl Log {
         }
     }
 
-    /// A session ends: kept for a while if its reason is one to come back from. `leave` takes it
-    /// out of its rooms, which are returned, without any event in between.
+    /// A session ends: kept for a while if its reason is one to come back from. `leave` ends the
+    /// socket and takes it out of its rooms, without any event in between; `None`: it has ended
+    /// before.
     pub(crate) fn end(
         &self,
         socket: &Socket,
         reason: DisconnectReason,
-        leave: impl FnOnce() -> Vec<Room>,
-    ) -> Vec<Room> {
+        leave: impl FnOnce() -> Option<Vec<Room>>,
+    ) -> Option<Vec<Room>> {
         let locals = socket.with_locals(Locals::clone);
         let mut state = self.state.lock();
-        let rooms = leave();
-        let Some(pid) = socket.pid() else { return rooms };
+        let rooms = leave()?;
+        let Some(pid) = socket.pid() else { return Some(rooms) };
         if !is_recoverable(reason) {
             state.forget(pid);
-            return rooms;
+            return Some(rooms);
         }
         let (first, left) = (state.first(), state.next);
         let State { sessions, away, .. } = &mut *state;
@@ -409,7 +410,7 @@ impl Log {
             away.insert(Group::by_address(socket), pid.clone(), session.bytes());
         }
         self.prune(&mut state);
-        rooms
+        Some(rooms)
     }
 
     /// Forgets what is too old or too much. Called with every change, and by the server's sweep.

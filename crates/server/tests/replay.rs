@@ -4,9 +4,16 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
+    Client,
     recovering::{Setup, cut, events},
     request, until, with_sync,
 };
@@ -16,7 +23,7 @@ use sockeye::{
 use sockeye_testing::TestServer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::Semaphore,
+    sync::{Barrier, Semaphore},
     time::sleep,
 };
 
@@ -88,7 +95,7 @@ async fn the_reply_and_what_was_missed_are_one_write() {
     assert!(text.find("40{\"sid\"").unwrap() < packets[0].0, "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_reply_and_what_was_missed_are_one_poll() {
     let server = in_memory(recovering());
     let (reply, sid) = join_by_polling(&server, "").await;
@@ -254,4 +261,74 @@ async fn who_is_lost_again_before_the_reply_can_come_back() {
     let (client, missed) = setup.connect(&auth).await;
     assert_eq!((client.failure.as_str(), &client.sid), ("", &sid));
     assert_eq!(events(&missed), [r#"42["n",1]"#]);
+}
+
+/// On several threads, with connections that are lost unnoticed and noticed: whoever returns at any
+/// moment gets every event once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn returns_at_any_moment_miss_nothing() {
+    const RETURNS: u64 = 40;
+    const CLIENTS: usize = 6;
+    let setup = Arc::new(Setup::new(recovering(), [with_sync(Namespace::new("/"))]).await);
+    // How far each client is; the sender is not far ahead of the slowest.
+    let progress: Arc<[AtomicU64; CLIENTS]> = Arc::default();
+    let are_all_here = Arc::new(Barrier::new(CLIENTS + 1));
+    let returning = |id: usize| {
+        let (setup, progress) = (setup.clone(), progress.clone());
+        let are_all_here = are_all_here.clone();
+        async move {
+            let (mut client, mut last) = (Client::open(setup.address).await, None);
+            let mut auth = String::new();
+            for round in 0..RETURNS {
+                client.send(&format!("40{auth}")).await;
+                let reply = client.text().await;
+                let failed = reply.contains("\"recovery\"");
+                assert!(!failed && reply.starts_with("40{"), "{reply} in round {round}");
+                if round == 0 {
+                    are_all_here.wait().await;
+                }
+                for _ in 0..1 + (id as u64 * 7 + round * 13) % 23 {
+                    let text = client.text().await;
+                    let (event, offset) = cut(&text);
+                    if let Some(number) = event.strip_prefix(r#"42["n","#) {
+                        let number: u64 = number.trim_end_matches(']').parse().unwrap();
+                        assert!(last.is_none_or(|last| last + 1 == number), "{number} {last:?}");
+                        last = Some(number);
+                        progress[id].store(number, Ordering::Relaxed);
+                    }
+                    let pid = &claim(&reply);
+                    auth = format!(r#"{},"offset":"{offset}"}}"#, pid.trim_end_matches('}'));
+                }
+                if round % 2 == 0 {
+                    client.hang_up().await;
+                }
+                let before = std::mem::replace(&mut client, Client::open(setup.address).await);
+                drop(before);
+            }
+            progress[id].store(u64::MAX, Ordering::Relaxed);
+        }
+    };
+    let clients: Vec<_> = (0..CLIENTS).map(|id| tokio::spawn(returning(id))).collect();
+    are_all_here.wait().await;
+    let sender = std::thread::spawn({
+        let (io, progress) = (setup.io(), progress.clone());
+        move || {
+            for n in 1_u64.. {
+                let slowest =
+                    || progress.iter().map(|it| it.load(Ordering::Relaxed)).min().unwrap();
+                while n > slowest().saturating_add(300) {
+                    std::thread::yield_now();
+                }
+                if slowest() == u64::MAX {
+                    return;
+                }
+                io.emit("n", &n).unwrap();
+                io.volatile().emit("now", &n).unwrap();
+            }
+        }
+    });
+    for client in clients {
+        client.await.unwrap();
+    }
+    sender.join().unwrap();
 }

@@ -6,7 +6,7 @@ use sockeye_socket_proto::{encode_connect, encode_connected};
 
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held, Socket};
 use crate::{
-    AckError, DisconnectReason, Recovery, RecoveryFailure, SocketId,
+    AckError, DisconnectReason, Recovery, RecoveryFailure, Room, SocketId,
     link::Command,
     locals::Locals,
     recovery::{Return, Returned},
@@ -131,17 +131,13 @@ impl Socket {
 
     /// Ends the socket: no rooms, no acks, nothing sent any more. True for the one call that did.
     pub(crate) fn end(&self, reason: DisconnectReason) -> bool {
-        // Under the same lock as the welcome: one is before the other.
-        let mut held = self.0.held.lock();
-        if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
-            return false;
-        }
-        held.take();
-        drop(held);
-        let leave = || self.0.namespace.adapter.remove(&self.key());
+        let leave = || self.leave_all();
         let left = match &self.0.namespace.log {
             Some(log) => log.end(self, reason, leave),
             None => leave(),
+        };
+        let Some(left) = left else {
+            return false;
         };
         self.rare().left.get_or_init(|| left);
         for (_, waiter) in self.0.acks.lock().take() {
@@ -150,6 +146,18 @@ impl Socket {
         // Last: it is user code.
         self.0.namespace.tell_room_changes();
         true
+    }
+
+    /// The rooms it leaves as it ends, once.
+    fn leave_all(&self) -> Option<Vec<Room>> {
+        // Under the same lock as the welcome: one is before the other.
+        let mut held = self.0.held.lock();
+        if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
+            return None;
+        }
+        held.take();
+        drop(held);
+        Some(self.0.namespace.adapter.remove(&self.key()))
     }
 
     /// The client has come back on another connection: this one is over, whether it was noticed
