@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 6] = [
+const COUNTS: [Count; 9] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -39,6 +39,24 @@ const COUNTS: [Count; 6] = [
         variable: "SOCKEYE_ROOM_HISTORIES",
         short: 48,
         long: 5_000,
+    },
+    Count {
+        what: "worlds of recovery",
+        variable: "SOCKEYE_RECOVERY_WORLDS",
+        short: 200,
+        long: 20_000,
+    },
+    Count {
+        what: "returns of one client while others are away",
+        variable: "SOCKEYE_RECOVERY_RETURNS",
+        short: 2_000,
+        long: 20_000,
+    },
+    Count {
+        what: "recoveries of each client behind a proxy that cuts",
+        variable: "SOCKEYE_RECOVERIES",
+        short: 20,
+        long: 1_000,
     },
     Count {
         what: "seeds of an outbox whose page is reloaded",
