@@ -135,9 +135,9 @@ pub(crate) const ATTACKS: [Attack; 13] = [
     },
     Attack {
         name: "pipelined gets",
-        about: "100 connections that ask for a file of 125 kB 100 times and read no answer",
+        about: "25 connections that ask for a file of 125 kB 100 times and read no answer",
         target: Target::Restless,
-        kind: Kind::PipelinedGets { connections: 100, requests: 100 },
+        kind: Kind::PipelinedGets { connections: 25, requests: 100 },
         peak_mb_max: 100,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
@@ -227,7 +227,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
 
 /// Honest people under attack have some seconds for their pongs.
 const RESTLESS: [&str; 7] =
-    ["crowded", "--port", "0", "--ping-interval", "1000", "--ping-timeout", "4000"];
+    ["crowded", "--port", "0", "--ping-interval", "1000", "--ping-timeout", "6000"];
 
 /// What an attack is carried out on.
 #[derive(Debug)]

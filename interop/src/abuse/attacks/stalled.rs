@@ -131,7 +131,7 @@ pub(super) fn blind_pongs(server: SocketAddr, sessions: usize, flood: Flood) -> 
     }
     let pongs = Pongs::send(clients);
     // Longer than an interval and a time-out of the heartbeat.
-    thread::sleep(Duration::from_secs(5));
+    thread::sleep(Duration::from_secs(7));
     Ok(staying(format!("{MANY} {sessions} times 13 MB"), pongs))
 }
 
