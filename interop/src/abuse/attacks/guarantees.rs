@@ -11,6 +11,9 @@ use crate::wire::{self, Reads, SocketIo, Source};
 
 const ATTACKER: Source = Source(66);
 const VICTIM: Source = Source(55);
+/// Bytes of an event that is repeated: fewer of them are more events, each of which takes a debug build
+/// its time, and more of them are fewer repeats.
+const REPEATED_BYTES: usize = 64;
 const RELIABLE: &str = "/reliable,";
 
 /// An outbox's id has 20 characters at least.
@@ -37,11 +40,12 @@ fn repeat(server: SocketAddr, number: usize, until: Instant) -> Result<(SocketIo
     let mut client = SocketIo::open(server, ATTACKER, Reads::Yes)?;
     client.connect(RELIABLE, &outbox(number))?;
     client.socket.set_patience(Duration::from_secs(2))?;
+    let text = "x".repeat(REPEATED_BYTES);
     let mut sent = 0;
     while Instant::now() < until {
         let frames: Vec<u8> = (sent..sent + 100)
             .flat_map(|id| {
-                wire::text(&format!(r#"42{RELIABLE}{id}["hold","x",{{"_outbox":[1,1]}}]"#))
+                wire::text(&format!(r#"42{RELIABLE}{id}["hold","{text}",{{"_outbox":[1,1]}}]"#))
             })
             .collect();
         if client.socket.send(&frames).is_err() {
