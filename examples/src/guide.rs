@@ -23,4 +23,5 @@ chapters! {
     Client: "docs/guide/client.md",
     WebSocket: "docs/guide/websocket.md",
     EngineIo: "docs/guide/engine.md",
+    Operations: "docs/operations.md",
 }

@@ -67,6 +67,7 @@ fn namespace(path: &'static str) -> Namespace<Reasons> {
         .on("query", async |socket: Socket, name: String| {
             Ack(socket.handshake().query(&name).map(String::from))
         })
+        .on("source", async |socket: Socket| Ack(source(&socket)))
         .on("transport", async |socket: Socket| Ack(socket.session().transport().as_str()))
         .on("ask", ask)
         .on("bytes", bytes)
@@ -102,6 +103,13 @@ impl Reasons {
     fn of(&self, id: &str) -> Option<&'static str> {
         self.0.lock().get(id).copied()
     }
+}
+
+/// Where the server thinks that a client is.
+fn source(socket: &Socket) -> Value {
+    let handshake = socket.handshake();
+    let address = handshake.address().map(|address| address.ip().to_string());
+    json!({ "address": address, "secure": handshake.is_secure() })
 }
 
 /// What the client sent with CONNECT.

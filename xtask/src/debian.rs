@@ -21,6 +21,12 @@ const BROWSERS: [&str; 6] = [
 /// Where nginx is usually found: not always on the path of a user.
 const NGINX: [&str; 3] = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx"];
 
+/// The same for the other proxies of docs/operations.md.
+const HAPROXY: [&str; 2] = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"];
+const CADDY: [&str; 2] = ["/usr/bin/caddy", "/usr/local/bin/caddy"];
+/// Where Debian has it, with its modules where the test looks for them.
+const APACHE: [&str; 1] = ["/usr/sbin/apache2"];
+
 /// Succeeds where Python can make the environment that the conformance suite is installed in.
 const PYTHON_PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
 
@@ -33,8 +39,14 @@ pub(crate) enum Program {
     Python,
     /// curl, for requests as somebody at a terminal makes them.
     Curl,
-    /// nginx, for Engine.IO behind a proxy.
+    /// nginx, for Engine.IO behind a proxy, as the others are.
     Nginx,
+    /// HAProxy.
+    Haproxy,
+    /// Caddy.
+    Caddy,
+    /// Apache's HTTP server.
+    Apache,
     /// A compiler of C++, which libFuzzer is written in.
     Cxx,
 }
@@ -60,6 +72,9 @@ impl Program {
                 Self::Python => "/usr/bin/python3".into(),
                 Self::Curl => "/usr/bin/curl".into(),
                 Self::Nginx => NGINX[0].into(),
+                Self::Haproxy => HAPROXY[0].into(),
+                Self::Caddy => CADDY[0].into(),
+                Self::Apache => APACHE[0].into(),
                 Self::Cxx => "/usr/bin/c++".into(),
             }),
             None => Available::Missing,
@@ -79,7 +94,10 @@ impl Program {
                 succeeds(probe).then(|| "python3".into())
             }
             Self::Curl => has_version("curl").then(|| "curl".into()),
-            Self::Nginx => NGINX.iter().map(PathBuf::from).find(|path| path.exists()),
+            Self::Nginx => first_of(&NGINX),
+            Self::Haproxy => first_of(&HAPROXY),
+            Self::Caddy => first_of(&CADDY),
+            Self::Apache => first_of(&APACHE),
             Self::Cxx => has_version("c++").then(|| "c++".into()),
         }
     }
@@ -92,6 +110,10 @@ impl Program {
             Self::Python => &["python3", "python3-venv"],
             Self::Curl => &["curl"],
             Self::Nginx => &["nginx-light"],
+            Self::Haproxy => &["haproxy"],
+            Self::Caddy => &["caddy"],
+            // The program alone, without a service that takes port 80.
+            Self::Apache => &["apache2-bin"],
             Self::Cxx => &["g++"],
         }
     }
@@ -112,6 +134,15 @@ impl Program {
             Self::Curl => "no curl found: install it",
             Self::Nginx => {
                 "no nginx found: install it (Debian and Ubuntu: `sudo apt-get install nginx-light`)"
+            }
+            Self::Haproxy => {
+                "no HAProxy found: install it (Debian and Ubuntu: `sudo apt-get install haproxy`)"
+            }
+            Self::Caddy => {
+                "no Caddy found: install it (Debian and Ubuntu: `sudo apt-get install caddy`)"
+            }
+            Self::Apache => {
+                "no Apache of Debian found: install it (`sudo apt-get install apache2-bin`)"
             }
             Self::Cxx => {
                 "no C++ compiler found: install one (Debian and Ubuntu: `sudo apt-get install g++`)"
@@ -138,6 +169,10 @@ pub(crate) fn install(programs: &[(Program, &Available)], plan: &mut Plan) {
             .task(Task::preparation("apt-get update", apt(&["update", "--quiet"])))
             .task(Task::preparation(label, apt(&[&arguments, &packages[..]].concat()))),
     );
+}
+
+fn first_of(paths: &[&str]) -> Option<PathBuf> {
+    paths.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
 fn has_version(program: &str) -> bool {

@@ -93,6 +93,9 @@ struct Parts {
     python: Available,
     curl: Available,
     nginx: Available,
+    haproxy: Available,
+    caddy: Available,
+    apache: Available,
     cxx: Available,
     /// Also what takes minutes.
     all: bool,
@@ -108,6 +111,9 @@ impl Parts {
             python: Program::Python.find(),
             curl: Program::Curl.find(),
             nginx: Program::Nginx.find(),
+            haproxy: Program::Haproxy.find(),
+            caddy: Program::Caddy.find(),
+            apache: Program::Apache.find(),
             cxx: Program::Cxx.find(),
             all: arguments.all,
             counts,
@@ -127,8 +133,11 @@ impl Parts {
         let python = (Part::Autobahn, Program::Python, &self.python);
         let curl = (Part::Interop, Program::Curl, &self.curl);
         let nginx = (Part::Interop, Program::Nginx, &self.nginx);
+        let haproxy = (Part::Interop, Program::Haproxy, &self.haproxy);
+        let caddy = (Part::Interop, Program::Caddy, &self.caddy);
+        let apache = (Part::Interop, Program::Apache, &self.apache);
         let cxx = (Part::Fuzz, Program::Cxx, &self.cxx);
-        let all = [browser, python, curl, nginx, cxx];
+        let all = [browser, python, curl, nginx, haproxy, caddy, apache, cxx];
         let wanted = all.into_iter().filter(|(part, ..)| self.has(&[*part]));
         wanted.map(|(_, program, available)| (program, available)).collect()
     }
@@ -182,7 +191,10 @@ impl Parts {
         if self.has(&[Part::Interop]) {
             let needs = [
                 (CURL_TESTS, "refused handshakes with curl", Program::Curl, &self.curl),
-                (NGINX_TESTS, "Engine.IO behind nginx", Program::Nginx, &self.nginx),
+                (NGINX_TESTS, "what stands behind nginx", Program::Nginx, &self.nginx),
+                (HAPROXY_TESTS, "what stands behind HAProxy", Program::Haproxy, &self.haproxy),
+                (CADDY_TESTS, "what stands behind Caddy", Program::Caddy, &self.caddy),
+                (APACHE_TESTS, "what stands behind Apache", Program::Apache, &self.apache),
             ];
             let missing = needs.iter().filter(|(.., found)| **found == Available::Missing);
             let mut left_out = Vec::new();
@@ -370,6 +382,12 @@ fn in_ci() -> bool {
 const CURL_TESTS: &str = "-curl.test.mjs";
 /// Tests that need nginx.
 const NGINX_TESTS: &str = "-nginx.test.mjs";
+/// Tests that need HAProxy.
+const HAPROXY_TESTS: &str = "-haproxy.test.mjs";
+/// Tests that need Caddy.
+const CADDY_TESTS: &str = "-caddy.test.mjs";
+/// Tests that need Apache.
+const APACHE_TESTS: &str = "-apache.test.mjs";
 
 /// Name of the step that the others wait for.
 const BUILD: &str = "build";

@@ -1,0 +1,219 @@
+// The proxies of docs/operations.md: each is started with the configuration that stands there, but for
+// the port, the certificate and the ports of the servers, and has to do all that the page says.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import http from "node:http";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { io } from "socket.io-client";
+import { standIn } from "./program.mjs";
+import { event, until } from "./waiting.mjs";
+
+const PAGE = new URL("../../../docs/operations.md", import.meta.url);
+const HOST = "chat.example";
+/** Beside 127.0.0.1, which the proxy has and the servers trust. */
+const CLIENT = "127.0.0.2";
+
+/** What a client may say of itself, in either family. */
+const FORGED = {
+  "X-Forwarded-For": "6.6.6.6",
+  "X-Forwarded-Proto": "https",
+  "X-Forwarded-Host": HOST,
+  Forwarded: `for=6.6.6.6;proto=https;host=${HOST}`,
+};
+
+/** The text in a fence of this language. */
+async function block(language) {
+  const page = await readFile(PAGE, "utf8");
+  const found = page.split(`\`\`\`${language}\n`);
+  assert.equal(found.length, 2, `one block of ${language} in docs/operations.md`);
+  return found[1].slice(0, found[1].indexOf("```"));
+}
+
+/** Replaces what stands there exactly once. */
+function replaceOnce(text, pattern, replacement) {
+  assert.equal(text.split(pattern).length, 2, `${pattern} once in:\n${text}`);
+  return text.replace(pattern, replacement);
+}
+
+/** A free port that the system gives to nobody who asks for any: those begin at 32768. */
+async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const probe = net.createServer();
+    const isFree = await new Promise((resolve) => {
+      probe.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    probe.close();
+    await once(probe, "close");
+    return port;
+  }
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1");
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/** A proxy of our own, in a folder of its own. */
+class Proxy {
+  #child;
+  #log = "";
+
+  static async start({ language, configuration, command }, servers) {
+    const proxy = new Proxy();
+    proxy.folder = await mkdtemp(path.join(tmpdir(), `sockeye-${language}-`));
+    // Workers that are somebody else look into it too.
+    await chmod(proxy.folder, 0o755);
+    proxy.port = await freePort();
+    let text = await block(language);
+    for (const [index, server] of servers.entries()) {
+      text = replaceOnce(text, `127.0.0.1:${3001 + index}`, `127.0.0.1:${server.port}`);
+    }
+    const file = path.join(proxy.folder, "configuration");
+    const replace = (pattern, replacement) => (text = replaceOnce(text, pattern, replacement));
+    await writeFile(file, configuration({ replace, port: proxy.port, folder: proxy.folder, text: () => text }));
+    const [program, ...args] = command(file, proxy.folder);
+    proxy.#child = spawn(program, args, {
+      cwd: proxy.folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { HOME: proxy.folder, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
+    });
+    for (const stream of [proxy.#child.stdout, proxy.#child.stderr]) {
+      stream.setEncoding("utf8").on("data", (chunk) => (proxy.#log += chunk));
+    }
+    await until(`${program} to listen`, () => {
+      if (proxy.#child.exitCode !== null) throw new Error(`${program} ended:\n${proxy.#log}`);
+      return answers(proxy.port);
+    });
+    return proxy;
+  }
+
+  async stop() {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The tests of one documented proxy. */
+export function documentedProxy(options) {
+  const servers = [];
+  let proxy;
+  before(async () => {
+    for (let index = 0; index < (options.servers ?? 2); index += 1) {
+      servers.push(await standIn("behaviour", "--trusted-proxies", "127.0.0.1", "--allowed-host", HOST));
+    }
+    proxy = await Proxy.start(options, servers);
+  });
+  after(async () => {
+    await proxy?.stop();
+    for (const server of servers) await server.stop();
+  });
+
+  /** Connects to the proxy under its documented name, from an address of the client's own. */
+  function connect(t, transports, extraHeaders = {}, localAddress = CLIENT) {
+    const lookup = (_, { all }, callback) =>
+      all ? callback(null, [{ address: "127.0.0.1", family: 4 }]) : callback(null, "127.0.0.1", 4);
+    const agent = new http.Agent({ localAddress, lookup });
+    const socket = io(`http://${HOST}:${proxy.port}`, {
+      transports, extraHeaders, agent, forceNew: true, reconnection: false,
+    });
+    t.after(() => {
+      socket.disconnect();
+      agent.destroy();
+    });
+    return socket;
+  }
+
+  /** A request that names a host, with its status and body. */
+  function ask(host, headers = {}) {
+    return new Promise((resolve, reject) => {
+      const request = http.get({
+        host: "127.0.0.1",
+        port: proxy.port,
+        localAddress: CLIENT,
+        agent: false,
+        path: "/socket.io/?EIO=4&transport=polling",
+        headers: { host, ...headers },
+      });
+      request.on("error", reject).on("response", async (response) => {
+        let body = "";
+        for await (const chunk of response) body += chunk;
+        resolve({ status: response.statusCode, body });
+      });
+    });
+  }
+
+  for (const [name, transports] of [["polling", ["polling"]], ["websocket", ["websocket"]]]) {
+    test(`${name}: the address is the client's, whatever it says of itself`, async (t) => {
+      for (const headers of [{}, FORGED]) {
+        const socket = connect(t, transports, headers);
+        await event(socket, "connect");
+        assert.deepEqual(await socket.emitWithAck("source"), { address: CLIENT, secure: false });
+        assert.equal(await socket.emitWithAck("transport"), name);
+      }
+    });
+
+    test(`${name}: pages of the name connect, others do not`, async (t) => {
+      const own = connect(t, transports, { Origin: `http://${HOST}:${proxy.port}` });
+      await event(own, "connect");
+      for (const Origin of [`http://evil.test:${proxy.port}`, `http://${HOST}:1`, "null"]) {
+        const foreign = connect(t, transports, { ...FORGED, Origin });
+        await event(foreign, "connect_error");
+      }
+    });
+
+    test(`${name}: large messages and heartbeats pass`, async (t) => {
+      const socket = connect(t, transports);
+      await event(socket, "connect");
+      const large = "x".repeat(90_000);
+      assert.equal(await socket.emitWithAck("echo", large), large);
+      for (let round = 0; round < 3; round += 1) await event(socket.io.engine, "ping");
+      assert.equal(await socket.emitWithAck("echo", "alive"), "alive");
+    });
+  }
+
+  test("polling goes on as a WebSocket", async (t) => {
+    const socket = connect(t, ["polling", "websocket"]);
+    await event(socket, "connect");
+    const asked = socket.emitWithAck("echo", "on the way");
+    if (socket.io.engine.transport.name !== "websocket") await event(socket.io.engine, "upgrade");
+    assert.equal(await asked, "on the way");
+    assert.equal(await socket.emitWithAck("transport"), "websocket");
+  });
+
+  test("each of many clients that poll stays with its server", async (t) => {
+    const sockets = Array.from({ length: 12 }, (_, index) =>
+      connect(t, ["polling"], {}, `127.0.0.${index + 2}`));
+    await Promise.all(sockets.map((socket) => event(socket, "connect")));
+    for (let round = 0; round < 3; round += 1) {
+      const answers = sockets.map((socket, index) => socket.emitWithAck("echo", [round, index]));
+      assert.deepEqual(await Promise.all(answers), sockets.map((_, index) => [round, index]));
+    }
+    assert.ok(sockets.every((socket) => socket.connected));
+  });
+
+  test("another host is not answered, whatever the client says it was", async () => {
+    assert.match((await ask(`${HOST}:${proxy.port}`)).body, /^0\{"sid":/);
+    for (const host of ["evil.test", `evil.test:${proxy.port}`, `${HOST}.evil.test`, `evil.test.:1`]) {
+      for (const headers of [{}, FORGED]) {
+        const { status, body } = await ask(host, headers);
+        assert.equal(status, options.otherHosts.status, host);
+        assert.match(body, options.otherHosts.body);
+      }
+    }
+  });
+}
