@@ -40,8 +40,12 @@ pub struct Config {
     /// Default 30 s.
     pub write_timeout: Duration,
     /// Largest polling body and WebSocket message in bytes, announced as `maxPayload`. Exactly
-    /// this much is accepted. Default 1,000,000.
+    /// this much is accepted; one more ends the session, over polling with 413. Default 1,000,000.
     pub payload_bytes_max: usize,
+    /// Most pieces the body of a POST may come in, as its HTTP/1.1 chunks are or as it was cut on its
+    /// way; one more is answered 413 and ends the session. The official `maxBufferedChunks`. Default
+    /// 10,000.
+    pub body_chunks_max: u32,
     /// Which transports are served. Default both.
     pub transports: Vec<TransportKind>,
     /// Whether clients of revision 3 (Socket.IO 2) are served beside those of revision 4. Default
@@ -121,6 +125,7 @@ impl Default for Config {
             websocket_close_timeout: Duration::from_secs(5),
             write_timeout: WRITE_TIMEOUT,
             payload_bytes_max: 1_000_000,
+            body_chunks_max: 10_000,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_eio3: false,
             jsonp: false,
@@ -231,6 +236,7 @@ impl Config {
         }
         for (field, limit) in [
             ("payload_bytes_max", self.payload_bytes_max),
+            ("body_chunks_max", self.body_chunks_max as usize),
             ("queued_packets_max", self.queued_packets_max as usize),
             ("queued_bytes_max", self.queued_bytes_max),
             ("queued_bytes_max_total", self.queued_bytes_max_total),

@@ -23,13 +23,19 @@ pub enum CloseDetail {
     /// The body of a POST did not come to its end within
     /// [`body_timeout`](crate::Config::body_timeout).
     BodyTimeout,
-    /// A WebSocket message over [`payload_bytes_max`](crate::Config::payload_bytes_max). (Over
-    /// polling it is refused with 413, and the session goes on.)
+    /// A WebSocket message or the body of a POST over
+    /// [`payload_bytes_max`](crate::Config::payload_bytes_max).
     PayloadTooLarge {
         /// The limit in bytes.
         limit: usize,
         /// Bytes the message declared so far.
         size: u64,
+    },
+    /// The body of a POST in more pieces than
+    /// [`body_chunks_max`](crate::Config::body_chunks_max).
+    BodyChunks {
+        /// How many there may be.
+        limit: u32,
     },
     /// The client broke the rules of WebSocket.
     BadFrame(ProtocolError),
@@ -80,6 +86,7 @@ impl CloseDetail {
             CloseDetail::ContentType => "content_type",
             CloseDetail::BodyTimeout => "body_timeout",
             CloseDetail::PayloadTooLarge { .. } => "payload_too_large",
+            CloseDetail::BodyChunks { .. } => "body_chunks",
             CloseDetail::BadFrame(_) => "bad_frame",
             CloseDetail::BadPacket(_) => "bad_packet",
             CloseDetail::HeartbeatDirection => "heartbeat_direction",
@@ -131,6 +138,7 @@ impl fmt::Display for CloseDetail {
             CloseDetail::PayloadTooLarge { limit, size } => {
                 write!(f, "message of {size} bytes or more, the limit is {limit}")
             }
+            CloseDetail::BodyChunks { limit } => write!(f, "body of more than {limit} chunks"),
             CloseDetail::BadFrame(error) => error.fmt(f),
             CloseDetail::BadPacket(error) => error.fmt(f),
             CloseDetail::HeartbeatDirection => f.write_str("invalid heartbeat direction"),

@@ -77,7 +77,7 @@ pub(crate) struct Post<B> {
     /// `None`: the content type is nothing the session's client may send.
     form: Option<PayloadForm>,
     old_browser: bool,
-    bytes_max: usize,
+    bounds: BodyBounds,
     timeout: Duration,
 }
 
@@ -88,7 +88,10 @@ impl<B: HttpBody> Post<B> {
             claim: Claim::new(session),
             body,
             old_browser: is_old_browser(headers),
-            bytes_max: config.payload_bytes_max,
+            bounds: BodyBounds {
+                bytes_max: config.payload_bytes_max,
+                chunks_max: config.body_chunks_max,
+            },
             timeout: config.body_timeout,
         }
     }
@@ -100,7 +103,7 @@ impl<B: HttpBody> Post<B> {
             claim.broken = CloseDetail::ContentType;
             return empty(StatusCode::BAD_REQUEST);
         };
-        let mut body = pin!(collect(self.body, self.bytes_max));
+        let mut body = pin!(collect(self.body, self.bounds));
         // Nearly always all of it came with the head, and no timer is needed.
         let at_once = poll_fn(|cx| std::task::Poll::Ready(body.as_mut().poll(cx))).await;
         let body = match at_once {
@@ -109,8 +112,8 @@ impl<B: HttpBody> Post<B> {
         };
         let body = match body {
             Ok(Ok(body)) => body,
-            Ok(Err(BodyError::TooLarge)) => {
-                claim.settled = true;
+            Ok(Err(BodyError::TooLarge(detail))) => {
+                claim.broken = detail;
                 metrics::body_too_large();
                 return empty(StatusCode::PAYLOAD_TOO_LARGE);
             }
@@ -168,30 +171,50 @@ impl Drop for Claim {
 }
 
 enum BodyError {
-    TooLarge,
+    /// In bytes or in pieces.
+    TooLarge(CloseDetail),
     Broken,
 }
 
-/// Reads a body of at most `bytes_max` bytes. One that came in one piece is not copied.
-async fn collect<B: HttpBody>(body: B, bytes_max: usize) -> Result<Bytes, BodyError> {
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(BodyError::TooLarge);
+/// How large a body may be.
+#[derive(Clone, Copy)]
+struct BodyBounds {
+    bytes_max: usize,
+    chunks_max: u32,
+}
+
+impl BodyBounds {
+    fn check(self, bytes: u64, chunks: u32) -> Result<(), BodyError> {
+        if bytes > self.bytes_max as u64 {
+            let detail = CloseDetail::PayloadTooLarge { limit: self.bytes_max, size: bytes };
+            return Err(BodyError::TooLarge(detail));
+        }
+        if chunks > self.chunks_max {
+            let detail = CloseDetail::BodyChunks { limit: self.chunks_max };
+            return Err(BodyError::TooLarge(detail));
+        }
+        Ok(())
     }
+}
+
+/// Reads a body within its bounds. One that came in one piece is not copied.
+async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, BodyError> {
+    bounds.check(body.size_hint().lower(), 0)?;
     let mut body = std::pin::pin!(body);
     let mut first = Bytes::new();
     let mut joined = Vec::new();
+    let mut chunks = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::Broken)?;
         let Ok(mut data) = frame.into_data() else {
             continue;
         };
         let length = data.remaining();
-        if first.len() + joined.len() + length > bytes_max {
-            return Err(BodyError::TooLarge);
-        }
         if length == 0 {
             continue;
         }
+        chunks += 1;
+        bounds.check((first.len() + joined.len() + length) as u64, chunks)?;
         if first.is_empty() && joined.is_empty() {
             first = data.copy_to_bytes(length);
             continue;

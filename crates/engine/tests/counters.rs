@@ -87,6 +87,10 @@ async fn everything_has_its_counter() {
     assert_eq!(counts.get(SESSIONS_OPENED, "polling"), 1);
     host.post(&sid, &"4".repeat(101)).await.assert_empty(413);
     assert_eq!(counts.get(BODY_TOO_LARGE, ""), 1);
+    assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+    assert_eq!(counts.get(SESSIONS_CLOSED, "payload_too_large"), 1);
+    let known = sid;
+    let sid = host.open().await;
     let session = host.app.session(&sid);
     assert_eq!(session.send("kept", &[]), Pushed::Queued);
     assert!(matches!(session.send("dropped", &[]), Pushed::Dropped { .. }));
@@ -99,12 +103,13 @@ async fn everything_has_its_counter() {
     assert_eq!(counts.get(UPGRADES, ""), 1);
     probe.send(&"4".repeat(101)).await;
     assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
-    assert_eq!(counts.get(SESSIONS_CLOSED, "payload_too_large"), 1);
+    assert_eq!(counts.get(SESSIONS_CLOSED, "payload_too_large"), 2);
 
     let socket = host.open_websocket().await;
     assert_eq!(counts.get(SESSIONS_OPENED, "websocket"), 1);
     drop(socket);
-    let sid = host.app.sids().into_iter().find(|other| *other != sid).expect("there are two");
+    let sid = host.app.sids().into_iter().find(|other| *other != sid && *other != known);
+    let sid = sid.expect("there are three");
     host.app.closed(&sid).await;
     assert_eq!(counts.get(SESSIONS_CLOSED, "connection_lost"), 1);
     host.engine.shutdown(CloseReason::ServerShutdown).await;

@@ -44,6 +44,12 @@ async fn polling() {
     let wrong = (CloseReason::TransportError, CloseDetail::ContentType);
     assert_eq!(ended(&host.app, &sid).await, wrong);
 
+    let sid = host.open().await;
+    let declared = [("content-length", "1000001")];
+    host.request("POST", &Host::url(&sid), &declared, b"4x").await.assert_empty(413);
+    let large = CloseDetail::PayloadTooLarge { limit: 1_000_000, size: 1_000_001 };
+    assert_eq!(ended(&host.app, &sid).await, (CloseReason::TransportError, large));
+
     for (body, reason, detail) in [
         ("1", CloseReason::TransportClose, "close_packet"),
         ("2", CloseReason::TransportError, "heartbeat_direction"),
@@ -110,6 +116,7 @@ fn names_are_distinct() {
         CloseDetail::ContentType,
         CloseDetail::BodyTimeout,
         CloseDetail::PayloadTooLarge { limit: 1, size: 2 },
+        CloseDetail::BodyChunks { limit: 1 },
         CloseDetail::HeartbeatDirection,
         CloseDetail::PacketRate { limit: 3 },
         CloseDetail::ClosePacket,

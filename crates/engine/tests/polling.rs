@@ -129,7 +129,7 @@ async fn a_binary_post_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_413_and_the_session_goes_on() {
+async fn a_body_over_the_limit_is_413_and_ends_the_session() {
     let host = Host::tcp(Config { payload_bytes_max: 100, ..Config::default() }).await;
     let sid = host.open().await;
     let body = |bytes: usize| format!("4{}", "x".repeat(bytes - 1));
@@ -137,18 +137,48 @@ async fn a_body_over_the_limit_is_413_and_the_session_goes_on() {
         assert_eq!(host.post(&sid, &body(bytes)).await.status, 200, "{bytes}");
         assert_eq!(host.poll(&sid).await.text(), body(bytes));
     }
-    host.post(&sid, &body(101)).await.assert_empty(413);
-    let declared = [("content-length", "1000000000000000")];
-    host.request("POST", &Host::url(&sid), &declared, b"4x").await.assert_empty(413);
     let chunked = [("transfer-encoding", "chunked")];
-    let chunks = format!("65\r\n{}\r\n0\r\n\r\n", body(101));
-    let response = host.request("POST", &Host::url(&sid), &chunked, chunks.as_bytes()).await;
-    response.assert_empty(413);
     let fits = format!("32\r\n{}\r\n32\r\n{}\r\n0\r\n\r\n", body(50), body(50));
     let response = host.request("POST", &Host::url(&sid), &chunked, fits.as_bytes()).await;
     assert_eq!(response.status, 200);
     assert_eq!(host.poll(&sid).await.text(), format!("{}{}", body(50), body(50)));
-    host.assert_echoes(&sid).await;
+    let over = format!("65\r\n{}\r\n0\r\n\r\n", body(101));
+    for (headers, body) in [
+        (&[][..], body(101).as_bytes()),
+        (&[("content-length", "1000000000000000")], b"4x"),
+        (&chunked, over.as_bytes()),
+    ] {
+        let sid = host.open().await;
+        host.request("POST", &Host::url(&sid), headers, body).await.assert_empty(413);
+        assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+        host.assert_gone(&sid).await;
+    }
+}
+
+/// The official server counts what it holds in memory (`maxBufferedChunks`, since engine.io 6.6.13).
+#[tokio::test]
+async fn a_body_in_too_many_chunks_is_413_and_ends_the_session() {
+    let chunked = [("transfer-encoding", "chunked")];
+    let chunks = |count: usize| format!("1\r\n4\r\n{}0\r\n\r\n", "1\r\nx\r\n".repeat(count - 1));
+    for (config, limit) in [
+        (Config::default(), 10_000),
+        (Config { body_chunks_max: 3, ..Config::default() }, 3),
+        (Config { body_chunks_max: 1, ..Config::default() }, 1),
+    ] {
+        let host = Host::tcp(config).await;
+        let sid = host.open().await;
+        for count in [limit - 1, limit].into_iter().filter(|count| *count > 0) {
+            let body = chunks(count);
+            let response = host.request("POST", &Host::url(&sid), &chunked, body.as_bytes()).await;
+            assert_eq!(response.status, 200, "{count} of {limit}");
+            assert_eq!(host.poll(&sid).await.body.len(), count);
+        }
+        let body = chunks(limit + 1);
+        let response = host.request("POST", &Host::url(&sid), &chunked, body.as_bytes()).await;
+        response.assert_empty(413);
+        assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
+        host.assert_gone(&sid).await;
+    }
 }
 
 #[tokio::test]

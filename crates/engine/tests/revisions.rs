@@ -112,9 +112,6 @@ async fn requests_that_end_their_session_and_those_that_do_not() {
         let sid = eio.open().await;
         eio.host.request("PUT", &eio.url("polling", &sid), &[], b"").await.assert_empty(500);
         eio.assert_echoes(&sid).await;
-        let large = eio.post(&sid, &[&"4".repeat(101)]).await;
-        large.assert_empty(413);
-        eio.assert_echoes(&sid).await;
         // OPEN and NOOP mean nothing from a client.
         let accepted = eio.post(&sid, &["0", "6"]).await;
         assert_eq!((accepted.status, accepted.text()), (200, "ok"));
@@ -125,6 +122,11 @@ async fn requests_that_end_their_session_and_those_that_do_not() {
         eio.poll(&sid).await.assert_empty(400);
         let first = first.response().await;
         assert_eq!((first.status, first.text()), (200, eio.payload(&["1"]).as_str()));
+        eio.assert_gone(&sid).await;
+
+        let sid = eio.open().await;
+        let large = eio.post(&sid, &[&"4".repeat(101)]).await;
+        large.assert_empty(413);
         eio.assert_gone(&sid).await;
 
         let sid = eio.open().await;
