@@ -3,12 +3,18 @@
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use sockeye_chat::cli::{Cli, ServeArgs};
 use sockeye_chat::{serve, signals};
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
+
+/// For what still holds a thread when everything is drained. Without it the end of the runtime would
+/// wait for that as long as it takes.
+const RUNTIME_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let args = Cli::parse().into_serve();
@@ -22,8 +28,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn run(args: &ServeArgs) -> anyhow::Result<()> {
+fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.log)
         .with_context(|| format!("`{}` is not a filter for the log", args.log))?;
     tracing_subscriber::fmt()
@@ -31,6 +36,11 @@ async fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    let stop = signals::stop_requested().context("cannot listen for signals")?;
-    serve::serve(args, stop).await
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let served = runtime.block_on(async {
+        let stop = signals::stop_requested().context("cannot listen for signals")?;
+        serve::serve(args, stop).await
+    });
+    runtime.shutdown_timeout(RUNTIME_TIMEOUT);
+    served
 }

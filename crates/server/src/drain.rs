@@ -3,11 +3,13 @@
 use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
-    sync::Arc,
+    sync::{Arc, mpsc},
+    thread,
     time::Duration,
 };
 
 use sockeye_engine::{CloseReason, Session};
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     directory::Directory,
@@ -45,6 +47,32 @@ impl Waves {
         let pause = deadline / 2 / u32::try_from(count).unwrap_or(u32::MAX);
         Self { size, pause }
     }
+}
+
+/// Waits for a future until the deadline. True: it was done.
+///
+/// The runtime's timers stand still while a handler blocks the thread that was to look at them, so
+/// the deadline has a thread of its own as well, which wakes whoever drains.
+pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) -> bool {
+    let (over, is_over) = oneshot::channel::<()>();
+    let (done, is_done) = mpsc::channel::<()>();
+    let clock = move || {
+        if is_done.recv_timeout(deadline) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = over.send(());
+        }
+    };
+    let spawned = thread::Builder::new().name("drain deadline".to_owned()).spawn(clock);
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "only the runtime's timers end the drain");
+        return timeout(deadline, future).await.is_ok();
+    }
+    let is_in_time = tokio::select! {
+        in_time = timeout(deadline, future) => in_time.is_ok(),
+        _ = is_over => false,
+    };
+    // Ends the thread.
+    drop(done);
+    is_in_time
 }
 
 /// Ends these sessions in waves. Each ends at the first moment at which none of its handlers is

@@ -147,6 +147,31 @@ impl Server {
     /// the time. [`shutdown`](Server::shutdown) is the other way: all at once, and the handlers are
     /// waited for without limit.
     ///
+    /// A handler that blocks its thread instead of awaiting (a long computation, blocking input and
+    /// output) cannot be cut off by anybody: its session is given up at the deadline, but the thread
+    /// goes on, and a tokio runtime that is dropped waits for it. So a program that has to end in
+    /// time ends its runtime with [`Runtime::shutdown_timeout`](tokio::runtime::Runtime), as below,
+    /// and moves such work to `spawn_blocking`. If all threads of the runtime are blocked and this is
+    /// awaited in one of its tasks, the deadline passes unnoticed until one is free.
+    ///
+    /// ```no_run
+    /// # use std::{future::pending, time::Duration};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = tokio::runtime::Runtime::new()?;
+    /// let served = runtime.block_on(async {
+    ///     let server = sockeye::Server::builder().build()?;
+    ///     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    ///     # let stop = pending();
+    ///     let serve = server.serve(listener).with_graceful_shutdown(stop);
+    ///     serve.drain_for(Duration::from_secs(10)).await?;
+    ///     Ok::<_, Box<dyn std::error::Error>>(())
+    /// });
+    /// runtime.shutdown_timeout(Duration::from_secs(2));
+    /// # served?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     /// Not safe: the waves that did not begin do not.
     pub async fn drain(&self, deadline: Duration) -> Drained {
@@ -162,7 +187,7 @@ impl Server {
                 never = drain::forget_silent(|| self.engine.all_sessions()) => match never {},
             }
         };
-        let is_done = tokio::time::timeout(deadline, in_order).await.is_ok();
+        let is_done = drain::until(deadline, in_order).await;
         let cut = if is_done { 0 } else { self.engine.unfinished().min(sessions.len()) };
         let left = self.engine.all_sessions();
         left.iter().for_each(|session| session.discard(CloseReason::ServerShutdown));
@@ -352,7 +377,8 @@ pub struct Serve {
 
 impl Serve {
     /// At the end the server is [drained](Server::drain) for at most this time, instead of
-    /// [shut down](Server::shutdown).
+    /// [shut down](Server::shutdown). A handler that blocks its thread is not bound by it, see there
+    /// how a program ends in time all the same.
     pub fn drain_for(mut self, deadline: Duration) -> Self {
         self.drain = Some(deadline);
         self

@@ -156,3 +156,32 @@ async fn many_sessions_close_in_waves() {
     let drained = drained.await.unwrap();
     assert_eq!((drained.closed, drained.cut), (101, 0));
 }
+
+/// No deadline of a future reaches a thread that is blocked. The server is drained in time all the
+/// same, and the runtime's end has a deadline of its own: see [`Server::drain`].
+#[test]
+fn a_handler_that_blocks_its_thread_is_bounded_by_the_end_of_the_runtime() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (started, is_started) = std::sync::mpsc::channel();
+    let (released, started) = (Arc::new(Mutex::new(released)), Arc::new(Mutex::new(started)));
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    let drained = runtime.block_on(async {
+        let namespace = Namespace::new("/").on("block", move || {
+            started.lock().send(()).unwrap();
+            // Until the test is over: its end drops the other half.
+            let _ = released.lock().recv();
+            std::future::ready(())
+        });
+        let server = TestServer::new(Server::builder().namespace(namespace).build().unwrap());
+        let client = server.connect().await;
+        client.emit("block", &());
+        tokio::task::spawn_blocking(move || is_started.recv().unwrap()).await.unwrap();
+        let server = server.server().clone();
+        server.drain(Duration::from_millis(50)).await
+    });
+    assert_eq!((drained.closed, drained.cut), (0, 1));
+    // Whoever dropped the runtime here would wait for ever.
+    runtime.shutdown_timeout(Duration::from_millis(50));
+    drop(release);
+}
