@@ -263,11 +263,13 @@ impl<A: Application> Driver<A> {
         self.read_post();
         more |= self.read_socket(cx);
         more |= self.read_probe(cx);
+        let was_ready = self.is_ready();
         let _ = self.poll_handler(cx);
         self.obey_close();
         self.settle(cx);
-        // The handler may have become ready for what had to be held back.
-        more | (!self.over && self.holds_input() && self.is_ready())
+        // The handler may have become ready for what had to be held back, here or in the socket:
+        // nobody else tells that something is there, since it was not asked.
+        more | (!self.over && (!was_ready || self.holds_input()) && self.is_ready())
     }
 
     /// OPEN is the first packet, then the application hears of the session.

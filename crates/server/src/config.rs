@@ -29,7 +29,8 @@ pub struct Config {
     pub namespaces_per_session_max: usize,
     /// Events of one session that wait because `concurrent_handlers_max` handlers run; when they
     /// are more, or larger than `waiting_event_bytes_max`, the session is not read until some are
-    /// done. Default 1,000.
+    /// done. The same number bounds the handlers that still run for sockets that have ended, and
+    /// those that are told of connections and disconnections. Default 1,000.
     pub waiting_events_max: usize,
     /// See `waiting_events_max`. Default 1 MB.
     pub waiting_event_bytes_max: usize,

@@ -117,6 +117,7 @@ impl SessionHandler for Peer {
     fn is_ready(&self) -> bool {
         self.sockets.waiting_events < self.sockets.config.waiting_events_max
             && self.sockets.waiting_bytes < self.sockets.config.waiting_event_bytes_max
+            && !self.sockets.is_overworked()
     }
 
     fn close(&mut self, reason: CloseReason) {
@@ -213,6 +214,20 @@ impl Sockets {
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {
         self.entries.iter().position(|entry| entry.socket == *socket)
+    }
+
+    /// Whether too many handlers are at work that no socket's `concurrent_handlers_max` counts: those
+    /// of sockets that have ended, and those that are told of a connection or its end. Clients that
+    /// come and go could have any number of them.
+    fn is_overworked(&self) -> bool {
+        let running = self.work.as_ref().and_then(|work| work.running.as_ref());
+        let running = running.map_or(0, FuturesUnordered::len);
+        let max = self.config.waiting_events_max;
+        // Only then it is worth counting.
+        running >= max && {
+            let counted = self.entries.iter().map(|entry| entry.running as usize).sum::<usize>();
+            running - counted.min(running) >= max
+        }
     }
 
     fn observe(&mut self, socket: &Socket, name: &str, started: Result<Running<()>, EventError>) {

@@ -206,6 +206,69 @@ async fn events_that_wait_are_bounded_by_their_bytes() {
     assert_eq!(read.load(Ordering::Relaxed), 31, "none was lost");
 }
 
+/// What came while it was full is taken at once when it no longer is, and not at the next ping.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_full_is_read_again_at_once() {
+    let gate = Arc::new(Semaphore::new(0));
+    let waits = gate.clone();
+    let namespace = Namespace::new("/")
+        .concurrent_handlers_max(NonZeroU32::MIN)
+        .on("work", move || {
+            let gate = waits.clone();
+            async move { gate.acquire().await.unwrap().forget() }
+        })
+        .on("last", async || Ack("last"));
+    let config = Config { waiting_events_max: 1, ..Config::default() };
+    let server = Server::builder().config(config).namespace(namespace).build().unwrap();
+    let server = TestServer::new(server);
+    let mut client = Client::connect(&server).await;
+    for packet in ["42[\"work\"]", "42[\"work\"]", "420[\"last\"]"] {
+        client.send(packet).await;
+        sleep(Duration::from_millis(1)).await;
+    }
+    let begun = tokio::time::Instant::now();
+    // Both are done in one turn of the session.
+    gate.add_permits(2);
+    client.expect("430[\"last\"]").await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// A client that comes, has something handled, and goes, again and again, on one session.
+#[tokio::test(start_paused = true)]
+async fn handlers_of_sockets_that_have_ended_are_bounded() {
+    for what in ["event", "connected", "disconnect"] {
+        let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let work = {
+            let (gate, started) = (gate.clone(), started.clone());
+            move || {
+                let gate = gate.clone();
+                started.fetch_add(1, Ordering::Relaxed);
+                async move { gate.acquire().await.unwrap().forget() }
+            }
+        };
+        let namespace = Namespace::new("/");
+        let namespace = match what {
+            "event" => namespace.on("event", work),
+            "connected" => namespace.on_connected(work).on("event", async || {}),
+            _ => namespace.on_disconnect(work).on("event", async || {}),
+        };
+        let config = Config { waiting_events_max: 10, ..Config::default() };
+        let server = Server::builder().config(config).namespace(namespace).build().unwrap();
+        let server = TestServer::new(server);
+        let mut client = Client::open(&server).await;
+        for sent in 1..=30 {
+            client.send("40").await;
+            client.send("42[\"event\"]").await;
+            client.send("41").await;
+            sleep(Duration::from_millis(1)).await;
+            assert_eq!(started.load(Ordering::Relaxed), sent.min(10), "{what}, {sent} were sent");
+        }
+        gate.add_permits(30);
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(started.load(Ordering::Relaxed), 30, "{what}: none was lost");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_before_the_connection_is_bounded() {
     let mut config = Config::default();
