@@ -37,14 +37,18 @@ const ON_SIZES_PAGE = [
 const OFFICIAL = ["socket.io.esm.min.js", "socket.io.min.js", "socket.io.msgpack.min.js"];
 
 /** Names that nobody outside uses, shortened in the minified files… */
-const INTERNAL_NAMES = [
-  ..."createTransport createUri doClose emitReserved flags flush fromQueue isClosed".split(" "),
-  ..."onClose onData onDrain onError onOpen pause resume setTransport".split(" "),
-  ..."source switchTo target upgrading withError".split(" "),
-];
+const INTERNAL_NAMES = "fromQueue isClosed onDrain resume source switchTo target".split(" ");
 
-/** …as are those with an underscore, but these: outside code knows them, or they are sent. */
-const KNOWN_NAMES = ["_placeholder", "_close", "_queue", "_pingTimeoutTime"];
+/** …as are those with an underscore, but these: outside code knows them, or they are sent; … */
+const KNOWN_NAMES = "_placeholder _close _callbacks _reconnecting _readyState".split(" ");
+
+/** …and these, which only some tools know, so that the core and the WebSocket build shorten them, too. */
+const KNOWN_TO_TOOLS = [
+  ..."ack createTransport createUri doClose emitBuffered emitReserved flush ids maybeReconnectOnOpen".split(" "),
+  ..."onClose onData onError onOpen onack onconnect ondisconnect pause setTransport subEvents withError".split(" "),
+  ..."_destroy _filterUpgrades _hasPingExpired _maxPayload _onClose _onError _onPacket _open _packet".split(" "),
+  ..."_lastOffset _opts _pid _pingTimeoutTime _queue _sendPacket".split(" "),
+];
 
 const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
 const common = {
@@ -64,10 +68,11 @@ const common = {
   write: false,
 };
 const readable = { banner: { js: `/* sockeye-client ${version}, MIT OR Apache-2.0 */` } };
+const namesIn = (names) => new RegExp(`^(${names.join("|")})$`);
 const small = {
   small: true,
   mangleProps: new RegExp(`^_|^(${INTERNAL_NAMES.join("|")})$`),
-  reserveProps: new RegExp(`^(${KNOWN_NAMES.join("|")})$`),
+  reserveProps: namesIn([...KNOWN_NAMES, ...KNOWN_TO_TOOLS]),
   // Short names chosen so that gzip finds more to share; names that are not there get others.
   mangleCache: JSON.parse(fs.readFileSync(path.join(root, "mangled-names.json"), "utf8")),
   minifySyntax: true,
@@ -75,6 +80,11 @@ const small = {
 const script = { entryPoints: ["src/global.ts"], format: "iife" };
 const module = { entryPoints: ["src/index.ts"], format: "esm" };
 const core = { entryPoints: ["src/core.ts"], format: "esm", define: { FULL: "false" } };
+const smallest = {
+  ...small,
+  mangleProps: new RegExp(`^_|^(${[...INTERNAL_NAMES, ...KNOWN_TO_TOOLS].join("|")})$`),
+  reserveProps: namesIn(KNOWN_NAMES),
+};
 const websocket = { ...core, entryPoints: ["src/websocket.ts"] };
 // Separate imports, each as a module and for CommonJS.
 const parts = { engine: "src/engine.ts", url: "src/address.ts", msgpack: "src/msgpack/index.ts" };
@@ -94,8 +104,8 @@ const BUNDLES = {
   "socket.io.js": { ...script, ...readable },
   "socket.io.min.js": { ...script, ...small },
   "socket.io.msgpack.min.js": { ...script, ...small, entryPoints: ["src/msgpack/global.ts"] },
-  "socket.io.esm.min.js": { ...core, ...small },
-  "websocket.esm.min.js": { ...websocket, ...small, ...direct },
+  "socket.io.esm.min.js": { ...core, ...smallest },
+  "websocket.esm.min.js": { ...websocket, ...smallest, ...direct },
   "core.cjs": { ...core, ...readable, format: "cjs" },
   "websocket.cjs": { ...websocket, ...readable, ...direct, format: "cjs" },
   "browser/index.mjs": { ...module, ...readable },

@@ -41,13 +41,16 @@ function report(error) {
 // src/emitter.ts
 var Emitter = class {
   constructor() {
-    // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
-    // replaced and never changed, so that listeners may come and go while an event is raised.
-    this._listeners = /* @__PURE__ */ new Map();
+    /**
+     * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
+     * same name as its text, and no name that comes from the peer is one that objects have by nature.
+     * They are replaced and never changed, so that listeners may come and go while an event is raised.
+     */
+    this._callbacks = {};
   }
   /** Calls `listener` at every `event`. */
   on(event, listener) {
-    this._listeners.set(event, [...this.listeners(event), listener]);
+    this._callbacks["$" + event] = [...this.listeners(event), listener];
     return this;
   }
   /** Calls `listener` at the next `event` only. */
@@ -62,11 +65,12 @@ var Emitter = class {
   /** Removes one listener, all listeners of an event, or all listeners. */
   off(event, listener) {
     if (event === void 0) {
-      this._listeners.clear();
+      this._callbacks = {};
     } else {
       const rest = listener ? [...this.listeners(event)] : [];
       rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      this._listeners.set(event, rest);
+      if (rest[0]) this._callbacks["$" + event] = rest;
+      else delete this._callbacks["$" + event];
     }
     return this;
   }
@@ -90,7 +94,7 @@ var Emitter = class {
   }
   /** The listeners of `event`. */
   listeners(event) {
-    return this._listeners.get(event) || [];
+    return this._callbacks["$" + event] || [];
   }
 };
 
@@ -101,6 +105,15 @@ function backoffMs(attempt, options) {
   const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
   return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
 }
+var createBackoff = (options) => ({
+  attempts: 0,
+  duration() {
+    return backoffMs(this.attempts++, options);
+  },
+  reset() {
+    this.attempts = 0;
+  }
+});
 
 // src/platform.ts
 var defaultBinaryType = "arraybuffer";
@@ -119,8 +132,9 @@ var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 function openWebSocket(url2, options) {
   return new WebSocket(url2, options.protocols || []);
 }
+var readBlob = (blob) => blob.arrayBuffer();
 function encodeBase64(data) {
-  return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
+  return btoa(data.reduce((text, byte) => text + String.fromCharCode(byte), ""));
 }
 function decodeBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
@@ -136,18 +150,35 @@ var startTimer = (options, callback, ms) => (nativeSetTimeout && options.useNati
 );
 var stopTimer = (options, timer) => (nativeClearTimeout && options.useNativeTimers && nativeClearTimeout || clearTimeout)(timer);
 
+// src/query.ts
+function parseQuery(query = {}) {
+  if (typeof query === "object") return { ...query };
+  if (true) return Object.fromEntries(new URLSearchParams(query.replace(/\+/g, "%2B")));
+  const parameters = {};
+  for (const part of query.replace(/^\?/, "").split("&")) {
+    const [, name, value] = /([^=]*)=?([^]*)/.exec(part);
+    if (part) parameters[decode(name)] = decode(value);
+  }
+  return parameters;
+}
+function formatQuery(parameters) {
+  if (true) return String(new URLSearchParams(parameters));
+  return Object.keys(parameters).map((name) => encode(name) + "=" + encode(parameters[name])).join("&");
+}
+var decode = (text) => text.replace(/(%[\da-f]{2})+/gi, decodeURIComponent);
+var encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "�"));
+
 // src/url.ts
-var CHARACTERS_MAX = 8e3;
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
-  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
+  if (false) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
     source = (page ? page.host : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
   }
-  const { protocol: protocol2, hostname, port: explicitPort, search: query } = new URL(source);
+  const { protocol: protocol2, hostname, port: explicitPort, search: query } = false ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol2);
   const port = explicitPort || (secure ? "443" : "80");
   return {
@@ -218,15 +249,17 @@ var EngineSocket = class extends Emitter {
     this.upgrading = false;
     /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
     this._pingTimeoutTime = Infinity;
+    /** Classes of the transports by name. The core has those that it was built with. */
+    this._classes = false ? { ...transports } : transports;
+    /** How many of the first packets of `writeBuffer` the transport has. */
     this._inFlight = 0;
     this._pingMs = 0;
     if (false) uri || (uri = addressOf(options));
     const { target, query } = url(uri);
     const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
-    this.opts = { query, ...target, ...options, ...uri && target, path };
-    this._classes = { ...transports };
+    this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
     this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
-      if (typeof item === "string") return item;
+      if (true) return item;
       const { name } = item.prototype;
       this._classes[name] = item;
       return name;
@@ -264,7 +297,7 @@ var EngineSocket = class extends Emitter {
   /** A transport of this session that is not open yet. */
   createTransport(name) {
     const query = {
-      ...Object.fromEntries(new URLSearchParams(this.opts.query)),
+      ...parseQuery(this.opts.query),
       EIO: ENGINE_PROTOCOL,
       transport: name
     };
@@ -315,7 +348,7 @@ var EngineSocket = class extends Emitter {
   }
   _open() {
     this.readyState = "opening";
-    if (!this.transports.length) {
+    if (false) {
       nextTick(() => this._onError(new Error("No transports available")));
       return;
     }
@@ -361,6 +394,7 @@ var EngineSocket = class extends Emitter {
     this.id = this.transport.query.sid = handshake.sid;
     this._pingMs = handshake.pingInterval + handshake.pingTimeout;
     this._maxPayload = handshake.maxPayload;
+    if (false) this._handshake = handshake;
     const { name } = this.transport;
     this.readyState = "open";
     websocketWorked = name === "websocket";
@@ -421,18 +455,31 @@ var EngineSocket = class extends Emitter {
 var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 var SEPARATOR = "";
 function isBinary(value) {
-  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+  return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
 }
-function byteLength(data) {
-  return new TextEncoder().encode(data).length;
+var isBuffer = (value) => false ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
+var isBlob = (value) => false ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
+async function readBytes(data) {
+  const { buffer = isBlob(data) ? await readBlob(data) : data, byteOffset, byteLength: byteLength2 } = data;
+  return new Uint8Array(buffer, byteOffset, byteLength2);
+}
+function byteLength(text) {
+  if (true) return new TextEncoder().encode(text).length;
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0);
+    bytes += code < 128 ? 1 : code < 2048 ? 2 : code < 65536 ? 3 : 4;
+  }
+  return bytes;
 }
 function encodePacket({ type, data }) {
-  return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
+  if (!isBinary(data)) return TYPES.indexOf(type) + (data ?? "");
+  return false ? owned(data) : data;
 }
 async function encodeAsText(packet) {
   const data = encodePacket(packet);
   if (typeof data === "string") return data;
-  return "b" + encodeBase64(await new Response(data).arrayBuffer());
+  return "b" + encodeBase64(await readBytes(data));
 }
 function decodePacket(data, binaryType) {
   let type = "message";
@@ -532,14 +579,14 @@ function isValid(type, data) {
 }
 
 // src/socket.ts
+var LEFT_MS = 100;
 var Socket = class extends Emitter {
   constructor(io2, nsp, options = {}) {
+    var _a;
     super();
     this.io = io2;
     this.nsp = nsp;
     this.connected = false;
-    /** Whether the socket connects by itself when its connection does. */
-    this.active = false;
     /** Whether the server restored the state from before the last disconnection. */
     this.recovered = false;
     /** Packets to send when connected. */
@@ -551,39 +598,51 @@ var Socket = class extends Emitter {
     this.receiveBuffer = [];
     /** Acknowledgement functions by packet id. */
     this.acks = {};
-    this._nextId = 0;
-    this._flags = {};
+    /** Id of the next packet that asks for an acknowledgement. */
+    this.ids = 0;
+    /** What holds for the next packet only. */
+    this.flags = {};
+    (_a = io2.nsps)[nsp] || (_a[nsp] = this);
     this._opts = options;
     this.auth = options.auth;
-    const on = (event, listener) => io2.on(event, (...args) => {
-      if (this.active) listener(...args);
-    });
-    on("open", () => this._onOpen());
-    on("packet", (packet) => this._onPacket(packet));
-    on("error", (error) => {
-      if (!this.connected) this.emitReserved("connect_error", error);
-    });
-    on("close", (reason, details) => this._onClose(reason, details));
   }
   /** The opposite of `connected`. */
   get disconnected() {
     return !this.connected;
   }
+  /** Whether the socket connects by itself when its connection does. */
+  get active() {
+    return !!this.subs;
+  }
   /** Connects, and keeps doing so when the connection is lost. */
   connect() {
     if (this.connected) return this;
     const { io: io2, active } = this;
-    this.active = true;
+    this.subEvents();
     if (!io2._reconnecting) io2.open();
-    if (!active && io2._readyState === "open") this._onOpen();
+    if (!active && io2._readyState === "open") this.onopen();
     return this;
+  }
+  /** Listens to the connection. */
+  subEvents() {
+    if (this.subs) return;
+    const { io: io2 } = this;
+    const subs = this.subs = ["open", "packet", "error", "close"].map((event) => {
+      const handle = this["on" + event];
+      const listener = (...args) => {
+        if (subs === this.subs) handle.apply(this, args);
+      };
+      io2.on(event, listener);
+      return () => io2.off(event, listener);
+    });
+    io2._active.add(this);
   }
   /** Disconnects and stays disconnected until `connect()`. */
   disconnect() {
     const { connected } = this;
-    if (connected) this._send({ type: DISCONNECT });
-    this._destroy();
-    if (connected) this._onClose("io client disconnect");
+    if (connected) this._leave();
+    this.destroy();
+    if (connected) this.onclose("io client disconnect");
     return this;
   }
   /** Emits `message`. */
@@ -597,23 +656,20 @@ var Socket = class extends Emitter {
    */
   emit(event, ...args) {
     if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
-    const flags = this._flags;
-    this._flags = {};
+    const flags = this.flags;
+    this.flags = {};
     const data = [event, ...args];
-    const packet = {
-      type: EVENT,
-      data,
-      options: { compress: flags.compress !== false }
-    };
+    const packet = { type: EVENT, data };
+    if (false) packet.options = { compress: flags.compress !== false };
     const ack = takeAck(data);
     if (ack) {
-      packet.id = this._nextId++;
+      packet.id = this.ids++;
       this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
     }
     const { engine } = this.io;
     const isOpen = this.connected && engine.readyState === "open";
     if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
-    if (isOpen && !engine._hasPingExpired()) this._send(packet);
+    if (isOpen && !engine._hasPingExpired()) this.packet(packet);
     else this.sendBuffer.push(packet);
     return this;
   }
@@ -630,75 +686,121 @@ var Socket = class extends Emitter {
   }
   /** Whether the next packet may be compressed. Default true. */
   compress(compress) {
-    this._flags.compress = compress;
+    this.flags.compress = compress;
     return this;
   }
   /** The next packet is dropped if it cannot be sent at once. */
   get volatile() {
-    this._flags.volatile = true;
+    this.flags.volatile = true;
     return this;
   }
   /** The next packet's acknowledgement must come within `ms` milliseconds. */
   timeout(ms) {
-    this._flags.timeout = ms;
+    this.flags.timeout = ms;
     return this;
   }
-  _send(packet) {
+  /** Sends a packet of this namespace. */
+  packet(packet) {
     this.io._packet({ ...packet, nsp: this.nsp });
   }
-  _onOpen() {
-    const { auth } = this;
-    const { engine } = this.io;
+  /** The connection is open: asks for the namespace. */
+  onopen() {
+    const { auth, io: io2, subs } = this;
+    const { engine } = io2;
+    const isCurrent = () => engine === io2.engine && subs === this.subs;
+    const askAgain = () => {
+      this._left = void 0;
+      if (isCurrent()) this.onopen();
+    };
     const connect = (data) => {
-      if (engine !== this.io.engine || !this.active) return;
-      const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
-      this._send({
+      if (!isCurrent() || this._busy === engine) return;
+      this._busy = engine;
+      this._asker = subs;
+      const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
+      this.packet({
         type: CONNECT,
         data: recovery ? { ...recovery, ...data } : data
       });
     };
-    if (typeof auth === "function") auth(connect);
+    if (this._left === engine) startTimer(io2.opts, askAgain, LEFT_MS);
+    else if (typeof auth === "function") auth(connect);
     else connect(auth);
   }
+  /** Tells the server that the socket leaves. */
+  _leave() {
+    this.packet({ type: DISCONNECT });
+    this._left = this.io.engine;
+  }
+  /**
+   * Whether a packet answers a CONNECT of before the socket left. The server can be told only now, since
+   * it takes nothing else for a namespace while it decides; then the socket, if it is back, asks again.
+   */
+  _isLate({ type }) {
+    if (type !== CONNECT && type !== CONNECT_ERROR) return false;
+    const isLate = !!this._busy && this._asker !== this.subs;
+    this._busy = void 0;
+    if (isLate && type === CONNECT) this._leave();
+    if (isLate && this.subs) this.onopen();
+    return isLate;
+  }
   /** Handles a packet of the connection. */
-  _onPacket({ type, nsp, id, data }) {
+  onpacket(packet) {
+    const { type, nsp, data } = packet;
     if (nsp !== this.nsp) return;
     if (type === CONNECT) {
-      if (data?.sid) this._onConnect(data.sid, data.pid);
+      if (data?.sid) this.onconnect(data.sid, data.pid);
       else this.emitReserved("connect_error", new Error("no sid"));
     } else if (type === DISCONNECT) {
-      this._destroy();
-      this._onClose("io server disconnect");
+      this.ondisconnect();
     } else if (type === CONNECT_ERROR) {
-      this._destroy();
+      this.destroy();
       const error = new Error(data?.message ?? data);
       this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
     } else if (type === EVENT || type === BINARY_EVENT) {
-      const args = [...data || []];
-      if (id !== void 0) args.push(this._ack(id));
-      if (this.connected) this._deliver(args);
-      else this.receiveBuffer.push(args);
+      this.onevent(packet);
     } else {
-      const ack = this.acks[id];
-      if (typeof ack !== "function") return;
-      delete this.acks[id];
-      ack.apply(this, ack.withError ? [null, ...data] : data);
+      this.onack(packet);
     }
   }
-  _onConnect(id, privateId) {
+  /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
+  onevent({ id, data = [] }) {
+    if (id !== void 0) data.push(this.ack(id));
+    if (this.connected) this.emitEvent(data);
+    else this.receiveBuffer.push(data);
+  }
+  /** An acknowledgement came. */
+  onack({ id, data }) {
+    const ack = this.acks[id];
+    if (typeof ack !== "function") return;
+    delete this.acks[id];
+    ack.apply(this, ack.withError ? [null, ...data] : data);
+  }
+  /** The server has put the socket out. */
+  ondisconnect() {
+    this.destroy();
+    this.onclose("io server disconnect");
+  }
+  /** The connection could not be made. */
+  onerror(error) {
+    if (!this.connected) this.emitReserved("connect_error", error);
+  }
+  /** The server has let the socket in. */
+  onconnect(id, privateId) {
     this.id = id;
-    this.recovered = !!privateId && this._privateId === privateId;
-    this._privateId = privateId;
+    this.recovered = !!privateId && this._pid === privateId;
+    this._pid = privateId;
     this.connected = true;
-    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-    this._flushBuffer();
+    for (const args of this.receiveBuffer.splice(0)) this.emitEvent(args);
+    this.emitBuffered();
     this.emitReserved("connect");
   }
-  _flushBuffer() {
+  /** Sends what waited. */
+  emitBuffered() {
     let packet;
-    while (packet = this.sendBuffer.shift()) this._send(packet);
+    while (packet = this.sendBuffer.shift()) this.packet(packet);
   }
-  _onClose(reason, details) {
+  /** The connection is lost, or was left. */
+  onclose(reason, details) {
     this.connected = false;
     this.id = void 0;
     this.receiveBuffer = [];
@@ -710,23 +812,26 @@ var Socket = class extends Emitter {
       if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
     }
   }
-  _destroy() {
-    this.active = false;
+  /** Stops listening to the connection, which ends if nobody else does. */
+  destroy() {
+    this.subs?.forEach((stop) => stop());
+    this.subs = void 0;
     this.receiveBuffer = [];
-    this.io._destroy();
+    this.io._destroy(this);
   }
-  _deliver(args) {
+  /** Calls who listens to an event that came. */
+  emitEvent(args) {
     this.emitReserved(...args);
     const last = args[args.length - 1];
-    if (this._privateId && typeof last === "string") this._lastOffset = last;
+    if (this._pid && typeof last === "string") this._lastOffset = last;
   }
   /** The function that acknowledges the peer's packet, once. */
-  _ack(id) {
+  ack(id) {
     let sent = false;
     return (...data) => {
       if (sent) return;
       sent = true;
-      this._send({ type: ACK, id, data });
+      this.packet({ type: ACK, id, data });
     };
   }
   _expectAck(id, ack, timeout) {
@@ -756,11 +861,13 @@ var Manager = class extends Emitter {
     super();
     /** Sockets by namespace. */
     this.nsps = {};
+    /** Those of them that want a connection. */
+    this._active = /* @__PURE__ */ new Set();
     this._readyState = "closed";
+    /** Whether an attempt waits or is under way. */
     this._reconnecting = false;
-    this._skipReconnect = false;
-    /** Delays begun since the connection was open the last time. */
-    this._attempts = 0;
+    /** Whether the connection stays closed; opening sets it to false. */
+    this.skipReconnect = false;
     if (typeof uri === "object") {
       options = uri;
       uri = void 0;
@@ -768,13 +875,15 @@ var Manager = class extends Emitter {
     this.uri = uri;
     const opts = this.opts = { ...options };
     for (const name in defaults) opts[name] ?? (opts[name] = defaults[name]);
+    this.backoff = createBackoff(opts);
     const parser = opts.parser || { Encoder, Decoder };
-    this._encoder = new parser.Encoder();
-    this._decoder = new parser.Decoder(opts);
-    this._decoder.on("decoded", (packet) => {
+    this.encoder = new parser.Encoder();
+    this.decoder = new parser.Decoder(opts);
+    this.decoder.on("decoded", (packet) => {
       const { engine } = this;
       nextTick(() => {
-        if (engine === this.engine && this._readyState === "open") this.emitReserved("packet", packet);
+        if (engine !== this.engine || this._readyState !== "open") return;
+        if (!this.nsps[packet.nsp]?._isLate(packet)) this.emitReserved("packet", packet);
       });
     });
     if (opts.autoConnect) this.open();
@@ -785,12 +894,12 @@ var Manager = class extends Emitter {
     const engine = this.engine = new EngineSocket(this.uri, this.opts);
     const { timeout } = this.opts;
     this._setState("opening");
-    this._skipReconnect = false;
+    this.skipReconnect = this._reconnecting = false;
     const fail = (error) => {
       this._setState("closed");
       this.emitReserved("error", error);
       if (callback) callback(error);
-      else this._reconnect();
+      else this.maybeReconnectOnOpen();
     };
     if (timeout !== false) {
       const giveUp = () => {
@@ -815,76 +924,83 @@ var Manager = class extends Emitter {
     on("ping", () => this.emitReserved("ping"));
     on("data", (data) => {
       try {
-        this._decoder.add(data);
+        this.decoder.add(data);
       } catch (error) {
         engine._onClose("parse error", error);
       }
     });
-    engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));
+    engine.on("close", (...args) => nextTick(() => isCurrent() && this.onclose(...args)));
     return this;
   }
   /** The socket of a namespace, made (and connected) if there is none. */
   socket(nsp, options) {
-    var _a;
-    const socket = (_a = this.nsps)[nsp] || (_a[nsp] = new Socket(this, nsp, options));
+    const socket = this.nsps[nsp] || new Socket(this, nsp, options);
     if (this.opts.autoConnect && !socket.active) socket.connect();
     return socket;
   }
   /** A socket has become inactive: without any other the connection ends. */
-  _destroy() {
-    if (!Object.values(this.nsps).some((socket) => socket.active)) this._close();
+  _destroy(socket) {
+    this._active.delete(socket);
+    if (!this._active.size) this._close();
   }
   /** Sends a packet. */
   _packet(packet) {
-    for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
+    for (const message of this.encoder.encode(packet)) this.engine.send(message, packet.options);
   }
   /** Closes the connection and stays closed. */
   _close() {
-    this._skipReconnect = true;
-    this._onClose("forced close");
+    this.skipReconnect = true;
+    this.onclose("forced close");
   }
   _setState(state) {
     stopTimer(this.opts, this._timer);
     this._readyState = state;
-    this._reconnecting = false;
   }
-  _onClose(reason, details) {
+  /** The connection is lost, or given up. */
+  onclose(reason, details) {
     this._setState("closed");
+    this._reconnecting = false;
     this.engine?.close();
-    this._decoder.destroy();
-    this._attempts = 0;
+    this.decoder.destroy();
+    this.backoff.reset();
     this.emitReserved("close", reason, details);
-    this._reconnect();
+    this.maybeReconnectOnOpen();
   }
-  _reconnect() {
-    if (this._reconnecting || this._staysClosed()) return;
-    if (this._attempts >= (this.opts.reconnectionAttempts || Infinity)) {
-      this._attempts = 0;
+  /** Reconnects if the option says so. */
+  maybeReconnectOnOpen() {
+    if (this.opts.reconnection) this.reconnect();
+  }
+  /** Connects after the next delay, and goes on trying; unless that is done, or `skipReconnect`. */
+  reconnect() {
+    const { backoff, opts } = this;
+    if (this._reconnecting || this.skipReconnect || this._readyState !== "closed") return this;
+    if (backoff.attempts >= (opts.reconnectionAttempts || Infinity)) {
+      backoff.reset();
       this.emitReserved("reconnect_failed");
-      return;
+    } else {
+      this._timer = startTimer(opts, () => this._attempt(), backoff.duration());
+      this._reconnecting = true;
     }
-    this._reconnecting = true;
-    const delay = backoffMs(this._attempts++, this.opts);
-    this._timer = startTimer(this.opts, () => this._attempt(), delay);
+    return this;
   }
   /** Reconnects now. */
   _attempt() {
-    if (this._staysClosed()) return;
-    this.emitReserved("reconnect_attempt", this._attempts);
-    if (this._staysClosed()) return;
+    const { backoff } = this;
+    if (!this.skipReconnect) this.emitReserved("reconnect_attempt", backoff.attempts);
+    this._reconnecting = false;
+    if (this.skipReconnect || this._readyState !== "closed") return;
     this.open((error) => {
+      this._reconnecting = false;
       if (error) {
-        this._reconnect();
+        this.reconnect();
         this.emitReserved("reconnect_error", error);
       } else {
-        const attempts = this._attempts;
-        this._attempts = 0;
+        const { attempts } = backoff;
+        backoff.reset();
         this.emitReserved("reconnect", attempts);
       }
     });
-  }
-  _staysClosed() {
-    return this._skipReconnect || !this.opts.reconnection;
+    this._reconnecting = true;
   }
 };
 var SETTINGS = {
@@ -911,6 +1027,7 @@ for (const name in SETTINGS) {
   Manager.prototype[name] = function(value) {
     if (value === void 0) return this.opts[name];
     this.opts[name] = value;
+    if (name === "reconnection" && !value) this.skipReconnect = true;
     return this;
   };
 }
@@ -930,9 +1047,15 @@ var Transport = class extends Emitter {
     this.readyState = "closed";
     this.doClose();
   }
-  send(packets) {
+  async send(packets) {
     this.writable = false;
-    this.write(packets);
+    try {
+      await this.write(packets);
+    } catch (error) {
+      if (this.isClosed()) return;
+      this.onError(this.name + " error", error);
+      this.doClose();
+    }
   }
   isClosed() {
     return this.readyState === "closed";
@@ -973,12 +1096,10 @@ var Transport = class extends Emitter {
     if (stamped) query[timestampParam || "t"] = Math.random();
     if (forceBase64) query.b64 = 1;
     scheme += secure ? "s://" : "://";
-    const search = "?" + new URLSearchParams(query);
-    if (true) return scheme + hostname + ":" + port + path + search;
-    const uri = new URL(scheme + bracketed(hostname) + path + search);
-    if (port) uri.port = String(port);
-    if (search === "?") uri.search = "";
-    return uri.href;
+    const search = formatQuery(query);
+    if (true) return scheme + hostname + ":" + port + path + "?" + search;
+    const isOwn = !port || +port === (secure ? 443 : 80);
+    return scheme + bracketed(hostname) + (isOwn ? "" : ":" + port) + path + search.replace(/^(?=.)/, "?");
   }
 };
 
@@ -1094,12 +1215,10 @@ var WebSocketTransport = class extends Transport {
   }
   async write(packets) {
     for (const packet of packets) {
-      const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
-      try {
-        if (false) sendMessage(this.ws, data, packet.options, this.opts);
-        else this.ws.send(data);
-      } catch {
-      }
+      let data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+      if (false) data = await readBytes2(data);
+      if (false) sendMessage(this.ws, data, packet.options, this.opts);
+      else this.ws.send(data);
     }
     nextTick(() => this.onDrain());
   }
@@ -1114,7 +1233,7 @@ function lookup(uri, options = {}) {
   }
   const { source, id, path, query } = url(uri, options.path || "/socket.io");
   const opts = { query, ...options };
-  const own = opts.forceNew || opts["force new connection"] || opts.multiplex === false || cache[id]?.nsps[path];
+  const own = opts.forceNew || false || opts.multiplex === false || cache[id]?.nsps[path];
   const managers = own ? {} : cache;
   return (managers[id] || (managers[id] = new Manager(source, opts))).socket(path, opts);
 }

@@ -37,13 +37,16 @@ function report(error) {
 // src/emitter.ts
 var Emitter = class {
   constructor() {
-    // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
-    // replaced and never changed, so that listeners may come and go while an event is raised.
-    this._listeners = /* @__PURE__ */ new Map();
+    /**
+     * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
+     * same name as its text, and no name that comes from the peer is one that objects have by nature.
+     * They are replaced and never changed, so that listeners may come and go while an event is raised.
+     */
+    this._callbacks = {};
   }
   /** Calls `listener` at every `event`. */
   on(event, listener) {
-    this._listeners.set(event, [...this.listeners(event), listener]);
+    this._callbacks["$" + event] = [...this.listeners(event), listener];
     return this;
   }
   /** Calls `listener` at the next `event` only. */
@@ -58,11 +61,12 @@ var Emitter = class {
   /** Removes one listener, all listeners of an event, or all listeners. */
   off(event, listener) {
     if (event === void 0) {
-      this._listeners.clear();
+      this._callbacks = {};
     } else {
       const rest = listener ? [...this.listeners(event)] : [];
       rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      this._listeners.set(event, rest);
+      if (rest[0]) this._callbacks["$" + event] = rest;
+      else delete this._callbacks["$" + event];
     }
     return this;
   }
@@ -86,7 +90,7 @@ var Emitter = class {
   }
   /** The listeners of `event`. */
   listeners(event) {
-    return this._listeners.get(event) || [];
+    return this._callbacks["$" + event] || [];
   }
 };
 

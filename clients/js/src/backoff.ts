@@ -22,3 +22,24 @@ export function backoffMs(attempt: number, options: BackoffOptions): number {
   const delay = ms * (1 + options.randomizationFactor! * (2 * Math.random() - 1));
   return Math.min(delay, options.reconnectionDelayMax || 5000, TIMER_MS_MAX) | 0;
 }
+
+/** Counts the attempts to reconnect. */
+export interface Backoff {
+  /** Delays begun since the connection was open the last time. */
+  attempts: number;
+  /** The next delay, in milliseconds. */
+  duration(): number;
+  /** The next delay is the first one. */
+  reset(): void;
+}
+
+/** Makes a {@link Backoff}; the options are read at each delay, so that they may change. */
+export const createBackoff = (options: BackoffOptions): Backoff => ({
+  attempts: 0,
+  duration() {
+    return backoffMs(this.attempts++, options);
+  },
+  reset() {
+    this.attempts = 0;
+  },
+});

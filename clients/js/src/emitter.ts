@@ -17,16 +17,19 @@ export class Emitter<
   Emit extends EventsMap = Listen,
   Reserved extends EventsMap = {},
 > {
-  // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
-  // replaced and never changed, so that listeners may come and go while an event is raised.
-  private _listeners = new Map<string, Fn[]>();
+  /**
+   * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
+   * same name as its text, and no name that comes from the peer is one that objects have by nature.
+   * They are replaced and never changed, so that listeners may come and go while an event is raised.
+   */
+  _callbacks: Record<string, Fn[] | undefined> = {};
 
   /** Calls `listener` at every `event`. */
   on<Event extends EventNames<Reserved> | EventNames<Listen>>(
     event: Event,
     listener: ListenerOf<Reserved, Listen, Event>,
   ): this {
-    this._listeners.set(event, [...this.listeners(event), listener] as Fn[]);
+    this._callbacks["$" + event] = [...this.listeners(event), listener] as Fn[];
     return this;
   }
 
@@ -49,12 +52,13 @@ export class Emitter<
     listener?: ListenerOf<Reserved, Listen, Event>,
   ): this {
     if (event === undefined) {
-      this._listeners.clear();
+      this._callbacks = {};
     } else {
       const rest: Fn[] = listener ? [...this.listeners(event)] : [];
       // If it was added twice it stays once; one that is not there is at 2³² - 1.
       rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      this._listeners.set(event, rest);
+      if (rest[0]) this._callbacks["$" + event] = rest;
+      else delete this._callbacks["$" + event];
     }
     return this;
   }
@@ -86,6 +90,6 @@ export class Emitter<
   listeners<Event extends EventNames<Reserved> | EventNames<Listen>>(
     event: Event,
   ): ListenerOf<Reserved, Listen, Event>[] {
-    return (this._listeners.get(event) || []) as any;
+    return (this._callbacks["$" + event] || []) as any;
   }
 }

@@ -8,8 +8,8 @@ import { url } from "./url.js";
 const cache: Record<string, Manager<any, any>> = Object.create(null);
 
 /**
- * The socket for an address: its path is the namespace, its query string is the option `query`
- * unless that is given. Sockets of one server share a connection unless `forceNew` is set,
+ * The socket for an address: its path is the namespace, its query string comes before the option
+ * `query`. Sockets of one server share a connection unless `forceNew` is set,
  * `multiplex` is false, or the namespace is already taken there.
  */
 export function lookup<
@@ -32,7 +32,7 @@ export function lookup(
   const opts: Partial<ConnectOptions> = { query, ...options };
   const own =
     opts.forceNew ||
-    (opts as any)["force new connection"] ||
+    (FULL && (opts as any)["force new connection"]) ||
     opts.multiplex === false ||
     cache[id]?.nsps[path];
   const managers = own ? {} : cache;

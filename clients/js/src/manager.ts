@@ -1,4 +1,4 @@
-import { backoffMs } from "./backoff.js";
+import { type Backoff, createBackoff } from "./backoff.js";
 import { Emitter } from "./emitter.js";
 import { EngineSocket } from "./engine/socket.js";
 import type { CloseDetails } from "./engine/transport.js";
@@ -44,15 +44,18 @@ export class Manager<
   opts: ManagerOptions;
   /** Sockets by namespace. */
   nsps: Record<string, Socket<any, any>> = {};
+  /** Those of them that want a connection. */
+  readonly _active = new Set<Socket<any, any>>();
   readonly uri?: string;
   _readyState: "opening" | "open" | "closed" = "closed";
+  /** Whether an attempt waits or is under way. */
   _reconnecting = false;
-
-  private _skipReconnect = false;
-  /** Delays begun since the connection was open the last time. */
-  private _attempts = 0;
-  _encoder: { encode(packet: Packet): any[] };
-  private _decoder: Decoder;
+  /** Whether the connection stays closed; opening sets it to false. */
+  skipReconnect = false;
+  /** Counts the attempts to reconnect. */
+  readonly backoff: Backoff;
+  encoder: { encode(packet: Packet): any[] };
+  decoder: Decoder;
   /** Timer of opening, of the next attempt or of a probe; they never run together. */
   _timer?: Timer;
 
@@ -65,15 +68,17 @@ export class Manager<
     this.uri = uri;
     const opts: any = (this.opts = { ...options });
     for (const name in defaults) opts[name] ??= (defaults as any)[name];
+    this.backoff = createBackoff(opts);
     const parser = opts.parser || { Encoder, Decoder };
-    this._encoder = new parser.Encoder();
-    this._decoder = new parser.Decoder(opts);
+    this.encoder = new parser.Encoder();
+    this.decoder = new parser.Decoder(opts);
     // On a later tick each, so that `await` in a listener cannot miss the packet behind.
-    this._decoder.on("decoded", (packet) => {
+    this.decoder.on("decoded", (packet) => {
       const { engine } = this;
       nextTick(() => {
         // What came by a connection that was closed since is no part of the next one.
-        if (engine === this.engine && this._readyState === "open") this.emitReserved("packet", packet);
+        if (engine !== this.engine || this._readyState !== "open") return;
+        if (!this.nsps[packet.nsp]?._isLate(packet)) this.emitReserved("packet", packet);
       });
     });
     if (opts.autoConnect) this.open();
@@ -85,12 +90,12 @@ export class Manager<
     const engine = (this.engine = new EngineSocket(this.uri, this.opts));
     const { timeout } = this.opts;
     this._setState("opening");
-    this._skipReconnect = false;
+    this.skipReconnect = this._reconnecting = false;
     const fail = (error: Error) => {
       this._setState("closed");
       this.emitReserved("error", error);
       if (callback) callback(error);
-      else this._reconnect();
+      else this.maybeReconnectOnOpen();
     };
     if (timeout !== false) {
       const giveUp = () => {
@@ -116,86 +121,94 @@ export class Manager<
     on("ping", () => this.emitReserved("ping"));
     on("data", (data) => {
       try {
-        this._decoder.add(data);
+        this.decoder.add(data);
       } catch (error) {
         engine._onClose("parse error", error as Error);
       }
     });
     // Behind the packets that came before.
-    engine.on("close", (...args) => nextTick(() => isCurrent() && this._onClose(...args)));
+    engine.on("close", (...args) => nextTick(() => isCurrent() && this.onclose(...args)));
     return this;
   }
 
   /** The socket of a namespace, made (and connected) if there is none. */
   socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit> {
-    const socket = (this.nsps[nsp] ||= new Socket(this, nsp, options));
+    const socket = this.nsps[nsp] || new Socket(this, nsp, options);
     if (this.opts.autoConnect && !socket.active) socket.connect();
     return socket;
   }
 
   /** A socket has become inactive: without any other the connection ends. */
-  _destroy(): void {
-    if (!Object.values(this.nsps).some((socket) => socket.active)) this._close();
+  _destroy(socket: Socket<any, any>): void {
+    this._active.delete(socket);
+    if (!this._active.size) this._close();
   }
 
   /** Sends a packet. */
   _packet(packet: Packet): void {
-    for (const message of this._encoder.encode(packet)) this.engine.send(message, packet.options);
+    for (const message of this.encoder.encode(packet)) this.engine.send(message, packet.options);
   }
 
   /** Closes the connection and stays closed. */
   _close(): void {
-    this._skipReconnect = true;
-    this._onClose("forced close");
+    this.skipReconnect = true;
+    this.onclose("forced close");
   }
 
   private _setState(state: "opening" | "open" | "closed"): void {
     stopTimer(this.opts, this._timer);
     this._readyState = state;
-    this._reconnecting = false;
   }
 
-  private _onClose(reason: string, details?: CloseDetails | Error): void {
+  /** The connection is lost, or given up. */
+  onclose(reason: string, details?: CloseDetails | Error): void {
     this._setState("closed");
+    this._reconnecting = false;
     this.engine?.close();
-    this._decoder.destroy();
-    this._attempts = 0;
+    this.decoder.destroy();
+    this.backoff.reset();
     this.emitReserved("close", reason, details);
-    this._reconnect();
+    this.maybeReconnectOnOpen();
   }
 
-  private _reconnect(): void {
-    if (this._reconnecting || this._staysClosed()) return;
-    if (this._attempts >= (this.opts.reconnectionAttempts || Infinity)) {
-      this._attempts = 0;
+  /** Reconnects if the option says so. */
+  maybeReconnectOnOpen(): void {
+    if (this.opts.reconnection) this.reconnect();
+  }
+
+  /** Connects after the next delay, and goes on trying; unless that is done, or `skipReconnect`. */
+  reconnect(): this {
+    const { backoff, opts } = this;
+    if (this._reconnecting || this.skipReconnect || this._readyState !== "closed") return this;
+    if (backoff.attempts >= (opts.reconnectionAttempts || Infinity)) {
+      backoff.reset();
       this.emitReserved("reconnect_failed");
-      return;
+    } else {
+      this._timer = startTimer(opts, () => this._attempt(), backoff.duration());
+      this._reconnecting = true;
     }
-    this._reconnecting = true;
-    const delay = backoffMs(this._attempts++, this.opts);
-    this._timer = startTimer(this.opts, () => this._attempt(), delay);
+    return this;
   }
 
   /** Reconnects now. */
   _attempt(): void {
-    if (this._staysClosed()) return;
-    this.emitReserved("reconnect_attempt", this._attempts);
-    // A listener may have closed it for good.
-    if (this._staysClosed()) return;
+    const { backoff } = this;
+    if (!this.skipReconnect) this.emitReserved("reconnect_attempt", backoff.attempts);
+    this._reconnecting = false;
+    // A listener may have closed it for good, or opened it.
+    if (this.skipReconnect || this._readyState !== "closed") return;
     this.open((error) => {
+      this._reconnecting = false;
       if (error) {
-        this._reconnect();
+        this.reconnect();
         this.emitReserved("reconnect_error", error);
       } else {
-        const attempts = this._attempts;
-        this._attempts = 0;
+        const { attempts } = backoff;
+        backoff.reset();
         this.emitReserved("reconnect", attempts);
       }
     });
-  }
-
-  _staysClosed(): boolean {
-    return this._skipReconnect || !this.opts.reconnection;
+    this._reconnecting = true;
   }
 }
 

@@ -150,8 +150,10 @@ function lowerCased(headers: Record<string, string> = {}): Record<string, string
   );
 }
 
-export function encodeBase64(data: ArrayBuffer): string {
-  return Buffer.from(data).toString("base64");
+export const readBlob = (blob: Blob): Promise<ArrayBuffer> => blob.arrayBuffer();
+
+export function encodeBase64({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString("base64");
 }
 
 export function decodeBase64(text: string): ArrayBuffer {

@@ -72,9 +72,12 @@ export const sendMessage = (
   _options: EngineOptions,
 ): void => socket.send(data as string);
 
+/** The content of a Blob or a File. Rejects if it cannot be read. */
+export const readBlob = (blob: Blob): Promise<ArrayBuffer> => blob.arrayBuffer();
+
 /** Standard base64 with padding (RFC 4648 §4). */
-export function encodeBase64(data: ArrayBuffer): string {
-  return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
+export function encodeBase64(data: Uint8Array): string {
+  return btoa(data.reduce((text, byte) => text + String.fromCharCode(byte), ""));
 }
 
 /** The inverse; throws on characters that base64 does not have. */

@@ -1,4 +1,5 @@
 import { Emitter } from "./emitter.js";
+import type { EngineSocket } from "./engine/socket.js";
 import type { CloseDetails } from "./engine/transport.js";
 import type {
   AckValue,
@@ -49,6 +50,12 @@ export type Ack = ((...args: any[]) => void) & {
   withError?: boolean;
 };
 
+/**
+ * Milliseconds between leaving a namespace and asking for it again on the same connection. A server
+ * of npm's socket.io that reads both at once closes the connection.
+ */
+const LEFT_MS = 100;
+
 /** What holds for the next packet only. */
 export interface Flags {
   compress?: boolean;
@@ -64,8 +71,8 @@ export class Socket<
   /** Id that the server gave this socket, while connected. */
   id?: string;
   connected = false;
-  /** Whether the socket connects by itself when its connection does. */
-  active = false;
+  /** Functions that stop listening to the connection; there are some while the socket is active. */
+  subs?: (() => unknown)[];
   /** Whether the server restored the state from before the last disconnection. */
   recovered = false;
   /** Sent when connecting. */
@@ -80,11 +87,20 @@ export class Socket<
   /** Acknowledgement functions by packet id. */
   acks: Record<string, Ack> = {};
 
-  private _nextId = 0;
-  _flags: Flags = {};
-  private _privateId?: string;
-  private _lastOffset?: string;
+  /** Id of the next packet that asks for an acknowledgement. */
+  ids = 0;
+  /** What holds for the next packet only. */
+  flags: Flags = {};
+  /** What the server knows the socket by when it recovers its state. */
+  _pid?: string;
+  /** The last event that was delivered, for recovery. */
+  _lastOffset?: string;
   _opts: Partial<SocketOptions>;
+  /** The connection on which the namespace was asked for and no answer came yet, and who asked. */
+  private _busy?: EngineSocket;
+  private _asker?: Socket["subs"];
+  /** The connection on which the namespace was left, until it may be asked for again. */
+  private _left?: EngineSocket;
 
   constructor(
     /** The connection that the socket uses. */
@@ -94,18 +110,9 @@ export class Socket<
     options: Partial<SocketOptions> = {},
   ) {
     super();
+    io.nsps[nsp] ||= this;
     this._opts = options;
     this.auth = options.auth;
-    const on = (event: any, listener: (...args: any[]) => void) =>
-      io.on(event, (...args: any[]) => {
-        if (this.active) listener(...args);
-      });
-    on("open", () => this._onOpen());
-    on("packet", (packet) => this._onPacket(packet));
-    on("error", (error) => {
-      if (!this.connected) this.emitReserved("connect_error", error);
-    });
-    on("close", (reason, details) => this._onClose(reason, details));
   }
 
   /** The opposite of `connected`. */
@@ -113,23 +120,44 @@ export class Socket<
     return !this.connected;
   }
 
+  /** Whether the socket connects by itself when its connection does. */
+  get active(): boolean {
+    return !!this.subs;
+  }
+
   /** Connects, and keeps doing so when the connection is lost. */
   connect(): this {
     if (this.connected) return this;
     const { io, active } = this;
-    this.active = true;
+    this.subEvents();
     if (!io._reconnecting) io.open();
     // Asking twice would be a protocol error.
-    if (!active && io._readyState === "open") this._onOpen();
+    if (!active && io._readyState === "open") this.onopen();
     return this;
+  }
+
+  /** Listens to the connection. */
+  subEvents(): void {
+    if (this.subs) return;
+    const { io } = this;
+    const subs = (this.subs = ["open", "packet", "error", "close"].map((event: any) => {
+      const handle = (this as any)["on" + event];
+      const listener = (...args: any[]) => {
+        // It may have left since the event was raised, and be back.
+        if (subs === this.subs) handle.apply(this, args);
+      };
+      io.on(event, listener);
+      return () => io.off(event, listener);
+    }));
+    io._active.add(this);
   }
 
   /** Disconnects and stays disconnected until `connect()`. */
   disconnect(): this {
     const { connected } = this;
-    if (connected) this._send({ type: DISCONNECT });
-    this._destroy();
-    if (connected) this._onClose("io client disconnect");
+    if (connected) this._leave();
+    this.destroy();
+    if (connected) this.onclose("io client disconnect");
     return this;
   }
 
@@ -145,24 +173,22 @@ export class Socket<
    */
   emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this {
     if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
-    const flags = this._flags;
-    this._flags = {};
+    const flags = this.flags;
+    this.flags = {};
     const data: any[] = [event, ...args];
-    const packet: Omit<Packet, "nsp"> = {
-      type: EVENT,
-      data,
-      options: { compress: flags.compress !== false },
-    };
+    const packet: Omit<Packet, "nsp"> = { type: EVENT, data };
+    // Browsers compress as they like.
+    if (FULL) packet.options = { compress: flags.compress !== false };
     const ack = takeAck(data);
     if (ack) {
-      packet.id = this._nextId++;
+      packet.id = this.ids++;
       this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
     }
     const { engine } = this.io;
     const isOpen = this.connected && engine.readyState === "open";
     if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
     // The deadline is compared too, because timers may have slept where this code did not.
-    if (isOpen && !engine._hasPingExpired()) this._send(packet);
+    if (isOpen && !engine._hasPingExpired()) this.packet(packet);
     else this.sendBuffer.push(packet);
     return this;
   }
@@ -184,13 +210,13 @@ export class Socket<
 
   /** Whether the next packet may be compressed. Default true. */
   compress(compress: boolean): this {
-    this._flags.compress = compress;
+    this.flags.compress = compress;
     return this;
   }
 
   /** The next packet is dropped if it cannot be sent at once. */
   get volatile(): this {
-    this._flags.volatile = true;
+    this.flags.volatile = true;
     return this;
   }
 
@@ -198,72 +224,124 @@ export class Socket<
   timeout(
     ms: number,
   ): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>> {
-    this._flags.timeout = ms;
+    this.flags.timeout = ms;
     return this as any;
   }
 
-  _send(packet: Omit<Packet, "nsp">): void {
+  /** Sends a packet of this namespace. */
+  packet(packet: Omit<Packet, "nsp">): void {
     this.io._packet({ ...packet, nsp: this.nsp });
   }
 
-  private _onOpen(): void {
-    const { auth } = this;
-    const { engine } = this.io;
+  /** The connection is open: asks for the namespace. */
+  onopen(): void {
+    const { auth, io, subs } = this;
+    const { engine } = io;
+    const isCurrent = () => engine === io.engine && subs === this.subs;
+    const askAgain = () => {
+      this._left = undefined;
+      if (isCurrent()) this.onopen();
+    };
     const connect = (data?: object) => {
-      // An answer for a connection that is gone; the next one asks again.
-      if (engine !== this.io.engine || !this.active) return;
-      const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
-      this._send({
+      // Too late for the connection or for the socket, which then ask again; or an answer is awaited.
+      if (!isCurrent() || this._busy === engine) return;
+      this._busy = engine;
+      this._asker = subs;
+      const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
+      this.packet({
         type: CONNECT,
         data: recovery ? { ...recovery, ...data } : data,
       });
     };
-    if (typeof auth === "function") auth(connect);
+    if (this._left === engine) startTimer(io.opts, askAgain, LEFT_MS);
+    else if (typeof auth === "function") auth(connect);
     else connect(auth);
   }
 
+  /** Tells the server that the socket leaves. */
+  private _leave(): void {
+    this.packet({ type: DISCONNECT });
+    this._left = this.io.engine;
+  }
+
+  /**
+   * Whether a packet answers a CONNECT of before the socket left. The server can be told only now, since
+   * it takes nothing else for a namespace while it decides; then the socket, if it is back, asks again.
+   */
+  _isLate({ type }: Packet): boolean {
+    if (type !== CONNECT && type !== CONNECT_ERROR) return false;
+    const isLate = !!this._busy && this._asker !== this.subs;
+    this._busy = undefined;
+    if (isLate && type === CONNECT) this._leave();
+    if (isLate && this.subs) this.onopen();
+    return isLate;
+  }
+
   /** Handles a packet of the connection. */
-  _onPacket({ type, nsp, id, data }: Packet): void {
+  onpacket(packet: Packet): void {
+    const { type, nsp, data } = packet;
     if (nsp !== this.nsp) return;
     if (type === CONNECT) {
-      if (data?.sid) this._onConnect(data.sid, data.pid);
+      if (data?.sid) this.onconnect(data.sid, data.pid);
       else this.emitReserved("connect_error", new Error("no sid"));
     } else if (type === DISCONNECT) {
-      this._destroy();
-      this._onClose("io server disconnect");
+      this.ondisconnect();
     } else if (type === CONNECT_ERROR) {
-      this._destroy();
+      this.destroy();
       const error = new Error(data?.message ?? data);
       this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
     } else if (type === EVENT || type === BINARY_EVENT) {
-      const args = [...(data || [])];
-      if (id !== undefined) args.push(this._ack(id));
-      if (this.connected) this._deliver(args);
-      else this.receiveBuffer.push(args);
+      this.onevent(packet);
     } else {
-      const ack = this.acks[id!];
-      if (typeof ack !== "function") return;
-      delete this.acks[id!];
-      ack.apply(this, ack.withError ? [null, ...data] : data);
+      this.onack(packet);
     }
   }
 
-  _onConnect(id: string, privateId?: string): void {
+  /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
+  onevent({ id, data = [] }: Omit<Packet, "nsp">): void {
+    if (id !== undefined) data.push(this.ack(id));
+    if (this.connected) this.emitEvent(data);
+    else this.receiveBuffer.push(data);
+  }
+
+  /** An acknowledgement came. */
+  onack({ id, data }: Omit<Packet, "nsp">): void {
+    const ack = this.acks[id!];
+    if (typeof ack !== "function") return;
+    delete this.acks[id!];
+    ack.apply(this, ack.withError ? [null, ...data] : data);
+  }
+
+  /** The server has put the socket out. */
+  ondisconnect(): void {
+    this.destroy();
+    this.onclose("io server disconnect");
+  }
+
+  /** The connection could not be made. */
+  onerror(error: Error): void {
+    if (!this.connected) this.emitReserved("connect_error", error);
+  }
+
+  /** The server has let the socket in. */
+  onconnect(id: string, privateId?: string): void {
     this.id = id;
-    this.recovered = !!privateId && this._privateId === privateId;
-    this._privateId = privateId;
+    this.recovered = !!privateId && this._pid === privateId;
+    this._pid = privateId;
     this.connected = true;
-    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-    this._flushBuffer();
+    for (const args of this.receiveBuffer.splice(0)) this.emitEvent(args);
+    this.emitBuffered();
     this.emitReserved("connect");
   }
 
-  _flushBuffer(): void {
+  /** Sends what waited. */
+  emitBuffered(): void {
     let packet;
-    while ((packet = this.sendBuffer.shift())) this._send(packet);
+    while ((packet = this.sendBuffer.shift())) this.packet(packet);
   }
 
-  private _onClose(reason: string, details?: CloseDetails | Error): void {
+  /** The connection is lost, or was left. */
+  onclose(reason: string, details?: CloseDetails | Error): void {
     this.connected = false;
     this.id = undefined;
     this.receiveBuffer = [];
@@ -277,25 +355,28 @@ export class Socket<
     }
   }
 
-  private _destroy(): void {
-    this.active = false;
+  /** Stops listening to the connection, which ends if nobody else does. */
+  destroy(): void {
+    this.subs?.forEach((stop) => stop());
+    this.subs = undefined;
     this.receiveBuffer = [];
-    this.io._destroy();
+    this.io._destroy(this);
   }
 
-  _deliver(args: any[]): void {
+  /** Calls who listens to an event that came. */
+  emitEvent(args: any[]): void {
     this.emitReserved(...(args as [any, ...any]));
     const last = args[args.length - 1];
-    if (this._privateId && typeof last === "string") this._lastOffset = last;
+    if (this._pid && typeof last === "string") this._lastOffset = last;
   }
 
   /** The function that acknowledges the peer's packet, once. */
-  private _ack(id: number): (...args: any[]) => void {
+  ack(id: number): (...args: any[]) => void {
     let sent = false;
     return (...data) => {
       if (sent) return;
       sent = true;
-      this._send({ type: ACK, id, data });
+      this.packet({ type: ACK, id, data });
     };
   }
 

@@ -44,14 +44,14 @@ export function url(
   page: PageLocation | undefined = globalThis.location,
 ): ParsedUrl {
   let source = uri || "/";
-  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
+  if (FULL && source.length > CHARACTERS_MAX) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
     source = (page ? page.host : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
   }
-  const { protocol, hostname, port: explicitPort, search: query } = new URL(source);
+  const { protocol, hostname, port: explicitPort, search: query } = FULL ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);
   const port = explicitPort || (secure ? "443" : "80");
   return {
@@ -62,6 +62,17 @@ export function url(
     query,
     id: protocol + hostname + ":" + port + pathOption,
   };
+}
+
+const PARTS =
+  /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
+const PORT_MAX = 65535;
+
+/** What `URL` says of an address; that of React Native says it of few. */
+function partsOf(source: string): Pick<URL, "protocol" | "hostname" | "port" | "search"> {
+  const [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
+  if (!host || +port > PORT_MAX) throw new Error("invalid address");
+  return { protocol, hostname: host.toLowerCase(), port, search };
 }
 
 /** A host name as addresses hold it: IPv6 in brackets. */

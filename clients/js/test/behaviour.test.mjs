@@ -153,6 +153,21 @@ function suite(transports) {
     assert.equal(await byOption.emitWithAck("query", "missing"), null);
   });
 
+  it("takes `+` in a query string for itself", async () => {
+    const cases = [
+      ["/?token=ab+cd/ef", {}, "ab+cd/ef"],
+      ["/other?token=%EA%B0%80+%2B%20x", {}, "가++ x"],
+      ["/", { query: "token=ab+cd" }, "ab+cd"],
+      ["/", { query: { token: "ab+cd ef" } }, "ab+cd ef"],
+      ["/?token=1", { query: { token: 2 } }, "1"],
+    ];
+    for (const [path, options, token] of cases) {
+      const socket = await connected(path, options);
+      assert.equal(await socket.emitWithAck("query", "token"), token, path);
+      socket.disconnect();
+    }
+  });
+
   it("carries events with all kinds of arguments", async () => {
     const socket = await connected();
     const cases = [
@@ -243,6 +258,117 @@ function suite(transports) {
     socket.emit("ask", all.subarray(1, 4));
     const [answer] = await event(socket, "answer");
     assert.deepEqual(bytes(answer.back), Uint8Array.of(1, 2, 3));
+  });
+
+  it("carries binary in memory that is shared or can be resized", async () => {
+    const socket = await connected();
+    const shared = new Uint8Array(new SharedArrayBuffer(6)).fill(7);
+    const views = [shared, shared.subarray(1, 3), new DataView(shared.buffer, 4)];
+    const sizes = [6, 2, 2];
+    // Node 20 has it, and TypeScript's ES2020 not.
+    const resizable = new ArrayBuffer(4, { maxByteLength: 8 });
+    if (resizable.resizable && which !== "official") {
+      views.push(resizable, new Uint8Array(resizable, 1));
+      sizes.push(4, 3);
+    }
+    for (const [index, view] of views.entries()) {
+      const back = await socket.emitWithAck("echo", view);
+      assert.equal(bytes(back).length, sizes[index]);
+    }
+    assert.deepEqual(bytes(await socket.emitWithAck("echo", shared)), new Uint8Array(6).fill(7));
+  });
+
+  it("says so when binary cannot be read, and reconnects", { skip: which === "official" && "takes no Blob in Node" }, async () => {
+    for (const forceBase64 of [false, true]) {
+      const socket = await connected("/", { forceBase64, reconnectionDelay: 5, reconnectionDelayMax: 5 });
+      const lost = event(socket, "disconnect");
+      socket.emit("echo", unreadable());
+      const [reason, details] = await lost;
+      // A platform may close the WebSocket without saying more.
+      assert.match(reason, /^transport (error|close)$/);
+      if (reason === "transport error") assert.ok(details instanceof Error);
+      await event(socket, "connect");
+      assert.equal(await socket.emitWithAck("echo", "again"), "again");
+      socket.disconnect();
+    }
+  });
+
+  it("calls listeners of numbers, which are names like others", async () => {
+    const socket = await connected();
+    const seen = [];
+    const one = (value) => seen.push(["on 1", value]);
+    socket.on(1, one).once("2", (value) => seen.push(["once 2", value]));
+    assert.deepEqual(socket.listeners("1"), [one]);
+    assert.deepEqual([socket.hasListeners(2), socket.hasListeners("3")], [true, false]);
+    for (const text of ['2["1","a"]', '2[1,"b"]', '2[2,"c"]', '2["2","d"]']) socket.io.engine.emit("data", text);
+    await condition(() => seen.length === 3);
+    assert.deepEqual(seen, [["on 1", "a"], ["on 1", "b"], ["once 2", "c"]]);
+    socket.off("1", one).once(1, one).off(1);
+    socket.io.engine.emit("data", '2["1","e"]');
+    assert.equal(await socket.emitWithAck("echo", 5), 5);
+    assert.equal(seen.length, 3);
+  });
+
+  it("has the members that programs use though they are private", async () => {
+    const socket = await connected("/", { reconnectionDelay: 5, reconnectionDelayMax: 5 });
+    const { io: manager } = socket;
+    const listener = () => {};
+    socket.on("x", listener);
+    assert.deepEqual(socket._callbacks["$x"], [listener]);
+    assert.equal(socket._callbacks["$y"], undefined);
+
+    // As the wildcard patches do it.
+    const { onevent } = socket;
+    const seen = [];
+    socket.onevent = function (packet) {
+      const args = packet.data || [];
+      onevent.call(this, packet);
+      packet.data = ["*"].concat(args);
+      onevent.call(this, packet);
+    };
+    socket.on("*", (name, value) => seen.push([name, value]));
+    socket.emit("echo", 1);
+    await condition(() => seen.length === 1);
+    assert.deepEqual(seen, [["echo", 1]]);
+
+    assert.equal(manager.skipReconnect, false);
+    assert.equal(manager.backoff.attempts, 0);
+    manager.skipReconnect = true;
+    const lost = event(socket, "disconnect");
+    socket.emit("drop");
+    await lost;
+    assert.equal(manager.skipReconnect, true);
+    assert.ok(!manager._reconnecting);
+    const attempts = [];
+    manager.on("reconnect_attempt", (attempt) => attempts.push(attempt, manager.backoff.attempts));
+    manager.skipReconnect = false;
+    manager.reconnect();
+    assert.equal(manager._reconnecting, true);
+    await event(socket, "connect");
+    assert.deepEqual(attempts, [1, 1]);
+    assert.equal(manager.backoff.attempts, 0);
+    assert.equal(await socket.emitWithAck("echo", 2), 2);
+  });
+
+  it("leaves a namespace before it was let in, and comes back", { skip: which === "official" && "stays there twice" }, async () => {
+    const first = await connected();
+    const { id } = first;
+    const other = first.io.socket("/other");
+    let connections = 0;
+    other.on("connect", () => connections++);
+    other.disconnect().connect();
+    await event(other, "connect");
+    assert.equal(await other.emitWithAck("echo", "in"), "in");
+    // Left and entered in one go, and with what an earlier answer could not know.
+    other.disconnect();
+    other.auth = { name: "new" };
+    other.connect();
+    await event(other, "connect");
+    assert.deepEqual((await other.emitWithAck("auth")).name, "new");
+    assert.equal(connections, 2);
+    other.disconnect().connect().disconnect();
+    assert.equal(await first.emitWithAck("echo", "still here"), "still here");
+    assert.equal(first.id, id);
   });
 
   it("reaches rooms and everybody", async () => {
@@ -464,6 +590,11 @@ function event(emitter, name) {
 /** Waits until `holds()` is true; the test's own timeout is the limit. */
 async function condition(holds) {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** A file that is no longer what it was. */
+function unreadable() {
+  return Object.assign(new Blob(["gone"]), { arrayBuffer: () => Promise.reject(new Error("the file has changed")) });
 }
 
 function bytes(value) {

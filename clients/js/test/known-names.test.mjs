@@ -30,8 +30,124 @@ async function load(file) {
   return module.exports;
 }
 
+/** Members of socket.io-client that this client does not have: what they do is done elsewhere. */
+const LEFT_OUT = {
+  // The queue of `retries` holds functions; acknowledgements are registered by `emit`.
+  Socket: "_addToQueue _clearAcks _drainQueue _queueSeq _registerAckCallback _sendConnectPacket notifyOutgoingListeners",
+  // The connection's events are handled where it is opened.
+  Manager: "cleanup ondata ondecoded onerror onopen onping onreconnect subs",
+  EngineSocket: "_getWritablePackets _onDrain _pingTimeoutTimer _probe _resetPingTimeout onHandshake onOpen",
+  websocket: "_hostname _port _query addEventListeners createSocket doWrite onPacket pause",
+  // There is no XMLHttpRequest.
+  polling: "_hostname _poll _port _query doPoll doWrite onPacket pollXhr request",
+};
+
+/** Names of the members that an object has itself or by its classes. */
+function membersOf(object) {
+  const names = new Set();
+  for (let owner = object; owner !== Object.prototype; owner = Object.getPrototypeOf(owner)) {
+    for (const name of Object.getOwnPropertyNames(owner)) names.add(name);
+  }
+  return names;
+}
+
+/** Connected objects of a client, by the name of their class. */
+async function objectsOf(io) {
+  const sockets = ["websocket", "polling"].map((name) => io(server.url, { forceNew: true, transports: [name] }));
+  for (const socket of sockets) socket.onAny(() => {}).onAnyOutgoing(() => {});
+  await Promise.all(sockets.map((socket) => event(socket, "connect")));
+  const [{ io: Manager }, { io: other }] = sockets;
+  return {
+    Socket: sockets[0],
+    Manager,
+    EngineSocket: Manager.engine,
+    websocket: Manager.engine.transport,
+    polling: other.engine.transport,
+    close: () => sockets.forEach((socket) => socket.disconnect()),
+  };
+}
+
 for (const file of ["node/index.cjs", "browser/index.cjs", "socket.io.js", "socket.io.min.js"]) {
   describe(`known names in ${file}`, { timeout: 180_000 }, () => {
+    it("are those of socket.io-client, but for some", async () => {
+      const ours = await objectsOf(await load(file));
+      const official = await objectsOf(require("socket.io-client"));
+      for (const [name, leftOut] of Object.entries(LEFT_OUT)) {
+        const members = membersOf(ours[name]);
+        const missing = [...membersOf(official[name])].filter((member) => !members.has(member));
+        assert.deepEqual(missing.sort(), leftOut.split(" "), name);
+      }
+      ours.close();
+      official.close();
+    });
+
+    it("have the values that socket.io-client gives them", async () => {
+      const values = async (io) => {
+        const objects = await objectsOf(io);
+        const { Socket: socket, Manager: manager, EngineSocket: engine, websocket, polling } = objects;
+        const before = [
+          socket.ids,
+          socket.subs.length > 0,
+          socket._anyListeners.length,
+          socket._anyOutgoingListeners.length,
+          Object.keys(socket.flags),
+          socket._lastOffset,
+          socket.sendBuffer.length,
+          socket.receiveBuffer.length,
+          Object.keys(manager.nsps),
+          manager._readyState,
+          !!manager._reconnecting,
+          manager.skipReconnect,
+          manager.backoff.attempts,
+          manager._autoConnect,
+          manager._reconnection,
+          manager._reconnectionDelay,
+          manager._reconnectionDelayMax,
+          manager._reconnectionAttempts,
+          manager._randomizationFactor,
+          manager._timeout,
+          typeof manager.encoder.encode,
+          typeof manager.decoder.add,
+          typeof manager.setTimeoutFn,
+          engine._pingInterval,
+          engine._pingTimeout,
+          engine._upgrades,
+          engine._maxPayload,
+          !!engine.upgrading,
+          engine.writeBuffer.length,
+          Object.keys(engine._transportsByName).sort(),
+          [websocket.name, websocket.readyState, websocket.supportsBinary, typeof websocket.ws.close],
+          [polling.name, polling.readyState, polling.supportsBinary, polling._polling],
+          websocket.socket === engine,
+        ];
+        socket.emit("echo", 1, () => {});
+        const sent = [];
+        const { packet } = socket;
+        socket.packet = function (what) {
+          sent.push(what.data);
+          packet.call(this, what);
+        };
+        socket.volatile.emit("echo", 2);
+        socket.emit("echo", 3);
+        const delivered = [];
+        const { emitEvent } = socket;
+        socket.emitEvent = function (args) {
+          delivered.push(args);
+          emitEvent.call(this, args);
+        };
+        await event(socket, "echo");
+        const after = [socket.ids, sent, delivered];
+        const back = manager.backoff;
+        after.push([back.duration() > 0, back.attempts], [back.reset(), back.attempts]);
+        manager.reconnection(false);
+        after.push(manager.skipReconnect, manager._reconnection);
+        objects.close();
+        after.push(socket.subs, manager._readyState, manager.skipReconnect);
+        return [...before, ...after];
+      };
+      assert.deepEqual(await values(await load(file)), await values(require("socket.io-client")));
+    });
+
     it("of sockets, managers and engines", async () => {
       const io = await load(file);
       const socket = io(server.url, { forceNew: true, retries: 1, ackTimeout: 60_000 });

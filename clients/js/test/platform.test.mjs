@@ -12,9 +12,10 @@ const dist = path.join(path.dirname(fileURLToPath(import.meta.url)), "../dist");
 
 const LANGUAGE =
   "Array ArrayBuffer BigInt DataView Date Error Infinity JSON Map Math Number Object Promise " +
-  "RangeError RegExp Set String TypeError Uint8Array WeakMap arguments globalThis undefined";
+  "RangeError RegExp Set String TypeError Uint8Array WeakMap arguments decodeURIComponent " +
+  "encodeURIComponent globalThis undefined";
 
-const ENGINE = "AbortController Blob Response TextEncoder URL URLSearchParams WebSocket atob btoa " +
+const ENGINE = "AbortController Blob TextEncoder URL URLSearchParams WebSocket atob btoa " +
   "clearTimeout fetch queueMicrotask setTimeout";
 
 /** By file: beside the language, what it names; the rest is looked for before it is used. */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 
+import { root } from "./project.mjs";
 import { createWorld, record, settle } from "./world.mjs";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
@@ -140,6 +142,187 @@ describe("Socket: connecting", () => {
     assert.equal(socket.recovered, true);
     assert.deepEqual(events, [["missed", "offset-2"], ["connect"]]);
     socket.disconnect();
+  });
+});
+
+describe("Socket: leaving before the answer", () => {
+  /** `/b` beside a namespace that keeps the connection open. */
+  async function besideAnother(auth) {
+    const { world, socket: root } = await connected();
+    const socket = world.manager.socket("/b", { auth });
+    await settle();
+    assert.equal(world.transport.sent.length, 1);
+    world.transport.sent.length = 0;
+    const events = record(socket, "connect", "connect_error", "disconnect");
+    return { world, root, socket, events };
+  }
+
+  it("is told to the server when it has answered", async () => {
+    const { world, root, socket, events } = await besideAnother();
+    const packets = record(world.manager, "packet");
+    socket.disconnect();
+    await settle();
+    assert.deepEqual(world.transport.sent, []);
+    world.transport.enter("/b,", "ghost");
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 1/b,"]);
+    assert.deepEqual(events, []);
+    assert.deepEqual(packets, []);
+    world.transport.receive('42/b,["for nobody"]');
+    await settle();
+    assert.equal(socket.connected, false);
+    root.disconnect();
+  });
+
+  it("is over when the server refuses, or the connection is lost", async () => {
+    const { world, root, socket, events } = await besideAnother();
+    socket.disconnect();
+    world.transport.receive('44/b,{"message":"no"}');
+    await settle();
+    assert.deepEqual(world.transport.sent, []);
+    socket.connect();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0/b,"]);
+    socket.disconnect();
+    await reconnect(world);
+    assert.deepEqual(world.transport.sent, ["message 0"]);
+    socket.connect();
+    world.transport.enter("/b,", "b");
+    await settle();
+    assert.deepEqual(events, [["connect"]]);
+    root.disconnect();
+    socket.disconnect();
+  });
+
+  it("and coming back asks once at a time, with what counts then", async () => {
+    const { world, root, socket, events } = await besideAnother({ n: 1 });
+    socket.disconnect().connect().disconnect();
+    socket.auth = { n: 2 };
+    socket.connect();
+    await settle();
+    assert.deepEqual(world.transport.sent, []);
+    world.transport.enter("/b,", "first");
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 1/b,"]);
+    assert.deepEqual(events, []);
+    mock.timers.tick(99);
+    await settle();
+    assert.equal(world.transport.sent.length, 1);
+    mock.timers.tick(1);
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 1/b,", 'message 0/b,{"n":2}']);
+    world.transport.enter("/b,", "second");
+    await settle();
+    assert.deepEqual(events, [["connect"]]);
+    assert.equal(socket.id, "second");
+    root.disconnect();
+    socket.disconnect();
+  });
+
+  it("and coming back while the server refuses asks again", async () => {
+    const { world, root, socket, events } = await besideAnother();
+    socket.disconnect().connect();
+    world.transport.receive('44/b,{"message":"no"}');
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0/b,"]);
+    assert.deepEqual(events, []);
+    world.transport.receive('44/b,{"message":"still no"}');
+    await settle();
+    assert.equal(events[0][1].message, "still no");
+    assert.equal(socket.active, false);
+    root.disconnect();
+  });
+
+  it("takes no auth of before it left", async () => {
+    const asked = [];
+    const { world, socket: root } = await connected();
+    const socket = world.manager.socket("/b", { auth: (provide) => asked.push(provide) });
+    socket.disconnect().connect();
+    assert.equal(asked.length, 2);
+    asked[0]({ n: 1 });
+    asked[1]({ n: 2 });
+    await settle();
+    assert.deepEqual(world.transport.sent, ['message 0/b,{"n":2}']);
+    root.disconnect();
+    socket.disconnect();
+  });
+
+  it("after being let in, leaves time before it asks again, on the same connection only", async () => {
+    const { world, root, socket, events } = await besideAnother();
+    world.transport.enter("/b,", "b");
+    await settle();
+    socket.disconnect().connect().disconnect().connect();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 1/b,"]);
+    mock.timers.tick(100);
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 1/b,", "message 0/b,"]);
+    assert.deepEqual(events.map(([name]) => name), ["connect", "disconnect"]);
+    world.transport.enter("/b,", "again");
+    await settle();
+    socket.disconnect().connect();
+    await reconnect(world);
+    assert.deepEqual(world.transport.sent, ["message 0", "message 0/b,"]);
+    mock.timers.tick(200);
+    await settle();
+    assert.equal(world.transport.sent.length, 2);
+    root.disconnect();
+    socket.disconnect();
+  });
+});
+
+describe("Socket: what was left", () => {
+  it("is forgotten: listeners, acknowledgements, buffers", async () => {
+    const { world, socket: root } = await connected();
+    const { manager } = world;
+    const names = Object.keys(manager._callbacks);
+    const counts = () => names.map((name) => manager._callbacks[name]?.length ?? 0);
+    const before = counts();
+    for (let index = 0; index < 10_000; index++) {
+      const socket = manager.socket(`/${index}`);
+      const nsp = `/${index},`;
+      if (index % 2) {
+        world.transport.enter(nsp, "id").receive(`42${nsp}["x"]`);
+        // Entered one by one, so that each is in before it leaves.
+        if (index % 1000 === 1) await settle();
+        socket.timeout(1000).emit("asks", () => {});
+      }
+      socket.disconnect();
+    }
+    await settle();
+    assert.deepEqual(counts(), before);
+    assert.deepEqual(Object.keys(manager._callbacks), names);
+    assert.equal(manager._active.size, 1);
+    for (const socket of Object.values(manager.nsps)) {
+      assert.deepEqual(socket.receiveBuffer, []);
+      if (socket !== root) assert.equal(socket.subs, undefined);
+    }
+    // As with socket.io-client it is the same socket again, with the application's listeners.
+    assert.equal(manager.socket("/7"), manager.nsps["/7"]);
+    root.disconnect();
+    manager._close();
+  });
+
+  it("costs less than 1 kB, as with socket.io-client: the socket, which can be asked for again", () => {
+    const script = `
+      import { Manager } from "sockeye-client";
+      const manager = new Manager("http://127.0.0.1:1", { autoConnect: false });
+      manager.socket("/").subEvents();
+      const leave = (from, to) => {
+        for (let index = from; index < to; index++) {
+          const socket = manager.socket("/namespace " + index);
+          socket.subEvents();
+          socket.disconnect();
+        }
+        gc();
+        return process.memoryUsage().heapUsed;
+      };
+      const before = leave(0, 1000);
+      console.log((leave(1000, 11000) - before) / 10000);
+    `;
+    const args = ["--expose-gc", "--input-type=module", "--eval", script];
+    const bytes = Number(execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" }));
+    assert.ok(bytes < 1000, `${bytes} bytes`);
   });
 });
 

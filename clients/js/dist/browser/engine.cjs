@@ -24,7 +24,7 @@ __export(engine_exports, {
   Fetch: () => Polling,
   NodeWebSocket: () => WebSocketTransport,
   NodeXHR: () => Polling,
-  Socket: () => Socket2,
+  Socket: () => Socket,
   Transport: () => Transport,
   WebSocket: () => WebSocketTransport,
   WebTransport: () => WebTransportTransport,
@@ -70,8 +70,9 @@ function openWebSocket(url2, options) {
   return new WebSocket(url2, options.protocols || []);
 }
 var sendMessage = (socket, data, _packetOptions, _options) => socket.send(data);
+var readBlob = (blob) => blob.arrayBuffer();
 function encodeBase64(data) {
-  return btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), ""));
+  return btoa(data.reduce((text, byte) => text + String.fromCharCode(byte), ""));
 }
 function decodeBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
@@ -91,18 +92,37 @@ var stopTimer = (options, timer) => (nativeClearTimeout && options.useNativeTime
 var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 var SEPARATOR = "";
 function isBinary(value) {
-  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+  return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
 }
-function byteLength(data) {
-  return new TextEncoder().encode(data).length;
+var isA = (name, value) => value instanceof (globalThis[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
+var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
+async function readBytes(data) {
+  const { buffer = isBlob(data) ? await readBlob(data) : data, byteOffset, byteLength: byteLength2 } = data;
+  return new Uint8Array(buffer, byteOffset, byteLength2);
+}
+function byteLength(text) {
+  if (false) return new TextEncoder().encode(text).length;
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0);
+    bytes += code < 128 ? 1 : code < 2048 ? 2 : code < 65536 ? 3 : 4;
+  }
+  return bytes;
 }
 function encodePacket({ type, data }) {
-  return isBinary(data) ? data : TYPES.indexOf(type) + (data ?? "");
+  if (!isBinary(data)) return TYPES.indexOf(type) + (data ?? "");
+  return true ? owned(data) : data;
+}
+function owned(data) {
+  const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
+  if (isBlob(data) || isBuffer(buffer) && !buffer.resizable) return data;
+  return new Uint8Array(buffer, byteOffset, byteLength2).slice();
 }
 async function encodeAsText(packet) {
   const data = encodePacket(packet);
   if (typeof data === "string") return data;
-  return "b" + encodeBase64(await new Response(data).arrayBuffer());
+  return "b" + encodeBase64(await readBytes(data));
 }
 function decodePacket(data, binaryType) {
   let type = "message";
@@ -127,13 +147,16 @@ function report(error) {
 // src/emitter.ts
 var Emitter = class {
   constructor() {
-    // A map and no object: event names come from the peer, and `__proto__` is one. The lists are
-    // replaced and never changed, so that listeners may come and go while an event is raised.
-    this._listeners = /* @__PURE__ */ new Map();
+    /**
+     * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
+     * same name as its text, and no name that comes from the peer is one that objects have by nature.
+     * They are replaced and never changed, so that listeners may come and go while an event is raised.
+     */
+    this._callbacks = {};
   }
   /** Calls `listener` at every `event`. */
   on(event, listener) {
-    this._listeners.set(event, [...this.listeners(event), listener]);
+    this._callbacks["$" + event] = [...this.listeners(event), listener];
     return this;
   }
   /** Calls `listener` at the next `event` only. */
@@ -148,11 +171,12 @@ var Emitter = class {
   /** Removes one listener, all listeners of an event, or all listeners. */
   off(event, listener) {
     if (event === void 0) {
-      this._listeners.clear();
+      this._callbacks = {};
     } else {
       const rest = listener ? [...this.listeners(event)] : [];
       rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      this._listeners.set(event, rest);
+      if (rest[0]) this._callbacks["$" + event] = rest;
+      else delete this._callbacks["$" + event];
     }
     return this;
   }
@@ -176,9 +200,27 @@ var Emitter = class {
   }
   /** The listeners of `event`. */
   listeners(event) {
-    return this._listeners.get(event) || [];
+    return this._callbacks["$" + event] || [];
   }
 };
+
+// src/query.ts
+function parseQuery(query = {}) {
+  if (typeof query === "object") return { ...query };
+  if (false) return Object.fromEntries(new URLSearchParams(query.replace(/\+/g, "%2B")));
+  const parameters = {};
+  for (const part of query.replace(/^\?/, "").split("&")) {
+    const [, name, value] = /([^=]*)=?([^]*)/.exec(part);
+    if (part) parameters[decode(name)] = decode(value);
+  }
+  return parameters;
+}
+function formatQuery(parameters) {
+  if (false) return String(new URLSearchParams(parameters));
+  return Object.keys(parameters).map((name) => encode(name) + "=" + encode(parameters[name])).join("&");
+}
+var decode = (text) => text.replace(/(%[\da-f]{2})+/gi, decodeURIComponent);
+var encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "�"));
 
 // src/url.ts
 var CHARACTERS_MAX = 8e3;
@@ -191,7 +233,7 @@ function url(uri, pathOption = "", page = globalThis.location) {
   if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
   }
-  const { protocol, hostname, port: explicitPort, search: query } = new URL(source);
+  const { protocol, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);
   const port = explicitPort || (secure ? "443" : "80");
   return {
@@ -202,6 +244,13 @@ function url(uri, pathOption = "", page = globalThis.location) {
     query,
     id: protocol + hostname + ":" + port + pathOption
   };
+}
+var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
+var PORT_MAX = 65535;
+function partsOf(source) {
+  const [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
+  if (!host || +port > PORT_MAX) throw new Error("invalid address");
+  return { protocol, hostname: host.toLowerCase(), port, search };
 }
 function bracketed(hostname) {
   return /^[^[]*:.*:/.test(hostname) ? `[${hostname}]` : hostname;
@@ -222,9 +271,15 @@ var Transport = class extends Emitter {
     this.readyState = "closed";
     this.doClose();
   }
-  send(packets) {
+  async send(packets) {
     this.writable = false;
-    this.write(packets);
+    try {
+      await this.write(packets);
+    } catch (error) {
+      if (this.isClosed()) return;
+      this.onError(this.name + " error", error);
+      this.doClose();
+    }
   }
   isClosed() {
     return this.readyState === "closed";
@@ -265,12 +320,10 @@ var Transport = class extends Emitter {
     if (stamped) query[timestampParam || "t"] = Math.random();
     if (forceBase64) query.b64 = 1;
     scheme += secure ? "s://" : "://";
-    const search = "?" + new URLSearchParams(query);
-    if (false) return scheme + hostname + ":" + port + path + search;
-    const uri = new URL(scheme + bracketed(hostname) + path + search);
-    if (port) uri.port = String(port);
-    if (search === "?") uri.search = "";
-    return uri.href;
+    const search = formatQuery(query);
+    if (false) return scheme + hostname + ":" + port + path + "?" + search;
+    const isOwn = !port || +port === (secure ? 443 : 80);
+    return scheme + bracketed(hostname) + (isOwn ? "" : ":" + port) + path + search.replace(/^(?=.)/, "?");
   }
 };
 
@@ -433,13 +486,15 @@ var EngineSocket = class extends Emitter {
     this.upgrading = false;
     /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
     this._pingTimeoutTime = Infinity;
+    /** Classes of the transports by name. The core has those that it was built with. */
+    this._classes = true ? { ...transports } : transports;
+    /** How many of the first packets of `writeBuffer` the transport has. */
     this._inFlight = 0;
     this._pingMs = 0;
     if (true) uri || (uri = addressOf(options));
     const { target, query } = url(uri);
     const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
-    this.opts = { query, ...target, ...options, ...uri && target, path };
-    this._classes = { ...transports };
+    this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
     this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
       if (typeof item === "string") return item;
       const { name } = item.prototype;
@@ -479,7 +534,7 @@ var EngineSocket = class extends Emitter {
   /** A transport of this session that is not open yet. */
   createTransport(name) {
     const query = {
-      ...Object.fromEntries(new URLSearchParams(this.opts.query)),
+      ...parseQuery(this.opts.query),
       EIO: ENGINE_PROTOCOL,
       transport: name
     };
@@ -576,6 +631,7 @@ var EngineSocket = class extends Emitter {
     this.id = this.transport.query.sid = handshake.sid;
     this._pingMs = handshake.pingInterval + handshake.pingTimeout;
     this._maxPayload = handshake.maxPayload;
+    if (true) this._handshake = handshake;
     const { name } = this.transport;
     this.readyState = "open";
     websocketWorked = name === "websocket";
@@ -635,9 +691,8 @@ function addressOf({ hostname, host, port, secure }) {
   const name = hostname || host;
   if (!name) return void 0;
   secure ?? (secure = globalThis.location?.protocol === "https:");
-  const address = new URL(`http${secure ? "s" : ""}://${bracketed(name)}`);
-  if (port) address.port = String(port);
-  return address.href;
+  const authority = port ? bracketed(name).replace(/(:\d*)?$/, `:${port}`) : bracketed(name);
+  return `http${secure ? "s" : ""}://${authority}`;
 }
 function isFlooded({ writeBuffer, transport }, inFlight) {
   const last = writeBuffer.length > inFlight && writeBuffer[writeBuffer.length - 1];
@@ -670,12 +725,10 @@ var WebSocketTransport = class extends Transport {
   }
   async write(packets) {
     for (const packet of packets) {
-      const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
-      try {
-        if (true) sendMessage(this.ws, data, packet.options, this.opts);
-        else this.ws.send(data);
-      } catch {
-      }
+      let data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+      if (isBlob(data)) data = await readBytes(data);
+      if (true) sendMessage(this.ws, data, packet.options, this.opts);
+      else this.ws.send(data);
     }
     nextTick(() => this.onDrain());
   }
@@ -723,11 +776,7 @@ var WebTransportTransport = class extends Transport {
     }
   }
   async write(packets) {
-    try {
-      for (const packet of packets) await this._writeFrame(packet);
-    } catch (error) {
-      return this._end(() => this.onError("webtransport error", error));
-    }
+    for (const packet of packets) await this._writeFrame(packet);
     nextTick(() => {
       if (!this.isClosed()) this.onDrain();
     });
@@ -741,7 +790,7 @@ var WebTransportTransport = class extends Transport {
   async _writeFrame(packet) {
     const data = encodePacket(packet);
     const isText = typeof data === "string";
-    const payload = isText ? new TextEncoder().encode(data) : new Uint8Array(await new Response(data).arrayBuffer());
+    const payload = isText ? new TextEncoder().encode(data) : await readBytes(data);
     const header = frameHeader(payload.length, !isText);
     await this._writer.write(header);
     await this._writer.write(payload);
@@ -822,234 +871,6 @@ function joined(chunks, length) {
   return all;
 }
 
-// src/parser/packet.ts
-var CONNECT = 0;
-var DISCONNECT = 1;
-var EVENT = 2;
-var ACK = 3;
-var CONNECT_ERROR = 4;
-var BINARY_EVENT = 5;
-var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
-
-// src/socket.ts
-var Socket = class extends Emitter {
-  constructor(io, nsp, options = {}) {
-    super();
-    this.io = io;
-    this.nsp = nsp;
-    this.connected = false;
-    /** Whether the socket connects by itself when its connection does. */
-    this.active = false;
-    /** Whether the server restored the state from before the last disconnection. */
-    this.recovered = false;
-    /** Packets to send when connected. */
-    this.sendBuffer = [];
-    /**
-     * Arguments of events that came before the connection was confirmed. They are forgotten with it:
-     * a server that recovers state sends them again, since the offset counts delivered events only.
-     */
-    this.receiveBuffer = [];
-    /** Acknowledgement functions by packet id. */
-    this.acks = {};
-    this._nextId = 0;
-    this._flags = {};
-    this._opts = options;
-    this.auth = options.auth;
-    const on = (event, listener) => io.on(event, (...args) => {
-      if (this.active) listener(...args);
-    });
-    on("open", () => this._onOpen());
-    on("packet", (packet) => this._onPacket(packet));
-    on("error", (error) => {
-      if (!this.connected) this.emitReserved("connect_error", error);
-    });
-    on("close", (reason, details) => this._onClose(reason, details));
-  }
-  /** The opposite of `connected`. */
-  get disconnected() {
-    return !this.connected;
-  }
-  /** Connects, and keeps doing so when the connection is lost. */
-  connect() {
-    if (this.connected) return this;
-    const { io, active } = this;
-    this.active = true;
-    if (!io._reconnecting) io.open();
-    if (!active && io._readyState === "open") this._onOpen();
-    return this;
-  }
-  /** Disconnects and stays disconnected until `connect()`. */
-  disconnect() {
-    const { connected } = this;
-    if (connected) this._send({ type: DISCONNECT });
-    this._destroy();
-    if (connected) this._onClose("io client disconnect");
-    return this;
-  }
-  /** Emits `message`. */
-  send(...args) {
-    return this.emit("message", ...args);
-  }
-  /**
-   * Sends an event. A function as last argument is called with the other side's acknowledgement;
-   * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
-   * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
-   */
-  emit(event, ...args) {
-    if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
-    const flags = this._flags;
-    this._flags = {};
-    const data = [event, ...args];
-    const packet = {
-      type: EVENT,
-      data,
-      options: { compress: flags.compress !== false }
-    };
-    const ack = takeAck(data);
-    if (ack) {
-      packet.id = this._nextId++;
-      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
-    }
-    const { engine } = this.io;
-    const isOpen = this.connected && engine.readyState === "open";
-    if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
-    if (isOpen && !engine._hasPingExpired()) this._send(packet);
-    else this.sendBuffer.push(packet);
-    return this;
-  }
-  /**
-   * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
-   * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
-   */
-  emitWithAck(event, ...args) {
-    return new Promise((resolve, reject) => {
-      const ack = (error, value) => error ? reject(error) : resolve(value);
-      ack.withError = true;
-      this.emit(event, ...[...args, ack]);
-    });
-  }
-  /** Whether the next packet may be compressed. Default true. */
-  compress(compress) {
-    this._flags.compress = compress;
-    return this;
-  }
-  /** The next packet is dropped if it cannot be sent at once. */
-  get volatile() {
-    this._flags.volatile = true;
-    return this;
-  }
-  /** The next packet's acknowledgement must come within `ms` milliseconds. */
-  timeout(ms) {
-    this._flags.timeout = ms;
-    return this;
-  }
-  _send(packet) {
-    this.io._packet({ ...packet, nsp: this.nsp });
-  }
-  _onOpen() {
-    const { auth } = this;
-    const { engine } = this.io;
-    const connect = (data) => {
-      if (engine !== this.io.engine || !this.active) return;
-      const recovery = this._privateId && { pid: this._privateId, offset: this._lastOffset };
-      this._send({
-        type: CONNECT,
-        data: recovery ? { ...recovery, ...data } : data
-      });
-    };
-    if (typeof auth === "function") auth(connect);
-    else connect(auth);
-  }
-  /** Handles a packet of the connection. */
-  _onPacket({ type, nsp, id, data }) {
-    if (nsp !== this.nsp) return;
-    if (type === CONNECT) {
-      if (data?.sid) this._onConnect(data.sid, data.pid);
-      else this.emitReserved("connect_error", new Error("no sid"));
-    } else if (type === DISCONNECT) {
-      this._destroy();
-      this._onClose("io server disconnect");
-    } else if (type === CONNECT_ERROR) {
-      this._destroy();
-      const error = new Error(data?.message ?? data);
-      this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
-    } else if (type === EVENT || type === BINARY_EVENT) {
-      const args = [...data || []];
-      if (id !== void 0) args.push(this._ack(id));
-      if (this.connected) this._deliver(args);
-      else this.receiveBuffer.push(args);
-    } else {
-      const ack = this.acks[id];
-      if (typeof ack !== "function") return;
-      delete this.acks[id];
-      ack.apply(this, ack.withError ? [null, ...data] : data);
-    }
-  }
-  _onConnect(id, privateId) {
-    this.id = id;
-    this.recovered = !!privateId && this._privateId === privateId;
-    this._privateId = privateId;
-    this.connected = true;
-    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-    this._flushBuffer();
-    this.emitReserved("connect");
-  }
-  _flushBuffer() {
-    let packet;
-    while (packet = this.sendBuffer.shift()) this._send(packet);
-  }
-  _onClose(reason, details) {
-    this.connected = false;
-    this.id = void 0;
-    this.receiveBuffer = [];
-    this.emitReserved("disconnect", reason, details);
-    for (const id in this.acks) {
-      if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
-      const ack = this.acks[id];
-      delete this.acks[id];
-      if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
-    }
-  }
-  _destroy() {
-    this.active = false;
-    this.receiveBuffer = [];
-    this.io._destroy();
-  }
-  _deliver(args) {
-    this.emitReserved(...args);
-    const last = args[args.length - 1];
-    if (this._privateId && typeof last === "string") this._lastOffset = last;
-  }
-  /** The function that acknowledges the peer's packet, once. */
-  _ack(id) {
-    let sent = false;
-    return (...data) => {
-      if (sent) return;
-      sent = true;
-      this._send({ type: ACK, id, data });
-    };
-  }
-  _expectAck(id, ack, timeout) {
-    let timer;
-    const settle = (...args) => {
-      stopTimer(this.io.opts, timer);
-      ack.apply(this, args);
-    };
-    settle.withError = ack.withError;
-    this.acks[id] = settle;
-    if (timeout === void 0) return;
-    settle.withError = true;
-    timer = startTimer(this.io.opts, () => {
-      delete this.acks[id];
-      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
-      settle(new Error("operation has timed out"));
-    }, timeout);
-  }
-};
-function takeAck(args) {
-  return typeof args[args.length - 1] === "function" ? args.pop() : void 0;
-}
-
 // src/features/engine.ts
 Object.assign(transports, {
   polling: Polling,
@@ -1074,12 +895,9 @@ prototype._filterUpgrades = function(upgrades) {
 Transport.prototype.doOpen = function() {
   this.open();
 };
-Socket.prototype.onpacket = function(packet) {
-  this._onPacket(packet);
-};
 
 // src/engine.ts
-var Socket2 = class extends EngineSocket {
+var Socket = class extends EngineSocket {
   constructor(uri, options = {}) {
     if (uri && typeof uri === "object") {
       options = uri;

@@ -36,7 +36,7 @@ function url(uri, pathOption = "", page = globalThis.location) {
   if (!/^(http|ws)s?:\/\//.test(source)) {
     source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
   }
-  const { protocol, hostname, port: explicitPort, search: query } = new URL(source);
+  const { protocol, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);
   const port = explicitPort || (secure ? "443" : "80");
   return {
@@ -47,6 +47,13 @@ function url(uri, pathOption = "", page = globalThis.location) {
     query,
     id: protocol + hostname + ":" + port + pathOption
   };
+}
+var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
+var PORT_MAX = 65535;
+function partsOf(source) {
+  const [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
+  if (!host || +port > PORT_MAX) throw new Error("invalid address");
+  return { protocol, hostname: host.toLowerCase(), port, search };
 }
 
 // src/address.ts

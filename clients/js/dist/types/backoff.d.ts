@@ -12,3 +12,14 @@ export interface BackoffOptions {
  * time, is randomised, and only then cut to the maximum.
  */
 export declare function backoffMs(attempt: number, options: BackoffOptions): number;
+/** Counts the attempts to reconnect. */
+export interface Backoff {
+    /** Delays begun since the connection was open the last time. */
+    attempts: number;
+    /** The next delay, in milliseconds. */
+    duration(): number;
+    /** The next delay is the first one. */
+    reset(): void;
+}
+/** Makes a {@link Backoff}; the options are read at each delay, so that they may change. */
+export declare const createBackoff: (options: BackoffOptions) => Backoff;

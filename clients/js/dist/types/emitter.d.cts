@@ -1,4 +1,8 @@
 import type { EventNames, EventParams, EventsMap, ListenerOf } from "./events.cjs";
+type Fn = ((...args: any[]) => void) & {
+    /** The listener that a `once` wrapper stands for. */
+    fn?: (...args: any[]) => void;
+};
 /**
  * Event emitter with the methods of the one that socket.io-client uses.
  *
@@ -6,7 +10,12 @@ import type { EventNames, EventParams, EventsMap, ListenerOf } from "./events.cj
  * may give `emit` another meaning without touching those.
  */
 export declare class Emitter<Listen extends EventsMap, Emit extends EventsMap = Listen, Reserved extends EventsMap = {}> {
-    private _listeners;
+    /**
+     * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
+     * same name as its text, and no name that comes from the peer is one that objects have by nature.
+     * They are replaced and never changed, so that listeners may come and go while an event is raised.
+     */
+    _callbacks: Record<string, Fn[] | undefined>;
     /** Calls `listener` at every `event`. */
     on<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** Calls `listener` at the next `event` only. */
@@ -23,3 +32,4 @@ export declare class Emitter<Listen extends EventsMap, Emit extends EventsMap = 
     /** The listeners of `event`. */
     listeners<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event): ListenerOf<Reserved, Listen, Event>[];
 }
+export {};

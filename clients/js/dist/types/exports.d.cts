@@ -1,6 +1,7 @@
 import { io } from "./core.cjs";
 import "./features/catch-all.cjs";
 import { PayloadTooLarge } from "./features/limit.cjs";
+import "./features/internals.cjs";
 import "./features/page.cjs";
 import "./features/retries.cjs";
 import { nextTick } from "./timer.cjs";

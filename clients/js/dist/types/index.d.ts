@@ -1,6 +1,7 @@
 import { io } from "./core.js";
 import "./features/catch-all.js";
 import { PayloadTooLarge } from "./features/limit.js";
+import "./features/internals.js";
 import "./features/page.js";
 import "./features/retries.js";
 import { nextTick } from "./timer.js";

@@ -2,8 +2,8 @@ import type { DefaultEventsMap, EventsMap } from "./events.cjs";
 import type { ConnectOptions } from "./options.cjs";
 import type { Socket } from "./socket.cjs";
 /**
- * The socket for an address: its path is the namespace, its query string is the option `query`
- * unless that is given. Sockets of one server share a connection unless `forceNew` is set,
+ * The socket for an address: its path is the namespace, its query string comes before the option
+ * `query`. Sockets of one server share a connection unless `forceNew` is set,
  * `multiplex` is false, or the namespace is already taken there.
  */
 export declare function lookup<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(options?: Partial<ConnectOptions>): Socket<Listen, Emit>;

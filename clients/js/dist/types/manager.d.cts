@@ -1,9 +1,10 @@
+import { type Backoff } from "./backoff.cjs";
 import { Emitter } from "./emitter.cjs";
 import { EngineSocket } from "./engine/socket.cjs";
 import type { CloseDetails } from "./engine/transport.cjs";
 import type { DefaultEventsMap, EventsMap } from "./events.cjs";
 import type { ManagerOptions, SocketOptions } from "./options.cjs";
-import { type Packet } from "./parser/packet.cjs";
+import { Decoder, type Packet } from "./parser/packet.cjs";
 import { Socket } from "./socket.cjs";
 import { type Timer } from "./platform.cjs";
 /** Events of a {@link Manager}. */
@@ -36,16 +37,20 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     opts: ManagerOptions;
     /** Sockets by namespace. */
     nsps: Record<string, Socket<any, any>>;
+    /** Those of them that want a connection. */
+    readonly _active: Set<Socket<any, any>>;
     readonly uri?: string;
     _readyState: "opening" | "open" | "closed";
+    /** Whether an attempt waits or is under way. */
     _reconnecting: boolean;
-    private _skipReconnect;
-    /** Delays begun since the connection was open the last time. */
-    private _attempts;
-    _encoder: {
+    /** Whether the connection stays closed; opening sets it to false. */
+    skipReconnect: boolean;
+    /** Counts the attempts to reconnect. */
+    readonly backoff: Backoff;
+    encoder: {
         encode(packet: Packet): any[];
     };
-    private _decoder;
+    decoder: Decoder;
     /** Timer of opening, of the next attempt or of a probe; they never run together. */
     _timer?: Timer;
     constructor(uri?: string | Partial<ManagerOptions>, options?: Partial<ManagerOptions>);
@@ -54,17 +59,20 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     /** The socket of a namespace, made (and connected) if there is none. */
     socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit>;
     /** A socket has become inactive: without any other the connection ends. */
-    _destroy(): void;
+    _destroy(socket: Socket<any, any>): void;
     /** Sends a packet. */
     _packet(packet: Packet): void;
     /** Closes the connection and stays closed. */
     _close(): void;
     private _setState;
-    private _onClose;
-    private _reconnect;
+    /** The connection is lost, or given up. */
+    onclose(reason: string, details?: CloseDetails | Error): void;
+    /** Reconnects if the option says so. */
+    maybeReconnectOnOpen(): void;
+    /** Connects after the next delay, and goes on trying; unless that is done, or `skipReconnect`. */
+    reconnect(): this;
     /** Reconnects now. */
     _attempt(): void;
-    _staysClosed(): boolean;
 }
 /** Defaults of the options that a method of the same name reads, or sets when given a value. */
 export declare const SETTINGS: {

@@ -36,8 +36,8 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     /** Id that the server gave this socket, while connected. */
     id?: string;
     connected: boolean;
-    /** Whether the socket connects by itself when its connection does. */
-    active: boolean;
+    /** Functions that stop listening to the connection; there are some while the socket is active. */
+    subs?: (() => unknown)[];
     /** Whether the server restored the state from before the last disconnection. */
     recovered: boolean;
     /** Sent when connecting. */
@@ -51,11 +51,20 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     receiveBuffer: any[][];
     /** Acknowledgement functions by packet id. */
     acks: Record<string, Ack>;
-    private _nextId;
-    _flags: Flags;
-    private _privateId?;
-    private _lastOffset?;
+    /** Id of the next packet that asks for an acknowledgement. */
+    ids: number;
+    /** What holds for the next packet only. */
+    flags: Flags;
+    /** What the server knows the socket by when it recovers its state. */
+    _pid?: string;
+    /** The last event that was delivered, for recovery. */
+    _lastOffset?: string;
     _opts: Partial<SocketOptions>;
+    /** The connection on which the namespace was asked for and no answer came yet, and who asked. */
+    private _busy?;
+    private _asker?;
+    /** The connection on which the namespace was left, until it may be asked for again. */
+    private _left?;
     constructor(
     /** The connection that the socket uses. */
     io: Manager<any, any>, 
@@ -63,8 +72,12 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     nsp: string, options?: Partial<SocketOptions>);
     /** The opposite of `connected`. */
     get disconnected(): boolean;
+    /** Whether the socket connects by itself when its connection does. */
+    get active(): boolean;
     /** Connects, and keeps doing so when the connection is lost. */
     connect(): this;
+    /** Listens to the connection. */
+    subEvents(): void;
     /** Disconnects and stays disconnected until `connect()`. */
     disconnect(): this;
     /** Emits `message`. */
@@ -86,17 +99,39 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     get volatile(): this;
     /** The next packet's acknowledgement must come within `ms` milliseconds. */
     timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>>;
-    _send(packet: Omit<Packet, "nsp">): void;
-    private _onOpen;
+    /** Sends a packet of this namespace. */
+    packet(packet: Omit<Packet, "nsp">): void;
+    /** The connection is open: asks for the namespace. */
+    onopen(): void;
+    /** Tells the server that the socket leaves. */
+    private _leave;
+    /**
+     * Whether a packet answers a CONNECT of before the socket left. The server can be told only now, since
+     * it takes nothing else for a namespace while it decides; then the socket, if it is back, asks again.
+     */
+    _isLate({ type }: Packet): boolean;
     /** Handles a packet of the connection. */
-    _onPacket({ type, nsp, id, data }: Packet): void;
-    _onConnect(id: string, privateId?: string): void;
-    _flushBuffer(): void;
-    private _onClose;
-    private _destroy;
-    _deliver(args: any[]): void;
+    onpacket(packet: Packet): void;
+    /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
+    onevent({ id, data }: Omit<Packet, "nsp">): void;
+    /** An acknowledgement came. */
+    onack({ id, data }: Omit<Packet, "nsp">): void;
+    /** The server has put the socket out. */
+    ondisconnect(): void;
+    /** The connection could not be made. */
+    onerror(error: Error): void;
+    /** The server has let the socket in. */
+    onconnect(id: string, privateId?: string): void;
+    /** Sends what waited. */
+    emitBuffered(): void;
+    /** The connection is lost, or was left. */
+    onclose(reason: string, details?: CloseDetails | Error): void;
+    /** Stops listening to the connection, which ends if nobody else does. */
+    destroy(): void;
+    /** Calls who listens to an event that came. */
+    emitEvent(args: any[]): void;
     /** The function that acknowledges the peer's packet, once. */
-    private _ack;
+    ack(id: number): (...args: any[]) => void;
     private _expectAck;
 }
 type Reason = DisconnectReason;

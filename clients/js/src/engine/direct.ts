@@ -2,6 +2,7 @@ import { Emitter } from "../emitter.js";
 import type { EngineOptions } from "../options.js";
 import { defaultBinaryType, openWebSocket, startTimer, stopTimer, type Timer, toBinaryType } from "../platform.js";
 import { nextTick } from "../timer.js";
+import { formatQuery, parseQuery } from "../query.js";
 import { url } from "../url.js";
 import type { RawData } from "./packet.js";
 import type { EngineEvents } from "./socket.js";
@@ -31,9 +32,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     super();
     const { target, query } = url(uri);
     const { secure, hostname, port } = target;
-    const params = new URLSearchParams(opts.query ?? query);
-    params.set("EIO", "4");
-    params.set("transport", "websocket");
+    const params = formatQuery({ ...parseQuery(query || opts.query), EIO: 4, transport: "websocket" });
     const path = opts.path!.replace(/\/?$/, opts.addTrailingSlash === false ? "?" : "/?");
     const address = `ws${secure ? "s" : ""}://${hostname}:${port}${path}${params}`;
     const ws = (this._ws = openWebSocket(address, opts as any));

@@ -1,4 +1,4 @@
-import { type BinaryType, decodeBase64, encodeBase64, toBinaryType } from "../platform.js";
+import { type BinaryType, decodeBase64, encodeBase64, readBlob, toBinaryType } from "../platform.js";
 
 /** Binary data that can be sent. */
 export type Binary = ArrayBuffer | ArrayBufferView | Blob;
@@ -24,24 +24,56 @@ export const SEPARATOR = "\x1e";
 
 /** Whether `value` is sent as a binary message. */
 export function isBinary(value: unknown): value is Binary {
-  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+  return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
+}
+
+/** Also of another realm, as test runners have them; there are platforms without `Blob`. */
+const isA = (name: string, value: unknown): boolean =>
+  value instanceof ((globalThis as any)[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+
+const isBuffer = (value: unknown): value is ArrayBuffer =>
+  FULL ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
+
+/** Whether it has to be read before its bytes are there. */
+export const isBlob = (value: unknown): value is Blob =>
+  FULL ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
+
+/** The bytes of binary data. Rejects if it cannot be read, as a file that has changed. */
+export async function readBytes(data: Binary): Promise<Uint8Array> {
+  const { buffer = isBlob(data) ? await readBlob(data) : data, byteOffset, byteLength } = data as ArrayBufferView;
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** Length of a text in bytes of UTF-8. */
-export function byteLength(data: string): number {
-  return new TextEncoder().encode(data).length;
+export function byteLength(text: string): number {
+  // Not every platform with everything else has it, such as jsdom.
+  if (!FULL) return new TextEncoder().encode(text).length;
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
 }
 
 /** The packet as one WebSocket message. Binary data goes as it is: it has no type digit. */
 export function encodePacket({ type, data }: Packet): RawData {
-  return isBinary(data) ? data : TYPES.indexOf(type as any) + (data ?? "");
+  if (!isBinary(data)) return TYPES.indexOf(type as any) + (data ?? "");
+  return FULL ? owned(data) : data;
+}
+
+/** The same in memory that nobody else may change or resize, since platforms send no other. */
+function owned(data: Binary): Binary {
+  const { buffer = data, byteOffset, byteLength } = data as ArrayBufferView;
+  if (isBlob(data) || (isBuffer(buffer) && !(buffer as any).resizable)) return data;
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
 }
 
 /** The packet as text, for polling and for peers without binary. */
 export async function encodeAsText(packet: Packet): Promise<string> {
   const data = encodePacket(packet);
   if (typeof data === "string") return data;
-  return "b" + encodeBase64(await new Response(data as BodyInit).arrayBuffer());
+  return "b" + encodeBase64(await readBytes(data));
 }
 
 /** Reads one packet; bad input gives a packet of type `error`. */

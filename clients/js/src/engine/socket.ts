@@ -2,6 +2,7 @@ import { Emitter } from "../emitter.js";
 import type { EngineOptions, TransportClass } from "../options.js";
 import { type BinaryType, defaultBinaryType, startTimer, stopTimer, type Timer } from "../platform.js";
 import { nextTick } from "../timer.js";
+import { parseQuery } from "../query.js";
 import { bracketed, url } from "../url.js";
 import type { Packet, PacketType, RawData } from "./packet.js";
 import type { CloseDetails, Transport } from "./transport.js";
@@ -72,8 +73,12 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   /** Most bytes of a polling payload that the server takes, if it said so. */
   _maxPayload?: number;
 
-  private _classes: Record<string, TransportClass>;
-  private _inFlight = 0;
+  /** Classes of the transports by name. The core has those that it was built with. */
+  _classes = FULL ? { ...transports } : transports;
+  /** How many of the first packets of `writeBuffer` the transport has. */
+  _inFlight = 0;
+  /** What the server said when the session opened. */
+  _handshake?: Handshake;
   private _pingMs = 0;
   private _pingTimer?: Timer;
 
@@ -82,11 +87,10 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     if (FULL) uri ||= addressOf(options);
     const { target, query } = url(uri);
     const path = options.path!.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
-    this.opts = { query, ...target, ...options, ...(uri && target), path };
-    this._classes = { ...transports };
+    this.opts = { ...target, ...options, ...(uri && target), path, query: query || options.query };
     this.transports = (this.opts.transports || Object.keys(transports))
       .map((item) => {
-        if (typeof item === "string") return item;
+        if (!FULL || typeof item === "string") return item as string;
         const { name } = item.prototype;
         this._classes[name] = item;
         return name;
@@ -129,7 +133,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
   /** A transport of this session that is not open yet. */
   createTransport(name: string): Transport {
     const query: Record<string, any> = {
-      ...Object.fromEntries(new URLSearchParams(this.opts.query)),
+      ...parseQuery(this.opts.query),
       EIO: ENGINE_PROTOCOL,
       transport: name,
     };
@@ -191,7 +195,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
 
   _open(): void {
     this.readyState = "opening";
-    if (!this.transports.length) {
+    if (FULL && !this.transports.length) {
       // Later, so that the caller can listen first.
       nextTick(() => this._onError(new Error("No transports available")));
       return;
@@ -242,6 +246,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     this.id = this.transport.query.sid = handshake.sid;
     this._pingMs = handshake.pingInterval + handshake.pingTimeout;
     this._maxPayload = handshake.maxPayload;
+    if (FULL) this._handshake = handshake;
     const { name } = this.transport;
     this.readyState = "open";
     websocketWorked = name === "websocket";
@@ -311,9 +316,8 @@ function addressOf({ hostname, host, port, secure }: EngineOptions): string | un
   const name = hostname || host;
   if (!name) return undefined;
   secure ??= globalThis.location?.protocol === "https:";
-  const address = new URL(`http${secure ? "s" : ""}://${bracketed(name)}`);
-  if (port) address.port = String(port);
-  return address.href;
+  const authority = port ? bracketed(name).replace(/(:\d*)?$/, `:${port}`) : bracketed(name);
+  return `http${secure ? "s" : ""}://${authority}`;
 }
 
 /** Whether a pong waits to be sent already, or the peer does not read. */

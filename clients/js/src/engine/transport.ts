@@ -1,5 +1,6 @@
 import { Emitter } from "../emitter.js";
 import type { EngineOptions } from "../options.js";
+import { formatQuery } from "../query.js";
 import { bracketed } from "../url.js";
 import { decodePacket, type Packet } from "./packet.js";
 import type { EngineSocket } from "./socket.js";
@@ -48,7 +49,7 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
   writable = false;
   readyState: "opening" | "open" | "closed" = "opening";
 
-  constructor(protected opts: TransportOptions) {
+  constructor(readonly opts: TransportOptions) {
     super();
     this.query = opts.query;
   }
@@ -59,8 +60,11 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
   abstract open(): void;
   /** Ends the connection; nothing is reported any more. */
   protected abstract doClose(): void;
-  /** Sends packets; `writable` is false until `drain`. */
-  protected abstract write(packets: Packet[]): void;
+  /**
+   * Sends packets; `writable` is false until `drain`. What is thrown, as when a file cannot be read,
+   * ends the connection: the packets behind it would be taken for what is missing.
+   */
+  protected abstract write(packets: Packet[]): void | Promise<void>;
   /** The address of the next request. */
   abstract uri(): string;
 
@@ -70,9 +74,15 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
     this.doClose();
   }
 
-  send(packets: Packet[]): void {
+  async send(packets: Packet[]): Promise<void> {
     this.writable = false;
-    this.write(packets);
+    try {
+      await this.write(packets);
+    } catch (error) {
+      if (this.isClosed()) return;
+      this.onError(this.name + " error", error);
+      this.doClose();
+    }
   }
 
   /** Lets what is under way end and sends nothing more; then calls back. */
@@ -125,12 +135,10 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
     if (stamped) query[timestampParam || "t"] = Math.random();
     if (forceBase64) query.b64 = 1;
     scheme += secure ? "s://" : "://";
-    const search = "?" + new URLSearchParams(query);
-    if (!FULL) return scheme + hostname + ":" + port + path + search;
+    const search = formatQuery(query);
+    if (!FULL) return scheme + hostname + ":" + port + path + "?" + search;
     // Without what goes without saying: the scheme's own port, and an empty query.
-    const uri = new URL(scheme + bracketed(hostname!) + path + search);
-    if (port) uri.port = String(port);
-    if (search === "?") uri.search = "";
-    return uri.href;
+    const isOwn = !port || +port === (secure ? 443 : 80);
+    return scheme + bracketed(hostname!) + (isOwn ? "" : ":" + port) + path + search.replace(/^(?=.)/, "?");
   }
 }

@@ -1,6 +1,6 @@
 import { openWebSocket, sendMessage } from "../platform.js";
 import { nextTick } from "../timer.js";
-import { encodeAsText, encodePacket, type Packet } from "./packet.js";
+import { encodeAsText, encodePacket, isBlob, type Packet, readBytes } from "./packet.js";
 import { Transport } from "./transport.js";
 
 /** Packets as WebSocket messages (Engine.IO v4 "WebSocket"). */
@@ -39,13 +39,11 @@ export class WebSocketTransport extends Transport {
 
   protected async write(packets: Packet[]): Promise<void> {
     for (const packet of packets) {
-      const data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
-      try {
-        if (FULL) sendMessage(this.ws!, data, packet.options, this.opts);
-        else this.ws!.send(data as string);
-      } catch {
-        // The socket is closing; its close event tells the rest.
-      }
+      let data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
+      // What a platform does with one that it cannot read differs.
+      if (FULL && isBlob(data)) data = await readBytes(data);
+      if (FULL) sendMessage(this.ws!, data, packet.options, this.opts);
+      else this.ws!.send(data as string);
     }
     // Later, so that what one turn sends is batched, and `volatile` sees a busy transport.
     nextTick(() => this.onDrain());

@@ -1,5 +1,5 @@
 import { nextTick } from "../timer.js";
-import { encodePacket, type Packet } from "./packet.js";
+import { encodePacket, type Packet, readBytes } from "./packet.js";
 import { Transport } from "./transport.js";
 
 /** Length codes of a frame's header (Engine.IO v4 "WebTransport"): two, or eight bytes follow. */
@@ -60,11 +60,7 @@ export class WebTransportTransport extends Transport {
   }
 
   protected async write(packets: Packet[]): Promise<void> {
-    try {
-      for (const packet of packets) await this._writeFrame(packet);
-    } catch (error) {
-      return this._end(() => this.onError("webtransport error", error));
-    }
+    for (const packet of packets) await this._writeFrame(packet);
     nextTick(() => {
       if (!this.isClosed()) this.onDrain();
     });
@@ -82,7 +78,7 @@ export class WebTransportTransport extends Transport {
     const isText = typeof data === "string";
     const payload = isText
       ? new TextEncoder().encode(data)
-      : new Uint8Array(await new Response(data as BodyInit).arrayBuffer());
+      : await readBytes(data);
     const header = frameHeader(payload.length, !isText);
     await this._writer!.write(header);
     await this._writer!.write(payload);

@@ -63,6 +63,7 @@ for (const name in SETTINGS) {
   Manager.prototype[name as keyof Settings] = function (this: Manager, value?: any): any {
     if (value === undefined) return (this.opts as any)[name];
     (this.opts as any)[name] = value;
+    if (name === "reconnection" && !value) this.skipReconnect = true;
     return this;
   };
 }

@@ -27,14 +27,14 @@ declare module "../socket.js" {
   }
 }
 
-const { _deliver: deliver, _send: send } = Socket.prototype;
+const { emitEvent, packet: send } = Socket.prototype;
 
-Socket.prototype._deliver = function (args) {
+Socket.prototype.emitEvent = function (args) {
   catchAllOf(this).emit("Any", ...(args as [string]));
-  deliver.call(this, args);
+  emitEvent.call(this, args);
 };
 
-Socket.prototype._send = function (packet) {
+Socket.prototype.packet = function (packet) {
   if (packet.type === EVENT) catchAllOf(this).emit("AnyOutgoing", ...(packet.data as [string]));
   send.call(this, packet);
 };

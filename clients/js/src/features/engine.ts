@@ -5,7 +5,6 @@ import { EngineSocket, transports } from "../engine/socket.js";
 import { Transport } from "../engine/transport.js";
 import { WebSocketTransport } from "../engine/websocket.js";
 import { WebTransportTransport } from "../engine/webtransport.js";
-import { Socket } from "../socket.js";
 
 export { Polling as Fetch, Polling as XHR, Polling as NodeXHR } from "../engine/polling.js";
 export {
@@ -36,13 +35,6 @@ declare module "../engine/transport.js" {
   }
 }
 
-declare module "../socket.js" {
-  interface Socket<Listen, Emit> {
-    /** Handles a packet as if it had arrived. */
-    onpacket: this["_onPacket"];
-  }
-}
-
 // In the order in which they are tried.
 Object.assign(transports, {
   polling: Polling,
@@ -68,8 +60,5 @@ prototype._filterUpgrades = function (upgrades) {
 };
 Transport.prototype.doOpen = function () {
   this.open();
-};
-Socket.prototype.onpacket = function (packet) {
-  this._onPacket(packet);
 };
 

@@ -22,7 +22,7 @@ export class PayloadTooLarge extends Error {
 
 Manager.prototype._packet = function (packet) {
   const { engine } = this;
-  const messages: RawData[] = this._encoder.encode(packet);
+  const messages: RawData[] = this.encoder.encode(packet);
   const limit = engine._maxPayload || Infinity;
   const asText = engine.transport.name === "polling";
   for (const message of messages) {
@@ -32,12 +32,12 @@ Manager.prototype._packet = function (packet) {
   for (const message of messages) engine.send(message, packet.options);
 };
 
-const { _send: send, _flushBuffer: flushBuffer, _onPacket: onPacket } = Socket.prototype;
+const { packet: send, emitBuffered, onpacket: onPacket } = Socket.prototype;
 
 /** Most events that may come before a namespace is entered: what recovery replays. */
 const EARLY_EVENTS_MAX = 100_000;
 
-Socket.prototype._onPacket = function (packet) {
+Socket.prototype.onpacket = function (packet) {
   onPacket.call(this, packet);
   if (this.receiveBuffer.length <= EARLY_EVENTS_MAX) return;
   this.receiveBuffer = [];
@@ -45,7 +45,7 @@ Socket.prototype._onPacket = function (packet) {
 };
 
 /** If there is an acknowledgement function that takes errors, it gets this one. */
-Socket.prototype._send = function (packet) {
+Socket.prototype.packet = function (packet) {
   try {
     send.call(this, packet);
   } catch (error) {
@@ -57,10 +57,10 @@ Socket.prototype._send = function (packet) {
 };
 
 /** What was emitted before the limit was known must not keep the rest back. */
-Socket.prototype._flushBuffer = function () {
+Socket.prototype.emitBuffered = function () {
   while (this.sendBuffer.length) {
     try {
-      flushBuffer.call(this);
+      emitBuffered.call(this);
     } catch (error) {
       report(error);
     }

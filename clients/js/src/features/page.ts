@@ -22,13 +22,15 @@ Manager.prototype.open = function (callback) {
   return this;
 };
 
-const staysClosed = Manager.prototype._staysClosed;
-
-Manager.prototype._staysClosed = function () {
-  const isClosed = staysClosed.call(this);
-  if (isClosed) watches.get(this)?.abort();
-  return isClosed;
-};
+// Where a connection may turn out to stay closed.
+for (const name of ["maybeReconnectOnOpen", "reconnect", "_attempt"] as const) {
+  const method: (this: Manager) => any = Manager.prototype[name];
+  Manager.prototype[name] = function (this: Manager) {
+    const result = method.call(this);
+    if (this._readyState === "closed" && !this._reconnecting) watches.get(this)?.abort();
+    return result;
+  };
+}
 
 /** Watches the page until the manager opens again or stays closed. Outside a page does nothing. */
 function watch(manager: Manager): void {
@@ -56,7 +58,7 @@ function watch(manager: Manager): void {
 function wake(manager: Manager): void {
   if (globalThis.document?.hidden) return;
   const { engine } = manager;
-  if (manager._reconnecting) {
+  if (manager._reconnecting && manager._readyState === "closed") {
     stopTimer(manager.opts, manager._timer);
     manager._attempt();
   }

@@ -16,18 +16,18 @@ declare module "../socket.js" {
   }
 }
 
-const { emit, _onConnect: onConnect } = Socket.prototype;
+const { emit, onconnect } = Socket.prototype;
 
 Socket.prototype.emit = function (event, ...args) {
-  const { _flags: flags, _opts: opts } = this;
+  const { flags, _opts: opts } = this;
   if (!opts.retries || flags.fromQueue || flags.volatile) return emit.call(this, event, ...args);
-  this._flags = {};
+  this.flags = {};
   enqueue(this, [event, ...args], flags);
   return this;
 };
 
-Socket.prototype._onConnect = function (id, privateId) {
-  onConnect.call(this, id, privateId);
+Socket.prototype.onconnect = function (id, privateId) {
+  onconnect.call(this, id, privateId);
   // On a new connection the answer to the try under way will not come.
   this._trying = false;
   sendQueued(this);
@@ -57,7 +57,7 @@ function enqueue(socket: Socket, args: any[], flags: Flags): void {
   answered.withError = true;
   const send = () => {
     tries++;
-    socket._flags = { ...flags, fromQueue: true };
+    socket.flags = { ...flags, fromQueue: true };
     socket.emit(...(args as [string]), answered);
   };
   socket._queue.push(send);

@@ -19,8 +19,12 @@ export interface Packet {
 export declare const SEPARATOR = "\u001E";
 /** Whether `value` is sent as a binary message. */
 export declare function isBinary(value: unknown): value is Binary;
+/** Whether it has to be read before its bytes are there. */
+export declare const isBlob: (value: unknown) => value is Blob;
+/** The bytes of binary data. Rejects if it cannot be read, as a file that has changed. */
+export declare function readBytes(data: Binary): Promise<Uint8Array>;
 /** Length of a text in bytes of UTF-8. */
-export declare function byteLength(data: string): number;
+export declare function byteLength(text: string): number;
 /** The packet as one WebSocket message. Binary data goes as it is: it has no type digit. */
 export declare function encodePacket({ type, data }: Packet): RawData;
 /** The packet as text, for polling and for peers without binary. */

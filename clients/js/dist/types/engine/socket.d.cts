@@ -57,8 +57,12 @@ export declare class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     _pingTimeoutTime: number;
     /** Most bytes of a polling payload that the server takes, if it said so. */
     _maxPayload?: number;
-    private _classes;
-    private _inFlight;
+    /** Classes of the transports by name. The core has those that it was built with. */
+    _classes: Record<string, TransportClass>;
+    /** How many of the first packets of `writeBuffer` the transport has. */
+    _inFlight: number;
+    /** What the server said when the session opened. */
+    _handshake?: Handshake;
     private _pingMs;
     private _pingTimer?;
     constructor(uri?: string, options?: EngineOptions);

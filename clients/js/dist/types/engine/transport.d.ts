@@ -36,7 +36,7 @@ export interface TransportEvents {
 }
 /** One way of carrying packets. States: opening → open → closed. */
 export declare abstract class Transport extends Emitter<{}, {}, TransportEvents> {
-    protected opts: TransportOptions;
+    readonly opts: TransportOptions;
     /** Query parameters of the requests; the session id joins them after the handshake. */
     query: Record<string, any>;
     /** Whether `send` may be called now. */
@@ -49,12 +49,15 @@ export declare abstract class Transport extends Emitter<{}, {}, TransportEvents>
     abstract open(): void;
     /** Ends the connection; nothing is reported any more. */
     protected abstract doClose(): void;
-    /** Sends packets; `writable` is false until `drain`. */
-    protected abstract write(packets: Packet[]): void;
+    /**
+     * Sends packets; `writable` is false until `drain`. What is thrown, as when a file cannot be read,
+     * ends the connection: the packets behind it would be taken for what is missing.
+     */
+    protected abstract write(packets: Packet[]): void | Promise<void>;
     /** The address of the next request. */
     abstract uri(): string;
     close(): void;
-    send(packets: Packet[]): void;
+    send(packets: Packet[]): Promise<void>;
     /** Lets what is under way end and sends nothing more; then calls back. */
     pause?(onPause: () => void): void;
     /** Takes a pause back. */

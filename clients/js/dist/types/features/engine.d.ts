@@ -21,9 +21,3 @@ declare module "../engine/transport.js" {
         doOpen(): void;
     }
 }
-declare module "../socket.js" {
-    interface Socket<Listen, Emit> {
-        /** Handles a packet as if it had arrived. */
-        onpacket: this["_onPacket"];
-    }
-}
