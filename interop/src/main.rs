@@ -22,6 +22,8 @@ mod websocket_client;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+#[cfg(not(target_env = "msvc"))]
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{self, Runtime};
 use tracing_subscriber::EnvFilter;
 
@@ -59,6 +61,11 @@ enum Kind {
     /// WebSocket conformance suite, the other side: runs every case of its fuzzing server.
     WebsocketClient(websocket_client::Arguments),
 }
+
+/// It gives back what floods have taken; the system's keeps it (docs/operations.md).
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> Result<()> {
     tracing_subscriber::fmt()

@@ -98,6 +98,19 @@ pub struct ServeArgs {
     )]
     pub forwarded_headers: ForwardedHeaders,
 
+    /// Seconds that a connection is kept for the next request
+    ///
+    /// More than the idle time-out of a balancer in front, so that nothing it sends at the last
+    /// moment is lost.
+    #[arg(
+        long,
+        default_value_t = 10,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        env = "SOCKEYE_KEEP_ALIVE"
+    )]
+    pub keep_alive: u32,
+
     /// Folder of the database; made when it is missing
     #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]
     pub data: PathBuf,
@@ -188,7 +201,7 @@ mod tests {
             let args = parse(line);
             assert_eq!((args.port, args.host.as_deref()), (3000, None), "{line}");
             assert_eq!(args.data, Path::new("./data"), "{line}");
-            assert_eq!(args.log, "info", "{line}");
+            assert_eq!((args.log.as_str(), args.keep_alive), ("info", 10), "{line}");
         }
         for line in ["sockeye --port 0 --host ::1", "sockeye serve --port 0 --host ::1"] {
             let args = parse(line);

@@ -9,8 +9,15 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use sockeye_chat::cli::{Cli, ServeArgs};
 use sockeye_chat::{serve, signals};
+#[cfg(not(target_env = "msvc"))]
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
+
+/// It gives back what floods have taken; the system's keeps it (docs/operations.md).
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// For what still holds a thread when everything is drained. Without it the end of the runtime would
 /// wait for that as long as it takes.

@@ -62,7 +62,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
 
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
-    let mut http = HttpServer::new(listeners, router(args, &site, &server));
+    let keep_alive = Duration::from_secs(args.keep_alive.into());
+    let mut http =
+        HttpServer::new(listeners, router(args, &site, &server)).keep_alive_timeout(keep_alive);
     if let Some(tls) = tls {
         http = http.tls(tls);
     }

@@ -2,6 +2,7 @@
 
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, Response, StatusCode};
+use sockeye_websocket::TargetError;
 
 use crate::body::Body;
 use crate::jsonp::push_json_string;
@@ -32,6 +33,8 @@ pub enum Refusal {
     TransportMismatch,
     /// The query's `j` asks for JSONP, which [`jsonp`](crate::Config::jsonp) does not serve. Code 3.
     Jsonp,
+    /// The request is not clear about whom it is for, or a handshake with a body. Code 3.
+    Target(TargetError),
     /// A WebSocket without the headers of its handshake. Code 3.
     BadUpgrade,
     /// The hook [`generate_id`](crate::Hooks::generate_id) gave no id that can be used, or the
@@ -69,6 +72,7 @@ impl Refusal {
             Refusal::RevisionMismatch
             | Refusal::TransportMismatch
             | Refusal::Jsonp
+            | Refusal::Target(_)
             | Refusal::BadUpgrade
             | Refusal::NoId
             | Refusal::HookTimeout => 3,
@@ -89,6 +93,7 @@ impl Refusal {
             Refusal::RevisionMismatch
             | Refusal::TransportMismatch
             | Refusal::Jsonp
+            | Refusal::Target(_)
             | Refusal::BadUpgrade
             | Refusal::NoId
             | Refusal::HookTimeout => "Bad request",
@@ -108,6 +113,7 @@ impl Refusal {
             Refusal::RevisionMismatch => "revision_mismatch",
             Refusal::TransportMismatch => "transport_mismatch",
             Refusal::Jsonp => "jsonp",
+            Refusal::Target(_) => "target",
             Refusal::BadUpgrade => "bad_upgrade",
             Refusal::NoId => "no_id",
             Refusal::HookTimeout => "hook_timeout",

@@ -57,7 +57,7 @@ impl SessionHandler for Asks {
 /// Opens a session by polling.
 async fn open(asks: &Asks) -> Engine<Asks> {
     let engine = Engine::new(Config::default(), asks.clone()).expect("a valid configuration");
-    let request = http::Request::get("/engine.io/?EIO=4&transport=polling");
+    let request = http::Request::get("/engine.io/?EIO=4&transport=polling").header("host", "a");
     let request = request.body(Body::default()).expect("a valid request");
     assert_eq!(engine.handle(request).await.status(), 200);
     happen().await;

@@ -204,3 +204,23 @@ async fn a_handler_that_panics_ends_its_session_alone() {
     host.post(&witness, "1").await;
     host.engine.shutdown(CloseReason::ServerShutdown).await;
 }
+
+/// RFC 9112 §3.2, §3.2.2, RFC 9110 §7.8: refused by the engine itself where the server in front of it
+/// does not.
+#[tokio::test]
+async fn requests_that_are_not_clear_about_whom_they_are_for() {
+    let host = Host::memory(Config::default());
+    let path = "/engine.io/?EIO=4&transport=polling";
+    let twice = host.request("GET", path, &[("Host", "localhost")], b"").await;
+    twice.assert_refused(3, "Bad request");
+    let elsewhere = host.get(&format!("http://elsewhere{path}")).await;
+    elsewhere.assert_refused(3, "Bad request");
+    assert_eq!(host.get(&format!("http://localhost{path}")).await.status, 200);
+    let path = "/engine.io/?EIO=4&transport=websocket";
+    for header in [("content-length", "1"), ("transfer-encoding", "chunked")] {
+        let refused = host.websocket_with(path, &[header]).await.err().expect("it has a body");
+        refused.assert_upgrade_refused("Bad request");
+    }
+    let sessions = host.engine.sessions();
+    assert_eq!(sessions, 1);
+}

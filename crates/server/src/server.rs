@@ -127,7 +127,7 @@ impl Server {
     /// `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
         let (server, listeners) = (self.clone(), listeners.into_listeners());
-        Serve { server, listeners, signal: None, drain: None }
+        Serve { server, listeners, signal: None, drain: None, keep_alive_timeout: None }
     }
 
     /// Disconnects everybody with the reason "server shutting down" and waits until what was
@@ -373,9 +373,17 @@ pub struct Serve {
     listeners: Vec<TcpListener>,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     drain: Option<Duration>,
+    keep_alive_timeout: Option<Duration>,
 }
 
 impl Serve {
+    /// How long a connection is kept for the next request, as answers announce it: longer than the
+    /// idle time-out of a balancer in front. Default: 10 seconds.
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.keep_alive_timeout = Some(timeout);
+        self
+    }
+
     /// At the end the server is [drained](Server::drain) for at most this time, instead of
     /// [shut down](Server::shutdown). A handler that blocks its thread is not bound by it, see there
     /// how a program ends in time all the same.
@@ -399,7 +407,7 @@ impl IntoFuture for Serve {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { server, listeners, signal, drain } = self;
+        let Self { server, listeners, signal, drain, keep_alive_timeout } = self;
         let mut service = server.clone().into_service();
         // The listener is ours, so nobody else looks at the host.
         service.hosts.get_or_insert_default();
@@ -417,7 +425,11 @@ impl IntoFuture for Serve {
             }
         };
         Box::pin(async move {
-            HttpServer::new(listeners, service).with_graceful_shutdown(drained).await
+            let mut http = HttpServer::new(listeners, service);
+            if let Some(timeout) = keep_alive_timeout {
+                http = http.keep_alive_timeout(timeout);
+            }
+            http.with_graceful_shutdown(drained).await
         })
     }
 }

@@ -189,7 +189,8 @@ async fn other_paths_are_not_ours() {
     let server = sockeye::Server::builder().build().unwrap();
     for path in ["/", "/nowhere", "/socket.iox/", "/x/socket.io/"] {
         let uri = format!("{path}?EIO=4&transport=polling");
-        let request = http::Request::get(uri).body(sockeye::Body::default()).unwrap();
+        let request =
+            http::Request::get(uri).header("host", "a").body(sockeye::Body::default()).unwrap();
         let response = server.clone().into_service().call(request).await.unwrap();
         assert_eq!(response.status(), 404, "{path}");
     }

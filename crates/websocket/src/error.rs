@@ -6,6 +6,8 @@ use sockeye_ws::ProtocolError;
 use sockeye_ws::handshake::client::ResponseError;
 use sockeye_ws::handshake::server::RequestError;
 
+use crate::target::TargetError;
+
 /// Why a connection ended other than by a close handshake.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,6 +65,9 @@ pub enum Refusal {
     /// The request is not a WebSocket handshake.
     #[error("not a WebSocket handshake")]
     Request(#[from] RequestError),
+    /// The request is not clear about whom it is for, or a handshake with a body.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The server does not do upgrades on this connection.
     #[error("connection cannot be upgraded")]
     NotUpgradable,

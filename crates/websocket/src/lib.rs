@@ -66,6 +66,7 @@ mod serve;
 mod sink;
 mod stall;
 mod stream;
+mod target;
 mod timed_tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -101,6 +102,7 @@ pub use crate::scratch::with_scratch;
 pub use crate::serve::{Encrypted, HttpServer, HttpServerWithShutdown, PeerAddr};
 pub use crate::stall::WRITE_TIMEOUT;
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};
+pub use crate::target::{TargetError, check_target};
 #[cfg(feature = "tls")]
 pub use crate::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
 pub use crate::websocket::WebSocket;

@@ -11,11 +11,13 @@
 //!
 //! Reasons of `sockeye_http_refused_total`: `connections` (too many of them, answered with 503),
 //! `handshakes` (too many that have not sent a request yet, answered with 503), `tls` (no TLS handshake,
-//! or a failed one), `head_too_large` (431), `head_timeout` (408), `head_malformed` (400), `idle`
+//! or a failed one), `head_too_large` (431), `head_timeout` (408), `head_malformed` (400), `target` (400, see
+//! [`TargetError`](crate::TargetError); any request of a connection), `idle`
 //! (HTTP/2 without a request).
 //!
 //! Reasons of `sockeye_http_ended_total`: `write_timeout` (the peer took nothing of an answer for
-//! [`HttpServer::write_timeout`](crate::HttpServer::write_timeout)).
+//! [`HttpServer::write_timeout`](crate::HttpServer::write_timeout)), `idle` (no further request for
+//! [`HttpServer::keep_alive_timeout`](crate::HttpServer::keep_alive_timeout)).
 //!
 //! Reasons of `sockeye_websocket_ended_total`: a close code for whoever broke the protocol or went over
 //! a limit on what is received (`1002`, `1007`, `1008`, `1009`), `slow_message`

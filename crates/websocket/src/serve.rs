@@ -24,11 +24,14 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 use self::connection::Protocols;
+pub(crate) use self::patience::note_read;
 pub(crate) use self::stream::HttpStream;
 use crate::stall::WRITE_TIMEOUT;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
 
+/// How much longer than announced a connection is kept.
+const KEEP_ALIVE_SLACK: Duration = Duration::from_secs(2);
 /// Pause after `accept` failed for want of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -52,7 +55,8 @@ pub struct Encrypted;
 /// |---|---|---|
 /// | [`connections_max`](Self::connections_max) | 100,000 | 503, closed |
 /// | [`handshakes_max`](Self::handshakes_max) without a request so far | 10,000 | 503, closed |
-/// | [`header_timeout`](Self::header_timeout) for TLS, for a head, and between requests | 10 seconds | 408 or closed |
+/// | [`header_timeout`](Self::header_timeout) for TLS and for a head | 10 seconds | 408 or closed |
+/// | [`keep_alive_timeout`](Self::keep_alive_timeout) between requests | 10 seconds | closed |
 /// | [`write_timeout`](Self::write_timeout) in which the peer takes nothing of an answer | 30 seconds | closed |
 /// | [`headers_max`](Self::headers_max) in a head (HTTP/1.1) | 100 | 431 |
 /// | [`header_bytes_max`](Self::header_bytes_max) in a head | 16 KiB | 431 |
@@ -83,11 +87,19 @@ struct Limits {
     connections_max: usize,
     handshakes_max: usize,
     header_timeout: Duration,
+    keep_alive_timeout: Duration,
     write_timeout: Duration,
     headers_max: usize,
     header_bytes_max: usize,
     #[cfg(feature = "tls")]
     streams_max: u32,
+}
+
+impl Limits {
+    /// Longer than what is announced, so that what a client sends at the last moment still arrives.
+    const fn idle_timeout(&self) -> Duration {
+        self.keep_alive_timeout.saturating_add(KEEP_ALIVE_SLACK)
+    }
 }
 
 impl<S> HttpServer<S> {
@@ -100,6 +112,7 @@ impl<S> HttpServer<S> {
                 connections_max: 100_000,
                 handshakes_max: 10_000,
                 header_timeout: Duration::from_secs(10),
+                keep_alive_timeout: Duration::from_secs(10),
                 write_timeout: WRITE_TIMEOUT,
                 headers_max: 100,
                 header_bytes_max: 16 * 1024,
@@ -113,10 +126,19 @@ impl<S> HttpServer<S> {
         }
     }
 
-    /// How long a TLS handshake may take, and a request's head, from the first byte the connection
-    /// waits for. Idle keep-alive connections end after the same time. Default: 10 seconds.
+    /// How long a TLS handshake may take, and a request's head: the first one from when the
+    /// connection is there, others from their first byte. Default: 10 seconds.
     pub const fn header_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_timeout = timeout;
+        self
+    }
+
+    /// How long a connection is kept for the next request, in whole seconds: answers of HTTP/1.1
+    /// announce it (`Keep-Alive: timeout=10`), and two seconds more are waited, so that a proxy which
+    /// reuses a connection at the last moment does not lose what it sends. Longer than the idle
+    /// time-out of a balancer in front that heeds no announcement. Default: 10 seconds.
+    pub const fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.keep_alive_timeout = timeout;
         self
     }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::metrics;
+use crate::serve::note_read;
 use crate::stall::Stall;
 
 /// A `TcpStream` whose writes end with an error of the kind `TimedOut` when the kernel has taken
@@ -126,7 +127,11 @@ impl AsyncRead for TimedTcp {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
+        let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        if polled.is_ready() {
+            note_read();
+        }
+        polled
     }
 }
 

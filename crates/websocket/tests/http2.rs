@@ -422,3 +422,18 @@ async fn negotiated_by_tls() {
     stream.send_data(masked(Opcode::Text, b"hello").into(), false).unwrap();
     assert_eq!(read(&mut answers, 7).await, text("hello"));
 }
+
+/// RFC 9113 §8.3.1.
+#[tokio::test]
+async fn an_authority_that_is_not_the_host() {
+    let address = serve_h2c(|server| server, echo).await;
+    let mut client = connect(address).await;
+    for (host, expected) in [(None, 426), (Some("a"), 426), (Some("A:80"), 426), (Some("b"), 400)] {
+        let mut request = Request::builder().uri("http://a/");
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let (response, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), expected, "{host:?}");
+    }
+}

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{FnService, echo, quiet_port, read_head, read_to_end, request_with};
+use common::{FnService, echo, quiet_port, read_head, read_to_end, request_with, wound_on};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -21,6 +21,7 @@ use sockeye_websocket::{HttpServer, Message, PeerAddr, bind, connect, upgrade};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
 async fn hello(_: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -110,7 +111,7 @@ async fn requests_carry_the_address_of_the_peer() {
 async fn header_count_at_the_limit() {
     let address = serve_with(|server| server.headers_max(10), hello).await;
     for (count, expected) in [(9, 200), (10, 200), (11, 431)] {
-        let headers = "X: y\r\n".repeat(count);
+        let headers = "Host: a\r\n".to_owned() + &"X: y\r\n".repeat(count - 1);
         assert_eq!(status(address, &format!("GET / HTTP/1.1\r\n{headers}\r\n")).await, expected);
     }
 }
@@ -119,8 +120,8 @@ async fn header_count_at_the_limit() {
 async fn header_bytes_at_the_limit() {
     let address = serve_with(|server| server.header_bytes_max(8192), hello).await;
     let request = |bytes: usize| {
-        let frame = "GET / HTTP/1.1\r\nX: \r\n\r\n";
-        format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(bytes - frame.len()))
+        let frame = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n";
+        format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "y".repeat(bytes - frame.len()))
     };
     assert_eq!(status(address, &request(8191)).await, 200);
     assert_eq!(status(address, &request(8192)).await, 200);
@@ -220,7 +221,7 @@ async fn an_upgrade_header_on_any_route() {
 
 #[tokio::test]
 async fn a_server_without_upgrades() {
-    let mut request = Request::get("/").body(()).unwrap();
+    let mut request = Request::get("/").header("host", "a").body(()).unwrap();
     let handshake = sockeye_websocket::ws::handshake::client::Handshake::new([0; 16], &[]);
     handshake.extend_headers(request.headers_mut());
     let refusal = upgrade::<_, Full<Bytes>>(&mut request).unwrap_err();
@@ -290,4 +291,82 @@ async fn a_service_that_is_not_ready_is_waited_for() {
     };
     wakers.into_iter().for_each(Waker::wake);
     assert_eq!(answer.await.unwrap(), 200);
+}
+
+/// RFC 9112 §3.2, §3.2.2, RFC 9110 §7.8.
+#[tokio::test]
+async fn requests_that_are_not_clear_about_whom_they_are_for() {
+    let address = serve_with(|server| server, hello).await;
+    for (request, expected) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+        ("GET / HTTP/1.0\r\n\r\n", 200),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+        ("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", 400),
+        ("GET http://a:1/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", 400),
+    ] {
+        assert_eq!(status(address, request).await, expected, "{request}");
+    }
+    let handshake = String::from_utf8(request_with(b"")).unwrap();
+    for body in ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] {
+        let request = handshake.replacen("\r\n\r\n", &format!("\r\n{body}"), 1);
+        assert_eq!(status(address, &request).await, 400, "{request}");
+    }
+    // What follows a refused request is not looked at: it may be meant as something else.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let both = "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    stream.write_all(both.as_bytes()).await.unwrap();
+    let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+}
+
+/// What is announced is kept, and some time more; a slow head has its own time.
+#[tokio::test]
+async fn a_kept_connection_is_there_for_longer_than_announced() {
+    let (idle, slow) = (Duration::from_secs(20), Duration::from_secs(3));
+    let address =
+        serve_with(|server| server.keep_alive_timeout(idle).header_timeout(slow), hello).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    wound_on(async {
+        for wait in [0, 10, 20, 21] {
+            sleep(Duration::from_secs(wait)).await;
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            let head = read_head(&mut stream).await;
+            assert!(head.contains("keep-alive: timeout=20\r\n"), "{head}");
+            assert!(head.contains("connection: keep-alive\r\n"), "{head}");
+            stream.read_exact(&mut [0; 5]).await.unwrap();
+        }
+        let start = Instant::now();
+        assert!(read_to_end(&mut stream).await.is_empty());
+        assert_eq!(start.elapsed().as_secs(), 22);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        read_head(&mut stream).await;
+        stream.read_exact(&mut [0; 5]).await.unwrap();
+        sleep(Duration::from_secs(20)).await;
+        let start = Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+        read_to_end(&mut stream).await;
+        assert_eq!(start.elapsed().as_secs(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_kept_announces_nothing() {
+    let address = serve_with(|server| server, hello).await;
+    for request in [
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!(!head.contains("keep-alive"), "{head}");
+    }
 }

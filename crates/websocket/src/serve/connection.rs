@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
@@ -35,6 +35,8 @@ pub(super) struct Protocols {
     http1: http1::Builder,
     admission: Arc<Admission>,
     write_timeout: Duration,
+    /// What answers of connections that are kept say.
+    keep_alive: HeaderValue,
     #[cfg(feature = "tls")]
     secure: secure::Secure,
 }
@@ -44,7 +46,10 @@ impl Protocols {
         let limits = &server.limits;
         let mut http1 = http1::Builder::new();
         http1
-            .timer(HeadTimer)
+            .timer(HeadTimer {
+                header_timeout: limits.header_timeout,
+                idle_timeout: limits.idle_timeout(),
+            })
             .header_read_timeout(limits.header_timeout)
             .max_headers(limits.headers_max)
             .max_buf_size(limits.header_bytes_max);
@@ -52,6 +57,11 @@ impl Protocols {
             http1,
             admission: Admission::new(limits.connections_max, limits.handshakes_max),
             write_timeout: limits.write_timeout,
+            keep_alive: HeaderValue::from_str(&format!(
+                "timeout={}",
+                limits.keep_alive_timeout.as_secs()
+            ))
+            .expect("a number is a header's value"),
             #[cfg(feature = "tls")]
             secure: secure::Secure::new(server),
         }
@@ -83,7 +93,7 @@ impl Protocols {
         let stream = TimedTcp::new(stream, self.write_timeout);
         #[cfg(feature = "tls")]
         if self.secure.is_needed() {
-            let service = HyperService::new(service, address, admitted);
+            let service = HyperService::new(service, address, admitted, self.keep_alive.clone());
             tokio::spawn(self.clone().serve_any(stream, service, stopped));
             return;
         }
@@ -103,7 +113,7 @@ impl Protocols {
         S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
-        let service = HyperService::new(service, address, admitted);
+        let service = HyperService::new(service, address, admitted, self.keep_alive.clone());
         let connection = self.http1.serve_connection(HttpStream::new(stream), service);
         tokio::spawn(serve_http1(connection, stopped));
     }
@@ -156,7 +166,9 @@ async fn serve_http1<I, S, B>(
     })
     .await;
     if let Err(error) = result {
-        if error.is_timeout() {
+        if error.is_timeout() && patience.is_idle() {
+            metrics::http_ended("idle");
+        } else if error.is_timeout() {
             metrics::http_refused("head_timeout");
         } else if error.is_parse_too_large() {
             metrics::http_refused("head_too_large");
@@ -193,6 +205,7 @@ mod secure {
         prior_knowledge: bool,
         http2: http2::Builder<TokioExecutor>,
         header_timeout: Duration,
+        idle_timeout: Duration,
     }
 
     impl Secure {
@@ -212,6 +225,7 @@ mod secure {
                 prior_knowledge: server.prior_knowledge,
                 http2,
                 header_timeout: limits.header_timeout,
+                idle_timeout: limits.idle_timeout(),
             }
         }
 
@@ -332,7 +346,7 @@ mod secure {
                             stopping = true;
                             connection.as_mut().graceful_shutdown();
                         }
-                        idle.as_mut().reset(Instant::now() + self.secure.header_timeout);
+                        idle.as_mut().reset(Instant::now() + self.secure.idle_timeout);
                     }
                 }
             };

@@ -4,6 +4,9 @@
 //! polling that is twice for every message, and each time the runtime's wheel would be locked to
 //! let it in and out. So what hyper gets is but a note of its deadline. The connection's task has
 //! the one timer that runs; set earlier than needed it fires in vain, once per `header_timeout`.
+//!
+//! hyper knows one time for a head and for the idle time before it. Here they are two: before the
+//! first byte of a second request a connection is idle, from its first byte on a head is slow.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,7 +19,12 @@ use tokio::time;
 
 /// hyper's timer for connections that are polled by [`Patience::poll`], and only there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HeadTimer;
+pub(super) struct HeadTimer {
+    /// For a head, and for the first one from when the connection is there.
+    pub(super) header_timeout: Duration,
+    /// Until the next head begins.
+    pub(super) idle_timeout: Duration,
+}
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -24,7 +32,7 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Wait(deadline))
+        Box::pin(Wait { timer: *self, deadline })
     }
 
     /// Tokio's time, which may stand still in tests.
@@ -33,8 +41,22 @@ impl Timer for HeadTimer {
     }
 }
 
-/// A deadline as hyper waits for it.
-struct Wait(Instant);
+/// A deadline as hyper waits for it: `header_timeout` from when it began to wait.
+struct Wait {
+    timer: HeadTimer,
+    deadline: Instant,
+}
+
+impl Wait {
+    fn deadline(&self, turn: Turn) -> Instant {
+        let since = self.deadline.checked_sub(self.timer.header_timeout).unwrap_or(self.deadline);
+        match turn.head {
+            Head::First => self.deadline,
+            Head::None => since + self.timer.idle_timeout,
+            Head::Begun(at) => at.max(since) + self.timer.header_timeout,
+        }
+    }
+}
 
 impl Sleep for Wait {}
 
@@ -43,10 +65,11 @@ impl Future for Wait {
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let turn = TURN.get();
-        if turn.passed.is_some_and(|passed| passed >= self.0) {
+        let deadline = self.deadline(turn);
+        if turn.passed.is_some_and(|passed| passed >= deadline) {
             return Poll::Ready(());
         }
-        let wanted = Some(turn.wanted.map_or(self.0, |earlier| earlier.min(self.0)));
+        let wanted = Some(turn.wanted.map_or(deadline, |earlier| earlier.min(deadline)));
         TURN.set(Turn { wanted, ..turn });
         Poll::Pending
     }
@@ -59,10 +82,38 @@ struct Turn {
     passed: Option<Instant>,
     /// The earliest one that is waited for.
     wanted: Option<Instant>,
+    head: Head,
+}
+
+/// How far the head is that is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Head {
+    /// There was no request yet.
+    #[default]
+    First,
+    /// Nothing came since the last request.
+    None,
+    /// Something of it came, at first at this time.
+    Begun(Instant),
 }
 
 thread_local! {
-    static TURN: Cell<Turn> = const { Cell::new(Turn { passed: None, wanted: None }) };
+    static TURN: Cell<Turn> =
+        const { Cell::new(Turn { passed: None, wanted: None, head: Head::First }) };
+}
+
+/// Bytes came on the connection that is being polled.
+pub(crate) fn note_read() {
+    let turn = TURN.get();
+    if turn.head == Head::None {
+        let head = Head::Begun(time::Instant::now().into_std());
+        TURN.set(Turn { head, ..turn });
+    }
+}
+
+/// The connection that is being polled has the whole head of a request.
+pub(super) fn note_request() {
+    TURN.set(Turn { head: Head::None, ..TURN.get() });
 }
 
 /// The timer of one connection.
@@ -70,6 +121,7 @@ thread_local! {
 pub(super) struct Patience {
     /// Nothing while no deadline is near: most connections that wait for long wait for an answer.
     sleep: Option<Pin<Box<time::Sleep>>>,
+    head: Head,
 }
 
 impl Patience {
@@ -81,15 +133,21 @@ impl Patience {
     ) -> Poll<R> {
         let passed = self.sleep.take_if(|sleep| sleep.is_elapsed());
         let passed = passed.map(|sleep| sleep.deadline().into_std());
-        let outer = TURN.replace(Turn { passed, wanted: None });
+        let outer = TURN.replace(Turn { passed, wanted: None, head: self.head });
         let result = connection(cx);
-        let wanted = TURN.replace(outer).wanted;
+        let Turn { wanted, head, .. } = TURN.replace(outer);
+        self.head = head;
         if result.is_pending()
             && let Some(wanted) = wanted
         {
             self.wait_until(wanted.into(), cx);
         }
         result
+    }
+
+    /// Whether nothing came since the last request.
+    pub(super) fn is_idle(&self) -> bool {
+        self.head == Head::None
     }
 
     fn wait_until(&mut self, deadline: time::Instant, cx: &mut Context<'_>) {
@@ -115,6 +173,8 @@ mod tests {
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
+    const TIMER: HeadTimer =
+        HeadTimer { header_timeout: TIMEOUT, idle_timeout: Duration::from_secs(25) };
 
     /// A connection that gets a request after each of the waits, then none; how long it lived.
     async fn life(waits: &[u64]) -> Duration {
@@ -122,7 +182,7 @@ mod tests {
         let mut patience = Patience::default();
         let mut waits = waits.iter().copied();
         let mut request = waits.next().map(|wait| Box::pin(time::sleep(Duration::from_secs(wait))));
-        let mut head = HeadTimer.sleep(TIMEOUT);
+        let mut head = TIMER.sleep(TIMEOUT);
         poll_fn(|cx| {
             patience.poll(cx, |cx| {
                 while let Some(arriving) = &mut request
@@ -130,7 +190,7 @@ mod tests {
                 {
                     let wait = waits.next();
                     request = wait.map(|wait| Box::pin(time::sleep(Duration::from_secs(wait))));
-                    head = HeadTimer.sleep(TIMEOUT);
+                    head = TIMER.sleep(TIMEOUT);
                 }
                 head.as_mut().poll(cx)
             })
@@ -148,9 +208,40 @@ mod tests {
         assert_eq!(life(&[1, 11]).await.as_secs(), 11);
     }
 
+    /// The whole time from the last request; from its first byte on a head has its own.
+    #[tokio::test(start_paused = true)]
+    async fn idle_time_is_another_one() {
+        for (first_byte, seconds) in [(None, 25), (Some(1), 11), (Some(24), 34)] {
+            let start = time::Instant::now();
+            let mut patience = Patience::default();
+            let request = |_: &mut Context<'_>| {
+                note_request();
+                Poll::Ready(())
+            };
+            poll_fn(|cx| patience.poll(cx, request)).await;
+            assert!(patience.is_idle());
+            let mut head = TIMER.sleep(TIMEOUT);
+            let arrival = first_byte.unwrap_or(1000);
+            let mut arriving = Box::pin(time::sleep(Duration::from_secs(arrival)));
+            let mut is_there = false;
+            poll_fn(|cx| {
+                patience.poll(cx, |cx| {
+                    if !is_there && arriving.as_mut().poll(cx).is_ready() {
+                        is_there = true;
+                        note_read();
+                    }
+                    head.as_mut().poll(cx)
+                })
+            })
+            .await;
+            assert_eq!(start.elapsed().as_secs(), seconds, "{first_byte:?}");
+            assert_eq!(patience.is_idle(), first_byte.is_none());
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_deadline_that_has_passed_already_is_seen_at_once() {
-        let mut head = HeadTimer.sleep(Duration::ZERO);
+        let mut head = TIMER.sleep(Duration::ZERO);
         let mut patience = Patience::default();
         poll_fn(|cx| patience.poll(cx, |cx| head.as_mut().poll(cx))).await;
     }
@@ -159,10 +250,10 @@ mod tests {
     async fn an_earlier_deadline_counts() {
         let start = time::Instant::now();
         let mut patience = Patience::default();
-        let mut late = HeadTimer.sleep(TIMEOUT);
+        let mut late = TIMER.sleep(TIMEOUT);
         let once = poll_fn(|cx| Poll::Ready(patience.poll(cx, |cx| late.as_mut().poll(cx)))).await;
         assert!(once.is_pending());
-        let mut early = HeadTimer.sleep(TIMEOUT / 2);
+        let mut early = TIMER.sleep(TIMEOUT / 2);
         poll_fn(|cx| patience.poll(cx, |cx| early.as_mut().poll(cx))).await;
         assert_eq!(start.elapsed().as_secs(), 5);
     }

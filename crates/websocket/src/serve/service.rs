@@ -9,14 +9,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http_body::Body;
+use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::admission::Admitted;
+use super::patience;
 use super::{Encrypted, PeerAddr};
 #[cfg(feature = "tls")]
 use crate::http2;
+use crate::metrics;
+use crate::target::{TargetError, check_target};
 
 /// Hands requests of one connection to a tower service, with the peer's address.
 pub(super) struct HyperService<S> {
@@ -24,24 +30,39 @@ pub(super) struct HyperService<S> {
     address: SocketAddr,
     pub(super) encrypted: bool,
     pub(super) admitted: Arc<Admitted>,
+    /// What answers of connections that are kept say.
+    keep_alive: HeaderValue,
 }
 
 impl<S> HyperService<S> {
-    pub(super) const fn new(service: S, address: SocketAddr, admitted: Arc<Admitted>) -> Self {
-        Self { service: RefCell::new(service), address, encrypted: false, admitted }
+    pub(super) const fn new(
+        service: S,
+        address: SocketAddr,
+        admitted: Arc<Admitted>,
+        keep_alive: HeaderValue,
+    ) -> Self {
+        Self { service: RefCell::new(service), address, encrypted: false, admitted, keep_alive }
     }
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for HyperService<S>
 where
+    B: Body,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
 {
-    type Response = Response<B>;
+    type Response = Response<Answer<B>>;
     type Error = Infallible;
     type Future = Oneshot<S>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.admitted.note_request();
+        patience::note_request();
+        let keep_alive = is_kept(&request).then(|| self.keep_alive.clone());
+        if let Err(error) = check_target(request.version(), request.uri(), request.headers()) {
+            metrics::http_refused("target");
+            let state = OneshotState::Refused { error };
+            return Oneshot { state, keep_alive: None, translated: false };
+        }
         request.extensions_mut().insert(PeerAddr(self.address));
         if self.encrypted {
             request.extensions_mut().insert(Encrypted);
@@ -63,7 +84,7 @@ where
                 OneshotState::Waiting { service, request: Some(request) }
             }
         };
-        Oneshot { state, translated }
+        Oneshot { state, keep_alive, translated }
     }
 }
 
@@ -72,6 +93,8 @@ pin_project_lite::pin_project! {
     pub(super) struct Oneshot<S: Service<Request<Incoming>>> {
         #[pin]
         state: OneshotState<S>,
+        // What to announce.
+        keep_alive: Option<HeaderValue>,
         // The request is a WebSocket over HTTP/2 in the words of HTTP/1.1.
         translated: bool,
     }
@@ -82,14 +105,53 @@ pin_project_lite::pin_project! {
     enum OneshotState<S: Service<Request<Incoming>>> {
         Waiting { service: S, request: Option<Request<Incoming>> },
         Called { #[pin] future: S::Future },
+        Refused { error: TargetError },
     }
+}
+
+/// The body of an answer: the service's, or none when the listener answers itself.
+pub(super) type Answer<B> = Either<B, Empty<<B as Body>::Data>>;
+
+/// Whether the connection of a request of HTTP/1.1 is kept, if the answer says nothing else.
+fn is_kept<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_11
+        && request.headers().get_all(CONNECTION).iter().all(|value| {
+            value
+                .as_bytes()
+                .split(|&byte| byte == b',')
+                .all(|option| !option.trim_ascii().eq_ignore_ascii_case(b"close"))
+        })
+}
+
+/// Says how long the connection is kept, if it is.
+fn announce<B>(response: &mut Response<B>, keep_alive: HeaderValue) {
+    let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if !upgrades && !response.headers().contains_key(CONNECTION) {
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        headers.insert(KEEP_ALIVE, keep_alive);
+    }
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// The answer to a request that is not clear about whom it is for; nothing more is taken on its
+/// connection.
+fn bad_request<B: Body>(error: TargetError) -> Response<Answer<B>> {
+    tracing::debug!(%error, "request refused");
+    let mut response = Response::new(Either::Right(Empty::new()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    // HTTP/2 leaves it out.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 impl<S, B> Future for Oneshot<S>
 where
+    B: Body,
     S: Service<Request<Incoming>, Response = Response<B>>,
 {
-    type Output = Result<Response<B>, S::Error>;
+    type Output = Result<Response<Answer<B>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -102,7 +164,14 @@ where
                         true => http2::translate_response(response),
                         false => response,
                     };
+                    let mut response = response.map(Either::Left);
+                    if let Some(keep_alive) = this.keep_alive.take() {
+                        announce(&mut response, keep_alive);
+                    }
                     return Poll::Ready(Ok(response));
+                }
+                OneshotProjection::Refused { error } => {
+                    return Poll::Ready(Ok(bad_request(*error)));
                 }
                 OneshotProjection::Waiting { service, request } => {
                     ready!(service.poll_ready(cx))?;
