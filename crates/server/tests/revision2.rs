@@ -38,7 +38,7 @@ async fn old_clients_are_refused_unless_they_are_allowed() {
     let (_server, address) = serve(Config::default(), vec![]).await;
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request =
-        b"GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        b"GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
     let mut answer = String::new();
     tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();

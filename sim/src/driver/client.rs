@@ -108,9 +108,11 @@ impl Client {
         tokio::time::sleep(self.pace * ms).await;
     }
 
-    /// How much a connection can hold that nobody reads.
+    /// How much a connection can hold that nobody reads. The head of an answer fits: a client that
+    /// sends a body which nobody reads looks for the answer only afterwards, and hyper, whose turn it
+    /// is then, waits for ever.
     pub(crate) fn buffer(&mut self) -> usize {
-        [300, 4096, 64 * 1024][self.random.below(3) as usize]
+        [600, 4096, 64 * 1024][self.random.below(3) as usize]
     }
 
     /// An answer arrived: it is the next one.
