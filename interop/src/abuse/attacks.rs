@@ -87,6 +87,8 @@ pub(crate) struct Flood {
 
 /// 13 MB: less than a session may have waiting, which is 16 MiB.
 const FLOOD: Flood = Flood { count: 200, bytes: 65_536 };
+/// All that the server lets wait is 256 MiB (`queued_bytes_max_total`); half as much again is on its way.
+const FLOOD_PEAK_MB: u64 = 400;
 /// Memory that comes and goes with whatever a server does.
 const USUAL_MB: u64 = 8;
 /// Connections of newcomers who have just left.
@@ -98,7 +100,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         about: "20 sessions over polling with 13 MB each, no answer to a GET is read",
         target: Target::Restless,
         kind: Kind::PollsNeverRead { sessions: 20, flood: FLOOD },
-        peak_mb_max: 300,
+        peak_mb_max: FLOOD_PEAK_MB,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
         settles_in: Duration::from_secs(15),
@@ -108,7 +110,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         about: "the same as streams of HTTP/2 that are given no window",
         target: Target::Restless,
         kind: Kind::StreamsNeverRead { sessions: 20, flood: FLOOD },
-        peak_mb_max: 300,
+        peak_mb_max: FLOOD_PEAK_MB,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
         settles_in: Duration::from_secs(15),
@@ -128,7 +130,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         about: "20 WebSockets with 13 MB each that never read and send pongs all the same",
         target: Target::Restless,
         kind: Kind::BlindPongs { sessions: 20, flood: FLOOD },
-        peak_mb_max: 300,
+        peak_mb_max: FLOOD_PEAK_MB,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
         settles_in: Duration::from_secs(15),
