@@ -2,8 +2,8 @@
 //! that nobody can be kept waiting without being seen.
 
 use std::future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -20,6 +20,9 @@ use crate::serving::Listen;
 pub(crate) struct Arguments {
     #[command(flatten)]
     listen: Listen<3000>,
+    /// Milliseconds in which a client may take nothing of what is written to it, instead of 30 s.
+    #[arg(long, value_name = "MS")]
+    write_timeout: Option<u64>,
     /// Clients that come back continue where they were.
     #[arg(long)]
     recovery: bool,
@@ -28,6 +31,7 @@ pub(crate) struct Arguments {
 /// | namespace, event | what happens |
 /// |---|---|
 /// | `/`, `echo` | acknowledged with the same arguments |
+/// | `/`, `queued` | acknowledged with the bytes that wait for all clients |
 /// | `/`, `flood`, count and bytes | so many events `flood` of so many bytes to the sender |
 /// | `/`, `join`, `leave`, a room | acknowledged |
 /// | `/`, `say` | `said` with the same arguments to everybody else |
@@ -38,20 +42,25 @@ pub(crate) struct Arguments {
 pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let mut config = Config::default();
     arguments.listen.configure(&mut config.engine, 25_000, 20_000);
+    let write_timeout = arguments.write_timeout.map(Duration::from_millis);
+    config.engine.write_timeout = write_timeout.unwrap_or(config.engine.write_timeout);
     config.engine.polling_close_timeout = Duration::from_secs(2);
     config.recovery = arguments.recovery.then(RecoveryConfig::default);
+    let queued = Arc::new(OnceLock::<Server>::new());
     let server = Server::builder()
         .config(config)
-        .namespace(everybody())
+        .namespace(everybody(queued.clone()))
         .namespace(reliable())
         .namespace(Namespace::new("/keys").on("store", idempotent(key, async |_: Keyed| Ack(1))))
         .namespace(Namespace::new("/made-{name}").on("echo", async |args: RawArgs| Ack(args)))
         .build()?;
-    arguments.listen.serve_http2_too(&server).await
+    queued.get_or_init(|| server.clone());
+    arguments.listen.serve_http2_too(&server, write_timeout).await
 }
 
-fn everybody() -> Namespace {
+fn everybody(server: Arc<OnceLock<Server>>) -> Namespace {
     Namespace::new("/")
+        .on("queued", move || future::ready(Ack(server.get().map_or(0, Server::queued_bytes))))
         .on("echo", async |args: RawArgs| Ack(args))
         .on("flood", flood)
         .on("join", async |socket: Socket, room: String| {

@@ -89,14 +89,21 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
     }
 
     /// The same over HTTP/2 as well, for clients that begin with it (RFC 9113 §3.3).
-    pub(crate) async fn serve_http2_too(&self, server: &Server) -> Result<()> {
+    pub(crate) async fn serve_http2_too(
+        &self,
+        server: &Server,
+        write_timeout: Option<Duration>,
+    ) -> Result<()> {
         let drained = server.clone();
         let stop = async move {
             terminated().await;
             drained.shutdown().await;
         };
         let service = server.clone().into_service();
-        let http = HttpServer::new(self.bind().await?, service).http2_prior_knowledge(true);
+        let mut http = HttpServer::new(self.bind().await?, service).http2_prior_knowledge(true);
+        if let Some(timeout) = write_timeout {
+            http = http.write_timeout(timeout);
+        }
         http.with_graceful_shutdown(stop).await?;
         Ok(())
     }

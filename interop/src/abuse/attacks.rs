@@ -228,8 +228,17 @@ pub(crate) const ATTACKS: [Attack; 13] = [
 ];
 
 /// Honest people under attack have some seconds for their pongs.
-const RESTLESS: [&str; 7] =
-    ["crowded", "--port", "0", "--ping-interval", "1000", "--ping-timeout", "6000"];
+const RESTLESS: [&str; 9] = [
+    "crowded",
+    "--port",
+    "0",
+    "--ping-interval",
+    "1000",
+    "--ping-timeout",
+    "6000",
+    "--write-timeout",
+    "3000",
+];
 
 /// What an attack is carried out on.
 #[derive(Debug)]

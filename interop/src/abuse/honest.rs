@@ -63,6 +63,13 @@ impl Honest {
     }
 }
 
+/// What the server says of the bytes that wait for all of its clients.
+pub(crate) fn queued_bytes(server: SocketAddr) -> Result<u64> {
+    let mut client = SocketIo::open(server, TALKER, Reads::Yes)?;
+    client.connect("", "")?;
+    client.ask("", r#"["queued"]"#)?[0].as_u64().context("no number")
+}
+
 fn talk_on(server: SocketAddr, talk: Talk, stop: &AtomicBool) -> Result<Vec<Duration>> {
     let mut client = SocketIo::open(server, TALKER, Reads::Yes)?;
     client.connect("", "")?;

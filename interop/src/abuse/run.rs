@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::attacker::Attacker;
 use crate::attacks::Attack;
-use crate::honest::{Delays, Honest};
+use crate::honest::{self, Delays, Honest, Talk};
 use crate::server::Server;
 
 /// Nobody honest may wait longer. What they wait otherwise is only told: this machine runs attacker
@@ -30,11 +30,14 @@ pub(crate) fn print_head() {
 struct State {
     memory: u64,
     open_files: u64,
+    /// Bytes that wait for its clients, where it tells.
+    queued: u64,
 }
 
 impl State {
-    fn of(server: &Server) -> Result<Self> {
-        Ok(Self { memory: server.memory()?, open_files: server.open_files()? })
+    fn of(server: &Server, talk: Talk) -> Result<Self> {
+        let queued = if talk == Talk::Echo { honest::queued_bytes(server.address)? } else { 0 };
+        Ok(Self { memory: server.memory()?, open_files: server.open_files()?, queued })
     }
 }
 
@@ -44,11 +47,11 @@ pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<Problems> {
     let server = Server::start(binaries, program, arguments)?;
     let honest = Honest::start(server.address, talk);
     thread::sleep(WARM_UP);
-    let before = State::of(&server)?;
+    let before = State::of(&server, talk)?;
     let watch = server.watch();
     // Held until the memory was looked at: the attacker stays.
     let (attacker, report) = Attacker::attack(attack, &server)?;
-    let (after, settled) = settle(attack, &server, before).context("the server ended")?;
+    let (after, settled) = settle(attack, &server, talk, before).context("the server ended")?;
     let delays = honest.stop();
     let peak = watch.peak();
     println!(
@@ -82,6 +85,9 @@ pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<Problems> {
     if after.open_files > open_max(attack, before) {
         let more = after.open_files - before.open_files;
         problems.broken.push(format!("{more} connections more are held after {seconds} s"));
+    }
+    if after.queued > QUEUED_MAX {
+        problems.broken.push(format!("{} bytes are queued after {seconds} s", after.queued));
     }
     delays.iter().for_each(|delays| problems.judge(delays));
     Ok(problems)
@@ -124,12 +130,18 @@ impl fmt::Display for Problems {
 }
 
 /// Waits until the server is as it has to be, or the time for that is over.
-fn settle(attack: &Attack, server: &Server, before: State) -> Result<(State, Duration)> {
+fn settle(
+    attack: &Attack,
+    server: &Server,
+    talk: Talk,
+    before: State,
+) -> Result<(State, Duration)> {
     let begun = Instant::now();
     loop {
-        let state = State::of(server)?;
+        let state = State::of(server, talk)?;
         let is_settled = state.memory <= memory_max(attack, before)
-            && state.open_files <= open_max(attack, before);
+            && state.open_files <= open_max(attack, before)
+            && state.queued <= QUEUED_MAX;
         if is_settled || begun.elapsed() > attack.settles_in {
             return Ok((state, begun.elapsed()));
         }
@@ -144,6 +156,9 @@ fn memory_max(attack: &Attack, before: State) -> u64 {
 fn open_max(attack: &Attack, before: State) -> u64 {
     attack.open_after_max.map_or(u64::MAX, |more| before.open_files + more)
 }
+
+/// What may wait at any moment for the honest ones, who read.
+const QUEUED_MAX: u64 = 4_096;
 
 const MB: u64 = 1_000_000;
 
