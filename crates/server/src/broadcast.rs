@@ -14,7 +14,7 @@ use crate::{
     delivery::Delivery,
     directory::Live,
     encode::{encode_shared, encode_with_offset},
-    recovery::Offset,
+    recovery::{self, Offset},
     server_side,
     socket::MESSAGE,
 };
@@ -281,29 +281,36 @@ impl Broadcast {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| {
-            self.show(name, args, attachments);
-            let path = &self.namespace.path;
-            let plain = || self.as_wished(encode_shared(path, name, None, args, attachments));
-            let Some(log) = &self.namespace.log else {
-                return self.deliver(self.delivery(&plain()));
-            };
-            let send = |offset: Offset<'_>, place| {
-                let packet = encode_with_offset(path, name, args, attachments, offset);
-                let packet = self.as_wished(packet);
-                self.deliver(self.delivery(&packet).with_offset(place, &plain));
-                packet
-            };
-            if self.is_volatile {
-                log.stamp(|offset| drop(send(offset, offset.behind())));
-            } else {
-                log.record(|offset| {
-                    let packet = send(offset, offset.logged());
-                    (self.targets(), packet)
-                });
-            }
-        })?;
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, attachments))?;
         Ok(())
+    }
+
+    pub(crate) fn send_event(self, name: &str, args: &str, attachments: &[Bytes]) {
+        if self.namespace.log.is_some() && recovery::is_inside() {
+            let (name, args) = (name.to_owned(), args.to_owned());
+            let attachments = attachments.to_vec();
+            return recovery::put_off(move || self.send_event(&name, &args, &attachments));
+        }
+        self.show(name, args, attachments);
+        let path = &self.namespace.path;
+        let plain = || self.as_wished(encode_shared(path, name, None, args, attachments));
+        let Some(log) = &self.namespace.log else {
+            return self.deliver(self.delivery(&plain()));
+        };
+        let send = |offset: Offset<'_>, place| {
+            let packet = encode_with_offset(path, name, args, attachments, offset);
+            let packet = self.as_wished(packet);
+            self.deliver(self.delivery(&packet).with_offset(place, &plain));
+            packet
+        };
+        if self.is_volatile {
+            log.stamp(|offset| drop(send(offset, offset.behind())));
+        } else {
+            log.record(|offset| {
+                let packet = send(offset, offset.logged());
+                (self.targets(), packet)
+            });
+        }
     }
 
     /// Sends the event `message`.

@@ -17,6 +17,7 @@
 //! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
 //! taken over, a session can be recovered any number of times, and the reason of a failure is told.
 
+mod section;
 mod session;
 mod stays;
 
@@ -31,7 +32,11 @@ use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
-use self::session::{Away, Presence, Session};
+pub(crate) use self::section::{is_inside, put_off};
+use self::{
+    section::section,
+    session::{Away, Presence, Session},
+};
 use crate::{
     DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, makers::Group,
     shares::Shares,
@@ -214,6 +219,10 @@ impl Log {
     /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
     /// those whom it was for.
     pub(crate) fn record(&self, deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>)) {
+        section(|| self.record_now(deliver));
+    }
+
+    fn record_now(&self, deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>)) {
         let mut state = self.state.lock();
         let (targets, packet) = deliver(Offset { epoch: &self.epoch, number: state.next });
         state.next += 1;
@@ -227,8 +236,10 @@ impl Log {
     /// Lets `deliver` send an event that is not kept, with the newest offset and without another
     /// event in between.
     pub(crate) fn stamp(&self, deliver: impl FnOnce(Offset<'_>)) {
-        let state = self.state.lock();
-        deliver(Offset { epoch: &self.epoch, number: state.next - 1 });
+        section(|| {
+            let state = self.state.lock();
+            deliver(Offset { epoch: &self.epoch, number: state.next - 1 });
+        });
     }
 
     /// What a client may claim that says this private id and this last offset.
@@ -272,7 +283,7 @@ impl Log {
         if let Some(old) = old {
             old.replace();
         }
-        self.restore_away(claim, socket, admit)
+        section(|| self.restore_away(claim, socket, admit))
     }
 
     /// The values of a session, and its socket if its connection has not ended, as far as anybody
@@ -339,15 +350,17 @@ impl Log {
 
     /// A new session is here if `admit` says so, which runs without any event in between.
     pub(crate) fn begin(&self, socket: &Socket, admit: impl FnOnce(&SocketId) -> bool) -> bool {
-        let mut state = self.state.lock();
-        let pid = SocketId::random();
-        let early = socket.held_numbers();
-        let is_admitted = admit(&pid);
-        if is_admitted {
-            let session = Session::new(socket, state.next, early);
-            state.sessions.insert(pid, session);
-        }
-        is_admitted
+        section(|| {
+            let mut state = self.state.lock();
+            let pid = SocketId::random();
+            let early = socket.held_numbers();
+            let is_admitted = admit(&pid);
+            if is_admitted {
+                let session = Session::new(socket, state.next, early);
+                state.sessions.insert(pid, session);
+            }
+            is_admitted
+        })
     }
 
     /// A socket joins rooms: `join` tells each that it was not in, without any event in between.

@@ -34,7 +34,7 @@ use crate::{
     link::{Command, Link},
     locals::Locals,
     rarely::Rarely,
-    recovery::{Claim, Log, Place},
+    recovery::{self, Claim, Log, Place},
     reliable::Outboxes,
     revision::is_old,
 };
@@ -209,22 +209,8 @@ impl Socket {
         event: impl EventName<P>,
         payload: &P,
     ) -> Result<(), EmitError> {
-        if self.is_disconnected() && self.is_kept() {
-            // Its client may come back, or has.
-            return self.io().to(self.id()).emit(event, payload);
-        }
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| {
-            self.look_outgoing(name, args, attachments);
-            match &self.0.namespace.log {
-                Some(log) if !self.is_disconnected() && !self.is_old() => {
-                    self.send_logged(log, name, args, attachments)
-                }
-                _ => with_event(self.namespace(), name, None, args, attachments, |text| {
-                    self.transmit(text, attachments)
-                }),
-            }
-        })?
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, attachments))?
     }
 
     /// Sends the event `message`, which some programs live on.
@@ -496,6 +482,29 @@ impl Socket {
         let behaviour = &self.0.namespace.behaviour;
         if let Some(event) = behaviour.outgoing(name, args, attachments) {
             behaviour.look_outgoing(self, &event);
+        }
+    }
+
+    fn send_event(&self, name: &str, args: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+        if self.0.namespace.log.is_some() && recovery::is_inside() {
+            let (socket, name, args) = (self.clone(), name.to_owned(), args.to_owned());
+            let attachments = attachments.to_vec();
+            recovery::put_off(move || drop(socket.send_event(&name, &args, &attachments)));
+            return Ok(());
+        }
+        if self.is_disconnected() && self.is_kept() {
+            // Its client may come back, or has.
+            self.io().to(self.id()).send_event(name, args, attachments);
+            return Ok(());
+        }
+        self.look_outgoing(name, args, attachments);
+        match &self.0.namespace.log {
+            Some(log) if !self.is_disconnected() && !self.is_old() => {
+                self.send_logged(log, name, args, attachments)
+            }
+            _ => with_event(self.namespace(), name, None, args, attachments, |text| {
+                self.transmit(text, attachments)
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -18,7 +18,8 @@ use common::{
     until, with_sync,
 };
 use sockeye::{
-    Args, Binary, Config, Namespace, RecoveryConfig, Server, Socket, engine::OverflowPolicy,
+    Args, Binary, Config, Io, Namespace, RecoveryConfig, Server, Socket,
+    engine::{self, Hooks, Message, Observer, OverflowPolicy, Packet},
 };
 use sockeye_testing::TestServer;
 use tokio::time::sleep;
@@ -406,6 +407,49 @@ async fn what_is_sent_to_a_socket_that_has_ended_is_for_the_client_that_comes_ba
     let reply = client.client.text().await;
     assert!(!reply.contains(&client.sid), "{reply}");
     client.client.expect_nothing().await;
+}
+
+/// Sends from where it hears of packets.
+struct Echo(Arc<OnceLock<Io>>);
+
+impl Observer for Echo {
+    fn packet_create(&self, _: &engine::Session, packet: &Packet<'_>) {
+        let (Some(io), Packet::Message(Message::Text(text))) = (self.0.get(), packet) else {
+            return;
+        };
+        if text.starts_with(r#"2["n""#) {
+            io.emit("echo", &()).unwrap();
+            io.volatile().emit("echo now", &()).unwrap();
+            io.sockets()[0].emit("echo to one", &()).unwrap();
+        }
+    }
+}
+
+/// What an observer sends comes behind the event it heard of, which everybody has by then.
+#[tokio::test]
+async fn an_observer_may_send_amid_a_delivery() {
+    let io = Arc::new(OnceLock::new());
+    let mut config = recovering();
+    config.engine.hooks = Hooks::new().observer(Echo(io.clone()));
+    let setup = Setup::new(config, [with_sync(Namespace::new("/"))]).await;
+    let (mut client, _) = setup.connect("").await;
+    io.set(setup.io()).unwrap();
+    for n in 1..=3 {
+        // On a thread of its own, so that waiting for itself fails the test and does not hang it.
+        let io = setup.io();
+        let sending = std::thread::spawn(move || io.emit("n", &n).unwrap());
+        until(|| sending.is_finished()).await;
+        sending.join().unwrap();
+        let arrived = client.arrived().await;
+        let kept: Vec<_> = arrived.iter().filter(|text| !text.contains("now")).cloned().collect();
+        let expected = [&format!(r#"42["n",{n}]"#), r#"42["echo"]"#, r#"42["echo to one"]"#];
+        assert_eq!(events(&kept), expected);
+        let numbers: Vec<u64> = arrived
+            .iter()
+            .map(|text| cut(text).1.split_once('.').unwrap().1.parse().unwrap())
+            .collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,60 @@
+//! What is sent from inside a sending.
+//!
+//! An observer of the engine hears of every packet where it is queued, and may send. Under a log's
+//! lock that would wait for itself, and an event amid the delivery of another could not have an offset
+//! that is right for everybody. So it is put off until the delivery is over and the lock is free.
+
+use std::{cell::RefCell, collections::VecDeque};
+
+type Job = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What was put off; `None` while this thread holds no log's lock.
+    static PUT_OFF: RefCell<Option<VecDeque<Job>>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`, which takes a log's lock and gives it back, and then what was put off meanwhile.
+pub(super) fn section<R>(f: impl FnOnce() -> R) -> R {
+    let section = Section::begin();
+    let result = f();
+    for job in section.end() {
+        job();
+    }
+    result
+}
+
+/// Whether this thread holds a log's lock, so that sending has to be [put off](put_off).
+pub(crate) fn is_inside() -> bool {
+    PUT_OFF.with_borrow(Option::is_some)
+}
+
+/// Has a job done when this thread's section ends.
+pub(crate) fn put_off(job: impl FnOnce() + 'static) {
+    PUT_OFF.with_borrow_mut(|jobs| jobs.get_or_insert_default().push_back(Box::new(job)));
+}
+
+/// Ends also when an observer panics.
+struct Section {
+    is_over: bool,
+}
+
+impl Section {
+    fn begin() -> Self {
+        debug_assert!(!is_inside(), "a log's lock is taken under another's");
+        PUT_OFF.set(Some(VecDeque::new()));
+        Self { is_over: false }
+    }
+
+    fn end(mut self) -> VecDeque<Job> {
+        self.is_over = true;
+        PUT_OFF.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        if !self.is_over {
+            PUT_OFF.set(None);
+        }
+    }
+}
