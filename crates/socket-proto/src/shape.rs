@@ -33,7 +33,7 @@ pub(crate) fn of<P: Serialize + ?Sized>(
     payload: &P,
     take_raw: TakeRaw<'_>,
 ) -> Result<Shape, Error> {
-    match payload.serialize(Probe { take_raw, is_unit: is_unit::<P>() }) {
+    match payload.serialize(Probe { take_raw, is_unit: is_unit::<P> }) {
         Ok(shape) => Ok(shape),
         // A payload whose `Serialize` fails by itself fails again, with its reason, when it is
         // written; a compound one ends here because the probe does not go into it.
@@ -46,7 +46,8 @@ type TakeRaw<'a> = &'a mut dyn FnMut(&str);
 
 struct Probe<'a> {
     take_raw: TakeRaw<'a>,
-    is_unit: bool,
+    /// Asked only where it makes a difference.
+    is_unit: fn() -> bool,
 }
 
 /// Whether it is the type `()`. What it calls does not tell: a `null` of `serde_json::Value` calls
@@ -103,7 +104,7 @@ impl Serializer for Probe<'_> {
     }
 
     fn serialize_unit(self) -> Result<Shape, Error> {
-        Ok(if self.is_unit { Shape::None } else { Shape::One })
+        Ok(if (self.is_unit)() { Shape::None } else { Shape::One })
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Shape, Error> {
