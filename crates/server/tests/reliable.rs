@@ -442,8 +442,10 @@ async fn one_session_with_many_outboxes_takes_nothing_from_the_others() {
 }
 
 /// A client that connects from an address of its own.
+#[cfg(target_os = "linux")]
 struct From(std::net::Ipv4Addr, SocketAddr);
 
+#[cfg(target_os = "linux")]
 impl common::Network for From {
     async fn dial(&self) -> Box<dyn common::Stream> {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
