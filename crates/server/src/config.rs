@@ -51,8 +51,8 @@ pub struct Config {
     /// many namespaces on this server`. Each takes about 3 kB and its name. Default 20,000.
     pub child_namespaces_max: usize,
     /// Those of them that were made for sessions of one address (of IPv6: one network of 64 bits).
-    /// One more takes the place of an empty one of theirs; else the client is refused. Default
-    /// 10,000.
+    /// One more takes the place of an empty one of theirs; else the client is refused. Sessions whose
+    /// address nobody told are not bound by it. Default 10,000.
     pub child_namespaces_per_address_max: usize,
     /// Those of them that were made for one session, which may have left them meanwhile. One more
     /// takes the place of an empty one of its own; else it is refused. Default 1,000.

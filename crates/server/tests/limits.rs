@@ -111,6 +111,32 @@ async fn an_address_has_so_many_namespaces() {
     enter([7; 4], "/n-5").await.unwrap();
 }
 
+/// Mounted where nobody tells addresses, sessions are not taken for those of one address.
+#[tokio::test(start_paused = true)]
+async fn sessions_of_no_known_address_are_not_one_address() {
+    use tower_service::Service;
+    let config = Config { child_namespaces_per_address_max: 1, ..Config::default() };
+    let server = Server::builder().config(config).namespace(Namespace::new("/n-{name}"));
+    let server = server.build().unwrap();
+    let ask = async |method: &str, query: &str, body: &str| {
+        let uri = format!("/socket.io/?EIO=4&transport=polling{query}");
+        let request = http::Request::builder().method(method).uri(uri);
+        let request = request.body(axum::body::Body::from(body.to_owned())).unwrap();
+        let answer = server.clone().into_service().call(request).await.unwrap();
+        let body = axum::body::Body::new(answer.into_body());
+        let bytes = axum::body::to_bytes(body, 100_000).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    for name in ["/n-1", "/n-2", "/n-3"] {
+        let opened = ask("GET", "", "").await;
+        let sid = opened.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let session = format!("&sid={sid}");
+        assert_eq!(ask("POST", &session, &format!("40{name},")).await, "ok");
+        let answer = ask("GET", &session, "").await;
+        assert!(answer.starts_with(&format!("40{name},{{\"sid\":")), "{answer}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_has_so_many_namespaces_made_for_names() {
     let server = on_demand(|config| config.child_namespaces_max = 6);

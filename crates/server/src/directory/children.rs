@@ -99,7 +99,9 @@ impl Children {
             let oldest = self.empty.oldest_of(&group, &session).cloned();
             self.evict(oldest, "Too many namespaces")?;
         }
-        if self.by_group.of(&group) >= config.child_namespaces_per_address_max {
+        if group != Group::Unknown
+            && self.by_group.of(&group) >= config.child_namespaces_per_address_max
+        {
             let oldest = self.empty.loser_of(&group);
             self.evict(oldest, "Too many namespaces for this address")?;
         }
