@@ -68,7 +68,8 @@ impl Connections {
 
     /// Refuses further handshakes with 503, closes all connections with 1001 (RFC 6455 §7.4.1, "going
     /// away"), and waits until every one is gone: closed, and dropped by whoever has it. What is left
-    /// after `timeout` is cut off.
+    /// after `timeout` is cut off. (A handler that blocks its thread instead of awaiting may hold up the
+    /// timers of its runtime, and with them this one.)
     pub async fn shutdown(&self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         self.state.lock().closing = true;
