@@ -103,6 +103,18 @@ impl CloseDetail {
         }
     }
 
+    /// Whether the client is told by the answer to the POST that broke a rule.
+    pub(crate) fn has_its_own_answer(self) -> bool {
+        matches!(
+            self,
+            CloseDetail::PayloadTooLarge { .. }
+                | CloseDetail::BodyChunks { .. }
+                | CloseDetail::BodyTimeout
+                | CloseDetail::ContentType
+                | CloseDetail::PostOverlap
+        )
+    }
+
     /// Of a frame that broke a rule.
     pub(crate) fn of_frame(error: ProtocolError) -> Self {
         match error {

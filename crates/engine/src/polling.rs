@@ -62,6 +62,10 @@ impl Poll {
         // Refused, the guest drops and its slot with it.
         let _ = self.session.visit(Guest::Poll(reply));
         let answer = answer.await.unwrap_or(Answer::UnknownSession);
+        if self.session.close_detail().is_some_and(CloseDetail::has_its_own_answer) {
+            // A client that hears of the end here first never learns why.
+            Box::pin(tokio::time::sleep(REFUSAL_LEAD)).await;
+        }
         let compress = matches!(answer, Answer::Payload { compress: true, .. });
         let response = respond(answer, &self.session, self.old_browser);
         compressed(response, self.coding.filter(|_| compress), self.session.config())
@@ -319,5 +323,7 @@ fn is_old_browser(headers: &HeaderMap) -> bool {
 }
 
 const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
+/// How much later than the refusal of a POST a poll says that the session is over.
+const REFUSAL_LEAD: Duration = Duration::from_millis(20);
 /// Once for the reactor to see the end of a connection, once for its task to act on it.
 const REACTOR_LOOKS: usize = 2;

@@ -155,6 +155,36 @@ async fn a_body_over_the_limit_is_413_and_ends_the_session() {
     }
 }
 
+/// The client that hears of the end by its poll first takes it for a goodbye of the server.
+#[tokio::test(start_paused = true)]
+async fn the_refusal_of_a_post_comes_before_the_end_of_the_poll() {
+    let chunked = [("transfer-encoding", "chunked")];
+    let binary = [("content-type", "application/octet-stream")];
+    let unfinished = [("content-length", "10")];
+    for (headers, body, status) in [
+        (&[][..], &b"4xx"[..], 413),
+        (&chunked, b"1\r\n4\r\n1\r\nx\r\n1\r\ny\r\n0\r\n\r\n", 413),
+        (&binary, b"4", 400),
+        (&unfinished, b"4", 408),
+    ] {
+        let mut config = Config { payload_bytes_max: 2, body_chunks_max: 2, ..Config::default() };
+        if status == 408 {
+            config.payload_bytes_max = 100;
+            config.body_timeout = std::time::Duration::from_secs(1);
+        }
+        let host = Host::memory(config);
+        let sid = host.open().await;
+        let poll = host.start("GET", &Host::url(&sid), &[], b"").await;
+        host.parked(&sid).await;
+        let post = host.request("POST", &Host::url(&sid), headers, body).await;
+        post.assert_empty(status);
+        let refused = tokio::time::Instant::now();
+        assert_eq!(poll.response().await.text(), "1", "{status}");
+        assert_eq!(refused.elapsed().as_millis() / 10, 2, "{status}");
+        host.assert_gone(&sid).await;
+    }
+}
+
 /// The official server counts what it holds in memory (`maxBufferedChunks`, since engine.io 6.6.13).
 #[tokio::test]
 async fn a_body_in_too_many_chunks_is_413_and_ends_the_session() {
