@@ -11,6 +11,7 @@ mod autobahn;
 mod bench;
 mod check;
 mod debian;
+mod deny;
 mod failures;
 mod flaky;
 mod fuzz;

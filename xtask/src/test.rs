@@ -14,6 +14,7 @@ use clap::Args;
 
 use crate::autobahn;
 use crate::debian::{self, Available, Program};
+use crate::deny;
 use crate::flaky::{self, literal};
 use crate::fuzz;
 use crate::lint;
@@ -80,6 +81,9 @@ fn plan(workspace: &Workspace, arguments: &Arguments) -> Result<Plan> {
     // The quick rules come first; the UI comes before everything that compiles, since the chat
     // carries it.
     parts.add_lints(arguments, &mut plan, || lint::quick_steps(workspace))?;
+    if parts.has(&[Part::Lint]) && arguments.filter.is_none() {
+        deny::add(workspace, &mut plan);
+    }
     parts.prepare(workspace, arguments, &mut plan)?;
     parts.add_lints(arguments, &mut plan, || Ok(lint::steps(workspace)))?;
     parts.add_tests(workspace, arguments, &mut plan)?;
