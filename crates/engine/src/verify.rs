@@ -23,6 +23,7 @@ use http::Method;
 use http::header::{CONNECTION, HeaderMap, ORIGIN, UPGRADE};
 use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
+use sockeye_websocket::Origins;
 
 use crate::dialect::Dialect;
 use crate::query::Query;
@@ -99,14 +100,14 @@ fn check_origin<'a>(
     headers: &HeaderMap,
     host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
-    let has_origin = headers.contains_key(ORIGIN);
-    // Only an origin is compared with the host.
-    let host = if has_origin { host() } else { None };
-    if registry.config.origins.allow(headers, host) {
-        return Ok(());
+    let origins = &registry.config.origins;
+    if !headers.contains_key(ORIGIN) {
+        let elsewhere = *origins != Origins::Any && Origins::is_from_elsewhere(headers);
+        return if elsewhere { Err(Refusal::CrossSite) } else { Ok(()) };
     }
-    if !has_origin {
-        return Err(Refusal::CrossSite);
+    let host = host();
+    if origins.allow(headers, host) {
+        return Ok(());
     }
     if let Some(origin) = headers.get(ORIGIN)
         && registry.is_news(origin.as_bytes())
