@@ -460,7 +460,10 @@ function isBinary(value) {
 var isBuffer = (value) => false ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
 var isBlob = (value) => false ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {
-  const { buffer = isBlob(data) ? await readBlob(data) : data, byteOffset, byteLength: byteLength2 } = data;
+  return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+function bytesOf(data) {
+  const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
   return new Uint8Array(buffer, byteOffset, byteLength2);
 }
 function byteLength(text) {

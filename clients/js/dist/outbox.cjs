@@ -23,13 +23,82 @@ var index_exports = {};
 __export(index_exports, {
   Outbox: () => Outbox,
   OutboxError: () => OutboxError,
+  StoreLostError: () => StoreLostError,
   indexedDbStore: () => indexedDbStore,
   memoryStore: () => memoryStore,
   outbox: () => outbox
 });
 module.exports = __toCommonJS(index_exports);
 
+// src/platform.ts
+var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+var readBlob = (blob) => blob.arrayBuffer();
+var nativeSetTimeout = globalThis.setTimeout;
+var nativeClearTimeout = globalThis.clearTimeout;
+
+// src/engine/packet.ts
+function isBinary(value) {
+  return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
+}
+var isA = (name, value) => value instanceof (globalThis[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
+var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
+async function readBytes(data) {
+  return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+function bytesOf(data) {
+  const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
+  return new Uint8Array(buffer, byteOffset, byteLength2);
+}
+function byteLength(text) {
+  if (false) return new TextEncoder().encode(text).length;
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0);
+    bytes += code < 128 ? 1 : code < 2048 ? 2 : code < 65536 ? 3 : 4;
+  }
+  return bytes;
+}
+function owned(data) {
+  const { buffer = data } = data;
+  if (isBlob(data) || isBuffer(buffer) && !buffer.resizable) return data;
+  return bytesOf(data).slice();
+}
+
+// src/outbox/copy.ts
+function copyOf(value) {
+  if (isBlob(value)) return value;
+  const clone = globalThis.structuredClone;
+  if (isBinary(value)) return clone ? clone(owned(value)) : bytesOf(value).slice();
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
+  return clone && value instanceof Object ? clone(value) : value;
+}
+async function readFiles(args) {
+  const reads = [];
+  const search = (of) => {
+    for (const key of Object.keys(of)) {
+      const value = of[key];
+      if (isBlob(value)) reads.push(readBytes(value).then((bytes) => void (of[key] = bytes)));
+      else if (isTree(value)) search(value);
+    }
+  };
+  search(args);
+  await Promise.all(reads);
+}
+function isTree(value) {
+  const prototype = value && typeof value === "object" && !isBinary(value) && Object.getPrototypeOf(value);
+  return Array.isArray(value) || prototype === Object.prototype || prototype === null;
+}
+
 // src/outbox/store.ts
+var StoreLostError = class extends Error {
+  constructor(cause) {
+    super("the outbox's store is lost");
+    this.cause = cause;
+    this.name = "StoreLostError";
+  }
+};
 var SLOTS_MAX = 100;
 function memoryStore() {
   return {
@@ -65,6 +134,7 @@ var IndexedDbStore = class {
     this._release = _release;
     this.isDurable = true;
     this._id = "";
+    this._isClosed = false;
   }
   async load() {
     const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
@@ -77,27 +147,58 @@ var IndexedDbStore = class {
     this._id = id;
     return { id, next, events: events.map((event) => event.event) };
   }
-  async add(event) {
+  add(event) {
     const { number } = event;
-    const turn = this._write();
-    turn.events.add({ slot: this._slot, number, event });
-    turn.next = number + 1;
-    return turn.finished;
+    return this._write((turn, isAgain) => {
+      const stored = { slot: this._slot, number, event };
+      if (isAgain) turn.events.put(stored);
+      else turn.events.add(stored);
+      turn.next = number + 1;
+    });
   }
-  async remove(numbers) {
-    const turn = this._write();
-    for (const number of numbers) turn.events.delete([this._slot, number]);
-    return turn.finished;
+  remove(numbers) {
+    return this._write((turn) => {
+      for (const number of numbers) turn.events.delete([this._slot, number]);
+    });
   }
   close() {
+    this._isClosed = true;
     this._release();
     this._db.close();
+  }
+  /** Writes; once more, if the browser has closed the database, as it does to suspended pages. */
+  async _write(change) {
+    const db = this._db;
+    const write = (isAgain) => {
+      const turn = this._thisTurn();
+      change(turn, isAgain);
+      return turn.finished;
+    };
+    try {
+      return await write(false);
+    } catch (error) {
+      if (this._isClosed || !CLOSED.test(error?.name)) throw error;
+    }
+    try {
+      if (db === this._db) await (this._opening ?? (this._opening = this._open()));
+      return await write(true);
+    } catch (error) {
+      throw new StoreLostError(error);
+    }
+  }
+  /** Opens the database again, for all who wait for that. */
+  async _open() {
+    try {
+      this._db = await open();
+    } finally {
+      this._opening = void 0;
+    }
   }
   /**
    * What comes together is written together, at once: transactions need not wait for each other
    * here, IndexedDB runs them in their order.
    */
-  _write() {
+  _thisTurn() {
     if (this._turn) return this._turn;
     const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
     const events = transaction.objectStore(EVENTS);
@@ -106,12 +207,16 @@ var IndexedDbStore = class {
     Promise.resolve().then(() => {
       this._turn = void 0;
       const { next } = turn;
-      if (next) transaction.objectStore(BOXES).put({ slot: this._slot, id: this._id, next });
-      transaction.commit?.();
+      try {
+        if (next) transaction.objectStore(BOXES).put({ slot: this._slot, id: this._id, next });
+        transaction.commit?.();
+      } catch {
+      }
     });
     return turn;
   }
 };
+var CLOSED = /^(InvalidState|Unknown|Abort|TransactionInactive)Error$/;
 var BOXES = "boxes";
 var EVENTS = "events";
 function open() {
@@ -147,7 +252,7 @@ function done(request) {
 function finished(transaction) {
   const end = new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error || new Error("aborted"));
+    transaction.onabort = () => reject(transaction.error || new DOMException("aborted", "AbortError"));
   });
   end.catch(() => {
   });
@@ -195,6 +300,8 @@ var Outbox = class {
     this._entries = /* @__PURE__ */ new Map();
     this._count = 0;
     this._bytes = 0;
+    /** Resolves when the files in all events until now are read, or cannot be. */
+    this._read = Promise.resolve();
     this._isClosed = false;
     this._stop = this._listen();
     const wasActive = _socket.active;
@@ -220,13 +327,19 @@ var Outbox = class {
   async emit(event, ...args) {
     if (this._isClosed) throw new OutboxError("closed");
     const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
-    const bytes = bytesOf([event, ...args]);
+    const bytes = bytesOf2([event, ...args]);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
-    const copy = structuredClone([event, ...args]);
+    const copy = copyOf([event, ...args]);
+    const earlier = this._read;
+    const read = readFiles(copy);
+    this._read = read.catch(() => {
+    }).then(() => earlier);
     this._count++;
     this._bytes += bytes;
     return new Promise((resolve, reject) => {
-      const kept = this.ready.then(() => this._keep(copy, bytes, { resolve, reject }));
+      const kept = Promise.all([read, earlier, this.ready]).then(
+        () => this._keep(copy, bytes, { resolve, reject })
+      );
       this._await(
         kept.catch((error) => {
           this._count--;
@@ -249,12 +362,16 @@ var Outbox = class {
     this._isClosed = true;
     clearTimeout(this._timer);
     this._stop();
-    this._writing.then(() => this._store.close());
+    this._writing.then(() => {
+      this._store.close();
+      this._lostStore?.close();
+    });
   }
   async _load() {
     const { nsp, io } = this._socket;
-    const { store, name = `${originOf(io)} ${nsp}` } = this._options;
-    this._store = store || await indexedDbStore(name) || memoryStore();
+    const { store, name } = this._options;
+    const inBrowser = async () => globalThis.indexedDB && indexedDbStore(name ?? `${originOf(io)} ${nsp}`);
+    this._store = store || await inBrowser() || memoryStore();
     const { id, next, events } = await this._store.load().catch((error) => {
       if (store) throw error;
       this._store.close();
@@ -265,7 +382,7 @@ var Outbox = class {
     this._id = id;
     this._next = next;
     for (const event of events) {
-      this._entries.set(event.number, { event, state: "kept" });
+      this._entries.set(event.number, { event, box: id, state: "kept" });
       this._count++;
       this._bytes += event.bytes;
     }
@@ -274,11 +391,15 @@ var Outbox = class {
   async _keep(args, bytes, waiting) {
     if (this._isClosed) throw new OutboxError("closed");
     const event = { number: this._next++, args, bytes, time: Date.now() };
-    const entry = { event, waiting, state: "new" };
+    const entry = { event, box: this._heir || this._id, waiting, state: "new" };
     this._entries.set(event.number, entry);
     try {
-      await this._store.add(event);
+      await this._store.add(event).catch((error) => {
+        this._loseStore(error);
+        entry.box = this._heir || this._id;
+      });
       entry.state = "kept";
+      this._inherit();
       if (!this._timer) this._expire();
     } catch (error) {
       this._entries.delete(event.number);
@@ -286,6 +407,30 @@ var Outbox = class {
     } finally {
       this._send();
     }
+  }
+  /** Goes on in memory if that is what has happened; otherwise throws the error. */
+  _loseStore(error) {
+    if (!(error instanceof StoreLostError)) throw error;
+    if (this._lostStore) return;
+    this._lostStore = this._store;
+    this._store = memoryStore();
+    this._heir = newId();
+    this.isDurable = false;
+    tell(() => this._options.onStoreLost?.(error));
+  }
+  /** Ends the outbox of a lost store when all of it is answered, and begins the next one. */
+  _inherit() {
+    if (!this._heir || [...this._entries.values()].some(({ box }) => box === this._id)) return;
+    this._id = this._heir;
+    this._heir = void 0;
+    this._lostStore.close();
+    if (this._sent) this._offerAgain();
+  }
+  /** Whether the server has to be told of another outbox: it knows one by what CONNECT says. */
+  _offerAgain() {
+    const isOther = !!this._terms && this._offered !== this._id;
+    if (isOther) this._socket.disconnect().connect();
+    return isOther;
   }
   /** Counts what the store has begun to write to what `saved` waits for. */
   _await(write) {
@@ -305,7 +450,7 @@ var Outbox = class {
     };
     let hasReply = false;
     const onConnect = () => {
-      if (!hasReply || !socket.connected || this._sent) return;
+      if (!hasReply || !socket.connected || this._sent || this._offerAgain()) return;
       this._sent = /* @__PURE__ */ new Set();
       this._send();
     };
@@ -316,7 +461,7 @@ var Outbox = class {
     socket.io.on("packet", onPacket);
     socket.on("connect", onConnect);
     socket.on("disconnect", onDisconnect);
-    const stopOffering = offer(socket, () => this._id);
+    const stopOffering = offer(socket, () => this._offered = this._id);
     return () => {
       socket.io.off("packet", onPacket);
       socket.off("connect", onConnect);
@@ -328,8 +473,8 @@ var Outbox = class {
   _send() {
     const { _sent: sent, _terms: terms, _socket: socket } = this;
     if (!sent || this._isClosed) return;
-    for (const [number, { event, state }] of this._entries) {
-      if (sent !== this._sent || state === "new") return;
+    for (const [number, { event, state, box }] of this._entries) {
+      if (sent !== this._sent || state === "new" || terms && box !== this._id) return;
       const [lowest] = this._entries.keys();
       if (terms ? number >= lowest + terms.window : sent.size >= WINDOW) return;
       if (state === "answered" || sent.has(number)) continue;
@@ -375,10 +520,12 @@ var Outbox = class {
   async _remove(number) {
     try {
       await this._store.remove([number]);
-    } catch {
+    } catch (error) {
+      if (error instanceof StoreLostError) this._loseStore(error);
     }
     this._entries.delete(number);
     this._sent?.delete(number);
+    this._inherit();
     this._send();
   }
   /** Gives up what is too old, and comes back when the next one is. */
@@ -438,16 +585,14 @@ function originOf({ uri, opts }) {
   const page = globalThis.location?.href;
   return `${uri ? new URL(uri, page).origin : globalThis.location?.origin} ${opts.path}`;
 }
-function bytesOf(args) {
+function bytesOf2(args) {
   let binary = 0;
   const json = JSON.stringify(args, function(key, value) {
     const original = this[key];
-    const size = original?.byteLength ?? original?.size;
-    const isBinary = ArrayBuffer.isView(original) || original instanceof ArrayBuffer || original instanceof Blob;
-    if (!isBinary) return value;
-    binary += size;
+    if (!isBinary(original)) return value;
+    binary += "size" in original ? original.size : original.byteLength;
     return null;
   });
-  return new TextEncoder().encode(json).length + binary;
+  return byteLength(json) + binary;
 }
 //# sourceMappingURL=outbox.cjs.map

@@ -5,7 +5,7 @@ import "fake-indexeddb/auto";
 import assert from "node:assert/strict";
 import { it } from "node:test";
 
-import { indexedDbStore } from "../build/outbox/index.js";
+import { indexedDbStore, StoreLostError } from "../build/outbox/index.js";
 
 /** Web Locks of one page: each name is free once. */
 function locks() {
@@ -60,6 +60,74 @@ it("refuses what cannot be stored, and nothing beside it", async () => {
   await assert.rejects(store.add(event(1)), { name: "ConstraintError" });
   store.close();
   await assert.rejects(store.add(event(5)), { name: "InvalidStateError" });
+});
+
+/** Returns a function that closes the database that was used last, as browsers do under a page. */
+function underThePage(t) {
+  let last;
+  const { transaction } = IDBDatabase.prototype;
+  t.mock.method(IDBDatabase.prototype, "transaction", function (...args) {
+    last = this;
+    return transaction.apply(this, args);
+  });
+  return () => last.close();
+}
+
+it("is opened again when the browser has closed it", async (t) => {
+  const closeUnderThePage = underThePage(t);
+  const store = await indexedDbStore("closed");
+  const { id } = await store.load();
+  await store.add(event(1));
+  const opened = t.mock.method(IDBFactory.prototype, "open");
+  for (const [number, times] of [[2, 1], [4, 2]]) {
+    closeUnderThePage();
+    // All that comes meanwhile waits for the same.
+    await Promise.all([store.add(event(number)), store.remove([number - 1]), store.add(event(number + 1))]);
+    assert.equal(opened.mock.callCount(), times);
+  }
+  assert.deepEqual(await store.load(), { id, next: 6, events: [event(2), event(4), event(5)] });
+  // The lock is still this page's.
+  const other = await indexedDbStore("closed");
+  assert.notEqual((await other.load()).id, id);
+  other.close();
+  store.close();
+});
+
+it("writes once what the browser may have cut off in the middle", async () => {
+  const store = await indexedDbStore("cut");
+  await store.load();
+  const { add } = IDBObjectStore.prototype;
+  let cuts = 0;
+  IDBObjectStore.prototype.add = function (...args) {
+    const request = add.apply(this, args);
+    // It is written, but the store cannot know that.
+    if (cuts++ === 0) throw new DOMException("connection lost", "UnknownError");
+    return request;
+  };
+  try {
+    await store.add(event(1));
+  } finally {
+    IDBObjectStore.prototype.add = add;
+  }
+  assert.deepEqual((await store.load()).events, [event(1)]);
+  store.close();
+});
+
+it("says that it is lost when it cannot be opened again", async (t) => {
+  const closeUnderThePage = underThePage(t);
+  const store = await indexedDbStore("lost");
+  await store.load();
+  closeUnderThePage();
+  const broken = t.mock.method(IDBFactory.prototype, "open", () => {
+    throw new Error("no storage any more");
+  });
+  const outcomes = await Promise.allSettled([store.add(event(1)), store.remove([1])]);
+  broken.mock.restore();
+  for (const { reason } of outcomes) {
+    assert.ok(reason instanceof StoreLostError);
+    assert.equal(reason.cause.message, "no storage any more");
+  }
+  store.close();
 });
 
 it("is each page's own, until the page lets it go", async () => {

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { openAsBlob, promises as fs } from "node:fs";
 import http from "node:http";
+import os from "node:os";
+import path from "node:path";
 import { describe, it } from "node:test";
 
 import { Server } from "socket.io";
 import { io as officialIo } from "socket.io-client";
 
 import { io } from "../dist/node/index.mjs";
-import { memoryStore, outbox, OutboxError } from "../build/outbox/index.js";
+import { memoryStore, outbox, OutboxError, StoreLostError } from "../build/outbox/index.js";
 import { makeReliable } from "./reliable-server.mjs";
 import { createWorld, settle } from "./world.mjs";
 
@@ -375,6 +378,143 @@ describe("outbox: a store that fails", () => {
     assert.ok(socket.active);
     await assert.rejects(box.emit("a"), /broken/);
     world.manager._close();
+  });
+});
+
+describe("outbox: a store that is lost", () => {
+  /** A lasting store which can be lost. */
+  function losable() {
+    const store = lastingStore();
+    const state = { isLost: false, closed: 0 };
+    const unlessLost = (method) => async (argument) => {
+      if (state.isLost) throw new StoreLostError(new Error("closed under the page"));
+      return store[method](argument);
+    };
+    const close = () => state.closed++;
+    return [{ ...store, add: unlessLost("add"), remove: unlessLost("remove"), close }, state];
+  }
+
+  const idIn = ([packet]) => /"id":"([^"]+)"/.exec(packet)[1];
+
+  it("is said, and the page goes on under another name once the old one has its answers", async () => {
+    const [store, state] = losable();
+    const told = [];
+    const { world, box, socket, enter, sent } = await played({ store, onStoreLost: (error) => told.push(error) });
+    const first = idIn(await enter());
+    const kept = box.emit("a", 1);
+    await settle();
+    assert.deepEqual(sent(), ['message 20["a",1,{"_outbox":[1,1]}]']);
+    assert.equal(box.isDurable, true);
+    state.isLost = true;
+    const others = [box.emit("b", 2), box.emit("c", 3)];
+    await box.saved();
+    assert.equal(box.isDurable, false);
+    assert.equal(told.length, 1);
+    assert.equal(told[0].cause.message, "closed under the page");
+    // The next page will use these numbers under the old name, so they do not go under it.
+    assert.deepEqual(sent(), []);
+    assert.equal(state.closed, 0);
+    const closed = new Promise((resolve) => socket.once("disconnect", resolve));
+    world.transport.receive('430["one"]');
+    assert.equal(await kept, "one");
+    await closed;
+    assert.equal(state.closed, 1);
+    assert.notEqual(idIn(await enter()), first);
+    assert.deepEqual(sent(), ['message 21["b",2,{"_outbox":[2,2]}]', 'message 22["c",3,{"_outbox":[3,2]}]']);
+    world.transport.receive('431["two"]', '432["three"]');
+    assert.deepEqual(await Promise.all(others), ["two", "three"]);
+    const more = box.emit("d");
+    await settle();
+    assert.deepEqual(sent(), ['message 23["d",{"_outbox":[4,4]}]']);
+    world.transport.receive('433["four"]');
+    assert.equal(await more, "four");
+    assert.equal(state.closed, 1);
+    box.close();
+    socket.disconnect();
+  });
+
+  it("while an answer is noted or nothing is connected is noticed, too", async () => {
+    const [store, state] = losable();
+    const told = [];
+    const { world, box, socket, enter, sent } = await played({ store, onStoreLost: (error) => told.push(error) });
+    const first = idIn(await enter());
+    const answered = box.emit("a");
+    await settle();
+    sent();
+    state.isLost = true;
+    world.transport.receive('430["one"]');
+    assert.equal(await answered, "one");
+    await settle();
+    assert.deepEqual([told.length, box.isDurable], [1, false]);
+    const later = box.emit("b");
+    assert.notEqual(idIn(await enter()), first);
+    assert.match(sent()[0], /\["b",{"_outbox":\[2,2\]}\]/);
+    world.transport.receive('431["two"]');
+    assert.equal(await later, "two");
+    box.close();
+    socket.disconnect();
+  });
+
+  it("makes no difference to a server that takes no part", async () => {
+    const [store, state] = losable();
+    const { world, box, socket, enter, sent } = await played({ store }, {});
+    await enter();
+    const kept = box.emit("a");
+    await settle();
+    state.isLost = true;
+    const other = box.emit("b");
+    await settle();
+    assert.deepEqual(sent(), ['message 20["a"]', 'message 21["b"]']);
+    world.transport.receive('430["one"]', '431["two"]');
+    assert.deepEqual(await Promise.all([kept, other]), ["one", "two"]);
+    assert.equal(box.isDurable, false);
+    assert.equal(socket.connected, true);
+    box.close();
+    socket.disconnect();
+  });
+});
+
+describe("outbox: binary data that changes", () => {
+  it("is kept as it was when it was emitted", async () => {
+    const store = lastingStore();
+    const stored = [];
+    const { add } = store;
+    store.add = (event) => (stored.push(event.args), add(event));
+    const { box, socket } = await played({ store });
+    const shared = new Uint8Array(new SharedArrayBuffer(2)).fill(1);
+    const plain = Uint8Array.of(1, 1);
+    box.emit("x", { list: [shared] }, plain, new Date(0)).catch(() => {});
+    shared.fill(2);
+    plain.fill(2);
+    await box.saved();
+    assert.deepEqual(stored[0].slice(1, 3), [{ list: [Uint8Array.of(1, 1)] }, Uint8Array.of(1, 1)]);
+    assert.ok(stored[0][1].list[0].buffer instanceof ArrayBuffer);
+    assert.ok(stored[0][3] instanceof Date);
+    box.close();
+    socket.disconnect();
+  });
+
+  it("is read before it is kept, in order, or refused", async () => {
+    const store = lastingStore();
+    const stored = [];
+    const { add } = store;
+    store.add = (event) => (stored.push(event.args), add(event));
+    const { box, socket } = await played({ store });
+    const file = path.join(await fs.mkdtemp(path.join(os.tmpdir(), "sockeye-client-")), "file");
+    await fs.writeFile(file, "as it was");
+    const readable = await openAsBlob(file);
+    const first = box.emit("first", { file: readable });
+    const second = box.emit("second");
+    await box.saved();
+    assert.deepEqual(stored, [["first", { file: new TextEncoder().encode("as it was") }], ["second"]]);
+    await fs.writeFile(file, "as it is now, which is longer");
+    await assert.rejects(box.emit("third", [readable]), { name: "NotReadableError" });
+    assert.deepEqual([box.size, stored.length], [2, 2]);
+    for (const promise of [first, second]) promise.catch(() => {});
+    await box.saved();
+    await fs.rm(path.dirname(file), { recursive: true });
+    box.close();
+    socket.disconnect();
   });
 });
 

@@ -23,7 +23,7 @@ const NEEDS = {
   "socket.io.esm.min.js": ENGINE,
   "websocket.esm.min.js": "Blob URL URLSearchParams WebSocket clearTimeout queueMicrotask setTimeout",
   "browser/index.mjs": `${ENGINE} TextDecoder`,
-  "outbox.mjs": "ArrayBuffer Blob IDBKeyRange TextEncoder URL clearTimeout crypto indexedDB queueMicrotask setTimeout structuredClone",
+  "outbox.mjs": "ArrayBuffer Blob DOMException IDBKeyRange URL clearTimeout crypto indexedDB queueMicrotask setTimeout structuredClone",
   "shared.mjs": "AbortController BroadcastChannel queueMicrotask",
 };
 

@@ -642,7 +642,10 @@ var isA = (name, value) => value instanceof (globalThis[name] || isA) || Object.
 var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
 var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {
-  const { buffer = isBlob(data) ? await readBlob(data) : data, byteOffset, byteLength: byteLength2 } = data;
+  return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+function bytesOf(data) {
+  const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
   return new Uint8Array(buffer, byteOffset, byteLength2);
 }
 function byteLength(text) {
@@ -659,9 +662,9 @@ function encodePacket({ type, data }) {
   return true ? owned(data) : data;
 }
 function owned(data) {
-  const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
+  const { buffer = data } = data;
   if (isBlob(data) || isBuffer(buffer) && !buffer.resizable) return data;
-  return new Uint8Array(buffer, byteOffset, byteLength2).slice();
+  return bytesOf(data).slice();
 }
 async function encodeAsText(packet) {
   const data = encodePacket(packet);

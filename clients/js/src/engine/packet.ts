@@ -40,7 +40,12 @@ export const isBlob = (value: unknown): value is Blob =>
 
 /** The bytes of binary data. Rejects if it cannot be read, as a file that has changed. */
 export async function readBytes(data: Binary): Promise<Uint8Array> {
-  const { buffer = isBlob(data) ? await readBlob(data) : data, byteOffset, byteLength } = data as ArrayBufferView;
+  return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+
+/** The bytes in memory, where they are. */
+export function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
+  const { buffer = data, byteOffset, byteLength } = data as ArrayBufferView;
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
@@ -63,10 +68,10 @@ export function encodePacket({ type, data }: Packet): RawData {
 }
 
 /** The same in memory that nobody else may change or resize, since platforms send no other. */
-function owned(data: Binary): Binary {
-  const { buffer = data, byteOffset, byteLength } = data as ArrayBufferView;
+export function owned(data: Binary): Binary {
+  const { buffer = data } = data as ArrayBufferView;
   if (isBlob(data) || (isBuffer(buffer) && !(buffer as any).resizable)) return data;
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
+  return bytesOf(data).slice();
 }
 
 /** The packet as text, for polling and for peers without binary. */

@@ -3,9 +3,11 @@
 
 import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.js";
 import type { Socket } from "../socket.js";
-import { indexedDbStore, memoryStore, type OutboxStore, type StoredEvent } from "./store.js";
+import { byteLength, isBinary } from "../engine/packet.js";
+import { copyOf, readFiles } from "./copy.js";
+import { indexedDbStore, memoryStore, newId, type OutboxStore, type StoredEvent, StoreLostError } from "./store.js";
 
-export { indexedDbStore, memoryStore } from "./store.js";
+export { indexedDbStore, memoryStore, StoreLostError } from "./store.js";
 export type { OutboxStore, StoredEvent, StoredOutbox } from "./store.js";
 
 /** Bounds of an outbox and who is told, with their defaults. */
@@ -24,6 +26,11 @@ export interface OutboxOptions {
   onAnswer?: (event: string, args: any[], ...answer: any[]) => void;
   /** An event was given up. */
   onLost?: (event: string, args: any[], error: Error) => void;
+  /**
+   * The store is lost: from now on events are kept in the page's memory only, and `isDurable` is false.
+   * Those that it holds are sent by this page, and if that goes first by the next one.
+   */
+  onStoreLost?: (error: StoreLostError) => void;
 }
 
 /** Why an event was not taken, or was given up. */
@@ -52,6 +59,8 @@ interface Waiting {
  */
 interface Entry {
   event: StoredEvent;
+  /** The outbox that it belongs to: not that of the others, if the store was lost in between. */
+  box: string;
   /** `new`: on its way into the store; `answered`: on its way out of it. */
   state: "new" | "kept" | "answered";
   /** Who emitted it, unless an earlier page did. */
@@ -88,7 +97,16 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   isDurable = false;
 
   private _store!: OutboxStore;
+  /** A store that was lost; it is closed when nothing of it is unanswered. */
+  private _lostStore?: OutboxStore;
   private _id?: string;
+  /**
+   * The outbox that follows: the next page, which finds the old one in its store, will use the numbers
+   * that were not stored there.
+   */
+  private _heir?: string;
+  /** The outbox that the last CONNECT named. */
+  private _offered?: string;
   private _next = 1;
   /** Events by number, in order. */
   private _entries = new Map<number, Entry>();
@@ -97,6 +115,8 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   /** Those that this connection has taken; undefined while there is none. */
   private _sent?: Set<number>;
   private _terms?: Terms;
+  /** Resolves when the files in all events until now are read, or cannot be. */
+  private _read: Promise<void> = Promise.resolve();
   /** Resolves when the store has done what it was told until now, or failed. */
   private _writing: Promise<void>;
   private _timer?: ReturnType<typeof setTimeout>;
@@ -140,12 +160,18 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
     const bytes = bytesOf([event, ...args]);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
-    // The caller may change them later.
-    const copy = structuredClone([event, ...args]);
+    // The caller may change them later, and a file that has changed cannot be read any more.
+    const copy = copyOf([event, ...args]);
+    const earlier = this._read;
+    const read = readFiles(copy);
+    this._read = read.catch(() => {}).then(() => earlier);
     this._count++;
     this._bytes += bytes;
     return new Promise((resolve, reject) => {
-      const kept = this.ready.then(() => this._keep(copy, bytes, { resolve, reject }));
+      // In the order of the calls, however long that takes.
+      const kept = Promise.all([read, earlier, this.ready]).then(() =>
+        this._keep(copy, bytes, { resolve, reject }),
+      );
       this._await(
         kept.catch((error) => {
           this._count--;
@@ -170,13 +196,17 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     this._isClosed = true;
     clearTimeout(this._timer);
     this._stop();
-    this._writing.then(() => this._store.close());
+    this._writing.then(() => {
+      this._store.close();
+      this._lostStore?.close();
+    });
   }
 
   private async _load(): Promise<void> {
     const { nsp, io } = this._socket;
-    const { store, name = `${originOf(io)} ${nsp}` } = this._options;
-    this._store = store || (await indexedDbStore(name)) || memoryStore();
+    const { store, name } = this._options;
+    const inBrowser = async () => globalThis.indexedDB && indexedDbStore(name ?? `${originOf(io)} ${nsp}`);
+    this._store = store || (await inBrowser()) || memoryStore();
     const { id, next, events } = await this._store.load().catch((error) => {
       if (store) throw error;
       // The browser's storage is broken, or full; the page goes on without it.
@@ -188,7 +218,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     this._id = id;
     this._next = next;
     for (const event of events) {
-      this._entries.set(event.number, { event, state: "kept" });
+      this._entries.set(event.number, { event, box: id, state: "kept" });
       this._count++;
       this._bytes += event.bytes;
     }
@@ -198,12 +228,16 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private async _keep(args: any[], bytes: number, waiting: Waiting): Promise<void> {
     if (this._isClosed) throw new OutboxError("closed");
     const event: StoredEvent = { number: this._next++, args, bytes, time: Date.now() };
-    const entry: Entry = { event, waiting, state: "new" };
+    const entry: Entry = { event, box: this._heir || this._id!, waiting, state: "new" };
     this._entries.set(event.number, entry);
     try {
       // Before it is sent: after a crash its number must not be given to another one.
-      await this._store.add(event);
+      await this._store.add(event).catch((error) => {
+        this._loseStore(error);
+        entry.box = this._heir || this._id!;
+      });
       entry.state = "kept";
+      this._inherit();
       if (!this._timer) this._expire();
     } catch (error) {
       this._entries.delete(event.number);
@@ -212,6 +246,34 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
       // Those behind it had to wait, too.
       this._send();
     }
+  }
+
+  /** Goes on in memory if that is what has happened; otherwise throws the error. */
+  private _loseStore(error: unknown): void {
+    if (!(error instanceof StoreLostError)) throw error;
+    // One store fails for all who wait for it.
+    if (this._lostStore) return;
+    this._lostStore = this._store;
+    this._store = memoryStore();
+    this._heir = newId();
+    this.isDurable = false;
+    tell(() => this._options.onStoreLost?.(error));
+  }
+
+  /** Ends the outbox of a lost store when all of it is answered, and begins the next one. */
+  private _inherit(): void {
+    if (!this._heir || [...this._entries.values()].some(({ box }) => box === this._id)) return;
+    this._id = this._heir;
+    this._heir = undefined;
+    this._lostStore!.close();
+    if (this._sent) this._offerAgain();
+  }
+
+  /** Whether the server has to be told of another outbox: it knows one by what CONNECT says. */
+  private _offerAgain(): boolean {
+    const isOther = !!this._terms && this._offered !== this._id;
+    if (isOther) this._socket.disconnect().connect();
+    return isOther;
   }
 
   /** Counts what the store has begun to write to what `saved` waits for. */
@@ -234,7 +296,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     // The packet is seen before the socket connects or after, depending on the client.
     let hasReply = false;
     const onConnect = () => {
-      if (!hasReply || !socket.connected || this._sent) return;
+      if (!hasReply || !socket.connected || this._sent || this._offerAgain()) return;
       this._sent = new Set();
       this._send();
     };
@@ -245,7 +307,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     socket.io.on("packet", onPacket);
     socket.on("connect", onConnect);
     socket.on("disconnect", onDisconnect);
-    const stopOffering = offer(socket, () => this._id);
+    const stopOffering = offer(socket, () => (this._offered = this._id));
     return () => {
       socket.io.off("packet", onPacket);
       socket.off("connect", onConnect);
@@ -258,8 +320,8 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private _send(): void {
     const { _sent: sent, _terms: terms, _socket: socket } = this;
     if (!sent || this._isClosed) return;
-    for (const [number, { event, state }] of this._entries) {
-      if (sent !== this._sent || state === "new") return;
+    for (const [number, { event, state, box }] of this._entries) {
+      if (sent !== this._sent || state === "new" || (terms && box !== this._id)) return;
       const [lowest] = this._entries.keys();
       // So the server need not forget an answer that this page, or the next one, may ask for.
       if (terms ? number >= lowest + terms.window : sent.size >= WINDOW) return;
@@ -313,11 +375,13 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private async _remove(number: number): Promise<void> {
     try {
       await this._store.remove([number]);
-    } catch {
+    } catch (error) {
       // It goes on nevertheless; the next page sends it once more, and may hear `forgotten`.
+      if (error instanceof StoreLostError) this._loseStore(error);
     }
     this._entries.delete(number);
     this._sent?.delete(number);
+    this._inherit();
     this._send();
   }
 
@@ -392,12 +456,9 @@ function bytesOf(args: unknown[]): number {
   let binary = 0;
   const json = JSON.stringify(args, function (this: any, key, value) {
     const original = this[key];
-    const size = original?.byteLength ?? original?.size;
-    const isBinary =
-      ArrayBuffer.isView(original) || original instanceof ArrayBuffer || original instanceof Blob;
-    if (!isBinary) return value;
-    binary += size;
+    if (!isBinary(original)) return value;
+    binary += "size" in original ? original.size : original.byteLength;
     return null;
   });
-  return new TextEncoder().encode(json).length + binary;
+  return byteLength(json) + binary;
 }

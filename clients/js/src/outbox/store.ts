@@ -39,6 +39,21 @@ export interface OutboxStore {
   close(): void;
 }
 
+/**
+ * The store is gone for good, as one that was closed under the page and cannot be opened again. The
+ * outbox goes on in memory; what the store holds is the next page's.
+ */
+export class StoreLostError extends Error {
+  readonly name = "StoreLostError";
+
+  constructor(
+    /** What it failed with. */
+    readonly cause: unknown,
+  ) {
+    super("the outbox's store is lost");
+  }
+}
+
 /** Most outboxes of one name: so many pages may be open at once. */
 const SLOTS_MAX = 100;
 
@@ -80,6 +95,8 @@ class IndexedDbStore implements OutboxStore {
   private _id = "";
   /** The transaction of this turn of the event loop. */
   private _turn?: Turn;
+  private _opening?: Promise<void>;
+  private _isClosed = false;
 
   constructor(
     private _db: IDBDatabase,
@@ -99,30 +116,64 @@ class IndexedDbStore implements OutboxStore {
     return { id, next, events: events.map((event) => event.event) };
   }
 
-  async add(event: StoredEvent): Promise<void> {
+  add(event: StoredEvent): Promise<void> {
     const { number } = event;
-    const turn = this._write();
-    turn.events.add({ slot: this._slot, number, event });
-    turn.next = number + 1;
-    return turn.finished;
+    return this._write((turn, isAgain) => {
+      const stored = { slot: this._slot, number, event };
+      // Whether it came as far as that the first time is not known.
+      if (isAgain) turn.events.put(stored);
+      else turn.events.add(stored);
+      turn.next = number + 1;
+    });
   }
 
-  async remove(numbers: number[]): Promise<void> {
-    const turn = this._write();
-    for (const number of numbers) turn.events.delete([this._slot, number]);
-    return turn.finished;
+  remove(numbers: number[]): Promise<void> {
+    return this._write((turn) => {
+      for (const number of numbers) turn.events.delete([this._slot, number]);
+    });
   }
 
   close(): void {
+    this._isClosed = true;
     this._release();
     this._db.close();
+  }
+
+  /** Writes; once more, if the browser has closed the database, as it does to suspended pages. */
+  private async _write(change: (turn: Turn, isAgain: boolean) => void): Promise<void> {
+    const db = this._db;
+    const write = (isAgain: boolean) => {
+      const turn = this._thisTurn();
+      change(turn, isAgain);
+      return turn.finished;
+    };
+    try {
+      return await write(false);
+    } catch (error) {
+      if (this._isClosed || !CLOSED.test((error as Error)?.name)) throw error;
+    }
+    try {
+      if (db === this._db) await (this._opening ??= this._open());
+      return await write(true);
+    } catch (error) {
+      throw new StoreLostError(error);
+    }
+  }
+
+  /** Opens the database again, for all who wait for that. */
+  private async _open(): Promise<void> {
+    try {
+      this._db = await open();
+    } finally {
+      this._opening = undefined;
+    }
   }
 
   /**
    * What comes together is written together, at once: transactions need not wait for each other
    * here, IndexedDB runs them in their order.
    */
-  private _write(): Turn {
+  private _thisTurn(): Turn {
     if (this._turn) return this._turn;
     const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
     const events = transaction.objectStore(EVENTS);
@@ -131,9 +182,13 @@ class IndexedDbStore implements OutboxStore {
     Promise.resolve().then(() => {
       this._turn = undefined;
       const { next } = turn;
-      if (next) transaction.objectStore(BOXES).put({ slot: this._slot, id: this._id, next });
-      // It is done even if the page goes now.
-      transaction.commit?.();
+      try {
+        if (next) transaction.objectStore(BOXES).put({ slot: this._slot, id: this._id, next });
+        // It is done even if the page goes now.
+        transaction.commit?.();
+      } catch {
+        // The browser has closed it; `finished` tells.
+      }
     });
     return turn;
   }
@@ -146,6 +201,9 @@ interface Turn {
   next?: number;
   finished: Promise<void>;
 }
+
+/** Errors that a database has which is no longer open, or was closed in the middle of something. */
+const CLOSED = /^(InvalidState|Unknown|Abort|TransactionInactive)Error$/;
 
 const BOXES = "boxes";
 const EVENTS = "events";
@@ -189,7 +247,7 @@ function finished(transaction: IDBTransaction): Promise<void> {
   const end = new Promise<void>((resolve, reject) => {
     transaction.oncomplete = () => resolve();
     // The error is there only now. It has none when the browser took the storage away.
-    transaction.onabort = () => reject(transaction.error || new Error("aborted"));
+    transaction.onabort = () => reject(transaction.error || new DOMException("aborted", "AbortError"));
   });
   end.catch(() => {});
   return end;
@@ -208,7 +266,7 @@ function lock(locks: LockManager, name: string): Promise<(() => void) | undefine
 }
 
 /** 24 characters that nobody guesses. */
-function newId(): string {
+export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(24));
   const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   return Array.from(bytes, (byte) => characters[byte & 63]).join("");

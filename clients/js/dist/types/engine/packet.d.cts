@@ -23,10 +23,14 @@ export declare function isBinary(value: unknown): value is Binary;
 export declare const isBlob: (value: unknown) => value is Blob;
 /** The bytes of binary data. Rejects if it cannot be read, as a file that has changed. */
 export declare function readBytes(data: Binary): Promise<Uint8Array>;
+/** The bytes in memory, where they are. */
+export declare function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array;
 /** Length of a text in bytes of UTF-8. */
 export declare function byteLength(text: string): number;
 /** The packet as one WebSocket message. Binary data goes as it is: it has no type digit. */
 export declare function encodePacket({ type, data }: Packet): RawData;
+/** The same in memory that nobody else may change or resize, since platforms send no other. */
+export declare function owned(data: Binary): Binary;
 /** The packet as text, for polling and for peers without binary. */
 export declare function encodeAsText(packet: Packet): Promise<string>;
 /** Reads one packet; bad input gives a packet of type `error`. */

@@ -1,7 +1,7 @@
 import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.js";
 import type { Socket } from "../socket.js";
-import { type OutboxStore } from "./store.js";
-export { indexedDbStore, memoryStore } from "./store.js";
+import { type OutboxStore, StoreLostError } from "./store.js";
+export { indexedDbStore, memoryStore, StoreLostError } from "./store.js";
 export type { OutboxStore, StoredEvent, StoredOutbox } from "./store.js";
 /** Bounds of an outbox and who is told, with their defaults. */
 export interface OutboxOptions {
@@ -19,6 +19,11 @@ export interface OutboxOptions {
     onAnswer?: (event: string, args: any[], ...answer: any[]) => void;
     /** An event was given up. */
     onLost?: (event: string, args: any[], error: Error) => void;
+    /**
+     * The store is lost: from now on events are kept in the page's memory only, and `isDurable` is false.
+     * Those that it holds are sent by this page, and if that goes first by the next one.
+     */
+    onStoreLost?: (error: StoreLostError) => void;
 }
 /** Why an event was not taken, or was given up. */
 export declare class OutboxError extends Error {
@@ -46,7 +51,16 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     /** Whether the outbox outlives the page; known once it is ready. */
     isDurable: boolean;
     private _store;
+    /** A store that was lost; it is closed when nothing of it is unanswered. */
+    private _lostStore?;
     private _id?;
+    /**
+     * The outbox that follows: the next page, which finds the old one in its store, will use the numbers
+     * that were not stored there.
+     */
+    private _heir?;
+    /** The outbox that the last CONNECT named. */
+    private _offered?;
     private _next;
     /** Events by number, in order. */
     private _entries;
@@ -55,6 +69,8 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     /** Those that this connection has taken; undefined while there is none. */
     private _sent?;
     private _terms?;
+    /** Resolves when the files in all events until now are read, or cannot be. */
+    private _read;
     /** Resolves when the store has done what it was told until now, or failed. */
     private _writing;
     private _timer?;
@@ -79,6 +95,12 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     close(): void;
     private _load;
     private _keep;
+    /** Goes on in memory if that is what has happened; otherwise throws the error. */
+    private _loseStore;
+    /** Ends the outbox of a lost store when all of it is answered, and begins the next one. */
+    private _inherit;
+    /** Whether the server has to be told of another outbox: it knows one by what CONNECT says. */
+    private _offerAgain;
     /** Counts what the store has begun to write to what `saved` waits for. */
     private _await;
     /** Hooks into the socket; returns how to leave it. */

@@ -34,6 +34,18 @@ export interface OutboxStore {
     /** Lets others use it. */
     close(): void;
 }
+/**
+ * The store is gone for good, as one that was closed under the page and cannot be opened again. The
+ * outbox goes on in memory; what the store holds is the next page's.
+ */
+export declare class StoreLostError extends Error {
+    /** What it failed with. */
+    readonly cause: unknown;
+    readonly name = "StoreLostError";
+    constructor(
+    /** What it failed with. */
+    cause: unknown);
+}
 /** An outbox that ends with the page. */
 export declare function memoryStore(): OutboxStore;
 /**
@@ -42,3 +54,5 @@ export declare function memoryStore(): OutboxStore;
  * pages without HTTPS do.
  */
 export declare function indexedDbStore(name: string): Promise<OutboxStore | undefined>;
+/** 24 characters that nobody guesses. */
+export declare function newId(): string;
