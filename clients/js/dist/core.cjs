@@ -118,6 +118,7 @@ var createBackoff = (options) => ({
 // src/platform.ts
 var defaultBinaryType = "arraybuffer";
 async function request(url2, body, options, signal) {
+  if (false) return requestByXhr(url2, body, options, signal);
   const response = await fetch(url2, {
     method: body && "POST",
     body,
@@ -132,7 +133,6 @@ var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 function openWebSocket(url2, options) {
   return new WebSocket(url2, options.protocols || []);
 }
-var readBlob = (blob) => blob.arrayBuffer();
 function encodeBase64(data) {
   return btoa(data.reduce((text, byte) => text + String.fromCharCode(byte), ""));
 }
@@ -462,6 +462,7 @@ var isBlob = (value) => false ? isA("Blob", value) || isA("File", value) : value
 async function readBytes(data) {
   return bytesOf(isBlob(data) ? await readBlob(data) : data);
 }
+var readBlob = (blob) => true ? blob.arrayBuffer() : readBlobByReader(blob);
 function bytesOf(data) {
   const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
   return new Uint8Array(buffer, byteOffset, byteLength2);

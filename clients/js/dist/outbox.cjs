@@ -32,7 +32,6 @@ module.exports = __toCommonJS(index_exports);
 
 // src/platform.ts
 var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
-var readBlob = (blob) => blob.arrayBuffer();
 var nativeSetTimeout = globalThis.setTimeout;
 var nativeClearTimeout = globalThis.clearTimeout;
 
@@ -45,6 +44,15 @@ var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof Ar
 var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {
   return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+var readBlob = (blob) => blob.arrayBuffer ? blob.arrayBuffer() : readBlobByReader(blob);
+function readBlobByReader(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsArrayBuffer(blob);
+  });
 }
 function bytesOf(data) {
   const { buffer = data, byteOffset, byteLength: byteLength2 } = data;

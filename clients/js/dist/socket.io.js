@@ -95,6 +95,7 @@
   // src/platform.ts
   var defaultBinaryType = "arraybuffer";
   async function request(url2, body, options, signal) {
+    if (!globalThis.fetch) return requestByXhr(url2, body, options, signal);
     const response = await fetch(url2, {
       method: body && "POST",
       body,
@@ -104,6 +105,23 @@
     });
     const responseText = true ? await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX) : await response.text();
     return { status: response.status, responseText };
+  }
+  function requestByXhr(url2, body, { extraHeaders = {}, withCredentials, receivedBytesMax = RECEIVED_BYTES_MAX }, signal) {
+    return new Promise((resolve, reject) => {
+      const xhr = new XMLHttpRequest();
+      xhr.open(body === void 0 ? "GET" : "POST", url2);
+      xhr.withCredentials = !!withCredentials;
+      for (const name in extraHeaders) xhr.setRequestHeader(name, extraHeaders[name]);
+      xhr.onload = () => resolve(xhr);
+      xhr.onerror = xhr.onabort = () => reject(new Error("no answer"));
+      xhr.onprogress = ({ loaded }) => {
+        if (loaded > receivedBytesMax) xhr.abort();
+      };
+      signal.addEventListener("abort", () => xhr.abort());
+      if (signal.aborted) return reject(new Error("aborted"));
+      if (body !== void 0) xhr.setRequestHeader("content-type", "text/plain;charset=UTF-8");
+      xhr.send(body);
+    });
   }
   var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
   async function readText(response, bytesMax) {
@@ -127,7 +145,6 @@
     return new WebSocket(url2, options.protocols || []);
   }
   var sendMessage = (socket, data, _packetOptions, _options) => socket.send(data);
-  var readBlob = (blob) => blob.arrayBuffer();
   function encodeBase64(data) {
     return btoa(data.reduce((text, byte) => text + String.fromCharCode(byte), ""));
   }
@@ -494,6 +511,15 @@
   var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
   async function readBytes(data) {
     return bytesOf(isBlob(data) ? await readBlob(data) : data);
+  }
+  var readBlob = (blob) => blob.arrayBuffer ? blob.arrayBuffer() : readBlobByReader(blob);
+  function readBlobByReader(blob) {
+    return new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result);
+      reader.onerror = () => reject(reader.error);
+      reader.readAsArrayBuffer(blob);
+    });
   }
   function bytesOf(data) {
     const { buffer = data, byteOffset, byteLength: byteLength2 } = data;

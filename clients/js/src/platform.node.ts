@@ -94,8 +94,8 @@ export function openWebSocket(url: string, options: TransportOptions): WebSocket
   const passed = passedOn(options);
   const wantsWs = !WebSocket || autoUnref || !!options.withCredentials || Object.keys(passed).length > 0;
   const Ws = wantsWs ? loadWs(!WebSocket) : undefined;
-  // Browsers take the protocols as second argument; Node's own WebSocket also takes this form.
-  if (!Ws) return new WebSocket(url, { protocols, headers } as any);
+  // Browsers take the protocols as second argument; Node's own WebSocket also takes an object.
+  if (!Ws) return new WebSocket(url, headers ? ({ protocols, headers } as any) : protocols);
   const socket = new Ws(url, protocols, { ...passed, headers, maxPayload });
   socket.on("unexpected-response", (_request: unknown, response: http.IncomingMessage) => {
     refuse(socket, response);
@@ -149,8 +149,6 @@ function lowerCased(headers: Record<string, string> = {}): Record<string, string
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
 }
-
-export const readBlob = (blob: Blob): Promise<ArrayBuffer> => blob.arrayBuffer();
 
 export function encodeBase64({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString("base64");

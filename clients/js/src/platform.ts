@@ -24,6 +24,7 @@ export async function request(
   options: EngineOptions,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
+  if (FULL && !globalThis.fetch) return requestByXhr(url, body, options, signal);
   // A plain string body has a content type that needs no CORS preflight.
   const response = await fetch(url, {
     method: body && "POST",
@@ -36,6 +37,31 @@ export async function request(
     ? await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX)
     : await response.text();
   return { status: response.status, responseText };
+}
+
+/** The same where there is no `fetch`, as in jsdom. */
+function requestByXhr(
+  url: string,
+  body: string | undefined,
+  { extraHeaders = {}, withCredentials, receivedBytesMax = RECEIVED_BYTES_MAX }: EngineOptions,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open(body === undefined ? "GET" : "POST", url);
+    xhr.withCredentials = !!withCredentials;
+    for (const name in extraHeaders) xhr.setRequestHeader(name, extraHeaders[name]);
+    xhr.onload = () => resolve(xhr);
+    xhr.onerror = xhr.onabort = () => reject(new Error("no answer"));
+    xhr.onprogress = ({ loaded }) => {
+      if (loaded > receivedBytesMax) xhr.abort();
+    };
+    signal.addEventListener("abort", () => xhr.abort());
+    if (signal.aborted) return reject(new Error("aborted"));
+    // What `fetch` sends by itself.
+    if (body !== undefined) xhr.setRequestHeader("content-type", "text/plain;charset=UTF-8");
+    xhr.send(body);
+  });
 }
 
 const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
@@ -71,9 +97,6 @@ export const sendMessage = (
   _packetOptions: { compress?: boolean } | undefined,
   _options: EngineOptions,
 ): void => socket.send(data as string);
-
-/** The content of a Blob or a File. Rejects if it cannot be read. */
-export const readBlob = (blob: Blob): Promise<ArrayBuffer> => blob.arrayBuffer();
 
 /** Standard base64 with padding (RFC 4648 §4). */
 export function encodeBase64(data: Uint8Array): string {

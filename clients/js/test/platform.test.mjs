@@ -22,8 +22,8 @@ const ENGINE = "AbortController Blob TextEncoder URL URLSearchParams WebSocket a
 const NEEDS = {
   "socket.io.esm.min.js": ENGINE,
   "websocket.esm.min.js": "Blob URL URLSearchParams WebSocket clearTimeout queueMicrotask setTimeout",
-  "browser/index.mjs": `${ENGINE} TextDecoder`,
-  "outbox.mjs": "ArrayBuffer Blob DOMException IDBKeyRange URL clearTimeout crypto indexedDB queueMicrotask setTimeout structuredClone",
+  "browser/index.mjs": `${ENGINE} FileReader TextDecoder XMLHttpRequest`,
+  "outbox.mjs": "Blob DOMException FileReader IDBKeyRange TextEncoder URL clearTimeout crypto indexedDB queueMicrotask setTimeout",
   "shared.mjs": "AbortController BroadcastChannel queueMicrotask",
 };
 

@@ -117,6 +117,19 @@ function isValid(type, data) {
   return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
 }
 
+// src/utf8.ts
+function encodeUtf8(text) {
+  if (globalThis.TextEncoder) return new TextEncoder().encode(text);
+  const escaped = encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, "�"));
+  const byBytes = escaped.match(/%..|[^]/g) || [];
+  return Uint8Array.from(byBytes, (part) => part[1] ? parseInt(part.slice(1), 16) : part.charCodeAt(0));
+}
+function decodeUtf8(bytes) {
+  if (globalThis.TextDecoder) return new TextDecoder().decode(bytes);
+  const escaped = Array.from(bytes, (byte) => "%" + (byte + 256).toString(16).slice(1));
+  return decodeURIComponent(escaped.join(""));
+}
+
 // src/msgpack/decode.ts
 function decode(bytes, toBinary) {
   const reader = new Reader(bytes, toBinary);
@@ -198,7 +211,7 @@ var Reader = class {
     return Object.fromEntries(entries);
   }
   text(length) {
-    return new TextDecoder().decode(this.take(length));
+    return decodeUtf8(this.take(length));
   }
   extension(length) {
     const type = this._view.getInt8(this.skip(1));
@@ -286,7 +299,7 @@ var Writer = class {
     }
   }
   string(text) {
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encodeUtf8(text);
     this.head(bytes.length, 160, 32, 217, 218, 219);
     this.raw(bytes);
   }

@@ -231,7 +231,7 @@ function openWebSocket(url2, options) {
   const passed = passedOn(options);
   const wantsWs = !WebSocket || autoUnref || !!options.withCredentials || Object.keys(passed).length > 0;
   const Ws = wantsWs ? loadWs(!WebSocket) : void 0;
-  if (!Ws) return new WebSocket(url2, { protocols, headers });
+  if (!Ws) return new WebSocket(url2, headers ? { protocols, headers } : protocols);
   const socket = new Ws(url2, protocols, { ...passed, headers, maxPayload });
   socket.on("unexpected-response", (_request, response) => {
     refuse(socket, response);
@@ -272,7 +272,6 @@ function lowerCased(headers = {}) {
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
   );
 }
-var readBlob = (blob) => blob.arrayBuffer();
 function encodeBase64({ buffer, byteOffset, byteLength: byteLength2 }) {
   return Buffer.from(buffer, byteOffset, byteLength2).toString("base64");
 }
@@ -665,6 +664,15 @@ var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof Ar
 var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {
   return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+var readBlob = (blob) => blob.arrayBuffer ? blob.arrayBuffer() : readBlobByReader(blob);
+function readBlobByReader(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsArrayBuffer(blob);
+  });
 }
 function bytesOf(data) {
   const { buffer = data, byteOffset, byteLength: byteLength2 } = data;

@@ -19,8 +19,6 @@ export declare function openWebSocket(url: string, options: EngineOptions): WebS
 export declare const sendMessage: (socket: WebSocket, data: RawData, _packetOptions: {
     compress?: boolean;
 } | undefined, _options: EngineOptions) => void;
-/** The content of a Blob or a File. Rejects if it cannot be read. */
-export declare const readBlob: (blob: Blob) => Promise<ArrayBuffer>;
 /** Standard base64 with padding (RFC 4648 §4). */
 export declare function encodeBase64(data: Uint8Array): string;
 /** The inverse; throws on characters that base64 does not have. */

@@ -1,4 +1,4 @@
-import { type BinaryType, decodeBase64, encodeBase64, readBlob, toBinaryType } from "../platform.js";
+import { type BinaryType, decodeBase64, encodeBase64, toBinaryType } from "../platform.js";
 
 /** Binary data that can be sent. */
 export type Binary = ArrayBuffer | ArrayBufferView | Blob;
@@ -41,6 +41,19 @@ export const isBlob = (value: unknown): value is Blob =>
 /** The bytes of binary data. Rejects if it cannot be read, as a file that has changed. */
 export async function readBytes(data: Binary): Promise<Uint8Array> {
   return bytesOf(isBlob(data) ? await readBlob(data) : data);
+}
+
+const readBlob = (blob: Blob): Promise<ArrayBuffer> =>
+  !FULL || blob.arrayBuffer ? blob.arrayBuffer() : readBlobByReader(blob);
+
+/** The same for those of jsdom. */
+function readBlobByReader(blob: Blob): Promise<ArrayBuffer> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as ArrayBuffer);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsArrayBuffer(blob);
+  });
 }
 
 /** The bytes in memory, where they are. */

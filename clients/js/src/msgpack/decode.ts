@@ -1,3 +1,5 @@
+import { decodeUtf8 } from "../utf8.js";
+
 /**
  * The value that `bytes` hold in MessagePack, with nothing behind it. Integers become numbers,
  * time stamps (extension -1) Dates; other extensions are no data of ours and throw, as does
@@ -93,7 +95,7 @@ class Reader {
   }
 
   private text(length: number): string {
-    return new TextDecoder().decode(this.take(length));
+    return decodeUtf8(this.take(length));
   }
 
   private extension(length: number): unknown {

@@ -1,3 +1,5 @@
+import { encodeUtf8 } from "../utf8.js";
+
 /**
  * `value` in MessagePack, in the shortest form of each type. What JSON would do is done here, too:
  * `toJSON` is called, functions and undefined are left out of objects and are nil in lists. Binary
@@ -58,7 +60,7 @@ class Writer {
   }
 
   private string(text: string): void {
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encodeUtf8(text);
     this.head(bytes.length, 0xa0, 32, 0xd9, 0xda, 0xdb);
     this.raw(bytes);
   }
