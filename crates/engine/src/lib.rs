@@ -97,7 +97,6 @@ pub use handshake::Handshake;
 pub use hooks::{ConnectionError, Hooks, Rejection};
 pub use observer::Observer;
 pub use outbox::Pushed;
-pub use places::network;
 pub use query::pairs as query_pairs;
 pub use refusal::Refusal;
 pub use service::EngineService;
@@ -105,5 +104,5 @@ pub use session::{Session, broadcast};
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_websocket::{
     AllowedHosts, AllowedHostsError, Compression, Deflate, ForwardedHeaders, OriginPattern,
-    OriginPatternError, Origins, TrustedProxies,
+    OriginPatternError, Origins, TrustedProxies, network,
 };

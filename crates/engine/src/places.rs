@@ -1,10 +1,11 @@
 //! How many sessions one address may have.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use sockeye_websocket::network;
 
 /// Counts the sessions of each address, see [`network`].
 #[derive(Debug, Default)]
@@ -45,17 +46,6 @@ impl Drop for Place {
                 }
             }
         }
-    }
-}
-
-/// What counts as one address where strangers share a bound: of IPv6 the first 64 bits, since a
-/// single subscriber has all addresses below them; IPv4 in the form of IPv6 is IPv4.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-        address => address,
     }
 }
 

@@ -425,7 +425,8 @@ impl IntoFuture for Serve {
             }
         };
         Box::pin(async move {
-            let mut http = HttpServer::new(listeners, service);
+            let proxies = service.server.config.engine.trusted_proxies.clone();
+            let mut http = HttpServer::new(listeners, service).trusted_proxies(proxies);
             if let Some(timeout) = keep_alive_timeout {
                 http = http.keep_alive_timeout(timeout);
             }

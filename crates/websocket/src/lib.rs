@@ -55,6 +55,7 @@ mod listen;
 mod masking;
 mod message;
 pub mod metrics;
+mod network;
 mod origin;
 mod outbox;
 mod outgoing;
@@ -92,6 +93,7 @@ pub use crate::group::{Group, Membership};
 pub use crate::host::{AllowedHosts, AllowedHostsError, HostDenied};
 pub use crate::listen::bind;
 pub use crate::message::{Closed, Message};
+pub use crate::network::network;
 pub use crate::origin::{OriginPattern, OriginPatternError, Origins};
 pub use crate::outgoing::Outgoing;
 pub use crate::proxy::{

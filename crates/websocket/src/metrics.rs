@@ -10,7 +10,8 @@
 //! | `sockeye_tls_certificate_errors_total` | – | changed certificates that could not be used |
 //!
 //! Reasons of `sockeye_http_refused_total`: `connections` (too many of them, answered with 503),
-//! `handshakes` (too many that have not sent a request yet, answered with 503), `tls` (no TLS handshake,
+//! `handshakes` (too many that have not sent a request yet, answered with 503),
+//! `displaced` (closed to make room, see [`HttpServer::connections_max`](crate::HttpServer::connections_max)), `tls` (no TLS handshake,
 //! or a failed one), `head_too_large` (431), `head_timeout` (408), `head_malformed` (400), `target` (400, see
 //! [`TargetError`](crate::TargetError); any request of a connection), `idle`
 //! (HTTP/2 without a request).

@@ -26,6 +26,7 @@ use tower_service::Service;
 use self::connection::Protocols;
 pub(crate) use self::patience::note_read;
 pub(crate) use self::stream::HttpStream;
+use crate::proxy::TrustedProxies;
 use crate::stall::WRITE_TIMEOUT;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
@@ -53,8 +54,8 @@ pub struct Encrypted;
 ///
 /// | limit | default | else |
 /// |---|---|---|
-/// | [`connections_max`](Self::connections_max) | 100,000 | 503, closed |
-/// | [`handshakes_max`](Self::handshakes_max) without a request so far | 10,000 | 503, closed |
+/// | [`connections_max`](Self::connections_max) | 100,000 | one of the address with most is closed, or 503 |
+/// | [`handshakes_max`](Self::handshakes_max) without a request so far | 10,000 | one of the address with most is closed |
 /// | [`header_timeout`](Self::header_timeout) for TLS and for a head | 10 seconds | 408 or closed |
 /// | [`keep_alive_timeout`](Self::keep_alive_timeout) between requests | 10 seconds | closed |
 /// | [`write_timeout`](Self::write_timeout) in which the peer takes nothing of an answer | 30 seconds | closed |
@@ -75,6 +76,7 @@ pub struct HttpServer<S> {
     listeners: Vec<TcpListener>,
     service: S,
     limits: Limits,
+    trusted_proxies: TrustedProxies,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
     #[cfg(feature = "tls")]
@@ -104,7 +106,7 @@ impl Limits {
 
 impl<S> HttpServer<S> {
     /// Serves `service` on `listeners`, as [`bind`](crate::bind) opens them.
-    pub const fn new(listeners: Vec<TcpListener>, service: S) -> Self {
+    pub fn new(listeners: Vec<TcpListener>, service: S) -> Self {
         Self {
             listeners,
             service,
@@ -119,6 +121,7 @@ impl<S> HttpServer<S> {
                 #[cfg(feature = "tls")]
                 streams_max: 100,
             },
+            trusted_proxies: TrustedProxies::none(),
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -128,7 +131,7 @@ impl<S> HttpServer<S> {
 
     /// How long a TLS handshake may take, and a request's head: the first one from when the
     /// connection is there, others from their first byte. Default: 10 seconds.
-    pub const fn header_timeout(mut self, timeout: Duration) -> Self {
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_timeout = timeout;
         self
     }
@@ -137,7 +140,7 @@ impl<S> HttpServer<S> {
     /// announce it (`Keep-Alive: timeout=10`), and two seconds more are waited, so that a proxy which
     /// reuses a connection at the last moment does not lose what it sends. Longer than the idle
     /// time-out of a balancer in front that heeds no announcement. Default: 10 seconds.
-    pub const fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.limits.keep_alive_timeout = timeout;
         self
     }
@@ -145,36 +148,45 @@ impl<S> HttpServer<S> {
     /// How long a peer may take nothing of what waits to be written to it; then its connection ends,
     /// whatever was asked on it. A single byte gives it the whole time again. With HTTP/2 this goes
     /// for each stream as well. Default: 30 seconds.
-    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = timeout;
         self
     }
 
     /// The most headers in a request; more are answered with 431. In HTTP/2 the bytes bound the number:
     /// each header counts 32 more (RFC 9113 §6.5.2). Default: 100.
-    pub const fn headers_max(mut self, count: usize) -> Self {
+    pub fn headers_max(mut self, count: usize) -> Self {
         self.limits.headers_max = count;
         self
     }
 
     /// The most bytes in a request's head; more are answered with 431. At least 8 KiB, which is also
     /// the least that hyper reads into. Default: 16 KiB.
-    pub const fn header_bytes_max(mut self, bytes: usize) -> Self {
+    pub fn header_bytes_max(mut self, bytes: usize) -> Self {
         self.limits.header_bytes_max = if bytes < 8192 { 8192 } else { bytes };
         self
     }
 
+    /// The proxies in front, whose addresses stand for many: their connections do not give way to
+    /// others, see [`connections_max`](Self::connections_max). Default: none.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
     /// The most connections at a time. A connection that was upgraded is no longer one of the
-    /// server's, unless it is a stream of HTTP/2. One more is answered with 503, and with TLS closed.
-    /// Default: 100,000.
-    pub const fn connections_max(mut self, count: usize) -> Self {
+    /// server's, unless it is a stream of HTTP/2. For one more, the oldest of the address that has most
+    /// is closed, one without a request first; of IPv6 the first 64 bits count. If that address is the
+    /// newcomer's, it is answered with 503 itself, and with TLS closed. Default: 100,000.
+    pub fn connections_max(mut self, count: usize) -> Self {
         self.limits.connections_max = count;
         self
     }
 
     /// The most connections at a time that have not sent their first request: they shake hands, or
-    /// do nothing. One more is answered with 503, and with TLS closed. Default: 10,000.
-    pub const fn handshakes_max(mut self, count: usize) -> Self {
+    /// do nothing. For one more, the oldest of the address that has most of them is closed. Default:
+    /// 10,000.
+    pub fn handshakes_max(mut self, count: usize) -> Self {
         self.limits.handshakes_max = count;
         self
     }
@@ -182,7 +194,7 @@ impl<S> HttpServer<S> {
     /// Serves until `signal` is ready; then accepts nothing more, lets requests under way finish, and
     /// returns. Upgraded connections are no longer the server's: whoever has them closes them, all at
     /// once with [`Connections`](crate::Connections).
-    pub const fn with_graceful_shutdown<F>(self, signal: F) -> HttpServerWithShutdown<S, F> {
+    pub fn with_graceful_shutdown<F>(self, signal: F) -> HttpServerWithShutdown<S, F> {
         HttpServerWithShutdown { server: self, signal }
     }
 }
@@ -198,13 +210,13 @@ impl<S> HttpServer<S> {
 
     /// Without TLS, whether clients may begin with HTTP/2 at once ("prior knowledge", RFC 9113 §3.3),
     /// as some proxies do. Default: no.
-    pub const fn http2_prior_knowledge(mut self, allowed: bool) -> Self {
+    pub fn http2_prior_knowledge(mut self, allowed: bool) -> Self {
         self.prior_knowledge = allowed;
         self
     }
 
     /// The most requests and WebSockets at a time on one connection of HTTP/2. Default: 100.
-    pub const fn streams_max(mut self, count: u32) -> Self {
+    pub fn streams_max(mut self, count: u32) -> Self {
         self.limits.streams_max = count;
         self
     }

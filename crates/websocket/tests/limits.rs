@@ -6,7 +6,7 @@ mod common;
 #[path = "common/counters.rs"]
 mod counters;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use sockeye_websocket::metrics::{HTTP_REFUSED, WEBSOCKET_ENDED, WEBSOCKET_REFUSE
 use sockeye_websocket::ws::{Opcode, Role};
 use sockeye_websocket::{Config, Group, HttpServer, Stream, WebSocket, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
     match request.uri().path() {
@@ -104,13 +104,50 @@ async fn handshakes_at_the_limit() {
     for _ in 0..2 {
         silent.push(TcpStream::connect(address).await.unwrap());
     }
-    refused(address).await;
-    counters.wait_for(HTTP_REFUSED, "handshakes", 1).await;
     // Whoever has asked once does not count, but stays.
     assert!(ask(&mut silent[0]).await.starts_with("HTTP/1.1 200 "));
-    let mut third = TcpStream::connect(address).await.unwrap();
-    assert!(ask(&mut third).await.starts_with("HTTP/1.1 200 "));
-    assert!(ask(&mut silent[0]).await.contains("HTTP/1.1 200 "));
+    silent.push(TcpStream::connect(address).await.unwrap());
+    // A newcomer is let in for the oldest that is silent.
+    let mut newcomer = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut newcomer).await.starts_with("HTTP/1.1 200 "));
+    counters.wait_for(HTTP_REFUSED, "displaced", 1).await;
+    assert!(read_to_end(&mut silent[1]).await.is_empty());
+    assert!(ask(&mut silent[2]).await.starts_with("HTTP/1.1 200 "));
+}
+
+/// Silent connections of one host do not lock another one out, and one that is busy stays.
+#[tokio::test]
+async fn a_host_with_many_connections_makes_room_for_another() {
+    let counters = Counters::install();
+    let limits = |server: Server<_>| server.connections_max(20).handshakes_max(10);
+    let address = serve(answer, limits).await;
+    let connect = async |from: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from.parse::<Ipv4Addr>().unwrap(), 0).into()).unwrap();
+        socket.connect(address).await.unwrap()
+    };
+    let mut honest = connect("127.0.0.2").await;
+    assert!(ask(&mut honest).await.starts_with("HTTP/1.1 200 "));
+    let mut many = Vec::new();
+    for _ in 0..30 {
+        many.push(connect("127.0.0.6").await);
+    }
+    counters.wait_for(HTTP_REFUSED, "displaced", 20).await;
+    for newcomer in ["127.0.0.3", "127.0.0.4", "127.0.0.3"] {
+        let mut newcomer = connect(newcomer).await;
+        assert!(ask(&mut newcomer).await.starts_with("HTTP/1.1 200 "));
+    }
+    honest.read_exact(&mut [0; 5]).await.unwrap();
+    assert!(ask(&mut honest).await.starts_with("HTTP/1.1 200 "));
+    // Those that are full of its requests make room as well.
+    let mut busy = Vec::new();
+    for _ in 0..20 {
+        let mut connection = connect("127.0.0.6").await;
+        let _ = connection.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        busy.push(connection);
+    }
+    let mut newcomer = connect("127.0.0.5").await;
+    assert!(ask(&mut newcomer).await.starts_with("HTTP/1.1 200 "));
 }
 
 /// Each refusal has its counter.

@@ -55,7 +55,11 @@ impl Protocols {
             .max_buf_size(limits.header_bytes_max);
         Self {
             http1,
-            admission: Admission::new(limits.connections_max, limits.handshakes_max),
+            admission: Admission::new(
+                limits.connections_max,
+                limits.handshakes_max,
+                server.trusted_proxies.clone(),
+            ),
             write_timeout: limits.write_timeout,
             keep_alive: HeaderValue::from_str(&format!(
                 "timeout={}",
@@ -87,15 +91,16 @@ impl Protocols {
         S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
-        let Some(admitted) = self.admission.admit() else {
+        let Some(admitted) = self.admission.admit(address.ip()) else {
             return self.refuse(&stream);
         };
         let stream = TimedTcp::new(stream, self.write_timeout);
         #[cfg(feature = "tls")]
         if self.secure.is_needed() {
-            let service = HyperService::new(service, address, admitted, self.keep_alive.clone());
-            tokio::spawn(self.clone().serve_any(stream, service, stopped));
-            return;
+            let keep_alive = self.keep_alive.clone();
+            let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
+            let task = tokio::spawn(self.clone().serve_any(stream, service, stopped));
+            return admitted.set_task(task.abort_handle());
         }
         self.serve_plain(stream, address, service, admitted, stopped);
     }
@@ -113,9 +118,11 @@ impl Protocols {
         S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
-        let service = HyperService::new(service, address, admitted, self.keep_alive.clone());
+        let keep_alive = self.keep_alive.clone();
+        let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
         let connection = self.http1.serve_connection(HttpStream::new(stream), service);
-        tokio::spawn(serve_http1(connection, stopped));
+        let task = tokio::spawn(serve_http1(connection, stopped));
+        admitted.set_task(task.abort_handle());
     }
 
     /// Says no in as much as fits into the kernel, which is always enough.
