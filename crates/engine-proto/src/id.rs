@@ -24,11 +24,46 @@ impl SessionId {
         SessionId(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// The id as it stands in URLs.
+    /// The id as it stands in URLs. It is a credential: for logs there is
+    /// [`shortened`](SessionId::shortened).
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as it stands in logs.
+    pub fn shortened(&self) -> ShortId<'_> {
+        ShortId(&self.0)
+    }
 }
+
+/// The beginning of an id, for logs: enough to find what belongs together, too little to take part.
+/// Whoever knows the whole id of a session can act for its client.
+#[derive(Clone, Copy)]
+pub struct ShortId<'a>(&'a str);
+
+impl<'a> ShortId<'a> {
+    /// Of any id that is a credential.
+    pub const fn new(id: &'a str) -> Self {
+        ShortId(id)
+    }
+}
+
+impl fmt::Display for ShortId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Ids that are not ours may be short, and of any characters.
+        let shown = (self.0.len() / 2).min(SHOWN_BYTES_MAX);
+        write!(f, "{}…", &self.0[..self.0.floor_char_boundary(shown)])
+    }
+}
+
+impl fmt::Debug for ShortId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Of our ids that is the node and three of the twelve random bytes.
+const SHOWN_BYTES_MAX: usize = 8;
 
 impl From<&str> for SessionId {
     fn from(text: &str) -> Self {
@@ -55,8 +90,9 @@ impl fmt::Display for SessionId {
 }
 
 impl fmt::Debug for SessionId {
+    /// Shortened, since this is for logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(&self.shortened(), f)
     }
 }
 
@@ -69,5 +105,15 @@ mod tests {
         let id = SessionId::new([0xff; 3], [0xfb; 12]);
         assert_eq!(id.as_str(), "____-_v7-_v7-_v7-_v7");
         assert_eq!(id.as_str().len(), 20);
+    }
+
+    #[test]
+    fn logs_show_half_of_it_at_most() {
+        let id = SessionId::new([0xff; 3], [0xfb; 12]);
+        assert_eq!(id.shortened().to_string(), "____-_v7…");
+        assert_eq!(format!("{id:?}"), "____-_v7…");
+        for (id, shown) in [("", "…"), ("a", "…"), ("abcd", "ab…"), ("üüü", "ü…")] {
+            assert_eq!(SessionId::from(id).shortened().to_string(), shown);
+        }
     }
 }

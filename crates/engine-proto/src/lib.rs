@@ -24,7 +24,7 @@ mod transport;
 
 pub use close::{CloseReason, Loss};
 pub use config::Config;
-pub use id::SessionId;
+pub use id::{SessionId, ShortId};
 pub use open::{OpenData, OpenError};
 pub use packet::{BinaryForm, Control, DecodeError, Message, Packet};
 pub use payload::{Batch, PayloadForm, PayloadReader, PayloadWriter};

@@ -1,13 +1,16 @@
 //! The JSON of the OPEN packet, Engine.IO v4 "Handshake".
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::Config;
+use crate::id::ShortId;
 use crate::transport::TransportKind;
 
 /// What the server tells the client in the OPEN packet. Key names and order are the wire's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenData {
     /// The session's id.
@@ -63,6 +66,19 @@ impl OpenData {
     /// Whether the server offers an upgrade to `kind`.
     pub fn offers(&self, kind: TransportKind) -> bool {
         self.upgrades.iter().any(|name| name == kind.as_str())
+    }
+}
+
+impl fmt::Debug for OpenData {
+    /// With its id shortened, since this is for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenData")
+            .field("sid", &ShortId::new(&self.sid))
+            .field("upgrades", &self.upgrades)
+            .field("ping_interval", &self.ping_interval)
+            .field("ping_timeout", &self.ping_timeout)
+            .field("max_payload", &self.max_payload)
+            .finish()
     }
 }
 

@@ -82,7 +82,7 @@ fn spawn<A: Application>(registry: &Arc<Registry>, driver: Driver<A>) {
     registry.insert(&driver.handle);
     let transport = driver.handle.transport();
     metrics::session_opened(transport);
-    tracing::debug!(sid = %driver.handle.id(), %transport, "session opened");
+    tracing::debug!(sid = %driver.handle.id().shortened(), %transport, "session opened");
     let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(driver.now));
     tokio::spawn(Task { sleep, driver });
 }
@@ -323,7 +323,7 @@ impl<A: Application> Driver<A> {
         if !std::mem::replace(&mut self.told, true) {
             let detail = self.handle.end_with(reason);
             metrics::session_closed(detail);
-            tracing::debug!(sid = %self.handle.id(), %reason, %detail, "session closed");
+            tracing::debug!(sid = %self.handle.id().shortened(), %reason, %detail, "session closed");
             if let Some(handler) = &mut self.handler {
                 handler.close(reason);
             }

@@ -77,7 +77,7 @@ impl Peer {
         // One that has passed and stayed would have the task run on and on.
         deadlines.set(Due::Attachments, Some(at).filter(|&at| at > now));
         if at <= now {
-            tracing::debug!(sid = %self.sockets.link.session.id(), "attachments did not come in time");
+            tracing::debug!(sid = %self.sockets.link.session.id().shortened(), "attachments did not come in time");
             self.sockets.link.session.close(CloseReason::ForcedClose);
         }
     }
@@ -87,7 +87,7 @@ impl SessionHandler for Peer {
     fn message(&mut self, message: Message<'_>) -> Result<(), HandlerError> {
         let incoming = self.reading.handle(message, &self.sockets.link);
         let incoming = incoming.map_err(|error| {
-            tracing::debug!(sid = %self.sockets.link.session.id(), %error, "packet refused");
+            tracing::debug!(sid = %self.sockets.link.session.id().shortened(), %error, "packet refused");
             HandlerError
         })?;
         let Some(incoming) = incoming else {
@@ -199,7 +199,7 @@ impl Sockets {
     }
 
     fn refuse<T>(&self, what: &str) -> Result<T, HandlerError> {
-        tracing::debug!(sid = %self.link.session.id(), what, "packet refused");
+        tracing::debug!(sid = %self.link.session.id().shortened(), what, "packet refused");
         Err(HandlerError)
     }
 
@@ -288,7 +288,7 @@ impl Sockets {
         let is_over = |at| at <= now;
         if self.deadlines.at(Due::Joined).is_some_and(is_over) {
             self.deadlines.set(Due::Joined, None);
-            tracing::debug!(sid = %self.link.session.id(), "no namespace was joined in time");
+            tracing::debug!(sid = %self.link.session.id().shortened(), "no namespace was joined in time");
             self.link.session.close(CloseReason::ForcedClose);
         }
         if self.deadlines.at(Due::Expiry).is_some_and(is_over) {
@@ -343,7 +343,7 @@ impl Sockets {
             }
             Done::Observer => {}
             Done::Panic { socket, event, message } => {
-                tracing::error!(sid = %self.link.session.id(), event, message, "a handler panicked");
+                tracing::error!(sid = %self.link.session.id().shortened(), event, message, "a handler panicked");
                 if let Some(socket) = socket {
                     let error = EventError::new("panic", message);
                     socket.live().behaviour.report(&socket, &event, error);

@@ -282,7 +282,7 @@ impl<H: SessionHandler> Intake<'_, H> {
                 if error == SessionError::HeartbeatDirection {
                     self.handle.note_detail(CloseDetail::HeartbeatDirection);
                 }
-                tracing::debug!(sid = %self.handle.id(), %error, "packet refused");
+                tracing::debug!(sid = %self.handle.id().shortened(), %error, "packet refused");
             }
         }
     }
@@ -318,7 +318,7 @@ impl<H: SessionHandler> Intake<'_, H> {
 
     fn malformed(&mut self, via: TransportId, error: DecodeError) {
         if !self.session.is_closed() {
-            tracing::debug!(sid = %self.handle.id(), %error, "bad packet");
+            tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad packet");
             self.session.handle_malformed(via, self.now);
             self.note(CloseDetail::BadPacket(error));
         }
@@ -394,7 +394,7 @@ impl<H: SessionHandler> Intake<'_, H> {
                     self.event(link.id, event);
                 }
                 Err(error) => {
-                    tracing::debug!(sid = %self.handle.id(), %error, "bad frame");
+                    tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad frame");
                     link.code = error.close_code();
                     let detail = CloseDetail::of_frame(error);
                     self.change(link.id, TransportChange::Broken, detail);

@@ -195,7 +195,7 @@ impl<A: Application> Driver<A> {
         );
         self.socket = Some(probe.link);
         metrics::upgraded();
-        tracing::debug!(sid = %self.handle.id(), "session upgraded");
+        tracing::debug!(sid = %self.handle.id().shortened(), "session upgraded");
     }
 
     /// The session is over: everybody who waits is answered, everything held is let go.

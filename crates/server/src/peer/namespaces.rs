@@ -192,7 +192,7 @@ impl Sockets {
             Ok(true) => {}
             Ok(false) => return,
             Err(failure) => {
-                tracing::debug!(sid = %self.link.session.id(), %failure, "not recovered");
+                tracing::debug!(sid = %self.link.session.id().shortened(), %failure, "not recovered");
                 self.forget(socket);
                 socket.end(DisconnectReason::ServerDisconnect);
                 let auth = socket.auth_json();
@@ -203,7 +203,7 @@ impl Sockets {
             entry.is_joining = false;
         }
         self.deadlines.set(Due::Joined, None);
-        tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), "connected");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), "connected");
         if let Some(connected) = &socket.live().behaviour.connected {
             let started = connected(socket.clone(), ());
             self.observe(socket, "", started);
@@ -265,7 +265,7 @@ impl Sockets {
             return;
         }
         let socket = entry.socket;
-        tracing::debug!(sid = %self.link.session.id(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
         if let Some(disconnect) = &socket.live().behaviour.disconnect {
             let started = disconnect(socket.clone(), reason);
             self.observe(&socket, "", started);
