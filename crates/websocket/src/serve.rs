@@ -1,6 +1,7 @@
 //! The HTTP listener for whatever stands alone instead of being mounted in somebody's server.
 
 mod admission;
+mod answer;
 mod connection;
 mod patience;
 mod service;

@@ -223,3 +223,62 @@ mod encrypted {
         assert_eq!(counters.get(WEBSOCKET_ENDED, "timeout"), 0);
     }
 }
+
+/// Streams of HTTP/2 whose windows are not opened end alone; the connection goes on.
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn streams_that_are_not_read() {
+    let counters = Counters::install();
+    let service = |request: Request<Incoming>| async move {
+        match request.uri().path() {
+            "/small" => Response::new(Full::from("x".repeat(100))),
+            _ => large(request).await,
+        }
+    };
+    let address = serve(service, |server| {
+        server.http2_prior_knowledge(true).keep_alive_timeout(WRITE_TIMEOUT * 100)
+    })
+    .await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(50).initial_connection_window_size(1 << 24);
+    let io = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) = builder.handshake::<_, Bytes>(io).await.unwrap();
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let mut ask = |path: &str| {
+        let request = Request::get(format!("http://a{path}")).body(()).unwrap();
+        client.send_request(request, true).unwrap().0
+    };
+    let mut bodies = Vec::new();
+    for path in ["/", "/small", "/"] {
+        bodies.push(ask(path).await.unwrap().into_body());
+    }
+    let start = Instant::now();
+    // One of them is read slowly, and lives.
+    let mut slow = ask("/").await.unwrap().into_body();
+    wound_on(async {
+        for _ in 0..4 {
+            sleep(WRITE_TIMEOUT / 2).await;
+            let some = slow.data().await.unwrap().unwrap();
+            slow.flow_control().release_capacity(some.len()).unwrap();
+        }
+        counters.wait_for(HTTP_ENDED, "write_timeout", 3).await;
+    })
+    .await;
+    assert!(start.elapsed() >= WRITE_TIMEOUT);
+    for body in &mut bodies {
+        assert_eq!(body.data().await.unwrap().unwrap().len(), 50);
+        let error = body.data().await.unwrap().unwrap_err();
+        assert_eq!(error.reason(), Some(h2::Reason::CANCEL), "{error}");
+    }
+    let some = slow.data().await.unwrap().unwrap();
+    assert!(!some.is_empty());
+    let mut small = ask("/small").await.unwrap().into_body();
+    let mut received = 0;
+    while let Some(some) = small.data().await {
+        received += some.as_ref().unwrap().len();
+        small.flow_control().release_capacity(some.unwrap().len()).unwrap();
+    }
+    assert_eq!(received, 100);
+}

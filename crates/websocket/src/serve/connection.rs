@@ -192,11 +192,12 @@ mod secure {
     use std::pin::Pin;
 
     use hyper::server::conn::http2;
-    use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+    use hyper_util::rt::{TokioIo, TokioTimer};
     use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::time::{Instant, sleep, timeout};
     use tokio_rustls::TlsAcceptor;
 
+    use super::super::answer::StreamExecutor;
     use super::*;
     use crate::tls::TlsConfig;
 
@@ -210,7 +211,7 @@ mod secure {
         acceptor: Option<TlsAcceptor>,
         config: Option<TlsConfig>,
         prior_knowledge: bool,
-        http2: http2::Builder<TokioExecutor>,
+        http2: http2::Builder<StreamExecutor>,
         header_timeout: Duration,
         idle_timeout: Duration,
     }
@@ -218,7 +219,8 @@ mod secure {
     impl Secure {
         pub(super) fn new<S>(server: &HttpServer<S>) -> Self {
             let limits = &server.limits;
-            let mut http2 = http2::Builder::new(TokioExecutor::new());
+            let executor = StreamExecutor { write_timeout: limits.write_timeout };
+            let mut http2 = http2::Builder::new(executor);
             http2
                 .timer(TokioTimer::new())
                 .enable_connect_protocol()

@@ -12,11 +12,11 @@ use std::task::{Context, Poll, Waker, ready};
 use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
-use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::admission::Admitted;
+use super::answer::Answer;
 use super::patience;
 use super::{Encrypted, PeerAddr};
 #[cfg(feature = "tls")]
@@ -109,9 +109,6 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// The body of an answer: the service's, or none when the listener answers itself.
-pub(super) type Answer<B> = Either<B, Empty<<B as Body>::Data>>;
-
 /// Whether the connection of a request of HTTP/1.1 is kept, if the answer says nothing else.
 fn is_kept<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_11
@@ -139,7 +136,7 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// connection.
 fn bad_request<B: Body>(error: TargetError) -> Response<Answer<B>> {
     tracing::debug!(%error, "request refused");
-    let mut response = Response::new(Either::Right(Empty::new()));
+    let mut response = Response::new(Answer::empty());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     // HTTP/2 leaves it out.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -164,7 +161,7 @@ where
                         true => http2::translate_response(response),
                         false => response,
                     };
-                    let mut response = response.map(Either::Left);
+                    let mut response = response.map(Answer::of_service);
                     if let Some(keep_alive) = this.keep_alive.take() {
                         announce(&mut response, keep_alive);
                     }
