@@ -25,7 +25,7 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 use self::connection::Protocols;
-pub(crate) use self::patience::note_read;
+pub(crate) use self::patience::{note_blocked, note_flushed, note_read};
 pub(crate) use self::stream::HttpStream;
 use crate::proxy::TrustedProxies;
 use crate::stall::WRITE_TIMEOUT;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::metrics;
-use crate::serve::note_read;
+use crate::serve::{note_blocked, note_flushed, note_read};
 use crate::stall::Stall;
 
 /// A `TcpStream` whose writes end with an error of the kind `TimedOut` when the kernel has taken
@@ -77,7 +77,10 @@ impl TimedTcp {
     ) -> Poll<io::Result<usize>> {
         let written = match written {
             Poll::Ready(written) => written?,
-            Poll::Pending => ready!(self.poll_attempt(cx, attempt))?,
+            Poll::Pending => {
+                note_blocked();
+                ready!(self.poll_attempt(cx, attempt))?
+            }
         };
         self.stall.note_progress();
         if let Some(watched) = &self.watched {
@@ -161,6 +164,7 @@ impl AsyncWrite for TimedTcp {
     /// Whoever flushes has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stall.clear();
+        note_flushed(cx);
         Pin::new(&mut self.tcp).poll_flush(cx)
     }
 

@@ -22,6 +22,7 @@ use sockeye_websocket::metrics::HTTP_ENDED;
 use sockeye_websocket::{HttpServer, WRITE_TIMEOUT, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 /// More than two kernels keep.
@@ -92,6 +93,33 @@ async fn the_time_is_the_one_that_was_set() {
     client.write_all(&GET.repeat(60)).await.unwrap();
     client.readable().await.unwrap();
     assert_within(given_up(&counters).await, timeout);
+}
+
+/// Many requests at once, whose answers are not read, are answered one at a time: 1.75 kB do not make
+/// 13 MB wait.
+#[tokio::test]
+async fn requests_wait_for_the_answers_before_them() {
+    let (sender, mut asked) = mpsc::unbounded_channel();
+    let service = move |request| {
+        sender.send(()).unwrap();
+        large(request)
+    };
+    let address = serve(service, |server| server).await;
+    let mut client = connect(address).await;
+    client.write_all(&GET.repeat(4)).await.unwrap();
+    // Until the kernels are full.
+    asked.recv().await.unwrap();
+    wound_on(sleep(WRITE_TIMEOUT / 2)).await;
+    assert!(asked.try_recv().is_err());
+    for _ in 0..4 {
+        let head = read_head(&mut client).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let mut body = vec![0; LARGE];
+        client.read_exact(&mut body).await.unwrap();
+    }
+    for _ in 1..4 {
+        asked.try_recv().unwrap();
+    }
 }
 
 /// It takes a little each time before it would be given up, and gets everything.

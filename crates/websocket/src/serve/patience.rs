@@ -83,6 +83,18 @@ struct Turn {
     /// The earliest one that is waited for.
     wanted: Option<Instant>,
     head: Head,
+    writes: Writes,
+}
+
+/// Whether the peer takes what it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Writes {
+    #[default]
+    Free,
+    /// The kernel refused some of it.
+    Blocked,
+    /// And a request waits for the answers before it to leave.
+    Awaited,
 }
 
 /// How far the head is that is waited for.
@@ -98,8 +110,9 @@ enum Head {
 }
 
 thread_local! {
-    static TURN: Cell<Turn> =
-        const { Cell::new(Turn { passed: None, wanted: None, head: Head::First }) };
+    static TURN: Cell<Turn> = const {
+        Cell::new(Turn { passed: None, wanted: None, head: Head::First, writes: Writes::Free })
+    };
 }
 
 /// Bytes came on the connection that is being polled.
@@ -109,6 +122,35 @@ pub(crate) fn note_read() {
         let head = Head::Begun(time::Instant::now().into_std());
         TURN.set(Turn { head, ..turn });
     }
+}
+
+/// The kernel takes no more of the connection that is being polled.
+pub(crate) fn note_blocked() {
+    let turn = TURN.get();
+    if turn.writes == Writes::Free {
+        TURN.set(Turn { writes: Writes::Blocked, ..turn });
+    }
+}
+
+/// Everything was written on the connection that is being polled.
+pub(crate) fn note_flushed(cx: &Context<'_>) {
+    let turn = TURN.get();
+    if turn.writes == Writes::Awaited {
+        // hyper has asked for the answer already.
+        cx.waker().wake_by_ref();
+    }
+    TURN.set(Turn { writes: Writes::Free, ..turn });
+}
+
+/// Whether a request has to wait: what is answered before it has not left. Whoever asks is polled
+/// again when it has.
+pub(super) fn has_to_wait() -> bool {
+    let turn = TURN.get();
+    if turn.writes == Writes::Free {
+        return false;
+    }
+    TURN.set(Turn { writes: Writes::Awaited, ..turn });
+    true
 }
 
 /// The connection that is being polled has the whole head of a request.
@@ -122,6 +164,7 @@ pub(super) struct Patience {
     /// Nothing while no deadline is near: most connections that wait for long wait for an answer.
     sleep: Option<Pin<Box<time::Sleep>>>,
     head: Head,
+    writes: Writes,
 }
 
 impl Patience {
@@ -133,10 +176,11 @@ impl Patience {
     ) -> Poll<R> {
         let passed = self.sleep.take_if(|sleep| sleep.is_elapsed());
         let passed = passed.map(|sleep| sleep.deadline().into_std());
-        let outer = TURN.replace(Turn { passed, wanted: None, head: self.head });
+        let (head, writes) = (self.head, self.writes);
+        let outer = TURN.replace(Turn { passed, wanted: None, head, writes });
         let result = connection(cx);
-        let Turn { wanted, head, .. } = TURN.replace(outer);
-        self.head = head;
+        let Turn { wanted, head, writes, .. } = TURN.replace(outer);
+        (self.head, self.writes) = (head, writes);
         if result.is_pending()
             && let Some(wanted) = wanted
         {

@@ -75,10 +75,13 @@ where
         // the request is gone before hyper wants room for the next one.
         let mut service = self.service.borrow_mut();
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => OneshotState::Called { future: service.call(request) },
+            Poll::Ready(Ok(())) if !patience::has_to_wait() => {
+                OneshotState::Called { future: service.call(request) }
+            }
             Poll::Ready(Err(never)) => match never {},
-            // Whatever it waits for, it goes on waiting for itself, with somebody to wake.
-            Poll::Pending => {
+            // Whatever it waits for, it goes on waiting for itself, with somebody to wake. And who sends
+            // requests without reading the answers gets one at a time.
+            _ => {
                 let fresh = service.clone();
                 let service = mem::replace(&mut *service, fresh);
                 OneshotState::Waiting { service, request: Some(request) }
@@ -171,6 +174,9 @@ where
                     return Poll::Ready(Ok(bad_request(*error)));
                 }
                 OneshotProjection::Waiting { service, request } => {
+                    if patience::has_to_wait() {
+                        return Poll::Pending;
+                    }
                     ready!(service.poll_ready(cx))?;
                     let request = request.take().expect("taken once, when the state changes");
                     service.call(request)
