@@ -51,7 +51,8 @@ pub(crate) fn attack(attack: &Attack, binaries: &Path) -> Result<Problems> {
     let watch = server.watch();
     // Held until the memory was looked at: the attacker stays.
     let (attacker, report) = Attacker::attack(attack, &server)?;
-    let (after, settled) = settle(attack, &server, talk, before).context("the server ended")?;
+    let (after, settled) =
+        settle(attack, &server, talk, before).context("the server tells no more")?;
     let delays = honest.stop();
     let peak = watch.peak();
     println!(
