@@ -32,8 +32,9 @@ impl Answer {
 
 async fn ask(server: &TestServer, method: &str, path: &str, headers: &str) -> Answer {
     let (mut stream, _wire) = server.open();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n{headers}\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();

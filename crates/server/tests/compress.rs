@@ -14,7 +14,7 @@ struct Raw(DuplexStream);
 impl Raw {
     async fn connect(server: &TestServer) -> Self {
         let (mut stream, _wire) = server.open();
-        let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: here\r\n\
+        let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n\
                        Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
                        Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";

@@ -14,7 +14,7 @@ async fn ask(server: &TestServer, method: &str, query: &str, body: &str) -> Stri
     let (mut stream, _wire) = server.open();
     let length = body.len();
     let head =
-        format!("{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: here");
+        format!("{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: localhost");
     let request = format!("{head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -117,7 +117,7 @@ async fn what_is_not_done_at_the_deadline_is_cut_off() {
 async fn who_does_not_poll_again_is_not_waited_for() {
     let (server, _) = start();
     let (mut stream, _wire) = server.open();
-    let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: here\r\n\r\n";
+    let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
     let read = stream.read(&mut answer).await.unwrap();

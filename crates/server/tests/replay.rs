@@ -55,7 +55,7 @@ fn claim(reply: &str) -> String {
 async fn lose_poll(server: &TestServer, sid: &str) {
     let (mut stream, wire) = server.open();
     let head =
-        format!("GET /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: here\r\n\r\n");
+        format!("GET /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     sleep(Duration::from_millis(1)).await;
     wire.cut();

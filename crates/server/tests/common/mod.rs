@@ -236,7 +236,7 @@ pub(crate) async fn request(memory: &TestServer, method: &str, query: &str, body
     let (mut stream, _wire) = memory.open();
     let length = body.len();
     let request = format!(
-        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: here\r\n\
+        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: localhost\r\n\
          Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
