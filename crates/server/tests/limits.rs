@@ -120,7 +120,7 @@ async fn sessions_of_no_known_address_are_not_one_address() {
     let server = server.build().unwrap();
     let ask = async |method: &str, query: &str, body: &str| {
         let uri = format!("/socket.io/?EIO=4&transport=polling{query}");
-        let request = http::Request::builder().method(method).uri(uri);
+        let request = http::Request::builder().method(method).uri(uri).header("host", "localhost");
         let request = request.body(axum::body::Body::from(body.to_owned())).unwrap();
         let answer = server.clone().into_service().call(request).await.unwrap();
         let body = axum::body::Body::new(answer.into_body());
