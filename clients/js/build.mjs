@@ -96,8 +96,8 @@ const additions = {
   svelte: "src/bindings/svelte.ts",
 };
 const others = { external: ["react", "sockeye-client"] };
-const node = { platform: "node", target: "node20", plugins: [replace("platform", "platform.node")] };
-const filename = { define: { FULL: "true", "import.meta.url": "__filename" } };
+const node = { platform: "node", target: "node20", external: ["ws"], plugins: [replace("platform", "platform.node")] };
+const nodeCjs = { ...node, plugins: [...node.plugins, replace("ws", "ws.required")] };
 const direct = { plugins: [replace("engine/socket", "engine/direct")] };
 
 const BUNDLES = {
@@ -114,7 +114,7 @@ const BUNDLES = {
     [`browser/${name}.mjs`]: { entryPoints, ...readable, format: "esm" },
     [`browser/${name}.cjs`]: { entryPoints, ...readable, format: "cjs" },
     [`node/${name}.mjs`]: { entryPoints, ...node, ...readable, format: "esm" },
-    [`node/${name}.cjs`]: { entryPoints, ...node, ...readable, ...filename, format: "cjs" },
+    [`node/${name}.cjs`]: { entryPoints, ...nodeCjs, ...readable, format: "cjs" },
   })),
   ...eachPart(
     (entryPoints, name) => ({
@@ -126,9 +126,8 @@ const BUNDLES = {
   "node/index.mjs": { ...module, ...node, ...readable },
   "node/index.cjs": {
     ...script,
-    ...node,
+    ...nodeCjs,
     ...readable,
-    ...filename,
     format: "cjs",
   },
 };
@@ -186,7 +185,7 @@ function types() {
     execFileSync(process.execPath, [tsc, "-p", root, "--outDir", folder], { stdio: "inherit" });
     const names = fs.readdirSync(folder, { recursive: true }).sort();
     return names
-      .filter((name) => name.endsWith(".d.ts") && !/^(msgpack\/global|global|websocket|engine\/direct|platform\.node|cookies)\.d/.test(name))
+      .filter((name) => name.endsWith(".d.ts") && !/^(msgpack\/global|global|websocket|engine\/direct|platform\.node|ws|ws\.required|cookies)\.d/.test(name))
       .map((name) => [
         `types/${name.replaceAll("\\", "/")}`,
         fs.readFileSync(path.join(folder, name)),

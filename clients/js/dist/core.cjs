@@ -1201,7 +1201,12 @@ var WebSocketTransport = class extends Transport {
   uri() {
     return this.createUri("ws", this.opts.timestampRequests);
   }
-  open() {
+  async open() {
+    if (false) {
+      const loading = prepareWebSocket(this.opts);
+      if (loading) await loading;
+      if (this.isClosed()) return;
+    }
     let ws;
     try {
       this.ws = ws = openWebSocket(this.uri(), this.opts);

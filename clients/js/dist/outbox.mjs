@@ -9,7 +9,10 @@ var nativeClearTimeout = globalThis.clearTimeout;
 function isBinary(value) {
   return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
 }
-var isA = (name, value) => value instanceof (globalThis[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+function isA(name, value) {
+  const known = globalThis[name];
+  return known && value instanceof known || Object.prototype.toString.call(value) === `[object ${name}]`;
+}
 var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
 var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {

@@ -4,13 +4,13 @@
 
 import http from "node:http";
 import https from "node:https";
-import { createRequire } from "node:module";
 
 import { jarOf } from "./cookies.js";
 import type { RawData } from "./engine/packet.js";
 import type { TransportOptions } from "./engine/transport.js";
 import type { EngineOptions } from "./options.js";
 import type { BinaryType, HttpResponse, Timer } from "./platform.js";
+import { loadWs, type WsConstructor } from "./ws.js";
 
 export type { BinaryType, HttpResponse } from "./platform.js";
 
@@ -92,8 +92,8 @@ export function openWebSocket(url: string, options: TransportOptions): WebSocket
   const { autoUnref, protocols = [], receivedBytesMax: maxPayload = RECEIVED_BYTES_MAX } = options;
   const headers = headersOf(options);
   const passed = passedOn(options);
-  const wantsWs = !WebSocket || autoUnref || !!options.withCredentials || Object.keys(passed).length > 0;
-  const Ws = wantsWs ? loadWs(!WebSocket) : undefined;
+  if (!ws && !WebSocket) throw missing();
+  const Ws = wantsWs(options) ? ws : undefined;
   // Browsers take the protocols as second argument; Node's own WebSocket also takes an object.
   if (!Ws) return new WebSocket(url, headers ? ({ protocols, headers } as any) : protocols);
   const socket = new Ws(url, protocols, { ...passed, headers, maxPayload });
@@ -190,19 +190,26 @@ function passedOn(options: EngineOptions): Record<string, unknown> {
   return chosen;
 }
 
-type WsConstructor = new (url: string, protocols: string | string[], options: object) => any;
-
-let ws: WsConstructor | undefined;
+/** The class of the package, null if there is none. */
+let ws: WsConstructor | null | undefined;
 let warned = false;
 
-function loadWs(isNeeded: boolean): WsConstructor | undefined {
-  try {
-    return (ws ??= createRequire(import.meta.url)("ws") as WsConstructor);
-  } catch {
-    if (!isNeeded) return undefined;
-    const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
-    if (!warned) console.warn(`sockeye-client: ${message}`);
-    warned = true;
-    throw new Error(message);
-  }
+function wantsWs(options: TransportOptions): boolean {
+  const { autoUnref, withCredentials } = options;
+  return !globalThis.WebSocket || !!autoUnref || !!withCredentials || Object.keys(passedOn(options)).length > 0;
+}
+
+/** Loads the package if it is wanted and was not yet. */
+export function prepareWebSocket(options: TransportOptions): Promise<void> | void {
+  if (ws !== undefined || !wantsWs(options)) return;
+  const loaded: WsConstructor | null | Promise<WsConstructor | null> = loadWs();
+  if (loaded instanceof Promise) return loaded.then((found) => void (ws = found));
+  ws = loaded;
+}
+
+function missing(): Error {
+  const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+  if (!warned) console.warn(`sockeye-client: ${message}`);
+  warned = true;
+  return new Error(message);
 }

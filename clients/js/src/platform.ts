@@ -85,6 +85,9 @@ async function readText(response: Response, bytesMax: number): Promise<string> {
   }
 }
 
+/** Loads what opening a WebSocket needs; here it is there. */
+export const prepareWebSocket = (_options: EngineOptions): Promise<void> | void => {};
+
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
 export function openWebSocket(url: string, options: EngineOptions): WebSocket {
   return new WebSocket(url, options.protocols || []);

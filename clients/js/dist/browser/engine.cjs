@@ -84,6 +84,8 @@ async function readText(response, bytesMax) {
     text += decoder.decode(value, { stream: true });
   }
 }
+var prepareWebSocket = (_options) => {
+};
 function openWebSocket(url2, options) {
   return new WebSocket(url2, options.protocols || []);
 }
@@ -111,7 +113,10 @@ var SEPARATOR = "";
 function isBinary(value) {
   return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
 }
-var isA = (name, value) => value instanceof (globalThis[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+function isA(name, value) {
+  const known = globalThis[name];
+  return known && value instanceof known || Object.prototype.toString.call(value) === `[object ${name}]`;
+}
 var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
 var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {
@@ -736,7 +741,12 @@ var WebSocketTransport = class extends Transport {
   uri() {
     return this.createUri("ws", this.opts.timestampRequests);
   }
-  open() {
+  async open() {
+    if (true) {
+      const loading = prepareWebSocket(this.opts);
+      if (loading) await loading;
+      if (this.isClosed()) return;
+    }
     let ws;
     try {
       this.ws = ws = openWebSocket(this.uri(), this.opts);

@@ -115,7 +115,6 @@ var createBackoff = (options) => ({
 // src/platform.node.ts
 var import_node_http = __toESM(require("node:http"));
 var import_node_https = __toESM(require("node:https"));
-var import_node_module = require("node:module");
 
 // src/cookies.ts
 var COOKIES_MAX = 50;
@@ -171,6 +170,15 @@ function jarOf(session) {
   const jar = jars.get(session) || new CookieJar();
   jars.set(session, jar);
   return jar;
+}
+
+// src/ws.required.ts
+function loadWs() {
+  try {
+    return require("ws");
+  } catch {
+    return null;
+  }
 }
 
 // src/platform.node.ts
@@ -229,8 +237,8 @@ function openWebSocket(url2, options) {
   const { autoUnref, protocols = [], receivedBytesMax: maxPayload = RECEIVED_BYTES_MAX } = options;
   const headers = headersOf(options);
   const passed = passedOn(options);
-  const wantsWs = !WebSocket || autoUnref || !!options.withCredentials || Object.keys(passed).length > 0;
-  const Ws = wantsWs ? loadWs(!WebSocket) : void 0;
+  if (!ws && !WebSocket) throw missing();
+  const Ws = wantsWs(options) ? ws : void 0;
   if (!Ws) return new WebSocket(url2, headers ? { protocols, headers } : protocols);
   const socket = new Ws(url2, protocols, { ...passed, headers, maxPayload });
   socket.on("unexpected-response", (_request, response) => {
@@ -303,16 +311,21 @@ function passedOn(options) {
 }
 var ws;
 var warned = false;
-function loadWs(isNeeded) {
-  try {
-    return ws ??= (0, import_node_module.createRequire)(__filename)("ws");
-  } catch {
-    if (!isNeeded) return void 0;
-    const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
-    if (!warned) console.warn(`sockeye-client: ${message}`);
-    warned = true;
-    throw new Error(message);
-  }
+function wantsWs(options) {
+  const { autoUnref, withCredentials } = options;
+  return !globalThis.WebSocket || !!autoUnref || !!withCredentials || Object.keys(passedOn(options)).length > 0;
+}
+function prepareWebSocket(options) {
+  if (ws !== void 0 || !wantsWs(options)) return;
+  const loaded = loadWs();
+  if (loaded instanceof Promise) return loaded.then((found) => void (ws = found));
+  ws = loaded;
+}
+function missing() {
+  const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+  if (!warned) console.warn(`sockeye-client: ${message}`);
+  warned = true;
+  return new Error(message);
 }
 
 // src/query.ts
@@ -659,7 +672,10 @@ var SEPARATOR = "";
 function isBinary(value) {
   return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
 }
-var isA = (name, value) => value instanceof (globalThis[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+function isA(name, value) {
+  const known = globalThis[name];
+  return known && value instanceof known || Object.prototype.toString.call(value) === `[object ${name}]`;
+}
 var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
 var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
 async function readBytes(data) {
@@ -1416,7 +1432,12 @@ var WebSocketTransport = class extends Transport {
   uri() {
     return this.createUri("ws", this.opts.timestampRequests);
   }
-  open() {
+  async open() {
+    if (true) {
+      const loading = prepareWebSocket(this.opts);
+      if (loading) await loading;
+      if (this.isClosed()) return;
+    }
     let ws2;
     try {
       this.ws = ws2 = openWebSocket(this.uri(), this.opts);

@@ -13,6 +13,8 @@ export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
 export declare const defaultBinaryType: BinaryType;
 /** One request: POST when there is a body. Rejects when there is no answer or `signal` fires. */
 export declare function request(url: string, body: string | undefined, options: EngineOptions, signal: AbortSignal): Promise<HttpResponse>;
+/** Loads what opening a WebSocket needs; here it is there. */
+export declare const prepareWebSocket: (_options: EngineOptions) => Promise<void> | void;
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
 export declare function openWebSocket(url: string, options: EngineOptions): WebSocket;
 /** Sends a message. */

@@ -28,8 +28,10 @@ export function isBinary(value: unknown): value is Binary {
 }
 
 /** Also of another realm, as test runners have them; there are platforms without `Blob`. */
-const isA = (name: string, value: unknown): boolean =>
-  value instanceof ((globalThis as any)[name] || isA) || Object.prototype.toString.call(value) === `[object ${name}]`;
+function isA(name: string, value: unknown): boolean {
+  const known = (globalThis as any)[name];
+  return (known && value instanceof known) || Object.prototype.toString.call(value) === `[object ${name}]`;
+}
 
 const isBuffer = (value: unknown): value is ArrayBuffer =>
   FULL ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;

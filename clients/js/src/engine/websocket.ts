@@ -1,4 +1,4 @@
-import { openWebSocket, sendMessage } from "../platform.js";
+import { openWebSocket, prepareWebSocket, sendMessage } from "../platform.js";
 import { nextTick } from "../timer.js";
 import { encodeAsText, encodePacket, isBlob, type Packet, readBytes } from "./packet.js";
 import { Transport } from "./transport.js";
@@ -16,7 +16,13 @@ export class WebSocketTransport extends Transport {
     return this.createUri("ws", this.opts.timestampRequests);
   }
 
-  open(): void {
+  async open(): Promise<void> {
+    if (FULL) {
+      const loading = prepareWebSocket(this.opts);
+      // Where nothing is loaded it begins at once.
+      if (loading) await loading;
+      if (this.isClosed()) return;
+    }
     let ws: WebSocket;
     try {
       this.ws = ws = openWebSocket(this.uri(), this.opts);

@@ -6,7 +6,7 @@ export declare class WebSocketTransport extends Transport {
     ws?: WebSocket;
     get name(): string;
     uri(): string;
-    open(): void;
+    open(): Promise<void>;
     protected doClose(): void;
     protected write(packets: Packet[]): Promise<void>;
 }
