@@ -67,6 +67,43 @@ describe("React", { timeout: 180_000 }, () => {
     return root;
   }
 
+  it("leaves no ghost in a namespace whose server takes its time", async () => {
+    const { io } = await import("sockeye-client");
+    // It keeps the connection.
+    const other = io(server.url, { transports: ["websocket"] });
+    await new Promise((resolve) => other.on("connect", resolve));
+    let asked = 0;
+    let answer;
+    const decided = new Promise((resolve) => (answer = resolve));
+    const namespace = server.io.of("/slow").use((_socket, next) => {
+      asked++;
+      decided.then(() => next());
+    });
+    let joined = 0;
+    let left = 0;
+    namespace.on("connection", (socket) => {
+      joined++;
+      socket.on("disconnect", () => left++);
+    });
+    function Part() {
+      useSocket(`${server.url}/slow`, { transports: ["websocket"] });
+      return null;
+    }
+    const root = await mount(h(Part));
+    await until("the question", () => asked === 1);
+    await act(async () => root.unmount());
+    mounted.length = 0;
+    const second = await mount(h(Part));
+    await act(async () => second.unmount());
+    mounted.length = 0;
+    answer();
+    await until("the end", () => joined === asked && left === joined);
+    assert.equal(other.connected, true);
+    assert.equal(await other.emitWithAck("echo", "here"), "here");
+    assert.equal(namespace.sockets.size, 0);
+    other.disconnect();
+  });
+
   it("connects once in Strict Mode, and shares the connection between components", async (t) => {
     const counts = countSessions(t);
     const statuses = {};
