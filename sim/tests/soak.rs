@@ -45,7 +45,9 @@ async fn soak(clients: u64) {
     let address = listeners[0].local_addr().expect("it is bound");
     let host = Host::tcp(config, address);
     let service = host.engine.clone().into_service();
-    let http = HttpServer::new(listeners, service).header_timeout(Duration::from_millis(400));
+    let http = HttpServer::new(listeners, service)
+        .header_timeout(Duration::from_millis(400))
+        .keep_alive_timeout(Duration::ZERO);
     tokio::spawn(async move { http.await });
     // What is kept for good, such as buffers for the next connections, is there after the first
     // clients.
@@ -114,5 +116,6 @@ const CLIENTS: u64 = 1500;
 const CLIENTS_AT_ONCE: u64 = 100;
 /// Far more than any deadline above, for slow machines; what is waited for comes sooner.
 const DEADLINE_TICKS: u32 = 3000;
-/// Maps and pools that keep their room for the next ones.
-const SLACK_BYTES: usize = 64 * 1024;
+/// Maps and pools that keep their room for the next ones: a buffer of 64 KiB may be among them at one
+/// time and not at another.
+const SLACK_BYTES: usize = 128 * 1024;
