@@ -117,6 +117,22 @@ test("offline it says so at once, and online it is back at once", async (t) => {
   assert.equal(await page.evaluate(() => answer), "kept");
 });
 
+test("an outbox goes on when the browser closes its database", async (t) => {
+  const page = await open(t, quick.url);
+  await page.evaluate(async () => {
+    const { outbox } = await import("/client/outbox.mjs");
+    window.lost = [];
+    window.socket = io();
+    window.box = outbox(socket, { onStoreLost: (error) => lost.push(String(error)) });
+    await box.ready;
+  });
+  assert.equal(await page.evaluate(() => box.emit("echo", 1)), 1);
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Storage.clearDataForOrigin", { origin: quick.url, storageTypes: "indexeddb" });
+  assert.equal(await page.evaluate(() => box.emit("echo", 2)), 2);
+  assert.deepEqual(await page.evaluate(() => [box.isDurable, lost]), [true, []]);
+});
+
 test("ten tabs have one connection, and pass it on", async (t) => {
   const context = await browser.newContext();
   t.after(() => context.close());

@@ -74,7 +74,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SOCKEYE_ALLOWED_HOSTS")]
     pub allowed_host: Vec<AllowedHosts>,
 
-    /// Address at which people reach the chat: https://chat.example; can be repeated
+    /// Address at which people reach the chat, such as `https://chat.example`; can be repeated
     ///
     /// Its host is allowed, and its pages connect whatever a proxy makes of the host.
     #[arg(long, value_name = "URL", value_delimiter = ',', env = "SOCKEYE_PUBLIC_URL")]

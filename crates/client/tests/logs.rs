@@ -67,7 +67,7 @@ async fn exchange(address: &str, requests: &str) -> String {
 /// A client that knows an id and does everything wrong with it.
 async fn misbehave(address: &str) {
     let path = "/socket.io/?EIO=4&transport=polling";
-    let end = "HTTP/1.1\r\nHost: a\r\nConnection: close";
+    let end = "HTTP/1.1\r\nHost: localhost\r\nConnection: close";
     let opened = exchange(address, &format!("GET {path} {end}\r\n\r\n")).await;
     let sid = opened.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
     for (method, more, body) in [

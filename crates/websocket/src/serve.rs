@@ -6,6 +6,8 @@ mod connection;
 mod patience;
 mod service;
 mod stream;
+#[cfg(feature = "tls")]
+mod streams;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;

@@ -2,26 +2,21 @@
 //!
 //! A peer of HTTP/2 takes what its windows allow, stream by stream. hyper hands a stream's data to
 //! `h2` and may be done with it long before any of it leaves; so here a stream is done only when its
-//! last piece is gone, and its task, which [`StreamExecutor`] runs, has the write timeout.
+//! last piece is gone, and its task, which the connection's executor (`streams`) runs, has the write
+//! timeout.
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
-use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Empty};
-use hyper::rt::Executor;
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
-
-use crate::metrics;
-use crate::stall::Stall;
 
 pin_project! {
     /// The service's body, or none when the listener answers itself.
@@ -144,8 +139,14 @@ struct State {
 }
 
 impl Sending {
-    fn is_out(&self) -> bool {
+    pub(super) fn is_out(&self) -> bool {
         self.state.lock().is_out
+    }
+
+    /// Whether some of it left since this was asked last.
+    #[cfg(feature = "tls")]
+    pub(super) fn take_moved(&self) -> bool {
+        std::mem::take(&mut self.state.lock().moved)
     }
 
     fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -160,66 +161,5 @@ impl Sending {
 
 thread_local! {
     /// The stream whose task is being polled.
-    static STREAM: RefCell<Option<Arc<Sending>>> = const { RefCell::new(None) };
-}
-
-/// Runs the streams of a connection, each with the write timeout.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StreamExecutor {
-    pub(super) write_timeout: Duration,
-}
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
-    fn execute(&self, stream: F) {
-        tokio::spawn(Watch {
-            stream: Some(stream),
-            sending: Arc::default(),
-            stall: Stall::default(),
-            write_timeout: self.write_timeout,
-        });
-    }
-}
-
-pin_project! {
-    struct Watch<F> {
-        #[pin]
-        stream: Option<F>,
-        sending: Arc<Sending>,
-        stall: Stall,
-        write_timeout: Duration,
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Watch<F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-        let outer = STREAM.replace(Some(Arc::clone(this.sending)));
-        let polled = stream.poll(cx);
-        STREAM.set(outer);
-        if polled.is_ready() {
-            return Poll::Ready(());
-        }
-        loop {
-            {
-                let mut state = this.sending.state.lock();
-                if !state.is_out {
-                    this.stall.clear();
-                    return Poll::Pending;
-                }
-                if std::mem::take(&mut state.moved) {
-                    this.stall.note_progress();
-                }
-            }
-            this.stall.note_refused();
-            if ready!(this.stall.poll_wait(*this.write_timeout, cx)).is_err() {
-                metrics::http_ended("write_timeout");
-                // Dropped, it is reset, and what `h2` has of it is gone.
-                this.stream.set(None);
-                return Poll::Ready(());
-            }
-        }
-    }
+    pub(super) static STREAM: RefCell<Option<Arc<Sending>>> = const { RefCell::new(None) };
 }

@@ -197,7 +197,7 @@ mod secure {
     use tokio::time::{Instant, sleep, timeout};
     use tokio_rustls::TlsAcceptor;
 
-    use super::super::answer::StreamExecutor;
+    use super::super::streams::StreamExecutor;
     use super::*;
     use crate::tls::TlsConfig;
 
