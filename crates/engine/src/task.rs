@@ -138,6 +138,8 @@ struct Driver<A: Application> {
     now: Instant,
     /// When the timer fires.
     alarm: Option<Instant>,
+    /// Bytes that this turn may still read.
+    read_bytes_left: usize,
     /// The last turn ended without reading everything: the handler was not ready.
     paused: bool,
     /// The handler was told that the session is over.
@@ -192,6 +194,7 @@ impl<A: Application> Driver<A> {
             websockets: 0,
             now,
             alarm: None,
+            read_bytes_left: 0,
             paused: false,
             told: false,
             over: false,
@@ -212,10 +215,11 @@ impl<A: Application> Driver<A> {
             self.session.handle_timeout(self.now);
         }
         self.open();
+        self.read_bytes_left = READ_BYTES_MAX;
         let mut more = true;
         for _ in 0..PASSES_MAX {
             more = self.pass(cx);
-            if !more {
+            if !more || self.read_bytes_left == 0 {
                 break;
             }
         }
@@ -379,6 +383,8 @@ pub(crate) const POLLING: TransportId = TransportId::new(TransportKind::Polling,
 const TICK: Duration = Duration::from_millis(1);
 /// After this many passes other tasks get a turn.
 const PASSES_MAX: usize = 8;
+/// Or once this much was read: it may be thousands of small events, which take long.
+const READ_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

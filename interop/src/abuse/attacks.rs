@@ -123,7 +123,8 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 100,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
-        settles_in: Duration::from_secs(15),
+        // Their connections are asked whether they are alive, and say nothing.
+        settles_in: Duration::from_secs(45),
     },
     Attack {
         name: "blind pongs",

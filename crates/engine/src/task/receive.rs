@@ -172,7 +172,7 @@ impl<A: Application> Driver<A> {
             rate: self.rate.as_deref_mut(),
             now: self.now,
         };
-        let more = intake.read(link, cx);
+        let more = intake.read(link, &mut self.read_bytes_left, cx);
         if link.ws.has_transmit() {
             self.handle.owe(|out| while link.ws.poll_transmit(None, out) {});
         }
@@ -195,7 +195,7 @@ impl<A: Application> Driver<A> {
             rate: self.rate.as_deref_mut(),
             now: self.now,
         };
-        let more = intake.read(&mut probe.link, cx);
+        let more = intake.read(&mut probe.link, &mut self.read_bytes_left, cx);
         if probe.link.ws.has_transmit() {
             while probe.link.ws.poll_transmit(None, probe.out.tail()) {}
         }
@@ -340,15 +340,17 @@ impl<H: SessionHandler> Intake<'_, H> {
         }
     }
 
-    /// Reads until nothing is left, the handler has enough, or others should get a turn.
-    fn read(&mut self, link: &mut Link, cx: &mut Context<'_>) -> bool {
-        for _ in 0..READS_MAX {
+    /// Reads until nothing is left, the handler has enough, or others should get a turn: `left` is
+    /// how many bytes this one may still take.
+    fn read(&mut self, link: &mut Link, left: &mut usize, cx: &mut Context<'_>) -> bool {
+        while *left > 0 {
             if link.gone || !self.is_ready() {
                 return false;
             }
             if !link.held.is_empty() {
                 let mut held = std::mem::take(&mut link.held);
                 self.feed(link, &mut held);
+                *left = left.saturating_sub(held.len());
                 continue;
             }
             let read = with_scratch(|scratch| match link.read.poll_read(cx, scratch) {
@@ -362,7 +364,7 @@ impl<H: SessionHandler> Intake<'_, H> {
             match read {
                 None => return false,
                 Some(None) => self.lost(link),
-                Some(Some(_)) => {}
+                Some(Some(length)) => *left = left.saturating_sub(length.max(READ_BYTES_MIN)),
             }
         }
         true
@@ -436,5 +438,5 @@ impl<H: SessionHandler> Intake<'_, H> {
     }
 }
 
-/// After this many reads others get a turn.
-const READS_MAX: usize = 4;
+/// What a read counts for at least.
+const READ_BYTES_MIN: usize = 4096;

@@ -203,8 +203,10 @@ mod secure {
 
     /// What every connection of HTTP/2 begins with (RFC 9113 §3.4); enough of it to tell.
     const PREFACE: &[u8] = b"PRI";
-    /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take.
-    const ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+    /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take: also
+    /// how long one lasts whose peer neither takes its answers nor leaves when it is told to.
+    const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+    const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
     #[derive(Clone)]
     pub(super) struct Secure {
@@ -227,7 +229,7 @@ mod secure {
                 .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
                 .max_concurrent_streams(limits.streams_max)
                 .keep_alive_interval(ALIVE_INTERVAL)
-                .keep_alive_timeout(ALIVE_INTERVAL);
+                .keep_alive_timeout(ALIVE_TIMEOUT);
             Self {
                 acceptor: server.tls.as_ref().map(TlsConfig::acceptor),
                 config: server.tls.clone(),
