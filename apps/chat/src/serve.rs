@@ -63,8 +63,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
     let keep_alive = Duration::from_secs(args.keep_alive.into());
-    let mut http =
-        HttpServer::new(listeners, router(args, &site, &server)).keep_alive_timeout(keep_alive);
+    let mut http = HttpServer::new(listeners, router(args, &site, &server))
+        .keep_alive_timeout(keep_alive)
+        .trusted_proxies(trusted_proxies(args));
     if let Some(tls) = tls {
         http = http.tls(tls);
     }
