@@ -7,7 +7,7 @@ import { launch, openPage, picture } from "./support/browser.mjs";
 import { Chat, Person } from "./support/chat.mjs";
 import { until } from "./support/waiting.mjs";
 
-const COUNT = 14;
+const COUNT = 16;
 const VARIANTS = [
   { name: "phone-ko", locale: "ko-KR", viewport: { width: 390, height: 844 }, colorScheme: "light" },
   { name: "phone-en-dark", locale: "en-US", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
@@ -50,8 +50,13 @@ for (const { name, ...options } of VARIANTS) {
       const person = new Person(page);
       await person.enter(chat.room("rate"), "Mina");
       const said = Array.from({ length: COUNT }, (_, n) => `<${n}>`);
+      // Written without a network, so that they leave together however slow the writing was.
+      await page.context().setOffline(true);
+      await page.locator("#reconnecting").waitFor();
       for (const text of said) await person.say(text);
-      await page.locator("#slowed").waitFor();
+      const slowed = page.locator("#slowed").waitFor();
+      await page.context().setOffline(false);
+      await slowed;
       await says("#slowed", /1/, "slowed");
       const delivered = page.locator("[data-state=stored]");
       await until("all to be stored", async () => (await delivered.count()) === COUNT);
