@@ -323,6 +323,7 @@ impl Session {
 
     /// Server: whether a ping was given out of which
     /// [`handle_ping_written`](Session::handle_ping_written) has not been told.
+    #[inline]
     pub fn is_ping_out(&self) -> bool {
         matches!(self.heartbeat, Heartbeat::Awaited { ping: Ping::Out | Ping::Delayed, .. })
     }

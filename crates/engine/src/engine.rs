@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use sockeye_engine_proto::{CloseReason, SessionId, TransportKind};
-use sockeye_websocket::{Source, check_target};
+use sockeye_websocket::{Source, check_request};
 
 use crate::application::Application;
 use crate::body::Body;
@@ -179,7 +179,7 @@ impl<A: Application> Engine<A> {
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
     pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
-        if let Err(error) = check_target(request.version(), request.uri(), request.headers()) {
+        if let Err(error) = check_request(&request) {
             let (head, _) = request.into_parts();
             let response = self.refuse(&head, &Refusal::Target(error), is_upgrade(&head.headers));
             return (Step::Done(response), Extra::default());

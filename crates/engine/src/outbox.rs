@@ -191,9 +191,11 @@ impl Outbox {
         }
     }
 
-    /// Queues a text message of this session alone; what nearly every message is.
+    /// Queues a text message of this session alone, if it is what nearly every message is: a small
+    /// one, in a turn of the session, whose end writes it and counts what the kernel refuses. False:
+    /// nothing was done.
     #[inline]
-    pub(crate) fn push_text(&mut self, text: &str, limits: Limits) -> (Pushed, Next) {
+    pub(crate) fn push_small_text(&mut self, text: &str, limits: Limits) -> bool {
         if let Outlet::WebSocket { buffer, compressor: None, share: None, .. } = &mut self.outlet
             && self.turn
             && self.closing.is_none()
@@ -202,9 +204,9 @@ impl Outbox {
         {
             push_text_frame(text, buffer.tail());
             self.packets += 1;
-            return (Pushed::Queued, Next::Nothing);
+            return true;
         }
-        self.push_own(Some(text), &[], true, limits)
+        false
     }
 
     /// Queues a message of this session alone, which may be compressed or not.

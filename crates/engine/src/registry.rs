@@ -22,7 +22,7 @@ use crate::session::Session;
 pub(crate) struct Registry {
     pub(crate) config: Config,
     pub(crate) protocol: Arc<proto::Config>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     pub(crate) ledger: Arc<Ledger>,
     /// Sessions are being looked for that hold too much.
     reclaiming: AtomicBool,

@@ -101,10 +101,12 @@ impl Session {
             return self.send_own(Some(text), attachments, true);
         }
         self.announce(Some(text), &[]);
-        let (pushed, next) = self.queue(|outbox, limits| outbox.push_text(text, limits));
-        if next != Next::Nothing {
-            self.proceed(next);
+        if self.0.outbox.lock().push_small_text(text, self.0.registry.limits) {
+            return Pushed::Queued;
         }
+        let (pushed, next) =
+            self.queue(|outbox, limits| outbox.push_own(Some(text), &[], true, limits));
+        self.proceed(next);
         pushed
     }
 

@@ -23,7 +23,7 @@ use crate::metrics;
 use crate::origin::Origins;
 use crate::proxy::{Source, TrustedProxies};
 use crate::stream::Stream;
-use crate::target::check_target;
+use crate::target::check_request;
 use crate::websocket::WebSocket;
 
 /// Accepts a WebSocket handshake with the default [`Config`] and no sub-protocol, of pages of the same
@@ -178,8 +178,7 @@ impl Acceptor {
         if self.connections.as_ref().is_some_and(Connections::is_closing) {
             return Err(Refusal::ShuttingDown);
         }
-        check_target(request.version(), request.uri(), request.headers())
-            .map_err(Refusal::Target)?;
+        check_request(request).map_err(Refusal::Target)?;
         if self.allowed_hosts.check(request, &self.trusted_proxies).is_err() {
             return Err(Refusal::HostDenied);
         }

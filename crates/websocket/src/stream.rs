@@ -212,15 +212,14 @@ impl WriteHalf {
     /// `WouldBlock` when it takes nothing: wait with [`poll_writable`](Self::poll_writable). Others
     /// when the connection is broken.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        let written = match &self.inner {
-            // Past what the reactor knows.
-            WriteInner::Tcp(Some(tcp)) if self.is_asking() => SockRef::from(tcp.as_ref()).send(buf),
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) if self.stalls.load(Ordering::Relaxed) => {
+                self.write_stalled(|| tcp.try_write(buf), || SockRef::from(tcp.as_ref()).send(buf))
+            }
             WriteInner::Tcp(Some(tcp)) => tcp.try_write(buf),
             WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
-            WriteInner::Boxed(shared) => return shared.try_write(buf),
-        };
-        self.note(&written);
-        written
+            WriteInner::Boxed(shared) => shared.try_write(buf),
+        }
     }
 
     /// [`try_write`](Self::try_write) of several buffers in one call.
@@ -229,15 +228,32 @@ impl WriteHalf {
     ///
     /// As `try_write`.
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let written = match &self.inner {
-            WriteInner::Tcp(Some(tcp)) if self.is_asking() => {
-                SockRef::from(tcp.as_ref()).send_vectored(bufs)
-            }
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) if self.stalls.load(Ordering::Relaxed) => self
+                .write_stalled(
+                    || tcp.try_write_vectored(bufs),
+                    || SockRef::from(tcp.as_ref()).send_vectored(bufs),
+                ),
             WriteInner::Tcp(Some(tcp)) => tcp.try_write_vectored(bufs),
             WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
-            WriteInner::Boxed(shared) => return shared.try_write_vectored(bufs),
-        };
-        self.note(&written);
+            WriteInner::Boxed(shared) => shared.try_write_vectored(bufs),
+        }
+    }
+
+    /// A write of a connection that has to wait for its peer: when it is time to ask the kernel, past
+    /// what the reactor knows.
+    #[cold]
+    fn write_stalled(
+        &self,
+        write: impl FnOnce() -> io::Result<usize>,
+        ask: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let is_asking = self.stall.lock().is_asking();
+        let written = if is_asking { ask() } else { write() };
+        match &written {
+            Ok(count) if *count > 0 => self.stall.lock().note_progress(),
+            _ => self.stall.lock().note_refused(),
+        }
         written
     }
 
@@ -274,21 +290,9 @@ impl WriteHalf {
 
     /// Nothing waits to be written any more.
     pub(crate) fn note_drained(&self) {
-        if self.stalls.swap(false, Ordering::Relaxed) {
-            self.stall.lock().clear();
-        }
-    }
-
-    fn is_asking(&self) -> bool {
-        self.stalls.load(Ordering::Relaxed) && self.stall.lock().is_asking()
-    }
-
-    fn note(&self, written: &io::Result<usize>) {
         if self.stalls.load(Ordering::Relaxed) {
-            match written {
-                Ok(count) if *count > 0 => self.stall.lock().note_progress(),
-                _ => self.stall.lock().note_refused(),
-            }
+            self.stalls.store(false, Ordering::Relaxed);
+            self.stall.lock().clear();
         }
     }
 

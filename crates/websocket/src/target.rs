@@ -5,7 +5,7 @@
 use std::net::Ipv6Addr;
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
-use http::{Uri, Version};
+use http::{Request, Uri, Version};
 
 /// Why the head of a request is refused with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -38,10 +38,14 @@ pub enum TargetError {
 ///
 /// What is wrong with it; to be answered with 400.
 pub fn check_target(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), TargetError> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
-        return Err(TargetError::SeveralHosts);
+    let (mut host, mut has_body, mut is_handshake) = (None, false, false);
+    // Heads are short, and asking for each of these by name takes longer.
+    for (name, value) in headers {
+        if *name == HOST && host.replace(value).is_some() {
+            return Err(TargetError::SeveralHosts);
+        }
+        has_body |= *name == TRANSFER_ENCODING || (*name == CONTENT_LENGTH && value != "0");
+        is_handshake |= *name == UPGRADE && names_websocket(value.as_bytes());
     }
     let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let host = host.map(|host| Host::parse(host.as_bytes(), default_port)).transpose()?;
@@ -56,16 +60,32 @@ pub fn check_target(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
         (None, Some(_)) if version == Version::HTTP_11 => return Err(TargetError::NoHost),
         _ => {}
     }
-    if has_body(headers) && asks_for_websocket(headers) {
+    if is_handshake && has_body {
         return Err(TargetError::HandshakeWithBody);
     }
     Ok(())
 }
 
+/// [`check_target`], unless our own listener has asked already.
+///
+/// # Errors
+///
+/// As [`check_target`].
+pub fn check_request<B>(request: &Request<B>) -> Result<(), TargetError> {
+    match request.extensions().get::<Checked>() {
+        Some(Checked) => Ok(()),
+        None => check_target(request.version(), request.uri(), request.headers()),
+    }
+}
+
+/// That the listener has checked a request, in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checked;
+
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2), its host not empty.
 #[derive(Clone, Copy, Debug)]
 struct Host<'a> {
-    name: &'a str,
+    name: &'a [u8],
     port: u16,
 }
 
@@ -75,25 +95,23 @@ impl<'a> Host<'a> {
     }
 
     fn parse_parts(text: &'a [u8], default_port: u16) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let end = match text.strip_prefix('[') {
-            Some(rest) => {
-                let length = rest.find(']')?;
-                rest[..length].parse::<Ipv6Addr>().ok()?;
+        let end = match text {
+            [b'[', rest @ ..] => {
+                let length = rest.iter().position(|&byte| byte == b']')?;
+                let address = std::str::from_utf8(&rest[..length]).ok()?;
+                address.parse::<Ipv6Addr>().ok()?;
                 length + 2
             }
-            None => {
-                let length = text.find(':').unwrap_or(text.len());
-                is_name(&text.as_bytes()[..length]).then_some(length)?
-            }
+            _ => name_length(text)?,
         };
         let (name, port) = text.split_at(end);
         let port = match port {
-            "" | ":" => default_port,
-            port => {
-                let port = port.strip_prefix(':')?;
-                port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok())??
-            }
+            [] | [b':'] => default_port,
+            [b':', digits @ ..] => digits.iter().try_fold(0_u16, |port, digit| {
+                let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+                port.checked_mul(10)?.checked_add(digit)
+            })?,
+            _ => return None,
         };
         Some(Host { name, port })
     }
@@ -103,36 +121,43 @@ impl<'a> Host<'a> {
     }
 }
 
-/// `reg-name` (RFC 3986 §3.2.2) of at least one character.
-fn is_name(name: &[u8]) -> bool {
-    let mut rest = name;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = match byte {
-            b'%' => match after {
-                [high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    after
-                }
-                _ => return false,
-            },
-            _ if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte) => after,
-            _ => return false,
+/// Where the `reg-name` (RFC 3986 §3.2.2) of at least one character ends that a text begins with: at
+/// its colon, or with it. `None`: it has something else in it.
+fn name_length(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += match byte {
+            b':' => break,
+            b'%' => {
+                let digits = text.get(at + 1..at + 3)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(3)?
+            }
+            _ => IS_IN_NAME[usize::from(byte)].then_some(1)?,
         };
     }
-    !name.is_empty()
+    (at > 0).then_some(at)
 }
 
-fn has_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(TRANSFER_ENCODING)
-        || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
-}
+/// Letters, digits and what else a name may have unescaped.
+const IS_IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"-._~!$&'()*+,;=";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    headers.get_all(UPGRADE).iter().any(|value| {
-        value
-            .as_bytes()
-            .split(|&byte| byte == b',')
-            .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    })
+fn names_websocket(upgrade: &[u8]) -> bool {
+    let mut protocols = upgrade.split(|&byte| byte == b',');
+    protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 
 #[cfg(test)]

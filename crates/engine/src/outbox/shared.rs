@@ -205,7 +205,10 @@ mod tests {
                             let packet = message(len);
                             take(&packet);
                             let text = packet.text().unwrap_or_default();
-                            assert_eq!(outbox.push_text(text, LIMITS).0, Pushed::Queued);
+                            if !outbox.push_small_text(text, LIMITS) {
+                                let own = outbox.push_own(Some(text), &[], true, LIMITS).0;
+                                assert_eq!(own, Pushed::Queued);
+                            }
                         }
                         Step::Pushed(len) => {
                             let packet = message(len);

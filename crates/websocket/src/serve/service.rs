@@ -22,7 +22,7 @@ use super::{Encrypted, PeerAddr};
 #[cfg(feature = "tls")]
 use crate::http2;
 use crate::metrics;
-use crate::target::{TargetError, check_target};
+use crate::target::{Checked, TargetError, check_target};
 
 /// Hands requests of one connection to a tower service, with the peer's address.
 pub(super) struct HyperService<S> {
@@ -64,6 +64,7 @@ where
             return Oneshot { state, keep_alive: None, translated: false };
         }
         request.extensions_mut().insert(PeerAddr(self.address));
+        request.extensions_mut().insert(Checked);
         if self.encrypted {
             request.extensions_mut().insert(Encrypted);
         }
