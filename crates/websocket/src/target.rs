@@ -4,7 +4,9 @@
 
 use std::net::Ipv6Addr;
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{Request, Uri, Version};
 
 /// Why the head of a request is refused with 400.
@@ -38,14 +40,31 @@ pub enum TargetError {
 ///
 /// What is wrong with it; to be answered with 400.
 pub fn check_target(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), TargetError> {
-    let (mut host, mut has_body, mut is_handshake) = (None, false, false);
+    inspect(version, uri, headers).map(drop)
+}
+
+/// What else the listener wants to know of a head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inspected {
+    /// `Connection` says `close`.
+    pub(crate) closes: bool,
+}
+
+/// [`check_target`], and what is seen on the way.
+pub(crate) fn inspect(
+    version: Version,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Inspected, TargetError> {
+    let (mut host, mut has_body, mut is_handshake, mut closes) = (None, false, false, false);
     // Heads are short, and asking for each of these by name takes longer.
     for (name, value) in headers {
         if *name == HOST && host.replace(value).is_some() {
             return Err(TargetError::SeveralHosts);
         }
         has_body |= *name == TRANSFER_ENCODING || (*name == CONTENT_LENGTH && value != "0");
-        is_handshake |= *name == UPGRADE && names_websocket(value.as_bytes());
+        is_handshake |= *name == UPGRADE && lists(value, b"websocket");
+        closes |= *name == CONNECTION && lists(value, b"close");
     }
     let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let host = host.map(|host| Host::parse(host.as_bytes(), default_port)).transpose()?;
@@ -63,7 +82,7 @@ pub fn check_target(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
     if is_handshake && has_body {
         return Err(TargetError::HandshakeWithBody);
     }
-    Ok(())
+    Ok(Inspected { closes })
 }
 
 /// [`check_target`], unless our own listener has asked already.
@@ -155,15 +174,14 @@ const IS_IN_NAME: [bool; 256] = {
     table
 };
 
-fn names_websocket(upgrade: &[u8]) -> bool {
-    let mut protocols = upgrade.split(|&byte| byte == b',');
-    protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+/// Whether a list (RFC 9110 §5.6.1) has this in it.
+fn lists(value: &HeaderValue, wanted: &[u8]) -> bool {
+    let mut parts = value.as_bytes().split(|&byte| byte == b',');
+    parts.any(|part| part.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn check(version: Version, uri: &str, headers: &[(&str, &str)]) -> Result<(), TargetError> {

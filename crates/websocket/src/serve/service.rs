@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, Entry};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -22,7 +22,7 @@ use super::{Encrypted, PeerAddr};
 #[cfg(feature = "tls")]
 use crate::http2;
 use crate::metrics;
-use crate::target::{Checked, TargetError, check_target};
+use crate::target::{Checked, TargetError, inspect};
 
 /// Hands requests of one connection to a tower service, with the peer's address.
 pub(super) struct HyperService<S> {
@@ -57,12 +57,18 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.admitted.note_request();
         patience::note_request();
-        let keep_alive = is_kept(&request).then(|| self.keep_alive.clone());
-        if let Err(error) = check_target(request.version(), request.uri(), request.headers()) {
-            metrics::http_refused("target");
-            let state = OneshotState::Refused { error };
-            return Oneshot { state, keep_alive: None, translated: false };
-        }
+        let version = request.version();
+        let keep_alive = match inspect(version, request.uri(), request.headers()) {
+            // The connection is kept, if the answer says nothing else.
+            Ok(head) => {
+                (version == Version::HTTP_11 && !head.closes).then(|| self.keep_alive.clone())
+            }
+            Err(error) => {
+                metrics::http_refused("target");
+                let state = OneshotState::Refused { error };
+                return Oneshot { state, keep_alive: None, translated: false };
+            }
+        };
         request.extensions_mut().insert(PeerAddr(self.address));
         request.extensions_mut().insert(Checked);
         if self.encrypted {
@@ -113,24 +119,12 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Whether the connection of a request of HTTP/1.1 is kept, if the answer says nothing else.
-fn is_kept<B>(request: &Request<B>) -> bool {
-    request.version() == Version::HTTP_11
-        && request.headers().get_all(CONNECTION).iter().all(|value| {
-            value
-                .as_bytes()
-                .split(|&byte| byte == b',')
-                .all(|option| !option.trim_ascii().eq_ignore_ascii_case(b"close"))
-        })
-}
-
 /// Says how long the connection is kept, if it is.
 fn announce<B>(response: &mut Response<B>, keep_alive: HeaderValue) {
     let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if !upgrades && !response.headers().contains_key(CONNECTION) {
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
-        headers.insert(KEEP_ALIVE, keep_alive);
+    if !upgrades && let Entry::Vacant(connection) = response.headers_mut().entry(CONNECTION) {
+        connection.insert(HeaderValue::from_static("keep-alive"));
+        response.headers_mut().insert(KEEP_ALIVE, keep_alive);
     }
 }
 
