@@ -80,12 +80,12 @@ fn plan(workspace: &Workspace, arguments: &Arguments) -> Result<Plan> {
     let parts = Parts::new(arguments, counts)?;
     // The quick rules come first; the UI comes before everything that compiles, since the chat
     // carries it.
-    parts.add_lints(arguments, &mut plan, || lint::quick_steps(workspace))?;
+    parts.add_lints(arguments, &mut plan, || lint::quick_steps(workspace));
     if parts.has(&[Part::Lint]) && arguments.filter.is_none() {
         deny::add(workspace, &mut plan);
     }
     parts.prepare(workspace, arguments, &mut plan)?;
-    parts.add_lints(arguments, &mut plan, || Ok(lint::steps(workspace)))?;
+    parts.add_lints(arguments, &mut plan, || lint::steps(workspace));
     parts.add_tests(workspace, arguments, &mut plan)?;
     Ok(plan)
 }
@@ -164,16 +164,10 @@ impl Parts {
     }
 
     /// A filter names tests, and these have no names.
-    fn add_lints(
-        &self,
-        arguments: &Arguments,
-        plan: &mut Plan,
-        steps: impl FnOnce() -> Result<Vec<Step>>,
-    ) -> Result<()> {
+    fn add_lints(&self, arguments: &Arguments, plan: &mut Plan, steps: impl FnOnce() -> Vec<Step>) {
         if self.has(&[Part::Lint]) && arguments.filter.is_none() {
-            steps()?.into_iter().for_each(|step| plan.push(step));
+            steps().into_iter().for_each(|step| plan.push(step));
         }
-        Ok(())
     }
 
     fn add_tests(

@@ -11,6 +11,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 #[derive(Debug)]
 pub(crate) struct Workspace {
     metadata: Metadata,
+    program: PathBuf,
 }
 
 impl Workspace {
@@ -22,7 +23,9 @@ impl Workspace {
             .no_deps()
             .exec()
             .context("cargo metadata of this workspace")?;
-        Ok(Self { metadata })
+        // A build may put another program in its place, after which the system calls it deleted.
+        let program = env::current_exe().context("where this program is")?;
+        Ok(Self { metadata, program })
     }
 
     /// The folder of the root manifest.
@@ -43,6 +46,11 @@ impl Workspace {
     /// A path below the root.
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.root().join(below)
+    }
+
+    /// This very program.
+    pub(crate) fn xtask(&self) -> Command {
+        Command::new(&self.program)
     }
 
     /// `cargo` in the root, without the variables that `cargo run` set for this program: they

@@ -81,7 +81,7 @@ pub(crate) fn step(workspace: &Workspace, python: &Path, quick: bool) -> Result<
     let mut install = Command::new(program(&environment, "python"));
     install.args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:"]);
     install.arg("--requirement").arg(&requirements);
-    let mut run = Command::new(std::env::current_exe().context("where this program is")?);
+    let mut run = workspace.xtask();
     run.arg("autobahn").args(quick.then_some("--quick"));
 
     // The environment is made anew for other requirements, and removes its stamp with the rest.
