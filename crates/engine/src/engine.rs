@@ -18,6 +18,7 @@ use crate::handshake::Handshake;
 use crate::hooks::ConnectionError;
 use crate::metrics;
 use crate::polling::{Poll, Post};
+use crate::present::Present;
 use crate::refusal::{Refusal, empty};
 use crate::registry::Registry;
 use crate::service::EngineService;
@@ -181,7 +182,8 @@ impl<A: Application> Engine<A> {
     pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
         if let Err(error) = check_request(&request) {
             let (head, _) = request.into_parts();
-            let response = self.refuse(&head, &Refusal::Target(error), is_upgrade(&head.headers));
+            let upgrade = is_upgrade(&head.headers, Present::of(&head.headers));
+            let response = self.refuse(&head, &Refusal::Target(error), upgrade);
             return (Step::Done(response), Extra::default());
         }
         if let Err(response) = self.check_host(&request) {
@@ -199,8 +201,9 @@ impl<A: Application> Engine<A> {
         // Few requests but the first of a session are asked for it.
         let host = || Source::of_head(&head, &config.trusted_proxies).host;
         let mut extra = Extra::new(config, &head, host);
-        let upgrade = is_upgrade(&head.headers);
-        let target = match verify(&self.registry, &head, host, upgrade) {
+        let present = Present::of(&head.headers);
+        let upgrade = is_upgrade(&head.headers, present);
+        let target = match verify(&self.registry, &head, present, host, upgrade) {
             Ok(target) => target,
             Err(refusal) => return (Step::Done(self.refuse(&head, &refusal, upgrade)), extra),
         };
@@ -209,7 +212,7 @@ impl<A: Application> Engine<A> {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
                 let source = Source::of_head(&head, &config.trusted_proxies);
                 let handshake = Handshake::new(&head, &source);
-                let opening = Opening { dialect, handshake, head, upgrade };
+                let opening = Opening { dialect, handshake, head, present, upgrade };
                 self.begin_session(opening, &mut extra)
             }
             Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
@@ -217,10 +220,10 @@ impl<A: Application> Engine<A> {
             }
             _ if upgrade => Step::Done(self.upgrade(Arrival::Stray, &mut head)),
             Target::Existing(session, ..) if head.method == Method::GET => {
-                Step::Poll(Poll::new(session, &head.headers))
+                Step::Poll(Poll::new(session, &head.headers, present))
             }
             Target::Existing(session, ..) if head.method == Method::POST => {
-                Step::Post(Post::new(session, &head.headers, body, config))
+                Step::Post(Post::new(session, &head.headers, present, body))
             }
             _ => Step::Done(empty(StatusCode::INTERNAL_SERVER_ERROR)),
         };
@@ -263,7 +266,7 @@ impl<A: Application> Engine<A> {
 
     /// Opens a session; `id` if there is one already.
     fn open(&self, opening: Opening, id: Option<SessionId>, extra: &mut Extra) -> Opened {
-        let Opening { dialect, handshake, mut head, upgrade } = opening;
+        let Opening { dialect, handshake, mut head, present, upgrade } = opening;
         if !self.registry.config.speaks(dialect.revision) {
             return Opened::Done(self.refuse(&head, &Refusal::UnsupportedRevision, upgrade));
         }
@@ -291,7 +294,7 @@ impl<A: Application> Engine<A> {
             extra.set_cookie(cookie);
         }
         let session = task::spawn_polling(&self.registry, application, id, first);
-        Opened::Poll(Poll::new(session, &head.headers))
+        Opened::Poll(Poll::new(session, &head.headers, present))
     }
 
     fn upgrade(&self, arrival: Arrival<A>, head: &mut Parts) -> Response<Body> {
@@ -322,6 +325,7 @@ pub(crate) struct Opening {
     dialect: Dialect,
     handshake: Handshake,
     head: Parts,
+    present: Present,
     upgrade: bool,
 }
 

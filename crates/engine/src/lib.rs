@@ -74,6 +74,7 @@ mod observer;
 mod outbox;
 mod places;
 mod polling;
+mod present;
 mod query;
 mod rate;
 mod refusal;

@@ -24,6 +24,7 @@ use crate::detail::CloseDetail;
 use crate::inbox::{Answer, Guest};
 use crate::jsonp;
 use crate::metrics;
+use crate::present::Present;
 use crate::refusal::{
     CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
     wrong_transport,
@@ -41,9 +42,10 @@ pub(crate) struct Poll {
 }
 
 impl Poll {
-    pub(crate) fn new(session: Session, headers: &HeaderMap) -> Self {
-        let coding = Coding::accepted(headers);
-        Poll { session, old_browser: is_old_browser(headers), coding }
+    pub(crate) fn new(session: Session, headers: &HeaderMap, present: Present) -> Self {
+        let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
+        let coding = accepts.then(|| Coding::accepted(headers)).flatten();
+        Poll { session, old_browser: is_old_browser(headers, present), coding }
     }
 
     /// Answers when the session has something to say.
@@ -86,17 +88,18 @@ pub(crate) struct Post<B> {
 }
 
 impl<B: HttpBody> Post<B> {
-    pub(crate) fn new(session: Session, headers: &HeaderMap, body: B, config: &Config) -> Self {
+    pub(crate) fn new(session: Session, headers: &HeaderMap, present: Present, body: B) -> Self {
+        let config = session.config();
         Post {
-            form: post_form(&session, headers),
-            claim: Claim::new(session),
+            form: post_form(&session, headers, present),
             body,
-            old_browser: is_old_browser(headers),
+            old_browser: is_old_browser(headers, present),
             bounds: BodyBounds {
                 bytes_max: config.payload_bytes_max,
                 chunks_max: config.body_chunks_max,
             },
             timeout: config.body_timeout,
+            claim: Claim::new(session),
         }
     }
 
@@ -305,8 +308,9 @@ static SCRIPT_FOR_ALL: LazyLock<HeaderMap> = LazyLock::new(|| {
 });
 
 /// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
-fn post_form(session: &Session, headers: &HeaderMap) -> Option<PayloadForm> {
-    let binary = headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
+fn post_form(session: &Session, headers: &HeaderMap, present: Present) -> Option<PayloadForm> {
+    let binary = present.content_type
+        && headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
     match session.revision() {
         Revision::V3 if binary => Some(PayloadForm::V3Binary),
         _ if binary => None,
@@ -315,11 +319,12 @@ fn post_form(session: &Session, headers: &HeaderMap) -> Option<PayloadForm> {
 }
 
 /// Internet Explorer, whose filter would read scripts into answers.
-fn is_old_browser(headers: &HeaderMap) -> bool {
-    headers
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-        .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"))
+fn is_old_browser(headers: &HeaderMap, present: Present) -> bool {
+    present.user_agent
+        && headers
+            .get(USER_AGENT)
+            .and_then(|agent| agent.to_str().ok())
+            .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"))
 }
 
 const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");

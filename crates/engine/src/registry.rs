@@ -29,7 +29,7 @@ pub(crate) struct Registry {
     /// Timers are rounded to multiples of their quantum since this moment.
     pub(crate) epoch: Instant,
     node: [u8; 3],
-    shards: [Mutex<HashMap<SessionId, Session>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     sessions: AtomicUsize,
     tasks: AtomicUsize,
     idle: Notify,
@@ -38,6 +38,9 @@ pub(crate) struct Registry {
     places: Arc<Places>,
     refused_origins: Mutex<Vec<Box<[u8]>>>,
 }
+
+/// Ids are made here, or by the application's hook: what strangers ask for is only looked up.
+type Shard = HashMap<SessionId, Session, foldhash::fast::RandomState>;
 
 impl Registry {
     pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
@@ -224,7 +227,7 @@ impl Registry {
         news
     }
 
-    fn shard(&self, sid: &str) -> &Mutex<HashMap<SessionId, Session>> {
+    fn shard(&self, sid: &str) -> &Mutex<Shard> {
         // What ids differ in is at their end, whoever makes them. The map inside does not depend on
         // how well this spreads them.
         let end = sid.as_bytes().iter().rev().take(4);

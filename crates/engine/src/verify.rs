@@ -20,12 +20,13 @@
 //! | the hook `generate_id` gives an id that can be used | code 3 |
 
 use http::Method;
-use http::header::{CONNECTION, HeaderMap, ORIGIN, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, ORIGIN};
 use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
 use sockeye_websocket::Origins;
 
 use crate::dialect::Dialect;
+use crate::present::Present;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
@@ -42,6 +43,7 @@ pub(crate) enum Target {
 pub(crate) fn verify<'a>(
     registry: &Registry,
     head: &'a Parts,
+    present: Present,
     host: impl Fn() -> Option<&'a str>,
     upgrade: bool,
 ) -> Result<Target, Refusal> {
@@ -71,7 +73,7 @@ pub(crate) fn verify<'a>(
         if !upgrade && (websocket || session.transport() != transport) {
             return Err(Refusal::TransportMismatch);
         }
-        check_origin(registry, &head.headers, &host)?;
+        check_origin(registry, &head.headers, present, &host)?;
         return Ok(Target::Existing(session, transport, query.base64));
     }
     if head.method != Method::GET {
@@ -80,13 +82,13 @@ pub(crate) fn verify<'a>(
     if websocket && !upgrade {
         return Err(Refusal::TransportMismatch);
     }
-    check_origin(registry, &head.headers, &host)?;
+    check_origin(registry, &head.headers, present, &host)?;
     Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
 
 /// Whether a request asks for another protocol on its connection.
-pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(UPGRADE)
+pub(crate) fn is_upgrade(headers: &HeaderMap, present: Present) -> bool {
+    present.upgrade
         && headers.get_all(CONNECTION).iter().any(|value| {
             value
                 .as_bytes()
@@ -98,11 +100,14 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 fn check_origin<'a>(
     registry: &Registry,
     headers: &HeaderMap,
+    present: Present,
     host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
     let origins = &registry.config.origins;
-    if !headers.contains_key(ORIGIN) {
-        let elsewhere = *origins != Origins::Any && Origins::is_from_elsewhere(headers);
+    if !present.origin {
+        let elsewhere = present.sec_fetch_site
+            && *origins != Origins::Any
+            && Origins::is_from_elsewhere(headers);
         return if elsewhere { Err(Refusal::CrossSite) } else { Ok(()) };
     }
     let host = host();

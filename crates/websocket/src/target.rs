@@ -143,18 +143,19 @@ impl<'a> Host<'a> {
 /// Where the `reg-name` (RFC 3986 §3.2.2) of at least one character ends that a text begins with: at
 /// its colon, or with it. `None`: it has something else in it.
 fn name_length(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        at += match byte {
-            b':' => break,
-            b'%' => {
-                let digits = text.get(at + 1..at + 3)?;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(3)?
+    let mut end = 0;
+    loop {
+        let other = |byte: &u8| !IS_IN_NAME[usize::from(*byte)];
+        end += text[end..].iter().position(other).unwrap_or(text.len() - end);
+        match text[end..] {
+            [] | [b':', ..] => break,
+            [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                end += 3
             }
-            _ => IS_IN_NAME[usize::from(byte)].then_some(1)?,
-        };
+            _ => return None,
+        }
     }
-    (at > 0).then_some(at)
+    (end > 0).then_some(end)
 }
 
 /// Letters, digits and what else a name may have unescaped.

@@ -255,6 +255,7 @@ impl Chunk {
     }
 }
 
+#[inline]
 fn is_drained(io: &WriteHalf) -> bool {
     let drained = io.is_flushed();
     if drained {

@@ -9,7 +9,7 @@
 //! whose own address has most is refused itself, unless another one of that address is silent. The
 //! addresses of trusted proxies stand for many and never give way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -35,7 +35,7 @@ struct State {
     next: u64,
     connections: usize,
     handshakes: usize,
-    networks: HashMap<IpAddr, Network>,
+    networks: BTreeMap<IpAddr, Network>,
     /// The networks by what they have, most at the end.
     by_connections: BTreeSet<(usize, IpAddr)>,
     by_handshakes: BTreeSet<(usize, IpAddr)>,
