@@ -89,6 +89,11 @@ pub(crate) struct Flood {
 const FLOOD: Flood = Flood { count: 200, bytes: 65_536 };
 /// All that the server lets wait is 256 MiB (`queued_bytes_max_total`); half as much again is on its way.
 const FLOOD_PEAK_MB: u64 = 400;
+/// Who takes nothing has given everything back a minute later where the write timeout is 30 s: so half a
+/// minute after it. Most of that is the allocator's, which returns memory after some ten seconds.
+const RELEASED_IN: Duration = Duration::from_secs(33);
+/// What nobody has to be cut for.
+const SETTLED_IN: Duration = Duration::from_secs(10);
 /// Memory that comes and goes with whatever a server does.
 const USUAL_MB: u64 = 8;
 /// Connections of newcomers who have just left.
@@ -103,7 +108,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: FLOOD_PEAK_MB,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
-        settles_in: Duration::from_secs(15),
+        settles_in: RELEASED_IN,
     },
     Attack {
         name: "streams never read",
@@ -113,7 +118,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: FLOOD_PEAK_MB,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
-        settles_in: Duration::from_secs(15),
+        settles_in: RELEASED_IN,
     },
     Attack {
         name: "files never read",
@@ -134,7 +139,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: FLOOD_PEAK_MB,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
-        settles_in: Duration::from_secs(15),
+        settles_in: RELEASED_IN,
     },
     Attack {
         name: "pipelined gets",
@@ -144,7 +149,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 100,
         after_mb_max: USUAL_MB,
         open_after_max: Some(USUAL_OPEN),
-        settles_in: Duration::from_secs(15),
+        settles_in: RELEASED_IN,
     },
     Attack {
         name: "repeats",
@@ -154,7 +159,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: USUAL_MB,
         after_mb_max: 4,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "outboxes",
@@ -164,7 +169,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 64,
         after_mb_max: 32,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "keys",
@@ -174,7 +179,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 48,
         after_mb_max: USUAL_MB,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "namespaces",
@@ -184,7 +189,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 64,
         after_mb_max: 48,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "silent",
@@ -194,7 +199,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 128,
         after_mb_max: 128,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "returns",
@@ -204,7 +209,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 64,
         after_mb_max: 48,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "rooms",
@@ -214,7 +219,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 64,
         after_mb_max: 48,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
     Attack {
         name: "chat flood",
@@ -224,7 +229,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         peak_mb_max: 48,
         after_mb_max: 24,
         open_after_max: None,
-        settles_in: Duration::from_secs(3),
+        settles_in: SETTLED_IN,
     },
 ];
 
