@@ -220,10 +220,10 @@ impl<A: Application> Engine<A> {
             }
             _ if upgrade => Step::Done(self.upgrade(Arrival::Stray, &mut head)),
             Target::Existing(session, ..) if head.method == Method::GET => {
-                Step::Poll(Poll::new(session, &head.headers, present))
+                Step::Poll(Poll::new(session, &head, present))
             }
             Target::Existing(session, ..) if head.method == Method::POST => {
-                Step::Post(Post::new(session, &head.headers, present, body))
+                Step::Post(Post::new(session, &head, present, body))
             }
             _ => Step::Done(empty(StatusCode::INTERNAL_SERVER_ERROR)),
         };
@@ -294,7 +294,7 @@ impl<A: Application> Engine<A> {
             extra.set_cookie(cookie);
         }
         let session = task::spawn_polling(&self.registry, application, id, first);
-        Opened::Poll(Poll::new(session, &head.headers, present))
+        Opened::Poll(Poll::new(session, &head, present))
     }
 
     fn upgrade(&self, arrival: Arrival<A>, head: &mut Parts) -> Response<Body> {

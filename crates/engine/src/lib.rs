@@ -50,6 +50,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer_headers;
 mod application;
 mod audience;
 mod body;

@@ -2,19 +2,18 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
+use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use sockeye_engine_proto::{PayloadForm, Revision};
-use sockeye_websocket::Origins;
+use sockeye_websocket::{Inspected, Origins};
 use tokio::sync::oneshot;
 
 use crate::body::Body;
@@ -25,10 +24,7 @@ use crate::inbox::{Answer, Guest};
 use crate::jsonp;
 use crate::metrics;
 use crate::present::Present;
-use crate::refusal::{
-    CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
-    wrong_transport,
-};
+use crate::refusal::{empty, unknown_session, wrong_transport};
 use crate::session::Session;
 
 /// A GET of a session that polls.
@@ -37,15 +33,15 @@ use crate::session::Session;
 /// have to be replaced by another one for as long as the poll is parked.
 pub(crate) struct Poll {
     session: Session,
-    old_browser: bool,
+    asked: Asked,
     coding: Option<Coding>,
 }
 
 impl Poll {
-    pub(crate) fn new(session: Session, headers: &HeaderMap, present: Present) -> Self {
+    pub(crate) fn new(session: Session, head: &Parts, present: Present) -> Self {
         let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
-        let coding = accepts.then(|| Coding::accepted(headers)).flatten();
-        Poll { session, old_browser: is_old_browser(headers, present), coding }
+        let coding = accepts.then(|| Coding::accepted(&head.headers)).flatten();
+        Poll { session, asked: Asked::new(head, present), coding }
     }
 
     /// Answers when the session has something to say.
@@ -69,7 +65,7 @@ impl Poll {
             Box::pin(tokio::time::sleep(REFUSAL_LEAD)).await;
         }
         let compress = matches!(answer, Answer::Payload { compress: true, .. });
-        let response = respond(answer, &self.session, self.old_browser);
+        let response = respond(answer, &self.session, self.asked);
         compressed(response, self.coding.filter(|_| compress), self.session.config())
             .map(|body| body.of_poll(&self.session))
     }
@@ -82,18 +78,18 @@ pub(crate) struct Post<B> {
     body: B,
     /// `None`: the content type is nothing the session's client may send.
     form: Option<PayloadForm>,
-    old_browser: bool,
+    asked: Asked,
     bounds: BodyBounds,
     timeout: Duration,
 }
 
 impl<B: HttpBody> Post<B> {
-    pub(crate) fn new(session: Session, headers: &HeaderMap, present: Present, body: B) -> Self {
+    pub(crate) fn new(session: Session, head: &Parts, present: Present, body: B) -> Self {
         let config = session.config();
         Post {
-            form: post_form(&session, headers, present),
+            form: post_form(&session, &head.headers, present),
             body,
-            old_browser: is_old_browser(headers, present),
+            asked: Asked::new(head, present),
             bounds: BodyBounds {
                 bytes_max: config.payload_bytes_max,
                 chunks_max: config.body_chunks_max,
@@ -144,7 +140,7 @@ impl<B: HttpBody> Post<B> {
             None => Answer::Accepted,
         };
         claim.settled = true;
-        respond(answer, &claim.session, self.old_browser)
+        respond(answer, &claim.session, self.asked)
     }
 }
 
@@ -240,26 +236,48 @@ async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, Body
     Ok(if joined.is_empty() { first } else { joined.into() })
 }
 
-fn respond(answer: Answer, session: &Session, old_browser: bool) -> Response<Body> {
+/// What of a request matters to its answer.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// As the listener says.
+    keep_alive_seconds: Option<u32>,
+    /// Internet Explorer, whose filter would read scripts into answers.
+    old_browser: bool,
+}
+
+impl Asked {
+    fn new(head: &Parts, present: Present) -> Self {
+        let inspected = head.extensions.get::<Inspected>();
+        let agent = present.user_agent.then(|| head.headers.get(USER_AGENT)).flatten();
+        let agent = agent.and_then(|agent| agent.to_str().ok());
+        Asked {
+            keep_alive_seconds: inspected.and_then(Inspected::keep_alive_seconds),
+            old_browser: agent
+                .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
+        }
+    }
+}
+
+fn respond(answer: Answer, session: &Session, asked: Asked) -> Response<Body> {
+    let known = session.shared().registry().answer_headers.of(asked.keep_alive_seconds);
     let (headers, body) = match answer {
         Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
             Some(index) => {
                 let everybody = session.config().origins == Origins::Any;
-                let headers = if everybody { &SCRIPT_FOR_ALL } else { &SCRIPT };
+                let headers = if everybody { &known.script_for_all } else { &known.script };
                 (headers, jsonp::script(index, &payload).into())
             }
-            None if binary => (&BINARY, payload.into()),
-            None => (&TEXT, payload.into()),
+            None if binary => (&known.binary, payload.into()),
+            None => (&known.text, payload.into()),
         },
-        Answer::Accepted => (&ACCEPTED, "ok".into()),
+        Answer::Accepted => (&known.accepted, "ok".into()),
         Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
         Answer::UnknownSession => return unknown_session(),
         Answer::WrongTransport => return wrong_transport(),
     };
     let mut response = Response::new(body);
-    // Cheaper than to put them together each time.
-    *response.headers_mut() = HeaderMap::clone(headers);
-    if old_browser {
+    *response.headers_mut() = headers.clone();
+    if asked.old_browser {
         response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
     response
@@ -281,32 +299,6 @@ fn compressed(
     response
 }
 
-/// What every good answer of this type says.
-fn success(content_type: &'static str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
-    headers
-}
-
-static ACCEPTED: LazyLock<HeaderMap> = LazyLock::new(|| success("text/html"));
-static TEXT: LazyLock<HeaderMap> = LazyLock::new(|| success("text/plain; charset=UTF-8"));
-static BINARY: LazyLock<HeaderMap> = LazyLock::new(|| success("application/octet-stream"));
-/// Browsers run it only as what it is. The official server calls it plain text, which those that
-/// heed `nosniff` would not run.
-static SCRIPT: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = success("text/javascript; charset=UTF-8");
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-});
-
-static SCRIPT_FOR_ALL: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = HeaderMap::clone(&SCRIPT);
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
-    headers
-});
-
 /// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
 fn post_form(session: &Session, headers: &HeaderMap, present: Present) -> Option<PayloadForm> {
     let binary = present.content_type
@@ -316,15 +308,6 @@ fn post_form(session: &Session, headers: &HeaderMap, present: Present) -> Option
         _ if binary => None,
         _ => Some(session.dialect().payload(false)),
     }
-}
-
-/// Internet Explorer, whose filter would read scripts into answers.
-fn is_old_browser(headers: &HeaderMap, present: Present) -> bool {
-    present.user_agent
-        && headers
-            .get(USER_AGENT)
-            .and_then(|agent| agent.to_str().ok())
-            .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"))
 }
 
 const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");

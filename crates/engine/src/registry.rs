@@ -12,6 +12,7 @@ use sockeye_websocket::Flusher;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::answer_headers::KeptHeaders;
 use crate::config::{Config, ConfigError, OverflowPolicy};
 use crate::ledger::Ledger;
 use crate::outbox::Limits;
@@ -29,6 +30,7 @@ pub(crate) struct Registry {
     /// Timers are rounded to multiples of their quantum since this moment.
     pub(crate) epoch: Instant,
     node: [u8; 3],
+    pub(crate) answer_headers: KeptHeaders,
     shards: [Mutex<Shard>; SHARDS],
     sessions: AtomicUsize,
     tasks: AtomicUsize,
@@ -65,6 +67,7 @@ impl Registry {
             reclaiming: AtomicBool::new(false),
             epoch: Instant::now(),
             node,
+            answer_headers: KeptHeaders::default(),
             shards: std::array::from_fn(|_| Mutex::default()),
             sessions: AtomicUsize::new(0),
             tasks: AtomicUsize::new(0),

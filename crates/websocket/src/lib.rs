@@ -104,7 +104,7 @@ pub use crate::scratch::with_scratch;
 pub use crate::serve::{Encrypted, HttpServer, HttpServerWithShutdown, PeerAddr};
 pub use crate::stall::WRITE_TIMEOUT;
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};
-pub use crate::target::{TargetError, check_request, check_target};
+pub use crate::target::{Inspected, TargetError, check_request, check_target};
 #[cfg(feature = "tls")]
 pub use crate::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
 pub use crate::websocket::WebSocket;

@@ -45,7 +45,7 @@ pub fn check_target(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
 
 /// What else the listener wants to know of a head.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Inspected {
+pub(crate) struct Head {
     /// `Connection` says `close`.
     pub(crate) closes: bool,
 }
@@ -55,7 +55,7 @@ pub(crate) fn inspect(
     version: Version,
     uri: &Uri,
     headers: &HeaderMap,
-) -> Result<Inspected, TargetError> {
+) -> Result<Head, TargetError> {
     let (mut host, mut has_body, mut is_handshake, mut closes) = (None, false, false, false);
     // Heads are short, and asking for each of these by name takes longer.
     for (name, value) in headers {
@@ -82,7 +82,7 @@ pub(crate) fn inspect(
     if is_handshake && has_body {
         return Err(TargetError::HandshakeWithBody);
     }
-    Ok(Inspected { closes })
+    Ok(Head { closes })
 }
 
 /// [`check_target`], unless our own listener has asked already.
@@ -91,15 +91,30 @@ pub(crate) fn inspect(
 ///
 /// As [`check_target`].
 pub fn check_request<B>(request: &Request<B>) -> Result<(), TargetError> {
-    match request.extensions().get::<Checked>() {
-        Some(Checked) => Ok(()),
+    match request.extensions().get::<Inspected>() {
+        Some(_) => Ok(()),
         None => check_target(request.version(), request.uri(), request.headers()),
     }
 }
 
-/// That the listener has checked a request, in its extensions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Checked;
+/// That an [`HttpServer`](crate::HttpServer) has inspected the head of a request and what it found, in
+/// the extensions of each request that it hands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Inspected {
+    pub(crate) keep_alive_seconds: Option<u32>,
+}
+
+impl Inspected {
+    /// The seconds for which the connection is kept for the next request once this one is answered.
+    /// `None`: it is closed then, or is shared by requests at the same time (HTTP/2).
+    ///
+    /// The listener says so in each answer (`Connection: keep-alive` and `Keep-Alive: timeout=10`) that
+    /// has no `Connection` of its own; who makes many answers alike can have it in them already.
+    #[must_use]
+    pub const fn keep_alive_seconds(&self) -> Option<u32> {
+        self.keep_alive_seconds
+    }
+}
 
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2), its host not empty.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::admission::{Admission, Admitted};
 use super::patience::{HeadTimer, Patience};
-use super::service::HyperService;
+use super::service::{HyperService, KeepAlive};
 use super::{HttpServer, HttpStream};
 use crate::metrics;
 use crate::timed_tcp::TimedTcp;
@@ -35,8 +35,7 @@ pub(super) struct Protocols {
     http1: http1::Builder,
     admission: Arc<Admission>,
     write_timeout: Duration,
-    /// What answers of connections that are kept say.
-    keep_alive: HeaderValue,
+    keep_alive: Arc<KeepAlive>,
     #[cfg(feature = "tls")]
     secure: secure::Secure,
 }
@@ -61,11 +60,7 @@ impl Protocols {
                 server.trusted_proxies.clone(),
             ),
             write_timeout: limits.write_timeout,
-            keep_alive: HeaderValue::from_str(&format!(
-                "timeout={}",
-                limits.keep_alive_timeout.as_secs()
-            ))
-            .expect("a number is a header's value"),
+            keep_alive: Arc::new(KeepAlive::new(limits.keep_alive_timeout)),
             #[cfg(feature = "tls")]
             secure: secure::Secure::new(server),
         }
@@ -97,7 +92,7 @@ impl Protocols {
         let stream = TimedTcp::new(stream, self.write_timeout);
         #[cfg(feature = "tls")]
         if self.secure.is_needed() {
-            let keep_alive = self.keep_alive.clone();
+            let keep_alive = Arc::clone(&self.keep_alive);
             let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
             let task = tokio::spawn(self.clone().serve_any(stream, service, stopped));
             return admitted.set_task(task.abort_handle());
@@ -118,7 +113,7 @@ impl Protocols {
         S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
-        let keep_alive = self.keep_alive.clone();
+        let keep_alive = Arc::clone(&self.keep_alive);
         let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
         let connection = self.http1.serve_connection(HttpStream::new(stream), service);
         let task = tokio::spawn(serve_http1(connection, stopped));

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use http::header::{CONNECTION, Entry};
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -22,7 +23,7 @@ use super::{Encrypted, PeerAddr};
 #[cfg(feature = "tls")]
 use crate::http2;
 use crate::metrics;
-use crate::target::{Checked, TargetError, inspect};
+use crate::target::{Inspected, TargetError, inspect};
 
 /// Hands requests of one connection to a tower service, with the peer's address.
 pub(super) struct HyperService<S> {
@@ -30,8 +31,21 @@ pub(super) struct HyperService<S> {
     address: SocketAddr,
     pub(super) encrypted: bool,
     pub(super) admitted: Arc<Admitted>,
-    /// What answers of connections that are kept say.
-    keep_alive: HeaderValue,
+    keep_alive: Arc<KeepAlive>,
+}
+
+/// What answers of connections that are kept say.
+pub(super) struct KeepAlive {
+    seconds: u32,
+    value: HeaderValue,
+}
+
+impl KeepAlive {
+    pub(super) fn new(timeout: Duration) -> Self {
+        let seconds = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+        let value = HeaderValue::from_str(&format!("timeout={seconds}"));
+        Self { seconds, value: value.expect("a number is a header's value") }
+    }
 }
 
 impl<S> HyperService<S> {
@@ -39,7 +53,7 @@ impl<S> HyperService<S> {
         service: S,
         address: SocketAddr,
         admitted: Arc<Admitted>,
-        keep_alive: HeaderValue,
+        keep_alive: Arc<KeepAlive>,
     ) -> Self {
         Self { service: RefCell::new(service), address, encrypted: false, admitted, keep_alive }
     }
@@ -61,7 +75,7 @@ where
         let keep_alive = match inspect(version, request.uri(), request.headers()) {
             // The connection is kept, if the answer says nothing else.
             Ok(head) => {
-                (version == Version::HTTP_11 && !head.closes).then(|| self.keep_alive.clone())
+                (version == Version::HTTP_11 && !head.closes).then(|| Arc::clone(&self.keep_alive))
             }
             Err(error) => {
                 metrics::http_refused("target");
@@ -70,7 +84,8 @@ where
             }
         };
         request.extensions_mut().insert(PeerAddr(self.address));
-        request.extensions_mut().insert(Checked);
+        let keep_alive_seconds = keep_alive.is_some().then_some(self.keep_alive.seconds);
+        request.extensions_mut().insert(Inspected { keep_alive_seconds });
         if self.encrypted {
             request.extensions_mut().insert(Encrypted);
         }
@@ -91,7 +106,7 @@ where
             _ => {
                 let fresh = service.clone();
                 let service = mem::replace(&mut *service, fresh);
-                OneshotState::Waiting { service, request: Some(request) }
+                OneshotState::Waiting { waiting: Some(Box::new(Waiting { service, request })) }
             }
         };
         Oneshot { state, keep_alive, translated }
@@ -104,7 +119,7 @@ pin_project_lite::pin_project! {
         #[pin]
         state: OneshotState<S>,
         // What to announce.
-        keep_alive: Option<HeaderValue>,
+        keep_alive: Option<Arc<KeepAlive>>,
         // The request is a WebSocket over HTTP/2 in the words of HTTP/1.1.
         translated: bool,
     }
@@ -113,18 +128,26 @@ pin_project_lite::pin_project! {
 pin_project_lite::pin_project! {
     #[project = OneshotProjection]
     enum OneshotState<S: Service<Request<Incoming>>> {
-        Waiting { service: S, request: Option<Request<Incoming>> },
+        // Rare, and large: what is answered late should not have to be held in so much room.
+        Waiting { waiting: Option<Box<Waiting<S>>> },
         Called { #[pin] future: S::Future },
         Refused { error: TargetError },
     }
 }
 
+/// A request that the service is not ready for.
+struct Waiting<S> {
+    service: S,
+    request: Request<Incoming>,
+}
+
 /// Says how long the connection is kept, if it is.
-fn announce<B>(response: &mut Response<B>, keep_alive: HeaderValue) {
+fn announce<B>(response: &mut Response<B>, keep_alive: &KeepAlive) {
     let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if !upgrades && let Entry::Vacant(connection) = response.headers_mut().entry(CONNECTION) {
-        connection.insert(HeaderValue::from_static("keep-alive"));
-        response.headers_mut().insert(KEEP_ALIVE, keep_alive);
+    let headers = response.headers_mut();
+    if !upgrades && !headers.contains_key(CONNECTION) {
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        headers.insert(KEEP_ALIVE, keep_alive.value.clone());
     }
 }
 
@@ -161,19 +184,23 @@ where
                     };
                     let mut response = response.map(Answer::of_service);
                     if let Some(keep_alive) = this.keep_alive.take() {
-                        announce(&mut response, keep_alive);
+                        announce(&mut response, &keep_alive);
                     }
                     return Poll::Ready(Ok(response));
                 }
                 OneshotProjection::Refused { error } => {
                     return Poll::Ready(Ok(bad_request(*error)));
                 }
-                OneshotProjection::Waiting { service, request } => {
+                OneshotProjection::Waiting { waiting } => {
                     if patience::has_to_wait() {
                         return Poll::Pending;
                     }
-                    ready!(service.poll_ready(cx))?;
-                    let request = request.take().expect("taken once, when the state changes");
+                    let mut next = waiting.take().expect("taken once, when the state changes");
+                    if next.service.poll_ready(cx)?.is_pending() {
+                        *waiting = Some(next);
+                        return Poll::Pending;
+                    }
+                    let Waiting { mut service, request } = *next;
                     service.call(request)
                 }
             };
