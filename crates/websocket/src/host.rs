@@ -149,7 +149,9 @@ impl HostDenied {
     pub fn name(&self) -> Option<&str> {
         let (name, _) = split_port(&self.host)?;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-        (name.len() <= 255 && !name.is_empty() && name.bytes().all(is_name)).then_some(name)
+        // What the setting would not take is no help.
+        let is_name = name.len() <= 255 && name.bytes().all(is_name) && Name::parse(name).is_ok();
+        is_name.then_some(name)
     }
 
     /// The response to answer with: 421 (RFC 9110 §15.5.20) and a line of text that says what to do,
@@ -439,7 +441,8 @@ mod tests {
             "requests for the host evil.test are not answered here; to allow it: \
              --allowed-host evil.test\n"
         );
-        for odd in ["<script>", "a b", "", "a:b:c", &"x".repeat(300)] {
+        for odd in ["<script>", "a b", "", "a:b:c", "127.1", "0x7f.0.0.1", "a..b", &"x".repeat(300)]
+        {
             let response: Response<String> = denied(odd).into_response("--allowed-host ", "");
             assert_eq!(response.body(), "requests for this host are not answered here\n", "{odd}");
         }

@@ -8,6 +8,7 @@
 //! `Sec-Fetch-Site` (W3C Fetch Metadata) how its site relates to this one, to servers with TLS or on
 //! this machine; that the header is missing proves nothing.
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use http::HeaderMap;
@@ -77,6 +78,9 @@ impl Pattern {
         }
         let (scheme, authority) = text.split_once("://")?;
         let scheme = is_scheme(scheme).then(|| scheme.to_ascii_lowercase())?;
+        if NO_PAGES.contains(&&*scheme) {
+            return None;
+        }
         let is_http = matches!(&*scheme, "http" | "https");
         if authority.is_empty() && !is_http {
             return Some(Pattern::Bare(format!("{scheme}://")));
@@ -85,8 +89,8 @@ impl Pattern {
             Some(rest) => (true, rest),
             None => (false, authority),
         };
-        // The page of a WebSocket is never of its scheme, and a file has no host.
-        if matches!(&*scheme, "ws" | "wss" | "file") || plain.contains(NOT_IN_AUTHORITIES) {
+        // A file has no host.
+        if scheme == "file" || plain.contains(NOT_IN_AUTHORITIES) {
             return None;
         }
         let (host, port) = if is_http {
@@ -100,9 +104,14 @@ impl Pattern {
             }
             (host, url.port_or_known_default()?)
         } else {
-            let origin = Origin::parse(text)?;
-            let host = origin.host.strip_prefix("*.").unwrap_or(origin.host);
-            (host.to_ascii_lowercase(), origin.port)
+            // Schemes that the URL standard does not know: their hosts come as they are.
+            let (host, port) = split_port(plain)?;
+            let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            let is_address = address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+            if !is_dns_name(host) && (subdomains || !is_address) {
+                return None;
+            }
+            (host.to_ascii_lowercase(), port.unwrap_or(default_port(&scheme)))
         };
         let host = if subdomains { format!(".{host}") } else { host };
         Some(Pattern::At { scheme, host, port, subdomains })
@@ -141,6 +150,11 @@ fn advice(text: &str) -> Option<String> {
         return Some("file://".to_owned());
     }
     let Some((scheme, rest)) = lower.split_once("://") else {
+        if let Some((scheme @ ("http" | "https"), rest)) = lower.split_once(':')
+            && !rest.starts_with(|first: char| first.is_ascii_digit())
+        {
+            return without_rest(scheme, rest.trim_start_matches(['/', '\\']));
+        }
         let both = ["http", "https"].map(|scheme| without_rest(scheme, &lower));
         let [Some(http), Some(https)] = both else { return None };
         return Some(format!("{http} or {https}"));
@@ -275,6 +289,8 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
+/// Of these no page is: a WebSocket's is of HTTP, and the others' origin is `null` or their maker's.
+const NO_PAGES: [&str; 7] = ["about", "blob", "data", "javascript", "null", "ws", "wss"];
 /// What a browser writes for a page without an origin.
 const NULL: &str = "null";
 /// Of `host:port` neither a host nor a port has any of these.
@@ -403,6 +419,9 @@ mod tests {
             "app://",
             "app://main",
             "capacitor://localhost",
+            "app://com.example.chat",
+            "app://[::1]",
+            "app://localhost:8080",
             "chrome-extension://abcdefghijklmnop",
             "vscode-webview://1a2b",
         ] {
@@ -461,7 +480,27 @@ mod tests {
             ("ws://example.com", "http://example.com"),
             ("wss://example.com/socket", "https://example.com"),
             ("https://", ""),
-            ("https:example.com", ""),
+            ("https:example.com", "https://example.com"),
+            ("http:\\\\a", "http://a"),
+            ("https:/a/b", "https://a"),
+            ("http:8080", "http://http:8080 or https://http:8080"),
+            ("ws://", ""),
+            ("wss://", ""),
+            ("null://", ""),
+            ("about://", ""),
+            ("about://x", ""),
+            ("javascript://", ""),
+            ("data://x", "null"),
+            ("blob://x", ""),
+            ("app://b\u{fc}cher", ""),
+            ("app://*.", ""),
+            ("app://*..x", ""),
+            ("app://.x", "app://*.x"),
+            ("app://[zz]", ""),
+            ("app://*.[::1]", ""),
+            ("app://x\u{7f}", ""),
+            ("app://\u{1}", ""),
+            ("app://a:b", ""),
             ("https://*", ""),
             ("https://*.", ""),
             ("https://a.*.b", ""),

@@ -17,6 +17,7 @@ use http::{Extensions, Request, Uri};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::serve::{Encrypted, PeerAddr};
+use crate::target::Inspected;
 
 /// The proxies whose word about a request counts, as networks, and the headers that they write. None
 /// by default: then the address of a request is the one it came from, whatever its headers say.
@@ -197,12 +198,15 @@ impl<'a> Source<'a> {
         proxies: &TrustedProxies,
     ) -> Self {
         let address = extensions.get::<PeerAddr>().map(|peer| peer.0);
-        let secure = uri.scheme_str() == Some("https") || extensions.get::<Encrypted>().is_some();
+        let is_encrypted = extensions.get::<Encrypted>().is_some();
+        let asks_for_https = uri.scheme_str() == Some("https");
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         // HTTP/2 has no `Host` but where somebody translated it.
         let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
         let Some(told) = proxies.told(headers, address.map(|peer| peer.ip())) else {
-            return Source { address, secure, host };
+            // Our own listener knows how the request came; a target is only what the client says.
+            let believed = asks_for_https && extensions.get::<Inspected>().is_none();
+            return Source { address, secure: is_encrypted || believed, host };
         };
         let is_secure = |scheme: &str| {
             scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss")
@@ -213,7 +217,7 @@ impl<'a> Source<'a> {
                 true => peer,
                 false => SocketAddr::new(told.client, 0),
             }),
-            secure: told.scheme.map_or(secure, is_secure),
+            secure: told.scheme.map_or(is_encrypted || asks_for_https, is_secure),
             host: told.host.or(host),
         }
     }
@@ -225,16 +229,19 @@ fn nth<'a>(elements: impl Iterator<Item = &'a str>, hops: usize) -> Option<&'a s
     elements.take(hops + 1).last().filter(|element| !element.is_empty())
 }
 
-/// The elements of a list, from the right. A line that is not ASCII is an element that says nothing.
+/// The elements of a list, from the right. An empty one, and a line that is not ASCII, says nothing: no
+/// standard has these lists, and whoever appended it knew no more.
 fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).iter().rev();
     lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')).map(str::trim)
 }
 
-/// The elements of `Forwarded` (RFC 7239 §4), from the right.
+/// The elements of `Forwarded` (RFC 7239 §4), from the right. Empty ones are none (RFC 9110 §5.6.1.2); a
+/// line that is not ASCII says nothing.
 fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(FORWARDED).iter().rev();
-    lines.flat_map(|line| split_unquoted(line.to_str().unwrap_or_default(), b','))
+    let elements = lines.flat_map(|line| split_unquoted(line.to_str().unwrap_or(UNREADABLE), b','));
+    elements.filter(|element| !element.is_empty())
 }
 
 /// The pieces between separators, from the right; what stands in quotes separates nothing. Quotes
@@ -324,12 +331,12 @@ fn network(text: &str) -> Result<IpNet, TrustedProxiesError> {
         return Ok(IpNet::from(address.to_canonical()));
     }
     if let Ok(network) = text.parse::<IpNet>() {
-        let mapped = match network {
-            IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96)),
-            IpNet::V4(_) => None,
-        };
-        let v4 = mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
-        return Ok(v4.map_or(network, IpNet::V4));
+        let IpNet::V6(v6) = network else { return Ok(network) };
+        let Some(address) = v6.addr().to_ipv4_mapped() else { return Ok(network) };
+        let v4 = v6.prefix_len().checked_sub(96);
+        let v4 = v4.and_then(|prefix| Ipv4Net::new(address, prefix).ok()).map(IpNet::V4);
+        let advice = Some("0.0.0.0/0".to_owned());
+        return v4.ok_or(TrustedProxiesError { text: text.to_owned(), advice });
     }
     let advice = match node(text) {
         _ if text.eq_ignore_ascii_case("localhost") => Some("127.0.0.0/8, ::1".to_owned()),
@@ -343,6 +350,8 @@ pub(crate) fn write_instead(advice: &Option<String>) -> String {
     advice.as_ref().map(|advice| format!("; write {advice}")).unwrap_or_default()
 }
 
+/// Stands for a line of `Forwarded` that is not ASCII: it has no parameter.
+const UNREADABLE: &str = "?";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -226,6 +226,36 @@ fn the_same_in_forwarded() {
 }
 
 #[test]
+fn empty_elements_of_forwarded_are_none() {
+    let standard = trusted("10.0.0.0/8").headers(ForwardedHeaders::Forwarded);
+    for header in ["for=1.1.1.1,", "for=1.1.1.1, , for=10.0.0.9 ,,", ",for=1.1.1.1"] {
+        let source = source(&standard, "10.0.0.1:99", &[("host", "a"), ("forwarded", header)]);
+        assert_eq!(source, seen("1.1.1.1:0", false, "a"), "{header}");
+    }
+}
+
+/// Over plain TCP a target that begins with `https:` is what the client says (RFC 9110 §7.4).
+#[test]
+fn only_who_is_trusted_says_that_a_request_came_encrypted() {
+    let secure = |peer: &str, inspected: bool, encrypted: bool| {
+        let mut request = Request::get("https://chat.example/").body(()).unwrap();
+        request.extensions_mut().insert(PeerAddr(peer.parse().unwrap()));
+        if inspected {
+            request.extensions_mut().insert(Inspected { keep_alive_seconds: None });
+        }
+        if encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
+        Source::of(&request, &trusted("10.0.0.0/8")).secure
+    };
+    assert!(!secure("11.0.0.1:9", true, false));
+    assert!(secure("11.0.0.1:9", true, true));
+    assert!(secure("10.0.0.1:9", true, false));
+    // Another server's listener says it in no other way.
+    assert!(secure("11.0.0.1:9", false, false));
+}
+
+#[test]
 fn the_host_of_http_2_is_its_authority() {
     let request = Request::get("https://chat.example/x").body(()).unwrap();
     let source = Source::of(&request, &TrustedProxies::none());
@@ -253,6 +283,8 @@ fn what_is_no_network_says_what_to_write() {
         ("[::1]", "; write ::1"),
         ("[::1]:80", "; write ::1"),
         ("10.0.0.1:80", "; write 10.0.0.1"),
+        // Of IPv4 all and more: no address is in it, since each counts as what it is.
+        ("::ffff:10.0.0.0/90", "; write 0.0.0.0/0"),
     ] {
         assert_eq!(
             text.parse::<TrustedProxies>().unwrap_err().to_string(),
