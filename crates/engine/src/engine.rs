@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::CONNECTION;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
@@ -17,7 +18,7 @@ use crate::extra::Extra;
 use crate::handshake::Handshake;
 use crate::hooks::ConnectionError;
 use crate::metrics;
-use crate::polling::{Poll, Post};
+use crate::polling::{Poll, Post, Unread};
 use crate::present::Present;
 use crate::refusal::{Refusal, empty};
 use crate::registry::Registry;
@@ -68,6 +69,7 @@ impl<A: Application> Engine<A> {
             Step::Done(response) => extra.on(response),
             Step::Poll(poll) => extra.on(poll.answer().await),
             Step::Post(post) => extra.on(post.answer().await),
+            Step::Unread(unread) => extra.on(unread.answer().await),
             // Rare, and large: a poll should not be held in so much room.
             Step::Ask(opening) => Box::pin(self.ask(*opening, extra)).await,
         }
@@ -181,13 +183,13 @@ impl<A: Application> Engine<A> {
     /// Judges a request and does what needs no waiting. The head of the request ends here.
     pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
         if let Err(error) = check_request(&request) {
-            let (head, _) = request.into_parts();
+            let (head, body) = request.into_parts();
             let upgrade = is_upgrade(&head.headers, Present::of(&head.headers));
             let response = self.refuse(&head, &Refusal::Target(error), upgrade);
-            return (Step::Done(response), Extra::default());
+            return (self.answer_now(response, body), Extra::default());
         }
         if let Err(response) = self.check_host(&request) {
-            return (Step::Done(response), Extra::default());
+            return (self.answer_now(response, request.into_body()), Extra::default());
         }
         let (mut head, body) = request.into_parts();
         let config = &self.registry.config;
@@ -196,7 +198,7 @@ impl<A: Application> Engine<A> {
         {
             let host = Source::of_head(&head, &config.trusted_proxies).host;
             let response = cors.preflight(&config.origins, (&head.headers, host));
-            return (Step::Done(response), Extra::default());
+            return (self.answer_now(response, body), Extra::default());
         }
         // Few requests but the first of a session are asked for it.
         let host = || Source::of_head(&head, &config.trusted_proxies).host;
@@ -205,7 +207,10 @@ impl<A: Application> Engine<A> {
         let upgrade = is_upgrade(&head.headers, present);
         let target = match verify(&self.registry, &head, present, host, upgrade) {
             Ok(target) => target,
-            Err(refusal) => return (Step::Done(self.refuse(&head, &refusal, upgrade)), extra),
+            Err(refusal) => {
+                let response = self.refuse(&head, &refusal, upgrade);
+                return (self.answer_now(response, body), extra);
+            }
         };
         extra.ask_hooks(config, &head, matches!(target, Target::New(..)));
         let step = match target {
@@ -225,9 +230,18 @@ impl<A: Application> Engine<A> {
             Target::Existing(session, ..) if head.method == Method::POST => {
                 Step::Post(Post::new(session, &head, present, body))
             }
-            _ => Step::Done(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+            _ => self.answer_now(empty(StatusCode::INTERNAL_SERVER_ERROR), body),
         };
         (step, extra)
+    }
+
+    /// The answer to a request whose body does not matter. Unless its connection ends with it, what is
+    /// still to come of the body comes first.
+    fn answer_now<B: HttpBody>(&self, response: Response<Body>, body: B) -> Step<B> {
+        if body.is_end_stream() || response.headers().contains_key(CONNECTION) {
+            return Step::Done(response);
+        }
+        Step::Unread(Unread::new(response, body, &self.registry.config))
     }
 
     /// Asks the hooks whether and under which id a session may be opened, then opens it.
@@ -340,6 +354,7 @@ pub(crate) enum Step<B> {
     Done(Response<Body>),
     Poll(Poll),
     Post(Post<B>),
+    Unread(Unread<B>),
     Ask(Box<Opening>),
 }
 

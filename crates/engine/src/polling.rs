@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -90,10 +90,7 @@ impl<B: HttpBody> Post<B> {
             form: post_form(&session, &head.headers, present),
             body,
             asked: Asked::new(head, present),
-            bounds: BodyBounds {
-                bytes_max: config.payload_bytes_max,
-                chunks_max: config.body_chunks_max,
-            },
+            bounds: BodyBounds::new(config),
             timeout: config.body_timeout,
             claim: Claim::new(session),
         }
@@ -101,29 +98,27 @@ impl<B: HttpBody> Post<B> {
 
     /// Takes in the body and answers when its packets were handled.
     pub(crate) async fn answer(self) -> Response<Body> {
-        let Some(mut claim) = self.claim else { return empty(StatusCode::BAD_REQUEST) };
-        let Some(form) = self.form else {
+        let Post { claim, body, form, asked, bounds, timeout } = self;
+        let refused =
+            |body| Unread { response: empty(StatusCode::BAD_REQUEST), body, bounds, timeout };
+        let Some(mut claim) = claim else { return Box::pin(refused(body).answer()).await };
+        let Some(form) = form else {
             claim.broken = CloseDetail::ContentType;
-            return empty(StatusCode::BAD_REQUEST);
+            drop(claim);
+            return Box::pin(refused(body).answer()).await;
         };
-        let mut body = pin!(collect(self.body, self.bounds));
-        // Nearly always all of it came with the head, and no timer is needed.
-        let at_once = poll_fn(|cx| std::task::Poll::Ready(body.as_mut().poll(cx))).await;
-        let body = match at_once {
-            std::task::Poll::Ready(body) => Ok(body),
-            std::task::Poll::Pending => tokio::time::timeout(self.timeout, body).await,
-        };
-        let body = match body {
-            Ok(Ok(body)) => body,
-            Ok(Err(BodyError::TooLarge(detail))) => {
+        let body = match within(timeout, collect(body, bounds)).await {
+            Some(Ok(body)) => body,
+            Some(Err(BodyError::TooLarge(detail))) => {
                 claim.broken = detail;
                 metrics::body_too_large();
-                return empty(StatusCode::PAYLOAD_TOO_LARGE);
+                return closing(empty(StatusCode::PAYLOAD_TOO_LARGE));
             }
-            Ok(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
-            Err(_) => {
+            Some(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
+            None => {
                 claim.broken = CloseDetail::BodyTimeout;
-                return empty(StatusCode::REQUEST_TIMEOUT);
+                // RFC 9110 §15.5.9.
+                return closing(empty(StatusCode::REQUEST_TIMEOUT));
             }
         };
         let body = match claim.session.dialect().jsonp {
@@ -140,7 +135,48 @@ impl<B: HttpBody> Post<B> {
             None => Answer::Accepted,
         };
         claim.settled = true;
-        respond(answer, &claim.session, self.asked)
+        respond(answer, &claim.session, asked)
+    }
+}
+
+/// An answer that does not depend on the body of its request. What of that is still to come is read
+/// and forgotten: so the answer arrives, whoever is in between, and the connection can go on.
+pub(crate) struct Unread<B> {
+    response: Response<Body>,
+    body: B,
+    bounds: BodyBounds,
+    timeout: Duration,
+}
+
+impl<B: HttpBody> Unread<B> {
+    pub(crate) fn new(response: Response<Body>, body: B, config: &Config) -> Self {
+        let (bounds, timeout) = (BodyBounds::new(config), config.body_timeout);
+        Unread { response, body, bounds, timeout }
+    }
+
+    pub(crate) async fn answer(self) -> Response<Body> {
+        match within(self.timeout, forget(self.body, self.bounds)).await {
+            Some(Ok(())) => self.response,
+            _ => closing(self.response),
+        }
+    }
+}
+
+/// The connection ends behind this answer: more of the request may come.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    // HTTP/2 leaves it out.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// What a body gives within its time, if it does. Nearly always all of it came with the head, and no
+/// timer is needed.
+async fn within<R>(timeout: Duration, reading: impl Future<Output = R>) -> Option<R> {
+    let mut reading = pin!(reading);
+    let at_once = poll_fn(|cx| std::task::Poll::Ready(reading.as_mut().poll(cx))).await;
+    match at_once {
+        std::task::Poll::Ready(read) => Some(read),
+        std::task::Poll::Pending => tokio::time::timeout(timeout, reading).await.ok(),
     }
 }
 
@@ -187,6 +223,10 @@ struct BodyBounds {
 }
 
 impl BodyBounds {
+    fn new(config: &Config) -> Self {
+        BodyBounds { bytes_max: config.payload_bytes_max, chunks_max: config.body_chunks_max }
+    }
+
     fn check(self, bytes: u64, chunks: u32) -> Result<(), BodyError> {
         if bytes > self.bytes_max as u64 {
             let detail = CloseDetail::PayloadTooLarge { limit: self.bytes_max, size: bytes };
@@ -198,6 +238,20 @@ impl BodyBounds {
         }
         Ok(())
     }
+}
+
+/// Reads a body within its bounds, and keeps nothing of it.
+async fn forget<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<(), BodyError> {
+    bounds.check(body.size_hint().lower(), 0)?;
+    let mut body = pin!(body);
+    let (mut bytes, mut chunks) = (0, 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| BodyError::Broken)?;
+        bytes += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+        chunks += 1;
+        bounds.check(bytes, chunks)?;
+    }
+    Ok(())
 }
 
 /// Reads a body within its bounds. One that came in one piece is not copied.

@@ -57,6 +57,7 @@ where
             Step::Done(response) => Box::pin(ready(Ok(extra.on(response)))),
             Step::Poll(poll) => Box::pin(async move { Ok(extra.on(poll.answer().await)) }),
             Step::Post(post) => Box::pin(async move { Ok(extra.on(post.answer().await)) }),
+            Step::Unread(unread) => Box::pin(async move { Ok(extra.on(unread.answer().await)) }),
             Step::Ask(opening) => {
                 let engine = self.engine.clone();
                 Box::pin(async move { Ok(engine.ask(*opening, extra).await) })

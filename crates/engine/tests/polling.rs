@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Heard, Host};
+use common::{Heard, Host, http_head, read_response};
 use sockeye_engine::{CloseReason, Config};
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn messages_are_echoed_in_one_poll_in_order() {
@@ -295,6 +296,52 @@ async fn a_post_waits_until_the_handler_is_ready() {
     host.app.release(&sid);
     assert_eq!(post.response().await.text(), "ok");
     assert_eq!(host.poll(&sid).await.text(), "4after");
+}
+
+/// What is refused is answered when all of it has come: whoever is in between has sent it, and the
+/// connection, which is announced as kept, goes on.
+#[tokio::test]
+async fn a_refused_request_is_read_to_its_end() {
+    let config = Config { payload_bytes_max: 300_000, ..Config::default() };
+    let host = Host::tcp(config).await;
+    let mut io = host.connect().await;
+    let sid = host.open().await;
+    let post = |url: &str, more: &str, length: usize| {
+        format!("POST {url} HTTP/1.1\r\nhost: localhost\r\n{more}content-length: {length}\r\n\r\n")
+    };
+    let unknown = post(&Host::url("nobody"), "", 200_000);
+    let binary = post(&Host::url(&sid), "content-type: application/octet-stream\r\n", 200_000);
+    let put = post(&Host::url("nobody"), "", 200_000).replace("POST", "PUT");
+    for head in [unknown, binary, put] {
+        io.write_all(head.as_bytes()).await.unwrap();
+        for piece in [1, 99_999, 50_000, 50_000] {
+            tokio::task::yield_now().await;
+            io.write_all(&vec![b'4'; piece]).await.unwrap();
+        }
+        let response = read_response(&mut io, &mut Vec::new()).await;
+        assert_eq!(response.status, 400, "{head}");
+        assert_eq!(response.header("connection"), Some("keep-alive"), "{head}");
+    }
+    // One that is too long ends the connection, and says so.
+    io.write_all(post(&Host::url("nobody"), "", 300_001).as_bytes()).await.unwrap();
+    let response = read_response(&mut io, &mut Vec::new()).await;
+    assert_eq!((response.status, response.header("connection")), (400, Some("close")));
+    let sid = host.open().await;
+    let response = http_head(&host, &post(&Host::url(&sid), "", 300_001)).await;
+    assert_eq!((response.status, response.header("connection")), (413, Some("close")));
+    assert_eq!(response.header("keep-alive"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_body_that_does_not_come_ends_the_connection() {
+    let host = Host::memory(Config::default());
+    let start = Instant::now();
+    let head = format!("POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n4", {
+        Host::url("nobody")
+    });
+    let response = http_head(&host, &head).await;
+    assert_eq!((response.status, response.header("connection")), (400, Some("close")));
+    assert_eq!(start.elapsed(), Config::default().body_timeout);
 }
 
 #[tokio::test]

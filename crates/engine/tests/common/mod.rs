@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use application::{Echo, Heard};
-pub use http::{Pending, Response, http_head};
+pub use http::{Pending, Response, http_head, read_response};
 pub use websocket::{KEY, Received, WebSocket, parameters};
 
 /// A byte stream of either kind.
