@@ -139,14 +139,14 @@ export function documentedProxy(options) {
   }
 
   /** A request that names a host, with its status and body. */
-  function ask(host, headers = {}) {
+  function ask(host, headers = {}, path = "/socket.io/?EIO=4&transport=polling", port = proxy.port) {
     return new Promise((resolve, reject) => {
       const request = http.get({
         host: "127.0.0.1",
-        port: proxy.port,
+        port,
         localAddress: CLIENT,
         agent: false,
-        path: "/socket.io/?EIO=4&transport=polling",
+        path,
         headers: { host, ...headers },
       });
       request.on("error", reject).on("response", async (response) => {
@@ -159,7 +159,10 @@ export function documentedProxy(options) {
 
   for (const [name, transports] of [["polling", ["polling"]], ["websocket", ["websocket"]]]) {
     test(`${name}: the address is the client's, whatever it says of itself`, async (t) => {
-      for (const headers of [{}, FORGED]) {
+      // A header that `Connection` names is for the next hop alone (RFC 9110 §7.6.1): some proxies take
+      // away what they have just written themselves.
+      const hop = `${name === "polling" ? "close" : "Upgrade"}, ${Object.keys(FORGED).join(", ")}`;
+      for (const headers of [{}, FORGED, { Connection: hop }, { ...FORGED, Connection: hop }]) {
         const socket = connect(t, transports, headers);
         await event(socket, "connect");
         assert.deepEqual(await socket.emitWithAck("source"), { address: CLIENT, secure: false });
@@ -204,6 +207,14 @@ export function documentedProxy(options) {
       assert.deepEqual(await Promise.all(answers), sockets.map((_, index) => [round, index]));
     }
     assert.ok(sockets.every((socket) => socket.connected));
+  });
+
+  test("paths pass as they are", async () => {
+    for (const path of ["/room/a%2Fb", "/room/a%2F%2Fb", "/room/50%25", "/room/%EC%9A%B0", "/room/a%20b?c=%2F"]) {
+      const host = `${HOST}:${proxy.port}`;
+      const direct = await ask(host, {}, path, servers[0].port);
+      assert.deepEqual(await ask(host, {}, path), direct, path);
+    }
   });
 
   test("another host is not answered, whatever the client says it was", async () => {
