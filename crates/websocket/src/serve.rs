@@ -23,7 +23,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
 use self::connection::Protocols;
@@ -38,6 +38,10 @@ use crate::tls::TlsConfig;
 const KEEP_ALIVE_SLACK: Duration = Duration::from_secs(2);
 /// Pause after `accept` failed for want of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The same once somebody was told to give way.
+const ROOM_MADE_DELAY: Duration = Duration::from_millis(1);
+/// How often that is told at most.
+const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The address of the peer, in the extensions of each request that [`HttpServer`] hands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -308,6 +312,7 @@ async fn accept<S, B>(
     S::Future: Send,
     B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
+    let mut warned: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -322,8 +327,12 @@ async fn accept<S, B>(
             }
             Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                sleep(ACCEPT_RETRY_DELAY).await;
+                if warned.is_none_or(|at| at.elapsed() >= ACCEPT_WARNING_INTERVAL) {
+                    warned = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; silent ones are closed");
+                }
+                let is_made = protocols.make_room();
+                sleep(if is_made { ROOM_MADE_DELAY } else { ACCEPT_RETRY_DELAY }).await;
             }
         }
     }

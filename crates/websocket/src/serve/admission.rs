@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | have not sent a request yet | the oldest such of the address that has most of them | the newcomer |
 //! | are there at all | the oldest of the address that has most, silent ones first | the newcomer |
+//! | the system has no files for | the oldest silent one of the address that has most of them | whoever has yet to be accepted |
 //!
 //! So a stranger with many connections makes room, and not who comes with a first one. A newcomer
 //! whose own address has most is refused itself, unless another one of that address is silent. The
@@ -95,6 +96,18 @@ impl Admission {
             connection.end();
         }
         Some(newcomer)
+    }
+
+    /// Has one that has not sent a request give way, since the system lets no more be opened. Whether
+    /// there was one.
+    pub(super) fn make_room(&self) -> bool {
+        let mut state = self.state.lock();
+        let Some(silent) = state.most_silent() else { return false };
+        state.leave(&silent);
+        drop(state);
+        metrics::http_refused("displaced");
+        silent.end();
+        true
     }
 }
 
@@ -306,6 +319,23 @@ mod tests {
         assert!(has_left(&many[42]) && !has_left(&many[43]));
         assert!(honest.iter().chain([&newcomer]).all(|connection| !has_left(connection)));
         drop((honest, many, newcomer));
+        assert_empty(&admission);
+    }
+
+    #[test]
+    fn when_no_file_can_be_opened_a_silent_one_gives_way() {
+        let admission = admission(100, 100);
+        let honest = admit(&admission, "1.1.1.1").unwrap();
+        let many: Vec<_> = (0..3).map(|_| admit(&admission, "6.6.6.6").unwrap()).collect();
+        many[0].note_request();
+        assert!(admission.make_room());
+        assert!(has_left(&many[1]) && !has_left(&many[2]) && !has_left(&honest));
+        for connection in [&honest, &many[2]] {
+            connection.note_request();
+        }
+        assert!(!admission.make_room(), "nobody is silent");
+        assert!(!has_left(&many[0]));
+        drop((honest, many));
         assert_empty(&admission);
     }
 

@@ -73,6 +73,12 @@ impl Protocols {
         std::future::pending().await
     }
 
+    /// No more connections can be opened: somebody who has not asked for anything gives way, if there is
+    /// somebody.
+    pub(super) fn make_room(&self) -> bool {
+        self.admission.make_room()
+    }
+
     /// Serves a connection in its own task, if there is a place for it.
     pub(super) fn serve<S, B>(
         &self,
