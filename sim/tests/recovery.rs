@@ -61,6 +61,8 @@ struct Player {
     unkept: BTreeSet<u64>,
     /// When its connection was lost, as long as it is.
     lost: Option<Instant>,
+    /// The last offset that came on a session before this one.
+    old_offset: Option<String>,
 }
 
 /// Whether an event is for a player.
@@ -71,6 +73,8 @@ type Reached = Box<dyn Fn(usize, &Player) -> bool>;
 struct Tally {
     recovered: u32,
     recovered_without_events: u32,
+    /// Having received nothing on this session, but on one before.
+    recovered_with_an_old_offset: u32,
     unnoticed: u32,
     cut_before_the_reply: u32,
     cut_amid_the_replay: u32,
@@ -242,6 +246,7 @@ impl World {
         let Some(lost) = player.lost else { return };
         player.read().await;
         let had_none = player.client.last_offset().is_none();
+        let has_old = !had_none && player.old_offset.as_deref() == player.client.last_offset();
         let missed = player.expected.len() - player.received.len();
         player.client.reconnect().await.unwrap();
         // From the reply on everything counts anew.
@@ -250,6 +255,7 @@ impl World {
         if player.client.recovered() {
             tally.recovered += 1;
             tally.recovered_without_events += u32::from(had_none);
+            tally.recovered_with_an_old_offset += u32::from(has_old);
             tally.unnoticed += u32::from(away < Duration::from_secs(20));
             player.read().await;
             assert_eq!(player.received, player.expected, "missed something");
@@ -305,9 +311,8 @@ impl World {
             return;
         }
         player.read().await;
-        let Some((epoch, _)) = player.client.last_offset().and_then(|it| it.split_once('.')) else {
-            return;
-        };
+        let Some(honest) = player.client.last_offset().map(str::to_owned) else { return };
+        let (epoch, _) = honest.split_once('.').unwrap();
         let is_away = self.server.server().io().socket(player.client.id()).is_none();
         let mut number = kept + more;
         if is_away {
@@ -322,6 +327,8 @@ impl World {
         player.client.set_last_offset(Some(&forged));
         player.client.reconnect().await.unwrap();
         assert!(!player.client.recovered(), "{forged} was believed");
+        // From now on it is honest: what it saw last is of the session before.
+        player.client.set_last_offset(Some(&honest));
         tally.forged += 1;
         tally.failed.insert(player.client.recovery_failure().unwrap().to_owned());
         player.start_anew();
@@ -357,7 +364,15 @@ async fn lose(player: &mut Player, random: &mut Random) {
 impl Player {
     fn new(client: TestClient) -> Self {
         let (expected, received, unkept) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Player { client, rooms: BTreeSet::new(), expected, received, unkept, lost: None }
+        Player {
+            client,
+            rooms: BTreeSet::new(),
+            expected,
+            received,
+            unkept,
+            lost: None,
+            old_offset: None,
+        }
     }
 
     /// A new session: nothing of the old one comes any more.
@@ -365,6 +380,7 @@ impl Player {
         self.rooms.clear();
         self.expected.clear();
         self.received.clear();
+        self.old_offset = self.client.last_offset().map(str::to_owned);
     }
 
     /// Takes in what has arrived.
@@ -429,6 +445,7 @@ fn every_event_comes_once_and_in_order_or_the_client_is_told_why_not() {
     // The worlds are not all alike: otherwise this would show nothing.
     assert!(tally.recovered > 100, "{tally:?}");
     assert!(tally.recovered_without_events > 5, "{tally:?}");
+    assert!(tally.recovered_with_an_old_offset > 5, "{tally:?}");
     assert!(tally.unnoticed > 20, "{tally:?}");
     assert!(tally.cut_before_the_reply > 10, "{tally:?}");
     assert!(tally.cut_amid_the_replay > 10, "{tally:?}");

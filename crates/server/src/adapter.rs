@@ -3,18 +3,21 @@
 //! Every connected socket has a slot. A room is a list of chunks of up to 256 members, each behind
 //! its `Arc`: a broadcast clones the `Arc`s under a short lock and walks them without one, so joins
 //! never wait for sends, and an edit meanwhile copies one chunk only. Leaving swaps the last member
-//! into the gap; each slot knows its places, so nothing is searched in the room.
+//! into the gap; each slot knows its places, so nothing is searched in the room, nor among the
+//! places when they are many.
 //! A socket's own-id room is the id map itself.
 //!
 //! A room that is sent to again while nobody comes or goes keeps an audience `A` made of its members,
 //! so that they need not be walked for each message.
 
+mod places;
+
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use slab::Slab;
-use smallvec::SmallVec;
 
+use self::places::{Indexes, Place, Places};
 use crate::{Room, RoomChange, SocketId};
 
 const CHUNK: usize = 256;
@@ -30,6 +33,8 @@ pub(crate) struct Adapter<T, A> {
 
 struct State<T, A> {
     slots: Slab<Slot<T>>,
+    /// Of the slots that are in many rooms.
+    indexes: Indexes,
     ids: HashMap<SocketId, usize>,
     rooms: Slab<Members<T, A>>,
     names: HashMap<Room, usize>,
@@ -40,15 +45,7 @@ struct State<T, A> {
 struct Slot<T> {
     id: SocketId,
     socket: T,
-    /// Most sockets are in one room.
-    places: SmallVec<[Place; 1]>,
-}
-
-/// Where a slot stands in a room.
-#[derive(Clone, Copy)]
-struct Place {
-    room: usize,
-    index: usize,
+    places: Places,
 }
 
 struct Members<T, A> {
@@ -90,7 +87,8 @@ impl<T: Clone, A> Adapter<T, A> {
         rooms.insert(Members::new(None));
         let (slots, ids, names) = (Slab::new(), HashMap::new(), HashMap::new());
         let changes = is_watched.then(Vec::new);
-        Self { state: Mutex::new(State { slots, ids, rooms, names, changes }) }
+        let indexes = Indexes::default();
+        Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, changes }) }
     }
 
     /// What changed since the last call, in its order.
@@ -106,7 +104,7 @@ impl<T: Clone, A> Adapter<T, A> {
     /// [`admit`](Adapter::admit).
     pub(crate) fn insert(&self, id: SocketId, socket: T) {
         let mut state = self.state.lock();
-        let slot = state.slots.insert(Slot { id: id.clone(), socket, places: SmallVec::new() });
+        let slot = state.slots.insert(Slot { id: id.clone(), socket, places: Places::default() });
         state.ids.insert(id, slot);
     }
 
@@ -138,7 +136,7 @@ impl<T: Clone, A> Adapter<T, A> {
         };
         let mut left = vec![Room::from(id)];
         let mut was_admitted = false;
-        while let Some(&place) = state.slots[slot].places.last() {
+        while let Some(place) = state.slots[slot].places.last() {
             was_admitted |= place.room == EVERYBODY;
             left.extend(state.rooms[place.room].name.clone());
             state.exit(place.room, slot);
@@ -286,13 +284,8 @@ impl<T: Clone, A> State<T, A> {
         room
     }
 
-    /// Looks through the members or the places, whichever are fewer.
     fn is_member(&self, room: usize, slot: usize) -> bool {
-        let (members, places) = (&self.rooms[room], &self.slots[slot].places);
-        if members.len() < places.len() {
-            return members.has(slot);
-        }
-        places.iter().any(|place| place.room == room)
+        self.slots[slot].places.find(slot, room, &self.indexes).is_some()
     }
 
     /// True: it was not in the room.
@@ -302,7 +295,7 @@ impl<T: Clone, A> State<T, A> {
         }
         let entry = &mut self.slots[slot];
         let index = self.rooms[room].push(Member { socket: entry.socket.clone(), slot });
-        entry.places.push(Place { room, index });
+        entry.places.push(slot, Place { room, index }, &mut self.indexes);
         if let (Some(room), Some(changes)) = (&self.rooms[room].name, &mut self.changes) {
             let (room, id) = (room.clone(), entry.id.clone());
             changes.push(RoomChange::Joined { room, id });
@@ -313,14 +306,14 @@ impl<T: Clone, A> State<T, A> {
     /// True: it was in the room.
     fn exit(&mut self, room: usize, slot: usize) -> bool {
         let places = &mut self.slots[slot].places;
-        let Some(at) = places.iter().rposition(|place| place.room == room) else {
+        let Some(at) = places.find(slot, room, &self.indexes) else {
             return false;
         };
-        let gap = places.swap_remove(at).index;
+        let gap = places.remove(slot, at, &mut self.indexes).index;
         if let Some(moved) = self.rooms[room].swap_remove(gap) {
             let places = &mut self.slots[moved].places;
-            if let Some(place) = places.iter_mut().find(|place| place.room == room) {
-                place.index = gap;
+            if let Some(at) = places.find(moved, room, &self.indexes) {
+                places.set(at, gap);
             }
         }
         let id = &self.slots[slot].id;
@@ -355,10 +348,6 @@ impl<T, A> Members<T, A> {
 
     fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
-    }
-
-    fn has(&self, slot: usize) -> bool {
-        self.chunks.iter().flat_map(|chunk| chunk.iter()).any(|member| member.slot == slot)
     }
 
     /// Somebody comes or goes.
@@ -468,7 +457,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{places::tests::LOOKS, *};
 
     const SOCKETS: usize = 600;
 
@@ -577,6 +566,7 @@ mod tests {
                 adapter.remove(&id);
             }
             let state = adapter.state.lock();
+            prop_assert!(state.indexes.is_empty());
             prop_assert!(state.slots.is_empty() && state.ids.is_empty() && state.names.is_empty());
             prop_assert_eq!(state.rooms.len(), 1, "only the room of everybody stays");
             prop_assert!(state.rooms[EVERYBODY].chunks.is_empty());
@@ -625,6 +615,28 @@ mod tests {
         let to = |room| Targets { rooms: vec![room], except: Vec::new() };
         assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
         assert_eq!(adapter.select(&to(Room::from(id))).sockets(), [1]);
+    }
+
+    /// One left the oldest of its rooms, and each time all of them were looked through; so were those
+    /// of whoever took its place in the room.
+    #[test]
+    fn leaving_costs_the_same_however_many_rooms_a_socket_is_in() {
+        const ROOMS: usize = 10_000;
+        let adapter = Adapter::<usize, ()>::new(false);
+        let rooms: Vec<_> = (0..ROOMS).map(|number| Room::from(number.to_string())).collect();
+        let ids = [(); 2].map(|()| SocketId::random());
+        for (socket, id) in ids.iter().enumerate() {
+            adapter.insert(id.clone(), socket);
+            adapter.join(id, rooms.clone(), |_| {});
+        }
+        LOOKS.set(0);
+        for room in &rooms {
+            adapter.leave(&ids[0], std::slice::from_ref(room), |_| {});
+        }
+        assert!(LOOKS.get() < 1_000, "{} places looked at for {ROOMS} rooms", LOOKS.get());
+        assert_eq!(adapter.rooms(&ids[0]).len(), 1);
+        adapter.leave(&ids[1], &rooms, |_| {});
+        assert!(adapter.state.lock().indexes.is_empty());
     }
 
     /// A handle that counts how often it is copied.

@@ -124,15 +124,11 @@ where
     /// Makes an entry the newest of all, as one of this maker; it is added if it is not there. The
     /// group is asked for when the maker is another one than before.
     pub(crate) fn touch(&mut self, key: &K, maker: &M, group: impl FnOnce() -> G) {
+        if self.entries.get(key).is_some_and(|entry| entry.maker == *maker) {
+            return self.renew(key);
+        }
         let place = self.next;
         self.next += 1;
-        if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.maker == *maker) {
-            self.order.remove(&entry.place);
-            entry.place = place;
-            self.order.insert(place, key.clone());
-            let group = entry.group.clone();
-            return self.change(group, |shares| shares.touch(key));
-        }
         let bytes = self.entries.get(key).map_or(0, |entry| entry.bytes);
         self.remove(key);
         let (group, maker) = (group(), maker.clone());
@@ -141,6 +137,17 @@ where
         self.entries.insert(key.clone(), entry);
         self.bytes += bytes;
         self.change(group, |shares| shares.insert(maker, key.clone(), bytes));
+    }
+
+    /// Makes an entry the newest of all, if it is there; its maker stays.
+    pub(crate) fn renew(&mut self, key: &K) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        self.order.remove(&entry.place);
+        entry.place = self.next;
+        self.next += 1;
+        self.order.insert(entry.place, key.clone());
+        let group = entry.group.clone();
+        self.change(group, |shares| shares.touch(key));
     }
 
     /// Says how much an entry takes now.

@@ -57,6 +57,7 @@ impl Peer {
             deadlines,
             ended: Rarely::default(),
             is_draining: false,
+            has_fresh: false,
         };
         let mut peer = Self { reading, sockets };
         if is_old(&peer.sockets.link.session)
@@ -107,7 +108,9 @@ impl SessionHandler for Peer {
         if self.reading.is_waiting() {
             self.look_at_attachments();
         }
-        self.sockets.poll(cx)
+        let polled = self.sockets.poll(cx);
+        self.sockets.end_burst();
+        polled
     }
 
     fn poll_timeout(&self) -> Option<std::time::Instant> {
@@ -144,6 +147,8 @@ struct Sockets {
     ended: Rarely<VecDeque<u64>>,
     /// The session is to close as soon as nothing is under way.
     is_draining: bool,
+    /// Some of the entries are fresh.
+    has_fresh: bool,
 }
 
 #[derive(Default)]
@@ -162,6 +167,9 @@ struct Work {
 struct Entry {
     socket: Socket,
     is_joining: bool,
+    /// It was admitted while the same burst of messages is looked at, so its client has not seen the
+    /// answer.
+    is_fresh: bool,
     running: u32,
     waiting: Rarely<VecDeque<Waiting>>,
 }
@@ -210,6 +218,13 @@ impl Sockets {
     fn find_joined(&self, namespace: &str) -> Option<usize> {
         let is_it = |entry: &Entry| !entry.is_joining && entry.socket.namespace() == namespace;
         self.entries.iter().position(is_it)
+    }
+
+    /// What was answered is about to be written.
+    fn end_burst(&mut self) {
+        if std::mem::take(&mut self.has_fresh) {
+            self.entries.iter_mut().for_each(|entry| entry.is_fresh = false);
+        }
     }
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {

@@ -91,8 +91,7 @@ pub enum RecoveryFailure {
     /// The private id is unknown: never given out, from before a restart, or away for too long.
     #[error("unknown or expired session")]
     UnknownSession,
-    /// The offset is not one of this namespace, for example from before a restart, or nothing was
-    /// sent to the client with it or a later one.
+    /// The client says that it has seen an event that was not sent to it.
     #[error("unknown offset")]
     UnknownOffset,
     /// More was sent meanwhile than is kept, or than may wait for the client at once
@@ -248,13 +247,17 @@ impl Log {
         self.prune(&mut state);
         let pid = SocketId::parse(pid).ok_or(RecoveryFailure::UnknownSession)?;
         let session = state.sessions.get(&pid).ok_or(RecoveryFailure::UnknownSession)?;
-        let last = match offset {
+        let last = match offset.and_then(|offset| self.number_in(offset)) {
             None => None,
-            Some(offset) => {
-                let number = self.number(offset).filter(|number| *number < state.next);
+            Some(number) => {
+                let number = number.parse().ok().filter(|number| *number < state.next);
                 Some(number.ok_or(RecoveryFailure::UnknownOffset)?)
             }
         };
+        // The official client keeps the last offset it saw, also when it gets a new session. Every
+        // event of this one has an offset of this log, so who shows another, or one of before it
+        // began, has received nothing of it.
+        let last = last.filter(|last| *last >= session.start);
         let from = last.map_or(session.start, |last| last + 1);
         if from < state.known_from(session) {
             return Err(RecoveryFailure::LogTruncated);
@@ -312,12 +315,15 @@ impl Log {
         };
         let has_dropped = session.notes().is_some_and(|notes| notes.has_dropped);
         let has_all = claim.from >= state.known_from(session) && !has_dropped;
-        let held = socket.held_numbers();
-        let (missed, early) = state.missed(session, claim.from.max(first), &held);
         let entered = socket.rooms();
-        let returned = Returned { rooms: &away.rooms, locals: &away.locals, missed };
-        let admitted = if has_all { admit(returned) } else { Return::Full };
-        match admitted {
+        let mut early = Vec::new();
+        let admit = || {
+            let missed;
+            let held = socket.held_numbers();
+            (missed, early) = state.missed(session, claim.from.max(first), &held);
+            admit(Returned { rooms: &away.rooms, locals: &away.locals, missed })
+        };
+        match if has_all { admit() } else { Return::Full } {
             Return::Ended => return Ok(false),
             Return::Full => {
                 // Nor will there be room the next time.
@@ -328,13 +334,11 @@ impl Log {
         }
         state.away.remove(&claim.pid);
         if let Some(session) = state.sessions.get_mut(&claim.pid) {
-            let entered: Vec<_> = {
-                let was_in = session.presence.is_in(&session.id);
-                // Its own room, under the key it had while it claimed its id, is none of them.
-                entered.into_iter().skip(1).filter(|room| !was_in(room)).collect()
-            };
-            for room in entered {
-                session.notes_mut().stays.join(room, next);
+            // Its own room, under the key it had while it claimed its id, is none of them.
+            for room in entered.into_iter().skip(1) {
+                if !session.is_in(&room) {
+                    session.notes_mut().stays.join(room, next);
+                }
             }
             session.note_early(early);
             session.presence = Presence::Here(socket.clone());
@@ -411,7 +415,7 @@ impl Log {
         let State { sessions, away, .. } = &mut *state;
         if let Some(session) = sessions.get_mut(pid) {
             let until = Instant::now() + self.config.max_disconnection;
-            let kept = Away { until, left, rooms: rooms.clone(), locals };
+            let kept = Away { until, left, rooms: sorted(rooms.clone()), locals };
             session.presence = Presence::Away(Box::new(kept));
             let (stamped, has_dropped) = (socket.stamped(), socket.has_dropped());
             if stamped > 0 || has_dropped {
@@ -462,9 +466,10 @@ impl Log {
         state.events.is_empty() && state.away.len() == 0
     }
 
-    fn number(&self, offset: &str) -> Option<u64> {
+    /// What stands for the number in an offset of this log; `None`: it is none.
+    fn number_in<'a>(&self, offset: &'a str) -> Option<&'a str> {
         let (epoch, number) = offset.split_once('.')?;
-        (self.epoch == *epoch).then(|| number.parse().ok())?
+        (self.epoch == *epoch).then_some(number)
     }
 }
 
@@ -492,21 +497,20 @@ impl State {
         (number..).zip(self.events.iter().skip(skipped))
     }
 
-    /// Whether a session was sent this offset or a later one. (Events that were forgotten for their
-    /// age it has received, and nothing follows from their offsets: all that is kept is sent again.)
+    /// Whether a session was sent this offset, as far as that is known: an event that was forgotten
+    /// is believed, since all that is known to be for the session is sent again. One look at the log
+    /// is enough, so that claims which are refused cost the others nothing.
     fn has_sent(&self, session: &Session, number: u64) -> bool {
         let (stamped, left) = match &session.presence {
             Presence::Here(socket) => (socket.stamped(), self.next),
             Presence::Away(away) => (0, away.left),
         };
         let stamped = session.notes().map_or(0, |notes| notes.stamped).max(stamped);
-        if number < self.first() || number <= stamped {
+        if number < self.first().max(self.known_from(session)) || number <= stamped {
             return true;
         }
-        let is_in = session.presence.is_in(&session.id);
-        self.events_from(number)
-            .take_while(|(number, _)| *number < left)
-            .any(|(number, event)| session.includes(number, event, &is_in))
+        let event = self.events_from(number).next().filter(|(number, _)| *number < left);
+        event.is_some_and(|(number, event)| session.includes(number, event))
     }
 
     /// What a session missed from this number on, in order, and which of it came to rooms that it
@@ -517,10 +521,9 @@ impl State {
         from: u64,
         held: &[u64],
     ) -> (Vec<(u64, Arc<Encoded>)>, Vec<u64>) {
-        let is_in = session.presence.is_in(&session.id);
         let (mut missed, mut early) = (Vec::new(), Vec::new());
         for (number, event) in self.events_from(from) {
-            let is_member = session.includes(number, event, &is_in);
+            let is_member = session.includes(number, event);
             let is_held = !is_member && held.binary_search(&number).is_ok();
             if is_held {
                 early.push(number);
@@ -546,6 +549,12 @@ impl State {
         self.sessions.remove(pid);
         self.away.remove(pid);
     }
+}
+
+/// In an order in which one is found fast.
+fn sorted(mut rooms: Vec<Room>) -> Box<[Room]> {
+    rooms.sort_unstable();
+    rooms.into_boxed_slice()
 }
 
 /// Whether a client may come back after this, as in the official server; an overflow too, since

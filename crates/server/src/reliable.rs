@@ -158,6 +158,7 @@ struct Window {
 }
 
 struct Entry {
+    /// When it began, or was answered.
     at: Instant,
     progress: Progress,
 }
@@ -328,7 +329,10 @@ impl Outboxes {
             return;
         };
         let waiting = std::mem::take(waiting);
-        entry.progress = Progress::Done(answer.clone());
+        let now = Instant::now();
+        *entry = Entry { at: now, progress: Progress::Done(answer.clone()) };
+        window.used = now;
+        makers.renew(key);
         window.bytes += answer.bytes();
         window.forget_much(self.rules.answer_bytes_max);
         makers.resize(key, window.bytes);
@@ -368,11 +372,19 @@ fn group(key: &str, socket: &Socket) -> Group {
 
 impl State {
     fn forget_silent(&mut self, now: Instant, age_max: Duration) {
-        while let Some(key) = self.makers.oldest().cloned()
-            && self.windows.get(&key).is_none_or(|window| now - window.used > age_max)
-        {
-            self.makers.remove(&key);
-            self.windows.remove(&key);
+        while let Some(key) = self.makers.oldest().cloned() {
+            match self.windows.get_mut(&key) {
+                Some(window) if now - window.used <= age_max => return,
+                // Its event may come again while it is handled.
+                Some(window) if window.is_busy() => {
+                    window.used = now;
+                    self.makers.renew(&key);
+                }
+                _ => {
+                    self.makers.remove(&key);
+                    self.windows.remove(&key);
+                }
+            }
         }
     }
 
@@ -389,6 +401,11 @@ impl State {
 impl Window {
     fn new(now: Instant) -> Self {
         Self { used: now, floor: 0, last: 0, entries: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Whether one of its events is being handled.
+    fn is_busy(&self) -> bool {
+        self.entries.values().any(|entry| matches!(entry.progress, Progress::Underway(_)))
     }
 
     fn forget(&mut self, number: u64) {

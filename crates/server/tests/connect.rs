@@ -332,6 +332,33 @@ async fn who_connects_twice_before_the_answer_is_answered_twice_and_is_one() {
     }
 }
 
+/// Also when the first is decided at once: the client has not seen the answer.
+#[tokio::test]
+async fn who_connects_twice_in_one_burst_is_answered_twice_and_is_one() {
+    let other = with_sync(Namespace::new("/other"));
+    let made = with_sync(Namespace::new("/made-{name}"));
+    let (server, address) = serve([with_sync(Namespace::new("/")), other, made]).await;
+    for namespace in ["/other", "/made-up"] {
+        let mut client = Client::connect(address).await;
+        let connect = format!("40{namespace},");
+        client.send_together(&[&connect, &connect, &connect]).await;
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            answers.push(client.text().await);
+        }
+        let reply = format!("40{namespace},{{\"sid\":");
+        assert!(answers.iter().all(|answer| answer.starts_with(&reply)), "{answers:?}");
+        let sockets = server.of(namespace).unwrap().sockets();
+        assert_eq!(sockets.len(), 1);
+        assert!(answers[2].contains(sockets[0].id().as_str()), "the last is the one");
+        client.send(&format!("42{namespace},0[\"sync\"]")).await;
+        client.expect(&format!("43{namespace},0[]")).await;
+        // Once it was answered, a second connect breaks the rules.
+        client.send(&connect).await;
+        client.expect_closed().await;
+    }
+}
+
 #[tokio::test]
 async fn a_second_connect_that_is_refused_leaves_the_first_alone() {
     for order in [[0, 1], [1, 0]] {

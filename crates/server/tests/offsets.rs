@@ -163,7 +163,7 @@ async fn only_offsets_that_were_sent_to_a_session_count() {
     let forged: Vec<_> = [11, 20, 21, 30, 31, 1_000_000, u64::MAX]
         .map(|number| auth(&renumbered(&last, number)))
         .into_iter()
-        .chain(["", ".", "x.5", "12345678901234567890.5"].map(auth))
+        .chain(["", "-1", "x"].map(|number| auth(&last.replace(".10", &format!(".{number}")))))
         .collect();
     let honest = auth(&last);
     // While its connection is there, and after its end.
@@ -208,7 +208,7 @@ async fn an_offset_that_came_with_a_volatile_event_counts() {
         let later = auth.replace(".5\"", ".6\"");
         if is_noticed {
             let (_, missed) = setup.connect(&later).await;
-            assert_eq!(missed.len(), 1, "7 was sent to it, so 6 is before that");
+            assert!(missed.is_empty(), "it was not sent 6");
         }
         let (again, missed) = setup.connect(&auth).await;
         assert_eq!(again.failure, "");

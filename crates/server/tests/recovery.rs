@@ -161,7 +161,9 @@ async fn what_cannot_be_recovered_is_a_new_session_that_says_why() {
         let new = expect(&format!(r#"{{"pid":"{pid}","offset":"x"}}"#), "unknown_session").await;
         assert_ne!(new.sid, client.sid);
     }
-    for offset in ["", "x.1", "99", "e.-1"] {
+    let seen = client.offset.clone().unwrap();
+    for unseen in ["2", "99", "-1", "", "1.1"] {
+        let offset = seen.replace(".1", &format!(".{unseen}"));
         let auth = format!(r#"{{"pid":"{}","offset":"{offset}"}}"#, client.pid);
         expect(&auth, "unknown_offset").await;
     }
@@ -279,4 +281,46 @@ async fn rooms_joined_and_left_meanwhile_are_considered() {
     assert_eq!(again.sid, first.sid);
     let numbers: Vec<_> = missed.iter().map(|text| &text[7..8]).collect();
     assert_eq!(numbers, ["2", "4"], "{missed:?}");
+}
+
+/// The official client keeps the last offset it saw when it gets a new session. As long as it
+/// receives nothing there, it shows that one.
+#[tokio::test]
+async fn an_offset_from_before_the_session_says_that_nothing_of_it_was_received() {
+    let restarted = Logging::new(RecoveryConfig::default()).await;
+    let (mut client, _) = restarted.connect("").await;
+    restarted.io().emit("n", &0).unwrap();
+    client.event().await;
+    let of_before_the_restart = client.offset.take().unwrap();
+    let setup =
+        Logging::new(RecoveryConfig { log_events_max: 5, ..RecoveryConfig::default() }).await;
+    let (mut before, _) = setup.connect("").await;
+    setup.io().emit("n", &0).unwrap();
+    before.event().await;
+    let of_the_session_before = before.offset.take().unwrap();
+    before.client.send("41").await;
+    for offset in [&of_before_the_restart, &of_the_session_before, "1764400000000-0", "text", ""] {
+        let (mut client, _) = setup.connect("").await;
+        client.offset = Some(offset.to_owned());
+        let pid = client.pid.clone();
+        for _ in 0..2 {
+            let auth = client.auth("");
+            drop(client);
+            until(|| setup.server.sessions() == 1).await;
+            setup.io().emit("n", &1).unwrap();
+            let (again, missed) = setup.connect(&auth).await;
+            assert_eq!((again.failure.as_str(), &again.pid), ("", &pid), "{offset}");
+            assert_eq!(events(&missed[..1]), [r#"42["n",1]"#], "{offset}");
+            client = again;
+            client.offset = Some(offset.to_owned());
+        }
+        // The log does not reach back to its start any more.
+        for n in 0..5 {
+            setup.io().emit("n", &n).unwrap();
+        }
+        let (refused, _) = setup.connect(&client.auth("")).await;
+        assert_eq!(refused.failure, "log_truncated", "{offset}");
+        drop((client, refused));
+        until(|| setup.server.sessions() == 1).await;
+    }
 }

@@ -391,6 +391,37 @@ async fn an_answer_is_remembered_for_so_long() {
     assert_eq!(count(2).await.unwrap(), 3);
 }
 
+/// However long a handler takes, its outbox is not silent meanwhile, and its answer is as old as
+/// the answer is, not as its event.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_under_way_for_long_is_handled_once() {
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let rules = Reliable::default().age_max(Duration::from_secs(100));
+    let server = Server::builder().namespace(namespace(&handled).reliable(rules)).build().unwrap();
+    let server = TestServer::new(server);
+    let offer = |id: &str| serde_json::json!({ "_outbox": { "v": 1, "id": id } });
+    let mut first = server.client().auth(&offer(ID)).connect().await.unwrap();
+    let mut second = server.client().auth(&offer(ID)).connect().await.unwrap();
+    let mut other = server.client().auth(&offer(OTHER_ID)).connect().await.unwrap();
+    let ticket = serde_json::json!({ "_outbox": [1, 1] });
+    let answer = first.emit_with_ack::<_, usize>("wait", &ticket);
+    for n in 1..=3 {
+        sleep(Duration::from_secs(70)).await;
+        // What is silent is forgotten then.
+        let ticket = serde_json::json!({ "_outbox": [n, n] });
+        assert_eq!(other.emit_with_ack::<_, usize>("count", &ticket).await.unwrap(), n);
+    }
+    let repeated = second.emit_with_ack::<_, usize>("wait", &ticket);
+    sleep(Duration::from_secs(1)).await;
+    handled.gate.add_permits(2);
+    assert_eq!((answer.await.unwrap(), repeated.await.unwrap()), (4, 4));
+    sleep(Duration::from_secs(99)).await;
+    assert_eq!(second.emit_with_ack::<_, usize>("wait", &ticket).await.unwrap(), 4);
+    sleep(Duration::from_secs(101)).await;
+    assert_eq!(second.emit_with_ack::<_, usize>("wait", &ticket).await.unwrap(), 5, "as new");
+}
+
 #[tokio::test]
 async fn outboxes_are_bounded_and_make_room() {
     for rules in [Reliable::default().outboxes_max(1), Reliable::default().bytes_max(0)] {

@@ -95,7 +95,7 @@ impl TestClient {
     }
 
     /// The offset it will say when it [comes back](TestClient::reconnect): of the last event it
-    /// has taken. `None` before the first.
+    /// has taken, be it on a session before. `None` before the first.
     pub fn last_offset(&self) -> Option<&str> {
         self.returning.as_ref()?.offset.as_deref()
     }
@@ -135,7 +135,9 @@ impl TestClient {
         self.recovered = joined.sid == self.id;
         self.recovery = joined.recovery;
         if !self.recovered {
-            self.returning = joined.pid.map(|pid| Returning { pid, offset: None });
+            // The last offset stays, as with the official client.
+            let offset = self.returning.take().and_then(|returning| returning.offset);
+            self.returning = joined.pid.map(|pid| Returning { pid, offset });
         }
         self.id = joined.sid;
         (self.commands, self.events, self.wire) = (commands, events, wire);

@@ -30,7 +30,7 @@ struct Returning {
 }
 
 impl Sockets {
-    /// A client may ask again while it is not yet decided, because it left in the meantime or
+    /// A client may ask again before it has the answer, because it left in the meantime or
     /// without having done so. Each time is decided and answered for itself, as with the official
     /// server; who is admitted last is the one, and the one before it ends.
     pub(super) fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
@@ -38,7 +38,7 @@ impl Sockets {
             // We may have disconnected it already, and the client comes back.
             self.run_commands();
         }
-        if self.find_joined(namespace).is_some() {
+        if self.find_joined(namespace).is_some_and(|index| !self.entries[index].is_fresh) {
             return self.refuse("a second connect to one namespace");
         }
         self.forget_end(namespace);
@@ -158,6 +158,7 @@ impl Sockets {
         self.entries.push(Entry {
             socket: socket.clone(),
             is_joining: true,
+            is_fresh: false,
             running: 0,
             waiting: Rarely::default(),
         });
@@ -201,6 +202,8 @@ impl Sockets {
         }
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket == *socket) {
             entry.is_joining = false;
+            entry.is_fresh = true;
+            self.has_fresh = true;
         }
         self.deadlines.set(Due::Joined, None);
         tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), "connected");

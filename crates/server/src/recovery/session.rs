@@ -1,7 +1,5 @@
 //! What is kept under a private id.
 
-use std::collections::HashSet;
-
 use tokio::time::Instant;
 
 use super::{Logged, stays::Stays};
@@ -42,7 +40,8 @@ pub(super) struct Away {
     pub(super) until: Instant,
     /// The number of the first event that was not sent to it.
     pub(super) left: u64,
-    pub(super) rooms: Vec<Room>,
+    /// In their order, to be searched.
+    pub(super) rooms: Box<[Room]>,
     pub(super) locals: Locals,
 }
 
@@ -77,13 +76,17 @@ impl Session {
         self.start.max(self.notes().map_or(0, |notes| notes.forgotten))
     }
 
-    /// Whether an event was, or is, for it. `is_in`: whether it is in a room now.
-    pub(super) fn includes(
-        &self,
-        number: u64,
-        event: &Logged,
-        is_in: impl Fn(&Room) -> bool,
-    ) -> bool {
+    /// Whether it is in a room now.
+    pub(super) fn is_in(&self, room: &Room) -> bool {
+        match &self.presence {
+            Presence::Here(socket) => room.as_str() == self.id.as_str() || socket.is_in(room),
+            Presence::Away(away) => away.rooms.binary_search(room).is_ok(),
+        }
+    }
+
+    /// Whether an event was, or is, for it.
+    pub(super) fn includes(&self, number: u64, event: &Logged) -> bool {
+        let is_in = |room: &Room| self.is_in(room);
         let is_for_rooms = number >= self.admitted;
         let Some(notes) = self.notes() else {
             return is_for_rooms && event.targets.include(is_in);
@@ -118,21 +121,6 @@ impl Session {
             size_of::<Notes>() + rooms + notes.early.len() * size_of::<u64>()
         });
         SESSION_BYTES + rooms.iter().map(bytes).sum::<usize>() + noted
-    }
-}
-
-impl Presence {
-    /// Whether it is in a room.
-    pub(super) fn is_in<'a>(&'a self, id: &'a SocketId) -> Box<dyn Fn(&Room) -> bool + 'a> {
-        match self {
-            Presence::Here(socket) => {
-                Box::new(move |room| room.as_str() == id.as_str() || socket.is_in(room))
-            }
-            Presence::Away(away) => {
-                let rooms: HashSet<&Room> = away.rooms.iter().collect();
-                Box::new(move |room| rooms.contains(room))
-            }
-        }
     }
 }
 
