@@ -39,7 +39,7 @@ pub(crate) use self::{
 };
 use self::{
     section::section,
-    session::{Away, Presence, Session},
+    session::{Away, Presence, ROOM_BYTES, Session},
 };
 use crate::{
     DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, makers::Group,
@@ -53,7 +53,8 @@ pub struct RecoveryConfig {
     pub max_disconnection: Duration,
     /// Events kept. Default 10,000.
     pub log_events_max: usize,
-    /// Bytes of the events kept. Default 16 MiB.
+    /// Bytes that the events kept take: each its text twice (as it was said, and as it was sent),
+    /// its attachments, the names of the rooms it was for, and some 400 bytes. Default 16 MiB.
     pub log_bytes_max: usize,
     /// Sessions kept of clients that are away. Default 10,000. When they are more, the address
     /// with the most of them loses its oldest (of IPv6 the first 64 bits count as the address).
@@ -241,8 +242,7 @@ impl Log {
         let mut state = self.state.lock();
         let (targets, packet) = deliver(Offset { epoch: &self.epoch, number: state.next });
         state.next += 1;
-        let attachments: usize = packet.attachments().iter().map(bytes::Bytes::len).sum();
-        let bytes = packet.text().map_or(0, str::len) + attachments + size_of::<Logged>();
+        let bytes = held_bytes(&packet, &targets);
         state.bytes += bytes;
         state.events.push_back(Logged { at: Instant::now(), packet, bytes, targets });
         self.prune(&mut state);
@@ -591,6 +591,26 @@ impl State {
         }
     }
 }
+
+/// What an event takes while it is kept: the text and the form in which it went to clients, which its
+/// packet keeps, and whom it was for.
+fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
+    let text = packet.text().map_or(0, str::len);
+    let attachments = packet.attachments().iter().map(|attachment| {
+        let times = if attachment.len() > COPIED_BYTES_MAX { 1 } else { 2 };
+        times * attachment.len() + ATTACHMENT_BYTES
+    });
+    let rooms = targets.rooms.iter().chain(&targets.except);
+    let rooms: usize = rooms.map(|room| room.as_str().len() + ROOM_BYTES).sum();
+    2 * text + attachments.sum::<usize>() + rooms + EVENT_BYTES
+}
+
+/// An event beside its text: its entry in the log, its packet, and what the allocator adds.
+const EVENT_BYTES: usize = size_of::<Logged>() + size_of::<Encoded>() + 128;
+/// An attachment beside its content.
+const ATTACHMENT_BYTES: usize = 128;
+/// Longer attachments are shared with the form that clients are sent, not copied.
+const COPIED_BYTES_MAX: usize = 4096;
 
 /// In an order in which one is found fast.
 fn sorted(mut rooms: Vec<Room>) -> Box<[Room]> {
