@@ -22,7 +22,7 @@ use crate::{
     link::Link,
     matcher::{Decision, Matcher, Params, Verdict},
     namespace::Path,
-    recovery::Log,
+    recovery::{Absences, Log},
     reliable::Outboxes,
     socket::Origin,
 };
@@ -38,7 +38,7 @@ pub(crate) struct Live {
     pub(crate) next_ack: AtomicU64,
     pub(crate) config: Arc<Config>,
     /// With recovery: what was sent, and whose state is kept.
-    pub(crate) log: Option<Log>,
+    pub(crate) log: Option<Arc<Log>>,
     /// Whose events are handled once, if that is asked for.
     pub(crate) outboxes: Option<Arc<Outboxes>>,
     /// Which of the dynamic declarations made it.
@@ -67,8 +67,21 @@ struct Parent {
     name: String,
     matcher: Matcher,
     behaviour: Arc<Behaviour>,
-    /// Of all its children together: what is remembered is bounded however many they are.
+    shared: Shared,
+}
+
+/// What all namespaces of one declaration have together: it is bounded however many they are.
+#[derive(Clone)]
+struct Shared {
     outboxes: Option<Arc<Outboxes>>,
+    absences: Option<Arc<Absences>>,
+}
+
+impl Shared {
+    fn new(behaviour: &Behaviour, config: &Config) -> Self {
+        let outboxes = behaviour.reliable.clone().map(Outboxes::new);
+        Self { outboxes, absences: config.recovery.as_ref().map(Absences::new) }
+    }
 }
 
 /// Where a client that asks for a name is to go.
@@ -142,9 +155,9 @@ impl Directory {
         for (path, behaviour) in declared {
             match path {
                 Path::Dynamic { name, matcher } => {
-                    let outboxes = behaviour.reliable.clone().map(Outboxes::new);
+                    let shared = Shared::new(&behaviour, config);
                     let behaviour = Arc::new(behaviour);
-                    parents.push(Parent { name, matcher, behaviour, outboxes });
+                    parents.push(Parent { name, matcher, behaviour, shared });
                 }
                 Path::Fixed(name) => {
                     let name = name.into_owned();
@@ -157,15 +170,15 @@ impl Directory {
         fixed.entry("/".to_owned()).or_insert_with(Behaviour::new);
         Ok(Arc::new_cyclic(|this| {
             let live = |(path, behaviour): (String, Behaviour)| {
-                let outboxes = behaviour.reliable.clone().map(Outboxes::new);
+                let shared = Shared::new(&behaviour, config);
                 let behaviour = Arc::new(behaviour);
                 let name = path.as_str().into();
-                let live = new_live(name, Vec::new(), behaviour, outboxes, config, this);
+                let live = new_live(name, Vec::new(), behaviour, shared, config, this);
                 (path, Arc::new(live))
             };
             let fixed: HashMap<_, _> = fixed.into_iter().map(live).collect();
             let of_fixed = fixed.values().filter_map(|live| live.outboxes.as_ref());
-            let of_parents = parents.iter().filter_map(|parent| parent.outboxes.as_ref());
+            let of_parents = parents.iter().filter_map(|parent| parent.shared.outboxes.as_ref());
             let outboxes = of_fixed.chain(of_parents).cloned().collect();
             Self {
                 config: config.clone(),
@@ -228,9 +241,9 @@ impl Directory {
         }
         let gone = children.take_gone(path).filter(|live| live.parent == Some(parent));
         let live = gone.unwrap_or_else(|| {
-            let Parent { behaviour, outboxes, .. } = &self.parents[parent];
-            let (behaviour, outboxes) = (behaviour.clone(), outboxes.clone());
-            let live = new_live(path.into(), params, behaviour, outboxes, &self.config, &self.this);
+            let Parent { behaviour, shared, .. } = &self.parents[parent];
+            let (behaviour, shared) = (behaviour.clone(), shared.clone());
+            let live = new_live(path.into(), params, behaviour, shared, &self.config, &self.this);
             Arc::new(Live { parent: Some(parent), ..live })
         });
         children.insert(live.clone(), link);
@@ -297,7 +310,7 @@ impl Directory {
                 };
                 directory.outboxes.iter().for_each(|outboxes| outboxes.sweep());
                 for live in directory.all() {
-                    live.log.as_ref().map(Log::sweep);
+                    live.log.as_ref().map(|log| log.sweep());
                     directory.clean_up(&live);
                 }
             }
@@ -315,8 +328,8 @@ impl Directory {
         if !is_this || !live.adapter.is_empty() {
             return;
         }
-        let may_go =
-            self.config.cleanup_empty_child_namespaces && live.log.as_ref().is_none_or(Log::sweep);
+        let may_go = self.config.cleanup_empty_child_namespaces
+            && live.log.as_ref().is_none_or(|log| log.sweep());
         if may_go {
             children.remove(&live.path);
         } else {
@@ -335,7 +348,7 @@ fn new_live(
     path: Arc<str>,
     params: Params,
     behaviour: Arc<Behaviour>,
-    outboxes: Option<Arc<Outboxes>>,
+    Shared { outboxes, absences }: Shared,
     config: &Arc<Config>,
     directory: &Weak<Directory>,
 ) -> Live {
@@ -347,9 +360,10 @@ fn new_live(
         outboxes,
         next_ack: AtomicU64::new(0),
         config: config.clone(),
-        log: config.recovery.clone().map(|recovery| {
+        log: config.recovery.clone().zip(absences).map(|(recovery, absences)| {
             // From a ping that was answered late to the end of the next one, put off once.
-            Log::new(recovery, config.engine.ping_interval + 3 * config.engine.ping_timeout)
+            let unnoticed_max = config.engine.ping_interval + 3 * config.engine.ping_timeout;
+            Log::new(recovery, unnoticed_max, absences)
         }),
         parent: None,
         directory: directory.clone(),

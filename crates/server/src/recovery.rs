@@ -17,14 +17,15 @@
 //! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
 //! taken over, a session can be recovered any number of times, and the reason of a failure is told.
 
+mod absences;
 mod section;
 mod session;
 mod stays;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -32,24 +33,28 @@ use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
-pub(crate) use self::section::{is_inside, put_off};
+pub(crate) use self::{
+    absences::Absences,
+    section::{is_inside, put_off},
+};
 use self::{
     section::section,
-    session::{Away, Presence, Session},
+    session::{Away, Presence, ROOM_BYTES, Session},
 };
 use crate::{
     DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, makers::Group,
-    shares::Shares,
 };
 
-/// How much is kept for clients that come back, for each namespace.
+/// How much is kept for clients that come back, for each namespace. All those of one dynamic
+/// declaration have `sessions_max` and `sessions_bytes_max` together.
 #[derive(Debug, Clone)]
 pub struct RecoveryConfig {
     /// How long a client may stay away. Default 2 minutes.
     pub max_disconnection: Duration,
     /// Events kept. Default 10,000.
     pub log_events_max: usize,
-    /// Bytes of the events kept. Default 16 MiB.
+    /// Bytes that the events kept take: each its text twice (as it was said, and as it was sent),
+    /// its attachments, the names of the rooms it was for, and some 400 bytes. Default 16 MiB.
     pub log_bytes_max: usize,
     /// Sessions kept of clients that are away. Default 10,000. When they are more, the address
     /// with the most of them loses its oldest (of IPv6 the first 64 bits count as the address).
@@ -128,6 +133,7 @@ pub(crate) struct Log {
     /// Tells offsets of this log from those of others.
     epoch: SocketId,
     state: Mutex<State>,
+    this: Weak<Log>,
 }
 
 struct State {
@@ -139,7 +145,11 @@ struct State {
     bytes: usize,
     sessions: HashMap<SocketId, Session>,
     /// The private ids of those that are away, in the order in which they expire.
-    away: Shares<Group, SocketId>,
+    away: BTreeMap<u64, SocketId>,
+    /// The same, with those of other namespaces.
+    absences: Arc<Absences>,
+    /// Of whoever goes away next.
+    next_place: u64,
 }
 
 struct Logged {
@@ -210,9 +220,16 @@ impl fmt::Display for Offset<'_> {
 }
 
 impl Log {
-    pub(crate) fn new(config: RecoveryConfig, unnoticed_max: Duration) -> Self {
+    pub(crate) fn new(
+        config: RecoveryConfig,
+        unnoticed_max: Duration,
+        absences: Arc<Absences>,
+    ) -> Arc<Self> {
         let event_age_max = config.max_disconnection + unnoticed_max;
-        Self { config, event_age_max, epoch: SocketId::random(), state: Mutex::default() }
+        Arc::new_cyclic(|this| {
+            let (epoch, state) = (SocketId::random(), Mutex::new(State::new(absences)));
+            Self { config, event_age_max, epoch, state, this: this.clone() }
+        })
     }
 
     /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
@@ -225,8 +242,7 @@ impl Log {
         let mut state = self.state.lock();
         let (targets, packet) = deliver(Offset { epoch: &self.epoch, number: state.next });
         state.next += 1;
-        let attachments: usize = packet.attachments().iter().map(bytes::Bytes::len).sum();
-        let bytes = packet.text().map_or(0, str::len) + attachments + size_of::<Logged>();
+        let bytes = held_bytes(&packet, &targets);
         state.bytes += bytes;
         state.events.push_back(Logged { at: Instant::now(), packet, bytes, targets });
         self.prune(&mut state);
@@ -332,7 +348,9 @@ impl Log {
             }
             Return::Admitted => {}
         }
-        state.away.remove(&claim.pid);
+        let place = away.place;
+        state.away.remove(&place);
+        state.absences.remove(&claim.pid);
         if let Some(session) = state.sessions.get_mut(&claim.pid) {
             // Its own room, under the key it had while it claimed its id, is none of them.
             for room in entered.into_iter().skip(1) {
@@ -412,10 +430,12 @@ impl Log {
             return Some(rooms);
         }
         let (first, left) = (state.first(), state.next);
-        let State { sessions, away, .. } = &mut *state;
+        let State { sessions, away, absences, next_place, .. } = &mut *state;
         if let Some(session) = sessions.get_mut(pid) {
             let until = Instant::now() + self.config.max_disconnection;
-            let kept = Away { until, left, rooms: sorted(rooms.clone()), locals };
+            let place = *next_place;
+            *next_place += 1;
+            let kept = Away { until, place, left, rooms: sorted(rooms.clone()), locals };
             session.presence = Presence::Away(Box::new(kept));
             let (stamped, has_dropped) = (socket.stamped(), socket.has_dropped());
             if stamped > 0 || has_dropped {
@@ -424,10 +444,24 @@ impl Log {
                 notes.has_dropped |= has_dropped;
             }
             session.forget_before(first);
-            away.insert(Group::by_address(socket), pid.clone(), session.bytes());
+            away.insert(place, pid.clone());
+            let (group, log) = (Group::by_address(socket), self.this.clone());
+            absences.insert(group, pid.clone(), log, session.bytes());
         }
         self.prune(&mut state);
+        let absences = state.absences.clone();
+        drop(state);
+        absences.make_room();
         Some(rooms)
+    }
+
+    /// A session had to make room, unless it came back in the meantime, be it that it is away anew.
+    fn give_way(&self, pid: &SocketId) {
+        let mut state = self.state.lock();
+        let is_away = |session: &Session| matches!(session.presence, Presence::Away(_));
+        if state.sessions.get(pid).is_some_and(is_away) && !state.absences.contains(pid) {
+            state.forget(pid);
+        }
     }
 
     /// Forgets what is too old or too much. Called with every change, and by the server's sweep.
@@ -446,13 +480,11 @@ impl Log {
                 state.truncated = state.first();
             }
         }
-        while let Some(pid) = state.away.oldest().filter(|pid| state.is_over(pid, now)) {
+        while let Some((_, pid)) = state.away.first_key_value()
+            && state.is_over(pid, now)
+        {
             let pid = pid.clone();
             state.forget(&pid);
-        }
-        let (sessions_max, bytes_max) = (self.config.sessions_max, self.config.sessions_bytes_max);
-        while let Some(pid) = state.away.evict(sessions_max, bytes_max) {
-            state.sessions.remove(&pid);
         }
     }
 
@@ -463,7 +495,7 @@ impl Log {
         if state.events.is_empty() {
             state.events.shrink_to_fit();
         }
-        state.events.is_empty() && state.away.len() == 0
+        state.events.is_empty() && state.away.is_empty()
     }
 
     /// What stands for the number in an offset of this log; `None`: it is none.
@@ -473,14 +505,20 @@ impl Log {
     }
 }
 
-impl Default for State {
-    fn default() -> Self {
-        let (events, sessions, away) = (VecDeque::new(), HashMap::new(), Shares::default());
-        Self { next: 1, truncated: 0, events, bytes: 0, sessions, away }
+impl Drop for Log {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        state.away.values().for_each(|pid| state.absences.remove(pid));
     }
 }
 
 impl State {
+    fn new(absences: Arc<Absences>) -> Self {
+        let (events, sessions, away) = (VecDeque::new(), HashMap::new(), BTreeMap::new());
+        let (next, truncated, bytes, next_place) = (1, 0, 0, 0);
+        Self { next, truncated, events, bytes, sessions, away, absences, next_place }
+    }
+
     /// The number of the oldest event kept.
     fn first(&self) -> u64 {
         self.next - self.events.len() as u64
@@ -546,10 +584,33 @@ impl State {
     }
 
     fn forget(&mut self, pid: &SocketId) {
-        self.sessions.remove(pid);
-        self.away.remove(pid);
+        let session = self.sessions.remove(pid);
+        if let Some(Session { presence: Presence::Away(away), .. }) = session {
+            self.away.remove(&away.place);
+            self.absences.remove(pid);
+        }
     }
 }
+
+/// What an event takes while it is kept: the text and the form in which it went to clients, which its
+/// packet keeps, and whom it was for.
+fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
+    let text = packet.text().map_or(0, str::len);
+    let attachments = packet.attachments().iter().map(|attachment| {
+        let times = if attachment.len() > COPIED_BYTES_MAX { 1 } else { 2 };
+        times * attachment.len() + ATTACHMENT_BYTES
+    });
+    let rooms = targets.rooms.iter().chain(&targets.except);
+    let rooms: usize = rooms.map(|room| room.as_str().len() + ROOM_BYTES).sum();
+    2 * text + attachments.sum::<usize>() + rooms + EVENT_BYTES
+}
+
+/// An event beside its text: its entry in the log, its packet, and what the allocator adds.
+const EVENT_BYTES: usize = size_of::<Logged>() + size_of::<Encoded>() + 128;
+/// An attachment beside its content.
+const ATTACHMENT_BYTES: usize = 128;
+/// Longer attachments are shared with the form that clients are sent, not copied.
+const COPIED_BYTES_MAX: usize = 4096;
 
 /// In an order in which one is found fast.
 fn sorted(mut rooms: Vec<Room>) -> Box<[Room]> {

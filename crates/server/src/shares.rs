@@ -71,6 +71,10 @@ impl<M: Clone + Eq + Hash, K: Clone + Eq + Hash> Shares<M, K> {
         self.bytes
     }
 
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// The oldest entry of all makers.
     pub(crate) fn oldest(&self) -> Option<&K> {
         let (place, share) = *self.by_age.first()?;

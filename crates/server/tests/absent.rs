@@ -142,3 +142,56 @@ async fn so_many_rooms_left_are_remembered() {
         }
     }
 }
+
+/// With a namespace for each name.
+fn start_many(recovery: RecoveryConfig, child_namespaces_max: usize) -> TestServer {
+    let config = Config { recovery: Some(recovery), child_namespaces_max, ..Config::default() };
+    let builder = Server::builder().config(config).namespace(Namespace::new("/room-{n}"));
+    TestServer::new(builder.namespace(Namespace::new("/fixed")).build().unwrap())
+}
+
+async fn lose_in(server: &TestServer, namespace: &str, address: &str) -> TestClient {
+    let client = server.client().namespace(namespace).address(address.parse().unwrap());
+    let client = client.connect().await.unwrap();
+    lose(&client).await;
+    client
+}
+
+/// Strangers make as many namespaces as they like.
+#[tokio::test(start_paused = true)]
+async fn the_namespaces_of_a_declaration_share_the_bounds_of_absent_clients() {
+    let server =
+        start_many(RecoveryConfig { sessions_max: 10, ..RecoveryConfig::default() }, 10_000);
+    let mut victims = [
+        lose_in(&server, "/room-0", "1.1.1.1:1").await,
+        lose_in(&server, "/fixed", "3.3.3.3:3").await,
+    ];
+    let mut crowd = Vec::new();
+    for n in 1..20 {
+        crowd.push(lose_in(&server, &format!("/room-{n}"), "2.2.2.2:2").await);
+    }
+    let mut recovered = Vec::new();
+    for client in &mut crowd {
+        recovered.push(is_recovered(client).await);
+    }
+    let newest: Vec<_> = (1..20).map(|n| n > 10).collect();
+    assert_eq!(recovered, newest, "one bound for all; whoever has most loses its oldest");
+    for victim in &mut victims {
+        assert!(is_recovered(victim).await, "a stranger took its place");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_away_from_a_namespace_that_went_count_no_more() {
+    let server = start_many(RecoveryConfig { sessions_max: 10, ..RecoveryConfig::default() }, 4);
+    let _here = server.client().namespace("/room-here").connect().await.unwrap();
+    let mut oldest = lose_in(&server, "/room-here", "2.2.2.2:2").await;
+    // Three of them stay.
+    for n in 0..9 {
+        lose_in(&server, &format!("/room-{n}"), "2.2.2.2:2").await;
+    }
+    for _ in 0..6 {
+        lose_in(&server, "/room-here", "2.2.2.2:2").await;
+    }
+    assert!(is_recovered(&mut oldest).await);
+}

@@ -321,7 +321,7 @@ fn recovering(recovery: RecoveryConfig) -> TestServer {
 
 #[tokio::test(start_paused = true)]
 async fn the_log_of_recovery_is_bounded_by_its_bytes() {
-    let limits = RecoveryConfig { log_bytes_max: 20_000, ..RecoveryConfig::default() };
+    let limits = RecoveryConfig { log_bytes_max: 40_000, ..RecoveryConfig::default() };
     let server = recovering(limits);
     let news = "x".repeat(4_000);
     for (events, recovers) in [(4, true), (5, false)] {

@@ -38,6 +38,8 @@ pub(super) enum Presence {
 pub(super) struct Away {
     /// When it is forgotten.
     pub(super) until: Instant,
+    /// Its place among those that are away, in their order.
+    pub(super) place: u64,
     /// The number of the first event that was not sent to it.
     pub(super) left: u64,
     /// In their order, to be searched.
@@ -127,6 +129,6 @@ impl Session {
 /// Rooms left that are remembered for a session, as long as events to them are.
 const STAYS_MAX: usize = 256;
 /// A room in a list or a table beside its name.
-const ROOM_BYTES: usize = 64;
+pub(super) const ROOM_BYTES: usize = 64;
 /// A session, its entries in tables, its place among those that are away.
-const SESSION_BYTES: usize = size_of::<Session>() + size_of::<Away>() + 256;
+const SESSION_BYTES: usize = size_of::<Session>() + size_of::<Away>() + 320;
