@@ -186,9 +186,11 @@ impl Store {
         create_folder(folder).map_err(OpenError::Folder)?;
         let path = database::path(folder);
         let lock = lock::take(path.parent().unwrap_or(folder))?;
-        let (database, mut connection) = Database::open(path).await?;
+        let (database, mut connection) = Database::open(&path).await?;
         migrator().run(&mut connection).await?;
         rooms::bring_into_one_form(&mut connection).await?;
+        // So that nobody who copies the file alone has a database without tables.
+        database.checkpoint(&mut connection).await;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")
             .fetch_optional(&mut connection)
             .await?;
