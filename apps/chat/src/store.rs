@@ -442,6 +442,7 @@ fn migrator() -> Migrator {
     let migrations = [
         ("rooms and messages", include_str!("../migrations/0001_rooms_and_messages.sql")),
         ("senders and makers", include_str!("../migrations/0002_senders_and_makers.sql")),
+        ("looks", include_str!("../migrations/0003_looks.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
