@@ -158,7 +158,9 @@ impl Database {
         self.reads().close().await;
         let connected = self.connect().await;
         // Reading may go on where nothing can be written.
-        *self.reads.write() = readers(&self.options).await.map_err(Fault::write)?;
+        let reads = readers(&self.options).await.map_err(Fault::write)?;
+        self.check()?;
+        *self.reads.write() = reads;
         *writer = Some(connected?);
         Ok(())
     }
@@ -177,8 +179,9 @@ impl Database {
         };
         check_access(&self.path)?;
         self.companions.iter().try_for_each(|path| {
-            let named = |error| io::Error::other(format!("{}: {error}", path.display()));
-            check(path).map_err(named)
+            // Its name alone: whoever asks for the health is told.
+            let name = path.file_name().unwrap_or_default().display();
+            check(path).map_err(|error| io::Error::other(format!("{name}: {error}")))
         })
     }
 
