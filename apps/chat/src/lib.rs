@@ -16,6 +16,7 @@ pub mod address;
 pub mod chat;
 pub mod cli;
 pub mod contract;
+mod files;
 pub mod input;
 pub mod names;
 pub mod people;

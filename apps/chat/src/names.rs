@@ -3,7 +3,9 @@
 //! A name is brought into one form: composed (NFC), without spaces around it, one plain space where
 //! there is any space. Then it has to consist of what can be seen: characters that are invisible or
 //! turn the direction of the text stand in emoji only, which some of them hold together, and
-//! characters of private use, which every font shows as something else, nowhere. What is left alone are names that look like another one; for those there is the [`Skeleton`].
+//! characters of private use, which every font shows as something else, and such that are none yet,
+//! nowhere. What is left alone are names that look like another one; for those there is the
+//! [`Skeleton`].
 //!
 //! The page has the same rule in `web/src/names.ts`; both are held to `names.json`.
 
@@ -35,6 +37,10 @@ const FLAG_TAGS: [&str; 3] = [
     "\u{E0067}\u{E0062}\u{E0077}\u{E006C}\u{E0073}\u{E007F}",
 ];
 
+const MIDDLE_DOT: char = '\u{B7}';
+/// The letter that Korean keyboards have for the middle dot, as it is and composed.
+const KOREAN_DOTS: [char; 2] = ['\u{318D}', '\u{119E}'];
+
 /// The one form of a name.
 pub(crate) fn normalized(text: &str) -> String {
     let mut name = String::with_capacity(text.len());
@@ -64,8 +70,7 @@ pub(crate) fn is_allowed(name: &str) -> bool {
             marks = 0;
         }
         let emoji = emoji_length(rest);
-        let is_private = c.general_category() == GeneralCategory::PrivateUse;
-        if emoji == 0 && (is_unseen(c) || is_private) || marks > MARKS_MAX {
+        if emoji == 0 && (is_unseen(c) || is_undefined(c)) || marks > MARKS_MAX {
             return false;
         }
         rest = &rest[emoji.max(c.len_utf8())..];
@@ -79,7 +84,24 @@ fn is_unseen(c: char) -> bool {
 
     matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
         || is_default_ignorable(c)
-        || c == '\u{2800}'
+        || matches!(
+            c,
+            // Blank letters and fillers, and what stands for something that is not there.
+            '\u{2800}' | '\u{2D7F}' | '\u{FFFC}' | '\u{1107F}' | '\u{13441}'
+                ..='\u{13442}' | '\u{16FE4}' | '\u{1D159}'
+        )
+}
+
+/// Something else in every font, or no character, as far as this program knows; but emoji may be
+/// newer than it is, and have their place (the reserved ones of `Extended_Pictographic`).
+fn is_undefined(c: char) -> bool {
+    match c.general_category() {
+        GeneralCategory::PrivateUse => true,
+        GeneralCategory::Unassigned => {
+            !matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{1FC00}'..='\u{1FFFD}')
+        }
+        _ => false,
+    }
 }
 
 /// Unicode's `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt`).
@@ -145,7 +167,7 @@ impl Skeleton {
                 looks.extend(skeleton(&std::mem::take(&mut others)));
                 looks.push(c);
             } else {
-                others.push(c);
+                others.push(if KOREAN_DOTS.contains(&c) { MIDDLE_DOT } else { c });
             }
         }
         looks.extend(skeleton(&others));
@@ -202,6 +224,9 @@ mod tests {
             ("👩👧", "👩\u{200D}👧"),
             ("𝐀da", "Ada"),
             ("scope", "ѕсоре"),
+            ("가·나", "가ㆍ나"),
+            ("a·b", "a\u{119E}b"),
+            ("a·b", "a・b"),
         ] {
             assert_eq!(Skeleton::of(a), Skeleton::of(b), "{a} {b}");
         }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::address;
 use crate::chat::{self, Chat};
 use crate::cli::ServeArgs;
+use crate::files::{self, Room};
 use crate::people::People;
 use crate::quota::Usage;
 use crate::site::Site;
@@ -44,6 +45,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         tracing::warn!("built without the page: `cargo xtask serve` builds and serves both");
     }
     let tls = tls::config(args)?;
+    let room = files::make_room();
     let scheme = if tls.is_some() { "https" } else { "http" };
     // First, because whoever starts a second one is told about the port, not about the folder.
     let listeners = bind(args.host.as_deref(), args.port)
@@ -57,18 +59,20 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let people = Arc::new(People::default());
     let usage = Arc::new(Usage::new(args.limits.quotas()));
     let chat = Chat { store: store.clone(), people: people.clone(), usage };
-    let server = server(args, chat)?;
+    let server = server(args, chat, room)?;
     let site = Arc::new(Site::new(store.clone(), people, ui));
 
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
-    let keep_alive = Duration::from_secs(args.keep_alive.into());
-    let mut http = HttpServer::new(listeners, router(args, &site, &server))
-        .keep_alive_timeout(keep_alive)
+    let http = HttpServer::new(listeners, router(args, &site, &server))
+        .connections_max(room.connections)
+        .handshakes_max(room.handshakes)
+        .keep_alive_timeout(Duration::from_secs(args.keep_alive.into()))
         .trusted_proxies(trusted_proxies(args));
-    if let Some(tls) = tls {
-        http = http.tls(tls);
-    }
+    let http = match tls {
+        Some(tls) => http.tls(tls),
+        None => http,
+    };
     let http = http.with_graceful_shutdown(async {
         let _ = closing.await;
     });
@@ -101,11 +105,15 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     Ok(())
 }
 
-fn server(args: &ServeArgs, chat: Chat) -> Result<Server, BuildError> {
+fn server(args: &ServeArgs, chat: Chat, room: Room) -> Result<Server, BuildError> {
     let mut config = Config::default();
     config.engine.trusted_proxies = trusted_proxies(args);
     config.engine.origins = address::origins(args);
-    config.engine.sessions_per_address_max = args.limits.sessions_per_address_max();
+    config.engine.sessions_per_address_max =
+        args.limits.sessions_per_address_max().map(|max| max.min(room.of_address()));
+    // The chat has none, so nobody makes the server keep some while it waits for more.
+    config.packet_limits.attachments_max = 0;
+    config.packet_limits.attachment_bytes_max = 0;
     Server::builder().config(config).state(chat).namespace(chat::namespace()).build()
 }
 

@@ -16,13 +16,17 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Request, State, rejection::PathRejection};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::contract::{Boot, FIRST_ROOM, RoomSummary};
 use crate::input::RoomName;
@@ -32,6 +36,9 @@ use crate::ui::Ui;
 
 /// The most bytes of a request's body, should a route ever read one.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// How long the list of rooms stays as it is, however many ask and whatever happens.
+const LIST_VALIDITY: Duration = Duration::from_secs(1);
 
 /// Everything comes from this server, nothing is inline, nobody may frame the pages.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -44,13 +51,23 @@ pub struct Site {
     store: Arc<Store>,
     people: Arc<People>,
     ui: Ui,
+    listed: Mutex<Option<Listed>>,
     is_stopping: AtomicBool,
+}
+
+/// The list of rooms as it is sent, one for all who ask: they may take their time to take it.
+#[derive(Clone, Debug)]
+struct Listed {
+    at: Instant,
+    json: Bytes,
+    html: Bytes,
 }
 
 impl Site {
     /// The pages of this store, with these files.
     pub fn new(store: Arc<Store>, people: Arc<People>, ui: Ui) -> Self {
-        Site { store, people, ui, is_stopping: AtomicBool::new(false) }
+        let (listed, is_stopping) = (Mutex::default(), AtomicBool::new(false));
+        Site { store, people, ui, listed, is_stopping }
     }
 
     /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
@@ -96,6 +113,23 @@ impl Site {
         Ok(listed)
     }
 
+    /// The list of rooms as of a moment ago.
+    async fn listed(&self) -> Result<Listed, StoreError> {
+        let mut listed = self.listed.lock().await;
+        if let Some(listed) = &*listed
+            && listed.at.elapsed() < LIST_VALIDITY
+        {
+            return Ok(listed.clone());
+        }
+        let rooms = self.rooms().await?;
+        let json = serde_json::to_vec(&rooms).expect("plain structs with string keys").into();
+        let links = html::room_links(&rooms);
+        let page = self.ui.page(&Boot::Rooms { rooms }, &links);
+        let page = page.unwrap_or_else(|| html::document(&format!("{}{links}", html::NO_UI)));
+        let new = Listed { at: Instant::now(), json, html: page.into() };
+        Ok(listed.insert(new).clone())
+    }
+
     fn missing(&self) -> Response {
         let page = self.ui.page(&Boot::Missing, html::MISSING);
         let page = page.unwrap_or_else(|| html::document(html::MISSING));
@@ -130,14 +164,10 @@ fn order(room: &RoomSummary) -> impl Ord + use<> {
 const NOT_CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
 
 async fn index(State(site): State<Arc<Site>>) -> Response {
-    let rooms = match site.rooms().await {
-        Ok(rooms) => rooms,
-        Err(error) => return failed(&error),
-    };
-    let links = html::room_links(&rooms);
-    let page = site.ui.page(&Boot::Rooms { rooms }, &links);
-    let page = page.unwrap_or_else(|| html::document(&format!("{}{links}", html::NO_UI)));
-    ([NOT_CACHED], Html(page)).into_response()
+    match site.listed().await {
+        Ok(listed) => ([NOT_CACHED], Html(listed.html)).into_response(),
+        Err(error) => failed(&error),
+    }
 }
 
 async fn first_room(State(site): State<Arc<Site>>) -> Response {
@@ -163,11 +193,11 @@ fn room_page(site: &Site, room: &str) -> Response {
 }
 
 async fn rooms(State(site): State<Arc<Site>>) -> Response {
-    let json = match site.rooms().await {
-        Ok(rooms) => serde_json::to_string(&rooms).expect("plain structs with string keys"),
-        Err(error) => return failed(&error),
-    };
-    ([NOT_CACHED, (header::CONTENT_TYPE, "application/json")], json).into_response()
+    let headers = [NOT_CACHED, (header::CONTENT_TYPE, "application/json")];
+    match site.listed().await {
+        Ok(listed) => (headers, listed.json).into_response(),
+        Err(error) => failed(&error),
+    }
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {

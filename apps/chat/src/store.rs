@@ -186,9 +186,11 @@ impl Store {
         create_folder(folder).map_err(OpenError::Folder)?;
         let path = database::path(folder);
         let lock = lock::take(path.parent().unwrap_or(folder))?;
-        let (database, mut connection) = Database::open(path).await?;
+        let (database, mut connection) = Database::open(&path).await?;
         migrator().run(&mut connection).await?;
         rooms::bring_into_one_form(&mut connection).await?;
+        // So that nobody who copies the file alone has a database without tables.
+        database.checkpoint(&mut connection).await;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")
             .fetch_optional(&mut connection)
             .await?;
@@ -440,6 +442,7 @@ fn migrator() -> Migrator {
     let migrations = [
         ("rooms and messages", include_str!("../migrations/0001_rooms_and_messages.sql")),
         ("senders and makers", include_str!("../migrations/0002_senders_and_makers.sql")),
+        ("looks", include_str!("../migrations/0003_looks.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

@@ -5,6 +5,7 @@
 mod common;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::Stdio;
 use std::time::Duration;
 
 use common::{PATIENCE, Person, Program, command, get};
@@ -16,12 +17,27 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// The answer to a request without a body, for a host and with further headers.
 async fn get_from(address: SocketAddr, host: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The answer to a request with this body.
+async fn post(address: SocketAddr, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -103,6 +119,49 @@ async fn behind_a_trusted_proxy_the_host_that_was_asked_for_counts() {
         let answer = get_from(address, "upstream:3000", "/", headers).await;
         assert_eq!(&answer[9..12], status, "{headers}");
     }
+    program.stop().await;
+}
+
+/// Nothing here has any, so nobody can make the server keep some while it waits for more.
+#[tokio::test]
+async fn events_with_attachments_end_the_session() {
+    let data = TempDir::new().unwrap();
+    let mut program = Program::serve(data.path()).await;
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), program.port());
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let opened = get(address, path).await;
+    let id = opened.split('"').nth(3).unwrap();
+    let path = format!("{path}&sid={id}");
+    assert!(post(address, &path, "40").await.ends_with("\r\n\r\nok"));
+    let event = r#"451-["chat",{"_placeholder":true,"num":0}]"#;
+    assert!(post(address, &path, event).await.ends_with("\r\n\r\nok"));
+    let line = program.logged("disconnected").await;
+    assert!(line.contains("forced server close"), "{line}");
+    program.stop().await;
+}
+
+/// Accepting failed before, and nobody had to give way: everybody waited until the silent ones had
+/// used up their time.
+#[tokio::test]
+async fn where_files_are_few_the_silent_give_way() {
+    let data = TempDir::new().unwrap();
+    let start = r#"ulimit -Sn 100 && ulimit -Hn 256 && exec "$0" serve --port 0 --host 127.0.0.1 --data "$1""#;
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", start, env!("CARGO_BIN_EXE_sockeye")]).arg(data.path());
+    command.env_clear().stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut program = Program::start(&mut command).await;
+    let line = program.logged("few files").await;
+    assert!(line.contains("files=256 connections=192 handshakes=96"), "{line}");
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), program.port());
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    // Less than a silent one has.
+    let answer = timeout(Duration::from_secs(5), get(address, "/healthz")).await;
+    assert!(answer.expect("somebody gave way").ends_with("\r\n\r\nok"));
+    drop(silent);
     program.stop().await;
 }
 

@@ -54,6 +54,12 @@ impl Fixture {
         self.send("GET", path).await
     }
 
+    async fn body(&mut self, path: &str) -> Bytes {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = self.router.call(request).await.unwrap();
+        response.into_body().collect().await.unwrap().to_bytes()
+    }
+
     async fn send(&mut self, method: &str, path: &str) -> (StatusCode, Response<()>, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let response = self.router.call(request).await.unwrap();
@@ -224,4 +230,17 @@ async fn those_who_sit_in_many_empty_rooms_push_no_other_off_the_list() {
     for expected in ["기획팀", "friends"] {
         assert!(rooms.iter().any(|room| room.name == expected), "{expected}");
     }
+}
+
+/// Those who ask may take their time to take it, on a hundred streams of a connection.
+#[tokio::test]
+async fn the_list_of_rooms_is_held_once_however_many_ask() {
+    let mut fixture = Fixture::new(true).await;
+    for path in ["/", "/api/rooms"] {
+        let [a, b] = [fixture.body(path).await, fixture.body(path).await];
+        assert_eq!(a.as_ptr(), b.as_ptr(), "{path}");
+    }
+    fixture.say("새 방", "안녕").await;
+    let renewed = async { while !fixture.get("/").await.2.contains("새 방") {} };
+    tokio::time::timeout(2 * LIST_VALIDITY, renewed).await.expect("it follows what is said");
 }

@@ -1,6 +1,7 @@
 //! The database's files: whether they are still those that were opened, and connections to them.
 
 use std::fs::{self, File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{FILE_NAME, Fault};
 
-/// Read-only connections.
-const READERS_MAX: u32 = 4;
+/// Read-only connections, all of them open from the start: later the files may be out of reach.
+const READERS: u32 = 4;
 /// How long a statement waits for another process that holds the database, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What every SQLite database begins with.
@@ -56,9 +57,9 @@ pub(super) fn path(folder: &Path) -> PathBuf {
 
 impl Database {
     /// Opens the database, making it where it is missing, with the connection that writes.
-    pub(super) async fn open(path: PathBuf) -> Result<(Self, SqliteConnection), sqlx::Error> {
+    pub(super) async fn open(path: &Path) -> Result<(Self, SqliteConnection), sqlx::Error> {
         let options = SqliteConnectOptions::new()
-            .filename(&path)
+            .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -67,6 +68,8 @@ impl Database {
             .disable_statement_logging();
         let mut connection = SqliteConnection::connect_with(&options).await?;
         touch(&mut connection).await?;
+        // Made just now, perhaps where a link leads.
+        let path = fs::canonicalize(path).map_err(sqlx::Error::Io)?;
         // Never again: where the file is missing it has been taken away.
         let options = options.create_if_missing(false);
         let file = File::open(&path).map_err(sqlx::Error::Io)?;
@@ -106,7 +109,7 @@ impl Database {
         Companions::at(&self.companions).log_bytes < self.held.lock().log_bytes
     }
 
-    /// A transaction is at its end.
+    /// A transaction is at its end, or the log was put into the database.
     pub(super) fn remember_log(&self) {
         self.held.lock().log_bytes = Companions::at(&self.companions).log_bytes;
     }
@@ -133,7 +136,7 @@ impl Database {
 
     /// Opens everything anew, because the log or its index was taken away, or the log was cut. What
     /// is in a log that is whole goes into the database first, through the connection that still
-    /// has it open; while that fails, the connection stays as it is.
+    /// has it open; while that fails, or nothing new could be opened, the connections stay as they are.
     pub(super) async fn renew(&self, writer: &mut Option<SqliteConnection>) -> Result<(), Fault> {
         if let Some(old) = writer
             && !(self.has_companions() && self.is_log_cut())
@@ -144,15 +147,51 @@ impl Database {
                 return Err(Fault::Log);
             }
         }
+        // Those of one program share the index of the log, so the old ones are closed before new ones
+        // are opened; not before it is known that those can be.
+        self.check_access().map_err(|error| Fault::write(sqlx::Error::Io(error)))?;
         if let Some(old) = writer.take()
             && let Err(error) = old.close().await
         {
             tracing::warn!(%error, "the database did not close cleanly");
         }
         self.reads().close().await;
-        *writer = Some(self.connect().await?);
-        *self.reads.write() = readers(&self.options).await.map_err(Fault::write)?;
+        let connected = self.connect().await;
+        // Reading may go on where nothing can be written.
+        let reads = readers(&self.options).await.map_err(Fault::write)?;
+        self.check()?;
+        *self.reads.write() = reads;
+        *writer = Some(connected?);
         Ok(())
+    }
+
+    /// Whether SQLite could open its files, and make those that are missing.
+    fn check_access(&self) -> io::Result<()> {
+        let check = |path: &Path| match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_file() => check_access(path),
+            Ok(_) => Err(io::Error::other("something else is in its place")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Not left there: it would be readable by more than the database is.
+                File::create_new(path)?;
+                fs::remove_file(path)
+            }
+            Err(error) => Err(error),
+        };
+        check_access(&self.path)?;
+        self.companions.iter().try_for_each(|path| {
+            // Its name alone: whoever asks for the health is told.
+            let name = path.file_name().unwrap_or_default().display();
+            check(path).map_err(|error| io::Error::other(format!("{name}: {error}")))
+        })
+    }
+
+    /// Puts what is in the log into the database, through the connection that writes.
+    pub(super) async fn checkpoint(&self, connection: &mut SqliteConnection) {
+        // As far as others who read it allow; it is done again when the log is full.
+        match sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await {
+            Ok(_) => self.remember_log(),
+            Err(error) => tracing::warn!(%error, "the log stays as it is"),
+        }
     }
 
     /// Reads from the files and not from what is remembered of them.
@@ -168,7 +207,7 @@ impl Database {
 
 impl Companions {
     fn at(paths: &[PathBuf; COMPANIONS.len()]) -> Self {
-        let found = paths.each_ref().map(|path| fs::metadata(path).ok());
+        let found = paths.each_ref().map(|path| fs::symlink_metadata(path).ok());
         let log_bytes = found[0].as_ref().map_or(0, Metadata::len);
         Companions { ids: found.map(|metadata| metadata.as_ref().map(id)), log_bytes }
     }
@@ -181,15 +220,16 @@ pub(super) struct Space {
     pub(super) total_bytes: u64,
 }
 
-/// One of them stays for good: while the writer changes its connection, the log must not lose its
-/// last one, which would remove it.
+/// They stay for good: while the writer changes its connection, the log must not lose its last one,
+/// which would remove it.
 async fn readers(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(READERS_MAX)
+        .min_connections(READERS)
+        .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(BUSY_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(touch(connection)))
         .connect_with(options.clone().read_only(true))
         .await
 }
@@ -199,8 +239,9 @@ async fn touch(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(connection).await.map(drop)
 }
 
+/// Of a link its own: what it leads to has its log under another name.
 fn id_at(path: &Path) -> Option<FileId> {
-    fs::metadata(path).ok().map(|metadata| id(&metadata))
+    fs::symlink_metadata(path).ok().map(|metadata| id(&metadata))
 }
 
 #[cfg(unix)]
@@ -214,6 +255,19 @@ fn id(metadata: &Metadata) -> FileId {
 #[cfg(not(unix))]
 fn id(_: &Metadata) -> FileId {
     FileId(0, 0)
+}
+
+/// Without opening it, since closing it would drop SQLite's locks.
+#[cfg(unix)]
+fn check_access(path: &Path) -> io::Result<()> {
+    use nix::unistd::{AccessFlags, access};
+
+    Ok(access(path, AccessFlags::R_OK | AccessFlags::W_OK)?)
+}
+
+#[cfg(not(unix))]
+fn check_access(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Rooms from before their names had one form.
+//! Rooms from before their names had the one form of this version.
 
 use sqlx::{Connection as _, Row as _, SqliteConnection, Transaction, sqlite::Sqlite};
 

@@ -1,5 +1,8 @@
+import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
+import BubbleView from "./Bubble.svelte";
+import type { Bubble } from "./display.ts";
 import { LINKS_MAX, pieces } from "./links.ts";
 
 const brief = (text: string) => pieces(text).map((p) => (p.href ? `[${p.href}]` : p.text));
@@ -48,6 +51,119 @@ test("an address that shows as another one is no link", () => {
   }
 });
 
+// Each host leads to the sender's own domain, or shows as another one than it is.
+test("a host that looks like another one is no link", () => {
+  for (const host of [
+    "example.com\u2215login.evil.example",
+    "example.com\u2044login.evil.example",
+    "example.com\u00B7evil.example",
+    "example.com\u2024evil.example",
+    "example.com\u3002evil.example",
+    "example.com\u29F8evil.example",
+    "example.com\u30FBevil.example",
+    "example.com%2Fevil.example",
+    "example.com\u30CElogin.evil.example",
+    "example.com\u4E3Flogin.evil.example",
+    "xn\u4E00evil.example",
+    "examp\u3163e.com",
+    "l\u0338evil.example",
+    // Cyrillic
+    "аррӏе.com",
+    "ехаmрlе.com",
+    "раураӏ-безопасно.com",
+    // Greek, Armenian, Cherokee, Lisu, Coptic
+    "οσο.com",
+    "gοοgle.com",
+    "օսս.com",
+    "gօօgle.com",
+    "ᏢᎪᎽ.com",
+    "ꓮꓑꓑꓡꓰ.com",
+    "ⲟⲟ.com",
+    // Latin letters that are others' twins
+    "examp\u01C0e.com",
+    "g\u0131thub.com",
+    "\u0261oogle.com",
+    "app\u0140e.com",
+    "ｅxample.com",
+    "𝐞xample.com",
+  ]) {
+    const text = `https://${host}/x`;
+    expect(brief(text), JSON.stringify(text)).toEqual([text]);
+  }
+});
+
+test("an honest host of any language is a link", () => {
+  for (const host of [
+    "한국어.kr",
+    "삼성sds.com",
+    "예제.한국",
+    "例え.jp",
+    "データ.example",
+    "東京タワー.jp",
+    "中文.网址",
+    "münchen.de",
+    "straße.de",
+    "łódź.pl",
+    "smørrebrød.dk",
+    "tiếngviệt.vn",
+    "e\u0301te\u0301.fr",
+    "почта.рф",
+    "παράδειγμα.ελ",
+    "ไทย.com",
+    "हिन्दी.com",
+    "עברית.com",
+    "مثال.com",
+    "xn--3e0b707e.kr",
+    "my_service:8080",
+    "127.0.0.1:3000",
+    "[::1]:3000",
+    "EXAMPLE.com",
+  ]) {
+    const text = `https://${host}/x`;
+    expect(brief(text), JSON.stringify(text)).toEqual([`[${text}]`]);
+  }
+});
+
+test("what is written on behind a host does not belong to it", () => {
+  for (const [address, rest] of [
+    ["https://example.com", "입니다"],
+    ["https://example.com", "에서"],
+    ["https://www.example.co.kr", "에 있어요."],
+    ["https://한국어.com", "으로"],
+    ["https://example.com:8080", "입니다"],
+    ["http://192.168.0.7", "입니다"],
+    ["http://192.168.0.7:3000", "에서"],
+    ["http://localhost", "로"],
+    ["https://example.xn--3e0b707e", "입니다"],
+    ["https://example.com", "です"],
+  ] as const) {
+    expect(brief(address + rest)).toEqual([`[${address}]`, rest]);
+  }
+  expect(brief("https://a.kr와 https://b.kr")).toEqual(["[https://a.kr]", "와 ", "[https://b.kr]"]);
+  expect(brief("https://a.kr또는https://b.kr/방")).toEqual([
+    "[https://a.kr]",
+    "또는",
+    "[https://b.kr/방]",
+  ]);
+});
+
+// A turning mark before it would show its end first.
+test("a link stands apart from the direction of the text around it", () => {
+  const bubble: Bubble = {
+    kind: "bubble",
+    key: "1",
+    at: 0,
+    name: "나",
+    msg: "\u202Ehttps://example.com/",
+    isOwn: false,
+    isFirst: true,
+    isLast: true,
+    state: "stored",
+  };
+  const props = { bubble, isOver: false, onretry: () => {}, ondiscard: () => {} };
+  expect(render(BubbleView, { props }).body).toMatch(/<a [^>]*dir="ltr"/);
+});
+
 test("so many links and no more", () => {
   const text = "http://a.b ".repeat(LINKS_MAX + 1);
   const links = pieces(text).filter((piece) => piece.href);
@@ -59,7 +175,7 @@ test("so many links and no more", () => {
 // twenty times as long, and a generous part of the machine's moods; it took four hundred times.
 test("hostile texts take no longer than their length", () => {
   const long = (unit: string, length: number) => `http://a.b/${unit.repeat(length / unit.length)}x`;
-  for (const unit of [".", ")", "(", ").", "!x", "http://", "http://a.b/.", "https://(", "\u3002", "]x)"]) {
+  for (const unit of [".", ")", "(", ").", "!x", "http://", "http://a.b/.", "https://(", "\u3002", "]x)", "가http://a.b"]) {
     const time = (length: number) => {
       const text = long(unit, length);
       let best = Infinity;

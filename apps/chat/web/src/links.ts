@@ -1,3 +1,5 @@
+import { hostLength, isPlainHost } from "./hosts.ts";
+
 /** A piece of a message: text, or an address to link to. */
 export interface Piece {
   text: string;
@@ -8,6 +10,8 @@ export interface Piece {
 export const LINKS_MAX = 50;
 
 const ADDRESS = /https?:\/\/[^\s<>"'`{}|\\^\u3000]+/giu;
+/** The parts of one: what comes before the host, the host with its port. */
+const BEGINNING = /^(https?:\/\/)([^/?#]*)/i;
 /** What ends a sentence rather than an address. */
 const CLOSING = new Set(".,;:!?…。、！？」』)]");
 /**
@@ -24,13 +28,16 @@ export function pieces(text: string): Piece[] {
   const found: Piece[] = [];
   let end = 0;
   let links = 0;
-  for (const match of text.matchAll(ADDRESS)) {
-    if (links >= LINKS_MAX) break;
-    const address = trimmed(match[0]);
+  const search = new RegExp(ADDRESS);
+  while (links < LINKS_MAX) {
+    const match = search.exec(text);
+    if (!match) break;
+    const address = alone(trimmed(match[0]));
     if (!isAddress(address)) continue;
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
     found.push({ text: address, href: address });
     end = match.index + address.length;
+    search.lastIndex = end;
     links++;
   }
   if (end < text.length) found.push({ text: text.slice(end) });
@@ -46,12 +53,21 @@ function trimmed(address: string): string {
   return keepsBracket ? `${bare})` : bare;
 }
 
+/** Without what is written on behind a host. */
+function alone(address: string): string {
+  const [, scheme = "", authority = ""] = BEGINNING.exec(address) ?? [];
+  const length = hostLength(authority);
+  return length < authority.length ? address.slice(0, scheme.length + length) : address;
+}
+
 function count(text: string, character: string): number {
   return text.split(character).length - 1;
 }
 
 function isAddress(text: string): boolean {
   if (DECEIVING.test(text)) return false;
+  const authority = BEGINNING.exec(text)?.[2] ?? "";
+  if (!isPlainHost(authority.replace(/:\d*$/, ""))) return false;
   try {
     const { protocol, host, username, password } = new URL(text);
     const isWeb = protocol === "https:" || protocol === "http:";

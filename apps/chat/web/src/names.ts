@@ -14,13 +14,17 @@ const ELEMENT =
   `|(?!\\p{ASCII})\\p{Emoji}(?:\\uFE0F|\\p{Emoji_Modifier})?)`;
 const EMOJI = new RegExp(`${ELEMENT}(?:\\u200D${ELEMENT})*`, "gu");
 
-const UNSEEN = "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\u2800";
+const UNSEEN =
+  "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}" +
+  "\\u2800\\u2D7F\\uFFFC\\u{1107F}\\u{13441}\\u{13442}\\u{16FE4}\\u{1D159}";
 const BLANK = new RegExp(`^[\\p{White_Space}${UNSEEN}]*$`, "u");
+/** Something else in every font, or no character; emoji may be newer than the browser. */
+const UNDEFINED = "\\p{Co}|(?![\\u{1F000}-\\u{1FAFF}\\u{1FC00}-\\u{1FFFD}])\\p{Cn}";
 /**
- * What cannot be seen or is something else in every font, a mark on nothing, and more marks on one
- * character than a language needs.
+ * What cannot be seen or is nothing for certain, a mark on nothing, and more marks on one character
+ * than a language needs.
  */
-const FORBIDDEN = new RegExp(`[${UNSEEN}\\p{Co}]|^\\p{M}|\\p{M}{5}`, "u");
+const FORBIDDEN = new RegExp(`[${UNSEEN}]|${UNDEFINED}|^\\p{M}|\\p{M}{5}`, "u");
 
 /** The one form of a name. */
 export function normalized(text: string): string {

@@ -299,3 +299,105 @@ async fn a_database_has_one_store_whatever_leads_to_it() {
     drop(store);
     assert_stored(&real, &["through a link".to_owned()]).await;
 }
+
+/// What is read next start is what the name leads to then, whose log has another name.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_became_a_link_to_itself_is_not_in_its_place() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let mut said = Said::default();
+    assert!(said.say(&store, "first").await);
+    let (file, real) = (folder.path().join(FILE_NAME), folder.path().join("real.db"));
+    fs::rename(&file, &real).unwrap();
+    std::os::unix::fs::symlink("real.db", &file).unwrap();
+    assert!(matches!(store.health().await, Err(Fault::Moved)));
+    assert!(!said.say(&store, "into a log that nobody will find").await);
+    fs::rename(&real, &file).unwrap();
+    healthy(&store, true).await;
+    // The same with the log.
+    let (log, real) = (folder.path().join("chat.db-wal"), folder.path().join("real-wal"));
+    assert!(said.say(&store, "second").await);
+    fs::rename(&log, &real).unwrap();
+    std::os::unix::fs::symlink("real-wal", &log).unwrap();
+    assert!(!said.say(&store, "refused").await);
+    assert_eq!(texts(&store.history(&room("방")).await.unwrap()), said.acknowledged);
+    fs::remove_file(&log).unwrap();
+    healthy(&store, true).await;
+    assert!(said.say(&store, "third").await);
+    store.close().await;
+    assert_stored(folder.path(), &said.acknowledged).await;
+}
+
+/// A link to a file that is still to be made leads to where SQLite makes it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_is_made_where_a_link_leads() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    std::os::unix::fs::symlink("../real.db", data.join(FILE_NAME)).unwrap();
+    let store = open(&data).await.unwrap();
+    post(&store, message("방", "first")).await.unwrap();
+    assert!(store.health().await.is_ok());
+    store.close().await;
+    assert!(folder.path().join("real.db").is_file());
+}
+
+/// Those that were still to be opened failed when the file could not be opened any more, while the
+/// health was asked through the one that was open.
+#[tokio::test]
+async fn all_that_read_are_open_from_the_start() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    post(&store, message("방", "first")).await.unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let name = format!("{FILE_NAME}{suffix}");
+        fs::rename(folder.path().join(&name), folder.path().join(format!("away{suffix}"))).unwrap();
+    }
+    let mut reading = Vec::new();
+    while reading.len() < 4 {
+        let mut connection = store.database.reads().acquire().await.unwrap();
+        let rows = sqlx::query("SELECT * FROM messages").fetch_all(&mut *connection).await;
+        assert_eq!(rows.unwrap().len(), 1);
+        reading.push(connection);
+    }
+}
+
+/// What is open is not given up before it is known that it can be opened anew.
+#[tokio::test]
+async fn reading_goes_on_while_no_new_log_can_be_made() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let mut said = Said::default();
+    for suffix in ["-wal", "-shm"] {
+        assert!(said.say(&store, &format!("before {suffix}")).await);
+        let companion = folder.path().join(format!("{FILE_NAME}{suffix}"));
+        fs::remove_file(&companion).unwrap();
+        fs::create_dir(&companion).unwrap();
+        for _ in 0..2 {
+            assert!(!said.say(&store, "refused").await);
+            assert_eq!(texts(&store.history(&room("방")).await.unwrap()), said.acknowledged);
+        }
+        assert!(store.health().await.is_err());
+        fs::remove_dir(&companion).unwrap();
+        healthy(&store, true).await;
+    }
+    assert!(said.say(&store, "after").await);
+    store.close().await;
+    assert_stored(folder.path(), &said.acknowledged).await;
+}
+
+/// Without its log a new database was an empty file.
+#[tokio::test]
+async fn the_tables_are_in_the_database_from_the_start() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let copied = TempDir::new().unwrap();
+    fs::copy(folder.path().join(FILE_NAME), copied.path().join(FILE_NAME)).unwrap();
+    let mut copy = other(copied.path()).await;
+    assert!(sqlx::query("SELECT * FROM messages").fetch_all(&mut copy).await.unwrap().is_empty());
+    let log = folder.path().join(format!("{FILE_NAME}-wal"));
+    assert_eq!(fs::metadata(log).unwrap().len(), 0);
+    assert!(!store.database.is_log_cut(), "it was this program");
+}

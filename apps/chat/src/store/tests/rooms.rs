@@ -87,6 +87,24 @@ async fn a_room_is_found_and_so_is_its_twin() {
     assert_eq!([find("lobby").await, find("Iobby").await], [Found::Room, Found::Twin]);
 }
 
+/// What looks alike may change with a version; what is stored was made by the one before.
+#[tokio::test]
+async fn rooms_of_an_earlier_version_are_looked_at_anew() {
+    let folder = TempDir::new().unwrap();
+    let options =
+        SqliteConnectOptions::new().filename(folder.path().join(FILE_NAME)).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options).await.unwrap();
+    let two = Migrator::with_migrations(migrator().iter().take(2).cloned().collect());
+    two.run(&mut old).await.unwrap();
+    let insert = "INSERT INTO rooms (name, created_at, skeleton) VALUES (?1, 0, 'other looks')";
+    sqlx::query(insert).bind("가ㆍ나").execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+    let store = open(folder.path()).await.unwrap();
+    assert_eq!(store.find(&room("가ㆍ나")).await.unwrap(), Found::Room);
+    assert_eq!(store.find(&room("가·나")).await.unwrap(), Found::Twin);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn rooms_of_an_earlier_version_get_one_form() {
     let folder = TempDir::new().unwrap();
