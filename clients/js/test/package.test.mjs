@@ -105,6 +105,12 @@ describe("package", () => {
     }
   });
 
+  it("has socket.io-client's name of a build that logs, which is the package itself", async () => {
+    const require = createRequire(import.meta.url);
+    assert.equal(await import("sockeye-client/debug"), await import("sockeye-client"));
+    assert.equal(require("sockeye-client/debug"), require("sockeye-client"));
+  });
+
   it("has the MessagePack parser as a separate import", async () => {
     const parser = await import("sockeye-client/msgpack");
     assert.deepEqual(Object.keys(parser).sort(), ["Decoder", "Encoder", "protocol"]);
