@@ -32,16 +32,17 @@ var Emitter = class {
     wrapper.fn = listener;
     return this.on(event, wrapper);
   }
-  /** Removes one listener, all listeners of an event, or all listeners. */
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
   off(event, listener) {
-    if (event === void 0) {
-      this._callbacks = {};
-    } else {
-      const rest = listener ? [...this.listeners(event)] : [];
-      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      if (rest[0]) this._callbacks["$" + event] = rest;
-      else delete this._callbacks["$" + event];
-    }
+    const count = arguments.length;
+    const rest = count > 1 ? [...this.listeners(event)] : [];
+    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
+    if (rest[0]) this._callbacks["$" + event] = rest;
+    else if (count) delete this._callbacks["$" + event];
+    else this._callbacks = {};
     return this;
   }
   /** Calls the listeners of `event` in the order in which they were added. */
