@@ -101,6 +101,14 @@ var QUESTIONS_MAX = 1e3;
 function shared(create, options = {}) {
   return new SharedSocket(create, options);
 }
+function meansOf(name) {
+  try {
+    const locks = globalThis.navigator?.locks;
+    return locks && globalThis.BroadcastChannel ? { locks, channel: new BroadcastChannel(name) } : void 0;
+  } catch {
+    return void 0;
+  }
+}
 var SharedSocket = class extends Emitter {
   constructor(_create, _options) {
     super();
@@ -117,18 +125,21 @@ var SharedSocket = class extends Emitter {
     this._flags = {};
     this._abort = new AbortController();
     const name = `sockeye-shared ${_options.name ?? "sockeye"}`;
-    const locks = globalThis.navigator?.locks;
-    if (!locks || !globalThis.BroadcastChannel) {
+    const means = meansOf(name);
+    if (!means) {
       queueMicrotask(() => this._lead());
       return;
     }
-    this._channel = new BroadcastChannel(name);
+    this._channel = means.channel;
     this._channel.onmessage = ({ data }) => this._onMessage(data);
     this._post({ kind: "hello" });
-    locks.request(name, { signal: this._abort.signal }, () => {
+    let isTurn = false;
+    means.locks.request(name, { signal: this._abort.signal }, () => {
+      isTurn = true;
       this._lead();
       return new Promise((release) => this._release = release);
     }).catch(() => {
+      if (!isTurn) this._lead();
     });
   }
   /** The opposite of `connected`. */
