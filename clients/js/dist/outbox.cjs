@@ -77,12 +77,17 @@ function owned(data) {
 }
 
 // src/outbox/copy.ts
-function copyOf(value) {
+function copyOf(value, name = "") {
   if (isBlob(value)) return value;
   const clone = globalThis.structuredClone;
   if (isBinary(value)) return clone ? clone(owned(value)) : bytesOf(value).slice();
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
+  const isSpoken = typeof value?.toJSON === "function" && !(value instanceof Date);
+  return isSpoken ? copyOfMembers(value.toJSON(name)) : copyOfMembers(value);
+}
+function copyOfMembers(value) {
+  if (Array.isArray(value)) return value.map((item, index) => copyOf(item, String(index)));
+  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item, key)]));
+  const clone = globalThis.structuredClone;
   return clone && value instanceof Object ? clone(value) : value;
 }
 async function readFiles(args) {
@@ -98,8 +103,8 @@ async function readFiles(args) {
   await Promise.all(reads);
 }
 function isTree(value) {
-  const prototype = value && typeof value === "object" && !isBinary(value) && Object.getPrototypeOf(value);
-  return Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  if (!value || typeof value !== "object" || isBinary(value)) return false;
+  return Array.isArray(value) || Object.prototype.toString.call(value) === "[object Object]";
 }
 
 // src/outbox/store.ts
@@ -110,6 +115,7 @@ var StoreLostError = class extends Error {
     this.name = "StoreLostError";
   }
 };
+var ANSWER_MS = 5e3;
 var SLOTS_MAX = 100;
 function memoryStore() {
   return {
@@ -124,19 +130,44 @@ function memoryStore() {
   };
 }
 async function indexedDbStore(name) {
-  const locks = globalThis.navigator?.locks;
-  if (!globalThis.indexedDB || !locks) return void 0;
-  let db;
+  const locks = locksHere();
   try {
-    db = await open();
+    return locks && await inTime(takeSlot(locks, name), (store) => store?.close());
+  } catch {
+    return void 0;
+  }
+}
+function locksHere() {
+  try {
+    return globalThis.indexedDB && globalThis.navigator?.locks;
+  } catch {
+    return void 0;
+  }
+}
+async function takeSlot(locks, name) {
+  const db = await open();
+  try {
     for (const slot of await slotsInOrder(db, name)) {
       const release = await lock(locks, `sockeye-outbox ${slot}`);
       if (release) return new IndexedDbStore(db, slot, release);
     }
-  } catch {
+  } catch (error) {
+    db.close();
+    throw error;
   }
-  db?.close();
+  db.close();
   return void 0;
+}
+function inTime(promise, undo) {
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    const giveUp = () => {
+      isLate = true;
+      reject(new Error(`no answer within ${ANSWER_MS} ms`));
+    };
+    const timer = setTimeout(giveUp, ANSWER_MS);
+    promise.finally(() => clearTimeout(timer)).then((answer) => isLate ? undo(answer) : resolve(answer)).catch(reject);
+  });
 }
 var IndexedDbStore = class {
   constructor(_db, _slot, _release) {
@@ -147,7 +178,11 @@ var IndexedDbStore = class {
     this._id = "";
     this._isClosed = false;
   }
-  async load() {
+  load() {
+    return inTime(this._load(), () => {
+    });
+  }
+  async _load() {
     const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
     const boxes = transaction.objectStore(BOXES);
     const box = await done(boxes.get(this._slot));
@@ -200,7 +235,8 @@ var IndexedDbStore = class {
   /** Opens the database again, for all who wait for that. */
   async _open() {
     try {
-      this._db = await open();
+      this._db = await inTime(open(), (db) => db.close());
+      if (this._isClosed) this._db.close();
     } finally {
       this._opening = void 0;
     }
@@ -230,13 +266,15 @@ var IndexedDbStore = class {
 var CLOSED = /^(InvalidState|Unknown|Abort|TransactionInactive)Error$/;
 var BOXES = "boxes";
 var EVENTS = "events";
-function open() {
+async function open() {
   const request = indexedDB.open("sockeye-outbox", 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore(BOXES, { keyPath: "slot" });
     request.result.createObjectStore(EVENTS, { keyPath: ["slot", "number"] });
   };
-  return done(request);
+  const db = await done(request);
+  db.onversionchange = () => db.close();
+  return db;
 }
 async function slotsInOrder(db, name) {
   const events = db.transaction(EVENTS).objectStore(EVENTS);
@@ -297,6 +335,7 @@ var BYTES_MAX = 4 * 1024 * 1024;
 var AGE_MAX = 24 * 60 * 60 * 1e3;
 var TIMER_MS_MAX = 2 ** 31 - 1;
 var CONNECT = 0;
+var leaving = Promise.resolve();
 function outbox(socket, options = {}) {
   return new Outbox(socket, options);
 }
@@ -315,11 +354,8 @@ var Outbox = class {
     this._read = Promise.resolve();
     this._isClosed = false;
     this._stop = this._listen();
-    const wasActive = _socket.active;
-    if (wasActive) _socket.disconnect();
-    this.ready = this._load().finally(() => {
-      if (wasActive && !this._isClosed) _socket.connect();
-    });
+    this._release = holdBack(_socket);
+    this.ready = this._load().finally(() => this._release());
     this._writing = this.ready.catch(() => {
     });
   }
@@ -367,21 +403,27 @@ var Outbox = class {
   saved() {
     return this._writing;
   }
-  /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
+  /**
+   * Stops sending and lets other pages use what is kept. The socket stays as it is; one that the outbox
+   * still keeps from connecting does that now.
+   */
   close() {
     if (this._isClosed) return;
     this._isClosed = true;
     clearTimeout(this._timer);
     this._stop();
-    this._writing.then(() => {
+    this._release();
+    const left = this._writing.then(() => {
       this._store.close();
       this._lostStore?.close();
     });
+    if (this._id === void 0 && !this._options.store) leaving = left;
   }
   async _load() {
     const { nsp, io } = this._socket;
     const { store, name } = this._options;
-    const inBrowser = async () => globalThis.indexedDB && indexedDbStore(name ?? `${originOf(io)} ${nsp}`);
+    if (!store) await leaving;
+    const inBrowser = async () => locksHere() && indexedDbStore(name ?? `${originOf(io)} ${nsp}`);
     this._store = store || await inBrowser() || memoryStore();
     const { id, next, events } = await this._store.load().catch((error) => {
       if (store) throw error;
@@ -566,6 +608,33 @@ function tell(callback) {
       throw error;
     });
   }
+}
+function holdBack(socket) {
+  let isWanted = socket.active;
+  let isHeld = true;
+  if (isWanted) socket.disconnect();
+  const hold = (name, wanted) => {
+    const before = socket[name];
+    const isOwn = Object.prototype.hasOwnProperty.call(socket, name);
+    const held = (...args) => {
+      if (!isHeld) return before.apply(socket, args);
+      isWanted = wanted;
+      return socket;
+    };
+    socket[name] = held;
+    return () => {
+      if (socket[name] !== held) return;
+      if (isOwn) socket[name] = before;
+      else delete socket[name];
+    };
+  };
+  const ends = [hold("connect", true), hold("open", true), hold("disconnect", false), hold("close", false)];
+  return () => {
+    if (!isHeld) return;
+    isHeld = false;
+    for (const end of ends) end();
+    if (isWanted) socket.connect();
+  };
 }
 function offer(socket, id) {
   const member = { configurable: true, enumerable: true, get: () => ({ v: 1, id: id() }) };

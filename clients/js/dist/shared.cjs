@@ -58,16 +58,17 @@ var Emitter = class {
     wrapper.fn = listener;
     return this.on(event, wrapper);
   }
-  /** Removes one listener, all listeners of an event, or all listeners. */
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
   off(event, listener) {
-    if (event === void 0) {
-      this._callbacks = {};
-    } else {
-      const rest = listener ? [...this.listeners(event)] : [];
-      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      if (rest[0]) this._callbacks["$" + event] = rest;
-      else delete this._callbacks["$" + event];
-    }
+    const count = arguments.length;
+    const rest = count > 1 ? [...this.listeners(event)] : [];
+    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
+    if (rest[0]) this._callbacks["$" + event] = rest;
+    else if (count) delete this._callbacks["$" + event];
+    else this._callbacks = {};
     return this;
   }
   /** Calls the listeners of `event` in the order in which they were added. */
@@ -100,6 +101,14 @@ var QUESTIONS_MAX = 1e3;
 function shared(create, options = {}) {
   return new SharedSocket(create, options);
 }
+function meansOf(name) {
+  try {
+    const locks = globalThis.navigator?.locks;
+    return locks && globalThis.BroadcastChannel ? { locks, channel: new BroadcastChannel(name) } : void 0;
+  } catch {
+    return void 0;
+  }
+}
 var SharedSocket = class extends Emitter {
   constructor(_create, _options) {
     super();
@@ -116,18 +125,21 @@ var SharedSocket = class extends Emitter {
     this._flags = {};
     this._abort = new AbortController();
     const name = `sockeye-shared ${_options.name ?? "sockeye"}`;
-    const locks = globalThis.navigator?.locks;
-    if (!locks || !globalThis.BroadcastChannel) {
+    const means = meansOf(name);
+    if (!means) {
       queueMicrotask(() => this._lead());
       return;
     }
-    this._channel = new BroadcastChannel(name);
+    this._channel = means.channel;
     this._channel.onmessage = ({ data }) => this._onMessage(data);
     this._post({ kind: "hello" });
-    locks.request(name, { signal: this._abort.signal }, () => {
+    let isTurn = false;
+    means.locks.request(name, { signal: this._abort.signal }, () => {
+      isTurn = true;
       this._lead();
       return new Promise((release) => this._release = release);
     }).catch(() => {
+      if (!isTurn) this._lead();
     });
   }
   /** The opposite of `connected`. */

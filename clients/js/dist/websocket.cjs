@@ -32,20 +32,23 @@ module.exports = __toCommonJS(websocket_exports);
 
 // src/backoff.ts
 var TIMER_MS_MAX = 2 ** 31 - 1;
-function backoffMs(attempt, options) {
+function backoffMs(attempt, options, factor) {
   const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
   const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
   return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
 }
-var createBackoff = (options) => ({
-  attempts: 0,
-  duration() {
-    return backoffMs(this.attempts++, options);
-  },
-  reset() {
-    this.attempts = 0;
-  }
-});
+var createBackoff = (options) => {
+  const backoff = {
+    attempts: 0,
+    duration() {
+      return backoffMs(this.attempts++, options);
+    },
+    reset() {
+      this.attempts = 0;
+    }
+  };
+  return false ? withNames(backoff, options) : backoff;
+};
 
 // src/timer.ts
 var nextTick = queueMicrotask;
@@ -79,16 +82,17 @@ var Emitter = class {
     wrapper.fn = listener;
     return this.on(event, wrapper);
   }
-  /** Removes one listener, all listeners of an event, or all listeners. */
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
   off(event, listener) {
-    if (event === void 0) {
-      this._callbacks = {};
-    } else {
-      const rest = listener ? [...this.listeners(event)] : [];
-      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      if (rest[0]) this._callbacks["$" + event] = rest;
-      else delete this._callbacks["$" + event];
-    }
+    const count = arguments.length;
+    const rest = count > 1 ? [...this.listeners(event)] : [];
+    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
+    if (rest[0]) this._callbacks["$" + event] = rest;
+    else if (count) delete this._callbacks["$" + event];
+    else this._callbacks = {};
     return this;
   }
   /** Calls the listeners of `event` in the order in which they were added. */
@@ -151,14 +155,15 @@ var decode = (text) => text.replace(/(%[\da-f]{2})+/gi, decodeURIComponent);
 var encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "�"));
 
 // src/url.ts
+var NOBODY = "x.invalid";
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
   if (false) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host : "http://localhost") + source;
+    source = (page ? page.host || NOBODY : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
   }
   const { protocol: protocol2, hostname, port: explicitPort, search: query } = false ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol2);
@@ -349,7 +354,7 @@ function isValid(type, data) {
 // src/socket.ts
 var LEFT_MS = 100;
 var Socket = class extends Emitter {
-  constructor(io, nsp, options = {}) {
+  constructor(io, nsp, options) {
     var _a;
     super();
     this.io = io;
@@ -371,8 +376,9 @@ var Socket = class extends Emitter {
     /** What holds for the next packet only. */
     this.flags = {};
     (_a = io.nsps)[nsp] || (_a[nsp] = this);
-    this._opts = options;
-    this.auth = options.auth;
+    this._opts = { ...options };
+    this.auth = this._opts.auth;
+    if (io.opts.autoConnect) this.connect();
   }
   /** The opposite of `connected`. */
   get disconnected() {
@@ -487,7 +493,8 @@ var Socket = class extends Emitter {
       const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
       this.packet({
         type: CONNECT,
-        data: recovery ? { ...recovery, ...data } : data
+        // Nothing, also where that is written as null: servers take no `null` for an object.
+        data: recovery ? { ...recovery, ...data } : data || void 0
       });
     };
     if (this._left === engine) startTimer(io.opts, askAgain, LEFT_MS);
@@ -625,7 +632,7 @@ function takeAck(args) {
 
 // src/manager.ts
 var Manager = class extends Emitter {
-  constructor(uri, options = {}) {
+  constructor(uri, options) {
     super();
     /** Sockets by namespace. */
     this.nsps = {};
@@ -636,13 +643,14 @@ var Manager = class extends Emitter {
     this._reconnecting = false;
     /** Whether the connection stays closed; opening sets it to false. */
     this.skipReconnect = false;
-    if (typeof uri === "object") {
+    if (uri && typeof uri === "object") {
       options = uri;
       uri = void 0;
     }
     this.uri = uri;
     const opts = this.opts = { ...options };
     for (const name in defaults) opts[name] ?? (opts[name] = defaults[name]);
+    opts.path || (opts.path = "/socket.io");
     this.backoff = createBackoff(opts);
     const parser = opts.parser || { Encoder, Decoder };
     this.encoder = new parser.Encoder();
@@ -779,16 +787,16 @@ var SETTINGS = {
   randomizationFactor: 0.5,
   timeout: 2e4
 };
-var defaults = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+var defaults = { ...SETTINGS, autoConnect: true };
 
 // src/io.ts
 var cache = /* @__PURE__ */ Object.create(null);
-function lookup(uri, options = {}) {
+function lookup(uri, options) {
   if (uri && typeof uri === "object") {
     options = uri;
     uri = void 0;
   }
-  const { source, id, path, query } = url(uri, options.path || "/socket.io");
+  const { source, id, path, query } = url(uri, options?.path || "/socket.io");
   const opts = { query, ...options };
   const own = opts.forceNew || false || opts.multiplex === false || cache[id]?.nsps[path];
   const managers = own ? {} : cache;

@@ -46,20 +46,21 @@ export class Emitter<
     return this.on(event, wrapper as any);
   }
 
-  /** Removes one listener, all listeners of an event, or all listeners. */
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
   off<Event extends EventNames<Reserved> | EventNames<Listen>>(
     event?: Event,
     listener?: ListenerOf<Reserved, Listen, Event>,
   ): this {
-    if (event === undefined) {
-      this._callbacks = {};
-    } else {
-      const rest: Fn[] = listener ? [...this.listeners(event)] : [];
-      // If it was added twice it stays once; one that is not there is at 2³² - 1.
-      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      if (rest[0]) this._callbacks["$" + event] = rest;
-      else delete this._callbacks["$" + event];
-    }
+    const count = arguments.length;
+    const rest: Fn[] = count > 1 ? [...this.listeners(event!)] : [];
+    // If it was added twice it stays once; one that is not there is at 2³² - 1.
+    rest.splice(rest.findIndex((fn) => fn === listener || (listener && fn.fn === listener)) >>> 0, 1);
+    if (rest[0]) this._callbacks["$" + event] = rest;
+    else if (count) delete this._callbacks["$" + event];
+    else this._callbacks = {};
     return this;
   }
 

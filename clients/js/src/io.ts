@@ -22,13 +22,13 @@ export function lookup<
 >(uri: string | undefined | null, options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
 export function lookup(
   uri?: string | Partial<ConnectOptions> | null,
-  options: Partial<ConnectOptions> = {},
+  options?: Partial<ConnectOptions> | null,
 ): Socket<any, any> {
   if (uri && typeof uri === "object") {
     options = uri;
     uri = undefined;
   }
-  const { source, id, path, query } = url(uri as string, options.path || "/socket.io");
+  const { source, id, path, query } = url(uri as string, options?.path || "/socket.io");
   const opts: Partial<ConnectOptions> = { query, ...options };
   const own =
     opts.forceNew ||

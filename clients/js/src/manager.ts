@@ -59,15 +59,16 @@ export class Manager<
   /** Timer of opening, of the next attempt or of a probe; they never run together. */
   _timer?: Timer;
 
-  constructor(uri?: string | Partial<ManagerOptions>, options: Partial<ManagerOptions> = {}) {
+  constructor(uri?: string | Partial<ManagerOptions> | null, options?: Partial<ManagerOptions> | null) {
     super();
-    if (typeof uri === "object") {
+    if (uri && typeof uri === "object") {
       options = uri;
       uri = undefined;
     }
-    this.uri = uri;
+    this.uri = uri as string | undefined;
     const opts: any = (this.opts = { ...options });
     for (const name in defaults) opts[name] ??= (defaults as any)[name];
+    opts.path ||= "/socket.io";
     this.backoff = createBackoff(opts);
     const parser = opts.parser || { Encoder, Decoder };
     this.encoder = new parser.Encoder();
@@ -132,7 +133,7 @@ export class Manager<
   }
 
   /** The socket of a namespace, made (and connected) if there is none. */
-  socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit> {
+  socket(nsp: string, options?: Partial<SocketOptions> | null): Socket<Listen, Emit> {
     const socket = this.nsps[nsp] || new Socket(this, nsp, options);
     if (this.opts.autoConnect && !socket.active) socket.connect();
     return socket;
@@ -223,4 +224,4 @@ export const SETTINGS = {
 };
 
 /** Defaults of the options. */
-export const defaults: Partial<ManagerOptions> = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+export const defaults: Partial<ManagerOptions> = { ...SETTINGS, autoConnect: true };

@@ -14,6 +14,11 @@ export interface HttpResponse {
 /** How binary messages are handed to the application. */
 export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
 
+/** A WebSocket, for programs whose types know one: those without the DOM's may not. */
+export type PlatformSocket = typeof globalThis extends { WebSocket: new (...args: any) => infer Instance }
+  ? Instance
+  : any;
+
 /** What binary messages arrive as unless `binaryType` is set: `Buffer` in Node. */
 export const defaultBinaryType: BinaryType = "arraybuffer";
 
@@ -89,13 +94,13 @@ async function readText(response: Response, bytesMax: number): Promise<string> {
 export const prepareWebSocket = (_options: EngineOptions): Promise<void> | void => {};
 
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
-export function openWebSocket(url: string, options: EngineOptions): WebSocket {
+export function openWebSocket(url: string, options: EngineOptions): PlatformSocket {
   return new WebSocket(url, options.protocols || []);
 }
 
 /** Sends a message. */
 export const sendMessage = (
-  socket: WebSocket,
+  socket: PlatformSocket,
   data: RawData,
   _packetOptions: { compress?: boolean } | undefined,
   _options: EngineOptions,

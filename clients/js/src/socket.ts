@@ -107,12 +107,13 @@ export class Socket<
     readonly io: Manager<any, any>,
     /** The namespace, e.g. `/`. */
     readonly nsp: string,
-    options: Partial<SocketOptions> = {},
+    options?: Partial<SocketOptions> | null,
   ) {
     super();
     io.nsps[nsp] ||= this;
-    this._opts = options;
-    this.auth = options.auth;
+    this._opts = { ...options };
+    this.auth = this._opts.auth;
+    if (io.opts.autoConnect) this.connect();
   }
 
   /** The opposite of `connected`. */
@@ -242,7 +243,7 @@ export class Socket<
       this._left = undefined;
       if (isCurrent()) this.onopen();
     };
-    const connect = (data?: object) => {
+    const connect = (data?: object | null) => {
       // Too late for the connection or for the socket, which then ask again; or an answer is awaited.
       if (!isCurrent() || this._busy === engine) return;
       this._busy = engine;
@@ -250,7 +251,8 @@ export class Socket<
       const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
       this.packet({
         type: CONNECT,
-        data: recovery ? { ...recovery, ...data } : data,
+        // Nothing, also where that is written as null: servers take no `null` for an object.
+        data: recovery ? { ...recovery, ...data } : data || undefined,
       });
     };
     if (this._left === engine) startTimer(io.opts, askAgain, LEFT_MS);

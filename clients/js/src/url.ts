@@ -31,10 +31,14 @@ export interface ParsedUrl {
 
 const CHARACTERS_MAX = 8000;
 
+/** A name that no network resolves (RFC 6761). */
+const NOBODY = "x.invalid";
+
 /**
  * Takes `uri` apart after completing it from the page: nothing means the page's own server, `/x`
  * a namespace there, `//host` the page's scheme; outside a page it is `http://localhost`, and
- * `host` alone is https there.
+ * `host` alone is https there. Pages that came from no server, as files, complete it with http, and
+ * where they have no host of their own with one that nobody has: connecting to it fails.
  *
  * Throws if that is no address, or has more than 8,000 characters.
  */
@@ -46,10 +50,10 @@ export function url(
   let source = uri || "/";
   if (FULL && source.length > CHARACTERS_MAX) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host : "http://localhost") + source;
+    source = (page ? page.host || NOBODY : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
   }
   const { protocol, hostname, port: explicitPort, search: query } = FULL ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);

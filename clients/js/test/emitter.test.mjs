@@ -45,6 +45,27 @@ describe("Emitter", () => {
     assert.deepEqual(emitter.listeners("nothing"), []);
   });
 
+  it("counts the arguments of off, as socket.io-client does", () => {
+    for (const off of ["off", "removeListener", "removeEventListener", "removeAllListeners"]) {
+      const emitter = new Emitter();
+      const listener = () => {};
+      emitter.on("a", listener).on("b", listener).on(undefined, listener);
+      const left = () => Object.keys(emitter._callbacks).map((name) => name.slice(1)).join();
+      emitter[off]("a", undefined)[off]("a", null)[off]("a", () => {})[off](undefined, () => {})[off](null);
+      assert.equal(left(), "a,b,undefined", off);
+      emitter[off](undefined, listener);
+      assert.equal(left(), "a,b", off);
+      emitter[off](undefined);
+      assert.equal(left(), "a,b", off);
+      emitter.once(undefined, listener).emit(undefined);
+      assert.equal(left(), "a,b", off);
+      emitter[off]("a");
+      assert.equal(left(), "b", off);
+      emitter[off]();
+      assert.equal(left(), "", off);
+    }
+  });
+
   it("has the other names of on and off", () => {
     const emitter = new Emitter();
     for (const off of ["removeListener", "removeEventListener", "removeAllListeners"]) {

@@ -112,6 +112,27 @@ describe("page", () => {
   });
 });
 
+describe("page: opening by hand", () => {
+  it("is not watched any more when it has failed", async (t) => {
+    let count = 0;
+    globalThis.addEventListener = (_event, _listener, { signal }) => {
+      count++;
+      signal.addEventListener("abort", () => count--);
+    };
+    t.after(() => delete globalThis.addEventListener);
+    for (let round = 0; round < 3; round++) {
+      const world = createWorld({ autoConnect: false });
+      const failed = new Promise((resolve) => world.manager.open(resolve));
+      await settle();
+      assert.notEqual(count, 0);
+      world.transport.fail();
+      assert.equal((await failed).message, "no route");
+      await settle();
+      assert.equal(count, 0);
+    }
+  });
+});
+
 describe("maxPayload", () => {
   const big = "x".repeat(100);
 

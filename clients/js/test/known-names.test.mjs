@@ -99,6 +99,10 @@ for (const file of ["node/index.cjs", "browser/index.cjs", "socket.io.js", "sock
           !!manager._reconnecting,
           manager.skipReconnect,
           manager.backoff.attempts,
+          [manager.backoff.ms, manager.backoff.max, manager.backoff.factor, manager.backoff.jitter],
+          "addTrailingSlash closeOnBeforeunload rememberUpgrade timestampParam transportOptions upgrade withCredentials"
+            .split(" ")
+            .map((name) => engine.opts[name]),
           manager._autoConnect,
           manager._reconnection,
           manager._reconnectionDelay,
@@ -139,6 +143,7 @@ for (const file of ["node/index.cjs", "browser/index.cjs", "socket.io.js", "sock
         const after = [socket.ids, sent, delivered];
         const back = manager.backoff;
         after.push([back.duration() > 0, back.attempts], [back.reset(), back.attempts]);
+        after.push(back.setMin(7), back.setMax(20), back.setJitter(0), [back.duration(), back.duration(), back.duration()]);
         manager.reconnection(false);
         after.push(manager.skipReconnect, manager._reconnection);
         objects.close();

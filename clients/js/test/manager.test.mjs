@@ -214,6 +214,28 @@ describe("Manager: reconnecting", () => {
     assert.equal(world.transports.length, 1);
   });
 
+  it("has its own path where that is empty", () => {
+    for (const path of ["", null, undefined]) {
+      const { manager } = createWorld({ path });
+      assert.equal(manager.engine.opts.path, "/socket.io/");
+      manager._close();
+    }
+  });
+
+  it("has a back-off with the names of socket.io-client", () => {
+    const { manager } = createWorld({ autoConnect: false });
+    const { backoff } = manager;
+    assert.deepEqual([backoff.ms, backoff.max, backoff.factor, backoff.jitter], [1000, 5000, 2, 0]);
+    backoff.setMin(10);
+    backoff.setMax(65);
+    backoff.setJitter(0);
+    assert.deepEqual([manager.reconnectionDelay(), manager.reconnectionDelayMax()], [10, 65]);
+    assert.deepEqual([1, 2, 3, 4].map(() => backoff.duration()), [10, 20, 40, 65]);
+    backoff.reset();
+    Object.assign(backoff, { ms: 2, max: 50, factor: 5, jitter: 0 });
+    assert.deepEqual([1, 2, 3, 4].map(() => backoff.duration()), [2, 10, 50, 50]);
+  });
+
   it("reads and sets its options by methods", () => {
     const { manager } = createWorld({ autoConnect: false, randomizationFactor: undefined });
     const read = () => [

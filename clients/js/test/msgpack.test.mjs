@@ -64,11 +64,29 @@ describe("MessagePack", () => {
     assert.equal(read("d40000"), undefined);
   });
 
+  it("reads dates and binary data of the official server, in every form", () => {
+    for (const time of [0, 1, Date.UTC(2026, 10, 29), -1, -(2 ** 40)]) {
+      const bytes = Buffer.alloc(8);
+      bytes.writeBigInt64BE(BigInt(time));
+      assert.deepEqual(read("d700" + hex(bytes)), new Date(time));
+    }
+    for (const [head, length] of [["c700", 0], ["c701", 1], ["c708", 8], ["c80100", 256], ["c900010000", 65536]]) {
+      const data = read(head + "00" + "07".repeat(length));
+      assert.ok(data instanceof ArrayBuffer, head);
+      assert.deepEqual(new Uint8Array(data), new Uint8Array(length).fill(7), head);
+    }
+    // Which it never sends; npm's client makes the same of them.
+    for (const [head, length] of [["d5", 2], ["d6", 4], ["d8", 16]]) {
+      assert.deepEqual(read(head + "00" + "07".repeat(length)), [0, new Uint8Array(length).fill(7)]);
+    }
+    assert.deepEqual(read("93d7000000000000000001c701000701"), [new Date(1), Uint8Array.of(7).buffer, 1]);
+  });
+
   it("refuses what is cut short, too long or unknown, without reserving what it announces", () => {
     for (const text of ["", "c1", "dd00", "ddffffffff", "dfffffffff", "dbffffffff61", "c6ffffffff"]) {
       assert.throws(() => read(text), text);
     }
-    for (const text of ["0000", "d40100", "c7", "cb00"]) assert.throws(() => read(text), text);
+    for (const text of ["0000", "d40100", "c7", "cb00", "d70000", "c70200ff", "c80001", "c9ffffffff00", "c70101ff"]) assert.throws(() => read(text), text);
   });
 
   it("keeps names of the peer away from prototypes", () => {

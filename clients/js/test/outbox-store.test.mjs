@@ -5,7 +5,8 @@ import "fake-indexeddb/auto";
 import assert from "node:assert/strict";
 import { it } from "node:test";
 
-import { indexedDbStore, StoreLostError } from "../build/outbox/index.js";
+import { indexedDbStore, outbox, StoreLostError } from "../build/outbox/index.js";
+import { createWorld, settle } from "./world.mjs";
 
 /** Web Locks of one page: each name is free once. */
 function locks() {
@@ -159,4 +160,152 @@ it("is none where it cannot be read", async (t) => {
   });
   assert.equal(await indexedDbStore("broken"), undefined);
   assert.equal(close.mock.callCount(), 1);
+});
+
+/** Opening a database never comes to an end. Returns what makes it do so after all. */
+function neverOpens(t) {
+  const { open } = IDBFactory.prototype;
+  const later = [];
+  const hung = t.mock.method(IDBFactory.prototype, "open", function (...args) {
+    const request = {};
+    later.push(() => {
+      const real = open.apply(this, args);
+      real.onupgradeneeded = () => request.onupgradeneeded.call(real);
+      real.onsuccess = () => {
+        Object.defineProperty(request, "result", { value: real.result });
+        request.onsuccess();
+      };
+    });
+    return request;
+  });
+  return () => {
+    hung.mock.restore();
+    for (const answer of later) answer();
+  };
+}
+
+/** Lets six seconds pass, and what is waited for besides. */
+async function pass(t) {
+  await settle();
+  t.mock.timers.tick(6000);
+  await settle();
+}
+
+/** Resolves when a database can be deleted, as nobody has it open. */
+function deleted() {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase("sockeye-outbox");
+    request.onsuccess = () => resolve();
+    request.onblocked = () => reject(new Error("somebody has it open"));
+  });
+}
+
+it("is none where the browser does not answer in time; then the outbox is in memory", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const answer = neverOpens(t);
+  const none = indexedDbStore("silent");
+  const { manager } = createWorld();
+  const socket = manager.socket("/");
+  const box = outbox(socket, { name: "silent" });
+  assert.equal(socket.active, false);
+  await pass(t);
+  assert.equal(await none, undefined);
+  await box.ready;
+  assert.deepEqual([socket.active, box.isDurable], [true, false]);
+  box.close();
+  manager._close();
+  // What comes later is given back.
+  answer();
+  t.mock.timers.reset();
+  for (let round = 0; round < 300; round++) await settle();
+  await deleted();
+  const store = await indexedDbStore("silent");
+  assert.ok(store);
+  store.close();
+});
+
+it("is none where locks do not answer, or reading does not", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const hung = t.mock.method(navigator.locks, "request", () => new Promise(() => {}));
+  const box = outbox(createWorld({ autoConnect: false }).manager.socket("/"), { name: "hung" });
+  for (let round = 0; round < 300; round++) await settle();
+  await pass(t);
+  await box.ready;
+  assert.equal(box.isDurable, false);
+  hung.mock.restore();
+  const store = await indexedDbStore("hung");
+  t.mock.method(IDBDatabase.prototype, "transaction", () => ({ objectStore: () => ({ get: () => ({}) }) }));
+  const load = assert.rejects(store.load(), /no answer/);
+  await pass(t);
+  await load;
+  store.close();
+});
+
+it("is lost when opening it again takes too long", async (t) => {
+  const closeUnderThePage = underThePage(t);
+  const { manager } = createWorld({ autoConnect: false });
+  const lost = [];
+  const box = outbox(manager.socket("/"), { name: "again", onStoreLost: (error) => lost.push(error) });
+  await box.ready;
+  assert.equal(box.isDurable, true);
+  box.emit("a").catch(() => {});
+  await box.saved();
+  closeUnderThePage();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const answer = neverOpens(t);
+  box.emit("b").catch(() => {});
+  await pass(t);
+  await box.saved();
+  assert.deepEqual([lost.length, lost[0] instanceof StoreLostError, box.isDurable], [1, true, false]);
+  t.mock.timers.reset();
+  box.close();
+  answer();
+  for (let round = 0; round < 20; round++) await settle();
+  await deleted();
+});
+
+it("does not keep others from deleting it, and goes on", async () => {
+  const store = await indexedDbStore("deleted");
+  const { id } = await store.load();
+  await store.add(event(1));
+  await deleted();
+  await store.add(event(2));
+  assert.deepEqual(await store.load(), { id, next: 3, events: [event(2)] });
+  store.close();
+});
+
+it("is none where looking for it is an error", async (t) => {
+  for (const name of ["indexedDB", "navigator"]) {
+    const before = Object.getOwnPropertyDescriptor(globalThis, name);
+    const get = () => {
+      throw new DOMException("not in this frame", "SecurityError");
+    };
+    const value = { get locks() { return get(); } };
+    Object.defineProperty(globalThis, name, { configurable: true, ...(name === "navigator" ? { value } : { get }) });
+    try {
+      assert.equal(await indexedDbStore("forbidden"), undefined);
+      const { manager } = createWorld();
+      const box = outbox(manager.socket("/"));
+      await box.ready;
+      assert.deepEqual([box.isDurable, manager.socket("/").active], [false, true]);
+      manager._close();
+    } finally {
+      Object.defineProperty(globalThis, name, before);
+    }
+  }
+});
+
+it("is found by the outbox that is made behind one that was closed at once", async () => {
+  const { manager } = createWorld({ autoConnect: false });
+  const make = (nsp) => outbox(manager.socket(nsp), { name: "twice" });
+  const first = make("/");
+  first.emit("kept").catch(() => {});
+  await first.saved();
+  first.close();
+  await settle();
+  make("/").close();
+  const second = make("/");
+  await second.ready;
+  assert.equal(second.size, 1);
+  second.close();
 });

@@ -474,6 +474,155 @@ describe("outbox: a store that is lost", () => {
   });
 });
 
+describe("outbox: before it is ready", () => {
+  /** A store that is read when the test says so. */
+  function heldStore() {
+    const store = lastingStore();
+    const { load } = store;
+    let read;
+    const until = new Promise((resolve) => (read = resolve));
+    store.load = () => until.then(load);
+    return { ...store, read };
+  }
+
+  /** The methods of a socket that the outbox may have put others over. */
+  const own = (socket) => ["connect", "open", "disconnect", "close"].filter((name) => Object.hasOwn(socket, name));
+
+  it("closing it leaves the socket as it was", async () => {
+    for (const isActive of [true, false]) {
+      const { manager } = createWorld();
+      const socket = manager.socket("/");
+      if (!isActive) socket.disconnect();
+      const { auth } = socket;
+      const box = outbox(socket, { store: heldStore() });
+      assert.equal(socket.active, false);
+      box.close();
+      assert.equal(socket.active, isActive);
+      assert.deepEqual([own(socket), socket.auth], [[], auth]);
+      manager._close();
+    }
+  });
+
+  it("may be made, closed and made again", async () => {
+    const world = createWorld();
+    const socket = world.manager.socket("/");
+    const store = heldStore();
+    outbox(socket, { store: heldStore() }).close();
+    const box = outbox(socket, { store });
+    await settle();
+    assert.equal(world.transports.length, 0);
+    store.read();
+    await box.ready;
+    await settle();
+    world.transport.accept();
+    await settle();
+    assert.deepEqual(world.transport.sent, ['message 0{"_outbox":{"v":1,"id":"outbox-id-of-the-test"}}']);
+    socket.disconnect();
+  });
+
+  it("a socket does at last what it was told meanwhile", async () => {
+    for (const [start, steps, isActive] of [
+      [true, ["disconnect"], false],
+      [true, ["close"], false],
+      [true, ["disconnect", "connect"], true],
+      [false, ["connect"], true],
+      [false, ["open", "close"], false],
+      [true, [], true],
+      [false, [], false],
+    ]) {
+      const world = createWorld();
+      const socket = world.manager.socket("/");
+      if (!start) socket.disconnect();
+      const store = heldStore();
+      const box = outbox(socket, { store });
+      for (const step of steps) assert.equal(socket[step](), socket);
+      await settle();
+      assert.equal(world.transports.length, 0);
+      store.read();
+      await box.ready;
+      await settle();
+      assert.equal(socket.active, isActive, steps);
+      assert.deepEqual(own(socket), []);
+      assert.equal(world.transports.length, isActive ? 1 : 0);
+      socket.disconnect();
+    }
+  });
+
+  it("a function that was put around the socket's stays and works", async () => {
+    const { manager } = createWorld();
+    const socket = manager.socket("/");
+    const store = heldStore();
+    const calls = [];
+    const { disconnect: first } = socket;
+    socket.disconnect = () => (calls.push("outer"), first.call(socket));
+    const box = outbox(socket, { store });
+    const { connect } = socket;
+    socket.connect = () => (calls.push("connect"), connect.call(socket));
+    store.read();
+    await box.ready;
+    assert.equal(socket.active, true);
+    socket.disconnect();
+    assert.equal(socket.active, false);
+    socket.connect();
+    assert.equal(socket.active, true);
+    assert.deepEqual(calls, ["outer", "connect", "outer", "connect"]);
+    manager._close();
+  });
+});
+
+describe("outbox: objects", () => {
+  it("that have a toJSON, or a class, are carried as emit would", async () => {
+    class Money {
+      constructor(amount, link) {
+        Object.assign(this, { amount, link });
+      }
+    }
+    class Tagged {
+      toJSON(name) {
+        return { name, at: new Date(0), bytes: Uint8Array.of(1), self: new Itself() };
+      }
+    }
+    class Itself {
+      a = 1;
+      toJSON() {
+        return this;
+      }
+    }
+    const args = () => [
+      new URL("http://a.example/x"),
+      { deep: [new URL("http://b.example")] },
+      new Money(5, new URL("http://c.example")),
+      new Tagged(),
+      { named: new Tagged() },
+      new Itself(),
+      [Object.assign(Object.create(null), { a: new Map([[1, 2]]), d: new Date(1) })],
+      Buffer.from("ab"),
+    ];
+    const plain = createWorld();
+    const socket = plain.manager.socket("/");
+    // The texts: they count the attachments.
+    const seen = async (world) => {
+      await settle();
+      return world.transport.sent.splice(0).filter((text) => text.startsWith("message 5"));
+    };
+    await settle();
+    plain.transport.accept().enter();
+    await settle();
+    socket.emit("x", ...args(), () => {});
+    const expected = await seen(plain);
+    assert.match(expected[0], /"http:\/\/b.example\/"/);
+    for (const store of [undefined, lastingStore()]) {
+      const { world, box, enter } = await played({ store }, {});
+      await enter();
+      box.emit("x", ...args()).catch(() => {});
+      await box.saved();
+      assert.deepEqual(await seen(world), expected);
+      world.manager._close();
+    }
+    plain.manager._close();
+  });
+});
+
 describe("outbox: binary data that changes", () => {
   it("is kept as it was when it was emitted", async () => {
     const store = lastingStore();

@@ -105,6 +105,28 @@ describe("package", () => {
     }
   });
 
+  for (const file of ["browser/index.mjs", "socket.io.esm.min.js", "websocket.esm.min.js"]) {
+    it(`${file} says that it cannot connect on a page that is a file`, async () => {
+      const { stdout } = await inNode(`
+        globalThis.WebSocket ??= (await import("ws")).WebSocket;
+        globalThis.addEventListener ??= () => {};
+        globalThis.location = { protocol: "file:", host: "", hostname: "", port: "" };
+        const { io } = await import("sockeye-client/dist/${file}");
+        for (const address of [undefined, "/chat"]) {
+          const socket = io(address, { reconnection: false, forceNew: true });
+          socket.on("connect_error", ({ message }) => console.log(/^(xhr poll|websocket) error$/.test(message)));
+        }
+      `);
+      assert.equal(stdout, "true\ntrue");
+    });
+  }
+
+  it("has socket.io-client's name of a build that logs, which is the package itself", async () => {
+    const require = createRequire(import.meta.url);
+    assert.equal(await import("sockeye-client/debug"), await import("sockeye-client"));
+    assert.equal(require("sockeye-client/debug"), require("sockeye-client"));
+  });
+
   it("has the MessagePack parser as a separate import", async () => {
     const parser = await import("sockeye-client/msgpack");
     assert.deepEqual(Object.keys(parser).sort(), ["Decoder", "Encoder", "protocol"]);

@@ -148,6 +148,30 @@ describe("shared connection", { timeout: 180_000 }, () => {
     await Promise.all(waiting);
   });
 
+  it("are each for themselves where the page may not use locks or channels", async (t) => {
+    const { navigator, BroadcastChannel } = globalThis;
+    const refuse = () => {
+      throw new DOMException("not in this frame", "SecurityError");
+    };
+    const set = (name, value) => Object.defineProperty(globalThis, name, { configurable: true, writable: true, value });
+    t.after(() => {
+      set("navigator", navigator);
+      set("BroadcastChannel", BroadcastChannel);
+    });
+    for (const [name, value] of [
+      ["navigator", { get locks() { return refuse(); } }],
+      ["navigator", { locks: { request: async () => refuse() } }],
+      ["BroadcastChannel", refuse],
+    ]) {
+      set(name, value);
+      const [tab] = openTabs(1);
+      await until("a connection", () => tab.connected);
+      assert.equal(tab.isLeader, true);
+      set("navigator", navigator);
+      set("BroadcastChannel", BroadcastChannel);
+    }
+  });
+
   it("is each tab's own where tabs cannot find each other", async (t) => {
     const { locks } = globalThis.navigator;
     t.after(() => (globalThis.navigator.locks = locks));

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 
+import { io, Manager, Socket } from "../build/index.js";
+import * as msgpack from "../build/msgpack/index.js";
 import { root } from "./project.mjs";
 import { createWorld, record, settle } from "./world.mjs";
 
@@ -64,6 +66,60 @@ describe("Socket: connecting", () => {
     await settle();
     assert.deepEqual(world.transport.sent, ["message 0"]);
     socket.disconnect();
+  });
+
+  it("asks without anything where auth is null, with either parser", async () => {
+    for (const parser of [undefined, msgpack]) {
+      const auths = [null, false, "", 0, (provide) => provide(null), (provide) => provide()];
+      for (const auth of auths) {
+        const world = createWorld({ parser });
+        const socket = world.manager.socket("/", { auth });
+        const asked = async () => {
+          await settle();
+          world.transport.accept();
+          await settle();
+          return world.transport.sent;
+        };
+        const bytes = parser && new parser.Encoder().encode({ type: 0, nsp: "/" })[0];
+        const expected = [`message ${bytes ?? 0}`];
+        assert.deepEqual(await asked(), expected);
+        socket.auth = { token: 1 };
+        socket.auth = auth;
+        socket.disconnect().connect();
+        assert.deepEqual(await asked(), expected);
+        socket.disconnect();
+      }
+    }
+  });
+
+  it("takes null for no options", async () => {
+    const { manager } = createWorld({ autoConnect: false });
+    for (const socket of [manager.socket("/a", null), new Socket(manager, "/b", null), new Socket(manager, "/c")]) {
+      assert.equal(socket.emit("x", () => {}).sendBuffer.length, 1);
+    }
+    for (const socket of [
+      io("http://played.example", null),
+      io(null, null),
+      new Manager(null, null).socket("/"),
+      new Manager("http://played.example", null).socket("/"),
+    ]) {
+      assert.equal(socket.active, true);
+      socket.disconnect();
+    }
+    assert.equal(new Manager(null, { path: "/p", autoConnect: false }).opts.path, "/p");
+  });
+
+  it("connects when it is made, unless the manager is told not to", async () => {
+    const world = createWorld();
+    const socket = new Socket(world.manager, "/x");
+    assert.equal(socket.active, true);
+    await settle();
+    world.transport.accept();
+    await settle();
+    assert.deepEqual(world.transport.sent, ["message 0/x,"]);
+    socket.disconnect();
+    const { manager } = createWorld({ autoConnect: false });
+    assert.equal(new Socket(manager, "/x").active, false);
   });
 
   it("asks the auth function for each connection, and takes no late answer", async () => {

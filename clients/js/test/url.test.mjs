@@ -57,6 +57,21 @@ describe("url", () => {
     });
   }
 
+  it("is one that nobody has on pages that came from no server, and others are reached by http", () => {
+    for (const protocol of ["file:", "about:", "data:"]) {
+      const here = { protocol, host: "", port: "" };
+      for (const [address, path] of [[undefined, "/"], ["/chat", "/chat"]]) {
+        const parsed = url(address, "", here);
+        assert.match(parsed.target.hostname, /\.invalid$/);
+        assert.equal(parsed.path, path);
+      }
+      const { target } = url("a.example:3000/chat", "", here);
+      assert.deepEqual(target, { hostname: "a.example", port: "3000", secure: false });
+    }
+    const app = { protocol: "capacitor:", host: "localhost", port: "" };
+    assert.deepEqual(url("/x", "", app).target, { hostname: "localhost", port: "80", secure: false });
+  });
+
   it("keeps the query string", () => {
     assert.equal(url("http://a.example/n?x=1&y=%20", "").query, "?x=1&y=%20");
     assert.equal(url("http://a.example/n", "").query, "");

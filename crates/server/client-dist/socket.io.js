@@ -39,16 +39,17 @@
       wrapper.fn = listener;
       return this.on(event, wrapper);
     }
-    /** Removes one listener, all listeners of an event, or all listeners. */
+    /**
+     * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+     * that counts: `off("x", undefined)` names a listener that is not there.
+     */
     off(event, listener) {
-      if (event === void 0) {
-        this._callbacks = {};
-      } else {
-        const rest = listener ? [...this.listeners(event)] : [];
-        rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-        if (rest[0]) this._callbacks["$" + event] = rest;
-        else delete this._callbacks["$" + event];
-      }
+      const count = arguments.length;
+      const rest = count > 1 ? [...this.listeners(event)] : [];
+      rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
+      if (rest[0]) this._callbacks["$" + event] = rest;
+      else if (count) delete this._callbacks["$" + event];
+      else this._callbacks = {};
       return this;
     }
     /** Calls the listeners of `event` in the order in which they were added. */
@@ -77,20 +78,43 @@
 
   // src/backoff.ts
   var TIMER_MS_MAX = 2 ** 31 - 1;
-  function backoffMs(attempt, options) {
-    const ms = (options.reconnectionDelay || 1e3) * 2 ** Math.min(attempt, 31);
+  function backoffMs(attempt, options, factor) {
+    const ms = (options.reconnectionDelay || 1e3) * (factor || 2) ** Math.min(attempt, 31);
     const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
     return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
   }
-  var createBackoff = (options) => ({
-    attempts: 0,
-    duration() {
-      return backoffMs(this.attempts++, options);
-    },
-    reset() {
-      this.attempts = 0;
+  var NAMES = {
+    reconnectionDelay: ["ms", "setMin"],
+    reconnectionDelayMax: ["max", "setMax"],
+    randomizationFactor: ["jitter", "setJitter"]
+  };
+  function withNames(backoff, options) {
+    backoff.factor = 2;
+    backoff.duration = function() {
+      return backoffMs(this.attempts++, options, this.factor);
+    };
+    for (const option of Object.keys(NAMES)) {
+      const [property, method] = NAMES[option];
+      const set = (value) => {
+        options[option] = value;
+      };
+      Object.defineProperty(backoff, property, { get: () => options[option], set });
+      backoff[method] = set;
     }
-  });
+    return backoff;
+  }
+  var createBackoff = (options) => {
+    const backoff = {
+      attempts: 0,
+      duration() {
+        return backoffMs(this.attempts++, options);
+      },
+      reset() {
+        this.attempts = 0;
+      }
+    };
+    return true ? withNames(backoff, options) : backoff;
+  };
 
   // src/platform.ts
   var defaultBinaryType = "arraybuffer";
@@ -184,14 +208,15 @@
 
   // src/url.ts
   var CHARACTERS_MAX = 8e3;
+  var NOBODY = "x.invalid";
   function url(uri, pathOption = "", page = globalThis.location) {
     let source = uri || "/";
     if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
     if (/^\/(?!\/)/.test(source)) {
-      source = (page ? page.host : "http://localhost") + source;
+      source = (page ? page.host || NOBODY : "http://localhost") + source;
     }
     if (!/^(http|ws)s?:\/\//.test(source)) {
-      source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+      source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
     }
     const { protocol: protocol2, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
     const secure = /[ps]s:/.test(protocol2);
@@ -276,9 +301,19 @@
   var ENGINE_PROTOCOL = 4;
   var transports = {};
   var UNREAD_BYTES_MAX = 1024 * 1024;
+  var DEFAULTS = {
+    addTrailingSlash: true,
+    closeOnBeforeunload: false,
+    rememberUpgrade: false,
+    timestampParam: "t",
+    transportOptions: {},
+    upgrade: true,
+    withCredentials: false
+  };
   var websocketWorked = false;
   var EngineSocket = class extends Emitter {
     constructor(uri, options = {}) {
+      var _a;
       super();
       this.readyState = "closed";
       /** Packets that no transport has confirmed to have passed on. */
@@ -298,6 +333,7 @@
       const { target, query } = url(uri);
       const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
       this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
+      if (true) for (const name in DEFAULTS) (_a = this.opts)[name] ?? (_a[name] = DEFAULTS[name]);
       this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
         if (typeof item === "string") return item;
         const { name } = item.prototype;
@@ -653,7 +689,7 @@
   // src/socket.ts
   var LEFT_MS = 100;
   var Socket = class extends Emitter {
-    constructor(io3, nsp, options = {}) {
+    constructor(io3, nsp, options) {
       var _a;
       super();
       this.io = io3;
@@ -675,8 +711,9 @@
       /** What holds for the next packet only. */
       this.flags = {};
       (_a = io3.nsps)[nsp] || (_a[nsp] = this);
-      this._opts = options;
-      this.auth = options.auth;
+      this._opts = { ...options };
+      this.auth = this._opts.auth;
+      if (io3.opts.autoConnect) this.connect();
     }
     /** The opposite of `connected`. */
     get disconnected() {
@@ -791,7 +828,8 @@
         const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
         this.packet({
           type: CONNECT,
-          data: recovery ? { ...recovery, ...data } : data
+          // Nothing, also where that is written as null: servers take no `null` for an object.
+          data: recovery ? { ...recovery, ...data } : data || void 0
         });
       };
       if (this._left === engine) startTimer(io3.opts, askAgain, LEFT_MS);
@@ -929,7 +967,7 @@
 
   // src/manager.ts
   var Manager = class extends Emitter {
-    constructor(uri, options = {}) {
+    constructor(uri, options) {
       super();
       /** Sockets by namespace. */
       this.nsps = {};
@@ -940,13 +978,14 @@
       this._reconnecting = false;
       /** Whether the connection stays closed; opening sets it to false. */
       this.skipReconnect = false;
-      if (typeof uri === "object") {
+      if (uri && typeof uri === "object") {
         options = uri;
         uri = void 0;
       }
       this.uri = uri;
       const opts = this.opts = { ...options };
       for (const name in defaults) opts[name] ?? (opts[name] = defaults[name]);
+      opts.path || (opts.path = "/socket.io");
       this.backoff = createBackoff(opts);
       const parser = opts.parser || { Encoder, Decoder };
       this.encoder = new parser.Encoder();
@@ -1083,7 +1122,7 @@
     randomizationFactor: 0.5,
     timeout: 2e4
   };
-  var defaults = { ...SETTINGS, autoConnect: true, path: "/socket.io" };
+  var defaults = { ...SETTINGS, autoConnect: true };
 
   // src/features/aliases.ts
   var { prototype } = Emitter;
@@ -1303,12 +1342,12 @@
 
   // src/io.ts
   var cache = /* @__PURE__ */ Object.create(null);
-  function lookup(uri, options = {}) {
+  function lookup(uri, options) {
     if (uri && typeof uri === "object") {
       options = uri;
       uri = void 0;
     }
-    const { source, id, path, query } = url(uri, options.path || "/socket.io");
+    const { source, id, path, query } = url(uri, options?.path || "/socket.io");
     const opts = { query, ...options };
     const own = opts.forceNew || opts["force new connection"] || opts.multiplex === false || cache[id]?.nsps[path];
     const managers = own ? {} : cache;
@@ -1360,7 +1399,8 @@
         return this;
       },
       ["off" + way](listener) {
-        catchAllOf(this).off(way, listener);
+        if (listener) catchAllOf(this).off(way, listener);
+        else catchAllOf(this).off(way);
         return this;
       },
       ["listeners" + way]() {
@@ -1647,7 +1687,14 @@
   var { open, _packet: send3 } = Manager.prototype;
   Manager.prototype.open = function(callback) {
     const { engine } = this;
-    open.call(this, callback);
+    const told = (error) => {
+      try {
+        callback(error);
+      } finally {
+        unwatch(this);
+      }
+    };
+    open.call(this, callback && told);
     if (engine !== this.engine) watch(this);
     return this;
   };
@@ -1655,9 +1702,12 @@
     const method = Manager.prototype[name];
     Manager.prototype[name] = function() {
       const result = method.call(this);
-      if (this._readyState === "closed" && !this._reconnecting) watches.get(this)?.abort();
+      unwatch(this);
       return result;
     };
+  }
+  function unwatch(manager) {
+    if (manager._readyState === "closed" && !manager._reconnecting) watches.get(manager)?.abort();
   }
   function watch(manager) {
     const { engine, opts } = manager;

@@ -167,16 +167,17 @@ var Emitter = class {
     wrapper.fn = listener;
     return this.on(event, wrapper);
   }
-  /** Removes one listener, all listeners of an event, or all listeners. */
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
   off(event, listener) {
-    if (event === void 0) {
-      this._callbacks = {};
-    } else {
-      const rest = listener ? [...this.listeners(event)] : [];
-      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      if (rest[0]) this._callbacks["$" + event] = rest;
-      else delete this._callbacks["$" + event];
-    }
+    const count = arguments.length;
+    const rest = count > 1 ? [...this.listeners(event)] : [];
+    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
+    if (rest[0]) this._callbacks["$" + event] = rest;
+    else if (count) delete this._callbacks["$" + event];
+    else this._callbacks = {};
     return this;
   }
   /** Calls the listeners of `event` in the order in which they were added. */
@@ -223,14 +224,15 @@ var encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff
 
 // src/url.ts
 var CHARACTERS_MAX = 8e3;
+var NOBODY = "x.invalid";
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
   if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host : "http://localhost") + source;
+    source = (page ? page.host || NOBODY : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
   }
   const { protocol, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);
@@ -472,9 +474,19 @@ function probe(engine, name) {
 var ENGINE_PROTOCOL = 4;
 var transports = {};
 var UNREAD_BYTES_MAX = 1024 * 1024;
+var DEFAULTS = {
+  addTrailingSlash: true,
+  closeOnBeforeunload: false,
+  rememberUpgrade: false,
+  timestampParam: "t",
+  transportOptions: {},
+  upgrade: true,
+  withCredentials: false
+};
 var websocketWorked = false;
 var EngineSocket = class extends Emitter {
   constructor(uri, options = {}) {
+    var _a;
     super();
     this.readyState = "closed";
     /** Packets that no transport has confirmed to have passed on. */
@@ -494,6 +506,7 @@ var EngineSocket = class extends Emitter {
     const { target, query } = url(uri);
     const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
     this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
+    if (true) for (const name in DEFAULTS) (_a = this.opts)[name] ?? (_a[name] = DEFAULTS[name]);
     this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
       if (typeof item === "string") return item;
       const { name } = item.prototype;

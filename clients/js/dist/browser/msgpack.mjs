@@ -32,16 +32,17 @@ var Emitter = class {
     wrapper.fn = listener;
     return this.on(event, wrapper);
   }
-  /** Removes one listener, all listeners of an event, or all listeners. */
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
   off(event, listener) {
-    if (event === void 0) {
-      this._callbacks = {};
-    } else {
-      const rest = listener ? [...this.listeners(event)] : [];
-      rest.splice(rest.findIndex((fn) => fn === listener || fn.fn === listener) >>> 0, 1);
-      if (rest[0]) this._callbacks["$" + event] = rest;
-      else delete this._callbacks["$" + event];
-    }
+    const count = arguments.length;
+    const rest = count > 1 ? [...this.listeners(event)] : [];
+    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
+    if (rest[0]) this._callbacks["$" + event] = rest;
+    else if (count) delete this._callbacks["$" + event];
+    else this._callbacks = {};
     return this;
   }
   /** Calls the listeners of `event` in the order in which they were added. */
@@ -153,12 +154,16 @@ var Reader = class {
         return this._view.getInt32(this.skip(4));
       case 211:
         return Number(this._view.getBigInt64(this.skip(8)));
+      case 199:
+      case 200:
+      case 201:
+        return this.extension(this.uint(1 << type - 199), false);
       case 212:
+      case 213:
       case 214:
       case 215:
-        return this.extension(1 << type - 212);
-      case 199:
-        return this.extension(this.uint(1));
+      case 216:
+        return this.extension(1 << type - 212, true);
       case 217:
       case 218:
       case 219:
@@ -186,7 +191,8 @@ var Reader = class {
   text(length) {
     return decodeUtf8(this.take(length));
   }
-  extension(length) {
+  /** `isFixed`: its type says the length. */
+  extension(length, isFixed) {
     const type = this._view.getInt8(this.skip(1));
     const at = this.skip(length);
     const view = this._view;
@@ -200,8 +206,18 @@ var Reader = class {
       const seconds = Number(view.getBigInt64(at + 4));
       return new Date(seconds * 1e3 + view.getUint32(at) / 1e6);
     }
-    if (type === 0 && length === 1) return void 0;
+    if (type === 0) return this.ofNpm(new Uint8Array(this._bytes.subarray(at, at + length)), isFixed);
     throw new Error("invalid packet");
+  }
+  /**
+   * What npm's parser has in extension 0: undefined, a Date in milliseconds, or with the length
+   * written out an ArrayBuffer. It sends no other, and reads those as a pair of type and bytes.
+   */
+  ofNpm({ buffer, length }, isFixed) {
+    if (!isFixed) return buffer;
+    if (length === 1) return void 0;
+    if (length === 8) return new Date(Number(new DataView(buffer).getBigInt64(0)));
+    return [0, this._toBinary(buffer)];
   }
   uint(size) {
     const at = this.skip(size);

@@ -27,14 +27,15 @@ module.exports = __toCommonJS(address_exports);
 
 // src/url.ts
 var CHARACTERS_MAX = 8e3;
+var NOBODY = "x.invalid";
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
   if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
   if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host : "http://localhost") + source;
+    source = (page ? page.host || NOBODY : "http://localhost") + source;
   }
   if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page?.protocol || "https:") + source.replace(/^(\/\/)?/, "//");
+    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
   }
   const { protocol, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);

@@ -9,9 +9,9 @@ export interface BackoffOptions {
 }
 /**
  * The delay before attempt `attempt` (counted from 0), in whole milliseconds: it doubles each
- * time, is randomised, and only then cut to the maximum.
+ * time (or grows by `factor`), is randomised, and only then cut to the maximum.
  */
-export declare function backoffMs(attempt: number, options: BackoffOptions): number;
+export declare function backoffMs(attempt: number, options: BackoffOptions, factor?: number): number;
 /** Counts the attempts to reconnect. */
 export interface Backoff {
     /** Delays begun since the connection was open the last time. */
@@ -20,6 +20,17 @@ export interface Backoff {
     duration(): number;
     /** The next delay is the first one. */
     reset(): void;
+    /** The first delay, as `reconnectionDelay`. */
+    ms: number;
+    /** The longest delay, as `reconnectionDelayMax`. */
+    max: number;
+    /** How much longer each delay is than the one before: 2. */
+    factor: number;
+    /** The share that is random, as `randomizationFactor`. */
+    jitter: number;
+    setMin(ms: number): void;
+    setMax(ms: number): void;
+    setJitter(jitter: number): void;
 }
 /** Makes a {@link Backoff}; the options are read at each delay, so that they may change. */
 export declare const createBackoff: (options: BackoffOptions) => Backoff;

@@ -20,7 +20,10 @@ export declare class Emitter<Listen extends EventsMap, Emit extends EventsMap = 
     on<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
     /** Calls `listener` at the next `event` only. */
     once<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: ListenerOf<Reserved, Listen, Event>): this;
-    /** Removes one listener, all listeners of an event, or all listeners. */
+    /**
+     * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+     * that counts: `off("x", undefined)` names a listener that is not there.
+     */
     off<Event extends EventNames<Reserved> | EventNames<Listen>>(event?: Event, listener?: ListenerOf<Reserved, Listen, Event>): this;
     /** Calls the listeners of `event` in the order in which they were added. */
     emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this;

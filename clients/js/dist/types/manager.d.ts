@@ -53,11 +53,11 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     decoder: Decoder;
     /** Timer of opening, of the next attempt or of a probe; they never run together. */
     _timer?: Timer;
-    constructor(uri?: string | Partial<ManagerOptions>, options?: Partial<ManagerOptions>);
+    constructor(uri?: string | Partial<ManagerOptions> | null, options?: Partial<ManagerOptions> | null);
     /** Connects unless that is done or under way. `callback` learns how it went. */
     open(callback?: OpenCallback): this;
     /** The socket of a namespace, made (and connected) if there is none. */
-    socket(nsp: string, options?: Partial<SocketOptions>): Socket<Listen, Emit>;
+    socket(nsp: string, options?: Partial<SocketOptions> | null): Socket<Listen, Emit>;
     /** A socket has become inactive: without any other the connection ends. */
     _destroy(socket: Socket<any, any>): void;
     /** Sends a packet. */

@@ -9,6 +9,10 @@ export interface HttpResponse {
 }
 /** How binary messages are handed to the application. */
 export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
+/** A WebSocket, for programs whose types know one: those without the DOM's may not. */
+export type PlatformSocket = typeof globalThis extends {
+    WebSocket: new (...args: any) => infer Instance;
+} ? Instance : any;
 /** What binary messages arrive as unless `binaryType` is set: `Buffer` in Node. */
 export declare const defaultBinaryType: BinaryType;
 /** One request: POST when there is a body. Rejects when there is no answer or `signal` fires. */
@@ -16,9 +20,9 @@ export declare function request(url: string, body: string | undefined, options: 
 /** Loads what opening a WebSocket needs; here it is there. */
 export declare const prepareWebSocket: (_options: EngineOptions) => Promise<void> | void;
 /** Starts a WebSocket, or throws when the address is bad or there is no WebSocket here. */
-export declare function openWebSocket(url: string, options: EngineOptions): WebSocket;
+export declare function openWebSocket(url: string, options: EngineOptions): PlatformSocket;
 /** Sends a message. */
-export declare const sendMessage: (socket: WebSocket, data: RawData, _packetOptions: {
+export declare const sendMessage: (socket: PlatformSocket, data: RawData, _packetOptions: {
     compress?: boolean;
 } | undefined, _options: EngineOptions) => void;
 /** Standard base64 with padding (RFC 4648 §4). */

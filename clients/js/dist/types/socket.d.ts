@@ -69,7 +69,7 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     /** The connection that the socket uses. */
     io: Manager<any, any>, 
     /** The namespace, e.g. `/`. */
-    nsp: string, options?: Partial<SocketOptions>);
+    nsp: string, options?: Partial<SocketOptions> | null);
     /** The opposite of `connected`. */
     get disconnected(): boolean;
     /** Whether the socket connects by itself when its connection does. */

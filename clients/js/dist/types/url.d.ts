@@ -29,7 +29,8 @@ export interface ParsedUrl {
 /**
  * Takes `uri` apart after completing it from the page: nothing means the page's own server, `/x`
  * a namespace there, `//host` the page's scheme; outside a page it is `http://localhost`, and
- * `host` alone is https there.
+ * `host` alone is https there. Pages that came from no server, as files, complete it with http, and
+ * where they have no host of their own with one that nobody has: connecting to it fails.
  *
  * Throws if that is no address, or has more than 8,000 characters.
  */

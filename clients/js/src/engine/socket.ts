@@ -46,6 +46,17 @@ export const transports: Record<string, TransportClass> = {};
 /** From so many bytes that a peer has not read, its pings are not answered. */
 const UNREAD_BYTES_MAX = 1024 * 1024;
 
+/** Options that programs look up in `engine.opts`, where socket.io-client puts them. */
+const DEFAULTS = {
+  addTrailingSlash: true,
+  closeOnBeforeunload: false,
+  rememberUpgrade: false,
+  timestampParam: "t",
+  transportOptions: {},
+  upgrade: true,
+  withCredentials: false,
+};
+
 /** Whether the last session had a working WebSocket, for `rememberUpgrade`. */
 let websocketWorked = false;
 
@@ -88,6 +99,7 @@ export class EngineSocket extends Emitter<{}, {}, EngineEvents> {
     const { target, query } = url(uri);
     const path = options.path!.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
     this.opts = { ...target, ...options, ...(uri && target), path, query: query || options.query };
+    if (FULL) for (const name in DEFAULTS) (this.opts as any)[name] ??= (DEFAULTS as any)[name];
     this.transports = (this.opts.transports || Object.keys(transports))
       .map((item) => {
         if (!FULL || typeof item === "string") return item as string;

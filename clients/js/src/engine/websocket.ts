@@ -1,4 +1,4 @@
-import { openWebSocket, prepareWebSocket, sendMessage } from "../platform.js";
+import { openWebSocket, type PlatformSocket, prepareWebSocket, sendMessage } from "../platform.js";
 import { nextTick } from "../timer.js";
 import { encodeAsText, encodePacket, isBlob, type Packet, readBytes } from "./packet.js";
 import { Transport } from "./transport.js";
@@ -6,7 +6,7 @@ import { Transport } from "./transport.js";
 /** Packets as WebSocket messages (Engine.IO v4 "WebSocket"). */
 export class WebSocketTransport extends Transport {
   /** The platform's socket; absent before opening. */
-  ws?: WebSocket;
+  ws?: PlatformSocket;
 
   get name(): string {
     return "websocket";

@@ -66,7 +66,9 @@ for (const way of ["Any", "AnyOutgoing"] as const) {
       return this;
     },
     ["off" + way](listener?: AnyListener) {
-      catchAllOf(this).off(way, listener);
+      // Unlike those of events: no listener means all.
+      if (listener) catchAllOf(this).off(way, listener);
+      else catchAllOf(this).off(way);
       return this;
     },
     ["listeners" + way]() {

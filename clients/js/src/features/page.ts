@@ -17,7 +17,14 @@ const { open, _packet: send } = Manager.prototype;
 
 Manager.prototype.open = function (callback) {
   const { engine } = this;
-  open.call(this, callback);
+  const told: typeof callback = (error) => {
+    try {
+      callback!(error);
+    } finally {
+      unwatch(this);
+    }
+  };
+  open.call(this, callback && told);
   if (engine !== this.engine) watch(this);
   return this;
 };
@@ -27,9 +34,14 @@ for (const name of ["maybeReconnectOnOpen", "reconnect", "_attempt"] as const) {
   const method: (this: Manager) => any = Manager.prototype[name];
   Manager.prototype[name] = function (this: Manager) {
     const result = method.call(this);
-    if (this._readyState === "closed" && !this._reconnecting) watches.get(this)?.abort();
+    unwatch(this);
     return result;
   };
+}
+
+/** Ends the watch of a manager that stays closed. */
+function unwatch(manager: Manager): void {
+  if (manager._readyState === "closed" && !manager._reconnecting) watches.get(manager)?.abort();
 }
 
 /** Watches the page until the manager opens again or stays closed. Outside a page does nothing. */

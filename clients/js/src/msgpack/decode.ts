@@ -2,8 +2,8 @@ import { decodeUtf8 } from "../utf8.js";
 
 /**
  * The value that `bytes` hold in MessagePack, with nothing behind it. Integers become numbers,
- * time stamps (extension -1) Dates; other extensions are no data of ours and throw, as does
- * everything malformed.
+ * time stamps (extension -1) Dates, and extension 0 what npm's parser means by it; other extensions
+ * are no data of ours and throw, as does everything malformed.
  */
 export function decode(bytes: Uint8Array, toBinary: (bytes: ArrayBuffer) => unknown): unknown {
   const reader = new Reader(bytes, toBinary);
@@ -59,12 +59,16 @@ class Reader {
         return this._view.getInt32(this.skip(4));
       case 0xd3:
         return Number(this._view.getBigInt64(this.skip(8)));
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return this.extension(this.uint(1 << (type - 0xc7)), false);
       case 0xd4:
+      case 0xd5:
       case 0xd6:
       case 0xd7:
-        return this.extension(1 << (type - 0xd4));
-      case 0xc7:
-        return this.extension(this.uint(1));
+      case 0xd8:
+        return this.extension(1 << (type - 0xd4), true);
       case 0xd9:
       case 0xda:
       case 0xdb:
@@ -98,7 +102,8 @@ class Reader {
     return decodeUtf8(this.take(length));
   }
 
-  private extension(length: number): unknown {
+  /** `isFixed`: its type says the length. */
+  private extension(length: number, isFixed: boolean): unknown {
     const type = this._view.getInt8(this.skip(1));
     const at = this.skip(length);
     const view = this._view;
@@ -112,9 +117,19 @@ class Reader {
       const seconds = Number(view.getBigInt64(at + 4));
       return new Date(seconds * 1000 + view.getUint32(at) / 1e6);
     }
-    // What the official parser sends for undefined.
-    if (type === 0 && length === 1) return undefined;
+    if (type === 0) return this.ofNpm(new Uint8Array(this._bytes.subarray(at, at + length)), isFixed);
     throw new Error("invalid packet");
+  }
+
+  /**
+   * What npm's parser has in extension 0: undefined, a Date in milliseconds, or with the length
+   * written out an ArrayBuffer. It sends no other, and reads those as a pair of type and bytes.
+   */
+  private ofNpm({ buffer, length }: Uint8Array<ArrayBuffer>, isFixed: boolean): unknown {
+    if (!isFixed) return buffer;
+    if (length === 1) return undefined;
+    if (length === 8) return new Date(Number(new DataView(buffer).getBigInt64(0)));
+    return [0, this._toBinary(buffer)];
   }
 
   private uint(size: number): number {

@@ -2,14 +2,25 @@
 
 import { bytesOf, isBinary, isBlob, owned, readBytes } from "../engine/packet.js";
 
-/** A copy, but for Blobs. Throws on what cannot be copied, such as functions. */
-export function copyOf(value: any): any {
+/**
+ * A copy, but for Blobs, of what `emit` would send: `toJSON` of addresses and other objects is called
+ * with the name that they have. Throws on what cannot be copied, such as functions.
+ */
+export function copyOf(value: any, name = ""): any {
   if (isBlob(value)) return value;
   // Pages of test runners do not have it.
   const clone = globalThis.structuredClone as typeof structuredClone | undefined;
   if (isBinary(value)) return clone ? clone(owned(value)) : bytesOf(value as ArrayBuffer).slice();
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
+  // Dates stay what they are, for parsers that know them.
+  const isSpoken = typeof value?.toJSON === "function" && !(value instanceof Date);
+  // Only once, as in JSON: it may return the object itself.
+  return isSpoken ? copyOfMembers(value.toJSON(name)) : copyOfMembers(value);
+}
+
+function copyOfMembers(value: any): any {
+  if (Array.isArray(value)) return value.map((item, index) => copyOf(item, String(index)));
+  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item, key)]));
+  const clone = globalThis.structuredClone as typeof structuredClone | undefined;
   return clone && value instanceof Object ? clone(value) : value;
 }
 
@@ -27,8 +38,8 @@ export async function readFiles(args: unknown[]): Promise<void> {
   await Promise.all(reads);
 }
 
-/** Whether values are looked for in it. */
+/** Whether values are looked for in it: lists and objects, but none of those that the platform makes. */
 function isTree(value: unknown): value is object {
-  const prototype = value && typeof value === "object" && !isBinary(value) && Object.getPrototypeOf(value);
-  return Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  if (!value || typeof value !== "object" || isBinary(value)) return false;
+  return Array.isArray(value) || Object.prototype.toString.call(value) === "[object Object]";
 }

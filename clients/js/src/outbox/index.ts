@@ -5,7 +5,7 @@ import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAc
 import type { Socket } from "../socket.js";
 import { byteLength, isBinary } from "../engine/packet.js";
 import { copyOf, readFiles } from "./copy.js";
-import { indexedDbStore, memoryStore, newId, type OutboxStore, type StoredEvent, StoreLostError } from "./store.js";
+import { indexedDbStore, locksHere, memoryStore, newId, type OutboxStore, type StoredEvent, StoreLostError } from "./store.js";
 
 export { indexedDbStore, memoryStore, StoreLostError } from "./store.js";
 export type { OutboxStore, StoredEvent, StoredOutbox } from "./store.js";
@@ -81,6 +81,12 @@ const AGE_MAX = 24 * 60 * 60 * 1000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 const CONNECT = 0;
 
+/**
+ * Resolves when no outbox is left that was closed while its store was opened. The next one waits for
+ * that, or what is kept there would be out of its reach: development tools make everything twice.
+ */
+let leaving: Promise<void> = Promise.resolve();
+
 /** Makes an outbox for a socket. A socket has at most one; it must not use `retries`. */
 export function outbox<
   Listen extends EventsMap = DefaultEventsMap,
@@ -122,18 +128,17 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private _timer?: ReturnType<typeof setTimeout>;
   private _isClosed = false;
   private _stop!: () => void;
+  /** Lets the socket connect, if it should. */
+  private _release: () => void;
 
   constructor(
     private _socket: Socket<any, any>,
     private _options: OutboxOptions,
   ) {
     this._stop = this._listen();
-    const wasActive = _socket.active;
     // The offer has to be in the first packet: until the id is known, nothing is connected.
-    if (wasActive) _socket.disconnect();
-    this.ready = this._load().finally(() => {
-      if (wasActive && !this._isClosed) _socket.connect();
-    });
+    this._release = holdBack(_socket);
+    this.ready = this._load().finally(() => this._release());
     // Who emits is told; who only waits for `ready`, too.
     this._writing = this.ready.catch(() => {});
   }
@@ -190,22 +195,28 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     return this._writing;
   }
 
-  /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
+  /**
+   * Stops sending and lets other pages use what is kept. The socket stays as it is; one that the outbox
+   * still keeps from connecting does that now.
+   */
   close(): void {
     if (this._isClosed) return;
     this._isClosed = true;
     clearTimeout(this._timer);
     this._stop();
-    this._writing.then(() => {
+    this._release();
+    const left = this._writing.then(() => {
       this._store.close();
       this._lostStore?.close();
     });
+    if (this._id === undefined && !this._options.store) leaving = left;
   }
 
   private async _load(): Promise<void> {
     const { nsp, io } = this._socket;
     const { store, name } = this._options;
-    const inBrowser = async () => globalThis.indexedDB && indexedDbStore(name ?? `${originOf(io)} ${nsp}`);
+    if (!store) await leaving;
+    const inBrowser = async () => locksHere() && indexedDbStore(name ?? `${originOf(io)} ${nsp}`);
     this._store = store || (await inBrowser()) || memoryStore();
     const { id, next, events } = await this._store.load().catch((error) => {
       if (store) throw error;
@@ -415,6 +426,39 @@ function tell(callback: () => void): void {
       throw error;
     });
   }
+}
+
+/**
+ * Keeps a socket from connecting: what the application wants meanwhile is done when the returned function
+ * is called.
+ */
+function holdBack(socket: any): () => void {
+  let isWanted: boolean = socket.active;
+  let isHeld = true;
+  if (isWanted) socket.disconnect();
+  const hold = (name: string, wanted: boolean) => {
+    const before = socket[name];
+    const isOwn = Object.prototype.hasOwnProperty.call(socket, name);
+    const held = (...args: any[]) => {
+      // Somebody may have put a function around this one and call it later.
+      if (!isHeld) return before.apply(socket, args);
+      isWanted = wanted;
+      return socket;
+    };
+    socket[name] = held;
+    return () => {
+      if (socket[name] !== held) return;
+      if (isOwn) socket[name] = before;
+      else delete socket[name];
+    };
+  };
+  const ends = [hold("connect", true), hold("open", true), hold("disconnect", false), hold("close", false)];
+  return () => {
+    if (!isHeld) return;
+    isHeld = false;
+    for (const end of ends) end();
+    if (isWanted) socket.connect();
+  };
 }
 
 /** Adds the offer to what the socket says when it connects; returns how to take it back. */

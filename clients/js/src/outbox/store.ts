@@ -54,6 +54,12 @@ export class StoreLostError extends Error {
   }
 }
 
+/**
+ * Milliseconds after which the browser counts as one that cannot store: opening a database may wait for
+ * ever for other pages to close theirs.
+ */
+const ANSWER_MS = 5000;
+
 /** Most outboxes of one name: so many pages may be open at once. */
 const SLOTS_MAX = 100;
 
@@ -71,23 +77,56 @@ export function memoryStore(): OutboxStore {
 /**
  * An outbox in IndexedDB. Each page has one for itself, held by a lock (Web Locks); what a page
  * leaves behind, the next one takes over. Undefined where the platform lacks one or the other, as
- * pages without HTTPS do.
+ * pages without HTTPS do, where it may not be used, and where it does not answer within 5 seconds.
  */
 export async function indexedDbStore(name: string): Promise<OutboxStore | undefined> {
-  const locks = globalThis.navigator?.locks;
-  if (!globalThis.indexedDB || !locks) return undefined;
-  let db: IDBDatabase | undefined;
+  const locks = locksHere();
   try {
-    db = await open();
+    return locks && (await inTime(takeSlot(locks, name), (store) => store?.close()));
+  } catch {
+    // Private windows of some browsers, or no answer.
+    return undefined;
+  }
+}
+
+/** Web Locks, where IndexedDB is there, too. In some frames it is an error to look for them. */
+export function locksHere(): LockManager | undefined {
+  try {
+    return globalThis.indexedDB && globalThis.navigator?.locks;
+  } catch {
+    return undefined;
+  }
+}
+
+async function takeSlot(locks: LockManager, name: string): Promise<OutboxStore | undefined> {
+  const db = await open();
+  try {
     for (const slot of await slotsInOrder(db, name)) {
       const release = await lock(locks, `sockeye-outbox ${slot}`);
       if (release) return new IndexedDbStore(db, slot, release);
     }
-  } catch {
-    // Private windows of some browsers.
+  } catch (error) {
+    db.close();
+    throw error;
   }
-  db?.close();
+  db.close();
   return undefined;
+}
+
+/** Rejects when there is no answer in time; `undo` gets what comes later. */
+function inTime<Answer>(promise: Promise<Answer>, undo: (answer: Answer) => void): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    const giveUp = () => {
+      isLate = true;
+      reject(new Error(`no answer within ${ANSWER_MS} ms`));
+    };
+    const timer = setTimeout(giveUp, ANSWER_MS);
+    promise
+      .finally(() => clearTimeout(timer))
+      .then((answer) => (isLate ? undo(answer) : resolve(answer)))
+      .catch(reject);
+  });
 }
 
 class IndexedDbStore implements OutboxStore {
@@ -104,7 +143,11 @@ class IndexedDbStore implements OutboxStore {
     private _release: () => void,
   ) {}
 
-  async load(): Promise<StoredOutbox> {
+  load(): Promise<StoredOutbox> {
+    return inTime(this._load(), () => {});
+  }
+
+  private async _load(): Promise<StoredOutbox> {
     const transaction = this._db.transaction([BOXES, EVENTS], "readwrite");
     const boxes = transaction.objectStore(BOXES);
     const box = await done(boxes.get(this._slot));
@@ -163,7 +206,8 @@ class IndexedDbStore implements OutboxStore {
   /** Opens the database again, for all who wait for that. */
   private async _open(): Promise<void> {
     try {
-      this._db = await open();
+      this._db = await inTime(open(), (db) => db.close());
+      if (this._isClosed) this._db.close();
     } finally {
       this._opening = undefined;
     }
@@ -208,13 +252,17 @@ const CLOSED = /^(InvalidState|Unknown|Abort|TransactionInactive)Error$/;
 const BOXES = "boxes";
 const EVENTS = "events";
 
-function open(): Promise<IDBDatabase> {
+async function open(): Promise<IDBDatabase> {
   const request = indexedDB.open("sockeye-outbox", 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore(BOXES, { keyPath: "slot" });
     request.result.createObjectStore(EVENTS, { keyPath: ["slot", "number"] });
   };
-  return done(request);
+  const db = await done(request);
+  // Whoever deletes it, or has a later version, must not wait for this page: what is written next opens
+  // it again, or finds that it cannot.
+  db.onversionchange = () => db.close();
+  return db;
 }
 
 /** The outboxes of a name, those first that hold events, the longest waiting ones at first. */

@@ -62,6 +62,16 @@ export function shared<Listen extends EventsMap = DefaultEventsMap, Emit extends
   return new SharedSocket(create, options);
 }
 
+/** What tabs need to talk to each other, unless it is missing or the page may not use it. */
+function meansOf(name: string): { locks: LockManager; channel: BroadcastChannel } | undefined {
+  try {
+    const locks = globalThis.navigator?.locks;
+    return locks && globalThis.BroadcastChannel ? { locks, channel: new BroadcastChannel(name) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** One tab's end of the shared connection. */
 export class SharedSocket<
   Listen extends EventsMap = DefaultEventsMap,
@@ -90,22 +100,25 @@ export class SharedSocket<
   ) {
     super();
     const name = `sockeye-shared ${_options.name ?? "sockeye"}`;
-    const locks = globalThis.navigator?.locks;
-    if (!locks || !globalThis.BroadcastChannel) {
+    const means = meansOf(name);
+    if (!means) {
       // Each tab for itself. Later, so that the caller can listen first.
       queueMicrotask(() => this._lead());
       return;
     }
-    this._channel = new BroadcastChannel(name);
+    this._channel = means.channel;
     this._channel.onmessage = ({ data }) => this._onMessage(data);
     this._post({ kind: "hello" });
-    locks
+    let isTurn = false;
+    means.locks
       .request(name, { signal: this._abort.signal }, () => {
+        isTurn = true;
         this._lead();
         return new Promise<void>((release) => (this._release = release));
       })
       .catch(() => {
-        // Closed before it was this tab's turn.
+        // Closed before it was this tab's turn; or there are no turns here, as in some frames.
+        if (!isTurn) this._lead();
       });
   }
 

@@ -1,9 +1,10 @@
+import { type PlatformSocket } from "../platform.js";
 import { type Packet } from "./packet.js";
 import { Transport } from "./transport.js";
 /** Packets as WebSocket messages (Engine.IO v4 "WebSocket"). */
 export declare class WebSocketTransport extends Transport {
     /** The platform's socket; absent before opening. */
-    ws?: WebSocket;
+    ws?: PlatformSocket;
     get name(): string;
     uri(): string;
     open(): Promise<void>;

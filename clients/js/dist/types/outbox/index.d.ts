@@ -76,6 +76,8 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     private _timer?;
     private _isClosed;
     private _stop;
+    /** Lets the socket connect, if it should. */
+    private _release;
     constructor(_socket: Socket<any, any>, _options: OutboxOptions);
     /** Number of events without answer. */
     get size(): number;
@@ -91,7 +93,10 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
      * is noted: nothing of that is lost when the page goes, if the outbox {@link isDurable}.
      */
     saved(): Promise<void>;
-    /** Stops sending and lets other pages use what is kept. The socket stays as it is. */
+    /**
+     * Stops sending and lets other pages use what is kept. The socket stays as it is; one that the outbox
+     * still keeps from connecting does that now.
+     */
     close(): void;
     private _load;
     private _keep;

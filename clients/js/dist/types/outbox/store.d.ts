@@ -51,8 +51,10 @@ export declare function memoryStore(): OutboxStore;
 /**
  * An outbox in IndexedDB. Each page has one for itself, held by a lock (Web Locks); what a page
  * leaves behind, the next one takes over. Undefined where the platform lacks one or the other, as
- * pages without HTTPS do.
+ * pages without HTTPS do, where it may not be used, and where it does not answer within 5 seconds.
  */
 export declare function indexedDbStore(name: string): Promise<OutboxStore | undefined>;
+/** Web Locks, where IndexedDB is there, too. In some frames it is an error to look for them. */
+export declare function locksHere(): LockManager | undefined;
 /** 24 characters that nobody guesses. */
 export declare function newId(): string;
