@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
+#[cfg(feature = "tls")]
+use sockeye_net::http::{Dialer, Roots};
 use sockeye_socket_proto::{Listen, event_name};
 use tokio::sync::oneshot;
 
@@ -76,6 +78,13 @@ impl Builder<NewSession> {
         if let Err(error) = self.session.target.add_header(name, value) {
             self.mistake.get_or_insert(error.into());
         }
+        self
+    }
+
+    /// The authorities to trust for `https://` and `wss://`. Default: [`Roots::system`].
+    #[cfg(feature = "tls")]
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.session.target.dialer = Dialer::with_roots(roots);
         self
     }
 

@@ -19,7 +19,7 @@ use sockeye_engine_proto::{
     TransportId, TransportKind,
 };
 use sockeye_socket_proto::DecodeError;
-use sockeye_ws::{Event as Frame, ProtocolError};
+use sockeye_ws::{CloseCode, Event as Frame};
 use tokio::time::Sleep;
 
 use self::outgoing::Outgoing;
@@ -228,58 +228,52 @@ impl Engine {
     }
 
     fn poll_websocket(&mut self, cx: &mut Context<'_>, upper: &mut impl Upper) -> bool {
-        let Some(websocket) = &mut self.websocket else {
+        let Some(websocket) = self.websocket.as_mut().filter(|_| upper.is_ready()) else {
             return false;
         };
-        let early = std::mem::take(&mut websocket.early);
-        if !early.is_empty() {
-            self.handle_bytes(&mut { early }, upper);
-            return true;
-        }
-        if !upper.is_ready() {
-            return false;
-        }
-        sockeye_websocket::with_scratch(|buffer| {
-            match self.websocket.as_mut().map(|websocket| websocket.poll_read(cx, buffer)) {
-                None | Some(Poll::Pending) => return false,
-                Some(Poll::Ready(Ok(0))) => self.lose_websocket(Loss::Closed, None),
-                Some(Poll::Ready(Ok(length))) => self.handle_bytes(&mut buffer[..length], upper),
-                Some(Poll::Ready(Err(error))) => {
-                    self.lose_websocket(Loss::Closed, Some(error.into()));
-                }
-            }
-            true
-        })
-    }
-
-    fn handle_bytes(&mut self, bytes: &mut [u8], upper: &mut impl Upper) {
-        let mut start = 0;
-        while start < bytes.len() {
-            let Some(websocket) = &mut self.websocket else {
-                return;
-            };
-            let id = websocket.id;
-            let mut scratch = Vec::new();
-            let packet = match websocket.handle_read(&mut bytes[start..]) {
-                Err(error) => return self.fail_websocket(error),
-                Ok((used, event)) => {
-                    start += used;
-                    match event {
-                        Some(Frame::Text(text)) => Packet::decode(text, &mut scratch),
-                        Some(Frame::Binary(data)) => Ok(Packet::Message(Message::Binary(data))),
-                        Some(Frame::Close(_)) => {
-                            // The answer is owed and goes out before the loss is reported.
-                            let waker = std::task::Waker::noop();
-                            let _ = websocket.poll_flush(&mut Context::from_waker(waker));
-                            return self.lose_websocket(Loss::Closed, None);
-                        }
-                        Some(Frame::Ping(_) | Frame::Pong(_)) | None => continue,
+        let id = websocket.id;
+        let (session, failure) = (&mut self.session, &mut self.failure);
+        let mut end = None;
+        let read = websocket.reader.poll_input(cx, |ws, input| {
+            let mut used = 0;
+            while used < input.len() && end.is_none() {
+                let mut scratch = Vec::new();
+                let packet = match ws.handle_read(&mut input[used..]) {
+                    Err(error) => {
+                        end = Some(Err(error));
+                        break;
                     }
-                }
-            };
-            let failure = handle_packet(&mut self.session, id, packet, upper);
-            self.failure = failure.or(self.failure.take());
+                    Ok((count, event)) => {
+                        used += count;
+                        match event {
+                            Some(Frame::Text(text)) => Packet::decode(text, &mut scratch),
+                            Some(Frame::Binary(data)) => Ok(Packet::Message(Message::Binary(data))),
+                            Some(Frame::Close(_)) => {
+                                end = Some(Ok(()));
+                                break;
+                            }
+                            Some(Frame::Ping(_) | Frame::Pong(_)) | None => continue,
+                        }
+                    }
+                };
+                *failure = handle_packet(session, id, packet, upper).or(failure.take());
+            }
+            input.len()
+        });
+        match (read, end) {
+            (Poll::Pending, _) => return false,
+            (_, Some(Ok(()))) => self.end_websocket(Loss::Closed, None, CloseCode::NORMAL),
+            (_, Some(Err(error))) => {
+                let code = error.close_code();
+                self.end_websocket(Loss::Failed, Some(TransportError::WebSocket(error)), code);
+            }
+            (Poll::Ready(Ok(0)), None) => drop(self.lose_websocket(Loss::Closed, None)),
+            (Poll::Ready(Err(error)), None) => {
+                drop(self.lose_websocket(Loss::Closed, Some(error.into())));
+            }
+            (Poll::Ready(Ok(_)), None) => {}
         }
+        true
     }
 
     fn poll_get(&mut self, cx: &mut Context<'_>, upper: &mut impl Upper) -> bool {
@@ -360,7 +354,7 @@ impl Engine {
         };
         match websocket.poll_flush(cx) {
             Poll::Ready(Err(error)) => {
-                self.lose_websocket(Loss::Closed, Some(error.into()));
+                drop(self.lose_websocket(Loss::Closed, Some(error.into())));
                 true
             }
             // What was written has made room for more.
@@ -377,22 +371,22 @@ impl Engine {
         }
     }
 
-    fn fail_websocket(&mut self, error: ProtocolError) {
-        if let Some(websocket) = &mut self.websocket {
-            websocket.close(error.close_code());
-            let _ = websocket.poll_flush(&mut Context::from_waker(std::task::Waker::noop()));
+    /// The WebSocket closed, or broke the protocol: it ends in good order, and the session goes on
+    /// without it.
+    fn end_websocket(&mut self, loss: Loss, error: Option<TransportError>, code: CloseCode) {
+        let failed = error.is_some();
+        if let Some(websocket) = self.lose_websocket(loss, error) {
+            websocket.finish(code, failed);
         }
-        self.lose_websocket(Loss::Failed, Some(TransportError::WebSocket(error)));
     }
 
-    fn lose_websocket(&mut self, loss: Loss, error: Option<TransportError>) {
-        let Some(websocket) = self.websocket.take() else {
-            return;
-        };
+    fn lose_websocket(&mut self, loss: Loss, error: Option<TransportError>) -> Option<WebSocket> {
+        let websocket = self.websocket.take()?;
         if websocket.id == self.session.transport() {
             self.failure = self.failure.take().or(error);
         }
         self.session.handle_transport(websocket.id, TransportChange::Lost(loss), now());
+        Some(websocket)
     }
 }
 

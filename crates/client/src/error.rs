@@ -3,6 +3,7 @@
 use std::{borrow::Cow, error::Error, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use sockeye_net::http::ConnectError as DialError;
 use sockeye_socket_proto::RawArgs;
 pub use sockeye_socket_proto::{EncodeError, PayloadError, ReservedName};
 
@@ -15,7 +16,7 @@ pub enum UrlError {
     /// Not a URL with a host.
     #[error("not a URL with a host")]
     Malformed,
-    /// Only `http` and `ws` are spoken.
+    /// Only `http` and `ws` are spoken, and with the feature `tls` also `https` and `wss`.
     #[error("URLs with the scheme {scheme:?} cannot be connected to")]
     Scheme {
         /// The scheme of the URL.
@@ -127,6 +128,16 @@ pub enum TransportError {
     /// The server did not open the session in time.
     #[error("no answer in time")]
     Timeout,
+}
+
+impl From<DialError> for TransportError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Io(error) => error.into(),
+            // The causes stay visible.
+            error => io::Error::other(error).into(),
+        }
+    }
 }
 
 impl From<io::Error> for TransportError {

@@ -58,6 +58,8 @@ pub use handler::{Ack, Handler, IntoAck, RawEvent};
 pub use limits::Limits;
 pub use reconnect::{Backoff, Reconnect};
 pub use sockeye_engine_proto::TransportKind as Transport;
+#[cfg(feature = "tls")]
+pub use sockeye_net::http::{Roots, RootsError};
 pub use sockeye_socket_proto::{Args, Binary, Event, RawArgs};
 pub use state::{DisconnectReason, State};
 pub use subscription::Subscription;

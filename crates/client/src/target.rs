@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sockeye_engine_proto::TransportKind;
+use sockeye_net::http::{ConnectError, Destination, Dialer};
 use url::Url;
 
 use crate::UrlError;
@@ -22,10 +23,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// Address, path, query and headers of every request of one session.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    host: String,
-    port: u16,
-    /// `host:port` as it stands in URLs, IPv6 addresses in brackets.
-    authority: String,
+    pub(crate) destination: Destination,
+    pub(crate) dialer: Dialer,
     /// With slashes at both ends.
     path: String,
     /// Pairs of the user's, encoded; empty or beginning with `&`.
@@ -37,15 +36,13 @@ impl Target {
     /// Takes a URL apart: what its path names is the namespace.
     pub(crate) fn parse(text: &str) -> Result<(Self, String), UrlError> {
         let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
-        if !matches!(url.scheme(), "http" | "ws") {
-            return Err(UrlError::Scheme { scheme: url.scheme().to_owned() });
-        }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(UrlError::Malformed)?;
-        let port = url.port_or_known_default().ok_or(UrlError::Malformed)?;
+        let destination = Destination::of(&url).map_err(|error| match error {
+            ConnectError::Scheme => UrlError::Scheme { scheme: url.scheme().to_owned() },
+            _ => UrlError::Malformed,
+        })?;
         let mut target = Target {
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port,
-            authority: format!("{host}:{port}"),
+            destination,
+            dialer: Dialer::default(),
             path: "/socket.io/".to_owned(),
             query: String::new(),
             headers: HeaderMap::new(),
@@ -85,15 +82,6 @@ impl Target {
         Ok(())
     }
 
-    /// For `TcpStream::connect`.
-    pub(crate) fn address(&self) -> (&str, u16) {
-        (&self.host, self.port)
-    }
-
-    pub(crate) fn authority(&self) -> &str {
-        &self.authority
-    }
-
     /// Path and query of a request.
     pub(crate) fn path_and_query(&self, transport: TransportKind, sid: Option<&str>) -> String {
         let Target { path, query, .. } = self;
@@ -108,8 +96,8 @@ impl Target {
         sid: Option<&str>,
     ) -> Result<Uri, http::Error> {
         Uri::builder()
-            .scheme("http")
-            .authority(self.authority.as_str())
+            .scheme(if self.destination.is_encrypted() { "https" } else { "http" })
+            .authority(self.destination.authority())
             .path_and_query(self.path_and_query(transport, sid))
             .build()
     }
@@ -138,17 +126,16 @@ mod tests {
     #[test]
     fn the_path_is_the_namespace() {
         let rows = [
-            ("http://localhost", "/", "localhost:80"),
+            ("http://localhost", "/", "localhost"),
             ("http://localhost:3000/", "/", "localhost:3000"),
-            ("ws://example.org/chat", "/chat", "example.org:80"),
+            ("ws://example.org/chat", "/chat", "example.org"),
             ("http://[::1]:9/a/b?x=1#y", "/a/b", "[::1]:9"),
-            ("http://h/한국?a=b/c", "/한국", "h:80"),
+            ("https://h/한국?a=b/c", "/한국", "h"),
         ];
         for (url, namespace, authority) in rows {
             let (target, found) = Target::parse(url).unwrap();
-            assert_eq!((&*found, target.authority()), (namespace, authority), "{url}");
+            assert_eq!((&*found, target.destination.authority()), (namespace, authority), "{url}");
         }
-        assert_eq!(Target::parse("http://[::1]:9/").unwrap().0.address(), ("::1", 9));
     }
 
     #[test]
@@ -157,7 +144,7 @@ mod tests {
             let error = Target::parse(url).unwrap_err();
             assert!(matches!(error, UrlError::Malformed | UrlError::Scheme { .. }), "{url}");
         }
-        assert!(matches!(Target::parse("https://h"), Err(UrlError::Scheme { .. })));
+        assert!(matches!(Target::parse("ftp://h"), Err(UrlError::Scheme { .. })));
         assert!(matches!(Target::parse("http://h/a,b"), Err(UrlError::Namespace)));
     }
 
@@ -167,7 +154,7 @@ mod tests {
         let polling = TransportKind::Polling;
         assert_eq!(
             target.uri(polling, None).unwrap().to_string(),
-            "http://h:80/socket.io/?EIO=4&transport=polling&token=a%20b&x=%26"
+            "http://h/socket.io/?EIO=4&transport=polling&token=a%20b&x=%26"
         );
         target.set_path("/my/io");
         assert_eq!(

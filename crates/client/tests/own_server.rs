@@ -16,7 +16,7 @@ use serde_json::Value;
 use sockeye::{
     Ack, Args, Config, DisconnectReason, Io, Namespace, RawArgs, Refuse, Server, Socket, State,
 };
-use sockeye_websocket::HttpServer;
+use sockeye_net::http::HttpServer;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},

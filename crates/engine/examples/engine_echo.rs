@@ -11,7 +11,7 @@ use sockeye_engine::{
     Application, CloseReason, Config, Engine, HandlerError, Handshake, Message, Session,
     SessionHandler,
 };
-use sockeye_websocket::{HttpServer, bind};
+use sockeye_net::http::{HttpServer, bind};
 
 struct Echo;
 

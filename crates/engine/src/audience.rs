@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use sockeye_websocket::{BATCH_BYTES_MAX, Batch, Flush};
+use sockeye_net::batch::{BATCH_BYTES_MAX, Batch};
+use sockeye_net::flush::Flush;
+use sockeye_net::pipe::Attached;
 
 use crate::encoded::Encoded;
-use crate::outbox::Attached;
 use crate::session::{Session, broadcast};
 
 /// Sessions that get the same messages, several in a tick: a list that does not change.
@@ -33,7 +34,7 @@ struct Gathered {
     /// What was sent since the last flush pass; the sessions keep it.
     batch: Weak<Batch>,
     /// Those that do not share it, for as long as it is there.
-    apart: Vec<Session>,
+    separate: Vec<Session>,
 }
 
 /// Most sessions of a part.
@@ -78,21 +79,21 @@ impl Audience {
             drop(gathered);
             return broadcast(self.sessions().filter(|session| !is(except, session)), packet);
         };
-        let key = except.map(Session::key);
+        let member = except.map(Session::member);
         let batch = gathered.batch.upgrade();
-        if !batch.is_some_and(|batch| batch.append(frame, key)) {
+        if !batch.is_some_and(|batch| batch.append(frame, member)) {
             gathered.seal();
-            self.begin(&mut gathered, &Batch::begin(None, frame, key));
+            self.begin(&mut gathered, &Batch::begin(None, frame, member));
         }
-        broadcast(gathered.apart.iter().filter(|session| !is(except, session)), packet);
+        broadcast(gathered.separate.iter().filter(|session| !is(except, session)), packet);
     }
 
     /// The sessions share a new batch, those that can.
     fn begin(&self, gathered: &mut Gathered, batch: &Arc<Batch>) {
         for part in &self.parts {
             let sessions = part.sessions.iter();
-            let apart = sessions.filter(|session| session.attach(batch) == Attached::Apart);
-            gathered.apart.extend(apart.cloned());
+            let separate = sessions.filter(|session| session.attach(batch) == Attached::Separate);
+            gathered.separate.extend(separate.cloned());
             let flusher = part.sessions[0].shared().registry().flusher();
             flusher.schedule(Arc::clone(part) as Arc<dyn Flush>);
         }
@@ -111,7 +112,7 @@ impl Gathered {
             batch.seal();
         }
         self.batch = Weak::new();
-        self.apart.clear();
+        self.separate.clear();
     }
 }
 
@@ -135,7 +136,7 @@ impl Flush for Part {
 }
 
 fn is(one: Option<&Session>, session: &Session) -> bool {
-    one.is_some_and(|one| one.key() == session.key())
+    one.is_some_and(|one| one.member() == session.member())
 }
 
 impl fmt::Debug for Audience {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine_proto::{self as proto, Revision, TransportKind};
-use sockeye_websocket::{AllowedHosts, Compression, Origins, TrustedProxies, WRITE_TIMEOUT};
+use sockeye_net::WRITE_TIMEOUT;
+use sockeye_net::http::{AllowedHosts, Origins, TrustedProxies};
+use sockeye_net::pipe::Compression;
 use thiserror::Error;
 
 use crate::cookie::Cookie;

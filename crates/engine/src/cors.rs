@@ -9,7 +9,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use http::{Response, StatusCode};
-use sockeye_websocket::Origins;
+use sockeye_net::http::Origins;
 
 use crate::body::Body;
 use crate::refusal::empty;

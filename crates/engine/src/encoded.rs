@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sockeye_engine_proto::PayloadWriter;
+use sockeye_net::pipe::Compressor;
 use sockeye_ws::{FrameHeader, Opcode};
 
-use crate::compression::Compressor;
+use crate::framing::{MESSAGE_HEAD_BYTES_MAX, push_text_frame};
 use crate::ledger::{Charge, Ledger};
 
 /// A text message with its attachments, binary messages that follow it without anything in
@@ -17,32 +18,45 @@ use crate::ledger::{Charge, Ledger};
 pub struct Encoded {
     text: Option<String>,
     attachments: Box<[Bytes]>,
-    frames: OnceLock<Frames>,
-    payload: OnceLock<Bytes>,
+    /// One of each kind, in the order of [`WireForm`].
+    forms: [OnceLock<Pieces>; WireForm::COUNT],
     /// Not to be compressed on its way.
     uncompressed: bool,
     /// Compressed frames, one form for each way to compress: nearly always one.
-    compressed: Mutex<Vec<(Compressor, Arc<Frames>)>>,
+    compressed: Mutex<Vec<(Compressor, Arc<Pieces>)>>,
     /// Counts its bytes, once somebody has to wait for them.
     charge: OnceLock<Charge>,
 }
 
-/// Complete unmasked WebSocket frames. Long attachments stay slices of their own.
-pub(crate) struct Frames {
+/// What a message looks like on its way, the same for many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WireForm {
+    /// Complete unmasked WebSocket frames.
+    Frames,
+    /// A part of a poll's answer, of revision 4.
+    Payload,
+}
+
+impl WireForm {
+    const COUNT: usize = 2;
+}
+
+/// A wire form. Long attachments stay slices of their own.
+pub(crate) struct Pieces {
     first: Bytes,
     rest: Box<[Bytes]>,
 }
 
-impl Frames {
+impl Pieces {
     fn of(piece: Vec<u8>, mut pieces: Vec<Bytes>) -> Self {
         if !piece.is_empty() || pieces.is_empty() {
             pieces.push(piece.into());
         }
         let first = pieces.remove(0);
-        Frames { first, rest: pieces.into_boxed_slice() }
+        Pieces { first, rest: pieces.into_boxed_slice() }
     }
 
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bytes> {
         std::iter::once(&self.first).chain(&self.rest)
     }
 }
@@ -63,8 +77,7 @@ impl Encoded {
         Encoded {
             text,
             attachments: attachments.into_boxed_slice(),
-            frames: OnceLock::new(),
-            payload: OnceLock::new(),
+            forms: [const { OnceLock::new() }; WireForm::COUNT],
             uncompressed: false,
             compressed: Mutex::default(),
             charge: OnceLock::new(),
@@ -92,7 +105,7 @@ impl Encoded {
     }
 
     /// The WebSocket form as `by` compresses it, made once for all that compress alike.
-    pub(crate) fn compressed_frames(&self, by: &Compressor) -> Arc<Frames> {
+    pub(crate) fn compressed_frames(&self, by: &Compressor) -> Arc<Pieces> {
         let mut compressed = self.compressed.lock();
         if let Some((_, frames)) = compressed.iter().find(|(other, _)| other.is_equivalent(by)) {
             return Arc::clone(frames);
@@ -133,51 +146,55 @@ impl Encoded {
     /// The WebSocket form of a text message alone, which every session takes.
     pub(crate) fn text_frame(&self) -> Option<&Bytes> {
         let is_alone = self.text.is_some() && self.attachments.is_empty();
-        is_alone.then(|| &self.frames.get_or_init(|| self.encode_frames()).first)
+        is_alone.then(|| &self.pieces(WireForm::Frames).first)
     }
 
-    /// The WebSocket form, in pieces.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = &Bytes> {
-        self.frames.get_or_init(|| self.encode_frames()).pieces()
+    /// A wire form, in pieces, made when it is needed first.
+    pub(crate) fn form(&self, form: WireForm) -> impl Iterator<Item = &Bytes> {
+        self.pieces(form).iter()
     }
 
-    /// The polling form.
-    pub(crate) fn payload(&self) -> &Bytes {
-        self.payload.get_or_init(|| {
-            let mut writer = PayloadWriter::new();
-            if let Some(text) = &self.text {
-                writer.text(text);
-            }
-            for attachment in &self.attachments {
-                writer.binary(attachment);
-            }
-            writer.finish().into()
+    fn pieces(&self, form: WireForm) -> &Pieces {
+        self.forms[form as usize].get_or_init(|| match form {
+            WireForm::Frames => self.encode_frames(),
+            WireForm::Payload => self.encode_payload(),
         })
     }
 
-    fn encode_compressed(&self, by: &mut Compressor) -> Frames {
+    fn encode_payload(&self) -> Pieces {
+        let mut writer = PayloadWriter::new();
+        if let Some(text) = &self.text {
+            writer.text(text);
+        }
+        for attachment in &self.attachments {
+            writer.binary(attachment);
+        }
+        Pieces::of(writer.finish(), Vec::new())
+    }
+
+    fn encode_compressed(&self, by: &mut Compressor) -> Pieces {
         let mut pieces = Vec::new();
         let mut piece = Vec::new();
         match &self.text {
             Some(text) if by.applies_to(text.len() + 1) => {
-                by.encode(Opcode::Text, (b"4", text.as_bytes()), &mut piece);
+                by.encode(Opcode::Text, (b"4", text.as_bytes()), None, &mut piece);
             }
             Some(text) => push_text_frame(text, &mut piece),
             None => {}
         }
         for attachment in &self.attachments {
             if by.applies_to(attachment.len()) {
-                by.encode(Opcode::Binary, (b"", attachment), &mut piece);
+                by.encode(Opcode::Binary, (b"", attachment), None, &mut piece);
             } else {
                 let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
                 piece.extend_from_slice(head.as_bytes());
                 push_attachment(attachment, &mut piece, &mut pieces);
             }
         }
-        Frames::of(piece, pieces)
+        Pieces::of(piece, pieces)
     }
 
-    fn encode_frames(&self) -> Frames {
+    fn encode_frames(&self) -> Pieces {
         let mut pieces = Vec::new();
         let mut piece = Vec::new();
         if let Some(text) = &self.text {
@@ -189,7 +206,7 @@ impl Encoded {
             piece.extend_from_slice(head.as_bytes());
             push_attachment(attachment, &mut piece, &mut pieces);
         }
-        Frames::of(piece, pieces)
+        Pieces::of(piece, pieces)
     }
 }
 
@@ -213,45 +230,31 @@ impl fmt::Debug for Encoded {
     }
 }
 
-/// Appends the frame of a text message, packet type `4` included.
-#[inline]
-pub(crate) fn push_text_frame(text: &str, out: &mut Vec<u8>) {
-    out.reserve(MESSAGE_HEAD_BYTES_MAX + text.len());
-    match u8::try_from(text.len() + 1) {
-        // The form nearly all messages have (RFC 6455 §5.2), without a detour.
-        Ok(short @ ..=125) => out.extend_from_slice(&[0x81, short, b'4']),
-        _ => {
-            let header = FrameHeader::new(Opcode::Text, text.len() + 1, None);
-            out.extend_from_slice(header.as_bytes());
-            out.push(b'4');
-        }
-    }
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// Longest unmasked frame header, and the packet type.
-const MESSAGE_HEAD_BYTES_MAX: usize = 10 + 1;
 /// Attachments up to this size are copied next to their header; longer ones are shared.
 const JOINED_BYTES_MAX: usize = 4096;
 
 #[cfg(test)]
 mod tests {
-    use sockeye_websocket::Compression;
-    use sockeye_ws::encode_frame;
+    use sockeye_net::pipe::Compression;
+    use sockeye_ws::Role;
     use sockeye_ws::handshake::deflate::Parameters;
 
     use super::*;
 
+    fn payload(encoded: &Encoded) -> &[u8] {
+        encoded.form(WireForm::Payload).next().unwrap()
+    }
+
     fn joined(encoded: &Encoded) -> Vec<u8> {
-        encoded.frames().flat_map(|piece| piece.iter().copied()).collect()
+        encoded.form(WireForm::Frames).flat_map(|piece| piece.iter().copied()).collect()
     }
 
     #[test]
     fn has_one_form_per_transport() {
         let encoded = Encoded::new("hello", vec![Bytes::from_static(&[1, 2, 3, 4])]);
         assert_eq!(joined(&encoded), b"\x81\x064hello\x82\x04\x01\x02\x03\x04");
-        assert_eq!(encoded.frames().count(), 1);
-        assert_eq!(&encoded.payload()[..], b"4hello\x1ebAQIDBA==");
+        assert_eq!(encoded.form(WireForm::Frames).count(), 1);
+        assert_eq!(payload(&encoded), b"4hello\x1ebAQIDBA==");
         assert_eq!((encoded.packets(), encoded.bytes()), (2, 9));
     }
 
@@ -259,7 +262,7 @@ mod tests {
     fn binary_messages_may_stand_alone() {
         let encoded = Encoded::binary(vec![Bytes::from_static(&[1, 2])]);
         assert_eq!(joined(&encoded), b"\x82\x02\x01\x02");
-        assert_eq!(&encoded.payload()[..], b"bAQI=");
+        assert_eq!(payload(&encoded), b"bAQI=");
         assert_eq!((encoded.packets(), encoded.bytes()), (1, 2));
         let nothing = Encoded::binary(Vec::new());
         assert_eq!((joined(&nothing).len(), nothing.packets()), (0, 0));
@@ -273,7 +276,8 @@ mod tests {
             server_max_window_bits,
             client_max_window_bits: 15,
         };
-        let by = |bits| Compressor::new(Some(&agreed(bits)), &Compression::on()).unwrap();
+        let by =
+            |bits| Compressor::new(Role::Server, Some(&agreed(bits)), &Compression::on()).unwrap();
         let encoded = Encoded::new("x".repeat(2000), Vec::new());
         assert!(encoded.is_worth_compressing(&by(15)));
         let first = encoded.compressed_frames(&by(15));
@@ -283,23 +287,11 @@ mod tests {
     }
 
     #[test]
-    fn a_text_frame_has_the_shortest_length() {
-        for length in [0, 1, 123, 124, 125, 126, 255, 256, 65_534, 65_535, 70_000] {
-            let text = "x".repeat(length);
-            let mut frame = Vec::new();
-            push_text_frame(&text, &mut frame);
-            let mut expected = Vec::new();
-            encode_frame(Opcode::Text, format!("4{text}").as_bytes(), None, &mut expected);
-            assert_eq!(frame, expected, "{length}");
-        }
-    }
-
-    #[test]
     fn long_attachments_are_not_copied() {
         let long = Bytes::from(vec![7; JOINED_BYTES_MAX + 1]);
         let short = Bytes::from_static(b"x");
         let encoded = Encoded::new("", vec![long.clone(), short, long.clone()]);
-        let pieces: Vec<_> = encoded.frames().collect();
+        let pieces: Vec<_> = encoded.form(WireForm::Frames).collect();
         assert_eq!(pieces.len(), 4);
         assert_eq!(pieces[1].as_ptr(), long.as_ptr());
         assert_eq!(pieces[3].as_ptr(), long.as_ptr());

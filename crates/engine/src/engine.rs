@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use sockeye_engine_proto::{CloseReason, SessionId, TransportKind};
-use sockeye_websocket::{Source, check_request};
+use sockeye_net::http::{Source, check_request};
 
 use crate::application::Application;
 use crate::body::Body;

@@ -9,7 +9,7 @@ use crate::query;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
-use sockeye_websocket::Source;
+use sockeye_net::http::Source;
 
 /// The request that opened a session, kept for as long as the session's application wants it.
 ///
@@ -90,7 +90,7 @@ impl Handshake {
     }
 
     /// The client's address, if the listener told it in a
-    /// [`PeerAddr`](sockeye_websocket::PeerAddr). When one of
+    /// [`PeerAddr`](sockeye_net::http::PeerAddr). When one of
     /// [`trusted_proxies`](crate::Config::trusted_proxies) handed the request on, it is the one
     /// that proxy told, and the port is 0.
     pub fn address(&self) -> Option<SocketAddr> {
@@ -140,7 +140,7 @@ impl fmt::Debug for Handshake {
 
 #[cfg(test)]
 mod tests {
-    use sockeye_websocket::{PeerAddr, TrustedProxies};
+    use sockeye_net::http::{PeerAddr, TrustedProxies};
 
     use super::*;
 

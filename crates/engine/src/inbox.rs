@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sockeye_engine_proto::PayloadForm;
-use sockeye_websocket::Stream;
+use sockeye_net::stream::Stream;
 use sockeye_ws::handshake::deflate::Parameters;
 use tokio::sync::oneshot;
 

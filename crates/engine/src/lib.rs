@@ -55,7 +55,6 @@ mod application;
 mod audience;
 mod body;
 mod compress;
-mod compression;
 mod config;
 mod cookie;
 mod cors;
@@ -64,7 +63,7 @@ mod dialect;
 mod encoded;
 mod engine;
 mod extra;
-mod farewell;
+mod framing;
 mod handshake;
 mod hooks;
 mod inbox;
@@ -77,7 +76,6 @@ mod places;
 mod polling;
 mod present;
 mod query;
-mod rate;
 mod refusal;
 mod registry;
 mod service;
@@ -104,7 +102,9 @@ pub use refusal::Refusal;
 pub use service::EngineService;
 pub use session::{Session, broadcast};
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
-pub use sockeye_websocket::{
-    AllowedHosts, AllowedHostsError, Compression, Deflate, ForwardedHeaders, OriginPattern,
-    OriginPatternError, Origins, TrustedProxies, network,
+pub use sockeye_net::http::{
+    AllowedHosts, AllowedHostsError, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,
+    TrustedProxies,
 };
+pub use sockeye_net::network;
+pub use sockeye_net::pipe::{Compression, Deflate};

@@ -1,25 +1,27 @@
 //! What waits to be sent to one session's peer.
 //!
-//! While the session polls, messages wait in groups and are rendered when a poll can carry them.
-//! On a WebSocket every push appends finished frames to the connection's write buffer. When a
-//! session upgrades, the groups become frames, in their order.
+//! While the session polls, messages wait in groups and are rendered when a poll can carry them. On
+//! a pipe every push appends finished bytes to the connection's write buffer. When a session
+//! upgrades, the groups become bytes, in their order.
 //!
-//! What is sent to an [`Audience`](crate::Audience) lies in one batch for all of it, of which the
-//! outbox holds a share: it comes behind the write buffer, and is copied into it only when something
-//! else has to follow.
+//! What is sent to an [`Audience`](crate::Audience) lies in one batch for all of it, of which a pipe
+//! holds a share: it comes behind the write buffer, and is copied into it only when something else
+//! has to follow.
 //!
 //! | pushed | the session's turn is running | otherwise |
 //! |---|---|---|
-//! | polling | the turn's end answers a parked poll | the task is woken if a poll is parked |
-//! | WebSocket | the turn's end writes | the next flush pass writes |
+//! | into the queue | the turn's end answers a parked poll | the task is woken if a poll is parked |
+//! | onto a pipe | the turn's end writes | the next flush pass writes |
 //! | a share | the next flush pass writes | the next flush pass writes |
 //!
 //! Everything here happens under the outbox's lock, which is never held across an await; the only
 //! system calls made under it are writes of this one connection.
 
-mod shared;
+mod outlet;
+mod queue;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -27,16 +29,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use sockeye_engine_proto::{BinaryForm, CloseReason, PayloadForm, PayloadWriter};
-use sockeye_websocket::{Share, WriteBuffer, WriteHalf};
-use sockeye_ws::{FrameHeader, Opcode};
+use sockeye_engine_proto::{CloseReason, PayloadWriter};
+use sockeye_net::batch::{Batch, MemberId};
+use sockeye_net::pipe::{Attached, Pipe};
 
-use crate::compression::Compressor;
-use crate::encoded::{Encoded, push_text_frame};
+use self::outlet::Outlet;
+use self::queue::Queue;
+use crate::encoded::Encoded;
+use crate::framing::{Framing, push_text_frame};
 use crate::ledger::Ledger;
 use crate::metrics;
-
-pub(crate) use shared::Attached;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +91,6 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     outlet: Outlet,
-    /// Messages queued, or written to `buffer` since it was last empty.
-    packets: u32,
     /// The session's task is in a turn, whose end flushes.
     turn: bool,
     /// In the hands of the flush pass.
@@ -109,78 +109,18 @@ pub(crate) struct Outbox {
 
 type Waiters = SmallVec<[Waker; 1]>;
 
-#[derive(Debug)]
-enum Outlet {
-    Polling {
-        queue: VecDeque<Group>,
-        bytes: usize,
-        /// Bytes among them that nobody else has.
-        own_bytes: usize,
-        /// A poll is parked.
-        parked: bool,
-    },
-    WebSocket {
-        io: WriteHalf,
-        buffer: WriteBuffer,
-        form: BinaryForm,
-        compressor: Option<Box<Compressor>>,
-        /// The kernel took no more; the task waits for it.
-        blocked: bool,
-        failed: bool,
-        /// What comes behind `buffer` and is the same for others. None while `blocked`.
-        share: Option<Share>,
-    },
-    Gone,
-}
-
-impl Outlet {
-    fn on(
-        io: WriteHalf,
-        buffer: WriteBuffer,
-        form: BinaryForm,
-        compressor: Option<Box<Compressor>>,
-    ) -> Self {
-        Outlet::WebSocket {
-            io,
-            buffer,
-            form,
-            compressor,
-            blocked: false,
-            failed: false,
-            share: None,
-        }
-    }
-}
-
-/// A message and its attachments, which nothing may come between.
-#[derive(Debug)]
-enum Group {
-    Own { text: Option<Box<str>>, attachments: Box<[Bytes]>, compress: bool },
-    Shared(Arc<Encoded>),
-}
-
 impl Outbox {
-    pub(crate) fn polling() -> Self {
-        Outbox::new(Outlet::Polling {
-            queue: VecDeque::new(),
-            bytes: 0,
-            own_bytes: 0,
-            parked: false,
-        })
+    pub(crate) fn queue() -> Self {
+        Outbox::new(Outlet::Queue(Queue::default()))
     }
 
-    pub(crate) fn websocket(
-        io: WriteHalf,
-        form: BinaryForm,
-        compressor: Option<Box<Compressor>>,
-    ) -> Self {
-        Outbox::new(Outlet::on(io, WriteBuffer::new(), form, compressor))
+    pub(crate) const fn pipe(pipe: Pipe, framing: Framing) -> Self {
+        Outbox::new(Outlet::Pipe(pipe, framing))
     }
 
-    fn new(outlet: Outlet) -> Self {
+    const fn new(outlet: Outlet) -> Self {
         Outbox {
             outlet,
-            packets: 0,
             turn: false,
             scheduled: false,
             closing: None,
@@ -196,14 +136,15 @@ impl Outbox {
     /// nothing was done.
     #[inline]
     pub(crate) fn push_small_text(&mut self, text: &str, limits: Limits) -> bool {
-        if let Outlet::WebSocket { buffer, compressor: None, share: None, .. } = &mut self.outlet
+        if let Outlet::Pipe(pipe, Framing::WebSocket(_)) = &mut self.outlet
             && self.turn
             && self.closing.is_none()
-            && self.packets < limits.packets_max
-            && buffer.len() + text.len() < limits.bytes_max.min(WRITE_EARLY_BYTES)
+            && pipe.messages() < limits.packets_max
+            && pipe.queued_bytes() + text.len() < limits.bytes_max.min(WRITE_EARLY_BYTES)
+            && let Some(tail) = pipe.plain_tail()
         {
-            push_text_frame(text, buffer.tail());
-            self.packets += 1;
+            push_text_frame(text, tail);
+            pipe.count(1);
             return true;
         }
         false
@@ -223,24 +164,8 @@ impl Outbox {
         if let Some(refused) = self.refuse(packets, bytes, limits) {
             return refused;
         }
-        self.settle();
-        match &mut self.outlet {
-            Outlet::Polling { queue, bytes: queued, own_bytes, .. } => {
-                *queued += bytes;
-                *own_bytes += bytes;
-                queue.push_back(Group::Own {
-                    text: text.map(Box::from),
-                    attachments: Box::from(attachments),
-                    compress,
-                });
-            }
-            Outlet::WebSocket { buffer, form, compressor, .. } => {
-                let compressor = compressor.as_deref_mut().filter(|_| compress);
-                write_frames(buffer, text, attachments, *form, compressor);
-            }
-            Outlet::Gone => return (Pushed::Closed, Next::Nothing),
-        }
-        self.pushed(packets)
+        self.outlet.push_own(text, attachments, compress);
+        self.pushed()
     }
 
     /// Queues a message that goes to others as well.
@@ -248,7 +173,8 @@ impl Outbox {
         if let Some(refused) = self.refuse(packet.packets(), packet.bytes(), limits) {
             return refused;
         }
-        self.queue_shared(packet)
+        self.outlet.push_shared(packet);
+        self.pushed()
     }
 
     /// Queues `first` and what belongs behind it, or nothing at all: then the session goes on.
@@ -262,19 +188,21 @@ impl Outbox {
         if self.is_closed() {
             return (Pushed::Closed, Next::Nothing);
         }
-        self.settle();
+        self.take_part();
+        let queued_packets = self.outlet.packets();
         let packets: u64 = rest.iter().map(|packet| u64::from(packet.packets())).sum();
         let bytes: usize = rest.iter().map(|packet| packet.bytes()).sum();
-        if u64::from(self.packets) + packets > u64::from(limits.packets_max)
+        if u64::from(queued_packets) + packets > u64::from(limits.packets_max)
             || self.queued_bytes().saturating_add(bytes) > limits.bytes_max
         {
-            let (queued_packets, limit) = (self.packets, limits.packets_max);
+            let limit = limits.packets_max;
             return (Pushed::Overflow { queued_packets, limit }, Next::Nothing);
         }
         let mut next = Next::Nothing;
         for packet in std::iter::once(first).chain(rest) {
+            self.outlet.push_shared(packet);
             // Only the first has to be acted on, if any: it says what the others would say.
-            match self.queue_shared(packet) {
+            match self.pushed() {
                 (Pushed::Queued, then) if next == Next::Nothing => next = then,
                 _ => {}
             }
@@ -282,45 +210,41 @@ impl Outbox {
         (Pushed::Queued, next)
     }
 
-    fn queue_shared(&mut self, packet: &Arc<Encoded>) -> (Pushed, Next) {
-        self.settle();
-        match &mut self.outlet {
-            Outlet::Polling { queue, bytes, .. } => {
-                *bytes += packet.bytes();
-                queue.push_back(Group::Shared(Arc::clone(packet)));
-            }
-            Outlet::WebSocket { buffer, form, compressor, .. } => {
-                write_shared(buffer, packet, *form, compressor.as_deref_mut());
-            }
-            Outlet::Gone => return (Pushed::Closed, Next::Nothing),
+    /// Has everything of a batch, to which more may come, written by the next flush pass. Not for
+    /// frames of its own nor with a backlog, where each message counts against the limits as it comes.
+    pub(crate) fn attach(&mut self, batch: &Arc<Batch>, member: MemberId) -> Attached {
+        if self.closing.is_some() {
+            return Attached::Shared;
         }
-        self.pushed(packet.packets())
+        let (pipe, framing) = match &mut self.outlet {
+            Outlet::Queue(_) => return Attached::Separate,
+            Outlet::Pipe(pipe, framing) => (pipe, *framing),
+            Outlet::Gone => return Attached::Shared,
+        };
+        // Several batches in one tick are much; only what the kernel refuses shall wait.
+        pipe.end_batch();
+        if pipe.queued_bytes() >= WRITE_EARLY_BYTES && !pipe.is_blocked() {
+            // Whether it broke is seen below.
+            let _ = pipe.write();
+        }
+        let attached = framing.attach(pipe, batch, member);
+        self.scheduled |= attached == Attached::Shared && !pipe.is_broken();
+        attached
     }
 
     /// Whether there is an outlet, and nothing is queued or unflushed.
     pub(crate) fn is_writable(&self) -> bool {
-        self.closing.is_none()
-            && match &self.outlet {
-                Outlet::Polling { queue, parked, .. } => *parked && queue.is_empty(),
-                Outlet::WebSocket { buffer, blocked, failed, share, .. } => {
-                    buffer.is_empty() && !blocked && !failed && share.is_none()
-                }
-                Outlet::Gone => false,
-            }
+        self.closing.is_none() && self.outlet.is_writable()
     }
 
     /// Whether what is pushed has to wait.
     pub(crate) fn is_backlogged(&self) -> bool {
-        matches!(self.outlet, Outlet::Polling { .. } | Outlet::WebSocket { blocked: true, .. })
+        self.outlet.is_backlogged()
     }
 
-    /// Brings the ledger up to date. A connection's bytes count once the kernel has refused some.
+    /// Brings the ledger up to date.
     pub(crate) fn count(&mut self, ledger: &Ledger) {
-        let bytes = match &self.outlet {
-            Outlet::Polling { own_bytes, .. } => *own_bytes,
-            Outlet::WebSocket { buffer, blocked: true, .. } => buffer.own_len(),
-            Outlet::WebSocket { .. } | Outlet::Gone => 0,
-        };
+        let bytes = self.outlet.held_bytes();
         if bytes != self.counted {
             ledger.change(self.counted, bytes);
             self.counted = bytes;
@@ -329,27 +253,24 @@ impl Outbox {
 
     /// Bytes that wait, those included that others wait for as well.
     pub(crate) fn queued_bytes(&self) -> usize {
-        match &self.outlet {
-            Outlet::Polling { bytes, .. } => *bytes,
-            Outlet::WebSocket { buffer, .. } => buffer.len(),
-            Outlet::Gone => 0,
-        }
+        self.outlet.queued_bytes()
     }
 
     /// Messages and bytes that wait.
     pub(crate) fn waiting(&self) -> (u32, usize) {
-        (self.packets, self.queued_bytes())
+        (self.outlet.packets(), self.queued_bytes())
     }
 
     /// Starts closing, unless that happened before. True: the task is to be woken.
     pub(crate) fn close(&mut self, reason: CloseReason) -> bool {
-        if self.closing.is_some() || matches!(self.outlet, Outlet::Gone) {
+        if self.is_closed() {
             return false;
         }
         self.closing = Some(reason);
         // It gets what was sent up to now.
-        self.settle();
-        self.drop_share();
+        if let Some(pipe) = self.outlet.pipe() {
+            pipe.leave_batch();
+        }
         true
     }
 
@@ -357,7 +278,9 @@ impl Outbox {
     pub(crate) fn discard(&mut self, reason: CloseReason) {
         self.closing.get_or_insert(reason);
         self.discarded = true;
-        self.drop_share();
+        if let Some(pipe) = self.outlet.pipe() {
+            pipe.drop_share();
+        }
     }
 
     pub(crate) fn is_discarded(&self) -> bool {
@@ -373,19 +296,12 @@ impl Outbox {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closing.is_some() || matches!(self.outlet, Outlet::Gone)
+        self.closing.is_some() || self.outlet.is_gone()
     }
 
     /// Ready when nothing waits or nothing can be sent any more.
     pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let flushed = match &self.outlet {
-            Outlet::Polling { queue, .. } => queue.is_empty(),
-            Outlet::WebSocket { buffer, blocked, failed, share, .. } => {
-                *failed || (buffer.is_empty() && !blocked && share.is_none())
-            }
-            Outlet::Gone => true,
-        };
-        if flushed {
+        if self.outlet.is_flushed() {
             return Poll::Ready(());
         }
         let waiters = self.waiters.get_or_insert_default();
@@ -398,12 +314,15 @@ impl Outbox {
     /// The flush pass writes outside the session's turn. True: the task has to look after the rest.
     pub(crate) fn flush(&mut self) -> bool {
         self.scheduled = false;
+        let Some(pipe) = self.outlet.pipe() else { return false };
         if self.turn {
             // The turn's end writes that, too.
-            self.detach();
+            pipe.end_batch();
             return false;
         }
-        matches!(self.write_all(), Written::Blocked | Written::Failed)
+        let written = pipe.flush();
+        self.note_written(&written);
+        !matches!(written, Ok(true))
     }
 
     // From here on: for the session's task.
@@ -422,191 +341,142 @@ impl Outbox {
         write_timeout: Duration,
     ) -> io::Result<()> {
         self.turn = false;
-        loop {
-            match self.write() {
-                Written::All => return Ok(()),
-                Written::Failed => return Err(io::ErrorKind::BrokenPipe.into()),
-                Written::Blocked => {
-                    let Outlet::WebSocket { io, .. } = &mut self.outlet else {
-                        return Ok(());
-                    };
-                    match io.poll_writable(cx, write_timeout) {
-                        Poll::Pending => return Ok(()),
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(error)) => {
-                            self.fail();
-                            return Err(error);
-                        }
-                    }
-                }
+        match self.outlet.poll_write(cx, write_timeout) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(written) => {
+                self.wake_flushed();
+                written
             }
         }
     }
 
-    /// Appends a frame of the session itself, or what a WebSocket connection owes. That is never
-    /// dropped; a peer that keeps asking for answers and reads none is an overflow all the same.
-    pub(crate) fn owe(&mut self, limits: Limits, append: impl FnOnce(&mut Vec<u8>)) -> Next {
-        let Outlet::WebSocket { buffer, blocked, .. } = &mut self.outlet else {
+    /// Appends a packet of the session itself, or with `append` what a WebSocket connection owes. That
+    /// is never dropped; a peer that keeps asking for answers and reads none is an overflow all the
+    /// same.
+    pub(crate) fn push_owed(
+        &mut self,
+        limits: Limits,
+        append: impl FnOnce(&mut Pipe, Framing),
+    ) -> Next {
+        let Outlet::Pipe(pipe, framing) = &mut self.outlet else {
             return Next::Nothing;
         };
-        append(buffer.tail());
-        if !*blocked || buffer.len() <= limits.bytes_max.saturating_add(OWED_BYTES_MAX) {
+        append(pipe, *framing);
+        let bytes_max = limits.bytes_max.saturating_add(OWED_BYTES_MAX);
+        if !pipe.is_blocked() || pipe.queued_bytes() <= bytes_max {
             return Next::Nothing;
         }
-        let (queued_packets, queued_bytes) = (self.packets, buffer.len());
+        let (queued_packets, queued_bytes) = self.waiting();
         self.discard(CloseReason::Overflow);
         Next::Close { queued_packets, queued_bytes }
     }
 
     /// Whether the kernel has everything that was given to a connection.
     pub(crate) fn is_written(&self) -> bool {
-        match &self.outlet {
-            Outlet::WebSocket { buffer, blocked, .. } => buffer.is_empty() && !blocked,
-            Outlet::Polling { .. } | Outlet::Gone => true,
-        }
+        self.outlet.is_written()
     }
 
     pub(crate) fn set_parked(&mut self, is_parked: bool) {
-        if let Outlet::Polling { parked, .. } = &mut self.outlet {
-            *parked = is_parked;
+        if let Some(queue) = self.outlet.queue() {
+            queue.is_parked = is_parked;
         }
     }
 
     pub(crate) fn is_parked(&self) -> bool {
-        matches!(&self.outlet, Outlet::Polling { parked: true, .. })
+        matches!(&self.outlet, Outlet::Queue(queue) if queue.is_parked)
     }
 
     pub(crate) fn has_queued(&self) -> bool {
-        matches!(&self.outlet, Outlet::Polling { queue, .. } if !queue.is_empty())
+        matches!(&self.outlet, Outlet::Queue(queue) if !queue.is_empty())
     }
 
     /// Whether a binary message is queued for a poll.
     pub(crate) fn has_binary(&self) -> bool {
-        let Outlet::Polling { queue, .. } = &self.outlet else {
-            return false;
-        };
-        queue.iter().any(|group| match group {
-            Group::Own { attachments, .. } => !attachments.is_empty(),
-            Group::Shared(packet) => !packet.attachments().is_empty(),
-        })
+        matches!(&self.outlet, Outlet::Queue(queue) if queue.has_binary())
     }
 
     /// Renders everything queued into the body of a poll's response. `true`: some of it may be
     /// compressed.
     pub(crate) fn drain_into(&mut self, payload: &mut PayloadWriter) -> bool {
-        let Outlet::Polling { queue, bytes, own_bytes, .. } = &mut self.outlet else {
-            return false;
-        };
-        let mut any = false;
-        payload.reserve(self.packets as usize, *bytes);
-        for group in queue.drain(..) {
-            any |= match &group {
-                Group::Own { compress, .. } => *compress,
-                Group::Shared(packet) => packet.may_be_compressed(),
-            };
-            match group {
-                Group::Own { text, attachments, .. } => {
-                    if let Some(text) = text {
-                        payload.text(&text);
-                    }
-                    attachments.iter().for_each(|attachment| payload.binary(attachment));
-                }
-                Group::Shared(packet) if payload.form() == PayloadForm::V4 => {
-                    payload.encoded(packet.payload());
-                }
-                Group::Shared(packet) => {
-                    if let Some(text) = packet.text() {
-                        payload.text(text);
-                    }
-                    packet.attachments().iter().for_each(|attachment| payload.binary(attachment));
-                }
-            }
-        }
-        if queue.capacity() > QUEUE_CAPACITY_KEPT {
-            queue.shrink_to(QUEUE_CAPACITY_KEPT);
-        }
-        (*bytes, *own_bytes) = (0, 0);
-        self.drained();
-        any
+        let Some(queue) = self.outlet.queue() else { return false };
+        let may_be_compressed = queue.drain_into(payload);
+        self.wake_flushed();
+        may_be_compressed
     }
 
-    /// The session lives on a WebSocket now: what is queued becomes frames behind what `buffer`
-    /// holds already.
-    pub(crate) fn upgrade(
-        &mut self,
-        (io, mut buffer): (WriteHalf, WriteBuffer),
-        form: BinaryForm,
-        mut compressor: Option<Box<Compressor>>,
-    ) {
-        if let Outlet::Polling { queue, .. } = &mut self.outlet {
-            for group in queue.drain(..) {
-                match group {
-                    Group::Own { text, attachments, compress } => {
-                        let compressor = compressor.as_deref_mut().filter(|_| compress);
-                        write_frames(&mut buffer, text.as_deref(), &attachments, form, compressor);
-                    }
-                    Group::Shared(packet) => {
-                        write_shared(&mut buffer, &packet, form, compressor.as_deref_mut());
-                    }
-                }
-            }
-        }
-        self.outlet = Outlet::on(io, buffer, form, compressor);
+    /// The session lives on a pipe now: what is queued goes behind what that holds already.
+    pub(crate) fn upgrade(&mut self, pipe: Pipe, framing: Framing) {
+        self.outlet.become_pipe(pipe, framing);
     }
 
-    /// Nothing can be sent any more. Gives back the WebSocket's write side and what was not
-    /// written.
-    pub(crate) fn end(&mut self) -> Option<(WriteHalf, WriteBuffer)> {
-        self.settle();
+    /// Nothing can be sent any more. Gives back the pipe, with what was not written.
+    pub(crate) fn end(&mut self) -> Option<Pipe> {
+        self.take_part();
         let outlet = std::mem::replace(&mut self.outlet, Outlet::Gone);
-        self.drained();
+        self.wake_flushed();
         match outlet {
-            Outlet::WebSocket { io, buffer, failed: false, .. } => Some((io, buffer)),
+            Outlet::Pipe(pipe, _) if !pipe.is_broken() => Some(pipe),
             _ => None,
+        }
+    }
+
+    /// Queues what has come to a shared batch, so that something else can follow.
+    fn take_part(&mut self) {
+        if let Some(pipe) = self.outlet.pipe() {
+            pipe.take_part();
         }
     }
 
     /// Whether a message must not be queued, and what follows.
     fn refuse(&mut self, packets: u32, bytes: usize, limits: Limits) -> Option<(Pushed, Next)> {
-        if self.closing.is_some() {
+        if self.is_closed() {
             return Some((Pushed::Closed, Next::Nothing));
         }
         let mut over = self.is_over(packets, bytes, limits);
-        if over && matches!(self.outlet, Outlet::WebSocket { blocked: false, .. }) {
+        if over
+            && let Some(pipe) = self.outlet.pipe()
+            && !pipe.is_blocked()
+        {
             // Much at once is no slow peer: only what the kernel refuses counts.
-            self.write();
+            let written = pipe.write();
+            self.note_written(&written);
             over = self.is_over(packets, bytes, limits);
         }
         if !over {
             return None;
         }
-        let queued_packets = self.packets;
+        let (queued_packets, queued_bytes) = self.waiting();
+        let limit = limits.packets_max;
         if limits.drop_newest {
             metrics::message_dropped();
             self.has_dropped = true;
-            let limit = limits.packets_max;
             return Some((Pushed::Dropped { queued_packets, limit }, Next::Nothing));
         }
         self.discard(CloseReason::Overflow);
-        let refused = Pushed::Overflow { queued_packets, limit: limits.packets_max };
-        Some((refused, Next::Close { queued_packets, queued_bytes: self.queued_bytes() }))
+        let refused = Pushed::Overflow { queued_packets, limit };
+        Some((refused, Next::Close { queued_packets, queued_bytes }))
     }
 
     fn is_over(&self, packets: u32, bytes: usize, limits: Limits) -> bool {
-        self.packets > 0
-            && (self.packets.saturating_add(packets) > limits.packets_max
-                || self.queued_bytes().saturating_add(bytes) > limits.bytes_max)
+        let (queued_packets, queued_bytes) = self.waiting();
+        queued_packets > 0
+            && (queued_packets.saturating_add(packets) > limits.packets_max
+                || queued_bytes.saturating_add(bytes) > limits.bytes_max)
     }
 
-    fn pushed(&mut self, packets: u32) -> (Pushed, Next) {
-        self.packets = self.packets.saturating_add(packets);
-        let next = match &self.outlet {
-            _ if self.turn => {
-                self.write_if_much();
+    /// What follows once a message was queued.
+    fn pushed(&mut self) -> (Pushed, Next) {
+        let next = match &mut self.outlet {
+            Outlet::Pipe(pipe, _) if self.turn => {
+                // A turn that sends much does not wait for its end.
+                if pipe.queued_bytes() >= WRITE_EARLY_BYTES && !pipe.is_blocked() {
+                    let written = pipe.write();
+                    self.note_written(&written);
+                }
                 Next::Nothing
             }
-            Outlet::Polling { parked: true, .. } => Next::Wake,
-            Outlet::WebSocket { blocked: false, .. } if !self.scheduled => {
+            Outlet::Queue(queue) if queue.is_parked && !self.turn => Next::Wake,
+            Outlet::Pipe(pipe, _) if !pipe.is_blocked() && !self.scheduled => {
                 self.scheduled = true;
                 Next::Schedule
             }
@@ -615,125 +485,17 @@ impl Outbox {
         (Pushed::Queued, next)
     }
 
-    /// A turn that sends much does not wait for its end.
-    fn write_if_much(&mut self) {
-        if let Outlet::WebSocket { buffer, blocked: false, failed: false, .. } = &self.outlet
-            && buffer.len() >= WRITE_EARLY_BYTES
-        {
-            self.write();
+    /// Wakes who waits, if nothing does any more.
+    fn note_written(&mut self, written: &io::Result<bool>) {
+        if !matches!(written, Ok(false)) {
+            self.wake_flushed();
         }
     }
 
-    fn write(&mut self) -> Written {
-        match &mut self.outlet {
-            Outlet::WebSocket { failed: true, .. } => Written::Failed,
-            Outlet::WebSocket { io, buffer, blocked, .. } if *blocked || !buffer.is_empty() => {
-                let written = buffer.write_to(io);
-                self.note_written(written)
-            }
-            _ => Written::All,
-        }
-    }
-
-    fn note_written(&mut self, written: io::Result<bool>) -> Written {
-        let Outlet::WebSocket { blocked, .. } = &mut self.outlet else {
-            return Written::All;
-        };
-        match written {
-            Ok(true) => {
-                *blocked = false;
-                self.drained();
-                Written::All
-            }
-            Ok(false) => {
-                *blocked = true;
-                self.detach();
-                Written::Blocked
-            }
-            Err(error) => {
-                debug_assert_ne!(error.kind(), io::ErrorKind::WouldBlock);
-                self.fail();
-                Written::Failed
-            }
-        }
-    }
-
-    /// The connection is broken: what waits is lost.
-    fn fail(&mut self) {
-        if let Outlet::WebSocket { buffer, failed, share, .. } = &mut self.outlet {
-            *failed = true;
-            *share = None;
-            buffer.clear();
-            self.drained();
-        }
-    }
-
-    fn drained(&mut self) {
-        self.packets = 0;
+    fn wake_flushed(&mut self) {
         for waker in self.waiters.take().into_iter().flat_map(|waiters| *waiters) {
             waker.wake();
         }
-    }
-}
-
-enum Written {
-    All,
-    Blocked,
-    Failed,
-}
-
-fn write_frames(
-    buffer: &mut WriteBuffer,
-    text: Option<&str>,
-    attachments: &[Bytes],
-    form: BinaryForm,
-    mut compressor: Option<&mut Compressor>,
-) {
-    if let Some(text) = text {
-        match &mut compressor {
-            Some(by) if by.applies_to(text.len() + 1) => {
-                by.push(Opcode::Text, (b"4", text.as_bytes()), buffer);
-            }
-            _ => push_text_frame(text, buffer.tail()),
-        }
-    }
-    for attachment in attachments {
-        let opcode = if form.is_text() { Opcode::Text } else { Opcode::Binary };
-        let bytes = form.encoded_len(attachment.len());
-        let head = FrameHeader::new(opcode, bytes, None);
-        let by = compressor.as_deref_mut().filter(|by| by.applies_to(bytes));
-        if form.is_text() {
-            let mut encoded = Vec::new();
-            form.encode(attachment, &mut encoded);
-            match by {
-                Some(by) => by.push(opcode, (b"", &encoded), buffer),
-                None => buffer.push(head.as_bytes(), &encoded),
-            }
-        } else if let Some(by) = by {
-            by.push(opcode, (form.prefix(), attachment), buffer);
-        } else {
-            buffer.push(head.as_bytes(), form.prefix());
-            buffer.push_bytes(attachment);
-        }
-    }
-}
-
-/// Frames that were made for all serve those that take binary messages as they are, and everybody
-/// while there are none.
-fn write_shared(
-    buffer: &mut WriteBuffer,
-    packet: &Arc<Encoded>,
-    form: BinaryForm,
-    compressor: Option<&mut Compressor>,
-) {
-    let plain = form == BinaryForm::Raw || packet.attachments().is_empty();
-    match compressor.filter(|by| packet.is_worth_compressing(by)) {
-        Some(by) if plain && !by.remembers() => {
-            let frames = packet.compressed_frames(by);
-            frames.pieces().for_each(|piece| buffer.push_kept(piece, packet));
-        }
-        None if plain => packet.frames().for_each(|piece| buffer.push_kept(piece, packet)),
-        by => write_frames(buffer, packet.text(), packet.attachments(), form, by),
     }
 }
 
@@ -741,5 +503,3 @@ fn write_shared(
 const OWED_BYTES_MAX: usize = 64 * 1024;
 /// A turn that queued this much writes before its end.
 const WRITE_EARLY_BYTES: usize = 64 * 1024;
-/// A polling session's queue keeps room for this many groups.
-const QUEUE_CAPACITY_KEPT: usize = 4;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sockeye_websocket::network;
+use sockeye_net::network;
 
 /// Counts the sessions of each address, see [`network`].
 #[derive(Debug, Default)]

@@ -13,11 +13,11 @@ use http::{Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use sockeye_engine_proto::{PayloadForm, Revision};
-use sockeye_websocket::{Inspected, Origins};
+use sockeye_net::http::{ContentCoding, Inspected, Origins};
 use tokio::sync::oneshot;
 
 use crate::body::Body;
-use crate::compress::Coding;
+use crate::compress;
 use crate::config::Config;
 use crate::detail::CloseDetail;
 use crate::inbox::{Answer, Guest};
@@ -34,13 +34,14 @@ use crate::session::Session;
 pub(crate) struct Poll {
     session: Session,
     asked: Asked,
-    coding: Option<Coding>,
+    coding: Option<ContentCoding>,
 }
 
 impl Poll {
     pub(crate) fn new(session: Session, head: &Parts, present: Present) -> Self {
         let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
-        let coding = accepts.then(|| Coding::accepted(&head.headers)).flatten();
+        let coding = accepts.then(|| ContentCoding::accepted(&head.headers, compress::OFFERED));
+        let coding = coding.flatten();
         Poll { session, asked: Asked::new(head, present), coding }
     }
 
@@ -339,13 +340,13 @@ fn respond(answer: Answer, session: &Session, asked: Asked) -> Response<Body> {
 
 fn compressed(
     mut response: Response<Body>,
-    coding: Option<Coding>,
+    coding: Option<ContentCoding>,
     config: &Config,
 ) -> Response<Body> {
     if let (Some(coding), Some(bytes_min)) = (coding, config.compress_from_bytes)
         && response.status() == StatusCode::OK
         && response.body().bytes().len() >= bytes_min
-        && let Ok(body) = coding.encode(response.body().bytes())
+        && let Ok(body) = compress::encode(coding, response.body().bytes())
     {
         *response.body_mut() = body.into();
         response.headers_mut().insert(CONTENT_ENCODING, coding.header());

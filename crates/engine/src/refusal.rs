@@ -2,7 +2,7 @@
 
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, Response, StatusCode};
-use sockeye_websocket::TargetError;
+use sockeye_net::http::TargetError;
 
 use crate::body::Body;
 use crate::jsonp::push_json_string;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use sockeye_engine_proto::{self as proto, SessionId};
-use sockeye_websocket::Flusher;
+use sockeye_net::flush::Flusher;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 

@@ -16,7 +16,7 @@ use crate::engine::{Engine, Step};
 use crate::refusal::empty;
 
 /// A tower service that answers the engine's path and 404 outside it. For
-/// `sockeye_websocket::HttpServer`, hyper, axum's `fallback_service` and the like.
+/// [`HttpServer`](sockeye_net::http::HttpServer), hyper, axum's `fallback_service` and the like.
 pub struct EngineService<A> {
     engine: Engine<A>,
 }

@@ -10,15 +10,18 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
-use sockeye_websocket::{Batch, Flush, WriteBuffer, WriteHalf};
+use sockeye_net::batch::{Batch, MemberId};
+use sockeye_net::flush::Flush;
+use sockeye_net::pipe::{Attached, Pipe};
 
 use crate::config::Config;
 use crate::detail::CloseDetail;
 use crate::dialect::Dialect;
 use crate::encoded::Encoded;
+use crate::framing::Framing;
 use crate::inbox::{Guest, Inbox};
 use crate::observer::Observer;
-use crate::outbox::{Attached, Limits, Next, Outbox, Pushed};
+use crate::outbox::{Limits, Next, Outbox, Pushed};
 use crate::registry::Registry;
 
 /// A handle of one session: cheap to clone, usable from any thread. It does not keep the session
@@ -31,6 +34,7 @@ pub(crate) struct Shared {
     id: SessionId,
     registry: Arc<Registry>,
     dialect: Dialect,
+    member: MemberId,
     pub(crate) outbox: Mutex<Outbox>,
     inbox: Mutex<Inbox>,
     /// The session's task.
@@ -56,6 +60,7 @@ impl Session {
             id,
             registry,
             dialect,
+            member: MemberId::next(),
             outbox: Mutex::new(outbox),
             inbox: Mutex::new(Inbox::new()),
             task: AtomicWaker::new(),
@@ -200,12 +205,12 @@ impl Session {
 
     /// Shares a batch with others, see [`Outbox::attach`].
     pub(crate) fn attach(&self, batch: &Arc<Batch>) -> Attached {
-        self.0.outbox.lock().attach(batch)
+        self.0.outbox.lock().attach(batch, self.0.member)
     }
 
-    /// What it is called in a batch, see [`Outbox::key`].
-    pub(crate) fn key(&self) -> usize {
-        self.0.outbox.data_ptr().addr()
+    /// Who it is in a batch.
+    pub(crate) fn member(&self) -> MemberId {
+        self.0.member
     }
 
     /// Whether a message would go out at once: there is an outlet, and nothing is queued or
@@ -278,8 +283,8 @@ impl Session {
     }
 
     /// Sends what the session itself has to say.
-    pub(crate) fn owe(&self, append: impl FnOnce(&mut Vec<u8>)) {
-        let next = self.queue(|outbox, limits| outbox.owe(limits, append));
+    pub(crate) fn push_owed(&self, append: impl FnOnce(&mut Pipe, Framing)) {
+        let next = self.queue(|outbox, limits| outbox.push_owed(limits, append));
         self.proceed(next);
     }
 
@@ -321,7 +326,7 @@ impl Session {
     }
 
     /// Nothing can be sent any more, see [`Outbox::end`].
-    pub(crate) fn end_outbox(&self) -> Option<(WriteHalf, WriteBuffer)> {
+    pub(crate) fn end_outbox(&self) -> Option<Pipe> {
         let mut outbox = self.0.outbox.lock();
         let ended = outbox.end();
         outbox.count(&self.0.registry.ledger);

@@ -18,6 +18,7 @@ use pin_project_lite::pin_project;
 use sockeye_engine_proto::{
     self as proto, CloseReason, Control, PayloadReader, TransportId, TransportKind,
 };
+use sockeye_net::Rate;
 use tokio::time::Sleep;
 
 use crate::application::{Application, SessionHandler};
@@ -27,7 +28,6 @@ use crate::inbox::{Opened, Reply};
 use crate::metrics;
 use crate::outbox::Outbox;
 use crate::places::Place;
-use crate::rate::Rate;
 use crate::registry::{Registry, Ticket};
 use crate::session::Session;
 pub(crate) use link::Link;
@@ -48,7 +48,7 @@ pub(crate) fn spawn_polling<A: Application>(
     first: First,
 ) -> Session {
     let First { dialect, handshake, place } = first;
-    let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::polling());
+    let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::queue());
     let mut driver = Driver::new(registry, &handle, POLLING, application, handshake);
     driver.place = place.map(Box::new);
     driver.polling = Some(Box::default());
@@ -66,8 +66,8 @@ pub(crate) fn spawn_websocket<A: Application>(
 ) {
     let First { dialect, handshake, place } = first;
     let via = TransportId::new(TransportKind::WebSocket, 0);
-    let (link, io, compressor) = Link::new(via, opened, registry);
-    let outbox = Outbox::websocket(io, dialect.binary(dialect.base64), compressor);
+    let (link, pipe, framing) = Link::new(via, opened, dialect.binary(dialect.base64), registry);
+    let outbox = Outbox::pipe(pipe, framing);
     let handle = Session::new(Arc::clone(registry), id, dialect, outbox);
     handle.set_websocket();
     let mut driver = Driver::new(registry, &handle, via, application, handshake);

@@ -6,13 +6,12 @@ use http::Response;
 use http::header::{CONNECTION, HeaderValue};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use sockeye_engine_proto::SessionId;
-use sockeye_websocket::{Compression, Stream, WriteBuffer};
+use sockeye_engine_proto::{BinaryForm, SessionId};
+use sockeye_net::http::into_stream;
 use sockeye_ws::handshake::server::check_parts;
 
 use crate::application::Application;
 use crate::body::Body;
-use crate::farewell::Farewell;
 use crate::inbox::{Guest, Opened};
 use crate::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN};
 use crate::registry::Registry;
@@ -44,23 +43,20 @@ pub(crate) fn accept<A: Application>(
         Some(protocol) => accept.with_protocol(protocol),
         None => accept,
     };
-    let (accept, deflate) = match &registry.config.compression {
-        Compression::Off => (accept, None),
-        Compression::On(wanted) => match wanted.preferences.accept(&head.headers) {
-            Ok(Some((agreed, value))) => (accept.with_extensions(value), Some(agreed)),
-            Ok(None) => (accept, None),
-            Err(error) => {
-                tracing::debug!(%error, "bad websocket handshake");
-                return Refusal::BadUpgrade.upgrade_response();
-            }
-        },
+    let (accept, deflate) = match registry.config.compression.accept(&head.headers) {
+        Ok(Some((agreed, value))) => (accept.with_extensions(value), Some(agreed)),
+        Ok(None) => (accept, None),
+        Err(error) => {
+            tracing::debug!(%error, "bad websocket handshake");
+            return Refusal::BadUpgrade.upgrade_response();
+        }
     };
     let ticket = registry.ticket();
     tokio::spawn(async move {
         let registry = ticket.registry();
         let opened = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
         let Ok(Ok(upgraded)) = opened else { return };
-        let (stream, early) = Stream::from_upgraded(upgraded);
+        let (stream, early) = into_stream(upgraded);
         arrival.proceed(registry, Box::new(Opened { stream, early, deflate }));
     });
     let mut response = accept.into_response::<Body>();
@@ -95,7 +91,7 @@ impl<A: Application> Arrival<A> {
             }
             _ => opened,
         };
-        let (link, io, _) = Link::new(POLLING, *opened, registry);
-        Farewell::new(link, io, WriteBuffer::new()).spawn(registry);
+        let (link, pipe, _) = Link::new(POLLING, *opened, BinaryForm::Raw, registry);
+        link.close(pipe, registry);
     }
 }

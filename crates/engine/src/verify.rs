@@ -23,7 +23,7 @@ use http::Method;
 use http::header::{CONNECTION, HeaderMap, ORIGIN};
 use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
-use sockeye_websocket::Origins;
+use sockeye_net::http::Origins;
 
 use crate::dialect::Dialect;
 use crate::present::Present;

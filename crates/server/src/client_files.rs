@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use sockeye_engine::Body;
+use sockeye_net::http::ContentCoding;
 
-use crate::coding::Coding;
+use crate::coding::{OFFERED, encode};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
@@ -22,22 +23,22 @@ struct File {
     name: &'static str,
     content_type: &'static str,
     content: &'static [u8],
-    compressed: [OnceLock<Bytes>; Coding::ALL.len()],
+    compressed: [OnceLock<Bytes>; OFFERED.len()],
 }
 
 impl File {
     /// The content in this coding; as it is when it cannot be compressed.
-    fn content(&self, coding: Option<Coding>) -> (Bytes, Option<Coding>) {
+    fn content(&self, coding: Option<ContentCoding>) -> (Bytes, Option<ContentCoding>) {
         let plain = || (Bytes::from_static(self.content), None);
         let Some(coding) = coding else { return plain() };
-        let place = Coding::ALL.iter().position(|other| *other == coding);
+        let place = OFFERED.iter().position(|other| *other == coding);
         let Some(cached) = place.and_then(|place| self.compressed.get(place)) else {
             return plain();
         };
         if let Some(content) = cached.get() {
             return (content.clone(), Some(coding));
         }
-        match coding.encode(self.content) {
+        match encode(coding, self.content) {
             Ok(content) => (cached.get_or_init(|| content.into()).clone(), Some(coding)),
             Err(error) => {
                 tracing::warn!(%error, file = self.name, "the file cannot be compressed");
@@ -53,7 +54,7 @@ macro_rules! files {
             name: $name,
             content_type: $content_type,
             content: include_bytes!(concat!("../client-dist/", $name)),
-            compressed: [const { OnceLock::new() }; Coding::ALL.len()],
+            compressed: [const { OnceLock::new() }; OFFERED.len()],
         }),*]
     };
 }
@@ -80,7 +81,7 @@ pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body
         .filter_map(|value| value.to_str().ok())
         .flat_map(|values| values.split(','))
         .any(|value| value.trim().trim_start_matches("W/") == ETAG);
-    let coding = Coding::of(request.headers()).filter(|_| !is_known);
+    let coding = ContentCoding::accepted(request.headers(), &OFFERED).filter(|_| !is_known);
     let (content, coding) = if is_known { (Bytes::new(), None) } else { file.content(coding) };
     let mut response = Response::new(Body::from(content));
     if is_known {

@@ -98,9 +98,9 @@ pub use server::{IntoListeners, Serve, Server, ServerBuilder, SocketService};
 pub use server_side::{ServerAcks, ServerSide};
 pub use socket::{Expiry, Socket};
 pub use sockeye_engine::{self as engine, Body, Handshake};
+pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
     Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming,
     Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder, Parser,
     RawArgs, Request,
 };
-pub use sockeye_websocket::bind;

@@ -12,7 +12,7 @@ use http_body::Body as HttpBody;
 use sockeye_engine::{
     self as engine, AllowedHosts, Application, Body, CloseReason, Engine, Session,
 };
-use sockeye_websocket::HttpServer;
+use sockeye_net::http::HttpServer;
 use tokio::net::TcpListener;
 
 use crate::{

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sockeye::{Config, Server, engine::AllowedHosts};
-use sockeye_websocket::{HttpServer, bind};
+use sockeye_net::http::{HttpServer, bind};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -9,7 +9,7 @@ use std::{
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use sockeye::Server;
-use sockeye_websocket::PeerAddr;
+use sockeye_net::http::PeerAddr;
 use tokio::io::DuplexStream;
 use tower_service::Service;
 

@@ -8,22 +8,20 @@ use std::task::{Context, Poll, ready};
 use http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
+use sockeye_net::http::{
+    AllowedHosts, Origins, Source, TrustedProxies, check_request, into_stream,
+};
+#[cfg(feature = "tls")]
+use sockeye_net::http::{extend_headers, is_websocket, translate_response};
+use sockeye_net::pipe::Negotiated;
 use sockeye_ws::Role;
 use sockeye_ws::handshake::server::RequestError;
 use sockeye_ws::handshake::{protocols, server};
 
-use crate::compression::{self, Negotiated};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Refusal, UpgradeError};
-use crate::host::AllowedHosts;
-#[cfg(feature = "tls")]
-use crate::http2;
 use crate::metrics;
-use crate::origin::Origins;
-use crate::proxy::{Source, TrustedProxies};
-use crate::stream::Stream;
-use crate::target::check_request;
 use crate::websocket::WebSocket;
 
 /// Accepts a WebSocket handshake with the default [`Config`] and no sub-protocol, of pages of the same
@@ -195,7 +193,7 @@ impl Acceptor {
             accept = accept.with_protocol(protocol);
         }
         let mut negotiated = None;
-        if let Some((agreed, extensions)) = compression::accept(&self.config, request.headers())? {
+        if let Some((agreed, extensions)) = self.config.compression.accept(request.headers())? {
             accept = accept.with_extensions(extensions);
             negotiated = Some(agreed);
         }
@@ -209,8 +207,8 @@ impl Acceptor {
             }
         }
         #[cfg(feature = "tls")]
-        if http2::is_websocket(request) {
-            response = http2::translate_response(response);
+        if is_websocket(request) {
+            response = translate_response(response);
         }
         let connections = self.connections.clone();
         Ok((response, Upgrade { upgrade, config, negotiated, connections }))
@@ -220,9 +218,9 @@ impl Acceptor {
 /// Checks a handshake of either version of HTTP.
 fn check<B>(request: &Request<B>) -> Result<server::Accept, RequestError> {
     #[cfg(feature = "tls")]
-    if http2::is_websocket(request) {
+    if is_websocket(request) {
         let mut headers = request.headers().clone();
-        http2::extend_headers(&mut headers);
+        extend_headers(&mut headers);
         return server::check_parts(&http::Method::GET, http::Version::HTTP_11, &headers);
     }
     server::check(request)
@@ -250,7 +248,7 @@ impl Future for Upgrade {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let upgraded = ready!(Pin::new(&mut self.upgrade).poll(cx)).map_err(UpgradeError)?;
-        let (stream, rest) = Stream::from_upgraded(upgraded);
+        let (stream, rest) = into_stream(upgraded);
         let config = Arc::clone(&self.config);
         let negotiated = self.negotiated.as_ref();
         let socket = WebSocket::with_config(stream, rest, Role::Server, config, negotiated);

@@ -3,9 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-#[cfg(feature = "deflate")]
-use crate::compression::Compression;
-use crate::stall::WRITE_TIMEOUT;
+use sockeye_net::WRITE_TIMEOUT;
+use sockeye_net::pipe::Compression;
 
 /// Limits and timeouts of a connection. Write `Config { message_bytes_max: 4096,
 /// ..Config::default() }`: fields will be added.
@@ -45,8 +44,8 @@ pub struct Config {
     /// ([`RecvError::Idle`](crate::RecvError)); longer than `keep_alive_interval`, where there is one.
     /// Default: never.
     pub idle_timeout: Option<Duration>,
-    /// Whether messages may be compressed. Default: [`Compression::Off`].
-    #[cfg(feature = "deflate")]
+    /// Whether messages may be compressed. Default: [`Compression::Off`], and without the feature
+    /// `deflate` nothing else.
     pub compression: Compression,
 }
 
@@ -63,7 +62,6 @@ impl Default for Config {
             pings_per_second_max: 1000,
             keep_alive_interval: None,
             idle_timeout: None,
-            #[cfg(feature = "deflate")]
             compression: Compression::Off,
         }
     }

@@ -3,34 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+#[cfg(feature = "tls")]
+use sockeye_net::http::Roots;
+use sockeye_net::http::{ConnectError, Destination, Dialer, into_stream};
+use sockeye_net::pipe::{agreed, fill_random};
 use sockeye_ws::Role;
 use sockeye_ws::handshake::client::Handshake;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use url::{Host, Position, Url};
+use url::{Position, Url};
 
-use crate::compression;
 use crate::config::Config;
-use crate::error::ConnectError;
-use crate::masking::fill_random;
-use crate::stream::Stream;
-#[cfg(feature = "tls")]
-use crate::timed_tcp::TimedTcp;
-#[cfg(feature = "tls")]
-use crate::tls::{self, ClientTls, Roots};
 use crate::websocket::WebSocket;
-
-/// The most headers a response may have, and the most bytes.
-const HEADERS_MAX: usize = 100;
-const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// Opens a connection to a `ws://` or `wss://` URL with the defaults; see [`Connector::connect`].
 ///
@@ -49,8 +35,7 @@ pub struct Connector {
     headers: HeaderMap,
     protocols: Vec<String>,
     timeout: Duration,
-    #[cfg(feature = "tls")]
-    tls: ClientTls,
+    dialer: Dialer,
 }
 
 impl Default for Connector {
@@ -68,8 +53,7 @@ impl Connector {
             headers: HeaderMap::new(),
             protocols: Vec::new(),
             timeout: Duration::from_secs(20),
-            #[cfg(feature = "tls")]
-            tls: ClientTls::default(),
+            dialer: Dialer::default(),
         }
     }
 
@@ -107,7 +91,7 @@ impl Connector {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn roots(mut self, roots: Roots) -> Self {
-        self.tls = ClientTls::new(roots);
+        self.dialer = Dialer::with_roots(roots);
         self
     }
 
@@ -128,105 +112,32 @@ impl Connector {
     }
 
     async fn open(&self, url: &Url) -> Result<(WebSocket, Response<()>), ConnectError> {
-        let encrypted = match url.scheme() {
-            "ws" => false,
-            "wss" if cfg!(feature = "tls") => true,
-            _ => return Err(ConnectError::Scheme),
-        };
+        if !matches!(url.scheme(), "ws" | "wss") {
+            return Err(ConnectError::Scheme);
+        }
         let mut nonce = [0; 16];
         fill_random(&mut nonce);
         let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
-        let handshake = compression::offer(&self.config, Handshake::new(nonce, &protocols));
-        let request = self.request(url, &handshake)?;
-
-        let stream = open_tcp(url).await?;
-        let response = if encrypted {
-            self.exchange_encrypted(url, stream, request).await?
-        } else {
-            exchange(stream, request).await?
-        };
-        handshake.check(&response)?;
-        let negotiated = compression::agreed(&handshake, &response)?;
-
-        let (parts, _) = Response::new(()).into_parts();
-        let mut head = Response::from_parts(parts, ());
-        *head.status_mut() = response.status();
-        *head.headers_mut() = response.headers().clone();
-        let (stream, rest) = Stream::from_upgraded(hyper::upgrade::on(response).await?);
-        let config = Arc::clone(&self.config);
-        let negotiated = negotiated.as_ref();
-        Ok((WebSocket::with_config(stream, rest, Role::Client, config, negotiated), head))
-    }
-
-    #[cfg(feature = "tls")]
-    async fn exchange_encrypted(
-        &self,
-        url: &Url,
-        stream: TcpStream,
-        request: Request<Empty<Bytes>>,
-    ) -> Result<Response<Incoming>, ConnectError> {
-        let host = url.host().ok_or(ConnectError::Host)?;
-        // From the upgrade on the WebSocket measures the time itself.
-        let stream = TimedTcp::new(stream, self.config.write_timeout);
-        exchange(tls::handshake(&self.tls, host, stream).await?, request).await
-    }
-
-    #[cfg(not(feature = "tls"))]
-    async fn exchange_encrypted(
-        &self,
-        _: &Url,
-        _: TcpStream,
-        _: Request<Empty<Bytes>>,
-    ) -> Result<Response<Incoming>, ConnectError> {
-        Err(ConnectError::Scheme)
-    }
-
-    fn request(
-        &self,
-        url: &Url,
-        handshake: &Handshake,
-    ) -> Result<Request<Empty<Bytes>>, ConnectError> {
+        let handshake = self.config.compression.offer(Handshake::new(nonce, &protocols));
         let mut request = Request::new(Empty::new());
         // What `url` serializes is ASCII, and a path and query are a URI.
         *request.uri_mut() = url[Position::BeforePath..Position::AfterQuery]
             .parse()
             .map_err(|_| ConnectError::Host)?;
-        let headers = request.headers_mut();
-        headers.clone_from(&self.headers);
-        let authority = &url[Position::BeforeHost..Position::AfterPort];
-        let host = HeaderValue::from_str(authority).map_err(|_| ConnectError::Host)?;
-        headers.insert(HOST, host);
-        handshake.extend_headers(headers);
-        Ok(request)
+        request.headers_mut().clone_from(&self.headers);
+        handshake.extend_headers(request.headers_mut());
+
+        let to = Destination::of(url)?;
+        let response = self.dialer.send(&to, self.config.write_timeout, request).await?;
+        handshake.check(&response)?;
+        let negotiated = agreed(&handshake, &response)?;
+
+        let mut head = Response::new(());
+        *head.status_mut() = response.status();
+        *head.headers_mut() = response.headers().clone();
+        let (stream, rest) = into_stream(hyper::upgrade::on(response).await?);
+        let config = Arc::clone(&self.config);
+        let negotiated = negotiated.as_ref();
+        Ok((WebSocket::with_config(stream, rest, Role::Client, config, negotiated), head))
     }
-}
-
-async fn open_tcp(url: &Url) -> Result<TcpStream, ConnectError> {
-    let port = url.port_or_known_default().unwrap_or(80);
-    let stream = match url.host().ok_or(ConnectError::Host)? {
-        Host::Domain(name) => TcpStream::connect((name, port)).await?,
-        Host::Ipv4(address) => TcpStream::connect((address, port)).await?,
-        Host::Ipv6(address) => TcpStream::connect((address, port)).await?,
-    };
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Sends the request and waits for the head of the response.
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    request: Request<Empty<Bytes>>,
-) -> Result<Response<Incoming>, ConnectError> {
-    let (mut sender, connection) = http1::Builder::new()
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .handshake(TokioIo::new(stream))
-        .await?;
-    // Ends with the upgrade, or with the request when the caller gives up.
-    tokio::spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "HTTP connection ended");
-        }
-    });
-    Ok(sender.send_request(request).await?)
 }

@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use sockeye_net::pipe::FrameReader;
 use sockeye_ws::Role;
 use tokio::time::{Sleep, sleep};
 
@@ -22,8 +23,6 @@ use crate::error::RecvError;
 use crate::message::Closed;
 use crate::metrics;
 use crate::outbox::{Failure, Outbox};
-use crate::scratch::with_scratch;
-use crate::stream::ReadHalf;
 
 #[derive(Debug)]
 pub(crate) struct Ending {
@@ -99,14 +98,14 @@ impl Ending {
     /// Goes on to `Ended`.
     pub(crate) fn poll_end(
         &mut self,
-        read: &mut ReadHalf,
+        frames: &mut FrameReader,
         outbox: &Arc<Outbox>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         if self.step == Step::Ended {
             return Poll::Ready(());
         }
-        if self.poll_steps(read, outbox, cx).is_pending() {
+        if self.poll_steps(frames, outbox, cx).is_pending() {
             if !self.is_overdue(cx) {
                 return Poll::Pending;
             }
@@ -120,7 +119,7 @@ impl Ending {
 
     fn poll_steps(
         &mut self,
-        read: &mut ReadHalf,
+        frames: &mut FrameReader,
         outbox: &Arc<Outbox>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -133,13 +132,7 @@ impl Ending {
             }
             self.step = Step::Draining;
         }
-        loop {
-            match ready!(with_scratch(|buffer| read.poll_read(cx, buffer))) {
-                Ok(count) if count > 0 && count < self.draining_bytes => {
-                    self.draining_bytes -= count;
-                }
-                _ => return Poll::Ready(()),
-            }
-        }
+        // An error is an end as well.
+        frames.poll_end(cx, &mut self.draining_bytes).map(drop)
     }
 }

@@ -2,11 +2,9 @@
 
 use std::io;
 
+use sockeye_net::http::TargetError;
 use sockeye_ws::ProtocolError;
-use sockeye_ws::handshake::client::ResponseError;
 use sockeye_ws::handshake::server::RequestError;
-
-use crate::target::TargetError;
 
 /// Why a connection ended other than by a close handshake.
 #[derive(Debug, thiserror::Error)]
@@ -86,34 +84,3 @@ pub enum Refusal {
 #[derive(Debug, thiserror::Error)]
 #[error("connection was not upgraded")]
 pub struct UpgradeError(#[from] pub(crate) hyper::Error);
-
-/// Why a connection could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The text is not a URL.
-    #[error("invalid URL")]
-    Url(#[from] url::ParseError),
-    /// The URL's scheme is not `ws`, nor `wss` where the feature `tls` is on.
-    #[error("unsupported URL scheme")]
-    Scheme,
-    /// The URL has no host.
-    #[error("URL without a host")]
-    Host,
-    /// No address of the host accepted a connection, or it broke.
-    #[error("cannot reach the host")]
-    Io(#[from] io::Error),
-    /// No TLS with this server: above all, its certificate was refused.
-    #[cfg(feature = "tls")]
-    #[error("TLS handshake failed")]
-    Tls(#[source] crate::tls::TlsError),
-    /// The server did not speak HTTP, or ended the connection.
-    #[error("HTTP exchange failed")]
-    Http(#[from] hyper::Error),
-    /// The server refused, or its handshake is wrong.
-    #[error("handshake refused")]
-    Response(#[from] ResponseError),
-    /// It took longer than the timeout.
-    #[error("timed out")]
-    Timeout,
-}

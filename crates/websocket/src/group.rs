@@ -6,14 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use slab::Slab;
+use sockeye_net::batch::{BATCH_BYTES_MAX, Batch, MemberId};
+use sockeye_net::flush::{Flush, Flusher};
+use sockeye_net::pipe::Compressor;
 use sockeye_ws as ws;
-use sockeye_ws::{CloseCode, encode_frame};
+use sockeye_ws::{CloseCode, Opcode, encode_frame};
 use tokio::runtime::Handle;
 
-use crate::batch::{BATCH_BYTES_MAX, Batch};
-use crate::compressor::SharedFrames;
-use crate::flush::{Flush, Flusher};
-use crate::outbox::{Attached, Outbox, SharedMessage};
+use crate::outbox::{Attached, Outbox};
 use crate::writer::Writer;
 
 /// Connections that get the same messages. Clones are the same group.
@@ -41,7 +41,7 @@ struct Members {
     /// What was sent since the last flush pass, or an old one.
     batch: Option<Arc<Batch>>,
     /// Keys of those who do not share it, for as long as it is there.
-    apart: Vec<usize>,
+    separate: Vec<usize>,
     /// Members to be flushed; empty between messages.
     unflushed: Vec<Arc<dyn Flush>>,
 }
@@ -66,12 +66,7 @@ impl Group {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_flusher(Flusher::new(Handle::current()))
-    }
-
-    /// An empty group that shares its flush pass with whatever else uses `flusher`.
-    #[must_use]
-    pub fn with_flusher(flusher: Flusher) -> Self {
+        let flusher = Flusher::new(Handle::current());
         Self { inner: Arc::new(Inner { flusher, members: Mutex::default() }) }
     }
 
@@ -131,7 +126,7 @@ impl Group {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
         }
         let mut members = self.inner.members.lock();
-        let except = except.map(|key| members.outboxes[key].key());
+        let except = except.map(|key| members.outboxes[key].member());
         members.frame.clear();
         encode_frame(opcode, payload, None, &mut members.frame);
         let mut shared = SharedMessage {
@@ -139,13 +134,13 @@ impl Group {
             payload,
             frame: Bytes::new(),
             compress,
-            compressed: SharedFrames::new(),
+            compressed: Vec::new(),
         };
         if members.frame.len() > BATCH_BYTES_MAX {
             members.seal();
             members.send_to_each(&mut shared, except);
         } else if members.batch.as_ref().is_some_and(|batch| batch.append(&members.frame, except)) {
-            members.send_to_apart(&mut shared, except);
+            members.send_to_separate(&mut shared, except);
         } else {
             members.begin_batch(&mut shared, except);
         }
@@ -159,33 +154,33 @@ impl Members {
         if let Some(batch) = &self.batch {
             batch.seal();
         }
-        self.apart.clear();
+        self.separate.clear();
     }
 
     /// Sends a message as the first of a batch, which all members share that can.
-    fn begin_batch(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
+    fn begin_batch(&mut self, shared: &mut SharedMessage<'_>, except: Option<MemberId>) {
         self.seal();
         let batch = Batch::begin(self.batch.take(), &self.frame, except);
         for (key, outbox) in &self.outboxes {
-            match outbox.attach(batch.share()) {
+            match outbox.attach(&batch) {
                 Attached::Scheduled => {}
                 Attached::Unscheduled => self.unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>),
-                Attached::Apart => self.apart.push(key),
+                Attached::Separate => self.separate.push(key),
             }
         }
         self.batch = Some(batch);
-        self.send_to_apart(shared, except);
+        self.send_to_separate(shared, except);
     }
 
     /// Sends a message to those who do not share the batch.
-    fn send_to_apart(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
-        if self.apart.is_empty() {
+    fn send_to_separate(&mut self, shared: &mut SharedMessage<'_>, except: Option<MemberId>) {
+        if self.separate.is_empty() {
             return;
         }
         self.share_frame(shared);
-        for &key in &self.apart {
+        for &key in &self.separate {
             let outbox = &self.outboxes[key];
-            if Some(outbox.key()) != except {
+            if Some(outbox.member()) != except {
                 push(outbox, shared, &mut self.unflushed);
             }
         }
@@ -193,10 +188,10 @@ impl Members {
     }
 
     /// Sends a message to each member by itself.
-    fn send_to_each(&mut self, shared: &mut SharedMessage<'_>, except: Option<usize>) {
+    fn send_to_each(&mut self, shared: &mut SharedMessage<'_>, except: Option<MemberId>) {
         self.share_frame(shared);
         for (_, outbox) in &self.outboxes {
-            if Some(outbox.key()) != except {
+            if Some(outbox.member()) != except {
                 push(outbox, shared, &mut self.unflushed);
             }
         }
@@ -212,6 +207,31 @@ impl Members {
         if let Ok(unique) = mem::take(&mut shared.frame).try_into_mut() {
             self.frame = unique.into();
         }
+    }
+}
+
+/// A message for many connections, encoded once for each form it takes.
+pub(crate) struct SharedMessage<'a> {
+    pub(crate) opcode: Opcode,
+    pub(crate) payload: &'a [u8],
+    /// The complete unmasked and uncompressed frame.
+    pub(crate) frame: Bytes,
+    /// Whether it may be compressed.
+    pub(crate) compress: bool,
+    /// The frames of it that are, one for each way to compress.
+    compressed: Vec<(Compressor, Bytes)>,
+}
+
+impl SharedMessage<'_> {
+    /// The frame as `by` compresses it, made once for all that compress alike.
+    pub(crate) fn compressed_by(&mut self, by: &Compressor) -> Bytes {
+        if let Some((_, frame)) = self.compressed.iter().find(|(like, _)| like.is_equivalent(by)) {
+            return frame.clone();
+        }
+        let (mut fresh, mut frame) = (by.fresh(), Vec::new());
+        fresh.encode(self.opcode, (&[], self.payload), None, &mut frame);
+        self.compressed.push((fresh, frame.into()));
+        self.compressed[self.compressed.len() - 1].1.clone()
     }
 }
 

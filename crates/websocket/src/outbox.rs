@@ -4,13 +4,11 @@
 //! not take is left to a task that exists only until it is written, so that neither a reader nor a
 //! writer has to be polled for that.
 //!
-//! | phase    | then                                                                              |
-//! |----------|-----------------------------------------------------------------------------------|
-//! | `Open`   | frames are accepted                                                               |
-//! | `Closing`| our close frame was the last, or none is to follow; what is queued is written      |
-//! | `Broken` | nothing can be written; the reader will see the end of the stream                 |
-
-mod shared;
+//! | phase     | then                                                                            |
+//! |-----------|---------------------------------------------------------------------------------|
+//! | `Open`    | frames are accepted                                                             |
+//! | `Closing` | our close frame was the last, or none is to follow; what is queued is written    |
+//! | `Broken`  | nothing can be written; the reader will see the end of the stream               |
 
 use std::future::poll_fn;
 use std::io;
@@ -18,25 +16,21 @@ use std::mem;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use sockeye_ws::{CloseCode, Opcode, Role, encode_close, encode_frame};
+use sockeye_net::batch::{Batch, MemberId};
+use sockeye_net::flush::Flush;
+use sockeye_net::pipe::{self, Pipe};
+use sockeye_ws::{CONTROL_PAYLOAD_BYTES_MAX, CloseCode, Opcode, Role};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use crate::batch::Share;
-use crate::compression::Negotiated;
-use crate::compressor::Compressor;
 use crate::config::Config;
 use crate::error::{RecvError, SendError};
-use crate::flush::Flush;
-use crate::masking::masking_key;
+use crate::group::SharedMessage;
 use crate::metrics;
 use crate::outgoing::Outgoing;
-use crate::stream::WriteHalf;
-use crate::write_buffer::WriteBuffer;
-
-pub(crate) use shared::{Attached, SharedMessage};
 
 /// With more than this waiting, `send` waits and nothing more is read.
 pub(crate) const HIGH_WATER_BYTES: usize = 64 * 1024;
@@ -45,30 +39,28 @@ const LOW_WATER_BYTES: usize = 16 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    io: WriteHalf,
     config: Arc<Config>,
     /// Where the tasks for the rest of a write and for the timer run.
     runtime: Handle,
+    member: MemberId,
     role: Role,
-    /// There when compression was negotiated.
-    compressor: Option<Box<Compressor>>,
+    /// Messages may be compressed, and frames are made where they are queued.
+    compresses: bool,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    buffer: WriteBuffer,
-    /// What comes after `buffer` and is the same for others, until one of us needs it.
-    share: Option<Share>,
-    /// Who waits for room or for the end of the buffer.
+    pipe: Pipe,
+    /// Who waits for room or for the end of what is queued.
     waiters: Vec<Waker>,
     phase: Phase,
     failure: Option<Failure>,
     /// Ends the connection when the peer does not answer a writer's close frame.
     close_timer: Option<AbortHandle>,
-    /// A task waits for writability and writes the buffer then.
+    /// A task waits for writability and writes then.
     draining: bool,
-    /// The flush pass will write the buffer.
+    /// The flush pass will write.
     scheduled: bool,
     /// Something was queued for the reader to write before it waits.
     fed: bool,
@@ -116,17 +108,23 @@ pub(crate) struct SendOptions {
     pub(crate) compress: bool,
 }
 
+/// What became of a batch for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attached {
+    /// It is written by the next flush pass, which knows of the connection.
+    Scheduled,
+    /// It is written when the connection is flushed, for which it has to be scheduled.
+    Unscheduled,
+    /// The connection cannot use it; each message has to be pushed.
+    Separate,
+}
+
 impl Outbox {
     /// Must be called within a runtime.
-    pub(crate) fn new(
-        io: WriteHalf,
-        role: Role,
-        config: Arc<Config>,
-        negotiated: Option<&Negotiated>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(mut pipe: Pipe, config: Arc<Config>) -> Arc<Self> {
+        let (role, compresses) = (pipe.role(), pipe.compressor().is_some());
         let state = State {
-            buffer: WriteBuffer::new(),
-            share: None,
+            pipe,
             waiters: Vec::new(),
             phase: Phase::Open,
             failure: None,
@@ -135,25 +133,20 @@ impl Outbox {
             scheduled: false,
             fed: false,
         };
-        let runtime = Handle::current();
-        let compressor = negotiated.and_then(|agreed| Compressor::new(role, agreed, &config));
-        Arc::new(Self { io, config, runtime, role, compressor, state: Mutex::new(state) })
+        let (runtime, member) = (Handle::current(), MemberId::next());
+        Arc::new(Self { config, runtime, member, role, compresses, state: Mutex::new(state) })
     }
 
-    /// What this connection is called in a batch.
-    pub(crate) fn key(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+    pub(crate) const fn member(&self) -> MemberId {
+        self.member
     }
 
     pub(crate) const fn role(&self) -> Role {
         self.role
     }
 
-    pub(crate) const fn compressor(&self) -> Option<&Compressor> {
-        match &self.compressor {
-            Some(compressor) => Some(compressor),
-            None => None,
-        }
+    pub(crate) const fn compresses(&self) -> bool {
+        self.compresses
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -161,8 +154,8 @@ impl Outbox {
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {
-        let state = self.state.lock();
-        state.buffer.len() + state.share.as_ref().map_or(0, |share| share.len(self.key()))
+        let pipe = &self.state.lock().pipe;
+        pipe.queued_bytes() + pipe.shared_bytes()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -181,35 +174,58 @@ impl Outbox {
         payload: &[u8],
         options: SendOptions,
     ) -> Poll<Result<(), SendError>> {
-        if opcode.is_control() && payload.len() > sockeye_ws::CONTROL_PAYLOAD_BYTES_MAX {
-            return Poll::Ready(Err(SendError::ControlTooLong { length: payload.len() }));
-        }
+        check_length(opcode, payload)?;
         let mut state = self.state.lock();
-        if state.buffer.len() > HIGH_WATER_BYTES {
+        if state.pipe.queued_bytes() > HIGH_WATER_BYTES {
             // What was only fed has to get going, or nobody would ever be woken.
-            state = self.write(state);
-            if state.phase == Phase::Open && state.buffer.len() > HIGH_WATER_BYTES {
+            self.write(&mut state);
+            if state.phase == Phase::Open && state.pipe.queued_bytes() > HIGH_WATER_BYTES {
                 state.wait(cx);
                 return Poll::Pending;
             }
         }
-        state = self.settle(state);
+        self.take_part(&mut state);
         if state.phase != Phase::Open {
             return Poll::Ready(Err(SendError::Closed));
         }
-        self.encode(opcode, payload, options.compress, state.buffer.tail());
+        state.pipe.push(opcode, (&[], payload), options.compress);
         state.fed = options.feed;
         if !options.feed {
-            drop(self.write(state));
+            self.write(&mut state);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Queues one frame, to be written with what follows or at the end of the turn. Returns how many
+    /// bytes it became.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_send`](Self::poll_send).
+    pub(crate) fn push(
+        &self,
+        opcode: Opcode,
+        payload: &[u8],
+        compress: bool,
+    ) -> Result<usize, SendError> {
+        check_length(opcode, payload)?;
+        let mut state = self.state.lock();
+        self.take_part(&mut state);
+        if state.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        let before = state.pipe.queued_bytes();
+        state.pipe.push(opcode, (&[], payload), compress);
+        let added = state.pipe.queued_bytes() - before;
+        self.check_room(&mut state, before, added);
+        Ok(added)
     }
 
     /// Writes what was queued without writing.
     pub(crate) fn flush_fed(self: &Arc<Self>) {
         let mut state = self.state.lock();
         if mem::take(&mut state.fed) {
-            drop(self.write(state));
+            self.write(&mut state);
         }
     }
 
@@ -218,85 +234,64 @@ impl Outbox {
         let mut state = self.state.lock();
         let closed = outgoing.is_closed();
         let frames = outgoing.frames();
-        if closed || !frames.is_empty() {
-            state = self.settle(state);
+        if state.phase == Phase::Open && (closed || !frames.is_empty()) {
+            self.take_part(&mut state);
         }
         if state.phase == Phase::Open && !frames.is_empty() {
-            if state.buffer.is_empty() && !state.draining {
-                // The usual case: nothing else waits, so no copy is made. Errors come up again below.
-                if let Ok(count) = self.io.try_write(frames) {
-                    frames.drain(..count);
-                }
-            }
-            if self.overflows(&state, frames.len()) {
-                state = self.fail(state, Failure::Overflow);
-            } else if !frames.is_empty() {
-                state.buffer.push(frames, &[]);
-            }
+            let before = state.pipe.queued_bytes();
+            state.pipe.push_frames(frames);
+            let added = state.pipe.queued_bytes() - before;
+            self.check_room(&mut state, before, added);
         }
         outgoing.clear();
         if closed && state.phase == Phase::Open {
-            state.share = None;
+            state.pipe.drop_share();
             state.phase = Phase::Closing;
         }
-        state = self.write(state);
-        Committed { open: state.phase == Phase::Open, queued_bytes: state.buffer.len() }
-    }
-
-    /// Queues a message within a turn, to be written at its end: for compression that remembers, where
-    /// frames have to be queued as they are made. Returns how many bytes it became.
-    pub(crate) fn push(&self, opcode: Opcode, payload: &[u8], compress: bool) -> usize {
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return 0;
-        }
-        let before = state.buffer.len();
-        self.encode(opcode, payload, compress, state.buffer.tail());
-        let added = state.buffer.len() - before;
-        if before > 0 && before + added > self.config.queued_bytes_max {
-            drop(self.fail(state, Failure::Overflow));
-        }
-        added
+        self.write(&mut state);
+        Committed { open: state.phase == Phase::Open, queued_bytes: state.pipe.queued_bytes() }
     }
 
     /// Sends an empty ping, unless something waits to be written: then the peer is not silent for want
     /// of being asked.
     pub(crate) fn ping(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        if state.phase == Phase::Open && state.buffer.is_empty() && state.share.is_none() {
-            encode_frame(Opcode::Ping, &[], self.masking_key(), state.buffer.tail());
-            drop(self.write(state));
+        if state.phase == Phase::Open && state.pipe.is_writable() {
+            state.pipe.push(Opcode::Ping, (&[], &[]), false);
+            self.write(&mut state);
         }
     }
 
     /// Sends a close frame, the last frame there is; nothing happens if one was sent. Whoever does not
     /// read the answer has it waited for by a timer.
     pub(crate) fn close(self: &Arc<Self>, code: CloseCode, reason: &str, timer: bool) {
-        let mut state = self.leave(self.state.lock());
+        let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return;
         }
-        encode_close(code, reason, self.masking_key(), state.buffer.tail());
+        state.pipe.leave_batch();
+        state.pipe.push_close(code, reason);
         state.phase = Phase::Closing;
         if timer {
             state.close_timer = Some(self.start_close_timer());
         }
-        drop(self.write(state));
+        self.write(&mut state);
     }
 
     /// No more frames are accepted; what is queued is written.
     pub(crate) fn finish(self: &Arc<Self>) {
-        let mut state = self.leave(self.state.lock());
+        let mut state = self.state.lock();
+        state.pipe.leave_batch();
         if state.phase == Phase::Open {
             state.phase = Phase::Closing;
         }
-        drop(self.write(state));
+        self.write(&mut state);
     }
 
     /// Waits until little enough is queued to go on reading.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.phase == Phase::Broken || state.buffer.len() <= HIGH_WATER_BYTES {
+        if state.phase == Phase::Broken || state.pipe.queued_bytes() <= HIGH_WATER_BYTES {
             return Poll::Ready(());
         }
         state.wait(cx);
@@ -305,8 +300,9 @@ impl Outbox {
 
     /// Writes what was queued without writing; then waits until nothing is queued.
     pub(crate) fn poll_flush(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.write_all(self.state.lock());
-        if state.phase == Phase::Broken || (state.buffer.is_empty() && !state.draining) {
+        let mut state = self.state.lock();
+        self.write_all(&mut state);
+        if state.phase == Phase::Broken || state.pipe.is_written() {
             return Poll::Ready(());
         }
         state.wait(cx);
@@ -315,7 +311,7 @@ impl Outbox {
 
     /// Ends the write side of the transport.
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_shutdown(cx)
+        self.state.lock().pipe.poll_shutdown(cx)
     }
 
     /// Ends the connection at once, since its peer did not do in time what it had to.
@@ -326,91 +322,123 @@ impl Outbox {
 
     /// Ends the connection at once.
     pub(crate) fn abort(&self, failure: Failure) {
-        drop(self.fail(self.state.lock(), failure));
+        self.state.lock().fail(failure);
     }
 
-    /// Writes what is queued, unless somebody else is about to. What is shared comes after it and is left
+    /// Has everything of a batch, to which more may come, written by the next flush pass.
+    pub(crate) fn attach(&self, batch: &Arc<Batch>) -> Attached {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Attached::Scheduled;
+        }
+        let before = state.pipe.queued_bytes();
+        if state.pipe.attach(batch, self.member) == pipe::Attached::Separate {
+            return Attached::Separate;
+        }
+        let added = state.pipe.queued_bytes() - before;
+        self.check_room(&mut state, before, added);
+        match mem::replace(&mut state.scheduled, true) {
+            true => Attached::Scheduled,
+            false => Attached::Unscheduled,
+        }
+    }
+
+    /// Queues a message that others get as well. Returns whether the connection has to be scheduled for
+    /// the flush pass.
+    pub(crate) fn push_shared(&self, shared: &mut SharedMessage<'_>) -> bool {
+        let mut state = self.state.lock();
+        let before = state.pipe.queued_bytes();
+        state.pipe.end_batch();
+        let added = state.pipe.queued_bytes() - before;
+        self.check_room(&mut state, before, added);
+        if state.phase != Phase::Open {
+            return false;
+        }
+        let (opcode, payload, compress) = (shared.opcode, shared.payload, shared.compress);
+        let before = state.pipe.queued_bytes();
+        let may_compress = compress && !opcode.is_control();
+        let pipe = &mut state.pipe;
+        let compressor =
+            pipe.compressor().filter(|by| may_compress && by.applies_to(payload.len()));
+        if self.role == Role::Client || compressor.as_ref().is_some_and(|by| by.remembers()) {
+            // Nobody else can use this frame.
+            pipe.push(opcode, (&[], payload), compress);
+        } else {
+            let frame: Bytes = match compressor {
+                Some(by) => shared.compressed_by(by),
+                None => shared.frame.clone(),
+            };
+            pipe.push_shared(&frame, || None);
+        }
+        let added = state.pipe.queued_bytes() - before;
+        self.check_room(&mut state, before, added);
+        state.phase == Phase::Open && !state.draining && !mem::replace(&mut state.scheduled, true)
+    }
+
+    /// Queues what has come to the shared batch, so that something else can follow.
+    fn take_part(&self, state: &mut State) {
+        let before = state.pipe.queued_bytes();
+        state.pipe.take_part();
+        let added = state.pipe.queued_bytes() - before;
+        self.check_room(state, before, added);
+    }
+
+    /// Ends the connection if what was added goes beyond the limit; what is alone may.
+    fn check_room(&self, state: &mut State, before: usize, added: usize) {
+        if before > 0 && added > 0 && before + added > self.config.queued_bytes_max {
+            state.fail(Failure::Overflow);
+        }
+    }
+
+    /// Writes what is queued, unless the draining task does. What is shared comes behind it and is left
     /// to the flush pass.
-    fn write<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let nothing = state.buffer.is_empty() && self.io.is_flushed();
-        if nothing || state.draining || state.phase == Phase::Broken {
-            return state;
+    fn write(self: &Arc<Self>, state: &mut State) {
+        if !state.draining && state.phase != Phase::Broken {
+            let written = state.pipe.write();
+            self.note_written(state, written);
         }
-        match state.buffer.write_to(&self.io) {
+    }
+
+    /// [`write`](Self::write), and what is shared.
+    fn write_all(self: &Arc<Self>, state: &mut State) {
+        if !state.draining && state.phase != Phase::Broken {
+            let written = state.pipe.flush();
+            self.note_written(state, written);
+        }
+    }
+
+    fn note_written(self: &Arc<Self>, state: &mut State, written: io::Result<bool>) {
+        match written {
             Ok(true) => {}
-            Ok(false) => self.start_draining(&mut state),
-            Err(error) => return self.fail(state, Failure::Io(error.kind())),
-        }
-        state
-    }
-
-    fn overflows(&self, state: &State, added: usize) -> bool {
-        let queued = state.buffer.len();
-        queued > 0 && queued + added > self.config.queued_bytes_max
-    }
-
-    /// Ends the connection at once.
-    fn fail<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        failure: Failure,
-    ) -> MutexGuard<'a, State> {
-        if state.phase != Phase::Broken {
-            state.phase = Phase::Broken;
-            state.failure = Some(failure);
-            if failure == Failure::Overflow {
-                metrics::websocket_ended("overflow");
+            Ok(false) => {
+                state.draining = true;
+                self.runtime.spawn(Arc::clone(self).drain());
             }
-            state.buffer.clear();
-            state.share = None;
-            let waiters = mem::take(&mut state.waiters);
-            MutexGuard::unlocked(&mut state, || {
-                self.io.abort();
-                waiters.into_iter().for_each(Waker::wake);
-            });
+            Err(error) => state.fail(Failure::Io(error.kind())),
         }
-        state
-    }
-
-    fn start_draining(self: &Arc<Self>, state: &mut State) {
-        state.draining = true;
-        self.runtime.spawn(Arc::clone(self).drain());
     }
 
     async fn drain(self: Arc<Self>) {
-        loop {
-            let timeout = self.config.write_timeout;
-            match poll_fn(|cx| self.io.poll_writable(cx, timeout)).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return self.time_out(),
-                Err(error) => return self.abort(Failure::Io(error.kind())),
+        let timeout = self.config.write_timeout;
+        let drained = poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if state.phase == Phase::Broken {
+                return Poll::Ready(Ok(()));
             }
-            if self.write_rest() {
-                return;
+            let drained = state.pipe.poll_write(cx, timeout);
+            state.draining = drained.is_pending();
+            if state.pipe.queued_bytes() <= LOW_WATER_BYTES {
+                let waiters = mem::take(&mut state.waiters);
+                drop(state);
+                waiters.into_iter().for_each(Waker::wake);
             }
+            drained
+        });
+        match drained.await {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => self.time_out(),
+            Err(error) => self.abort(Failure::Io(error.kind())),
         }
-    }
-
-    /// One step of the draining task; true when it is done.
-    fn write_rest(&self) -> bool {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Broken {
-            return true;
-        }
-        let done = match state.buffer.write_to(&self.io) {
-            Ok(done) => done,
-            Err(error) => {
-                drop(self.fail(state, Failure::Io(error.kind())));
-                return true;
-            }
-        };
-        state.draining = !done;
-        if done || state.buffer.len() <= LOW_WATER_BYTES {
-            let waiters = mem::take(&mut state.waiters);
-            drop(state);
-            waiters.into_iter().for_each(Waker::wake);
-        }
-        done
     }
 
     fn start_close_timer(self: &Arc<Self>) -> AbortHandle {
@@ -424,27 +452,20 @@ impl Outbox {
         });
         timer.abort_handle()
     }
+}
 
-    fn encode(&self, opcode: Opcode, payload: &[u8], compress: bool, out: &mut Vec<u8>) {
-        let key = self.masking_key();
-        match &self.compressor {
-            Some(compressor) if compress && compressor.applies_to(opcode, payload) => {
-                compressor.encode_frame(opcode, payload, key, out);
-            }
-            _ => encode_frame(opcode, payload, key, out),
-        }
+fn check_length(opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+    if opcode.is_control() && payload.len() > CONTROL_PAYLOAD_BYTES_MAX {
+        return Err(SendError::ControlTooLong { length: payload.len() });
     }
-
-    fn masking_key(&self) -> Option<[u8; 4]> {
-        (self.role == Role::Client).then(masking_key)
-    }
+    Ok(())
 }
 
 impl Flush for Outbox {
     fn flush(self: Arc<Self>) {
-        let mut state = self.state.lock();
+        let mut state: MutexGuard<'_, State> = self.state.lock();
         state.scheduled = false;
-        drop(self.write_all(state));
+        self.write_all(&mut state);
     }
 }
 
@@ -461,5 +482,19 @@ impl State {
         if !self.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
             self.waiters.push(cx.waker().clone());
         }
+    }
+
+    /// Ends the connection at once.
+    fn fail(&mut self, failure: Failure) {
+        if self.phase == Phase::Broken {
+            return;
+        }
+        self.phase = Phase::Broken;
+        self.failure = Some(failure);
+        if failure == Failure::Overflow {
+            metrics::websocket_ended("overflow");
+        }
+        self.pipe.abort();
+        mem::take(&mut self.waiters).into_iter().for_each(Waker::wake);
     }
 }

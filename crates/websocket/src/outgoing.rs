@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use sockeye_net::pipe::masking_key;
+use sockeye_net::write_buffer::{give_back, take_pooled};
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role, encode_close, encode_frame};
 
-use crate::masking::masking_key;
 use crate::outbox::Outbox;
-use crate::write_buffer::{give_back, take_pooled};
 
 /// What a handler of [`WebSocket::for_each`](crate::WebSocket::for_each) sends. It leaves in one write
 /// when everything that was read has been handled, after whatever was sent to the same connection by
@@ -25,7 +25,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(outbox: &Arc<Outbox>) -> Self {
-        let compressing = outbox.compressor().map(|_| Arc::clone(outbox));
+        let compressing = outbox.compresses().then(|| Arc::clone(outbox));
         let role = outbox.role();
         Self { frames: take_pooled(), role, closed: false, compressing, pushed_bytes: 0 }
     }
@@ -50,21 +50,10 @@ impl Outgoing {
         if opcode.is_control() {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
         }
-        let outbox = self.compressing.as_ref();
-        let compressor = outbox.and_then(|outbox| outbox.compressor());
-        if let (Some(outbox), Some(compressor)) = (outbox, compressor)
-            && !opcode.is_control()
-        {
-            if compressor.context_takeover() {
-                // All of them, or a small one would be overtaken.
-                self.pushed_bytes += outbox.push(opcode, payload, compress);
-                return;
-            }
-            if compress && compressor.applies_to(opcode, payload) {
-                let key = self.masking_key();
-                compressor.encode_frame(opcode, payload, key, &mut self.frames);
-                return;
-            }
+        if let Some(outbox) = self.compressing.as_ref().filter(|_| !opcode.is_control()) {
+            // All of them, or a small one would be overtaken. Closed, nobody gets them.
+            self.pushed_bytes += outbox.push(opcode, payload, compress).unwrap_or(0);
+            return;
         }
         encode_frame(opcode, payload, self.masking_key(), &mut self.frames);
     }

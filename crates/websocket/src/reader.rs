@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use sockeye_net::Rate;
+use sockeye_net::pipe::{Compressor, FrameReader, Negotiated, Pipe, receive};
+use sockeye_net::stream::Stream;
 use sockeye_ws as ws;
-use sockeye_ws::{CloseCode, Event, Role};
+use sockeye_ws::{CloseCode, Connection, Event, Role};
+use tokio::time::Instant;
 
-use crate::compression::{self, Negotiated};
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::error::RecvError;
@@ -19,9 +22,6 @@ use crate::message::{Closed, Message};
 use crate::metrics;
 use crate::outbox::{Failure, HIGH_WATER_BYTES, Outbox};
 use crate::outgoing::Outgoing;
-use crate::ping_flood::Pings;
-use crate::scratch::with_scratch;
-use crate::stream::{ReadHalf, Stream};
 use crate::writer::Writer;
 
 /// Reads that one poll may do before other tasks get their turn.
@@ -31,17 +31,20 @@ const READS_PER_POLL: u32 = 8;
 /// frame, so it has to be read until the end even if nothing is expected.
 #[derive(Debug)]
 pub struct Reader {
-    read: ReadHalf,
-    connection: ws::Connection,
+    frames: FrameReader,
+    turns: Turns,
+}
+
+/// Everything of the reading side but the bytes.
+#[derive(Debug)]
+struct Turns {
     writer: Writer,
-    /// Read but not looked at: what came with the handshake, or behind the last message given out.
-    rest: Option<Box<Rest>>,
     /// Set when we closed or no more messages come.
     ending: Option<Box<Ending>>,
     /// There when time matters to the connection.
     keep_alive: Option<Box<KeepAlive>>,
     /// There once the peer has pinged.
-    pings: Option<Box<Pings>>,
+    pings: Option<Box<Rate>>,
     /// The replies of the last turn wait behind more than they should.
     congested: bool,
     /// A data message has arrived in part.
@@ -58,12 +61,6 @@ enum Pace {
     Replies,
 }
 
-#[derive(Debug)]
-struct Rest {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
 impl Reader {
     /// Takes over a stream after its handshake; `rest` was read behind it.
     pub(crate) fn new(
@@ -74,21 +71,20 @@ impl Reader {
         negotiated: Option<&Negotiated>,
     ) -> Self {
         let (read, write) = stream.split();
-        let connection = ws::Connection::new(role, config.protocol());
-        let connection = compression::receive(connection, negotiated);
+        let ws = receive(Connection::new(role, config.protocol()), negotiated);
         let keep_alive = KeepAlive::at_start(&config);
-        let writer = Writer::new(Outbox::new(write, role, config, negotiated));
-        let rest = (!rest.is_empty()).then(|| Box::new(Rest { bytes: rest, start: 0 }));
+        let compressor = Compressor::new(role, negotiated, &config.compression);
+        let writer = Writer::new(Outbox::new(Pipe::new(write, role, compressor), config));
         Self {
-            read,
-            connection,
-            writer,
-            rest,
-            ending: None,
-            keep_alive,
-            pings: None,
-            congested: false,
-            mid_message: false,
+            frames: FrameReader::new(read, ws, rest),
+            turns: Turns {
+                writer,
+                ending: None,
+                keep_alive,
+                pings: None,
+                congested: false,
+                mid_message: false,
+            },
         }
     }
 
@@ -127,14 +123,14 @@ impl Reader {
             return Poll::Ready(Ok(received));
         }
         ready!(self.poll_end(cx));
-        let error = self.ending.as_mut().and_then(|ending| ending.take_error());
+        let error = self.turns.ending.as_mut().and_then(|ending| ending.take_error());
         Poll::Ready(error.map_or(Ok(None), Err))
     }
 
     /// How the peer closed, once [`recv`](Self::recv) has returned `None`.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
-        self.ending.as_ref().and_then(|ending| ending.closed())
+        self.turns.ending.as_ref().and_then(|ending| ending.closed())
     }
 
     /// Hands each text and binary message to `handler` until the connection ends; see
@@ -170,16 +166,16 @@ impl Reader {
         code: CloseCode,
         reason: &str,
     ) -> Result<Closed, RecvError> {
-        self.writer.outbox().close(code, reason, false);
-        self.connection.handle_close_sent();
-        self.ending();
+        self.turns.outbox().close(code, reason, false);
+        self.frames.ws.handle_close_sent();
+        self.turns.ending();
         let mut ignore = |_: ws::Message<'_>, _: &mut Outgoing| ControlFlow::Continue(());
         poll_fn(|cx| self.poll_to_end(cx, Pace::Application, &mut ignore)).await
     }
 
     /// The writing side.
     pub(crate) const fn writer(&self) -> &Writer {
-        &self.writer
+        &self.turns.writer
     }
 
     fn poll_to_end<F>(
@@ -193,7 +189,7 @@ impl Reader {
     {
         ready!(self.poll_turns(cx, pace, handler));
         ready!(self.poll_end(cx));
-        let ending = self.ending.take();
+        let ending = self.turns.ending.take();
         Poll::Ready(ending.map_or(Err(RecvError::ConnectionLost), |ending| ending.into_result()))
     }
 
@@ -202,26 +198,44 @@ impl Reader {
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
     {
+        let Self { frames, turns } = self;
         for _ in 0..READS_PER_POLL {
-            if self.is_finished() {
+            if turns.is_finished() {
                 return Poll::Ready(());
             }
-            if self.ending.as_mut().is_some_and(|ending| ending.is_overdue(cx)) {
-                self.writer.outbox().time_out();
-                self.end(RecvError::Timeout);
+            if turns.ending.as_mut().is_some_and(|ending| ending.is_overdue(cx)) {
+                turns.outbox().time_out();
+                turns.end(RecvError::Timeout);
                 return Poll::Ready(());
             }
-            if self.keep_alive.is_some() && self.handle_time(cx) {
+            if turns.keep_alive.is_some() && turns.handle_time(cx, &mut frames.ws) {
                 continue;
             }
-            if self.congested && pace == Pace::Replies {
-                ready!(self.writer.outbox().poll_room(cx));
-                self.congested = false;
+            if turns.congested && pace == Pace::Replies {
+                ready!(turns.outbox().poll_room(cx));
+                turns.congested = false;
             }
-            let flow = match self.rest.take() {
-                Some(rest) => self.handle_rest(rest, handler),
-                None => ready!(self.poll_read_turn(cx, handler)),
-            };
+            let mut flow = ControlFlow::Continue(());
+            let is_fresh = !frames.holds_input();
+            let read = frames.poll_input(cx, |ws, input| {
+                if let Some(keep_alive) = turns.keep_alive.as_mut().filter(|_| is_fresh) {
+                    keep_alive.note_heard();
+                }
+                let used;
+                (used, flow) = turns.turn(ws, input, handler);
+                used
+            });
+            match read {
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(result) => {
+                    turns.handle_end(&mut frames.ws, result.err());
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    turns.outbox().flush_fed();
+                    return Poll::Pending;
+                }
+            }
             if flow.is_break() {
                 return Poll::Ready(());
             }
@@ -230,49 +244,28 @@ impl Reader {
         Poll::Pending
     }
 
-    /// Reads once and handles what was read.
-    fn poll_read_turn<F>(&mut self, cx: &mut Context<'_>, handler: &mut F) -> Poll<ControlFlow<()>>
-    where
-        F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
-    {
-        with_scratch(|buffer| match self.read.poll_read(cx, buffer) {
-            Poll::Ready(Ok(count)) if count > 0 => {
-                if let Some(keep_alive) = &mut self.keep_alive {
-                    keep_alive.note_heard();
-                }
-                let (used, flow) = self.turn(&mut buffer[..count], handler);
-                if used < count {
-                    let bytes = buffer[used..count].to_vec();
-                    self.rest = Some(Box::new(Rest { bytes, start: 0 }));
-                }
-                Poll::Ready(flow)
-            }
-            Poll::Ready(result) => {
-                self.handle_end(result.err());
-                Poll::Ready(ControlFlow::Break(()))
-            }
-            Poll::Pending => {
-                self.writer.outbox().flush_fed();
-                Poll::Pending
-            }
-        })
-    }
-
-    fn handle_rest<F>(&mut self, mut rest: Box<Rest>, handler: &mut F) -> ControlFlow<()>
-    where
-        F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
-    {
-        let (used, flow) = self.turn(&mut rest.bytes[rest.start..], handler);
-        rest.start += used;
-        if rest.start < rest.bytes.len() {
-            self.rest = Some(rest);
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Turns { writer, ending, .. } = &mut self.turns;
+        match ending {
+            Some(ending) => ending.poll_end(&mut self.frames, writer.outbox(), cx),
+            None => Poll::Ready(()),
         }
-        flow
+    }
+}
+
+impl Turns {
+    fn outbox(&self) -> &Arc<Outbox> {
+        self.writer.outbox()
     }
 
     /// One turn: handles `input` until it is used, `handler` breaks, or no more messages come, and
     /// writes what that led to. It stops as well when the peer does not read its replies.
-    fn turn<F>(&mut self, input: &mut [u8], handler: &mut F) -> (usize, ControlFlow<()>)
+    fn turn<F>(
+        &mut self,
+        ws: &mut Connection,
+        input: &mut [u8],
+        handler: &mut F,
+    ) -> (usize, ControlFlow<()>)
     where
         F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
     {
@@ -281,16 +274,16 @@ impl Reader {
         let mut flow = ControlFlow::Continue(());
         while used < input.len() && flow.is_continue() {
             let count;
-            (count, flow) = self.handle_input(&mut input[used..], &mut outgoing, handler);
+            (count, flow) = self.handle_input(ws, &mut input[used..], &mut outgoing, handler);
             used += count;
             if outgoing.queued_bytes() > HIGH_WATER_BYTES {
-                self.commit(&mut outgoing);
+                self.commit(ws, &mut outgoing);
                 if self.congested {
                     break;
                 }
             }
         }
-        self.commit(&mut outgoing);
+        self.commit(ws, &mut outgoing);
         self.note_message();
         (used, flow)
     }
@@ -298,6 +291,7 @@ impl Reader {
     /// Handles the bytes up to the next event, and the event. Returns how many bytes that were.
     fn handle_input<F>(
         &mut self,
+        ws: &mut Connection,
         input: &mut [u8],
         outgoing: &mut Outgoing,
         handler: &mut F,
@@ -306,20 +300,15 @@ impl Reader {
         F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
     {
         let len = input.len();
-        let (used, flow) = match self.connection.handle_read(input) {
+        let (used, flow) = match ws.handle_read(input) {
             Ok((used, None)) => {
-                self.mid_message = self.connection.buffered() > 0;
+                self.mid_message = ws.buffered() > 0;
                 return (used, ControlFlow::Continue(()));
             }
             Ok((used, Some(event))) => match message_of(event) {
-                Ok(ws::Message::Ping(_))
-                    if !Pings::note(
-                        &mut self.pings,
-                        self.writer.outbox().config().pings_per_second_max,
-                    ) =>
-                {
+                Ok(ws::Message::Ping(_)) if !self.admits_ping() => {
                     metrics::websocket_ended("ping_flood");
-                    self.refuse(CloseCode::POLICY, "too many pings", outgoing);
+                    refuse(ws, CloseCode::POLICY, "too many pings", outgoing);
                     self.finish(Err(RecvError::PingFlood));
                     return (len, ControlFlow::Break(()));
                 }
@@ -330,31 +319,31 @@ impl Reader {
                 }
                 Err(closed) => {
                     self.finish(Ok(closed));
-                    self.reply(outgoing);
+                    reply(ws, outgoing);
                     outgoing.note_closed();
                     return (len, ControlFlow::Break(()));
                 }
             },
             Err(error) => {
                 metrics::websocket_violation(error.close_code());
-                self.refuse(error.close_code(), "", outgoing);
+                refuse(ws, error.close_code(), "", outgoing);
                 self.finish(Err(error.into()));
                 return (len, ControlFlow::Break(()));
             }
         };
         if outgoing.is_closed() {
-            self.connection.handle_close_sent();
+            ws.handle_close_sent();
             self.ending();
         }
-        self.reply(outgoing);
+        reply(ws, outgoing);
         (used, flow)
     }
 
-    /// Closes the connection for what the peer did.
-    fn refuse(&mut self, code: CloseCode, reason: &str, outgoing: &mut Outgoing) {
-        let key = outgoing.masking_key();
-        self.connection.close(code, reason, key, outgoing.frames());
-        outgoing.note_closed();
+    /// Counts a ping: each costs an answer.
+    fn admits_ping(&mut self) -> bool {
+        let limit = self.outbox().config().pings_per_second_max;
+        let now = Instant::now().into_std();
+        self.pings.get_or_insert_with(|| Box::new(Rate::new(now))).admit(limit, now)
     }
 
     /// Starts or stops the time that a message may take.
@@ -372,7 +361,7 @@ impl Reader {
     }
 
     /// Does what time demands; true when the connection is ending for it.
-    fn handle_time(&mut self, cx: &mut Context<'_>) -> bool {
+    fn handle_time(&mut self, cx: &mut Context<'_>, ws: &mut Connection) -> bool {
         let Some(keep_alive) = &mut self.keep_alive else { return false };
         let outbox = self.writer.outbox();
         while let Poll::Ready(due) = keep_alive.poll_due(cx, outbox.config()) {
@@ -393,7 +382,7 @@ impl Reader {
             };
             metrics::websocket_ended(reason_label(due));
             outbox.close(code, reason, false);
-            self.connection.handle_close_sent();
+            ws.handle_close_sent();
             self.keep_alive = None;
             self.finish(Err(error));
             return true;
@@ -401,27 +390,19 @@ impl Reader {
         false
     }
 
-    /// Appends the frames the connection owes the peer.
-    fn reply(&mut self, outgoing: &mut Outgoing) {
-        while self.connection.has_transmit() {
-            let key = outgoing.masking_key();
-            self.connection.poll_transmit(key, outgoing.frames());
-        }
-    }
-
-    fn commit(&mut self, outgoing: &mut Outgoing) {
+    fn commit(&mut self, ws: &mut Connection, outgoing: &mut Outgoing) {
         let replied = outgoing.queued_bytes() > 0;
         let committed = self.writer.outbox().commit(outgoing);
         if !committed.open {
             // A writer closed the connection, or it is broken: nothing is owed any more.
-            self.connection.handle_close_sent();
+            ws.handle_close_sent();
         }
         self.congested |= replied && committed.queued_bytes > HIGH_WATER_BYTES;
     }
 
     /// The transport ended or broke.
-    fn handle_end(&mut self, error: Option<io::Error>) {
-        self.connection.handle_eof();
+    fn handle_end(&mut self, ws: &mut Connection, error: Option<io::Error>) {
+        ws.handle_eof();
         let outbox = self.writer.outbox();
         match (outbox.failure(), error) {
             (None, None) => {
@@ -457,13 +438,20 @@ impl Reader {
     fn is_finished(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| !ending.is_reading())
     }
+}
 
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let outbox = self.writer.outbox();
-        match &mut self.ending {
-            Some(ending) => ending.poll_end(&mut self.read, outbox, cx),
-            None => Poll::Ready(()),
-        }
+/// Closes the connection for what the peer did.
+fn refuse(ws: &mut Connection, code: CloseCode, reason: &str, outgoing: &mut Outgoing) {
+    let key = outgoing.masking_key();
+    ws.close(code, reason, key, outgoing.frames());
+    outgoing.note_closed();
+}
+
+/// Appends the frames the connection owes the peer.
+fn reply(ws: &mut Connection, outgoing: &mut Outgoing) {
+    while ws.has_transmit() {
+        let key = outgoing.masking_key();
+        ws.poll_transmit(key, outgoing.frames());
     }
 }
 

@@ -46,14 +46,7 @@ impl Sink<Message> for Writer {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
         let message = ws::Message::from(&message);
-        let (opcode, payload) = (message.opcode(), message.as_bytes());
-        if opcode.is_control() && payload.len() > ws::CONTROL_PAYLOAD_BYTES_MAX {
-            return Err(SendError::ControlTooLong { length: payload.len() });
-        }
-        match self.outbox().push(opcode, payload, true) {
-            0 => Err(SendError::Closed),
-            _ => Ok(()),
-        }
+        self.outbox().push(message.opcode(), message.as_bytes(), true).map(drop)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

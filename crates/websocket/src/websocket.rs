@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use sockeye_net::pipe::Negotiated;
+use sockeye_net::stream::Stream;
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role};
 
-use crate::compression::Negotiated;
 use crate::config::Config;
 use crate::error::{RecvError, SendError};
 use crate::message::{Closed, Message};
 use crate::outgoing::Outgoing;
 use crate::reader::Reader;
-use crate::stream::Stream;
 use crate::writer::Writer;
 
 /// One WebSocket connection after the handshake, of either role.

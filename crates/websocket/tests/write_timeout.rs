@@ -18,7 +18,7 @@ use counters::Counters;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use sockeye_websocket::metrics::HTTP_ENDED;
+use sockeye_net::metrics::HTTP_ENDED;
 use sockeye_websocket::{HttpServer, WRITE_TIMEOUT, bind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};

@@ -157,13 +157,11 @@ impl Engine {
 
     /// A WebSocket that is neither the session's transport nor its probe has been told so.
     fn drop_finished_probe(&mut self) {
-        if let Some(websocket) = &mut self.websocket
-            && websocket.id != self.session.transport()
-            && self.session.probe() != Some(websocket.id)
-        {
-            let waker = std::task::Waker::noop();
-            let _ = websocket.poll_flush(&mut std::task::Context::from_waker(waker));
-            self.websocket = None;
+        let (main, probe) = (self.session.transport(), self.session.probe());
+        let is_over =
+            |websocket: &mut WebSocket| websocket.id != main && probe != Some(websocket.id);
+        if let Some(websocket) = self.websocket.take_if(is_over) {
+            websocket.drop_flushed();
         }
     }
 }

@@ -1,15 +1,25 @@
 //! HTTP long-polling: a GET that waits for packets, a POST that brings some.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use sockeye_engine_proto::TransportKind;
+use sockeye_net::{
+    WRITE_TIMEOUT,
+    http::{ConnectError, Dialed},
+};
+use tower_service::Service;
 
 use super::{excerpt, http_error};
 use crate::{TransportError, target::Target};
@@ -25,19 +35,17 @@ pub(crate) type Exchange =
 /// Sends the requests of one session. Connections are kept and used again.
 #[derive(Debug)]
 pub(crate) struct Polling {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Dial, Full<Bytes>>,
     target: Arc<Target>,
     body_bytes_max: usize,
 }
 
 impl Polling {
     pub(crate) fn new(target: Arc<Target>, body_bytes_max: usize) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .build(Dial(Arc::clone(&target)));
         Polling { client, target, body_bytes_max }
     }
 
@@ -90,5 +98,26 @@ impl Polling {
             request.headers_mut().insert(CONTENT_TYPE, text);
         }
         Ok(request)
+    }
+}
+
+/// Opens connections to the one place that a session's requests go to.
+#[derive(Clone, Debug)]
+struct Dial(Arc<Target>);
+
+impl Service<Uri> for Dial {
+    type Response = TokioIo<Dialed>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Dialed>, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Dial(target) = self.clone();
+        Box::pin(async move {
+            target.dialer.dial(&target.destination, WRITE_TIMEOUT).await.map(TokioIo::new)
+        })
     }
 }

@@ -1,39 +1,32 @@
-//! One WebSocket: its bytes, what waits to be written, and the keys that mask it.
+//! One WebSocket of a session.
 
-use std::{
-    io,
-    task::{Context, Poll},
-};
+use std::io;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header::HOST};
+use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::rt::TokioIo;
 use sockeye_engine_proto::{TransportId, TransportKind};
-use sockeye_websocket::{ReadHalf, Stream, WRITE_TIMEOUT, WriteBuffer, WriteHalf};
-use sockeye_ws::{
-    CloseCode, Config, Connection, Event, Message, ProtocolError, Role,
-    handshake::client::Handshake,
-};
-use tokio::net::TcpStream;
+use sockeye_net::WRITE_TIMEOUT;
+use sockeye_net::http::into_stream;
+use sockeye_net::pipe::{Closing, FrameReader, Pipe};
+use sockeye_ws::{CloseCode, Config, Connection, Opcode, Role, handshake::client::Handshake};
 
 use super::{excerpt, http_error};
 use crate::{TransportError, random, target::Target};
 
 /// Of an answer that refuses the handshake no more is read.
 const ERROR_BODY_BYTES_MAX: usize = 4096;
+/// How long the peer may take to answer our close frame; nobody waits for it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An established WebSocket of one session: its only transport, or the probe of an upgrade.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
     pub(crate) id: TransportId,
-    pub(crate) connection: Connection,
-    /// What arrived together with the handshake's answer.
-    pub(crate) early: Vec<u8>,
-    read: ReadHalf,
-    write: WriteHalf,
-    out: WriteBuffer,
-    keys: MaskingKeys,
+    pub(crate) reader: FrameReader,
+    pipe: Pipe,
 }
 
 impl WebSocket {
@@ -43,26 +36,15 @@ impl WebSocket {
         sid: Option<&str>,
         message_bytes_max: usize,
     ) -> Result<Self, TransportError> {
-        let tcp = TcpStream::connect(target.address()).await?;
-        tcp.set_nodelay(true)?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(tcp)).await.map_err(http_error)?;
-        // Ends with the handshake, or when the sender is dropped.
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "the connection of a WebSocket handshake failed");
-            }
-        });
         let handshake = Handshake::new(random::bytes(), &[]);
         let mut request = Request::builder()
             .uri(target.path_and_query(TransportKind::WebSocket, sid))
-            .header(HOST, target.authority())
             .body(Empty::<Bytes>::new())
             .map_err(http_error)?;
         request.headers_mut().extend(target.headers.clone());
         handshake.extend_headers(request.headers_mut());
 
-        let response = sender.send_request(request).await.map_err(http_error)?;
+        let response = target.dialer.send(&target.destination, WRITE_TIMEOUT, request).await?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
             let body = Limited::new(response.into_body(), ERROR_BODY_BYTES_MAX).collect().await;
@@ -71,106 +53,69 @@ impl WebSocket {
         }
         handshake.check(&response).map_err(TransportError::Handshake)?;
         let upgraded = hyper::upgrade::on(response).await.map_err(http_error)?;
-        let (stream, early) = Stream::from_upgraded(upgraded);
+        let (stream, early) = into_stream(upgraded);
         let (read, write) = stream.split();
-        let config = Config { message_bytes_max, ..Config::default() };
-        let serial = u32::from(sid.is_some());
+        let ws = Connection::new(Role::Client, Config { message_bytes_max, ..Config::default() });
         Ok(WebSocket {
-            id: TransportId::new(TransportKind::WebSocket, serial),
-            connection: Connection::new(Role::Client, config),
-            early,
-            read,
-            write,
-            out: WriteBuffer::new(),
-            keys: MaskingKeys::default(),
+            id: TransportId::new(TransportKind::WebSocket, u32::from(sid.is_some())),
+            reader: FrameReader::new(read, ws, early),
+            pipe: Pipe::new(write, Role::Client, None),
         })
-    }
-
-    /// Reads into `buffer`; 0 is the end.
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.read.poll_read(cx, buffer)
-    }
-
-    /// Takes in bytes, which are unmasked in place: how many were used and at most one event.
-    pub(crate) fn handle_read<'a>(
-        &'a mut self,
-        input: &'a mut [u8],
-    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
-        self.connection.handle_read(input)
     }
 
     /// Queues a text message.
     pub(crate) fn text(&mut self, text: &str) {
-        self.message(Message::Text(text));
+        self.message(Opcode::Text, text.as_bytes());
     }
 
     /// Queues a binary message.
     pub(crate) fn binary(&mut self, data: &[u8]) {
-        self.message(Message::Binary(data));
+        self.message(Opcode::Binary, data);
+    }
+
+    fn message(&mut self, opcode: Opcode, payload: &[u8]) {
+        // When either side has closed, the end of the session follows.
+        if self.reader.ws.is_open() {
+            self.pipe.push(opcode, (&[], payload), false);
+        }
     }
 
     /// Queues a close frame, the last one.
     pub(crate) fn close(&mut self, code: CloseCode) {
-        let key = self.keys.next();
-        self.connection.close(code, "", Some(key), self.out.tail());
+        let key = self.pipe.masking_key();
+        self.reader.ws.close(code, "", key, self.pipe.tail());
     }
 
     /// Bytes that wait to be written.
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.out.len()
+        self.pipe.queued_bytes()
     }
 
     /// Queues the replies that are owed, and writes as much as possible. Ready: nothing waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let key = self.keys.peek();
-        while self.connection.poll_transmit(Some(key), self.out.tail()) {
-            self.keys.next();
-        }
-        loop {
-            if self.out.is_empty() || self.out.write_to(&self.write)? {
-                return Poll::Ready(Ok(()));
-            }
-            if self.write.poll_writable(cx, WRITE_TIMEOUT)?.is_pending() {
-                return Poll::Pending;
-            }
+        self.queue_replies();
+        self.pipe.poll_write(cx, WRITE_TIMEOUT)
+    }
+
+    fn queue_replies(&mut self) {
+        while self.reader.ws.has_transmit() {
+            let key = self.pipe.masking_key();
+            self.reader.ws.poll_transmit(key, self.pipe.tail());
         }
     }
 
-    fn message(&mut self, message: Message<'_>) {
-        let key = self.keys.next();
-        if let Err(error) = self.connection.send(message, Some(key), self.out.tail()) {
-            // The peer has closed; the end of the session follows.
-            tracing::debug!(%error, "a message was not sent");
+    /// Ends it in good order, behind what is queued; nobody waits for it. `failed`: the peer broke the
+    /// protocol.
+    pub(crate) fn finish(mut self, code: CloseCode, failed: bool) {
+        self.queue_replies();
+        let mut closing = Closing::new(self.pipe, self.reader, code, failed);
+        if !closing.is_done_at_once() {
+            tokio::spawn(tokio::time::timeout(CLOSE_TIMEOUT, closing.carry_out(WRITE_TIMEOUT)));
         }
     }
-}
 
-/// Unpredictable masking keys (RFC 6455 §5.3), drawn from the system a few at a time.
-#[derive(Debug, Default)]
-struct MaskingKeys {
-    keys: [[u8; 4]; 16],
-    left: usize,
-}
-
-impl MaskingKeys {
-    fn peek(&mut self) -> [u8; 4] {
-        if self.left == 0 {
-            let bytes: [u8; 64] = random::bytes();
-            for (key, bytes) in self.keys.iter_mut().zip(bytes.chunks_exact(4)) {
-                key.copy_from_slice(bytes);
-            }
-            self.left = self.keys.len();
-        }
-        self.keys[self.left - 1]
-    }
-
-    fn next(&mut self) -> [u8; 4] {
-        let key = self.peek();
-        self.left -= 1;
-        key
+    /// Writes what the kernel takes at once, and drops the rest.
+    pub(crate) fn drop_flushed(mut self) {
+        let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()));
     }
 }

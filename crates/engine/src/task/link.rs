@@ -2,51 +2,68 @@
 
 use std::sync::Arc;
 
-use sockeye_engine_proto::TransportId;
-use sockeye_websocket::{ReadHalf, WriteBuffer, WriteHalf};
-use sockeye_ws::{self as ws, CloseCode};
+use sockeye_engine_proto::{BinaryForm, TransportId};
+use sockeye_net::pipe::{Closing, Compressor, FrameReader, Pipe, receive};
+use sockeye_ws::{CloseCode, Connection, Role};
 
-use crate::compression::Compressor;
+use crate::framing::Framing;
 use crate::inbox::Opened;
 use crate::registry::Registry;
 
 /// The reading side of a WebSocket.
 pub(crate) struct Link {
-    pub(crate) id: TransportId,
-    pub(crate) read: ReadHalf,
-    pub(crate) ws: ws::Connection,
-    /// What was read while the handler could not take more, or together with the handshake.
-    pub(super) held: Vec<u8>,
+    pub(super) id: TransportId,
+    pub(super) reader: FrameReader,
     /// What our close frame will say.
-    pub(crate) code: CloseCode,
+    pub(super) code: CloseCode,
     /// The stream has ended or is broken: no goodbye.
     pub(super) gone: bool,
 }
 
 impl Link {
+    /// Both sides of a WebSocket, and the form of what is written to it.
     pub(crate) fn new(
         id: TransportId,
         opened: Opened,
-        registry: &Arc<Registry>,
-    ) -> (Self, WriteHalf, Option<Box<Compressor>>) {
+        form: BinaryForm,
+        registry: &Registry,
+    ) -> (Self, Pipe, Framing) {
         let Opened { stream, early, deflate } = opened;
         let (read, write) = stream.split();
-        let mut ws = ws::Connection::new(ws::Role::Server, registry.websocket());
-        if let Some(parameters) = &deflate {
-            ws = ws.with_deflate(parameters);
+        let ws = receive(Connection::new(Role::Server, registry.websocket()), deflate.as_ref());
+        let compression = &registry.config.compression;
+        let compressor = Compressor::new(Role::Server, deflate.as_ref(), compression);
+        let reader = FrameReader::new(read, ws, early);
+        let link = Link { id, reader, code: CloseCode::NO_STATUS, gone: false };
+        (link, Pipe::new(write, Role::Server, compressor), Framing::WebSocket(form))
+    }
+
+    /// Ends it in good order behind what is queued, at once if that is possible, else in a task of its
+    /// own, within `websocket_close_timeout`.
+    pub(crate) fn close(self, pipe: Pipe, registry: &Arc<Registry>) {
+        if self.gone {
+            return;
         }
-        let compressor = Compressor::new(deflate.as_ref(), &registry.config.compression);
-        let code = CloseCode::NO_STATUS;
-        (Link { id, read, ws, held: early, code, gone: false }, write, compressor)
+        let failed = self.code != CloseCode::NO_STATUS;
+        let mut closing = Closing::new(pipe, self.reader, self.code, failed);
+        if closing.is_done_at_once() {
+            return;
+        }
+        let ticket = registry.ticket();
+        let charge = registry.ledger.charge(closing.own_bytes());
+        tokio::spawn(async move {
+            let config = &ticket.registry().config;
+            let (timeout, write_timeout) = (config.websocket_close_timeout, config.write_timeout);
+            // Whatever becomes of it, the connection is dropped.
+            let _ = tokio::time::timeout(timeout, closing.carry_out(write_timeout)).await;
+            drop(charge);
+        });
     }
 }
 
 /// The WebSocket of an upgrade, both sides.
 pub(super) struct Probe {
     pub(super) link: Link,
-    pub(super) io: WriteHalf,
-    pub(super) out: WriteBuffer,
-    pub(super) compressor: Option<Box<Compressor>>,
-    /// Its client wants base64.
-    pub(super) base64: bool,
+    pub(super) pipe: Pipe,
+    pub(super) framing: Framing,
 }

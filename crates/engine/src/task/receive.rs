@@ -7,17 +7,15 @@ use sockeye_engine_proto::{
     self as proto, CloseReason, DecodeError, Loss, Message, Packet, PayloadReader, Revision,
     SessionError, TransportChange, TransportId, TransportKind,
 };
-use sockeye_websocket::with_scratch;
-use sockeye_ws::{CloseCode, Event};
+use sockeye_net::Rate;
+use sockeye_ws::{CloseCode, Connection, Event};
 
 use super::link::{Link, Probe};
 use super::{Driver, POLLING, Post};
 use crate::application::{Application, SessionHandler};
 use crate::detail::CloseDetail;
-use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest, Reply};
 use crate::observer::Observer;
-use crate::rate::Rate;
 use crate::session::Session;
 
 impl<A: Application> Driver<A> {
@@ -41,9 +39,10 @@ impl<A: Application> Driver<A> {
                 Guest::WebSocket(opened, base64) => {
                     self.websockets += 1;
                     let id = TransportId::new(TransportKind::WebSocket, self.websockets);
-                    let (link, io, compressor) = Link::new(id, *opened, self.ticket.registry());
-                    let out = Default::default();
-                    self.receive_websocket(Probe { link, io, out, compressor, base64 });
+                    let form = self.handle.dialect().binary(base64);
+                    let registry = self.ticket.registry();
+                    let (link, pipe, framing) = Link::new(id, *opened, form, registry);
+                    self.receive_websocket(Probe { link, pipe, framing });
                 }
             }
         }
@@ -90,7 +89,7 @@ impl<A: Application> Driver<A> {
             self.probe = Some(Box::new(probe));
         } else {
             // The close packet the session owes it is this.
-            Farewell::new(probe.link, probe.io, probe.out).spawn(self.ticket.registry());
+            probe.link.close(probe.pipe, self.ticket.registry());
         }
     }
 
@@ -173,8 +172,9 @@ impl<A: Application> Driver<A> {
             now: self.now,
         };
         let more = intake.read(link, &mut self.read_bytes_left, cx);
-        if link.ws.has_transmit() {
-            self.handle.owe(|out| while link.ws.poll_transmit(None, out) {});
+        let ws = &mut link.reader.ws;
+        if ws.has_transmit() {
+            self.handle.push_owed(|pipe, _| while ws.poll_transmit(None, pipe.tail()) {});
         }
         more
     }
@@ -196,9 +196,7 @@ impl<A: Application> Driver<A> {
             now: self.now,
         };
         let more = intake.read(&mut probe.link, &mut self.read_bytes_left, cx);
-        if probe.link.ws.has_transmit() {
-            while probe.link.ws.poll_transmit(None, probe.out.tail()) {}
-        }
+        while probe.link.reader.ws.poll_transmit(None, probe.pipe.tail()) {}
         if probe.link.gone && self.session.transport() != probe.link.id {
             self.probe = None;
         }
@@ -208,8 +206,8 @@ impl<A: Application> Driver<A> {
     /// Whether something was received that the handler was not ready for.
     pub(super) fn holds_input(&self) -> bool {
         self.polling.as_ref().is_some_and(|polling| polling.post.is_some())
-            || self.socket.as_ref().is_some_and(|link| !link.held.is_empty())
-            || self.probe.as_ref().is_some_and(|probe| !probe.link.held.is_empty())
+            || self.socket.as_ref().is_some_and(|link| link.reader.holds_input())
+            || self.probe.as_ref().is_some_and(|probe| probe.link.reader.holds_input())
     }
 }
 
@@ -347,63 +345,56 @@ impl<H: SessionHandler> Intake<'_, H> {
             if link.gone || !self.is_ready() {
                 return false;
             }
-            if !link.held.is_empty() {
-                let mut held = std::mem::take(&mut link.held);
-                self.feed(link, &mut held);
-                *left = left.saturating_sub(held.len());
-                continue;
-            }
-            let read = with_scratch(|scratch| match link.read.poll_read(cx, scratch) {
-                Poll::Pending => None,
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Some(None),
-                Poll::Ready(Ok(length)) => {
-                    self.feed(link, &mut scratch[..length]);
-                    Some(Some(length))
-                }
-            });
+            let Link { id, reader, code, .. } = link;
+            let is_fresh = !reader.holds_input();
+            let read = reader.poll_input(cx, |ws, input| self.feed((*id, code), ws, input));
             match read {
-                None => return false,
-                Some(None) => self.lost(link),
-                Some(Some(length)) => *left = left.saturating_sub(length.max(READ_BYTES_MIN)),
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
+                    link.reader.ws.handle_eof();
+                    link.gone = true;
+                    let lost = TransportChange::Lost(Loss::Closed);
+                    self.change(link.id, lost, CloseDetail::ConnectionLost);
+                }
+                Poll::Ready(Ok(length)) => {
+                    let least = if is_fresh { READ_BYTES_MIN } else { 0 };
+                    *left = left.saturating_sub(length.max(least));
+                }
             }
         }
         true
     }
 
-    fn lost(&mut self, link: &mut Link) {
-        link.ws.handle_eof();
-        link.gone = true;
-        self.change(link.id, TransportChange::Lost(Loss::Closed), CloseDetail::ConnectionLost);
-    }
-
-    /// Takes in what was read, message by message. Also behind the end of the session: the peer's
-    /// close frame may be there.
-    fn feed(&mut self, link: &mut Link, input: &mut [u8]) {
+    /// Takes in what was read, message by message; how much of it was used. Also behind the end of the
+    /// session: the peer's close frame may be there.
+    fn feed(
+        &mut self,
+        (id, code): (TransportId, &mut CloseCode),
+        ws: &mut Connection,
+        input: &mut [u8],
+    ) -> usize {
         let mut used = 0;
-        while used < input.len() {
-            if !self.is_ready() {
-                link.held = input[used..].to_vec();
-                return;
-            }
-            match link.ws.handle_read(&mut input[used..]) {
-                Ok((_, None)) => return,
+        while used < input.len() && self.is_ready() {
+            match ws.handle_read(&mut input[used..]) {
+                Ok((length, None)) => return used + length,
                 Ok((length, Some(event))) => {
                     used += length;
-                    if !self.admits(link.id) {
-                        link.code = CloseCode::POLICY;
-                        return;
+                    if !self.admits(id) {
+                        *code = CloseCode::POLICY;
+                        return input.len();
                     }
-                    self.event(link.id, event);
+                    self.event(id, event);
                 }
                 Err(error) => {
                     tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad frame");
-                    link.code = error.close_code();
+                    *code = error.close_code();
                     let detail = CloseDetail::of_frame(error);
-                    self.change(link.id, TransportChange::Broken, detail);
-                    return;
+                    self.change(id, TransportChange::Broken, detail);
+                    return input.len();
                 }
             }
         }
+        used
     }
 
     fn event(&mut self, via: TransportId, event: Event<'_>) {

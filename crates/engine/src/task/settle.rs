@@ -7,13 +7,11 @@ use sockeye_engine_proto::{
     CloseReason, Control, Event, Loss, Packet, PayloadWriter, Revision, Transmit, TransportChange,
     TransportKind,
 };
-use sockeye_ws::{Opcode, encode_frame};
 
 use super::{Driver, POLLING};
 use crate::application::Application;
 use crate::detail::CloseDetail;
 use crate::encoded::Encoded;
-use crate::farewell::Farewell;
 use crate::inbox::{Answer, Guest};
 use crate::metrics;
 use crate::observer::Observer;
@@ -75,12 +73,12 @@ impl<A: Application> Driver<A> {
                 let lost = TransportChange::Lost(Loss::Closed);
                 self.session.handle_transport(via, lost, self.now);
             } else {
-                self.handle.owe(|out| encode_control(control, &open, out));
+                self.handle.push_owed(|pipe, framing| framing.push_control(pipe, control, &open));
             }
         } else if probe && control == Control::Close {
             self.release_probe();
         } else if probe && let Some(probe) = &mut self.probe {
-            encode_control(control, &open, probe.out.tail());
+            probe.framing.push_control(&mut probe.pipe, control, &open);
         }
     }
 
@@ -188,11 +186,7 @@ impl<A: Application> Driver<A> {
             let _ = reply.send(Answer::Payload { body, binary: false, compress: false });
         }
         self.handle.set_websocket();
-        self.handle.shared().outbox.lock().upgrade(
-            (probe.io, probe.out),
-            self.handle.dialect().binary(probe.base64),
-            probe.compressor,
-        );
+        self.handle.shared().outbox.lock().upgrade(probe.pipe, probe.framing);
         self.socket = Some(probe.link);
         metrics::upgraded();
         tracing::debug!(sid = %self.handle.id().shortened(), "session upgraded");
@@ -241,20 +235,14 @@ impl<A: Application> Driver<A> {
             return;
         };
         let discard = self.handle.is_discarded();
-        let ended = self.handle.end_outbox();
-        if let Some((io, out)) = ended
-            && !link.gone
-            && !discard
-        {
-            Farewell::new(link, io, out).spawn(self.ticket.registry());
+        if let Some(pipe) = self.handle.end_outbox().filter(|_| !discard) {
+            link.close(pipe, self.ticket.registry());
         }
     }
 
     fn release_probe(&mut self) {
-        if let Some(probe) = self.probe.take()
-            && !probe.link.gone
-        {
-            Farewell::new(probe.link, probe.io, probe.out).spawn(self.ticket.registry());
+        if let Some(probe) = self.probe.take() {
+            probe.link.close(probe.pipe, self.ticket.registry());
         }
     }
 
@@ -262,18 +250,7 @@ impl<A: Application> Driver<A> {
     fn flush_probe(&mut self, cx: &mut Context<'_>) {
         let write_timeout = self.handle.config().write_timeout;
         let Some(probe) = &mut self.probe else { return };
-        let failed = loop {
-            match probe.out.write_to(&probe.io) {
-                Ok(true) => break false,
-                Err(_) => break true,
-                Ok(false) => match probe.io.poll_writable(cx, write_timeout) {
-                    Poll::Pending => break false,
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => break true,
-                },
-            }
-        };
-        if failed {
+        if let Poll::Ready(Err(_)) = probe.pipe.poll_write(cx, write_timeout) {
             let id = probe.link.id;
             self.probe = None;
             let lost = TransportChange::Lost(Loss::Closed);
@@ -283,17 +260,5 @@ impl<A: Application> Driver<A> {
 
     fn open_json(&self) -> String {
         self.session.open_data().map(|data| data.to_json()).unwrap_or_default()
-    }
-}
-
-/// Appends a control packet as a text frame.
-fn encode_control(control: Control, open: &str, out: &mut Vec<u8>) {
-    match control.as_str() {
-        Some(text) => encode_frame(Opcode::Text, text.as_bytes(), None, out),
-        None => {
-            let mut packet = Vec::with_capacity(1 + open.len());
-            Packet::Open(open).encode(&mut packet);
-            encode_frame(Opcode::Text, &packet, None, out);
-        }
     }
 }

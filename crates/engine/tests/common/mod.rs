@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sockeye_engine::{Config, Engine};
-use sockeye_websocket::{HttpServer, bind};
+use sockeye_net::http::{HttpServer, bind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 

@@ -1,0 +1,125 @@
+//! What the bytes on a pipe look like.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sockeye_engine_proto::{BinaryForm, Control, Packet};
+use sockeye_net::batch::{Batch, MemberId};
+use sockeye_net::pipe::{Attached, Pipe};
+use sockeye_ws::{FrameHeader, Opcode};
+
+use crate::encoded::{Encoded, WireForm};
+
+/// What the bytes on a pipe look like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Framing {
+    /// Frames of WebSocket, binary messages in this form.
+    WebSocket(BinaryForm),
+}
+
+impl Framing {
+    /// Queues a message of one session alone.
+    pub(crate) fn push_own(
+        self,
+        pipe: &mut Pipe,
+        text: Option<&str>,
+        attachments: &[Bytes],
+        compress: bool,
+    ) {
+        let Framing::WebSocket(form) = self;
+        if let Some(text) = text {
+            pipe.push(Opcode::Text, (b"4", text.as_bytes()), compress);
+        }
+        for attachment in attachments {
+            if form.is_text() {
+                let mut encoded = Vec::new();
+                form.encode(attachment, &mut encoded);
+                pipe.push(Opcode::Text, (&[], &encoded), compress);
+            } else {
+                pipe.push_bytes(Opcode::Binary, (form.prefix(), attachment), compress);
+            }
+        }
+    }
+
+    /// Queues a message that goes to others as well. Frames that were made for all serve those that
+    /// take binary messages as they are, and everybody while there are none.
+    pub(crate) fn push_shared(self, pipe: &mut Pipe, packet: &Arc<Encoded>) {
+        let Framing::WebSocket(form) = self;
+        let is_plain = form == BinaryForm::Raw || packet.attachments().is_empty();
+        let compressor = pipe.compressor().filter(|by| packet.is_worth_compressing(by));
+        let compress = compressor.is_some();
+        if !is_plain || compressor.as_ref().is_some_and(|by| by.remembers()) {
+            return self.push_own(pipe, packet.text(), packet.attachments(), compress);
+        }
+        match compressor.map(|by| packet.compressed_frames(by)) {
+            Some(frames) => frames.iter().for_each(|piece| push_kept(pipe, piece, packet)),
+            None => {
+                packet.form(WireForm::Frames).for_each(|piece| push_kept(pipe, piece, packet));
+            }
+        }
+        pipe.count(packet.packets());
+    }
+
+    /// Shares a batch of frames with others, see [`Pipe::attach`].
+    pub(crate) fn attach(self, pipe: &mut Pipe, batch: &Arc<Batch>, member: MemberId) -> Attached {
+        let Framing::WebSocket(_) = self;
+        pipe.attach(batch, member)
+    }
+
+    /// Queues a packet of the session itself; `open` is what OPEN says.
+    pub(crate) fn push_control(self, pipe: &mut Pipe, control: Control, open: &str) {
+        let Framing::WebSocket(_) = self;
+        let out = pipe.tail();
+        match control.as_str() {
+            Some(text) => sockeye_ws::encode_frame(Opcode::Text, text.as_bytes(), None, out),
+            None => {
+                let mut packet = Vec::with_capacity(1 + open.len());
+                Packet::Open(open).encode(&mut packet);
+                sockeye_ws::encode_frame(Opcode::Text, &packet, None, out);
+            }
+        }
+    }
+}
+
+/// Bytes of a packet that is accounted for while anybody has to wait for it.
+fn push_kept(pipe: &mut Pipe, bytes: &Bytes, packet: &Arc<Encoded>) {
+    pipe.push_shared(bytes, || Some(Arc::<Encoded>::clone(packet)));
+}
+
+/// Appends the frame of a text message, packet type `4` included.
+#[inline]
+pub(crate) fn push_text_frame(text: &str, out: &mut Vec<u8>) {
+    out.reserve(MESSAGE_HEAD_BYTES_MAX + text.len());
+    match u8::try_from(text.len() + 1) {
+        // The form nearly all messages have (RFC 6455 §5.2), without a detour.
+        Ok(short @ ..=125) => out.extend_from_slice(&[0x81, short, b'4']),
+        _ => {
+            let header = FrameHeader::new(Opcode::Text, text.len() + 1, None);
+            out.extend_from_slice(header.as_bytes());
+            out.push(b'4');
+        }
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Longest unmasked frame header, and the packet type.
+pub(crate) const MESSAGE_HEAD_BYTES_MAX: usize = 10 + 1;
+
+#[cfg(test)]
+mod tests {
+    use sockeye_ws::encode_frame;
+
+    use super::*;
+
+    #[test]
+    fn a_text_frame_has_the_shortest_length() {
+        for length in [0, 1, 123, 124, 125, 126, 255, 256, 65_534, 65_535, 70_000] {
+            let text = "x".repeat(length);
+            let mut frame = Vec::new();
+            push_text_frame(&text, &mut frame);
+            let mut expected = Vec::new();
+            encode_frame(Opcode::Text, format!("4{text}").as_bytes(), None, &mut expected);
+            assert_eq!(frame, expected, "{length}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! HTTP: the listener, clients' connections, and what the head of a request says.
+
+mod admission;
+mod answer;
+mod connect_error;
+mod connection;
+mod content_coding;
+mod dial;
+mod forwarded;
+mod host;
+#[cfg(feature = "tls")]
+mod http2;
+mod listen;
+mod origin;
+mod patience;
+mod peer;
+mod server;
+mod service;
+mod stream;
+#[cfg(feature = "tls")]
+mod streams;
+mod target;
+mod timed_tcp;
+#[cfg(feature = "tls")]
+mod tls;
+mod upgraded;
+
+pub use self::connect_error::ConnectError;
+pub use self::content_coding::ContentCoding;
+pub use self::dial::{Destination, Dialed, Dialer};
+pub use self::forwarded::{
+    ForwardedHeaders, ForwardedHeadersError, Source, TrustedProxies, TrustedProxiesError,
+};
+pub use self::host::{AllowedHosts, AllowedHostsError, HostDenied};
+#[cfg(feature = "tls")]
+pub use self::http2::{extend_headers, is_websocket, translate_response};
+pub use self::listen::bind;
+pub use self::origin::{OriginPattern, OriginPatternError, Origins};
+pub use self::peer::{Encrypted, PeerAddr};
+pub use self::server::{HttpServer, HttpServerWithShutdown};
+pub use self::target::{Inspected, TargetError, check_request, check_target};
+#[cfg(feature = "tls")]
+pub use self::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
+pub use self::upgraded::into_stream;

@@ -1,0 +1,385 @@
+//! One connection of the listener: which protocol it speaks, and its limits.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http1;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower_service::Service;
+
+use super::admission::{Admission, Admitted};
+use super::patience::{HeadTimer, Patience};
+use super::server::HttpServer;
+use super::service::{HyperService, KeepAlive};
+use super::stream::HttpStream;
+use super::timed_tcp::TimedTcp;
+use crate::metrics;
+
+/// What a connection gets that there is no place for.
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// How connections of one server are served.
+#[derive(Clone)]
+pub(super) struct Protocols {
+    http1: http1::Builder,
+    admission: Arc<Admission>,
+    write_timeout: Duration,
+    keep_alive: Arc<KeepAlive>,
+    #[cfg(feature = "tls")]
+    secure: secure::Secure,
+}
+
+impl Protocols {
+    pub(super) fn new<S>(server: &HttpServer<S>) -> Self {
+        let limits = &server.limits;
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(HeadTimer {
+                header_timeout: limits.header_timeout,
+                idle_timeout: limits.idle_timeout(),
+            })
+            .header_read_timeout(limits.header_timeout)
+            .max_headers(limits.headers_max)
+            .max_buf_size(limits.header_bytes_max);
+        Self {
+            http1,
+            admission: Admission::new(
+                limits.connections_max,
+                limits.handshakes_max,
+                server.trusted_proxies.clone(),
+            ),
+            write_timeout: limits.write_timeout,
+            keep_alive: Arc::new(KeepAlive::new(limits.keep_alive_timeout)),
+            #[cfg(feature = "tls")]
+            secure: secure::Secure::new(server),
+        }
+    }
+
+    /// Looks after the certificate; never ends.
+    pub(super) async fn watch(&self) {
+        #[cfg(feature = "tls")]
+        self.secure.watch().await;
+        std::future::pending().await
+    }
+
+    /// No more connections can be opened: somebody who has not asked for anything gives way, if there is
+    /// somebody.
+    pub(super) fn make_room(&self) -> bool {
+        self.admission.make_room()
+    }
+
+    /// Serves a connection in its own task, if there is a place for it.
+    pub(super) fn serve<S, B>(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        service: S,
+        stopped: watch::Receiver<()>,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
+        B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        let Some(admitted) = self.admission.admit(address.ip()) else {
+            return self.refuse(&stream);
+        };
+        let stream = TimedTcp::new(stream, self.write_timeout);
+        #[cfg(feature = "tls")]
+        if self.secure.is_needed() {
+            let keep_alive = Arc::clone(&self.keep_alive);
+            let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
+            let task = tokio::spawn(self.clone().serve_any(stream, service, stopped));
+            return admitted.set_task(task.abort_handle());
+        }
+        self.serve_plain(stream, address, service, admitted, stopped);
+    }
+
+    fn serve_plain<S, B>(
+        &self,
+        stream: TimedTcp,
+        address: SocketAddr,
+        service: S,
+        admitted: Arc<Admitted>,
+        stopped: watch::Receiver<()>,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
+        B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        let keep_alive = Arc::clone(&self.keep_alive);
+        let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
+        let connection = self.http1.serve_connection(HttpStream::new(stream), service);
+        let task = tokio::spawn(serve_http1(connection, stopped));
+        admitted.set_task(task.abort_handle());
+    }
+
+    /// Says no in as much as fits into the kernel, which is always enough.
+    fn refuse(&self, stream: &TcpStream) {
+        #[cfg(feature = "tls")]
+        if self.secure.is_encrypted() {
+            return;
+        }
+        // The peer may be gone already.
+        let _ = stream.try_write(BUSY);
+    }
+}
+
+async fn serve_http1<I, S, B>(
+    connection: http1::Connection<I, HyperService<S>>,
+    mut stopped: watch::Receiver<()>,
+) where
+    I: Read + Write + Send + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    let mut connection = pin!(connection.with_upgrades());
+    let has_stopped = stopped.clone();
+    let mut stop = pin!(stopped.changed());
+    let mut registered: Option<Waker> = None;
+    let mut stopping = false;
+    let mut patience = Patience::default();
+    let result = poll_fn(|cx| {
+        if !stopping {
+            // The task is woken with every byte, by one and the same waker: it is left with `stop`
+            // once, and from then on a look at a number is enough.
+            stopping = match &registered {
+                Some(waker) if waker.will_wake(cx.waker()) => {
+                    has_stopped.has_changed().unwrap_or(true)
+                }
+                _ => {
+                    registered = Some(cx.waker().clone());
+                    stop.as_mut().poll(cx).is_ready()
+                }
+            };
+            if stopping {
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        patience.poll(cx, |cx| connection.as_mut().poll(cx))
+    })
+    .await;
+    if let Err(error) = result {
+        if error.is_timeout() && patience.is_idle() {
+            metrics::http_ended("idle");
+        } else if error.is_timeout() {
+            metrics::http_refused("head_timeout");
+        } else if error.is_parse_too_large() {
+            metrics::http_refused("head_too_large");
+        } else if error.is_parse() {
+            metrics::http_refused("head_malformed");
+        }
+        tracing::debug!(%error, "HTTP connection ended");
+    }
+}
+
+/// TLS, and HTTP/2 where it was negotiated.
+#[cfg(feature = "tls")]
+mod secure {
+    use std::pin::Pin;
+
+    use hyper::server::conn::http2;
+    use hyper_util::rt::{TokioIo, TokioTimer};
+    use tokio::io::{AsyncRead, AsyncWrite};
+    use tokio::time::{Instant, sleep, timeout};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::super::streams::StreamExecutor;
+    use super::super::tls::TlsConfig;
+    use super::*;
+
+    /// What every connection of HTTP/2 begins with (RFC 9113 §3.4); enough of it to tell.
+    const PREFACE: &[u8] = b"PRI";
+    /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take: also
+    /// how long one lasts whose peer neither takes its answers nor leaves when it is told to.
+    const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+    const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
+
+    #[derive(Clone)]
+    pub(super) struct Secure {
+        acceptor: Option<TlsAcceptor>,
+        config: Option<TlsConfig>,
+        prior_knowledge: bool,
+        http2: http2::Builder<StreamExecutor>,
+        header_timeout: Duration,
+        idle_timeout: Duration,
+    }
+
+    impl Secure {
+        pub(super) fn new<S>(server: &HttpServer<S>) -> Self {
+            let limits = &server.limits;
+            let executor = StreamExecutor { write_timeout: limits.write_timeout };
+            let mut http2 = http2::Builder::new(executor);
+            http2
+                .timer(TokioTimer::new())
+                .enable_connect_protocol()
+                .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+                .max_concurrent_streams(limits.streams_max)
+                .keep_alive_interval(ALIVE_INTERVAL)
+                .keep_alive_timeout(ALIVE_TIMEOUT);
+            Self {
+                acceptor: server.tls.as_ref().map(TlsConfig::acceptor),
+                config: server.tls.clone(),
+                prior_knowledge: server.prior_knowledge,
+                http2,
+                header_timeout: limits.header_timeout,
+                idle_timeout: limits.idle_timeout(),
+            }
+        }
+
+        pub(super) const fn is_encrypted(&self) -> bool {
+            self.acceptor.is_some()
+        }
+
+        /// Whether anything but plain HTTP/1.1 may come.
+        pub(super) const fn is_needed(&self) -> bool {
+            self.acceptor.is_some() || self.prior_knowledge
+        }
+
+        pub(super) async fn watch(&self) {
+            if let Some(config) = &self.config {
+                config.clone().watch().await;
+            }
+        }
+    }
+
+    impl Protocols {
+        /// Finds out what the peer speaks, and speaks it.
+        pub(super) async fn serve_any<S, B>(
+            self,
+            stream: TimedTcp,
+            mut service: HyperService<S>,
+            mut stopped: watch::Receiver<()>,
+        ) where
+            S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+            S: Clone + Send + 'static,
+            S::Future: Send,
+            B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+        {
+            let limit = self.secure.header_timeout;
+            let Some(acceptor) = &self.secure.acceptor else {
+                let begins = tokio::select! {
+                    begins = timeout(limit, begins_with_preface(stream.tcp())) => begins,
+                    _ = stopped.changed() => return,
+                };
+                return match begins {
+                    Ok(true) => self.serve_http2(stream, service, stopped).await,
+                    Ok(false) => {
+                        let connection =
+                            self.http1.serve_connection(HttpStream::new(stream), service);
+                        serve_http1(connection, stopped).await;
+                    }
+                    Err(_) => metrics::http_refused("head_timeout"),
+                };
+            };
+            let accepted = tokio::select! {
+                accepted = timeout(limit, acceptor.accept(stream)) => accepted,
+                _ = stopped.changed() => return,
+            };
+            match accepted {
+                Ok(Ok(stream)) => {
+                    service.encrypted = true;
+                    // Boxed: what waits for a handshake need not be as large as what serves.
+                    let serving: Pin<Box<dyn Future<Output = ()> + Send>> =
+                        match stream.get_ref().1.alpn_protocol() {
+                            Some(b"h2") => Box::pin(self.serve_http2(stream, service, stopped)),
+                            _ => Box::pin(self.serve_http1(stream, service, stopped)),
+                        };
+                    serving.await;
+                }
+                Ok(Err(error)) => {
+                    metrics::http_refused("tls");
+                    tracing::debug!(%error, "TLS handshake failed");
+                }
+                Err(_) => metrics::http_refused("tls"),
+            }
+        }
+
+        async fn serve_http1<I, S, B>(
+            &self,
+            io: I,
+            service: HyperService<S>,
+            stopped: watch::Receiver<()>,
+        ) where
+            I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+            S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+            S: Clone + Send + 'static,
+            S::Future: Send,
+            B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+        {
+            let connection = self.http1.serve_connection(TokioIo::new(io), service);
+            serve_http1(connection, stopped).await;
+        }
+
+        async fn serve_http2<I, S, B>(
+            &self,
+            io: I,
+            service: HyperService<S>,
+            mut stopped: watch::Receiver<()>,
+        ) where
+            I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+            S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+            S: Clone + Send + 'static,
+            S::Future: Send,
+            B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+        {
+            let admitted = Arc::clone(&service.admitted);
+            let mut connection =
+                pin!(self.secure.http2.serve_connection(TokioIo::new(io), service));
+            let mut idle = pin!(sleep(self.secure.header_timeout));
+            let mut stopping = false;
+            let result = loop {
+                tokio::select! {
+                    result = connection.as_mut() => break result,
+                    _ = stopped.changed(), if !stopping => {
+                        stopping = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    () = idle.as_mut(), if !stopping => {
+                        if admitted.is_handshaking() {
+                            return metrics::http_refused("idle");
+                        }
+                        if admitted.is_idle() {
+                            // Whoever comes back opens another one.
+                            stopping = true;
+                            connection.as_mut().graceful_shutdown();
+                        }
+                        idle.as_mut().reset(Instant::now() + self.secure.idle_timeout);
+                    }
+                }
+            };
+            if let Err(error) = result {
+                tracing::debug!(%error, "HTTP/2 connection ended");
+            }
+        }
+    }
+
+    /// Looks at what comes first without taking it.
+    async fn begins_with_preface(stream: &TcpStream) -> bool {
+        let mut seen = [0; PREFACE.len()];
+        loop {
+            match stream.peek(&mut seen).await {
+                Ok(count) if count == PREFACE.len() || count == 0 => return seen == PREFACE,
+                Ok(count) if !PREFACE.starts_with(&seen[..count]) => return false,
+                // A part of it: `peek` would return it again at once.
+                Ok(_) => sleep(Duration::from_millis(5)).await,
+                Err(_) => return false,
+            }
+        }
+    }
+}

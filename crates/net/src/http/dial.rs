@@ -1,0 +1,225 @@
+//! A client's connections: TCP to a host, with TLS where the URL says so, and one HTTP exchange.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::client::TlsStream;
+use url::{Host, Position, Url};
+
+use super::connect_error::ConnectError;
+#[cfg(feature = "tls")]
+use super::timed_tcp::TimedTcp;
+#[cfg(feature = "tls")]
+use super::tls::{ClientTls, Roots, handshake};
+
+/// The most headers a response may have, and the most bytes.
+const HEADERS_MAX: usize = 100;
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Where a URL leads: a host and a port, encrypted or not.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    host: Host,
+    port: u16,
+    encrypted: bool,
+    /// For the header `Host`.
+    authority: String,
+}
+
+impl Destination {
+    /// Of a URL of the scheme `http` or `ws`, or with the feature `tls` also `https` or `wss`.
+    ///
+    /// # Errors
+    ///
+    /// When the scheme is another one, or there is no host.
+    pub fn of(url: &Url) -> Result<Self, ConnectError> {
+        let encrypted = match url.scheme() {
+            "http" | "ws" => false,
+            "https" | "wss" if cfg!(feature = "tls") => true,
+            _ => return Err(ConnectError::Scheme),
+        };
+        let host = match url.host().ok_or(ConnectError::Host)? {
+            // Names of schemes that the URL standard does not know are not looked at.
+            Host::Domain(name) => Host::parse(name).map_err(|_| ConnectError::Host)?,
+            Host::Ipv4(address) => Host::Ipv4(address),
+            Host::Ipv6(address) => Host::Ipv6(address),
+        };
+        let default_port = if encrypted { 443 } else { 80 };
+        Ok(Self {
+            host,
+            port: url.port_or_known_default().unwrap_or(default_port),
+            encrypted,
+            authority: url[Position::BeforeHost..Position::AfterPort].to_owned(),
+        })
+    }
+
+    /// The host, and the port if it is not the scheme's own, as in `Host`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Whether TLS is spoken there.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+}
+
+/// Opens connections.
+#[derive(Clone, Debug, Default)]
+pub struct Dialer {
+    #[cfg(feature = "tls")]
+    tls: ClientTls,
+}
+
+#[cfg(feature = "tls")]
+impl Dialer {
+    /// One that trusts these authorities. The default trusts [`Roots::system`].
+    #[must_use]
+    pub fn with_roots(roots: Roots) -> Self {
+        Self { tls: ClientTls::new(roots) }
+    }
+}
+
+impl Dialer {
+    /// Opens a connection. All addresses of the host are tried, of both families; with TLS the other
+    /// end has to prove that it is the host. While something waits to be written, the peer has to take
+    /// some of it within `write_timeout`, with TLS.
+    ///
+    /// # Errors
+    ///
+    /// When no address answers, or there is no TLS with the host.
+    pub async fn dial(
+        &self,
+        to: &Destination,
+        write_timeout: Duration,
+    ) -> Result<Dialed, ConnectError> {
+        let tcp = match &to.host {
+            Host::Domain(name) => TcpStream::connect((name.as_str(), to.port)).await?,
+            Host::Ipv4(address) => TcpStream::connect((*address, to.port)).await?,
+            Host::Ipv6(address) => TcpStream::connect((*address, to.port)).await?,
+        };
+        tcp.set_nodelay(true)?;
+        #[cfg(feature = "tls")]
+        if to.encrypted {
+            let tcp = TimedTcp::new(tcp, write_timeout);
+            let stream = handshake(&self.tls, &to.host, tcp).await?;
+            return Ok(Dialed(Inner::Tls(Box::new(stream))));
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = write_timeout;
+        Ok(Dialed(Inner::Tcp(tcp)))
+    }
+
+    /// Opens a connection, sends `request` on it and waits for the head of the response. The header
+    /// `Host` is set here.
+    ///
+    /// # Errors
+    ///
+    /// As [`dial`](Self::dial), and when the other end does not speak HTTP.
+    pub async fn send(
+        &self,
+        to: &Destination,
+        write_timeout: Duration,
+        mut request: Request<Empty<Bytes>>,
+    ) -> Result<Response<Incoming>, ConnectError> {
+        let host = HeaderValue::from_str(&to.authority).map_err(|_| ConnectError::Host)?;
+        request.headers_mut().insert(HOST, host);
+        match self.dial(to, write_timeout).await?.0 {
+            Inner::Tcp(tcp) => exchange(tcp, request).await,
+            #[cfg(feature = "tls")]
+            Inner::Tls(tls) => exchange(*tls, request).await,
+        }
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Empty<Bytes>>,
+) -> Result<Response<Incoming>, ConnectError> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    // Ends with the upgrade, or with the request when the caller gives up.
+    tokio::spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "HTTP connection ended");
+        }
+    });
+    Ok(sender.send_request(request).await?)
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Dialed(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TimedTcp>>),
+}
+
+impl Dialed {
+    fn io(self: Pin<&mut Self>) -> Pin<&mut dyn Io> {
+        match &mut self.get_mut().0 {
+            Inner::Tcp(tcp) => Pin::new(tcp),
+            #[cfg(feature = "tls")]
+            Inner::Tls(tls) => Pin::new(tls),
+        }
+    }
+}
+
+trait Io: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+/// For pools of hyper's.
+impl Connection for Dialed {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Dialed {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.io().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Dialed {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io().poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_shutdown(cx)
+    }
+}

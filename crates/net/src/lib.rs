@@ -1,0 +1,30 @@
+//! Bytes and HTTP: what lies under every transport of Sockeye, and knows no session protocol.
+//!
+//! In reading order:
+//!
+//! - [`stream`]: a byte stream, split into a side to read and a side that anybody may write to;
+//! - [`write_buffer`]: what waits to be written on one connection, `stall` how long it may;
+//! - [`pipe`]: one connection's way out and in, with frames on it;
+//! - [`batch`]: what many connections get, gathered once; [`flush`]: the pass that writes them;
+//! - [`http`]: the listener, TLS, who is asked for and by whom.
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod flush;
+pub mod http;
+pub mod metrics;
+mod network;
+pub mod pipe;
+mod rate;
+mod scratch;
+mod stall;
+pub mod stream;
+pub mod write_buffer;
+
+/// Frames, messages, close codes, handshake headers of WebSocket.
+pub use sockeye_ws as ws;
+
+pub use crate::network::network;
+pub use crate::rate::Rate;
+pub use crate::scratch::with_scratch;
+pub use crate::stall::WRITE_TIMEOUT;

@@ -1,0 +1,477 @@
+//! The byte stream under a connection, split so that anybody may write while the driver reads.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::stall::{Stall, Watched, give_up};
+
+/// Refused bytes a boxed stream keeps itself, since it has no other way to wait for writability.
+const STASH_BYTES_MAX: usize = 16 * 1024;
+
+/// A byte stream: TCP, whose write side costs nothing to share, or anything else behind a lock.
+#[derive(Debug)]
+pub struct Stream {
+    inner: Inner,
+}
+
+enum Inner {
+    Tcp(TcpStream),
+    /// With what tells how much of it has left, where that is known.
+    Boxed(Box<dyn Io>, Option<Arc<Watched>>),
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Boxed(..) => "Boxed",
+        })
+    }
+}
+
+impl Stream {
+    /// A TCP connection.
+    #[must_use]
+    pub const fn from_tcp(stream: TcpStream) -> Self {
+        Self { inner: Inner::Tcp(stream) }
+    }
+
+    /// Anything else: an encrypted stream, or one in memory.
+    #[must_use]
+    pub fn from_io(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self { inner: Inner::Boxed(Box::new(io), None) }
+    }
+
+    /// TLS over a connection that tells how much has left.
+    #[cfg(feature = "tls")]
+    pub(crate) fn from_watched(
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        watched: Arc<Watched>,
+    ) -> Self {
+        Self { inner: Inner::Boxed(Box::new(io), Some(watched)) }
+    }
+
+    /// The two sides. The stream is closed when both are dropped.
+    #[must_use]
+    pub fn split(self) -> (ReadHalf, WriteHalf) {
+        match self.inner {
+            Inner::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf(ReadInner::Tcp(read)), WriteHalf::new(WriteInner::Tcp(Some(write))))
+            }
+            Inner::Boxed(io, watched) => {
+                let shared = Arc::new(BoxedStream::new(io, watched));
+                let read = ReadHalf(ReadInner::Boxed(Arc::clone(&shared)));
+                (read, WriteHalf::new(WriteInner::Boxed(shared)))
+            }
+        }
+    }
+}
+
+/// The side to read from; the driver's alone.
+#[derive(Debug)]
+pub struct ReadHalf(ReadInner);
+
+#[derive(Debug)]
+enum ReadInner {
+    Tcp(OwnedReadHalf),
+    Boxed(Arc<BoxedStream>),
+}
+
+impl ReadHalf {
+    /// Reads into `buf`; 0 is the end of the stream. A read that does not fill `buf` saves the next
+    /// one its system call: there is nothing more until the kernel says so.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is broken.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            ReadInner::Tcp(tcp) => {
+                let mut buf = ReadBuf::new(buf);
+                ready!(Pin::new(tcp).poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            ReadInner::Boxed(shared) => shared.poll_read(cx, buf),
+        }
+    }
+
+    /// [`poll_read`](Self::poll_read) as a future. Cancel safe: nothing is read unless it is returned.
+    ///
+    /// # Errors
+    ///
+    /// As `poll_read`.
+    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, buf)).await
+    }
+}
+
+/// The side to write to. Whoever holds the connection's own write lock may use it.
+#[derive(Debug)]
+pub struct WriteHalf {
+    inner: WriteInner,
+    /// `stall` holds something.
+    stalls: AtomicBool,
+    stall: Mutex<Stall>,
+}
+
+#[derive(Debug)]
+enum WriteInner {
+    /// `None` only while it is dropped.
+    Tcp(Option<OwnedWriteHalf>),
+    Boxed(Arc<BoxedStream>),
+}
+
+impl WriteHalf {
+    fn new(inner: WriteInner) -> Self {
+        Self { inner, stalls: AtomicBool::new(false), stall: Mutex::default() }
+    }
+
+    /// Writes what the kernel takes at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when it takes nothing: wait with [`poll_writable`](Self::poll_writable). Others
+    /// when the connection is broken.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) if self.stalls.load(Ordering::Relaxed) => {
+                self.write_stalled(|| tcp.try_write(buf), || SockRef::from(tcp.as_ref()).send(buf))
+            }
+            WriteInner::Tcp(Some(tcp)) => tcp.try_write(buf),
+            WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
+            WriteInner::Boxed(shared) => shared.try_write(buf),
+        }
+    }
+
+    /// [`try_write`](Self::try_write) of several buffers in one call.
+    ///
+    /// # Errors
+    ///
+    /// As `try_write`.
+    pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) if self.stalls.load(Ordering::Relaxed) => self
+                .write_stalled(
+                    || tcp.try_write_vectored(bufs),
+                    || SockRef::from(tcp.as_ref()).send_vectored(bufs),
+                ),
+            WriteInner::Tcp(Some(tcp)) => tcp.try_write_vectored(bufs),
+            WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
+            WriteInner::Boxed(shared) => shared.try_write_vectored(bufs),
+        }
+    }
+
+    /// A write of a connection that has to wait for its peer: when it is time to ask the kernel, past
+    /// what the reactor knows.
+    #[cold]
+    fn write_stalled(
+        &self,
+        write: impl FnOnce() -> io::Result<usize>,
+        ask: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let is_asking = self.stall.lock().is_asking();
+        let written = if is_asking { ask() } else { write() };
+        match &written {
+            Ok(count) if *count > 0 => self.stall.lock().note_progress(),
+            _ => self.stall.lock().note_refused(),
+        }
+        written
+    }
+
+    /// Waits until writing is worth trying again; to be called whenever a write was refused, and to
+    /// be followed by another one. Only the last caller's waker is kept, so this is for the
+    /// connection's driver alone.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind `TimedOut` when the peer has taken nothing for `write_timeout`, measured from the
+    /// first refusal. Others when the connection is broken.
+    pub fn poll_writable(
+        &self,
+        cx: &mut Context<'_>,
+        write_timeout: Duration,
+    ) -> Poll<io::Result<()>> {
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) => {
+                if let Poll::Ready(ready) = tcp.as_ref().poll_write_ready(cx) {
+                    return Poll::Ready(ready);
+                }
+                let mut stall = self.stall.lock();
+                self.stalls.store(true, Ordering::Relaxed);
+                let waited = stall.poll_wait(write_timeout, cx);
+                if let Poll::Ready(Err(_)) = &waited {
+                    give_up(tcp.as_ref());
+                }
+                waited
+            }
+            WriteInner::Tcp(None) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            WriteInner::Boxed(shared) => shared.poll_writable(cx, write_timeout),
+        }
+    }
+
+    /// Nothing waits to be written any more.
+    pub(crate) fn note_drained(&self) {
+        if self.stalls.load(Ordering::Relaxed) {
+            self.stalls.store(false, Ordering::Relaxed);
+            self.stall.lock().clear();
+        }
+    }
+
+    /// Whether everything accepted by `try_write` has left this process. Always, for TCP.
+    pub(crate) fn is_flushed(&self) -> bool {
+        match &self.inner {
+            WriteInner::Tcp(_) => true,
+            WriteInner::Boxed(shared) => shared.is_flushed(),
+        }
+    }
+
+    /// Ends the write side after what was written; the peer reads the end of the stream. For TCP this
+    /// is done at once.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is broken.
+    pub fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) => {
+                Poll::Ready(SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write))
+            }
+            WriteInner::Tcp(None) => Poll::Ready(Ok(())),
+            WriteInner::Boxed(shared) => shared.poll_shutdown(cx),
+        }
+    }
+
+    /// Ends both directions at once: the driver reads the end of the stream, and nothing can be
+    /// written any more.
+    pub fn abort(&self) {
+        match &self.inner {
+            WriteInner::Tcp(Some(tcp)) => {
+                // An error says that the connection is gone already.
+                let _ = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Both);
+            }
+            WriteInner::Tcp(None) => {}
+            WriteInner::Boxed(shared) => shared.abort(),
+        }
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        // Without this, tokio would half-close: one more system call for each connection that ends.
+        if let WriteInner::Tcp(tcp) = &mut self.inner
+            && let Some(tcp) = tcp.take()
+        {
+            tcp.forget();
+        }
+    }
+}
+
+/// A stream of any type, which can only be polled by one at a time and with a waker.
+///
+/// Bytes that it refuses are kept in `stash`. They are pushed on by whoever polls: the driver waiting
+/// for writability if there is one, else the driver reading.
+struct BoxedStream {
+    state: Mutex<BoxedState>,
+}
+
+struct BoxedState {
+    /// `None` once aborted.
+    io: Option<Box<dyn Io>>,
+    stash: Vec<u8>,
+    /// Written, but the stream has not passed it on (TLS gathers records).
+    unflushed: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    stall: Stall,
+    /// Times that the stream took something.
+    steps: u64,
+    /// Tells more exactly what has left.
+    watched: Option<Arc<Watched>>,
+    /// What `progress` was when the wait was looked at last.
+    seen: u64,
+}
+
+impl BoxedStream {
+    fn new(io: Box<dyn Io>, watched: Option<Arc<Watched>>) -> Self {
+        let state = BoxedState {
+            io: Some(io),
+            stash: Vec::new(),
+            unflushed: false,
+            reader: None,
+            writer: None,
+            stall: Stall::default(),
+            steps: 0,
+            watched,
+            seen: 0,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut state = self.state.lock();
+        state.reader = Some(cx.waker().clone());
+        if state.writer.is_none() {
+            // Errors come up again in the next write.
+            let _ = state.poll_flush(cx);
+        }
+        let Some(io) = &mut state.io else { return Poll::Ready(Ok(0)) };
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(io).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        if !state.stash.is_empty() || state.unflushed {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        // The reader pushes the rest on if nobody waits for writability.
+        let waker = state.reader.clone().unwrap_or_else(|| Waker::noop().clone());
+        let mut cx = Context::from_waker(&waker);
+        let Some(io) = &mut state.io else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        match Pin::new(io).poll_write(&mut cx, buf) {
+            Poll::Ready(Ok(count)) => {
+                state.unflushed = true;
+                state.steps += 1;
+                match state.poll_flush(&mut cx) {
+                    Poll::Ready(Err(error)) => Err(error),
+                    _ => Ok(count),
+                }
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => {
+                let count = buf.len().min(STASH_BYTES_MAX);
+                state.stash.extend_from_slice(&buf[..count]);
+                Ok(count)
+            }
+        }
+    }
+
+    fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let mut written = 0;
+        for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
+            match self.try_write(buf) {
+                Ok(count) => {
+                    written += count;
+                    // What follows may only be written after all of it.
+                    if count < buf.len() {
+                        break;
+                    }
+                }
+                Err(error) if written == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(written)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>, write_timeout: Duration) -> Poll<io::Result<()>> {
+        let mut state = self.state.lock();
+        state.writer = Some(cx.waker().clone());
+        ready!(state.poll_pushed_on(cx, write_timeout))?;
+        state.writer = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.state.lock();
+        state.writer = Some(cx.waker().clone());
+        ready!(state.poll_flush(cx))?;
+        if let Some(io) = &mut state.io {
+            ready!(Pin::new(io).poll_shutdown(cx))?;
+        }
+        state.writer = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_flushed(&self) -> bool {
+        let state = self.state.lock();
+        state.stash.is_empty() && !state.unflushed
+    }
+
+    fn abort(&self) {
+        let mut state = self.state.lock();
+        state.io = None;
+        state.stash = Vec::new();
+        state.unflushed = false;
+        state.stall.clear();
+        for waker in [state.reader.take(), state.writer.take()].into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl BoxedState {
+    /// Pushes on what waits, as long as some of it goes within the write timeout.
+    fn poll_pushed_on(
+        &mut self,
+        cx: &mut Context<'_>,
+        write_timeout: Duration,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if let Poll::Ready(flushed) = self.poll_flush(cx) {
+                self.stall.clear();
+                return Poll::Ready(flushed);
+            }
+            let progress = self.progress();
+            if std::mem::replace(&mut self.seen, progress) != progress {
+                self.stall.note_progress();
+            }
+            self.stall.note_refused();
+            ready!(self.stall.poll_wait(write_timeout, cx))?;
+            if let Some(watched) = &self.watched {
+                watched.ask_kernel();
+            }
+        }
+    }
+
+    /// Grows whenever something has left.
+    fn progress(&self) -> u64 {
+        self.watched.as_ref().map_or(self.steps, |watched| watched.bytes())
+    }
+
+    /// Pushes the stash into the stream and through it.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
+        while !self.stash.is_empty() {
+            let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.stash))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.stash.drain(..written);
+            self.unflushed = true;
+            self.steps += 1;
+        }
+        self.stash = Vec::new();
+        if self.unflushed {
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.unflushed = false;
+            self.steps += 1;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for BoxedStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BoxedStream").finish_non_exhaustive()
+    }
+}
