@@ -1,6 +1,9 @@
 //! The engine: from a request to its response.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::CONNECTION;
@@ -62,16 +65,33 @@ impl<A: Application> Engine<A> {
     /// the request belongs to.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
-        B: HttpBody,
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
+        B::Error: Send,
     {
+        let Ok(response) = self.respond(request).await;
+        response
+    }
+
+    /// [`handle`](Engine::handle) for services: what can be done at once is done by the call, and what
+    /// waits holds no more than it needs.
+    pub fn respond<B>(&self, request: Request<B>) -> ResponseFuture
+    where
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
+        B::Error: Send,
+    {
+        // Each kind of future has its own size: a poll is held for long and should be small.
         let (step, extra) = self.begin(request);
         match step {
-            Step::Done(response) => extra.on(response),
-            Step::Poll(poll) => extra.on(poll.answer().await),
-            Step::Post(post) => extra.on(post.answer().await),
-            Step::Unread(unread) => extra.on(unread.answer().await),
-            // Rare, and large: a poll should not be held in so much room.
-            Step::Ask(opening) => Box::pin(self.ask(*opening, extra)).await,
+            Step::Done(response) => Box::pin(ready(Ok(extra.on(response)))),
+            Step::Poll(poll) => Box::pin(async move { Ok(extra.on(poll.answer().await)) }),
+            Step::Post(post) => Box::pin(async move { Ok(extra.on(post.answer().await)) }),
+            Step::Unread(unread) => Box::pin(async move { Ok(extra.on(unread.answer().await)) }),
+            Step::Ask(opening) => {
+                let engine = self.clone();
+                Box::pin(async move { Ok(engine.ask(*opening, extra).await) })
+            }
         }
     }
 
@@ -181,7 +201,7 @@ impl<A: Application> Engine<A> {
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
-    pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
+    fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
         if let Err(error) = check_request(&request) {
             let (head, body) = request.into_parts();
             let upgrade = is_upgrade(&head.headers, Present::of(&head.headers));
@@ -245,7 +265,7 @@ impl<A: Application> Engine<A> {
     }
 
     /// Asks the hooks whether and under which id a session may be opened, then opens it.
-    pub(crate) async fn ask(&self, opening: Opening, mut extra: Extra) -> Response<Body> {
+    async fn ask(&self, opening: Opening, mut extra: Extra) -> Response<Body> {
         match self.ask_hooks(&opening).await {
             Ok(id) => match self.open(opening, id, &mut extra) {
                 Opened::Done(response) => extra.on(response),
@@ -335,7 +355,7 @@ impl<A: Application> Engine<A> {
 }
 
 /// A session that is about to be opened.
-pub(crate) struct Opening {
+struct Opening {
     dialect: Dialect,
     handshake: Handshake,
     head: Parts,
@@ -349,8 +369,11 @@ enum Opened {
     Poll(Poll),
 }
 
+/// An answer to be, of [`Engine::respond`].
+pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
 /// What is left to do for a request once it was judged.
-pub(crate) enum Step<B> {
+enum Step<B> {
     Done(Response<Body>),
     Poll(Poll),
     Post(Post<B>),

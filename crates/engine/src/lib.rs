@@ -50,7 +50,6 @@
 
 #![forbid(unsafe_code)]
 
-mod answer_headers;
 mod application;
 mod audience;
 mod body;
@@ -92,7 +91,7 @@ pub use cookie::Cookie;
 pub use cors::Cors;
 pub use detail::CloseDetail;
 pub use encoded::Encoded;
-pub use engine::Engine;
+pub use engine::{Engine, ResponseFuture};
 pub use handshake::Handshake;
 pub use hooks::{ConnectionError, Hooks, Rejection};
 pub use observer::Observer;

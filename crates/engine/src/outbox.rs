@@ -492,7 +492,14 @@ impl Outbox {
         }
     }
 
+    #[inline]
     fn wake_flushed(&mut self) {
+        if self.waiters.is_some() {
+            self.wake_waiters();
+        }
+    }
+
+    fn wake_waiters(&mut self) {
         for waker in self.waiters.take().into_iter().flat_map(|waiters| *waiters) {
             waker.wake();
         }

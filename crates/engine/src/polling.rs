@@ -2,18 +2,20 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use sockeye_engine_proto::{PayloadForm, Revision};
-use sockeye_net::http::{ContentCoding, Inspected, Origins};
+use sockeye_net::http::{ContentCoding, KeptSeconds, Origins, ReadyHeaders};
 use tokio::sync::oneshot;
 
 use crate::body::Body;
@@ -24,7 +26,10 @@ use crate::inbox::{Answer, Guest};
 use crate::jsonp;
 use crate::metrics;
 use crate::present::Present;
-use crate::refusal::{empty, unknown_session, wrong_transport};
+use crate::refusal::{
+    CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
+    wrong_transport,
+};
 use crate::session::Session;
 
 /// A GET of a session that polls.
@@ -294,19 +299,18 @@ async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, Body
 /// What of a request matters to its answer.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
-    /// As the listener says.
-    keep_alive_seconds: Option<u32>,
+    /// What the listener announces.
+    kept: KeptSeconds,
     /// Internet Explorer, whose filter would read scripts into answers.
     old_browser: bool,
 }
 
 impl Asked {
     fn new(head: &Parts, present: Present) -> Self {
-        let inspected = head.extensions.get::<Inspected>();
         let agent = present.user_agent.then(|| head.headers.get(USER_AGENT)).flatten();
         let agent = agent.and_then(|agent| agent.to_str().ok());
         Asked {
-            keep_alive_seconds: inspected.and_then(Inspected::keep_alive_seconds),
+            kept: KeptSeconds::of(head),
             old_browser: agent
                 .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
         }
@@ -314,28 +318,51 @@ impl Asked {
 }
 
 fn respond(answer: Answer, session: &Session, asked: Asked) -> Response<Body> {
-    let known = session.shared().registry().answer_headers.of(asked.keep_alive_seconds);
     let (headers, body) = match answer {
         Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
             Some(index) => {
                 let everybody = session.config().origins == Origins::Any;
-                let headers = if everybody { &known.script_for_all } else { &known.script };
+                let headers = if everybody { &SCRIPT_FOR_ALL } else { &SCRIPT };
                 (headers, jsonp::script(index, &payload).into())
             }
-            None if binary => (&known.binary, payload.into()),
-            None => (&known.text, payload.into()),
+            None if binary => (&BINARY, payload.into()),
+            None => (&TEXT, payload.into()),
         },
-        Answer::Accepted => (&known.accepted, "ok".into()),
+        Answer::Accepted => (&ACCEPTED, "ok".into()),
         Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
         Answer::UnknownSession => return unknown_session(),
         Answer::WrongTransport => return wrong_transport(),
     };
     let mut response = Response::new(body);
-    *response.headers_mut() = headers.clone();
+    *response.headers_mut() = headers.copy(asked.kept);
     if asked.old_browser {
         response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
     response
+}
+
+/// The headers of a good answer, for each kind.
+static ACCEPTED: LazyLock<ReadyHeaders> = LazyLock::new(|| success("text/html", SAME_ORIGIN));
+static TEXT: LazyLock<ReadyHeaders> =
+    LazyLock::new(|| success("text/plain; charset=UTF-8", SAME_ORIGIN));
+static BINARY: LazyLock<ReadyHeaders> =
+    LazyLock::new(|| success("application/octet-stream", SAME_ORIGIN));
+/// Browsers run a script only as what it is. The official server calls it plain text, which those that
+/// heed `nosniff` would not run.
+static SCRIPT: LazyLock<ReadyHeaders> =
+    LazyLock::new(|| success("text/javascript; charset=UTF-8", SAME_ORIGIN));
+static SCRIPT_FOR_ALL: LazyLock<ReadyHeaders> =
+    LazyLock::new(|| success("text/javascript; charset=UTF-8", CROSS_ORIGIN));
+
+fn success(content_type: &'static str, policy: HeaderValue) -> ReadyHeaders {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, policy);
+    if content_type.starts_with("text/javascript") {
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    ReadyHeaders::new(headers)
 }
 
 fn compressed(

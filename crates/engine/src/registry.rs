@@ -12,7 +12,6 @@ use sockeye_net::flush::Flusher;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::answer_headers::KeptHeaders;
 use crate::config::{Config, ConfigError, OverflowPolicy};
 use crate::ledger::Ledger;
 use crate::outbox::Limits;
@@ -30,7 +29,6 @@ pub(crate) struct Registry {
     /// Timers are rounded to multiples of their quantum since this moment.
     pub(crate) epoch: Instant,
     node: [u8; 3],
-    pub(crate) answer_headers: KeptHeaders,
     shards: [Mutex<Shard>; SHARDS],
     sessions: AtomicUsize,
     tasks: AtomicUsize,
@@ -67,7 +65,6 @@ impl Registry {
             reclaiming: AtomicBool::new(false),
             epoch: Instant::now(),
             node,
-            answer_headers: KeptHeaders::default(),
             shards: std::array::from_fn(|_| Mutex::default()),
             sessions: AtomicUsize::new(0),
             tasks: AtomicUsize::new(0),

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::ready;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
@@ -12,7 +11,7 @@ use tower_service::Service;
 
 use crate::application::Application;
 use crate::body::Body;
-use crate::engine::{Engine, Step};
+use crate::engine::{Engine, ResponseFuture};
 use crate::refusal::empty;
 
 /// A tower service that answers the engine's path and 404 outside it. For
@@ -41,7 +40,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -51,18 +50,7 @@ where
         if !self.engine.handles(request.uri().path()) {
             return Box::pin(ready(Ok(empty(StatusCode::NOT_FOUND))));
         }
-        // Each kind of future has its own size: a poll is held for long and should be small.
-        let (step, extra) = self.engine.begin(request);
-        match step {
-            Step::Done(response) => Box::pin(ready(Ok(extra.on(response)))),
-            Step::Poll(poll) => Box::pin(async move { Ok(extra.on(poll.answer().await)) }),
-            Step::Post(post) => Box::pin(async move { Ok(extra.on(post.answer().await)) }),
-            Step::Unread(unread) => Box::pin(async move { Ok(extra.on(unread.answer().await)) }),
-            Step::Ask(opening) => {
-                let engine = self.engine.clone();
-                Box::pin(async move { Ok(engine.ask(*opening, extra).await) })
-            }
-        }
+        self.engine.respond(request)
     }
 }
 

@@ -7,18 +7,22 @@ mod connection;
 mod content_coding;
 mod dial;
 mod forwarded;
+mod head;
 mod host;
 #[cfg(feature = "tls")]
 mod http2;
+mod http_service;
 mod listen;
 mod origin;
 mod patience;
 mod peer;
+mod ready_headers;
 mod server;
 mod service;
 mod stream;
 #[cfg(feature = "tls")]
 mod streams;
+mod take_over;
 mod target;
 mod timed_tcp;
 #[cfg(feature = "tls")]
@@ -32,13 +36,15 @@ pub use self::forwarded::{
     ForwardedHeaders, ForwardedHeadersError, Source, TrustedProxies, TrustedProxiesError,
 };
 pub use self::host::{AllowedHosts, AllowedHostsError, HostDenied};
+pub use self::http_service::HttpService;
 #[cfg(feature = "tls")]
 pub use self::http2::{extend_headers, is_websocket, translate_response};
 pub use self::listen::bind;
 pub use self::origin::{OriginPattern, OriginPatternError, Origins};
 pub use self::peer::{Encrypted, PeerAddr};
+pub use self::ready_headers::{KeptSeconds, ReadyHeaders};
 pub use self::server::{HttpServer, HttpServerWithShutdown};
-pub use self::target::{Inspected, TargetError, check_request, check_target};
+pub use self::target::{TargetError, check_request, check_target};
 #[cfg(feature = "tls")]
 pub use self::tls::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
 pub use self::upgraded::into_stream;

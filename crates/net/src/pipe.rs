@@ -86,29 +86,34 @@ impl Pipe {
 
     /// Who sends: a client masks its frames.
     #[must_use]
+    #[inline]
     pub const fn role(&self) -> Role {
         self.role
     }
 
     /// Who compresses, if messages are.
+    #[inline]
     pub fn compressor(&mut self) -> Option<&mut Compressor> {
         self.compressor.as_deref_mut()
     }
 
     /// Messages that were queued since nothing waited.
     #[must_use]
+    #[inline]
     pub const fn messages(&self) -> u32 {
         self.messages
     }
 
     /// Counts messages that were queued by [`tail`](Self::tail) or
     /// [`push_shared`](Self::push_shared).
+    #[inline]
     pub const fn count(&mut self, messages: u32) {
         self.messages = self.messages.saturating_add(messages);
     }
 
     /// Bytes that wait, without what lies in a shared batch.
     #[must_use]
+    #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.buffer.len()
     }
@@ -127,24 +132,35 @@ impl Pipe {
 
     /// Whether the kernel has everything that was pushed, whatever lies in a shared batch.
     #[must_use]
+    #[inline]
     pub fn is_written(&self) -> bool {
         self.buffer.is_empty() && self.state != State::Blocked
     }
 
+    /// Whether something may lie in a shared batch.
+    #[must_use]
+    #[inline]
+    pub const fn is_sharing(&self) -> bool {
+        self.share.is_some()
+    }
+
     /// Whether a message would leave at once.
     #[must_use]
+    #[inline]
     pub fn is_writable(&self) -> bool {
         self.state == State::Free && self.buffer.is_empty() && self.share.is_none()
     }
 
     /// Whether the kernel took no more.
     #[must_use]
+    #[inline]
     pub fn is_blocked(&self) -> bool {
         self.state == State::Blocked
     }
 
     /// Whether nothing can be written any more.
     #[must_use]
+    #[inline]
     pub fn is_broken(&self) -> bool {
         self.state == State::Broken
     }
@@ -162,6 +178,7 @@ impl Pipe {
     }
 
     /// Where to append frames, and only append: behind everything queued up to now.
+    #[inline]
     pub fn tail(&mut self) -> &mut Vec<u8> {
         self.take_part();
         self.buffer.tail()
@@ -226,6 +243,7 @@ impl Pipe {
 
     /// Queues frames that lie elsewhere, and writes them without a copy if nothing else waits. Errors
     /// come up again in the next write.
+    #[inline]
     pub fn push_frames(&mut self, frames: &[u8]) {
         self.take_part();
         let written = match self.is_writable() {
@@ -239,6 +257,7 @@ impl Pipe {
 
     /// A key for a client's frame.
     #[must_use]
+    #[inline]
     pub fn masking_key(&self) -> Option<[u8; 4]> {
         (self.role == Role::Client).then(masking_key)
     }
@@ -260,7 +279,14 @@ impl Pipe {
     }
 
     /// Queues what has come to the shared batch, so that something else can follow.
+    #[inline]
     pub fn take_part(&mut self) {
+        if self.share.is_some() {
+            self.take_share();
+        }
+    }
+
+    fn take_share(&mut self) {
         if let Some(share) = &mut self.share {
             let count = share.count();
             if count > 0 {
@@ -298,6 +324,7 @@ impl Pipe {
     /// # Errors
     ///
     /// When the connection is broken.
+    #[inline]
     pub fn write(&mut self) -> io::Result<bool> {
         match self.state {
             State::Broken => {
@@ -317,6 +344,7 @@ impl Pipe {
     /// # Errors
     ///
     /// As [`write`](Self::write).
+    #[inline]
     pub fn flush(&mut self) -> io::Result<bool> {
         let Some(share) = self.share.take() else { return self.write() };
         share.seal();
@@ -331,6 +359,7 @@ impl Pipe {
     ///
     /// As [`write`](Self::write); of the kind `TimedOut` when the peer has taken nothing for
     /// `write_timeout`.
+    #[inline]
     pub fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -368,6 +397,7 @@ impl Pipe {
         self.check();
     }
 
+    #[inline]
     fn note_written(&mut self, written: io::Result<bool>) -> io::Result<bool> {
         match &written {
             Ok(true) => {

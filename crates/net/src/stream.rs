@@ -100,6 +100,7 @@ impl ReadHalf {
     /// # Errors
     ///
     /// When the connection is broken.
+    #[inline]
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         match &mut self.0 {
             ReadInner::Tcp(tcp) => {
@@ -148,6 +149,7 @@ impl WriteHalf {
     ///
     /// `WouldBlock` when it takes nothing: wait with [`poll_writable`](Self::poll_writable). Others
     /// when the connection is broken.
+    #[inline]
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         match &self.inner {
             WriteInner::Tcp(Some(tcp)) if self.stalls.load(Ordering::Relaxed) => {

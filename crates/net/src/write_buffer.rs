@@ -67,6 +67,7 @@ impl WriteBuffer {
 
     /// Bytes waiting.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.tail.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.written)
     }
@@ -79,6 +80,7 @@ impl WriteBuffer {
 
     /// Whether nothing waits.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.queue.is_none()
     }
@@ -117,6 +119,7 @@ impl WriteBuffer {
     }
 
     /// Where to append encoded frames directly. Only append.
+    #[inline]
     pub fn tail(&mut self) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
             self.tail = take_pooled();

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    future::ready,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -194,30 +195,30 @@ impl Server {
         Drained { closed: sessions.len() - cut, cut }
     }
 
-    async fn handle<B>(&self, request: Request<B>, hosts: Option<&AllowedHosts>) -> Response<Body>
-    where
-        B: HttpBody + Send + 'static,
-        B::Data: Send,
-        B::Error: fmt::Display + Send,
-    {
+    /// Answers what is not the engine's.
+    fn answer_beside<B>(
+        &self,
+        request: &Request<B>,
+        hosts: Option<&AllowedHosts>,
+    ) -> Option<Response<Body>> {
         if let Some(hosts) = hosts
-            && let Err(denied) = hosts.check(&request, &self.config.engine.trusted_proxies)
+            && let Err(denied) = hosts.check(request, &self.config.engine.trusted_proxies)
         {
             tracing::debug!(host = denied.host(), "request for another host refused");
             let setting = "config.engine.allowed_hosts = Some(\"";
-            return denied.into_response(setting, "\".parse()?)");
+            return Some(denied.into_response(setting, "\".parse()?)"));
         }
         if self.config.serve_client
-            && let Some(response) = client_files::serve(&self.config.engine.path, &request)
+            && let Some(response) = client_files::serve(&self.config.engine.path, request)
         {
-            return self.engine.accompany(&request, response);
+            return Some(self.engine.accompany(request, response));
         }
-        if !self.engine.handles(request.uri().path()) {
-            let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            return response;
+        if self.engine.handles(request.uri().path()) {
+            return None;
         }
-        self.engine.handle(request).await
+        let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        Some(response)
     }
 }
 
@@ -336,15 +337,17 @@ where
 {
     type Response = Response<Body>;
     type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future = engine::ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Self { server, hosts } = self.clone();
-        Box::pin(async move { Ok(server.handle(request, hosts.as_deref()).await) })
+        match self.server.answer_beside(&request, self.hosts.as_deref()) {
+            Some(response) => Box::pin(ready(Ok(response))),
+            None => self.server.engine.respond(request),
+        }
     }
 }
 

@@ -222,6 +222,7 @@ impl Outbox {
     }
 
     /// Writes what was queued without writing.
+    #[inline]
     pub(crate) fn flush_fed(self: &Arc<Self>) {
         let mut state = self.state.lock();
         if mem::take(&mut state.fed) {
@@ -376,7 +377,11 @@ impl Outbox {
     }
 
     /// Queues what has come to the shared batch, so that something else can follow.
+    #[inline]
     fn take_part(&self, state: &mut State) {
+        if !state.pipe.is_sharing() {
+            return;
+        }
         let before = state.pipe.queued_bytes();
         state.pipe.take_part();
         let added = state.pipe.queued_bytes() - before;
@@ -384,6 +389,7 @@ impl Outbox {
     }
 
     /// Ends the connection if what was added goes beyond the limit; what is alone may.
+    #[inline]
     fn check_room(&self, state: &mut State, before: usize, added: usize) {
         if before > 0 && added > 0 && before + added > self.config.queued_bytes_max {
             state.fail(Failure::Overflow);
@@ -392,8 +398,9 @@ impl Outbox {
 
     /// Writes what is queued, unless the draining task does. What is shared comes behind it and is left
     /// to the flush pass.
+    #[inline]
     fn write(self: &Arc<Self>, state: &mut State) {
-        if !state.draining && state.phase != Phase::Broken {
+        if !state.draining && state.phase != Phase::Broken && !state.pipe.is_written() {
             let written = state.pipe.write();
             self.note_written(state, written);
         }

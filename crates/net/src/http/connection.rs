@@ -1,28 +1,27 @@
 //! One connection of the listener: which protocol it speaks, and its limits.
 
-use std::convert::Infallible;
-use std::error::Error as StdError;
+use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::rt::{Read, Write};
+use hyper::rt::Write;
 use hyper::server::conn::http1;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tower_service::Service;
 
 use super::admission::{Admission, Admitted};
-use super::patience::{HeadTimer, Patience};
+use super::http_service::HttpService;
+use super::patience::{self, HeadTimer, Patience};
 use super::server::HttpServer;
 use super::service::{HyperService, KeepAlive};
 use super::stream::HttpStream;
+use super::take_over::{self, Next, Pending, TakenOver, Wish};
 use super::timed_tcp::TimedTcp;
 use crate::metrics;
 
@@ -33,7 +32,7 @@ const BUSY: &[u8] =
 /// How connections of one server are served.
 #[derive(Clone)]
 pub(super) struct Protocols {
-    http1: http1::Builder,
+    http1: Arc<http1::Builder>,
     admission: Arc<Admission>,
     write_timeout: Duration,
     keep_alive: Arc<KeepAlive>,
@@ -54,14 +53,14 @@ impl Protocols {
             .max_headers(limits.headers_max)
             .max_buf_size(limits.header_bytes_max);
         Self {
-            http1,
+            http1: Arc::new(http1),
             admission: Admission::new(
                 limits.connections_max,
                 limits.handshakes_max,
                 server.trusted_proxies.clone(),
             ),
             write_timeout: limits.write_timeout,
-            keep_alive: Arc::new(KeepAlive::new(limits.keep_alive_timeout)),
+            keep_alive: Arc::new(KeepAlive::new(limits.keep_alive_timeout, limits.take_over_after)),
             #[cfg(feature = "tls")]
             secure: secure::Secure::new(server),
         }
@@ -81,18 +80,13 @@ impl Protocols {
     }
 
     /// Serves a connection in its own task, if there is a place for it.
-    pub(super) fn serve<S, B>(
+    pub(super) fn serve<S: HttpService>(
         &self,
         stream: TcpStream,
         address: SocketAddr,
         service: S,
         stopped: watch::Receiver<()>,
-    ) where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send,
-        B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-    {
+    ) {
         let Some(admitted) = self.admission.admit(address.ip()) else {
             return self.refuse(&stream);
         };
@@ -107,23 +101,18 @@ impl Protocols {
         self.serve_plain(stream, address, service, admitted, stopped);
     }
 
-    fn serve_plain<S, B>(
+    fn serve_plain<S: HttpService>(
         &self,
         stream: TimedTcp,
         address: SocketAddr,
         service: S,
         admitted: Arc<Admitted>,
         stopped: watch::Receiver<()>,
-    ) where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send,
-        B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-    {
+    ) {
         let keep_alive = Arc::clone(&self.keep_alive);
         let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
-        let connection = self.http1.serve_connection(HttpStream::new(stream), service);
-        let task = tokio::spawn(serve_http1(connection, stopped));
+        let (io, http1) = (HttpStream::new(stream), Arc::clone(&self.http1));
+        let task = tokio::spawn(serve_http1(io, service, http1, stopped));
         admitted.set_task(task.abort_handle());
     }
 
@@ -138,64 +127,186 @@ impl Protocols {
     }
 }
 
-async fn serve_http1<I, S, B>(
-    connection: http1::Connection<I, HyperService<S>>,
+/// Serves a connection of HTTP/1.1 to its end.
+fn serve_http1<T, S>(
+    io: HttpStream<T>,
+    service: HyperService<S>,
+    http1: Arc<http1::Builder>,
     mut stopped: watch::Receiver<()>,
-) where
-    I: Read + Write + Send + Unpin + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+) -> impl Future<Output = ()> + Send
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: HttpService,
 {
-    let mut connection = pin!(connection.with_upgrades());
-    let has_stopped = stopped.clone();
-    let mut stop = pin!(stopped.changed());
-    let mut registered: Option<Waker> = None;
-    let mut stopping = false;
-    let mut patience = Patience::default();
-    let result = poll_fn(|cx| {
-        if !stopping {
-            // The task is woken with every byte, by one and the same waker: it is left with `stop`
-            // once, and from then on a look at a number is enough.
-            stopping = match &registered {
-                Some(waker) if waker.will_wake(cx.waker()) => {
-                    has_stopped.has_changed().unwrap_or(true)
+    service.takes_over.set(true);
+    let phase = Phase::Hyper(Box::new(http1.serve_connection(io, service)));
+    let mut connection = Connection { phase, http1, wish: None, stopping: false };
+    // Not an `async fn`, which would hold its arguments twice.
+    async move {
+        let has_stopped = stopped.clone();
+        let mut stop = pin!(stopped.changed());
+        let mut registered: Option<Waker> = None;
+        let mut patience = Patience::default();
+        let result = poll_fn(|cx| {
+            if !connection.stopping {
+                // The task is woken with every byte, by one and the same waker: it is left with
+                // `stop` once, and from then on a look at a number is enough.
+                let stops = match &registered {
+                    Some(waker) if waker.will_wake(cx.waker()) => {
+                        has_stopped.has_changed().unwrap_or(true)
+                    }
+                    _ => {
+                        registered = Some(cx.waker().clone());
+                        stop.as_mut().poll(cx).is_ready()
+                    }
+                };
+                if stops {
+                    connection.stop();
                 }
-                _ => {
-                    registered = Some(cx.waker().clone());
-                    stop.as_mut().poll(cx).is_ready()
+            }
+            patience.poll(cx, |cx| connection.poll(cx))
+        })
+        .await;
+        if let Err(error) = result {
+            note_error(&error, patience.is_idle());
+        }
+    }
+}
+
+fn note_error(error: &hyper::Error, is_idle: bool) {
+    if error.is_timeout() && is_idle {
+        metrics::http_ended("idle");
+    } else if error.is_timeout() {
+        metrics::http_refused("head_timeout");
+    } else if error.is_parse_too_large() {
+        metrics::http_refused("head_too_large");
+    } else if error.is_parse() {
+        metrics::http_refused("head_malformed");
+    }
+    tracing::debug!(%error, "HTTP connection ended");
+}
+
+/// A connection of HTTP/1.1, which is hyper's while a head is read or an answer is there at once.
+struct Connection<T, S: HttpService> {
+    phase: Phase<T, S>,
+    http1: Arc<http1::Builder>,
+    /// An answer to be taken over, once what was answered before has left.
+    wish: Option<Box<dyn Any + Send>>,
+    stopping: bool,
+}
+
+enum Phase<T, S: HttpService> {
+    Hyper(Box<http1::Connection<HttpStream<T>, HyperService<S>>>),
+    /// A request asked for another protocol; hyper gives the stream to whoever answers it.
+    Upgradable(Box<http1::UpgradeableConnection<HttpStream<T>, HyperService<S>>>),
+    TakenOver(HttpStream<T>, HyperService<S>, TakenOver<S::Answer, S::Body>),
+    Ending(HttpStream<T>),
+    Ended,
+}
+
+impl<T, S> Connection<T, S>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: HttpService,
+{
+    /// Ends the connection behind the answer that is under way.
+    fn stop(&mut self) {
+        self.stopping = true;
+        match &mut self.phase {
+            Phase::Hyper(connection) => Pin::new(&mut **connection).graceful_shutdown(),
+            Phase::Upgradable(connection) => Pin::new(&mut **connection).graceful_shutdown(),
+            Phase::TakenOver(..) | Phase::Ending(_) | Phase::Ended => {}
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        loop {
+            match &mut self.phase {
+                Phase::Hyper(connection) => {
+                    let polled = Pin::new(&mut **connection).poll(cx);
+                    let wish = take_over::take_wish();
+                    if polled.is_ready() {
+                        return polled;
+                    }
+                    match wish {
+                        Some(Wish::Upgrade) => {
+                            self.prepare_upgrade();
+                            continue;
+                        }
+                        Some(Wish::TakeOver(answer)) => self.wish = Some(answer),
+                        None => {}
+                    }
+                    if self.wish.is_none() || !patience::is_flushed() {
+                        return Poll::Pending;
+                    }
+                    self.take_over();
                 }
-            };
-            if stopping {
-                connection.as_mut().graceful_shutdown();
+                Phase::Upgradable(connection) => return Pin::new(&mut **connection).poll(cx),
+                Phase::TakenOver(io, service, answer) => {
+                    let keep_alive = Some(service.keep_alive()).filter(|_| !self.stopping);
+                    match ready!(answer.poll(cx, io, keep_alive)) {
+                        Next::Request => self.give_back(),
+                        Next::End => self.end(),
+                    }
+                }
+                Phase::Ending(io) => {
+                    // The peer may have ended it already.
+                    let _ = ready!(Pin::new(io).poll_shutdown(cx));
+                    return Poll::Ready(Ok(()));
+                }
+                Phase::Ended => return Poll::Ready(Ok(())),
             }
         }
-        patience.poll(cx, |cx| connection.as_mut().poll(cx))
-    })
-    .await;
-    if let Err(error) = result {
-        if error.is_timeout() && patience.is_idle() {
-            metrics::http_ended("idle");
-        } else if error.is_timeout() {
-            metrics::http_refused("head_timeout");
-        } else if error.is_parse_too_large() {
-            metrics::http_refused("head_too_large");
-        } else if error.is_parse() {
-            metrics::http_refused("head_malformed");
-        }
-        tracing::debug!(%error, "HTTP connection ended");
+    }
+
+    fn prepare_upgrade(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Hyper(connection) => Phase::Upgradable(Box::new(connection.with_upgrades())),
+            phase => phase,
+        };
+    }
+
+    /// The answer that waits is ours from here on.
+    fn take_over(&mut self) {
+        let Some(Ok(answer)) = self.wish.take().map(|wish| wish.downcast::<Pending<S::Answer>>())
+        else {
+            return;
+        };
+        self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Hyper(connection) => {
+                let parts = connection.into_parts();
+                let mut io = parts.io;
+                io.put_back(&parts.read_buf);
+                Phase::TakenOver(io, parts.service, TakenOver::Waiting(*answer))
+            }
+            phase => phase,
+        };
+    }
+
+    /// No more requests come. An answer that is not there nobody waits for.
+    fn end(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::TakenOver(io, ..) => Phase::Ending(io),
+            phase => phase,
+        };
+    }
+
+    /// The answer has left: hyper reads the next request.
+    fn give_back(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::TakenOver(io, service, _) => {
+                Phase::Hyper(Box::new(self.http1.serve_connection(io, service)))
+            }
+            phase => phase,
+        };
     }
 }
 
 /// TLS, and HTTP/2 where it was negotiated.
 #[cfg(feature = "tls")]
 mod secure {
-    use std::pin::Pin;
-
     use hyper::server::conn::http2;
     use hyper_util::rt::{TokioIo, TokioTimer};
-    use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::time::{Instant, sleep, timeout};
     use tokio_rustls::TlsAcceptor;
 
@@ -260,17 +371,12 @@ mod secure {
 
     impl Protocols {
         /// Finds out what the peer speaks, and speaks it.
-        pub(super) async fn serve_any<S, B>(
+        pub(super) async fn serve_any<S: HttpService>(
             self,
             stream: TimedTcp,
             mut service: HyperService<S>,
             mut stopped: watch::Receiver<()>,
-        ) where
-            S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-            S: Clone + Send + 'static,
-            S::Future: Send,
-            B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-        {
+        ) {
             let limit = self.secure.header_timeout;
             let Some(acceptor) = &self.secure.acceptor else {
                 let begins = tokio::select! {
@@ -280,9 +386,7 @@ mod secure {
                 return match begins {
                     Ok(true) => self.serve_http2(stream, service, stopped).await,
                     Ok(false) => {
-                        let connection =
-                            self.http1.serve_connection(HttpStream::new(stream), service);
-                        serve_http1(connection, stopped).await;
+                        serve_http1(HttpStream::new(stream), service, self.http1, stopped).await;
                     }
                     Err(_) => metrics::http_refused("head_timeout"),
                 };
@@ -298,7 +402,12 @@ mod secure {
                     let serving: Pin<Box<dyn Future<Output = ()> + Send>> =
                         match stream.get_ref().1.alpn_protocol() {
                             Some(b"h2") => Box::pin(self.serve_http2(stream, service, stopped)),
-                            _ => Box::pin(self.serve_http1(stream, service, stopped)),
+                            _ => Box::pin(serve_http1(
+                                HttpStream::new(stream),
+                                service,
+                                Arc::clone(&self.http1),
+                                stopped,
+                            )),
                         };
                     serving.await;
                 }
@@ -310,33 +419,14 @@ mod secure {
             }
         }
 
-        async fn serve_http1<I, S, B>(
-            &self,
-            io: I,
-            service: HyperService<S>,
-            stopped: watch::Receiver<()>,
-        ) where
-            I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-            S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-            S: Clone + Send + 'static,
-            S::Future: Send,
-            B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-        {
-            let connection = self.http1.serve_connection(TokioIo::new(io), service);
-            serve_http1(connection, stopped).await;
-        }
-
-        async fn serve_http2<I, S, B>(
+        async fn serve_http2<I, S>(
             &self,
             io: I,
             service: HyperService<S>,
             mut stopped: watch::Receiver<()>,
         ) where
             I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-            S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-            S: Clone + Send + 'static,
-            S::Future: Send,
-            B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+            S: HttpService,
         {
             let admitted = Arc::clone(&service.admitted);
             let mut connection =

@@ -64,14 +64,7 @@ impl Future for Wait {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let turn = TURN.get();
-        let deadline = self.deadline(turn);
-        if turn.passed.is_some_and(|passed| passed >= deadline) {
-            return Poll::Ready(());
-        }
-        let wanted = Some(turn.wanted.map_or(deadline, |earlier| earlier.min(deadline)));
-        TURN.set(Turn { wanted, ..turn });
-        Poll::Pending
+        if has_passed(self.deadline(TURN.get())) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -151,6 +144,23 @@ pub(super) fn has_to_wait() -> bool {
     }
     TURN.set(Turn { writes: Writes::Awaited, ..turn });
     true
+}
+
+/// Whether this moment has passed, as the timer of the connection that is being polled knows; if not,
+/// it is polled again when it has.
+pub(super) fn has_passed(deadline: Instant) -> bool {
+    let turn = TURN.get();
+    if turn.passed.is_some_and(|passed| passed >= deadline) {
+        return true;
+    }
+    let wanted = Some(turn.wanted.map_or(deadline, |earlier| earlier.min(deadline)));
+    TURN.set(Turn { wanted, ..turn });
+    false
+}
+
+/// Whether everything was written on the connection that is being polled.
+pub(super) fn is_flushed() -> bool {
+    TURN.get().writes == Writes::Free
 }
 
 /// The connection that is being polled has the whole head of a request.

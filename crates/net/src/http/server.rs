@@ -1,23 +1,18 @@
 //! The HTTP listener for whatever stands alone instead of being mounted in somebody's server.
 
-use std::convert::Infallible;
-use std::error::Error as StdError;
 use std::future::{Future, IntoFuture, pending};
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use tower_service::Service;
 
 use super::connection::Protocols;
 use super::forwarded::TrustedProxies;
+use super::http_service::HttpService;
 #[cfg(feature = "tls")]
 use super::tls::TlsConfig;
 use crate::stall::WRITE_TIMEOUT;
@@ -76,6 +71,7 @@ pub(super) struct Limits {
     pub(super) header_timeout: Duration,
     pub(super) keep_alive_timeout: Duration,
     pub(super) write_timeout: Duration,
+    pub(super) take_over_after: Duration,
     pub(super) headers_max: usize,
     pub(super) header_bytes_max: usize,
     #[cfg(feature = "tls")]
@@ -101,6 +97,7 @@ impl<S> HttpServer<S> {
                 header_timeout: Duration::from_secs(10),
                 keep_alive_timeout: Duration::from_secs(10),
                 write_timeout: WRITE_TIMEOUT,
+                take_over_after: Duration::from_secs(1),
                 headers_max: 100,
                 header_bytes_max: 16 * 1024,
                 #[cfg(feature = "tls")]
@@ -135,6 +132,13 @@ impl<S> HttpServer<S> {
     /// for each stream as well. Default: 30 seconds.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = timeout;
+        self
+    }
+
+    /// How long the answer to a GET may take before the listener takes the connection from hyper, which
+    /// holds 12 KiB for it, and writes the answer itself. Nothing else depends on it. Default: 1 second.
+    pub fn take_over_after(mut self, time: Duration) -> Self {
+        self.limits.take_over_after = time;
         self
     }
 
@@ -207,13 +211,7 @@ impl<S> HttpServer<S> {
     }
 }
 
-impl<S, B> IntoFuture for HttpServer<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-{
+impl<S: HttpService> IntoFuture for HttpServer<S> {
     type Output = io::Result<()>;
     type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
@@ -230,12 +228,9 @@ pub struct HttpServerWithShutdown<S, F> {
     signal: F,
 }
 
-impl<S, B, F> IntoFuture for HttpServerWithShutdown<S, F>
+impl<S, F> IntoFuture for HttpServerWithShutdown<S, F>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    S: HttpService,
     F: Future<Output = ()> + Send + 'static,
 {
     type Output = io::Result<()>;
@@ -246,14 +241,10 @@ where
     }
 }
 
-async fn run<S, B, F>(server: HttpServer<S>, signal: F) -> io::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-    F: Future<Output = ()>,
-{
+async fn run<S: HttpService>(
+    server: HttpServer<S>,
+    signal: impl Future<Output = ()>,
+) -> io::Result<()> {
     let protocols = Protocols::new(&server);
     // Whoever serves holds a receiver: the change tells it to stop, and when the last receiver is gone
     // everything has ended.
@@ -279,17 +270,12 @@ where
     }
 }
 
-async fn accept<S, B>(
+async fn accept(
     listener: TcpListener,
     protocols: Protocols,
-    service: S,
+    service: impl HttpService,
     mut stopped: watch::Receiver<()>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
-{
+) {
     let mut warned: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {

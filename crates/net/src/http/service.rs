@@ -1,27 +1,30 @@
 //! From hyper's requests to the tower service.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::Future;
 use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use http::header::CONNECTION;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
-use tower_service::Service;
+use tokio::time;
 
 use super::admission::Admitted;
 use super::answer::Answer;
+use super::head::KEEP_ALIVE;
+use super::http_service::HttpService;
 #[cfg(feature = "tls")]
 use super::http2;
 use super::patience;
 use super::peer::{Encrypted, PeerAddr};
+use super::take_over::{self, Pending, Wish};
 use super::target::{Inspected, TargetError, inspect};
 use crate::metrics;
 
@@ -32,19 +35,28 @@ pub(super) struct HyperService<S> {
     pub(super) encrypted: bool,
     pub(super) admitted: Arc<Admitted>,
     keep_alive: Arc<KeepAlive>,
+    /// Answers that wait may be taken over: not once hyper was prepared for an upgrade, nor with
+    /// HTTP/2.
+    pub(super) takes_over: Cell<bool>,
 }
 
-/// What answers of connections that are kept say.
+/// What answers of connections that are kept say, and how long they may take before they are taken
+/// over.
 pub(super) struct KeepAlive {
     seconds: u32,
     value: HeaderValue,
+    take_over_after: Duration,
 }
 
 impl KeepAlive {
-    pub(super) fn new(timeout: Duration) -> Self {
+    pub(super) fn new(timeout: Duration, take_over_after: Duration) -> Self {
         let seconds = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
         let value = HeaderValue::from_str(&format!("timeout={seconds}"));
-        Self { seconds, value: value.expect("a number is a header's value") }
+        Self { seconds, value: value.expect("a number is a header's value"), take_over_after }
+    }
+
+    pub(super) const fn value(&self) -> &HeaderValue {
+        &self.value
     }
 }
 
@@ -55,16 +67,23 @@ impl<S> HyperService<S> {
         admitted: Arc<Admitted>,
         keep_alive: Arc<KeepAlive>,
     ) -> Self {
-        Self { service: RefCell::new(service), address, encrypted: false, admitted, keep_alive }
+        Self {
+            service: RefCell::new(service),
+            address,
+            encrypted: false,
+            admitted,
+            keep_alive,
+            takes_over: Cell::new(false),
+        }
+    }
+
+    pub(super) fn keep_alive(&self) -> &KeepAlive {
+        &self.keep_alive
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for HyperService<S>
-where
-    B: Body,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
-{
-    type Response = Response<Answer<B>>;
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService<S> {
+    type Response = Response<Answer<S::Body>>;
     type Error = Infallible;
     type Future = Oneshot<S>;
 
@@ -72,67 +91,98 @@ where
         self.admitted.note_request();
         patience::note_request();
         let version = request.version();
-        let keep_alive = match inspect(version, request.uri(), request.headers()) {
-            // The connection is kept, if the answer says nothing else.
-            Ok(head) => {
-                (version == Version::HTTP_11 && !head.closes).then(|| Arc::clone(&self.keep_alive))
-            }
+        let head = match inspect(version, request.uri(), request.headers()) {
+            Ok(head) => head,
             Err(error) => {
                 metrics::http_refused("target");
-                let state = OneshotState::Refused { error };
-                return Oneshot { state, keep_alive: None, translated: false };
+                return Oneshot {
+                    state: State::Refused(error),
+                    keep_alive: None,
+                    take_over_after: Duration::ZERO,
+                    #[cfg(feature = "tls")]
+                    translated: false,
+                };
             }
         };
+        // The connection is kept, if the answer says nothing else.
+        let keep_alive =
+            (version == Version::HTTP_11 && !head.closes).then(|| Arc::clone(&self.keep_alive));
+        let step = if head.upgrades && self.takes_over.replace(false) {
+            take_over::wish(Wish::Upgrade);
+            Step::Upgrading
+        } else if self.takes_over.get()
+            && keep_alive.is_some()
+            && *request.method() == Method::GET
+            && request.body().is_end_stream()
+        {
+            Step::Undecided
+        } else {
+            Step::Hypers
+        };
         request.extensions_mut().insert(PeerAddr(self.address));
-        let keep_alive_seconds = keep_alive.is_some().then_some(self.keep_alive.seconds);
-        request.extensions_mut().insert(Inspected { keep_alive_seconds });
+        let kept_seconds = keep_alive.is_some().then_some(self.keep_alive.seconds);
+        request.extensions_mut().insert(Inspected { kept_seconds });
         if self.encrypted {
             request.extensions_mut().insert(Encrypted);
         }
         #[cfg(feature = "tls")]
         let translated = http2::translate_request(&mut request);
-        #[cfg(not(feature = "tls"))]
-        let translated = false;
         // Nearly every service is always ready: it is called at once, so that what it does not keep of
         // the request is gone before hyper wants room for the next one.
         let mut service = self.service.borrow_mut();
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) if !patience::has_to_wait() => {
-                OneshotState::Called { future: service.call(request) }
+            Poll::Ready(()) if !patience::has_to_wait() => {
+                State::Called(Box::pin(service.answer(request)), step)
             }
-            Poll::Ready(Err(never)) => match never {},
             // Whatever it waits for, it goes on waiting for itself, with somebody to wake. And who sends
             // requests without reading the answers gets one at a time.
             _ => {
                 let fresh = service.clone();
                 let service = mem::replace(&mut *service, fresh);
-                OneshotState::Waiting { waiting: Some(Box::new(Waiting { service, request })) }
+                State::Waiting(Some(Box::new(Waiting { service, request })))
             }
         };
-        Oneshot { state, keep_alive, translated }
+        Oneshot {
+            state,
+            keep_alive,
+            take_over_after: self.keep_alive.take_over_after,
+            #[cfg(feature = "tls")]
+            translated,
+        }
     }
 }
 
-pin_project_lite::pin_project! {
-    /// Waits until the service is ready, then for its response.
-    pub(super) struct Oneshot<S: Service<Request<Incoming>>> {
-        #[pin]
-        state: OneshotState<S>,
-        // What to announce.
-        keep_alive: Option<Arc<KeepAlive>>,
-        // The request is a WebSocket over HTTP/2 in the words of HTTP/1.1.
-        translated: bool,
-    }
+/// Waits until the service is ready, then for its response.
+pub(super) struct Oneshot<S: HttpService> {
+    state: State<S>,
+    /// What to announce.
+    keep_alive: Option<Arc<KeepAlive>>,
+    take_over_after: Duration,
+    /// The request is a WebSocket over HTTP/2 in the words of HTTP/1.1.
+    #[cfg(feature = "tls")]
+    translated: bool,
 }
 
-pin_project_lite::pin_project! {
-    #[project = OneshotProjection]
-    enum OneshotState<S: Service<Request<Incoming>>> {
-        // Rare, and large: what is answered late should not have to be held in so much room.
-        Waiting { waiting: Option<Box<Waiting<S>>> },
-        Called { #[pin] future: S::Future },
-        Refused { error: TargetError },
-    }
+enum State<S: HttpService> {
+    /// Rare, and large: what is answered late should not have to be held in so much room.
+    Waiting(Option<Box<Waiting<S>>>),
+    Called(Pending<S::Answer>, Step),
+    Refused(TargetError),
+    /// The connection's task has the future.
+    TakenOver,
+}
+
+/// Who writes the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// hyper does, once it is prepared for an upgrade.
+    Upgrading,
+    /// hyper does.
+    Hypers,
+    /// hyper does, unless the answer waits.
+    Undecided,
+    /// If it is not there at this moment, we do.
+    Until(Instant),
 }
 
 /// A request that the service is not ready for.
@@ -151,8 +201,6 @@ fn announce<B>(response: &mut Response<B>, keep_alive: &KeepAlive) {
     }
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-
 /// The answer to a request that is not clear about whom it is for; nothing more is taken on its
 /// connection.
 fn bad_request<B: Body>(error: TargetError) -> Response<Answer<B>> {
@@ -164,47 +212,72 @@ fn bad_request<B: Body>(error: TargetError) -> Response<Answer<B>> {
     response
 }
 
-impl<S, B> Future for Oneshot<S>
-where
-    B: Body,
-    S: Service<Request<Incoming>, Response = Response<B>>,
-{
-    type Output = Result<Response<Answer<B>>, S::Error>;
+/// The service is never pinned in it, and its future is in a box.
+impl<S: HttpService> Unpin for Oneshot<S> {}
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+impl<S: HttpService> Future for Oneshot<S> {
+    type Output = Result<Response<Answer<S::Body>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let future = match this.state.as_mut().project() {
-                OneshotProjection::Called { future } => {
-                    let response = ready!(future.poll(cx))?;
+            match &mut self.state {
+                State::Called(_, step @ Step::Upgrading) => {
+                    *step = Step::Hypers;
+                    return Poll::Pending;
+                }
+                State::Called(future, _) => {
+                    let Poll::Ready(response) = future.as_mut().poll(cx)? else {
+                        self.note_waits();
+                        return Poll::Pending;
+                    };
                     #[cfg(feature = "tls")]
-                    let response = match *this.translated {
+                    let response = match self.translated {
                         true => http2::translate_response(response),
                         false => response,
                     };
                     let mut response = response.map(Answer::of_service);
-                    if let Some(keep_alive) = this.keep_alive.take() {
+                    if let Some(keep_alive) = self.keep_alive.take() {
                         announce(&mut response, &keep_alive);
                     }
                     return Poll::Ready(Ok(response));
                 }
-                OneshotProjection::Refused { error } => {
-                    return Poll::Ready(Ok(bad_request(*error)));
-                }
-                OneshotProjection::Waiting { waiting } => {
+                State::Refused(error) => return Poll::Ready(Ok(bad_request(*error))),
+                State::TakenOver => return Poll::Pending,
+                State::Waiting(waiting) => {
                     if patience::has_to_wait() {
                         return Poll::Pending;
                     }
                     let mut next = waiting.take().expect("taken once, when the state changes");
-                    if next.service.poll_ready(cx)?.is_pending() {
+                    if next.service.poll_ready(cx).is_pending() {
                         *waiting = Some(next);
                         return Poll::Pending;
                     }
                     let Waiting { mut service, request } = *next;
-                    service.call(request)
+                    let future = Box::pin(service.answer(request));
+                    self.state = State::Called(future, Step::Hypers);
                 }
-            };
-            this.state.set(OneshotState::Called { future });
+            }
+        }
+    }
+}
+
+impl<S: HttpService> Oneshot<S> {
+    /// The answer is not there. If it takes long, it is taken over.
+    fn note_waits(&mut self) {
+        let State::Called(_, step) = &mut self.state else { return };
+        let is_due = match *step {
+            Step::Upgrading | Step::Hypers => false,
+            Step::Undecided if self.take_over_after.is_zero() => true,
+            Step::Undecided => {
+                let at = time::Instant::now().into_std() + self.take_over_after;
+                *step = Step::Until(at);
+                patience::has_passed(at)
+            }
+            Step::Until(at) => patience::has_passed(at),
+        };
+        if is_due && let State::Called(future, _) = mem::replace(&mut self.state, State::TakenOver)
+        {
+            take_over::wish(Wish::TakeOver(Box::new(future)));
         }
     }
 }

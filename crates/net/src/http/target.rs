@@ -48,6 +48,8 @@ pub fn check_target(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
 pub(crate) struct Head {
     /// `Connection` says `close`.
     pub(crate) closes: bool,
+    /// There is an `Upgrade`.
+    pub(crate) upgrades: bool,
 }
 
 /// [`check_target`], and what is seen on the way.
@@ -56,13 +58,15 @@ pub(crate) fn inspect(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Head, TargetError> {
-    let (mut host, mut has_body, mut is_handshake, mut closes) = (None, false, false, false);
+    let (mut host, mut has_body, mut is_handshake) = (None, false, false);
+    let (mut closes, mut upgrades) = (false, false);
     // Heads are short, and asking for each of these by name takes longer.
     for (name, value) in headers {
         if *name == HOST && host.replace(value).is_some() {
             return Err(TargetError::SeveralHosts);
         }
         has_body |= *name == TRANSFER_ENCODING || (*name == CONTENT_LENGTH && value != "0");
+        upgrades |= *name == UPGRADE;
         is_handshake |= *name == UPGRADE && lists(value, b"websocket");
         closes |= *name == CONNECTION && lists(value, b"close");
     }
@@ -82,7 +86,7 @@ pub(crate) fn inspect(
     if is_handshake && has_body {
         return Err(TargetError::HandshakeWithBody);
     }
-    Ok(Head { closes })
+    Ok(Head { closes, upgrades })
 }
 
 /// [`check_target`], unless our own listener has asked already.
@@ -97,23 +101,12 @@ pub fn check_request<B>(request: &Request<B>) -> Result<(), TargetError> {
     }
 }
 
-/// That an [`HttpServer`](super::HttpServer) has inspected the head of a request and what it found, in
-/// the extensions of each request that it hands on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Inspected {
-    pub(crate) keep_alive_seconds: Option<u32>,
-}
-
-impl Inspected {
-    /// The seconds for which the connection is kept for the next request once this one is answered.
-    /// `None`: it is closed then, or is shared by requests at the same time (HTTP/2).
-    ///
-    /// The listener says so in each answer (`Connection: keep-alive` and `Keep-Alive: timeout=10`) that
-    /// has no `Connection` of its own; who makes many answers alike can have it in them already.
-    #[must_use]
-    pub const fn keep_alive_seconds(&self) -> Option<u32> {
-        self.keep_alive_seconds
-    }
+/// That an [`HttpServer`](super::HttpServer) has inspected the head of a request, in the extensions of
+/// each that it hands on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inspected {
+    /// For how long the connection is kept behind the answer.
+    pub(super) kept_seconds: Option<u32>,
 }
 
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2), its host not empty.
@@ -191,7 +184,7 @@ const IS_IN_NAME: [bool; 256] = {
 };
 
 /// Whether a list (RFC 9110 §5.6.1) has this in it.
-fn lists(value: &HeaderValue, wanted: &[u8]) -> bool {
+pub(super) fn lists(value: &HeaderValue, wanted: &[u8]) -> bool {
     let mut parts = value.as_bytes().split(|&byte| byte == b',');
     parts.any(|part| part.trim_ascii().eq_ignore_ascii_case(wanted))
 }

@@ -7,6 +7,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
 use super::stream::HttpStream;
+use super::timed_tcp::TimedTcp;
 use crate::stream::Stream;
 
 /// Takes the stream back from hyper after an upgrade, with the bytes that were read with the
@@ -21,8 +22,11 @@ pub fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
         Ok(parts) => return (Stream::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
         Err(upgraded) => upgraded,
     };
-    let upgraded = match upgraded.downcast::<HttpStream>() {
-        Ok(parts) => return (Stream::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),
+    let upgraded = match upgraded.downcast::<HttpStream<TimedTcp>>() {
+        Ok(parts) => {
+            let (tcp, ahead) = parts.io.into_parts();
+            return (Stream::from_tcp(tcp.into_inner()), [parts.read_buf, ahead].concat());
+        }
         Err(upgraded) => upgraded,
     };
     let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
@@ -43,12 +47,12 @@ pub fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
 fn downcast_tls(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded> {
     use tokio_rustls::{client, server};
 
-    use super::timed_tcp::TimedTcp;
-    let upgraded = match upgraded.downcast::<TokioIo<server::TlsStream<TimedTcp>>>() {
+    let upgraded = match upgraded.downcast::<HttpStream<server::TlsStream<TimedTcp>>>() {
         Ok(parts) => {
-            let mut io = parts.io.into_inner();
+            let (mut io, ahead) = parts.io.into_parts();
             let watched = io.get_mut().0.watch();
-            return Ok((Stream::from_watched(io, watched), copy(&parts.read_buf)));
+            let early = [parts.read_buf, ahead].concat();
+            return Ok((Stream::from_watched(io, watched), early));
         }
         Err(upgraded) => upgraded,
     };

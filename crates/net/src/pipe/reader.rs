@@ -44,17 +44,14 @@ impl FrameReader {
     /// # Errors
     ///
     /// When the connection is broken.
+    #[inline]
     pub fn poll_input(
         &mut self,
         cx: &mut Context<'_>,
         handle: impl FnOnce(&mut Connection, &mut [u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
-        if let Some(mut held) = self.held.take() {
-            let input = &mut held.bytes[held.start..];
-            let length = input.len();
-            held.start += handle(&mut self.ws, input);
-            self.held = Some(held).filter(|held| held.start < held.bytes.len());
-            return Poll::Ready(Ok(length));
+        if self.held.is_some() {
+            return Poll::Ready(Ok(self.handle_held(handle)));
         }
         with_scratch(|scratch| {
             let length = ready!(self.io.poll_read(cx, scratch))?;
@@ -66,6 +63,15 @@ impl FrameReader {
             }
             Poll::Ready(Ok(length))
         })
+    }
+
+    fn handle_held(&mut self, handle: impl FnOnce(&mut Connection, &mut [u8]) -> usize) -> usize {
+        let Some(mut held) = self.held.take() else { return 0 };
+        let input = &mut held.bytes[held.start..];
+        let length = input.len();
+        held.start += handle(&mut self.ws, input);
+        self.held = Some(held).filter(|held| held.start < held.bytes.len());
+        length
     }
 
     /// Reads and forgets, until the peer's close frame or the end of the stream (RFC 6455 §7.1.1).

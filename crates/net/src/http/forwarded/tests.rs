@@ -241,7 +241,7 @@ fn only_who_is_trusted_says_that_a_request_came_encrypted() {
         let mut request = Request::get("https://chat.example/").body(()).unwrap();
         request.extensions_mut().insert(PeerAddr(peer.parse().unwrap()));
         if inspected {
-            request.extensions_mut().insert(Inspected { keep_alive_seconds: None });
+            request.extensions_mut().insert(Inspected { kept_seconds: None });
         }
         if encrypted {
             request.extensions_mut().insert(Encrypted);

@@ -1,0 +1,499 @@
+//! Answers that wait or stream, which the listener writes itself, beside those that hyper writes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use parking_lot::Mutex;
+use sockeye_net::http::{HttpServer, bind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tower_service::Service;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
+type Chunk = Result<Frame<Bytes>, BoxError>;
+
+fn full(text: impl Into<Bytes>) -> AnyBody {
+    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A service whose requests wait for the test: each path is told when it was asked for, and answered
+/// with what the test says.
+#[derive(Clone, Default)]
+struct Desk {
+    waiting: Arc<Mutex<HashMap<String, oneshot::Sender<Response<AnyBody>>>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service<Request<Incoming>> for Desk {
+    type Response = Response<AnyBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<AnyBody>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let path = request.uri().path().to_owned();
+        self.asked.lock().push(path.clone());
+        if let Some(text) = path.strip_prefix("/now/") {
+            let response = Response::new(full(text.to_owned()));
+            return Box::pin(async { Ok(response) });
+        }
+        let (sender, answer) = oneshot::channel();
+        self.waiting.lock().insert(path, sender);
+        Box::pin(async move { Ok(answer.await.unwrap()) })
+    }
+}
+
+impl Desk {
+    async fn serve(&self) -> SocketAddr {
+        self.serve_with(|server| server).await
+    }
+
+    async fn serve_with(
+        &self,
+        configure: impl FnOnce(HttpServer<Desk>) -> HttpServer<Desk>,
+    ) -> SocketAddr {
+        let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        let server = HttpServer::new(listeners, self.clone()).take_over_after(Duration::ZERO);
+        let server = configure(server).into_future();
+        tokio::spawn(async move { server.await.unwrap() });
+        address
+    }
+
+    /// The one who waits for the answer to this path, once it was asked for.
+    async fn waiting(&self, path: &str) -> oneshot::Sender<Response<AnyBody>> {
+        loop {
+            if let Some(sender) = self.waiting.lock().remove(path) {
+                return sender;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn answer(&self, path: &str, response: Response<AnyBody>) {
+        // Long enough for the take-over: all that is ready has had its turn twice.
+        let sender = self.waiting(path).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        sender.send(response).unwrap();
+    }
+
+    async fn answer_text(&self, path: &str, text: &'static str) {
+        self.answer(path, Response::new(full(text))).await;
+    }
+}
+
+/// A client of HTTP/1.1 that sees bytes.
+struct Client(TcpStream);
+
+impl Client {
+    async fn connect(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    async fn get(&mut self, path: &str) {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+    }
+
+    async fn read_until(&mut self, end: &str) -> String {
+        let mut text = Vec::new();
+        while !text.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            let count = self.0.read(&mut byte).await.unwrap();
+            assert_eq!(count, 1, "ended behind {:?}", String::from_utf8_lossy(&text));
+            text.push(byte[0]);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    /// The head of a response, and a body of the length it says.
+    async fn response(&mut self) -> (String, String) {
+        let head = self.read_until("\r\n\r\n").await;
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.unwrap_or_else(|| panic!("no length: {head}")).parse().unwrap();
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await.unwrap();
+        (head, String::from_utf8(body).unwrap())
+    }
+
+    async fn body(&mut self) -> String {
+        self.response().await.1
+    }
+
+    async fn ended(&mut self) -> bool {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).await.is_err() || rest.is_empty()
+    }
+}
+
+/// What is told by every answer, and what depends on the answer only.
+fn without_date(head: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = head.lines().filter(|line| !line.starts_with("date: ")).collect();
+    assert_eq!(lines.len() + 1, head.lines().count(), "one date: {head}");
+    lines.sort_unstable();
+    lines
+}
+
+#[tokio::test]
+async fn an_answer_that_waits_is_no_different() {
+    let desk = Desk::default();
+    let address = desk.serve().await;
+    let mut client = Client::connect(address).await;
+    let mut heads = Vec::new();
+    for path in ["/now/hello", "/later", "/now/hello", "/later2", "/later3"] {
+        client.get(path).await;
+        if path.starts_with("/later") {
+            desk.answer_text(path, "hello").await;
+        }
+        let (head, body) = client.response().await;
+        assert_eq!(body, "hello");
+        heads.push(head);
+    }
+    for head in &heads {
+        assert!(head.contains("connection: keep-alive\r\nkeep-alive: timeout=10\r\n"), "{head}");
+        assert_eq!(without_date(head), without_date(&heads[0]));
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+    let (first, second, third) = (get("/one"), get("/now/two"), get("/three"));
+    client.send(&format!("{first}{second}{third}GET /now/fo")).await;
+    let one = desk.waiting("/one").await;
+    assert_eq!(*desk.asked.lock(), ["/one"], "the next one waits");
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    one.send(Response::new(full("one"))).unwrap();
+    assert_eq!(client.body().await, "one");
+    assert_eq!(client.body().await, "two");
+    desk.answer_text("/three", "three").await;
+    assert_eq!(client.body().await, "three");
+    client.send("ur HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(client.body().await, "four");
+}
+
+/// What comes while an answer is waited for is kept, up to a bound: whoever sends more is not read.
+#[tokio::test]
+async fn who_sends_while_the_answer_waits_is_read_later() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    client.get("/later").await;
+    let later = desk.waiting("/later").await;
+    let get = "GET /now/next HTTP/1.1\r\nhost: a\r\n\r\n";
+    let many = get.repeat(2000);
+    let (mut read, mut write) = client.0.split();
+    let sending = async { write.write_all(many.as_bytes()).await.unwrap() };
+    let receiving = async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        later.send(Response::new(full("later"))).unwrap();
+        let mut text = Vec::new();
+        while text.windows(4).filter(|part| *part == b"next").count() < 2000 {
+            let mut part = vec![0; 65_536];
+            let count = read.read(&mut part).await.unwrap();
+            assert!(count > 0);
+            text.extend_from_slice(&part[..count]);
+            if text.len() > 1 << 20 {
+                break;
+            }
+        }
+        text
+    };
+    let ((), text) = tokio::join!(sending, receiving);
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2001);
+    assert!(text.find("later").unwrap() < text.find("next").unwrap());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_request_with_it() {
+    let desk = Desk::default();
+    let address = desk.serve().await;
+    for reset in [false, true] {
+        let mut client = Client::connect(address).await;
+        client.get("/later").await;
+        let mut later = desk.waiting("/later").await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!later.is_closed());
+        if reset {
+            socket2::SockRef::from(&client.0).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        drop(client);
+        later.closed().await;
+    }
+}
+
+/// Also one that has begun to leave: it has said all it has to say.
+#[tokio::test]
+async fn the_end_of_what_a_client_sends_is_its_end() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    client.get("/later").await;
+    let mut later = desk.waiting("/later").await;
+    client.0.shutdown().await.unwrap();
+    later.closed().await;
+    assert!(client.ended().await);
+}
+
+/// A head that begins while an answer is waited for has its time from when somebody waits for it.
+#[tokio::test]
+async fn a_slow_head_behind_a_waiting_answer_is_408() {
+    let desk = Desk::default();
+    let limit = Duration::from_millis(300);
+    let address = desk.serve_with(|server| server.header_timeout(limit)).await;
+    let mut client = Client::connect(address).await;
+    client.get("/later").await;
+    client.send("GET /now/never HTTP/1.1\r\nho").await;
+    desk.answer_text("/later", "later").await;
+    let start = std::time::Instant::now();
+    assert_eq!(client.body().await, "later");
+    assert!(client.ended().await);
+    assert!(start.elapsed() >= limit / 2 && start.elapsed() < Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn a_connection_behind_a_taken_answer_is_kept_as_long_as_any() {
+    let desk = Desk::default();
+    let limit = Duration::from_millis(100);
+    let address = desk.serve_with(|server| server.keep_alive_timeout(limit)).await;
+    let mut client = Client::connect(address).await;
+    client.get("/later").await;
+    desk.answer_text("/later", "later").await;
+    assert_eq!(client.body().await, "later");
+    let start = std::time::Instant::now();
+    assert!(client.ended().await);
+    // Two seconds are added for what comes at the last moment.
+    let lasted = start.elapsed();
+    assert!(lasted >= Duration::from_secs(2) && lasted < Duration::from_secs(9), "{lasted:?}");
+}
+
+#[tokio::test]
+async fn an_answer_may_end_its_connection() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    client.get("/later").await;
+    client.get("/now/never").await;
+    let response = Response::builder().header("connection", "close").body(full("last")).unwrap();
+    desk.answer("/later", response).await;
+    let (head, body) = client.response().await;
+    assert_eq!(body, "last");
+    assert!(head.contains("connection: close\r\n") && !head.contains("keep-alive"), "{head}");
+    assert!(client.ended().await);
+    assert_eq!(*desk.asked.lock(), ["/later"]);
+}
+
+fn stream() -> (mpsc::UnboundedSender<Chunk>, AnyBody) {
+    let (sender, mut chunks) = mpsc::unbounded_channel();
+    let chunks = futures_util::stream::poll_fn(move |cx| chunks.poll_recv(cx));
+    (sender, StreamBody::new(chunks).boxed_unsync())
+}
+
+fn data(text: &'static str) -> Chunk {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+#[tokio::test]
+async fn a_body_that_streams_is_sent_in_chunks_as_it_comes() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    client.get("/later").await;
+    let (sender, body) = stream();
+    sender.send(data("first")).unwrap();
+    desk.answer("/later", Response::new(body)).await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert!(head.contains("transfer-encoding: chunked\r\n"), "{head}");
+    assert_eq!(client.read_until("first\r\n").await, "5\r\nfirst\r\n");
+    // What the client sends meanwhile is its next request.
+    client.get("/now/next").await;
+    sender.send(data("")).unwrap();
+    sender.send(data("and another one.")).unwrap();
+    assert_eq!(client.read_until(".\r\n").await, "10\r\nand another one.\r\n");
+    drop(sender);
+    assert_eq!(client.read_until("\r\n\r\n").await, "0\r\n\r\n");
+    assert_eq!(client.body().await, "next");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_what_streams() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    client.get("/later").await;
+    let (sender, body) = stream();
+    sender.send(data("first")).unwrap();
+    desk.answer("/later", Response::new(body)).await;
+    client.read_until("first\r\n").await;
+    drop(client);
+    sender.closed().await;
+}
+
+/// Only the end of the connection can tell that it is not whole.
+#[tokio::test]
+async fn a_body_that_breaks_is_not_ended_well() {
+    let desk = Desk::default();
+    let address = desk.serve().await;
+    let mut client = Client::connect(address).await;
+    client.get("/later").await;
+    let (sender, body) = stream();
+    sender.send(data("first")).unwrap();
+    sender.send(Err("broken".into())).unwrap();
+    desk.answer("/later", Response::new(body)).await;
+    client.read_until("\r\n\r\n").await;
+    let mut rest = String::new();
+    client.0.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "5\r\nfirst\r\n");
+}
+
+#[tokio::test]
+async fn answers_without_a_body_have_no_length() {
+    let desk = Desk::default();
+    let mut client = Client::connect(desk.serve().await).await;
+    for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
+        client.get("/later").await;
+        let response = Response::builder().status(status).body(full("ignored")).unwrap();
+        desk.answer("/later", response).await;
+        let head = client.read_until("\r\n\r\n").await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
+    }
+    client.get("/now/next").await;
+    assert_eq!(client.body().await, "next");
+}
+
+/// Everything but a GET without a body over a connection that is kept is left to hyper.
+#[tokio::test]
+async fn other_requests_may_wait_as_well() {
+    let desk = Desk::default();
+    let address = desk.serve().await;
+    for (request, body) in [
+        ("GET /later HTTP/1.0\r\nhost: a\r\n\r\n", "later"),
+        ("GET /later HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", "later"),
+        ("POST /later HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab", "later"),
+        ("GET /later HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab", "later"),
+    ] {
+        let mut client = Client::connect(address).await;
+        client.send(request).await;
+        desk.answer_text("/later", "later").await;
+        assert_eq!(client.body().await, body, "{request}");
+    }
+    let mut client = Client::connect(address).await;
+    client.send("HEAD /later HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    desk.answer_text("/later", "later").await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert!(head.contains("content-length: 5\r\n"), "{head}");
+    client.get("/now/next").await;
+    assert_eq!(client.body().await, "next");
+}
+
+/// A server that stops lets the answer out that it owes, and takes no more requests.
+#[tokio::test]
+async fn a_server_that_stops_answers_who_waits() {
+    let desk = Desk::default();
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = HttpServer::new(listeners, desk.clone())
+        .take_over_after(Duration::ZERO)
+        .with_graceful_shutdown(async move { drop(stopped.await) })
+        .into_future();
+    let server = tokio::spawn(server);
+    let mut client = Client::connect(address).await;
+    client.get("/later").await;
+    let later = desk.waiting("/later").await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    stop.send(()).unwrap();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    later.send(Response::new(full("last"))).unwrap();
+    let (head, body) = client.response().await;
+    assert!(head.contains("connection: close"), "{head}");
+    assert_eq!(body, "last");
+    assert!(client.ended().await);
+    server.await.unwrap().unwrap();
+}
+
+/// Who takes nothing of an answer is given up; who takes a little has all the time it needs.
+#[tokio::test]
+async fn who_takes_nothing_of_a_taken_answer_is_given_up() {
+    let desk = Desk::default();
+    let limit = Duration::from_millis(400);
+    let address = desk.serve_with(|server| server.write_timeout(limit)).await;
+    let mut client = Client::connect(address).await;
+    socket2::SockRef::from(&client.0).set_recv_buffer_size(4096).unwrap();
+    client.get("/later").await;
+    let (sender, body) = stream();
+    for _ in 0..100 {
+        sender.send(Ok(Frame::data(vec![b'x'; 1 << 20].into()))).unwrap();
+    }
+    desk.answer("/later", Response::new(body)).await;
+    client.read_until("\r\n\r\n").await;
+    tokio::time::timeout(Duration::from_secs(20), sender.closed()).await.unwrap();
+}
+
+/// A service that answers in its own time is the same under anything that is put around it.
+#[tokio::test]
+async fn what_is_around_the_service_has_its_say() {
+    #[derive(Clone)]
+    struct Around(Desk);
+
+    impl Service<Request<Incoming>> for Around {
+        type Response = Response<AnyBody>;
+        type Error = Infallible;
+        type Future = <Desk as Service<Request<Incoming>>>::Future;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+            let answer = self.0.call(request);
+            Box::pin(async move {
+                let mut response = answer.await?;
+                response.headers_mut().insert("x-around", "yes".parse().unwrap());
+                Ok(response)
+            })
+        }
+    }
+
+    let desk = Desk::default();
+    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let server = HttpServer::new(listeners, Around(desk.clone()));
+    tokio::spawn(server.take_over_after(Duration::ZERO).into_future());
+    let mut client = Client::connect(address).await;
+    client.get("/later").await;
+    desk.answer_text("/later", "later").await;
+    let (head, body) = client.response().await;
+    assert!(head.contains("x-around: yes\r\n") && body == "later", "{head}");
+}
