@@ -1,13 +1,12 @@
 //! Which path goes where.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sockeye::{Server, SocketService};
-use sockeye_engine::{Body, CloseReason, EngineService};
+use sockeye_engine::{Body, CloseReason, EngineService, ResponseFuture};
 
 use super::engine_io::{self, Echo};
 use super::websocket::{Endpoint, WebSockets};
@@ -47,7 +46,7 @@ impl Service {
 impl tower_service::Service<Request<Incoming>> for Service {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -62,11 +61,11 @@ impl tower_service::Service<Request<Incoming>> for Service {
                 return tower_service::Service::call(&mut self.engine, request);
             }
             path if path == "/socket.io" || path.starts_with("/socket.io/") => {
-                return Box::pin(tower_service::Service::call(&mut self.socket_io, request));
+                return tower_service::Service::call(&mut self.socket_io, request);
             }
             _ => not_found(),
         };
-        Box::pin(std::future::ready(Ok(response)))
+        response.into()
     }
 }
 

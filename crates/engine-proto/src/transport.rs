@@ -13,6 +13,17 @@ pub enum TransportKind {
 }
 
 impl TransportKind {
+    /// Every transport there is.
+    pub const ALL: &'static [Self] = &[Self::Polling, Self::WebSocket];
+
+    /// Whether clients send by POST, since what they are sent goes one way only.
+    pub const fn takes_posts(self) -> bool {
+        match self {
+            TransportKind::Polling => true,
+            TransportKind::WebSocket => false,
+        }
+    }
+
     /// The value of the query parameter `transport`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -23,11 +34,7 @@ impl TransportKind {
 
     /// Reads a query parameter; anything but the exact names is unknown.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "polling" => Some(TransportKind::Polling),
-            "websocket" => Some(TransportKind::WebSocket),
-            _ => None,
-        }
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 }
 

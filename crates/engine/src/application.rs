@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use sockeye_engine_proto::{CloseReason, Message};
 
-use crate::handshake::Handshake;
+use crate::http::handshake::Handshake;
 use crate::session::Session;
 
 /// What is served: makes one handler per session.

@@ -1,10 +1,15 @@
 //! The engine: from a request to its response.
 
+mod response_headers;
+pub(crate) mod service;
+mod verify;
+
 use std::convert::Infallible;
 use std::fmt;
-use std::future::ready;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Context, ready};
 
 use http::header::CONNECTION;
 use http::request::Parts;
@@ -13,23 +18,23 @@ use http_body::Body as HttpBody;
 use sockeye_engine_proto::{CloseReason, SessionId, TransportKind};
 use sockeye_net::http::{Source, check_request};
 
+use self::response_headers::ResponseHeaders;
+use self::service::EngineService;
+use self::verify::{Target, is_upgrade, verify};
 use crate::application::Application;
-use crate::body::Body;
-use crate::config::{Config, ConfigError};
-use crate::dialect::Dialect;
-use crate::extra::Extra;
-use crate::handshake::Handshake;
-use crate::hooks::ConnectionError;
+use crate::http::body::Body;
+use crate::http::handshake::Handshake;
+use crate::http::present::Present;
+use crate::http::refusal::{Refusal, empty};
 use crate::metrics;
-use crate::polling::{Poll, Post, Unread};
-use crate::present::Present;
-use crate::refusal::{Refusal, empty};
-use crate::registry::Registry;
-use crate::service::EngineService;
 use crate::session::Session;
-use crate::task::{self, First};
-use crate::upgrade::{self, Arrival};
-use crate::verify::{Target, is_upgrade, verify};
+use crate::session::config::{Config, ConfigError};
+use crate::session::dialect::Dialect;
+use crate::session::hooks::ConnectionError;
+use crate::session::registry::Registry;
+use crate::task::{First, spawn_polling};
+use crate::transport::polling::{Poll, Post, Unread};
+use crate::transport::websocket::{self, Arrival};
 
 /// An Engine.IO server without a listener of its own. A cheap handle; clones share everything.
 pub struct Engine<A> {
@@ -81,18 +86,20 @@ impl<A: Application> Engine<A> {
         B::Data: Send,
         B::Error: Send,
     {
-        // Each kind of future has its own size: a poll is held for long and should be small.
         let (step, extra) = self.begin(request);
-        match step {
-            Step::Done(response) => Box::pin(ready(Ok(extra.on(response)))),
-            Step::Poll(poll) => Box::pin(async move { Ok(extra.on(poll.answer().await)) }),
-            Step::Post(post) => Box::pin(async move { Ok(extra.on(post.answer().await)) }),
-            Step::Unread(unread) => Box::pin(async move { Ok(extra.on(unread.answer().await)) }),
+        let answer: BoxAnswer = match step {
+            Step::Done(response) => {
+                return ResponseFuture(Answering::Done(Some(extra.on(response))));
+            }
+            Step::Poll(poll) => return ResponseFuture(Answering::Poll(poll, extra)),
+            Step::Post(post) => Box::pin(async move { extra.on(post.answer().await) }),
+            Step::Unread(unread) => Box::pin(async move { extra.on(unread.answer().await) }),
             Step::Ask(opening) => {
                 let engine = self.clone();
-                Box::pin(async move { Ok(engine.ask(*opening, extra).await) })
+                Box::pin(async move { engine.ask(*opening, extra).await })
             }
-        }
+        };
+        ResponseFuture(Answering::Boxed(answer))
     }
 
     /// Whether a request is for one of [`allowed_hosts`](Config::allowed_hosts), for what is served
@@ -124,7 +131,7 @@ impl<A: Application> Engine<A> {
     /// Bytes that wait to be written: queued for sessions, or in long answers to polls that their
     /// clients have not read. What many have not taken yet counts once.
     pub fn queued_bytes(&self) -> usize {
-        self.registry.ledger.bytes()
+        self.registry.queued_bytes.bytes()
     }
 
     /// Refuses new sessions with 503 from now on.
@@ -157,7 +164,7 @@ impl<A: Application> Engine<A> {
 
     /// Adds what the engine's own responses say about cross-origin requests, for what is served
     /// beside it under its path.
-    pub fn accompany<B>(
+    pub fn with_cors<B>(
         &self,
         request: &Request<B>,
         mut response: Response<Body>,
@@ -201,15 +208,15 @@ impl<A: Application> Engine<A> {
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
-    fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, Extra) {
+    fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, ResponseHeaders) {
         if let Err(error) = check_request(&request) {
             let (head, body) = request.into_parts();
             let upgrade = is_upgrade(&head.headers, Present::of(&head.headers));
             let response = self.refuse(&head, &Refusal::Target(error), upgrade);
-            return (self.answer_now(response, body), Extra::default());
+            return (self.answer_now(response, body), ResponseHeaders::default());
         }
         if let Err(response) = self.check_host(&request) {
-            return (self.answer_now(response, request.into_body()), Extra::default());
+            return (self.answer_now(response, request.into_body()), ResponseHeaders::default());
         }
         let (mut head, body) = request.into_parts();
         let config = &self.registry.config;
@@ -218,11 +225,11 @@ impl<A: Application> Engine<A> {
         {
             let host = Source::of_head(&head, &config.trusted_proxies).host;
             let response = cors.preflight(&config.origins, (&head.headers, host));
-            return (self.answer_now(response, body), Extra::default());
+            return (self.answer_now(response, body), ResponseHeaders::default());
         }
         // Few requests but the first of a session are asked for it.
         let host = || Source::of_head(&head, &config.trusted_proxies).host;
-        let mut extra = Extra::new(config, &head, host);
+        let mut extra = ResponseHeaders::new(config, &head, host);
         let present = Present::of(&head.headers);
         let upgrade = is_upgrade(&head.headers, present);
         let target = match verify(&self.registry, &head, present, host, upgrade) {
@@ -243,7 +250,7 @@ impl<A: Application> Engine<A> {
             Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
                 Step::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
             }
-            _ if upgrade => Step::Done(self.upgrade(Arrival::Stray, &mut head)),
+            _ if upgrade => Step::Done(self.upgrade(Arrival::Orphan, &mut head)),
             Target::Existing(session, ..) if head.method == Method::GET => {
                 Step::Poll(Poll::new(session, &head, present))
             }
@@ -265,11 +272,11 @@ impl<A: Application> Engine<A> {
     }
 
     /// Asks the hooks whether and under which id a session may be opened, then opens it.
-    async fn ask(&self, opening: Opening, mut extra: Extra) -> Response<Body> {
+    async fn ask(&self, opening: Opening, mut extra: ResponseHeaders) -> Response<Body> {
         match self.ask_hooks(&opening).await {
             Ok(id) => match self.open(opening, id, &mut extra) {
                 Opened::Done(response) => extra.on(response),
-                Opened::Poll(poll) => extra.on(poll.answer().await),
+                Opened::Poll(poll) => extra.on(poll.await),
             },
             Err(refusal) => extra.on(self.refuse(&opening.head, &refusal, opening.upgrade)),
         }
@@ -288,7 +295,7 @@ impl<A: Application> Engine<A> {
         asked.unwrap_or(Err(Refusal::HookTimeout))
     }
 
-    fn begin_session<B>(&self, opening: Opening, extra: &mut Extra) -> Step<B> {
+    fn begin_session<B>(&self, opening: Opening, extra: &mut ResponseHeaders) -> Step<B> {
         if !self.registry.config.hooks.are_silent() {
             return Step::Ask(Box::new(opening));
         }
@@ -299,7 +306,7 @@ impl<A: Application> Engine<A> {
     }
 
     /// Opens a session; `id` if there is one already.
-    fn open(&self, opening: Opening, id: Option<SessionId>, extra: &mut Extra) -> Opened {
+    fn open(&self, opening: Opening, id: Option<SessionId>, extra: &mut ResponseHeaders) -> Opened {
         let Opening { dialect, handshake, mut head, present, upgrade } = opening;
         if !self.registry.config.speaks(dialect.revision) {
             return Opened::Done(self.refuse(&head, &Refusal::UnsupportedRevision, upgrade));
@@ -313,12 +320,12 @@ impl<A: Application> Engine<A> {
             Some(id) if !taken => id,
             _ => return Opened::Done(self.refuse(&head, &Refusal::NoId, upgrade)),
         };
-        let place = match self.registry.place(handshake.address()) {
-            Ok(place) => place,
+        let slot = match self.registry.address_slot(handshake.address()) {
+            Ok(slot) => slot,
             Err(refusal) => return Opened::Done(self.refuse(&head, &refusal, upgrade)),
         };
         let application = Arc::clone(&self.application);
-        let first = First { dialect, handshake, place };
+        let first = First { dialect, handshake, slot };
         if upgrade {
             let arrival = Arrival::New { application, id, first };
             return Opened::Done(self.upgrade(arrival, &mut head));
@@ -327,12 +334,12 @@ impl<A: Application> Engine<A> {
         if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&id)) {
             extra.set_cookie(cookie);
         }
-        let session = task::spawn_polling(&self.registry, application, id, first);
+        let session = spawn_polling(&self.registry, application, id, first);
         Opened::Poll(Poll::new(session, &head, present))
     }
 
     fn upgrade(&self, arrival: Arrival<A>, head: &mut Parts) -> Response<Body> {
-        let response = upgrade::accept(&self.registry, arrival, head);
+        let response = websocket::accept(&self.registry, arrival, head);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             self.tell(head, &Refusal::BadUpgrade);
         }
@@ -370,7 +377,48 @@ enum Opened {
 }
 
 /// An answer to be, of [`Engine::respond`].
-pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+#[must_use = "the request is answered by awaiting it"]
+pub struct ResponseFuture(Answering);
+
+type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// A poll is held for long, so it has no more than it needs; what is brief and large is in a box.
+enum Answering {
+    Done(Option<Response<Body>>),
+    Poll(Poll, ResponseHeaders),
+    Boxed(BoxAnswer),
+}
+
+impl From<Response<Body>> for ResponseFuture {
+    /// An answer that is there.
+    fn from(response: Response<Body>) -> Self {
+        ResponseFuture(Answering::Done(Some(response)))
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> task::Poll<Self::Output> {
+        let response = match &mut self.0 {
+            Answering::Done(response) => {
+                response.take().expect("it is not polled once it is ready")
+            }
+            Answering::Boxed(answer) => ready!(answer.as_mut().poll(cx)),
+            Answering::Poll(poll, extra) => {
+                let response = ready!(Pin::new(poll).poll(cx));
+                std::mem::take(extra).on(response)
+            }
+        };
+        task::Poll::Ready(Ok(response))
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
 
 /// What is left to do for a request once it was judged.
 enum Step<B> {

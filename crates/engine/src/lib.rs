@@ -2,7 +2,7 @@
 //!
 //! [`Engine`] answers requests, by itself as a tower service or inside another one. Each session is
 //! one task that owns the protocol state ([`sockeye_engine_proto::Session`]), the byte stream once
-//! there is a WebSocket, and one timer. Polling requests are guests: they wait in a bounded inbox
+//! there is a WebSocket, and one timer. Polling requests are requests: they wait in a bounded inbox
 //! and hold a reply slot. What an application sends goes through the [`Session`] handle into the
 //! session's outbox, from any thread, and is gathered into one write.
 //!
@@ -50,56 +50,34 @@
 
 #![forbid(unsafe_code)]
 
-mod application;
-mod audience;
-mod body;
-mod compress;
-mod config;
-mod cookie;
-mod cors;
-mod detail;
-mod dialect;
-mod encoded;
-mod engine;
-mod extra;
-mod framing;
-mod handshake;
-mod hooks;
-mod inbox;
-mod jsonp;
-mod ledger;
 pub mod metrics;
-mod observer;
+
+mod application;
+mod broadcast;
+mod engine;
+mod http;
 mod outbox;
-mod places;
-mod polling;
-mod present;
-mod query;
-mod refusal;
-mod registry;
-mod service;
 mod session;
 mod task;
-mod upgrade;
-mod verify;
+mod transport;
 
 pub use application::{Application, HandlerError, SessionHandler};
-pub use audience::Audience;
-pub use body::{Body, BodyError};
-pub use config::{Config, ConfigError, OverflowPolicy};
-pub use cookie::Cookie;
-pub use cors::Cors;
-pub use detail::CloseDetail;
-pub use encoded::Encoded;
+pub use broadcast::{Audience, broadcast};
+pub use engine::service::EngineService;
 pub use engine::{Engine, ResponseFuture};
-pub use handshake::Handshake;
-pub use hooks::{ConnectionError, Hooks, Rejection};
-pub use observer::Observer;
+pub use http::body::{Body, BodyError};
+pub use http::cookie::Cookie;
+pub use http::cors::Cors;
+pub use http::handshake::Handshake;
+pub use http::query::pairs as query_pairs;
+pub use http::refusal::Refusal;
 pub use outbox::Pushed;
-pub use query::pairs as query_pairs;
-pub use refusal::Refusal;
-pub use service::EngineService;
-pub use session::{Session, broadcast};
+pub use outbox::encoded::Encoded;
+pub use session::close_detail::CloseDetail;
+pub use session::config::{Config, ConfigError, OverflowPolicy};
+pub use session::handle::Session;
+pub use session::hooks::{ConnectionError, Hooks, Rejection};
+pub use session::observer::Observer;
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_net::http::{
     AllowedHosts, AllowedHostsError, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `sockeye_engine_refused_total` | `reason` | requests that were refused: the names of [`Refusal`](crate::Refusal), and `shutting_down` |
 //! | `sockeye_engine_sessions_opened_total` | `transport` | sessions, by the transport they opened on |
-//! | `sockeye_engine_sessions_closed_total` | `reason` | sessions, by what ended them: the names of [`CloseDetail`] |
+//! | `sockeye_engine_sessions_closed_total` | `reason` | sessions, by what ended them: the names of [`CloseDetail`](crate::CloseDetail) |
 //! | `sockeye_engine_upgrades_total` | – | sessions that moved to WebSocket |
 //! | `sockeye_engine_body_too_large_total` | – | POSTs that were answered with 413 |
 //! | `sockeye_engine_messages_dropped_total` | – | messages for clients that read too slowly, under [`OverflowPolicy::DropNewest`](crate::OverflowPolicy::DropNewest) |
@@ -13,8 +13,6 @@
 
 use metrics::{counter, gauge};
 use sockeye_engine_proto::TransportKind;
-
-use crate::detail::CloseDetail;
 
 /// Requests that were refused; label `reason`.
 pub const REFUSED: &str = "sockeye_engine_refused_total";
@@ -43,8 +41,8 @@ pub(crate) fn session_opened(transport: TransportKind) {
     counter!(SESSIONS_OPENED, "transport" => transport.as_str()).increment(1);
 }
 
-pub(crate) fn session_closed(detail: CloseDetail) {
-    counter!(SESSIONS_CLOSED, "reason" => detail.as_str()).increment(1);
+pub(crate) fn session_closed(detail: &'static str) {
+    counter!(SESSIONS_CLOSED, "reason" => detail).increment(1);
 }
 
 pub(crate) fn upgraded() {

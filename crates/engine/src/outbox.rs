@@ -17,8 +17,12 @@
 //! Everything here happens under the outbox's lock, which is never held across an await; the only
 //! system calls made under it are writes of this one connection.
 
+pub(crate) mod connection;
+pub(crate) mod encoded;
+pub(crate) mod framing;
 mod outlet;
 mod queue;
+pub(crate) mod queued_bytes;
 #[cfg(test)]
 mod tests;
 
@@ -35,10 +39,10 @@ use sockeye_net::pipe::{Attached, Pipe};
 
 use self::outlet::Outlet;
 use self::queue::Queue;
-use crate::encoded::Encoded;
-use crate::framing::{Framing, push_text_frame};
-use crate::ledger::Ledger;
 use crate::metrics;
+use crate::outbox::encoded::Encoded;
+use crate::outbox::framing::{Framing, push_text_frame};
+use crate::outbox::queued_bytes::QueuedBytes;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +105,7 @@ pub(crate) struct Outbox {
     discarded: bool,
     /// A message was dropped for which there was no room.
     has_dropped: bool,
-    /// Bytes that the ledger has of it.
+    /// Bytes that the server's count has of it.
     counted: usize,
     /// Who waits until everything is written. Nearly always nobody, which takes no more than a word.
     waiters: Option<Box<Waiters>>,
@@ -242,11 +246,11 @@ impl Outbox {
         self.outlet.is_backlogged()
     }
 
-    /// Brings the ledger up to date.
-    pub(crate) fn count(&mut self, ledger: &Ledger) {
+    /// Brings the server's count up to date.
+    pub(crate) fn count(&mut self, queued_bytes: &QueuedBytes) {
         let bytes = self.outlet.held_bytes();
         if bytes != self.counted {
-            ledger.change(self.counted, bytes);
+            queued_bytes.change(self.counted, bytes);
             self.counted = bytes;
         }
     }
@@ -382,8 +386,13 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn is_parked(&self) -> bool {
-        matches!(&self.outlet, Outlet::Queue(queue) if queue.is_parked)
+    /// Whether something could be written now or soon: a poll is parked, or there is a pipe.
+    pub(crate) fn has_outlet(&self) -> bool {
+        match &self.outlet {
+            Outlet::Queue(queue) => queue.is_parked,
+            Outlet::Pipe(..) => true,
+            Outlet::Gone => false,
+        }
     }
 
     pub(crate) fn has_queued(&self) -> bool {

@@ -7,6 +7,7 @@ mod connection;
 mod content_coding;
 mod dial;
 mod forwarded;
+mod hand_over;
 mod head;
 mod host;
 #[cfg(feature = "tls")]
@@ -35,6 +36,7 @@ pub use self::dial::{Destination, Dialed, Dialer};
 pub use self::forwarded::{
     ForwardedHeaders, ForwardedHeadersError, Source, TrustedProxies, TrustedProxiesError,
 };
+pub use self::hand_over::HandOver;
 pub use self::host::{AllowedHosts, AllowedHostsError, HostDenied};
 pub use self::http_service::HttpService;
 #[cfg(feature = "tls")]

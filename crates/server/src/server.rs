@@ -1,6 +1,5 @@
 use std::{
     fmt,
-    future::ready,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -211,7 +210,7 @@ impl Server {
         if self.config.serve_client
             && let Some(response) = client_files::serve(&self.config.engine.path, request)
         {
-            return Some(self.engine.accompany(request, response));
+            return Some(self.engine.with_cors(request, response));
         }
         if self.engine.handles(request.uri().path()) {
             return None;
@@ -345,7 +344,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.server.answer_beside(&request, self.hosts.as_deref()) {
-            Some(response) => Box::pin(ready(Ok(response))),
+            Some(response) => response.into(),
             None => self.server.engine.respond(request),
         }
     }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use sockeye_net::pipe::Pipe;
 
 use super::queue::{Group, Queue};
-use crate::encoded::Encoded;
-use crate::framing::Framing;
+use crate::outbox::encoded::Encoded;
+use crate::outbox::framing::Framing;
 
 #[derive(Debug)]
 pub(crate) enum Outlet {

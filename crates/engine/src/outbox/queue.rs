@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sockeye_engine_proto::{PayloadForm, PayloadWriter};
 
-use crate::encoded::{Encoded, WireForm};
+use crate::outbox::encoded::{Encoded, WireForm};
 
 /// The messages of a session that polls, each with its attachments.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use sockeye_ws::Role;
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
 use super::*;
-use crate::encoded::{Encoded, WireForm};
+use crate::outbox::encoded::{Encoded, WireForm};
 
 const LIMITS: Limits = Limits { packets_max: u32::MAX, bytes_max: usize::MAX, drop_newest: false };
 

@@ -1,203 +1,169 @@
-//! Taking in: guests, POST bodies, what WebSockets bring.
+//! Taking in: requests, POST bodies, what connections bring.
 
 use std::task::{Context, Poll};
-use std::time::Instant;
 
-use sockeye_engine_proto::{
-    self as proto, CloseReason, DecodeError, Loss, Message, Packet, PayloadReader, Revision,
-    SessionError, TransportChange, TransportId, TransportKind,
-};
-use sockeye_net::Rate;
-use sockeye_ws::{CloseCode, Connection, Event};
+use sockeye_engine_proto::{Loss, TransportChange, TransportId, TransportKind};
+use sockeye_net::pipe::FrameReader;
+use sockeye_net::stream::ReadHalf;
+use sockeye_net::with_scratch;
+use sockeye_ws::{CloseCode, Connection as Frames};
 
+use super::core::Core;
+use super::driver::{Driver, POLLING, Post};
 use super::link::{Link, Probe};
-use super::{Driver, POLLING, Post};
+use super::protocol::SessionProtocol;
 use crate::application::{Application, SessionHandler};
-use crate::detail::CloseDetail;
-use crate::inbox::{Answer, Guest, Reply};
-use crate::observer::Observer;
-use crate::session::Session;
+use crate::outbox::connection::Incoming;
+use crate::session::close_detail::CloseDetail;
+use crate::session::inbox::SessionRequest;
+use crate::session::reply::{Answer, Reply};
 
-impl<A: Application> Driver<A> {
-    pub(super) fn receive_guests(&mut self) {
-        for guest in self.handle.take_guests() {
-            match guest {
-                Guest::Poll(reply) => self.receive_poll(reply),
-                Guest::Post(body, form, reply) => {
-                    let open = self.polls();
-                    match &mut self.polling {
-                        Some(polling) if open && polling.post.is_none() => {
-                            let reader = PayloadReader::with_form(form);
-                            polling.post = Some(Post { body, reader, reply });
+impl<A: Application, P: SessionProtocol> Driver<A, P> {
+    pub(super) fn receive_requests(&mut self) {
+        for request in self.core.handle.take_requests() {
+            match request {
+                SessionRequest::Poll(reply) => self.receive_poll(reply),
+                SessionRequest::Post(body, form, reply) => {
+                    let open = self.posts_via().is_some();
+                    match &mut self.requests {
+                        Some(requests) if open && requests.post.is_none() => {
+                            let reader = P::body_reader(form);
+                            requests.post = Some(Post { body, reader, reply });
                         }
                         _ => self.turn_away(reply),
                     }
                 }
-                Guest::Violation(detail) => {
-                    self.change(POLLING, TransportChange::Broken, Some(detail));
+                SessionRequest::Violation(detail) => {
+                    let via = self.posts_via().unwrap_or(POLLING);
+                    self.core.change(via, TransportChange::Broken, Some(detail));
                 }
-                Guest::WebSocket(opened, base64) => {
-                    self.websockets += 1;
-                    let id = TransportId::new(TransportKind::WebSocket, self.websockets);
-                    let form = self.handle.dialect().binary(base64);
-                    let registry = self.ticket.registry();
-                    let (link, pipe, framing) = Link::new(id, *opened, form, registry);
-                    self.receive_websocket(Probe { link, pipe, framing });
+                SessionRequest::Connection(connection) => {
+                    self.probes += 1;
+                    let id = TransportId::new(TransportKind::WebSocket, self.probes);
+                    self.receive_probe(Probe::new(id, *connection));
                 }
             }
         }
     }
 
     fn receive_poll(&mut self, reply: Reply) {
-        self.drop_given_up_poll();
-        let Some(overlaps) = self.polling.as_ref().map(|polling| polling.parked.is_some()) else {
+        self.look_at_polls();
+        let polls = !self.core.protocol.is_closed() && self.core.protocol.transport() == POLLING;
+        let Some(requests) = self.requests.as_mut().filter(|_| polls) else {
             return self.turn_away(reply);
         };
-        if !self.polls() {
-            return self.turn_away(reply);
-        }
-        self.change(POLLING, TransportChange::Writable, Some(CloseDetail::PollOverlap));
-        if overlaps {
-            let _ = reply.send(Answer::Overlap);
-        } else if let Some(polling) = &mut self.polling {
-            polling.parked = Some(reply);
-            self.handle.shared().outbox.lock().set_parked(true);
-        }
-    }
-
-    /// Tells the session what happened to a transport, and notes `detail` if that ends it.
-    pub(super) fn change(
-        &mut self,
-        via: TransportId,
-        change: TransportChange,
-        detail: Option<CloseDetail>,
-    ) {
-        let before = self.session.is_closed();
-        self.session.handle_transport(via, change, self.now);
-        if let Some(detail) = detail
-            && !before
-            && self.session.is_closed()
-        {
-            self.handle.note_detail(detail);
+        match &requests.parked {
+            // Which of the two ends first the parked one's connection knows.
+            Some(parked) if requests.overlapping.is_none() => {
+                parked.ask();
+                requests.overlapping = Some(reply);
+            }
+            Some(_) => {
+                let _ = reply.send(Answer::Overlap);
+                self.end_for_overlap();
+            }
+            None => {
+                requests.parked = Some(reply);
+                self.core.handle.shared().outbox.lock().set_parked(true);
+                self.core.change(POLLING, TransportChange::Writable, None);
+            }
         }
     }
 
-    fn receive_websocket(&mut self, probe: Probe) {
+    /// A poll that was given up ends the session, before anything else is looked at; so does another
+    /// one beside a poll that still waits.
+    pub(super) fn look_at_polls(&mut self) {
+        let Some(requests) = &mut self.requests else { return };
+        let Some(parked) = &requests.parked else { return };
+        if parked.is_given_up() {
+            requests.parked = None;
+            let overlapping = requests.overlapping.take();
+            self.core.handle.shared().outbox.lock().set_parked(false);
+            let lost = TransportChange::Lost(Loss::Failed);
+            self.core.change(POLLING, lost, Some(CloseDetail::PollAborted));
+            if let Some(reply) = overlapping {
+                self.turn_away(reply);
+            }
+        } else if requests.overlapping.is_some() && parked.is_present() {
+            if let Some(reply) = requests.overlapping.take() {
+                let _ = reply.send(Answer::Overlap);
+            }
+            self.end_for_overlap();
+        }
+    }
+
+    fn end_for_overlap(&mut self) {
+        self.core.change(POLLING, TransportChange::Writable, Some(CloseDetail::PollOverlap));
+    }
+
+    fn receive_probe(&mut self, probe: Probe) {
         let id = probe.link.id;
-        self.session.handle_transport(id, TransportChange::Opened, self.now);
-        if self.session.probe() == Some(id) {
+        self.core.protocol.handle_transport(id, TransportChange::Opened, self.core.now);
+        if self.core.protocol.probe() == Some(id) {
             self.probe = Some(Box::new(probe));
         } else {
             // The close packet the session owes it is this.
-            probe.link.close(probe.pipe, self.ticket.registry());
+            probe.link.end(probe.pipe, self.ticket.registry());
         }
     }
 
-    /// Whether the session is alive and polls.
-    fn polls(&self) -> bool {
-        !self.session.is_closed() && self.session.transport() == POLLING
+    /// The transport that POSTs belong to, while the session is alive and has one.
+    fn posts_via(&self) -> Option<TransportId> {
+        let via = self.core.protocol.transport();
+        (!self.core.protocol.is_closed() && via.kind().takes_posts()).then_some(via)
     }
 
     /// Answers a request that came too late.
     fn turn_away(&self, reply: Reply) {
-        let upgraded = !self.session.is_closed() && !self.polls();
+        let upgraded = !self.core.protocol.is_closed() && self.posts_via().is_none();
         // A request that was given up needs no answer.
         let _ = reply.send(if upgraded { Answer::WrongTransport } else { Answer::UnknownSession });
     }
 
-    /// An aborted poll ends the session, before anything else is looked at.
-    fn drop_given_up_poll(&mut self) {
-        let Some(polling) = &mut self.polling else {
-            return;
-        };
-        if polling.parked.as_ref().is_some_and(Reply::is_closed) {
-            polling.parked = None;
-            self.handle.shared().outbox.lock().set_parked(false);
-            let lost = TransportChange::Lost(Loss::Failed);
-            self.change(POLLING, lost, Some(CloseDetail::PollAborted));
-        }
-    }
-
-    /// Has the task woken when the parked poll is given up.
-    pub(super) fn watch_parked(&mut self, cx: &mut Context<'_>) {
-        if let Some(polling) = &mut self.polling
-            && let Some(reply) = &mut polling.parked
-            && reply.poll_closed(cx).is_ready()
-        {
-            self.drop_given_up_poll();
-        }
-    }
-
     /// Takes in the packets of a POST, as far as the handler is ready for them.
     pub(super) fn read_post(&mut self) {
-        let Some(handler) = &mut self.handler else { return };
-        let Some(mut post) = self.polling.as_mut().and_then(|polling| polling.post.take()) else {
-            return;
-        };
-        let mut intake = Intake {
-            session: &mut self.session,
-            handler,
-            handle: &self.handle,
-            observer: self.handle.observer(),
-            rate: self.rate.as_deref_mut(),
-            now: self.now,
-        };
+        let Driver { core, requests, .. } = self;
+        let Some(requests) = requests.as_mut().filter(|_| core.handler.is_some()) else { return };
+        let Some(mut post) = requests.post.take() else { return };
+        let via = core.protocol.transport();
         loop {
-            if !intake.is_ready() {
-                if let Some(polling) = &mut self.polling {
-                    polling.post = Some(post);
-                }
+            if !core.may_read() {
+                requests.post = Some(post);
                 return;
             }
-            match post.reader.next_packet(&post.body) {
-                Some(_) if !intake.admits(POLLING) => break,
-                Some(packet) => intake.decoded(POLLING, packet),
+            match P::next_packet(&mut post.reader, &post.body) {
+                Some(_) if !core.admits(via) => break,
+                Some(packet) => core.decoded(via, packet),
                 None => break,
             }
         }
         let _ = post.reply.send(Answer::Accepted);
     }
 
-    /// Reads the WebSocket the session lives on. `true`: there may be more.
-    pub(super) fn read_socket(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Some(link), Some(handler)) = (&mut self.socket, &mut self.handler) else {
-            return false;
-        };
-        let mut intake = Intake {
-            session: &mut self.session,
-            handler,
-            handle: &self.handle,
-            observer: self.handle.observer(),
-            rate: self.rate.as_deref_mut(),
-            now: self.now,
-        };
-        let more = intake.read(link, &mut self.read_bytes_left, cx);
-        let ws = &mut link.reader.ws;
-        if ws.has_transmit() {
-            self.handle.push_owed(|pipe, _| while ws.poll_transmit(None, pipe.tail()) {});
+    /// Reads the connection the session lives on. `true`: there may be more.
+    pub(super) fn read_link(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(link) = &mut self.link else { return false };
+        let more = self.core.read(link, &mut self.read_bytes_left, cx);
+        if let Incoming::Frames(reader) = &mut link.incoming
+            && reader.ws.has_transmit()
+        {
+            let ws = &mut reader.ws;
+            self.core.handle.push_owed(|pipe, _| while ws.poll_transmit(None, pipe.tail()) {});
         }
         more
     }
 
-    /// Reads the WebSocket of an upgrade; not while a POST waits, whose packets come first.
+    /// Reads the connection of an upgrade; not while a POST waits, whose packets come first.
     pub(super) fn read_probe(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.polling.as_ref().is_some_and(|polling| polling.post.is_some()) {
+        let Some(probe) = &mut self.probe else { return false };
+        if self.requests.as_ref().is_some_and(|requests| requests.post.is_some()) {
             return false;
         }
-        let (Some(probe), Some(handler)) = (&mut self.probe, &mut self.handler) else {
-            return false;
-        };
-        let mut intake = Intake {
-            session: &mut self.session,
-            handler,
-            handle: &self.handle,
-            observer: self.handle.observer(),
-            rate: self.rate.as_deref_mut(),
-            now: self.now,
-        };
-        let more = intake.read(&mut probe.link, &mut self.read_bytes_left, cx);
-        while probe.link.reader.ws.poll_transmit(None, probe.pipe.tail()) {}
-        if probe.link.gone && self.session.transport() != probe.link.id {
+        let more = self.core.read(&mut probe.link, &mut self.read_bytes_left, cx);
+        if let Incoming::Frames(reader) = &mut probe.link.incoming {
+            while reader.ws.poll_transmit(None, probe.pipe.tail()) {}
+        }
+        if probe.link.gone && self.core.protocol.transport() != probe.link.id {
             self.probe = None;
         }
         more
@@ -205,164 +171,55 @@ impl<A: Application> Driver<A> {
 
     /// Whether something was received that the handler was not ready for.
     pub(super) fn holds_input(&self) -> bool {
-        self.polling.as_ref().is_some_and(|polling| polling.post.is_some())
-            || self.socket.as_ref().is_some_and(|link| link.reader.holds_input())
-            || self.probe.as_ref().is_some_and(|probe| probe.link.reader.holds_input())
+        self.requests.as_ref().is_some_and(|requests| requests.post.is_some())
+            || self.link.as_ref().is_some_and(Link::holds_input)
+            || self.probe.as_ref().is_some_and(|probe| probe.link.holds_input())
     }
 }
 
-/// The way of a packet: protocol state first, then the handler.
-struct Intake<'a, H> {
-    session: &'a mut proto::Session,
-    handler: &'a mut H,
-    handle: &'a Session,
-    observer: Option<&'a dyn Observer>,
-    rate: Option<&'a mut Rate>,
-    now: Instant,
-}
-
-impl<H: SessionHandler> Intake<'_, H> {
-    fn is_ready(&self) -> bool {
-        // Once the session closes, what still comes is dropped.
-        !self.session.is_open() || self.handler.is_ready()
-    }
-
-    /// Counts a packet. `false`: it is one too many, which ends the session.
-    fn admits(&mut self, via: TransportId) -> bool {
-        let (Some(rate), Some(limit)) =
-            (&mut self.rate, self.handle.config().packets_per_second_max)
-        else {
-            return true;
-        };
-        if rate.admit(limit, self.now) {
-            return true;
-        }
-        let detail = CloseDetail::PacketRate { limit };
-        self.change(via, TransportChange::Broken, detail);
-        false
-    }
-
-    fn decoded(&mut self, via: TransportId, packet: Result<Packet<'_>, DecodeError>) {
-        match packet {
-            Ok(packet) => self.packet(via, packet),
-            Err(error) => self.malformed(via, error),
-        }
-    }
-
-    fn packet(&mut self, via: TransportId, packet: Packet<'_>) {
-        if let Some(observer) = self.observer {
-            self.observe(observer, via, packet);
-        }
-        self.take(via, packet);
-    }
-
-    /// [`packet`](Intake::packet), once whoever observes knows of it.
-    fn take(&mut self, via: TransportId, packet: Packet<'_>) {
-        if self.session.is_closed() {
-            return;
-        }
-        let closes = packet == Packet::Close;
-        match self.session.handle_packet(via, packet, self.now) {
-            Ok(Some(message)) => self.message(message),
-            // What follows in this read is to find the session where it lives now.
-            Ok(None) if self.session.transport() == via && via.kind() != TransportKind::Polling => {
-                if self.handle.set_websocket()
-                    && let Some(observer) = self.observer
-                {
-                    observer.upgraded(self.handle, via.kind());
-                }
-            }
-            Ok(None) if closes && self.session.is_closed() => {
-                self.handle.note_detail(CloseDetail::ClosePacket);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                if error == SessionError::HeartbeatDirection {
-                    self.handle.note_detail(CloseDetail::HeartbeatDirection);
-                }
-                tracing::debug!(sid = %self.handle.id().shortened(), %error, "packet refused");
-            }
-        }
-    }
-
-    /// Tells of a packet, unless a probe brings it or the session closes.
-    #[cold]
-    fn observe(&self, observer: &dyn Observer, via: TransportId, packet: Packet<'_>) {
-        if !self.session.is_open() || self.session.transport() != via {
-            return;
-        }
-        observer.packet(self.handle, &packet);
-        let beats = match self.session.revision() {
-            Revision::V3 => matches!(packet, Packet::Ping(_)),
-            _ => matches!(packet, Packet::Pong(_)),
-        };
-        if beats {
-            observer.heartbeat(self.handle);
-        }
-    }
-
-    fn message(&mut self, message: Message<'_>) {
-        if self.handler.message(message).is_err() {
-            self.handle.note_detail(CloseDetail::Refused);
-            self.handle.close(match self.handle.transport() {
-                TransportKind::WebSocket => CloseReason::ForcedClose,
-                _ => CloseReason::ForcedServerClose,
-            });
-        }
-        if self.handle.is_closing() {
-            self.session.close(self.now);
-        }
-    }
-
-    fn malformed(&mut self, via: TransportId, error: DecodeError) {
-        if !self.session.is_closed() {
-            tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad packet");
-            self.session.handle_malformed(via, self.now);
-            self.note(CloseDetail::BadPacket(error));
-        }
-    }
-
-    /// What ended the session, if something did just now.
-    fn note(&self, detail: CloseDetail) {
-        if self.session.is_closed() {
-            self.handle.note_detail(detail);
-        }
-    }
-
-    /// Tells the session what happened to a transport, and notes `detail` if that ends it.
-    fn change(&mut self, via: TransportId, change: TransportChange, detail: CloseDetail) {
-        let before = self.session.is_closed();
-        self.session.handle_transport(via, change, self.now);
-        if !before {
-            self.note(detail);
-        }
-    }
-
+impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
     /// Reads until nothing is left, the handler has enough, or others should get a turn: `left` is
     /// how many bytes this one may still take.
     fn read(&mut self, link: &mut Link, left: &mut usize, cx: &mut Context<'_>) -> bool {
         while *left > 0 {
-            if link.gone || !self.is_ready() {
+            if link.gone || !self.may_read() {
                 return false;
             }
-            let Link { id, reader, code, .. } = link;
-            let is_fresh = !reader.holds_input();
-            let read = reader.poll_input(cx, |ws, input| self.feed((*id, code), ws, input));
+            let Link { id, incoming, code, .. } = link;
+            let read = match incoming {
+                Incoming::Frames(reader) => self.read_frames((*id, code), reader, cx),
+                Incoming::Ignored { io, bytes_left } => read_ignored(io, bytes_left, cx),
+            };
             match read {
                 Poll::Pending => return false,
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
-                    link.reader.ws.handle_eof();
+                Poll::Ready(Some(bytes)) => *left = left.saturating_sub(bytes),
+                Poll::Ready(None) => {
                     link.gone = true;
                     let lost = TransportChange::Lost(Loss::Closed);
-                    self.change(link.id, lost, CloseDetail::ConnectionLost);
-                }
-                Poll::Ready(Ok(length)) => {
-                    let least = if is_fresh { READ_BYTES_MIN } else { 0 };
-                    *left = left.saturating_sub(length.max(least));
+                    self.change(link.id, lost, Some(CloseDetail::ConnectionLost));
                 }
             }
         }
         true
+    }
+
+    /// One read, and how much it counts for. `None`: the connection has ended or is broken.
+    fn read_frames(
+        &mut self,
+        (id, code): (TransportId, &mut CloseCode),
+        reader: &mut FrameReader,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<usize>> {
+        let least = if reader.holds_input() { 1 } else { READ_BYTES_MIN };
+        let read = reader.poll_input(cx, |ws, input| self.feed((id, code), ws, input));
+        match read {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(bytes)) if bytes > 0 => Poll::Ready(Some(bytes.max(least))),
+            Poll::Ready(_) => {
+                reader.ws.handle_eof();
+                Poll::Ready(None)
+            }
+        }
     }
 
     /// Takes in what was read, message by message; how much of it was used. Also behind the end of the
@@ -370,63 +227,47 @@ impl<H: SessionHandler> Intake<'_, H> {
     fn feed(
         &mut self,
         (id, code): (TransportId, &mut CloseCode),
-        ws: &mut Connection,
+        ws: &mut Frames,
         input: &mut [u8],
     ) -> usize {
         let mut used = 0;
-        while used < input.len() && self.is_ready() {
+        while used < input.len() && self.may_read() {
             match ws.handle_read(&mut input[used..]) {
                 Ok((length, None)) => return used + length,
-                Ok((length, Some(event))) => {
+                Ok((length, Some(frame))) => {
                     used += length;
                     if !self.admits(id) {
                         *code = CloseCode::POLICY;
                         return input.len();
                     }
-                    self.event(id, event);
+                    self.frame(id, frame);
                 }
                 Err(error) => {
                     tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad frame");
                     *code = error.close_code();
                     let detail = CloseDetail::of_frame(error);
-                    self.change(id, TransportChange::Broken, detail);
+                    self.change(id, TransportChange::Broken, Some(detail));
                     return input.len();
                 }
             }
         }
         used
     }
+}
 
-    fn event(&mut self, via: TransportId, event: Event<'_>) {
-        match event {
-            // What nearly every packet is, and the same in both revisions.
-            Event::Text(text) if self.observer.is_none() && text.starts_with('4') => {
-                self.take(via, Packet::Message(Message::Text(&text[1..])));
-            }
-            Event::Text(text) => {
-                let mut scratch = Vec::new();
-                self.decoded(
-                    via,
-                    match self.session.revision() {
-                        Revision::V3 => Packet::decode_v3(text, &mut scratch),
-                        _ => Packet::decode(text, &mut scratch),
-                    },
-                );
-            }
-            Event::Binary(data) => self.decoded(
-                via,
-                match self.session.revision() {
-                    Revision::V3 => Packet::decode_v3_binary(data),
-                    _ => Ok(Packet::Message(Message::Binary(data))),
-                },
-            ),
-            Event::Ping(_) | Event::Pong(_) => {}
-            Event::Close(frame) => {
-                let detail = CloseDetail::CloseFrame(frame.map(|frame| frame.code));
-                self.change(via, TransportChange::Lost(Loss::Closed), detail);
-            }
+/// Reads and forgets, up to a bound. `None`: the connection has ended, is broken, or brings too much.
+fn read_ignored(
+    io: &mut ReadHalf,
+    bytes_left: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<Option<usize>> {
+    with_scratch(|scratch| io.poll_read(cx, scratch)).map(|read| match read {
+        Ok(bytes) if bytes > 0 && bytes < *bytes_left => {
+            *bytes_left -= bytes;
+            Some(bytes.max(READ_BYTES_MIN))
         }
-    }
+        _ => None,
+    })
 }
 
 /// What a read counts for at least.

@@ -1,6 +1,5 @@
 //! One connection of the listener: which protocol it speaks, and its limits.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::net::SocketAddr;
@@ -9,20 +8,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use http::Response;
 use hyper::rt::Write;
 use hyper::server::conn::http1;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::admission::{Admission, Admitted};
+use super::hand_over::HandOver;
 use super::http_service::HttpService;
 use super::patience::{self, HeadTimer, Patience};
 use super::server::HttpServer;
 use super::service::{HyperService, KeepAlive};
 use super::stream::HttpStream;
-use super::take_over::{self, Next, Pending, TakenOver, Wish};
+use super::take_over::{self, Next, Pending, TakenOver, Wish, Writing};
 use super::timed_tcp::TimedTcp;
+use super::upgraded::IntoStream;
 use crate::metrics;
 
 /// What a connection gets that there is no place for.
@@ -135,7 +136,7 @@ fn serve_http1<T, S>(
     mut stopped: watch::Receiver<()>,
 ) -> impl Future<Output = ()> + Send
 where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: IntoStream,
     S: HttpService,
 {
     service.takes_over.set(true);
@@ -191,7 +192,7 @@ struct Connection<T, S: HttpService> {
     phase: Phase<T, S>,
     http1: Arc<http1::Builder>,
     /// An answer to be taken over, once what was answered before has left.
-    wish: Option<Box<dyn Any + Send>>,
+    wish: Option<Wish>,
     stopping: bool,
 }
 
@@ -206,7 +207,7 @@ enum Phase<T, S: HttpService> {
 
 impl<T, S> Connection<T, S>
 where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: IntoStream,
     S: HttpService,
 {
     /// Ends the connection behind the answer that is under way.
@@ -233,7 +234,7 @@ where
                             self.prepare_upgrade();
                             continue;
                         }
-                        Some(Wish::TakeOver(answer)) => self.wish = Some(answer),
+                        Some(wish) => self.wish = Some(wish),
                         None => {}
                     }
                     if self.wish.is_none() || !patience::is_flushed() {
@@ -247,6 +248,10 @@ where
                     match ready!(answer.poll(cx, io, keep_alive)) {
                         Next::Request => self.give_back(),
                         Next::End => self.end(),
+                        Next::HandOver(to) => {
+                            self.hand_over(&to);
+                            return Poll::Ready(Ok(()));
+                        }
                     }
                 }
                 Phase::Ending(io) => {
@@ -268,19 +273,36 @@ where
 
     /// The answer that waits is ours from here on.
     fn take_over(&mut self) {
-        let Some(Ok(answer)) = self.wish.take().map(|wish| wish.downcast::<Pending<S::Answer>>())
-        else {
-            return;
-        };
-        self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Hyper(connection) => {
-                let parts = connection.into_parts();
-                let mut io = parts.io;
-                io.put_back(&parts.read_buf);
-                Phase::TakenOver(io, parts.service, TakenOver::Waiting(*answer))
+        let keep_alive = !self.stopping;
+        let Phase::Hyper(connection) = mem::replace(&mut self.phase, Phase::Ended) else { return };
+        let parts = connection.into_parts();
+        let (mut io, service) = (parts.io, parts.service);
+        io.put_back(&parts.read_buf);
+        let answer = match self.wish.take() {
+            Some(Wish::TakeOver(answer)) => {
+                answer.downcast::<Pending<S::Answer>>().ok().map(|it| TakenOver::Waiting(*it))
             }
-            phase => phase,
+            Some(Wish::HandOver(response)) => {
+                let keep_alive = Some(service.keep_alive()).filter(|_| keep_alive);
+                let response = response.downcast::<Response<S::Body>>().ok();
+                response.map(|it| TakenOver::Writing(Box::new(Writing::new(*it, keep_alive))))
+            }
+            Some(Wish::Upgrade) | None => None,
         };
+        // What a service wishes for is of its own types.
+        if let Some(answer) = answer {
+            self.phase = Phase::TakenOver(io, service, answer);
+        }
+    }
+
+    /// The head was written: the connection is somebody else's.
+    fn hand_over(&mut self, to: &HandOver) {
+        if let Phase::TakenOver(io, ..) = mem::replace(&mut self.phase, Phase::Ended) {
+            // What was read ahead nobody waits for: a connection that is handed over has no next
+            // request.
+            let (io, _) = io.into_parts();
+            to.start(io.into_stream());
+        }
     }
 
     /// No more requests come. An answer that is not there nobody waits for.
@@ -307,6 +329,7 @@ where
 mod secure {
     use hyper::server::conn::http2;
     use hyper_util::rt::{TokioIo, TokioTimer};
+    use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::time::{Instant, sleep, timeout};
     use tokio_rustls::TlsAcceptor;
 

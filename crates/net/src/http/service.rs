@@ -18,6 +18,7 @@ use tokio::time;
 
 use super::admission::Admitted;
 use super::answer::Answer;
+use super::hand_over::HandOver;
 use super::head::KEEP_ALIVE;
 use super::http_service::HttpService;
 #[cfg(feature = "tls")]
@@ -235,6 +236,12 @@ impl<S: HttpService> Future for Oneshot<S> {
                         true => http2::translate_response(response),
                         false => response,
                     };
+                    let hand_over = response.extensions().get::<HandOver>();
+                    if hand_over.is_some_and(HandOver::is_beside::<S::Body>) && self.is_ours() {
+                        self.state = State::TakenOver;
+                        take_over::wish(Wish::HandOver(Box::new(response)));
+                        return Poll::Pending;
+                    }
                     let mut response = response.map(Answer::of_service);
                     if let Some(keep_alive) = self.keep_alive.take() {
                         announce(&mut response, &keep_alive);
@@ -262,6 +269,11 @@ impl<S: HttpService> Future for Oneshot<S> {
 }
 
 impl<S: HttpService> Oneshot<S> {
+    /// Whether we may write the answer.
+    fn is_ours(&self) -> bool {
+        matches!(self.state, State::Called(_, Step::Undecided | Step::Until(_)))
+    }
+
     /// The answer is not there. If it takes long, it is taken over.
     fn note_waits(&mut self) {
         let State::Called(_, step) = &mut self.state else { return };

@@ -28,6 +28,7 @@ use http_body::Body;
 use hyper::rt::Write;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::hand_over::HandOver;
 use super::head::{self, Length};
 use super::service::KeepAlive;
 use super::stream::HttpStream;
@@ -39,8 +40,10 @@ const SLICES_MAX: usize = 16;
 pub(super) enum Wish {
     /// A request asks for another protocol, which hyper has to be prepared for.
     Upgrade,
-    /// The answer, a `Pending` of it, is to be written by ourselves.
+    /// The answer, a [`Pending`] of it, is to be written by ourselves.
     TakeOver(Box<dyn Any + Send>),
+    /// The answer is there, and wants the byte stream behind its head.
+    HandOver(Box<dyn Any + Send>),
 }
 
 thread_local! {
@@ -64,12 +67,14 @@ pub(super) fn take_wish() -> Option<Wish> {
 pub(super) type Pending<F> = Pin<Box<F>>;
 
 /// What becomes of a connection behind an answer that we wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Next {
     /// The next request.
     Request,
     /// Its end.
     End,
+    /// Somebody else has it.
+    HandOver(HandOver),
 }
 
 /// An answer under way.
@@ -81,7 +86,7 @@ pub(super) enum TakenOver<F, B: Body> {
 impl<F, B> TakenOver<F, B>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
-    B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+    B: Body<Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
 {
     /// Waits for the answer and writes it. With `keep_alive` the connection is kept behind it, if the
     /// answer does not say otherwise.
@@ -122,17 +127,25 @@ pub(super) struct Writing<B: Body> {
     ended: bool,
 }
 
-impl<B: Body> Writing<B> {
-    fn new(response: Response<B>, keep_alive: Option<&KeepAlive>) -> Self {
-        let (parts, body) = response.into_parts();
-        let length = Length::of(parts.status, body.size_hint().exact());
+impl<B: Body + 'static> Writing<B> {
+    pub(super) fn new(response: Response<B>, keep_alive: Option<&KeepAlive>) -> Self {
+        let (mut parts, body) = response.into_parts();
+        let hand_over = parts.extensions.remove::<HandOver>().filter(HandOver::is_beside::<B>);
+        let (length, keep_alive) = match hand_over {
+            Some(_) => (Length::None, None),
+            None => (Length::of(parts.status, body.size_hint().exact()), keep_alive),
+        };
         let mut before = Vec::with_capacity(512);
         let kept = head::encode(parts.status, &parts.headers, length, keep_alive, &mut before);
         Self {
             ended: length == Length::None || body.is_end_stream() && length != Length::Chunked,
             body: Box::pin(body),
             length,
-            next: if kept { Next::Request } else { Next::End },
+            next: match hand_over {
+                Some(hand_over) => Next::HandOver(hand_over),
+                None if kept => Next::Request,
+                None => Next::End,
+            },
             before,
             data: None,
             after: b"",
@@ -168,7 +181,7 @@ impl<B: Body> Writing<B> {
                     return Poll::Pending;
                 }
                 self.before = Vec::new();
-                return Poll::Ready(self.next);
+                return Poll::Ready(self.next.clone());
             }
         }
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::stream::HttpStream;
@@ -25,7 +26,7 @@ pub fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let upgraded = match upgraded.downcast::<HttpStream<TimedTcp>>() {
         Ok(parts) => {
             let (tcp, ahead) = parts.io.into_parts();
-            return (Stream::from_tcp(tcp.into_inner()), [parts.read_buf, ahead].concat());
+            return (tcp.into_stream(), [parts.read_buf, ahead].concat());
         }
         Err(upgraded) => upgraded,
     };
@@ -49,10 +50,8 @@ fn downcast_tls(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded> {
 
     let upgraded = match upgraded.downcast::<HttpStream<server::TlsStream<TimedTcp>>>() {
         Ok(parts) => {
-            let (mut io, ahead) = parts.io.into_parts();
-            let watched = io.get_mut().0.watch();
-            let early = [parts.read_buf, ahead].concat();
-            return Ok((Stream::from_watched(io, watched), early));
+            let (io, ahead) = parts.io.into_parts();
+            return Ok((io.into_stream(), [parts.read_buf, ahead].concat()));
         }
         Err(upgraded) => upgraded,
     };
@@ -68,4 +67,24 @@ fn downcast_tls(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded> {
 
 fn copy(bytes: &Bytes) -> Vec<u8> {
     bytes.to_vec()
+}
+
+/// A connection of the listener that can be handed over.
+pub(super) trait IntoStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// From here on somebody else measures the time of its writes.
+    fn into_stream(self) -> Stream;
+}
+
+impl IntoStream for TimedTcp {
+    fn into_stream(self) -> Stream {
+        Stream::from_tcp(self.into_inner())
+    }
+}
+
+#[cfg(feature = "tls")]
+impl IntoStream for tokio_rustls::server::TlsStream<TimedTcp> {
+    fn into_stream(mut self) -> Stream {
+        let watched = self.get_mut().0.watch();
+        Stream::from_watched(self, watched)
+    }
 }

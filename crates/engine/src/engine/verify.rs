@@ -25,12 +25,12 @@ use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
 use sockeye_net::http::Origins;
 
-use crate::dialect::Dialect;
-use crate::present::Present;
-use crate::query::Query;
-use crate::refusal::Refusal;
-use crate::registry::Registry;
+use crate::http::present::Present;
+use crate::http::query::Query;
+use crate::http::refusal::Refusal;
 use crate::session::Session;
+use crate::session::dialect::Dialect;
+use crate::session::registry::Registry;
 
 /// What a request is about.
 pub(crate) enum Target {

@@ -9,8 +9,8 @@ use sockeye_engine_proto::PayloadWriter;
 use sockeye_net::pipe::Compressor;
 use sockeye_ws::{FrameHeader, Opcode};
 
-use crate::framing::{MESSAGE_HEAD_BYTES_MAX, push_text_frame};
-use crate::ledger::{Charge, Ledger};
+use crate::outbox::framing::{MESSAGE_HEAD_BYTES_MAX, push_text_frame};
+use crate::outbox::queued_bytes::{Charge, QueuedBytes};
 
 /// A text message with its attachments, binary messages that follow it without anything in
 /// between; or binary messages alone. Each wire form is made when the first session needs it, and
@@ -127,8 +127,8 @@ impl Encoded {
     }
 
     /// Counts it from now on, for as long as anybody holds it.
-    pub(crate) fn charge(&self, ledger: &Arc<Ledger>) {
-        self.charge.get_or_init(|| ledger.charge(self.bytes()));
+    pub(crate) fn charge(&self, queued_bytes: &Arc<QueuedBytes>) {
+        self.charge.get_or_init(|| queued_bytes.charge(self.bytes()));
     }
 
     /// Engine.IO packets it makes.

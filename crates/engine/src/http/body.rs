@@ -1,27 +1,31 @@
 //! Response bodies.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
+use sockeye_net::http::HandOver;
+use sockeye_net::stream::Stream;
+use sockeye_net::with_scratch;
 use thiserror::Error;
+use tokio::io::{AsyncRead, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::detail::CloseDetail;
-use crate::inbox::Guest;
-use crate::ledger::Charge;
-use crate::session::Session;
-
-/// The body of a response: complete from the beginning, often empty. A long answer to a poll is
-/// handed on in pieces, each when the kernel has the one before.
+/// The body of a response: whole from the beginning and often empty, or a stream.
 #[derive(Debug, Default)]
-pub struct Body {
-    data: Bytes,
-    handing: Option<Box<Handing>>,
+pub struct Body(Inner);
+
+enum Inner {
+    Whole(Bytes),
+    /// Handed on in pieces, each when the kernel has the one before.
+    Watched(Bytes, Box<Handing>),
+    /// What somebody writes to the other end; `None` before it is started.
+    Stream(Box<(HandOver, Option<DuplexStream>)>),
 }
 
 /// Why a body ends before its end. The connection ends with it.
@@ -38,28 +42,43 @@ pub enum BodyError {
 }
 
 impl Body {
-    /// What is left of it.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.data
+    /// A stream that `write` is given the other end of, in the extensions of whose response `HandOver`
+    /// is to be: then it may be the connection itself.
+    #[expect(dead_code, reason = "for transports that stream, of which the first comes next")]
+    pub(crate) fn stream(write: impl FnOnce(Stream) + Send + 'static) -> (Self, HandOver) {
+        let hand_over = HandOver::new::<Body>(write);
+        (Body(Inner::Stream(Box::new((hand_over.clone(), None)))), hand_over)
     }
 
-    /// The answer to a poll of `session`: if it is long it is counted for as long as hyper has it,
-    /// and its end before its end ends the session, whose messages it carries.
-    pub(crate) fn of_poll(self, session: &Session) -> Self {
-        if self.data.len() <= WHOLE_BYTES_MAX {
-            return self;
+    /// What is left of one that is no stream.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Inner::Whole(data) | Inner::Watched(data, _) => data,
+            Inner::Stream(_) => &[],
         }
-        let bytes = self.data.len();
-        session.shared().add_answering(bytes);
-        let answer = Arc::new(Answer {
-            state: Mutex::default(),
-            session: session.clone(),
-            bytes,
-            _charge: session.shared().registry().ledger.charge(bytes),
-        });
-        let handing = Handing { answer, timer: None, since: None };
-        Body { data: self.data, handing: Some(Box::new(handing)) }
     }
+
+    /// Has a long body watched while it is taken.
+    pub(crate) fn watched_by(self, watch: impl FnOnce(usize) -> Arc<dyn Watch>) -> Self {
+        match self.0 {
+            Inner::Whole(data) if data.len() > WHOLE_BYTES_MAX => {
+                let answer = Arc::new(Answer { state: Mutex::default(), watch: watch(data.len()) });
+                let handing = Handing { answer, timer: None, since: None };
+                Body(Inner::Watched(data, Box::new(handing)))
+            }
+            inner => Body(inner),
+        }
+    }
+}
+
+/// Who wants to know how a long body is taken.
+pub(crate) trait Watch: fmt::Debug + Send + Sync {
+    /// How long the client may take nothing of it.
+    fn write_timeout(&self) -> Duration;
+    /// Whether nobody wants it to be read any more.
+    fn is_discarded(&self) -> bool;
+    /// Its last byte is gone, or it ended before.
+    fn ended(&self, end: End);
 }
 
 /// What hands an answer on, piece by piece.
@@ -75,9 +94,7 @@ struct Handing {
 #[derive(Debug)]
 struct Answer {
     state: Mutex<State>,
-    session: Session,
-    bytes: usize,
-    _charge: Charge,
+    watch: Arc<dyn Watch>,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +107,9 @@ struct State {
     end: End,
 }
 
+/// How a long body ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     #[default]
     Dropped,
     TimedOut,
@@ -100,19 +118,8 @@ enum End {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        let detail = match self.state.get_mut().end {
-            End::Complete => None,
-            End::Dropped => Some(CloseDetail::PollAborted),
-            End::TimedOut => Some(CloseDetail::WriteTimeout),
-        };
-        self.session.shared().end_answering(self.bytes);
-        if let Some(detail) = detail {
-            // Its messages are lost.
-            let _ = self.session.visit(Guest::Violation(detail));
-        } else {
-            // Perhaps a ping was among it.
-            self.session.wake();
-        }
+        let end = self.state.get_mut().end;
+        self.watch.ended(end);
     }
 }
 
@@ -149,7 +156,7 @@ impl Handing {
             return Poll::Ready(Ok(()));
         }
         state.waker = Some(cx.waker().clone());
-        let timeout = self.answer.session.config().write_timeout;
+        let timeout = self.answer.watch.write_timeout();
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         let next = now + (timeout / LOOKS_PER_TIMEOUT).max(Duration::from_millis(1));
@@ -159,7 +166,7 @@ impl Handing {
                 state.end = End::TimedOut;
                 return Poll::Ready(Err(BodyError::WriteTimeout));
             }
-            if self.answer.session.is_discarded() {
+            if self.answer.watch.is_discarded() {
                 return Poll::Ready(Err(BodyError::Discarded));
             }
             timer.as_mut().reset(next);
@@ -185,7 +192,7 @@ impl Handing {
 
 impl From<Bytes> for Body {
     fn from(data: Bytes) -> Self {
-        Body { data, handing: None }
+        Body(Inner::Whole(data))
     }
 }
 
@@ -215,12 +222,15 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Body { data, handing } = &mut *self;
-        let Some(handing) = handing else {
-            let data = std::mem::take(data);
-            return Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))));
+        let (data, handing) = match &mut self.0 {
+            Inner::Whole(data) => {
+                let data = std::mem::take(data);
+                return Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))));
+            }
+            Inner::Stream(stream) => return poll_stream(&mut *stream, cx).map(|it| it.map(Ok)),
+            Inner::Watched(data, handing) => (data, handing),
         };
-        if let Err(error) = std::task::ready!(handing.poll_taken(cx)) {
+        if let Err(error) = ready!(handing.poll_taken(cx)) {
             return Poll::Ready(Some(Err(error)));
         }
         if data.is_empty() {
@@ -231,14 +241,55 @@ impl http_body::Body for Body {
 
     /// A long one waits for its last piece.
     fn is_end_stream(&self) -> bool {
-        self.data.is_empty() && self.handing.is_none()
+        matches!(&self.0, Inner::Whole(data) if data.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.len() as u64)
+        match &self.0 {
+            Inner::Whole(data) | Inner::Watched(data, _) => SizeHint::with_exact(data.len() as u64),
+            Inner::Stream(_) => SizeHint::default(),
+        }
     }
 }
 
+/// What was written since, for HTTP servers that do not hand their connections over.
+fn poll_stream(
+    (hand_over, reading): &mut (HandOver, Option<DuplexStream>),
+    cx: &mut Context<'_>,
+) -> Poll<Option<Frame<Bytes>>> {
+    let reading = reading.get_or_insert_with(|| {
+        let (ours, theirs) = duplex(STREAM_BYTES_MAX);
+        hand_over.start(Stream::from_io(theirs));
+        ours
+    });
+    with_scratch(|scratch| {
+        let mut buffer = ReadBuf::new(&mut scratch[..STREAM_BYTES_MAX]);
+        let read = ready!(Pin::new(reading).poll_read(cx, &mut buffer));
+        let data = Bytes::copy_from_slice(buffer.filled());
+        let goes_on = read.is_ok() && !data.is_empty();
+        Poll::Ready(goes_on.then(|| Frame::data(data)))
+    })
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Inner::Whole(Bytes::new())
+    }
+}
+
+impl fmt::Debug for Inner {
+    /// Shows sizes, not contents.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inner::Whole(data) => f.debug_tuple("Whole").field(&data.len()).finish(),
+            Inner::Watched(data, _) => f.debug_tuple("Watched").field(&data.len()).finish(),
+            Inner::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// What of a stream may wait to be read.
+const STREAM_BYTES_MAX: usize = 16 * 1024;
 /// An answer up to this size is handed on whole, and is not counted.
 const WHOLE_BYTES_MAX: usize = 16 * 1024;
 /// hyper has so much of an answer at most.

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::query::pairs;
+use crate::http::query::pairs;
 
 /// The script that hands a payload to the page. `index` has nothing but digits.
 pub(crate) fn script(index: &str, payload: &[u8]) -> Vec<u8> {

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::ready;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
@@ -10,9 +9,9 @@ use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::application::Application;
-use crate::body::Body;
 use crate::engine::{Engine, ResponseFuture};
-use crate::refusal::empty;
+use crate::http::body::Body;
+use crate::http::refusal::empty;
 
 /// A tower service that answers the engine's path and 404 outside it. For
 /// [`HttpServer`](sockeye_net::http::HttpServer), hyper, axum's `fallback_service` and the like.
@@ -48,7 +47,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if !self.engine.handles(request.uri().path()) {
-            return Box::pin(ready(Ok(empty(StatusCode::NOT_FOUND))));
+            return empty(StatusCode::NOT_FOUND).into();
         }
         self.engine.respond(request)
     }

@@ -9,21 +9,24 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use sockeye_engine_proto::{self as proto, SessionId};
 use sockeye_net::flush::Flusher;
+use sockeye_net::pipe::Pipe;
+use sockeye_ws::CloseCode;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::config::{Config, ConfigError, OverflowPolicy};
-use crate::ledger::Ledger;
+use crate::http::refusal::Refusal;
 use crate::outbox::Limits;
-use crate::places::{Place, Places};
-use crate::refusal::Refusal;
+use crate::outbox::connection::{Ending, Incoming};
+use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
+use crate::session::address_slots::{AddressSlot, AddressSlots};
+use crate::session::config::{Config, ConfigError, OverflowPolicy};
 
 pub(crate) struct Registry {
     pub(crate) config: Config,
     pub(crate) protocol: Arc<proto::Config>,
     pub(crate) limits: Limits,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) queued_bytes: Arc<QueuedBytes>,
     /// Sessions are being looked for that hold too much.
     reclaiming: AtomicBool,
     /// Timers are rounded to multiples of their quantum since this moment.
@@ -35,7 +38,7 @@ pub(crate) struct Registry {
     idle: Notify,
     closing: AtomicBool,
     flusher: OnceLock<Flusher>,
-    places: Arc<Places>,
+    address_slots: Arc<AddressSlots>,
     refused_origins: Mutex<Vec<Box<[u8]>>>,
 }
 
@@ -61,7 +64,7 @@ impl Registry {
         Ok(Registry {
             protocol: Arc::new(config.session()),
             limits,
-            ledger: Ledger::new(config.queued_bytes_max_total),
+            queued_bytes: QueuedBytes::new(config.queued_bytes_max_total),
             reclaiming: AtomicBool::new(false),
             epoch: Instant::now(),
             node,
@@ -71,7 +74,7 @@ impl Registry {
             idle: Notify::new(),
             closing: AtomicBool::new(false),
             flusher: OnceLock::new(),
-            places: Arc::default(),
+            address_slots: Arc::default(),
             refused_origins: Mutex::default(),
             config,
         })
@@ -119,10 +122,10 @@ impl Registry {
 
     /// How much may wait in one session. While all together hold too much, that is an even share.
     pub(crate) fn limits(&self) -> Limits {
-        if self.ledger.excess() == 0 {
+        if self.queued_bytes.excess() == 0 {
             return self.limits;
         }
-        let share = self.ledger.bytes_max() / self.sessions().max(1);
+        let share = self.queued_bytes.bytes_max() / self.sessions().max(1);
         Limits { bytes_max: share.min(self.limits.bytes_max), ..self.limits }
     }
 
@@ -142,7 +145,7 @@ impl Registry {
     /// Ends sessions until an eighth of what may wait would be free, counting what ended ones still
     /// hold as free.
     fn discard_largest(&self) {
-        let target = self.ledger.bytes_max() - self.ledger.bytes_max() / 8;
+        let target = self.queued_bytes.bytes_max() - self.queued_bytes.bytes_max() / 8;
         let (mut alive, mut free) = (Vec::new(), 0);
         for session in self.all() {
             match session.held_bytes() {
@@ -153,7 +156,7 @@ impl Registry {
         }
         alive.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
         for (bytes, session) in alive {
-            if self.ledger.bytes() <= target + free {
+            if self.queued_bytes.bytes() <= target + free {
                 break;
             }
             free += bytes;
@@ -161,15 +164,41 @@ impl Registry {
         }
     }
 
-    /// A place for a session of this address, if places are limited.
-    pub(crate) fn place(&self, address: Option<SocketAddr>) -> Result<Option<Place>, Refusal> {
+    /// A slot for a session of this address, if address_slots are limited.
+    pub(crate) fn address_slot(
+        &self,
+        address: Option<SocketAddr>,
+    ) -> Result<Option<AddressSlot>, Refusal> {
         match (self.config.sessions_per_address_max, address) {
-            (Some(limit), Some(address)) => match self.places.take(address.ip(), limit) {
+            (Some(limit), Some(address)) => match self.address_slots.take(address.ip(), limit) {
                 None => Err(Refusal::TooManySessions { limit }),
-                place => Ok(place),
+                slot => Ok(slot),
             },
             _ => Ok(None),
         }
+    }
+
+    /// Ends a connection in good order behind what is queued, at once if that is possible, else in a
+    /// task of its own, within `websocket_close_timeout`. `code` as in [`Ending::new`].
+    pub(crate) fn end_connection(
+        self: &Arc<Self>,
+        pipe: Pipe,
+        incoming: Incoming,
+        code: CloseCode,
+    ) {
+        let mut ending = Ending::new(pipe, incoming, code);
+        if ending.is_done_at_once() {
+            return;
+        }
+        let ticket = self.ticket();
+        let charge = self.queued_bytes.charge(ending.own_bytes());
+        tokio::spawn(async move {
+            let config = &ticket.registry().config;
+            let (timeout, write_timeout) = (config.websocket_close_timeout, config.write_timeout);
+            // Whatever becomes of it, the connection is dropped.
+            let _ = tokio::time::timeout(timeout, ending.carry_out(write_timeout)).await;
+            drop(charge);
+        });
     }
 
     /// Limits of every WebSocket.

@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::metrics;
 
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct QueuedBytes {
     bytes: AtomicUsize,
     bytes_max: usize,
 }
 
-impl Ledger {
+impl QueuedBytes {
     pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
-        Arc::new(Ledger { bytes: AtomicUsize::new(0), bytes_max })
+        Arc::new(QueuedBytes { bytes: AtomicUsize::new(0), bytes_max })
     }
 
     /// Bytes that wait at this moment.
@@ -51,20 +51,20 @@ impl Ledger {
     /// Counts bytes until the charge is dropped.
     pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         self.change(0, bytes);
-        Charge { ledger: Arc::clone(self), bytes }
+        Charge { queued_bytes: Arc::clone(self), bytes }
     }
 }
 
 /// Bytes that are counted for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    ledger: Arc<Ledger>,
+    queued_bytes: Arc<QueuedBytes>,
     bytes: usize,
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.ledger.change(self.bytes, 0);
+        self.queued_bytes.change(self.bytes, 0);
     }
 }
 
@@ -76,14 +76,14 @@ mod tests {
 
     #[test]
     fn counts_until_it_is_let_go() {
-        let ledger = Ledger::new(100);
-        let charge = ledger.charge(70);
-        ledger.change(0, 40);
-        assert_eq!((ledger.bytes(), ledger.excess()), (110, 10));
-        ledger.change(40, 20);
-        assert_eq!((ledger.bytes(), ledger.excess()), (90, 0));
+        let queued_bytes = QueuedBytes::new(100);
+        let charge = queued_bytes.charge(70);
+        queued_bytes.change(0, 40);
+        assert_eq!((queued_bytes.bytes(), queued_bytes.excess()), (110, 10));
+        queued_bytes.change(40, 20);
+        assert_eq!((queued_bytes.bytes(), queued_bytes.excess()), (90, 0));
         drop(charge);
-        ledger.change(20, 0);
-        assert_eq!(ledger.bytes(), 0);
+        queued_bytes.change(20, 0);
+        assert_eq!(queued_bytes.bytes(), 0);
     }
 }

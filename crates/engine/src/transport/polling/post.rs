@@ -1,81 +1,28 @@
-//! The request side of long-polling: GET waits for the session's task, POST brings it a body.
+//! A POST of a session: its body, and what becomes of the session if that breaks a rule.
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::LazyLock;
+use std::task;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use sockeye_engine_proto::{PayloadForm, Revision};
-use sockeye_net::http::{ContentCoding, KeptSeconds, Origins, ReadyHeaders};
-use tokio::sync::oneshot;
 
-use crate::body::Body;
-use crate::compress;
-use crate::config::Config;
-use crate::detail::CloseDetail;
-use crate::inbox::{Answer, Guest};
-use crate::jsonp;
+use super::{Asked, jsonp, respond};
+use crate::http::body::Body;
+use crate::http::present::Present;
+use crate::http::refusal::empty;
 use crate::metrics;
-use crate::present::Present;
-use crate::refusal::{
-    CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
-    wrong_transport,
-};
 use crate::session::Session;
-
-/// A GET of a session that polls.
-///
-/// It keeps nothing of the request: its headers are slices of hyper's read buffer, which would
-/// have to be replaced by another one for as long as the poll is parked.
-pub(crate) struct Poll {
-    session: Session,
-    asked: Asked,
-    coding: Option<ContentCoding>,
-}
-
-impl Poll {
-    pub(crate) fn new(session: Session, head: &Parts, present: Present) -> Self {
-        let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
-        let coding = accepts.then(|| ContentCoding::accepted(&head.headers, compress::OFFERED));
-        let coding = coding.flatten();
-        Poll { session, asked: Asked::new(head, present), coding }
-    }
-
-    /// Answers when the session has something to say.
-    ///
-    /// Dropping the future, which is what happens when the client gives the request up, closes the
-    /// reply slot, and with it the session.
-    pub(crate) async fn answer(self) -> Response<Body> {
-        if self.session.has_parked() {
-            // Perhaps the parked poll was given up, and its connection's task has yet to hear of
-            // it: the reactor is looked at first.
-            for _ in 0..REACTOR_LOOKS {
-                tokio::task::yield_now().await;
-            }
-        }
-        let (reply, answer) = oneshot::channel();
-        // Refused, the guest drops and its slot with it.
-        let _ = self.session.visit(Guest::Poll(reply));
-        let answer = answer.await.unwrap_or(Answer::UnknownSession);
-        if self.session.close_detail().is_some_and(CloseDetail::has_its_own_answer) {
-            // A client that hears of the end here first never learns why.
-            Box::pin(tokio::time::sleep(REFUSAL_LEAD)).await;
-        }
-        let compress = matches!(answer, Answer::Payload { compress: true, .. });
-        let response = respond(answer, &self.session, self.asked);
-        compressed(response, self.coding.filter(|_| compress), self.session.config())
-            .map(|body| body.of_poll(&self.session))
-    }
-}
+use crate::session::close_detail::CloseDetail;
+use crate::session::config::Config;
+use crate::session::inbox::SessionRequest;
+use crate::session::reply::{Answer, reply};
 
 /// A POST of a session that polls.
 pub(crate) struct Post<B> {
@@ -133,9 +80,10 @@ impl<B: HttpBody> Post<B> {
         };
         let answer = match body {
             Some(body) => {
-                let (reply, answer) = oneshot::channel();
-                let _ = claim.session.visit(Guest::Post(body, form, reply));
-                answer.await.unwrap_or(Answer::UnknownSession)
+                let (reply, answer) = reply(&claim.session);
+                // Turned away, it is answered as well.
+                let _ = claim.session.submit(SessionRequest::Post(body, form, reply));
+                answer.await
             }
             // As the official server does with a form that has no payload.
             None => Answer::Accepted,
@@ -179,10 +127,10 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 /// timer is needed.
 async fn within<R>(timeout: Duration, reading: impl Future<Output = R>) -> Option<R> {
     let mut reading = pin!(reading);
-    let at_once = poll_fn(|cx| std::task::Poll::Ready(reading.as_mut().poll(cx))).await;
+    let at_once = poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await;
     match at_once {
-        std::task::Poll::Ready(read) => Some(read),
-        std::task::Poll::Pending => tokio::time::timeout(timeout, reading).await.ok(),
+        task::Poll::Ready(read) => Some(read),
+        task::Poll::Pending => tokio::time::timeout(timeout, reading).await.ok(),
     }
 }
 
@@ -201,7 +149,7 @@ impl Claim {
         if session.begin_post() {
             return Some(Claim { session, settled: false, broken: CloseDetail::PostAborted });
         }
-        let _ = session.visit(Guest::Violation(CloseDetail::PostOverlap));
+        let _ = session.submit(SessionRequest::Violation(CloseDetail::PostOverlap));
         None
     }
 }
@@ -209,7 +157,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.settled {
-            let _ = self.session.visit(Guest::Violation(self.broken));
+            let _ = self.session.submit(SessionRequest::Violation(self.broken));
         }
         self.session.end_post();
     }
@@ -263,7 +211,7 @@ async fn forget<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<(), BodyErro
 /// Reads a body within its bounds. One that came in one piece is not copied.
 async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, BodyError> {
     bounds.check(body.size_hint().lower(), 0)?;
-    let mut body = std::pin::pin!(body);
+    let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut joined = Vec::new();
     let mut chunks = 0;
@@ -296,91 +244,6 @@ async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, Body
     Ok(if joined.is_empty() { first } else { joined.into() })
 }
 
-/// What of a request matters to its answer.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    /// What the listener announces.
-    kept: KeptSeconds,
-    /// Internet Explorer, whose filter would read scripts into answers.
-    old_browser: bool,
-}
-
-impl Asked {
-    fn new(head: &Parts, present: Present) -> Self {
-        let agent = present.user_agent.then(|| head.headers.get(USER_AGENT)).flatten();
-        let agent = agent.and_then(|agent| agent.to_str().ok());
-        Asked {
-            kept: KeptSeconds::of(head),
-            old_browser: agent
-                .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
-        }
-    }
-}
-
-fn respond(answer: Answer, session: &Session, asked: Asked) -> Response<Body> {
-    let (headers, body) = match answer {
-        Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
-            Some(index) => {
-                let everybody = session.config().origins == Origins::Any;
-                let headers = if everybody { &SCRIPT_FOR_ALL } else { &SCRIPT };
-                (headers, jsonp::script(index, &payload).into())
-            }
-            None if binary => (&BINARY, payload.into()),
-            None => (&TEXT, payload.into()),
-        },
-        Answer::Accepted => (&ACCEPTED, "ok".into()),
-        Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
-        Answer::UnknownSession => return unknown_session(),
-        Answer::WrongTransport => return wrong_transport(),
-    };
-    let mut response = Response::new(body);
-    *response.headers_mut() = headers.copy(asked.kept);
-    if asked.old_browser {
-        response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
-    }
-    response
-}
-
-/// The headers of a good answer, for each kind.
-static ACCEPTED: LazyLock<ReadyHeaders> = LazyLock::new(|| success("text/html", SAME_ORIGIN));
-static TEXT: LazyLock<ReadyHeaders> =
-    LazyLock::new(|| success("text/plain; charset=UTF-8", SAME_ORIGIN));
-static BINARY: LazyLock<ReadyHeaders> =
-    LazyLock::new(|| success("application/octet-stream", SAME_ORIGIN));
-/// Browsers run a script only as what it is. The official server calls it plain text, which those that
-/// heed `nosniff` would not run.
-static SCRIPT: LazyLock<ReadyHeaders> =
-    LazyLock::new(|| success("text/javascript; charset=UTF-8", SAME_ORIGIN));
-static SCRIPT_FOR_ALL: LazyLock<ReadyHeaders> =
-    LazyLock::new(|| success("text/javascript; charset=UTF-8", CROSS_ORIGIN));
-
-fn success(content_type: &'static str, policy: HeaderValue) -> ReadyHeaders {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, policy);
-    if content_type.starts_with("text/javascript") {
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
-    ReadyHeaders::new(headers)
-}
-
-fn compressed(
-    mut response: Response<Body>,
-    coding: Option<ContentCoding>,
-    config: &Config,
-) -> Response<Body> {
-    if let (Some(coding), Some(bytes_min)) = (coding, config.compress_from_bytes)
-        && response.status() == StatusCode::OK
-        && response.body().bytes().len() >= bytes_min
-        && let Ok(body) = compress::encode(coding, response.body().bytes())
-    {
-        *response.body_mut() = body.into();
-        response.headers_mut().insert(CONTENT_ENCODING, coding.header());
-    }
-    response
-}
-
 /// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
 fn post_form(session: &Session, headers: &HeaderMap, present: Present) -> Option<PayloadForm> {
     let binary = present.content_type
@@ -391,9 +254,3 @@ fn post_form(session: &Session, headers: &HeaderMap, present: Present) -> Option
         _ => Some(session.dialect().payload(false)),
     }
 }
-
-const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
-/// How much later than the refusal of a POST a poll says that the session is over.
-const REFUSAL_LEAD: Duration = Duration::from_millis(20);
-/// Once for the reactor to see the end of a connection, once for its task to act on it.
-const REACTOR_LOOKS: usize = 2;

@@ -9,9 +9,9 @@ use http::HeaderMap;
 use http::request::Parts;
 use sockeye_engine_proto::SessionId;
 
-use crate::handshake::Handshake;
-use crate::observer::Observer;
-use crate::refusal::Refusal;
+use crate::http::handshake::Handshake;
+use crate::http::refusal::Refusal;
+use crate::session::observer::Observer;
 
 /// Functions around the engine's requests, none by default. They run where the request is handled
 /// and must not block.

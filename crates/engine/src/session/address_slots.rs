@@ -9,13 +9,13 @@ use sockeye_net::network;
 
 /// Counts the sessions of each address, see [`network`].
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct AddressSlots {
     taken: Mutex<HashMap<IpAddr, u32>>,
 }
 
-impl Places {
-    /// A place for one more session; `None` when the address has `limit` already.
-    pub(crate) fn take(self: &Arc<Self>, address: IpAddr, limit: u32) -> Option<Place> {
+impl AddressSlots {
+    /// A slot for one more session; `None` when the address has `limit` already.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr, limit: u32) -> Option<AddressSlot> {
         let address = network(address);
         let mut taken = self.taken.lock();
         let count = taken.entry(address).or_default();
@@ -23,20 +23,20 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { places: Arc::clone(self), address })
+        Some(AddressSlot { address_slots: Arc::clone(self), address })
     }
 }
 
-/// A session's place, until it is dropped.
+/// A session's slot, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct AddressSlot {
+    address_slots: Arc<AddressSlots>,
     address: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for AddressSlot {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock();
+        let mut taken = self.address_slots.taken.lock();
         if let Some(count) = taken.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_gets_them_back() {
-        let places = Arc::new(Places::default());
-        let take = |address: &str| places.take(address.parse().unwrap(), 2);
+        let address_slots = Arc::new(AddressSlots::default());
+        let take = |address: &str| address_slots.take(address.parse().unwrap(), 2);
         let first = take("1.1.1.1").unwrap();
         let second = take("::ffff:1.1.1.1").unwrap();
         assert!(take("1.1.1.1").is_none());
@@ -67,13 +67,13 @@ mod tests {
         let third = take("1.1.1.1").unwrap();
         assert!(take("1.1.1.1").is_none());
         drop((second, third, other));
-        assert!(places.taken.lock().is_empty());
+        assert!(address_slots.taken.lock().is_empty());
     }
 
     #[test]
     fn of_ipv6_the_network_counts() {
-        let places = Arc::new(Places::default());
-        let take = |address: &str| places.take(address.parse().unwrap(), 1);
+        let address_slots = Arc::new(AddressSlots::default());
+        let take = |address: &str| address_slots.take(address.parse().unwrap(), 1);
         let _held = take("2001:db8:0:1::1").unwrap();
         assert!(take("2001:db8:0:1:ffff::2").is_none());
         assert!(take("2001:db8:0:2::1").is_some());

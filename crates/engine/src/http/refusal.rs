@@ -4,8 +4,8 @@ use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_
 use http::{Method, Response, StatusCode};
 use sockeye_net::http::TargetError;
 
-use crate::body::Body;
-use crate::jsonp::push_json_string;
+use crate::http::body::Body;
+use crate::transport::polling::jsonp::push_json_string;
 
 /// Why a request is refused, with what the official server calls the error's context.
 #[derive(Clone, Debug, PartialEq, Eq)]

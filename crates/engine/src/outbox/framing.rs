@@ -8,7 +8,7 @@ use sockeye_net::batch::{Batch, MemberId};
 use sockeye_net::pipe::{Attached, Pipe};
 use sockeye_ws::{FrameHeader, Opcode};
 
-use crate::encoded::{Encoded, WireForm};
+use crate::outbox::encoded::{Encoded, WireForm};
 
 /// What the bytes on a pipe look like.
 #[derive(Clone, Copy, Debug)]

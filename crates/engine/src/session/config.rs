@@ -9,10 +9,10 @@ use sockeye_net::http::{AllowedHosts, Origins, TrustedProxies};
 use sockeye_net::pipe::Compression;
 use thiserror::Error;
 
-use crate::cookie::Cookie;
-use crate::cors::Cors;
-use crate::encoded::Encoded;
-use crate::hooks::Hooks;
+use crate::http::cookie::Cookie;
+use crate::http::cors::Cors;
+use crate::outbox::encoded::Encoded;
+use crate::session::hooks::Hooks;
 
 /// Settings of an [`Engine`](crate::Engine). Defaults are the official server's where it has the
 /// setting; the limits on queues are ours, the official ones are unbounded.

@@ -1,5 +1,6 @@
-//! Many sessions that get the same messages.
+//! One message for many sessions, and many messages for the same sessions.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -8,8 +9,48 @@ use sockeye_net::batch::{BATCH_BYTES_MAX, Batch};
 use sockeye_net::flush::Flush;
 use sockeye_net::pipe::Attached;
 
-use crate::encoded::Encoded;
-use crate::session::{Session, broadcast};
+use crate::outbox::Next;
+use crate::outbox::encoded::Encoded;
+use crate::session::Session;
+use crate::session::handle::Shared;
+use crate::session::registry::Registry;
+
+/// Sends one message to many sessions. It is encoded once per wire form, and one flush pass writes
+/// each connection once. Sessions may belong to different engines.
+pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc<Encoded>) {
+    let mut pending = PENDING.take();
+    let mut last: Option<&Arc<Registry>> = None;
+    for session in recipients {
+        let shared = session.shared();
+        session.announce(packet.text(), packet.attachments());
+        let (_, next) = session.queue_shared(packet);
+        if next == Next::Schedule {
+            if let Some(registry) = last
+                && !Arc::ptr_eq(registry, shared.registry())
+            {
+                registry.flusher().schedule_all(&mut pending);
+            }
+            last = Some(shared.registry());
+            let item: Arc<Shared> = Arc::clone(shared);
+            pending.push(item);
+        } else {
+            session.proceed(next);
+        }
+    }
+    if let Some(registry) = last {
+        registry.flusher().schedule_all(&mut pending);
+    }
+    if pending.capacity() <= PENDING_CAPACITY_KEPT {
+        PENDING.set(pending);
+    }
+}
+
+thread_local! {
+    /// The list a broadcast makes, kept for the next one of this thread.
+    static PENDING: Cell<Vec<Arc<dyn Flush>>> = const { Cell::new(Vec::new()) };
+}
+
+const PENDING_CAPACITY_KEPT: usize = 64 * 1024;
 
 /// Sessions that get the same messages, several in a tick: a list that does not change.
 ///

@@ -1,4 +1,4 @@
-//! The request side of WebSocket: from the handshake to the byte stream.
+//! WebSocket: from the handshake to the byte stream.
 
 use std::sync::Arc;
 
@@ -6,17 +6,20 @@ use http::Response;
 use http::header::{CONNECTION, HeaderValue};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use sockeye_engine_proto::{BinaryForm, SessionId};
+use sockeye_engine_proto::{BinaryForm, SessionId, TransportKind};
 use sockeye_net::http::into_stream;
+use sockeye_ws::CloseCode;
 use sockeye_ws::handshake::server::check_parts;
 
 use crate::application::Application;
-use crate::body::Body;
-use crate::inbox::{Guest, Opened};
-use crate::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN};
-use crate::registry::Registry;
+use crate::http::body::Body;
+use crate::http::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN};
+use crate::outbox::connection::Connection;
+use crate::outbox::framing::Framing;
 use crate::session::Session;
-use crate::task::{First, Link, POLLING, spawn_websocket};
+use crate::session::inbox::SessionRequest;
+use crate::session::registry::Registry;
+use crate::task::{First, spawn_connected};
 
 /// Answers a WebSocket handshake that was judged. What is no proper handshake gets a refusal.
 pub(crate) fn accept<A: Application>(
@@ -57,7 +60,11 @@ pub(crate) fn accept<A: Application>(
         let opened = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
         let Ok(Ok(upgraded)) = opened else { return };
         let (stream, early) = into_stream(upgraded);
-        arrival.proceed(registry, Box::new(Opened { stream, early, deflate }));
+        let framing = Framing::WebSocket(arrival.binary_form());
+        let compression = (deflate.as_ref(), &registry.config.compression);
+        let config = registry.websocket();
+        let connection = Connection::websocket(stream, early, framing, config, compression);
+        arrival.proceed(registry, connection);
     });
     let mut response = accept.into_response::<Body>();
     response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
@@ -74,24 +81,33 @@ pub(crate) enum Arrival<A> {
     /// With whether its client wants base64.
     Upgrade(Session, bool),
     /// For polling: the official server upgrades these as well, and hangs up.
-    Stray,
+    Orphan,
 }
 
 impl<A: Application> Arrival<A> {
-    fn proceed(self, registry: &Arc<Registry>, opened: Box<Opened>) {
-        let opened = match self {
+    fn binary_form(&self) -> BinaryForm {
+        match self {
+            Arrival::New { first, .. } => first.dialect.binary(first.dialect.base64),
+            Arrival::Upgrade(session, base64) => session.dialect().binary(*base64),
+            Arrival::Orphan => BinaryForm::Raw,
+        }
+    }
+
+    fn proceed(self, registry: &Arc<Registry>, connection: Connection) {
+        let connection = match self {
             Arrival::New { application, id, first } if !registry.is_closing() => {
-                return spawn_websocket(registry, application, id, first, *opened);
+                let connection = (TransportKind::WebSocket, connection);
+                return spawn_connected(registry, application, id, first, connection);
             }
-            Arrival::Upgrade(session, base64) => {
-                match session.visit(Guest::WebSocket(opened, base64)) {
-                    Err(Guest::WebSocket(opened, _)) => opened,
+            Arrival::Upgrade(session, _) => {
+                match session.submit(SessionRequest::Connection(Box::new(connection))) {
+                    Err(SessionRequest::Connection(connection)) => *connection,
                     _ => return,
                 }
             }
-            _ => opened,
+            _ => connection,
         };
-        let (link, pipe, _) = Link::new(POLLING, *opened, BinaryForm::Raw, registry);
-        link.close(pipe, registry);
+        let Connection { pipe, incoming, .. } = connection;
+        registry.end_connection(pipe, incoming, CloseCode::NO_STATUS);
     }
 }

@@ -4,27 +4,27 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use crate::body::Body;
-use crate::config::Config;
+use crate::http::body::Body;
+use crate::session::config::Config;
 
 /// Headers to add to a response. They are made when the request arrives, since a poll that waits
 /// keeps nothing of its request, and are empty, without an allocation, unless they are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Extra {
+pub(crate) struct ResponseHeaders {
     /// For every response.
     always: Option<Box<HeaderMap>>,
     /// For those that are no refusals.
     granted: Option<Box<HeaderMap>>,
 }
 
-impl Extra {
+impl ResponseHeaders {
     /// What every response says.
     pub(crate) fn new<'a>(
         config: &Config,
         head: &'a Parts,
         host: impl Fn() -> Option<&'a str>,
     ) -> Self {
-        let mut extra = Extra::default();
+        let mut extra = ResponseHeaders::default();
         if let Some(cors) = &config.cors {
             let out = extra.always.get_or_insert_default();
             cors.extend(&config.origins, (&head.headers, host()), out);

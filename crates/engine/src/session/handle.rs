@@ -1,0 +1,441 @@
+//! The handle of a session, for whoever sends to it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
+use sockeye_net::batch::{Batch, MemberId};
+use sockeye_net::flush::Flush;
+use sockeye_net::pipe::{Attached, Pipe};
+
+use crate::outbox::encoded::Encoded;
+use crate::outbox::framing::Framing;
+use crate::outbox::{Limits, Next, Outbox, Pushed};
+use crate::session::close_detail::CloseDetail;
+use crate::session::config::Config;
+use crate::session::dialect::Dialect;
+use crate::session::inbox::{Inbox, SessionRequest};
+use crate::session::observer::Observer;
+use crate::session::registry::Registry;
+
+/// A handle of one session: cheap to clone, usable from any thread. It does not keep the session
+/// alive; what is sent to a closed one is dropped.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+/// What a session's task, its requests and its senders share.
+pub(crate) struct Shared {
+    id: SessionId,
+    registry: Arc<Registry>,
+    dialect: Dialect,
+    member: MemberId,
+    pub(crate) outbox: Mutex<Outbox>,
+    inbox: Mutex<Inbox>,
+    /// The session's task.
+    pub(crate) task: AtomicWaker,
+    /// The place of its transport in `TransportKind::ALL`.
+    transport: AtomicU8,
+    /// A POST is being read or handled.
+    posting: AtomicBool,
+    /// The outbox is closing: for whoever should not take its lock to know.
+    closing: AtomicBool,
+    /// Bytes of long answers that hyper has.
+    unread: AtomicUsize,
+    detail: OnceLock<Box<CloseDetail>>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        id: SessionId,
+        dialect: Dialect,
+        outbox: Outbox,
+    ) -> Self {
+        Session(Arc::new(Shared {
+            id,
+            registry,
+            dialect,
+            member: MemberId::next(),
+            outbox: Mutex::new(outbox),
+            inbox: Mutex::new(Inbox::new()),
+            task: AtomicWaker::new(),
+            transport: AtomicU8::new(0),
+            posting: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            unread: AtomicUsize::new(0),
+            detail: OnceLock::new(),
+        }))
+    }
+
+    /// The id: 20 base64url characters, 3 bytes of node id and 12 of randomness.
+    pub fn id(&self) -> &SessionId {
+        &self.0.id
+    }
+
+    /// The transport the session lives on at this moment.
+    pub fn transport(&self) -> TransportKind {
+        TransportKind::ALL[usize::from(self.0.transport.load(Ordering::Acquire))]
+    }
+
+    /// The revision of the protocol it speaks.
+    pub fn revision(&self) -> Revision {
+        self.0.dialect.revision
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.registry.config
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.0.dialect
+    }
+
+    /// Sends a text message and its attachments, binary messages that follow it at once: nothing
+    /// comes between them. Without an allocation on a WebSocket while they are small.
+    pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
+        if !attachments.is_empty() {
+            return self.send_own(Some(text), attachments, true);
+        }
+        self.announce(Some(text), &[]);
+        if self.0.outbox.lock().push_small_text(text, self.0.registry.limits) {
+            return Pushed::Queued;
+        }
+        let (pushed, next) =
+            self.queue(|outbox, limits| outbox.push_own(Some(text), &[], true, limits));
+        self.proceed(next);
+        pushed
+    }
+
+    /// [`send`](Session::send), never compressed on its way: for what cannot get shorter, or must
+    /// not, such as a secret beside something a stranger chose.
+    pub fn send_uncompressed(&self, text: &str, attachments: &[Bytes]) -> Pushed {
+        self.send_own(Some(text), attachments, false)
+    }
+
+    /// Sends a binary message.
+    pub fn send_binary(&self, data: &Bytes) -> Pushed {
+        self.send_binaries(std::slice::from_ref(data))
+    }
+
+    /// Sends binary messages between which nothing comes.
+    pub fn send_binaries(&self, messages: &[Bytes]) -> Pushed {
+        self.send_own(None, messages, true)
+    }
+
+    fn send_own(&self, text: Option<&str>, attachments: &[Bytes], compress: bool) -> Pushed {
+        self.announce(text, attachments);
+        let (pushed, next) =
+            self.queue(|outbox, limits| outbox.push_own(text, attachments, compress, limits));
+        self.proceed(next);
+        pushed
+    }
+
+    /// Sends a message that was encoded for many. To send it to many, use
+    /// [`broadcast`](crate::broadcast).
+    pub fn push(&self, packet: &Arc<Encoded>) -> Pushed {
+        self.announce(packet.text(), packet.attachments());
+        let (pushed, next) = self.queue_shared(packet);
+        self.proceed(next);
+        pushed
+    }
+
+    /// Sends a message and others that belong behind it: all of them, in one write or one poll's
+    /// answer as far as that can hold them, or nothing. `first` has always room; when there is none
+    /// for the others, nothing is sent, the session goes on, and the result is
+    /// [`Pushed::Overflow`] whatever the [`OverflowPolicy`](crate::OverflowPolicy) is.
+    pub fn push_all(&self, first: &Arc<Encoded>, rest: &[Arc<Encoded>]) -> Pushed {
+        let (pushed, next) = self.queue(|outbox, limits| {
+            let pushed = outbox.push_all(first, rest, limits);
+            if outbox.is_backlogged() && pushed.0 == Pushed::Queued {
+                let packets = std::iter::once(first).chain(rest);
+                packets.for_each(|packet| packet.charge(&self.0.registry.queued_bytes));
+            }
+            pushed
+        });
+        if pushed == Pushed::Queued {
+            for packet in std::iter::once(first).chain(rest) {
+                self.announce(packet.text(), packet.attachments());
+            }
+        }
+        self.proceed(next);
+        pushed
+    }
+
+    /// Whether a message was [dropped](Pushed::Dropped): then what was sent after it has arrived
+    /// without it.
+    pub fn has_dropped(&self) -> bool {
+        self.0.outbox.lock().has_dropped()
+    }
+
+    pub(crate) fn queue_shared(&self, packet: &Arc<Encoded>) -> (Pushed, Next) {
+        self.queue(|outbox, limits| {
+            let pushed = outbox.push_shared(packet, limits);
+            if outbox.is_backlogged() && pushed.0 == Pushed::Queued {
+                packet.charge(&self.0.registry.queued_bytes);
+            }
+            pushed
+        })
+    }
+
+    /// Does something to the outbox by which more may wait.
+    #[inline]
+    fn queue<R>(&self, push: impl FnOnce(&mut Outbox, Limits) -> R) -> R {
+        let registry = &self.0.registry;
+        let mut limits = registry.limits();
+        limits.bytes_max = limits.bytes_max.saturating_sub(self.0.unread_bytes());
+        let mut outbox = self.0.outbox.lock();
+        let pushed = push(&mut outbox, limits);
+        if outbox.is_backlogged() {
+            outbox.count(&registry.queued_bytes);
+            drop(outbox);
+            if registry.queued_bytes.excess() > 0 {
+                registry.reclaim();
+            }
+        }
+        pushed
+    }
+
+    /// Shares a batch with others, see [`Outbox::attach`].
+    pub(crate) fn attach(&self, batch: &Arc<Batch>) -> Attached {
+        self.0.outbox.lock().attach(batch, self.0.member)
+    }
+
+    /// Who it is in a batch.
+    pub(crate) fn member(&self) -> MemberId {
+        self.0.member
+    }
+
+    /// Whether a message would go out at once: there is an outlet, and nothing is queued or
+    /// unflushed. Volatile messages are dropped otherwise.
+    pub fn is_writable(&self) -> bool {
+        self.0.outbox.lock().is_writable()
+    }
+
+    /// Has [`SessionHandler::poll`](crate::SessionHandler::poll) called soon.
+    pub fn wake(&self) {
+        self.0.task.wake();
+    }
+
+    /// Ends the session: what is queued goes out, then a close packet (polling) or close frame
+    /// (WebSocket). Later messages are refused from now on. `reason` is what
+    /// [`SessionHandler::close`](crate::SessionHandler::close) is told; the first call counts.
+    pub fn close(&self, reason: CloseReason) {
+        if self.0.outbox.lock().close(reason) {
+            self.note_detail(CloseDetail::of_reason(reason));
+            self.0.closing.store(true, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    /// Ends the session at once: what is queued is lost, and nothing waits for the peer.
+    pub fn discard(&self, reason: CloseReason) {
+        self.0.outbox.lock().discard(reason);
+        self.note_detail(CloseDetail::of_reason(reason));
+        self.0.closing.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Bytes that wait for it: queued, or in answers that its client does not read.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.0.outbox.lock().queued_bytes().saturating_add(self.0.unread_bytes())
+    }
+
+    /// Whether what waited for it was given up.
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.is_closing() && self.0.outbox.lock().is_discarded()
+    }
+
+    /// Ends the session, since more waits for it than there is room for.
+    pub(crate) fn overflow(&self) {
+        let (queued_packets, queued_bytes) = self.0.outbox.lock().waiting();
+        let queued_bytes = queued_bytes.saturating_add(self.0.unread_bytes());
+        self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
+        self.discard(CloseReason::Overflow);
+    }
+
+    /// What exactly ended the session; `None` while it lives. There when
+    /// [`SessionHandler::close`](crate::SessionHandler::close) is called, and as long as the handle.
+    pub fn close_detail(&self) -> Option<CloseDetail> {
+        self.0.detail.get().map(|detail| **detail)
+    }
+
+    /// What exactly ended the session, now that it ends for this reason.
+    pub(crate) fn end_with(&self, reason: CloseReason) -> CloseDetail {
+        **self.0.detail.get_or_init(|| Box::new(CloseDetail::of_reason(reason)))
+    }
+
+    /// The first one counts.
+    pub(crate) fn note_detail(&self, detail: CloseDetail) {
+        let _ = self.0.detail.set(Box::new(detail));
+    }
+
+    /// Whether the session is closed or closing, so that nothing more can be sent.
+    pub fn is_closed(&self) -> bool {
+        self.0.outbox.lock().is_closed()
+    }
+
+    /// Sends what the session itself has to say.
+    pub(crate) fn push_owed(&self, append: impl FnOnce(&mut Pipe, Framing)) {
+        let next = self.queue(|outbox, limits| outbox.push_owed(limits, append));
+        self.proceed(next);
+    }
+
+    /// Waits until everything sent so far was written, or the session is over.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing but waiting happens here.
+    pub async fn flushed(&self) {
+        poll_fn(|cx| self.0.outbox.lock().poll_flushed(cx)).await;
+    }
+
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.0.registry.config.hooks.observer.as_deref()
+    }
+
+    /// Tells the observer, if there is one, of a message that is about to be queued.
+    #[inline]
+    pub(crate) fn announce(&self, text: Option<&str>, attachments: &[Bytes]) {
+        if let Some(observer) = self.observer() {
+            self.announce_to(observer, text, attachments);
+        }
+    }
+
+    #[cold]
+    pub(crate) fn announce_to(
+        &self,
+        observer: &dyn Observer,
+        text: Option<&str>,
+        attachments: &[Bytes],
+    ) {
+        if self.is_closed() {
+            return;
+        }
+        let texts = text.into_iter().map(Message::Text);
+        let binaries = attachments.iter().map(|attachment| Message::Binary(attachment));
+        for message in texts.chain(binaries) {
+            observer.packet_create(self, &Packet::Message(message));
+        }
+    }
+
+    /// Nothing can be sent any more, see [`Outbox::end`].
+    pub(crate) fn end_outbox(&self) -> Option<Pipe> {
+        let mut outbox = self.0.outbox.lock();
+        let ended = outbox.end();
+        outbox.count(&self.0.registry.queued_bytes);
+        ended
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Hands a request over to the session's task, or gives it back when the session is over.
+    pub(crate) fn submit(&self, request: SessionRequest) -> Result<(), SessionRequest> {
+        self.0.inbox.lock().push(request)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Whether something could be written now or soon: a poll is parked or there is a WebSocket.
+    pub fn has_outlet(&self) -> bool {
+        self.0.outbox.lock().has_outlet()
+    }
+
+    pub(crate) fn take_requests(&self) -> Vec<SessionRequest> {
+        self.0.inbox.lock().take()
+    }
+
+    pub(crate) fn close_inbox(&self) -> Vec<SessionRequest> {
+        self.0.inbox.lock().close()
+    }
+
+    /// Whether [`close`](Session::close) was called or the outbox ran over.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+
+    /// Whether that is new.
+    pub(crate) fn set_transport(&self, kind: TransportKind) -> bool {
+        let place = TransportKind::ALL.iter().position(|other| *other == kind);
+        let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0);
+        self.0.transport.swap(place, Ordering::AcqRel) != place
+    }
+
+    /// Claims the session's one POST. `false`: there is one already.
+    pub(crate) fn begin_post(&self) -> bool {
+        !self.0.posting.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_post(&self) {
+        self.0.posting.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn proceed(&self, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Wake => self.wake(),
+            Next::Close { queued_packets, queued_bytes } => {
+                self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
+                self.0.closing.store(true, Ordering::Release);
+                self.wake();
+            }
+            Next::Schedule => {
+                let item: Arc<Shared> = Arc::clone(&self.0);
+                self.0.registry.flusher().schedule(item);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// A flush pass has come to it.
+    pub(crate) fn flush_outbox(&self) {
+        let mut outbox = self.outbox.lock();
+        let needs_task = outbox.flush();
+        outbox.count(&self.registry.queued_bytes);
+        drop(outbox);
+        if needs_task {
+            self.task.wake();
+        }
+    }
+
+    pub(crate) fn unread_bytes(&self) -> usize {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_unread(&self, bytes: usize) {
+        self.unread.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_unread(&self, bytes: usize) {
+        self.unread.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+}
+
+impl Flush for Shared {
+    fn flush(self: Arc<Self>) {
+        self.flush_outbox();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.0.id)
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one session's handles hold together, without their reference counts.
+#[cfg(test)]
+pub(crate) const HANDLE_BYTES: usize = std::mem::size_of::<Shared>();

@@ -1,0 +1,74 @@
+//! What requests bring to a session's task.
+
+use bytes::Bytes;
+use sockeye_engine_proto::PayloadForm;
+
+use super::close_detail::CloseDetail;
+use super::reply::Reply;
+use crate::outbox::connection::Connection;
+
+/// Something that arrived for a session, in order of arrival.
+pub(crate) enum SessionRequest {
+    /// A poll, to be parked until there is something to say.
+    Poll(Reply),
+    /// The body of a POST and its form. Answered when its packets were taken in.
+    Post(Bytes, PayloadForm, Reply),
+    /// A request that broke this rule; the session ends.
+    Violation(CloseDetail),
+    /// A connection that was opened for this session beside the transport it lives on.
+    Connection(Box<Connection>),
+}
+
+/// The requests of one session, few by construction: one poll that is parked, one POST that is read,
+/// one probe; every second one of a kind ends something.
+pub(crate) struct Inbox {
+    requests: Vec<SessionRequest>,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) const fn new() -> Self {
+        Inbox { requests: Vec::new(), closed: false }
+    }
+
+    /// Hands a request over, or gives it back when the session is over or overrun.
+    pub(crate) fn push(&mut self, request: SessionRequest) -> Result<(), SessionRequest> {
+        if self.closed || self.requests.len() >= REQUESTS_MAX {
+            return Err(request);
+        }
+        self.requests.push(request);
+        Ok(())
+    }
+
+    /// Takes all requests. Their memory goes with them, so that an idle session holds none.
+    pub(crate) fn take(&mut self) -> Vec<SessionRequest> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Turns away everybody from now on.
+    pub(crate) fn close(&mut self) -> Vec<SessionRequest> {
+        self.closed = true;
+        self.take()
+    }
+}
+
+/// More than this at once is no client that keeps to the protocol.
+const REQUESTS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_requests_and_no_more() {
+        let mut inbox = Inbox::new();
+        for _ in 0..REQUESTS_MAX {
+            assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_ok());
+        }
+        assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_err());
+        assert_eq!(inbox.take().len(), REQUESTS_MAX);
+        assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_ok());
+        assert_eq!(inbox.close().len(), 1);
+        assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_err());
+    }
+}

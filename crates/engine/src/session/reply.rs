@@ -1,0 +1,168 @@
+//! Where a request waits for its answer, and the session's task learns whether it still does.
+//!
+//! | state      | then                                                                            |
+//! |------------|---------------------------------------------------------------------------------|
+//! | `Waiting`  | the request waits                                                               |
+//! | `Asked`    | the task wants to know whether it still does; its connection is looked at first |
+//! | `Present`  | it does                                                                         |
+//! | `Answered` | the answer is there                                                             |
+//! | `Gone`     | the request was given up, or the task has no answer for it                      |
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::close_detail::CloseDetail;
+use super::handle::Session;
+use super::inbox::SessionRequest;
+
+/// What a request is answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// To a poll: packets.
+    Payload {
+        body: Bytes,
+        /// They are no text.
+        binary: bool,
+        /// They may be compressed.
+        compress: bool,
+    },
+    /// To a POST: `ok`.
+    Accepted,
+    /// To a request that overlaps another: 400 without a body.
+    Overlap,
+    /// The session is over: 400 and code 1.
+    UnknownSession,
+    /// The session polls no more: 400 and code 3.
+    WrongTransport,
+}
+
+enum State {
+    Waiting(Option<Waker>),
+    Asked(Option<Waker>),
+    Present(Option<Waker>),
+    Answered(Answer),
+    Gone,
+}
+
+/// The task's end. Dropped without an answer, the request is told that the session is over.
+pub(crate) struct Reply(Arc<Mutex<State>>);
+
+/// The request's end, a future of the answer. Dropped, the request was given up, and the session's
+/// task is woken.
+pub(crate) struct AwaitedReply {
+    state: Arc<Mutex<State>>,
+    session: Session,
+}
+
+/// The two ends of an answer to a request of `session`.
+pub(crate) fn reply(session: &Session) -> (Reply, AwaitedReply) {
+    let state = Arc::new(Mutex::new(State::Waiting(None)));
+    (Reply(Arc::clone(&state)), AwaitedReply { state, session: session.clone() })
+}
+
+impl Reply {
+    /// Answers the request; gives the answer back when it was given up.
+    pub(crate) fn send(self, answer: Answer) -> Result<(), Answer> {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Gone) {
+            return Err(answer);
+        }
+        let before = mem::replace(&mut *state, State::Answered(answer));
+        drop(state);
+        before.wake();
+        Ok(())
+    }
+
+    /// Whether the request was given up.
+    pub(crate) fn is_given_up(&self) -> bool {
+        matches!(*self.0.lock(), State::Gone)
+    }
+
+    /// Has the request say whether it still waits. What its connection knows of its client's end comes
+    /// before that, and wakes the task as well.
+    pub(crate) fn ask(&self) {
+        let mut state = self.0.lock();
+        if let State::Waiting(waker) = &mut *state {
+            let waker = waker.take();
+            *state = State::Asked(waker.clone());
+            drop(state);
+            State::Asked(waker).wake();
+        }
+    }
+
+    /// Whether the request has said so since it was asked.
+    pub(crate) fn is_present(&self) -> bool {
+        matches!(*self.0.lock(), State::Present(_))
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if !matches!(*state, State::Answered(_)) {
+            let before = mem::replace(&mut *state, State::Gone);
+            drop(state);
+            before.wake();
+        }
+    }
+}
+
+impl State {
+    fn wake(self) {
+        if let State::Waiting(Some(waker))
+        | State::Asked(Some(waker))
+        | State::Present(Some(waker)) = self
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for AwaitedReply {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let mut state = self.state.lock();
+        match &mut *state {
+            State::Waiting(waker) | State::Present(waker) => {
+                if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                    *waker = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+            State::Asked(_) => {
+                *state = State::Present(Some(cx.waker().clone()));
+                drop(state);
+                self.session.wake();
+                Poll::Pending
+            }
+            State::Answered(_) => match mem::replace(&mut *state, State::Gone) {
+                State::Answered(answer) => Poll::Ready(answer),
+                _ => Poll::Ready(Answer::UnknownSession),
+            },
+            State::Gone => Poll::Ready(Answer::UnknownSession),
+        }
+    }
+}
+
+impl Drop for AwaitedReply {
+    fn drop(&mut self) {
+        let mut state = self.state.lock();
+        let before = mem::replace(&mut *state, State::Gone);
+        drop(state);
+        match before {
+            State::Waiting(_) | State::Asked(_) | State::Present(_) => self.session.wake(),
+            // Its packets are lost.
+            State::Answered(Answer::Payload { .. }) => {
+                let lost = SessionRequest::Violation(CloseDetail::PollAborted);
+                let _ = self.session.submit(lost);
+            }
+            State::Answered(_) | State::Gone => {}
+        }
+    }
+}

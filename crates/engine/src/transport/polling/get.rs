@@ -1,0 +1,136 @@
+//! A GET of a session that polls.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Context, ready};
+use std::time::Duration;
+
+use http::header::CONTENT_ENCODING;
+use http::request::Parts;
+use http::{Response, StatusCode};
+use sockeye_net::http::ContentCoding;
+use tokio::time::{Sleep, sleep};
+
+use super::{Asked, compress, respond};
+use crate::http::body::{Body, End, Watch};
+use crate::http::present::Present;
+use crate::outbox::queued_bytes::Charge;
+use crate::session::Session;
+use crate::session::close_detail::CloseDetail;
+use crate::session::config::Config;
+use crate::session::inbox::SessionRequest;
+use crate::session::reply::{Answer, AwaitedReply, reply};
+
+/// A poll, answered when the session has something to say.
+///
+/// It keeps nothing of the request: its headers are slices of hyper's read buffer, which would
+/// have to be replaced by another one for as long as the poll is parked.
+///
+/// Dropping it, which is what happens when the client gives the request up, ends the session.
+pub(crate) struct Poll {
+    session: Session,
+    answer: AwaitedReply,
+    asked: Asked,
+    coding: Option<ContentCoding>,
+    /// The answer is there, and waits for another one.
+    delayed: Option<(Answer, Pin<Box<Sleep>>)>,
+}
+
+impl Poll {
+    pub(crate) fn new(session: Session, head: &Parts, present: Present) -> Self {
+        let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
+        let coding = accepts.then(|| ContentCoding::accepted(&head.headers, compress::OFFERED));
+        let (reply, answer) = reply(&session);
+        // Turned away, it is answered as well.
+        let _ = session.submit(SessionRequest::Poll(reply));
+        let asked = Asked::new(head, present);
+        Poll { session, answer, asked, coding: coding.flatten(), delayed: None }
+    }
+
+    fn respond(&self, answer: Answer) -> Response<Body> {
+        let compress = matches!(answer, Answer::Payload { compress: true, .. });
+        let response = respond(answer, &self.session, self.asked);
+        let coding = self.coding.filter(|_| compress);
+        compressed(response, coding, self.session.config())
+            .map(|body| body.watched_by(|bytes| LongAnswer::watch(&self.session, bytes)))
+    }
+}
+
+impl Future for Poll {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> task::Poll<Response<Body>> {
+        if self.delayed.is_none() {
+            let answer = ready!(Pin::new(&mut self.answer).poll(cx));
+            if !self.session.close_detail().is_some_and(CloseDetail::has_its_own_answer) {
+                return task::Poll::Ready(self.respond(answer));
+            }
+            // A client that hears of the end here first never learns why.
+            self.delayed = Some((answer, Box::pin(sleep(REFUSAL_LEAD))));
+        }
+        if let Some((_, lead)) = &mut self.delayed {
+            ready!(lead.as_mut().poll(cx));
+        }
+        let answer = self.delayed.take().map_or(Answer::UnknownSession, |(answer, _)| answer);
+        task::Poll::Ready(self.respond(answer))
+    }
+}
+
+/// A long answer, which counts as waiting until it was taken. Its end before its end ends the session,
+/// whose messages it carries.
+#[derive(Debug)]
+struct LongAnswer {
+    session: Session,
+    bytes: usize,
+    _charge: Charge,
+}
+
+impl LongAnswer {
+    fn watch(session: &Session, bytes: usize) -> Arc<dyn Watch> {
+        session.shared().add_unread(bytes);
+        let charge = session.shared().registry().queued_bytes.charge(bytes);
+        Arc::new(LongAnswer { session: session.clone(), bytes, _charge: charge })
+    }
+}
+
+impl Watch for LongAnswer {
+    fn write_timeout(&self) -> Duration {
+        self.session.config().write_timeout
+    }
+
+    fn is_discarded(&self) -> bool {
+        self.session.is_discarded()
+    }
+
+    fn ended(&self, end: End) {
+        self.session.shared().end_unread(self.bytes);
+        let detail = match end {
+            // Perhaps a ping was among it.
+            End::Complete => return self.session.wake(),
+            End::Dropped => CloseDetail::PollAborted,
+            End::TimedOut => CloseDetail::WriteTimeout,
+        };
+        // Its messages are lost.
+        let _ = self.session.submit(SessionRequest::Violation(detail));
+    }
+}
+
+fn compressed(
+    mut response: Response<Body>,
+    coding: Option<ContentCoding>,
+    config: &Config,
+) -> Response<Body> {
+    if let (Some(coding), Some(bytes_min)) = (coding, config.compress_from_bytes)
+        && response.status() == StatusCode::OK
+        && response.body().bytes().len() >= bytes_min
+        && let Ok(body) = compress::encode(coding, response.body().bytes())
+    {
+        *response.body_mut() = body.into();
+        response.headers_mut().insert(CONTENT_ENCODING, coding.header());
+    }
+    response
+}
+
+/// How much later than the refusal of a POST a poll says that the session is over.
+const REFUSAL_LEAD: Duration = Duration::from_millis(20);
