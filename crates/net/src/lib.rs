@@ -6,12 +6,14 @@
 //! - [`write_buffer`]: what waits to be written on one connection, `stall` how long it may;
 //! - [`pipe`]: one connection's way out and in, with frames on it;
 //! - [`batch`]: what many connections get, gathered once; [`flush`]: the pass that writes them;
+//! - [`lines`]: lines of JSON, a framing;
 //! - [`http`]: the listener, TLS, who is asked for and by whom.
 #![forbid(unsafe_code)]
 
 pub mod batch;
 pub mod flush;
 pub mod http;
+pub mod lines;
 pub mod metrics;
 mod network;
 pub mod pipe;

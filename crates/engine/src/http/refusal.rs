@@ -3,9 +3,9 @@
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, Response, StatusCode};
 use sockeye_net::http::TargetError;
+use sockeye_net::lines::push_json_string;
 
 use crate::http::body::Body;
-use crate::transport::polling::jsonp::push_json_string;
 
 /// Why a request is refused, with what the official server calls the error's context.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,9 +157,9 @@ pub(crate) fn wrong_transport() -> Response<Body> {
 }
 
 fn response(code: u8, message: &str) -> Response<Body> {
-    let mut body = format!("{{\"code\":{code},\"message\":");
+    let mut body = format!("{{\"code\":{code},\"message\":").into_bytes();
     push_json_string(message, &mut body);
-    body.push('}');
+    body.push(b'}');
     let status = if code == 4 { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
     with_type(status, "application/json", body.into())
 }

@@ -4,6 +4,7 @@
 //! the payload in its field `d`.
 
 use bytes::Bytes;
+use sockeye_net::lines::push_json_string;
 
 use crate::http::query::pairs;
 
@@ -11,35 +12,13 @@ use crate::http::query::pairs;
 pub(crate) fn script(index: &str, payload: &[u8]) -> Vec<u8> {
     // The session's payloads for JSONP are text.
     let payload = String::from_utf8_lossy(payload);
-    let mut out = String::with_capacity(payload.len() + payload.len() / 8 + index.len() + 16);
-    out.push_str("___eio[");
-    out.push_str(index);
-    out.push_str("](");
+    let mut out = Vec::with_capacity(payload.len() + payload.len() / 8 + index.len() + 16);
+    out.extend_from_slice(b"___eio[");
+    out.extend_from_slice(index.as_bytes());
+    out.extend_from_slice(b"](");
     push_json_string(&payload, &mut out);
-    out.push_str(");");
-    out.into_bytes()
-}
-
-/// Appends a JSON string that is also one in a script.
-pub(crate) fn push_json_string(text: &str, out: &mut String) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            // The last two end a line in older scripts.
-            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(character)));
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
+    out.extend_from_slice(b");");
+    out
 }
 
 /// The payload in a form. `None`: there is no field `d`, or the form is no text.
