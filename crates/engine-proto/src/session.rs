@@ -421,7 +421,7 @@ impl Session {
             phase: Phase::Opening,
             id,
             main: via,
-            writable: via.kind() == TransportKind::WebSocket || role == Role::Client,
+            writable: via.kind() != TransportKind::Polling || role == Role::Client,
             polling: false,
             probe: None,
             heartbeat: Heartbeat::Off,
@@ -577,7 +577,7 @@ impl Session {
     fn close_timeout(&self) -> Duration {
         match self.main.kind() {
             TransportKind::Polling => self.config.polling_close_timeout,
-            TransportKind::WebSocket => self.config.websocket_close_timeout,
+            TransportKind::WebSocket | TransportKind::Ndjson => self.config.websocket_close_timeout,
         }
     }
 

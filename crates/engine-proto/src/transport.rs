@@ -10,16 +10,19 @@ pub enum TransportKind {
     Polling,
     /// One WebSocket, a packet per message.
     WebSocket,
+    /// One response that goes on and on, a packet a line as a JSON string; POST brings packets as in
+    /// polling. No official client speaks it.
+    Ndjson,
 }
 
 impl TransportKind {
     /// Every transport there is.
-    pub const ALL: &'static [Self] = &[Self::Polling, Self::WebSocket];
+    pub const ALL: &'static [Self] = &[Self::Polling, Self::WebSocket, Self::Ndjson];
 
     /// Whether clients send by POST, since what they are sent goes one way only.
     pub const fn takes_posts(self) -> bool {
         match self {
-            TransportKind::Polling => true,
+            TransportKind::Polling | TransportKind::Ndjson => true,
             TransportKind::WebSocket => false,
         }
     }
@@ -29,6 +32,7 @@ impl TransportKind {
         match self {
             TransportKind::Polling => "polling",
             TransportKind::WebSocket => "websocket",
+            TransportKind::Ndjson => "ndjson",
         }
     }
 

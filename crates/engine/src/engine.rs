@@ -15,7 +15,7 @@ use http::header::CONNECTION;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
-use sockeye_engine_proto::{CloseReason, SessionId, TransportKind};
+use sockeye_engine_proto::{CloseReason, Revision, SessionId, TransportKind};
 use sockeye_net::http::{Source, check_request};
 
 use self::response_headers::ResponseHeaders;
@@ -33,6 +33,7 @@ use crate::session::dialect::Dialect;
 use crate::session::hooks::ConnectionError;
 use crate::session::registry::Registry;
 use crate::task::{First, spawn_polling};
+use crate::transport::ndjson;
 use crate::transport::polling::{Poll, Post, Unread};
 use crate::transport::websocket::{self, Arrival};
 
@@ -244,18 +245,25 @@ impl<A: Application> Engine<A> {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
                 let source = Source::of_head(&head, &config.trusted_proxies);
                 let handshake = Handshake::new(&head, &source);
-                let opening = Opening { dialect, handshake, head, present, upgrade };
+                let opening = Opening { kind, dialect, handshake, head, present, upgrade };
                 self.begin_session(opening, &mut extra)
             }
             Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
                 Step::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
             }
             _ if upgrade => Step::Done(self.upgrade(Arrival::Orphan, &mut head)),
-            Target::Existing(session, ..) if head.method == Method::GET => {
+            Target::Existing(session, TransportKind::Polling, _) if head.method == Method::GET => {
                 Step::Poll(Poll::new(session, &head, present))
             }
-            Target::Existing(session, ..) if head.method == Method::POST => {
+            Target::Existing(session, kind, _)
+                if head.method == Method::POST && kind.takes_posts() =>
+            {
                 Step::Post(Post::new(session, &head, present, body))
+            }
+            // A stream has one GET, which opened it.
+            Target::Existing(..) if head.method == Method::GET => {
+                let response = self.refuse(&head, &Refusal::TransportMismatch, upgrade);
+                self.answer_now(response, body)
             }
             _ => self.answer_now(empty(StatusCode::INTERNAL_SERVER_ERROR), body),
         };
@@ -307,8 +315,11 @@ impl<A: Application> Engine<A> {
 
     /// Opens a session; `id` if there is one already.
     fn open(&self, opening: Opening, id: Option<SessionId>, extra: &mut ResponseHeaders) -> Opened {
-        let Opening { dialect, handshake, mut head, present, upgrade } = opening;
-        if !self.registry.config.speaks(dialect.revision) {
+        let Opening { kind, dialect, handshake, mut head, present, upgrade } = opening;
+        let streams = kind == TransportKind::Ndjson;
+        let is_spoken = self.registry.config.speaks(dialect.revision)
+            && (!streams || dialect.revision == Revision::V4);
+        if !is_spoken {
             return Opened::Done(self.refuse(&head, &Refusal::UnsupportedRevision, upgrade));
         }
         if self.registry.is_closing() {
@@ -333,6 +344,9 @@ impl<A: Application> Engine<A> {
         let cookie = self.registry.config.cookie.as_ref();
         if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&id)) {
             extra.set_cookie(cookie);
+        }
+        if streams {
+            return Opened::Done(ndjson::open(&self.registry, application, id, first));
         }
         let session = spawn_polling(&self.registry, application, id, first);
         Opened::Poll(Poll::new(session, &head, present))
@@ -363,6 +377,7 @@ impl<A: Application> Engine<A> {
 
 /// A session that is about to be opened.
 struct Opening {
+    kind: TransportKind,
     dialect: Dialect,
     handshake: Handshake,
     head: Parts,

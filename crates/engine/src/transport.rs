@@ -1,4 +1,5 @@
 //! The transports: from their requests to the session's task.
 
+pub(crate) mod ndjson;
 pub(crate) mod polling;
 pub(crate) mod websocket;

@@ -69,8 +69,8 @@ impl Session {
                 self.end(CloseReason::TransportError);
                 Err(SessionError::HeartbeatDirection)
             }
-            Packet::Close if via.kind() == TransportKind::Polling => {
-                if self.writable {
+            Packet::Close if via.kind().takes_posts() => {
+                if self.writable && via.kind() == TransportKind::Polling {
                     self.send(via, Control::Noop);
                     self.owed.released = true;
                 }

@@ -44,7 +44,6 @@ pub enum BodyError {
 impl Body {
     /// A stream that `write` is given the other end of, in the extensions of whose response `HandOver`
     /// is to be: then it may be the connection itself.
-    #[expect(dead_code, reason = "for transports that stream, of which the first comes next")]
     pub(crate) fn stream(write: impl FnOnce(Stream) + Send + 'static) -> (Self, HandOver) {
         let hand_over = HandOver::new::<Body>(write);
         (Body(Inner::Stream(Box::new((hand_over.clone(), None)))), hand_over)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sockeye_net::lines::push_line;
 use sockeye_net::pipe::{Closing, Compressor, FrameReader, Negotiated, Pipe, receive};
 use sockeye_net::stream::{ReadHalf, Stream};
 use sockeye_ws::{self as ws, CloseCode, Role};
@@ -43,7 +44,6 @@ impl Connection {
     }
 
     /// A stream that is only written to.
-    #[expect(dead_code, reason = "for transports that stream, of which the first comes next")]
     pub(crate) fn outgoing(stream: Stream, framing: Framing) -> Self {
         let (io, write) = stream.split();
         Connection {
@@ -64,13 +64,17 @@ pub(crate) enum Ending {
 
 impl Ending {
     /// `code` is what a close frame says; [`CloseCode::NO_STATUS`] unless the peer broke a rule.
-    pub(crate) fn new(pipe: Pipe, incoming: Incoming, code: CloseCode) -> Self {
+    pub(crate) fn new(mut pipe: Pipe, incoming: Incoming, code: CloseCode) -> Self {
         match incoming {
             Incoming::Frames(reader) => {
                 let failed = code != CloseCode::NO_STATUS;
                 Ending::Frames(Closing::new(pipe, reader, code, failed))
             }
-            Incoming::Ignored { .. } => Ending::Stream(pipe),
+            Incoming::Ignored { .. } => {
+                // Of a stream of lines the end alone does not tell whether it is whole.
+                push_line("1", "", pipe.tail());
+                Ending::Stream(pipe)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use sockeye_engine_proto::PayloadWriter;
 use sockeye_net::pipe::Compressor;
 use sockeye_ws::{FrameHeader, Opcode};
 
-use crate::outbox::framing::{MESSAGE_HEAD_BYTES_MAX, push_text_frame};
+use crate::outbox::framing::{MESSAGE_HEAD_BYTES_MAX, push_lines, push_text_frame};
 use crate::outbox::queued_bytes::{Charge, QueuedBytes};
 
 /// A text message with its attachments, binary messages that follow it without anything in
@@ -35,10 +35,12 @@ pub(crate) enum WireForm {
     Frames,
     /// A part of a poll's answer, of revision 4.
     Payload,
+    /// A packet a line, as JSON strings.
+    Lines,
 }
 
 impl WireForm {
-    const COUNT: usize = 2;
+    const COUNT: usize = 3;
 }
 
 /// A wire form. Long attachments stay slices of their own.
@@ -158,6 +160,11 @@ impl Encoded {
         self.forms[form as usize].get_or_init(|| match form {
             WireForm::Frames => self.encode_frames(),
             WireForm::Payload => self.encode_payload(),
+            WireForm::Lines => {
+                let mut lines = Vec::new();
+                push_lines(self.text(), &self.attachments, &mut lines);
+                Pieces::of(lines, Vec::new())
+            }
         })
     }
 

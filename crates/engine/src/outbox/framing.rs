@@ -1,12 +1,14 @@
 //! What the bytes on a pipe look like.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sockeye_engine_proto::{BinaryForm, Control, Packet};
+use sockeye_engine_proto::{BinaryForm, Control, Message, Packet};
 use sockeye_net::batch::{Batch, MemberId};
+use sockeye_net::lines::push_line;
 use sockeye_net::pipe::{Attached, Pipe};
-use sockeye_ws::{FrameHeader, Opcode};
+use sockeye_ws::{FrameHeader, Opcode, encode_frame};
 
 use crate::outbox::encoded::{Encoded, WireForm};
 
@@ -15,6 +17,8 @@ use crate::outbox::encoded::{Encoded, WireForm};
 pub(crate) enum Framing {
     /// Frames of WebSocket, binary messages in this form.
     WebSocket(BinaryForm),
+    /// A packet a line, as a JSON string.
+    Lines,
 }
 
 impl Framing {
@@ -26,17 +30,12 @@ impl Framing {
         attachments: &[Bytes],
         compress: bool,
     ) {
-        let Framing::WebSocket(form) = self;
-        if let Some(text) = text {
-            pipe.push(Opcode::Text, (b"4", text.as_bytes()), compress);
-        }
-        for attachment in attachments {
-            if form.is_text() {
-                let mut encoded = Vec::new();
-                form.encode(attachment, &mut encoded);
-                pipe.push(Opcode::Text, (&[], &encoded), compress);
-            } else {
-                pipe.push_bytes(Opcode::Binary, (form.prefix(), attachment), compress);
+        match self {
+            Framing::WebSocket(form) => push_frames(pipe, text, attachments, form, compress),
+            Framing::Lines => {
+                let lines = u32::from(text.is_some()) + attachments.len() as u32;
+                push_lines(text, attachments, pipe.tail());
+                pipe.count(lines);
             }
         }
     }
@@ -44,7 +43,10 @@ impl Framing {
     /// Queues a message that goes to others as well. Frames that were made for all serve those that
     /// take binary messages as they are, and everybody while there are none.
     pub(crate) fn push_shared(self, pipe: &mut Pipe, packet: &Arc<Encoded>) {
-        let Framing::WebSocket(form) = self;
+        let Framing::WebSocket(form) = self else {
+            packet.form(WireForm::Lines).for_each(|piece| push_kept(pipe, piece, packet));
+            return pipe.count(packet.packets());
+        };
         let is_plain = form == BinaryForm::Raw || packet.attachments().is_empty();
         let compressor = pipe.compressor().filter(|by| packet.is_worth_compressing(by));
         let compress = compressor.is_some();
@@ -62,22 +64,57 @@ impl Framing {
 
     /// Shares a batch of frames with others, see [`Pipe::attach`].
     pub(crate) fn attach(self, pipe: &mut Pipe, batch: &Arc<Batch>, member: MemberId) -> Attached {
-        let Framing::WebSocket(_) = self;
-        pipe.attach(batch, member)
+        match self {
+            Framing::WebSocket(_) => pipe.attach(batch, member),
+            // It is a batch of frames.
+            Framing::Lines => Attached::Separate,
+        }
     }
 
     /// Queues a packet of the session itself; `open` is what OPEN says.
     pub(crate) fn push_control(self, pipe: &mut Pipe, control: Control, open: &str) {
-        let Framing::WebSocket(_) = self;
+        let text = match control.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(format!("0{open}")),
+        };
         let out = pipe.tail();
-        match control.as_str() {
-            Some(text) => sockeye_ws::encode_frame(Opcode::Text, text.as_bytes(), None, out),
-            None => {
-                let mut packet = Vec::with_capacity(1 + open.len());
-                Packet::Open(open).encode(&mut packet);
-                sockeye_ws::encode_frame(Opcode::Text, &packet, None, out);
-            }
+        match self {
+            Framing::WebSocket(_) => encode_frame(Opcode::Text, text.as_bytes(), None, out),
+            Framing::Lines => push_line(&text, "", out),
         }
+    }
+}
+
+fn push_frames(
+    pipe: &mut Pipe,
+    text: Option<&str>,
+    attachments: &[Bytes],
+    form: BinaryForm,
+    compress: bool,
+) {
+    if let Some(text) = text {
+        pipe.push(Opcode::Text, (b"4", text.as_bytes()), compress);
+    }
+    for attachment in attachments {
+        if form.is_text() {
+            let mut encoded = Vec::new();
+            form.encode(attachment, &mut encoded);
+            pipe.push(Opcode::Text, (&[], &encoded), compress);
+        } else {
+            pipe.push_bytes(Opcode::Binary, (form.prefix(), attachment), compress);
+        }
+    }
+}
+
+/// Appends the lines of a message and its attachments, packets as polling has them.
+pub(crate) fn push_lines(text: Option<&str>, attachments: &[Bytes], out: &mut Vec<u8>) {
+    if let Some(text) = text {
+        push_line("4", text, out);
+    }
+    for attachment in attachments {
+        out.push(b'"');
+        Packet::Message(Message::Binary(attachment)).encode(out);
+        out.extend_from_slice(b"\"\n");
     }
 }
 
@@ -107,8 +144,6 @@ pub(crate) const MESSAGE_HEAD_BYTES_MAX: usize = 10 + 1;
 
 #[cfg(test)]
 mod tests {
-    use sockeye_ws::encode_frame;
-
     use super::*;
 
     #[test]
