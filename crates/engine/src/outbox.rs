@@ -25,6 +25,7 @@ mod queue;
 pub(crate) mod queued_bytes;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::io;
 use std::sync::Arc;
@@ -41,8 +42,9 @@ use self::outlet::Outlet;
 use self::queue::Queue;
 use crate::metrics;
 use crate::outbox::encoded::Encoded;
-use crate::outbox::framing::{Framing, push_text_frame};
+use crate::outbox::framing::Framing;
 use crate::outbox::queued_bytes::QueuedBytes;
+use crate::outbox::wire::push_text_frame;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

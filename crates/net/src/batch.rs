@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::write_buffer::{give_back, take_pooled};
+use crate::pool::{give_back, take_pooled};
 
 /// One of those who may share batches, for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,6 +13,7 @@ mod host;
 #[cfg(feature = "tls")]
 mod http2;
 mod http_service;
+mod keep_alive;
 mod listen;
 mod origin;
 mod patience;
@@ -20,6 +21,7 @@ mod peer;
 mod ready_headers;
 mod server;
 mod service;
+mod settings;
 mod stream;
 #[cfg(feature = "tls")]
 mod streams;

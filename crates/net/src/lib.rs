@@ -17,6 +17,7 @@ pub mod lines;
 pub mod metrics;
 mod network;
 pub mod pipe;
+pub mod pool;
 mod rate;
 mod scratch;
 mod stall;

@@ -1,7 +1,6 @@
 //! What waits to be written on one connection.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem;
@@ -10,18 +9,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::batch::Share;
+use crate::pool::{give_back, take_pooled};
 use crate::stream::WriteHalf;
 
 /// Up to this size a shared frame is copied: cheaper than one more slice in the system call.
 const COPIED_BYTES_MAX: usize = 1024;
 /// Slices handed to the kernel in one call.
 const SLICES_MAX: usize = 32;
-/// A buffer that grew beyond this goes back to the allocator.
-const POOLED_CAPACITY_MAX: usize = 64 * 1024;
-/// What one thread keeps for all its connections together.
-const POOL_BYTES_MAX: usize = 1024 * 1024;
-/// What a buffer starts with when the pool has none.
-const START_CAPACITY: usize = 512;
 
 /// Bytes waiting to be written on one connection, in order: small frames gathered in one buffer, large
 /// shared ones kept as slices. It knows how far a partial write got, and holds no memory when empty.
@@ -264,45 +258,6 @@ fn would_block(error: io::Error) -> io::Result<bool> {
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
-#[derive(Default)]
-struct Pool {
-    buffers: Vec<Vec<u8>>,
-    bytes: usize,
-}
-
-thread_local! {
-    static POOL: RefCell<Pool> = RefCell::default();
-}
-
-/// An empty buffer with some capacity.
-#[must_use]
-pub fn take_pooled() -> Vec<u8> {
-    // The pool is gone while its thread ends.
-    let pooled = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        let buffer = pool.buffers.pop()?;
-        pool.bytes -= buffer.capacity();
-        Some(buffer)
-    });
-    pooled.ok().flatten().unwrap_or_else(|| Vec::with_capacity(START_CAPACITY))
-}
-
-/// Puts a buffer into this thread's pool if there is room.
-pub fn give_back(mut buffer: Vec<u8>) {
-    let capacity = buffer.capacity();
-    if capacity == 0 || capacity > POOLED_CAPACITY_MAX {
-        return;
-    }
-    buffer.clear();
-    let _ = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        if pool.bytes + capacity <= POOL_BYTES_MAX {
-            pool.bytes += capacity;
-            pool.buffers.push(buffer);
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -359,21 +314,6 @@ mod tests {
         // The next one on this thread uses it.
         let pooled = take_pooled();
         assert_eq!(pooled.as_ptr(), pointer);
-    }
-
-    #[test]
-    fn the_pool_is_bounded() {
-        let capacity = || POOL.with_borrow(|pool| pool.bytes);
-        let before = capacity();
-        give_back(Vec::with_capacity(POOLED_CAPACITY_MAX + 1));
-        assert_eq!(capacity(), before);
-        for _ in 0..100 {
-            give_back(Vec::with_capacity(POOLED_CAPACITY_MAX));
-        }
-        assert!(capacity() > POOL_BYTES_MAX - POOLED_CAPACITY_MAX);
-        assert!(capacity() <= POOL_BYTES_MAX);
-        let kept = POOL.with_borrow(|pool| pool.buffers.iter().map(Vec::capacity).sum::<usize>());
-        assert_eq!(kept, capacity());
     }
 
     #[tokio::test]

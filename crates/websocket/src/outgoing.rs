@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sockeye_net::pipe::masking_key;
-use sockeye_net::write_buffer::{give_back, take_pooled};
+use sockeye_net::pool::{give_back, take_pooled};
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role, encode_close, encode_frame};
 

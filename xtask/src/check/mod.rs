@@ -5,6 +5,7 @@
 //! | dependencies between our crates point one way | [`arrows`] |
 //! | versions and package facts stand once, in the root manifest; lints are the workspace's | [`manifests`] |
 //! | sans-IO crates neither depend on nor mention a clock, thread, socket, runtime or random source | [`sans_io`] |
+//! | modules of `net` and `engine` that lie side by side use each other one way only | [`modules`] |
 //! | every crate forbids unsafe code | [`unsafe_code`] |
 //!
 //! Each rule is a function from plain facts to violations, so that its tests can show it a
@@ -12,6 +13,7 @@
 
 mod arrows;
 mod manifests;
+mod modules;
 mod sans_io;
 mod source;
 mod unsafe_code;
@@ -46,6 +48,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let mut violations = arrows::check(workspace);
     violations.extend(manifests::check(workspace)?);
     violations.extend(sans_io::check(workspace)?);
+    violations.extend(modules::check(workspace)?);
     violations.extend(unsafe_code::check(workspace)?);
     for violation in &violations {
         println!("{violation}");

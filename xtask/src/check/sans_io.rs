@@ -155,7 +155,7 @@ fn in_source(place: &str, tokens: &[Token]) -> Vec<Violation> {
 
 /// The files of a library with their code outside tests: its root and, from there, every module
 /// that is not only there for tests.
-fn modules(root: &Path) -> Result<Vec<(PathBuf, Vec<Token>)>> {
+pub(super) fn modules(root: &Path) -> Result<Vec<(PathBuf, Vec<Token>)>> {
     let mut found = Vec::new();
     let mut ahead = vec![root.to_path_buf()];
     while let Some(file) = ahead.pop() {

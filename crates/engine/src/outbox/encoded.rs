@@ -9,8 +9,8 @@ use sockeye_engine_proto::PayloadWriter;
 use sockeye_net::pipe::Compressor;
 use sockeye_ws::{FrameHeader, Opcode};
 
-use crate::outbox::framing::{MESSAGE_HEAD_BYTES_MAX, push_lines, push_text_frame};
 use crate::outbox::queued_bytes::{Charge, QueuedBytes};
+use crate::outbox::wire::{MESSAGE_HEAD_BYTES_MAX, push_lines, push_text_frame};
 
 /// A text message with its attachments, binary messages that follow it without anything in
 /// between; or binary messages alone. Each wire form is made when the first session needs it, and

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sockeye_engine_proto::{BinaryForm, Control, Message, Packet};
+use sockeye_engine_proto::{BinaryForm, Control};
 use sockeye_net::batch::{Batch, MemberId};
 use sockeye_net::lines::push_line;
 use sockeye_net::pipe::{Attached, Pipe};
-use sockeye_ws::{FrameHeader, Opcode, encode_frame};
+use sockeye_ws::{Opcode, encode_frame};
 
 use crate::outbox::encoded::{Encoded, WireForm};
+use crate::outbox::wire::push_lines;
 
 /// What the bytes on a pipe look like.
 #[derive(Clone, Copy, Debug)]
@@ -106,55 +107,7 @@ fn push_frames(
     }
 }
 
-/// Appends the lines of a message and its attachments, packets as polling has them.
-pub(crate) fn push_lines(text: Option<&str>, attachments: &[Bytes], out: &mut Vec<u8>) {
-    if let Some(text) = text {
-        push_line("4", text, out);
-    }
-    for attachment in attachments {
-        out.push(b'"');
-        Packet::Message(Message::Binary(attachment)).encode(out);
-        out.extend_from_slice(b"\"\n");
-    }
-}
-
 /// Bytes of a packet that is accounted for while anybody has to wait for it.
 fn push_kept(pipe: &mut Pipe, bytes: &Bytes, packet: &Arc<Encoded>) {
     pipe.push_shared(bytes, || Some(Arc::<Encoded>::clone(packet)));
-}
-
-/// Appends the frame of a text message, packet type `4` included.
-#[inline]
-pub(crate) fn push_text_frame(text: &str, out: &mut Vec<u8>) {
-    out.reserve(MESSAGE_HEAD_BYTES_MAX + text.len());
-    match u8::try_from(text.len() + 1) {
-        // The form nearly all messages have (RFC 6455 §5.2), without a detour.
-        Ok(short @ ..=125) => out.extend_from_slice(&[0x81, short, b'4']),
-        _ => {
-            let header = FrameHeader::new(Opcode::Text, text.len() + 1, None);
-            out.extend_from_slice(header.as_bytes());
-            out.push(b'4');
-        }
-    }
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// Longest unmasked frame header, and the packet type.
-pub(crate) const MESSAGE_HEAD_BYTES_MAX: usize = 10 + 1;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_frame_has_the_shortest_length() {
-        for length in [0, 1, 123, 124, 125, 126, 255, 256, 65_534, 65_535, 70_000] {
-            let text = "x".repeat(length);
-            let mut frame = Vec::new();
-            push_text_frame(&text, &mut frame);
-            let mut expected = Vec::new();
-            encode_frame(Opcode::Text, format!("4{text}").as_bytes(), None, &mut expected);
-            assert_eq!(frame, expected, "{length}");
-        }
-    }
 }

@@ -37,3 +37,15 @@ pub enum ConnectError {
     #[error("timed out")]
     Timeout,
 }
+
+#[cfg(feature = "tls")]
+impl ConnectError {
+    /// tokio-rustls hands errors of TLS through those of the stream.
+    pub(super) fn of_handshake(error: io::Error) -> Self {
+        match error.downcast::<rustls::Error>() {
+            Ok(error) => Self::Tls(TlsError::from(error)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Self::Host,
+            Err(error) => Self::Io(error),
+        }
+    }
+}

@@ -17,9 +17,10 @@ use tokio::sync::watch;
 use super::admission::{Admission, Admitted};
 use super::hand_over::HandOver;
 use super::http_service::HttpService;
+use super::keep_alive::KeepAlive;
 use super::patience::{self, HeadTimer, Patience};
-use super::server::HttpServer;
-use super::service::{HyperService, KeepAlive};
+use super::service::HyperService;
+use super::settings::Settings;
 use super::stream::HttpStream;
 use super::take_over::{self, Next, Pending, TakenOver, Wish, Writing};
 use super::timed_tcp::TimedTcp;
@@ -42,8 +43,8 @@ pub(super) struct Protocols {
 }
 
 impl Protocols {
-    pub(super) fn new<S>(server: &HttpServer<S>) -> Self {
-        let limits = &server.limits;
+    pub(super) fn new(settings: &Settings) -> Self {
+        let limits = &settings.limits;
         let mut http1 = http1::Builder::new();
         http1
             .timer(HeadTimer {
@@ -58,12 +59,12 @@ impl Protocols {
             admission: Admission::new(
                 limits.connections_max,
                 limits.handshakes_max,
-                server.trusted_proxies.clone(),
+                settings.trusted_proxies.clone(),
             ),
             write_timeout: limits.write_timeout,
             keep_alive: Arc::new(KeepAlive::new(limits.keep_alive_timeout, limits.take_over_after)),
             #[cfg(feature = "tls")]
-            secure: secure::Secure::new(server),
+            secure: secure::Secure::new(settings),
         }
     }
 
@@ -355,8 +356,8 @@ mod secure {
     }
 
     impl Secure {
-        pub(super) fn new<S>(server: &HttpServer<S>) -> Self {
-            let limits = &server.limits;
+        pub(super) fn new(settings: &Settings) -> Self {
+            let limits = &settings.limits;
             let executor = StreamExecutor { write_timeout: limits.write_timeout };
             let mut http2 = http2::Builder::new(executor);
             http2
@@ -367,9 +368,9 @@ mod secure {
                 .keep_alive_interval(ALIVE_INTERVAL)
                 .keep_alive_timeout(ALIVE_TIMEOUT);
             Self {
-                acceptor: server.tls.as_ref().map(TlsConfig::acceptor),
-                config: server.tls.clone(),
-                prior_knowledge: server.prior_knowledge,
+                acceptor: settings.tls.as_ref().map(TlsConfig::acceptor),
+                config: settings.tls.clone(),
+                prior_knowledge: settings.prior_knowledge,
                 http2,
                 header_timeout: limits.header_timeout,
                 idle_timeout: limits.idle_timeout(),

@@ -117,7 +117,8 @@ impl Dialer {
         #[cfg(feature = "tls")]
         if to.encrypted {
             let tcp = TimedTcp::new(tcp, write_timeout);
-            let stream = handshake(&self.tls, &to.host, tcp).await?;
+            let handshake = handshake(&self.tls, &to.host, tcp).await;
+            let stream = handshake.map_err(ConnectError::of_handshake)?;
             return Ok(Dialed(Inner::Tls(Box::new(stream))));
         }
         #[cfg(not(feature = "tls"))]

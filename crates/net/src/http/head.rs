@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::service::KeepAlive;
+use super::keep_alive::{KEEP_ALIVE, KeepAlive};
 use super::target::lists;
 
 /// How the end of a body is told (RFC 9112 §6.3).
@@ -66,7 +66,7 @@ pub(super) fn encode(
         _ if has_connection => {}
         Some(keep_alive) => {
             push(&CONNECTION, b"keep-alive", out);
-            push(&KEEP_ALIVE, keep_alive.value().as_bytes(), out);
+            push(&KEEP_ALIVE, keep_alive.value.as_bytes(), out);
         }
         None => push(&CONNECTION, b"close", out),
     }
@@ -91,8 +91,6 @@ fn push(name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
 }
-
-pub(super) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// The value of `Date` (RFC 9110 §6.6.1), rendered once a second.
 struct Clock {

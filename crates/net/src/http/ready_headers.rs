@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use http::header::{CONNECTION, HeaderMap, HeaderValue};
 use http::request::Parts;
 
-use super::head::KEEP_ALIVE;
+use super::keep_alive::KEEP_ALIVE;
 use super::target::Inspected;
 
 /// The headers of one kind of answer, ready to be copied, with what the listener adds to it.

@@ -13,12 +13,10 @@ use tokio::time::{Instant, sleep};
 use super::connection::Protocols;
 use super::forwarded::TrustedProxies;
 use super::http_service::HttpService;
+use super::settings::Settings;
 #[cfg(feature = "tls")]
 use super::tls::TlsConfig;
-use crate::stall::WRITE_TIMEOUT;
 
-/// How much longer than announced a connection is kept.
-const KEEP_ALIVE_SLACK: Duration = Duration::from_secs(2);
 /// Pause after `accept` failed for want of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// The same once somebody was told to give way.
@@ -55,66 +53,19 @@ const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 pub struct HttpServer<S> {
     listeners: Vec<TcpListener>,
     service: S,
-    pub(super) limits: Limits,
-    pub(super) trusted_proxies: TrustedProxies,
-    #[cfg(feature = "tls")]
-    pub(super) tls: Option<TlsConfig>,
-    #[cfg(feature = "tls")]
-    pub(super) prior_knowledge: bool,
-}
-
-/// [`HttpServer`]'s table.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) connections_max: usize,
-    pub(super) handshakes_max: usize,
-    pub(super) header_timeout: Duration,
-    pub(super) keep_alive_timeout: Duration,
-    pub(super) write_timeout: Duration,
-    pub(super) take_over_after: Duration,
-    pub(super) headers_max: usize,
-    pub(super) header_bytes_max: usize,
-    #[cfg(feature = "tls")]
-    pub(super) streams_max: u32,
-}
-
-impl Limits {
-    /// Longer than what is announced, so that what a client sends at the last moment still arrives.
-    pub(super) const fn idle_timeout(&self) -> Duration {
-        self.keep_alive_timeout.saturating_add(KEEP_ALIVE_SLACK)
-    }
+    settings: Settings,
 }
 
 impl<S> HttpServer<S> {
     /// Serves `service` on `listeners`, as [`bind`](super::bind) opens them.
     pub fn new(listeners: Vec<TcpListener>, service: S) -> Self {
-        Self {
-            listeners,
-            service,
-            limits: Limits {
-                connections_max: 100_000,
-                handshakes_max: 10_000,
-                header_timeout: Duration::from_secs(10),
-                keep_alive_timeout: Duration::from_secs(10),
-                write_timeout: WRITE_TIMEOUT,
-                take_over_after: Duration::from_secs(1),
-                headers_max: 100,
-                header_bytes_max: 16 * 1024,
-                #[cfg(feature = "tls")]
-                streams_max: 100,
-            },
-            trusted_proxies: TrustedProxies::none(),
-            #[cfg(feature = "tls")]
-            tls: None,
-            #[cfg(feature = "tls")]
-            prior_knowledge: false,
-        }
+        Self { listeners, service, settings: Settings::default() }
     }
 
     /// How long a TLS handshake may take, and a request's head: the first one from when the
     /// connection is there, others from their first byte. Default: 10 seconds.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.header_timeout = timeout;
+        self.settings.limits.header_timeout = timeout;
         self
     }
 
@@ -123,7 +74,7 @@ impl<S> HttpServer<S> {
     /// reuses a connection at the last moment does not lose what it sends. Longer than the idle
     /// time-out of a balancer in front that heeds no announcement. Default: 10 seconds.
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.keep_alive_timeout = timeout;
+        self.settings.limits.keep_alive_timeout = timeout;
         self
     }
 
@@ -131,35 +82,35 @@ impl<S> HttpServer<S> {
     /// whatever was asked on it. A single byte gives it the whole time again. With HTTP/2 this goes
     /// for each stream as well. Default: 30 seconds.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.write_timeout = timeout;
+        self.settings.limits.write_timeout = timeout;
         self
     }
 
     /// How long the answer to a GET may take before the listener takes the connection from hyper, which
     /// holds 12 KiB for it, and writes the answer itself. Nothing else depends on it. Default: 1 second.
     pub fn take_over_after(mut self, time: Duration) -> Self {
-        self.limits.take_over_after = time;
+        self.settings.limits.take_over_after = time;
         self
     }
 
     /// The most headers in a request; more are answered with 431. In HTTP/2 the bytes bound the number:
     /// each header counts 32 more (RFC 9113 §6.5.2). Default: 100.
     pub fn headers_max(mut self, count: usize) -> Self {
-        self.limits.headers_max = count;
+        self.settings.limits.headers_max = count;
         self
     }
 
     /// The most bytes in a request's head; more are answered with 431. At least 8 KiB, which is also
     /// the least that hyper reads into. Default: 16 KiB.
     pub fn header_bytes_max(mut self, bytes: usize) -> Self {
-        self.limits.header_bytes_max = if bytes < 8192 { 8192 } else { bytes };
+        self.settings.limits.header_bytes_max = if bytes < 8192 { 8192 } else { bytes };
         self
     }
 
     /// The proxies in front, whose addresses stand for many: their connections do not give way to
     /// others, see [`connections_max`](Self::connections_max). Default: none.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
-        self.trusted_proxies = proxies;
+        self.settings.trusted_proxies = proxies;
         self
     }
 
@@ -168,7 +119,7 @@ impl<S> HttpServer<S> {
     /// is closed, one without a request first; of IPv6 the first 64 bits count. If that address is the
     /// newcomer's, it is answered with 503 itself, and with TLS closed. Default: 100,000.
     pub fn connections_max(mut self, count: usize) -> Self {
-        self.limits.connections_max = count;
+        self.settings.limits.connections_max = count;
         self
     }
 
@@ -176,7 +127,7 @@ impl<S> HttpServer<S> {
     /// do nothing. For one more, the oldest of the address that has most of them is closed. Default:
     /// 10,000.
     pub fn handshakes_max(mut self, count: usize) -> Self {
-        self.limits.handshakes_max = count;
+        self.settings.limits.handshakes_max = count;
         self
     }
 
@@ -193,20 +144,20 @@ impl<S> HttpServer<S> {
     /// Serves `https://` and `wss://` instead of what is not encrypted. Clients choose between HTTP/2
     /// and HTTP/1.1 (ALPN).
     pub fn tls(mut self, config: TlsConfig) -> Self {
-        self.tls = Some(config);
+        self.settings.tls = Some(config);
         self
     }
 
     /// Without TLS, whether clients may begin with HTTP/2 at once ("prior knowledge", RFC 9113 §3.3),
     /// as some proxies do. Default: no.
     pub fn http2_prior_knowledge(mut self, allowed: bool) -> Self {
-        self.prior_knowledge = allowed;
+        self.settings.prior_knowledge = allowed;
         self
     }
 
     /// The most requests and WebSockets at a time on one connection of HTTP/2. Default: 100.
     pub fn streams_max(mut self, count: u32) -> Self {
-        self.limits.streams_max = count;
+        self.settings.limits.streams_max = count;
         self
     }
 }
@@ -245,7 +196,7 @@ async fn run<S: HttpService>(
     server: HttpServer<S>,
     signal: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let protocols = Protocols::new(&server);
+    let protocols = Protocols::new(&server.settings);
     // Whoever serves holds a receiver: the change tells it to stop, and when the last receiver is gone
     // everything has ended.
     let (stop, stopped) = watch::channel(());

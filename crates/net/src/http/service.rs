@@ -19,10 +19,10 @@ use tokio::time;
 use super::admission::Admitted;
 use super::answer::Answer;
 use super::hand_over::HandOver;
-use super::head::KEEP_ALIVE;
 use super::http_service::HttpService;
 #[cfg(feature = "tls")]
 use super::http2;
+use super::keep_alive::{KEEP_ALIVE, KeepAlive};
 use super::patience;
 use super::peer::{Encrypted, PeerAddr};
 use super::take_over::{self, Pending, Wish};
@@ -39,26 +39,6 @@ pub(super) struct HyperService<S> {
     /// Answers that wait may be taken over: not once hyper was prepared for an upgrade, nor with
     /// HTTP/2.
     pub(super) takes_over: Cell<bool>,
-}
-
-/// What answers of connections that are kept say, and how long they may take before they are taken
-/// over.
-pub(super) struct KeepAlive {
-    seconds: u32,
-    value: HeaderValue,
-    take_over_after: Duration,
-}
-
-impl KeepAlive {
-    pub(super) fn new(timeout: Duration, take_over_after: Duration) -> Self {
-        let seconds = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
-        let value = HeaderValue::from_str(&format!("timeout={seconds}"));
-        Self { seconds, value: value.expect("a number is a header's value"), take_over_after }
-    }
-
-    pub(super) const fn value(&self) -> &HeaderValue {
-        &self.value
-    }
 }
 
 impl<S> HyperService<S> {

@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::hand_over::HandOver;
 use super::head::{self, Length};
-use super::service::KeepAlive;
+use super::keep_alive::KeepAlive;
 use super::stream::HttpStream;
 
 /// Slices handed to the kernel in one call: the head or chunk's size, the data, what follows it.

@@ -10,7 +10,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::super::connect_error::ConnectError;
 use super::super::timed_tcp::TimedTcp;
 use super::{TlsError, provider};
 
@@ -116,15 +115,14 @@ impl ClientTls {
         Self { roots, config: Arc::default() }
     }
 
-    async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
+    async fn config(&self) -> io::Result<Arc<ClientConfig>> {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
         }
         let roots = self.roots.clone();
         // Hundreds of files on some systems.
-        let store = tokio::task::spawn_blocking(move || roots.store())
-            .await
-            .map_err(|error| ConnectError::Io(io::Error::other(error)))?;
+        let store =
+            tokio::task::spawn_blocking(move || roots.store()).await.map_err(io::Error::other)?;
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has cipher suites for both versions")
@@ -142,23 +140,20 @@ impl std::fmt::Debug for ClientTls {
     }
 }
 
-/// Encrypts `stream`, after checking that the other end is `host`.
+/// Encrypts `stream`, after checking that the other end is `host`. Errors of TLS come as what they are,
+/// within those of the stream.
 pub(crate) async fn handshake(
     tls: &ClientTls,
     host: &Host,
     stream: TimedTcp,
-) -> Result<TlsStream<TimedTcp>, ConnectError> {
+) -> io::Result<TlsStream<TimedTcp>> {
     let name = match host {
-        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| ConnectError::Host)?,
+        Host::Domain(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| io::ErrorKind::InvalidInput)?
+        }
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
     let connector = TlsConnector::from(tls.config().await?);
-    connector.connect(name, stream).await.map_err(|error| {
-        // tokio-rustls hands errors of TLS through those of the stream.
-        match error.downcast::<rustls::Error>() {
-            Ok(error) => ConnectError::Tls(TlsError(error)),
-            Err(error) => ConnectError::Io(error),
-        }
-    })
+    connector.connect(name, stream).await
 }
