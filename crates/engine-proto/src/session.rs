@@ -254,10 +254,12 @@ impl Session {
         if self.phase == Phase::Closed {
             return Err(SessionError::Closed);
         }
-        match self.role {
+        let taken = match self.role {
             Role::Server => self.server_packet(via, packet, now),
             Role::Client => self.client_packet(via, packet, now),
-        }
+        };
+        self.check();
+        taken
     }
 
     /// Takes in that something on `via` could not be read as a packet.
@@ -269,6 +271,7 @@ impl Session {
         } else if via == self.main {
             self.end(CloseReason::ParseError);
         }
+        self.check();
     }
 
     /// Takes in that something happened to a transport.
@@ -282,16 +285,20 @@ impl Session {
             TransportChange::Broken => self.end(Loss::Failed.reason()),
             TransportChange::Writable => self.handle_writable(),
             TransportChange::Answered => self.handle_answered(),
+            // A server sends no requests.
+            TransportChange::Polling | TransportChange::Posting if self.role == Role::Server => {}
             TransportChange::Polling => self.polling = true,
             TransportChange::Posting => self.writable = false,
         }
         self.advance_upgrade(now);
+        self.check();
     }
 
     /// Takes in that time went by. Late calls are fine, early ones do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire(now);
         self.advance_upgrade(now);
+        self.check();
     }
 
     /// Takes in that the driver does not read at present, because the application cannot take more.
@@ -348,12 +355,14 @@ impl Session {
             }
             Phase::Closing | Phase::Closed => {}
         }
+        self.check();
     }
 
     /// Ends the session at once, for example because of an overflow. What is queued is lost;
     /// transports that can take it still get [`Control::Close`].
     pub fn abort(&mut self, reason: CloseReason) {
         self.end(reason);
+        self.check();
     }
 
     /// Server: says whether messages wait for an outlet. To be said before
@@ -433,6 +442,25 @@ impl Session {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
+    }
+
+    /// What always holds, in debug builds.
+    fn check(&self) {
+        let ends = self.phase_ends_at.is_some();
+        match self.phase {
+            Phase::Opening => debug_assert_eq!(self.role, Role::Client, "a server opens at once"),
+            Phase::Open => debug_assert!(!ends, "an open session has no deadline"),
+            Phase::Closing => debug_assert!(ends, "closing has a deadline"),
+            Phase::Closed => {
+                debug_assert!(!ends && self.probe.is_none(), "nothing is waited for any more");
+                debug_assert!(matches!(self.heartbeat, Heartbeat::Off), "nor any heartbeat");
+            }
+        }
+        if let Some(probe) = &self.probe {
+            debug_assert_ne!(probe.id, self.main, "a probe is another transport");
+            debug_assert_eq!(self.main.kind(), TransportKind::Polling, "only polling is upgraded");
+        }
+        debug_assert!(self.role == Role::Client || !self.polling, "a server polls nobody");
     }
 
     /// On polling the backlog goes with this poll and `1` with the next: official clients act on

@@ -287,6 +287,7 @@ impl Outbox {
         if let Some(pipe) = self.outlet.pipe() {
             pipe.drop_share();
         }
+        self.check();
     }
 
     pub(crate) fn is_discarded(&self) -> bool {
@@ -412,12 +413,14 @@ impl Outbox {
         let Some(queue) = self.outlet.queue() else { return false };
         let may_be_compressed = queue.drain_into(payload);
         self.wake_flushed();
+        self.check();
         may_be_compressed
     }
 
     /// The session lives on a pipe now: what is queued goes behind what that holds already.
     pub(crate) fn upgrade(&mut self, pipe: Pipe, framing: Framing) {
         self.outlet.become_pipe(pipe, framing);
+        self.check();
     }
 
     /// Nothing can be sent any more. Gives back the pipe, with what was not written.
@@ -425,6 +428,7 @@ impl Outbox {
         self.take_part();
         let outlet = std::mem::replace(&mut self.outlet, Outlet::Gone);
         self.wake_flushed();
+        self.check();
         match outlet {
             Outlet::Pipe(pipe, _) if !pipe.is_broken() => Some(pipe),
             _ => None,
@@ -475,6 +479,16 @@ impl Outbox {
                 || queued_bytes.saturating_add(bytes) > limits.bytes_max)
     }
 
+    /// What always holds, in debug builds.
+    fn check(&self) {
+        debug_assert!(!self.discarded || self.closing.is_some(), "what is given up closes");
+        if let Outlet::Queue(queue) = &self.outlet {
+            queue.check();
+        }
+        let is_flushed = self.outlet.is_flushed();
+        debug_assert!(!self.outlet.is_gone() || is_flushed, "nothing waits for what is gone");
+    }
+
     /// What follows once a message was queued.
     fn pushed(&mut self) -> (Pushed, Next) {
         let next = match &mut self.outlet {
@@ -493,6 +507,7 @@ impl Outbox {
             }
             _ => Next::Nothing,
         };
+        self.check();
         (Pushed::Queued, next)
     }
 

@@ -205,6 +205,7 @@ impl Pipe {
             }
         }
         self.count(1);
+        self.check();
     }
 
     /// [`push`](Self::push) of a body that is kept as it is, if it is long and leaves as it is.
@@ -223,6 +224,7 @@ impl Pipe {
         self.buffer.push(header.as_bytes(), head);
         self.buffer.push_bytes(body);
         self.count(1);
+        self.check();
     }
 
     /// Queues complete unmasked frames that others get as well; what `keeper` gives is held until they
@@ -275,6 +277,7 @@ impl Pipe {
             return Attached::Separate;
         }
         self.share = Some(batch.share(member));
+        self.check();
         Attached::Shared
     }
 
@@ -300,6 +303,7 @@ impl Pipe {
     pub fn leave_batch(&mut self) {
         self.take_part();
         self.share = None;
+        self.check();
     }
 
     /// Gives up what is in the shared batch.

@@ -58,6 +58,14 @@ impl Queue {
         self.groups.push_back(Group::Shared(Arc::clone(packet)));
     }
 
+    /// What always holds, in debug builds.
+    pub(super) fn check(&self) {
+        debug_assert!(self.own_bytes <= self.bytes, "a part of all");
+        if self.groups.is_empty() {
+            debug_assert_eq!((self.packets, self.bytes), (0, 0), "nothing waits");
+        }
+    }
+
     fn count(&mut self, packets: u32, bytes: usize) {
         self.packets = self.packets.saturating_add(packets);
         self.bytes += bytes;
