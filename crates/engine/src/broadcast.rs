@@ -17,6 +17,17 @@ use crate::session::registry::Registry;
 
 /// Sends one message to many sessions. It is encoded once per wire form, and one flush pass writes
 /// each connection once. Sessions may belong to different engines.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sockeye_engine::{Application, Encoded, Engine, broadcast};
+///
+/// fn announce<A: Application>(engine: &Engine<A>, text: &str) {
+///     let message = Arc::new(Encoded::new(text, Vec::new()));
+///     broadcast(engine.all_sessions().iter(), &message);
+/// }
+/// ```
 pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc<Encoded>) {
     let mut pending = PENDING.take();
     let mut last: Option<&Arc<Registry>> = None;
@@ -58,6 +69,19 @@ const PENDING_CAPACITY_KEPT: usize = 64 * 1024;
 /// write for each. In between it costs a session nothing; so it pays where the same sessions are sent
 /// to again and again. Everything is in the order in which it was sent, also with what is sent to
 /// one of the sessions by other ways.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sockeye_engine::{Audience, Encoded, Session};
+///
+/// fn announce(everybody: &[Session], sender: &Session, texts: &[&str]) {
+///     let audience = Audience::new(everybody.iter().cloned());
+///     for text in texts {
+///         audience.send(&Arc::new(Encoded::new(*text, Vec::new())), Some(sender));
+///     }
+/// }
+/// ```
 pub struct Audience {
     parts: Box<[Arc<Part>]>,
     /// Somebody wants to hear of each packet.

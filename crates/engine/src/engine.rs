@@ -190,6 +190,21 @@ impl<A: Application> Engine<A> {
     ///
     /// # Cancel safety
     /// Safe: the sessions go on closing.
+    ///
+    /// ```no_run
+    /// use sockeye_engine::{Application, CloseReason, Engine};
+    /// use sockeye_net::http::{HttpServer, bind};
+    ///
+    /// # async fn example<A: Application>(engine: Engine<A>) -> std::io::Result<()> {
+    /// let server = HttpServer::new(bind(None, 3000).await?, engine.clone().into_service());
+    /// server
+    ///     .with_graceful_shutdown(async move {
+    ///         drop(tokio::signal::ctrl_c().await);
+    ///         engine.shutdown(CloseReason::ServerShutdown).await;
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     pub async fn shutdown(&self, reason: CloseReason) {
         self.registry.refuse_sessions();
         let patience = self.registry.config.websocket_close_timeout;

@@ -31,6 +31,17 @@ impl MemberId {
 
 /// Frames that many connections get, gathered once for all of them. It begins open, and everything
 /// appended then reaches all who hold a [`Share`]; reading it seals it.
+///
+/// ```
+/// use sockeye_net::batch::{Batch, MemberId};
+///
+/// let (anna, ben) = (MemberId::next(), MemberId::next());
+/// let batch = Batch::begin(None, b"one", None);
+/// let (of_anna, of_ben) = (batch.share(anna), batch.share(ben));
+/// assert!(batch.append(b"two", Some(anna)));
+/// assert_eq!(&*of_anna.bytes(), b"one");
+/// assert_eq!(&*of_ben.bytes(), b"onetwo");
+/// ```
 #[derive(Debug, Default)]
 pub struct Batch {
     open: Mutex<Frames>,

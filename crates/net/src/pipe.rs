@@ -47,6 +47,26 @@ pub use self::masking::{fill_random, masking_key};
 pub use self::reader::FrameReader;
 
 /// The side of a connection that is written to: what waits, how frames are made, how far it is.
+///
+/// ```
+/// use sockeye_net::pipe::Pipe;
+/// use sockeye_net::stream::Stream;
+/// use sockeye_ws::{Opcode, Role};
+/// use tokio::io::AsyncReadExt;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let (ours, mut theirs) = tokio::io::duplex(64);
+/// let (_, write) = Stream::from_io(ours).split();
+/// let mut pipe = Pipe::new(write, Role::Server, None);
+/// pipe.push(Opcode::Text, (b"he", b"llo"), false);
+/// assert!(pipe.write()?);
+/// let mut frame = [0; 7];
+/// theirs.read_exact(&mut frame).await?;
+/// assert_eq!(&frame, b"\x81\x05hello");
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Pipe {
     io: WriteHalf,

@@ -8,6 +8,21 @@ use sockeye_net::pipe::Compression;
 
 /// Limits and timeouts of a connection. Write `Config { message_bytes_max: 4096,
 /// ..Config::default() }`: fields will be added.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sockeye_websocket::{Acceptor, Config};
+///
+/// let config = Config {
+///     message_bytes_max: 4096,
+///     keep_alive_interval: Some(Duration::from_secs(20)),
+///     idle_timeout: Some(Duration::from_secs(60)),
+///     ..Config::default()
+/// };
+/// let acceptor = Acceptor::new().config(config);
+/// # drop(acceptor);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The most bytes in a received message, over all its fragments and decompressed; more end the

@@ -29,6 +29,21 @@ pub async fn connect(url: &str) -> Result<WebSocket, ConnectError> {
 }
 
 /// How connections are opened.
+///
+/// ```no_run
+/// use http::header::{COOKIE, HeaderValue};
+/// use sockeye_websocket::Connector;
+///
+/// # async fn example() -> Result<(), sockeye_websocket::ConnectError> {
+/// let connector = Connector::new()
+///     .protocols(["chat.v2"])
+///     .header(COOKIE, HeaderValue::from_static("id=7"));
+/// let (socket, head) = connector.connect("wss://chat.example/socket").await?;
+/// let chosen = head.headers().get("sec-websocket-protocol");
+/// # drop((socket, chosen));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Connector {
     config: Arc<Config>,

@@ -22,6 +22,16 @@ use crate::writer::Writer;
 /// sent in one tick of the runtime is gathered once for all members and leaves in one
 /// write for each. All members get the messages of a group in the same order. A member that reads too slowly for
 /// [`Config::queued_bytes_max`](crate::Config::queued_bytes_max) is disconnected.
+///
+/// ```
+/// use sockeye_websocket::{Group, WebSocket};
+///
+/// async fn chat(group: Group, socket: WebSocket) {
+///     let membership = group.join(&socket);
+///     // Ends when the connection does, and with it the membership.
+///     let _ = socket.for_each(|message, _| membership.send_to_others(message)).await;
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Group {
     inner: Arc<Inner>,

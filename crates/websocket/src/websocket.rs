@@ -76,6 +76,22 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped.
+    ///
+    /// ```
+    /// use sockeye_websocket::{Message, RecvError, WebSocket};
+    ///
+    /// async fn print(mut socket: WebSocket) -> Result<(), RecvError> {
+    ///     while let Some(message) = socket.recv().await? {
+    ///         if let Message::Text(text) = message {
+    ///             println!("{text}");
+    ///         }
+    ///     }
+    ///     if let Some(closed) = socket.closed() {
+    ///         println!("closed: {} {}", closed.code, closed.reason);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn recv(&mut self) -> Result<Option<Message>, RecvError> {
         self.reader.recv().await
     }
@@ -147,6 +163,16 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// When the future is dropped, the transport is ended after what is queued.
+    ///
+    /// ```
+    /// use sockeye_websocket::{RecvError, WebSocket, ws::CloseCode};
+    ///
+    /// async fn leave(socket: WebSocket) -> Result<(), RecvError> {
+    ///     let closed = socket.close(CloseCode::NORMAL, "good night").await?;
+    ///     println!("the peer answered {}", closed.code);
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn close(self, code: CloseCode, reason: &str) -> Result<Closed, RecvError> {
         self.reader.close(code, reason).await
     }

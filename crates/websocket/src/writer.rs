@@ -11,6 +11,22 @@ use crate::outbox::{Outbox, SendOptions};
 
 /// The writing side of a connection, for as many tasks as hold a clone. Messages of one task arrive in
 /// the order in which they were sent.
+///
+/// ```
+/// use sockeye_websocket::{RecvError, SendError, WebSocket};
+///
+/// /// Answers from one task what another receives.
+/// async fn count(socket: WebSocket) -> Result<(), RecvError> {
+///     let (mut reader, writer) = socket.split();
+///     let mut count = 0;
+///     while reader.recv().await?.is_some() {
+///         count += 1;
+///         let writer = writer.clone();
+///         tokio::spawn(async move { writer.send(count.to_string().as_str()).await });
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Writer {
     outbox: Arc<Outbox>,

@@ -16,6 +16,18 @@ use crate::http::refusal::empty;
 
 /// What browsers are told about cross-origin requests. The pages are those that
 /// [`Config::origins`](crate::Config::origins) lets in.
+///
+/// ```
+/// use sockeye_engine::{Config, Cors, Origins};
+///
+/// let config = Config {
+///     origins: Origins::SameOriginOr(vec!["https://app.example".parse()?]),
+///     cors: Some(Cors { credentials: true, ..Cors::default() }),
+///     ..Config::default()
+/// };
+/// # drop(config);
+/// # Ok::<(), sockeye_engine::OriginPatternError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
     /// Whether cookies and the like may come along. Not together with

@@ -15,6 +15,16 @@ use crate::outbox::wire::{MESSAGE_HEAD_BYTES_MAX, push_lines, push_text_frame};
 /// A text message with its attachments, binary messages that follow it without anything in
 /// between; or binary messages alone. Each wire form is made when the first session needs it, and
 /// once.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sockeye_engine::{Encoded, Session, broadcast};
+///
+/// fn announce(everybody: &[Session], text: &str) {
+///     broadcast(everybody.iter(), &Arc::new(Encoded::new(text, Vec::new())));
+/// }
+/// ```
 pub struct Encoded {
     text: Option<String>,
     attachments: Box<[Bytes]>,

@@ -97,6 +97,18 @@ impl Session {
 
     /// Sends a text message and its attachments, binary messages that follow it at once: nothing
     /// comes between them. Without an allocation on a WebSocket while they are small.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use sockeye_engine::{Pushed, Session};
+    ///
+    /// fn send_picture(session: &Session, picture: Bytes) {
+    ///     match session.send("a picture follows", &[picture]) {
+    ///         Pushed::Queued => {}
+    ///         lost => println!("{}: {lost:?}", session.id()),
+    ///     }
+    /// }
+    /// ```
     pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
         if !attachments.is_empty() {
             return self.send_own(Some(text), attachments, true);
@@ -289,6 +301,16 @@ impl Session {
     ///
     /// # Cancel safety
     /// Safe: nothing but waiting happens here.
+    ///
+    /// ```
+    /// use sockeye_engine::{CloseReason, Session};
+    ///
+    /// async fn say_good_night(session: &Session) {
+    ///     session.send("good night", &[]);
+    ///     session.flushed().await;
+    ///     session.close(CloseReason::ForcedServerClose);
+    /// }
+    /// ```
     pub async fn flushed(&self) {
         poll_fn(|cx| self.0.outbox.lock().poll_flushed(cx)).await;
     }

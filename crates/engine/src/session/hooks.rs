@@ -15,6 +15,19 @@ use crate::session::observer::Observer;
 
 /// Functions around the engine's requests, none by default. They run where the request is handled
 /// and must not block.
+///
+/// ```
+/// use sockeye_engine::{Config, Hooks, Rejection};
+///
+/// let hooks = Hooks::new()
+///     .allow_request(async |handshake| match handshake.query("token").as_deref() {
+///         Some("secret") => Ok(()),
+///         _ => Err(Rejection::new("who are you?")),
+///     })
+///     .connection_error(|error| println!("{}: {}", error.request.uri.path(), error.message));
+/// let config = Config { hooks, ..Config::default() };
+/// # drop(config);
+/// ```
 #[derive(Clone, Default)]
 pub struct Hooks {
     pub(crate) allow_request: Option<Arc<AllowRequest>>,

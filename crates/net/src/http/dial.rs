@@ -80,6 +80,19 @@ impl Destination {
 }
 
 /// Opens connections.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use sockeye_net::http::{Destination, Dialer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let destination = Destination::of(&"https://chat.example".parse()?)?;
+/// let connection = Dialer::default().dial(&destination, Duration::from_secs(30)).await?;
+/// # drop(connection);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Dialer {
     #[cfg(feature = "tls")]

@@ -18,6 +18,15 @@ const PORT_ATTEMPTS: u32 = 16;
 /// # Errors
 ///
 /// When the host has no address, the port is taken, or may not be used.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let both_loopback_addresses = sockeye_net::http::bind(None, 3000).await?;
+/// let everywhere = sockeye_net::http::bind(Some("::"), 3000).await?;
+/// # drop((both_loopback_addresses, everywhere));
+/// # Ok(())
+/// # }
+/// ```
 pub async fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>> {
     let addresses = match host {
         None => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],

@@ -19,6 +19,14 @@ use url::{Host, Url};
 use super::forwarded::write_instead;
 
 /// Which origins may connect.
+///
+/// ```
+/// use sockeye_net::http::Origins;
+///
+/// let origins = Origins::SameOriginOr(vec!["https://*.example.com".parse()?, "null".parse()?]);
+/// # drop(origins);
+/// # Ok::<(), sockeye_net::http::OriginPatternError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {

@@ -48,6 +48,22 @@ const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 /// A WebSocket over HTTP/2 (RFC 8441) reaches the service as the HTTP/1.1 handshake that it stands
 /// for: as a GET with `Upgrade`, `Connection` and a `Sec-WebSocket-Key`. The 101 that answers it goes
 /// out as 200. Every HTTP/2 request has a `Host` header, from its `:authority`.
+///
+/// ```no_run
+/// use std::convert::Infallible;
+/// use std::time::Duration;
+///
+/// use axum::{Router, routing::get};
+/// use sockeye_net::http::{HttpServer, bind};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let router = Router::new().route("/", get(async || "hello"));
+/// HttpServer::new(bind(None, 3000).await?, router)
+///     .keep_alive_timeout(Duration::from_secs(75))
+///     .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
+///     .await
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a server does nothing unless it is awaited"]
 pub struct HttpServer<S> {

@@ -25,6 +25,16 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// Given as files, they are looked at every ten seconds while the server runs, and read again when
 /// either has changed; connections that exist keep the certificate they began with. What cannot be
 /// read then is logged as a warning and counted, and the old certificate stays.
+///
+/// ```no_run
+/// use sockeye_net::http::{HttpServer, TlsConfig, bind};
+///
+/// # async fn example(router: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+/// let tls = TlsConfig::from_pem_files("cert.pem", "key.pem")?;
+/// HttpServer::new(bind(Some("::"), 443).await?, router).tls(tls).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TlsConfig {
     certificate: Arc<Certificate>,
