@@ -21,7 +21,7 @@ pub(crate) fn quick_steps(workspace: &Workspace) -> Vec<Step> {
 pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
     let all = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     let clippy = Step::new("clippy").task(Task::check("cargo clippy", cargo(workspace, &all)));
-    let features = ["", "deflate", "tls", "axum"].into_iter().fold(
+    let features = ["", "tls", "axum"].into_iter().fold(
         // Everything else of the workspace has them all on.
         Step::new("features"),
         |step, features| {

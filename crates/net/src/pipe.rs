@@ -13,12 +13,7 @@
 //! which comes behind its own buffer and is copied only when something else has to follow.
 
 mod closing;
-#[cfg(feature = "deflate")]
 mod compression;
-#[cfg(not(feature = "deflate"))]
-#[path = "pipe/compression_absent.rs"]
-mod compression;
-#[cfg(feature = "deflate")]
 mod compressor;
 mod masking;
 mod reader;
@@ -36,12 +31,7 @@ use crate::stream::WriteHalf;
 use crate::write_buffer::{Keeper, WriteBuffer};
 
 pub use self::closing::Closing;
-#[cfg(not(feature = "deflate"))]
-pub use self::compression::Compressor;
-#[cfg(feature = "deflate")]
-pub use self::compression::Deflate;
-pub use self::compression::{Compression, Negotiated, agreed, receive};
-#[cfg(feature = "deflate")]
+pub use self::compression::{Compression, Deflate, Negotiated, agreed, receive};
 pub use self::compressor::Compressor;
 pub use self::masking::{fill_random, masking_key};
 pub use self::reader::FrameReader;

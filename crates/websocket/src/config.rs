@@ -59,8 +59,7 @@ pub struct Config {
     /// ([`RecvError::Idle`](crate::RecvError)); longer than `keep_alive_interval`, where there is one.
     /// Default: never.
     pub idle_timeout: Option<Duration>,
-    /// Whether messages may be compressed. Default: [`Compression::Off`], and without the feature
-    /// `deflate` nothing else.
+    /// Whether messages may be compressed. Default: [`Compression::Off`].
     pub compression: Compression,
 }
 

@@ -53,9 +53,7 @@ pub use sockeye_net::http::{
 };
 #[cfg(feature = "tls")]
 pub use sockeye_net::http::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
-pub use sockeye_net::pipe::Compression;
-#[cfg(feature = "deflate")]
-pub use sockeye_net::pipe::Deflate;
+pub use sockeye_net::pipe::{Compression, Deflate};
 pub use sockeye_net::stream::Stream;
 /// The protocol: frames, messages, close codes, handshake headers.
 pub use sockeye_ws as ws;

@@ -44,7 +44,6 @@ impl WebSocket {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[cfg(feature = "deflate")]
     #[must_use]
     pub fn from_stream_with_deflate(
         stream: Stream,

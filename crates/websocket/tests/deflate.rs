@@ -1,5 +1,4 @@
 //! Compressed messages, as a driver and a peer that writes bytes see them.
-#![cfg(feature = "deflate")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

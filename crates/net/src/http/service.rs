@@ -7,13 +7,14 @@ use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tokio::time;
 
 use super::admission::Admitted;
@@ -77,10 +78,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
             Err(error) => {
                 metrics::http_refused("target");
                 return Oneshot {
-                    state: State::Refused(error),
+                    state: State::Refused { error },
                     keep_alive: None,
                     take_over_after: Duration::ZERO,
-                    #[cfg(feature = "tls")]
                     translated: false,
                 };
             }
@@ -88,18 +88,14 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
         // The connection is kept, if the answer says nothing else.
         let keep_alive =
             (version == Version::HTTP_11 && !head.closes).then(|| Arc::clone(&self.keep_alive));
-        let step = if head.upgrades && self.takes_over.replace(false) {
+        let upgrades = head.upgrades && self.takes_over.replace(false);
+        if upgrades {
             take_over::wish(Wish::Upgrade);
-            Step::Upgrading
-        } else if self.takes_over.get()
+        }
+        let may_be_ours = self.takes_over.get()
             && keep_alive.is_some()
             && *request.method() == Method::GET
-            && request.body().is_end_stream()
-        {
-            Step::Undecided
-        } else {
-            Step::Hypers
-        };
+            && request.body().is_end_stream();
         request.extensions_mut().insert(PeerAddr(self.address));
         let kept_seconds = keep_alive.is_some().then_some(self.keep_alive.seconds);
         request.extensions_mut().insert(Inspected { kept_seconds });
@@ -108,62 +104,59 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
         }
         #[cfg(feature = "tls")]
         let translated = http2::translate_request(&mut request);
+        #[cfg(not(feature = "tls"))]
+        let translated = false;
         // Nearly every service is always ready: it is called at once, so that what it does not keep of
         // the request is gone before hyper wants room for the next one.
         let mut service = self.service.borrow_mut();
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(()) if !patience::has_to_wait() => {
-                State::Called(Box::pin(service.answer(request)), step)
+                let future = service.answer(request);
+                match may_be_ours {
+                    true => State::Undecided { future: Box::pin(future), until: None },
+                    false => State::Hypers { future, waits: upgrades },
+                }
             }
             // Whatever it waits for, it goes on waiting for itself, with somebody to wake. And who sends
             // requests without reading the answers gets one at a time.
             _ => {
                 let fresh = service.clone();
                 let service = mem::replace(&mut *service, fresh);
-                State::Waiting(Some(Box::new(Waiting { service, request })))
+                State::Waiting { waiting: Some(Box::new(Waiting { service, request })) }
             }
         };
-        Oneshot {
-            state,
-            keep_alive,
-            take_over_after: self.keep_alive.take_over_after,
-            #[cfg(feature = "tls")]
-            translated,
-        }
+        Oneshot { state, keep_alive, take_over_after: self.keep_alive.take_over_after, translated }
     }
 }
 
-/// Waits until the service is ready, then for its response.
-pub(super) struct Oneshot<S: HttpService> {
-    state: State<S>,
-    /// What to announce.
-    keep_alive: Option<Arc<KeepAlive>>,
-    take_over_after: Duration,
-    /// The request is a WebSocket over HTTP/2 in the words of HTTP/1.1.
-    #[cfg(feature = "tls")]
-    translated: bool,
+pin_project! {
+    /// Waits until the service is ready, then for its response.
+    pub(super) struct Oneshot<S: HttpService> {
+        #[pin]
+        state: State<S>,
+        // What to announce.
+        keep_alive: Option<Arc<KeepAlive>>,
+        take_over_after: Duration,
+        // The request is a WebSocket over HTTP/2 in the words of HTTP/1.1.
+        translated: bool,
+    }
 }
 
-enum State<S: HttpService> {
-    /// Rare, and large: what is answered late should not have to be held in so much room.
-    Waiting(Option<Box<Waiting<S>>>),
-    Called(Pending<S::Answer>, Step),
-    Refused(TargetError),
-    /// The connection's task has the future.
-    TakenOver,
-}
-
-/// Who writes the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// hyper does, once it is prepared for an upgrade.
-    Upgrading,
-    /// hyper does.
-    Hypers,
-    /// hyper does, unless the answer waits.
-    Undecided,
-    /// If it is not there at this moment, we do.
-    Until(Instant),
+pin_project! {
+    /// Who writes the answer.
+    #[project = StateProjection]
+    #[project_replace = StateReplaced]
+    enum State<S: HttpService> {
+        // Rare, and large: what is answered late should not have to be held in so much room.
+        Waiting { waiting: Option<Box<Waiting<S>>> },
+        // hyper does, once it is prepared for an upgrade if it `waits` for that.
+        Hypers { #[pin] future: S::Answer, waits: bool },
+        // hyper does, unless the answer is not there at this moment.
+        Undecided { future: Pending<S::Answer>, until: Option<Instant> },
+        Refused { error: TargetError },
+        // The connection's task has the future.
+        TakenOver,
+    }
 }
 
 /// A request that the service is not ready for.
@@ -193,44 +186,33 @@ fn bad_request<B: Body>(error: TargetError) -> Response<Answer<B>> {
     response
 }
 
-/// The service is never pinned in it, and its future is in a box.
-impl<S: HttpService> Unpin for Oneshot<S> {}
-
 impl<S: HttpService> Future for Oneshot<S> {
     type Output = Result<Response<Answer<S::Body>>, Infallible>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            match &mut self.state {
-                State::Called(_, step @ Step::Upgrading) => {
-                    *step = Step::Hypers;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let (response, is_ours) = loop {
+            match this.state.as_mut().project() {
+                StateProjection::Hypers { waits: waits @ true, .. } => {
+                    *waits = false;
                     return Poll::Pending;
                 }
-                State::Called(future, _) => {
-                    let Poll::Ready(response) = future.as_mut().poll(cx)? else {
-                        self.note_waits();
-                        return Poll::Pending;
-                    };
-                    #[cfg(feature = "tls")]
-                    let response = match self.translated {
-                        true => http2::translate_response(response),
-                        false => response,
-                    };
-                    let hand_over = response.extensions().get::<HandOver>();
-                    if hand_over.is_some_and(HandOver::is_beside::<S::Body>) && self.is_ours() {
-                        self.state = State::TakenOver;
-                        take_over::wish(Wish::HandOver(Box::new(response)));
-                        return Poll::Pending;
+                StateProjection::Hypers { future, .. } => break (ready!(future.poll(cx))?, false),
+                StateProjection::Undecided { future, until } => {
+                    if let Poll::Ready(response) = future.as_mut().poll(cx)? {
+                        break (response, true);
                     }
-                    let mut response = response.map(Answer::of_service);
-                    if let Some(keep_alive) = self.keep_alive.take() {
-                        announce(&mut response, &keep_alive);
+                    if is_due(until, *this.take_over_after)
+                        && let StateReplaced::Undecided { future, .. } =
+                            this.state.as_mut().project_replace(State::TakenOver)
+                    {
+                        take_over::wish(Wish::TakeOver(Box::new(future)));
                     }
-                    return Poll::Ready(Ok(response));
+                    return Poll::Pending;
                 }
-                State::Refused(error) => return Poll::Ready(Ok(bad_request(*error))),
-                State::TakenOver => return Poll::Pending,
-                State::Waiting(waiting) => {
+                StateProjection::Refused { error } => return Poll::Ready(Ok(bad_request(*error))),
+                StateProjection::TakenOver => return Poll::Pending,
+                StateProjection::Waiting { waiting } => {
                     if patience::has_to_wait() {
                         return Poll::Pending;
                     }
@@ -240,36 +222,35 @@ impl<S: HttpService> Future for Oneshot<S> {
                         return Poll::Pending;
                     }
                     let Waiting { mut service, request } = *next;
-                    let future = Box::pin(service.answer(request));
-                    self.state = State::Called(future, Step::Hypers);
+                    let future = service.answer(request);
+                    this.state.set(State::Hypers { future, waits: false });
                 }
             }
+        };
+        #[cfg(feature = "tls")]
+        let response = match *this.translated {
+            true => http2::translate_response(response),
+            false => response,
+        };
+        let hand_over = response.extensions().get::<HandOver>();
+        if is_ours && hand_over.is_some_and(HandOver::is_beside::<S::Body>) {
+            this.state.set(State::TakenOver);
+            take_over::wish(Wish::HandOver(Box::new(response)));
+            return Poll::Pending;
         }
+        let mut response = response.map(Answer::of_service);
+        if let Some(keep_alive) = this.keep_alive.take() {
+            announce(&mut response, &keep_alive);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 
-impl<S: HttpService> Oneshot<S> {
-    /// Whether we may write the answer.
-    fn is_ours(&self) -> bool {
-        matches!(self.state, State::Called(_, Step::Undecided | Step::Until(_)))
+/// The answer is not there. Whether it is time for us to write it.
+fn is_due(until: &mut Option<Instant>, take_over_after: Duration) -> bool {
+    if take_over_after.is_zero() {
+        return true;
     }
-
-    /// The answer is not there. If it takes long, it is taken over.
-    fn note_waits(&mut self) {
-        let State::Called(_, step) = &mut self.state else { return };
-        let is_due = match *step {
-            Step::Upgrading | Step::Hypers => false,
-            Step::Undecided if self.take_over_after.is_zero() => true,
-            Step::Undecided => {
-                let at = time::Instant::now().into_std() + self.take_over_after;
-                *step = Step::Until(at);
-                patience::has_passed(at)
-            }
-            Step::Until(at) => patience::has_passed(at),
-        };
-        if is_due && let State::Called(future, _) = mem::replace(&mut self.state, State::TakenOver)
-        {
-            take_over::wish(Wish::TakeOver(Box::new(future)));
-        }
-    }
+    let now = || time::Instant::now().into_std();
+    patience::has_passed(*until.get_or_insert_with(|| now() + take_over_after))
 }
