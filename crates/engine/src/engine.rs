@@ -24,7 +24,7 @@ use self::verify::{Target, is_upgrade, verify};
 use crate::application::Application;
 use crate::http::body::Body;
 use crate::http::handshake::Handshake;
-use crate::http::present::Present;
+use crate::http::headers_present::HeadersPresent;
 use crate::http::refusal::{Refusal, empty};
 use crate::metrics;
 use crate::session::Session;
@@ -87,17 +87,17 @@ impl<A: Application> Engine<A> {
         B::Data: Send,
         B::Error: Send,
     {
-        let (step, extra) = self.begin(request);
+        let (step, added) = self.begin(request);
         let answer: BoxAnswer = match step {
             Step::Done(response) => {
-                return ResponseFuture(Answering::Done(Some(extra.on(response))));
+                return ResponseFuture(Answering::Done(Some(added.on(response))));
             }
-            Step::Poll(poll) => return ResponseFuture(Answering::Poll(poll, extra)),
-            Step::Post(post) => Box::pin(async move { extra.on(post.answer().await) }),
-            Step::Unread(unread) => Box::pin(async move { extra.on(unread.answer().await) }),
+            Step::Poll(poll) => return ResponseFuture(Answering::Poll(poll, added)),
+            Step::Post(post) => Box::pin(async move { added.on(post.answer().await) }),
+            Step::Unread(unread) => Box::pin(async move { added.on(unread.answer().await) }),
             Step::Ask(opening) => {
                 let engine = self.clone();
-                Box::pin(async move { engine.ask(*opening, extra).await })
+                Box::pin(async move { engine.ask(*opening, added).await })
             }
         };
         ResponseFuture(Answering::Boxed(answer))
@@ -227,7 +227,7 @@ impl<A: Application> Engine<A> {
     fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, ResponseHeaders) {
         if let Err(error) = check_request(&request) {
             let (head, body) = request.into_parts();
-            let upgrade = is_upgrade(&head.headers, Present::of(&head.headers));
+            let upgrade = is_upgrade(&head.headers, HeadersPresent::of(&head.headers));
             let response = self.refuse(&head, &Refusal::Target(error), upgrade);
             return (self.answer_now(response, body), ResponseHeaders::default());
         }
@@ -245,23 +245,23 @@ impl<A: Application> Engine<A> {
         }
         // Few requests but the first of a session are asked for it.
         let host = || Source::of_head(&head, &config.trusted_proxies).host;
-        let mut extra = ResponseHeaders::new(config, &head, host);
-        let present = Present::of(&head.headers);
+        let mut added = ResponseHeaders::new(config, &head, host);
+        let present = HeadersPresent::of(&head.headers);
         let upgrade = is_upgrade(&head.headers, present);
         let target = match verify(&self.registry, &head, present, host, upgrade) {
             Ok(target) => target,
             Err(refusal) => {
                 let response = self.refuse(&head, &refusal, upgrade);
-                return (self.answer_now(response, body), extra);
+                return (self.answer_now(response, body), added);
             }
         };
-        extra.ask_hooks(config, &head, matches!(target, Target::New(..)));
+        added.ask_hooks(config, &head, matches!(target, Target::New(..)));
         let step = match target {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
                 let source = Source::of_head(&head, &config.trusted_proxies);
                 let handshake = Handshake::new(&head, &source);
                 let opening = Opening { kind, dialect, handshake, head, present, upgrade };
-                self.begin_session(opening, &mut extra)
+                self.begin_session(opening, &mut added)
             }
             Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
                 Step::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
@@ -282,7 +282,7 @@ impl<A: Application> Engine<A> {
             }
             _ => self.answer_now(empty(StatusCode::INTERNAL_SERVER_ERROR), body),
         };
-        (step, extra)
+        (step, added)
     }
 
     /// The answer to a request whose body does not matter. Unless its connection ends with it, what is
@@ -295,13 +295,13 @@ impl<A: Application> Engine<A> {
     }
 
     /// Asks the hooks whether and under which id a session may be opened, then opens it.
-    async fn ask(&self, opening: Opening, mut extra: ResponseHeaders) -> Response<Body> {
+    async fn ask(&self, opening: Opening, mut added: ResponseHeaders) -> Response<Body> {
         match self.ask_hooks(&opening).await {
-            Ok(id) => match self.open(opening, id, &mut extra) {
-                Opened::Done(response) => extra.on(response),
-                Opened::Poll(poll) => extra.on(poll.await),
+            Ok(id) => match self.open(opening, id, &mut added) {
+                Opened::Done(response) => added.on(response),
+                Opened::Poll(poll) => added.on(poll.await),
             },
-            Err(refusal) => extra.on(self.refuse(&opening.head, &refusal, opening.upgrade)),
+            Err(refusal) => added.on(self.refuse(&opening.head, &refusal, opening.upgrade)),
         }
     }
 
@@ -318,18 +318,18 @@ impl<A: Application> Engine<A> {
         asked.unwrap_or(Err(Refusal::HookTimeout))
     }
 
-    fn begin_session<B>(&self, opening: Opening, extra: &mut ResponseHeaders) -> Step<B> {
+    fn begin_session<B>(&self, opening: Opening, added: &mut ResponseHeaders) -> Step<B> {
         if !self.registry.config.hooks.are_silent() {
             return Step::Ask(Box::new(opening));
         }
-        match self.open(opening, None, extra) {
+        match self.open(opening, None, added) {
             Opened::Done(response) => Step::Done(response),
             Opened::Poll(poll) => Step::Poll(poll),
         }
     }
 
     /// Opens a session; `id` if there is one already.
-    fn open(&self, opening: Opening, id: Option<SessionId>, extra: &mut ResponseHeaders) -> Opened {
+    fn open(&self, opening: Opening, id: Option<SessionId>, added: &mut ResponseHeaders) -> Opened {
         let Opening { kind, dialect, handshake, mut head, present, upgrade } = opening;
         let streams = kind == TransportKind::Ndjson;
         let is_spoken = self.registry.config.speaks(dialect.revision)
@@ -358,7 +358,7 @@ impl<A: Application> Engine<A> {
         }
         let cookie = self.registry.config.cookie.as_ref();
         if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&id)) {
-            extra.set_cookie(cookie);
+            added.set_cookie(cookie);
         }
         if streams {
             return Opened::Done(ndjson::open(&self.registry, application, id, first));
@@ -396,7 +396,7 @@ struct Opening {
     dialect: Dialect,
     handshake: Handshake,
     head: Parts,
-    present: Present,
+    present: HeadersPresent,
     upgrade: bool,
 }
 
@@ -435,9 +435,9 @@ impl Future for ResponseFuture {
                 response.take().expect("it is not polled once it is ready")
             }
             Answering::Boxed(answer) => ready!(answer.as_mut().poll(cx)),
-            Answering::Poll(poll, extra) => {
+            Answering::Poll(poll, added) => {
                 let response = ready!(Pin::new(poll).poll(cx));
-                std::mem::take(extra).on(response)
+                std::mem::take(added).on(response)
             }
         };
         task::Poll::Ready(Ok(response))

@@ -4,6 +4,6 @@ pub(crate) mod body;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod handshake;
-pub(crate) mod present;
+pub(crate) mod headers_present;
 pub(crate) mod query;
 pub(crate) mod refusal;

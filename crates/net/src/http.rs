@@ -16,7 +16,6 @@ mod http_service;
 mod keep_alive;
 mod listen;
 mod origin;
-mod patience;
 mod peer;
 mod ready_headers;
 mod server;
@@ -28,6 +27,7 @@ mod streams;
 mod take_over;
 mod target;
 mod timed_tcp;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgraded;

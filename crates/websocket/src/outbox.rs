@@ -63,7 +63,7 @@ struct State {
     /// The flush pass will write.
     scheduled: bool,
     /// Something was queued for the reader to write before it waits.
-    fed: bool,
+    unwritten: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl Outbox {
             close_timer: None,
             draining: false,
             scheduled: false,
-            fed: false,
+            unwritten: false,
         };
         let (runtime, member) = (Handle::current(), MemberId::next());
         Arc::new(Self { config, runtime, member, role, compresses, state: Mutex::new(state) })
@@ -166,7 +166,7 @@ impl Outbox {
         self.state.lock().failure
     }
 
-    /// Waits for room, then queues one frame and, unless it is only to be fed, writes.
+    /// Waits for room, then queues one frame and, unless it is only to be queued, writes.
     pub(crate) fn poll_send(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
@@ -177,7 +177,7 @@ impl Outbox {
         check_length(opcode, payload)?;
         let mut state = self.state.lock();
         if state.pipe.queued_bytes() > HIGH_WATER_BYTES {
-            // What was only fed has to get going, or nobody would ever be woken.
+            // What was only queued has to get going, or nobody would ever be woken.
             self.write(&mut state);
             if state.phase == Phase::Open && state.pipe.queued_bytes() > HIGH_WATER_BYTES {
                 state.wait(cx);
@@ -189,7 +189,7 @@ impl Outbox {
             return Poll::Ready(Err(SendError::Closed));
         }
         state.pipe.push(opcode, (&[], payload), options.compress);
-        state.fed = options.feed;
+        state.unwritten = options.feed;
         if !options.feed {
             self.write(&mut state);
         }
@@ -223,9 +223,9 @@ impl Outbox {
 
     /// Writes what was queued without writing.
     #[inline]
-    pub(crate) fn flush_fed(self: &Arc<Self>) {
+    pub(crate) fn flush_unwritten(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        if mem::take(&mut state.fed) {
+        if mem::take(&mut state.unwritten) {
             self.write(&mut state);
         }
     }

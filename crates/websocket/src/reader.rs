@@ -232,7 +232,7 @@ impl Reader {
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
-                    turns.outbox().flush_fed();
+                    turns.outbox().flush_unwritten();
                     return Poll::Pending;
                 }
             }

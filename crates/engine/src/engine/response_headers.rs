@@ -24,12 +24,12 @@ impl ResponseHeaders {
         head: &'a Parts,
         host: impl Fn() -> Option<&'a str>,
     ) -> Self {
-        let mut extra = ResponseHeaders::default();
+        let mut added = ResponseHeaders::default();
         if let Some(cors) = &config.cors {
-            let out = extra.always.get_or_insert_default();
+            let out = added.always.get_or_insert_default();
             cors.extend(&config.origins, (&head.headers, host()), out);
         }
-        extra
+        added
     }
 
     /// Asks the hooks; `opens` for the response that opens a session.

@@ -25,7 +25,7 @@ use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
 use sockeye_net::http::Origins;
 
-use crate::http::present::Present;
+use crate::http::headers_present::HeadersPresent;
 use crate::http::query::Query;
 use crate::http::refusal::Refusal;
 use crate::session::Session;
@@ -43,7 +43,7 @@ pub(crate) enum Target {
 pub(crate) fn verify<'a>(
     registry: &Registry,
     head: &'a Parts,
-    present: Present,
+    present: HeadersPresent,
     host: impl Fn() -> Option<&'a str>,
     upgrade: bool,
 ) -> Result<Target, Refusal> {
@@ -87,7 +87,7 @@ pub(crate) fn verify<'a>(
 }
 
 /// Whether a request asks for another protocol on its connection.
-pub(crate) fn is_upgrade(headers: &HeaderMap, present: Present) -> bool {
+pub(crate) fn is_upgrade(headers: &HeaderMap, present: HeadersPresent) -> bool {
     present.upgrade
         && headers.get_all(CONNECTION).iter().any(|value| {
             value
@@ -100,7 +100,7 @@ pub(crate) fn is_upgrade(headers: &HeaderMap, present: Present) -> bool {
 fn check_origin<'a>(
     registry: &Registry,
     headers: &HeaderMap,
-    present: Present,
+    present: HeadersPresent,
     host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
     let origins = &registry.config.origins;

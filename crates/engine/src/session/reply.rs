@@ -4,7 +4,7 @@
 //! |------------|---------------------------------------------------------------------------------|
 //! | `Waiting`  | the request waits                                                               |
 //! | `Asked`    | the task wants to know whether it still does; its connection is looked at first |
-//! | `Present`  | it does                                                                         |
+//! | `HeadersPresent`  | it does                                                                         |
 //! | `Answered` | the answer is there                                                             |
 //! | `Gone`     | the request was given up, or the task has no answer for it                      |
 
@@ -44,7 +44,7 @@ pub(crate) enum Answer {
 enum State {
     Waiting(Option<Waker>),
     Asked(Option<Waker>),
-    Present(Option<Waker>),
+    HeadersPresent(Option<Waker>),
     Answered(Answer),
     Gone,
 }
@@ -97,7 +97,7 @@ impl Reply {
 
     /// Whether the request has said so since it was asked.
     pub(crate) fn is_present(&self) -> bool {
-        matches!(*self.0.lock(), State::Present(_))
+        matches!(*self.0.lock(), State::HeadersPresent(_))
     }
 }
 
@@ -116,7 +116,7 @@ impl State {
     fn wake(self) {
         if let State::Waiting(Some(waker))
         | State::Asked(Some(waker))
-        | State::Present(Some(waker)) = self
+        | State::HeadersPresent(Some(waker)) = self
         {
             waker.wake();
         }
@@ -129,14 +129,14 @@ impl Future for AwaitedReply {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
         let mut state = self.state.lock();
         match &mut *state {
-            State::Waiting(waker) | State::Present(waker) => {
+            State::Waiting(waker) | State::HeadersPresent(waker) => {
                 if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     *waker = Some(cx.waker().clone());
                 }
                 Poll::Pending
             }
             State::Asked(_) => {
-                *state = State::Present(Some(cx.waker().clone()));
+                *state = State::HeadersPresent(Some(cx.waker().clone()));
                 drop(state);
                 self.session.wake();
                 Poll::Pending
@@ -156,7 +156,7 @@ impl Drop for AwaitedReply {
         let before = mem::replace(&mut *state, State::Gone);
         drop(state);
         match before {
-            State::Waiting(_) | State::Asked(_) | State::Present(_) => self.session.wake(),
+            State::Waiting(_) | State::Asked(_) | State::HeadersPresent(_) => self.session.wake(),
             // Its packets are lost.
             State::Answered(Answer::Payload { .. }) => {
                 let lost = SessionRequest::Violation(CloseDetail::PollAborted);

@@ -16,7 +16,7 @@ use http::{Response, StatusCode};
 use sockeye_net::http::{KeptSeconds, Origins, ReadyHeaders};
 
 use crate::http::body::Body;
-use crate::http::present::Present;
+use crate::http::headers_present::HeadersPresent;
 use crate::http::refusal::{
     CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
     wrong_transport,
@@ -37,7 +37,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn new(head: &Parts, present: Present) -> Self {
+    pub(crate) fn new(head: &Parts, present: HeadersPresent) -> Self {
         let agent = present.user_agent.then(|| head.headers.get(USER_AGENT)).flatten();
         let agent = agent.and_then(|agent| agent.to_str().ok());
         Asked {

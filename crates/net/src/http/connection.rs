@@ -18,12 +18,12 @@ use super::admission::{Admission, Admitted};
 use super::hand_over::HandOver;
 use super::http_service::HttpService;
 use super::keep_alive::KeepAlive;
-use super::patience::{self, HeadTimer, Patience};
 use super::service::HyperService;
 use super::settings::Settings;
 use super::stream::HttpStream;
 use super::take_over::{self, Next, Pending, TakenOver, Wish, Writing};
 use super::timed_tcp::TimedTcp;
+use super::timer::{self, ConnectionTimer, HeadTimer};
 use super::upgraded::IntoStream;
 use crate::metrics;
 
@@ -148,7 +148,7 @@ where
         let has_stopped = stopped.clone();
         let mut stop = pin!(stopped.changed());
         let mut registered: Option<Waker> = None;
-        let mut patience = Patience::default();
+        let mut timer = ConnectionTimer::default();
         let result = poll_fn(|cx| {
             if !connection.stopping {
                 // The task is woken with every byte, by one and the same waker: it is left with
@@ -166,11 +166,11 @@ where
                     connection.stop();
                 }
             }
-            patience.poll(cx, |cx| connection.poll(cx))
+            timer.poll(cx, |cx| connection.poll(cx))
         })
         .await;
         if let Err(error) = result {
-            note_error(&error, patience.is_idle());
+            note_error(&error, timer.is_idle());
         }
     }
 }
@@ -238,7 +238,7 @@ where
                         Some(wish) => self.wish = Some(wish),
                         None => {}
                     }
-                    if self.wish.is_none() || !patience::is_flushed() {
+                    if self.wish.is_none() || !timer::is_flushed() {
                         return Poll::Pending;
                     }
                     self.take_over();

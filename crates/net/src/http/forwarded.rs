@@ -115,7 +115,7 @@ impl TrustedProxies {
     }
 
     /// What trusted proxies tell of a request from `peer`. `None`: the peer is none of them.
-    pub(crate) fn told<'a>(
+    pub(crate) fn forwarded<'a>(
         &self,
         headers: &'a HeaderMap,
         peer: Option<IpAddr>,
@@ -203,7 +203,7 @@ impl<'a> Source<'a> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         // HTTP/2 has no `Host` but where somebody translated it.
         let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
-        let Some(told) = proxies.told(headers, address.map(|peer| peer.ip())) else {
+        let Some(forwarded) = proxies.forwarded(headers, address.map(|peer| peer.ip())) else {
             // Our own listener knows how the request came; a target is only what the client says.
             let believed = asks_for_https && extensions.get::<Inspected>().is_none();
             return Source { address, secure: is_encrypted || believed, host };
@@ -213,12 +213,12 @@ impl<'a> Source<'a> {
         };
         Source {
             // The peer itself keeps its port.
-            address: address.map(|peer| match peer.ip().to_canonical() == told.client {
+            address: address.map(|peer| match peer.ip().to_canonical() == forwarded.client {
                 true => peer,
-                false => SocketAddr::new(told.client, 0),
+                false => SocketAddr::new(forwarded.client, 0),
             }),
-            secure: told.scheme.map_or(is_encrypted || asks_for_https, is_secure),
-            host: told.host.or(host),
+            secure: forwarded.scheme.map_or(is_encrypted || asks_for_https, is_secure),
+            host: forwarded.host.or(host),
         }
     }
 }

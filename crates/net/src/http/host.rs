@@ -119,8 +119,8 @@ impl AllowedHosts {
             return Ok(());
         }
         let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip());
-        let told = proxies.told(request.headers(), peer).and_then(|told| told.host);
-        let denied = match told {
+        let forwarded = proxies.forwarded(request.headers(), peer).and_then(|it| it.host);
+        let denied = match forwarded {
             Some(host) => (!self.allow(host)).then_some(host),
             None => {
                 let named = request.headers().get_all(HOST).iter();

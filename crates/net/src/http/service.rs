@@ -24,10 +24,10 @@ use super::http_service::HttpService;
 #[cfg(feature = "tls")]
 use super::http2;
 use super::keep_alive::{KEEP_ALIVE, KeepAlive};
-use super::patience;
 use super::peer::{Encrypted, PeerAddr};
 use super::take_over::{self, Pending, Wish};
 use super::target::{Inspected, TargetError, inspect};
+use super::timer;
 use crate::metrics;
 
 /// Hands requests of one connection to a tower service, with the peer's address.
@@ -71,7 +71,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.admitted.note_request();
-        patience::note_request();
+        timer::note_request();
         let version = request.version();
         let head = match inspect(version, request.uri(), request.headers()) {
             Ok(head) => head,
@@ -110,7 +110,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
         // the request is gone before hyper wants room for the next one.
         let mut service = self.service.borrow_mut();
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(()) if !patience::has_to_wait() => {
+            Poll::Ready(()) if !timer::has_to_wait() => {
                 let future = service.answer(request);
                 match may_be_ours {
                     true => State::Undecided { future: Box::pin(future), until: None },
@@ -213,7 +213,7 @@ impl<S: HttpService> Future for Oneshot<S> {
                 StateProjection::Refused { error } => return Poll::Ready(Ok(bad_request(*error))),
                 StateProjection::TakenOver => return Poll::Pending,
                 StateProjection::Waiting { waiting } => {
-                    if patience::has_to_wait() {
+                    if timer::has_to_wait() {
                         return Poll::Pending;
                     }
                     let mut next = waiting.take().expect("taken once, when the state changes");
@@ -252,5 +252,5 @@ fn is_due(until: &mut Option<Instant>, take_over_after: Duration) -> bool {
         return true;
     }
     let now = || time::Instant::now().into_std();
-    patience::has_passed(*until.get_or_insert_with(|| now() + take_over_after))
+    timer::has_passed(*until.get_or_insert_with(|| now() + take_over_after))
 }

@@ -9,7 +9,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::patience::note_read;
+use super::timer::note_read;
 use crate::scratch::with_scratch;
 
 /// A response whose head and body have this many bytes in all is written from one piece: for the

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::patience::{note_blocked, note_flushed, note_read};
+use super::timer::{note_blocked, note_flushed, note_read};
 use crate::metrics;
 use crate::stall::{Stall, Watched, give_up};
 

@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Asked, compress, respond};
 use crate::http::body::{Body, End, Watch};
-use crate::http::present::Present;
+use crate::http::headers_present::HeadersPresent;
 use crate::outbox::queued_bytes::Charge;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
@@ -38,7 +38,7 @@ pub(crate) struct Poll {
 }
 
 impl Poll {
-    pub(crate) fn new(session: Session, head: &Parts, present: Present) -> Self {
+    pub(crate) fn new(session: Session, head: &Parts, present: HeadersPresent) -> Self {
         let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
         let coding = accepts.then(|| ContentCoding::accepted(&head.headers, compress::OFFERED));
         let (reply, answer) = reply(&session);

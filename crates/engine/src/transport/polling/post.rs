@@ -15,7 +15,7 @@ use sockeye_engine_proto::{PayloadForm, Revision};
 
 use super::{Asked, jsonp, respond};
 use crate::http::body::Body;
-use crate::http::present::Present;
+use crate::http::headers_present::HeadersPresent;
 use crate::http::refusal::empty;
 use crate::metrics;
 use crate::session::Session;
@@ -37,7 +37,7 @@ pub(crate) struct Post<B> {
 }
 
 impl<B: HttpBody> Post<B> {
-    pub(crate) fn new(session: Session, head: &Parts, present: Present, body: B) -> Self {
+    pub(crate) fn new(session: Session, head: &Parts, present: HeadersPresent, body: B) -> Self {
         let config = session.config();
         Post {
             form: post_form(&session, &head.headers, present),
@@ -245,7 +245,11 @@ async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, Body
 }
 
 /// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
-fn post_form(session: &Session, headers: &HeaderMap, present: Present) -> Option<PayloadForm> {
+fn post_form(
+    session: &Session,
+    headers: &HeaderMap,
+    present: HeadersPresent,
+) -> Option<PayloadForm> {
     let binary = present.content_type
         && headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
     match session.revision() {

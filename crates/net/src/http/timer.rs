@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use hyper::rt::{Sleep, Timer};
 use tokio::time;
 
-/// hyper's timer for connections that are polled by [`Patience::poll`], and only there.
+/// hyper's timer for connections that are polled by [`ConnectionTimer::poll`], and only there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeadTimer {
     /// For a head, and for the first one from when the connection is there.
@@ -170,14 +170,14 @@ pub(super) fn note_request() {
 
 /// The timer of one connection.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(super) struct ConnectionTimer {
     /// Nothing while no deadline is near: most connections that wait for long wait for an answer.
     sleep: Option<Pin<Box<time::Sleep>>>,
     head: Head,
     writes: Writes,
 }
 
-impl Patience {
+impl ConnectionTimer {
     /// Polls the connection and has it woken when a deadline passes that it waits for.
     pub(super) fn poll<R>(
         &mut self,
@@ -233,12 +233,12 @@ mod tests {
     /// A connection that gets a request after each of the waits, then none; how long it lived.
     async fn life(waits: &[u64]) -> Duration {
         let start = time::Instant::now();
-        let mut patience = Patience::default();
+        let mut timer = ConnectionTimer::default();
         let mut waits = waits.iter().copied();
         let mut request = waits.next().map(|wait| Box::pin(time::sleep(Duration::from_secs(wait))));
         let mut head = TIMER.sleep(TIMEOUT);
         poll_fn(|cx| {
-            patience.poll(cx, |cx| {
+            timer.poll(cx, |cx| {
                 while let Some(arriving) = &mut request
                     && arriving.as_mut().poll(cx).is_ready()
                 {
@@ -267,19 +267,19 @@ mod tests {
     async fn idle_time_is_another_one() {
         for (first_byte, seconds) in [(None, 25), (Some(1), 11), (Some(24), 34)] {
             let start = time::Instant::now();
-            let mut patience = Patience::default();
+            let mut timer = ConnectionTimer::default();
             let request = |_: &mut Context<'_>| {
                 note_request();
                 Poll::Ready(())
             };
-            poll_fn(|cx| patience.poll(cx, request)).await;
-            assert!(patience.is_idle());
+            poll_fn(|cx| timer.poll(cx, request)).await;
+            assert!(timer.is_idle());
             let mut head = TIMER.sleep(TIMEOUT);
             let arrival = first_byte.unwrap_or(1000);
             let mut arriving = Box::pin(time::sleep(Duration::from_secs(arrival)));
             let mut is_there = false;
             poll_fn(|cx| {
-                patience.poll(cx, |cx| {
+                timer.poll(cx, |cx| {
                     if !is_there && arriving.as_mut().poll(cx).is_ready() {
                         is_there = true;
                         note_read();
@@ -289,26 +289,26 @@ mod tests {
             })
             .await;
             assert_eq!(start.elapsed().as_secs(), seconds, "{first_byte:?}");
-            assert_eq!(patience.is_idle(), first_byte.is_none());
+            assert_eq!(timer.is_idle(), first_byte.is_none());
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_that_has_passed_already_is_seen_at_once() {
         let mut head = TIMER.sleep(Duration::ZERO);
-        let mut patience = Patience::default();
-        poll_fn(|cx| patience.poll(cx, |cx| head.as_mut().poll(cx))).await;
+        let mut timer = ConnectionTimer::default();
+        poll_fn(|cx| timer.poll(cx, |cx| head.as_mut().poll(cx))).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_earlier_deadline_counts() {
         let start = time::Instant::now();
-        let mut patience = Patience::default();
+        let mut timer = ConnectionTimer::default();
         let mut late = TIMER.sleep(TIMEOUT);
-        let once = poll_fn(|cx| Poll::Ready(patience.poll(cx, |cx| late.as_mut().poll(cx)))).await;
+        let once = poll_fn(|cx| Poll::Ready(timer.poll(cx, |cx| late.as_mut().poll(cx)))).await;
         assert!(once.is_pending());
         let mut early = TIMER.sleep(TIMEOUT / 2);
-        poll_fn(|cx| patience.poll(cx, |cx| early.as_mut().poll(cx))).await;
+        poll_fn(|cx| timer.poll(cx, |cx| early.as_mut().poll(cx))).await;
         assert_eq!(start.elapsed().as_secs(), 5);
     }
 }

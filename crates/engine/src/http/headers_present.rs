@@ -6,7 +6,7 @@ use http::header::{
 
 /// Found in one pass over the head: asking for each by its name takes longer, and most are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Present {
+pub(crate) struct HeadersPresent {
     pub(crate) accept_encoding: bool,
     pub(crate) content_type: bool,
     pub(crate) origin: bool,
@@ -15,9 +15,9 @@ pub(crate) struct Present {
     pub(crate) user_agent: bool,
 }
 
-impl Present {
+impl HeadersPresent {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut present = Present::default();
+        let mut present = HeadersPresent::default();
         for name in headers.keys() {
             present.accept_encoding |= *name == ACCEPT_ENCODING;
             present.content_type |= *name == CONTENT_TYPE;
@@ -44,15 +44,15 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("host", HeaderValue::from_static("a"));
             headers.insert(name, HeaderValue::from_static(""));
-            Present::of(&headers)
+            HeadersPresent::of(&headers)
         };
-        let none = Present::default();
+        let none = HeadersPresent::default();
         assert_eq!(of("accept"), none);
-        assert_eq!(of("accept-encoding"), Present { accept_encoding: true, ..none });
-        assert_eq!(of("content-type"), Present { content_type: true, ..none });
-        assert_eq!(of("origin"), Present { origin: true, ..none });
-        assert_eq!(of("sec-fetch-site"), Present { sec_fetch_site: true, ..none });
-        assert_eq!(of("upgrade"), Present { upgrade: true, ..none });
-        assert_eq!(of("user-agent"), Present { user_agent: true, ..none });
+        assert_eq!(of("accept-encoding"), HeadersPresent { accept_encoding: true, ..none });
+        assert_eq!(of("content-type"), HeadersPresent { content_type: true, ..none });
+        assert_eq!(of("origin"), HeadersPresent { origin: true, ..none });
+        assert_eq!(of("sec-fetch-site"), HeadersPresent { sec_fetch_site: true, ..none });
+        assert_eq!(of("upgrade"), HeadersPresent { upgrade: true, ..none });
+        assert_eq!(of("user-agent"), HeadersPresent { user_agent: true, ..none });
     }
 }
