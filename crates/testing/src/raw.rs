@@ -56,11 +56,13 @@ pub struct Peer<S> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection ended before.
-    #[error("the connection ended behind {:?}", String::from_utf8_lossy(.read))]
+    /// The connection ended before, or it broke.
+    #[error("the connection ended ({error:?}) behind {:?}", String::from_utf8_lossy(.read))]
     Ended {
         /// What came before.
         read: Vec<u8>,
+        /// How it broke, such as by a reset. None: it ended in good order.
+        error: Option<io::ErrorKind>,
     },
     /// It is longer than [`Peer::bytes_max`].
     #[error("there are more than {bytes_max} bytes")]
@@ -132,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             }
             match within(self.patience, self.stream.read_u8()).await? {
                 Ok(byte) => read.push(byte),
-                Err(_) => return Err(Error::Ended { read }),
+                Err(error) => return Err(ended(read, error)),
             }
         }
         Ok(read)
@@ -150,25 +152,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         while read.len() < count {
             let more = (count - read.len()) as u64;
             let mut part = (&mut self.stream).take(more);
-            if within(self.patience, part.read_buf(&mut read)).await?.unwrap_or(0) == 0 {
-                return Err(Error::Ended { read });
+            match within(self.patience, part.read_buf(&mut read)).await? {
+                Ok(0) => return Err(Error::Ended { read, error: None }),
+                Ok(_) => {}
+                Err(error) => return Err(ended(read, error)),
             }
         }
         Ok(read)
     }
 
-    /// Reads until the connection ends, be it by a reset.
+    /// Reads until the other end has nothing more to say.
+    ///
+    /// # Errors
+    /// When the connection breaks, and by the limits.
+    pub async fn read_to_end(&mut self) -> Result<Vec<u8>, Error> {
+        let mut read = Vec::new();
+        loop {
+            match within(self.patience, self.stream.read_buf(&mut read)).await? {
+                Ok(0) => return Ok(read),
+                Ok(_) if read.len() > self.bytes_max => {
+                    return Err(Error::TooLong { bytes_max: self.bytes_max });
+                }
+                Ok(_) => {}
+                Err(error) => return Err(ended(read, error)),
+            }
+        }
+    }
+
+    /// Reads until the connection is over, be it by a reset.
     ///
     /// # Errors
     /// By the limits.
     pub async fn read_rest(&mut self) -> Result<Vec<u8>, Error> {
-        let mut read = Vec::new();
-        while within(self.patience, self.stream.read_buf(&mut read)).await?.unwrap_or(0) > 0 {
-            if read.len() > self.bytes_max {
-                return Err(Error::TooLong { bytes_max: self.bytes_max });
-            }
+        match self.read_to_end().await {
+            Err(Error::Ended { read, .. }) => Ok(read),
+            other => other,
         }
-        Ok(read)
     }
 
     /// Exactly this comes next.
@@ -197,6 +216,11 @@ impl<S> DerefMut for Peer<S> {
     fn deref_mut(&mut self) -> &mut S {
         &mut self.stream
     }
+}
+
+fn ended(read: Vec<u8>, error: io::Error) -> Error {
+    let error = Some(error.kind()).filter(|kind| *kind != io::ErrorKind::UnexpectedEof);
+    Error::Ended { read, error }
 }
 
 async fn within<T>(

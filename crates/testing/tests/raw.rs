@@ -8,6 +8,7 @@ use sockeye_testing::raw::{Error, KEY, MASK, Opcode, Peer, Received, WebSocket, 
 use sockeye_ws::Role;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 
@@ -47,9 +48,9 @@ async fn bodies_are_as_long_as_their_heads_say() {
 #[tokio::test]
 async fn what_is_no_response_is_told() {
     for (bytes, expected) in [
-        ("", "ended behind \"\""),
-        ("HTTP/1.1 2", "ended behind \"HTTP/1.1 2\""),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab", "ended behind \"ab\""),
+        ("", "behind \"\""),
+        ("HTTP/1.1 2", "behind \"HTTP/1.1 2\""),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab", "behind \"ab\""),
         ("HTTP/1.1 200 OK\r\ncontent-length: 3a\r\n\r\nab", "not HTTP/1.1"),
         ("HTTP/1.1 OK\r\n\r\n", "not HTTP/1.1"),
         ("HTTP/1.1 \u{e9}\u{e9}\r\n\r\n", "not HTTP/1.1"),
@@ -101,7 +102,7 @@ async fn an_answer_to_a_handshake_is_a_websocket_or_told() {
         panic!("it was let in")
     };
     assert_eq!((response.status, response.text()), (403, "no"));
-    let expected = "GET /a HTTP/1.1\r\nconnection: Upgrade\r\n";
+    let expected = "GET /a HTTP/1.1\r\nConnection: Upgrade\r\n";
     let head = server.head().await.unwrap();
     assert!(head.starts_with(expected) && head.ends_with("\r\nhost: b\r\n\r\n"), "{head}");
 
@@ -124,6 +125,8 @@ async fn frames_are_read_one_by_one() {
     assert_eq!(client.receive().await, Received::Binary(vec![7; 128]));
     assert_eq!(client.receive().await, Received::Close(1001, "bye".to_owned()));
     client.peer.expect("and bytes").await;
+    server.send(b"\xc1\x82keyshi").await;
+    assert_eq!(client.peer.frame().await.unwrap(), (0xc1, b"hi".to_vec()));
     let answers = [frame(Opcode::Pong, b"p"), frame(Opcode::Close, b"\x03\xe9bye")].concat();
     server.expect(answers).await;
     drop(server);
@@ -184,4 +187,24 @@ async fn the_stream_is_there_as_it_is() {
     assert_eq!(other.read_rest().await.unwrap(), b"");
     let stream: DuplexStream = peer.into_stream();
     drop(stream);
+}
+
+#[tokio::test]
+async fn a_reset_is_told_from_an_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for resets in [false, true] {
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut peer, mut other) =
+            (Peer::new(stream), Peer::new(listener.accept().await.unwrap().0));
+        other.send("abc").await;
+        peer.expect("a").await;
+        if resets {
+            other.set_zero_linger().unwrap();
+        }
+        drop(other);
+        let error = peer.read_until("x").await.unwrap_err();
+        let Error::Ended { error, .. } = error else { panic!("{error}") };
+        assert_eq!(error.is_some(), resets);
+        assert_eq!(peer.read_rest().await.unwrap(), b"");
+    }
 }

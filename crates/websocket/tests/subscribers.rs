@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{FnService, accept_with, request_with};
+use common::{FnService, Peer, accept_with};
 use sockeye_websocket::{Acceptor, Closed, Config, Group, HttpServer, RecvError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -119,13 +119,8 @@ async fn subscribe(address: SocketAddr, receive_buffer: Option<u32>) -> TcpStrea
     if let Some(bytes) = receive_buffer {
         socket.set_recv_buffer_size(bytes).unwrap();
     }
-    let mut stream = socket.connect(address).await.unwrap();
-    stream.write_all(&request_with(b"")).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        assert!(stream.read_buf(&mut head).await.unwrap() > 0, "the handshake failed");
-    }
-    stream
+    let peer = Peer::new(socket.connect(address).await.unwrap());
+    peer.upgrade("/", &[]).await.unwrap().peer.into_stream()
 }
 
 /// Subscribers, and a few files, in each of the two processes.

@@ -11,13 +11,11 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use certificates::Authority;
-use common::{FnService, accept_all, read_to_end, wound_on};
+use common::{FnService, accept_all, dial, wound_on};
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::{
     ConnectError, Connector, Encrypted, HttpServer, Message, Roots, TlsConfig, TlsConfigError, bind,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 /// Serves an echo with a certificate and its key.
@@ -177,11 +175,9 @@ async fn peers_that_do_not_speak_tls() {
         // RUSTSEC-2024-0336: an alert `close_notify` within the handshake was an endless loop.
         b"\x15\x03\x03\x00\x02\x01\x00",
     ] {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        // It may be gone before all is written.
-        let _ = stream.write_all(bytes).await;
-        let mut answer = Vec::new();
-        let _ = wound_on(stream.read_to_end(&mut answer)).await;
+        let mut stream = dial(address).await;
+        stream.send(bytes).await;
+        let answer = wound_on(stream.read_rest()).await.unwrap();
         assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
     }
     // And a client of ours sees the end of a server that does not.
@@ -299,7 +295,7 @@ async fn a_slow_handshake() {
     let (certificate, key) = Authority::new().issue("localhost");
     let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
     let address = serve_within(config, Duration::from_millis(100)).await[0];
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(&[0x16, 3, 1]).await.unwrap();
-    assert!(read_to_end(&mut stream).await.is_empty());
+    let mut stream = dial(address).await;
+    stream.send(&[0x16, 3, 1]).await;
+    assert!(stream.read_to_end().await.unwrap().is_empty());
 }

@@ -154,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         response.body = match response.length()? {
             Length::Bytes(length) => self.read_count(length).await?,
             Length::Chunks => self.chunks().await?,
-            Length::Rest => self.read_rest().await?,
+            Length::Rest => self.read_to_end().await?,
         };
         Ok(response)
     }

@@ -12,7 +12,7 @@ use super::{Error, Peer, http, within};
 
 /// What masks the frames of a client. Any key will do.
 pub const MASK: [u8; 4] = [1, 2, 3, 4];
-/// The `sec-websocket-key` of every handshake: the specification's example (RFC 6455 §1.3).
+/// The `Sec-WebSocket-Key` of every handshake: the specification's example (RFC 6455 §1.3).
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// One end of a WebSocket. What it was made of, its [`Peer`], can be used between two messages.
@@ -43,7 +43,7 @@ pub struct WebSocket<S> {
     pub peer: Peer<S>,
     /// The other end's half of the handshake: the head of the response, or of the request.
     pub head: String,
-    connection: Connection,
+    connection: Box<Connection>,
     role: Role,
     is_quiet: bool,
     /// As much of a header as has come.
@@ -77,17 +77,17 @@ pub enum Received {
 /// ```
 /// use sockeye_testing::raw::handshake;
 ///
-/// assert!(handshake("/", &[]).contains("\r\nsec-websocket-version: 13\r\n"));
+/// assert!(handshake("/", &[]).contains("\r\nSec-WebSocket-Version: 13\r\n"));
 /// let old = handshake("/", &[("sec-websocket-version", "8")]);
 /// assert!(old.contains("\r\nsec-websocket-version: 8\r\n") && !old.contains("13"));
 /// ```
 pub fn handshake(target: &str, headers: &[(&str, &str)]) -> String {
     let ordinary = [
-        ("host", "localhost"),
-        ("connection", "Upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", KEY),
+        ("Host", "localhost"),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", KEY),
     ];
     let is_given = |name: &str| headers.iter().any(|(found, _)| found.eq_ignore_ascii_case(name));
     let mut head = format!("GET {target} HTTP/1.1\r\n");
@@ -124,6 +124,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.upgraded().await
     }
 
+    /// The next frame as it came: its first byte, with FIN, the reserved bits and the opcode, and its
+    /// payload, masked if it is.
+    ///
+    /// # Errors
+    /// When the connection ends before, and by the limits.
+    pub async fn frame(&mut self) -> Result<(u8, Vec<u8>), Error> {
+        let mut header = self.read_count(2).await?;
+        let missing = header_length(&header) - header.len();
+        header.extend(self.read_count(missing).await?);
+        Ok((header[0], self.read_count(payload_length(&header)).await?))
+    }
+
     /// Reads the answer to a [`handshake`], whatever was sent behind it.
     ///
     /// # Errors
@@ -139,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         }
         let mut websocket = WebSocket::new(self, Role::Client, response.head);
         if let Some(parameters) = websocket.deflate() {
-            websocket.connection = websocket.connection.with_deflate(&parameters);
+            websocket.connection = Box::new((*websocket.connection).with_deflate(&parameters));
         }
         Ok(websocket)
     }
@@ -149,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Takes a WebSocket whose handshake is done; `head` is the other end's half of it.
     pub fn new(peer: Peer<S>, role: Role, head: String) -> Self {
         let config = Config { message_bytes_max: peer.bytes_max, ..Config::default() };
-        let connection = Connection::new(role, config);
+        let connection = Box::new(Connection::new(role, config));
         let header = Vec::new();
         Self { peer, head, connection, role, is_quiet: false, header, payload_left: 0 }
     }
