@@ -129,13 +129,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         let (end, bytes_max) = (end.as_ref(), self.bytes_max);
         let mut read = Vec::new();
         while !read.ends_with(end) {
-            if read.len() >= bytes_max {
+            // What is there of it may go on; never more than what is missing then is read.
+            let begun = (1..end.len()).rev().find(|count| read.ends_with(&end[..*count]));
+            let missing = end.len() - begun.unwrap_or(0);
+            if read.len() + missing > bytes_max {
                 return Err(Error::TooLong { bytes_max });
             }
-            match within(self.patience, self.stream.read_u8()).await? {
-                Ok(byte) => read.push(byte),
-                Err(error) => return Err(ended(read, error)),
-            }
+            self.read_some(missing, &mut read).await?;
         }
         Ok(read)
     }
@@ -150,15 +150,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         }
         let mut read = Vec::new();
         while read.len() < count {
-            let more = (count - read.len()) as u64;
-            let mut part = (&mut self.stream).take(more);
-            match within(self.patience, part.read_buf(&mut read)).await? {
-                Ok(0) => return Err(Error::Ended { read, error: None }),
-                Ok(_) => {}
-                Err(error) => return Err(ended(read, error)),
-            }
+            self.read_some(count - read.len(), &mut read).await?;
         }
         Ok(read)
+    }
+
+    /// Reads between one and `count_max` bytes to the others.
+    async fn read_some(&mut self, count_max: usize, read: &mut Vec<u8>) -> Result<(), Error> {
+        let mut part = (&mut self.stream).take(count_max as u64);
+        match within(self.patience, part.read_buf(read)).await? {
+            Ok(0) => Err(Error::Ended { read: std::mem::take(read), error: None }),
+            Ok(_) => Ok(()),
+            Err(error) => Err(ended(std::mem::take(read), &error)),
+        }
     }
 
     /// Reads until the other end has nothing more to say.
@@ -174,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
                     return Err(Error::TooLong { bytes_max: self.bytes_max });
                 }
                 Ok(_) => {}
-                Err(error) => return Err(ended(read, error)),
+                Err(error) => return Err(ended(read, &error)),
             }
         }
     }
@@ -218,9 +222,8 @@ impl<S> DerefMut for Peer<S> {
     }
 }
 
-fn ended(read: Vec<u8>, error: io::Error) -> Error {
-    let error = Some(error.kind()).filter(|kind| *kind != io::ErrorKind::UnexpectedEof);
-    Error::Ended { read, error }
+fn ended(read: Vec<u8>, error: &io::Error) -> Error {
+    Error::Ended { read, error: Some(error.kind()) }
 }
 
 async fn within<T>(

@@ -46,6 +46,21 @@ async fn bodies_are_as_long_as_their_heads_say() {
 }
 
 #[tokio::test]
+async fn nothing_is_read_behind_an_end() {
+    for (bytes, end) in [
+        ("abc", "c"),
+        ("aab", "aab"),
+        ("aaab", "aab"),
+        ("abcabcabd", "abcabd"),
+        ("\r\r\n\r\n", "\r\n\r\n"),
+    ] {
+        let mut peer = told(&format!("{bytes}rest")).await;
+        assert_eq!(peer.read_until(end).await.unwrap(), bytes.as_bytes());
+        assert_eq!(peer.read_to_end().await.unwrap(), b"rest");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_response_is_told() {
     for (bytes, expected) in [
         ("", "behind \"\""),
