@@ -115,12 +115,16 @@ async fn a_late_ping_wants_its_pong_as_well() {
 /// The same over real sockets, where the kernel is asked.
 #[tokio::test]
 async fn over_tcp() {
-    let timeout = Duration::from_millis(300);
+    let timeout = Duration::from_secs(9);
     let host = Host::tcp(Config { write_timeout: timeout, ..Config::default() }).await;
     let socket = host.open_websocket().await;
     let session = only_session(&host.app);
     session.send(&"x".repeat(15 * LARGE), &[]);
+    tokio::time::pause();
+    let start = Instant::now();
     let reason = host.app.closed(session.id().as_str()).await;
+    let elapsed = start.elapsed();
+    assert!(elapsed >= timeout / 2 && elapsed < timeout * 2, "{elapsed:?}");
     assert_eq!(reason, CloseReason::TransportError);
     assert_eq!(session.close_detail(), Some(CloseDetail::WriteTimeout));
     drop(socket);

@@ -92,7 +92,7 @@ async fn the_threshold_and_the_opt_out() {
     assert_eq!(peer.frame().await.unwrap(), (0x89, vec![0; 125]));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_handlers_replies() {
     for parameters in [NO_TAKEOVER, TAKEOVER] {
         let (socket, mut peer) = socket(Role::Server, &parameters, config());
@@ -124,7 +124,7 @@ async fn a_handlers_replies() {
 }
 
 /// Frames that refer to earlier ones leave in the order they were made, whoever sends them.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn several_senders_with_context_takeover() {
     let (socket, mut peer) = socket(Role::Server, &TAKEOVER, config());
     let group = Group::new();

@@ -149,7 +149,7 @@ async fn a_host_with_many_connections_makes_room_for_another() {
 async fn heads_are_counted() {
     let counters = Counters::install();
     let patient = serve(answer, |server| server).await;
-    let timeout = Duration::from_millis(100);
+    let timeout = Duration::from_secs(7);
     let impatient = serve(answer, |server| server.header_timeout(timeout)).await;
     let send = async |address: SocketAddr, bytes: &[u8]| {
         let mut stream = dial(address).await;
@@ -164,7 +164,7 @@ async fn heads_are_counted() {
     counters.wait_for(HTTP_REFUSED, "head_too_large", 1).await;
     assert!(send(patient, b"hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
     counters.wait_for(HTTP_REFUSED, "head_malformed", 1).await;
-    let answer = send(impatient, b"GET / HTTP/1.1\r\nHost").await;
+    let answer = wound_on(send(impatient, b"GET / HTTP/1.1\r\nHost")).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
     counters.wait_for(HTTP_REFUSED, "head_timeout", 1).await;
 }

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Peer, dial, echo, handshake, has_ipv6, masked, quiet_port, raw_client, serve};
+use common::{
+    Peer, dial, echo, handshake, has_ipv6, masked, quiet_port, raw_client, serve, wound_on,
+};
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use sockeye_websocket::ws::handshake::client::ResponseError;
@@ -272,8 +274,8 @@ async fn connecting_to_what_is_not_there() {
 #[tokio::test]
 async fn connecting_to_what_does_not_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let connector = Connector::new().timeout(Duration::from_millis(50));
-    let result = connector.connect(&url(listener.local_addr().unwrap())).await;
+    let connector = Connector::new().timeout(Duration::from_secs(5));
+    let result = wound_on(connector.connect(&url(listener.local_addr().unwrap()))).await;
     assert!(matches!(result, Err(ConnectError::Timeout)), "{result:?}");
 }
 
