@@ -10,7 +10,7 @@ use tokio::{
 use crate::{
     TestClient, TestServer, Wire,
     client::Returning,
-    raw::{self, Peer, Response},
+    raw::{self, Peer, Response, WebSocket},
     session::{self, Command, Joined},
 };
 
@@ -115,26 +115,29 @@ impl Connect {
         returning: Option<&Returning>,
         events: mpsc::UnboundedSender<session::Arrived>,
     ) -> Result<(Joined, mpsc::UnboundedSender<Command>, Wire), ConnectError> {
-        let (mut stream, wire) = match self.address {
+        let (stream, wire) = match self.address {
             Some(address) => self.server.open_from(address),
             None => self.server.open(),
         };
         if let Some(bytes) = self.cut_after {
             wire.cut_after(bytes);
         }
-        self.shake_hands(&mut stream).await?;
+        let socket = self.shake_hands(stream).await?;
         let (reply, joined) = oneshot::channel();
         let mut packet = String::new();
         encode_connect(&mut packet, &self.namespace, &self.auth_of(returning));
         let (commands, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(session::run(stream, packet, reply, receiver, events));
+        tokio::spawn(session::run(socket, packet, reply, receiver, events));
         match joined.await {
             Ok(joined) => Ok((joined?, commands, wire)),
             Err(_) => Err(ConnectError::Closed),
         }
     }
 
-    async fn shake_hands(&self, stream: &mut DuplexStream) -> Result<(), ConnectError> {
+    async fn shake_hands(
+        &self,
+        stream: DuplexStream,
+    ) -> Result<WebSocket<DuplexStream>, ConnectError> {
         let path = &self.server.server().config().engine.path;
         let target = format!("{path}/?EIO=4&transport=websocket{}", self.query);
         let mut headers: Vec<_> =
@@ -143,7 +146,7 @@ impl Connect {
             headers.push(("host", "in-memory"));
         }
         match Peer::new(stream).upgrade(&target, &headers).await {
-            Ok(_) => Ok(()),
+            Ok(socket) => Ok(socket),
             Err(raw::Error::Refused(Response { status, body, .. })) => {
                 let body = String::from_utf8_lossy(&body).into_owned();
                 Err(ConnectError::Http { status, body })
