@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use sockeye::{Config, Namespace, RawArgs, Server, Socket};
 use sockeye_client::Transport;
 use sockeye_engine::{Hooks, Message, Observer, Packet, Session};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sockeye_testing::raw::Peer;
 use tokio::net::{TcpListener, TcpStream};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -57,11 +57,9 @@ impl Observer for Secrets {
 }
 
 async fn exchange(address: &str, requests: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(requests.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer).await;
-    answer
+    let mut peer = Peer::new(TcpStream::connect(address).await.unwrap());
+    peer.send(requests).await;
+    String::from_utf8(peer.read_rest().await.unwrap()).unwrap()
 }
 
 /// A client that knows an id and does everything wrong with it.

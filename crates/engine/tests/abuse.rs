@@ -140,7 +140,7 @@ async fn sessions() {
     assert_eq!(probe.text().await, "4on");
     // Close then send: what follows the close frame is nobody's.
     probe.close().await;
-    probe.send_raw(b"\x81\x82\x00\x00\x00\x004x").await;
+    probe.peer.send(b"\x81\x82\x00\x00\x00\x004x").await;
     assert_eq!(probe.close_code().await, 1000);
     assert_eq!(host.app.closed(&sid).await, CloseReason::TransportClose);
     // A flood of pongs that nobody asked for starts nothing and harms nobody (CVE-2026-48802).
@@ -164,7 +164,7 @@ async fn a_flood_of_pings_that_reads_no_pongs() {
         let session = host.app.session(&sid);
         let ping = [&b"\x89\xfd\x00\x00\x00\x00"[..], &[7; 125]].concat();
         while session.close_detail().is_none() {
-            socket.send_raw(&ping).await;
+            socket.peer.send(&ping).await;
             tokio::task::yield_now().await;
         }
         assert_eq!(host.app.closed(&sid).await, CloseReason::Overflow);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Heard, Host};
 use sockeye_engine::{CloseReason, Config, ConfigError, Cookie, Engine};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sockeye_testing::raw::{Peer, handshake};
 use tokio::net::TcpStream;
 
 const OPEN: &str = "/engine.io/?EIO=4&transport=polling";
@@ -94,16 +94,9 @@ async fn cve_2020_36049_many_packets_are_read_once_each() {
 async fn cve_2022_21676_a_bad_frame_behind_the_handshake() {
     let host = Host::tcp(Config::default()).await;
     for frame in [&b"\xf1\x80\0\0\0\0"[..], b"\xc1\x80\0\0\0\0", b"\x83\x80\0\0\0\0"] {
-        let mut request = format!("GET {WEBSOCKET} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
-        request.extend_from_slice(
-            b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-              sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-        );
-        request.extend_from_slice(frame);
-        let mut io = host.connect().await;
-        io.write_all(&request).await.expect("the server reads");
-        let mut answer = Vec::new();
-        let _ = io.read_to_end(&mut answer).await;
+        let mut peer = host.connect().await;
+        peer.send([handshake(WEBSOCKET, &[]).as_bytes(), frame].concat()).await;
+        let answer = peer.read_rest().await.expect("it is short");
         assert!(answer.windows(4).any(|bytes| bytes == b"\x88\x02\x03\xea"), "{answer:?}");
         assert_alive(&host).await;
     }
@@ -120,26 +113,19 @@ async fn cve_2022_41940_resets_at_every_step() {
     })
     .await;
     let reset = async |bytes: &[u8], answered: bool| {
-        let mut stream = TcpStream::connect(host.address()).await.expect("it listens");
-        stream.write_all(bytes).await.expect("the server reads");
+        let mut peer = Peer::new(TcpStream::connect(host.address()).await.expect("it listens"));
+        peer.send(bytes).await;
         if answered {
-            assert!(stream.read(&mut [0; 4096]).await.expect("the server answers") > 0);
+            peer.read_count(1).await.expect("the server answers");
         }
-        stream.set_zero_linger().expect("the system can");
-    };
-    let handshake = |path: &str| {
-        format!(
-            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
-             upgrade: websocket\r\nsec-websocket-version: 13\r\n\
-             sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
+        peer.set_zero_linger().expect("the system can");
     };
     let open = format!("GET {OPEN} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     for length in [0, 1, 20, open.len() - 1, open.len()] {
         reset(&open.as_bytes()[..length], false).await;
     }
     reset(open.as_bytes(), true).await;
-    let direct = handshake(WEBSOCKET);
+    let direct = handshake(WEBSOCKET, &[]);
     for answered in [false, true] {
         reset(direct.as_bytes(), answered).await;
         let sid = host.open().await;
@@ -147,7 +133,7 @@ async fn cve_2022_41940_resets_at_every_step() {
         reset(poll.as_bytes(), false).await;
         host.app.closed(&sid).await;
         let sid = host.open().await;
-        let probe = handshake(&format!("{WEBSOCKET}&sid={sid}"));
+        let probe = handshake(&format!("{WEBSOCKET}&sid={sid}"), &[]);
         reset(probe.as_bytes(), answered).await;
         let glued = [probe.as_bytes(), b"\x81\x86\0\0\0\x002probe"].concat();
         reset(&glued, answered).await;

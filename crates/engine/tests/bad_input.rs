@@ -4,7 +4,7 @@ mod common;
 
 use common::{Heard, Host, Received};
 use sockeye_engine::{CloseReason, Config};
-use tokio::io::AsyncWriteExt;
+use sockeye_testing::raw::handshake;
 
 /// A masked frame; the key is zero.
 fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
@@ -46,7 +46,7 @@ async fn bad_frames_end_their_session_alone() {
         let before = host.app.sids();
         let mut socket = host.open_websocket().await;
         let sid = host.app.sids().into_iter().find(|sid| !before.contains(sid)).unwrap();
-        socket.send_raw(&bytes).await;
+        socket.peer.send(&bytes).await;
         assert_eq!(socket.close_code().await, code, "{name}");
         assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError, "{name}");
         assert_eq!(host.app.heard(&sid).len(), 3, "{name}: opened, closed, dropped");
@@ -61,16 +61,10 @@ async fn bad_frames_end_their_session_alone() {
 async fn bad_frames_glued_to_the_handshake_end_their_session_alone() {
     let host = Host::tcp(Config::default()).await;
     for bytes in [frame(0xf1, b"4x"), vec![0xff; 64], frame(0x88, b"")] {
-        let mut io = host.connect().await;
-        let mut request = b"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\n\
-            host: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-            sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-            .to_vec();
-        request.extend_from_slice(&bytes);
-        io.write_all(&request).await.unwrap();
-        let mut answer = Vec::new();
-        let _ = tokio::io::AsyncReadExt::read_to_end(&mut io, &mut answer).await;
-        assert!(answer.starts_with(b"HTTP/1.1 101"));
+        let mut peer = host.connect().await;
+        let request = handshake("/engine.io/?EIO=4&transport=websocket", &[]);
+        peer.send([request.as_bytes(), &bytes].concat()).await;
+        assert!(peer.read_rest().await.unwrap().starts_with(b"HTTP/1.1 101"));
     }
     while host.engine.sessions() > 0 {
         tokio::task::yield_now().await;
@@ -82,18 +76,10 @@ async fn bad_frames_glued_to_the_handshake_end_their_session_alone() {
 #[tokio::test]
 async fn good_frames_glued_to_the_handshake_count() {
     let host = Host::tcp(Config::default()).await;
-    let mut io = host.connect().await;
-    let mut request = b"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\n\
-        host: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-        sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        .to_vec();
-    request.extend_from_slice(&frame(0x81, b"4glued"));
-    io.write_all(&request).await.unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\x81\x064glued") {
-        let read = tokio::io::AsyncReadExt::read_buf(&mut io, &mut answer).await.unwrap();
-        assert!(read > 0, "{answer:?}");
-    }
+    let mut peer = host.connect().await;
+    let request = handshake("/engine.io/?EIO=4&transport=websocket", &[]);
+    peer.send([request.as_bytes(), &frame(0x81, b"4glued")].concat()).await;
+    peer.read_until(b"\x81\x064glued").await.unwrap();
 }
 
 #[tokio::test]
@@ -109,17 +95,18 @@ async fn a_message_over_the_limit_is_1009() {
     }
     for head in [0x81, 0x82] {
         let mut socket = host.open_websocket().await;
-        socket.send_raw(&frame(head, &[b'4'; 101])).await;
+        socket.peer.send(&frame(head, &[b'4'; 101])).await;
         assert_eq!(socket.close_code().await, 1009);
     }
     // In fragments, and one that only claims to be large.
     let mut socket = host.open_websocket().await;
-    socket.send_raw(&frame(0x01, &[b'4'; 60])).await;
-    socket.send_raw(&frame(0x80, &[b'4'; 41])).await;
+    socket.peer.send(&frame(0x01, &[b'4'; 60])).await;
+    socket.peer.send(&frame(0x80, &[b'4'; 41])).await;
     assert_eq!(socket.close_code().await, 1009);
     let mut socket = host.open_websocket().await;
     socket
-        .send_raw(&[0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])
+        .peer
+        .send(&[0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])
         .await;
     assert_eq!(socket.close_code().await, 1009);
 }
@@ -163,7 +150,7 @@ async fn messages_may_come_byte_by_byte() {
     let host = Host::tcp(Config::default()).await;
     let mut socket = host.open_websocket().await;
     for byte in frame(0x81, "4안녕하세요".as_bytes()) {
-        socket.send_raw(&[byte]).await;
+        socket.peer.send(&[byte]).await;
         tokio::task::yield_now().await;
     }
     assert_eq!(socket.text().await, "4안녕하세요");
@@ -211,7 +198,7 @@ async fn a_handler_that_panics_ends_its_session_alone() {
 async fn requests_that_are_not_clear_about_whom_they_are_for() {
     let host = Host::memory(Config::default());
     let path = "/engine.io/?EIO=4&transport=polling";
-    let twice = host.request("GET", path, &[("Host", "localhost")], b"").await;
+    let twice = host.request("GET", path, &[("Host", "localhost"); 2], b"").await;
     twice.assert_refused(3, "Bad request");
     let elsewhere = host.get(&format!("http://elsewhere{path}")).await;
     elsewhere.assert_refused(3, "Bad request");

@@ -8,7 +8,7 @@ mod common;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::{Host, KEY, Received, WebSocket, parameters};
+use common::{Host, MASK, Received, WebSocket};
 use sockeye_engine::{Compression, Config, Deflate, Encoded, broadcast};
 use sockeye_ws::handshake::deflate::Preferences;
 use sockeye_ws::{Deflater, Opcode, Role};
@@ -29,13 +29,13 @@ async fn open(host: &Host) -> WebSocket {
 
 /// Whether the next frame is compressed, and the bytes of its payload. Nothing else may be there.
 async fn frame(socket: &mut WebSocket) -> (bool, usize) {
-    let first = socket.io.read_u8().await.unwrap();
-    let length = match socket.io.read_u8().await.unwrap() {
-        126 => socket.io.read_u16().await.unwrap().into(),
+    let first = socket.peer.read_u8().await.unwrap();
+    let length = match socket.peer.read_u8().await.unwrap() {
+        126 => socket.peer.read_u16().await.unwrap().into(),
         length => usize::from(length),
     };
     let mut payload = vec![0; length];
-    socket.io.read_exact(&mut payload).await.unwrap();
+    socket.peer.read_exact(&mut payload).await.unwrap();
     (first & 0x40 != 0, length)
 }
 
@@ -43,10 +43,10 @@ async fn frame(socket: &mut WebSocket) -> (bool, usize) {
 async fn it_is_off_by_default_and_with_clients_that_do_not_offer_it() {
     let off = Host::memory(Config::default());
     let socket = off.websocket_with(URL, &OFFER).await.unwrap();
-    assert_eq!(socket.response.header("sec-websocket-extensions"), None);
+    assert_eq!(socket.header("sec-websocket-extensions"), None);
     let host = host(Compression::on());
     let socket = host.websocket(URL).await.unwrap();
-    assert_eq!(socket.response.header("sec-websocket-extensions"), None);
+    assert_eq!(socket.header("sec-websocket-extensions"), None);
     let bad = [("sec-websocket-extensions", "permessage-deflate; =")];
     let refused = host.websocket_with(URL, &bad).await.err().unwrap();
     refused.assert_upgrade_refused("Bad request");
@@ -98,15 +98,15 @@ async fn what_is_compressed_arrives_as_it_was() {
             assert_eq!(socket.text().await, format!("4{long}"));
             assert_eq!(socket.receive().await, Received::Binary(vec![byte; 5000]));
         }
-        let agreed = parameters(socket.response.header("sec-websocket-extensions").unwrap());
+        let agreed = socket.deflate().unwrap();
         assert_eq!(agreed.server_no_context_takeover, preferences.server_no_context_takeover);
         let mut deflater = Deflater::new(Role::Client, &agreed, 6).unwrap();
         for round in 0..3 {
             let text = format!("4{}", format!("round {round}, ").repeat(200));
             let mut out = Vec::new();
-            deflater.encode_frame(Opcode::Text, text.as_bytes(), KEY, &mut out);
+            deflater.encode_frame(Opcode::Text, text.as_bytes(), Some(MASK), &mut out);
             assert!(out.len() < 300);
-            socket.send_raw(&out).await;
+            socket.peer.send(&out).await;
             assert_eq!(socket.text().await, text);
         }
     }
@@ -116,17 +116,17 @@ async fn what_is_compressed_arrives_as_it_was() {
 async fn the_limit_counts_what_comes_out() {
     let host = host(Compression::on());
     let mut socket = open(&host).await;
-    let agreed = parameters(socket.response.header("sec-websocket-extensions").unwrap());
+    let agreed = socket.deflate().unwrap();
     let mut deflater = Deflater::new(Role::Client, &agreed, 6).unwrap();
     let bomb = vec![b'4'; 1_000_001];
     let mut out = Vec::new();
-    deflater.encode_frame(Opcode::Text, &bomb[..1_000_000], KEY, &mut out);
-    socket.send_raw(&out).await;
+    deflater.encode_frame(Opcode::Text, &bomb[..1_000_000], Some(MASK), &mut out);
+    socket.peer.send(&out).await;
     assert_eq!(socket.text().await.len(), 1_000_000);
     out.clear();
-    deflater.encode_frame(Opcode::Text, &bomb, KEY, &mut out);
+    deflater.encode_frame(Opcode::Text, &bomb, Some(MASK), &mut out);
     assert!(out.len() < 2000);
-    socket.send_raw(&out).await;
+    socket.peer.send(&out).await;
     assert_eq!(socket.close_code().await, 1009);
 }
 

@@ -207,9 +207,9 @@ async fn the_first_sub_protocol_is_chosen() {
     let path = "/engine.io/?EIO=4&transport=websocket";
     let offers = [("sec-websocket-protocol", "chat, other")];
     let socket = host.websocket_with(path, &offers).await.unwrap();
-    assert_eq!(socket.response.header("sec-websocket-protocol"), Some("chat"));
+    assert_eq!(socket.header("sec-websocket-protocol"), Some("chat"));
     let socket = host.websocket(path).await.unwrap();
-    assert_eq!(socket.response.header("sec-websocket-protocol"), None);
+    assert_eq!(socket.header("sec-websocket-protocol"), None);
 }
 
 #[tokio::test]

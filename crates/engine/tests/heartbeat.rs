@@ -177,9 +177,9 @@ async fn websocket_pings_are_answered_and_are_no_heartbeat() {
     let host = Host::tcp(config()).await;
     let mut socket = host.open_websocket().await;
     // An empty ping, then one with data, masked with zeros.
-    socket.send_raw(&[0x89, 0x80, 0, 0, 0, 0]).await;
+    socket.peer.send(&[0x89, 0x80, 0, 0, 0, 0]).await;
     assert_eq!(socket.receive().await, common::Received::Pong(vec![]));
-    socket.send_raw(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i']).await;
+    socket.peer.send(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i']).await;
     assert_eq!(socket.receive().await, common::Received::Pong(b"hi".to_vec()));
     ping(&mut socket).await;
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Host, http_head};
+use common::Host;
 use sockeye_engine::Config;
 
 const OPEN: &str = "/engine.io/?EIO=4&transport=polling";
@@ -11,7 +11,7 @@ const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
 
 /// The status of a request with exactly these headers.
 async fn status(host: &Host, method: &str, target: &str, headers: &str) -> u16 {
-    http_head(host, &format!("{method} {target} HTTP/1.1\r\n{headers}\r\n")).await.status
+    host.say(format!("{method} {target} HTTP/1.1\r\n{headers}\r\n")).await.response().await.status
 }
 
 fn config(hosts: &str) -> Config {
@@ -59,7 +59,7 @@ async fn other_hosts_are_421_on_every_transport_and_open_nothing() {
 async fn the_answer_says_what_to_write() {
     let host = Host::tcp(config("chat.example")).await;
     let request = format!("GET {OPEN} HTTP/1.1\r\nhost: my.example:3000\r\n\r\n");
-    let response = http_head(&host, &request).await;
+    let response = host.say(request).await.response().await;
     assert_eq!(response.header("cross-origin-resource-policy"), Some("same-origin"));
     assert_eq!(
         response.text(),

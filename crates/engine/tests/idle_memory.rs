@@ -1,8 +1,7 @@
 //! What an idle session costs over our own listener, its connection included: a polling session with
 //! its parked poll hardly more than one on a WebSocket. Alone in its file: the count is the process's.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +11,8 @@ use sockeye_engine::{
     SessionHandler,
 };
 use sockeye_net::http::{HttpServer, bind};
-use tokio::task::spawn_blocking;
+use sockeye_testing::raw::Peer;
+use tokio::net::TcpStream;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -43,49 +43,31 @@ impl SessionHandler for Silent {
     fn close(&mut self, _: CloseReason) {}
 }
 
-fn send(stream: &mut TcpStream, request: &str) {
-    stream.write_all(request.as_bytes()).expect("the server reads");
+async fn connect(address: SocketAddr) -> Peer<TcpStream> {
+    Peer::new(TcpStream::connect(address).await.expect("it listens"))
 }
 
-fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
-    let mut answer = vec![0; 2048];
-    let mut count = 0;
-    while !answer[..count].ends_with(end) {
-        let read = stream.read(&mut answer[count..]).expect("the server answers");
-        assert!(read > 0, "it ended: {}", String::from_utf8_lossy(&answer[..count]));
-        count += read;
-    }
-    answer.truncate(count);
-    answer
-}
-
-fn open_websocket(address: SocketAddr) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    send(
-        &mut stream,
-        "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: localhost\r\n\
-         connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
-    read_until(&mut stream, b"\"maxPayload\":1000000}");
-    stream
+async fn open_websocket(address: SocketAddr) -> TcpStream {
+    let peer = connect(address).await;
+    let opened = peer.upgrade("/engine.io/?EIO=4&transport=websocket", &[]).await;
+    let mut socket = opened.expect("it is let in");
+    assert!(socket.text().await.starts_with("0{"));
+    socket.peer.into_stream()
 }
 
 /// With a poll that waits.
-fn open_polling(address: SocketAddr) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    let get = "GET /engine.io/?EIO=4&transport=polling";
-    send(&mut stream, &format!("{get} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-    let answer = read_until(&mut stream, b"\"maxPayload\":1000000}");
-    let answer = String::from_utf8(answer).expect("text");
-    let (_, rest) = answer.split_once("\"sid\":\"").expect("an OPEN");
-    let sid = &rest[..20];
-    send(&mut stream, &format!("{get}&sid={sid} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-    stream
+async fn open_polling(address: SocketAddr) -> TcpStream {
+    let mut peer = connect(address).await;
+    let target = "/engine.io/?EIO=4&transport=polling";
+    peer.get(target).await;
+    let open = peer.response().await.expect("an answer");
+    let (_, rest) = open.text().split_once("\"sid\":\"").expect("an OPEN");
+    peer.get(&format!("{target}&sid={}", &rest[..20])).await;
+    peer.into_stream()
 }
 
 /// Heap bytes for each of many that `open` opens.
-async fn each(engine: &Engine<Silent>, open: fn(SocketAddr) -> TcpStream) -> usize {
+async fn each(engine: &Engine<Silent>, open: impl AsyncFn(SocketAddr) -> TcpStream) -> usize {
     let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
     let service = engine.clone().into_service();
@@ -95,7 +77,7 @@ async fn each(engine: &Engine<Silent>, open: fn(SocketAddr) -> TcpStream) -> usi
     let fill = async || {
         let mut open_ones = Vec::with_capacity(SESSIONS);
         for _ in 0..SESSIONS {
-            open_ones.push(spawn_blocking(move || open(address)).await.expect("it opens"));
+            open_ones.push(open(address).await);
         }
         let all_wait = || engine.all_sessions().iter().all(Session::has_outlet);
         while !all_wait() {

@@ -68,7 +68,7 @@ async fn a_session_may_bring_so_many_packets_in_a_second() {
     let host = Host::memory(config());
     let mut socket = host.open_websocket().await;
     socket.send_all(&["4a", "4b"]).await;
-    socket.send_raw(b"\x89\x80\x01\x02\x03\x04").await;
+    socket.peer.send(b"\x89\x80\x01\x02\x03\x04").await;
     assert_eq!(socket.text().await, "4a");
     assert_eq!(socket.text().await, "4b");
     assert_eq!(socket.receive().await, Received::Pong(Vec::new()));

@@ -11,7 +11,7 @@ use sockeye_engine::{
     Application, CloseReason, Config, Engine, HandlerError, Handshake, Message, Session,
     SessionHandler,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sockeye_testing::raw::{Peer, request};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -40,19 +40,22 @@ impl SessionHandler for Silent {
 
 /// Opens a session over a connection that ends right behind the answer.
 async fn open(engine: &Engine<Silent>) {
-    let (mut client, server) = tokio::io::duplex(4096);
+    let (client, server) = tokio::io::duplex(4096);
     let answering = engine.clone();
     let service = service_fn(move |request| {
         let engine = answering.clone();
         async move { Ok::<_, Infallible>(engine.handle(request).await) }
     });
     tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(server), service));
-    let request = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: a\r\n\
-                   connection: close\r\n\r\n";
-    client.write_all(request.as_bytes()).await.expect("the server reads");
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).await.expect("the server answers");
-    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    let mut peer = Peer::new(client);
+    peer.send(request(
+        "GET",
+        "/engine.io/?EIO=4&transport=polling",
+        &[("connection", "close")],
+        "",
+    ))
+    .await;
+    assert!(peer.read_rest().await.expect("the server answers").starts_with(b"HTTP/1.1 200"));
 }
 
 /// A polling session between two polls, its HTTP connection closed: at most 2 KiB.

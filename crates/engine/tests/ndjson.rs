@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Heard, Host, Io, sid};
+use common::{Heard, Host, Peer, sid};
 use sockeye_engine::{
     Audience, CloseDetail, CloseReason, Config, Encoded, Pushed, TransportKind, broadcast,
 };
@@ -24,7 +24,7 @@ fn config() -> Config {
 
 /// The answer to the request that opens a session, as it comes.
 struct Stream {
-    io: Box<dyn Io>,
+    peer: Peer,
     head: String,
     is_chunked: bool,
     /// What came of the body and is not read.
@@ -35,17 +35,13 @@ struct Stream {
 
 impl Stream {
     async fn open(host: &Host) -> Stream {
-        let mut io = host.start("GET", PATH, &[], b"").await.io;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(io.read_u8().await.unwrap());
-        }
-        let head = String::from_utf8(head).unwrap();
+        let mut peer = host.start("GET", PATH, &[], b"").await.peer;
+        let head = peer.head().await.unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(head.contains("content-type: application/x-ndjson\r\n"), "{head}");
         let is_chunked = head.contains("transfer-encoding: chunked");
         let (body, sid) = (Vec::new(), String::new());
-        let mut stream = Stream { io, head, is_chunked, body, ended: false, sid };
+        let mut stream = Stream { peer, head, is_chunked, body, ended: false, sid };
         let open = stream.packet().await.unwrap();
         assert!(open.starts_with("0{"), "{open}");
         assert!(open.contains("\"upgrades\":[]"), "{open}");
@@ -70,16 +66,12 @@ impl Stream {
 
     async fn read(&mut self) {
         if !self.is_chunked {
-            self.ended = self.io.read_buf(&mut self.body).await.unwrap() == 0;
+            self.ended = self.peer.read_buf(&mut self.body).await.unwrap() == 0;
             return;
         }
-        let mut size = Vec::new();
-        while !size.ends_with(b"\r\n") {
-            size.push(self.io.read_u8().await.unwrap());
-        }
-        let size = std::str::from_utf8(&size).unwrap().trim_end();
-        let mut chunk = vec![0; usize::from_str_radix(size, 16).unwrap() + 2];
-        self.io.read_exact(&mut chunk).await.unwrap();
+        let size = self.peer.read_until("\r\n").await.unwrap();
+        let size = usize::from_str_radix(str::from_utf8(&size).unwrap().trim_end(), 16).unwrap();
+        let mut chunk = self.peer.read_count(size + 2).await.unwrap();
         assert_eq!(chunk.split_off(chunk.len() - 2), b"\r\n");
         self.ended = chunk.is_empty();
         self.body.extend(chunk);
@@ -218,12 +210,12 @@ async fn what_comes_on_the_stream_is_forgotten() {
     let host = Host::tcp(config()).await;
     let mut stream = Stream::open(&host).await;
     let next = format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    stream.io.write_all(next.as_bytes()).await.unwrap();
+    stream.peer.write_all(next.as_bytes()).await.unwrap();
     stream.post(&host, "4still here").await;
     assert_eq!(stream.packet().await.as_deref(), Some("4still here"));
     assert_eq!(host.engine.sessions(), 1);
     // Whether it takes it all or not: it ends.
-    let _ = stream.io.write_all(&vec![b'x'; 1 << 20]).await;
+    let _ = stream.peer.write_all(&vec![b'x'; 1 << 20]).await;
     assert_eq!(host.app.closed(&stream.sid).await, CloseReason::TransportClose);
 }
 

@@ -289,7 +289,7 @@ async fn one_turn_is_one_write() {
     socket.send_all(&texts).await;
     // All echoes of one read arrive as the bytes of one write.
     let mut echoes = vec![0; 4096];
-    let length = tokio::io::AsyncReadExt::read(&mut socket.io, &mut echoes).await.unwrap();
+    let length = tokio::io::AsyncReadExt::read(&mut *socket.peer, &mut echoes).await.unwrap();
     let expected: usize = texts.iter().map(|text| 2 + text.len()).sum();
     assert_eq!(length, expected);
 }

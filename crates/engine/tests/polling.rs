@@ -2,9 +2,8 @@
 
 mod common;
 
-use common::{Heard, Host, http_head, read_response};
+use common::{Heard, Host};
 use sockeye_engine::{CloseReason, Config};
-use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 #[tokio::test]
@@ -41,7 +40,7 @@ async fn a_body_may_come_in_pieces() {
     let sid = host.open().await;
     let headers = [("transfer-encoding", "chunked")];
     let mut post = host.start("POST", &Host::url(&sid), &headers, b"3\r\n4he\r\n").await;
-    post.io.write_all("2\r\nll\r\n1\r\no\r\n0\r\n\r\n".as_bytes()).await.unwrap();
+    post.peer.send("2\r\nll\r\n1\r\no\r\n0\r\n\r\n").await;
     assert_eq!(post.response().await.text(), "ok");
     assert_eq!(host.poll(&sid).await.text(), "4hello");
 }
@@ -87,7 +86,7 @@ async fn a_second_post_ends_the_session() {
     }
     assert_eq!(host.app.closed(&sid).await, CloseReason::TransportError);
     assert!(poll.response().await.text().ends_with('1'));
-    let _ = first.io.write_all(b"defghi").await;
+    first.peer.send(b"defghi").await;
     first.response().await.assert_refused(1, "Session ID unknown");
     host.assert_gone(&sid).await;
 }
@@ -304,7 +303,7 @@ async fn a_post_waits_until_the_handler_is_ready() {
 async fn a_refused_request_is_read_to_its_end() {
     let config = Config { payload_bytes_max: 300_000, ..Config::default() };
     let host = Host::tcp(config).await;
-    let mut io = host.connect().await;
+    let mut peer = host.connect().await;
     let sid = host.open().await;
     let post = |url: &str, more: &str, length: usize| {
         format!("POST {url} HTTP/1.1\r\nhost: localhost\r\n{more}content-length: {length}\r\n\r\n")
@@ -313,21 +312,21 @@ async fn a_refused_request_is_read_to_its_end() {
     let binary = post(&Host::url(&sid), "content-type: application/octet-stream\r\n", 200_000);
     let put = post(&Host::url("nobody"), "", 200_000).replace("POST", "PUT");
     for head in [unknown, binary, put] {
-        io.write_all(head.as_bytes()).await.unwrap();
+        peer.send(head.as_bytes()).await;
         for piece in [1, 99_999, 50_000, 50_000] {
             tokio::task::yield_now().await;
-            io.write_all(&vec![b'4'; piece]).await.unwrap();
+            peer.send(&vec![b'4'; piece]).await;
         }
-        let response = read_response(&mut io, &mut Vec::new()).await;
+        let response = peer.response().await.unwrap();
         assert_eq!(response.status, 400, "{head}");
         assert_eq!(response.header("connection"), Some("keep-alive"), "{head}");
     }
     // One that is too long ends the connection, and says so.
-    io.write_all(post(&Host::url("nobody"), "", 300_001).as_bytes()).await.unwrap();
-    let response = read_response(&mut io, &mut Vec::new()).await;
+    peer.send(post(&Host::url("nobody"), "", 300_001).as_bytes()).await;
+    let response = peer.response().await.unwrap();
     assert_eq!((response.status, response.header("connection")), (400, Some("close")));
     let sid = host.open().await;
-    let response = http_head(&host, &post(&Host::url(&sid), "", 300_001)).await;
+    let response = host.say(post(&Host::url(&sid), "", 300_001)).await.response().await;
     assert_eq!((response.status, response.header("connection")), (413, Some("close")));
     assert_eq!(response.header("keep-alive"), None);
 }
@@ -339,7 +338,7 @@ async fn a_refused_body_that_does_not_come_ends_the_connection() {
     let head = format!("POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n4", {
         Host::url("nobody")
     });
-    let response = http_head(&host, &head).await;
+    let response = host.say(head).await.response().await;
     assert_eq!((response.status, response.header("connection")), (400, Some("close")));
     assert_eq!(start.elapsed(), Config::default().body_timeout);
 }
@@ -348,15 +347,13 @@ async fn a_refused_body_that_does_not_come_ends_the_connection() {
 async fn keep_alive_serves_one_request_after_another() {
     let host = Host::tcp(Config::default()).await;
     let sid = host.open().await;
-    let mut io = host.connect().await;
+    let mut peer = host.connect().await;
     let url = Host::url(&sid);
     let request = format!(
         "POST {url} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n4a\
          GET {url} HTTP/1.1\r\nhost: localhost\r\n\r\n"
     );
-    io.write_all(request.as_bytes()).await.unwrap();
-    let mut response = Vec::new();
-    while !response.ends_with(b"\r\n\r\n4a") {
-        tokio::io::AsyncReadExt::read_buf(&mut io, &mut response).await.unwrap();
-    }
+    peer.send(request.as_bytes()).await;
+    assert_eq!(peer.response().await.unwrap().text(), "ok");
+    assert_eq!(peer.response().await.unwrap().text(), "4a");
 }

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use common::{Heard, Host, Pending, Received, WebSocket};
 use sockeye_engine::{CloseReason, Config, TransportKind};
-use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn a_session_upgrades_and_polling_is_over() {
     let host = Host::tcp(Config::default()).await;
     let sid = host.open().await;
     let mut socket = host.probe(&sid).await;
-    assert_eq!(socket.response.header("upgrade"), Some("websocket"));
+    assert_eq!(socket.header("upgrade"), Some("websocket"));
     socket.send("2probe").await;
     assert_eq!(socket.text().await, "3probe");
     // The noop ends the poll that is parked, so that the client can stop polling.
@@ -40,13 +39,13 @@ async fn a_poll_right_behind_the_end_of_the_upgrade_is_refused() {
         socket.send("2probe").await;
         assert_eq!(socket.text().await, "3probe");
         // The connection of the poll is open already, so that both arrive together.
-        let mut io = host.connect().await;
+        let mut peer = host.connect().await;
         let request = format!("GET {} HTTP/1.1\r\nhost: localhost\r\n\r\n", Host::url(&sid));
-        io.write_all(&request.as_bytes()[..10]).await.unwrap();
+        peer.send(&request.as_bytes()[..10]).await;
         tokio::task::yield_now().await;
         socket.send("5").await;
-        io.write_all(&request.as_bytes()[10..]).await.unwrap();
-        Pending { io }.response().await.assert_refused(3, "Bad request");
+        peer.send(&request.as_bytes()[10..]).await;
+        Pending { peer }.response().await.assert_refused(3, "Bad request");
     }
 }
 
@@ -215,7 +214,7 @@ async fn a_bad_frame_on_the_probe_closes_only_the_probe() {
     let host = Host::tcp(Config::default()).await;
     let sid = host.open().await;
     let mut socket = host.probe(&sid).await;
-    socket.send_raw(&[0xff, 0xff, 0, 0, 0, 0]).await;
+    socket.peer.send(&[0xff, 0xff, 0, 0, 0, 0]).await;
     assert_eq!(socket.close_code().await, 1002);
     host.assert_echoes(&sid).await;
 }

@@ -12,11 +12,8 @@ use futures_util::FutureExt;
 use sockeye::{
     Ack, Acker, Config, Deferred, Event, Namespace, RawArgs, RecoveryConfig, Server, Socket,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use sockeye_testing::raw::Peer;
+use tokio::{net::TcpStream, time::timeout};
 
 fn namespace() -> Namespace {
     with_sync(Namespace::new("/")).on("echo", async |args: RawArgs| Ack(args))
@@ -226,12 +223,10 @@ async fn floods_through_events_are_given_back_when_the_client_goes() {
 
 /// The first line of the answer to a request, and its body.
 async fn request(address: SocketAddr, target: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let length = stream.read(&mut answer).await.unwrap();
-    String::from_utf8_lossy(&answer[..length]).into_owned()
+    let mut peer = Peer::new(TcpStream::connect(address).await.unwrap());
+    peer.send(format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n")).await;
+    let response = peer.response().await.unwrap();
+    response.head.clone() + response.text()
 }
 
 /// Abuse 10, CVE-2020-28481, CVE-2019-13611: whoever the page is, whatever the transport, and whether it is an upgrade or a return.

@@ -6,8 +6,10 @@ use sockeye::{
     Config, Server,
     engine::{Cors, Origins},
 };
-use sockeye_testing::TestServer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sockeye_testing::{
+    TestServer,
+    raw::{Peer, Response},
+};
 
 const FILES: [&str; 4] =
     ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
@@ -16,32 +18,20 @@ fn server(config: Config) -> TestServer {
     TestServer::new(Server::builder().config(config).build().unwrap())
 }
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        let mut named = lines.filter(|(found, _)| found.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value)
-    }
-}
-
-async fn ask(server: &TestServer, method: &str, path: &str, headers: &str) -> Answer {
-    let (mut stream, _wire) = server.open();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head, body: answer[end + 4..].to_vec() }
+async fn ask(server: &TestServer, method: &str, path: &str, headers: &str) -> Response {
+    let mut peer = Peer::new(server.open().0);
+    peer.send(format!(
+        "{method} {path} HTTP/1.1
+Host: localhost
+Connection: close
+{headers}
+"
+    ))
+    .await;
+    // The answer to HEAD is the same without its body.
+    let mut response = peer.response_head().await.unwrap();
+    response.body = peer.read_to_end().await.unwrap();
+    response
 }
 
 #[tokio::test]

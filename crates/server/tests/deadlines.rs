@@ -1,26 +1,14 @@
 //! What passes without an answer, on a clock that stands still while anybody runs.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::{sync::mpsc, thread, time::Duration};
 
+use common::request;
 use sockeye::{Config, Namespace, Server};
 use sockeye_testing::TestServer;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::sleep,
-};
-
-async fn ask(server: &TestServer, method: &str, query: &str, body: &str) -> String {
-    let (mut stream, _wire) = server.open();
-    let length = body.len();
-    let head =
-        format!("{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: localhost");
-    let request = format!("{head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
+use tokio::time::sleep;
 
 /// A session that waits for its client to ask why it was closed does nothing meanwhile: the clock
 /// would stand still otherwise.
@@ -28,14 +16,14 @@ async fn attachments_never_come_over_polling() {
     let config = Config { attachments_timeout: Duration::from_secs(5), ..Config::default() };
     let server = Server::builder().config(config).namespace(Namespace::new("/")).build().unwrap();
     let server = TestServer::new(server);
-    let opened = ask(&server, "GET", "", "").await;
+    let opened = request(&server, "GET", "", "").await;
     let sid = opened.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
     let query = format!("&sid={sid}");
-    assert!(ask(&server, "POST", &query, "40").await.ends_with("ok"));
+    assert!(request(&server, "POST", &query, "40").await == "ok");
     let event = r#"451-["x",{"_placeholder":true,"num":0}]"#;
-    assert!(ask(&server, "POST", &query, event).await.ends_with("ok"));
+    assert!(request(&server, "POST", &query, event).await == "ok");
     sleep(Duration::from_secs(4)).await;
-    assert!(ask(&server, "POST", &query, "3").await.ends_with("ok"), "it is open");
+    assert!(request(&server, "POST", &query, "3").await == "ok", "it is open");
     sleep(Duration::from_secs(32)).await;
     assert_eq!(server.server().sessions(), 0);
 }

@@ -8,9 +8,8 @@ use parking_lot::Mutex;
 use sockeye::{
     Ack, AckError, DisconnectReason, Drained, Event, EventError, Namespace, Server, Socket,
 };
-use sockeye_testing::{ConnectError, Ended, TestServer};
+use sockeye_testing::{ConnectError, Ended, TestServer, raw::Peer};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     sync::Semaphore,
     task::JoinHandle,
     time::{Instant, sleep},
@@ -116,12 +115,9 @@ async fn what_is_not_done_at_the_deadline_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn who_does_not_poll_again_is_not_waited_for() {
     let (server, _) = start();
-    let (mut stream, _wire) = server.open();
-    let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let read = stream.read(&mut answer).await.unwrap();
-    assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    let mut peer = Peer::new(server.open().0);
+    peer.get("/socket.io/?EIO=4&transport=polling").await;
+    assert_eq!(peer.response().await.unwrap().status, 200);
     assert_eq!(server.server().sessions(), 1);
     let begun = Instant::now();
     let drained = drain(&server, LONG).await.unwrap();

@@ -1,13 +1,13 @@
 //! What an idle session costs over our own listener, its connection included: a polling session with
 //! its parked poll hardly more than one on a WebSocket. Alone in its file: the count is the process's.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sockeye::{Namespace, Server};
 use sockeye_net::http::{HttpServer, bind};
-use tokio::task::spawn_blocking;
+use sockeye_testing::raw::{Peer, request};
+use tokio::net::TcpStream;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -16,54 +16,34 @@ const SESSIONS: usize = 512;
 /// How much more a polling session may hold.
 const MORE_BYTES_MAX: usize = 2048;
 
-fn send(stream: &mut TcpStream, request: &str) {
-    stream.write_all(request.as_bytes()).expect("the server reads");
+async fn connect(address: SocketAddr) -> Peer<TcpStream> {
+    Peer::new(TcpStream::connect(address).await.expect("it listens"))
 }
 
-fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
-    let mut answer = vec![0; 2048];
-    let mut count = 0;
-    while !answer[..count].ends_with(end) {
-        let read = stream.read(&mut answer[count..]).expect("the server answers");
-        assert!(read > 0, "it ended: {}", String::from_utf8_lossy(&answer[..count]));
-        count += read;
-    }
-    answer.truncate(count);
-    answer
-}
-
-fn open_websocket(address: SocketAddr) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    send(
-        &mut stream,
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: localhost\r\n\
-         connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
-    read_until(&mut stream, b"\"maxPayload\":1000000}");
-    stream.write_all(b"\x81\x82\x00\x00\x00\x0040").expect("the server reads");
-    read_until(&mut stream, b"\"}");
-    stream
+async fn open_websocket(address: SocketAddr) -> TcpStream {
+    let peer = connect(address).await;
+    let opened = peer.upgrade("/socket.io/?EIO=4&transport=websocket", &[]).await;
+    let mut socket = opened.expect("it is let in");
+    assert!(socket.text().await.starts_with("0{"));
+    socket.send("40").await;
+    assert!(socket.text().await.starts_with("40{"));
+    socket.peer.into_stream()
 }
 
 /// With a poll that waits.
-fn open_polling(address: SocketAddr) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    let get = "GET /socket.io/?EIO=4&transport=polling";
-    send(&mut stream, &format!("{get} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-    let answer = read_until(&mut stream, b"\"maxPayload\":1000000}");
-    let answer = String::from_utf8(answer).expect("text");
-    let (_, rest) = answer.split_once("\"sid\":\"").expect("an OPEN");
-    let sid = &rest[..20];
-    let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-    let length = "content-length: 2\r\n\r\n40";
-    send(&mut stream, &format!("POST {target} HTTP/1.1\r\nhost: localhost\r\n{length}"));
-    read_until(&mut stream, b"\r\n\r\nok");
-    let poll = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    send(&mut stream, &poll);
-    read_until(&mut stream, b"\"}");
-    send(&mut stream, &poll);
-    stream
+async fn open_polling(address: SocketAddr) -> TcpStream {
+    let mut peer = connect(address).await;
+    let target = "/socket.io/?EIO=4&transport=polling";
+    peer.get(target).await;
+    let open = peer.response().await.expect("an answer");
+    let (_, rest) = open.text().split_once("\"sid\":\"").expect("an OPEN");
+    let target = format!("{target}&sid={}", &rest[..20]);
+    peer.send(request("POST", &target, &[], "40")).await;
+    assert_eq!(peer.response().await.expect("an answer").text(), "ok");
+    peer.get(&target).await;
+    assert!(peer.response().await.expect("an answer").text().starts_with("40{"));
+    peer.get(&target).await;
+    peer.into_stream()
 }
 
 /// Waits until the last polls were read and wait: then nothing is allocated or freed any more.
@@ -77,7 +57,7 @@ async fn settled() {
 }
 
 /// Heap bytes for each of many that `open` opens.
-async fn each(open: fn(SocketAddr) -> TcpStream) -> usize {
+async fn each(open: impl AsyncFn(SocketAddr) -> TcpStream) -> usize {
     let server = Server::builder().namespace(Namespace::new("/")).build().expect("a server");
     let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
@@ -86,7 +66,7 @@ async fn each(open: fn(SocketAddr) -> TcpStream) -> usize {
     let fill = async || {
         let mut open_ones = Vec::with_capacity(SESSIONS);
         for _ in 0..SESSIONS {
-            open_ones.push(spawn_blocking(move || open(address)).await.expect("it opens"));
+            open_ones.push(open(address).await);
         }
         settled().await;
         open_ones

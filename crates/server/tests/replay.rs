@@ -20,9 +20,9 @@ use common::{
 use sockeye::{
     Args, Binary, Config, Namespace, RecoveryConfig, Server, Socket, engine::OverflowPolicy,
 };
-use sockeye_testing::TestServer;
+use sockeye_testing::{TestServer, raw::Peer};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     sync::{Barrier, Semaphore},
     time::sleep,
 };
@@ -53,10 +53,9 @@ fn claim(reply: &str) -> String {
 
 /// Ends a session over polling as a lost connection does.
 async fn lose_poll(server: &TestServer, sid: &str) {
-    let (mut stream, wire) = server.open();
-    let head =
-        format!("GET /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let (stream, wire) = server.open();
+    let mut peer = Peer::new(stream);
+    peer.get(&format!("/socket.io/?EIO=4&transport=polling{sid}")).await;
     sleep(Duration::from_millis(1)).await;
     wire.cut();
     until(|| server.server().sessions() == 0).await;
@@ -71,24 +70,13 @@ async fn the_reply_and_what_was_missed_are_one_write() {
     for n in 0..50 {
         setup.io().emit("n", &n).unwrap();
     }
-    let mut stream = tokio::net::TcpStream::connect(setup.address).await.unwrap();
-    let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n\
-        Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let peer = Peer::new(tokio::net::TcpStream::connect(setup.address).await.unwrap());
+    let opened = peer.upgrade("/socket.io/?EIO=4&transport=websocket", &[]).await;
+    let mut socket = opened.unwrap();
+    assert!(socket.text().await.starts_with("0{"));
+    socket.send(&format!("40{auth}")).await;
     let mut buffer = vec![0; 1 << 16];
-    let mut open = Vec::new();
-    while !open.ends_with(b"}") {
-        let read = stream.read(&mut buffer).await.unwrap();
-        open.extend_from_slice(&buffer[..read]);
-    }
-    let mut connect = Vec::new();
-    let mut websocket =
-        sockeye_ws::Connection::new(sockeye_ws::Role::Client, sockeye_ws::Config::default());
-    let packet = format!("40{auth}");
-    websocket.send(sockeye_ws::Message::Text(&packet), Some([0; 4]), &mut connect).unwrap();
-    stream.write_all(&connect).await.unwrap();
-    let read = stream.read(&mut buffer).await.unwrap();
+    let read = socket.peer.read(&mut buffer).await.unwrap();
     let text = String::from_utf8_lossy(&buffer[..read]);
     let packets: Vec<_> = text.match_indices("42[\"n\",").collect();
     assert_eq!(packets.len(), 50, "{text}");

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sockeye::{
     Ack, Args, Binary, Config, Io, Namespace, RawArgs, RecoveryConfig, Refuse, Server, Socket,
 };
+use sockeye_testing::raw::Peer;
 
 fn config() -> Config {
     let mut config = Config::default();
@@ -36,14 +37,11 @@ fn sid(client: &Client) -> &str {
 #[tokio::test]
 async fn old_clients_are_refused_unless_they_are_allowed() {
     let (_server, address) = serve(Config::default(), vec![]).await;
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request =
-        b"GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
-    let mut answer = String::new();
-    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(answer.ends_with(r#"{"code":5,"message":"Unsupported protocol version"}"#), "{answer}");
+    let mut peer = Peer::new(tokio::net::TcpStream::connect(address).await.unwrap());
+    peer.get("/socket.io/?EIO=3&transport=polling").await;
+    let answer = peer.response().await.unwrap();
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), r#"{"code":5,"message":"Unsupported protocol version"}"#);
 }
 
 #[tokio::test]

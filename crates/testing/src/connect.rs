@@ -1,15 +1,16 @@
-use std::{fmt::Write as _, net::SocketAddr};
+use std::net::SocketAddr;
 
 use serde::Serialize;
 use sockeye_socket_proto::encode_connect;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::DuplexStream,
     sync::{mpsc, oneshot},
 };
 
 use crate::{
     TestClient, TestServer, Wire,
     client::Returning,
+    raw::{self, Peer, Response, WebSocket},
     session::{self, Command, Joined},
 };
 
@@ -21,7 +22,7 @@ pub struct Connect {
     pub(crate) namespace: String,
     /// A JSON object.
     auth: serde_json::Value,
-    headers: String,
+    headers: Vec<(String, String)>,
     query: String,
     address: Option<SocketAddr>,
     /// For the next connection only.
@@ -59,7 +60,7 @@ impl Connect {
             server,
             namespace: "/".to_owned(),
             auth: serde_json::Value::Null,
-            headers: String::new(),
+            headers: Vec::new(),
             query: String::new(),
             address: None,
             cut_after: None,
@@ -83,7 +84,7 @@ impl Connect {
 
     /// A header of its request.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        write!(self.headers, "{name}: {value}\r\n").expect("writing to a string does not fail");
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -114,48 +115,44 @@ impl Connect {
         returning: Option<&Returning>,
         events: mpsc::UnboundedSender<session::Arrived>,
     ) -> Result<(Joined, mpsc::UnboundedSender<Command>, Wire), ConnectError> {
-        let (mut stream, wire) = match self.address {
+        let (stream, wire) = match self.address {
             Some(address) => self.server.open_from(address),
             None => self.server.open(),
         };
         if let Some(bytes) = self.cut_after {
             wire.cut_after(bytes);
         }
-        self.shake_hands(&mut stream).await?;
+        let socket = self.shake_hands(stream).await?;
         let (reply, joined) = oneshot::channel();
         let mut packet = String::new();
         encode_connect(&mut packet, &self.namespace, &self.auth_of(returning));
         let (commands, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(session::run(stream, packet, reply, receiver, events));
+        tokio::spawn(session::run(socket, packet, reply, receiver, events));
         match joined.await {
             Ok(joined) => Ok((joined?, commands, wire)),
             Err(_) => Err(ConnectError::Closed),
         }
     }
 
-    async fn shake_hands(&self, stream: &mut DuplexStream) -> Result<(), ConnectError> {
+    async fn shake_hands(
+        &self,
+        stream: DuplexStream,
+    ) -> Result<WebSocket<DuplexStream>, ConnectError> {
         let path = &self.server.server().config().engine.path;
-        let request = format!(
-            "GET {path}/?EIO=4&transport=websocket{} HTTP/1.1\r\nHost: in-memory\r\n\
-             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
-            self.query, self.headers
-        );
-        let closed = |_| ConnectError::Closed;
-        stream.write_all(request.as_bytes()).await.map_err(closed)?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.map_err(closed)?);
+        let target = format!("{path}/?EIO=4&transport=websocket{}", self.query);
+        let mut headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            headers.push(("host", "in-memory"));
         }
-        let head = String::from_utf8_lossy(&head);
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        if status == 101 {
-            return Ok(());
+        match Peer::new(stream).upgrade(&target, &headers).await {
+            Ok(socket) => Ok(socket),
+            Err(raw::Error::Refused(Response { status, body, .. })) => {
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Err(ConnectError::Http { status, body })
+            }
+            Err(_) => Err(ConnectError::Closed),
         }
-        stream.shutdown().await.map_err(closed)?;
-        let mut body = String::new();
-        stream.read_to_string(&mut body).await.map_err(closed)?;
-        Err(ConnectError::Http { status, body })
     }
 
     /// The payload of the connect packet: nothing for a client that says nothing.

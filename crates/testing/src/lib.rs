@@ -40,6 +40,7 @@
 //! - [`TestClient`] is one client in one namespace. It speaks the protocol for itself; `expect_*`
 //!   methods fail the test with what came instead.
 //! - [`Wire`] is its connection: delayed, stalled, half open, cut.
+//! - [`raw`] is for what a [`TestClient`] does not do: HTTP and WebSocket, byte by byte, over any stream.
 //!
 //! On a paused clock (tokio's `test-util`, `start_paused`) time passes only when every task waits:
 //! heartbeats, timeouts and delays cost nothing, and "nothing came" is certain. Without it everything
@@ -48,6 +49,7 @@
 
 mod client;
 mod connect;
+pub mod raw;
 mod server;
 mod session;
 mod wire;

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 use sockeye::RawArgs;
 use sockeye_socket_proto::{Decoder, Incoming, Limits};
-use sockeye_ws::{Config, Connection, Event, Message, Role};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::DuplexStream,
     sync::{mpsc, oneshot},
 };
 
-use crate::ConnectError;
+use crate::{
+    ConnectError,
+    raw::{Opcode, Received, WebSocket, frame},
+};
 
 /// What the client wants.
 pub(crate) enum Command {
@@ -47,40 +49,31 @@ type JoinReply = oneshot::Sender<Result<Joined, ConnectError>>;
 
 /// Joins with `packet` as soon as the session is open, and runs until either side ends it.
 pub(crate) async fn run(
-    stream: DuplexStream,
+    socket: WebSocket<DuplexStream>,
     packet: String,
     reply: JoinReply,
     mut commands: mpsc::UnboundedReceiver<Command>,
     events: mpsc::UnboundedSender<Arrived>,
 ) {
     let mut session = Session {
-        stream,
-        websocket: Connection::new(Role::Client, Config::default()),
+        socket,
         decoder: Decoder::new(Limits::default()),
         joining: Some((packet, reply)),
         acks: HashMap::new(),
         events,
     };
-    let mut input = Vec::new();
-    let mut buffer = vec![0; 16 * 1024];
     loop {
-        tokio::select! {
+        let goes_on = tokio::select! {
             command = commands.recv() => {
                 // The client is dropped: so is its connection.
                 let Some(command) = command else { return };
-                if !session.obey(command).await {
-                    break;
-                }
+                session.obey(command).await;
+                true
             }
-            read = session.stream.read(&mut buffer) => match read {
-                Ok(0) | Err(_) => break,
-                Ok(read) => {
-                    input.extend_from_slice(&buffer[..read]);
-                    if !session.read(&mut input).await {
-                        break;
-                    }
-                }
-            }
+            received = session.socket.receive() => session.take(received).await,
+        };
+        if !goes_on {
+            break;
         }
     }
     // Whoever waits for an answer sees it drop; the receiver of events may be gone.
@@ -88,8 +81,7 @@ pub(crate) async fn run(
 }
 
 struct Session {
-    stream: DuplexStream,
-    websocket: Connection,
+    socket: WebSocket<DuplexStream>,
     decoder: Decoder,
     /// Until the server has answered.
     joining: Option<(String, JoinReply)>,
@@ -98,8 +90,7 @@ struct Session {
 }
 
 impl Session {
-    /// False: the connection is over.
-    async fn obey(&mut self, command: Command) -> bool {
+    async fn obey(&mut self, command: Command) {
         let (packet, attachments) = match command {
             Command::Send(packet, attachments) => (packet, attachments),
             Command::Ask { id, packet, attachments, answer } => {
@@ -107,60 +98,36 @@ impl Session {
                 (packet, attachments)
             }
         };
-        let mut out = Vec::new();
-        self.frame(Message::Text(&format!("4{packet}")), &mut out);
+        let mut out = frame(Opcode::Text, format!("4{packet}").as_bytes());
         for attachment in &attachments {
-            self.frame(Message::Binary(attachment), &mut out);
+            out.extend(frame(Opcode::Binary, attachment));
         }
-        self.stream.write_all(&out).await.is_ok()
+        self.socket.peer.send(out).await;
     }
 
-    fn frame(&mut self, message: Message<'_>, out: &mut Vec<u8>) {
-        // A connection that is closing takes nothing more, as a socket would not.
-        let _ = self.websocket.send(message, Some(MASK), out);
-    }
-
-    async fn read(&mut self, input: &mut Vec<u8>) -> bool {
-        loop {
-            let mut out = Vec::new();
-            let Ok((used, event)) = self.websocket.handle_read(input) else {
-                panic!("the server broke a rule of WebSocket");
-            };
-            let message = match event {
-                Some(Event::Text(text)) => Some(Read::Text(text.to_owned())),
-                Some(Event::Binary(data)) => Some(Read::Binary(data.to_vec())),
-                Some(Event::Close(_)) => Some(Read::Close),
-                _ => None,
-            };
-            input.drain(..used);
-            let is_open = match message {
-                Some(Read::Text(text)) => self.engine_packet(&text, &mut out),
-                Some(Read::Binary(data)) => self.binary(&data),
-                Some(Read::Close) => false,
-                None => true,
-            };
-            while self.websocket.poll_transmit(Some(MASK), &mut out) {}
-            if self.stream.write_all(&out).await.is_err() || !is_open {
-                return false;
-            }
-            if used == 0 || input.is_empty() {
-                return true;
-            }
+    /// False: the connection is over.
+    async fn take(&mut self, received: Received) -> bool {
+        match received {
+            Received::Text(text) => self.engine_packet(&text).await,
+            Received::Binary(data) => self.binary(&data),
+            Received::Close(..) | Received::End => false,
+            Received::Broken(error) => panic!("the server broke a rule of WebSocket: {error}"),
+            Received::Ping(_) | Received::Pong(_) => true,
         }
     }
 
-    fn engine_packet(&mut self, text: &str, out: &mut Vec<u8>) -> bool {
+    async fn engine_packet(&mut self, text: &str) -> bool {
         match text.split_at_checked(1) {
             Some(("0", _)) => {
                 let packet = self.joining.as_ref().map(|(packet, _)| format!("4{packet}"));
                 if let Some(packet) = packet {
-                    self.frame(Message::Text(&packet), out);
+                    self.socket.send(&packet).await;
                 }
                 true
             }
             Some(("1", _)) => false,
             Some(("2", probe)) => {
-                self.frame(Message::Text(&format!("3{probe}")), out);
+                self.socket.send(&format!("3{probe}")).await;
                 true
             }
             Some(("4", packet)) => match self.decoder.handle_text(packet) {
@@ -181,12 +148,6 @@ impl Session {
             Err(error) => panic!("the server broke a rule of Socket.IO: {error}"),
         }
     }
-}
-
-enum Read {
-    Text(String),
-    Binary(Vec<u8>),
-    Close,
 }
 
 /// Takes in a packet. False: the session is of no use.
@@ -238,6 +199,3 @@ fn refusal(data: &str) -> ConnectError {
         Err(_) => ConnectError::Refused { message: data.to_owned(), data: serde_json::Value::Null },
     }
 }
-
-/// Any mask will do.
-const MASK: [u8; 4] = [1, 2, 3, 4];

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use common::{FnService, accept_all, echo, masked, raw_client, read_head, request_with};
+use common::{FnService, Peer, accept_all, dial, echo, handshake, masked, raw_client};
 use sockeye_websocket::ws::Opcode;
 use sockeye_websocket::{Group, HttpServer, Message, WebSocket, bind, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,8 +71,10 @@ async fn with_header_bytes(bytes: usize, attack: impl AsyncFnOnce(&mut Scene)) {
     let mut scene = Scene { address, base: 0, bystander };
     scene.check_bystander().await;
     // What is made at the first use is not the attack's.
-    drop(raw_client(address, &masked(Opcode::Text, b"warm")).await);
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let mut warm = raw_client(address, &masked(Opcode::Close, b"")).await;
+    warm.expect(b"\x88\0").await;
+    drop(warm);
+    settled().await;
     scene.base = heap_bytes();
 
     attack(&mut scene).await;
@@ -82,30 +84,41 @@ async fn with_header_bytes(bytes: usize, attack: impl AsyncFnOnce(&mut Scene)) {
     while heap_bytes() > scene.base + SLACK_BYTES {
         let held = heap_bytes() - scene.base;
         assert!(Instant::now() < deadline, "{held} bytes never given back");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     connect(&format!("ws://{address}")).await.unwrap();
     assert!(!server.is_finished());
     server.abort();
 }
 
+/// So many turns for everybody else.
+async fn turns(count: usize) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until nothing is allocated any more: whoever was woken has had its turns.
+async fn settled() {
+    let mut before = 0;
+    while std::mem::replace(&mut before, dhat::HeapStats::get().total_blocks) != before {
+        turns(100).await;
+    }
+}
+
 /// Everything the server says until it ends the connection, resets included.
-async fn rest_of(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    // A reset ends it as well.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("it ends");
-    bytes
+async fn rest_of(stream: &mut Peer<TcpStream>) -> Vec<u8> {
+    timeout(PATIENCE, stream.read_rest()).await.expect("it ends").unwrap()
 }
 
 async fn answer_to(address: SocketAddr, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    // It may be refused before all is written.
-    let _ = stream.write_all(request).await;
-    timeout(PATIENCE, read_head(&mut stream)).await.unwrap()
+    let mut stream = dial(address).await;
+    stream.send(request).await;
+    timeout(PATIENCE, stream.head()).await.unwrap().unwrap()
 }
 
 fn with_headers(lines: &str) -> Vec<u8> {
-    let request = String::from_utf8(request_with(b"")).unwrap();
+    let request = handshake("/", &[]);
     request.replace("Host: localhost\r\n", &format!("Host: localhost\r\n{lines}")).into_bytes()
 }
 
@@ -121,8 +134,8 @@ async fn close_code(address: SocketAddr, frames: &[u8]) -> u16 {
 #[tokio::test]
 async fn rustsec_2023_0065_twenty_megabytes_of_header_slowly() {
     under_attack(async |scene| {
-        let mut stream = TcpStream::connect(scene.address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
+        let mut stream = dial(scene.address).await;
+        stream.send(b"GET / HTTP/1.1\r\nX: ").await;
         let mut sent = 0;
         while sent < 20_000_000 && stream.write_all(&[b'y'; 1000]).await.is_ok() {
             sent += 1000;
@@ -148,7 +161,7 @@ async fn cve_2024_37890_two_thousand_headers() {
 #[tokio::test]
 async fn non_ascii_in_every_header() {
     under_attack(async |scene| {
-        let request = String::from_utf8(request_with(b"")).unwrap();
+        let request = handshake("/", &[]);
         let names = [
             "Host",
             "Upgrade",
@@ -285,15 +298,15 @@ async fn cve_2026_48779_fragments_without_end() {
             first[0] &= 0x7f;
             let mut next = masked(Opcode::Continuation, payload);
             next[0] &= 0x7f;
-            stream.write_all(&first).await.unwrap();
+            stream.send(&first).await;
             let batch = next.repeat(1024);
             for _ in 0..127 {
-                stream.write_all(&batch).await.unwrap();
+                stream.send(&batch).await;
                 scene.assert_heap_within(2 << 20);
             }
             // Over the limit of 131,072.
-            let _ = stream.write_all(&batch).await;
-            let _ = stream.write_all(&batch).await;
+            stream.send(&batch).await;
+            stream.send(&batch).await;
             let bytes = rest_of(&mut stream).await;
             assert_eq!(bytes[..4], [0x88, bytes[1], 0x03, 0xf0], "{bytes:?}");
         }
@@ -311,11 +324,15 @@ async fn rustsec_2020_0043_a_ping_flood_without_reading() {
             let batch = frame.repeat(64 * 1024 / frame.len());
             let mut sent = 0;
             while sent < 200 << 20 {
-                let write = stream.write_all(&batch);
-                match timeout(Duration::from_millis(300), write).await {
-                    Ok(Ok(())) => sent += batch.len(),
-                    // It pushes back, or has had enough.
-                    _ => break,
+                // A kernel tells nobody that it is full: what does not fit for this many turns of
+                // a server that could read will not fit.
+                tokio::select! {
+                    biased;
+                    written = stream.write_all(&batch) => match written {
+                        Ok(()) => sent += batch.len(),
+                        Err(_) => break,
+                    },
+                    () = turns(10_000) => break,
                 }
                 scene.assert_heap_within(8 << 20);
             }
@@ -333,13 +350,13 @@ async fn cve_2016_10518_pongs_are_what_the_ping_was() {
         let mut stream = raw_client(scene.address, b"").await;
         for length in 0..=125_u8 {
             let payload = vec![length; usize::from(length)];
-            stream.write_all(&masked(Opcode::Ping, &payload)).await.unwrap();
+            stream.send(&masked(Opcode::Ping, &payload)).await;
             let mut pong = vec![0; 2 + payload.len()];
             stream.read_exact(&mut pong).await.unwrap();
             assert_eq!(pong[..2], [0x8a, length]);
             assert_eq!(pong[2..], payload);
         }
-        stream.write_all(&masked(Opcode::Close, b"\x03\xe8bye")).await.unwrap();
+        stream.send(&masked(Opcode::Close, b"\x03\xe8bye")).await;
         assert_eq!(rest_of(&mut stream).await, b"\x88\x05\x03\xe8bye");
     })
     .await;
@@ -349,11 +366,11 @@ async fn cve_2016_10518_pongs_are_what_the_ping_was() {
 #[tokio::test]
 async fn cve_2022_41940_a_reset_at_every_step() {
     under_attack(async |scene| {
-        let bytes = request_with(&masked(Opcode::Text, b"hello"));
+        let bytes = [handshake("/", &[]).as_bytes(), &masked(Opcode::Text, b"hello")].concat();
         for cut in (0..=bytes.len()).step_by(7) {
-            let mut stream = TcpStream::connect(scene.address).await.unwrap();
-            stream.write_all(&bytes[..cut]).await.unwrap();
-            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+            let mut stream = dial(scene.address).await;
+            stream.send(&bytes[..cut]).await;
+            stream.set_zero_linger().unwrap();
             drop(stream);
         }
     })
@@ -367,10 +384,10 @@ async fn cve_2026_48802_pongs_nobody_asked_for() {
         let mut stream = raw_client(scene.address, b"").await;
         let pongs = masked(Opcode::Pong, b"unasked").repeat(1000);
         for _ in 0..100 {
-            stream.write_all(&pongs).await.unwrap();
+            stream.send(&pongs).await;
         }
-        stream.write_all(&masked(Opcode::Text, b"done")).await.unwrap();
-        common::expect(&mut stream, b"\x81\x04done").await;
+        stream.send(&masked(Opcode::Text, b"done")).await;
+        stream.expect(b"\x81\x04done").await;
         scene.assert_heap_within(SLACK_BYTES);
     })
     .await;
@@ -424,7 +441,7 @@ async fn cve_2020_7693_an_upgrade_header_anywhere() {
     under_attack(async |scene| {
         for method in ["POST", "PUT", "OPTIONS", "CONNECT", "PRI", "TRACE"] {
             for target in ["/", "/else/where", "*"] {
-                let request = String::from_utf8(request_with(b"")).unwrap();
+                let request = handshake("/", &[]);
                 let request = request.replace("GET /", &format!("{method} {target}"));
                 let head = answer_to(scene.address, request.as_bytes()).await;
                 assert!(["400", "405"].contains(&&head[9..12]), "{method} {target}: {head}");
@@ -470,7 +487,7 @@ async fn a_subscriber_that_stops_reading() {
         assert!(heap_bytes().saturating_sub(base) < 8 << 20);
     }
     while group.len() > 50 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     drop(stalled);
 }

@@ -4,19 +4,19 @@
 
 mod common;
 
-use common::{echo, masked, raw_client, serve};
+use common::{Peer, echo, masked, raw_client, serve};
 use sockeye_websocket::Group;
 use sockeye_websocket::ws::Opcode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 /// Sends `request` and reads `reply_len` bytes, many times over.
-async fn exchange(stream: &mut tokio::net::TcpStream, request: &[u8], reply_len: usize) {
+async fn exchange(stream: &mut Peer<tokio::net::TcpStream>, request: &[u8], reply_len: usize) {
     let mut reply = [0; 4096];
     for _ in 0..100 {
-        stream.write_all(request).await.unwrap();
+        stream.send(request).await;
         stream.read_exact(&mut reply[..reply_len]).await.unwrap();
     }
 }

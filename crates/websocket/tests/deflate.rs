@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FnService, expect, read_to_end};
+use common::{FnService, Peer};
 use http::Request;
 use hyper::body::Incoming;
 use sockeye_websocket::ws::handshake::deflate::{Parameters, Preferences};
@@ -14,7 +14,7 @@ use sockeye_websocket::{
     Acceptor, Compression, Config, Connector, Deflate, Group, HttpServer, Message, RecvError,
     Stream, WebSocket, bind,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{DuplexStream, duplex};
 
 const KEY: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 
@@ -35,11 +35,11 @@ fn config() -> Config {
     Config { compression: Compression::on(), ..Config::default() }
 }
 
-fn socket(role: Role, parameters: &Parameters, config: Config) -> (WebSocket, DuplexStream) {
+fn socket(role: Role, parameters: &Parameters, config: Config) -> (WebSocket, Peer<DuplexStream>) {
     let (ours, theirs) = duplex(1 << 20);
     let stream = Stream::from_io(ours);
     let socket = WebSocket::from_stream_with_deflate(stream, Vec::new(), role, config, parameters);
-    (socket, theirs)
+    (socket, Peer::new(theirs))
 }
 
 /// About `len` bytes that compress well.
@@ -47,24 +47,13 @@ fn text(len: usize) -> String {
     (0..).map(|number| format!("line {number}; ")).take(len / 9 + 1).collect()
 }
 
-/// The next frame: its first byte and its length.
-async fn frame(peer: &mut DuplexStream) -> (u8, Vec<u8>) {
-    let first = peer.read_u8().await.unwrap();
-    let second = peer.read_u8().await.unwrap();
-    let len = match second & 0x7f {
-        126 => usize::from(peer.read_u16().await.unwrap()),
-        127 => usize::try_from(peer.read_u64().await.unwrap()).unwrap(),
-        len => usize::from(len),
-    };
-    let masked = if second & 0x80 == 0 { 0 } else { 4 };
-    let mut bytes = vec![0; masked + len];
-    peer.read_exact(&mut bytes).await.unwrap();
-    (first, bytes)
-}
-
 /// The messages in what `peer` gets until the end.
-async fn received(peer: &mut DuplexStream, role: Role, parameters: &Parameters) -> Vec<String> {
-    let mut wire = read_to_end(peer).await;
+async fn received(
+    peer: &mut Peer<DuplexStream>,
+    role: Role,
+    parameters: &Parameters,
+) -> Vec<String> {
+    let mut wire = peer.read_to_end().await.unwrap();
     let mut connection = Connection::new(role, ws::Config::default()).with_deflate(parameters);
     let (mut used, mut seen) = (0, Vec::new());
     while used < wire.len() {
@@ -89,20 +78,20 @@ async fn the_threshold_and_the_opt_out() {
     let (socket, mut peer) = socket(Role::Server, &NO_TAKEOVER, config());
     let long = text(4000);
     socket.send(&long[..1023]).await.unwrap();
-    assert_eq!(frame(&mut peer).await, (0x81, long[..1023].into()));
+    assert_eq!(peer.frame().await.unwrap(), (0x81, long[..1023].into()));
     socket.send(&long[..1024]).await.unwrap();
-    let (first, bytes) = frame(&mut peer).await;
+    let (first, bytes) = peer.frame().await.unwrap();
     assert!(first == 0xc1 && bytes.len() < 600, "{first:#x} {}", bytes.len());
     socket.send_uncompressed(&long).await.unwrap();
-    assert_eq!(frame(&mut peer).await, (0x81, long.clone().into_bytes()));
+    assert_eq!(peer.frame().await.unwrap(), (0x81, long.clone().into_bytes()));
     socket.writer().send_uncompressed(long.as_bytes()).await.unwrap();
-    assert_eq!(frame(&mut peer).await, (0x82, long.clone().into_bytes()));
+    assert_eq!(peer.frame().await.unwrap(), (0x82, long.clone().into_bytes()));
     // Never on control frames.
     socket.ping(&[0; 125]).await.unwrap();
-    assert_eq!(frame(&mut peer).await, (0x89, vec![0; 125]));
+    assert_eq!(peer.frame().await.unwrap(), (0x89, vec![0; 125]));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_handlers_replies() {
     for parameters in [NO_TAKEOVER, TAKEOVER] {
         let (socket, mut peer) = socket(Role::Server, &parameters, config());
@@ -125,7 +114,7 @@ async fn a_handlers_replies() {
             &mut wire,
         );
         wire.extend(common::masked(Opcode::Close, b"\x03\xe8"));
-        peer.write_all(&wire).await.unwrap();
+        peer.send(&wire).await;
         assert_eq!(task.await.unwrap().unwrap().code, CloseCode::NORMAL);
         drop(writer);
         let expected = [&long[..], "small", &long, &long];
@@ -134,7 +123,7 @@ async fn a_handlers_replies() {
 }
 
 /// Frames that refer to earlier ones leave in the order they were made, whoever sends them.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn several_senders_with_context_takeover() {
     let (socket, mut peer) = socket(Role::Server, &TAKEOVER, config());
     let group = Group::new();
@@ -150,11 +139,11 @@ async fn several_senders_with_context_takeover() {
         }
     }));
     for _ in 0..3 {
-        peer.write_all(&masked_compressed(b"go")).await.unwrap();
+        peer.send(&masked_compressed(b"go")).await;
         writer.send(&format!("writer {long}")).await.unwrap();
         tokio::task::yield_now().await;
     }
-    peer.write_all(&common::masked(Opcode::Close, b"\x03\xe8")).await.unwrap();
+    peer.send(&common::masked(Opcode::Close, b"\x03\xe8")).await;
     task.await.unwrap().unwrap();
     drop((membership, writer));
     // That all can be read is the point: the window is shared by all of them.
@@ -210,7 +199,7 @@ async fn a_client_that_may_only_use_8_bits_sends_uncompressed() {
     let (mut socket, mut peer) = socket(Role::Client, &parameters, config());
     let long = text(3000);
     socket.send(&long).await.unwrap();
-    assert_eq!(frame(&mut peer).await.0, 0x81);
+    assert_eq!(peer.frame().await.unwrap().0, 0x81);
     // It still reads what is compressed.
     let mut wire = Vec::new();
     Deflater::new(Role::Server, &parameters, 6).unwrap().encode_frame(
@@ -220,7 +209,7 @@ async fn a_client_that_may_only_use_8_bits_sends_uncompressed() {
         &mut wire,
     );
     assert_eq!(wire[0], 0xc1);
-    peer.write_all(&wire).await.unwrap();
+    peer.send(&wire).await;
     assert_eq!(socket.recv().await.unwrap(), Some(Message::Text(long)));
 }
 
@@ -247,15 +236,15 @@ async fn abuse_ends_that_connection_alone() {
     ];
     for (name, wire, close) in cases {
         let (mut socket, mut peer) = socket(Role::Server, &NO_TAKEOVER, limited());
-        peer.write_all(&masked_compressed(&vec![1; 100_000])).await.unwrap();
+        peer.send(&masked_compressed(&vec![1; 100_000])).await;
         let exactly = socket.recv().await.unwrap().unwrap();
         assert_eq!(exactly.as_bytes().len(), 100_000);
-        peer.write_all(&wire).await.unwrap();
+        peer.send(&wire).await;
         let reader = tokio::spawn(async move { socket.recv().await });
-        expect(&mut peer, close).await;
+        peer.expect(close).await;
         drop(peer);
         assert!(matches!(reader.await.unwrap(), Err(RecvError::Protocol(_))), "{name}");
-        other_peer.write_all(&masked_compressed(name.as_bytes())).await.unwrap();
+        other_peer.send(&masked_compressed(name.as_bytes())).await;
         let message = other.recv().await.unwrap().unwrap();
         assert_eq!(message.as_bytes(), name.as_bytes());
     }
@@ -331,19 +320,15 @@ async fn our_client_and_our_server() {
 /// RFC 6455 §9.1. Only whoever negotiates extensions reads them.
 #[tokio::test]
 async fn a_malformed_header_is_refused() {
-    let extensions = http::HeaderName::from_static("sec-websocket-extensions");
+    let extensions = "sec-websocket-extensions";
     for (config, status) in [(config(), 400), (Config::default(), 101)] {
         let url = serve(config).await;
         let address = url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let request = String::from_utf8(common::request_with(b"")).unwrap();
-        let request = request.replace(
-            "Upgrade: websocket\r\n",
-            &format!("Upgrade: websocket\r\n{extensions}: permessage-deflate;;\r\n"),
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let head = common::read_head(&mut stream).await;
+        let mut stream = Peer::new(tokio::net::TcpStream::connect(address).await.unwrap());
+        let offer = [(extensions, "permessage-deflate;;")];
+        stream.send(common::handshake("/", &offer)).await;
+        let head = stream.head().await.unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
-        assert!(!head.contains(extensions.as_str()), "{head}");
+        assert!(!head.contains(extensions), "{head}");
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use common::{expect, masked, read_to_end};
+use common::{Peer, masked};
 use sockeye_websocket::ws::{CloseCode, Message as Sent, Opcode, Role};
 use sockeye_websocket::{Config, Message, RecvError, SendError, Stream, WebSocket};
 use tokio::io::{
@@ -21,14 +21,14 @@ use tokio::io::{
 use tokio::time::{Instant, sleep, timeout};
 
 /// A server's connection, and the peer's end of its stream.
-fn server(config: Config) -> (WebSocket, DuplexStream) {
+fn server(config: Config) -> (WebSocket, Peer<DuplexStream>) {
     server_with_buffer(config, 64 * 1024)
 }
 
-fn server_with_buffer(config: Config, bytes: usize) -> (WebSocket, DuplexStream) {
+fn server_with_buffer(config: Config, bytes: usize) -> (WebSocket, Peer<DuplexStream>) {
     let (ours, theirs) = duplex(bytes);
     let stream = Stream::from_io(ours);
-    (WebSocket::from_stream(stream, Vec::new(), Role::Server, config), theirs)
+    (WebSocket::from_stream(stream, Vec::new(), Role::Server, config), Peer::new(theirs))
 }
 
 fn text(text: &str) -> Option<Message> {
@@ -70,12 +70,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     }
 }
 
-fn counted_server() -> (WebSocket, DuplexStream, Arc<AtomicUsize>) {
+fn counted_server() -> (WebSocket, Peer<DuplexStream>, Arc<AtomicUsize>) {
     let (ours, theirs) = duplex(64 * 1024);
     let writes = Arc::new(AtomicUsize::new(0));
     let stream = Stream::from_io(Counted { io: ours, writes: Arc::clone(&writes) });
     let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, Config::default());
-    (socket, theirs, writes)
+    (socket, Peer::new(theirs), writes)
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,8 +87,8 @@ async fn the_replies_to_one_read_leave_in_one_write() {
         masked(Opcode::Ping, b"two"),
         masked(Opcode::Binary, b"three"),
     ];
-    peer.write_all(&frames.concat()).await.unwrap();
-    expect(&mut peer, b"\x81\x03one\x8a\x03two\x82\x05three").await;
+    peer.send(&frames.concat()).await;
+    peer.expect(b"\x81\x03one\x8a\x03two\x82\x05three").await;
     assert_eq!(writes.load(Ordering::Relaxed), 1);
 }
 
@@ -102,9 +102,9 @@ async fn a_handler_may_send_nothing_or_much() {
             }
         }
     }));
-    peer.write_all(&masked(Opcode::Text, b"nothing")).await.unwrap();
-    peer.write_all(&masked(Opcode::Binary, &[200])).await.unwrap();
-    expect(&mut peer, &b"\x81\x01x".repeat(200)).await;
+    peer.send(&masked(Opcode::Text, b"nothing")).await;
+    peer.send(&masked(Opcode::Binary, &[200])).await;
+    peer.expect(&b"\x81\x01x".repeat(200)).await;
     assert_eq!(writes.load(Ordering::Relaxed), 1);
 }
 
@@ -116,23 +116,23 @@ async fn what_is_fed_leaves_with_the_next_send_or_flush_or_wait() {
     assert_eq!(writes.load(Ordering::Relaxed), 0);
     assert_eq!(socket.queued_bytes(), 6);
     socket.send("3").await.unwrap();
-    expect(&mut peer, b"\x81\x011\x81\x012\x81\x013").await;
+    peer.expect(b"\x81\x011\x81\x012\x81\x013").await;
     assert_eq!(writes.load(Ordering::Relaxed), 1);
     socket.feed("4").await.unwrap();
     socket.flush().await;
-    expect(&mut peer, b"\x81\x014").await;
+    peer.expect(b"\x81\x014").await;
     socket.feed("5").await.unwrap();
     assert!(timeout(Duration::from_millis(1), socket.recv()).await.is_err());
-    expect(&mut peer, b"\x81\x015").await;
+    peer.expect(b"\x81\x015").await;
     assert_eq!(writes.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn pings_are_answered_while_something_receives() {
     let (mut socket, mut peer) = server(Config::default());
-    peer.write_all(&masked(Opcode::Ping, b"hi")).await.unwrap();
+    peer.send(&masked(Opcode::Ping, b"hi")).await;
     assert_eq!(socket.recv().await.unwrap(), Some(Message::Ping(b"hi"[..].into())));
-    expect(&mut peer, b"\x8a\x02hi").await;
+    peer.expect(b"\x8a\x02hi").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,10 +141,10 @@ async fn bytes_one_at_a_time() {
     let wire = [masked(Opcode::Text, "가나".as_bytes()), masked(Opcode::Close, b"")].concat();
     tokio::spawn(async move {
         for byte in wire {
-            peer.write_all(&[byte]).await.unwrap();
+            peer.send(&[byte]).await;
             sleep(Duration::from_millis(1)).await;
         }
-        expect(&mut peer, b"\x88\x00").await;
+        peer.expect(b"\x88\x00").await;
     });
     assert_eq!(socket.recv().await.unwrap(), text("가나"));
     assert_eq!(socket.recv().await.unwrap(), None);
@@ -157,7 +157,7 @@ async fn dropping_recv_loses_nothing() {
     let wire: Vec<u8> = (0..50).flat_map(|i| masked(Opcode::Binary, &[i; 20])).collect();
     tokio::spawn(async move {
         for piece in wire.chunks(7) {
-            peer.write_all(piece).await.unwrap();
+            peer.send(piece).await;
             sleep(Duration::from_millis(3)).await;
         }
         std::future::pending::<()>().await;
@@ -189,9 +189,9 @@ async fn dropping_send_sends_nothing_of_it() {
     let reading = tokio::spawn(async move {
         let frame = [&[0x82, 126, 0x13, 0x88][..], &[1; 5000]].concat();
         for _ in 0..sent {
-            expect(&mut peer, &frame).await;
+            peer.expect(&frame).await;
         }
-        expect(&mut peer, b"\x81\x05after").await;
+        peer.expect(b"\x81\x05after").await;
     });
     socket.send("after").await.unwrap();
     reading.await.unwrap();
@@ -206,7 +206,7 @@ async fn control_payload_limit() {
     let result = socket.ping(&[0; 126]).await;
     assert_eq!(result, Err(SendError::ControlTooLong { length: 126 }));
     drop(socket);
-    assert_eq!(read_to_end(&mut peer).await.len(), 126 + 127);
+    assert_eq!(peer.read_to_end().await.unwrap().len(), 126 + 127);
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,14 +217,14 @@ async fn a_peer_that_does_not_answer_our_close() {
     assert!(matches!(result, Err(RecvError::Timeout)), "{result:?}");
     let elapsed = start.elapsed();
     assert!(elapsed >= Duration::from_secs(5) && elapsed < Duration::from_secs(6), "{elapsed:?}");
-    assert_eq!(read_to_end(&mut peer).await, b"\x88\x09\x03\xe9restart");
+    assert_eq!(peer.read_to_end().await.unwrap(), b"\x88\x09\x03\xe9restart");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_keeps_sending_instead_of_answering_our_close() {
     let (socket, peer) = server(Config::default());
-    let (mut read, mut write) = tokio::io::split(peer);
-    tokio::spawn(async move { read_to_end(&mut read).await });
+    let (mut read, mut write) = tokio::io::split(peer.into_stream());
+    tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });
     tokio::spawn(async move {
         while write.write_all(&masked(Opcode::Text, b"and another thing")).await.is_ok() {
             sleep(Duration::from_millis(10)).await;
@@ -240,22 +240,22 @@ async fn a_peer_that_keeps_sending_instead_of_answering_our_close() {
 async fn a_peer_that_answers_our_close_but_keeps_the_transport() {
     let (socket, mut peer) = server(Config::default());
     let start = Instant::now();
-    peer.write_all(&masked(Opcode::Close, b"\x03\xe8")).await.unwrap();
+    peer.send(&masked(Opcode::Close, b"\x03\xe8")).await;
     let closed = socket.close(CloseCode::NORMAL, "").await.unwrap();
     assert_eq!(closed.code, CloseCode::NORMAL);
     assert!(start.elapsed() >= Duration::from_secs(5));
-    assert_eq!(read_to_end(&mut peer).await, b"\x88\x02\x03\xe8");
+    assert_eq!(peer.read_to_end().await.unwrap(), b"\x88\x02\x03\xe8");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_keeps_the_transport_after_breaking_the_protocol() {
     let (mut socket, mut peer) = server(Config::default());
-    peer.write_all(&[0xff; 100]).await.unwrap();
+    peer.send(&[0xff; 100]).await;
     let start = Instant::now();
     let error = socket.recv().await.unwrap_err();
     assert!(matches!(error, RecvError::Protocol(_)), "{error:?}");
     assert!(start.elapsed() >= Duration::from_secs(5));
-    assert_eq!(read_to_end(&mut peer).await, b"\x88\x02\x03\xea");
+    assert_eq!(peer.read_to_end().await.unwrap(), b"\x88\x02\x03\xea");
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,7 +274,7 @@ async fn a_writer_closes_and_the_peer_is_silent() {
     let (result, elapsed) = reading.await.unwrap();
     assert!(matches!(result, Err(RecvError::Timeout)), "{result:?}");
     assert!(elapsed >= Duration::from_secs(6) && elapsed < Duration::from_secs(7), "{elapsed:?}");
-    assert_eq!(read_to_end(&mut peer).await, b"\x88\x08\x03\xe8enough");
+    assert_eq!(peer.read_to_end().await.unwrap(), b"\x88\x08\x03\xe8enough");
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,13 +282,13 @@ async fn messages_under_way_arrive_after_our_close() {
     let (socket, mut peer) = server(Config::default());
     let (mut reader, writer) = socket.split();
     writer.close(CloseCode::NORMAL, "");
-    expect(&mut peer, b"\x88\x02\x03\xe8").await;
+    peer.expect(b"\x88\x02\x03\xe8").await;
     let wire = [
         masked(Opcode::Text, b"under way"),
         masked(Opcode::Ping, b"not answered"),
         masked(Opcode::Close, b"\x03\xe8"),
     ];
-    peer.write_all(&wire.concat()).await.unwrap();
+    peer.send(&wire.concat()).await;
     assert_eq!(reader.recv().await.unwrap(), text("under way"));
     assert!(matches!(reader.recv().await.unwrap(), Some(Message::Ping(_))));
     let reading = tokio::spawn(async move {
@@ -296,7 +296,7 @@ async fn messages_under_way_arrive_after_our_close() {
         reader.closed().unwrap().code
     });
     // The server ends the transport, and nothing came after its close frame.
-    assert_eq!(read_to_end(&mut peer).await, b"");
+    assert_eq!(peer.read_to_end().await.unwrap(), b"");
     drop(peer);
     assert_eq!(reading.await.unwrap(), CloseCode::NORMAL);
 }
@@ -321,8 +321,8 @@ async fn a_handler_closes() {
         masked(Opcode::Text, b"not seen"),
         masked(Opcode::Close, b"\x0f\xa0"),
     ];
-    peer.write_all(&wire.concat()).await.unwrap();
-    assert_eq!(read_to_end(&mut peer).await, b"\x81\x01a\x88\x06\x0f\xa0seen");
+    peer.send(&wire.concat()).await;
+    assert_eq!(peer.read_to_end().await.unwrap(), b"\x81\x01a\x88\x06\x0f\xa0seen");
     drop(peer);
     let (result, seen) = serving.await.unwrap();
     assert_eq!(result.unwrap().code, CloseCode::new(4000));
@@ -332,7 +332,7 @@ async fn a_handler_closes() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_closes_and_the_peer_is_silent() {
     let (socket, mut peer) = server(Config::default());
-    peer.write_all(&masked(Opcode::Text, b"a")).await.unwrap();
+    peer.send(&masked(Opcode::Text, b"a")).await;
     let start = Instant::now();
     let result = socket.for_each(|_, out| out.close(CloseCode::NORMAL, "")).await;
     assert!(matches!(result, Err(RecvError::Timeout)), "{result:?}");
@@ -343,7 +343,7 @@ async fn a_handler_closes_and_the_peer_is_silent() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_reads_its_echo() {
     let (socket, peer) = server_with_buffer(Config::default(), 1000);
-    let (_unread, mut write) = tokio::io::split(peer);
+    let (_unread, mut write) = tokio::io::split(peer.into_stream());
     let writer = socket.writer();
     let sending = tokio::spawn(async move {
         let mut sent = 0_usize;
@@ -388,7 +388,7 @@ async fn a_sender_that_waits_is_told_when_the_connection_breaks() {
 async fn a_ping_flood_without_reading() {
     let config = Config { queued_bytes_max: 100_000, ..Config::default() };
     let (mut socket, peer) = server_with_buffer(config, 1000);
-    let (_unread, mut write) = tokio::io::split(peer);
+    let (_unread, mut write) = tokio::io::split(peer.into_stream());
     tokio::spawn(async move {
         while write.write_all(&masked(Opcode::Ping, &[0; 125])).await.is_ok() {}
     });
@@ -407,7 +407,7 @@ async fn the_peer_ends_its_side_and_still_reads() {
     let (mut socket, mut peer) = server_with_buffer(Config::default(), 100);
     socket.send(&[7; 1000]).await.unwrap();
     peer.shutdown().await.unwrap();
-    let reading = tokio::spawn(async move { read_to_end(&mut peer).await });
+    let reading = tokio::spawn(async move { peer.read_to_end().await.unwrap() });
     let error = socket.recv().await.unwrap_err();
     assert!(matches!(error, RecvError::ConnectionLost), "{error:?}");
     assert_eq!(reading.await.unwrap().len(), 1004);
@@ -418,7 +418,7 @@ async fn dropping_the_socket_still_writes_what_is_queued() {
     let (socket, mut peer) = server_with_buffer(Config::default(), 100);
     socket.send(&[7; 1000]).await.unwrap();
     drop(socket);
-    assert_eq!(read_to_end(&mut peer).await.len(), 1004);
+    assert_eq!(peer.read_to_end().await.unwrap().len(), 1004);
 }
 
 #[tokio::test(start_paused = true)]
@@ -442,7 +442,8 @@ async fn clients_mask_with_fresh_keys() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_waits_for_the_server_to_end_the_transport() {
-    let (ours, mut peer) = duplex(1024);
+    let (ours, theirs) = duplex(1024);
+    let mut peer = Peer::new(theirs);
     let stream = Stream::from_io(ours);
     let socket = WebSocket::from_stream(stream, Vec::new(), Role::Client, Config::default());
     let mut closing = pin!(socket.close(CloseCode::NORMAL, ""));
@@ -451,7 +452,7 @@ async fn a_client_waits_for_the_server_to_end_the_transport() {
         Poll::Ready(())
     })
     .await;
-    peer.write_all(b"\x88\x02\x03\xe8").await.unwrap();
+    peer.send(b"\x88\x02\x03\xe8").await;
     assert!(timeout(Duration::from_secs(1), closing.as_mut()).await.is_err());
     drop(peer);
     assert_eq!(closing.await.unwrap().code, CloseCode::NORMAL);

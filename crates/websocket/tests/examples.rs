@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use common::Peer;
 use sockeye_websocket::{Message, WebSocket, connect};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -69,12 +69,18 @@ impl Drop for Example {
 
 /// The page, which connects to where it came from.
 async fn page(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let mut peer = Peer::new(TcpStream::connect(address).await.unwrap()).patience(PATIENCE);
+    peer.send(format!(
+        "GET / HTTP/1.1
+Host: {address}
+Connection: close
+
+"
+    ))
+    .await;
+    let response = peer.response().await.unwrap();
+    assert_eq!(response.status, 200);
+    let answer = response.text().to_owned();
     assert!(answer.contains("new WebSocket(") && answer.contains("location.host"), "{answer}");
     answer
 }

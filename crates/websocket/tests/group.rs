@@ -6,25 +6,25 @@ mod common;
 
 use std::time::Duration;
 
-use common::{expect, masked, read_to_end};
+use common::{Peer, masked};
 use proptest::prelude::*;
 use sockeye_websocket::ws::{CloseCode, Opcode, Role, encode_frame};
 use sockeye_websocket::{Config, Group, Membership, RecvError, Stream, WebSocket};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-fn member(role: Role, config: Config, buffer: usize) -> (WebSocket, DuplexStream) {
+fn member(role: Role, config: Config, buffer: usize) -> (WebSocket, Peer<DuplexStream>) {
     let (ours, theirs) = duplex(buffer);
-    (WebSocket::from_stream(Stream::from_io(ours), Vec::new(), role, config), theirs)
+    (WebSocket::from_stream(Stream::from_io(ours), Vec::new(), role, config), Peer::new(theirs))
 }
 
-fn server() -> (WebSocket, DuplexStream) {
+fn server() -> (WebSocket, Peer<DuplexStream>) {
     member(Role::Server, Config::default(), 64 * 1024)
 }
 
 /// Whether nothing comes.
-async fn is_silent(peer: &mut DuplexStream) -> bool {
+async fn is_silent(peer: &mut Peer<DuplexStream>) -> bool {
     timeout(Duration::from_millis(10), peer.read_u8()).await.is_err()
 }
 
@@ -38,10 +38,10 @@ async fn what_is_sent_in_one_tick_waits_for_the_flush_pass() {
     }
     // Nothing was written yet: all of it leaves together.
     assert_eq!(socket.queued_bytes(), 8 * 5);
-    expect(&mut peer, &b"\x81\x03all".repeat(8)).await;
+    peer.expect(&b"\x81\x03all".repeat(8)).await;
     assert_eq!(socket.queued_bytes(), 0);
     group.send("again");
-    expect(&mut peer, b"\x81\x05again").await;
+    peer.expect(b"\x81\x05again").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,8 +59,8 @@ async fn members_come_and_go() {
     second_membership.send_to_others(b"first");
     drop(first_membership);
     group.send("second");
-    expect(&mut first_peer, b"\x81\x04both\x82\x05first").await;
-    expect(&mut second_peer, b"\x81\x04both\x81\x06second\x81\x06second").await;
+    first_peer.expect(b"\x81\x04both\x82\x05first").await;
+    second_peer.expect(b"\x81\x04both\x81\x06second\x81\x06second").await;
     assert!(is_silent(&mut first_peer).await);
     assert_eq!(group.len(), 1);
     drop(second_membership);
@@ -82,7 +82,7 @@ async fn more_members_than_one_stretch_of_the_pass() {
     let mut expected = b"\x81\x05small\x82\x7f\0\0\0\0\0\x01\x11\x70".to_vec();
     expected.extend(&large);
     for (_, _, peer) in &mut members {
-        expect(peer, &expected).await;
+        peer.expect(&expected).await;
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_closing_member_gets_nothing_after_its_close_frame() {
     group.send("before");
     socket.writer().close(CloseCode::NORMAL, "");
     group.send("after");
-    expect(&mut peer, b"\x81\x06before\x88\x02\x03\xe8").await;
+    peer.expect(b"\x81\x06before\x88\x02\x03\xe8").await;
     assert!(is_silent(&mut peer).await);
 }
 
@@ -124,8 +124,8 @@ async fn replies_and_broadcasts_of_one_turn_leave_together() {
             })
             .await
     });
-    peer.write_all(&masked(Opcode::Text, b"all")).await.unwrap();
-    expect(&mut peer, b"\x81\x03all\x81\x05reply").await;
+    peer.send(&masked(Opcode::Text, b"all")).await;
+    peer.expect(b"\x81\x03all\x81\x05reply").await;
     drop(peer);
     assert!(matches!(serving.await.unwrap(), Err(RecvError::ConnectionLost)));
 }
@@ -139,7 +139,7 @@ async fn closing_all_members() {
     group.send("last");
     group.close(CloseCode::GOING_AWAY, "bye");
     for peer in [&mut first_peer, &mut second_peer] {
-        expect(peer, b"\x81\x04last\x88\x05\x03\xe9bye").await;
+        peer.expect(b"\x81\x04last\x88\x05\x03\xe9bye").await;
     }
     assert!(!first.is_open() && !second.is_open());
 }
@@ -233,7 +233,7 @@ async fn slow_members_at_the_limit() {
         } else {
             let error = slow.recv().await.unwrap_err();
             assert!(matches!(error, RecvError::Overflow), "{error:?}");
-            assert_eq!(read_to_end(&mut slow_peer).await.len(), 100);
+            assert_eq!(slow_peer.read_to_end().await.unwrap().len(), 100);
         }
     }
 }

@@ -13,12 +13,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{FnService, echo, quiet_port, read_head, read_to_end, request_with, wound_on};
+use common::{FnService, dial, echo, handshake, quiet_port, wound_on};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use sockeye_websocket::{HttpServer, Message, PeerAddr, bind, connect, upgrade};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
@@ -44,10 +43,9 @@ where
 }
 
 async fn status(address: SocketAddr, request: &str) -> u16 {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let head = read_head(&mut stream).await;
-    head.split(' ').nth(1).unwrap().parse().unwrap()
+    let mut stream = dial(address).await;
+    stream.send(request).await;
+    stream.response_head().await.unwrap().status
 }
 
 #[tokio::test]
@@ -102,8 +100,8 @@ async fn requests_carry_the_address_of_the_peer() {
         },
     )
     .await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut stream = dial(address).await;
+    stream.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(addresses.recv().await, Some(stream.local_addr().unwrap()));
 }
 
@@ -132,12 +130,15 @@ async fn header_bytes_at_the_limit() {
 /// A peer that sends its request one byte per second is cut off.
 #[tokio::test]
 async fn a_head_that_does_not_come_to_its_end() {
-    let timeout = Duration::from_millis(100);
+    let timeout = Duration::from_secs(7);
     let address = serve_with(|server| server.header_timeout(timeout), hello).await;
     for beginning in ["", "GET / HTTP/1.1\r\nHost:"] {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(beginning.as_bytes()).await.unwrap();
-        let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+        let mut stream = dial(address).await;
+        stream.send(beginning).await;
+        let start = Instant::now();
+        let answer = wound_on(stream.read_to_end()).await.unwrap();
+        assert!((6..9).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        let answer = String::from_utf8(answer).unwrap();
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
     }
 }
@@ -145,9 +146,9 @@ async fn a_head_that_does_not_come_to_its_end() {
 #[tokio::test]
 async fn what_is_not_http() {
     let address = serve_with(|server| server, hello).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"\x16\x03\x01 hello? \r\n\r\n").await.unwrap();
-    let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+    let mut stream = dial(address).await;
+    stream.send(b"\x16\x03\x01 hello? \r\n\r\n").await;
+    let answer = String::from_utf8(stream.read_to_end().await.unwrap()).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert_eq!(status(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await, 200);
 }
@@ -185,20 +186,20 @@ async fn graceful_shutdown() {
     let server = tokio::spawn(server.into_future());
 
     let mut upgraded = connect(&format!("ws://{address}/echo")).await.unwrap();
-    let mut idle = TcpStream::connect(address).await.unwrap();
-    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    read_head(&mut idle).await;
-    let mut busy = TcpStream::connect(address).await.unwrap();
-    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut idle = dial(address).await;
+    idle.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    idle.head().await.unwrap();
+    let mut busy = dial(address).await;
+    busy.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
     has_started.recv().await.unwrap();
 
     stop.send(()).unwrap();
     // The idle connection ends; the request under way is waited for.
-    assert_eq!(read_to_end(&mut idle).await, b"hello");
+    assert_eq!(idle.read_to_end().await.unwrap(), b"hello");
     assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     assert!(!server.is_finished());
     finish.send(true).unwrap();
-    let answer = String::from_utf8(read_to_end(&mut busy).await).unwrap();
+    let answer = String::from_utf8(busy.read_to_end().await.unwrap()).unwrap();
     assert!(answer.ends_with("\r\n\r\ndone"), "{answer}");
     server.await.unwrap().unwrap();
     // What was upgraded belongs to the application.
@@ -210,13 +211,11 @@ async fn graceful_shutdown() {
 #[tokio::test]
 async fn an_upgrade_header_on_any_route() {
     let address = serve_with(|server| server, hello).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(&request_with(b"")).await.unwrap();
-    let head = read_head(&mut stream).await;
+    let mut stream = dial(address).await;
+    stream.send(handshake("/", &[])).await;
+    let head = stream.head().await.unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    let mut body = [0; 5];
-    stream.read_exact(&mut body).await.unwrap();
-    assert_eq!(body, *b"hello");
+    stream.expect("hello").await;
 }
 
 #[tokio::test]
@@ -237,16 +236,14 @@ async fn responses_of_any_size() {
         Response::new(Full::from(vec![b'x'; bytes]))
     };
     let address = serve_with(|server| server, service).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = dial(address).await;
     for bytes in [0, 1, 100, 3900, 3950, 4000, 4050, 4096, 4097, 70_000, 3_000_000] {
         let request = format!("GET /{bytes} HTTP/1.1\r\nHost: a\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let head = read_head(&mut stream).await;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        assert!(head.contains(&format!("content-length: {bytes}\r\n")), "{head}");
-        let mut body = vec![0; bytes];
-        stream.read_exact(&mut body).await.unwrap();
-        assert!(body.iter().all(|&byte| byte == b'x'));
+        stream.send(request).await;
+        let response = stream.response().await.unwrap();
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-length"), Some(&*bytes.to_string()));
+        assert!(response.body == vec![b'x'; bytes]);
     }
 }
 
@@ -312,16 +309,16 @@ async fn requests_that_are_not_clear_about_whom_they_are_for() {
     ] {
         assert_eq!(status(address, request).await, expected, "{request}");
     }
-    let handshake = String::from_utf8(request_with(b"")).unwrap();
+    let handshake = handshake("/", &[]);
     for body in ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] {
         let request = handshake.replacen("\r\n\r\n", &format!("\r\n{body}"), 1);
         assert_eq!(status(address, &request).await, 400, "{request}");
     }
     // What follows a refused request is not looked at: it may be meant as something else.
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = dial(address).await;
     let both = "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    stream.write_all(both.as_bytes()).await.unwrap();
-    let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+    stream.send(both).await;
+    let answer = String::from_utf8(stream.read_to_end().await.unwrap()).unwrap();
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
 }
 
@@ -331,27 +328,25 @@ async fn a_kept_connection_is_there_for_longer_than_announced() {
     let (idle, slow) = (Duration::from_secs(20), Duration::from_secs(3));
     let address =
         serve_with(|server| server.keep_alive_timeout(idle).header_timeout(slow), hello).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = dial(address).await;
     wound_on(async {
         for wait in [0, 10, 20, 21] {
             sleep(Duration::from_secs(wait)).await;
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-            let head = read_head(&mut stream).await;
-            assert!(head.contains("keep-alive: timeout=20\r\n"), "{head}");
-            assert!(head.contains("connection: keep-alive\r\n"), "{head}");
-            stream.read_exact(&mut [0; 5]).await.unwrap();
+            stream.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            let response = stream.response().await.unwrap();
+            assert_eq!(response.header("keep-alive"), Some("timeout=20"));
+            assert_eq!(response.header("connection"), Some("keep-alive"));
         }
         let start = Instant::now();
-        assert!(read_to_end(&mut stream).await.is_empty());
+        assert!(stream.read_to_end().await.unwrap().is_empty());
         assert_eq!(start.elapsed().as_secs(), 22);
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        read_head(&mut stream).await;
-        stream.read_exact(&mut [0; 5]).await.unwrap();
+        let mut stream = dial(address).await;
+        stream.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        stream.response().await.unwrap();
         sleep(Duration::from_secs(20)).await;
         let start = Instant::now();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
-        read_to_end(&mut stream).await;
+        stream.send(b"GET / HTTP/1.1\r\nHost:").await;
+        stream.read_to_end().await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 3);
     })
     .await;
@@ -364,9 +359,9 @@ async fn a_connection_that_is_not_kept_announces_nothing() {
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
     ] {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let head = read_head(&mut stream).await;
+        let mut stream = dial(address).await;
+        stream.send(request).await;
+        let head = stream.head().await.unwrap();
         assert!(!head.contains("keep-alive"), "{head}");
     }
 }

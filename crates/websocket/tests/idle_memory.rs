@@ -4,11 +4,10 @@
 
 mod common;
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use common::{echo, request_with, serve};
-use tokio::task::spawn_blocking;
+use common::{echo, masked, raw_client, serve};
+use sockeye_websocket::ws::Opcode;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -18,18 +17,13 @@ const CONNECTIONS: usize = 400;
 /// (384); and what tokio keeps for its readiness (640). Measured 1,260.
 const BYTES_MAX: usize = 1300;
 
-/// Clients that need no heap.
-fn open(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+/// Clients that need no heap: no runtime knows them any more.
+async fn open(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     let mut streams = Vec::with_capacity(CONNECTIONS);
     for _ in 0..count {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(&request_with(b"\x81\x82\0\0\0\0hi")).unwrap();
-        let mut answer = [0; 1024];
-        let mut count = 0;
-        while !answer[..count].ends_with(b"\x81\x02hi") {
-            count += stream.read(&mut answer[count..]).unwrap();
-        }
-        streams.push(stream);
+        let mut peer = raw_client(address, &masked(Opcode::Text, b"hi")).await;
+        peer.expect(b"\x81\x02hi").await;
+        streams.push(peer.into_stream().into_std().unwrap());
     }
     streams
 }
@@ -39,9 +33,9 @@ async fn heap_of_an_idle_connection() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let address = serve(echo).await;
     // What is made at the first use is nobody's.
-    let warm = spawn_blocking(move || open(address, CONNECTIONS)).await.unwrap();
+    let warm = open(address, CONNECTIONS).await;
     let before = dhat::HeapStats::get();
-    let more = spawn_blocking(move || open(address, CONNECTIONS)).await.unwrap();
+    let more = open(address, CONNECTIONS).await;
     let after = dhat::HeapStats::get();
     let bytes = (after.curr_bytes - before.curr_bytes) / CONNECTIONS;
     let blocks = (after.curr_blocks - before.curr_blocks) as f64 / CONNECTIONS as f64;

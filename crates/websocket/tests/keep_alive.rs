@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{expect, masked, read_to_end};
+use common::{Peer, masked};
 use sockeye_websocket::ws::{Opcode, Role};
 use sockeye_websocket::{Config, RecvError, Stream, WebSocket};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 type Outcome = (Vec<usize>, Option<RecvError>, Duration);
 
 /// A server's connection that is read until its end, and the peer of it.
-fn reading(config: Config) -> (DuplexStream, JoinHandle<Outcome>) {
+fn reading(config: Config) -> (Peer<DuplexStream>, JoinHandle<Outcome>) {
     let (ours, theirs) = duplex(1 << 20);
     let mut socket = WebSocket::from_stream(Stream::from_io(ours), vec![], Role::Server, config);
     let task = tokio::spawn(async move {
@@ -31,7 +31,7 @@ fn reading(config: Config) -> (DuplexStream, JoinHandle<Outcome>) {
             }
         }
     });
-    (theirs, task)
+    (Peer::new(theirs), task)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -43,15 +43,15 @@ async fn pings_when_nothing_comes() {
     let config = Config { keep_alive_interval: Some(seconds(10)), ..Config::default() };
     let (mut peer, _task) = reading(config);
     let began = Instant::now();
-    expect(&mut peer, &[0x89, 0]).await;
+    peer.expect(&[0x89, 0]).await;
     assert_eq!(began.elapsed().as_secs(), 10);
-    peer.write_all(&masked(Opcode::Pong, b"")).await.unwrap();
+    peer.send(&masked(Opcode::Pong, b"")).await;
     sleep(seconds(5)).await;
-    peer.write_all(&masked(Opcode::Text, b"hello")).await.unwrap();
+    peer.send(&masked(Opcode::Text, b"hello")).await;
     // Counted from what came last, then from the ping itself.
-    expect(&mut peer, &[0x89, 0]).await;
+    peer.expect(&[0x89, 0]).await;
     assert_eq!(began.elapsed().as_secs(), 25);
-    expect(&mut peer, &[0x89, 0]).await;
+    peer.expect(&[0x89, 0]).await;
     assert_eq!(began.elapsed().as_secs(), 35);
 }
 
@@ -64,10 +64,10 @@ async fn a_silent_peer_is_given_up() {
     };
     let (mut peer, task) = reading(config);
     sleep(seconds(9)).await;
-    peer.write_all(&masked(Opcode::Pong, b"")).await.unwrap();
+    peer.send(&masked(Opcode::Pong, b"")).await;
     // Two pings, then 1001 "idle".
     let expected = [&[0x89, 0, 0x89, 0, 0x88, 6, 0x03, 0xe9][..], b"idle"].concat();
-    assert_eq!(read_to_end(&mut peer).await, expected);
+    assert_eq!(peer.read_to_end().await.unwrap(), expected);
     drop(peer);
     let (_, error, elapsed) = task.await.unwrap();
     assert!(matches!(error, Some(RecvError::Idle)), "{error:?}");
@@ -83,8 +83,8 @@ async fn whoever_answers_pings_stays() {
     };
     let (mut peer, task) = reading(config);
     for _ in 0..100 {
-        expect(&mut peer, &[0x89, 0]).await;
-        peer.write_all(&masked(Opcode::Pong, b"")).await.unwrap();
+        peer.expect(&[0x89, 0]).await;
+        peer.send(&masked(Opcode::Pong, b"")).await;
     }
     assert!(!task.is_finished());
     drop(peer);
@@ -101,21 +101,21 @@ async fn one_byte_per_second() {
         let (mut peer, task) = reading(config);
         let frame = masked(Opcode::Binary, &vec![7; length]);
         let (header, payload) = frame.split_at(frame.len() - length);
-        peer.write_all(header).await.unwrap();
+        peer.send(header).await;
         for (index, byte) in payload.iter().enumerate() {
             if index > 0 {
                 sleep(seconds(1)).await;
             }
             // After the end nobody reads any more, but there is room.
-            let _ = peer.write_all(&[*byte]).await;
+            peer.send(&[*byte]).await;
         }
         if !ends {
             // It never was so long in the making that the next one would be late.
             sleep(seconds(1000)).await;
-            peer.write_all(&masked(Opcode::Text, b"next")).await.unwrap();
+            peer.send(&masked(Opcode::Text, b"next")).await;
         }
         peer.shutdown().await.unwrap();
-        let answer = read_to_end(&mut peer).await;
+        let answer = peer.read_to_end().await.unwrap();
         let (lengths, error, _) = task.await.unwrap();
         if ends {
             let expected = [&[0x88, 23, 0x03, 0xf0][..], b"message took too long"].concat();
@@ -135,10 +135,10 @@ async fn slow_fragments() {
     let (mut peer, task) = reading(config);
     let mut first = masked(Opcode::Text, b"a");
     first[0] &= 0x7f;
-    peer.write_all(&first).await.unwrap();
+    peer.send(&first).await;
     for _ in 0..63 {
         sleep(seconds(1)).await;
-        peer.write_all(&masked(Opcode::Ping, b"")).await.unwrap();
+        peer.send(&masked(Opcode::Ping, b"")).await;
     }
     drop(peer);
     let (lengths, error, _) = task.await.unwrap();

@@ -10,9 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{
-    FnService, accept_all, masked, raw_client, read_head, read_to_end, request_with, wound_on,
-};
+use common::{FnService, Peer, accept_all, dial, handshake, masked, raw_client, wound_on};
 use counters::Counters;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -21,7 +19,7 @@ use sockeye_net::metrics::HTTP_REFUSED;
 use sockeye_websocket::metrics::{WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
 use sockeye_websocket::ws::{Opcode, Role};
 use sockeye_websocket::{Config, Group, HttpServer, Stream, WebSocket, bind};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -44,14 +42,14 @@ where
     address
 }
 
-async fn ask(stream: &mut TcpStream) -> String {
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    read_head(stream).await
+async fn ask(stream: &mut Peer<TcpStream>) -> String {
+    stream.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    stream.head().await.unwrap()
 }
 
 async fn refused(address: SocketAddr) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+    let mut stream = dial(address).await;
+    let answer = String::from_utf8(stream.read_to_end().await.unwrap()).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 }
 
@@ -61,7 +59,7 @@ async fn connections_at_the_limit() {
     let address = serve(answer, |server| server.connections_max(3)).await;
     let mut open = Vec::new();
     for _ in 0..3 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = dial(address).await;
         assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 "));
         open.push(stream);
     }
@@ -70,7 +68,7 @@ async fn connections_at_the_limit() {
     counters.wait_for(HTTP_REFUSED, "connections", 2).await;
     // One that becomes a WebSocket is no longer the server's.
     open.pop();
-    let request = String::from_utf8(request_with(b"")).unwrap().replace("GET /", "GET /ws");
+    let request = handshake("/", &[]).replace("GET /", "GET /ws");
     let (_websocket, head) = ask_until_accepted(address, &request).await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     let (_third, head) = ask_until_accepted(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -79,19 +77,14 @@ async fn connections_at_the_limit() {
 }
 
 /// The server may take a moment to notice that a connection has gone.
-async fn ask_until_accepted(address: SocketAddr, request: &str) -> (TcpStream, String) {
+async fn ask_until_accepted(address: SocketAddr, request: &str) -> (Peer<TcpStream>, String) {
     loop {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let mut answer = Vec::new();
+        let mut stream = dial(address).await;
+        stream.send(request).await;
         // What is refused may be reset before it is read.
-        if stream.write_all(request.as_bytes()).await.is_ok() {
-            while !answer.ends_with(b"\r\n\r\n") {
-                let Ok(byte) = stream.read_u8().await else { break };
-                answer.push(byte);
-            }
-        }
-        let head = String::from_utf8(answer).unwrap();
-        if !head.is_empty() && !head.starts_with("HTTP/1.1 503 ") {
+        if let Ok(head) = stream.head().await
+            && !head.starts_with("HTTP/1.1 503 ")
+        {
             return (stream, head);
         }
     }
@@ -103,16 +96,16 @@ async fn handshakes_at_the_limit() {
     let address = serve(answer, |server| server.handshakes_max(2)).await;
     let mut silent = Vec::new();
     for _ in 0..2 {
-        silent.push(TcpStream::connect(address).await.unwrap());
+        silent.push(dial(address).await);
     }
     // Whoever has asked once does not count, but stays.
     assert!(ask(&mut silent[0]).await.starts_with("HTTP/1.1 200 "));
-    silent.push(TcpStream::connect(address).await.unwrap());
+    silent.push(dial(address).await);
     // A newcomer is let in for the oldest that is silent.
-    let mut newcomer = TcpStream::connect(address).await.unwrap();
+    let mut newcomer = dial(address).await;
     assert!(ask(&mut newcomer).await.starts_with("HTTP/1.1 200 "));
     counters.wait_for(HTTP_REFUSED, "displaced", 1).await;
-    assert!(read_to_end(&mut silent[1]).await.is_empty());
+    assert!(silent[1].read_to_end().await.unwrap().is_empty());
     assert!(ask(&mut silent[2]).await.starts_with("HTTP/1.1 200 "));
 }
 
@@ -125,7 +118,7 @@ async fn a_host_with_many_connections_makes_room_for_another() {
     let connect = async |from: &str| {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((from.parse::<Ipv4Addr>().unwrap(), 0).into()).unwrap();
-        socket.connect(address).await.unwrap()
+        Peer::new(socket.connect(address).await.unwrap())
     };
     let mut honest = connect("127.0.0.2").await;
     assert!(ask(&mut honest).await.starts_with("HTTP/1.1 200 "));
@@ -144,7 +137,7 @@ async fn a_host_with_many_connections_makes_room_for_another() {
     let mut busy = Vec::new();
     for _ in 0..20 {
         let mut connection = connect("127.0.0.6").await;
-        let _ = connection.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         busy.push(connection);
     }
     let mut newcomer = connect("127.0.0.5").await;
@@ -156,12 +149,12 @@ async fn a_host_with_many_connections_makes_room_for_another() {
 async fn heads_are_counted() {
     let counters = Counters::install();
     let patient = serve(answer, |server| server).await;
-    let timeout = Duration::from_millis(100);
+    let timeout = Duration::from_secs(7);
     let impatient = serve(answer, |server| server.header_timeout(timeout)).await;
     let send = async |address: SocketAddr, bytes: &[u8]| {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        String::from_utf8(read_to_end(&mut stream).await).unwrap()
+        let mut stream = dial(address).await;
+        stream.send(bytes).await;
+        String::from_utf8(stream.read_to_end().await.unwrap()).unwrap()
     };
     assert!(
         send(patient, &[b"GET / HTTP/1.1\r\n", &b"X: y\r\n".repeat(101)[..], b"\r\n"].concat())
@@ -171,7 +164,7 @@ async fn heads_are_counted() {
     counters.wait_for(HTTP_REFUSED, "head_too_large", 1).await;
     assert!(send(patient, b"hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
     counters.wait_for(HTTP_REFUSED, "head_malformed", 1).await;
-    let answer = send(impatient, b"GET / HTTP/1.1\r\nHost").await;
+    let answer = wound_on(send(impatient, b"GET / HTTP/1.1\r\nHost")).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
     counters.wait_for(HTTP_REFUSED, "head_timeout", 1).await;
 }
@@ -180,9 +173,9 @@ async fn heads_are_counted() {
 #[tokio::test]
 async fn idle_keep_alive() {
     let address = serve(answer, |server| server).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = dial(address).await;
     ask(&mut stream).await;
-    assert!(wound_on(read_to_end(&mut stream)).await.starts_with(b"hello"));
+    assert!(wound_on(stream.read_to_end()).await.unwrap().starts_with(b"hello"));
 }
 
 /// Everything `curl` may be refused with, to the byte that matters.
@@ -190,7 +183,7 @@ async fn idle_keep_alive() {
 async fn refused_handshakes() {
     let counters = Counters::install();
     let address = serve(answer, |server| server).await;
-    let good = String::from_utf8(request_with(b"")).unwrap().replace("GET /", "GET /ws");
+    let good = handshake("/", &[]).replace("GET /", "GET /ws");
     let version = "sec-websocket-version: 13\r\n";
     let cases = [
         ("GET /ws HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "426 Upgrade Required", version),
@@ -205,9 +198,9 @@ async fn refused_handshakes() {
         (good.replace("Sec-WebSocket-Key", "X-Key"), "400 Bad Request", ""),
     ];
     for (request, status, header) in &cases {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let head = read_head(&mut stream).await;
+        let mut stream = dial(address).await;
+        stream.send(request).await;
+        let head = stream.head().await.unwrap();
         let line = head.lines().next().unwrap();
         assert_eq!(line.split_once(' ').unwrap().1, *status, "{request}");
         assert!(head.contains(header), "{head}");
@@ -228,22 +221,22 @@ async fn pings_at_the_limit() {
         let stream = Stream::from_io(ours);
         let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config);
         tokio::spawn(common::echo(socket));
-        theirs
+        Peer::new(theirs)
     };
     let ping = masked(Opcode::Ping, b"");
     let mut peer = open();
     // Those of another second count anew, and other frames not at all.
     for _ in 0..3 {
-        peer.write_all(&ping.repeat(3)).await.unwrap();
-        peer.write_all(&masked(Opcode::Text, b"and others")).await.unwrap();
-        common::expect(&mut peer, b"\x8a\0\x8a\0\x8a\0\x81\x0aand others").await;
+        peer.send(&ping.repeat(3)).await;
+        peer.send(&masked(Opcode::Text, b"and others")).await;
+        peer.expect(b"\x8a\0\x8a\0\x8a\0\x81\x0aand others").await;
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(counters.get(WEBSOCKET_ENDED, "ping_flood"), 0);
 
     let mut peer = open();
-    peer.write_all(&ping.repeat(4)).await.unwrap();
-    let bytes = read_to_end(&mut peer).await;
+    peer.send(&ping.repeat(4)).await;
+    let bytes = peer.read_to_end().await.unwrap();
     assert_eq!(bytes[..6], *b"\x8a\0\x8a\0\x8a\0");
     assert_eq!(bytes[6..], *b"\x88\x10\x03\xf0too many pings");
     assert_eq!(counters.get(WEBSOCKET_ENDED, "ping_flood"), 1);
@@ -281,12 +274,12 @@ async fn violations_are_counted() {
         (&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 0, 0, 0, 0], "1009"),
     ] {
         let mut stream = raw_client(address, frame).await;
-        read_to_end(&mut stream).await;
+        stream.read_to_end().await.unwrap();
         counters.wait_for(WEBSOCKET_ENDED, code, 1).await;
     }
     // Whoever closes in good order is not counted.
     let mut stream = raw_client(address, &masked(Opcode::Close, b"\x03\xe8")).await;
-    read_to_end(&mut stream).await;
+    stream.read_to_end().await.unwrap();
     for reason in ["1000", "timeout", "overflow"] {
         assert_eq!(counters.get(WEBSOCKET_ENDED, reason), 0);
     }

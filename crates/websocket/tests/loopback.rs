@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{
-    echo, expect, has_ipv6, masked, quiet_port, raw_client, read_head, read_to_end, request_with,
-    serve,
+    Peer, dial, echo, handshake, has_ipv6, masked, quiet_port, raw_client, serve, wound_on,
 };
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
@@ -20,8 +19,7 @@ use sockeye_websocket::{
     Acceptor, Config, ConnectError, Connector, HttpServer, Message, RecvError, bind, connect,
     upgrade,
 };
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 fn url(address: SocketAddr) -> String {
@@ -67,7 +65,7 @@ async fn the_server_hears_how_the_client_closed() {
     .await;
     let mut stream = raw_client(address, &masked(Opcode::Close, b"\x0f\xa1bye")).await;
     // The answer has the same code and reason, and the server closes first.
-    assert_eq!(read_to_end(&mut stream).await, b"\x88\x05\x0f\xa1bye");
+    assert_eq!(stream.read_to_end().await.unwrap(), b"\x88\x05\x0f\xa1bye");
     drop(stream);
     let closed = closes.recv().await.unwrap().unwrap();
     assert_eq!((closed.code.get(), closed.reason.as_str()), (4001, "bye"));
@@ -100,18 +98,15 @@ async fn bad_frames_end_their_connection_with_the_right_code() {
         let before = masked(Opcode::Text, b"fine");
         // With the handshake, and a good message first.
         let mut stream = raw_client(address, &[&before, frame].concat()).await;
-        assert_eq!(read_to_end(&mut stream).await, [&b"\x81\x04fine"[..], &close].concat());
+        assert_eq!(stream.read_to_end().await.unwrap(), [&b"\x81\x04fine"[..], &close].concat());
         // By itself, byte by byte.
         let mut stream = raw_client(address, b"").await;
         stream.set_nodelay(true).unwrap();
         for byte in frame {
-            // The server may have seen enough before the end.
-            if stream.write_all(&[*byte]).await.is_err() {
-                break;
-            }
+            stream.send([*byte]).await;
             tokio::task::yield_now().await;
         }
-        assert_eq!(read_to_end(&mut stream).await, close, "{frame:x?}");
+        assert_eq!(stream.read_to_end().await.unwrap(), close, "{frame:x?}");
     }
     let mut bystander = bystander;
     bystander.send("still here").await.unwrap();
@@ -133,7 +128,7 @@ async fn the_application_hears_what_was_wrong() {
     })
     .await;
     let mut stream = raw_client(address, &[0x81, 0x01, b'a']).await;
-    assert_eq!(read_to_end(&mut stream).await, b"\x88\x02\x03\xea");
+    assert_eq!(stream.read_to_end().await.unwrap(), b"\x88\x02\x03\xea");
     drop(stream);
     let error = errors.recv().await.unwrap();
     assert!(matches!(error, RecvError::Protocol(ProtocolError::NotMasked)), "{error:?}");
@@ -164,7 +159,7 @@ async fn a_connection_lost_at_every_step() {
     }
     // A reset instead of an end.
     let stream = raw_client(address, b"").await;
-    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    stream.set_zero_linger().unwrap();
     drop(stream);
     let result = errors.recv().await.unwrap();
     assert!(matches!(result, Err(RecvError::Io(_) | RecvError::ConnectionLost)), "{result:?}");
@@ -173,7 +168,7 @@ async fn a_connection_lost_at_every_step() {
 #[tokio::test]
 async fn refused_handshakes() {
     let address = serve(echo).await;
-    let good = String::from_utf8(request_with(b"")).unwrap();
+    let good = handshake("/", &[]);
     let cases = [
         (good.replace("Upgrade: websocket\r\n", ""), "426 Upgrade Required"),
         (good.replace("GET /", "POST /"), "405 Method Not Allowed"),
@@ -181,9 +176,9 @@ async fn refused_handshakes() {
         (good.replace("ZQ==", "ZQ=!"), "400 Bad Request"),
     ];
     for (request, status) in cases {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let head = read_head(&mut stream).await;
+        let mut stream = dial(address).await;
+        stream.send(request).await;
+        let head = stream.head().await.unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head}");
         let expects_version = status.starts_with("426");
         assert_eq!(head.contains("sec-websocket-version: 13\r\n"), expects_version, "{head}");
@@ -249,7 +244,8 @@ async fn mounted_in_axum() {
 /// A server whose streams are not TCP, so that the upgraded stream cannot be taken back.
 #[tokio::test]
 async fn upgraded_from_any_stream() {
-    let (mut client, server) = tokio::io::duplex(4096);
+    let (client, server) = tokio::io::duplex(4096);
+    let mut client = Peer::new(client);
     let service = hyper::service::service_fn(async |mut request| {
         let (response, upgrade) = upgrade(&mut request).unwrap();
         tokio::spawn(async move { echo(upgrade.await.unwrap()).await });
@@ -260,8 +256,8 @@ async fn upgraded_from_any_stream() {
         hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades();
     tokio::spawn(async move { connection.await.unwrap() });
     let glued = [masked(Opcode::Text, b"glued"), masked(Opcode::Close, b"")].concat();
-    client.write_all(&request_with(&glued)).await.unwrap();
-    let answer = read_to_end(&mut client).await;
+    client.send([handshake("/", &[]).as_bytes(), &glued].concat()).await;
+    let answer = client.read_to_end().await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 101 "));
     assert!(answer.ends_with(b"\r\n\r\n\x81\x05glued\x88\x00"));
 }
@@ -278,8 +274,8 @@ async fn connecting_to_what_is_not_there() {
 #[tokio::test]
 async fn connecting_to_what_does_not_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let connector = Connector::new().timeout(Duration::from_millis(50));
-    let result = connector.connect(&url(listener.local_addr().unwrap())).await;
+    let connector = Connector::new().timeout(Duration::from_secs(5));
+    let result = wound_on(connector.connect(&url(listener.local_addr().unwrap()))).await;
     assert!(matches!(result, Err(ConnectError::Timeout)), "{result:?}");
 }
 
@@ -289,9 +285,9 @@ async fn connecting_to_what_does_not_speak_websocket() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            read_head(&mut stream).await;
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            let mut stream = Peer::new(listener.accept().await.unwrap().0);
+            stream.head().await.unwrap();
+            stream.send(answer).await;
         });
         let result = connect(&url(address)).await;
         assert!(
@@ -316,17 +312,17 @@ async fn a_servers_answer_at_its_limits() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let request = read_head(&mut stream).await;
+            let mut stream = Peer::new(listener.accept().await.unwrap().0);
+            let request = stream.head().await.unwrap();
             let key = request.lines().find_map(|line| {
                 let (name, value) = line.split_once(": ")?;
                 name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
             });
             let proof = sockeye_websocket::ws::handshake::accept_value(key.unwrap().as_bytes());
             let answer = format!("{accept}{lines}Sec-WebSocket-Accept: {proof}\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.send(answer).await;
             // Until it has been read, or refused.
-            let _ = read_to_end(&mut stream).await;
+            let _ = stream.read_to_end().await.unwrap();
         });
         let result = connect(&url(address)).await;
         match result {
@@ -343,8 +339,8 @@ async fn frames_glued_to_the_response() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let head = read_head(&mut stream).await;
+        let mut stream = Peer::new(listener.accept().await.unwrap().0);
+        let head = stream.head().await.unwrap();
         let is_key = |line: &&str| line.to_ascii_lowercase().starts_with("sec-websocket-key: ");
         let key = head.lines().find(is_key).unwrap().split(": ").nth(1).unwrap();
         let accept = sockeye_websocket::ws::handshake::accept_value(key.as_bytes());
@@ -353,9 +349,9 @@ async fn frames_glued_to_the_response() {
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
         );
         let frames = b"\x81\x05early\x88\x02\x03\xe9";
-        stream.write_all(&[response.as_bytes(), frames].concat()).await.unwrap();
+        stream.send(&[response.as_bytes(), frames].concat()).await;
         // The client answers the close, masked, and waits for us to end the transport.
-        expect(&mut stream, &[0x88, 0x82]).await;
+        stream.expect(&[0x88, 0x82]).await;
     });
     let mut socket = connect(&url(address)).await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Some(Message::Text("early".to_owned())));

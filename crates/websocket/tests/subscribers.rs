@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{FnService, accept_with, request_with};
+use common::{FnService, Peer, accept_with};
 use sockeye_websocket::{Acceptor, Closed, Config, Group, HttpServer, RecvError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 /// Subscribers where the limit on open files allows them.
@@ -119,13 +119,8 @@ async fn subscribe(address: SocketAddr, receive_buffer: Option<u32>) -> TcpStrea
     if let Some(bytes) = receive_buffer {
         socket.set_recv_buffer_size(bytes).unwrap();
     }
-    let mut stream = socket.connect(address).await.unwrap();
-    stream.write_all(&request_with(b"")).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        assert!(stream.read_buf(&mut head).await.unwrap() > 0, "the handshake failed");
-    }
-    stream
+    let peer = Peer::new(socket.connect(address).await.unwrap());
+    peer.upgrade("/", &[]).await.unwrap().peer.into_stream()
 }
 
 /// Subscribers, and a few files, in each of the two processes.
@@ -150,19 +145,16 @@ async fn one_of_ten_thousand_stops_reading() {
     let count = subscribers();
     let group = Group::new();
     let (ended, mut endings) = mpsc::unbounded_channel();
-    let address = serve(&group, ended).await;
+    let joined = Arc::new(Notify::new());
+    let address = serve(&group, &joined, ended).await;
     let (_readers, mut lines) = start_readers(address, count);
     wait_for(&mut lines, "connected").await;
-    while group.len() < count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    members(&group, &joined, count).await;
 
     let before = broadcasts(&group, &mut lines).await;
     // It takes next to nothing, so that it is at its limit soon.
     let slow = subscribe(address, Some(4096)).await;
-    while group.len() <= count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    members(&group, &joined, count + 1).await;
     let resident = resident_bytes();
     let after = broadcasts(&group, &mut lines).await;
 
@@ -182,7 +174,7 @@ async fn one_of_ten_thousand_stops_reading() {
 }
 
 /// A server whose every connection joins the group.
-async fn serve(group: &Group, ended: UnboundedSender<Ending>) -> SocketAddr {
+async fn serve(group: &Group, joined: &Arc<Notify>, ended: UnboundedSender<Ending>) -> SocketAddr {
     let socket = TcpSocket::new_v4().unwrap();
     // Inherited by what is accepted, so that the kernel holds little for each.
     socket.set_send_buffer_size(16 * 1024).unwrap();
@@ -191,11 +183,12 @@ async fn serve(group: &Group, ended: UnboundedSender<Ending>) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let config = Config { queued_bytes_max: QUEUED_BYTES_MAX, ..Config::default() };
     let acceptor = Acceptor::new().config(config);
-    let group = group.clone();
+    let (group, joined) = (group.clone(), Arc::clone(joined));
     let service = FnService(move |request| {
-        let (group, ended) = (group.clone(), ended.clone());
+        let (group, joined, ended) = (group.clone(), Arc::clone(&joined), ended.clone());
         accept_with(acceptor.clone(), request, move |socket| async move {
             let membership = group.join(&socket);
+            joined.notify_waiters();
             let ending = socket.for_each(|_, _| {}).await;
             drop(membership);
             // The test may be over.
@@ -204,6 +197,17 @@ async fn serve(group: &Group, ended: UnboundedSender<Ending>) -> SocketAddr {
     });
     tokio::spawn(HttpServer::new(vec![listener], service).into_future());
     address
+}
+
+/// Waits until the group has so many.
+async fn members(group: &Group, joined: &Notify, count: usize) {
+    loop {
+        let another = joined.notified();
+        if group.len() >= count {
+            return;
+        }
+        another.await;
+    }
 }
 
 /// Sends messages one by one; the median of the times until everybody has one.

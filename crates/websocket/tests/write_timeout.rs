@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{FnService, read_head, wound_on};
+use common::{FnService, Peer, wound_on};
 use counters::Counters;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -49,10 +49,10 @@ where
 }
 
 /// A client whose kernel keeps little.
-async fn connect(address: SocketAddr) -> TcpStream {
+async fn connect(address: SocketAddr) -> Peer<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
-    socket.connect(address).await.unwrap()
+    Peer::new(socket.connect(address).await.unwrap())
 }
 
 /// How long it takes until the server gives the peer up, on the clock that is wound on.
@@ -74,12 +74,11 @@ async fn an_answer_that_is_not_read() {
     let counters = Counters::install();
     let address = serve(large, |server| server).await;
     let mut client = connect(address).await;
-    client.write_all(GET).await.unwrap();
+    client.send(GET).await;
     client.readable().await.unwrap();
     assert_within(given_up(&counters).await, WRITE_TIMEOUT);
     // What its kernel has is all there is.
-    let mut rest = Vec::new();
-    let _ = client.read_to_end(&mut rest).await;
+    let rest = client.read_rest().await.unwrap();
     assert!(rest.len() < LARGE, "{}", rest.len());
 }
 
@@ -90,7 +89,7 @@ async fn the_time_is_the_one_that_was_set() {
     let address = serve(large, |server| server.write_timeout(timeout)).await;
     let mut client = connect(address).await;
     // Many requests at once are no help.
-    client.write_all(&GET.repeat(60)).await.unwrap();
+    client.send(&GET.repeat(60)).await;
     client.readable().await.unwrap();
     assert_within(given_up(&counters).await, timeout);
 }
@@ -106,16 +105,14 @@ async fn requests_wait_for_the_answers_before_them() {
     };
     let address = serve(service, |server| server).await;
     let mut client = connect(address).await;
-    client.write_all(&GET.repeat(4)).await.unwrap();
+    client.send(&GET.repeat(4)).await;
     // Until the kernels are full.
     asked.recv().await.unwrap();
     wound_on(sleep(WRITE_TIMEOUT / 2)).await;
     assert!(asked.try_recv().is_err());
     for _ in 0..4 {
-        let head = read_head(&mut client).await;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        let mut body = vec![0; LARGE];
-        client.read_exact(&mut body).await.unwrap();
+        let response = client.response().await.unwrap();
+        assert_eq!((response.status, response.body.len()), (200, LARGE));
     }
     for _ in 1..4 {
         asked.try_recv().unwrap();
@@ -128,8 +125,8 @@ async fn a_slow_reader_lives() {
     let counters = Counters::install();
     let address = serve(large, |server| server).await;
     let mut client = connect(address).await;
-    client.write_all(GET).await.unwrap();
-    let head = read_head(&mut client).await;
+    client.send(GET).await;
+    let head = client.head().await.unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let mut body = vec![0; LARGE];
     let mut read = 0;
@@ -179,7 +176,7 @@ mod encrypted {
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
         let stream = connect(address).await;
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config)).connect(name, stream.into_stream()).await.unwrap()
     }
 
     #[tokio::test]
@@ -213,7 +210,7 @@ mod encrypted {
     }
 
     async fn handshake(client: &mut TlsStream<TcpStream>) {
-        client.write_all(&common::request_with(b"")).await.unwrap();
+        client.write_all(common::handshake("/", &[]).as_bytes()).await.unwrap();
         while client.read_u8().await.unwrap() != b'\n' {}
     }
 

@@ -1,11 +1,10 @@
-//! A server under test, and the clients that test it: raw HTTP and raw WebSocket.
+//! A server under test, and the raw clients that test it.
 
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 mod application;
-mod http;
-mod websocket;
+mod client;
 
 use std::net::SocketAddr;
 
@@ -14,12 +13,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sockeye_engine::{Config, Engine};
 use sockeye_net::http::{HttpServer, bind};
+use sockeye_testing::raw;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use application::{Echo, Heard};
-pub use http::{Pending, Response, http_head, read_response};
-pub use websocket::{KEY, Received, WebSocket, parameters};
+pub use client::{Pending, Response};
+pub use sockeye_testing::raw::{MASK, Received};
+
+pub type Peer = raw::Peer<Box<dyn Io>>;
+pub type WebSocket = raw::WebSocket<Box<dyn Io>>;
 
 /// A byte stream of either kind.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -57,8 +60,8 @@ impl Host {
         Host { engine, app, net: Net::Memory }
     }
 
-    pub async fn connect(&self) -> Box<dyn Io> {
-        match self.net {
+    pub async fn connect(&self) -> Peer {
+        let stream: Box<dyn Io> = match self.net {
             Net::Tcp(address) => {
                 let stream = TcpStream::connect(address).await.unwrap();
                 stream.set_nodelay(true).unwrap();
@@ -77,7 +80,8 @@ impl Host {
                 tokio::spawn(connection);
                 Box::new(client)
             }
-        }
+        };
+        Peer::new(stream)
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -7,10 +7,12 @@ pub(crate) mod recovering;
 use std::{net::SocketAddr, time::Duration};
 
 use sockeye::{Namespace, Server};
-use sockeye_testing::TestServer;
-use sockeye_ws::{Config, Connection, Event, Message, Role};
+use sockeye_testing::{
+    TestServer,
+    raw::{self, Peer, Response, WebSocket},
+};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -73,9 +75,7 @@ pub(crate) enum Received {
 
 /// A session on WebSocket. Pings are answered and not shown.
 pub(crate) struct Client {
-    stream: Box<dyn Stream>,
-    connection: Connection,
-    input: Vec<u8>,
+    socket: WebSocket<Box<dyn Stream>>,
     pub(crate) open: serde_json::Value,
 }
 
@@ -87,21 +87,10 @@ impl Client {
 
     /// Opens a session with more in its query.
     pub(crate) async fn open_with(network: impl Network, query: &str) -> Self {
-        let mut stream = network.dial().await;
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: localhost\r\n\
-             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-        let connection = Connection::new(Role::Client, Config::default());
+        let target = format!("/socket.io/?EIO=4&transport=websocket{query}");
+        let opened = Peer::new(network.dial().await).upgrade(&target, &[]).await;
         let open = serde_json::Value::Null;
-        let mut client = Self { stream, connection, input: Vec::new(), open };
+        let mut client = Self { socket: opened.unwrap().quiet(), open };
         let Received::Text(text) = client.receive().await else { panic!("no open packet") };
         client.open = serde_json::from_str(text.strip_prefix('0').unwrap()).unwrap();
         client
@@ -124,33 +113,21 @@ impl Client {
     }
 
     pub(crate) async fn send(&mut self, packet: &str) {
-        self.transmit(Message::Text(packet)).await;
+        self.socket.send(packet).await;
     }
 
     pub(crate) async fn send_binary(&mut self, data: &[u8]) {
-        self.transmit(Message::Binary(data)).await;
+        self.socket.send_binary(data).await;
     }
 
     /// Several packets in one write.
     pub(crate) async fn send_together(&mut self, packets: &[&str]) {
-        let mut out = Vec::new();
-        for packet in packets {
-            let message = Message::Text(packet);
-            self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();
-        }
-        self.stream.write_all(&out).await.unwrap();
+        self.socket.send_all(packets).await;
     }
 
     /// Closes the connection without another word.
     pub(crate) async fn hang_up(&mut self) {
-        let _ = self.stream.shutdown().await;
-    }
-
-    async fn transmit(&mut self, message: Message<'_>) {
-        let mut out = Vec::new();
-        self.connection.send(message, Some([1, 2, 3, 4]), &mut out).unwrap();
-        // A server that has closed the connection is seen when reading.
-        let _ = self.stream.write_all(&out).await;
+        let _ = self.socket.peer.shutdown().await;
     }
 
     /// The next packet. Without one for long, the test fails.
@@ -165,37 +142,17 @@ impl Client {
 
     async fn next(&mut self) -> Received {
         loop {
-            let mut pinged = false;
-            let received = match self.connection.handle_read(&mut self.input) {
-                Ok((used, event)) => {
-                    let received = match event {
-                        Some(Event::Text("2")) => {
-                            pinged = true;
-                            None
-                        }
-                        Some(Event::Text(text)) => Some(Received::Text(text.to_owned())),
-                        Some(Event::Binary(data)) => Some(Received::Binary(data.to_vec())),
-                        Some(Event::Close(_)) => Some(Received::Closed),
-                        _ => None,
-                    };
-                    self.input.drain(..used);
-                    received
+            return match self.socket.receive().await {
+                raw::Received::Text(text) if text == "2" => {
+                    self.send("3").await;
+                    continue;
                 }
-                Err(error) => panic!("the server broke the protocol: {error}"),
+                raw::Received::Text(text) => Received::Text(text),
+                raw::Received::Binary(data) => Received::Binary(data),
+                raw::Received::Close(..) | raw::Received::End => Received::Closed,
+                raw::Received::Broken(error) => panic!("the server broke the protocol: {error}"),
+                _ => continue,
             };
-            if let Some(received) = received {
-                return received;
-            }
-            if pinged {
-                self.send("3").await;
-            }
-            if self.input.is_empty() {
-                let mut buffer = [0; 4096];
-                match self.stream.read(&mut buffer).await {
-                    Ok(0) | Err(_) => return Received::Closed,
-                    Ok(n) => self.input.extend_from_slice(&buffer[..n]),
-                }
-            }
         }
     }
 
@@ -233,16 +190,15 @@ pub(crate) fn with_sync(namespace: Namespace) -> Namespace {
 
 /// The body of the answer to a polling request on a connection of its own.
 pub(crate) async fn request(memory: &TestServer, method: &str, query: &str, body: &str) -> String {
-    let (mut stream, _wire) = memory.open();
-    let length = body.len();
-    let request = format!(
-        "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: localhost\r\n\
-         Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    ask(memory, method, query, body).await.text().to_owned()
+}
+
+/// The answer to a polling request on a connection of its own.
+pub(crate) async fn ask(memory: &TestServer, method: &str, query: &str, body: &str) -> Response {
+    let mut peer = Peer::new(memory.open().0);
+    let target = format!("/socket.io/?EIO=4&transport=polling{query}");
+    peer.send(raw::request(method, &target, &[("Connection", "close")], body)).await;
+    peer.response().await.unwrap()
 }
 
 /// Waits until `condition` holds.

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder};
 use metrics::{LocalRecorderGuard, SharedString, Unit};
+use tokio::sync::Notify;
 
 /// The counters of one test, by name and label. Each test has its own, so that tests at the same time
 /// may count the same things: its server runs on the test's own thread.
@@ -17,18 +17,25 @@ pub(crate) struct Counters {
 }
 
 #[derive(Default)]
-struct Counts(Mutex<HashMap<String, Arc<Count>>>);
+struct Counts {
+    by_name: Mutex<HashMap<String, Arc<Count>>>,
+    changed: Arc<Notify>,
+}
 
-#[derive(Default)]
-struct Count(AtomicU64);
+struct Count {
+    value: AtomicU64,
+    changed: Arc<Notify>,
+}
 
 impl CounterFn for Count {
     fn increment(&self, value: u64) {
-        self.0.fetch_add(value, Ordering::Relaxed);
+        self.value.fetch_add(value, Ordering::Relaxed);
+        self.changed.notify_waiters();
     }
 
     fn absolute(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
+        self.value.store(value, Ordering::Relaxed);
+        self.changed.notify_waiters();
     }
 }
 
@@ -40,7 +47,9 @@ impl Recorder for Counts {
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
         let name = format!("{} {}", key.name(), labels.join(","));
-        Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(name).or_default()))
+        let count = || Count { value: AtomicU64::new(0), changed: Arc::clone(&self.changed) };
+        let mut by_name = self.by_name.lock().unwrap();
+        Counter::from_arc(Arc::clone(by_name.entry(name).or_insert_with(|| Arc::new(count()))))
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -59,13 +68,19 @@ impl Counters {
     }
 
     pub(crate) fn get(&self, name: &str, label: &str) -> u64 {
-        let counts = self.counts.0.lock().unwrap();
-        counts.get(&format!("{name} {label}")).map_or(0, |count| count.0.load(Ordering::Relaxed))
+        let counts = self.counts.by_name.lock().unwrap();
+        counts
+            .get(&format!("{name} {label}"))
+            .map_or(0, |count| count.value.load(Ordering::Relaxed))
     }
 
     pub(crate) async fn wait_for(&self, name: &str, label: &str, count: u64) {
-        while self.get(name, label) < count {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        loop {
+            let changed = self.counts.changed.notified();
+            if self.get(name, label) >= count {
+                break;
+            }
+            changed.await;
         }
         assert_eq!(self.get(name, label), count);
     }

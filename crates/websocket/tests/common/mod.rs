@@ -1,6 +1,10 @@
-//! A service made of a function, a server for it, and a peer that writes bytes instead of speaking
-//! the protocol.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its own part")]
+//! A service made of a function, a server for it, and a raw client.
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part"
+)]
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,9 +17,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use sockeye_websocket::ws::{Opcode, encode_frame};
+pub(crate) use sockeye_testing::raw::{Peer, frame as masked, handshake};
 use sockeye_websocket::{Acceptor, HttpServer, WebSocket, bind};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -93,37 +96,16 @@ pub(crate) async fn echo(socket: WebSocket) {
     let _ = socket.for_each(|message, out| out.send(message)).await;
 }
 
-/// A handshake request, and what follows it in the same packet.
-pub(crate) fn request_with(glued: &[u8]) -> Vec<u8> {
-    let head = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    [head.as_bytes(), glued].concat()
+/// A client that has said nothing yet.
+pub(crate) async fn dial(address: SocketAddr) -> Peer<TcpStream> {
+    Peer::new(TcpStream::connect(address).await.unwrap())
 }
 
 /// A client that sends `glued` together with its handshake.
-pub(crate) async fn raw_client(address: SocketAddr, glued: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(&request_with(glued)).await.unwrap();
-    let head = read_head(&mut stream).await;
-    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-    stream
-}
-
-/// The head of an HTTP response, without reading further.
-pub(crate) async fn read_head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    String::from_utf8(head).unwrap()
-}
-
-/// Everything until the peer ends the stream.
-pub(crate) async fn read_to_end(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
-    bytes
+pub(crate) async fn raw_client(address: SocketAddr, glued: &[u8]) -> Peer<TcpStream> {
+    let mut peer = dial(address).await;
+    peer.send([handshake("/", &[]).as_bytes(), glued].concat()).await;
+    peer.upgraded().await.unwrap().peer
 }
 
 /// What comes of `future` when nothing but time passes any more: the clock is wound on whenever
@@ -152,18 +134,4 @@ pub(crate) fn quiet_port() -> u16 {
 /// Whether this machine has an IPv6 loopback address.
 pub(crate) fn has_ipv6() -> bool {
     std::net::TcpListener::bind("[::1]:0").is_ok()
-}
-
-/// Exactly `expected` comes next.
-pub(crate) async fn expect(stream: &mut (impl AsyncReadExt + Unpin), expected: &[u8]) {
-    let mut bytes = vec![0; expected.len()];
-    stream.read_exact(&mut bytes).await.unwrap();
-    assert_eq!(bytes, expected);
-}
-
-/// A frame as a client sends it.
-pub(crate) fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode_frame(opcode, payload, Some([0x37, 0xfa, 0x21, 0x3d]), &mut bytes);
-    bytes
 }
