@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use sockeye_engine::{
     Application, CloseReason, Config, Engine, HandlerError, Handshake, Message, Session,
@@ -71,9 +70,7 @@ async fn each(engine: &Engine<Silent>, open: impl AsyncFn(SocketAddr) -> TcpStre
     let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
     let service = engine.clone().into_service();
-    let server = tokio::spawn(
-        HttpServer::new(listeners, service).take_over_after(Duration::ZERO).into_future(),
-    );
+    let server = tokio::spawn(HttpServer::new(listeners, service).into_future());
     let fill = async || {
         let mut open_ones = Vec::with_capacity(SESSIONS);
         for _ in 0..SESSIONS {

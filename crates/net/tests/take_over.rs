@@ -385,7 +385,7 @@ async fn other_requests_may_wait_as_well() {
     assert_eq!(body_of(&mut client).await, "next");
 }
 
-/// A server that stops lets the answer out that it owes, and takes no more requests.
+/// A server that stops lets the answers out that are asked for, and takes no more requests.
 #[tokio::test]
 async fn a_server_that_stops_answers_who_waits() {
     let desk = Desk::default();
@@ -397,13 +397,28 @@ async fn a_server_that_stops_answers_who_waits() {
         .with_graceful_shutdown(async move { drop(stopped.await) })
         .into_future();
     let server = tokio::spawn(server);
+    let mut kept = connect(address).await;
+    kept.get("/kept").await;
+    desk.answer_text("/kept", "kept").await;
+    assert_eq!(body_of(&mut kept).await, "kept");
+    let mut streaming = connect(address).await;
+    streaming.get("/stream").await;
+    let (sender, body) = stream();
+    desk.answer("/stream", Response::new(body)).await;
+    let head = streaming.head().await.unwrap();
+    assert!(head.contains("connection: keep-alive"), "{head}");
     let mut client = connect(address).await;
     client.get("/later").await;
     let later = desk.waiting("/later").await;
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
+    let stopped_at = Instant::now();
     stop.send(()).unwrap();
+    assert!(ended(&mut kept).await);
+    drop(sender);
+    streaming.expect("0\r\n\r\n").await;
+    assert!(ended(&mut streaming).await);
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -412,6 +427,7 @@ async fn a_server_that_stops_answers_who_waits() {
     assert!(head.contains("connection: close"), "{head}");
     assert_eq!(body, b"last");
     assert!(ended(&mut client).await);
+    assert!(stopped_at.elapsed() < Duration::from_secs(10), "nobody waited for a time-out");
     server.await.unwrap().unwrap();
 }
 

@@ -2,7 +2,6 @@
 //! its parked poll hardly more than one on a WebSocket. Alone in its file: the count is the process's.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use sockeye::{Namespace, Server};
 use sockeye_net::http::{HttpServer, bind};
@@ -62,7 +61,7 @@ async fn each(open: impl AsyncFn(SocketAddr) -> TcpStream) -> usize {
     let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
     let serving = HttpServer::new(listeners, server.into_service());
-    let serving = tokio::spawn(serving.take_over_after(Duration::ZERO).into_future());
+    let serving = tokio::spawn(serving.into_future());
     let fill = async || {
         let mut open_ones = Vec::with_capacity(SESSIONS);
         for _ in 0..SESSIONS {

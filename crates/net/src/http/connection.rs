@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Response;
 use hyper::rt::Write;
@@ -18,7 +18,7 @@ use super::admission::{Admission, Admitted};
 use super::hand_over::HandOver;
 use super::http_service::HttpService;
 use super::keep_alive::KeepAlive;
-use super::service::HyperService;
+use super::service::{HyperService, now};
 use super::settings::Settings;
 use super::stream::HttpStream;
 use super::take_over::{self, Next, Pending, TakenOver, Wish, Writing};
@@ -62,7 +62,7 @@ impl Protocols {
                 settings.trusted_proxies.clone(),
             ),
             write_timeout: limits.write_timeout,
-            keep_alive: Arc::new(KeepAlive::new(limits.keep_alive_timeout, limits.take_over_after)),
+            keep_alive: Arc::new(KeepAlive::new(limits)),
             #[cfg(feature = "tls")]
             secure: secure::Secure::new(settings),
         }
@@ -201,7 +201,10 @@ enum Phase<T, S: HttpService> {
     Hyper(Box<http1::Connection<HttpStream<T>, HyperService<S>>>),
     /// A request asked for another protocol; hyper gives the stream to whoever answers it.
     Upgradable(Box<http1::UpgradeableConnection<HttpStream<T>, HyperService<S>>>),
-    TakenOver(HttpStream<T>, HyperService<S>, TakenOver<S::Answer, S::Body>),
+    /// The answer is ours, since then.
+    TakenOver(HttpStream<T>, HyperService<S>, TakenOver<S::Answer, S::Body>, Instant),
+    /// It has left, at this time, and the next request has not begun.
+    Kept(HttpStream<T>, HyperService<S>, Instant),
     Ending(HttpStream<T>),
     Ended,
 }
@@ -217,6 +220,7 @@ where
         match &mut self.phase {
             Phase::Hyper(connection) => Pin::new(&mut **connection).graceful_shutdown(),
             Phase::Upgradable(connection) => Pin::new(&mut **connection).graceful_shutdown(),
+            Phase::Kept(..) => self.end(),
             Phase::TakenOver(..) | Phase::Ending(_) | Phase::Ended => {}
         }
     }
@@ -244,10 +248,14 @@ where
                     self.take_over();
                 }
                 Phase::Upgradable(connection) => return Pin::new(&mut **connection).poll(cx),
-                Phase::TakenOver(io, service, answer) => {
+                Phase::TakenOver(io, service, answer, since) => {
                     let keep_alive = Some(service.keep_alive()).filter(|_| !self.stopping);
                     match ready!(answer.poll(cx, io, keep_alive)) {
-                        Next::Request => self.give_back(),
+                        Next::Request if self.stopping => self.end(),
+                        Next::Request => {
+                            service.note_taken_answer(*since);
+                            self.keep();
+                        }
                         Next::End => self.end(),
                         Next::HandOver(to) => {
                             self.hand_over(&to);
@@ -255,6 +263,18 @@ where
                         }
                     }
                 }
+                // hyper would hold room for a request from here on.
+                Phase::Kept(io, service, since) => match io.poll_begun(cx) {
+                    Poll::Ready(true) => self.give_back(),
+                    Poll::Ready(false) => self.end(),
+                    Poll::Pending => {
+                        if !timer::has_passed(*since + service.keep_alive().idle_timeout) {
+                            return Poll::Pending;
+                        }
+                        metrics::http_ended("idle");
+                        self.end();
+                    }
+                },
                 Phase::Ending(io) => {
                     // The peer may have ended it already.
                     let _ = ready!(Pin::new(io).poll_shutdown(cx));
@@ -292,7 +312,7 @@ where
         };
         // What a service wishes for is of its own types.
         if let Some(answer) = answer {
-            self.phase = Phase::TakenOver(io, service, answer);
+            self.phase = Phase::TakenOver(io, service, answer, now());
         }
     }
 
@@ -309,15 +329,23 @@ where
     /// No more requests come. An answer that is not there nobody waits for.
     fn end(&mut self) {
         self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::TakenOver(io, ..) => Phase::Ending(io),
+            Phase::TakenOver(io, ..) | Phase::Kept(io, ..) => Phase::Ending(io),
             phase => phase,
         };
     }
 
-    /// The answer has left: hyper reads the next request.
+    /// The answer has left.
+    fn keep(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::TakenOver(io, service, ..) => Phase::Kept(io, service, now()),
+            phase => phase,
+        };
+    }
+
+    /// The next request begins: hyper reads it.
     fn give_back(&mut self) {
         self.phase = match mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::TakenOver(io, service, _) => {
+            Phase::Kept(io, service, _) => {
                 Phase::Hyper(Box::new(self.http1.serve_connection(io, service)))
             }
             phase => phase,

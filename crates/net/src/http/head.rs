@@ -116,10 +116,9 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http::HeaderValue;
 
+    use super::super::settings::Settings;
     use super::*;
 
     fn head(status: u16, headers: &[(&'static str, &'static str)], length: Length) -> String {
@@ -127,7 +126,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let keep_alive = KeepAlive::new(Duration::from_secs(10), Duration::ZERO);
+        let keep_alive = KeepAlive::new(&Settings::default().limits);
         let status = StatusCode::from_u16(status).unwrap();
         let mut out = Vec::new();
         let kept = encode(status, &map, length, Some(&keep_alive), &mut out);

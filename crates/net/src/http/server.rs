@@ -102,8 +102,9 @@ impl<S> HttpServer<S> {
         self
     }
 
-    /// How long the answer to a GET may take before the listener takes the connection from hyper, which
-    /// holds 12 KiB for it, and writes the answer itself. Nothing else depends on it. Default: 1 second.
+    /// While the answer to a GET is not there, the listener takes the connection from hyper, which holds
+    /// 12 KiB for it, and writes the answer itself: at once, or, if the last four on this connection took
+    /// less than this time, after it. Nothing else depends on it. Default: 1 second.
     pub fn take_over_after(mut self, time: Duration) -> Self {
         self.settings.limits.take_over_after = time;
         self

@@ -30,6 +30,10 @@ use super::target::{Inspected, TargetError, inspect};
 use super::timer;
 use crate::metrics;
 
+/// After so many answers that came soon the next ones are expected to: the first polls of a session are
+/// answered at once, the ones after them wait.
+const SOON_MIN: u8 = 4;
+
 /// Hands requests of one connection to a tower service, with the peer's address.
 pub(super) struct HyperService<S> {
     service: RefCell<S>,
@@ -40,6 +44,8 @@ pub(super) struct HyperService<S> {
     /// Answers that wait may be taken over: not once hyper was prepared for an upgrade, nor with
     /// HTTP/2.
     pub(super) takes_over: Cell<bool>,
+    /// How many answers in a row were taken over and came soon.
+    soon: Cell<u8>,
 }
 
 impl<S> HyperService<S> {
@@ -56,11 +62,18 @@ impl<S> HyperService<S> {
             admitted,
             keep_alive,
             takes_over: Cell::new(false),
+            soon: Cell::new(0),
         }
     }
 
     pub(super) fn keep_alive(&self) -> &KeepAlive {
         &self.keep_alive
+    }
+
+    /// An answer that was taken over at `since` has left.
+    pub(super) fn note_taken_answer(&self, since: Instant) {
+        let is_soon = now() - since < self.keep_alive.take_over_after;
+        self.soon.set(if is_soon { self.soon.get().saturating_add(1) } else { 0 });
     }
 }
 
@@ -125,7 +138,11 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
                 State::Waiting { waiting: Some(Box::new(Waiting { service, request })) }
             }
         };
-        Oneshot { state, keep_alive, take_over_after: self.keep_alive.take_over_after, translated }
+        let take_over_after = match self.soon.get() {
+            SOON_MIN.. => self.keep_alive.take_over_after,
+            _ => Duration::ZERO,
+        };
+        Oneshot { state, keep_alive, take_over_after, translated }
     }
 }
 
@@ -246,11 +263,15 @@ impl<S: HttpService> Future for Oneshot<S> {
     }
 }
 
+/// Tokio's time, which may stand still in tests.
+pub(super) fn now() -> Instant {
+    time::Instant::now().into_std()
+}
+
 /// The answer is not there. Whether it is time for us to write it.
 fn is_due(until: &mut Option<Instant>, take_over_after: Duration) -> bool {
     if take_over_after.is_zero() {
         return true;
     }
-    let now = || time::Instant::now().into_std();
     timer::has_passed(*until.get_or_insert_with(|| now() + take_over_after))
 }

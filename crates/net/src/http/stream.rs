@@ -45,6 +45,16 @@ impl<T> HttpStream<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> HttpStream<T> {
+    /// Waits for the first bytes of a request, which stay where they are; `false` at the end of the
+    /// stream.
+    pub(super) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self.poll_gone(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            Poll::Pending if self.ahead.is_empty() => Poll::Pending,
+            Poll::Pending => Poll::Ready(true),
+        }
+    }
+
     fn tokio(&mut self) -> Pin<&mut T> {
         Pin::new(self.io.inner_mut())
     }

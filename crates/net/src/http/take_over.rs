@@ -1,10 +1,10 @@
 //! The take-over: an answer that waits or streams is written by ourselves.
 //!
 //! hyper keeps 12 KiB and more for a connection whose request is under way, and gives a byte stream
-//! away after an upgrade only. So when a service does not answer soon, the connection's task takes
-//! hyper's parts while the service still works, drops the rest, and holds nothing but the stream, what
-//! was read ahead, and the service's future. The answer is written here, to the letter of RFC 9112; then
-//! the connection goes back to hyper.
+//! away after an upgrade only. So while a service works on an answer, the connection's task takes
+//! hyper's parts, drops the rest, and holds nothing but the stream, what was read ahead, and the
+//! service's future. The answer is written here, to the letter of RFC 9112; then
+//! the connection waits for the next request, with which it goes back to hyper.
 //!
 //! | state     | then                                                                            |
 //! |-----------|---------------------------------------------------------------------------------|
