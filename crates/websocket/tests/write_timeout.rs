@@ -20,7 +20,9 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use sockeye_net::metrics::HTTP_ENDED;
 use sockeye_websocket::{HttpServer, WRITE_TIMEOUT, bind};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
+#[cfg(feature = "tls")]
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
