@@ -126,7 +126,9 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         target: Target::Restless,
         kind: Kind::GetsNeverRead { connections: 100, streams: 100 },
         peak_mb_max: 100,
-        after_mb_max: USUAL_MB,
+        // 10,000 streams are freed in no order, and the allocator keeps a thread's pages below the last one
+        // in use: 3 to 17 MB, by chance, of the 30 that were held.
+        after_mb_max: 20,
         open_after_max: Some(USUAL_OPEN),
         // Their connections are asked whether they are alive, and say nothing.
         settles_in: Duration::from_secs(45),
