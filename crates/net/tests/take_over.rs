@@ -270,6 +270,29 @@ async fn a_connection_behind_a_taken_answer_is_kept_as_long_as_any() {
     assert!(lasted >= Duration::from_secs(2) && lasted < Duration::from_secs(9), "{lasted:?}");
 }
 
+/// Nobody can add the longest duration to a moment.
+#[tokio::test]
+async fn times_without_an_end_are_served() {
+    let desk = Desk::default();
+    let address = desk
+        .serve_with(|server| {
+            server
+                .header_timeout(Duration::MAX)
+                .keep_alive_timeout(Duration::MAX)
+                .write_timeout(Duration::MAX)
+                .take_over_after(Duration::MAX)
+        })
+        .await;
+    let mut client = connect(address).await;
+    for number in 0..6 {
+        client.get(&format!("/now/{number}")).await;
+        assert_eq!(body_of(&mut client).await, number.to_string());
+        client.get("/later").await;
+        desk.answer_text("/later", "there").await;
+        assert_eq!(body_of(&mut client).await, "there");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_may_end_its_connection() {
     let desk = Desk::default();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::connection::Protocols;
 use super::forwarded::TrustedProxies;
 use super::http_service::HttpService;
-use super::settings::Settings;
+use super::settings::{Settings, TIMEOUT_MAX};
 #[cfg(feature = "tls")]
 use super::tls::TlsConfig;
 
@@ -41,7 +41,8 @@ const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 /// | [`header_bytes_max`](Self::header_bytes_max) in a head | 16 KiB | 431 |
 /// | [`streams_max`](Self::streams_max) on a connection (HTTP/2) | 100 | the stream is refused |
 ///
-/// In a service that is mounted in somebody else's server these limits are that server's.
+/// A time of more than a hundred years means one of a hundred. In a service that is mounted in somebody
+/// else's server these limits are that server's.
 ///
 /// # HTTP/2
 ///
@@ -81,7 +82,7 @@ impl<S> HttpServer<S> {
     /// How long a TLS handshake may take, and a request's head: the first one from when the
     /// connection is there, others from their first byte. Default: 10 seconds.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.limits.header_timeout = timeout;
+        self.settings.limits.header_timeout = timeout.min(TIMEOUT_MAX);
         self
     }
 
@@ -90,7 +91,7 @@ impl<S> HttpServer<S> {
     /// reuses a connection at the last moment does not lose what it sends. Longer than the idle
     /// time-out of a balancer in front that heeds no announcement. Default: 10 seconds.
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.limits.keep_alive_timeout = timeout;
+        self.settings.limits.keep_alive_timeout = timeout.min(TIMEOUT_MAX);
         self
     }
 
@@ -98,7 +99,7 @@ impl<S> HttpServer<S> {
     /// whatever was asked on it. A single byte gives it the whole time again. With HTTP/2 this goes
     /// for each stream as well. Default: 30 seconds.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.limits.write_timeout = timeout;
+        self.settings.limits.write_timeout = timeout.min(TIMEOUT_MAX);
         self
     }
 
@@ -106,7 +107,7 @@ impl<S> HttpServer<S> {
     /// 12 KiB for it, and writes the answer itself: at once, or, if the last four on this connection took
     /// less than this time, after it. Nothing else depends on it. Default: 1 second.
     pub fn take_over_after(mut self, time: Duration) -> Self {
-        self.settings.limits.take_over_after = time;
+        self.settings.limits.take_over_after = time.min(TIMEOUT_MAX);
         self
     }
 

@@ -7,6 +7,8 @@ use super::forwarded::TrustedProxies;
 use super::tls::TlsConfig;
 use crate::stall::WRITE_TIMEOUT;
 
+/// The longest time there is: what is set beyond it means the same, and can be added to any moment.
+pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// How much longer than announced a connection is kept.
 const KEEP_ALIVE_SLACK: Duration = Duration::from_secs(2);
 
