@@ -68,6 +68,8 @@ mod client;
 mod server;
 #[cfg(test)]
 mod tests;
+mod unsent;
+mod upgrade;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -75,6 +77,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use self::unsent::UnsentControls;
+use self::upgrade::{NOOP_INTERVAL, Probe, Stage};
 use crate::close::{CloseReason, Loss};
 use crate::config::Config;
 use crate::id::SessionId;
@@ -98,7 +102,7 @@ pub struct Session {
     polling: bool,
     probe: Option<Probe>,
     heartbeat: Heartbeat,
-    owed: Owed,
+    unsent: UnsentControls,
     /// Opening (client) or closing ends here at the latest.
     phase_ends_at: Option<Instant>,
     /// Everything due by then has happened.
@@ -346,8 +350,8 @@ impl Session {
             Phase::Opening => self.end(CloseReason::ForcedClose),
             Phase::Open => {
                 self.phase = Phase::Closing;
-                self.owed.close = true;
-                self.owed.late = !self.writable;
+                self.unsent.close = true;
+                self.unsent.late = !self.writable;
                 self.phase_ends_at = Some(now + self.close_timeout());
                 if self.probe.as_ref().is_some_and(|probe| probe.stage == Stage::Opened) {
                     self.close_probe();
@@ -383,23 +387,23 @@ impl Session {
         if !self.main_takes_packets() {
             return None;
         }
-        self.owed.late |= self.close_waits();
-        let control = self.owed.next(self.close_waits())?;
+        self.unsent.late |= self.close_waits();
+        let control = self.unsent.next(self.close_waits())?;
         if control == Control::Ping
             && let Heartbeat::Awaited { ping, .. } = &mut self.heartbeat
         {
             *ping = Ping::Out;
         }
         if control == Control::Close {
-            if self.owed.late && self.role == Role::Server {
-                self.owed.late = false;
+            if self.unsent.late && self.role == Role::Server {
+                self.unsent.late = false;
                 // The official server answers the poll with an empty send, and adds `1` to it.
                 if self.main.kind() == TransportKind::Polling {
-                    self.owed.close = true;
+                    self.unsent.close = true;
                     return Some(Transmit { via: self.main, control: Control::Noop });
                 }
             }
-            self.owed.close_sent = true;
+            self.unsent.close_sent = true;
             if self.phase == Phase::Closed {
                 self.writable = false;
             }
@@ -434,7 +438,7 @@ impl Session {
             polling: false,
             probe: None,
             heartbeat: Heartbeat::Off,
-            owed: Owed::default(),
+            unsent: UnsentControls::default(),
             phase_ends_at: None,
             expired_by: None,
             backlog: false,
@@ -477,39 +481,6 @@ impl Session {
         self.writable && !self.is_pausing()
     }
 
-    fn is_probe(&self, via: TransportId) -> bool {
-        self.probe.as_ref().is_some_and(|probe| probe.id == via)
-    }
-
-    /// Client: polling is to come to rest because the probe was answered.
-    fn is_pausing(&self) -> bool {
-        self.role == Role::Client
-            && self.probe.as_ref().is_some_and(|probe| probe.stage == Stage::Probed)
-    }
-
-    fn handle_opened(&mut self, via: TransportId, now: Instant) {
-        if via == self.main {
-            return;
-        }
-        let upgradable = self.phase == Phase::Open
-            && self.main.kind() == TransportKind::Polling
-            && via.kind() != TransportKind::Polling
-            && self.probe.is_none();
-        if !upgradable {
-            self.send(via, Control::Close);
-            return;
-        }
-        self.probe = Some(Probe {
-            id: via,
-            stage: Stage::Opened,
-            ends_at: now + self.config.upgrade_timeout,
-            noop_at: None,
-        });
-        if self.role == Role::Client {
-            self.send(via, Control::ProbePing);
-        }
-    }
-
     fn handle_lost(&mut self, via: TransportId, loss: Loss) {
         // What fell due this instant has nowhere to go any more.
         self.transmits.retain(|transmit| transmit.via != via);
@@ -530,7 +501,7 @@ impl Session {
             Role::Server => self.writable = self.phase != Phase::Closed,
             Role::Client => {
                 self.writable = true;
-                if self.phase == Phase::Closing && self.owed.close_sent {
+                if self.phase == Phase::Closing && self.unsent.close_sent {
                     self.end(CloseReason::ForcedClose);
                 }
             }
@@ -542,42 +513,12 @@ impl Session {
             Role::Server => {
                 self.writable = false;
                 // This poll has ended by itself.
-                self.owed.noop = false;
-                if self.phase == Phase::Closing && self.owed.close_sent {
+                self.unsent.noop = false;
+                if self.phase == Phase::Closing && self.unsent.close_sent {
                     self.end(CloseReason::ForcedClose);
                 }
             }
             Role::Client => self.polling = false,
-        }
-    }
-
-    /// The probe takes over.
-    fn become_main(&mut self, now: Instant) {
-        let Some(probe) = self.probe.take() else {
-            return;
-        };
-        let from = self.main;
-        self.main = probe.id;
-        self.writable = true;
-        self.polling = false;
-        self.owed.noop = false;
-        if let (Role::Server, Revision::V4, Heartbeat::Awaited { by, .. }) =
-            (self.role, self.revision, &mut self.heartbeat)
-        {
-            // The official server stops waiting for this pong; here it gets the whole time again.
-            *by = now + self.config.ping_timeout;
-        }
-        if self.phase == Phase::Closing {
-            self.owed.close = true;
-            self.owed.close_sent = false;
-            self.phase_ends_at = Some(now + self.close_timeout());
-        }
-        self.events.push_back(Event::Upgraded { from, to: probe.id });
-    }
-
-    fn close_probe(&mut self) {
-        if let Some(probe) = self.probe.take() {
-            self.send(probe.id, Control::Close);
         }
     }
 
@@ -595,8 +536,8 @@ impl Session {
         let reachable = self.writable && !unknown;
         self.phase = Phase::Closed;
         self.close_probe();
-        let told = self.owed.close_sent || self.owed.released;
-        self.owed = Owed { close: reachable && !told, ..Owed::default() };
+        let told = self.unsent.close_sent || self.unsent.released;
+        self.unsent = UnsentControls { close: reachable && !told, ..UnsentControls::default() };
         self.heartbeat = Heartbeat::Off;
         self.phase_ends_at = None;
         self.events.push_back(Event::Closed(reason));
@@ -629,13 +570,13 @@ impl Session {
             }
             match deadline {
                 Deadline::Ping => {
-                    self.owed.ping = true;
+                    self.unsent.ping = true;
                     let by = at + self.config.ping_timeout;
-                    self.heartbeat = Heartbeat::Awaited { by, extended: false, ping: Ping::Owed };
+                    self.heartbeat = Heartbeat::Awaited { by, extended: false, ping: Ping::Unsent };
                 }
                 Deadline::Heartbeat => self.end(CloseReason::PingTimeout),
                 Deadline::Noop => {
-                    self.owed.noop = self.writable;
+                    self.unsent.noop = self.writable;
                     if let Some(probe) = &mut self.probe {
                         probe.noop_at = Some(now + NOOP_INTERVAL);
                     }
@@ -681,24 +622,6 @@ enum Phase {
     Closed,
 }
 
-/// An upgrade in progress.
-#[derive(Debug)]
-struct Probe {
-    id: TransportId,
-    stage: Stage,
-    ends_at: Instant,
-    /// Server: when a parked poll is next ended by a noop.
-    noop_at: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Established. A client has sent `2probe`.
-    Opened,
-    /// `3probe` was sent (server) or arrived (client).
-    Probed,
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Heartbeat {
     Off,
@@ -718,50 +641,13 @@ enum Heartbeat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ping {
     /// No transport could take it so far.
-    Owed,
+    Unsent,
     /// Given out at this instant.
     Out,
     /// Given out before, and still not written.
     Delayed,
     /// It has left. Also where pings are the peer's.
     Written,
-}
-
-/// Packets that go out on the main transport as soon as it can take them. Each exists once at
-/// most, so they need no queue.
-#[derive(Debug, Default)]
-struct Owed {
-    open: bool,
-    ping: bool,
-    pong: bool,
-    /// Server, polling: ends the parked poll while the client is about to upgrade.
-    noop: bool,
-    close: bool,
-    close_sent: bool,
-    /// It goes to a poll that comes after it was owed.
-    late: bool,
-    /// The parked poll was already given its last packet.
-    released: bool,
-}
-
-impl Owed {
-    fn next(&mut self, close_waits: bool) -> Option<Control> {
-        let (flag, control) = if self.open {
-            (&mut self.open, Control::Open)
-        } else if self.ping {
-            (&mut self.ping, Control::Ping)
-        } else if self.pong {
-            (&mut self.pong, Control::Pong)
-        } else if self.noop {
-            (&mut self.noop, Control::Noop)
-        } else if self.close && !close_waits {
-            (&mut self.close, Control::Close)
-        } else {
-            return None;
-        };
-        *flag = false;
-        Some(control)
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -773,7 +659,3 @@ enum Deadline {
     Opening,
     Closing,
 }
-
-/// How often a parked poll is ended while a client is about to upgrade (Engine.IO v4 "Upgrade";
-/// the interval is the official server's).
-const NOOP_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,5 +1,5 @@
 //! The state of one connection after its handshake: the close handshake (RFC 6455 §7.1) and the
-//! replies owed. How bytes become messages is `receiver`'s.
+//! replies to be sent. How bytes become messages is `receiver`'s.
 //!
 //! | closing    | close frame in     | error in | `close()`       | `poll_transmit`       | reads | sends |
 //! |------------|--------------------|----------|-----------------|-----------------------|-------|-------|
@@ -56,12 +56,12 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
-    /// A ping. The pong is owed: [`Connection::poll_transmit`].
+    /// A ping. Its pong comes from [`Connection::poll_transmit`].
     Ping(&'a [u8]),
     /// A pong, asked for or not.
     Pong(&'a [u8]),
     /// The peer closes; nothing comes after this. `None`: without code or reason. The answer, unless
-    /// we closed first, is owed: [`Connection::poll_transmit`].
+    /// we closed first, comes from [`Connection::poll_transmit`].
     Close(Option<CloseFrame<'a>>),
 }
 
@@ -81,14 +81,14 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub struct Connection {
     receiver: Receiver,
-    duties: Duties,
+    replies: Replies,
 }
 
 impl Connection {
     /// A connection whose handshake is done.
     #[must_use]
     pub const fn new(role: Role, config: Config) -> Self {
-        Self { receiver: Receiver::new(role, config), duties: Duties::new() }
+        Self { receiver: Receiver::new(role, config), replies: Replies::new() }
     }
 
     /// The same with compression as it was negotiated. Received messages are decompressed; those to
@@ -113,7 +113,7 @@ impl Connection {
         &'a mut self,
         input: &'a mut [u8],
     ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
-        if !self.duties.closing.is_reading() {
+        if !self.replies.closing.is_reading() {
             self.receiver.clear();
             return Ok((input.len(), None));
         }
@@ -129,7 +129,7 @@ impl Connection {
                 Assembly::Empty | Assembly::Compressed(..) => Event::Binary(&[]),
             }),
             Some(Finished::Control { opcode }) => {
-                self.duties.handle_control(opcode, self.receiver.control())
+                self.replies.handle_control(opcode, self.receiver.control())
             }
             Some(Finished::Input { opcode, start, end }) => {
                 let payload = &input[start..end];
@@ -138,14 +138,14 @@ impl Connection {
                         .map(Event::Text)
                         .map_err(|_| ProtocolError::InvalidUtf8),
                     Opcode::Binary | Opcode::Continuation => Ok(Event::Binary(payload)),
-                    control => self.duties.handle_control(control, payload),
+                    control => self.replies.handle_control(control, payload),
                 }
             }
         };
         match event {
             Ok(event) => Ok((used, Some(event))),
             Err(error) => {
-                self.duties.fail();
+                self.replies.fail();
                 Err(error)
             }
         }
@@ -155,10 +155,10 @@ impl Connection {
     /// 1006 when no close frame came (RFC 6455 §7.1.5). Nothing can be sent any more.
     pub fn handle_eof(&mut self) -> Event<'static> {
         self.receiver.clear();
-        self.duties.pong = None;
-        self.duties.answer = None;
-        self.duties.closing = Closing::Closed;
-        let code = match self.duties.peer_code {
+        self.replies.pong = None;
+        self.replies.answer = None;
+        self.replies.closing = Closing::Closed;
+        let code = match self.replies.peer_code {
             None => CloseCode::ABNORMAL,
             Some(CloseCode::NO_STATUS) => return Event::Close(None),
             Some(code) => code,
@@ -169,8 +169,8 @@ impl Connection {
     /// A close frame went out by another way than [`close`](Self::close), such as a write side that
     /// lives in another task and uses [`encode_close`](crate::encode_close).
     pub fn handle_close_sent(&mut self) {
-        self.duties.pong = None;
-        self.duties.closing = match self.duties.closing {
+        self.replies.pong = None;
+        self.replies.closing = match self.replies.closing {
             Closing::Open | Closing::Sent => Closing::Sent,
             Closing::Received | Closing::Failed | Closing::Closed => Closing::Closed,
         };
@@ -208,22 +208,22 @@ impl Connection {
         masking_key: Option<[u8; 4]>,
         out: &mut Vec<u8>,
     ) {
-        if !matches!(self.duties.closing, Closing::Sent | Closing::Closed) {
+        if !matches!(self.replies.closing, Closing::Sent | Closing::Closed) {
             encode_close(code, reason, self.masking_key(masking_key), out);
             self.handle_close_sent();
         }
     }
 
-    /// Appends one frame that is owed to the peer, a pong or the answer to its close (with the same
+    /// Appends one frame that answers the peer, a pong or the answer to its close (with the same
     /// code and reason), to `out`; false when none is. Call it after each event until it is false. It also frees the buffer the event
     /// borrowed.
     pub fn poll_transmit(&mut self, masking_key: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
         self.receiver.release();
-        if let Some(pong) = self.duties.pong.take() {
+        if let Some(pong) = self.replies.pong.take() {
             encode_frame(Opcode::Pong, pong.as_bytes(), self.masking_key(masking_key), out);
             true
-        } else if self.duties.closing == Closing::Received {
-            let answer = self.duties.answer.take();
+        } else if self.replies.closing == Closing::Received {
+            let answer = self.replies.answer.take();
             let body = answer.as_ref().map_or(&[][..], |answer| answer.as_bytes());
             encode_frame(Opcode::Close, body, self.masking_key(masking_key), out);
             self.handle_close_sent();
@@ -237,26 +237,26 @@ impl Connection {
     /// key only then.
     #[must_use]
     pub const fn has_transmit(&self) -> bool {
-        self.duties.pong.is_some() || matches!(self.duties.closing, Closing::Received)
+        self.replies.pong.is_some() || matches!(self.replies.closing, Closing::Received)
     }
 
     /// Whether messages can be sent: no close frame went either way and nothing failed.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        matches!(self.duties.closing, Closing::Open)
+        matches!(self.replies.closing, Closing::Open)
     }
 
     /// Whether the close handshake is over, or nothing can complete it any more: what is left is to
     /// close the transport, the server first (RFC 6455 §7.1.1).
     #[must_use]
     pub const fn is_closed(&self) -> bool {
-        matches!(self.duties.closing, Closing::Closed)
+        matches!(self.replies.closing, Closing::Closed)
     }
 
     /// The code of the peer's close frame once it came, [`CloseCode::NO_STATUS`] if it had none.
     #[must_use]
     pub const fn peer_close_code(&self) -> Option<CloseCode> {
-        self.duties.peer_code
+        self.replies.peer_code
     }
 
     /// Which end this is.
@@ -273,7 +273,7 @@ impl Connection {
 
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
         self.receiver.clear();
-        self.duties.fail();
+        self.replies.fail();
         error
     }
 
@@ -290,10 +290,10 @@ impl Connection {
 
 /// What the control frames of either side have led to.
 #[derive(Debug)]
-struct Duties {
-    /// The payload of the pong owed. A newer ping replaces an unanswered one (RFC 6455 §5.5.3).
+struct Replies {
+    /// The payload of the pong to be sent. A newer ping replaces an unanswered one (RFC 6455 §5.5.3).
     pong: Option<Box<ControlPayload>>,
-    /// The body of the close frame owed, unless it is empty.
+    /// The body of the close frame to be sent, unless it is empty.
     answer: Option<Box<ControlPayload>>,
     peer_code: Option<CloseCode>,
     closing: Closing,
@@ -314,7 +314,7 @@ impl Closing {
     }
 }
 
-impl Duties {
+impl Replies {
     const fn new() -> Self {
         Self { pong: None, answer: None, peer_code: None, closing: Closing::Open }
     }
@@ -438,7 +438,7 @@ mod tests {
             connection.send(Message::Text("late"), None, &mut Vec::new()),
             Err(SendError::Closed)
         );
-        // The pong owed before, then the same code and reason back.
+        // The pong of the ping before, then the same code and reason back.
         assert_eq!(transmit(&mut connection), b"\x8a\x00\x88\x05\x03\xe9bye");
         assert!(connection.is_closed());
         // What follows a close frame is ignored, good or bad.

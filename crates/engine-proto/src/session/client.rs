@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Heartbeat, Phase, Ping, Role, Session, SessionError, Stage};
+use super::{Heartbeat, Phase, Ping, Role, Session, SessionError};
 use crate::close::CloseReason;
 use crate::config::Config;
 use crate::id::SessionId;
 use crate::open::OpenData;
-use crate::packet::{Control, Message, Packet};
+use crate::packet::{Message, Packet};
 use crate::session::Event;
 use crate::transport::{TransportId, TransportKind};
 
@@ -29,7 +29,7 @@ impl Session {
             && self.main.kind() == TransportKind::Polling
             && !self.polling
             && !self.is_pausing()
-            && !self.owed.close_sent
+            && !self.unsent.close_sent
     }
 
     /// Client: whether to open a WebSocket for an upgrade and report it as
@@ -70,7 +70,7 @@ impl Session {
             }
             Packet::Message(message) => Ok((self.phase == Phase::Open).then_some(message)),
             Packet::Ping(_) => {
-                self.owed.pong = true;
+                self.unsent.pong = true;
                 self.await_ping(now);
                 Ok(None)
             }
@@ -99,26 +99,6 @@ impl Session {
                 self.end(CloseReason::ParseError);
                 Err(SessionError::Open(error))
             }
-        }
-    }
-
-    fn client_probe_packet(&mut self, packet: Packet<'_>) {
-        let Some(probe) = &mut self.probe else { return };
-        if packet == Packet::Pong("probe") && probe.stage == Stage::Opened {
-            probe.stage = Stage::Probed;
-            self.events.push_back(Event::Upgrading);
-        } else {
-            self.close_probe();
-        }
-    }
-
-    /// Takes the last step of an upgrade once polling has come to rest.
-    pub(super) fn advance_upgrade(&mut self, now: Instant) {
-        if self.is_pausing() && !self.polling && self.writable && self.phase != Phase::Closed {
-            if let Some(probe) = &self.probe {
-                self.send(probe.id, Control::Upgrade);
-            }
-            self.become_main(now);
         }
     }
 

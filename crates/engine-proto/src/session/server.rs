@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Heartbeat, NOOP_INTERVAL, Phase, Ping, Role, Session, SessionError, Stage};
+use super::{Heartbeat, Phase, Ping, Role, Session, SessionError};
 use crate::close::CloseReason;
 use crate::config::Config;
 use crate::id::SessionId;
@@ -25,7 +25,7 @@ impl Session {
         let mut session = Session::new(config, Role::Server, id, via);
         session.revision = revision;
         session.phase = Phase::Open;
-        session.owed.open = true;
+        session.unsent.open = true;
         match revision {
             Revision::V3 => session.await_client_ping(now),
             Revision::V4 => session.schedule_ping(now),
@@ -61,7 +61,7 @@ impl Session {
                 Ok(None)
             }
             Packet::Ping(_) if self.revision == Revision::V3 => {
-                self.owed.pong = true;
+                self.unsent.pong = true;
                 self.await_client_ping(now);
                 Ok(None)
             }
@@ -72,34 +72,12 @@ impl Session {
             Packet::Close if via.kind().takes_posts() => {
                 if self.writable && via.kind() == TransportKind::Polling {
                     self.send(via, Control::Noop);
-                    self.owed.released = true;
+                    self.unsent.released = true;
                 }
                 self.end(CloseReason::TransportClose);
                 Ok(None)
             }
             Packet::Close | Packet::Open(_) | Packet::Upgrade | Packet::Noop => Ok(None),
-        }
-    }
-
-    fn server_probe_packet(&mut self, packet: Packet<'_>, now: Instant) {
-        let Some(probe) = &mut self.probe else { return };
-        match packet {
-            Packet::Ping("probe") => {
-                let id = probe.id;
-                probe.noop_at = Some(now + NOOP_INTERVAL);
-                if probe.stage == Stage::Opened {
-                    probe.stage = Stage::Probed;
-                    self.events.push_back(Event::Upgrading);
-                }
-                self.send(id, Control::ProbePong);
-            }
-            Packet::Upgrade => {
-                if self.writable {
-                    self.send(self.main, Control::Noop);
-                }
-                self.become_main(now);
-            }
-            _ => self.close_probe(),
         }
     }
 

@@ -96,8 +96,8 @@ impl TrustedProxies {
         self
     }
 
-    /// Whether an address is a trusted proxy's. An IPv4 address in the clothes of IPv6
-    /// (`::ffff:10.0.0.1`) counts as what it is.
+    /// Whether an address is a trusted proxy's. An IPv4-mapped address of IPv6
+    /// (`::ffff:10.0.0.1`) counts as the address of IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -324,8 +324,7 @@ impl FromStr for ForwardedHeaders {
     }
 }
 
-/// An address or a network. One of IPv4 in the clothes of IPv6 is what it is, or it would contain
-/// nobody.
+/// An address or a network. An IPv4-mapped one counts as one of IPv4, or it would contain nobody.
 fn network(text: &str) -> Result<IpNet, TrustedProxiesError> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address.to_canonical()));
