@@ -19,7 +19,7 @@ use super::hand_over::HandOver;
 use super::http_service::HttpService;
 use super::keep_alive::KeepAlive;
 use super::service::{HyperService, now};
-use super::settings::Settings;
+use super::settings::{Limits, Settings};
 use super::stream::HttpStream;
 use super::take_over::{self, Next, Pending, TakenOver, Wish, Writing};
 use super::timed_tcp::TimedTcp;
@@ -36,7 +36,7 @@ const BUSY: &[u8] =
 pub(super) struct Protocols {
     http1: Arc<http1::Builder>,
     admission: Arc<Admission>,
-    write_timeout: Duration,
+    limits: Limits,
     keep_alive: Arc<KeepAlive>,
     #[cfg(feature = "tls")]
     secure: secure::Secure,
@@ -61,7 +61,7 @@ impl Protocols {
                 limits.handshakes_max,
                 settings.trusted_proxies.clone(),
             ),
-            write_timeout: limits.write_timeout,
+            limits: *limits,
             keep_alive: Arc::new(KeepAlive::new(limits)),
             #[cfg(feature = "tls")]
             secure: secure::Secure::new(settings),
@@ -92,7 +92,7 @@ impl Protocols {
         let Some(admitted) = self.admission.admit(address.ip()) else {
             return self.refuse(&stream);
         };
-        let stream = TimedTcp::new(stream, self.write_timeout);
+        let stream = TimedTcp::new(stream, self.limits.write_timeout);
         #[cfg(feature = "tls")]
         if self.secure.is_needed() {
             let keep_alive = Arc::clone(&self.keep_alive);
@@ -379,8 +379,6 @@ mod secure {
         config: Option<TlsConfig>,
         prior_knowledge: bool,
         http2: http2::Builder<StreamExecutor>,
-        header_timeout: Duration,
-        idle_timeout: Duration,
     }
 
     impl Secure {
@@ -400,8 +398,6 @@ mod secure {
                 config: settings.tls.clone(),
                 prior_knowledge: settings.prior_knowledge,
                 http2,
-                header_timeout: limits.header_timeout,
-                idle_timeout: limits.idle_timeout(),
             }
         }
 
@@ -429,7 +425,7 @@ mod secure {
             mut service: HyperService<S>,
             mut stopped: watch::Receiver<()>,
         ) {
-            let limit = self.secure.header_timeout;
+            let limit = self.limits.header_timeout;
             let Some(acceptor) = &self.secure.acceptor else {
                 let begins = tokio::select! {
                     begins = timeout(limit, begins_with_preface(stream.tcp())) => begins,
@@ -483,7 +479,7 @@ mod secure {
             let admitted = Arc::clone(&service.admitted);
             let mut connection =
                 pin!(self.secure.http2.serve_connection(TokioIo::new(io), service));
-            let mut idle = pin!(sleep(self.secure.header_timeout));
+            let mut idle = pin!(sleep(self.limits.header_timeout));
             let mut stopping = false;
             let result = loop {
                 tokio::select! {
@@ -501,7 +497,7 @@ mod secure {
                             stopping = true;
                             connection.as_mut().graceful_shutdown();
                         }
-                        idle.as_mut().reset(Instant::now() + self.secure.idle_timeout);
+                        idle.as_mut().reset(Instant::now() + self.limits.idle_timeout());
                     }
                 }
             };

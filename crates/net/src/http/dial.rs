@@ -1,8 +1,5 @@
 //! A client's connections: TCP to a host, with TLS where the URL says so, and one HTTP exchange.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
@@ -121,6 +118,18 @@ impl Dialer {
         to: &Destination,
         write_timeout: Duration,
     ) -> Result<Dialed, ConnectError> {
+        Ok(match self.open(to, write_timeout).await? {
+            Opened::Tcp(tcp) => Box::new(tcp),
+            #[cfg(feature = "tls")]
+            Opened::Tls(tls) => tls,
+        })
+    }
+
+    async fn open(
+        &self,
+        to: &Destination,
+        write_timeout: Duration,
+    ) -> Result<Opened, ConnectError> {
         let tcp = match &to.host {
             Host::Domain(name) => TcpStream::connect((name.as_str(), to.port)).await?,
             Host::Ipv4(address) => TcpStream::connect((*address, to.port)).await?,
@@ -132,11 +141,11 @@ impl Dialer {
             let tcp = TimedTcp::new(tcp, write_timeout);
             let handshake = handshake(&self.tls, &to.host, tcp).await;
             let stream = handshake.map_err(ConnectError::of_handshake)?;
-            return Ok(Dialed(Inner::Tls(Box::new(stream))));
+            return Ok(Opened::Tls(Box::new(stream)));
         }
         #[cfg(not(feature = "tls"))]
         let _ = write_timeout;
-        Ok(Dialed(Inner::Tcp(tcp)))
+        Ok(Opened::Tcp(tcp))
     }
 
     /// Opens a connection, sends `request` on it and waits for the head of the response. The header
@@ -153,10 +162,10 @@ impl Dialer {
     ) -> Result<Response<Incoming>, ConnectError> {
         let host = HeaderValue::from_str(&to.authority).map_err(|_| ConnectError::Host)?;
         request.headers_mut().insert(HOST, host);
-        match self.dial(to, write_timeout).await?.0 {
-            Inner::Tcp(tcp) => exchange(tcp, request).await,
+        match self.open(to, write_timeout).await? {
+            Opened::Tcp(tcp) => exchange(tcp, request).await,
             #[cfg(feature = "tls")]
-            Inner::Tls(tls) => exchange(*tls, request).await,
+            Opened::Tls(tls) => exchange(*tls, request).await,
         }
     }
 }
@@ -180,28 +189,11 @@ async fn exchange(
 }
 
 /// An open connection.
-#[derive(Debug)]
-pub struct Dialed(Inner);
+pub type Dialed = Box<dyn Duplex>;
 
-#[derive(Debug)]
-enum Inner {
-    Tcp(TcpStream),
-    #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<TimedTcp>>),
-}
-
-impl Dialed {
-    fn io(self: Pin<&mut Self>) -> Pin<&mut dyn Io> {
-        match &mut self.get_mut().0 {
-            Inner::Tcp(tcp) => Pin::new(tcp),
-            #[cfg(feature = "tls")]
-            Inner::Tls(tls) => Pin::new(tls),
-        }
-    }
-}
-
-trait Io: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+/// A byte stream to read from and to write to.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// For pools of hyper's.
 impl Connection for Dialed {
@@ -210,30 +202,9 @@ impl Connection for Dialed {
     }
 }
 
-impl AsyncRead for Dialed {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.io().poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Dialed {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.io().poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io().poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io().poll_shutdown(cx)
-    }
+/// A connection that is still known for what it is.
+enum Opened {
+    Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TimedTcp>>),
 }

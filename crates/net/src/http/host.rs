@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 use url::{Host, Url};
 
 use super::forwarded::{TrustedProxies, write_instead};
-use super::origin::{is_dns_name, split_port};
+use super::origin::{HostPattern, is_below, is_dns_name, split_port, split_subdomains};
 use super::peer::PeerAddr;
 
 /// Which hosts requests may be for. Always addresses (`127.0.0.1`, `[::1]`, any other), `localhost`
@@ -32,15 +32,8 @@ use super::peer::PeerAddr;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
     any: bool,
-    names: Vec<Name>,
-}
-
-/// A name in lower case, in ASCII, without a dot at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    /// With `subdomains` it begins with the dot.
-    text: String,
-    subdomains: bool,
+    /// In ASCII, without a dot at the end.
+    names: Vec<HostPattern>,
 }
 
 /// A text is no list of hosts.
@@ -96,11 +89,8 @@ impl AllowedHosts {
         }
         let host = host.strip_suffix('.').unwrap_or(host);
         host.eq_ignore_ascii_case("localhost")
-            || is_below(host, ".localhost")
-            || self.names.iter().any(|name| match name.subdomains {
-                true => is_below(host, &name.text),
-                false => host.eq_ignore_ascii_case(&name.text),
-            })
+            || is_below(host, "localhost")
+            || self.names.iter().any(|name| name.matches(host))
     }
 
     /// Whether a request may be answered: the host that a trusted proxy says its client asked for is
@@ -150,7 +140,7 @@ impl HostDenied {
         let (name, _) = split_port(&self.host)?;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
         // What the setting would not take is no help.
-        let is_name = name.len() <= 255 && name.bytes().all(is_name) && Name::parse(name).is_ok();
+        let is_name = name.len() <= 255 && name.bytes().all(is_name) && parse(name).is_ok();
         is_name.then_some(name)
     }
 
@@ -187,32 +177,25 @@ impl FromStr for AllowedHosts {
             if part == "*" {
                 hosts.any = true;
             } else if !is_address(part) {
-                hosts.names.push(Name::parse(part)?);
+                hosts.names.push(parse(part)?);
             }
         }
         Ok(hosts)
     }
 }
 
-impl Name {
-    fn parse(text: &str) -> Result<Self, AllowedHostsError> {
-        let error = || AllowedHostsError { text: text.to_owned(), advice: advice(text) };
-        Self::parse_plain(text).ok_or_else(error)
-    }
+/// A name, or with `*.` before it all below it.
+fn parse(text: &str) -> Result<HostPattern, AllowedHostsError> {
+    let error = || AllowedHostsError { text: text.to_owned(), advice: advice(text) };
+    parse_plain(text).ok_or_else(error)
+}
 
-    fn parse_plain(text: &str) -> Option<Self> {
-        let (subdomains, plain) = match text.strip_prefix("*.") {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let Ok(Host::Domain(name)) = Host::parse(plain) else { return None };
-        if !is_dns_name(&name) {
-            return None;
-        }
-        let name = name.strip_suffix('.').unwrap_or(&name);
-        let text = if subdomains { format!(".{name}") } else { name.to_owned() };
-        Some(Self { text, subdomains })
-    }
+fn parse_plain(text: &str) -> Option<HostPattern> {
+    let (subdomains, plain) = split_subdomains(text);
+    let Ok(Host::Domain(name)) = Host::parse(plain) else { return None };
+    let is_name = is_dns_name(&name);
+    let name = name.strip_suffix('.').unwrap_or(&name).to_owned();
+    is_name.then_some(HostPattern { name, subdomains })
 }
 
 /// Whether it is an address, which is always allowed.
@@ -224,7 +207,7 @@ fn is_address(text: &str) -> bool {
 /// The host in what somebody wrote in place of one: an address of a page, a host with a port.
 fn advice(text: &str) -> Option<String> {
     if let Some(name) = text.strip_prefix('.') {
-        return Name::parse_plain(name).is_some().then(|| format!("*.{name}"));
+        return parse_plain(name).is_some().then(|| format!("*.{name}"));
     }
     let (subdomains, plain) = match text.split_once("*.") {
         Some((before, after)) if before.is_empty() || before.ends_with("://") => {
@@ -236,16 +219,7 @@ fn advice(text: &str) -> Option<String> {
     let url = Url::parse(&url).ok()?;
     let host = format!("{subdomains}{}", url.host_str()?);
     // It has to help.
-    (is_address(&host) || Name::parse_plain(&host).is_some()).then_some(host)
-}
-
-/// Whether `host` ends with `suffix`, which begins with a dot, and has something before it.
-fn is_below(host: &str, suffix: &str) -> bool {
-    let start = host.len().checked_sub(suffix.len());
-    start.is_some_and(|start| {
-        let end = &host.as_bytes()[start..];
-        start > 0 && !host.starts_with('.') && end.eq_ignore_ascii_case(suffix.as_bytes())
-    })
+    (is_address(&host) || parse_plain(&host).is_some()).then_some(host)
 }
 
 #[cfg(test)]

@@ -54,11 +54,41 @@ enum Pattern {
     At {
         /// In lower case.
         scheme: String,
-        /// In lower case; with `subdomains` it begins with the dot.
-        host: String,
+        host: HostPattern,
         port: u16,
-        subdomains: bool,
     },
+}
+
+/// A host, or all that are below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostPattern {
+    /// In ASCII, in lower case.
+    pub(crate) name: String,
+    pub(crate) subdomains: bool,
+}
+
+impl HostPattern {
+    pub(crate) fn matches(&self, host: &str) -> bool {
+        match self.subdomains {
+            true => is_below(host, &self.name),
+            false => host.eq_ignore_ascii_case(&self.name),
+        }
+    }
+}
+
+/// Whether a pattern is of all hosts below a name, and the name.
+pub(crate) fn split_subdomains(text: &str) -> (bool, &str) {
+    text.strip_prefix("*.").map_or((false, text), |name| (true, name))
+}
+
+/// Whether `host` is a sub-domain of `name`.
+pub(crate) fn is_below(host: &str, name: &str) -> bool {
+    let Some(dot) = host.len().checked_sub(name.len() + 1) else { return false };
+    let (label, end) = host.as_bytes().split_at(dot);
+    !label.is_empty()
+        && label[0] != b'.'
+        && end[0] == b'.'
+        && end[1..].eq_ignore_ascii_case(name.as_bytes())
 }
 
 /// Why a text is no [`OriginPattern`].
@@ -93,10 +123,7 @@ impl Pattern {
         if authority.is_empty() && !is_http {
             return Some(Pattern::Bare(format!("{scheme}://")));
         }
-        let (subdomains, plain) = match authority.strip_prefix("*.") {
-            Some(rest) => (true, rest),
-            None => (false, authority),
-        };
+        let (subdomains, plain) = split_subdomains(authority);
         // A file has no host.
         if scheme == "file" || plain.contains(NOT_IN_AUTHORITIES) {
             return None;
@@ -121,26 +148,20 @@ impl Pattern {
             }
             (host.to_ascii_lowercase(), port.unwrap_or(default_port(&scheme)))
         };
-        let host = if subdomains { format!(".{host}") } else { host };
-        Some(Pattern::At { scheme, host, port, subdomains })
+        Some(Pattern::At { scheme, host: HostPattern { name: host, subdomains }, port })
     }
 
     /// Whether it is this `Origin`; `parsed` is `None` for one without a host.
     fn matches(&self, text: &str, parsed: Option<&Origin<'_>>) -> bool {
-        let (scheme, host, port, subdomains) = match self {
+        let (scheme, host, port) = match self {
             Pattern::Bare(bare) => return text == bare,
-            Pattern::At { scheme, host, port, subdomains } => (scheme, host, *port, *subdomains),
+            Pattern::At { scheme, host, port } => (scheme, host, *port),
         };
-        let Some(origin) = parsed else { return false };
-        let host_matches = if subdomains {
-            let start = origin.host.len().checked_sub(host.len());
-            start.is_some_and(|start| {
-                start > 0 && origin.host.as_bytes()[start..].eq_ignore_ascii_case(host.as_bytes())
-            })
-        } else {
-            origin.host.eq_ignore_ascii_case(host)
-        };
-        host_matches && port == origin.port && scheme.eq_ignore_ascii_case(origin.scheme)
+        parsed.is_some_and(|origin| {
+            host.matches(origin.host)
+                && port == origin.port
+                && scheme.eq_ignore_ascii_case(origin.scheme)
+        })
     }
 }
 
@@ -222,26 +243,19 @@ impl Origins {
         if origin.as_ref().zip(host).is_some_and(|(origin, host)| origin.is_at(host)) {
             return true;
         }
-        match self {
-            Origins::SameOriginOr(patterns) => {
-                patterns.iter().any(|OriginPattern(pattern)| pattern.matches(text, origin.as_ref()))
-            }
-            _ => false,
-        }
+        self.names(text, origin.as_ref())
     }
-}
 
-impl Origins {
+    /// Whether a pattern is of this `Origin`.
+    fn names(&self, text: &str, origin: Option<&Origin<'_>>) -> bool {
+        let Origins::SameOriginOr(patterns) = self else { return false };
+        patterns.iter().any(|OriginPattern(pattern)| pattern.matches(text, origin))
+    }
+
     /// Whether pages without an origin are let in, which a frame of any page can be.
     #[must_use]
     pub fn include_null(&self) -> bool {
-        match self {
-            Origins::SameOrigin => false,
-            Origins::SameOriginOr(patterns) => {
-                patterns.iter().any(|OriginPattern(pattern)| pattern.matches(NULL, None))
-            }
-            Origins::Any => true,
-        }
+        *self == Origins::Any || self.names(NULL, None)
     }
 
     /// Whether the browser says that a page of another origin had it ask: `Sec-Fetch-Site` is
