@@ -1,11 +1,11 @@
 //! Beside the routes of an axum application, with its state: an HTTP request speaks to sockets.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::{Router, extract::Path, routing::get};
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
 use sockeye::{Ack, Io, Namespace, Server, State};
 
 #[derive(Clone, Default)]

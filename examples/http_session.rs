@@ -1,17 +1,13 @@
 //! One session for HTTP and sockets: whoever logs in on a page is known to the socket by the same
 //! cookie, and is logged out everywhere at once.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::{
-    Router,
-    extract::{Path, State as Shared},
-    http::{HeaderMap, HeaderValue, header},
-    routing::post,
-};
+use axum::Router;
+use axum::extract::{Path, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::routing::post;
 use sockeye::{Ack, Handshake, Io, Local, Namespace, Refuse, Server, Socket, State};
 
 /// Who is behind which cookie. (A real one is random and long, and kept in a database.)

@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 
-use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use sockeye::{Body, Namespace, Server, Socket, SocketService};
 use sockeye_websocket::PeerAddr;

@@ -1,7 +1,9 @@
 //! The chat of the study notes this project began with, their Node program line by line: `/` leads
 //! to `/room`, where everybody hears who comes, who goes and what is said.
 
-use axum::{Router, response::Html, routing::get};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use sockeye::{Config, EmitError, Io, Namespace, Server, Socket};
 use sockeye_websocket::HttpServer;

@@ -1,7 +1,9 @@
 //! The GIF chat of the notes, its Socket.IO part: one namespace for the live list of rooms, another
 //! for what is said in them. Its pages use a 2.x client and `io.connect(url, { path, transports })`.
 
-use axum::{Router, response::Html, routing::get};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use sockeye::{Config, EmitError, Io, Namespace, Refuse, Server, Socket};
 use sockeye_websocket::HttpServer;

@@ -1,7 +1,9 @@
 //! The other chat of the notes, the official tutorial's: everybody is called by the socket's id,
 //! and the server says who came and who went. One page, one event.
 
-use axum::{Router, response::Html, routing::get};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
 use sockeye::{Config, EmitError, Io, Namespace, Server, Socket};
 use sockeye_websocket::HttpServer;
 

@@ -1,7 +1,9 @@
 //! The official tutorial as the notes have it, with its jQuery page: one event, "chat message".
 //! Clients of Socket.IO 2, which the notes still use, are let in beside those of today.
 
-use axum::{Router, response::Html, routing::get};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
 use sockeye::{Config, EmitError, Io, Namespace, Server};
 use sockeye_websocket::HttpServer;
 

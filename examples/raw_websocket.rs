@@ -1,12 +1,11 @@
 //! WebSocket without Socket.IO: an echo beside a page on one port, and a message to everybody.
 
-use axum::{
-    Extension, Router,
-    extract::Request,
-    response::{Html, Response},
-    routing::{any, get},
-};
-use sockeye_websocket::{Group, HttpServer, Message, upgrade, ws::CloseCode};
+use axum::extract::Request;
+use axum::response::{Html, Response};
+use axum::routing::{any, get};
+use axum::{Extension, Router};
+use sockeye_websocket::ws::CloseCode;
+use sockeye_websocket::{Group, HttpServer, Message, upgrade};
 
 const PAGE: &str = r#"<!doctype html><title>echo</title><input autofocus><pre></pre><script>
 const socket = new WebSocket("ws://" + location.host + "/echo");

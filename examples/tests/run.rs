@@ -7,7 +7,8 @@ mod common;
 use common::{Example, hear, next, refusal, soon};
 use serde_json::{Value, json};
 use sockeye_client::{Ack, Args, Binary, Client, ConnectError, Event, RawArgs};
-use sockeye_websocket::{Message, connect, ws::CloseCode};
+use sockeye_websocket::ws::CloseCode;
+use sockeye_websocket::{Message, connect};
 
 const ADD_TO_ROOM: Event<String, Vec<String>> = Event::new("join");
 

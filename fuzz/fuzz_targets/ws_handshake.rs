@@ -4,7 +4,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use libfuzzer_sys::fuzz_target;
-use sockeye_ws::handshake::{client::Handshake, protocols, server};
+use sockeye_ws::handshake::client::Handshake;
+use sockeye_ws::handshake::{protocols, server};
 
 // The first byte picks method, version and status; then lines of header name, colon and value. Names
 // of one letter are short for those of the handshake.

@@ -11,7 +11,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sockeye::{Ack, Args, Config, Event, Namespace, RecoveryConfig, Server, Socket};
 use sockeye_testing::{TestClient, TestServer};

@@ -24,7 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Row, SqlSafeStr, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqlSafeStr};
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;

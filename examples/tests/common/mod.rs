@@ -1,18 +1,14 @@
 //! An example as a process, and what tests do with it.
 
-use std::{
-    path::PathBuf,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use sockeye_client::{AckError, Client, Reconnect, Subscription};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
-    net::TcpStream,
-    process::{Child, ChildStdout, Command},
-    time::timeout,
-};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
 
 /// Longer than anything takes; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);

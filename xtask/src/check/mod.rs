@@ -6,12 +6,14 @@
 //! | versions and package facts stand once, in the root manifest; lints are the workspace's | [`manifests`] |
 //! | sans-IO crates neither depend on nor mention a clock, thread, socket, runtime or random source | [`sans_io`] |
 //! | modules of `net` and `engine` that lie side by side use each other one way only | [`modules`] |
+//! | a `use` line names the items of one module | [`imports`] |
 //! | every crate forbids unsafe code | [`unsafe_code`] |
 //!
 //! Each rule is a function from plain facts to violations, so that its tests can show it a
 //! workspace that breaks it.
 
 mod arrows;
+mod imports;
 mod manifests;
 mod modules;
 mod sans_io;
@@ -49,6 +51,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     violations.extend(manifests::check(workspace)?);
     violations.extend(sans_io::check(workspace)?);
     violations.extend(modules::check(workspace)?);
+    violations.extend(imports::check(workspace)?);
     violations.extend(unsafe_code::check(workspace)?);
     for violation in &violations {
         println!("{violation}");

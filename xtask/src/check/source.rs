@@ -14,6 +14,10 @@ impl Token {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
+
+    pub(super) fn line(&self) -> u32 {
+        self.line
+    }
 }
 
 /// A path as it is written in code or put together from a `use` tree: `std::time::Instant`.

@@ -1,6 +1,7 @@
 //! Rooms from before their names had the one form of this version.
 
-use sqlx::{Connection as _, Row as _, SqliteConnection, Transaction, sqlite::Sqlite};
+use sqlx::sqlite::Sqlite;
+use sqlx::{Connection as _, Row as _, SqliteConnection, Transaction};
 
 use crate::input::RoomName;
 

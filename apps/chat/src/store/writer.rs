@@ -11,7 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection, SqliteConnection, Transaction, sqlite::Sqlite};
+use sqlx::sqlite::Sqlite;
+use sqlx::{Connection, SqliteConnection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
