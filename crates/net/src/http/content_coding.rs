@@ -15,7 +15,6 @@ pub enum ContentCoding {
 
 impl ContentCoding {
     /// The name in HTTP.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -25,7 +24,6 @@ impl ContentCoding {
     }
 
     /// The value of `Content-Encoding`.
-    #[must_use]
     pub const fn header(self) -> HeaderValue {
         HeaderValue::from_static(self.name())
     }
@@ -33,7 +31,6 @@ impl ContentCoding {
     /// Which of those `offered` a request likes best: by weight, then those that are named, then in
     /// the client's order, as the official server chooses; for `*` in the order of `offered`. `None`:
     /// the body as it is.
-    #[must_use]
     pub fn accepted(headers: &HeaderMap, offered: &[Self]) -> Option<Self> {
         let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
         let items: Vec<_> = values.flat_map(|value| value.split(',')).map(Item::parse).collect();

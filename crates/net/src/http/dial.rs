@@ -64,13 +64,11 @@ impl Destination {
     }
 
     /// The host, and the port if it is not the scheme's own, as in `Host`.
-    #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
     /// Whether TLS is spoken there.
-    #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted
     }
@@ -99,7 +97,6 @@ pub struct Dialer {
 #[cfg(feature = "tls")]
 impl Dialer {
     /// One that trusts these authorities. The default trusts [`Roots::system`].
-    #[must_use]
     pub fn with_roots(roots: Roots) -> Self {
         Self { tls: ClientTls::new(roots) }
     }

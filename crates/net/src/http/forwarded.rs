@@ -83,7 +83,6 @@ pub struct Source<'a> {
 
 impl TrustedProxies {
     /// Nobody.
-    #[must_use]
     pub const fn none() -> Self {
         Self { networks: Vec::new(), headers: ForwardedHeaders::XForwarded }
     }
@@ -98,7 +97,6 @@ impl TrustedProxies {
 
     /// Whether an address is a trusted proxy's. An IPv4-mapped address of IPv6
     /// (`::ffff:10.0.0.1`) counts as the address of IPv4.
-    #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
@@ -108,7 +106,6 @@ impl TrustedProxies {
     /// usable address, such as `unknown` or an obfuscated one, the last that was known is returned.
     ///
     /// The time is linear in the length of the headers.
-    #[must_use]
     pub fn client_addr(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         let peer = peer.to_canonical();
         if self.contains(peer) { self.way(headers, peer).client } else { peer }
@@ -180,13 +177,11 @@ struct Way {
 
 impl<'a> Source<'a> {
     /// Of a request. Who is believed is for `proxies` to say.
-    #[must_use]
     pub fn of<B>(request: &'a Request<B>, proxies: &TrustedProxies) -> Self {
         Self::new(request.uri(), request.headers(), request.extensions(), proxies)
     }
 
     /// The same of a request's head.
-    #[must_use]
     pub fn of_head(head: &'a Parts, proxies: &TrustedProxies) -> Self {
         Self::new(&head.uri, &head.headers, &head.extensions, proxies)
     }

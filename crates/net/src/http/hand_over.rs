@@ -24,7 +24,6 @@ type Start = Box<dyn FnOnce(Stream) + Send>;
 
 impl HandOver {
     /// Beside a body of type `B`. `start` is called once, by whoever is the first.
-    #[must_use]
     pub fn new<B: 'static>(start: impl FnOnce(Stream) + Send + 'static) -> Self {
         Self { start: Arc::new(Mutex::new(Some(Box::new(start)))), body: TypeId::of::<B>() }
     }

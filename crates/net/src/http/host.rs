@@ -53,13 +53,11 @@ pub struct HostDenied {
 
 impl AllowedHosts {
     /// Addresses, `localhost` and what is below it.
-    #[must_use]
     pub const fn local() -> Self {
         Self { any: false, names: Vec::new() }
     }
 
     /// Whatever host. For servers behind a proxy that knows its hosts, and where nothing is secret.
-    #[must_use]
     pub const fn any() -> Self {
         Self { any: true, names: Vec::new() }
     }
@@ -73,7 +71,6 @@ impl AllowedHosts {
     }
 
     /// Whether requests for this host may be answered. `host` is a `Host` header.
-    #[must_use]
     pub fn allow(&self, host: &str) -> bool {
         if self.any {
             return true;
@@ -129,13 +126,11 @@ impl AllowedHosts {
 
 impl HostDenied {
     /// The host as the request names it, at most 255 bytes of it. Somebody else wrote it.
-    #[must_use]
     pub fn host(&self) -> &str {
         self.host.get(..255).unwrap_or(&self.host)
     }
 
     /// The host as it can be allowed: the name without a port. `None` where it is none.
-    #[must_use]
     pub fn name(&self) -> Option<&str> {
         let (name, _) = split_port(&self.host)?;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
@@ -146,7 +141,6 @@ impl HostDenied {
 
     /// The response to answer with: 421 (RFC 9110 §15.5.20) and a line of text that says what to do,
     /// `setting` before the name and `end` behind it, such as `--allowed-host ` and nothing.
-    #[must_use]
     pub fn into_response<R: From<String>>(self, setting: &str, end: &str) -> Response<R> {
         let text = match self.name() {
             Some(name) => format!(

@@ -12,7 +12,6 @@ use hyper::ext::Protocol;
 const KEY: HeaderValue = HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA==");
 
 /// Whether a request is an extended CONNECT for WebSocket (RFC 8441 §4, §5).
-#[must_use]
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_2
         && request.method() == Method::CONNECT
@@ -55,7 +54,6 @@ pub fn extend_headers(headers: &mut HeaderMap) {
 
 /// The answer to such a handshake: 200 instead of 101, without the headers of HTTP/1.1 (RFC 8441 §5,
 /// RFC 9113 §8.2.2).
-#[must_use]
 pub fn translate_response<B>(mut response: Response<B>) -> Response<B> {
     *response.version_mut() = Version::HTTP_2;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {

@@ -226,7 +226,6 @@ impl Origins {
     /// unless its browser says that a page of another origin asks
     /// ([`is_from_elsewhere`](Self::is_from_elsewhere)): which one it is nobody says then, so that
     /// it cannot be one of a list.
-    #[must_use]
     pub fn allow(&self, headers: &HeaderMap, host: Option<&str>) -> bool {
         if *self == Origins::Any {
             return true;
@@ -253,7 +252,6 @@ impl Origins {
     }
 
     /// Whether pages without an origin are let in, which a frame of any page can be.
-    #[must_use]
     pub fn include_null(&self) -> bool {
         *self == Origins::Any || self.names(NULL, None)
     }
@@ -261,7 +259,6 @@ impl Origins {
     /// Whether the browser says that a page of another origin had it ask: `Sec-Fetch-Site` is
     /// `cross-site`, or `same-site`, which another port or sub-domain is. `none` is a person who
     /// typed the address.
-    #[must_use]
     pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
         let mut sites = headers.get_all(SEC_FETCH_SITE).into_iter();
         sites.any(|site| site == "cross-site" || site == "same-site")

@@ -22,7 +22,6 @@ pub struct KeptSeconds(Option<u32>);
 
 impl KeptSeconds {
     /// What [`HttpServer`](super::HttpServer) says of a request.
-    #[must_use]
     pub fn of(head: &Parts) -> Self {
         Self(head.extensions.get::<Inspected>().and_then(|inspected| inspected.kept_seconds))
     }
@@ -30,13 +29,11 @@ impl KeptSeconds {
 
 impl ReadyHeaders {
     /// Of these headers.
-    #[must_use]
     pub const fn new(plain: HeaderMap) -> Self {
         Self { plain, announced: OnceLock::new() }
     }
 
     /// A copy for the answer to a request.
-    #[must_use]
     pub fn copy(&self, kept: KeptSeconds) -> HeaderMap {
         let Some(seconds) = kept.0 else { return self.plain.clone() };
         let announced = self.announced.get_or_init(|| {

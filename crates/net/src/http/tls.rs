@@ -43,7 +43,6 @@ pub struct TlsError(#[from] pub(crate) rustls::Error);
 
 impl TlsError {
     /// Whether the peer's certificate was refused: unknown issuer, another host's, expired, revoked.
-    #[must_use]
     pub const fn is_certificate(&self) -> bool {
         matches!(
             self.0,

@@ -17,7 +17,6 @@ use crate::stream::Stream;
 /// A `TcpStream` served by [`HttpServer`](super::HttpServer), by hyper itself, by `hyper_util`'s
 /// `auto` server or by `axum::serve` comes back as what it was; anything else is boxed: TLS, and
 /// a stream of HTTP/2.
-#[must_use]
 pub fn into_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return (Stream::from_tcp(parts.io.into_inner()), copy(&parts.read_buf)),

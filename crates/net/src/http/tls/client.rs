@@ -30,19 +30,16 @@ enum Base {
 impl Roots {
     /// Those of the operating system (or of the file in `SSL_CERT_FILE`); where it has none, as in
     /// small containers, the bundled ones. The default.
-    #[must_use]
     pub const fn system() -> Self {
         Self { base: Base::System, added: Vec::new() }
     }
 
     /// Those of Mozilla at the time this was built.
-    #[must_use]
     pub const fn bundled() -> Self {
         Self { base: Base::Bundled, added: Vec::new() }
     }
 
     /// None but those that are [added](Self::with_pem).
-    #[must_use]
     pub const fn empty() -> Self {
         Self { base: Base::Empty, added: Vec::new() }
     }
