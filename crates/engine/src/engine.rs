@@ -273,7 +273,10 @@ impl<A: Application> Engine<A> {
             Target::Existing(session, kind, _)
                 if head.method == Method::POST && kind.takes_posts() =>
             {
-                Step::Post(Post::new(session, &head, present, body))
+                match Post::new(session, &head, present, body) {
+                    Ok(post) => Step::Post(post),
+                    Err(unread) => Step::Unread(unread),
+                }
             }
             // A stream has one GET, which opened it.
             Target::Existing(..) if head.method == Method::GET => {
