@@ -21,7 +21,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     pub(super) fn act(&mut self, cx: &mut Context<'_>) {
         loop {
             if self.requests.is_some() && self.core.handle.is_closing() {
-                let backlog = self.core.handle.shared().outbox.lock().has_queued();
+                let backlog = self.core.handle.shared().outbox.lock().outlet.has_queued();
                 self.core.protocol.set_backlog(backlog);
             }
             while let Some(transmit) = self.core.protocol.poll_transmit() {

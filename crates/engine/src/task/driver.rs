@@ -51,16 +51,12 @@ impl<A: Application> NewSession<A> {
     ) -> Session {
         let NewSession { application, id, dialect, handshake, slot } = self;
         let via = TransportId::new(kind, 0);
-        let (outbox, link) = match connection {
-            Some(Connection { pipe, framing, incoming }) => {
-                (Outbox::pipe(pipe, framing), Some(Link::new(via, incoming)))
-            }
-            None => (Outbox::queue(), None),
-        };
+        let split = |it: Connection| ((it.pipe, it.framing), Link::new(via, it.incoming));
+        let (pipe, link) = connection.map(split).unzip();
         let now = now();
         let config = Arc::clone(&registry.protocol);
         let protocol = proto::Session::accept(config, dialect.revision, id.clone(), via, now);
-        let handle = Session::new(Arc::clone(registry), id, dialect, outbox);
+        let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::new(pipe));
         handle.set_transport(kind);
         let limit = registry.config.packets_per_second_max;
         let rate = limit.map(|_| Box::new(Rate::new(now)));
@@ -219,7 +215,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         let shared = self.core.handle.shared();
         if self.core.protocol.is_ping_out()
             && shared.unread_bytes() == 0
-            && shared.outbox.lock().is_written()
+            && shared.outbox.lock().outlet.is_written()
         {
             self.core.protocol.handle_ping_written(self.core.now);
         }

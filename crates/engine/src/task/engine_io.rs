@@ -167,16 +167,12 @@ impl SessionProtocol for proto::Session {
 
 /// The first answer: OPEN, and the message for everybody if there is one.
 fn open_payload(protocol: &proto::Session, session: &Session) -> PayloadWriter {
-    let initial = session.config().initial_packet.as_deref();
-    let attachments = initial.map_or(&[][..], Encoded::attachments);
-    let form = session.dialect().payload(!attachments.is_empty());
-    let mut payload = PayloadWriter::with_form(form);
+    let initial = session.config().initial_packet.as_deref().map(Encoded::content);
+    let has_binary = initial.is_some_and(|initial| !initial.attachments.is_empty());
+    let mut payload = PayloadWriter::with_form(session.dialect().payload(has_binary));
     payload.control(Control::Open, &protocol.open_text());
     if let Some(initial) = initial {
-        if let Some(text) = initial.text() {
-            payload.text(text);
-        }
-        attachments.iter().for_each(|attachment| payload.binary(attachment));
+        initial.push_payload(&mut payload);
     }
     payload
 }
@@ -185,8 +181,8 @@ fn open_payload(protocol: &proto::Session, session: &Session) -> PayloadWriter {
 fn queued_payload(session: &Session, goes: bool) -> (PayloadWriter, bool) {
     let dialect = session.dialect();
     let mut outbox = session.shared().outbox.lock();
-    let goes = goes && outbox.has_queued();
-    let binary = goes && dialect.revision == Revision::V3 && outbox.has_binary();
+    let goes = goes && outbox.outlet.has_queued();
+    let binary = goes && dialect.revision == Revision::V3 && outbox.outlet.has_binary();
     let mut payload = PayloadWriter::with_form(dialect.payload(binary));
     let compress = goes && outbox.drain_into(&mut payload);
     (payload, compress)
