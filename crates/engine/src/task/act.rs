@@ -12,7 +12,6 @@ use super::protocol::SessionProtocol;
 use crate::application::Application;
 use crate::metrics;
 use crate::session::close_detail::CloseDetail;
-use crate::session::inbox::SessionRequest;
 use crate::session::observer::Observer;
 use crate::session::reply::Answer;
 
@@ -70,8 +69,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if self.link.as_ref().is_some_and(|link| link.id == via) {
             if control == Control::Close {
                 self.release_link();
-                let lost = TransportChange::Lost(Loss::Closed);
-                self.core.protocol.handle_transport(via, lost, self.core.now);
+                self.core.lose(via, Loss::Closed, None);
             } else {
                 let handle = &self.core.handle;
                 handle.push_owed(|pipe, framing| framing.push_control(pipe, control, &open));
@@ -119,10 +117,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         match reply.send(answer) {
             Ok(()) => self.core.change(POLLING, TransportChange::Answered, None),
             // The poll was given up with what it should have carried.
-            Err(_) => {
-                let lost = TransportChange::Lost(Loss::Failed);
-                self.core.change(POLLING, lost, Some(CloseDetail::PollAborted));
-            }
+            Err(_) => self.core.lose(POLLING, Loss::Failed, CloseDetail::PollAborted),
         }
     }
 
@@ -153,12 +148,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if let Some(post) = self.requests.take().and_then(|mut requests| requests.post.take()) {
             let _ = post.reply.send(Answer::Accepted);
         }
-        for request in self.core.handle.close_inbox() {
-            match request {
-                SessionRequest::Poll(reply) | SessionRequest::Post(_, _, reply) => drop(reply),
-                SessionRequest::Connection(_) | SessionRequest::Violation(_) => {}
-            }
-        }
+        drop(self.core.handle.close_inbox());
         self.release_probe();
         self.release_link();
         drop(self.core.handle.end_outbox());
@@ -174,7 +164,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                 _ => (Loss::Closed, CloseDetail::ConnectionLost),
             };
             let id = link.id;
-            self.core.change(id, TransportChange::Lost(loss), Some(detail));
+            self.core.lose(id, loss, detail);
         }
     }
 
@@ -202,8 +192,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if let Poll::Ready(Err(_)) = probe.pipe.poll_write(cx, write_timeout) {
             let id = probe.link.id;
             self.probe = None;
-            let lost = TransportChange::Lost(Loss::Closed);
-            self.core.protocol.handle_transport(id, lost, self.core.now);
+            self.core.lose(id, Loss::Closed, None);
         }
     }
 }
