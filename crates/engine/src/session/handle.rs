@@ -235,16 +235,19 @@ impl Session {
     /// [`SessionHandler::close`](crate::SessionHandler::close) is told; the first call counts.
     pub fn close(&self, reason: CloseReason) {
         if self.0.outbox.lock().close(reason) {
-            self.note_detail(CloseDetail::of_reason(reason));
-            self.0.closing.store(true, Ordering::Release);
-            self.wake();
+            self.begin_closing(CloseDetail::of_reason(reason));
         }
     }
 
     /// Ends the session at once: what is queued is lost, and nothing waits for the peer.
     pub fn discard(&self, reason: CloseReason) {
         self.0.outbox.lock().discard(reason);
-        self.note_detail(CloseDetail::of_reason(reason));
+        self.begin_closing(CloseDetail::of_reason(reason));
+    }
+
+    /// Has the task close the session, whose outbox is closing.
+    fn begin_closing(&self, detail: CloseDetail) {
+        self.note_detail(detail);
         self.0.closing.store(true, Ordering::Release);
         self.wake();
     }
@@ -400,9 +403,7 @@ impl Session {
             Next::Nothing => {}
             Next::Wake => self.wake(),
             Next::Close { queued_packets, queued_bytes } => {
-                self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
-                self.0.closing.store(true, Ordering::Release);
-                self.wake();
+                self.begin_closing(CloseDetail::Overflow { queued_packets, queued_bytes });
             }
             Next::Schedule => {
                 let item: Arc<Shared> = Arc::clone(&self.0);
