@@ -121,7 +121,7 @@ impl<A: Application> Engine<A> {
 
     /// The engine as a tower service: 404 outside its path.
     pub fn into_service(self) -> EngineService<A> {
-        EngineService::new(self)
+        EngineService { engine: self }
     }
 
     /// Sessions that are open or closing.

@@ -157,7 +157,7 @@ impl Outbox {
             return refused;
         }
         self.outlet.push_own(content);
-        self.pushed()
+        (Pushed::Queued, self.next())
     }
 
     /// Queues a message that goes to others as well.
@@ -166,7 +166,7 @@ impl Outbox {
             return refused;
         }
         self.outlet.push_shared(packet);
-        self.pushed()
+        (Pushed::Queued, self.next())
     }
 
     /// Queues `first` and what belongs behind it, or nothing at all: then the session goes on.
@@ -193,10 +193,10 @@ impl Outbox {
         let mut next = Next::Nothing;
         for packet in std::iter::once(first).chain(rest) {
             self.outlet.push_shared(packet);
+            let then = self.next();
             // Only the first has to be acted on, if any: it says what the others would say.
-            match self.pushed() {
-                (Pushed::Queued, then) if next == Next::Nothing => next = then,
-                _ => {}
+            if next == Next::Nothing {
+                next = then;
             }
         }
         (Pushed::Queued, next)
@@ -205,14 +205,10 @@ impl Outbox {
     /// Has everything of a batch, to which more may come, written by the next flush pass. Not for
     /// frames of its own nor with a backlog, where each message counts against the limits as it comes.
     pub(crate) fn attach(&mut self, batch: &Arc<Batch>, member: MemberId) -> Attached {
-        if self.closing.is_some() {
+        if self.is_closed() {
             return Attached::Shared;
         }
-        let (pipe, framing) = match &mut self.outlet {
-            Outlet::Queue(_) => return Attached::Separate,
-            Outlet::Pipe(pipe, framing) => (pipe, *framing),
-            Outlet::Gone => return Attached::Shared,
-        };
+        let Outlet::Pipe(pipe, framing) = &mut self.outlet else { return Attached::Separate };
         // Several batches in one tick are much; only what the kernel refuses shall wait.
         pipe.end_batch();
         if pipe.queued_bytes() >= WRITE_EARLY_BYTES && !pipe.is_blocked() {
@@ -438,7 +434,7 @@ impl Outbox {
     }
 
     /// What follows once a message was queued.
-    fn pushed(&mut self) -> (Pushed, Next) {
+    fn next(&mut self) -> Next {
         let next = match &mut self.outlet {
             Outlet::Pipe(pipe, _) if self.turn => {
                 // A turn that sends much does not wait for its end.
@@ -456,7 +452,7 @@ impl Outbox {
             _ => Next::Nothing,
         };
         self.check();
-        (Pushed::Queued, next)
+        next
     }
 
     /// Wakes who waits, if nothing does any more.

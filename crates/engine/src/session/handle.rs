@@ -252,10 +252,10 @@ impl Session {
         self.wake();
     }
 
-    /// Bytes that wait for it: queued, or in answers that its client does not read.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let (_, queued_bytes) = self.0.outbox.lock().outlet.waiting();
-        queued_bytes.saturating_add(self.0.unread_bytes())
+    /// Messages that wait for it, and bytes: queued, or in answers that its client does not read.
+    pub(crate) fn waiting(&self) -> (u32, usize) {
+        let (packets, bytes) = self.0.outbox.lock().outlet.waiting();
+        (packets, bytes.saturating_add(self.0.unread_bytes()))
     }
 
     /// Whether what waited for it was given up.
@@ -265,8 +265,7 @@ impl Session {
 
     /// Ends the session, since more waits for it than there is room for.
     pub(crate) fn overflow(&self) {
-        let (queued_packets, queued_bytes) = self.0.outbox.lock().outlet.waiting();
-        let queued_bytes = queued_bytes.saturating_add(self.0.unread_bytes());
+        let (queued_packets, queued_bytes) = self.waiting();
         self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
         self.discard(CloseReason::Overflow);
     }

@@ -27,7 +27,7 @@ pub(crate) fn accept<A: Application>(
     arrival: Arrival<A>,
     head: &mut Parts,
 ) -> Response<Body> {
-    let accept = match check_parts(&head.method, head.version, &head.headers) {
+    let mut accept = match check_parts(&head.method, head.version, &head.headers) {
         Ok(accept) => accept,
         Err(error) => {
             tracing::debug!(%error, "bad websocket handshake");
@@ -41,11 +41,9 @@ pub(crate) fn accept<A: Application>(
         tracing::warn!("the HTTP server in front offers no upgrades");
         return Refusal::BadUpgrade.upgrade_response();
     };
-    let protocol = sockeye_ws::handshake::protocols(&head.headers).next();
-    let accept = match protocol {
-        Some(protocol) => accept.with_protocol(protocol),
-        None => accept,
-    };
+    if let Some(protocol) = sockeye_ws::handshake::protocols(&head.headers).next() {
+        accept = accept.with_protocol(protocol);
+    }
     let (accept, deflate) = match registry.config.compression.accept(&head.headers) {
         Ok(Some((agreed, value))) => (accept.with_extensions(value), Some(agreed)),
         Ok(None) => (accept, None),
