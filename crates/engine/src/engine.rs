@@ -6,7 +6,7 @@ mod verify;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Context, ready};
@@ -89,9 +89,7 @@ impl<A: Application> Engine<A> {
     {
         let mut added = ResponseHeaders::default();
         let answer: BoxAnswer = match self.begin(request, &mut added) {
-            Step::Done(response) => {
-                return ResponseFuture(Answering::Done(Some(added.on(response))));
-            }
+            Step::Done(response) => return added.on(response).into(),
             Step::Poll(poll) => return ResponseFuture(Answering::Poll(poll, added)),
             Step::Post(post) => Box::pin(async move { added.on(post.answer().await) }),
             Step::Unread(unread) => Box::pin(async move { added.on(unread.answer().await) }),
@@ -416,7 +414,7 @@ type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// A poll is held for long, so it has no more than it needs; what is brief and large is in a box.
 enum Answering {
-    Done(Option<Response<Body>>),
+    Done(future::Ready<Response<Body>>),
     Poll(Poll, ResponseHeaders),
     Boxed(BoxAnswer),
 }
@@ -424,7 +422,7 @@ enum Answering {
 impl From<Response<Body>> for ResponseFuture {
     /// An answer that is there.
     fn from(response: Response<Body>) -> Self {
-        ResponseFuture(Answering::Done(Some(response)))
+        ResponseFuture(Answering::Done(future::ready(response)))
     }
 }
 
@@ -433,9 +431,7 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> task::Poll<Self::Output> {
         let response = match &mut self.0 {
-            Answering::Done(response) => {
-                response.take().expect("it is not polled once it is ready")
-            }
+            Answering::Done(answer) => ready!(Pin::new(answer).poll(cx)),
             Answering::Boxed(answer) => ready!(answer.as_mut().poll(cx)),
             Answering::Poll(poll, added) => {
                 let response = ready!(Pin::new(poll).poll(cx));

@@ -48,14 +48,10 @@ type Shard = HashMap<SessionId, Session, foldhash::fast::RandomState>;
 impl Registry {
     pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
         let config = config.checked()?;
-        let node = match config.node_id {
-            Some(node) => node,
-            None => {
-                let mut node = [0; 3];
-                getrandom::fill(&mut node).map_err(|_| ConfigError::Random)?;
-                node
-            }
-        };
+        let mut node = config.node_id.unwrap_or_default();
+        if config.node_id.is_none() {
+            getrandom::fill(&mut node).map_err(|_| ConfigError::Random)?;
+        }
         let limits = Limits {
             packets_max: config.queued_packets_max,
             bytes_max: config.queued_bytes_max,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::close_detail::CloseDetail;
 use super::handle::Session;
@@ -74,13 +74,11 @@ pub(crate) fn reply(session: &Session) -> (Reply, AwaitedReply) {
 impl Reply {
     /// Answers the request; gives the answer back when it was given up.
     pub(crate) fn send(self, answer: Answer) -> Result<(), Answer> {
-        let mut state = self.0.lock();
+        let state = self.0.lock();
         if matches!(*state, State::Gone) {
             return Err(answer);
         }
-        let before = mem::replace(&mut *state, State::Answered(answer));
-        drop(state);
-        before.wake();
+        settle(state, State::Answered(answer));
         Ok(())
     }
 
@@ -110,20 +108,19 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let state = self.0.lock();
         if !matches!(*state, State::Answered(_)) {
-            let before = mem::replace(&mut *state, State::Gone);
-            drop(state);
-            before.wake();
+            settle(state, State::Gone);
         }
     }
 }
 
-impl State {
-    fn wake(self) {
-        if let State::Waiting(_, Some(waker)) = self {
-            waker.wake();
-        }
+/// Ends the waiting, and wakes the request.
+fn settle(mut state: MutexGuard<'_, State>, end: State) {
+    let before = mem::replace(&mut *state, end);
+    drop(state);
+    if let State::Waiting(_, Some(waker)) = before {
+        waker.wake();
     }
 }
 

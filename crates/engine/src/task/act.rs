@@ -123,9 +123,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
 
     /// The session lives on its probe from now on.
     fn adopt_probe(&mut self) {
-        let Some(probe) = self.probe.take() else {
-            return;
-        };
+        let Some(probe) = self.probe.take() else { return };
         if let Some(reply) = self.requests.take().and_then(|mut requests| requests.parked.take())
             && let Some(answer) =
                 self.core.protocol.poll_answer(&self.core.handle, vec![Control::Noop])
@@ -157,22 +155,18 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
 
     /// The connection broke while it was written to, or its peer takes nothing any more.
     pub(super) fn lose_link(&mut self, error: &io::Error) {
-        if let Some(link) = &mut self.link {
-            link.gone = true;
-            let (loss, detail) = match error.kind() {
-                io::ErrorKind::TimedOut => (Loss::Failed, CloseDetail::WriteTimeout),
-                _ => (Loss::Closed, CloseDetail::ConnectionLost),
-            };
-            let id = link.id;
-            self.core.lose(id, loss, detail);
-        }
+        let Some(link) = &mut self.link else { return };
+        link.gone = true;
+        let (loss, detail) = match error.kind() {
+            io::ErrorKind::TimedOut => (Loss::Failed, CloseDetail::WriteTimeout),
+            _ => (Loss::Closed, CloseDetail::ConnectionLost),
+        };
+        self.core.lose(link.id, loss, detail);
     }
 
     /// Lets the session's connection go, in good order behind what is queued.
     fn release_link(&mut self) {
-        let Some(link) = self.link.take() else {
-            return;
-        };
+        let Some(link) = self.link.take() else { return };
         let discard = self.core.handle.is_discarded();
         if let Some(pipe) = self.core.handle.end_outbox().filter(|_| !discard) {
             link.end(pipe, self.ticket.registry());

@@ -244,9 +244,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
 
     /// OPEN is the first packet, then the application hears of the session.
     fn open(&mut self) {
-        let Some(opening) = self.opening.take() else {
-            return;
-        };
+        let Some(opening) = self.opening.take() else { return };
         while let Some(transmit) = self.core.protocol.poll_transmit() {
             self.transmit(transmit);
         }
