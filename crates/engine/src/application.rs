@@ -1,11 +1,11 @@
 //! What the layer above implements.
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use sockeye_engine_proto::{CloseReason, Message};
+use thiserror::Error;
 
 use crate::http::handshake::Handshake;
 use crate::session::Session;
@@ -56,13 +56,6 @@ pub trait SessionHandler: Send + 'static {
 
 /// A handler refuses what its peer sent, which ends the session: `forced close` on a WebSocket,
 /// `forced server close` on polling, as Socket.IO reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("message refused by the handler")]
 pub struct HandlerError;
-
-impl fmt::Display for HandlerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("message refused by the handler")
-    }
-}
-
-impl std::error::Error for HandlerError {}

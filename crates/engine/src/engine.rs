@@ -6,7 +6,7 @@ mod verify;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Context, ready};
@@ -32,7 +32,7 @@ use crate::session::config::{Config, ConfigError};
 use crate::session::dialect::Dialect;
 use crate::session::hooks::ConnectionError;
 use crate::session::registry::Registry;
-use crate::task::{First, spawn_polling};
+use crate::task::NewSession;
 use crate::transport::ndjson;
 use crate::transport::polling::{Poll, Post, Unread};
 use crate::transport::websocket::{self, Arrival};
@@ -87,11 +87,9 @@ impl<A: Application> Engine<A> {
         B::Data: Send,
         B::Error: Send,
     {
-        let (step, added) = self.begin(request);
-        let answer: BoxAnswer = match step {
-            Step::Done(response) => {
-                return ResponseFuture(Answering::Done(Some(added.on(response))));
-            }
+        let mut added = ResponseHeaders::default();
+        let answer: BoxAnswer = match self.begin(request, &mut added) {
+            Step::Done(response) => return added.on(response).into(),
             Step::Poll(poll) => return ResponseFuture(Answering::Poll(poll, added)),
             Step::Post(post) => Box::pin(async move { added.on(post.answer().await) }),
             Step::Unread(unread) => Box::pin(async move { added.on(unread.answer().await) }),
@@ -121,7 +119,7 @@ impl<A: Application> Engine<A> {
 
     /// The engine as a tower service: 404 outside its path.
     pub fn into_service(self) -> EngineService<A> {
-        EngineService::new(self)
+        EngineService { engine: self }
     }
 
     /// Sessions that are open or closing.
@@ -224,15 +222,15 @@ impl<A: Application> Engine<A> {
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
-    fn begin<B: HttpBody>(&self, request: Request<B>) -> (Step<B>, ResponseHeaders) {
+    fn begin<B: HttpBody>(&self, request: Request<B>, added: &mut ResponseHeaders) -> Step<B> {
         if let Err(error) = check_request(&request) {
             let (head, body) = request.into_parts();
             let upgrade = is_upgrade(&head.headers, HeadersPresent::of(&head.headers));
             let response = self.refuse(&head, &Refusal::Target(error), upgrade);
-            return (self.answer_now(response, body), ResponseHeaders::default());
+            return self.answer_now(response, body);
         }
         if let Err(response) = self.check_host(&request) {
-            return (self.answer_now(response, request.into_body()), ResponseHeaders::default());
+            return self.answer_now(response, request.into_body());
         }
         let (mut head, body) = request.into_parts();
         let config = &self.registry.config;
@@ -241,27 +239,27 @@ impl<A: Application> Engine<A> {
         {
             let host = Source::of_head(&head, &config.trusted_proxies).host;
             let response = cors.preflight(&config.origins, (&head.headers, host));
-            return (self.answer_now(response, body), ResponseHeaders::default());
+            return self.answer_now(response, body);
         }
         // Few requests but the first of a session are asked for it.
         let host = || Source::of_head(&head, &config.trusted_proxies).host;
-        let mut added = ResponseHeaders::new(config, &head, host);
+        *added = ResponseHeaders::new(config, &head, host);
         let present = HeadersPresent::of(&head.headers);
         let upgrade = is_upgrade(&head.headers, present);
         let target = match verify(&self.registry, &head, present, host, upgrade) {
             Ok(target) => target,
             Err(refusal) => {
                 let response = self.refuse(&head, &refusal, upgrade);
-                return (self.answer_now(response, body), added);
+                return self.answer_now(response, body);
             }
         };
         added.ask_hooks(config, &head, matches!(target, Target::New(..)));
-        let step = match target {
+        match target {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
                 let source = Source::of_head(&head, &config.trusted_proxies);
                 let handshake = Handshake::new(&head, &source);
                 let opening = Opening { kind, dialect, handshake, head, present, upgrade };
-                self.begin_session(opening, &mut added)
+                self.begin_session(opening, added)
             }
             Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
                 Step::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
@@ -273,7 +271,10 @@ impl<A: Application> Engine<A> {
             Target::Existing(session, kind, _)
                 if head.method == Method::POST && kind.takes_posts() =>
             {
-                Step::Post(Post::new(session, &head, present, body))
+                match Post::new(session, &head, present, body) {
+                    Ok(post) => Step::Post(post),
+                    Err(unread) => Step::Unread(unread),
+                }
             }
             // A stream has one GET, which opened it.
             Target::Existing(..) if head.method == Method::GET => {
@@ -281,8 +282,7 @@ impl<A: Application> Engine<A> {
                 self.answer_now(response, body)
             }
             _ => self.answer_now(empty(StatusCode::INTERNAL_SERVER_ERROR), body),
-        };
-        (step, added)
+        }
     }
 
     /// The answer to a request whose body does not matter. Unless its connection ends with it, what is
@@ -298,8 +298,8 @@ impl<A: Application> Engine<A> {
     async fn ask(&self, opening: Opening, mut added: ResponseHeaders) -> Response<Body> {
         match self.ask_hooks(&opening).await {
             Ok(id) => match self.open(opening, id, &mut added) {
-                Opened::Done(response) => added.on(response),
-                Opened::Poll(poll) => added.on(poll.await),
+                Ok(poll) => added.on(poll.await),
+                Err(response) => added.on(response),
             },
             Err(refusal) => added.on(self.refuse(&opening.head, &refusal, opening.upgrade)),
         }
@@ -323,48 +323,54 @@ impl<A: Application> Engine<A> {
             return Step::Ask(Box::new(opening));
         }
         match self.open(opening, None, added) {
-            Opened::Done(response) => Step::Done(response),
-            Opened::Poll(poll) => Step::Poll(poll),
+            Ok(poll) => Step::Poll(poll),
+            Err(response) => Step::Done(response),
         }
     }
 
     /// Opens a session; `id` if there is one already.
-    fn open(&self, opening: Opening, id: Option<SessionId>, added: &mut ResponseHeaders) -> Opened {
+    ///
+    /// # Errors
+    /// With the answer, unless that is to come from the session's first poll.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
+    fn open(
+        &self,
+        opening: Opening,
+        id: Option<SessionId>,
+        added: &mut ResponseHeaders,
+    ) -> Result<Poll, Response<Body>> {
         let Opening { kind, dialect, handshake, mut head, present, upgrade } = opening;
+        let refuse = |refusal| self.refuse(&head, &refusal, upgrade);
         let streams = kind == TransportKind::Ndjson;
         let is_spoken = self.registry.config.speaks(dialect.revision)
             && (!streams || dialect.revision == Revision::V4);
         if !is_spoken {
-            return Opened::Done(self.refuse(&head, &Refusal::UnsupportedRevision, upgrade));
+            return Err(refuse(Refusal::UnsupportedRevision));
         }
         if self.registry.is_closing() {
             metrics::refused("shutting_down");
-            return Opened::Done(empty(StatusCode::SERVICE_UNAVAILABLE));
+            return Err(empty(StatusCode::SERVICE_UNAVAILABLE));
         }
-        let taken = id.as_ref().is_some_and(|id| self.registry.find(id.as_str()).is_some());
-        let id = match id.or_else(|| self.registry.new_id()) {
-            Some(id) if !taken => id,
-            _ => return Opened::Done(self.refuse(&head, &Refusal::NoId, upgrade)),
+        let id = match id {
+            Some(id) => Some(id).filter(|id| self.registry.find(id.as_str()).is_none()),
+            None => self.registry.new_id(),
         };
-        let slot = match self.registry.address_slot(handshake.address()) {
-            Ok(slot) => slot,
-            Err(refusal) => return Opened::Done(self.refuse(&head, &refusal, upgrade)),
-        };
-        let application = Arc::clone(&self.application);
-        let first = First { dialect, handshake, slot };
-        if upgrade {
-            let arrival = Arrival::New { application, id, first };
-            return Opened::Done(self.upgrade(arrival, &mut head));
-        }
-        let cookie = self.registry.config.cookie.as_ref();
+        let id = id.ok_or_else(|| refuse(Refusal::NoId))?;
+        let slot = self.registry.address_slot(handshake.address()).map_err(refuse)?;
+        let cookie = self.registry.config.cookie.as_ref().filter(|_| !upgrade);
         if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&id)) {
             added.set_cookie(cookie);
         }
-        if streams {
-            return Opened::Done(ndjson::open(&self.registry, application, id, first));
+        let application = Arc::clone(&self.application);
+        let session = NewSession { application, id, dialect, handshake, slot };
+        if upgrade {
+            return Err(self.upgrade(Arrival::New(session), &mut head));
         }
-        let session = spawn_polling(&self.registry, application, id, first);
-        Opened::Poll(Poll::new(session, &head, present))
+        if streams {
+            return Err(ndjson::open(&self.registry, session));
+        }
+        let session = session.spawn(&self.registry, kind, None);
+        Ok(Poll::new(session, &head, present))
     }
 
     fn upgrade(&self, arrival: Arrival<A>, head: &mut Parts) -> Response<Body> {
@@ -400,12 +406,6 @@ struct Opening {
     upgrade: bool,
 }
 
-/// What is left to do for the request that opened a session.
-enum Opened {
-    Done(Response<Body>),
-    Poll(Poll),
-}
-
 /// An answer to be, of [`Engine::respond`].
 #[must_use = "the request is answered by awaiting it"]
 pub struct ResponseFuture(Answering);
@@ -414,7 +414,7 @@ type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// A poll is held for long, so it has no more than it needs; what is brief and large is in a box.
 enum Answering {
-    Done(Option<Response<Body>>),
+    Done(future::Ready<Response<Body>>),
     Poll(Poll, ResponseHeaders),
     Boxed(BoxAnswer),
 }
@@ -422,7 +422,7 @@ enum Answering {
 impl From<Response<Body>> for ResponseFuture {
     /// An answer that is there.
     fn from(response: Response<Body>) -> Self {
-        ResponseFuture(Answering::Done(Some(response)))
+        ResponseFuture(Answering::Done(future::ready(response)))
     }
 }
 
@@ -431,9 +431,7 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> task::Poll<Self::Output> {
         let response = match &mut self.0 {
-            Answering::Done(response) => {
-                response.take().expect("it is not polled once it is ready")
-            }
+            Answering::Done(answer) => ready!(Pin::new(answer).poll(cx)),
             Answering::Boxed(answer) => ready!(answer.as_mut().poll(cx)),
             Answering::Poll(poll, added) => {
                 let response = ready!(Pin::new(poll).poll(cx));

@@ -18,6 +18,7 @@
 //! system calls made under it are writes of this one connection.
 
 pub(crate) mod connection;
+pub(crate) mod content;
 pub(crate) mod encoded;
 pub(crate) mod framing;
 mod outlet;
@@ -25,14 +26,12 @@ mod queue;
 pub(crate) mod queued_bytes;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 use sockeye_engine_proto::{CloseReason, PayloadWriter};
 use sockeye_net::batch::{Batch, MemberId};
@@ -41,10 +40,10 @@ use sockeye_net::pipe::{Attached, Pipe};
 use self::outlet::Outlet;
 use self::queue::Queue;
 use crate::metrics;
+use crate::outbox::content::{Content, push_text_frame};
 use crate::outbox::encoded::Encoded;
 use crate::outbox::framing::Framing;
 use crate::outbox::queued_bytes::QueuedBytes;
-use crate::outbox::wire::push_text_frame;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +95,7 @@ pub(crate) struct Limits {
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    outlet: Outlet,
+    pub(crate) outlet: Outlet,
     /// The session's task is in a turn, whose end flushes.
     turn: bool,
     /// In the hands of the flush pass.
@@ -116,17 +115,13 @@ pub(crate) struct Outbox {
 type Waiters = SmallVec<[Waker; 1]>;
 
 impl Outbox {
-    pub(crate) fn queue() -> Self {
-        Outbox::new(Outlet::Queue(Queue::default()))
-    }
-
-    pub(crate) const fn pipe(pipe: Pipe, framing: Framing) -> Self {
-        Outbox::new(Outlet::Pipe(pipe, framing))
-    }
-
-    const fn new(outlet: Outlet) -> Self {
+    /// Of a session that lives on a pipe, or polls.
+    pub(crate) fn new(pipe: Option<(Pipe, Framing)>) -> Self {
         Outbox {
-            outlet,
+            outlet: match pipe {
+                Some((pipe, framing)) => Outlet::Pipe(pipe, framing),
+                None => Outlet::Queue(Queue::default()),
+            },
             turn: false,
             scheduled: false,
             closing: None,
@@ -156,31 +151,22 @@ impl Outbox {
         false
     }
 
-    /// Queues a message of this session alone, which may be compressed or not.
-    pub(crate) fn push_own(
-        &mut self,
-        text: Option<&str>,
-        attachments: &[Bytes],
-        compress: bool,
-        limits: Limits,
-    ) -> (Pushed, Next) {
-        let packets = usize::from(text.is_some()) + attachments.len();
-        let bytes = text.map_or(0, str::len) + attachments.iter().map(Bytes::len).sum::<usize>();
-        let packets = u32::try_from(packets).unwrap_or(u32::MAX);
-        if let Some(refused) = self.refuse(packets, bytes, limits) {
+    /// Queues a message of this session alone.
+    pub(crate) fn push_own(&mut self, content: Content<'_>, limits: Limits) -> (Pushed, Next) {
+        if let Some(refused) = self.refuse(content, limits) {
             return refused;
         }
-        self.outlet.push_own(text, attachments, compress);
-        self.pushed()
+        self.outlet.push_own(content);
+        (Pushed::Queued, self.next())
     }
 
     /// Queues a message that goes to others as well.
     pub(crate) fn push_shared(&mut self, packet: &Arc<Encoded>, limits: Limits) -> (Pushed, Next) {
-        if let Some(refused) = self.refuse(packet.packets(), packet.bytes(), limits) {
+        if let Some(refused) = self.refuse(packet.content(), limits) {
             return refused;
         }
         self.outlet.push_shared(packet);
-        self.pushed()
+        (Pushed::Queued, self.next())
     }
 
     /// Queues `first` and what belongs behind it, or nothing at all: then the session goes on.
@@ -195,11 +181,11 @@ impl Outbox {
             return (Pushed::Closed, Next::Nothing);
         }
         self.take_part();
-        let queued_packets = self.outlet.packets();
-        let packets: u64 = rest.iter().map(|packet| u64::from(packet.packets())).sum();
-        let bytes: usize = rest.iter().map(|packet| packet.bytes()).sum();
+        let (queued_packets, queued_bytes) = self.outlet.waiting();
+        let packets: u64 = rest.iter().map(|packet| u64::from(packet.content().packets())).sum();
+        let bytes: usize = rest.iter().map(|packet| packet.content().bytes()).sum();
         if u64::from(queued_packets) + packets > u64::from(limits.packets_max)
-            || self.queued_bytes().saturating_add(bytes) > limits.bytes_max
+            || queued_bytes.saturating_add(bytes) > limits.bytes_max
         {
             let limit = limits.packets_max;
             return (Pushed::Overflow { queued_packets, limit }, Next::Nothing);
@@ -207,10 +193,10 @@ impl Outbox {
         let mut next = Next::Nothing;
         for packet in std::iter::once(first).chain(rest) {
             self.outlet.push_shared(packet);
+            let then = self.next();
             // Only the first has to be acted on, if any: it says what the others would say.
-            match self.pushed() {
-                (Pushed::Queued, then) if next == Next::Nothing => next = then,
-                _ => {}
+            if next == Next::Nothing {
+                next = then;
             }
         }
         (Pushed::Queued, next)
@@ -219,14 +205,10 @@ impl Outbox {
     /// Has everything of a batch, to which more may come, written by the next flush pass. Not for
     /// frames of its own nor with a backlog, where each message counts against the limits as it comes.
     pub(crate) fn attach(&mut self, batch: &Arc<Batch>, member: MemberId) -> Attached {
-        if self.closing.is_some() {
+        if self.is_closed() {
             return Attached::Shared;
         }
-        let (pipe, framing) = match &mut self.outlet {
-            Outlet::Queue(_) => return Attached::Separate,
-            Outlet::Pipe(pipe, framing) => (pipe, *framing),
-            Outlet::Gone => return Attached::Shared,
-        };
+        let Outlet::Pipe(pipe, framing) = &mut self.outlet else { return Attached::Separate };
         // Several batches in one tick are much; only what the kernel refuses shall wait.
         pipe.end_batch();
         if pipe.queued_bytes() >= WRITE_EARLY_BYTES && !pipe.is_blocked() {
@@ -243,11 +225,6 @@ impl Outbox {
         self.closing.is_none() && self.outlet.is_writable()
     }
 
-    /// Whether what is pushed has to wait.
-    pub(crate) fn is_backlogged(&self) -> bool {
-        self.outlet.is_backlogged()
-    }
-
     /// Brings the server's count up to date.
     pub(crate) fn count(&mut self, queued_bytes: &QueuedBytes) {
         let bytes = self.outlet.held_bytes();
@@ -255,16 +232,6 @@ impl Outbox {
             queued_bytes.change(self.counted, bytes);
             self.counted = bytes;
         }
-    }
-
-    /// Bytes that wait, those included that others wait for as well.
-    pub(crate) fn queued_bytes(&self) -> usize {
-        self.outlet.queued_bytes()
-    }
-
-    /// Messages and bytes that wait.
-    pub(crate) fn waiting(&self) -> (u32, usize) {
-        (self.outlet.packets(), self.queued_bytes())
     }
 
     /// Starts closing, unless that happened before. True: the task is to be woken.
@@ -348,13 +315,13 @@ impl Outbox {
         write_timeout: Duration,
     ) -> io::Result<()> {
         self.turn = false;
-        match self.outlet.poll_write(cx, write_timeout) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(written) => {
-                self.wake_flushed();
-                written
-            }
-        }
+        let written = match self.outlet.pipe() {
+            Some(pipe) => pipe.poll_write(cx, write_timeout),
+            None => Poll::Ready(Ok(())),
+        };
+        let Poll::Ready(written) = written else { return Ok(()) };
+        self.wake_flushed();
+        written
     }
 
     /// Appends a packet of the session itself, or with `append` what a WebSocket connection owes. That
@@ -373,38 +340,15 @@ impl Outbox {
         if !pipe.is_blocked() || pipe.queued_bytes() <= bytes_max {
             return Next::Nothing;
         }
-        let (queued_packets, queued_bytes) = self.waiting();
+        let (queued_packets, queued_bytes) = self.outlet.waiting();
         self.discard(CloseReason::Overflow);
         Next::Close { queued_packets, queued_bytes }
-    }
-
-    /// Whether the kernel has everything that was given to a connection.
-    pub(crate) fn is_written(&self) -> bool {
-        self.outlet.is_written()
     }
 
     pub(crate) fn set_parked(&mut self, is_parked: bool) {
         if let Some(queue) = self.outlet.queue() {
             queue.is_parked = is_parked;
         }
-    }
-
-    /// Whether something could be written now or soon: a poll is parked, or there is a pipe.
-    pub(crate) fn has_outlet(&self) -> bool {
-        match &self.outlet {
-            Outlet::Queue(queue) => queue.is_parked,
-            Outlet::Pipe(..) => true,
-            Outlet::Gone => false,
-        }
-    }
-
-    pub(crate) fn has_queued(&self) -> bool {
-        matches!(&self.outlet, Outlet::Queue(queue) if !queue.is_empty())
-    }
-
-    /// Whether a binary message is queued for a poll.
-    pub(crate) fn has_binary(&self) -> bool {
-        matches!(&self.outlet, Outlet::Queue(queue) if queue.has_binary())
     }
 
     /// Renders everything queued into the body of a poll's response. `true`: some of it may be
@@ -443,11 +387,11 @@ impl Outbox {
     }
 
     /// Whether a message must not be queued, and what follows.
-    fn refuse(&mut self, packets: u32, bytes: usize, limits: Limits) -> Option<(Pushed, Next)> {
+    fn refuse(&mut self, content: Content<'_>, limits: Limits) -> Option<(Pushed, Next)> {
         if self.is_closed() {
             return Some((Pushed::Closed, Next::Nothing));
         }
-        let mut over = self.is_over(packets, bytes, limits);
+        let mut over = self.is_over(content, limits);
         if over
             && let Some(pipe) = self.outlet.pipe()
             && !pipe.is_blocked()
@@ -455,12 +399,12 @@ impl Outbox {
             // Much at once is no slow peer: only what the kernel refuses counts.
             let written = pipe.write();
             self.note_written(&written);
-            over = self.is_over(packets, bytes, limits);
+            over = self.is_over(content, limits);
         }
         if !over {
             return None;
         }
-        let (queued_packets, queued_bytes) = self.waiting();
+        let (queued_packets, queued_bytes) = self.outlet.waiting();
         let limit = limits.packets_max;
         if limits.drop_newest {
             metrics::message_dropped();
@@ -472,11 +416,11 @@ impl Outbox {
         Some((refused, Next::Close { queued_packets, queued_bytes }))
     }
 
-    fn is_over(&self, packets: u32, bytes: usize, limits: Limits) -> bool {
-        let (queued_packets, queued_bytes) = self.waiting();
+    fn is_over(&self, content: Content<'_>, limits: Limits) -> bool {
+        let (queued_packets, queued_bytes) = self.outlet.waiting();
         queued_packets > 0
-            && (queued_packets.saturating_add(packets) > limits.packets_max
-                || queued_bytes.saturating_add(bytes) > limits.bytes_max)
+            && (queued_packets.saturating_add(content.packets()) > limits.packets_max
+                || queued_bytes.saturating_add(content.bytes()) > limits.bytes_max)
     }
 
     /// What always holds, in debug builds.
@@ -490,7 +434,7 @@ impl Outbox {
     }
 
     /// What follows once a message was queued.
-    fn pushed(&mut self) -> (Pushed, Next) {
+    fn next(&mut self) -> Next {
         let next = match &mut self.outlet {
             Outlet::Pipe(pipe, _) if self.turn => {
                 // A turn that sends much does not wait for its end.
@@ -508,7 +452,7 @@ impl Outbox {
             _ => Next::Nothing,
         };
         self.check();
-        (Pushed::Queued, next)
+        next
     }
 
     /// Wakes who waits, if nothing does any more.
@@ -518,16 +462,9 @@ impl Outbox {
         }
     }
 
-    #[inline]
     fn wake_flushed(&mut self) {
-        if self.waiters.is_some() {
-            self.wake_waiters();
-        }
-    }
-
-    fn wake_waiters(&mut self) {
-        for waker in self.waiters.take().into_iter().flat_map(|waiters| *waiters) {
-            waker.wake();
+        if let Some(waiters) = self.waiters.take() {
+            waiters.into_iter().for_each(Waker::wake);
         }
     }
 }

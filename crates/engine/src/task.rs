@@ -8,4 +8,4 @@ mod link;
 mod protocol;
 mod receive;
 
-pub(crate) use driver::{First, spawn_connected, spawn_polling};
+pub(crate) use driver::NewSession;

@@ -1,6 +1,6 @@
 //! Headers of a response that do not depend on what is answered.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY};
+use http::header::{Entry, HeaderMap, HeaderValue, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
 
@@ -59,17 +59,13 @@ impl ResponseHeaders {
 }
 
 /// A header that is given replaces one of the engine's; cookies and `Vary` are added.
-fn merge(headers: HeaderMap, out: &mut HeaderMap) {
-    let mut last: Option<HeaderName> = None;
-    for (name, value) in headers {
-        // Of several values of one name only the first comes with it.
-        let first = name.is_some();
-        let Some(name) = name.or_else(|| last.clone()) else { continue };
-        if first && name != SET_COOKIE && name != VARY {
-            out.insert(name.clone(), value);
-        } else {
-            out.append(name.clone(), value);
+fn merge(mut headers: HeaderMap, out: &mut HeaderMap) {
+    for name in [SET_COOKIE, VARY] {
+        if let Entry::Occupied(added) = headers.entry(&name) {
+            for value in added.remove_entry_mult().1 {
+                out.append(&name, value);
+            }
         }
-        last = Some(name);
     }
+    out.extend(headers);
 }

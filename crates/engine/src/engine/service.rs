@@ -16,14 +16,10 @@ use crate::http::refusal::empty;
 /// A tower service that answers the engine's path and 404 outside it. For
 /// [`HttpServer`](sockeye_net::http::HttpServer), hyper, axum's `fallback_service` and the like.
 pub struct EngineService<A> {
-    engine: Engine<A>,
+    pub(super) engine: Engine<A>,
 }
 
 impl<A> EngineService<A> {
-    pub(crate) fn new(engine: Engine<A>) -> Self {
-        EngineService { engine }
-    }
-
     /// The engine inside.
     pub fn engine(&self) -> &Engine<A> {
         &self.engine

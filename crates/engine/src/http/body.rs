@@ -189,29 +189,18 @@ impl Handing {
     }
 }
 
-impl From<Bytes> for Body {
-    fn from(data: Bytes) -> Self {
-        Body(Inner::Whole(data))
-    }
+/// A body that is whole from the beginning, from anything that bytes can be made of.
+macro_rules! whole_from {
+    ($($data:ty),*) => {$(
+        impl From<$data> for Body {
+            fn from(data: $data) -> Self {
+                Body(Inner::Whole(data.into()))
+            }
+        }
+    )*};
 }
 
-impl From<Vec<u8>> for Body {
-    fn from(data: Vec<u8>) -> Self {
-        Bytes::from(data).into()
-    }
-}
-
-impl From<String> for Body {
-    fn from(text: String) -> Self {
-        Bytes::from(text).into()
-    }
-}
-
-impl From<&'static str> for Body {
-    fn from(text: &'static str) -> Self {
-        Bytes::from_static(text.as_bytes()).into()
-    }
-}
+whole_from!(Bytes, Vec<u8>, String, &'static str);
 
 impl http_body::Body for Body {
     type Data = Bytes;

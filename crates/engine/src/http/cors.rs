@@ -69,12 +69,9 @@ impl Cors {
         } else {
             // Also where nothing is allowed: a cache must not hand that to another page.
             out.append(VARY, HeaderValue::from_static("Origin"));
-            match request.get(ORIGIN) {
-                Some(origin) if origins.allow(request, host) => {
-                    out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-                }
-                _ => return,
-            }
+            let origin = request.get(ORIGIN).filter(|_| origins.allow(request, host));
+            let Some(origin) = origin else { return };
+            out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         }
         if self.credentials {
             out.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
@@ -94,16 +91,12 @@ impl Cors {
         let out = response.headers_mut();
         self.extend(origins, (request, host), out);
         out.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
-        match (&self.allowed_headers, request.get(ACCESS_CONTROL_REQUEST_HEADERS)) {
-            (Some(headers), _) => {
-                out.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
-            }
-            (None, asked) => {
-                out.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
-                if let Some(asked) = asked {
-                    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
-                }
-            }
+        if self.allowed_headers.is_none() {
+            out.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+        }
+        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        if let Some(headers) = self.allowed_headers.as_ref().or(asked) {
+            out.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
         }
         if let Some(seconds) = self.max_age_s {
             out.insert(ACCESS_CONTROL_MAX_AGE, seconds.into());

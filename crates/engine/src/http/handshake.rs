@@ -62,15 +62,10 @@ impl Handshake {
     /// The headers, built anew by each call. For one header [`header`](Handshake::header) is
     /// cheaper.
     pub fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in self.lines() {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-            {
-                headers.append(name, value);
-            }
-        }
-        headers
+        let header = |(name, value)| {
+            HeaderName::from_bytes(name).ok().zip(HeaderValue::from_bytes(value).ok())
+        };
+        self.lines().filter_map(header).collect()
     }
 
     /// The first value of a header. The name is to be in lower case.

@@ -65,103 +65,73 @@ pub enum Refusal {
 impl Refusal {
     /// The number in the response, 0 to 5.
     pub fn code(&self) -> u8 {
-        match self {
-            Refusal::UnknownTransport { .. } => 0,
-            Refusal::UnknownSession { .. } => 1,
-            Refusal::HandshakeMethod { .. } => 2,
-            Refusal::RevisionMismatch
-            | Refusal::TransportMismatch
-            | Refusal::Jsonp
-            | Refusal::Target(_)
-            | Refusal::BadUpgrade
-            | Refusal::NoId
-            | Refusal::HookTimeout => 3,
-            Refusal::OriginDenied
-            | Refusal::CrossSite
-            | Refusal::Rejected { .. }
-            | Refusal::TooManySessions { .. } => 4,
-            Refusal::UnsupportedRevision => 5,
-        }
+        self.code_and_name().0
     }
 
     /// The text in the response.
     pub fn message(&self) -> &str {
-        match self {
-            Refusal::UnknownTransport { .. } => "Transport unknown",
-            Refusal::UnknownSession { .. } => "Session ID unknown",
-            Refusal::HandshakeMethod { .. } => "Bad handshake method",
-            Refusal::RevisionMismatch
-            | Refusal::TransportMismatch
-            | Refusal::Jsonp
-            | Refusal::Target(_)
-            | Refusal::BadUpgrade
-            | Refusal::NoId
-            | Refusal::HookTimeout => "Bad request",
-            Refusal::OriginDenied | Refusal::CrossSite => "Forbidden",
-            Refusal::Rejected { message } => message,
-            Refusal::TooManySessions { .. } => "Too many sessions",
-            Refusal::UnsupportedRevision => "Unsupported protocol version",
+        match (self, self.code()) {
+            (Refusal::Rejected { message }, _) => message,
+            (Refusal::TooManySessions { .. }, _) => "Too many sessions",
+            (_, code) => MESSAGES[usize::from(code)],
         }
     }
 
     /// A short name for logs and counters.
     pub fn as_str(&self) -> &'static str {
+        self.code_and_name().1
+    }
+
+    fn code_and_name(&self) -> (u8, &'static str) {
         match self {
-            Refusal::UnknownTransport { .. } => "unknown_transport",
-            Refusal::UnknownSession { .. } => "unknown_session",
-            Refusal::HandshakeMethod { .. } => "handshake_method",
-            Refusal::RevisionMismatch => "revision_mismatch",
-            Refusal::TransportMismatch => "transport_mismatch",
-            Refusal::Jsonp => "jsonp",
-            Refusal::Target(_) => "target",
-            Refusal::BadUpgrade => "bad_upgrade",
-            Refusal::NoId => "no_id",
-            Refusal::HookTimeout => "hook_timeout",
-            Refusal::OriginDenied => "origin_denied",
-            Refusal::CrossSite => "cross_site",
-            Refusal::Rejected { .. } => "rejected",
-            Refusal::TooManySessions { .. } => "too_many_sessions",
-            Refusal::UnsupportedRevision => "unsupported_revision",
+            Refusal::UnknownTransport { .. } => (0, "unknown_transport"),
+            Refusal::UnknownSession { .. } => (1, "unknown_session"),
+            Refusal::HandshakeMethod { .. } => (2, "handshake_method"),
+            Refusal::RevisionMismatch => (3, "revision_mismatch"),
+            Refusal::TransportMismatch => (3, "transport_mismatch"),
+            Refusal::Jsonp => (3, "jsonp"),
+            Refusal::Target(_) => (3, "target"),
+            Refusal::BadUpgrade => (3, "bad_upgrade"),
+            Refusal::NoId => (3, "no_id"),
+            Refusal::HookTimeout => (3, "hook_timeout"),
+            Refusal::OriginDenied => (4, "origin_denied"),
+            Refusal::CrossSite => (4, "cross_site"),
+            Refusal::Rejected { .. } => (4, "rejected"),
+            Refusal::TooManySessions { .. } => (4, "too_many_sessions"),
+            Refusal::UnsupportedRevision => (5, "unsupported_revision"),
         }
     }
 
     /// The response to an ordinary request: JSON.
     pub(crate) fn response(&self) -> Response<Body> {
-        response(self.code(), self.message())
+        let code = self.code();
+        let mut body = format!("{{\"code\":{code},\"message\":").into_bytes();
+        push_json_string(self.message(), &mut body);
+        body.push(b'}');
+        let status = if code == 4 { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+        with_type(status, "application/json", body.into())
     }
 
     /// The response to a WebSocket handshake: always 400, plain text, and the connection ends.
     pub(crate) fn upgrade_response(&self) -> Response<Body> {
+        // Whatever an application says there is no page.
+        let is_rejected = matches!(self, Refusal::Rejected { .. });
+        let content_type = if is_rejected { "text/plain; charset=UTF-8" } else { "text/html" };
         let message = self.message().to_owned();
-        let mut response = with_type(StatusCode::BAD_REQUEST, "text/html", message.into());
-        if let Refusal::Rejected { .. } = self {
-            // Whatever an application says there is no page.
-            let nosniff = HeaderValue::from_static("nosniff");
-            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
-            let plain = HeaderValue::from_static("text/plain; charset=UTF-8");
-            response.headers_mut().insert(CONTENT_TYPE, plain);
+        let mut response = with_type(StatusCode::BAD_REQUEST, content_type, message.into());
+        let headers = response.headers_mut();
+        if is_rejected {
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         }
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
 }
 
-/// The session of a request is over.
-pub(crate) fn unknown_session() -> Response<Body> {
-    response(1, "Session ID unknown")
-}
-
-/// The session of a request does not live on the request's transport any more.
-pub(crate) fn wrong_transport() -> Response<Body> {
-    Refusal::TransportMismatch.response()
-}
-
-fn response(code: u8, message: &str) -> Response<Body> {
-    let mut body = format!("{{\"code\":{code},\"message\":").into_bytes();
-    push_json_string(message, &mut body);
-    body.push(b'}');
-    let status = if code == 4 { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
-    with_type(status, "application/json", body.into())
+fn with_type(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = empty(status).map(|_| body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 /// A response with nothing but a status.
@@ -172,19 +142,15 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-pub(crate) fn with_type(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Body,
-) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
-    response
-}
-
+/// What the official server says beside each code.
+const MESSAGES: [&str; 6] = [
+    "Transport unknown",
+    "Session ID unknown",
+    "Bad handshake method",
+    "Bad request",
+    "Forbidden",
+    "Unsupported protocol version",
+];
 /// Says which pages may load an answer without asking by CORS (the Fetch standard,
 /// "`Cross-Origin-Resource-Policy` header"). Browsers heed it whatever they say of themselves.
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =

@@ -9,8 +9,8 @@ use sockeye_engine_proto::PayloadWriter;
 use sockeye_net::pipe::Compressor;
 use sockeye_ws::{FrameHeader, Opcode};
 
+use crate::outbox::content::{Content, MESSAGE_HEAD_BYTES_MAX, push_text_frame};
 use crate::outbox::queued_bytes::{Charge, QueuedBytes};
-use crate::outbox::wire::{MESSAGE_HEAD_BYTES_MAX, push_lines, push_text_frame};
 
 /// A text message with its attachments, binary messages that follow it without anything in
 /// between; or binary messages alone. Each wire form is made when the first session needs it, and
@@ -123,7 +123,7 @@ impl Encoded {
             return Arc::clone(frames);
         }
         let mut fresh = by.fresh();
-        let frames = Arc::new(self.encode_compressed(&mut fresh));
+        let frames = Arc::new(self.encode_frames(Some(&mut fresh)));
         compressed.push((fresh, Arc::clone(&frames)));
         frames
     }
@@ -140,19 +140,12 @@ impl Encoded {
 
     /// Counts it from now on, for as long as anybody holds it.
     pub(crate) fn charge(&self, queued_bytes: &Arc<QueuedBytes>) {
-        self.charge.get_or_init(|| queued_bytes.charge(self.bytes()));
+        self.charge.get_or_init(|| queued_bytes.charge(self.content().bytes()));
     }
 
-    /// Engine.IO packets it makes.
-    pub(crate) fn packets(&self) -> u32 {
-        let texts = u32::from(self.text.is_some());
-        u32::try_from(self.attachments.len()).map_or(u32::MAX, |count| count.saturating_add(texts))
-    }
-
-    /// Bytes of content, without what the wire forms add.
-    pub(crate) fn bytes(&self) -> usize {
-        self.text.as_ref().map_or(0, String::len)
-            + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    pub(crate) fn content(&self) -> Content<'_> {
+        let (text, attachments) = (self.text(), self.attachments());
+        Content { text, attachments, compress: !self.uncompressed }
     }
 
     /// The WebSocket form of a text message alone, which every session takes.
@@ -168,72 +161,48 @@ impl Encoded {
 
     fn pieces(&self, form: WireForm) -> &Pieces {
         self.forms[form as usize].get_or_init(|| match form {
-            WireForm::Frames => self.encode_frames(),
-            WireForm::Payload => self.encode_payload(),
+            WireForm::Frames => self.encode_frames(None),
+            WireForm::Payload => {
+                let mut payload = PayloadWriter::new();
+                self.content().push_payload(&mut payload);
+                Pieces::of(payload.finish(), Vec::new())
+            }
             WireForm::Lines => {
                 let mut lines = Vec::new();
-                push_lines(self.text(), &self.attachments, &mut lines);
+                self.content().push_lines(&mut lines);
                 Pieces::of(lines, Vec::new())
             }
         })
     }
 
-    fn encode_payload(&self) -> Pieces {
-        let mut writer = PayloadWriter::new();
-        if let Some(text) = &self.text {
-            writer.text(text);
-        }
-        for attachment in &self.attachments {
-            writer.binary(attachment);
-        }
-        Pieces::of(writer.finish(), Vec::new())
-    }
-
-    fn encode_compressed(&self, by: &mut Compressor) -> Pieces {
+    /// Complete frames, those compressed that `by` applies to.
+    fn encode_frames(&self, mut by: Option<&mut Compressor>) -> Pieces {
         let mut pieces = Vec::new();
         let mut piece = Vec::new();
-        match &self.text {
-            Some(text) if by.applies_to(text.len() + 1) => {
-                by.encode(Opcode::Text, (b"4", text.as_bytes()), None, &mut piece);
+        if let Some(text) = &self.text {
+            match by.as_deref_mut().filter(|by| by.applies_to(text.len() + 1)) {
+                Some(by) => by.encode(Opcode::Text, (b"4", text.as_bytes()), None, &mut piece),
+                None => {
+                    piece.reserve_exact(text.len() + MESSAGE_HEAD_BYTES_MAX);
+                    push_text_frame(text, &mut piece);
+                }
             }
-            Some(text) => push_text_frame(text, &mut piece),
-            None => {}
         }
         for attachment in &self.attachments {
-            if by.applies_to(attachment.len()) {
+            if let Some(by) = by.as_deref_mut().filter(|by| by.applies_to(attachment.len())) {
                 by.encode(Opcode::Binary, (b"", attachment), None, &mut piece);
-            } else {
-                let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
-                piece.extend_from_slice(head.as_bytes());
-                push_attachment(attachment, &mut piece, &mut pieces);
+                continue;
             }
-        }
-        Pieces::of(piece, pieces)
-    }
-
-    fn encode_frames(&self) -> Pieces {
-        let mut pieces = Vec::new();
-        let mut piece = Vec::new();
-        if let Some(text) = &self.text {
-            piece.reserve_exact(text.len() + MESSAGE_HEAD_BYTES_MAX);
-            push_text_frame(text, &mut piece);
-        }
-        for attachment in &self.attachments {
             let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
             piece.extend_from_slice(head.as_bytes());
-            push_attachment(attachment, &mut piece, &mut pieces);
+            if attachment.len() <= JOINED_BYTES_MAX {
+                piece.extend_from_slice(attachment);
+            } else {
+                pieces.push(Bytes::from(std::mem::take(&mut piece)));
+                pieces.push(attachment.clone());
+            }
         }
         Pieces::of(piece, pieces)
-    }
-}
-
-/// Behind its header in the piece that is being made, or as a piece of its own.
-fn push_attachment(attachment: &Bytes, piece: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-    if attachment.len() <= JOINED_BYTES_MAX {
-        piece.extend_from_slice(attachment);
-    } else {
-        pieces.push(Bytes::from(std::mem::take(piece)));
-        pieces.push(attachment.clone());
     }
 }
 
@@ -272,7 +241,7 @@ mod tests {
         assert_eq!(joined(&encoded), b"\x81\x064hello\x82\x04\x01\x02\x03\x04");
         assert_eq!(encoded.form(WireForm::Frames).count(), 1);
         assert_eq!(payload(&encoded), b"4hello\x1ebAQIDBA==");
-        assert_eq!((encoded.packets(), encoded.bytes()), (2, 9));
+        assert_eq!((encoded.content().packets(), encoded.content().bytes()), (2, 9));
     }
 
     #[test]
@@ -280,9 +249,9 @@ mod tests {
         let encoded = Encoded::binary(vec![Bytes::from_static(&[1, 2])]);
         assert_eq!(joined(&encoded), b"\x82\x02\x01\x02");
         assert_eq!(payload(&encoded), b"bAQI=");
-        assert_eq!((encoded.packets(), encoded.bytes()), (1, 2));
+        assert_eq!((encoded.content().packets(), encoded.content().bytes()), (1, 2));
         let nothing = Encoded::binary(Vec::new());
-        assert_eq!((joined(&nothing).len(), nothing.packets()), (0, 0));
+        assert_eq!((joined(&nothing).len(), nothing.content().packets()), (0, 0));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use sockeye_net::lines::push_line;
 use sockeye_net::pipe::{Attached, Pipe};
 use sockeye_ws::{Opcode, encode_frame};
 
+use crate::outbox::content::Content;
 use crate::outbox::encoded::{Encoded, WireForm};
-use crate::outbox::wire::push_lines;
 
 /// What the bytes on a pipe look like.
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +24,12 @@ pub(crate) enum Framing {
 
 impl Framing {
     /// Queues a message of one session alone.
-    pub(crate) fn push_own(
-        self,
-        pipe: &mut Pipe,
-        text: Option<&str>,
-        attachments: &[Bytes],
-        compress: bool,
-    ) {
+    pub(crate) fn push_own(self, pipe: &mut Pipe, content: Content<'_>) {
         match self {
-            Framing::WebSocket(form) => push_frames(pipe, text, attachments, form, compress),
+            Framing::WebSocket(form) => push_frames(pipe, content, form),
             Framing::Lines => {
-                let lines = u32::from(text.is_some()) + attachments.len() as u32;
-                push_lines(text, attachments, pipe.tail());
-                pipe.count(lines);
+                content.push_lines(pipe.tail());
+                pipe.count(content.packets());
             }
         }
     }
@@ -44,15 +37,16 @@ impl Framing {
     /// Queues a message that goes to others as well. Frames that were made for all serve those that
     /// take binary messages as they are, and everybody while there are none.
     pub(crate) fn push_shared(self, pipe: &mut Pipe, packet: &Arc<Encoded>) {
+        let content = packet.content();
         let Framing::WebSocket(form) = self else {
             packet.form(WireForm::Lines).for_each(|piece| push_kept(pipe, piece, packet));
-            return pipe.count(packet.packets());
+            return pipe.count(content.packets());
         };
-        let is_plain = form == BinaryForm::Raw || packet.attachments().is_empty();
+        let is_plain = form == BinaryForm::Raw || content.attachments.is_empty();
         let compressor = pipe.compressor().filter(|by| packet.is_worth_compressing(by));
         let compress = compressor.is_some();
         if !is_plain || compressor.as_ref().is_some_and(|by| by.remembers()) {
-            return self.push_own(pipe, packet.text(), packet.attachments(), compress);
+            return self.push_own(pipe, Content { compress, ..content });
         }
         match compressor.map(|by| packet.compressed_frames(by)) {
             Some(frames) => frames.iter().for_each(|piece| push_kept(pipe, piece, packet)),
@@ -60,7 +54,7 @@ impl Framing {
                 packet.form(WireForm::Frames).for_each(|piece| push_kept(pipe, piece, packet));
             }
         }
-        pipe.count(packet.packets());
+        pipe.count(content.packets());
     }
 
     /// Shares a batch of frames with others, see [`Pipe::attach`].
@@ -86,13 +80,8 @@ impl Framing {
     }
 }
 
-fn push_frames(
-    pipe: &mut Pipe,
-    text: Option<&str>,
-    attachments: &[Bytes],
-    form: BinaryForm,
-    compress: bool,
-) {
+fn push_frames(pipe: &mut Pipe, content: Content<'_>, form: BinaryForm) {
+    let Content { text, attachments, compress } = content;
     if let Some(text) = text {
         pipe.push(Opcode::Text, (b"4", text.as_bytes()), compress);
     }

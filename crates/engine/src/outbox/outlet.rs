@@ -1,14 +1,11 @@
 //! Where a session's messages go: into a queue that a poll empties, or onto a byte stream.
 
-use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
 use sockeye_net::pipe::Pipe;
 
 use super::queue::{Group, Queue};
+use crate::outbox::content::Content;
 use crate::outbox::encoded::Encoded;
 use crate::outbox::framing::Framing;
 
@@ -41,10 +38,10 @@ impl Outlet {
         }
     }
 
-    pub(super) fn push_own(&mut self, text: Option<&str>, attachments: &[Bytes], compress: bool) {
+    pub(super) fn push_own(&mut self, content: Content<'_>) {
         match self {
-            Outlet::Queue(queue) => queue.push_own(text, attachments, compress),
-            Outlet::Pipe(pipe, framing) => framing.push_own(pipe, text, attachments, compress),
+            Outlet::Queue(queue) => queue.push_own(content),
+            Outlet::Pipe(pipe, framing) => framing.push_own(pipe, content),
             Outlet::Gone => {}
         }
     }
@@ -61,39 +58,28 @@ impl Outlet {
     pub(super) fn become_pipe(&mut self, mut pipe: Pipe, framing: Framing) {
         if let Outlet::Queue(queue) = std::mem::replace(self, Outlet::Gone) {
             for group in queue.into_groups() {
-                match group {
-                    Group::Own { text, attachments, compress } => {
-                        framing.push_own(&mut pipe, text.as_deref(), &attachments, compress);
-                    }
-                    Group::Shared(packet) => framing.push_shared(&mut pipe, &packet),
+                match &group {
+                    Group::Own { .. } => framing.push_own(&mut pipe, group.content()),
+                    Group::Shared(packet) => framing.push_shared(&mut pipe, packet),
                 }
             }
         }
         *self = Outlet::Pipe(pipe, framing);
     }
 
-    /// Messages that wait.
-    pub(super) fn packets(&self) -> u32 {
+    /// Messages and bytes that wait, those included that others wait for as well.
+    pub(crate) fn waiting(&self) -> (u32, usize) {
         match self {
-            Outlet::Queue(queue) => queue.packets(),
-            Outlet::Pipe(pipe, _) => pipe.messages(),
-            Outlet::Gone => 0,
-        }
-    }
-
-    /// Bytes that wait, those included that others wait for as well.
-    pub(super) fn queued_bytes(&self) -> usize {
-        match self {
-            Outlet::Queue(queue) => queue.bytes(),
-            Outlet::Pipe(pipe, _) => pipe.queued_bytes(),
-            Outlet::Gone => 0,
+            Outlet::Queue(queue) => (queue.packets, queue.bytes),
+            Outlet::Pipe(pipe, _) => (pipe.messages(), pipe.queued_bytes()),
+            Outlet::Gone => (0, 0),
         }
     }
 
     /// Bytes of memory that wait here alone. A connection's count once the kernel has refused some.
     pub(super) fn held_bytes(&self) -> usize {
         match self {
-            Outlet::Queue(queue) => queue.own_bytes(),
+            Outlet::Queue(queue) => queue.own_bytes,
             Outlet::Pipe(pipe, _) if pipe.is_blocked() => pipe.own_bytes(),
             Outlet::Pipe(..) | Outlet::Gone => 0,
         }
@@ -108,13 +94,32 @@ impl Outlet {
         }
     }
 
+    /// Whether something could be written now or soon: a poll is parked, or there is a pipe.
+    pub(crate) fn is_there(&self) -> bool {
+        match self {
+            Outlet::Queue(queue) => queue.is_parked,
+            Outlet::Pipe(..) => true,
+            Outlet::Gone => false,
+        }
+    }
+
     /// Whether what is pushed has to wait.
-    pub(super) fn is_backlogged(&self) -> bool {
+    pub(crate) fn is_backlogged(&self) -> bool {
         match self {
             Outlet::Queue(_) => true,
             Outlet::Pipe(pipe, _) => pipe.is_blocked(),
             Outlet::Gone => false,
         }
+    }
+
+    /// Whether messages wait for a poll.
+    pub(crate) fn has_queued(&self) -> bool {
+        matches!(self, Outlet::Queue(queue) if !queue.is_empty())
+    }
+
+    /// Whether a binary message is queued for a poll.
+    pub(crate) fn has_binary(&self) -> bool {
+        matches!(self, Outlet::Queue(queue) if queue.has_binary())
     }
 
     /// Whether nothing waits, or nothing that waits can be sent any more.
@@ -127,22 +132,10 @@ impl Outlet {
     }
 
     /// Whether the kernel has everything that was given to a connection.
-    pub(super) fn is_written(&self) -> bool {
+    pub(crate) fn is_written(&self) -> bool {
         match self {
             Outlet::Pipe(pipe, _) => pipe.is_written(),
             Outlet::Queue(_) | Outlet::Gone => true,
-        }
-    }
-
-    /// Writes what is queued on a connection until it is written; for the session's task.
-    pub(super) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        write_timeout: Duration,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Outlet::Pipe(pipe, _) => pipe.poll_write(cx, write_timeout),
-            Outlet::Queue(_) | Outlet::Gone => Poll::Ready(Ok(())),
         }
     }
 }

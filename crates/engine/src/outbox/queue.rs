@@ -6,16 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sockeye_engine_proto::{PayloadForm, PayloadWriter};
 
+use crate::outbox::content::Content;
 use crate::outbox::encoded::{Encoded, WireForm};
 
 /// The messages of a session that polls, each with its attachments.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     groups: VecDeque<Group>,
-    packets: u32,
-    bytes: usize,
+    pub(super) packets: u32,
+    pub(super) bytes: usize,
     /// Bytes among them that nobody else has.
-    own_bytes: usize,
+    pub(super) own_bytes: usize,
     /// A poll is parked.
     pub(super) is_parked: bool,
 }
@@ -27,35 +28,37 @@ pub(super) enum Group {
     Shared(Arc<Encoded>),
 }
 
+impl Group {
+    pub(super) fn content(&self) -> Content<'_> {
+        match self {
+            &Group::Own { ref text, ref attachments, compress } => {
+                Content { text: text.as_deref(), attachments, compress }
+            }
+            Group::Shared(packet) => packet.content(),
+        }
+    }
+}
+
 impl Queue {
-    pub(super) const fn packets(&self) -> u32 {
-        self.packets
-    }
-
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(super) const fn own_bytes(&self) -> usize {
-        self.own_bytes
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
-    pub(super) fn push_own(&mut self, text: Option<&str>, attachments: &[Bytes], compress: bool) {
-        let bytes = text.map_or(0, str::len) + attachments.iter().map(Bytes::len).sum::<usize>();
-        let packets = usize::from(text.is_some()) + attachments.len();
-        self.count(u32::try_from(packets).unwrap_or(u32::MAX), bytes);
-        self.own_bytes += bytes;
+    pub(super) fn push_own(&mut self, content: Content<'_>) {
+        let Content { text, attachments, compress } = content;
+        self.own_bytes += content.bytes();
         let (text, attachments) = (text.map(Box::from), Box::from(attachments));
-        self.groups.push_back(Group::Own { text, attachments, compress });
+        self.push(content, Group::Own { text, attachments, compress });
     }
 
     pub(super) fn push_shared(&mut self, packet: &Arc<Encoded>) {
-        self.count(packet.packets(), packet.bytes());
-        self.groups.push_back(Group::Shared(Arc::clone(packet)));
+        self.push(packet.content(), Group::Shared(Arc::clone(packet)));
+    }
+
+    fn push(&mut self, content: Content<'_>, group: Group) {
+        self.packets = self.packets.saturating_add(content.packets());
+        self.bytes += content.bytes();
+        self.groups.push_back(group);
     }
 
     /// What always holds, in debug builds.
@@ -66,21 +69,13 @@ impl Queue {
         }
     }
 
-    fn count(&mut self, packets: u32, bytes: usize) {
-        self.packets = self.packets.saturating_add(packets);
-        self.bytes += bytes;
-    }
-
     pub(super) fn into_groups(self) -> impl Iterator<Item = Group> {
         self.groups.into_iter()
     }
 
     /// Whether a binary message is queued.
     pub(super) fn has_binary(&self) -> bool {
-        self.groups.iter().any(|group| match group {
-            Group::Own { attachments, .. } => !attachments.is_empty(),
-            Group::Shared(packet) => !packet.attachments().is_empty(),
-        })
+        self.groups.iter().any(|group| !group.content().attachments.is_empty())
     }
 
     /// Renders everything into the body of a poll's response. `true`: some of it may be compressed.
@@ -88,20 +83,12 @@ impl Queue {
         let mut may_be_compressed = false;
         payload.reserve(self.packets as usize, self.bytes);
         for group in self.groups.drain(..) {
-            match group {
-                Group::Own { text, attachments, compress } => {
-                    may_be_compressed |= compress;
-                    write(payload, text.as_deref(), &attachments);
+            may_be_compressed |= group.content().compress;
+            match &group {
+                Group::Shared(packet) if payload.form() == PayloadForm::V4 => {
+                    packet.form(WireForm::Payload).for_each(|piece| payload.encoded(piece));
                 }
-                Group::Shared(packet) => {
-                    may_be_compressed |= packet.may_be_compressed();
-                    match payload.form() {
-                        PayloadForm::V4 => {
-                            packet.form(WireForm::Payload).for_each(|piece| payload.encoded(piece));
-                        }
-                        _ => write(payload, packet.text(), packet.attachments()),
-                    }
-                }
+                _ => group.content().push_payload(payload),
             }
         }
         if self.groups.capacity() > CAPACITY_KEPT {
@@ -110,13 +97,6 @@ impl Queue {
         (self.packets, self.bytes, self.own_bytes) = (0, 0, 0);
         may_be_compressed
     }
-}
-
-fn write(payload: &mut PayloadWriter, text: Option<&str>, attachments: &[Bytes]) {
-    if let Some(text) = text {
-        payload.text(text);
-    }
-    attachments.iter().for_each(|attachment| payload.binary(attachment));
 }
 
 /// A queue keeps room for this many groups.

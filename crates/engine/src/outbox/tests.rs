@@ -15,7 +15,8 @@ use crate::outbox::encoded::{Encoded, WireForm};
 const LIMITS: Limits = Limits { packets_max: u32::MAX, bytes_max: usize::MAX, drop_newest: false };
 
 fn on(write: WriteHalf) -> Outbox {
-    Outbox::pipe(Pipe::new(write, Role::Server, None), Framing::WebSocket(BinaryForm::Raw))
+    let framing = Framing::WebSocket(BinaryForm::Raw);
+    Outbox::new(Some((Pipe::new(write, Role::Server, None), framing)))
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +116,7 @@ proptest! {
                         take(&packet);
                         let text = packet.text().unwrap_or_default();
                         if !outbox.push_small_text(text, LIMITS) {
-                            let own = outbox.push_own(Some(text), &[], true, LIMITS).0;
+                            let own = outbox.push_own(packet.content(), LIMITS).0;
                             assert_eq!(own, Pushed::Queued);
                         }
                     }

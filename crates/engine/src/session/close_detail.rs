@@ -1,30 +1,36 @@
 //! What exactly ended a session: the description that comes with a [`CloseReason`].
 
-use std::fmt;
-
 use sockeye_engine_proto::{CloseReason, DecodeError};
 use sockeye_ws::{CloseCode, ProtocolError};
+use thiserror::Error;
 
 /// What exactly ended a session. The [`CloseReason`] is what official programs know; this says
 /// more, in one closed set for logs, counters and the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CloseDetail {
     /// The client gave a poll up.
+    #[error("poll connection closed prematurely")]
     PollAborted,
     /// The client gave a POST up before its end.
+    #[error("data request connection closed prematurely")]
     PostAborted,
     /// A second poll came while one was waiting.
+    #[error("second poll while one was waiting")]
     PollOverlap,
     /// A second POST came while one was read.
+    #[error("second POST while one was read")]
     PostOverlap,
     /// A POST of a content type that this revision of the protocol does not have.
+    #[error("content type that the protocol does not have")]
     ContentType,
     /// The body of a POST did not come to its end within
     /// [`body_timeout`](crate::Config::body_timeout).
+    #[error("body did not end in time")]
     BodyTimeout,
     /// A WebSocket message or the body of a POST over
     /// [`payload_bytes_max`](crate::Config::payload_bytes_max).
+    #[error("message of {size} bytes or more, the limit is {limit}")]
     PayloadTooLarge {
         /// The limit in bytes.
         limit: usize,
@@ -33,34 +39,45 @@ pub enum CloseDetail {
     },
     /// The body of a POST in more pieces than
     /// [`body_chunks_max`](crate::Config::body_chunks_max).
+    #[error("body of more than {limit} chunks")]
     BodyChunks {
         /// How many there may be.
         limit: u32,
     },
     /// The client broke the rules of WebSocket.
+    #[error("{0}")]
     BadFrame(ProtocolError),
     /// The client sent what is no packet.
+    #[error("{0}")]
     BadPacket(DecodeError),
     /// The client sent the heartbeat packet that only the server sends.
+    #[error("invalid heartbeat direction")]
     HeartbeatDirection,
     /// More packets within a second than
     /// [`packets_per_second_max`](crate::Config::packets_per_second_max).
+    #[error("more than {limit} packets within a second")]
     PacketRate {
         /// How many there may be.
         limit: u32,
     },
     /// The client sent a close packet over polling.
+    #[error("close packet")]
     ClosePacket,
     /// The client sent a close frame, with this code if it had one.
+    #[error("close frame {}", of_code(*.0))]
     CloseFrame(Option<CloseCode>),
     /// The connection ended without a goodbye.
+    #[error("connection lost")]
     ConnectionLost,
     /// The client took nothing of what waited for it within
     /// [`write_timeout`](crate::Config::write_timeout).
+    #[error("client takes nothing any more")]
     WriteTimeout,
     /// No sign of life in time.
+    #[error("no sign of life in time")]
     Silent,
     /// More was queued for the client than the limits allow.
+    #[error("{queued_packets} messages of {queued_bytes} bytes were not read")]
     Overflow {
         /// Messages that were waiting.
         queued_packets: u32,
@@ -68,10 +85,13 @@ pub enum CloseDetail {
         queued_bytes: usize,
     },
     /// The application refused what the client sent.
+    #[error("message refused by the handler")]
     Refused,
     /// The application closed the session.
+    #[error("closed by the application")]
     Closed,
     /// The server is going away.
+    #[error("server shutting down")]
     Shutdown,
 }
 
@@ -138,37 +158,7 @@ impl CloseDetail {
     }
 }
 
-impl fmt::Display for CloseDetail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CloseDetail::PollAborted => f.write_str("poll connection closed prematurely"),
-            CloseDetail::PostAborted => f.write_str("data request connection closed prematurely"),
-            CloseDetail::PollOverlap => f.write_str("second poll while one was waiting"),
-            CloseDetail::PostOverlap => f.write_str("second POST while one was read"),
-            CloseDetail::ContentType => f.write_str("content type that the protocol does not have"),
-            CloseDetail::BodyTimeout => f.write_str("body did not end in time"),
-            CloseDetail::PayloadTooLarge { limit, size } => {
-                write!(f, "message of {size} bytes or more, the limit is {limit}")
-            }
-            CloseDetail::BodyChunks { limit } => write!(f, "body of more than {limit} chunks"),
-            CloseDetail::BadFrame(error) => error.fmt(f),
-            CloseDetail::BadPacket(error) => error.fmt(f),
-            CloseDetail::HeartbeatDirection => f.write_str("invalid heartbeat direction"),
-            CloseDetail::PacketRate { limit } => {
-                write!(f, "more than {limit} packets within a second")
-            }
-            CloseDetail::ClosePacket => f.write_str("close packet"),
-            CloseDetail::CloseFrame(Some(code)) => write!(f, "close frame with code {code}"),
-            CloseDetail::CloseFrame(None) => f.write_str("close frame without a code"),
-            CloseDetail::ConnectionLost => f.write_str("connection lost"),
-            CloseDetail::Silent => f.write_str("no sign of life in time"),
-            CloseDetail::Overflow { queued_packets, queued_bytes } => {
-                write!(f, "{queued_packets} messages of {queued_bytes} bytes were not read")
-            }
-            CloseDetail::Refused => f.write_str("message refused by the handler"),
-            CloseDetail::Closed => f.write_str("closed by the application"),
-            CloseDetail::WriteTimeout => f.write_str("client takes nothing any more"),
-            CloseDetail::Shutdown => f.write_str("server shutting down"),
-        }
-    }
+/// How a close frame is told of.
+fn of_code(code: Option<CloseCode>) -> String {
+    code.map_or("without a code".to_owned(), |code| format!("with code {code}"))
 }

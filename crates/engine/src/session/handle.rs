@@ -13,6 +13,7 @@ use sockeye_net::batch::{Batch, MemberId};
 use sockeye_net::flush::Flush;
 use sockeye_net::pipe::{Attached, Pipe};
 
+use crate::outbox::content::Content;
 use crate::outbox::encoded::Encoded;
 use crate::outbox::framing::Framing;
 use crate::outbox::{Limits, Next, Outbox, Pushed};
@@ -110,23 +111,20 @@ impl Session {
     /// }
     /// ```
     pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
-        if !attachments.is_empty() {
-            return self.send_own(Some(text), attachments, true);
-        }
-        self.announce(Some(text), &[]);
-        if self.0.outbox.lock().push_small_text(text, self.0.registry.limits) {
+        self.announce(Some(text), attachments);
+        if attachments.is_empty()
+            && self.0.outbox.lock().push_small_text(text, self.0.registry.limits)
+        {
             return Pushed::Queued;
         }
-        let (pushed, next) =
-            self.queue(|outbox, limits| outbox.push_own(Some(text), &[], true, limits));
-        self.proceed(next);
-        pushed
+        self.push_own(Content { text: Some(text), attachments, compress: true })
     }
 
     /// [`send`](Session::send), never compressed on its way: for what cannot get shorter, or must
     /// not, such as a secret beside something a stranger chose.
     pub fn send_uncompressed(&self, text: &str, attachments: &[Bytes]) -> Pushed {
-        self.send_own(Some(text), attachments, false)
+        self.announce(Some(text), attachments);
+        self.push_own(Content { text: Some(text), attachments, compress: false })
     }
 
     /// Sends a binary message.
@@ -136,13 +134,12 @@ impl Session {
 
     /// Sends binary messages between which nothing comes.
     pub fn send_binaries(&self, messages: &[Bytes]) -> Pushed {
-        self.send_own(None, messages, true)
+        self.announce(None, messages);
+        self.push_own(Content { text: None, attachments: messages, compress: true })
     }
 
-    fn send_own(&self, text: Option<&str>, attachments: &[Bytes], compress: bool) -> Pushed {
-        self.announce(text, attachments);
-        let (pushed, next) =
-            self.queue(|outbox, limits| outbox.push_own(text, attachments, compress, limits));
+    fn push_own(&self, content: Content<'_>) -> Pushed {
+        let (pushed, next) = self.queue(|outbox, limits| outbox.push_own(content, limits));
         self.proceed(next);
         pushed
     }
@@ -163,7 +160,7 @@ impl Session {
     pub fn push_all(&self, first: &Arc<Encoded>, rest: &[Arc<Encoded>]) -> Pushed {
         let (pushed, next) = self.queue(|outbox, limits| {
             let pushed = outbox.push_all(first, rest, limits);
-            if outbox.is_backlogged() && pushed.0 == Pushed::Queued {
+            if outbox.outlet.is_backlogged() && pushed.0 == Pushed::Queued {
                 let packets = std::iter::once(first).chain(rest);
                 packets.for_each(|packet| packet.charge(&self.0.registry.queued_bytes));
             }
@@ -187,7 +184,7 @@ impl Session {
     pub(crate) fn queue_shared(&self, packet: &Arc<Encoded>) -> (Pushed, Next) {
         self.queue(|outbox, limits| {
             let pushed = outbox.push_shared(packet, limits);
-            if outbox.is_backlogged() && pushed.0 == Pushed::Queued {
+            if outbox.outlet.is_backlogged() && pushed.0 == Pushed::Queued {
                 packet.charge(&self.0.registry.queued_bytes);
             }
             pushed
@@ -202,7 +199,7 @@ impl Session {
         limits.bytes_max = limits.bytes_max.saturating_sub(self.0.unread_bytes());
         let mut outbox = self.0.outbox.lock();
         let pushed = push(&mut outbox, limits);
-        if outbox.is_backlogged() {
+        if outbox.outlet.is_backlogged() {
             outbox.count(&registry.queued_bytes);
             drop(outbox);
             if registry.queued_bytes.excess() > 0 {
@@ -238,23 +235,27 @@ impl Session {
     /// [`SessionHandler::close`](crate::SessionHandler::close) is told; the first call counts.
     pub fn close(&self, reason: CloseReason) {
         if self.0.outbox.lock().close(reason) {
-            self.note_detail(CloseDetail::of_reason(reason));
-            self.0.closing.store(true, Ordering::Release);
-            self.wake();
+            self.begin_closing(CloseDetail::of_reason(reason));
         }
     }
 
     /// Ends the session at once: what is queued is lost, and nothing waits for the peer.
     pub fn discard(&self, reason: CloseReason) {
         self.0.outbox.lock().discard(reason);
-        self.note_detail(CloseDetail::of_reason(reason));
+        self.begin_closing(CloseDetail::of_reason(reason));
+    }
+
+    /// Has the task close the session, whose outbox is closing.
+    fn begin_closing(&self, detail: CloseDetail) {
+        self.note_detail(detail);
         self.0.closing.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Bytes that wait for it: queued, or in answers that its client does not read.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.0.outbox.lock().queued_bytes().saturating_add(self.0.unread_bytes())
+    /// Messages that wait for it, and bytes: queued, or in answers that its client does not read.
+    pub(crate) fn waiting(&self) -> (u32, usize) {
+        let (packets, bytes) = self.0.outbox.lock().outlet.waiting();
+        (packets, bytes.saturating_add(self.0.unread_bytes()))
     }
 
     /// Whether what waited for it was given up.
@@ -264,8 +265,7 @@ impl Session {
 
     /// Ends the session, since more waits for it than there is room for.
     pub(crate) fn overflow(&self) {
-        let (queued_packets, queued_bytes) = self.0.outbox.lock().waiting();
-        let queued_bytes = queued_bytes.saturating_add(self.0.unread_bytes());
+        let (queued_packets, queued_bytes) = self.waiting();
         self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
         self.discard(CloseReason::Overflow);
     }
@@ -365,7 +365,7 @@ impl Session {
 
     /// Whether something could be written now or soon: a poll is parked or there is a WebSocket.
     pub fn has_outlet(&self) -> bool {
-        self.0.outbox.lock().has_outlet()
+        self.0.outbox.lock().outlet.is_there()
     }
 
     pub(crate) fn take_requests(&self) -> Vec<SessionRequest> {
@@ -402,9 +402,7 @@ impl Session {
             Next::Nothing => {}
             Next::Wake => self.wake(),
             Next::Close { queued_packets, queued_bytes } => {
-                self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
-                self.0.closing.store(true, Ordering::Release);
-                self.wake();
+                self.begin_closing(CloseDetail::Overflow { queued_packets, queued_bytes });
             }
             Next::Schedule => {
                 let item: Arc<Shared> = Arc::clone(&self.0);

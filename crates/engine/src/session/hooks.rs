@@ -127,9 +127,8 @@ impl Hooks {
     /// Asks whether a session may be opened.
     pub(crate) async fn allow(&self, handshake: &Handshake) -> Result<(), Refusal> {
         let Some(allow) = &self.allow_request else { return Ok(()) };
-        let message = |rejection: Rejection| rejection.message;
-        let answer = allow(handshake.clone()).await.map_err(message);
-        answer.map_err(|message| Refusal::Rejected { message })
+        let answer = allow(handshake.clone()).await;
+        answer.map_err(|Rejection { message }| Refusal::Rejected { message })
     }
 
     /// Asks for the session's id. `None`: nobody makes ids, so the engine does.

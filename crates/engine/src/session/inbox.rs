@@ -21,34 +21,32 @@ pub(crate) enum SessionRequest {
 
 /// The requests of one session, few by construction: one poll that is parked, one POST that is read,
 /// one probe; every second one of a kind ends something.
-pub(crate) struct Inbox {
-    requests: Vec<SessionRequest>,
-    closed: bool,
-}
+///
+/// `None` once the session is over.
+pub(crate) struct Inbox(Option<Vec<SessionRequest>>);
 
 impl Inbox {
     pub(crate) const fn new() -> Self {
-        Inbox { requests: Vec::new(), closed: false }
+        Inbox(Some(Vec::new()))
     }
 
     /// Hands a request over, or gives it back when the session is over or overrun.
     pub(crate) fn push(&mut self, request: SessionRequest) -> Result<(), SessionRequest> {
-        if self.closed || self.requests.len() >= REQUESTS_MAX {
-            return Err(request);
+        match &mut self.0 {
+            Some(requests) if requests.len() < REQUESTS_MAX => requests.push(request),
+            _ => return Err(request),
         }
-        self.requests.push(request);
         Ok(())
     }
 
     /// Takes all requests. Their memory goes with them, so that an idle session holds none.
     pub(crate) fn take(&mut self) -> Vec<SessionRequest> {
-        std::mem::take(&mut self.requests)
+        self.0.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Turns away everybody from now on.
     pub(crate) fn close(&mut self) -> Vec<SessionRequest> {
-        self.closed = true;
-        self.take()
+        self.0.take().unwrap_or_default()
     }
 }
 

@@ -48,14 +48,10 @@ type Shard = HashMap<SessionId, Session, foldhash::fast::RandomState>;
 impl Registry {
     pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
         let config = config.checked()?;
-        let node = match config.node_id {
-            Some(node) => node,
-            None => {
-                let mut node = [0; 3];
-                getrandom::fill(&mut node).map_err(|_| ConfigError::Random)?;
-                node
-            }
-        };
+        let mut node = config.node_id.unwrap_or_default();
+        if config.node_id.is_none() {
+            getrandom::fill(&mut node).map_err(|_| ConfigError::Random)?;
+        }
         let limits = Limits {
             packets_max: config.queued_packets_max,
             bytes_max: config.queued_bytes_max,
@@ -148,7 +144,7 @@ impl Registry {
         let target = self.queued_bytes.bytes_max() - self.queued_bytes.bytes_max() / 8;
         let (mut alive, mut free) = (Vec::new(), 0);
         for session in self.all() {
-            match session.held_bytes() {
+            match session.waiting().1 {
                 0 => {}
                 bytes if session.is_discarded() => free += bytes,
                 bytes => alive.push((bytes, session)),
@@ -164,18 +160,15 @@ impl Registry {
         }
     }
 
-    /// A slot for a session of this address, if address_slots are limited.
+    /// A slot for a session of this address, if they are limited.
     pub(crate) fn address_slot(
         &self,
         address: Option<SocketAddr>,
     ) -> Result<Option<AddressSlot>, Refusal> {
-        match (self.config.sessions_per_address_max, address) {
-            (Some(limit), Some(address)) => match self.address_slots.take(address.ip(), limit) {
-                None => Err(Refusal::TooManySessions { limit }),
-                slot => Ok(slot),
-            },
-            _ => Ok(None),
-        }
+        let limited = self.config.sessions_per_address_max.zip(address);
+        let Some((limit, address)) = limited else { return Ok(None) };
+        let slot = self.address_slots.take(address.ip(), limit);
+        slot.map(Some).ok_or(Refusal::TooManySessions { limit })
     }
 
     /// Ends a connection in good order behind what is queued, at once if that is possible, else in a

@@ -1,12 +1,12 @@
 //! Where a request waits for its answer, and the session's task learns whether it still does.
 //!
-//! | state      | then                                                                            |
-//! |------------|---------------------------------------------------------------------------------|
-//! | `Waiting`  | the request waits                                                               |
-//! | `Asked`    | the task wants to know whether it still does; its connection is looked at first |
-//! | `HeadersPresent`  | it does                                                                         |
-//! | `Answered` | the answer is there                                                             |
-//! | `Gone`     | the request was given up, or the task has no answer for it                      |
+//! | state                | then                                                                 |
+//! |----------------------|----------------------------------------------------------------------|
+//! | `Waiting`, `Unasked` | the request waits                                                    |
+//! | `Waiting`, `Asked`   | the task asks whether it still does; its connection is looked at     |
+//! | `Waiting`, `Present` | it does                                                              |
+//! | `Answered`           | the answer is there                                                  |
+//! | `Gone`               | the request was given up, or the task has no answer for it           |
 
 use std::mem;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::close_detail::CloseDetail;
 use super::handle::Session;
@@ -42,11 +42,17 @@ pub(crate) enum Answer {
 }
 
 enum State {
-    Waiting(Option<Waker>),
-    Asked(Option<Waker>),
-    HeadersPresent(Option<Waker>),
+    Waiting(Presence, Option<Waker>),
     Answered(Answer),
     Gone,
+}
+
+/// Whether the request has said that it still waits.
+#[derive(PartialEq)]
+enum Presence {
+    Unasked,
+    Asked,
+    Present,
 }
 
 /// The task's end. Dropped without an answer, the request is told that the session is over.
@@ -61,20 +67,18 @@ pub(crate) struct AwaitedReply {
 
 /// The two ends of an answer to a request of `session`.
 pub(crate) fn reply(session: &Session) -> (Reply, AwaitedReply) {
-    let state = Arc::new(Mutex::new(State::Waiting(None)));
+    let state = Arc::new(Mutex::new(State::Waiting(Presence::Unasked, None)));
     (Reply(Arc::clone(&state)), AwaitedReply { state, session: session.clone() })
 }
 
 impl Reply {
     /// Answers the request; gives the answer back when it was given up.
     pub(crate) fn send(self, answer: Answer) -> Result<(), Answer> {
-        let mut state = self.0.lock();
+        let state = self.0.lock();
         if matches!(*state, State::Gone) {
             return Err(answer);
         }
-        let before = mem::replace(&mut *state, State::Answered(answer));
-        drop(state);
-        before.wake();
+        settle(state, State::Answered(answer));
         Ok(())
     }
 
@@ -87,39 +91,36 @@ impl Reply {
     /// before that, and wakes the task as well.
     pub(crate) fn ask(&self) {
         let mut state = self.0.lock();
-        if let State::Waiting(waker) = &mut *state {
-            let waker = waker.take();
-            *state = State::Asked(waker.clone());
-            drop(state);
-            State::Asked(waker).wake();
+        if let State::Waiting(presence @ Presence::Unasked, waker) = &mut *state {
+            *presence = Presence::Asked;
+            if let Some(waker) = waker.clone() {
+                drop(state);
+                waker.wake();
+            }
         }
     }
 
     /// Whether the request has said so since it was asked.
     pub(crate) fn is_present(&self) -> bool {
-        matches!(*self.0.lock(), State::HeadersPresent(_))
+        matches!(*self.0.lock(), State::Waiting(Presence::Present, _))
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let state = self.0.lock();
         if !matches!(*state, State::Answered(_)) {
-            let before = mem::replace(&mut *state, State::Gone);
-            drop(state);
-            before.wake();
+            settle(state, State::Gone);
         }
     }
 }
 
-impl State {
-    fn wake(self) {
-        if let State::Waiting(Some(waker))
-        | State::Asked(Some(waker))
-        | State::HeadersPresent(Some(waker)) = self
-        {
-            waker.wake();
-        }
+/// Ends the waiting, and wakes the request.
+fn settle(mut state: MutexGuard<'_, State>, end: State) {
+    let before = mem::replace(&mut *state, end);
+    drop(state);
+    if let State::Waiting(_, Some(waker)) = before {
+        waker.wake();
     }
 }
 
@@ -129,23 +130,21 @@ impl Future for AwaitedReply {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
         let mut state = self.state.lock();
         match &mut *state {
-            State::Waiting(waker) | State::HeadersPresent(waker) => {
+            State::Waiting(presence, waker) => {
                 if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     *waker = Some(cx.waker().clone());
                 }
+                if *presence == Presence::Asked {
+                    *presence = Presence::Present;
+                    drop(state);
+                    self.session.wake();
+                }
                 Poll::Pending
             }
-            State::Asked(_) => {
-                *state = State::HeadersPresent(Some(cx.waker().clone()));
-                drop(state);
-                self.session.wake();
-                Poll::Pending
-            }
-            State::Answered(_) => match mem::replace(&mut *state, State::Gone) {
-                State::Answered(answer) => Poll::Ready(answer),
-                _ => Poll::Ready(Answer::UnknownSession),
-            },
-            State::Gone => Poll::Ready(Answer::UnknownSession),
+            _ => Poll::Ready(match mem::replace(&mut *state, State::Gone) {
+                State::Answered(answer) => answer,
+                _ => Answer::UnknownSession,
+            }),
         }
     }
 }
@@ -156,7 +155,7 @@ impl Drop for AwaitedReply {
         let before = mem::replace(&mut *state, State::Gone);
         drop(state);
         match before {
-            State::Waiting(_) | State::Asked(_) | State::HeadersPresent(_) => self.session.wake(),
+            State::Waiting(..) => self.session.wake(),
             // Its packets are lost.
             State::Answered(Answer::Payload { .. }) => {
                 let lost = SessionRequest::Violation(CloseDetail::PollAborted);

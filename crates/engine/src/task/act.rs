@@ -12,7 +12,6 @@ use super::protocol::SessionProtocol;
 use crate::application::Application;
 use crate::metrics;
 use crate::session::close_detail::CloseDetail;
-use crate::session::inbox::SessionRequest;
 use crate::session::observer::Observer;
 use crate::session::reply::Answer;
 
@@ -21,7 +20,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     pub(super) fn act(&mut self, cx: &mut Context<'_>) {
         loop {
             if self.requests.is_some() && self.core.handle.is_closing() {
-                let backlog = self.core.handle.shared().outbox.lock().has_queued();
+                let backlog = self.core.handle.shared().outbox.lock().outlet.has_queued();
                 self.core.protocol.set_backlog(backlog);
             }
             while let Some(transmit) = self.core.protocol.poll_transmit() {
@@ -70,8 +69,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if self.link.as_ref().is_some_and(|link| link.id == via) {
             if control == Control::Close {
                 self.release_link();
-                let lost = TransportChange::Lost(Loss::Closed);
-                self.core.protocol.handle_transport(via, lost, self.core.now);
+                self.core.lose(via, Loss::Closed, None);
             } else {
                 let handle = &self.core.handle;
                 handle.push_owed(|pipe, framing| framing.push_control(pipe, control, &open));
@@ -119,18 +117,13 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         match reply.send(answer) {
             Ok(()) => self.core.change(POLLING, TransportChange::Answered, None),
             // The poll was given up with what it should have carried.
-            Err(_) => {
-                let lost = TransportChange::Lost(Loss::Failed);
-                self.core.change(POLLING, lost, Some(CloseDetail::PollAborted));
-            }
+            Err(_) => self.core.lose(POLLING, Loss::Failed, CloseDetail::PollAborted),
         }
     }
 
     /// The session lives on its probe from now on.
     fn adopt_probe(&mut self) {
-        let Some(probe) = self.probe.take() else {
-            return;
-        };
+        let Some(probe) = self.probe.take() else { return };
         if let Some(reply) = self.requests.take().and_then(|mut requests| requests.parked.take())
             && let Some(answer) =
                 self.core.protocol.poll_answer(&self.core.handle, vec![Control::Noop])
@@ -153,12 +146,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if let Some(post) = self.requests.take().and_then(|mut requests| requests.post.take()) {
             let _ = post.reply.send(Answer::Accepted);
         }
-        for request in self.core.handle.close_inbox() {
-            match request {
-                SessionRequest::Poll(reply) | SessionRequest::Post(_, _, reply) => drop(reply),
-                SessionRequest::Connection(_) | SessionRequest::Violation(_) => {}
-            }
-        }
+        drop(self.core.handle.close_inbox());
         self.release_probe();
         self.release_link();
         drop(self.core.handle.end_outbox());
@@ -167,22 +155,18 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
 
     /// The connection broke while it was written to, or its peer takes nothing any more.
     pub(super) fn lose_link(&mut self, error: &io::Error) {
-        if let Some(link) = &mut self.link {
-            link.gone = true;
-            let (loss, detail) = match error.kind() {
-                io::ErrorKind::TimedOut => (Loss::Failed, CloseDetail::WriteTimeout),
-                _ => (Loss::Closed, CloseDetail::ConnectionLost),
-            };
-            let id = link.id;
-            self.core.change(id, TransportChange::Lost(loss), Some(detail));
-        }
+        let Some(link) = &mut self.link else { return };
+        link.gone = true;
+        let (loss, detail) = match error.kind() {
+            io::ErrorKind::TimedOut => (Loss::Failed, CloseDetail::WriteTimeout),
+            _ => (Loss::Closed, CloseDetail::ConnectionLost),
+        };
+        self.core.lose(link.id, loss, detail);
     }
 
     /// Lets the session's connection go, in good order behind what is queued.
     fn release_link(&mut self) {
-        let Some(link) = self.link.take() else {
-            return;
-        };
+        let Some(link) = self.link.take() else { return };
         let discard = self.core.handle.is_discarded();
         if let Some(pipe) = self.core.handle.end_outbox().filter(|_| !discard) {
             link.end(pipe, self.ticket.registry());
@@ -202,8 +186,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if let Poll::Ready(Err(_)) = probe.pipe.poll_write(cx, write_timeout) {
             let id = probe.link.id;
             self.probe = None;
-            let lost = TransportChange::Lost(Loss::Closed);
-            self.core.protocol.handle_transport(id, lost, self.core.now);
+            self.core.lose(id, Loss::Closed, None);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use sockeye_engine_proto::{
-    CloseReason, DecodeError, Message, Packet, SessionError, TransportChange, TransportId,
+    CloseReason, DecodeError, Loss, Message, Packet, SessionError, TransportChange, TransportId,
     TransportKind,
 };
 use sockeye_net::Rate;
@@ -15,7 +15,6 @@ use crate::application::SessionHandler;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
 use crate::session::observer::Observer;
-use sockeye_engine_proto::Loss;
 
 /// The state of a session and its handler.
 pub(super) struct Core<H, P> {
@@ -47,7 +46,7 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
         if rate.admit(limit, self.now) {
             return true;
         }
-        self.change(via, TransportChange::Broken, Some(CloseDetail::PacketRate { limit }));
+        self.change(via, TransportChange::Broken, CloseDetail::PacketRate { limit });
         false
     }
 
@@ -59,13 +58,15 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
                 Some(message) if self.handle.observer().is_none() => {
                     self.take(via, Packet::Message(message));
                 }
-                _ => P::read_text(form, text, |packet| self.decoded(via, packet)),
+                _ => P::read(form, Message::Text(text), |packet| self.decoded(via, packet)),
             },
-            Frame::Binary(data) => P::read_binary(form, data, |packet| self.decoded(via, packet)),
+            Frame::Binary(data) => {
+                P::read(form, Message::Binary(data), |packet| self.decoded(via, packet));
+            }
             Frame::Ping(_) | Frame::Pong(_) => {}
             Frame::Close(frame) => {
-                let detail = CloseDetail::CloseFrame(frame.map(|frame| frame.code));
-                self.change(via, TransportChange::Lost(Loss::Closed), Some(detail));
+                let code = frame.map(|frame| frame.code);
+                self.lose(via, Loss::Closed, CloseDetail::CloseFrame(code));
             }
         }
     }
@@ -78,7 +79,14 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
                 }
                 self.take(via, packet);
             }
-            Err(error) => self.malformed(via, error),
+            Err(_) if self.protocol.is_closed() => {}
+            Err(error) => {
+                tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad packet");
+                self.protocol.handle_malformed(via, self.now);
+                if self.protocol.is_closed() {
+                    self.handle.note_detail(CloseDetail::BadPacket(error));
+                }
+            }
         }
     }
 
@@ -139,14 +147,14 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
         }
     }
 
-    fn malformed(&mut self, via: TransportId, error: DecodeError) {
-        if !self.protocol.is_closed() {
-            tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad packet");
-            self.protocol.handle_malformed(via, self.now);
-            if self.protocol.is_closed() {
-                self.handle.note_detail(CloseDetail::BadPacket(error));
-            }
-        }
+    /// Tells the session that a transport is lost, and notes `detail` if that ends it.
+    pub(super) fn lose(
+        &mut self,
+        via: TransportId,
+        loss: Loss,
+        detail: impl Into<Option<CloseDetail>>,
+    ) {
+        self.change(via, TransportChange::Lost(loss), detail);
     }
 
     /// Tells the session what happened to a transport, and notes `detail` if that ends it.
@@ -154,11 +162,11 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
         &mut self,
         via: TransportId,
         change: TransportChange,
-        detail: Option<CloseDetail>,
+        detail: impl Into<Option<CloseDetail>>,
     ) {
         let before = self.protocol.is_closed();
         self.protocol.handle_transport(via, change, self.now);
-        if let Some(detail) = detail
+        if let Some(detail) = detail.into()
             && !before
             && self.protocol.is_closed()
         {

@@ -31,56 +31,59 @@ use crate::session::dialect::Dialect;
 use crate::session::registry::{Registry, Ticket};
 use crate::session::reply::Reply;
 
-/// What the first request of a session leaves behind.
-pub(crate) struct First {
+/// A session that is about to begin, with what its first request leaves behind.
+pub(crate) struct NewSession<A> {
+    pub(crate) application: Arc<A>,
+    pub(crate) id: SessionId,
     pub(crate) dialect: Dialect,
     pub(crate) handshake: Handshake,
     pub(crate) slot: Option<AddressSlot>,
 }
 
-/// Starts a session that polls. Its first request is to be the handshake's.
-pub(crate) fn spawn_polling<A: Application>(
-    registry: &Arc<Registry>,
-    application: Arc<A>,
-    id: SessionId,
-    first: First,
-) -> Session {
-    let handle = Session::new(Arc::clone(registry), id, first.dialect.clone(), Outbox::queue());
-    let mut driver = Driver::new(registry, &handle, POLLING, application, first);
-    driver.requests = Some(Box::default());
-    spawn(registry, driver);
-    handle
-}
-
-/// Starts a session on a connection of this kind.
-pub(crate) fn spawn_connected<A: Application>(
-    registry: &Arc<Registry>,
-    application: Arc<A>,
-    id: SessionId,
-    first: First,
-    (kind, connection): (TransportKind, Connection),
-) {
-    let via = TransportId::new(kind, 0);
-    let Connection { pipe, framing, incoming } = connection;
-    let outbox = Outbox::pipe(pipe, framing);
-    let handle = Session::new(Arc::clone(registry), id, first.dialect.clone(), outbox);
-    handle.set_transport(kind);
-    let mut driver = Driver::new(registry, &handle, via, application, first);
-    driver.link = Some(Link::new(via, incoming));
-    driver.requests = kind.takes_posts().then(Box::default);
-    spawn(registry, driver);
-}
-
-fn spawn<A: Application>(registry: &Arc<Registry>, driver: Driver<A, proto::Session>) {
-    // Here a runtime is at hand, which whoever sends later may not have.
-    registry.flusher();
-    let core = &driver.core;
-    registry.insert(&core.handle);
-    let transport = core.handle.transport();
-    metrics::session_opened(transport);
-    tracing::debug!(sid = %core.handle.id().shortened(), %transport, "session opened");
-    let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(core.now));
-    tokio::spawn(Task { sleep, driver });
+impl<A: Application> NewSession<A> {
+    /// Starts its task, on a connection of this kind, or to poll. The first poll is to be the
+    /// handshake's.
+    pub(crate) fn spawn(
+        self,
+        registry: &Arc<Registry>,
+        kind: TransportKind,
+        connection: Option<Connection>,
+    ) -> Session {
+        let NewSession { application, id, dialect, handshake, slot } = self;
+        let via = TransportId::new(kind, 0);
+        let split = |it: Connection| ((it.pipe, it.framing), Link::new(via, it.incoming));
+        let (pipe, link) = connection.map(split).unzip();
+        let now = now();
+        let config = Arc::clone(&registry.protocol);
+        let protocol = proto::Session::accept(config, dialect.revision, id.clone(), via, now);
+        let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::new(pipe));
+        handle.set_transport(kind);
+        let limit = registry.config.packets_per_second_max;
+        let rate = limit.map(|_| Box::new(Rate::new(now)));
+        let driver = Driver {
+            ticket: registry.ticket(),
+            core: Core { handle: handle.clone(), protocol, handler: None, rate, now },
+            opening: Some(Box::new((application, handshake))),
+            _slot: slot.map(Box::new),
+            requests: kind.takes_posts().then(Box::default),
+            link,
+            probe: None,
+            probes: 0,
+            alarm: None,
+            read_bytes_left: 0,
+            paused: false,
+            is_end_told: false,
+            is_over: false,
+        };
+        // Here a runtime is at hand, which whoever sends later may not have.
+        registry.flusher();
+        registry.insert(&handle);
+        metrics::session_opened(kind);
+        tracing::debug!(sid = %handle.id().shortened(), transport = %kind, "session opened");
+        let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(now));
+        tokio::spawn(Task { sleep, driver });
+        handle
+    }
 }
 
 pin_project! {
@@ -162,42 +165,6 @@ pub(super) struct Post<P: SessionProtocol> {
     pub(super) reply: Reply,
 }
 
-impl<A: Application> Driver<A, proto::Session> {
-    fn new(
-        registry: &Arc<Registry>,
-        handle: &Session,
-        via: TransportId,
-        application: Arc<A>,
-        first: First,
-    ) -> Self {
-        let now = now();
-        let protocol = Arc::clone(&registry.protocol);
-        let (revision, id) = (handle.revision(), handle.id().clone());
-        let limit = registry.config.packets_per_second_max;
-        Driver {
-            ticket: registry.ticket(),
-            core: Core {
-                handle: handle.clone(),
-                protocol: proto::Session::accept(protocol, revision, id, via, now),
-                handler: None,
-                rate: limit.map(|_| Box::new(Rate::new(now))),
-                now,
-            },
-            opening: Some(Box::new((application, first.handshake))),
-            _slot: first.slot.map(Box::new),
-            requests: None,
-            link: None,
-            probe: None,
-            probes: 0,
-            alarm: None,
-            read_bytes_left: 0,
-            paused: false,
-            is_end_told: false,
-            is_over: false,
-        }
-    }
-}
-
 impl<A: Application, P: SessionProtocol> Driver<A, P> {
     /// One turn. `true`: the task is done.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
@@ -248,7 +215,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         let shared = self.core.handle.shared();
         if self.core.protocol.is_ping_out()
             && shared.unread_bytes() == 0
-            && shared.outbox.lock().is_written()
+            && shared.outbox.lock().outlet.is_written()
         {
             self.core.protocol.handle_ping_written(self.core.now);
         }
@@ -277,9 +244,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
 
     /// OPEN is the first packet, then the application hears of the session.
     fn open(&mut self) {
-        let Some(opening) = self.opening.take() else {
-            return;
-        };
+        let Some(opening) = self.opening.take() else { return };
         while let Some(transmit) = self.core.protocol.poll_transmit() {
             self.transmit(transmit);
         }

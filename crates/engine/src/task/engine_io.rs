@@ -13,6 +13,17 @@ use crate::outbox::encoded::Encoded;
 use crate::session::Session;
 use crate::session::reply::Answer;
 
+/// Methods of the trait that the state has by the same name.
+macro_rules! forward {
+    ($self:ident; $(
+        fn $name:ident(&$($receiver:ident)+ $(, $argument:ident: $type:ty)*) $(-> $output:ty)?;
+    )*) => {$(
+        fn $name(&$($receiver)+ $(, $argument: $type)*) $(-> $output)? {
+            $self.$name($($argument),*)
+        }
+    )*};
+}
+
 impl SessionProtocol for proto::Session {
     type Form = Revision;
     type BodyReader = PayloadReader;
@@ -26,68 +37,23 @@ impl SessionProtocol for proto::Session {
         self.handle_packet(via, packet, now)
     }
 
-    fn handle_malformed(&mut self, via: TransportId, now: Instant) {
-        self.handle_malformed(via, now);
-    }
-
-    fn handle_transport(&mut self, via: TransportId, change: TransportChange, now: Instant) {
-        self.handle_transport(via, change, now);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
-    }
-
-    fn handle_pause(&mut self, now: Instant) {
-        self.handle_pause(now);
-    }
-
-    fn handle_ping_written(&mut self, now: Instant) {
-        self.handle_ping_written(now);
-    }
-
-    fn set_backlog(&mut self, waits: bool) {
-        self.set_backlog(waits);
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.close(now);
-    }
-
-    fn abort(&mut self, reason: CloseReason) {
-        self.abort(reason);
-    }
-
-    fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.poll_transmit()
-    }
-
-    fn poll_event(&mut self) -> Option<Event> {
-        self.poll_event()
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
-    }
-
-    fn transport(&self) -> TransportId {
-        self.transport()
-    }
-
-    fn probe(&self) -> Option<TransportId> {
-        self.probe()
-    }
-
-    fn is_open(&self) -> bool {
-        self.is_open()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.is_closed()
-    }
-
-    fn is_ping_out(&self) -> bool {
-        self.is_ping_out()
+    forward! { self;
+        fn handle_malformed(&mut self, via: TransportId, now: Instant);
+        fn handle_transport(&mut self, via: TransportId, change: TransportChange, now: Instant);
+        fn handle_timeout(&mut self, now: Instant);
+        fn handle_pause(&mut self, now: Instant);
+        fn handle_ping_written(&mut self, now: Instant);
+        fn set_backlog(&mut self, waits: bool);
+        fn close(&mut self, now: Instant);
+        fn abort(&mut self, reason: CloseReason);
+        fn poll_transmit(&mut self) -> Option<Transmit>;
+        fn poll_event(&mut self) -> Option<Event>;
+        fn poll_timeout(&self) -> Option<Instant>;
+        fn transport(&self) -> TransportId;
+        fn probe(&self) -> Option<TransportId>;
+        fn is_open(&self) -> bool;
+        fn is_closed(&self) -> bool;
+        fn is_ping_out(&self) -> bool;
     }
 
     fn form(&self) -> Revision {
@@ -98,26 +64,17 @@ impl SessionProtocol for proto::Session {
         text.strip_prefix('4').map(Message::Text)
     }
 
-    fn read_text(
+    fn read(
         revision: Revision,
-        text: &str,
+        data: Message<'_>,
         mut take: impl FnMut(Result<Packet<'_>, DecodeError>),
     ) {
         let mut scratch = Vec::new();
-        take(match revision {
-            Revision::V3 => Packet::decode_v3(text, &mut scratch),
-            _ => Packet::decode(text, &mut scratch),
-        });
-    }
-
-    fn read_binary(
-        revision: Revision,
-        data: &[u8],
-        mut take: impl FnMut(Result<Packet<'_>, DecodeError>),
-    ) {
-        take(match revision {
-            Revision::V3 => Packet::decode_v3_binary(data),
-            _ => Ok(Packet::Message(Message::Binary(data))),
+        take(match (data, revision) {
+            (Message::Text(text), Revision::V3) => Packet::decode_v3(text, &mut scratch),
+            (Message::Text(text), _) => Packet::decode(text, &mut scratch),
+            (Message::Binary(data), Revision::V3) => Packet::decode_v3_binary(data),
+            (Message::Binary(_), _) => Ok(Packet::Message(data)),
         });
     }
 
@@ -167,16 +124,12 @@ impl SessionProtocol for proto::Session {
 
 /// The first answer: OPEN, and the message for everybody if there is one.
 fn open_payload(protocol: &proto::Session, session: &Session) -> PayloadWriter {
-    let initial = session.config().initial_packet.as_deref();
-    let attachments = initial.map_or(&[][..], Encoded::attachments);
-    let form = session.dialect().payload(!attachments.is_empty());
-    let mut payload = PayloadWriter::with_form(form);
+    let initial = session.config().initial_packet.as_deref().map(Encoded::content);
+    let has_binary = initial.is_some_and(|initial| !initial.attachments.is_empty());
+    let mut payload = PayloadWriter::with_form(session.dialect().payload(has_binary));
     payload.control(Control::Open, &protocol.open_text());
     if let Some(initial) = initial {
-        if let Some(text) = initial.text() {
-            payload.text(text);
-        }
-        attachments.iter().for_each(|attachment| payload.binary(attachment));
+        initial.push_payload(&mut payload);
     }
     payload
 }
@@ -185,8 +138,8 @@ fn open_payload(protocol: &proto::Session, session: &Session) -> PayloadWriter {
 fn queued_payload(session: &Session, goes: bool) -> (PayloadWriter, bool) {
     let dialect = session.dialect();
     let mut outbox = session.shared().outbox.lock();
-    let goes = goes && outbox.has_queued();
-    let binary = goes && dialect.revision == Revision::V3 && outbox.has_binary();
+    let goes = goes && outbox.outlet.has_queued();
+    let binary = goes && dialect.revision == Revision::V3 && outbox.outlet.has_binary();
     let mut payload = PayloadWriter::with_form(dialect.payload(binary));
     let compress = goes && outbox.drain_into(&mut payload);
     (payload, compress)

@@ -33,11 +33,8 @@ impl Link {
     }
 
     /// Whether something was read that is not yet handled.
-    pub(super) const fn holds_input(&self) -> bool {
-        match &self.incoming {
-            Incoming::Frames(reader) => reader.holds_input(),
-            Incoming::Ignored { .. } => false,
-        }
+    pub(super) fn holds_input(&self) -> bool {
+        matches!(&self.incoming, Incoming::Frames(reader) if reader.holds_input())
     }
 }
 

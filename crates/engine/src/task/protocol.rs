@@ -52,15 +52,8 @@ pub(crate) trait SessionProtocol: Send + Sized + 'static {
     /// The message that a text is and nothing else, in every form: nearly all are.
     fn plain_message(text: &str) -> Option<Message<'_>>;
 
-    /// The packets in a text that came as one.
-    fn read_text(form: Self::Form, text: &str, take: impl FnMut(Result<Packet<'_>, DecodeError>));
-
-    /// The packets in binary data that came as one.
-    fn read_binary(
-        form: Self::Form,
-        data: &[u8],
-        take: impl FnMut(Result<Packet<'_>, DecodeError>),
-    );
+    /// The packets in what came as one message.
+    fn read(form: Self::Form, data: Message<'_>, take: impl FnMut(Result<Packet<'_>, DecodeError>));
 
     /// At the beginning of a body.
     fn body_reader(form: PayloadForm) -> Self::BodyReader;

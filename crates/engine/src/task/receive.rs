@@ -35,7 +35,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                 }
                 SessionRequest::Violation(detail) => {
                     let via = self.posts_via().unwrap_or(POLLING);
-                    self.core.change(via, TransportChange::Broken, Some(detail));
+                    self.core.change(via, TransportChange::Broken, detail);
                 }
                 SessionRequest::Connection(connection) => {
                     self.probes += 1;
@@ -79,8 +79,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
             requests.parked = None;
             let overlapping = requests.overlapping.take();
             self.core.handle.shared().outbox.lock().set_parked(false);
-            let lost = TransportChange::Lost(Loss::Failed);
-            self.core.change(POLLING, lost, Some(CloseDetail::PollAborted));
+            self.core.lose(POLLING, Loss::Failed, CloseDetail::PollAborted);
             if let Some(reply) = overlapping {
                 self.turn_away(reply);
             }
@@ -93,7 +92,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     }
 
     fn end_for_overlap(&mut self) {
-        self.core.change(POLLING, TransportChange::Writable, Some(CloseDetail::PollOverlap));
+        self.core.change(POLLING, TransportChange::Writable, CloseDetail::PollOverlap);
     }
 
     fn receive_probe(&mut self, probe: Probe) {
@@ -195,8 +194,7 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
                 Poll::Ready(Some(bytes)) => *left = left.saturating_sub(bytes),
                 Poll::Ready(None) => {
                     link.gone = true;
-                    let lost = TransportChange::Lost(Loss::Closed);
-                    self.change(link.id, lost, Some(CloseDetail::ConnectionLost));
+                    self.lose(link.id, Loss::Closed, CloseDetail::ConnectionLost);
                 }
             }
         }
@@ -245,8 +243,7 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
                 Err(error) => {
                     tracing::debug!(sid = %self.handle.id().shortened(), %error, "bad frame");
                     *code = error.close_code();
-                    let detail = CloseDetail::of_frame(error);
-                    self.change(id, TransportChange::Broken, Some(detail));
+                    self.change(id, TransportChange::Broken, CloseDetail::of_frame(error));
                     return input.len();
                 }
             }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use sockeye_engine_proto::{SessionId, TransportKind};
+use sockeye_engine_proto::TransportKind;
 
 use crate::application::Application;
 use crate::http::body::Body;
@@ -24,22 +24,19 @@ use crate::http::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN};
 use crate::outbox::connection::Connection;
 use crate::outbox::framing::Framing;
 use crate::session::registry::Registry;
-use crate::task::{First, spawn_connected};
+use crate::task::NewSession;
 
 /// Opens a session on the answer to its request.
 pub(crate) fn open<A: Application>(
     registry: &Arc<Registry>,
-    application: Arc<A>,
-    id: SessionId,
-    first: First,
+    session: NewSession<A>,
 ) -> Response<Body> {
     let ticket = registry.ticket();
     let (body, hand_over) = Body::stream(move |stream| {
         let registry = ticket.registry();
         if !registry.is_closing() {
             let connection = Connection::outgoing(stream, Framing::Lines);
-            let connection = (TransportKind::Ndjson, connection);
-            spawn_connected(registry, application, id, first, connection);
+            session.spawn(registry, TransportKind::Ndjson, Some(connection));
         }
     });
     let mut response = Response::new(body);

@@ -18,8 +18,7 @@ use sockeye_net::http::{KeptSeconds, Origins, ReadyHeaders};
 use crate::http::body::Body;
 use crate::http::headers_present::HeadersPresent;
 use crate::http::refusal::{
-    CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN, empty, unknown_session,
-    wrong_transport,
+    CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN, empty,
 };
 use crate::session::Session;
 use crate::session::reply::Answer;
@@ -61,8 +60,10 @@ pub(crate) fn respond(answer: Answer, session: &Session, asked: Asked) -> Respon
         },
         Answer::Accepted => (&ACCEPTED, "ok".into()),
         Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
-        Answer::UnknownSession => return unknown_session(),
-        Answer::WrongTransport => return wrong_transport(),
+        Answer::UnknownSession => {
+            return Refusal::UnknownSession { sid: session.id().to_string() }.response();
+        }
+        Answer::WrongTransport => return Refusal::TransportMismatch.response(),
     };
     let mut response = Response::new(body);
     *response.headers_mut() = headers.copy(asked.kept);

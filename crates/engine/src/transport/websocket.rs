@@ -6,7 +6,7 @@ use http::Response;
 use http::header::{CONNECTION, HeaderValue};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use sockeye_engine_proto::{BinaryForm, SessionId, TransportKind};
+use sockeye_engine_proto::{BinaryForm, TransportKind};
 use sockeye_net::http::into_stream;
 use sockeye_ws::CloseCode;
 use sockeye_ws::handshake::server::check_parts;
@@ -19,7 +19,7 @@ use crate::outbox::framing::Framing;
 use crate::session::Session;
 use crate::session::inbox::SessionRequest;
 use crate::session::registry::Registry;
-use crate::task::{First, spawn_connected};
+use crate::task::NewSession;
 
 /// Answers a WebSocket handshake that was judged. What is no proper handshake gets a refusal.
 pub(crate) fn accept<A: Application>(
@@ -27,7 +27,7 @@ pub(crate) fn accept<A: Application>(
     arrival: Arrival<A>,
     head: &mut Parts,
 ) -> Response<Body> {
-    let accept = match check_parts(&head.method, head.version, &head.headers) {
+    let mut accept = match check_parts(&head.method, head.version, &head.headers) {
         Ok(accept) => accept,
         Err(error) => {
             tracing::debug!(%error, "bad websocket handshake");
@@ -41,11 +41,9 @@ pub(crate) fn accept<A: Application>(
         tracing::warn!("the HTTP server in front offers no upgrades");
         return Refusal::BadUpgrade.upgrade_response();
     };
-    let protocol = sockeye_ws::handshake::protocols(&head.headers).next();
-    let accept = match protocol {
-        Some(protocol) => accept.with_protocol(protocol),
-        None => accept,
-    };
+    if let Some(protocol) = sockeye_ws::handshake::protocols(&head.headers).next() {
+        accept = accept.with_protocol(protocol);
+    }
     let (accept, deflate) = match registry.config.compression.accept(&head.headers) {
         Ok(Some((agreed, value))) => (accept.with_extensions(value), Some(agreed)),
         Ok(None) => (accept, None),
@@ -73,11 +71,7 @@ pub(crate) fn accept<A: Application>(
 
 /// What a WebSocket is for, once it is open.
 pub(crate) enum Arrival<A> {
-    New {
-        application: Arc<A>,
-        id: SessionId,
-        first: First,
-    },
+    New(NewSession<A>),
     /// With whether its client wants base64.
     Upgrade(Session, bool),
     /// For polling: the official server upgrades these as well, and hangs up.
@@ -87,7 +81,7 @@ pub(crate) enum Arrival<A> {
 impl<A: Application> Arrival<A> {
     fn binary_form(&self) -> BinaryForm {
         match self {
-            Arrival::New { first, .. } => first.dialect.binary(first.dialect.base64),
+            Arrival::New(session) => session.dialect.binary(session.dialect.base64),
             Arrival::Upgrade(session, base64) => session.dialect().binary(*base64),
             Arrival::Orphan => BinaryForm::Raw,
         }
@@ -95,9 +89,9 @@ impl<A: Application> Arrival<A> {
 
     fn proceed(self, registry: &Arc<Registry>, connection: Connection) {
         let connection = match self {
-            Arrival::New { application, id, first } if !registry.is_closing() => {
-                let connection = (TransportKind::WebSocket, connection);
-                return spawn_connected(registry, application, id, first, connection);
+            Arrival::New(session) if !registry.is_closing() => {
+                session.spawn(registry, TransportKind::WebSocket, Some(connection));
+                return;
             }
             Arrival::Upgrade(session, _) => {
                 match session.submit(SessionRequest::Connection(Box::new(connection))) {

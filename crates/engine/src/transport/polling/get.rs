@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{self, Context, ready};
 use std::time::Duration;
 
+use http::Response;
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
-use http::{Response, StatusCode};
 use sockeye_net::http::ContentCoding;
 use tokio::time::{Sleep, sleep};
 
@@ -18,7 +18,6 @@ use crate::http::headers_present::HeadersPresent;
 use crate::outbox::queued_bytes::Charge;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
-use crate::session::config::Config;
 use crate::session::inbox::SessionRequest;
 use crate::session::reply::{Answer, AwaitedReply, reply};
 
@@ -50,10 +49,17 @@ impl Poll {
 
     fn respond(&self, answer: Answer) -> Response<Body> {
         let compress = matches!(answer, Answer::Payload { compress: true, .. });
-        let response = respond(answer, &self.session, self.asked);
-        let coding = self.coding.filter(|_| compress);
-        compressed(response, coding, self.session.config())
-            .map(|body| body.watched_by(|bytes| LongAnswer::watch(&self.session, bytes)))
+        let mut response = respond(answer, &self.session, self.asked);
+        if compress
+            && let Some(coding) = self.coding
+            && let Some(bytes_min) = self.session.config().compress_from_bytes
+            && response.body().bytes().len() >= bytes_min
+            && let Ok(body) = compress::encode(coding, response.body().bytes())
+        {
+            *response.body_mut() = body.into();
+            response.headers_mut().insert(CONTENT_ENCODING, coding.header());
+        }
+        response.map(|body| body.watched_by(|bytes| LongAnswer::watch(&self.session, bytes)))
     }
 }
 
@@ -114,22 +120,6 @@ impl Watch for LongAnswer {
         // Its messages are lost.
         let _ = self.session.submit(SessionRequest::Violation(detail));
     }
-}
-
-fn compressed(
-    mut response: Response<Body>,
-    coding: Option<ContentCoding>,
-    config: &Config,
-) -> Response<Body> {
-    if let (Some(coding), Some(bytes_min)) = (coding, config.compress_from_bytes)
-        && response.status() == StatusCode::OK
-        && response.body().bytes().len() >= bytes_min
-        && let Ok(body) = compress::encode(coding, response.body().bytes())
-    {
-        *response.body_mut() = body.into();
-        response.headers_mut().insert(CONTENT_ENCODING, coding.header());
-    }
-    response
 }
 
 /// How much later than the refusal of a POST a poll says that the session is over.

@@ -1,11 +1,12 @@
 //! A POST of a session: its body, and what becomes of the session if that breaks a rule.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::task;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -26,52 +27,49 @@ use crate::session::reply::{Answer, reply};
 
 /// A POST of a session that polls.
 pub(crate) struct Post<B> {
-    /// `None`: it overlaps another.
-    claim: Option<Claim>,
-    body: B,
-    /// `None`: the content type is nothing the session's client may send.
-    form: Option<PayloadForm>,
+    claim: Claim,
+    body: Upload<B>,
+    form: PayloadForm,
     asked: Asked,
-    bounds: BodyBounds,
-    timeout: Duration,
 }
 
 impl<B: HttpBody> Post<B> {
-    pub(crate) fn new(session: Session, head: &Parts, present: HeadersPresent, body: B) -> Self {
-        let config = session.config();
-        Post {
-            form: post_form(&session, &head.headers, present),
-            body,
-            asked: Asked::new(head, present),
-            bounds: BodyBounds::new(config),
-            timeout: config.body_timeout,
-            claim: Claim::new(session),
+    /// # Errors
+    /// With the answer, when it overlaps another, or its content type is nothing the session's client
+    /// may send. That ends the session.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
+    pub(crate) fn new(
+        session: Session,
+        head: &Parts,
+        present: HeadersPresent,
+        body: B,
+    ) -> Result<Self, Unread<B>> {
+        let body = Upload::new(body, session.config());
+        let form = post_form(&session, &head.headers, present);
+        let broken =
+            if form.is_some() { CloseDetail::PostAborted } else { CloseDetail::ContentType };
+        match Claim::new(session, broken).zip(form) {
+            Some((claim, form)) => Ok(Post { claim, body, form, asked: Asked::new(head, present) }),
+            None => Err(Unread { response: empty(StatusCode::BAD_REQUEST), body }),
         }
     }
 
     /// Takes in the body and answers when its packets were handled.
     pub(crate) async fn answer(self) -> Response<Body> {
-        let Post { claim, body, form, asked, bounds, timeout } = self;
-        let refused =
-            |body| Unread { response: empty(StatusCode::BAD_REQUEST), body, bounds, timeout };
-        let Some(mut claim) = claim else { return Box::pin(refused(body).answer()).await };
-        let Some(form) = form else {
-            claim.broken = CloseDetail::ContentType;
-            drop(claim);
-            return Box::pin(refused(body).answer()).await;
-        };
-        let body = match within(timeout, collect(body, bounds)).await {
-            Some(Ok(body)) => body,
-            Some(Err(BodyError::TooLarge(detail))) => {
+        let Post { mut claim, body, form, asked } = self;
+        let body = match body.collect().await {
+            Ok(body) => body,
+            Err(detail) => {
                 claim.broken = detail;
-                metrics::body_too_large();
-                return closing(empty(StatusCode::PAYLOAD_TOO_LARGE));
-            }
-            Some(Err(BodyError::Broken)) => return empty(StatusCode::BAD_REQUEST),
-            None => {
-                claim.broken = CloseDetail::BodyTimeout;
-                // RFC 9110 §15.5.9.
-                return closing(empty(StatusCode::REQUEST_TIMEOUT));
+                return match detail {
+                    CloseDetail::PostAborted => empty(StatusCode::BAD_REQUEST),
+                    // RFC 9110 §15.5.9.
+                    CloseDetail::BodyTimeout => closing(empty(StatusCode::REQUEST_TIMEOUT)),
+                    _ => {
+                        metrics::body_too_large();
+                        closing(empty(StatusCode::PAYLOAD_TOO_LARGE))
+                    }
+                };
             }
         };
         let body = match claim.session.dialect().jsonp {
@@ -97,21 +95,18 @@ impl<B: HttpBody> Post<B> {
 /// and forgotten: so the answer arrives, whoever is in between, and the connection can go on.
 pub(crate) struct Unread<B> {
     response: Response<Body>,
-    body: B,
-    bounds: BodyBounds,
-    timeout: Duration,
+    body: Upload<B>,
 }
 
 impl<B: HttpBody> Unread<B> {
     pub(crate) fn new(response: Response<Body>, body: B, config: &Config) -> Self {
-        let (bounds, timeout) = (BodyBounds::new(config), config.body_timeout);
-        Unread { response, body, bounds, timeout }
+        Unread { response, body: Upload::new(body, config) }
     }
 
     pub(crate) async fn answer(self) -> Response<Body> {
-        match within(self.timeout, forget(self.body, self.bounds)).await {
-            Some(Ok(())) => self.response,
-            _ => closing(self.response),
+        match self.body.read(drop).await {
+            Ok(()) => self.response,
+            Err(_) => closing(self.response),
         }
     }
 }
@@ -121,17 +116,6 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
     // HTTP/2 leaves it out.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// What a body gives within its time, if it does. Nearly always all of it came with the head, and no
-/// timer is needed.
-async fn within<R>(timeout: Duration, reading: impl Future<Output = R>) -> Option<R> {
-    let mut reading = pin!(reading);
-    let at_once = poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await;
-    match at_once {
-        task::Poll::Ready(read) => Some(read),
-        task::Poll::Pending => tokio::time::timeout(timeout, reading).await.ok(),
-    }
 }
 
 /// A session's one POST. Unless it is settled, its end is the session's end: the request was given
@@ -145,9 +129,9 @@ struct Claim {
 
 impl Claim {
     /// `None` when there is a POST already, which ends the session.
-    fn new(session: Session) -> Option<Self> {
+    fn new(session: Session, broken: CloseDetail) -> Option<Self> {
         if session.begin_post() {
-            return Some(Claim { session, settled: false, broken: CloseDetail::PostAborted });
+            return Some(Claim { session, settled: false, broken });
         }
         let _ = session.submit(SessionRequest::Violation(CloseDetail::PostOverlap));
         None
@@ -163,85 +147,76 @@ impl Drop for Claim {
     }
 }
 
-enum BodyError {
-    /// In bytes or in pieces.
-    TooLarge(CloseDetail),
-    Broken,
-}
-
-/// How large a body may be.
-#[derive(Clone, Copy)]
-struct BodyBounds {
+/// The body of a request that is still to be read, and how large and how slow it may be.
+struct Upload<B> {
+    body: B,
     bytes_max: usize,
     chunks_max: u32,
+    timeout: Duration,
 }
 
-impl BodyBounds {
-    fn new(config: &Config) -> Self {
-        BodyBounds { bytes_max: config.payload_bytes_max, chunks_max: config.body_chunks_max }
+impl<B: HttpBody> Upload<B> {
+    fn new(body: B, config: &Config) -> Self {
+        let (bytes_max, chunks_max) = (config.payload_bytes_max, config.body_chunks_max);
+        Upload { body, bytes_max, chunks_max, timeout: config.body_timeout }
     }
 
-    fn check(self, bytes: u64, chunks: u32) -> Result<(), BodyError> {
-        if bytes > self.bytes_max as u64 {
-            let detail = CloseDetail::PayloadTooLarge { limit: self.bytes_max, size: bytes };
-            return Err(BodyError::TooLarge(detail));
-        }
-        if chunks > self.chunks_max {
-            let detail = CloseDetail::BodyChunks { limit: self.chunks_max };
-            return Err(BodyError::TooLarge(detail));
-        }
-        Ok(())
-    }
-}
-
-/// Reads a body within its bounds, and keeps nothing of it.
-async fn forget<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<(), BodyError> {
-    bounds.check(body.size_hint().lower(), 0)?;
-    let mut body = pin!(body);
-    let (mut bytes, mut chunks) = (0, 0);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| BodyError::Broken)?;
-        bytes += frame.data_ref().map_or(0, |data| data.remaining() as u64);
-        chunks += 1;
-        bounds.check(bytes, chunks)?;
-    }
-    Ok(())
-}
-
-/// Reads a body within its bounds. One that came in one piece is not copied.
-async fn collect<B: HttpBody>(body: B, bounds: BodyBounds) -> Result<Bytes, BodyError> {
-    bounds.check(body.size_hint().lower(), 0)?;
-    let mut body = pin!(body);
-    let mut first = Bytes::new();
-    let mut joined = Vec::new();
-    let mut chunks = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| BodyError::Broken)?;
-        let Ok(mut data) = frame.into_data() else {
-            continue;
+    /// Reads all of it. What came in one piece is not copied.
+    async fn collect(self) -> Result<Bytes, CloseDetail> {
+        let mut first = Bytes::new();
+        let mut joined = Vec::new();
+        let join = |mut data: B::Data| {
+            if first.is_empty() && joined.is_empty() {
+                first = data.copy_to_bytes(data.remaining());
+                return;
+            }
+            joined.put(mem::take(&mut first));
+            joined.put(data);
         };
-        let length = data.remaining();
-        if length == 0 {
-            continue;
-        }
-        chunks += 1;
-        bounds.check((first.len() + joined.len() + length) as u64, chunks)?;
-        if first.is_empty() && joined.is_empty() {
-            first = data.copy_to_bytes(length);
-            continue;
-        }
-        if joined.is_empty() {
-            joined.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            joined.extend_from_slice(chunk);
-            let length = chunk.len();
-            data.advance(length);
-        }
+        self.read(join).await?;
+        Ok(if joined.is_empty() { first } else { joined.into() })
     }
-    Ok(if joined.is_empty() { first } else { joined.into() })
+
+    /// Hands the pieces on, within the bounds and the time.
+    async fn read(self, mut take: impl FnMut(B::Data)) -> Result<(), CloseDetail> {
+        let Upload { body, bytes_max, chunks_max, timeout } = self;
+        let check = |size, chunks| match size {
+            _ if size > bytes_max as u64 => {
+                Err(CloseDetail::PayloadTooLarge { limit: bytes_max, size })
+            }
+            _ if chunks > chunks_max => Err(CloseDetail::BodyChunks { limit: chunks_max }),
+            _ => Ok(()),
+        };
+        let reading = async {
+            check(body.size_hint().lower(), 0)?;
+            let mut body = pin!(body);
+            let (mut bytes, mut chunks) = (0, 0);
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|_| CloseDetail::PostAborted)?;
+                if let Ok(data) = frame.into_data()
+                    && data.has_remaining()
+                {
+                    bytes += data.remaining() as u64;
+                    chunks += 1;
+                    check(bytes, chunks)?;
+                    take(data);
+                }
+            }
+            Ok(())
+        };
+        within(timeout, reading).await.unwrap_or(Err(CloseDetail::BodyTimeout))
+    }
+}
+
+/// What a body gives within its time, if it does. Nearly always all of it came with the head, and no
+/// timer is needed.
+async fn within<R>(timeout: Duration, reading: impl Future<Output = R>) -> Option<R> {
+    let mut reading = pin!(reading);
+    let at_once = poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await;
+    match at_once {
+        task::Poll::Ready(read) => Some(read),
+        task::Poll::Pending => tokio::time::timeout(timeout, reading).await.ok(),
+    }
 }
 
 /// The form of a POST. Revision 4 sends binary as base64, so a binary body is nothing it knows.
