@@ -24,17 +24,36 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sockeye_ws::{CloseCode, FrameHeader, Opcode, Role, encode_close, encode_frame};
+use sockeye_ws::{CloseCode, Config, Connection, FrameHeader, Opcode, Role};
+use sockeye_ws::{encode_close, encode_frame};
 
 use crate::batch::{Batch, MemberId, Share};
-use crate::stream::WriteHalf;
+use crate::stream::{Stream, WriteHalf};
 use crate::write_buffer::{Keeper, WriteBuffer};
 
-pub use self::closing::Closing;
-pub use self::compression::{Compression, Deflate, Negotiated, agreed, receive};
+pub use self::closing::{Closing, FORGOTTEN_BYTES_MAX};
+pub use self::compression::{Compression, Deflate, Negotiated};
 pub use self::compressor::Compressor;
 pub use self::masking::{fill_random, masking_key};
 pub use self::reader::FrameReader;
+
+/// Both sides of a WebSocket behind its handshake, together with which `early` was read.
+#[must_use]
+pub fn websocket(
+    stream: Stream,
+    early: Vec<u8>,
+    role: Role,
+    config: Config,
+    (negotiated, compression): (Option<&Negotiated>, &Compression),
+) -> (FrameReader, Pipe) {
+    let (read, write) = stream.split();
+    let mut ws = Connection::new(role, config);
+    if let Some(parameters) = negotiated {
+        ws = ws.with_deflate(parameters);
+    }
+    let compressor = Compressor::new(role, negotiated, compression);
+    (FrameReader::new(read, ws, early), Pipe::new(write, role, compressor))
+}
 
 /// The side of a connection that is written to: what waits, how frames are made, how far it is.
 ///
