@@ -173,15 +173,9 @@ impl Share {
         self.batch.seal();
     }
 
-    /// Whether nothing is in it so far.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Bytes in it so far.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.look(|frames| frames.pieces(self.member, self.start()).map(<[u8]>::len).sum())
     }
 

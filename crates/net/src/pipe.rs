@@ -108,8 +108,8 @@ pub enum Attached {
 impl Pipe {
     /// A pipe of which nothing was written yet.
     #[must_use]
-    pub const fn new(io: WriteHalf, role: Role, compressor: Option<Box<Compressor>>) -> Self {
-        let buffer = WriteBuffer::new();
+    pub fn new(io: WriteHalf, role: Role, compressor: Option<Box<Compressor>>) -> Self {
+        let buffer = WriteBuffer::default();
         Self { io, buffer, share: None, compressor, messages: 0, role, state: State::Free }
     }
 
@@ -242,15 +242,12 @@ impl Pipe {
         let bytes = head.len() + body.len();
         let compresses =
             self.compressor.as_ref().is_some_and(|by| compress && by.applies_to(bytes));
-        if compresses || self.role == Role::Client {
+        if compresses || self.role == Role::Client || self.state == State::Broken {
             return self.push(opcode, (head, body), compress);
         }
-        if self.state == State::Broken {
-            return;
-        }
-        self.take_part();
-        let header = FrameHeader::new(opcode, bytes, None);
-        self.buffer.push(header.as_bytes(), head);
+        let out = self.tail();
+        out.extend_from_slice(FrameHeader::new(opcode, bytes, None).as_bytes());
+        out.extend_from_slice(head);
         self.buffer.push_bytes(body);
         self.count(1);
         self.check();
@@ -282,7 +279,7 @@ impl Pipe {
             false => 0,
         };
         if written < frames.len() && self.state != State::Broken {
-            self.buffer.push(&frames[written..], &[]);
+            self.buffer.tail().extend_from_slice(&frames[written..]);
         }
     }
 
