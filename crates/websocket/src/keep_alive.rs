@@ -40,13 +40,14 @@ impl KeepAlive {
     /// For a new connection, if the configuration asks for it.
     pub(crate) fn at_start(config: &Config) -> Option<Box<Self>> {
         let needed = config.keep_alive_interval.is_some() || config.idle_timeout.is_some();
-        needed.then(|| Box::new(Self::new(config)))
+        needed.then(|| Self::new(config))
     }
 
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Box<Self> {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now));
-        let mut new = Self { heard: now, pinged: now, message_since: None, timer, armed: false };
+        let new = Self { heard: now, pinged: now, message_since: None, timer, armed: false };
+        let mut new = Box::new(new);
         new.arm(config);
         new
     }

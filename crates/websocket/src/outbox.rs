@@ -14,8 +14,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -144,10 +144,8 @@ impl Outbox {
         if state.pipe.queued_bytes() > HIGH_WATER_BYTES {
             // What was only queued has to get going, or nobody would ever be woken.
             self.write(&mut state, Pipe::write);
-            if state.is_open && state.pipe.queued_bytes() > HIGH_WATER_BYTES {
-                state.wait(cx);
-                return Poll::Pending;
-            }
+            let is_over = state.is_open && state.pipe.queued_bytes() > HIGH_WATER_BYTES;
+            ready!(state.poll_until(cx, !is_over));
         }
         self.take_part(&mut state);
         if !state.is_open {
@@ -229,7 +227,14 @@ impl Outbox {
         state.pipe.leave_batch();
         state.pipe.push_close(code, reason);
         if timer {
-            state.close_timer = Some(self.start_close_timer());
+            let (outbox, close_timeout) = (Arc::downgrade(self), self.config.close_timeout);
+            let timer = self.runtime.spawn(async move {
+                sleep(close_timeout).await;
+                if let Some(outbox) = outbox.upgrade() {
+                    outbox.time_out();
+                }
+            });
+            state.close_timer = Some(timer.abort_handle());
         }
         self.write(&mut state, Pipe::write);
     }
@@ -245,22 +250,16 @@ impl Outbox {
     /// Waits until little enough is queued to go on reading.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.failure.is_some() || state.pipe.queued_bytes() <= HIGH_WATER_BYTES {
-            return Poll::Ready(());
-        }
-        state.wait(cx);
-        Poll::Pending
+        let has_room = state.pipe.queued_bytes() <= HIGH_WATER_BYTES;
+        state.poll_until(cx, has_room)
     }
 
     /// Writes what was queued without writing; then waits until nothing is queued.
     pub(crate) fn poll_flush(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         self.write(&mut state, Pipe::flush);
-        if state.failure.is_some() || state.pipe.is_written() {
-            return Poll::Ready(());
-        }
-        state.wait(cx);
-        Poll::Pending
+        let is_written = state.pipe.is_written();
+        state.poll_until(cx, is_written)
     }
 
     /// Ends the write side of the transport.
@@ -397,18 +396,6 @@ impl Outbox {
             Err(error) => self.abort(Failure::Io(error.kind())),
         }
     }
-
-    fn start_close_timer(self: &Arc<Self>) -> AbortHandle {
-        let outbox: Weak<Self> = Arc::downgrade(self);
-        let close_timeout = self.config.close_timeout;
-        let timer = self.runtime.spawn(async move {
-            sleep(close_timeout).await;
-            if let Some(outbox) = outbox.upgrade() {
-                outbox.time_out();
-            }
-        });
-        timer.abort_handle()
-    }
 }
 
 fn check_length(message: ws::Message<'_>) -> Result<(), SendError> {
@@ -436,10 +423,15 @@ impl Drop for Outbox {
 }
 
 impl State {
-    fn wait(&mut self, cx: &Context<'_>) {
+    /// Waits, unless something has happened or never will.
+    fn poll_until(&mut self, cx: &Context<'_>, has_happened: bool) -> Poll<()> {
+        if has_happened || self.failure.is_some() {
+            return Poll::Ready(());
+        }
         if !self.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
             self.waiters.push(cx.waker().clone());
         }
+        Poll::Pending
     }
 
     /// Ends the connection at once.

@@ -126,7 +126,6 @@ impl Reader {
         if received.is_some() {
             return Poll::Ready(Ok(received));
         }
-        ready!(self.poll_end(cx));
         let error = self.turns.ending.as_mut().and_then(|ending| ending.take_error());
         Poll::Ready(error.map_or(Ok(None), Err))
     }
@@ -189,12 +188,11 @@ impl Reader {
         handler: &mut impl Handle,
     ) -> Poll<Result<Closed, RecvError>> {
         ready!(self.poll_turns(cx, pace, handler));
-        ready!(self.poll_end(cx));
         let result = self.turns.ending.take().and_then(|ending| ending.result);
         Poll::Ready(result.unwrap_or(Err(RecvError::ConnectionLost)))
     }
 
-    /// Turns, until `handler` breaks or no more messages come.
+    /// Turns, until the handler breaks or no more messages come and the connection has ended.
     fn poll_turns<H: Handle>(&mut self, cx: &mut Context<'_>, pace: Pace, by: &mut H) -> Poll<()> {
         let Self { frames, turns } = self;
         for _ in 0..READS_PER_POLL {
@@ -204,7 +202,7 @@ impl Reader {
                     ending.end(RecvError::Timeout);
                 }
                 if !ending.is_reading() {
-                    return Poll::Ready(());
+                    return ending.poll_end(frames, &turns.writer.outbox, cx);
                 }
             }
             if turns.keep_alive.is_some() && turns.handle_time(cx, &mut frames.ws) {
@@ -226,10 +224,7 @@ impl Reader {
             });
             match read {
                 Poll::Ready(Ok(count)) if count > 0 => {}
-                Poll::Ready(result) => {
-                    turns.handle_end(&mut frames.ws, result.err());
-                    return Poll::Ready(());
-                }
+                Poll::Ready(result) => turns.handle_end(&mut frames.ws, result.err()),
                 Poll::Pending => {
                     turns.writer.outbox.flush_unwritten();
                     return Poll::Pending;
@@ -242,19 +237,11 @@ impl Reader {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Turns { writer, ending, .. } = &mut self.turns;
-        match ending {
-            Some(ending) => ending.poll_end(&mut self.frames, &writer.outbox, cx),
-            None => Poll::Ready(()),
-        }
-    }
 }
 
 impl Turns {
-    /// One turn: handles `input` until it is used, `handler` breaks, or no more messages come, and
-    /// writes what that led to. It stops as well when the peer does not read its replies.
+    /// One turn: handles `input` until it is used or `handler` breaks, and writes what that led to. It
+    /// stops as well when the peer does not read its replies.
     fn turn(
         &mut self,
         ws: &mut Connection,
@@ -280,7 +267,8 @@ impl Turns {
         (used, flow)
     }
 
-    /// Handles the bytes up to the next event, and the event. Returns how many bytes that were.
+    /// Handles the bytes up to the next event, and the event. Returns how many bytes that were: all, if no
+    /// more messages come.
     fn handle_input(
         &mut self,
         ws: &mut Connection,
@@ -299,7 +287,7 @@ impl Turns {
                     metrics::websocket_ended("ping_flood");
                     refuse(ws, CloseCode::POLICY, "too many pings", outgoing);
                     self.ending().finish(Err(RecvError::PingFlood));
-                    return (len, ControlFlow::Break(()));
+                    return (len, ControlFlow::Continue(()));
                 }
                 Ok(message) => {
                     // Control frames come in the middle of messages as well.
@@ -310,14 +298,14 @@ impl Turns {
                     self.ending().finish(Ok(closed));
                     reply(ws, outgoing);
                     outgoing.closed = true;
-                    return (len, ControlFlow::Break(()));
+                    return (len, ControlFlow::Continue(()));
                 }
             },
             Err(error) => {
                 metrics::websocket_violation(error.close_code());
                 refuse(ws, error.close_code(), "", outgoing);
                 self.ending().finish(Err(error.into()));
-                return (len, ControlFlow::Break(()));
+                return (len, ControlFlow::Continue(()));
             }
         };
         if outgoing.closed {
@@ -338,14 +326,11 @@ impl Turns {
     /// Starts or stops the time that a message may take.
     fn note_message(&mut self) {
         let config = &self.writer.outbox.config;
-        match &mut self.keep_alive {
-            Some(keep_alive) => keep_alive.note_message(self.mid_message, config),
-            None if self.mid_message && config.message_timeout.is_some() => {
-                let mut keep_alive = KeepAlive::new(config);
-                keep_alive.note_message(true, config);
-                self.keep_alive = Some(Box::new(keep_alive));
-            }
-            None => {}
+        if self.mid_message && config.message_timeout.is_some() {
+            self.keep_alive.get_or_insert_with(|| KeepAlive::new(config));
+        }
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.note_message(self.mid_message, config);
         }
     }
 
