@@ -66,7 +66,7 @@ struct Excluded {
 /// What one member gets of a batch.
 #[derive(Debug)]
 pub struct Share {
-    batch: Arc<Batch>,
+    pub(crate) batch: Arc<Batch>,
     member: MemberId,
     /// What is before this it has got already.
     start: u32,
@@ -168,11 +168,6 @@ impl Frames {
 }
 
 impl Share {
-    /// Nothing comes to it any more, nor to anybody else's.
-    pub fn seal(&self) {
-        self.batch.seal();
-    }
-
     /// Bytes in it so far.
     #[must_use]
     pub(crate) fn len(&self) -> usize {

@@ -340,7 +340,7 @@ impl Pipe {
     /// Queues what is in the shared batch, to which nothing comes any more.
     pub fn end_batch(&mut self) {
         if let Some(share) = self.share.take() {
-            share.seal();
+            share.batch.seal();
             let count = share.count();
             if count > 0 {
                 self.buffer.push_shared(&share.into_bytes(0), || None);
@@ -377,7 +377,7 @@ impl Pipe {
     #[inline]
     pub fn flush(&mut self) -> io::Result<bool> {
         let Some(share) = self.share.take() else { return self.write() };
-        share.seal();
+        share.batch.seal();
         self.count(share.count());
         let written = self.buffer.write_with(share, &self.io);
         self.note_written(written)

@@ -37,12 +37,6 @@ pub(crate) enum Due {
 }
 
 impl KeepAlive {
-    /// For a new connection, if the configuration asks for it.
-    pub(crate) fn at_start(config: &Config) -> Option<Box<Self>> {
-        let needed = config.keep_alive_interval.is_some() || config.idle_timeout.is_some();
-        needed.then(|| Self::new(config))
-    }
-
     pub(crate) fn new(config: &Config) -> Box<Self> {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now));

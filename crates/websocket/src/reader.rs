@@ -77,7 +77,8 @@ impl Reader {
     ) -> Self {
         let compression = (negotiated, &config.compression);
         let (frames, pipe) = websocket(stream, rest, role, config.protocol(), compression);
-        let keep_alive = KeepAlive::at_start(&config);
+        let minds_time = config.keep_alive_interval.is_some() || config.idle_timeout.is_some();
+        let keep_alive = minds_time.then(|| KeepAlive::new(&config));
         let writer = Writer { outbox: Outbox::new(pipe, config) };
         Self {
             frames,
