@@ -190,10 +190,10 @@ impl Acceptor {
         if let Some(protocol) = offered {
             accept = accept.with_protocol(protocol);
         }
-        let mut negotiated = None;
-        if let Some((agreed, extensions)) = self.config.compression.accept(request.headers())? {
+        let agreed = self.config.compression.accept(request.headers())?;
+        let (negotiated, extensions) = agreed.unzip();
+        if let Some(extensions) = extensions {
             accept = accept.with_extensions(extensions);
-            negotiated = Some(agreed);
         }
         let upgrade =
             request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::NotUpgradable)?;

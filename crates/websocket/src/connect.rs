@@ -141,16 +141,13 @@ impl Connector {
         handshake.extend_headers(request.headers_mut());
 
         let to = Destination::of(url)?;
-        let response = self.dialer.send(&to, self.config.write_timeout, request).await?;
+        let mut response = self.dialer.send(&to, self.config.write_timeout, request).await?;
         handshake.check(&response)?;
         let negotiated = handshake.deflate(&response)?;
 
-        let mut head = Response::new(());
-        *head.status_mut() = response.status();
-        *head.headers_mut() = response.headers().clone();
-        let (stream, rest) = into_stream(hyper::upgrade::on(response).await?);
+        let (stream, rest) = into_stream(hyper::upgrade::on(&mut response).await?);
         let config = Arc::clone(&self.config);
         let reader = Reader::new(stream, rest, Role::Client, config, negotiated.as_ref());
-        Ok((WebSocket { reader }, head))
+        Ok((WebSocket { reader }, response.map(drop)))
     }
 }

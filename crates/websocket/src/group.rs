@@ -118,7 +118,8 @@ impl Group {
     /// their memberships are dropped.
     pub fn close(&self, code: CloseCode, reason: &str) {
         let members = self.inner.members.lock();
-        let outboxes: Vec<_> = members.outboxes.iter().map(|(_, of)| Arc::clone(of)).collect();
+        let outboxes: Vec<_> =
+            members.outboxes.iter().map(|(_, outbox)| Arc::clone(outbox)).collect();
         drop(members);
         outboxes.iter().for_each(|outbox| outbox.close(code, reason, true));
     }
@@ -132,11 +133,12 @@ impl Group {
         let except = except.map(|key| members.outboxes[key].member);
         members.frame.clear();
         encode_frame(opcode, payload, None, &mut members.frame);
+        let appends = |batch: &Arc<Batch>| batch.append(&members.frame, except);
         if members.frame.len() > BATCH_BYTES_MAX {
             // Nobody shares it in a batch.
             members.seal();
             members.separate.extend(members.outboxes.iter().map(|(key, _)| key));
-        } else if !members.batch.as_ref().is_some_and(|to| to.append(&members.frame, except)) {
+        } else if !members.batch.as_ref().is_some_and(appends) {
             members.begin_batch(except);
         }
         members.send_to_separate(opcode, payload, compress, except);

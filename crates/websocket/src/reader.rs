@@ -193,8 +193,13 @@ impl Reader {
         Poll::Ready(result.unwrap_or(Err(RecvError::ConnectionLost)))
     }
 
-    /// Turns, until the handler breaks or no more messages come and the connection has ended.
-    fn poll_turns<H: Handle>(&mut self, cx: &mut Context<'_>, pace: Pace, by: &mut H) -> Poll<()> {
+    /// Turns, until `handler` breaks or no more messages come and the connection has ended.
+    fn poll_turns(
+        &mut self,
+        cx: &mut Context<'_>,
+        pace: Pace,
+        handler: &mut impl Handle,
+    ) -> Poll<()> {
         let Self { frames, turns } = self;
         for _ in 0..READS_PER_POLL {
             if let Some(ending) = &mut turns.ending {
@@ -220,7 +225,7 @@ impl Reader {
                     keep_alive.note_heard();
                 }
                 let used;
-                (used, flow) = turns.turn(ws, input, by);
+                (used, flow) = turns.turn(ws, input, handler);
                 used
             });
             match read {

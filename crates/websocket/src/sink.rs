@@ -50,10 +50,8 @@ impl Sink<Message> for Writer {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         ready!(self.outbox.poll_flush(cx));
-        match self.outbox.failure() {
-            None => Poll::Ready(Ok(())),
-            Some(_) => Poll::Ready(Err(SendError::Closed)),
-        }
+        let is_broken = self.outbox.failure().is_some();
+        Poll::Ready(if is_broken { Err(SendError::Closed) } else { Ok(()) })
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
