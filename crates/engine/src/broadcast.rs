@@ -12,7 +12,6 @@ use sockeye_net::pipe::Attached;
 use crate::outbox::Next;
 use crate::outbox::encoded::Encoded;
 use crate::session::Session;
-use crate::session::handle::Shared;
 use crate::session::registry::Registry;
 
 /// Sends one message to many sessions. It is encoded once per wire form, and one flush pass writes
@@ -36,14 +35,11 @@ pub fn broadcast<'a>(recipients: impl Iterator<Item = &'a Session>, packet: &Arc
         session.announce(packet.text(), packet.attachments());
         let (_, next) = session.queue_shared(packet);
         if next == Next::Schedule {
-            if let Some(registry) = last
-                && !Arc::ptr_eq(registry, shared.registry())
-            {
+            if let Some(registry) = last.filter(|last| !Arc::ptr_eq(last, shared.registry())) {
                 registry.flusher().schedule_all(&mut pending);
             }
             last = Some(shared.registry());
-            let item: Arc<Shared> = Arc::clone(shared);
-            pending.push(item);
+            pending.push(Arc::clone(shared) as Arc<dyn Flush>);
         } else {
             session.proceed(next);
         }

@@ -66,7 +66,7 @@ struct Excluded {
 /// What one member gets of a batch.
 #[derive(Debug)]
 pub struct Share {
-    batch: Arc<Batch>,
+    pub(crate) batch: Arc<Batch>,
     member: MemberId,
     /// What is before this it has got already.
     start: u32,
@@ -168,20 +168,9 @@ impl Frames {
 }
 
 impl Share {
-    /// Nothing comes to it any more, nor to anybody else's.
-    pub fn seal(&self) {
-        self.batch.seal();
-    }
-
-    /// Whether nothing is in it so far.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Bytes in it so far.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.look(|frames| frames.pieces(self.member, self.start()).map(<[u8]>::len).sum())
     }
 

@@ -54,37 +54,30 @@ impl Flusher {
     /// Has a connection flushed by the next pass. The caller sees to it that a connection is
     /// scheduled once, until it is flushed.
     pub fn schedule(&self, item: Arc<dyn Flush>) {
-        let mut pending = self.shared.pending.lock();
-        pending.items.push(item);
-        let start = !mem::replace(&mut pending.running, true);
-        drop(pending);
-        if start {
-            self.start();
-        }
+        self.add(|items| items.push(item));
     }
 
     /// [`schedule`](Self::schedule) for many, which `items` gives up; its memory stays with the caller.
     pub fn schedule_all(&self, items: &mut Vec<Arc<dyn Flush>>) {
-        if items.is_empty() {
-            return;
+        if !items.is_empty() {
+            self.add(|pending| pending.append(items));
         }
+    }
+
+    fn add(&self, add: impl FnOnce(&mut Vec<Arc<dyn Flush>>)) {
         let mut pending = self.shared.pending.lock();
-        pending.items.append(items);
+        add(&mut pending.items);
         let start = !mem::replace(&mut pending.running, true);
         drop(pending);
         if start {
-            self.start();
+            let shared = Arc::clone(&self.shared);
+            self.spawn(async move { shared.run().await });
         }
     }
 
     /// Runs something else where the passes run.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.shared.runtime.spawn(task);
-    }
-
-    fn start(&self) {
-        let shared = Arc::clone(&self.shared);
-        self.shared.runtime.spawn(async move { shared.run().await });
     }
 }
 

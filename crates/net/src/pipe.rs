@@ -24,17 +24,36 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sockeye_ws::{CloseCode, FrameHeader, Opcode, Role, encode_close, encode_frame};
+use sockeye_ws::{CloseCode, Config, Connection, FrameHeader, Opcode, Role};
+use sockeye_ws::{encode_close, encode_frame};
 
 use crate::batch::{Batch, MemberId, Share};
-use crate::stream::WriteHalf;
+use crate::stream::{Stream, WriteHalf};
 use crate::write_buffer::{Keeper, WriteBuffer};
 
-pub use self::closing::Closing;
-pub use self::compression::{Compression, Deflate, Negotiated, agreed, receive};
+pub use self::closing::{Closing, FORGOTTEN_BYTES_MAX};
+pub use self::compression::{Compression, Deflate, Negotiated};
 pub use self::compressor::Compressor;
 pub use self::masking::{fill_random, masking_key};
 pub use self::reader::FrameReader;
+
+/// Both sides of a WebSocket behind its handshake, together with which `early` was read.
+#[must_use]
+pub fn websocket(
+    stream: Stream,
+    early: Vec<u8>,
+    role: Role,
+    config: Config,
+    (negotiated, compression): (Option<&Negotiated>, &Compression),
+) -> (FrameReader, Pipe) {
+    let (read, write) = stream.split();
+    let mut ws = Connection::new(role, config);
+    if let Some(parameters) = negotiated {
+        ws = ws.with_deflate(parameters);
+    }
+    let compressor = Compressor::new(role, negotiated, compression);
+    (FrameReader::new(read, ws, early), Pipe::new(write, role, compressor))
+}
 
 /// The side of a connection that is written to: what waits, how frames are made, how far it is.
 ///
@@ -89,8 +108,8 @@ pub enum Attached {
 impl Pipe {
     /// A pipe of which nothing was written yet.
     #[must_use]
-    pub const fn new(io: WriteHalf, role: Role, compressor: Option<Box<Compressor>>) -> Self {
-        let buffer = WriteBuffer::new();
+    pub fn new(io: WriteHalf, role: Role, compressor: Option<Box<Compressor>>) -> Self {
+        let buffer = WriteBuffer::default();
         Self { io, buffer, share: None, compressor, messages: 0, role, state: State::Free }
     }
 
@@ -223,15 +242,12 @@ impl Pipe {
         let bytes = head.len() + body.len();
         let compresses =
             self.compressor.as_ref().is_some_and(|by| compress && by.applies_to(bytes));
-        if compresses || self.role == Role::Client {
+        if compresses || self.role == Role::Client || self.state == State::Broken {
             return self.push(opcode, (head, body), compress);
         }
-        if self.state == State::Broken {
-            return;
-        }
-        self.take_part();
-        let header = FrameHeader::new(opcode, bytes, None);
-        self.buffer.push(header.as_bytes(), head);
+        let out = self.tail();
+        out.extend_from_slice(FrameHeader::new(opcode, bytes, None).as_bytes());
+        out.extend_from_slice(head);
         self.buffer.push_bytes(body);
         self.count(1);
         self.check();
@@ -263,7 +279,7 @@ impl Pipe {
             false => 0,
         };
         if written < frames.len() && self.state != State::Broken {
-            self.buffer.push(&frames[written..], &[]);
+            self.buffer.tail().extend_from_slice(&frames[written..]);
         }
     }
 
@@ -324,7 +340,7 @@ impl Pipe {
     /// Queues what is in the shared batch, to which nothing comes any more.
     pub fn end_batch(&mut self) {
         if let Some(share) = self.share.take() {
-            share.seal();
+            share.batch.seal();
             let count = share.count();
             if count > 0 {
                 self.buffer.push_shared(&share.into_bytes(0), || None);
@@ -361,7 +377,7 @@ impl Pipe {
     #[inline]
     pub fn flush(&mut self) -> io::Result<bool> {
         let Some(share) = self.share.take() else { return self.write() };
-        share.seal();
+        share.batch.seal();
         self.count(share.count());
         let written = self.buffer.write_with(share, &self.io);
         self.note_written(written)

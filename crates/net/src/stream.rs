@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,9 +23,7 @@ const STASH_BYTES_MAX: usize = 16 * 1024;
 
 /// A byte stream: TCP, whose write side costs nothing to share, or anything else behind a lock.
 #[derive(Debug)]
-pub struct Stream {
-    inner: Inner,
-}
+pub struct Stream(Inner);
 
 enum Inner {
     Tcp(TcpStream),
@@ -48,13 +47,13 @@ impl Stream {
     /// A TCP connection.
     #[must_use]
     pub const fn from_tcp(stream: TcpStream) -> Self {
-        Self { inner: Inner::Tcp(stream) }
+        Self(Inner::Tcp(stream))
     }
 
     /// Anything else: an encrypted stream, or one in memory.
     #[must_use]
     pub fn from_io(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self { inner: Inner::Boxed(Box::new(io), None) }
+        Self(Inner::Boxed(Box::new(io), None))
     }
 
     /// TLS over a connection that tells how much has left.
@@ -63,19 +62,20 @@ impl Stream {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         watched: Arc<Watched>,
     ) -> Self {
-        Self { inner: Inner::Boxed(Box::new(io), Some(watched)) }
+        Self(Inner::Boxed(Box::new(io), Some(watched)))
     }
 
     /// The two sides. The stream is closed when both are dropped.
     #[must_use]
     pub fn split(self) -> (ReadHalf, WriteHalf) {
-        match self.inner {
+        match self.0 {
             Inner::Tcp(stream) => {
                 let (read, write) = stream.into_split();
                 (ReadHalf(ReadInner::Tcp(read)), WriteHalf::new(WriteInner::Tcp(Some(write))))
             }
             Inner::Boxed(io, watched) => {
-                let shared = Arc::new(BoxedStream::new(io, watched));
+                let stream = BoxedStream { io: Some(io), watched, ..BoxedStream::default() };
+                let shared = Arc::new(Mutex::new(stream));
                 let read = ReadHalf(ReadInner::Boxed(Arc::clone(&shared)));
                 (read, WriteHalf::new(WriteInner::Boxed(shared)))
             }
@@ -90,7 +90,7 @@ pub struct ReadHalf(ReadInner);
 #[derive(Debug)]
 enum ReadInner {
     Tcp(OwnedReadHalf),
-    Boxed(Arc<BoxedStream>),
+    Boxed(Arc<Mutex<BoxedStream>>),
 }
 
 impl ReadHalf {
@@ -108,7 +108,7 @@ impl ReadHalf {
                 ready!(Pin::new(tcp).poll_read(cx, &mut buf))?;
                 Poll::Ready(Ok(buf.filled().len()))
             }
-            ReadInner::Boxed(shared) => shared.poll_read(cx, buf),
+            ReadInner::Boxed(shared) => shared.lock().poll_read(cx, buf),
         }
     }
 
@@ -135,7 +135,7 @@ pub struct WriteHalf {
 enum WriteInner {
     /// `None` only while it is dropped.
     Tcp(Option<OwnedWriteHalf>),
-    Boxed(Arc<BoxedStream>),
+    Boxed(Arc<Mutex<BoxedStream>>),
 }
 
 impl WriteHalf {
@@ -157,7 +157,7 @@ impl WriteHalf {
             }
             WriteInner::Tcp(Some(tcp)) => tcp.try_write(buf),
             WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
-            WriteInner::Boxed(shared) => shared.try_write(buf),
+            WriteInner::Boxed(shared) => shared.lock().try_write(buf),
         }
     }
 
@@ -175,7 +175,7 @@ impl WriteHalf {
                 ),
             WriteInner::Tcp(Some(tcp)) => tcp.try_write_vectored(bufs),
             WriteInner::Tcp(None) => Err(io::ErrorKind::BrokenPipe.into()),
-            WriteInner::Boxed(shared) => shared.try_write_vectored(bufs),
+            WriteInner::Boxed(shared) => shared.lock().try_write_vectored(bufs),
         }
     }
 
@@ -223,7 +223,7 @@ impl WriteHalf {
                 waited
             }
             WriteInner::Tcp(None) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            WriteInner::Boxed(shared) => shared.poll_writable(cx, write_timeout),
+            WriteInner::Boxed(shared) => shared.lock().poll_writable(cx, write_timeout),
         }
     }
 
@@ -239,7 +239,7 @@ impl WriteHalf {
     pub(crate) fn is_flushed(&self) -> bool {
         match &self.inner {
             WriteInner::Tcp(_) => true,
-            WriteInner::Boxed(shared) => shared.is_flushed(),
+            WriteInner::Boxed(shared) => shared.lock().is_flushed(),
         }
     }
 
@@ -255,7 +255,7 @@ impl WriteHalf {
                 Poll::Ready(SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write))
             }
             WriteInner::Tcp(None) => Poll::Ready(Ok(())),
-            WriteInner::Boxed(shared) => shared.poll_shutdown(cx),
+            WriteInner::Boxed(shared) => shared.lock().poll_shutdown(cx),
         }
     }
 
@@ -268,7 +268,7 @@ impl WriteHalf {
                 let _ = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Both);
             }
             WriteInner::Tcp(None) => {}
-            WriteInner::Boxed(shared) => shared.abort(),
+            WriteInner::Boxed(shared) => shared.lock().abort(),
         }
     }
 }
@@ -288,11 +288,8 @@ impl Drop for WriteHalf {
 ///
 /// Bytes that it refuses are kept in `stash`. They are pushed on by whoever polls: the driver waiting
 /// for writability if there is one, else the driver reading.
+#[derive(Default)]
 struct BoxedStream {
-    state: Mutex<BoxedState>,
-}
-
-struct BoxedState {
     /// `None` once aborted.
     io: Option<Box<dyn Io>>,
     stash: Vec<u8>,
@@ -305,53 +302,36 @@ struct BoxedState {
     steps: u64,
     /// Tells more exactly what has left.
     watched: Option<Arc<Watched>>,
-    /// What `progress` was when the wait was looked at last.
+    /// What its progress was when the wait was looked at last.
     seen: u64,
 }
 
 impl BoxedStream {
-    fn new(io: Box<dyn Io>, watched: Option<Arc<Watched>>) -> Self {
-        let state = BoxedState {
-            io: Some(io),
-            stash: Vec::new(),
-            unflushed: false,
-            reader: None,
-            writer: None,
-            stall: Stall::default(),
-            steps: 0,
-            watched,
-            seen: 0,
-        };
-        Self { state: Mutex::new(state) }
-    }
-
-    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.state.lock();
-        state.reader = Some(cx.waker().clone());
-        if state.writer.is_none() {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.reader = Some(cx.waker().clone());
+        if self.writer.is_none() {
             // Errors come up again in the next write.
-            let _ = state.poll_flush(cx);
+            let _ = self.poll_flush(cx);
         }
-        let Some(io) = &mut state.io else { return Poll::Ready(Ok(0)) };
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(0)) };
         let mut buf = ReadBuf::new(buf);
         ready!(Pin::new(io).poll_read(cx, &mut buf))?;
         Poll::Ready(Ok(buf.filled().len()))
     }
 
-    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        let mut state = self.state.lock();
-        if !state.stash.is_empty() || state.unflushed {
+    fn try_write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if !self.stash.is_empty() || self.unflushed {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         // The reader pushes the rest on if nobody waits for writability.
-        let waker = state.reader.clone().unwrap_or_else(|| Waker::noop().clone());
+        let waker = self.reader.clone().unwrap_or_else(|| Waker::noop().clone());
         let mut cx = Context::from_waker(&waker);
-        let Some(io) = &mut state.io else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let Some(io) = &mut self.io else { return Err(io::ErrorKind::BrokenPipe.into()) };
         match Pin::new(io).poll_write(&mut cx, buf) {
             Poll::Ready(Ok(count)) => {
-                state.unflushed = true;
-                state.steps += 1;
-                match state.poll_flush(&mut cx) {
+                self.unflushed = true;
+                self.steps += 1;
+                match self.poll_flush(&mut cx) {
                     Poll::Ready(Err(error)) => Err(error),
                     _ => Ok(count),
                 }
@@ -359,13 +339,13 @@ impl BoxedStream {
             Poll::Ready(Err(error)) => Err(error),
             Poll::Pending => {
                 let count = buf.len().min(STASH_BYTES_MAX);
-                state.stash.extend_from_slice(&buf[..count]);
+                self.stash.extend_from_slice(&buf[..count]);
                 Ok(count)
             }
         }
     }
 
-    fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    fn try_write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
         let mut written = 0;
         for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
             match self.try_write(buf) {
@@ -383,56 +363,22 @@ impl BoxedStream {
         Ok(written)
     }
 
-    fn poll_writable(&self, cx: &mut Context<'_>, write_timeout: Duration) -> Poll<io::Result<()>> {
-        let mut state = self.state.lock();
-        state.writer = Some(cx.waker().clone());
-        ready!(state.poll_pushed_on(cx, write_timeout))?;
-        state.writer = None;
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.state.lock();
-        state.writer = Some(cx.waker().clone());
-        ready!(state.poll_flush(cx))?;
-        if let Some(io) = &mut state.io {
-            ready!(Pin::new(io).poll_shutdown(cx))?;
-        }
-        state.writer = None;
-        Poll::Ready(Ok(()))
-    }
-
-    fn is_flushed(&self) -> bool {
-        let state = self.state.lock();
-        state.stash.is_empty() && !state.unflushed
-    }
-
-    fn abort(&self) {
-        let mut state = self.state.lock();
-        state.io = None;
-        state.stash = Vec::new();
-        state.unflushed = false;
-        state.stall.clear();
-        for waker in [state.reader.take(), state.writer.take()].into_iter().flatten() {
-            waker.wake();
-        }
-    }
-}
-
-impl BoxedState {
     /// Pushes on what waits, as long as some of it goes within the write timeout.
-    fn poll_pushed_on(
+    fn poll_writable(
         &mut self,
         cx: &mut Context<'_>,
         write_timeout: Duration,
     ) -> Poll<io::Result<()>> {
+        self.writer = Some(cx.waker().clone());
         loop {
             if let Poll::Ready(flushed) = self.poll_flush(cx) {
                 self.stall.clear();
+                self.writer = None;
                 return Poll::Ready(flushed);
             }
-            let progress = self.progress();
-            if std::mem::replace(&mut self.seen, progress) != progress {
+            // Grows whenever something has left.
+            let progress = self.watched.as_ref().map_or(self.steps, |watched| watched.bytes());
+            if mem::replace(&mut self.seen, progress) != progress {
                 self.stall.note_progress();
             }
             self.stall.note_refused();
@@ -443,9 +389,28 @@ impl BoxedState {
         }
     }
 
-    /// Grows whenever something has left.
-    fn progress(&self) -> u64 {
-        self.watched.as_ref().map_or(self.steps, |watched| watched.bytes())
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer = Some(cx.waker().clone());
+        ready!(self.poll_flush(cx))?;
+        if let Some(io) = &mut self.io {
+            ready!(Pin::new(io).poll_shutdown(cx))?;
+        }
+        self.writer = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.stash.is_empty() && !self.unflushed
+    }
+
+    fn abort(&mut self) {
+        self.io = None;
+        self.stash = Vec::new();
+        self.unflushed = false;
+        self.stall.clear();
+        for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
+            waker.wake();
+        }
     }
 
     /// Pushes the stash into the stream and through it.

@@ -53,12 +53,6 @@ enum Chunk {
 pub type Keeper = Arc<dyn Any + Send + Sync>;
 
 impl WriteBuffer {
-    /// An empty buffer, without allocation.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { queue: None, tail: Vec::new() }
-    }
-
     /// Bytes waiting.
     #[must_use]
     #[inline]
@@ -83,13 +77,6 @@ impl WriteBuffer {
     pub fn clear(&mut self) {
         self.queue = None;
         give_back(mem::take(&mut self.tail));
-    }
-
-    /// Appends a copy of `head` and `body`.
-    pub fn push(&mut self, head: &[u8], body: &[u8]) {
-        let tail = self.tail();
-        tail.extend_from_slice(head);
-        tail.extend_from_slice(body);
     }
 
     /// Appends a frame that others send as well: copied up to 1 KiB, kept as a slice beyond, and
@@ -128,29 +115,34 @@ impl WriteBuffer {
     ///
     /// When the connection is broken. What is left can never be sent.
     pub fn write_to(&mut self, io: &WriteHalf) -> io::Result<bool> {
-        if self.queue.is_none() && !self.tail.is_empty() {
-            // The usual case: one buffer, one call.
-            match io.try_write(&self.tail) {
-                Ok(count) if count == self.tail.len() => {
-                    self.clear();
-                    return Ok(is_drained(io));
-                }
+        while !self.is_empty() {
+            if self.queue.is_some() {
+                self.enqueue_tail();
+            }
+            let written = match &self.queue {
+                // The usual case: one buffer, one call.
+                None => io.try_write(&self.tail),
+                Some(queue) => queue.write_to(io),
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                // With a queue nothing is there any more.
+                Ok(count) if count == self.tail.len() => self.clear(),
                 Ok(count) => {
                     self.enqueue_tail();
-                    self.advance(count);
+                    if self.queue.as_mut().is_some_and(|queue| queue.advance(count)) {
+                        self.queue = None;
+                    }
                 }
-                Err(error) => return would_block(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
             }
         }
-        self.enqueue_tail();
-        while let Some(queue) = &self.queue {
-            match queue.write_to(io) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.advance(count),
-                Err(error) => return would_block(error),
-            }
+        let is_drained = io.is_flushed();
+        if is_drained {
+            io.note_drained();
         }
-        Ok(is_drained(io))
+        Ok(is_drained)
     }
 
     /// [`write_to`](Self::write_to), and behind what waits what `share` holds: without a copy while
@@ -179,14 +171,6 @@ impl WriteBuffer {
             self.queue.get_or_insert_default().push(Chunk::Owned(tail));
         }
     }
-
-    fn advance(&mut self, count: usize) {
-        if let Some(queue) = &mut self.queue
-            && queue.advance(count)
-        {
-            self.queue = None;
-        }
-    }
 }
 
 impl Queue {
@@ -198,13 +182,11 @@ impl Queue {
 
     fn write_to(&self, io: &WriteHalf) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let mut count = 0;
         for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-            let start = if count == 0 { self.written } else { 0 };
-            *slice = IoSlice::new(&chunk.as_bytes()[start..]);
-            count += 1;
+            *slice = IoSlice::new(chunk.as_bytes());
         }
-        match &slices[..count] {
+        slices[0].advance(self.written);
+        match &slices[..self.chunks.len().min(SLICES_MAX)] {
             [one] => io.try_write(one),
             several => io.try_write_vectored(several),
         }
@@ -245,19 +227,6 @@ impl Chunk {
     }
 }
 
-#[inline]
-fn is_drained(io: &WriteHalf) -> bool {
-    let drained = io.is_flushed();
-    if drained {
-        io.note_drained();
-    }
-    drained
-}
-
-fn would_block(error: io::Error) -> io::Result<bool> {
-    if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -270,7 +239,7 @@ mod tests {
     #[test]
     fn an_idle_buffer_is_small_and_owns_nothing() {
         assert!(size_of::<WriteBuffer>() <= 32);
-        let buffer = WriteBuffer::new();
+        let buffer = WriteBuffer::default();
         assert!(buffer.is_empty());
         assert_eq!(buffer.tail.capacity(), 0);
     }
@@ -278,12 +247,12 @@ mod tests {
     #[test]
     fn small_frames_are_gathered_and_large_ones_kept() {
         let large = Bytes::from(vec![7; COPIED_BYTES_MAX + 1]);
-        let mut buffer = WriteBuffer::new();
-        buffer.push(b"ab", b"cd");
+        let mut buffer = WriteBuffer::default();
+        buffer.tail().extend_from_slice(b"abcd");
         buffer.push_shared(&large.slice(..COPIED_BYTES_MAX), || None);
         assert!(buffer.queue.is_none());
         buffer.push_shared(&large, || None);
-        buffer.push(b"ef", b"");
+        buffer.tail().extend_from_slice(b"ef");
         let queue = buffer.queue.as_ref().unwrap();
         assert!(matches!(&queue.chunks[0], Chunk::Owned(bytes) if bytes.len() == 4 + 1024));
         assert!(
@@ -306,8 +275,8 @@ mod tests {
     async fn memory_is_given_back_when_all_is_written() {
         let (ours, _theirs) = duplex(1 << 20);
         let (_, write) = Stream::from_io(ours).split();
-        let mut buffer = WriteBuffer::new();
-        buffer.push(b"hello", b"");
+        let mut buffer = WriteBuffer::default();
+        buffer.tail().extend_from_slice(b"hello");
         let pointer = buffer.tail.as_ptr();
         assert!(buffer.write_to(&write).unwrap());
         assert_eq!(buffer.tail.capacity(), 0);
@@ -321,8 +290,8 @@ mod tests {
         let (ours, theirs) = duplex(10);
         let (_, write) = Stream::from_io(ours).split();
         drop(theirs);
-        let mut buffer = WriteBuffer::new();
-        buffer.push(b"hello", b"");
+        let mut buffer = WriteBuffer::default();
+        buffer.tail().extend_from_slice(b"hello");
         assert_eq!(buffer.write_to(&write).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
@@ -352,7 +321,7 @@ mod tests {
             runtime.block_on(async {
                 let (ours, mut theirs) = duplex(capacity);
                 let (_, write) = Stream::from_io(ours).split();
-                let mut buffer = WriteBuffer::new();
+                let mut buffer = WriteBuffer::default();
                 let (mut pushed, mut received) = (Vec::new(), Vec::new());
                 let mut next = 0_u8;
                 let mut fill = |len: usize| -> Vec<u8> {
@@ -363,7 +332,7 @@ mod tests {
                     match step {
                         Step::Push(len) => {
                             let bytes = fill(len);
-                            buffer.push(&bytes[..len / 2], &bytes[len / 2..]);
+                            buffer.tail().extend_from_slice(&bytes);
                             pushed.extend(bytes);
                             assert_eq!(buffer.len(), waiting + len);
                         }

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Refusal, UpgradeError};
 use crate::metrics;
+use crate::reader::Reader;
 use crate::websocket::WebSocket;
 
 /// Accepts a WebSocket handshake with the default [`Config`] and no sub-protocol, of pages of the same
@@ -162,11 +163,8 @@ impl Acceptor {
         &self,
         request: &mut Request<B>,
     ) -> Result<(Response<R>, Upgrade), Refusal> {
-        let accepted = self.accept(request);
-        if let Err(refusal) = &accepted {
-            metrics::websocket_refused(refusal.status());
-        }
-        accepted
+        let note_refused = |refusal: &Refusal| metrics::websocket_refused(refusal.status());
+        self.accept(request).inspect_err(note_refused)
     }
 
     fn accept<B, R: Default>(
@@ -192,10 +190,10 @@ impl Acceptor {
         if let Some(protocol) = offered {
             accept = accept.with_protocol(protocol);
         }
-        let mut negotiated = None;
-        if let Some((agreed, extensions)) = self.config.compression.accept(request.headers())? {
+        let agreed = self.config.compression.accept(request.headers())?;
+        let (negotiated, extensions) = agreed.unzip();
+        if let Some(extensions) = extensions {
             accept = accept.with_extensions(extensions);
-            negotiated = Some(agreed);
         }
         let upgrade =
             request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::NotUpgradable)?;
@@ -250,12 +248,11 @@ impl Future for Upgrade {
         let upgraded = ready!(Pin::new(&mut self.upgrade).poll(cx)).map_err(UpgradeError)?;
         let (stream, rest) = into_stream(upgraded);
         let config = Arc::clone(&self.config);
-        let negotiated = self.negotiated.as_ref();
-        let socket = WebSocket::with_config(stream, rest, Role::Server, config, negotiated);
+        let reader = Reader::new(stream, rest, Role::Server, config, self.negotiated.as_ref());
         if let Some(connections) = &self.connections {
-            connections.add(socket.as_ref());
+            connections.add(reader.writer());
         }
-        Poll::Ready(Ok(socket))
+        Poll::Ready(Ok(WebSocket { reader }))
     }
 }
 

@@ -9,13 +9,14 @@ use http_body_util::Empty;
 #[cfg(feature = "tls")]
 use sockeye_net::http::Roots;
 use sockeye_net::http::{ConnectError, Destination, Dialer, into_stream};
-use sockeye_net::pipe::{agreed, fill_random};
+use sockeye_net::pipe::fill_random;
 use sockeye_ws::Role;
 use sockeye_ws::handshake::client::Handshake;
 use tokio::time::timeout;
 use url::{Position, Url};
 
 use crate::config::Config;
+use crate::reader::Reader;
 use crate::websocket::WebSocket;
 
 /// Opens a connection to a `ws://` or `wss://` URL with the defaults; see [`Connector::connect`].
@@ -120,10 +121,7 @@ impl Connector {
     /// the time is over.
     pub async fn connect(&self, url: &str) -> Result<(WebSocket, Response<()>), ConnectError> {
         let url = Url::parse(url)?;
-        match timeout(self.timeout, self.open(&url)).await {
-            Ok(result) => result,
-            Err(_) => Err(ConnectError::Timeout),
-        }
+        timeout(self.timeout, self.open(&url)).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
     async fn open(&self, url: &Url) -> Result<(WebSocket, Response<()>), ConnectError> {
@@ -143,16 +141,13 @@ impl Connector {
         handshake.extend_headers(request.headers_mut());
 
         let to = Destination::of(url)?;
-        let response = self.dialer.send(&to, self.config.write_timeout, request).await?;
+        let mut response = self.dialer.send(&to, self.config.write_timeout, request).await?;
         handshake.check(&response)?;
-        let negotiated = agreed(&handshake, &response)?;
+        let negotiated = handshake.deflate(&response)?;
 
-        let mut head = Response::new(());
-        *head.status_mut() = response.status();
-        *head.headers_mut() = response.headers().clone();
-        let (stream, rest) = into_stream(hyper::upgrade::on(response).await?);
+        let (stream, rest) = into_stream(hyper::upgrade::on(&mut response).await?);
         let config = Arc::clone(&self.config);
-        let negotiated = negotiated.as_ref();
-        Ok((WebSocket::with_config(stream, rest, Role::Client, config, negotiated), head))
+        let reader = Reader::new(stream, rest, Role::Client, config, negotiated.as_ref());
+        Ok((WebSocket { reader }, response.map(drop)))
     }
 }

@@ -91,7 +91,7 @@ impl Connections {
 
     /// One more.
     pub(crate) fn add(&self, writer: &Writer) {
-        let outbox = writer.outbox();
+        let outbox = &writer.outbox;
         let mut state = self.state.lock();
         if state.outboxes.len() >= state.search_at {
             state.outboxes.retain(|outbox| outbox.strong_count() > 0);

@@ -14,8 +14,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use sockeye_net::pipe::FrameReader;
+use sockeye_net::pipe::{FORGOTTEN_BYTES_MAX, FrameReader};
 use sockeye_ws::Role;
 use tokio::time::{Sleep, sleep};
 
@@ -28,14 +29,11 @@ use crate::outbox::{Failure, Outbox};
 pub(crate) struct Ending {
     step: Step,
     /// How the connection ended. `None` in `Reading`, and once an error was given out.
-    result: Option<Result<Closed, RecvError>>,
+    pub(crate) result: Option<Result<Closed, RecvError>>,
     deadline: Pin<Box<Sleep>>,
     /// Bytes that may still be thrown away.
     draining_bytes: usize,
 }
-
-/// What is thrown away at most for the peer to see our close frame. Whoever sends more is not listening.
-const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -47,14 +45,10 @@ enum Step {
 
 impl Ending {
     /// Starts the close timeout.
-    pub(crate) fn new(outbox: &Outbox) -> Box<Self> {
-        let deadline = Box::pin(sleep(outbox.config().close_timeout));
-        Box::new(Self {
-            step: Step::Reading,
-            result: None,
-            deadline,
-            draining_bytes: DRAINED_BYTES_MAX,
-        })
+    pub(crate) fn new(close_timeout: Duration) -> Box<Self> {
+        let deadline = Box::pin(sleep(close_timeout));
+        let draining_bytes = FORGOTTEN_BYTES_MAX;
+        Box::new(Self { step: Step::Reading, result: None, deadline, draining_bytes })
     }
 
     /// Whether messages are still read.
@@ -71,7 +65,8 @@ impl Ending {
     }
 
     /// The transport has ended, so there is nothing to wait for.
-    pub(crate) fn end(&mut self) {
+    pub(crate) fn end(&mut self, error: RecvError) {
+        self.finish(Err(error));
         self.step = Step::Ended;
     }
 
@@ -83,11 +78,6 @@ impl Ending {
     /// How the connection ended, if not by a close handshake; given out once.
     pub(crate) fn take_error(&mut self) -> Option<RecvError> {
         self.result.take_if(|result| result.is_err()).and_then(Result::err)
-    }
-
-    /// How the connection ended.
-    pub(crate) fn into_result(self) -> Result<Closed, RecvError> {
-        self.result.unwrap_or(Err(RecvError::ConnectionLost))
     }
 
     /// Whether the close timeout is over.
@@ -126,7 +116,7 @@ impl Ending {
         if self.step != Step::Draining {
             ready!(outbox.poll_flush(cx));
             // The server closes first, so that the client has no port in TIME_WAIT (RFC 6455 §7.1.1).
-            if outbox.role() == Role::Server || self.closed().is_none() {
+            if outbox.role == Role::Server || self.closed().is_none() {
                 // An error means that it is closed already.
                 let _ = ready!(outbox.poll_shutdown(cx));
             }

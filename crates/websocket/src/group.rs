@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use slab::Slab;
 use sockeye_net::batch::{BATCH_BYTES_MAX, Batch, MemberId};
 use sockeye_net::flush::{Flush, Flusher};
-use sockeye_net::pipe::Compressor;
+use sockeye_net::pipe::{Attached, Compressor};
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Opcode, encode_frame};
 use tokio::runtime::Handle;
 
-use crate::outbox::{Attached, Outbox};
+use crate::outbox::Outbox;
 use crate::writer::Writer;
 
 /// Connections that get the same messages. Clones are the same group.
@@ -82,7 +82,7 @@ impl Group {
 
     /// Adds a connection until the [`Membership`] is dropped.
     pub fn join(&self, member: &impl AsRef<Writer>) -> Membership {
-        let outbox = Arc::clone(member.as_ref().outbox());
+        let outbox = Arc::clone(&member.as_ref().outbox);
         let mut members = self.inner.members.lock();
         // It shall not get what was sent before.
         members.seal();
@@ -117,17 +117,11 @@ impl Group {
     /// Starts the close handshake with every member; see [`Writer::close`]. They leave the group when
     /// their memberships are dropped.
     pub fn close(&self, code: CloseCode, reason: &str) {
-        let members: Vec<_> = self
-            .inner
-            .members
-            .lock()
-            .outboxes
-            .iter()
-            .map(|(_, member)| Arc::clone(member))
-            .collect();
-        for member in members {
-            member.close(code, reason, true);
-        }
+        let members = self.inner.members.lock();
+        let outboxes: Vec<_> =
+            members.outboxes.iter().map(|(_, outbox)| Arc::clone(outbox)).collect();
+        drop(members);
+        outboxes.iter().for_each(|outbox| outbox.close(code, reason, true));
     }
 
     fn send_to_all(&self, message: ws::Message<'_>, compress: bool, except: Option<usize>) {
@@ -135,25 +129,19 @@ impl Group {
         if opcode.is_control() {
             payload = &payload[..payload.len().min(ws::CONTROL_PAYLOAD_BYTES_MAX)];
         }
-        let mut members = self.inner.members.lock();
-        let except = except.map(|key| members.outboxes[key].member());
+        let members = &mut *self.inner.members.lock();
+        let except = except.map(|key| members.outboxes[key].member);
         members.frame.clear();
         encode_frame(opcode, payload, None, &mut members.frame);
-        let mut shared = SharedMessage {
-            opcode,
-            payload,
-            frame: Bytes::new(),
-            compress,
-            compressed: Vec::new(),
-        };
+        let appends = |batch: &Arc<Batch>| batch.append(&members.frame, except);
         if members.frame.len() > BATCH_BYTES_MAX {
+            // Nobody shares it in a batch.
             members.seal();
-            members.send_to_each(&mut shared, except);
-        } else if members.batch.as_ref().is_some_and(|batch| batch.append(&members.frame, except)) {
-            members.send_to_separate(&mut shared, except);
-        } else {
-            members.begin_batch(&mut shared, except);
+            members.separate.extend(members.outboxes.iter().map(|(key, _)| key));
+        } else if !members.batch.as_ref().is_some_and(appends) {
+            members.begin_batch(except);
         }
+        members.send_to_separate(opcode, payload, compress, except);
         self.inner.flusher.schedule_all(&mut members.unflushed);
     }
 }
@@ -167,54 +155,39 @@ impl Members {
         self.separate.clear();
     }
 
-    /// Sends a message as the first of a batch, which all members share that can.
-    fn begin_batch(&mut self, shared: &mut SharedMessage<'_>, except: Option<MemberId>) {
+    /// Begins a batch with `frame`, which all members share that can.
+    fn begin_batch(&mut self, except: Option<MemberId>) {
         self.seal();
         let batch = Batch::begin(self.batch.take(), &self.frame, except);
         for (key, outbox) in &self.outboxes {
-            match outbox.attach(&batch) {
-                Attached::Scheduled => {}
-                Attached::Unscheduled => self.unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>),
-                Attached::Separate => self.separate.push(key),
+            if outbox.attach(&batch, &mut self.unflushed) == Attached::Separate {
+                self.separate.push(key);
             }
         }
         self.batch = Some(batch);
-        self.send_to_separate(shared, except);
     }
 
-    /// Sends a message to those who do not share the batch.
-    fn send_to_separate(&mut self, shared: &mut SharedMessage<'_>, except: Option<MemberId>) {
+    /// Sends a message, whose frame is `frame`, to those who do not share the batch.
+    fn send_to_separate(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        compress: bool,
+        except: Option<MemberId>,
+    ) {
         if self.separate.is_empty() {
             return;
         }
-        self.share_frame(shared);
+        let frame = mem::take(&mut self.frame).into();
+        let mut shared = SharedMessage { opcode, payload, frame, compress, compressed: Vec::new() };
         for &key in &self.separate {
             let outbox = &self.outboxes[key];
-            if Some(outbox.member()) != except {
-                push(outbox, shared, &mut self.unflushed);
+            if Some(outbox.member) != except {
+                outbox.push_shared(&mut shared, &mut self.unflushed);
             }
         }
-        self.reclaim_frame(shared);
-    }
-
-    /// Sends a message to each member by itself.
-    fn send_to_each(&mut self, shared: &mut SharedMessage<'_>, except: Option<MemberId>) {
-        self.share_frame(shared);
-        for (_, outbox) in &self.outboxes {
-            if Some(outbox.member()) != except {
-                push(outbox, shared, &mut self.unflushed);
-            }
-        }
-        self.reclaim_frame(shared);
-    }
-
-    fn share_frame(&mut self, shared: &mut SharedMessage<'_>) {
-        shared.frame = mem::take(&mut self.frame).into();
-    }
-
-    /// Nobody kept a slice of a small frame, so its memory can be used again.
-    fn reclaim_frame(&mut self, shared: &mut SharedMessage<'_>) {
-        if let Ok(unique) = mem::take(&mut shared.frame).try_into_mut() {
+        // Nobody kept a slice of a small frame, so its memory can be used again.
+        if let Ok(unique) = shared.frame.try_into_mut() {
             self.frame = unique.into();
         }
     }
@@ -242,12 +215,6 @@ impl SharedMessage<'_> {
         fresh.encode(self.opcode, (&[], self.payload), None, &mut frame);
         self.compressed.push((fresh, frame.into()));
         self.compressed[self.compressed.len() - 1].1.clone()
-    }
-}
-
-fn push(outbox: &Arc<Outbox>, shared: &mut SharedMessage<'_>, unflushed: &mut Vec<Arc<dyn Flush>>) {
-    if outbox.push_shared(shared) {
-        unflushed.push(Arc::clone(outbox) as Arc<dyn Flush>);
     }
 }
 

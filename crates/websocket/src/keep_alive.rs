@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -37,16 +38,11 @@ pub(crate) enum Due {
 }
 
 impl KeepAlive {
-    /// For a new connection, if the configuration asks for it.
-    pub(crate) fn at_start(config: &Config) -> Option<Box<Self>> {
-        let needed = config.keep_alive_interval.is_some() || config.idle_timeout.is_some();
-        needed.then(|| Box::new(Self::new(config)))
-    }
-
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Box<Self> {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now));
-        let mut new = Self { heard: now, pinged: now, message_since: None, timer, armed: false };
+        let new = Self { heard: now, pinged: now, message_since: None, timer, armed: false };
+        let mut new = Box::new(new);
         new.arm(config);
         new
     }
@@ -96,14 +92,13 @@ impl KeepAlive {
 
     /// What ends the connection comes first.
     fn deadlines(&self, config: &Config) -> [Option<(Instant, Due)>; 3] {
-        let message = self.message_since.zip(config.message_timeout);
-        let ping = config.keep_alive_interval;
+        let after = |since: Option<Instant>, limit: Option<Duration>, due| {
+            Some((since?.checked_add(limit?)?, due))
+        };
         [
-            message.and_then(|(since, limit)| Some((since.checked_add(limit)?, Due::SlowMessage))),
-            config.idle_timeout.and_then(|limit| Some((self.heard.checked_add(limit)?, Due::Idle))),
-            ping.and_then(|every| {
-                Some((self.heard.max(self.pinged).checked_add(every)?, Due::Ping))
-            }),
+            after(self.message_since, config.message_timeout, Due::SlowMessage),
+            after(Some(self.heard), config.idle_timeout, Due::Idle),
+            after(Some(self.heard.max(self.pinged)), config.keep_alive_interval, Due::Ping),
         ]
     }
 }

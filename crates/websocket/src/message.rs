@@ -20,10 +20,7 @@ impl Message {
     /// The payload, text as UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes,
-        }
+        ws::Message::from(self).as_bytes()
     }
 
     /// The text of a text message.

@@ -4,23 +4,25 @@
 //! not take is left to a task that exists only until it is written, so that neither a reader nor a
 //! writer has to be polled for that.
 //!
-//! | phase     | then                                                                            |
-//! |-----------|---------------------------------------------------------------------------------|
-//! | `Open`    | frames are accepted                                                             |
-//! | `Closing` | our close frame was the last, or none is to follow; what is queued is written    |
-//! | `Broken`  | nothing can be written; the reader will see the end of the stream               |
+//! | phase   | then                                                                              |
+//! |---------|-----------------------------------------------------------------------------------|
+//! | open    | frames are accepted                                                               |
+//! | closing | our close frame was the last, or none is to follow; what is queued is written      |
+//! | broken  | there is a failure, and nothing can be written; the reader will see the end of the |
+//! |         | stream                                                                            |
 
 use std::future::poll_fn;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use sockeye_net::batch::{Batch, MemberId};
 use sockeye_net::flush::Flush;
-use sockeye_net::pipe::{self, Pipe};
+use sockeye_net::pipe::{Attached, Pipe};
+use sockeye_ws as ws;
 use sockeye_ws::{CONTROL_PAYLOAD_BYTES_MAX, CloseCode, Opcode, Role};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -39,13 +41,13 @@ const LOW_WATER_BYTES: usize = 16 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     /// Where the tasks for the rest of a write and for the timer run.
     runtime: Handle,
-    member: MemberId,
-    role: Role,
+    pub(crate) member: MemberId,
+    pub(crate) role: Role,
     /// Messages may be compressed, and frames are made where they are queued.
-    compresses: bool,
+    pub(crate) compresses: bool,
     state: Mutex<State>,
 }
 
@@ -54,23 +56,15 @@ struct State {
     pipe: Pipe,
     /// Who waits for room or for the end of what is queued.
     waiters: Vec<Waker>,
-    phase: Phase,
+    is_open: bool,
+    /// Set once the connection is broken.
     failure: Option<Failure>,
     /// Ends the connection when the peer does not answer a writer's close frame.
     close_timer: Option<AbortHandle>,
-    /// A task waits for writability and writes then.
-    draining: bool,
     /// The flush pass will write.
     scheduled: bool,
     /// Something was queued for the reader to write before it waits.
     unwritten: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Open,
-    Closing,
-    Broken,
 }
 
 /// Why we ended the connection.
@@ -108,17 +102,6 @@ pub(crate) struct SendOptions {
     pub(crate) compress: bool,
 }
 
-/// What became of a batch for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attached {
-    /// It is written by the next flush pass, which knows of the connection.
-    Scheduled,
-    /// It is written when the connection is flushed, for which it has to be scheduled.
-    Unscheduled,
-    /// The connection cannot use it; each message has to be pushed.
-    Separate,
-}
-
 impl Outbox {
     /// Must be called within a runtime.
     pub(crate) fn new(mut pipe: Pipe, config: Arc<Config>) -> Arc<Self> {
@@ -126,31 +109,14 @@ impl Outbox {
         let state = State {
             pipe,
             waiters: Vec::new(),
-            phase: Phase::Open,
+            is_open: true,
             failure: None,
             close_timer: None,
-            draining: false,
             scheduled: false,
             unwritten: false,
         };
         let (runtime, member) = (Handle::current(), MemberId::next());
         Arc::new(Self { config, runtime, member, role, compresses, state: Mutex::new(state) })
-    }
-
-    pub(crate) const fn member(&self) -> MemberId {
-        self.member
-    }
-
-    pub(crate) const fn role(&self) -> Role {
-        self.role
-    }
-
-    pub(crate) const fn compresses(&self) -> bool {
-        self.compresses
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {
@@ -159,7 +125,7 @@ impl Outbox {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.state.lock().phase == Phase::Open
+        self.state.lock().is_open
     }
 
     pub(crate) fn failure(&self) -> Option<Failure> {
@@ -170,28 +136,25 @@ impl Outbox {
     pub(crate) fn poll_send(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
-        opcode: Opcode,
-        payload: &[u8],
+        message: ws::Message<'_>,
         options: SendOptions,
     ) -> Poll<Result<(), SendError>> {
-        check_length(opcode, payload)?;
+        check_length(message)?;
         let mut state = self.state.lock();
         if state.pipe.queued_bytes() > HIGH_WATER_BYTES {
             // What was only queued has to get going, or nobody would ever be woken.
-            self.write(&mut state);
-            if state.phase == Phase::Open && state.pipe.queued_bytes() > HIGH_WATER_BYTES {
-                state.wait(cx);
-                return Poll::Pending;
-            }
+            self.write(&mut state, Pipe::write);
+            let is_over = state.is_open && state.pipe.queued_bytes() > HIGH_WATER_BYTES;
+            ready!(state.poll_until(cx, !is_over));
         }
         self.take_part(&mut state);
-        if state.phase != Phase::Open {
+        if !state.is_open {
             return Poll::Ready(Err(SendError::Closed));
         }
-        state.pipe.push(opcode, (&[], payload), options.compress);
+        state.pipe.push(message.opcode(), (&[], message.as_bytes()), options.compress);
         state.unwritten = options.feed;
         if !options.feed {
-            self.write(&mut state);
+            self.write(&mut state, Pipe::write);
         }
         Poll::Ready(Ok(()))
     }
@@ -204,21 +167,17 @@ impl Outbox {
     /// As [`poll_send`](Self::poll_send).
     pub(crate) fn push(
         &self,
-        opcode: Opcode,
-        payload: &[u8],
+        message: ws::Message<'_>,
         compress: bool,
     ) -> Result<usize, SendError> {
-        check_length(opcode, payload)?;
+        check_length(message)?;
         let mut state = self.state.lock();
         self.take_part(&mut state);
-        if state.phase != Phase::Open {
+        if !state.is_open {
             return Err(SendError::Closed);
         }
-        let before = state.pipe.queued_bytes();
-        state.pipe.push(opcode, (&[], payload), compress);
-        let added = state.pipe.queued_bytes() - before;
-        self.check_room(&mut state, before, added);
-        Ok(added)
+        let (opcode, payload) = (message.opcode(), message.as_bytes());
+        Ok(self.queue(&mut state, |pipe| pipe.push(opcode, (&[], payload), compress)))
     }
 
     /// Writes what was queued without writing.
@@ -226,40 +185,35 @@ impl Outbox {
     pub(crate) fn flush_unwritten(self: &Arc<Self>) {
         let mut state = self.state.lock();
         if mem::take(&mut state.unwritten) {
-            self.write(&mut state);
+            self.write(&mut state, Pipe::write);
         }
     }
 
     /// Queues what a turn produced and writes everything.
     pub(crate) fn commit(self: &Arc<Self>, outgoing: &mut Outgoing) -> Committed {
         let mut state = self.state.lock();
-        let closed = outgoing.is_closed();
-        let frames = outgoing.frames();
-        if state.phase == Phase::Open && (closed || !frames.is_empty()) {
+        if state.is_open && (outgoing.closed || !outgoing.frames.is_empty()) {
             self.take_part(&mut state);
         }
-        if state.phase == Phase::Open && !frames.is_empty() {
-            let before = state.pipe.queued_bytes();
-            state.pipe.push_frames(frames);
-            let added = state.pipe.queued_bytes() - before;
-            self.check_room(&mut state, before, added);
+        if state.is_open && !outgoing.frames.is_empty() {
+            self.queue(&mut state, |pipe| pipe.push_frames(&outgoing.frames));
         }
         outgoing.clear();
-        if closed && state.phase == Phase::Open {
+        if outgoing.closed && state.is_open {
             state.pipe.drop_share();
-            state.phase = Phase::Closing;
+            state.is_open = false;
         }
-        self.write(&mut state);
-        Committed { open: state.phase == Phase::Open, queued_bytes: state.pipe.queued_bytes() }
+        self.write(&mut state, Pipe::write);
+        Committed { open: state.is_open, queued_bytes: state.pipe.queued_bytes() }
     }
 
     /// Sends an empty ping, unless something waits to be written: then the peer is not silent for want
     /// of being asked.
     pub(crate) fn ping(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        if state.phase == Phase::Open && state.pipe.is_writable() {
+        if state.is_open && state.pipe.is_writable() {
             state.pipe.push(Opcode::Ping, (&[], &[]), false);
-            self.write(&mut state);
+            self.write(&mut state, Pipe::write);
         }
     }
 
@@ -267,47 +221,45 @@ impl Outbox {
     /// read the answer has it waited for by a timer.
     pub(crate) fn close(self: &Arc<Self>, code: CloseCode, reason: &str, timer: bool) {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
+        if !mem::take(&mut state.is_open) {
             return;
         }
         state.pipe.leave_batch();
         state.pipe.push_close(code, reason);
-        state.phase = Phase::Closing;
         if timer {
-            state.close_timer = Some(self.start_close_timer());
+            let (outbox, close_timeout) = (Arc::downgrade(self), self.config.close_timeout);
+            let timer = self.runtime.spawn(async move {
+                sleep(close_timeout).await;
+                if let Some(outbox) = outbox.upgrade() {
+                    outbox.time_out();
+                }
+            });
+            state.close_timer = Some(timer.abort_handle());
         }
-        self.write(&mut state);
+        self.write(&mut state, Pipe::write);
     }
 
     /// No more frames are accepted; what is queued is written.
     pub(crate) fn finish(self: &Arc<Self>) {
         let mut state = self.state.lock();
         state.pipe.leave_batch();
-        if state.phase == Phase::Open {
-            state.phase = Phase::Closing;
-        }
-        self.write(&mut state);
+        state.is_open = false;
+        self.write(&mut state, Pipe::write);
     }
 
     /// Waits until little enough is queued to go on reading.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.phase == Phase::Broken || state.pipe.queued_bytes() <= HIGH_WATER_BYTES {
-            return Poll::Ready(());
-        }
-        state.wait(cx);
-        Poll::Pending
+        let has_room = state.pipe.queued_bytes() <= HIGH_WATER_BYTES;
+        state.poll_until(cx, has_room)
     }
 
     /// Writes what was queued without writing; then waits until nothing is queued.
     pub(crate) fn poll_flush(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        self.write_all(&mut state);
-        if state.phase == Phase::Broken || state.pipe.is_written() {
-            return Poll::Ready(());
-        }
-        state.wait(cx);
-        Poll::Pending
+        self.write(&mut state, Pipe::flush);
+        let is_written = state.pipe.is_written();
+        state.poll_until(cx, is_written)
     }
 
     /// Ends the write side of the transport.
@@ -326,101 +278,99 @@ impl Outbox {
         self.state.lock().fail(failure);
     }
 
-    /// Has everything of a batch, to which more may come, written by the next flush pass.
-    pub(crate) fn attach(&self, batch: &Arc<Batch>) -> Attached {
+    /// Has everything of a batch, to which more may come, written by the next flush pass. Whoever is to
+    /// be scheduled for that comes to `unflushed`.
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        batch: &Arc<Batch>,
+        unflushed: &mut Vec<Arc<dyn Flush>>,
+    ) -> Attached {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return Attached::Scheduled;
+        if !state.is_open {
+            return Attached::Shared;
         }
-        let before = state.pipe.queued_bytes();
-        if state.pipe.attach(batch, self.member) == pipe::Attached::Separate {
-            return Attached::Separate;
+        let mut attached = Attached::Separate;
+        self.queue(&mut state, |pipe| attached = pipe.attach(batch, self.member));
+        if attached == Attached::Shared {
+            self.schedule(&mut state, unflushed);
         }
-        let added = state.pipe.queued_bytes() - before;
-        self.check_room(&mut state, before, added);
-        match mem::replace(&mut state.scheduled, true) {
-            true => Attached::Scheduled,
-            false => Attached::Unscheduled,
+        attached
+    }
+
+    /// Queues a message that others get as well, for the next flush pass like [`attach`](Self::attach).
+    pub(crate) fn push_shared(
+        self: &Arc<Self>,
+        shared: &mut SharedMessage<'_>,
+        unflushed: &mut Vec<Arc<dyn Flush>>,
+    ) {
+        let mut state = self.state.lock();
+        self.queue(&mut state, Pipe::end_batch);
+        if !state.is_open {
+            return;
+        }
+        self.queue(&mut state, |pipe| self.push_message(pipe, shared));
+        if state.is_open && !state.pipe.is_blocked() {
+            self.schedule(&mut state, unflushed);
         }
     }
 
-    /// Queues a message that others get as well. Returns whether the connection has to be scheduled for
-    /// the flush pass.
-    pub(crate) fn push_shared(&self, shared: &mut SharedMessage<'_>) -> bool {
-        let mut state = self.state.lock();
-        let before = state.pipe.queued_bytes();
-        state.pipe.end_batch();
-        let added = state.pipe.queued_bytes() - before;
-        self.check_room(&mut state, before, added);
-        if state.phase != Phase::Open {
-            return false;
-        }
+    fn push_message(&self, pipe: &mut Pipe, shared: &mut SharedMessage<'_>) {
         let (opcode, payload, compress) = (shared.opcode, shared.payload, shared.compress);
-        let before = state.pipe.queued_bytes();
         let may_compress = compress && !opcode.is_control();
-        let pipe = &mut state.pipe;
         let compressor =
             pipe.compressor().filter(|by| may_compress && by.applies_to(payload.len()));
         if self.role == Role::Client || compressor.as_ref().is_some_and(|by| by.remembers()) {
             // Nobody else can use this frame.
-            pipe.push(opcode, (&[], payload), compress);
-        } else {
-            let frame: Bytes = match compressor {
-                Some(by) => shared.compressed_by(by),
-                None => shared.frame.clone(),
-            };
-            pipe.push_shared(&frame, || None);
+            return pipe.push(opcode, (&[], payload), compress);
         }
-        let added = state.pipe.queued_bytes() - before;
-        self.check_room(&mut state, before, added);
-        state.phase == Phase::Open && !state.draining && !mem::replace(&mut state.scheduled, true)
+        let frame: Bytes = match compressor {
+            Some(by) => shared.compressed_by(by),
+            None => shared.frame.clone(),
+        };
+        pipe.push_shared(&frame, || None);
+    }
+
+    fn schedule(self: &Arc<Self>, state: &mut State, unflushed: &mut Vec<Arc<dyn Flush>>) {
+        if !mem::replace(&mut state.scheduled, true) {
+            unflushed.push(Arc::clone(self) as Arc<dyn Flush>);
+        }
     }
 
     /// Queues what has come to the shared batch, so that something else can follow.
     #[inline]
     fn take_part(&self, state: &mut State) {
-        if !state.pipe.is_sharing() {
-            return;
+        if state.pipe.is_sharing() {
+            self.queue(state, Pipe::take_part);
         }
-        let before = state.pipe.queued_bytes();
-        state.pipe.take_part();
-        let added = state.pipe.queued_bytes() - before;
-        self.check_room(state, before, added);
     }
 
-    /// Ends the connection if what was added goes beyond the limit; what is alone may.
+    /// Queues something, and ends the connection if that goes beyond the limit; what is alone may.
+    /// Returns how many bytes were added.
     #[inline]
-    fn check_room(&self, state: &mut State, before: usize, added: usize) {
+    fn queue(&self, state: &mut State, queue: impl FnOnce(&mut Pipe)) -> usize {
+        let before = state.pipe.queued_bytes();
+        queue(&mut state.pipe);
+        let added = state.pipe.queued_bytes() - before;
         if before > 0 && added > 0 && before + added > self.config.queued_bytes_max {
             state.fail(Failure::Overflow);
         }
+        added
     }
 
-    /// Writes what is queued, unless the draining task does. What is shared comes behind it and is left
-    /// to the flush pass.
+    /// Writes what is queued, with [`Pipe::flush`] also what is shared and comes behind it; else that is
+    /// left to the flush pass. While the pipe is blocked, the draining task writes.
     #[inline]
-    fn write(self: &Arc<Self>, state: &mut State) {
-        if !state.draining && state.phase != Phase::Broken && !state.pipe.is_written() {
-            let written = state.pipe.write();
-            self.note_written(state, written);
+    fn write(
+        self: &Arc<Self>,
+        state: &mut State,
+        write: impl FnOnce(&mut Pipe) -> io::Result<bool>,
+    ) {
+        if state.pipe.is_blocked() || state.pipe.is_broken() {
+            return;
         }
-    }
-
-    /// [`write`](Self::write), and what is shared.
-    fn write_all(self: &Arc<Self>, state: &mut State) {
-        if !state.draining && state.phase != Phase::Broken {
-            let written = state.pipe.flush();
-            self.note_written(state, written);
-        }
-    }
-
-    fn note_written(self: &Arc<Self>, state: &mut State, written: io::Result<bool>) {
-        match written {
+        match write(&mut state.pipe) {
             Ok(true) => {}
-            Ok(false) => {
-                state.draining = true;
-                self.runtime.spawn(Arc::clone(self).drain());
-            }
+            Ok(false) => drop(self.runtime.spawn(Arc::clone(self).drain())),
             Err(error) => state.fail(Failure::Io(error.kind())),
         }
     }
@@ -429,11 +379,10 @@ impl Outbox {
         let timeout = self.config.write_timeout;
         let drained = poll_fn(|cx| {
             let mut state = self.state.lock();
-            if state.phase == Phase::Broken {
+            if state.failure.is_some() {
                 return Poll::Ready(Ok(()));
             }
             let drained = state.pipe.poll_write(cx, timeout);
-            state.draining = drained.is_pending();
             if state.pipe.queued_bytes() <= LOW_WATER_BYTES {
                 let waiters = mem::take(&mut state.waiters);
                 drop(state);
@@ -447,32 +396,21 @@ impl Outbox {
             Err(error) => self.abort(Failure::Io(error.kind())),
         }
     }
-
-    fn start_close_timer(self: &Arc<Self>) -> AbortHandle {
-        let outbox: Weak<Self> = Arc::downgrade(self);
-        let close_timeout = self.config.close_timeout;
-        let timer = self.runtime.spawn(async move {
-            sleep(close_timeout).await;
-            if let Some(outbox) = outbox.upgrade() {
-                outbox.time_out();
-            }
-        });
-        timer.abort_handle()
-    }
 }
 
-fn check_length(opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
-    if opcode.is_control() && payload.len() > CONTROL_PAYLOAD_BYTES_MAX {
-        return Err(SendError::ControlTooLong { length: payload.len() });
+fn check_length(message: ws::Message<'_>) -> Result<(), SendError> {
+    let length = message.as_bytes().len();
+    if message.opcode().is_control() && length > CONTROL_PAYLOAD_BYTES_MAX {
+        return Err(SendError::ControlTooLong { length });
     }
     Ok(())
 }
 
 impl Flush for Outbox {
     fn flush(self: Arc<Self>) {
-        let mut state: MutexGuard<'_, State> = self.state.lock();
+        let mut state = self.state.lock();
         state.scheduled = false;
-        self.write_all(&mut state);
+        self.write(&mut state, Pipe::flush);
     }
 }
 
@@ -485,18 +423,23 @@ impl Drop for Outbox {
 }
 
 impl State {
-    fn wait(&mut self, cx: &Context<'_>) {
+    /// Waits, unless something has happened or never will.
+    fn poll_until(&mut self, cx: &Context<'_>, has_happened: bool) -> Poll<()> {
+        if has_happened || self.failure.is_some() {
+            return Poll::Ready(());
+        }
         if !self.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
             self.waiters.push(cx.waker().clone());
         }
+        Poll::Pending
     }
 
     /// Ends the connection at once.
     fn fail(&mut self, failure: Failure) {
-        if self.phase == Phase::Broken {
+        if self.failure.is_some() {
             return;
         }
-        self.phase = Phase::Broken;
+        self.is_open = false;
         self.failure = Some(failure);
         if failure == Failure::Overflow {
             metrics::websocket_ended("overflow");

@@ -14,9 +14,10 @@ use crate::outbox::Outbox;
 /// other ways (a [`Writer`](crate::Writer), a [`Group`](crate::Group)) meanwhile.
 #[derive(Debug)]
 pub struct Outgoing {
-    frames: Vec<u8>,
+    /// Frames encoded so far.
+    pub(crate) frames: Vec<u8>,
     role: Role,
-    closed: bool,
+    pub(crate) closed: bool,
     /// Who compresses, if messages are.
     compressing: Option<Arc<Outbox>>,
     /// Bytes queued with `compressing` and not in `frames`.
@@ -25,9 +26,9 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(outbox: &Arc<Outbox>) -> Self {
-        let compressing = outbox.compresses().then(|| Arc::clone(outbox));
-        let role = outbox.role();
-        Self { frames: take_pooled(), role, closed: false, compressing, pushed_bytes: 0 }
+        let compressing = outbox.compresses.then(|| Arc::clone(outbox));
+        let (frames, role) = (take_pooled(), outbox.role);
+        Self { frames, role, closed: false, compressing, pushed_bytes: 0 }
     }
 
     /// Sends a message. After [`close`](Self::close) nothing is sent any more; a ping or pong is cut
@@ -52,7 +53,7 @@ impl Outgoing {
         }
         if let Some(outbox) = self.compressing.as_ref().filter(|_| !opcode.is_control()) {
             // All of them, or a small one would be overtaken. Closed, nobody gets them.
-            self.pushed_bytes += outbox.push(opcode, payload, compress).unwrap_or(0);
+            self.pushed_bytes += outbox.push(message, compress).unwrap_or(0);
             return;
         }
         encode_frame(opcode, payload, self.masking_key(), &mut self.frames);
@@ -71,19 +72,6 @@ impl Outgoing {
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.frames.len() + self.pushed_bytes
-    }
-
-    pub(crate) const fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    pub(crate) const fn note_closed(&mut self) {
-        self.closed = true;
-    }
-
-    /// Frames encoded so far; for appending more.
-    pub(crate) const fn frames(&mut self) -> &mut Vec<u8> {
-        &mut self.frames
     }
 
     /// Everything was queued.

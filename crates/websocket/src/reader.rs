@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use sockeye_net::Rate;
-use sockeye_net::pipe::{Compressor, FrameReader, Negotiated, Pipe, receive};
+use sockeye_net::pipe::{FrameReader, Negotiated, websocket};
 use sockeye_net::stream::Stream;
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Connection, Event, Role};
@@ -51,6 +51,11 @@ struct Turns {
     mid_message: bool,
 }
 
+/// What is done with each message; replies go to the [`Outgoing`]. Nothing more is handed on in this poll
+/// once it breaks.
+trait Handle: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()> {}
+impl<F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>> Handle for F {}
+
 /// What a peer that does not read its replies is to expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
@@ -70,13 +75,13 @@ impl Reader {
         config: Arc<Config>,
         negotiated: Option<&Negotiated>,
     ) -> Self {
-        let (read, write) = stream.split();
-        let ws = receive(Connection::new(role, config.protocol()), negotiated);
-        let keep_alive = KeepAlive::at_start(&config);
-        let compressor = Compressor::new(role, negotiated, &config.compression);
-        let writer = Writer::new(Outbox::new(Pipe::new(write, role, compressor), config));
+        let compression = (negotiated, &config.compression);
+        let (frames, pipe) = websocket(stream, rest, role, config.protocol(), compression);
+        let minds_time = config.keep_alive_interval.is_some() || config.idle_timeout.is_some();
+        let keep_alive = minds_time.then(|| KeepAlive::new(&config));
+        let writer = Writer { outbox: Outbox::new(pipe, config) };
         Self {
-            frames: FrameReader::new(read, ws, rest),
+            frames,
             turns: Turns {
                 writer,
                 ending: None,
@@ -122,7 +127,6 @@ impl Reader {
         if received.is_some() {
             return Poll::Ready(Ok(received));
         }
-        ready!(self.poll_end(cx));
         let error = self.turns.ending.as_mut().and_then(|ending| ending.take_error());
         Poll::Ready(error.map_or(Ok(None), Err))
     }
@@ -152,7 +156,7 @@ impl Reader {
             let mut handler = |message: ws::Message<'_>, outgoing: &mut Outgoing| {
                 if matches!(message, ws::Message::Text(_) | ws::Message::Binary(_)) && !closed {
                     handler(message, outgoing);
-                    closed = outgoing.is_closed();
+                    closed = outgoing.closed;
                 }
                 ControlFlow::Continue(())
             };
@@ -166,7 +170,7 @@ impl Reader {
         code: CloseCode,
         reason: &str,
     ) -> Result<Closed, RecvError> {
-        self.turns.outbox().close(code, reason, false);
+        self.turns.writer.outbox.close(code, reason, false);
         self.frames.ws.handle_close_sent();
         self.turns.ending();
         let mut ignore = |_: ws::Message<'_>, _: &mut Outgoing| ControlFlow::Continue(());
@@ -178,41 +182,40 @@ impl Reader {
         &self.turns.writer
     }
 
-    fn poll_to_end<F>(
+    fn poll_to_end(
         &mut self,
         cx: &mut Context<'_>,
         pace: Pace,
-        handler: &mut F,
-    ) -> Poll<Result<Closed, RecvError>>
-    where
-        F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
-    {
+        handler: &mut impl Handle,
+    ) -> Poll<Result<Closed, RecvError>> {
         ready!(self.poll_turns(cx, pace, handler));
-        ready!(self.poll_end(cx));
-        let ending = self.turns.ending.take();
-        Poll::Ready(ending.map_or(Err(RecvError::ConnectionLost), |ending| ending.into_result()))
+        let result = self.turns.ending.take().and_then(|ending| ending.result);
+        Poll::Ready(result.unwrap_or(Err(RecvError::ConnectionLost)))
     }
 
-    /// Turns, until `handler` breaks or no more messages come.
-    fn poll_turns<F>(&mut self, cx: &mut Context<'_>, pace: Pace, handler: &mut F) -> Poll<()>
-    where
-        F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
-    {
+    /// Turns, until `handler` breaks or no more messages come and the connection has ended.
+    fn poll_turns(
+        &mut self,
+        cx: &mut Context<'_>,
+        pace: Pace,
+        handler: &mut impl Handle,
+    ) -> Poll<()> {
         let Self { frames, turns } = self;
         for _ in 0..READS_PER_POLL {
-            if turns.is_finished() {
-                return Poll::Ready(());
-            }
-            if turns.ending.as_mut().is_some_and(|ending| ending.is_overdue(cx)) {
-                turns.outbox().time_out();
-                turns.end(RecvError::Timeout);
-                return Poll::Ready(());
+            if let Some(ending) = &mut turns.ending {
+                if ending.is_reading() && ending.is_overdue(cx) {
+                    turns.writer.outbox.time_out();
+                    ending.end(RecvError::Timeout);
+                }
+                if !ending.is_reading() {
+                    return ending.poll_end(frames, &turns.writer.outbox, cx);
+                }
             }
             if turns.keep_alive.is_some() && turns.handle_time(cx, &mut frames.ws) {
                 continue;
             }
             if turns.congested && pace == Pace::Replies {
-                ready!(turns.outbox().poll_room(cx));
+                ready!(turns.writer.outbox.poll_room(cx));
                 turns.congested = false;
             }
             let mut flow = ControlFlow::Continue(());
@@ -227,12 +230,9 @@ impl Reader {
             });
             match read {
                 Poll::Ready(Ok(count)) if count > 0 => {}
-                Poll::Ready(result) => {
-                    turns.handle_end(&mut frames.ws, result.err());
-                    return Poll::Ready(());
-                }
+                Poll::Ready(result) => turns.handle_end(&mut frames.ws, result.err()),
                 Poll::Pending => {
-                    turns.outbox().flush_unwritten();
+                    turns.writer.outbox.flush_unwritten();
                     return Poll::Pending;
                 }
             }
@@ -243,33 +243,18 @@ impl Reader {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Turns { writer, ending, .. } = &mut self.turns;
-        match ending {
-            Some(ending) => ending.poll_end(&mut self.frames, writer.outbox(), cx),
-            None => Poll::Ready(()),
-        }
-    }
 }
 
 impl Turns {
-    fn outbox(&self) -> &Arc<Outbox> {
-        self.writer.outbox()
-    }
-
-    /// One turn: handles `input` until it is used, `handler` breaks, or no more messages come, and
-    /// writes what that led to. It stops as well when the peer does not read its replies.
-    fn turn<F>(
+    /// One turn: handles `input` until it is used or `handler` breaks, and writes what that led to. It
+    /// stops as well when the peer does not read its replies.
+    fn turn(
         &mut self,
         ws: &mut Connection,
         input: &mut [u8],
-        handler: &mut F,
-    ) -> (usize, ControlFlow<()>)
-    where
-        F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
-    {
-        let mut outgoing = Outgoing::new(self.writer.outbox());
+        handler: &mut impl Handle,
+    ) -> (usize, ControlFlow<()>) {
+        let mut outgoing = Outgoing::new(&self.writer.outbox);
         let mut used = 0;
         let mut flow = ControlFlow::Continue(());
         while used < input.len() && flow.is_continue() {
@@ -288,17 +273,15 @@ impl Turns {
         (used, flow)
     }
 
-    /// Handles the bytes up to the next event, and the event. Returns how many bytes that were.
-    fn handle_input<F>(
+    /// Handles the bytes up to the next event, and the event. Returns how many bytes that were: all, if no
+    /// more messages come.
+    fn handle_input(
         &mut self,
         ws: &mut Connection,
         input: &mut [u8],
         outgoing: &mut Outgoing,
-        handler: &mut F,
-    ) -> (usize, ControlFlow<()>)
-    where
-        F: FnMut(ws::Message<'_>, &mut Outgoing) -> ControlFlow<()>,
-    {
+        handler: &mut impl Handle,
+    ) -> (usize, ControlFlow<()>) {
         let len = input.len();
         let (used, flow) = match ws.handle_read(input) {
             Ok((used, None)) => {
@@ -309,8 +292,8 @@ impl Turns {
                 Ok(ws::Message::Ping(_)) if !self.admits_ping() => {
                     metrics::websocket_ended("ping_flood");
                     refuse(ws, CloseCode::POLICY, "too many pings", outgoing);
-                    self.finish(Err(RecvError::PingFlood));
-                    return (len, ControlFlow::Break(()));
+                    self.ending().finish(Err(RecvError::PingFlood));
+                    return (len, ControlFlow::Continue(()));
                 }
                 Ok(message) => {
                     // Control frames come in the middle of messages as well.
@@ -318,20 +301,20 @@ impl Turns {
                     (used, handler(message, outgoing))
                 }
                 Err(closed) => {
-                    self.finish(Ok(closed));
+                    self.ending().finish(Ok(closed));
                     reply(ws, outgoing);
-                    outgoing.note_closed();
-                    return (len, ControlFlow::Break(()));
+                    outgoing.closed = true;
+                    return (len, ControlFlow::Continue(()));
                 }
             },
             Err(error) => {
                 metrics::websocket_violation(error.close_code());
                 refuse(ws, error.close_code(), "", outgoing);
-                self.finish(Err(error.into()));
-                return (len, ControlFlow::Break(()));
+                self.ending().finish(Err(error.into()));
+                return (len, ControlFlow::Continue(()));
             }
         };
-        if outgoing.is_closed() {
+        if outgoing.closed {
             ws.handle_close_sent();
             self.ending();
         }
@@ -341,31 +324,28 @@ impl Turns {
 
     /// Counts a ping: each costs an answer.
     fn admits_ping(&mut self) -> bool {
-        let limit = self.outbox().config().pings_per_second_max;
+        let limit = self.writer.outbox.config.pings_per_second_max;
         let now = Instant::now().into_std();
         self.pings.get_or_insert_with(|| Box::new(Rate::new(now))).admit(limit, now)
     }
 
     /// Starts or stops the time that a message may take.
     fn note_message(&mut self) {
-        let config = self.writer.outbox().config();
-        match &mut self.keep_alive {
-            Some(keep_alive) => keep_alive.note_message(self.mid_message, config),
-            None if self.mid_message && config.message_timeout.is_some() => {
-                let mut keep_alive = KeepAlive::new(config);
-                keep_alive.note_message(true, config);
-                self.keep_alive = Some(Box::new(keep_alive));
-            }
-            None => {}
+        let config = &self.writer.outbox.config;
+        if self.mid_message && config.message_timeout.is_some() {
+            self.keep_alive.get_or_insert_with(|| KeepAlive::new(config));
+        }
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.note_message(self.mid_message, config);
         }
     }
 
     /// Does what time demands; true when the connection is ending for it.
     fn handle_time(&mut self, cx: &mut Context<'_>, ws: &mut Connection) -> bool {
         let Some(keep_alive) = &mut self.keep_alive else { return false };
-        let outbox = self.writer.outbox();
-        while let Poll::Ready(due) = keep_alive.poll_due(cx, outbox.config()) {
-            let (error, code, reason) = match due {
+        let outbox = &self.writer.outbox;
+        while let Poll::Ready(due) = keep_alive.poll_due(cx, &outbox.config) {
+            let (error, code, reason, label) = match due {
                 Due::Ping => {
                     outbox.ping();
                     continue;
@@ -375,16 +355,17 @@ impl Turns {
                     keep_alive.note_heard();
                     continue;
                 }
-                Due::Idle => (RecvError::Idle, CloseCode::GOING_AWAY, "idle"),
+                Due::Idle => (RecvError::Idle, CloseCode::GOING_AWAY, "idle", "idle"),
                 Due::SlowMessage => {
-                    (RecvError::SlowMessage, CloseCode::POLICY, "message took too long")
+                    let reason = "message took too long";
+                    (RecvError::SlowMessage, CloseCode::POLICY, reason, "slow_message")
                 }
             };
-            metrics::websocket_ended(reason_label(due));
+            metrics::websocket_ended(label);
             outbox.close(code, reason, false);
             ws.handle_close_sent();
             self.keep_alive = None;
-            self.finish(Err(error));
+            self.ending().finish(Err(error));
             return true;
         }
         false
@@ -392,7 +373,7 @@ impl Turns {
 
     fn commit(&mut self, ws: &mut Connection, outgoing: &mut Outgoing) {
         let replied = outgoing.queued_bytes() > 0;
-        let committed = self.writer.outbox().commit(outgoing);
+        let committed = self.writer.outbox.commit(outgoing);
         if !committed.open {
             // A writer closed the connection, or it is broken: nothing is owed any more.
             ws.handle_close_sent();
@@ -403,62 +384,40 @@ impl Turns {
     /// The transport ended or broke.
     fn handle_end(&mut self, ws: &mut Connection, error: Option<io::Error>) {
         ws.handle_eof();
-        let outbox = self.writer.outbox();
+        let outbox = &self.writer.outbox;
         match (outbox.failure(), error) {
             (None, None) => {
                 // The peer may still read what is queued.
                 outbox.finish();
-                self.finish(Err(RecvError::ConnectionLost));
+                self.ending().finish(Err(RecvError::ConnectionLost));
             }
             (None, Some(error)) => {
                 outbox.abort(Failure::Io(error.kind()));
-                self.end(RecvError::Io(error));
+                self.ending().end(RecvError::Io(error));
             }
-            (Some(failure), _) => self.end(failure.into()),
+            (Some(failure), _) => self.ending().end(failure.into()),
         }
-    }
-
-    /// Nothing can be read or written any more.
-    fn end(&mut self, error: RecvError) {
-        self.finish(Err(error));
-        self.ending().end();
-    }
-
-    /// No more messages come.
-    fn finish(&mut self, result: Result<Closed, RecvError>) {
-        self.ending().finish(result);
     }
 
     /// From the first call on the peer has the close timeout.
     fn ending(&mut self) -> &mut Ending {
-        let outbox = self.writer.outbox();
-        self.ending.get_or_insert_with(|| Ending::new(outbox))
-    }
-
-    fn is_finished(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| !ending.is_reading())
+        let close_timeout = self.writer.outbox.config.close_timeout;
+        self.ending.get_or_insert_with(|| Ending::new(close_timeout))
     }
 }
 
 /// Closes the connection for what the peer did.
 fn refuse(ws: &mut Connection, code: CloseCode, reason: &str, outgoing: &mut Outgoing) {
     let key = outgoing.masking_key();
-    ws.close(code, reason, key, outgoing.frames());
-    outgoing.note_closed();
+    ws.close(code, reason, key, &mut outgoing.frames);
+    outgoing.closed = true;
 }
 
 /// Appends the frames the connection owes the peer.
 fn reply(ws: &mut Connection, outgoing: &mut Outgoing) {
     while ws.has_transmit() {
         let key = outgoing.masking_key();
-        ws.poll_transmit(key, outgoing.frames());
-    }
-}
-
-const fn reason_label(due: Due) -> &'static str {
-    match due {
-        Due::SlowMessage => "slow_message",
-        Due::Idle | Due::Ping => "idle",
+        ws.poll_transmit(key, &mut outgoing.frames);
     }
 }
 

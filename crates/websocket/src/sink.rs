@@ -39,22 +39,19 @@ impl Sink<Message> for Writer {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         if self.queued_bytes() > HIGH_WATER_BYTES {
-            ready!(self.outbox().poll_flush(cx));
+            ready!(self.outbox.poll_flush(cx));
         }
         Poll::Ready(if self.is_open() { Ok(()) } else { Err(SendError::Closed) })
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        let message = ws::Message::from(&message);
-        self.outbox().push(message.opcode(), message.as_bytes(), true).map(drop)
+        self.outbox.push(ws::Message::from(&message), true).map(drop)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        ready!(self.outbox().poll_flush(cx));
-        match self.outbox().failure() {
-            None => Poll::Ready(Ok(())),
-            Some(_) => Poll::Ready(Err(SendError::Closed)),
-        }
+        ready!(self.outbox.poll_flush(cx));
+        let is_broken = self.outbox.failure().is_some();
+        Poll::Ready(if is_broken { Err(SendError::Closed) } else { Ok(()) })
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

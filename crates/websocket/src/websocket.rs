@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sockeye_net::pipe::Negotiated;
 use sockeye_net::stream::Stream;
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role};
@@ -22,7 +21,7 @@ use crate::writer::Writer;
 /// [`close`](Self::close) ends the transport without a close frame, after what is queued.
 #[derive(Debug)]
 pub struct WebSocket {
-    reader: Reader,
+    pub(crate) reader: Reader,
 }
 
 impl WebSocket {
@@ -34,7 +33,7 @@ impl WebSocket {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn from_stream(stream: Stream, rest: Vec<u8>, role: Role, config: Config) -> Self {
-        Self::with_config(stream, rest, role, Arc::new(config), None)
+        Self { reader: Reader::new(stream, rest, role, Arc::new(config), None) }
     }
 
     /// [`from_stream`](Self::from_stream) for a handshake in which compression was negotiated
@@ -52,17 +51,7 @@ impl WebSocket {
         config: Config,
         parameters: &ws::handshake::deflate::Parameters,
     ) -> Self {
-        Self::with_config(stream, rest, role, Arc::new(config), Some(parameters))
-    }
-
-    pub(crate) fn with_config(
-        stream: Stream,
-        rest: Vec<u8>,
-        role: Role,
-        config: Arc<Config>,
-        negotiated: Option<&Negotiated>,
-    ) -> Self {
-        Self { reader: Reader::new(stream, rest, role, config, negotiated) }
+        Self { reader: Reader::new(stream, rest, role, Arc::new(config), Some(parameters)) }
     }
 
     /// The next message, pings and pongs included. `None` when the connection was closed in good

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use sockeye_ws as ws;
-use sockeye_ws::{CloseCode, Opcode};
+use sockeye_ws::CloseCode;
 
 use crate::error::SendError;
 use crate::outbox::{Outbox, SendOptions};
@@ -29,18 +29,10 @@ use crate::outbox::{Outbox, SendOptions};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Writer {
-    outbox: Arc<Outbox>,
+    pub(crate) outbox: Arc<Outbox>,
 }
 
 impl Writer {
-    pub(crate) const fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox }
-    }
-
-    pub(crate) const fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
-    }
-
     /// Sends a message: writes at once, and returns when it is written or queued. While more than
     /// 64 KiB are queued it waits before that.
     ///
@@ -91,8 +83,7 @@ impl Writer {
         message: ws::Message<'_>,
         options: SendOptions,
     ) -> Result<(), SendError> {
-        let (opcode, payload) = (message.opcode(), message.as_bytes());
-        poll_fn(|cx| self.outbox.poll_send(cx, opcode, payload, options)).await
+        poll_fn(|cx| self.outbox.poll_send(cx, message, options)).await
     }
 
     /// Sends a ping; the peer answers with a [`Message::Pong`](crate::Message) of the same bytes.
@@ -101,8 +92,7 @@ impl Writer {
     ///
     /// As [`send`](Self::send).
     pub async fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
-        let options = SendOptions { feed: false, compress: false };
-        poll_fn(|cx| self.outbox.poll_send(cx, Opcode::Ping, payload, options)).await
+        self.send_uncompressed(ws::Message::Ping(payload)).await
     }
 
     /// Waits until everything queued was handed to the kernel, or the connection is broken.

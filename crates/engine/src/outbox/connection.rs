@@ -1,9 +1,7 @@
 //! A byte stream of a session: the pipe it is written by, and what comes from it.
 
-use std::time::Duration;
-
 use sockeye_net::lines::push_line;
-use sockeye_net::pipe::{Closing, Compressor, FrameReader, Negotiated, Pipe, receive};
+use sockeye_net::pipe::{self, Closing, Compression, FrameReader, Negotiated, Pipe};
 use sockeye_net::stream::{ReadHalf, Stream};
 use sockeye_ws::{self as ws, CloseCode, Role};
 
@@ -31,16 +29,10 @@ impl Connection {
         early: Vec<u8>,
         framing: Framing,
         config: ws::Config,
-        (negotiated, compression): (Option<&Negotiated>, &sockeye_net::pipe::Compression),
+        compression: (Option<&Negotiated>, &Compression),
     ) -> Self {
-        let (read, write) = stream.split();
-        let protocol = receive(ws::Connection::new(Role::Server, config), negotiated);
-        let compressor = Compressor::new(Role::Server, negotiated, compression);
-        Connection {
-            pipe: Pipe::new(write, Role::Server, compressor),
-            framing,
-            incoming: Incoming::Frames(FrameReader::new(read, protocol, early)),
-        }
+        let (reader, pipe) = pipe::websocket(stream, early, Role::Server, config, compression);
+        Connection { pipe, framing, incoming: Incoming::Frames(reader) }
     }
 
     /// A stream that is only written to.
@@ -54,54 +46,20 @@ impl Connection {
     }
 }
 
-/// The end of a connection in good order, behind what is queued.
-pub(crate) enum Ending {
-    /// There is a close frame to be sent, and one to be awaited.
-    Frames(Closing),
-    /// The stream ends.
-    Stream(Pipe),
-}
-
-impl Ending {
-    /// `code` is what a close frame says; [`CloseCode::NO_STATUS`] unless the peer broke a rule.
-    pub(crate) fn new(mut pipe: Pipe, incoming: Incoming, code: CloseCode) -> Self {
-        match incoming {
+impl Incoming {
+    /// Ends the connection in good order, behind what is queued. `code` is what a close frame says;
+    /// [`CloseCode::NO_STATUS`] unless the peer broke a rule.
+    pub(crate) fn close(self, mut pipe: Pipe, code: CloseCode) -> Closing {
+        match self {
             Incoming::Frames(reader) => {
-                let failed = code != CloseCode::NO_STATUS;
-                Ending::Frames(Closing::new(pipe, reader, code, failed))
+                Closing::new(pipe, reader, code, code != CloseCode::NO_STATUS)
             }
             Incoming::Ignored { .. } => {
                 // Of a stream of lines the end alone does not tell whether it is whole.
                 push_line("1", "", pipe.tail());
-                Ending::Stream(pipe)
+                Closing::of_stream(pipe)
             }
         }
-    }
-
-    /// Writes what the kernel takes at once. True: that was everything there is to do.
-    pub(crate) fn is_done_at_once(&mut self) -> bool {
-        match self {
-            Ending::Frames(closing) => closing.is_done_at_once(),
-            Ending::Stream(pipe) => !matches!(pipe.flush(), Ok(false)),
-        }
-    }
-
-    /// Bytes of memory that wait to be written.
-    pub(crate) fn own_bytes(&self) -> usize {
-        match self {
-            Ending::Frames(closing) => closing.own_bytes(),
-            Ending::Stream(pipe) => pipe.own_bytes(),
-        }
-    }
-
-    /// Carries it out. Whatever becomes of it, the connection is dropped.
-    pub(crate) async fn carry_out(self, write_timeout: Duration) {
-        let _ = match self {
-            Ending::Frames(closing) => closing.carry_out(write_timeout).await,
-            Ending::Stream(mut pipe) => {
-                std::future::poll_fn(|cx| pipe.poll_write(cx, write_timeout)).await
-            }
-        };
     }
 }
 

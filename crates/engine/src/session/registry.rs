@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::http::refusal::Refusal;
 use crate::outbox::Limits;
-use crate::outbox::connection::{Ending, Incoming};
+use crate::outbox::connection::Incoming;
 use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
 use crate::session::address_slots::{AddressSlot, AddressSlots};
@@ -172,14 +172,14 @@ impl Registry {
     }
 
     /// Ends a connection in good order behind what is queued, at once if that is possible, else in a
-    /// task of its own, within `websocket_close_timeout`. `code` as in [`Ending::new`].
+    /// task of its own, within `websocket_close_timeout`. `code` as in [`Incoming::close`].
     pub(crate) fn end_connection(
         self: &Arc<Self>,
         pipe: Pipe,
         incoming: Incoming,
         code: CloseCode,
     ) {
-        let mut ending = Ending::new(pipe, incoming, code);
+        let mut ending = incoming.close(pipe, code);
         if ending.is_done_at_once() {
             return;
         }

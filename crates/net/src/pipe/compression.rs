@@ -2,8 +2,7 @@
 
 use http::HeaderValue;
 use http::header::HeaderMap;
-use sockeye_ws::Connection;
-use sockeye_ws::handshake::client::{Handshake, ResponseError};
+use sockeye_ws::handshake::client::Handshake;
 use sockeye_ws::handshake::deflate::{Parameters, Preferences};
 use sockeye_ws::handshake::server::RequestError;
 
@@ -80,26 +79,5 @@ impl Compression {
             Self::Off => handshake,
             Self::On(deflate) => handshake.offer_deflate(deflate.preferences),
         }
-    }
-}
-
-/// What the server answered to that.
-///
-/// # Errors
-///
-/// When it is no answer to what was offered.
-pub fn agreed<B>(
-    handshake: &Handshake,
-    response: &http::Response<B>,
-) -> Result<Option<Negotiated>, ResponseError> {
-    handshake.deflate(response)
-}
-
-/// Has received messages decompressed.
-#[must_use]
-pub fn receive(connection: Connection, negotiated: Option<&Negotiated>) -> Connection {
-    match negotiated {
-        Some(parameters) => connection.with_deflate(parameters),
-        None => connection,
     }
 }
