@@ -1,21 +1,18 @@
 //! Requests to the server and their answers.
 
-use std::{
-    marker::PhantomData,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use sockeye_socket_proto::{FromArgs, RawArgs, decode_args};
-use tokio::{
-    sync::oneshot,
-    time::{Sleep, sleep},
-};
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 
-use crate::{AckError, RemoteError, socket::Socket};
+use crate::error::{AckError, RemoteError};
+use crate::socket::Socket;
 
 /// What became of a request. The sender dropped: the socket is disconnected.
 pub(crate) type Outcome = oneshot::Receiver<RawArgs>;

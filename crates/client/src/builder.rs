@@ -1,6 +1,7 @@
 //! Describing a client before it connects.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
@@ -9,15 +10,17 @@ use sockeye_net::http::{Dialer, Roots};
 use sockeye_socket_proto::{Listen, event_name};
 use tokio::sync::oneshot;
 
-use crate::{
-    Client, ConfigError, ConnectError, DisconnectReason, Handler, Limits, RawEvent, Reconnect,
-    UrlError,
-    engine::Options,
-    link::Link,
-    socket::{Auth, Joining, Routes, Socket},
-    target::{Target, normalize_namespace},
-    task::Task,
-};
+use crate::client::Client;
+use crate::engine::Options;
+use crate::error::{ConfigError, ConnectError, UrlError};
+use crate::handler::{Handler, RawEvent};
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::reconnect::Reconnect;
+use crate::socket::{Auth, Joining, Routes, Socket};
+use crate::state::DisconnectReason;
+use crate::target::{Target, normalize_namespace};
+use crate::task::Task;
 
 /// A client to be: what it listens to and how it connects. Made by
 /// [`Client::builder`] and [`Client::namespace`].

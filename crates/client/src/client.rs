@@ -1,17 +1,19 @@
 //! The handle that applications hold.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
 use sockeye_socket_proto::{EventName, Listen, Request, event_name};
 use tokio::sync::watch;
 
-use crate::{
-    AckError, AckFuture, Builder, EmitError, State, Subscription, UrlError,
-    builder::{NewSession, SameSession},
-    socket::Socket,
-};
+use crate::ack::AckFuture;
+use crate::builder::{Builder, NewSession, SameSession};
+use crate::error::{AckError, EmitError, UrlError};
+use crate::socket::Socket;
+use crate::state::State;
+use crate::subscription::Subscription;
 
 /// One client in one namespace: a handle, cheap to clone.
 ///

@@ -6,12 +6,10 @@
 
 mod outgoing;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::{Duration, Instant},
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_engine_proto::{
@@ -23,11 +21,9 @@ use sockeye_ws::{CloseCode, Event as Frame};
 use tokio::time::Sleep;
 
 use self::outgoing::Outgoing;
-use crate::{
-    TransportError,
-    target::Target,
-    transport::{Exchange, Polling, WebSocket},
-};
+use crate::error::TransportError;
+use crate::target::Target;
+use crate::transport::{Exchange, Polling, WebSocket};
 
 /// The layer above, Socket.IO.
 pub(crate) trait Upper {

@@ -1,6 +1,10 @@
 //! What can go wrong, one type for each question.
 
-use std::{borrow::Cow, error::Error, fmt, io, sync::Arc};
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sockeye_net::http::ConnectError as DialError;

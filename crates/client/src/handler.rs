@@ -1,13 +1,15 @@
 //! Async functions as handlers: the client if they want it, the payload last, the answer returned.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use serde::Serialize;
 use sockeye_socket_proto::{FromArgs, RawArgs, encode_args};
 
-use crate::{Client, EventError};
+use crate::client::Client;
+use crate::error::EventError;
 
 /// A started handler.
 pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -1,23 +1,21 @@
 //! Handlers under way, and the events that wait for their turn.
 
-use std::{
-    any::Any,
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::{Stream, stream::FuturesUnordered};
+use futures_util::Stream;
+use futures_util::stream::FuturesUnordered;
 use sockeye_socket_proto::RawArgs;
 
-use crate::{
-    EventError, Limits,
-    handler::{Running, Started},
-    socket::{Reply, Socket},
-};
+use crate::error::EventError;
+use crate::handler::{Running, Started};
+use crate::limits::Limits;
+use crate::socket::{Reply, Socket};
 
 /// The handlers of one session: started in the order of the events, interleaving where they wait.
 #[derive(Debug)]

@@ -1,9 +1,7 @@
 //! The way from handles to the session's task.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;

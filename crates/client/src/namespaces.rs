@@ -6,10 +6,13 @@ use bytes::Bytes;
 use sockeye_engine_proto::Message;
 use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs};
 
-use crate::{
-    ConnectError, DisconnectReason, Limits, engine::Upper, handler::RawEvent, jobs::Jobs,
-    socket::Socket,
-};
+use crate::engine::Upper;
+use crate::error::ConnectError;
+use crate::handler::RawEvent;
+use crate::jobs::Jobs;
+use crate::limits::Limits;
+use crate::socket::Socket;
+use crate::state::DisconnectReason;
 
 /// The Socket.IO layer of one session.
 #[derive(Debug)]

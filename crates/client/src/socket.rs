@@ -11,11 +11,9 @@
 //! Leaving: a Joined socket sends its queue, then `1`, and has Left; a Joining one waits for the
 //! answer first, because the server would take a `1` before it as an offence; any other has Left.
 
-use std::{
-    cell::Cell,
-    collections::HashMap,
-    sync::{Arc, Weak},
-};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -25,16 +23,15 @@ use sockeye_socket_proto::{
 };
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::{
-    AckError, Client, ConfigError, ConnectError, DisconnectReason, EmitError, EventError, Limits,
-    State, Subscription, TransportError,
-    ack::Outcome,
-    client::Handle,
-    handler::{Answer, EventHandler, LifeHandler, RawEvent, Running},
-    link::Link,
-    queue::{Kind, Queue},
-    subscription::Subscribers,
-};
+use crate::ack::Outcome;
+use crate::client::{Client, Handle};
+use crate::error::{AckError, ConfigError, ConnectError, EmitError, EventError, TransportError};
+use crate::handler::{Answer, EventHandler, LifeHandler, RawEvent, Running};
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::queue::{Kind, Queue};
+use crate::state::{DisconnectReason, State};
+use crate::subscription::{Subscribers, Subscription};
 
 /// One namespace of one session.
 pub(crate) struct Socket {

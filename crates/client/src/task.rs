@@ -9,26 +9,26 @@
 //! | any | the last namespace has left | Ending, a running session is closed first |
 //! | Ending | the last handler is done | the task is over; a namespace that came meanwhile: Connecting |
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use futures_util::{Stream, stream::FuturesUnordered};
+use futures_util::Stream;
+use futures_util::stream::FuturesUnordered;
 use sockeye_engine_proto::CloseReason;
 use tokio::time::{Sleep, sleep};
 
-use crate::{
-    ConfigError, ConnectError, DisconnectReason, Limits, Reconnect, State, TransportError,
-    engine::{Engine, Options, Signal},
-    handler::Running,
-    link::Link,
-    namespaces::Namespaces,
-    random,
-    socket::Socket,
-    target::Target,
-};
+use crate::engine::{Engine, Options, Signal};
+use crate::error::{ConfigError, ConnectError, TransportError};
+use crate::handler::Running;
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::namespaces::Namespaces;
+use crate::random;
+use crate::reconnect::Reconnect;
+use crate::socket::Socket;
+use crate::state::{DisconnectReason, State};
+use crate::target::Target;
 
 /// See the table at the top of the source file.
 pub(crate) struct Task {

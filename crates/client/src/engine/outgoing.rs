@@ -1,6 +1,7 @@
 //! What goes out: packets of the layer above and of the session itself.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_engine_proto::{

@@ -1,28 +1,25 @@
 //! HTTP long-polling: a GET that waits for packets, a POST that brings some.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header::CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sockeye_engine_proto::TransportKind;
-use sockeye_net::{
-    WRITE_TIMEOUT,
-    http::{ConnectError, Dialed},
-};
+use sockeye_net::WRITE_TIMEOUT;
+use sockeye_net::http::{ConnectError, Dialed};
 use tower_service::Service;
 
-use super::{excerpt, http_error};
-use crate::{TransportError, target::Target};
+use super::excerpt;
+use super::http_error;
+use crate::error::TransportError;
+use crate::target::Target;
 
 /// Node's servers close a connection that was idle for 5 s; a POST that meets the close would end
 /// the session.

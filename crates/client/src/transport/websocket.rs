@@ -11,10 +11,14 @@ use sockeye_engine_proto::{TransportId, TransportKind};
 use sockeye_net::WRITE_TIMEOUT;
 use sockeye_net::http::into_stream;
 use sockeye_net::pipe::{Closing, FrameReader, Pipe};
-use sockeye_ws::{CloseCode, Config, Connection, Opcode, Role, handshake::client::Handshake};
+use sockeye_ws::handshake::client::Handshake;
+use sockeye_ws::{CloseCode, Config, Connection, Opcode, Role};
 
-use super::{excerpt, http_error};
-use crate::{TransportError, random, target::Target};
+use super::excerpt;
+use super::http_error;
+use crate::error::TransportError;
+use crate::random;
+use crate::target::Target;
 
 /// Of an answer that refuses the handshake no more is read.
 const ERROR_BODY_BYTES_MAX: usize = 4096;
