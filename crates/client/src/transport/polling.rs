@@ -16,8 +16,7 @@ use sockeye_net::WRITE_TIMEOUT;
 use sockeye_net::http::{ConnectError, Dialed};
 use tower_service::Service;
 
-use super::excerpt;
-use super::http_error;
+use super::{excerpt, http_error};
 use crate::error::TransportError;
 use crate::target::Target;
 

@@ -14,8 +14,7 @@ use sockeye_net::pipe::{Closing, FrameReader, Pipe};
 use sockeye_ws::handshake::client::Handshake;
 use sockeye_ws::{CloseCode, Config, Connection, Opcode, Role};
 
-use super::excerpt;
-use super::http_error;
+use super::{excerpt, http_error};
 use crate::error::TransportError;
 use crate::random;
 use crate::target::Target;
