@@ -6,22 +6,16 @@
 //! for a side channel, so [`Binary`] finds its attachments in a thread-local that exists only
 //! while one payload is encoded or decoded.
 
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-};
+use std::cell::{Cell, RefCell};
+use std::fmt;
 
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor},
-    ser::SerializeMap,
-};
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{
-    json,
-    shape::{self, Shape},
-};
+use crate::json;
+use crate::shape::{self, Shape};
 
 /// Several arguments instead of one: `Args((a, b))` goes out as `["event",a,b]`.
 ///
