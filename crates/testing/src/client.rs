@@ -1,18 +1,19 @@
-use std::{any::type_name, fmt, marker::PhantomData, pin::Pin, time::Duration};
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, RemoteError, Request};
 use sockeye_socket_proto::{encode_ack, encode_args, encode_disconnect, encode_event, event_name};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::{
-    Connect, ConnectError, Wire,
-    session::{Arrived, Command},
-};
+use crate::connect::{Connect, ConnectError};
+use crate::session::{Arrived, Command};
+use crate::wire::Wire;
 
 macro_rules! name_of {
     ($event:expr) => {
