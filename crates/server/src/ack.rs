@@ -1,23 +1,23 @@
-use std::{
-    collections::HashMap,
-    fmt,
-    marker::PhantomData,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, future::BoxFuture};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use sockeye_socket_proto::{FromArgs, RawArgs, decode_args, with_encoded_args};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Sleep, sleep},
-};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep};
 
-use crate::{AckError, EncodeError, EventError, RemoteError, Socket, SocketId, reliable::Turn};
+use crate::error::{AckError, EncodeError, EventError, RemoteError};
+use crate::id::SocketId;
+use crate::reliable::Turn;
+use crate::socket::Socket;
 
 /// The answer of a handler: `Ok(Ack(value))` answers with one value, `Ack(Args((a, b)))` with two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,15 +1,19 @@
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use sockeye_socket_proto::RawArgs;
 
-use crate::{
-    DisconnectReason, EventError, Io, RawEvent, Reliable, RoomChange, Socket,
-    handler::{Admission, EventGuard, EventHandler, ObserverHandler},
-    locals::Locals,
-    server_side::ServerSideHandler,
-};
+use crate::broadcast::Io;
+use crate::error::EventError;
+use crate::handler::{Admission, EventGuard, EventHandler, ObserverHandler, RawEvent};
+use crate::locals::Locals;
+use crate::reason::DisconnectReason;
+use crate::reliable::Reliable;
+use crate::room::RoomChange;
+use crate::server_side::ServerSideHandler;
+use crate::socket::Socket;
 
 /// Something that went wrong with an event, for [`Namespace::on_error`](crate::Namespace::on_error).
 #[derive(Debug)]

@@ -1,4 +1,8 @@
-use std::{collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -6,18 +10,19 @@ use sockeye_engine::Encoded;
 use sockeye_socket_proto::{EventName, Request, event_name, with_encoded_args};
 use tokio::sync::mpsc;
 
-use crate::{
-    Acks, ClusterError, EmitError, Family, IntoRooms, RemoteSocket, Room, ServerAcks, Socket,
-    ack::Waiter,
-    adapter::{Selection, Targets},
-    audience::Audience,
-    delivery::Delivery,
-    directory::Live,
-    encode::{encode_shared, encode_with_offset},
-    recovery::{self, Offset},
-    server_side,
-    socket::MESSAGE,
-};
+use crate::ack::{Acks, Waiter};
+use crate::adapter::{Selection, Targets};
+use crate::audience::Audience;
+use crate::delivery::Delivery;
+use crate::directory::Live;
+use crate::encode::{encode_shared, encode_with_offset};
+use crate::error::{ClusterError, EmitError};
+use crate::family::Family;
+use crate::recovery::{self, Offset};
+use crate::remote::RemoteSocket;
+use crate::room::{IntoRooms, Room};
+use crate::server_side::{self, ServerAcks};
+use crate::socket::{MESSAGE, Socket};
 
 /// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
 #[derive(Clone)]

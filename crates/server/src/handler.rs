@@ -1,15 +1,16 @@
 //! Async functions as handlers: extractors first, the payload last, the answer returned.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use sockeye_socket_proto::{FromArgs, RawArgs};
 
-use crate::{
-    Context, EventError, FromContext, IntoAck, Refuse, Socket,
-    ack::{Reply, Responder},
-};
+use crate::ack::{IntoAck, Reply, Responder};
+use crate::error::{EventError, Refuse};
+use crate::extract::{Context, FromContext};
+use crate::socket::Socket;
 
 /// A started handler.
 pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -6,18 +6,20 @@
 
 mod answers;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_socket_proto::FromArgs;
 use tokio::sync::watch;
 
 use self::answers::{Answers, Begin, Progress, Rules};
-use crate::{
-    Context, EventError, Handler, Socket,
-    ack::{Answer, Reply},
-    handler::Running,
-};
+use crate::ack::{Answer, Reply};
+use crate::error::EventError;
+use crate::extract::Context;
+use crate::handler::{Handler, Running};
+use crate::socket::Socket;
 
 /// A handler that handles an event once for each key, see [`idempotent`].
 pub struct Idempotent<K, H> {

@@ -1,17 +1,28 @@
-use std::{borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
+use std::borrow::Cow;
+use std::fmt;
+use std::future::ready;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde::Serialize;
 use sockeye_socket_proto::{Listen, RawArgs, event_name};
 
-use crate::{
-    BuildError, ConnectHandler, Context, DisconnectReason, EventError, Failure, Guard, Handler,
-    IntoAck, Io, NamespaceMatcher, Observer, RawEvent, Reliable, RoomChange, ServerSide, Socket,
-    ack::Reply,
-    behaviour::{Behaviour, Registered},
-    handler::{Admission, Call, EventHandler, ObserverHandler},
-    matcher::{Matcher, Pattern},
+use crate::ack::{IntoAck, Reply};
+use crate::behaviour::{Behaviour, Failure, Registered};
+use crate::broadcast::Io;
+use crate::error::{BuildError, EventError};
+use crate::extract::Context;
+use crate::handler::{
+    Admission, Call, ConnectHandler, EventHandler, Guard, Handler, Observer, ObserverHandler,
+    RawEvent,
 };
+use crate::matcher::{Matcher, NamespaceMatcher, Pattern};
+use crate::reason::DisconnectReason;
+use crate::reliable::Reliable;
+use crate::room::RoomChange;
+use crate::server_side::ServerSide;
+use crate::socket::Socket;
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.

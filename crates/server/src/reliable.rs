@@ -3,24 +3,21 @@
 //! A client that has an outbox says so when it connects, and numbers its events. For each outbox a
 //! window of answers is kept: an event whose number is in it is answered as it was the first time.
 
-use std::{
-    any::Any,
-    collections::{BTreeMap, HashMap},
-    fmt::{self, Write as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye_socket_proto::decode_args;
 use tokio::time::Instant;
 
-use crate::{
-    EventError, Socket,
-    ack::{Answer, Responder},
-    locals::Locals,
-    makers::{Group, Makers},
-};
+use crate::ack::{Answer, Responder};
+use crate::error::EventError;
+use crate::locals::Locals;
+use crate::makers::{Group, Makers};
+use crate::socket::Socket;
 
 /// Which events of a client's outbox are handled once, and how much is remembered for that:
 /// [`Namespace::reliable`](crate::Namespace::reliable).

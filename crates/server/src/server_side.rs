@@ -1,15 +1,16 @@
 //! Events between the servers of a cluster.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sockeye_socket_proto::{FromArgs, RawArgs};
 
-use crate::{
-    AckError, EventError, IntoAck, Io,
-    ack::{Answer, Reply, decode_answer},
-};
+use crate::ack::{Answer, IntoAck, Reply, decode_answer};
+use crate::broadcast::Io;
+use crate::error::{AckError, EventError};
 
 /// A handler of one event with its types bound into it.
 pub(crate) type ServerSideHandler = Box<

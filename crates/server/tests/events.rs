@@ -4,10 +4,8 @@
 
 mod common;
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, Mutex},
-};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 
 use common::{Client, serve, until, with_sync};
 use serde::{Deserialize, Serialize};

@@ -1,21 +1,19 @@
 //! What is remembered of events that may come twice, and for how long.
 
-use std::{
-    collections::{BTreeSet, HashMap, VecDeque, hash_map::RandomState},
-    hash::BuildHasher,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye_engine::SessionId;
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::{
-    Socket,
-    ack::{Answer, Reply},
-    makers::{Group, Makers},
-};
+use crate::ack::{Answer, Reply};
+use crate::makers::{Group, Makers};
+use crate::socket::Socket;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]

@@ -1,26 +1,21 @@
 //! Events on their way to their handlers: at once, after guards, or when it is their turn.
 
-use std::{
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use sockeye_socket_proto::RawArgs;
 
-use super::{
-    Sockets,
-    task::{Done, Task, panic_message},
-};
-use crate::{
-    EventError, RawEvent, Socket,
-    ack::{Reply, Responder},
-    behaviour::Registered,
-    handler::Call,
-    reliable::{Begin, Ticket},
-};
+use super::Sockets;
+use super::task::{Done, Task, panic_message};
+use crate::ack::{Reply, Responder};
+use crate::behaviour::Registered;
+use crate::error::EventError;
+use crate::handler::{Call, RawEvent};
+use crate::reliable::{Begin, Ticket};
+use crate::socket::Socket;
 
 /// An event that waits until fewer handlers of its socket run.
 pub(super) struct Waiting {

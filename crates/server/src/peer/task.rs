@@ -1,19 +1,16 @@
 //! User code at work in the session's task: what is under way, and how it ends.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use crate::{
-    EventError, Refuse, Socket,
-    ack::{Reply, Responder},
-    behaviour::Registered,
-    directory::Asking,
-    handler::Running,
-};
+use crate::ack::{Reply, Responder};
+use crate::behaviour::Registered;
+use crate::directory::Asking;
+use crate::error::{EventError, Refuse};
+use crate::handler::Running;
+use crate::socket::Socket;
 
 /// A connect packet that a dynamic declaration is deciding about.
 #[derive(Default)]
