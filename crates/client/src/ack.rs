@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sockeye_socket_proto::{FromArgs, RawArgs, decode_args};
+use sockeye_socket_proto::{FromArgs, RawArgs};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
@@ -99,15 +99,8 @@ impl<A> Drop for AckFuture<A> {
 }
 
 fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Refusal {
-        error: RemoteError,
+    match RemoteError::of(args) {
+        Some(error) => Err(AckError::Remote(error)),
+        None => args.decode().map_err(AckError::Decode),
     }
-    if args.json().starts_with("{\"error\":")
-        && let Ok(refusal) = decode_args::<Refusal>(args.json(), &[])
-    {
-        return Err(AckError::Remote(refusal.error));
-    }
-    A::from_args(args.json(), args.attachments()).map_err(AckError::Decode)
 }

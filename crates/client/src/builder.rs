@@ -7,13 +7,13 @@ use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
 #[cfg(feature = "tls")]
 use sockeye_net::http::{Dialer, Roots};
-use sockeye_socket_proto::{Listen, event_name};
+use sockeye_socket_proto::{Listen, RawEvent, event_name};
 use tokio::sync::oneshot;
 
 use crate::client::Client;
 use crate::engine::Options;
 use crate::error::{ConfigError, ConnectError, UrlError};
-use crate::handler::{Handler, RawEvent};
+use crate::handler::Handler;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::reconnect::Reconnect;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
-use sockeye_socket_proto::RawArgs;
+use sockeye_socket_proto::RawEvent;
 
 use crate::error::EventError;
 use crate::handler::{Running, Started};
@@ -34,16 +34,8 @@ pub(crate) struct Jobs {
 #[derive(Debug)]
 struct Waiting {
     socket: Arc<Socket>,
-    name: String,
-    args: RawArgs,
+    event: RawEvent,
     reply: Option<Reply>,
-}
-
-impl Waiting {
-    fn bytes(&self) -> usize {
-        let attachments = self.args.attachments().iter().map(Bytes::len).sum::<usize>();
-        self.name.len() + self.args.json().len() + attachments
-    }
 }
 
 struct Job {
@@ -95,11 +87,10 @@ impl Jobs {
         }
         let waiting = Waiting {
             socket: Arc::clone(socket),
-            name: name.to_owned(),
-            args: RawArgs::new(args, attachments),
+            event: RawEvent::new(name, args, attachments),
             reply,
         };
-        self.waiting_bytes += waiting.bytes();
+        self.waiting_bytes += waiting.event.bytes();
         self.waiting.push_back(waiting);
     }
 
@@ -132,8 +123,9 @@ impl Jobs {
                 return progress;
             };
             progress = true;
-            self.waiting_bytes -= next.bytes();
-            let Waiting { socket, name, args, reply } = next;
+            let Waiting { socket, event, reply } = next;
+            self.waiting_bytes -= event.bytes();
+            let RawEvent { name, args } = event;
             self.start(&socket, &name, args.json(), args.attachments(), reply);
         }
     }
@@ -209,7 +201,7 @@ fn fail(error: EventError, reply: Option<Reply>) {
 fn fail_by_panic(panic: &(dyn Any + Send), reply: Option<Reply>) {
     report(panic);
     if let Some(reply) = reply {
-        reply.send(Err(EventError::new("internal", "the client could not handle this event")));
+        reply.send(Err(EventError::internal()));
     }
 }
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockeye_engine_proto::Message;
-use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs};
+use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs, RawEvent};
 
 use crate::engine::Upper;
 use crate::error::ConnectError;
-use crate::handler::RawEvent;
 use crate::jobs::Jobs;
 use crate::limits::Limits;
 use crate::socket::Socket;
@@ -115,8 +114,7 @@ fn dispatch(sockets: &[Arc<Socket>], jobs: &mut Jobs, incoming: Incoming<'_>) {
         Incoming::Event { id, name, args, attachments, .. } => {
             let reply = socket.publish(&name, id, args, &attachments);
             if let Some(any) = &socket.routes.any {
-                let args = RawArgs::new(args, &attachments);
-                jobs.life(|| any(RawEvent { name: name.clone().into_owned(), args }));
+                jobs.life(|| any(RawEvent::new(&name, args, &attachments)));
             }
             jobs.event(socket, &name, args, &attachments, reply);
         }

@@ -11,7 +11,6 @@
 //! Leaving: a Joined socket sends its queue, then `1`, and has Left; a Joining one waits for the
 //! answer first, because the server would take a `1` before it as an offence; any other has Left.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
@@ -19,14 +18,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Serialize;
 use sockeye_socket_proto::{
-    Acks, RawArgs, encode_ack, encode_args, encode_connect, encode_disconnect, encode_event,
+    Acks, RawArgs, RawEvent, encode_ack, encode_connect, encode_disconnect, encode_event,
+    with_encoded_args,
 };
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::ack::Outcome;
 use crate::client::{Client, Handle};
 use crate::error::{AckError, ConfigError, ConnectError, EmitError, EventError, TransportError};
-use crate::handler::{Answer, EventHandler, LifeHandler, RawEvent, Running};
+use crate::handler::{EventHandler, LifeHandler, Running};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::queue::{Kind, Queue};
@@ -150,13 +150,13 @@ impl Socket {
         name: &str,
         payload: &P,
     ) -> Result<(), EmitError> {
-        with_encoded(payload, |args, attachments| {
+        with_encoded_args(payload, |args, attachments| {
             let mut inner = self.inner.lock();
             if inner.phase == Phase::Left {
                 return Ok(());
             }
             self.push_event(&mut inner, name, None, args, attachments)
-        })?;
+        })??;
         self.link.wake();
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Socket {
         payload: &P,
     ) -> Result<(Arc<Socket>, u64, Outcome), AckError> {
         let (sender, outcome) = oneshot::channel();
-        let id = with_encoded(payload, |args, attachments| {
+        let id = with_encoded_args(payload, |args, attachments| {
             let mut inner = self.inner.lock();
             if inner.phase == Phase::Left {
                 return Err(AckError::Disconnected);
@@ -179,7 +179,8 @@ impl Socket {
                 return Err(error.into());
             }
             Ok(id)
-        })?;
+        })
+        .map_err(EmitError::from)??;
         self.link.wake();
         Ok((Arc::clone(self), id, outcome))
     }
@@ -445,14 +446,11 @@ impl Socket {
 
 impl Reply {
     /// Answers, unless the session that asked is gone.
-    pub(crate) fn send(self, result: Result<Option<Answer>, EventError>) {
+    pub(crate) fn send(self, result: Result<Option<RawArgs>, EventError>) {
         let answer = match result {
             Ok(Some(answer)) => answer,
             Ok(None) => return,
-            Err(error) => match Answer::encode(&error.to_ack()) {
-                Ok(answer) => answer,
-                Err(error) => return tracing::error!(%error, "an error cannot be encoded"),
-            },
+            Err(error) => error.to_ack(),
         };
         let Reply { socket, id, epoch } = self;
         let mut inner = socket.inner.lock();
@@ -462,7 +460,7 @@ impl Reply {
         if inner.queue.packets() >= socket.limits.queued_packets_max {
             return tracing::warn!(namespace = socket.namespace, "queue full, an ack is dropped");
         }
-        let Answer { json, attachments } = answer;
+        let (json, attachments) = answer.into_parts();
         let count = attachments.len() as u32;
         inner.queue.push(Kind::Answer, attachments, |text| {
             text.push('4');
@@ -477,29 +475,4 @@ impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Socket").field("namespace", &self.namespace).finish_non_exhaustive()
     }
-}
-
-/// Encodes a payload into this thread's buffer, so that an emit does not allocate.
-fn with_encoded<P, R, E>(
-    payload: &P,
-    use_args: impl FnOnce(&str, Vec<Bytes>) -> Result<R, E>,
-) -> Result<R, E>
-where
-    P: Serialize + ?Sized,
-    E: From<EmitError>,
-{
-    thread_local! {
-        // Taken out while it is used: a payload's `Serialize` may itself emit.
-        static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    }
-    const KEPT_CAPACITY: usize = 64 * 1024;
-
-    let mut encoded = ENCODED.take();
-    encoded.clear();
-    let attachments = encode_args(payload, &mut encoded).map_err(EmitError::from)?;
-    let args = std::str::from_utf8(&encoded).expect("serde_json writes UTF-8");
-    let result = use_args(args, attachments);
-    encoded.shrink_to(KEPT_CAPACITY);
-    ENCODED.set(encoded);
-    result
 }

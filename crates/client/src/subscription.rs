@@ -44,7 +44,7 @@ impl<P: FromArgs> Stream for Subscription<P> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P>> {
         while let Some(args) = std::task::ready!(self.events.poll_recv(cx)) {
-            match P::from_args(args.json(), args.attachments()) {
+            match args.decode() {
                 Ok(payload) => return Poll::Ready(Some(payload)),
                 Err(error) => tracing::warn!(%error, "an event does not fit its subscription"),
             }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use sockeye_socket_proto::RawArgs;
+use sockeye_socket_proto::RawEvent;
 
 use crate::broadcast::Io;
 use crate::error::EventError;
-use crate::handler::{Admission, EventGuard, EventHandler, ObserverHandler, RawEvent};
+use crate::handler::{Admission, EventGuard, EventHandler, ObserverHandler};
 use crate::locals::Locals;
 use crate::reason::DisconnectReason;
 use crate::reliable::Reliable;
@@ -108,8 +108,7 @@ impl Behaviour {
         args: &str,
         attachments: &[Bytes],
     ) -> Option<RawEvent> {
-        let args = || RawArgs::new(args, attachments);
-        (!self.any_outgoing.is_empty()).then(|| RawEvent { name: name.to_owned(), args: args() })
+        (!self.any_outgoing.is_empty()).then(|| RawEvent::new(name, args, attachments))
     }
 
     /// Shows an outgoing event for one socket.

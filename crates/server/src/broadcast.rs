@@ -286,7 +286,7 @@ impl Broadcast {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, attachments))?;
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?;
         Ok(())
     }
 
@@ -359,7 +359,7 @@ impl Broadcast {
     ) -> Result<Vec<server_side::Handling>, EmitError> {
         let io = Io::new(self.namespace.clone());
         let here = with_encoded_args(payload, |args, attachments| {
-            let here = self.is_local.then(|| server_side::handle(&io, name, args, attachments));
+            let here = self.is_local.then(|| server_side::handle(&io, name, args, &attachments));
             here.flatten().into_iter().collect()
         })?;
         Ok(here)
@@ -377,9 +377,9 @@ impl Broadcast {
         let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let name = event_name(&event)?;
         let packet = with_encoded_args(payload, |args, attachments| {
-            self.show(name, args, attachments);
+            self.show(name, args, &attachments);
             let path = &self.namespace.path;
-            self.as_wished(encode_shared(path, name, Some(id), args, attachments))
+            self.as_wished(encode_shared(path, name, Some(id), args, &attachments))
         })?;
         let (sender, outcomes) = mpsc::unbounded_channel();
         let mut waiting = HashMap::new();

@@ -208,7 +208,7 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, attachments))?
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?
     }
 
     /// Sends the event `message`, which some programs live on.
@@ -466,13 +466,12 @@ impl Socket {
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
         with_encoded_args(payload, |args, attachments| {
-            self.look_outgoing(name, args, attachments);
-            with_event(self.namespace(), name, Some(id), args, attachments, |text| {
-                self.transmit(text, attachments)
+            self.look_outgoing(name, args, &attachments);
+            with_event(self.namespace(), name, Some(id), args, &attachments, |text| {
+                self.transmit(text, &attachments)
             })
         })
-        .map_err(EmitError::from)
-        .and_then(|sent| sent)?;
+        .map_err(EmitError::from)??;
         Ok(pending)
     }
 

@@ -8,7 +8,7 @@ use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
 use tokio::time::Instant;
 
 use super::task::{Question, Task};
-use super::{Entry, Sockets, Waiting};
+use super::{Entry, Sockets};
 use crate::deadlines::Due;
 use crate::directory::{Found, Live};
 use crate::error::Refuse;
@@ -256,7 +256,8 @@ impl Sockets {
         let entry = self.entries.swap_remove(index);
         if let Some(waiting) = entry.waiting.get() {
             self.waiting_events -= waiting.len();
-            self.waiting_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
+            self.waiting_bytes -=
+                waiting.iter().map(|waiting| waiting.event.bytes()).sum::<usize>();
         }
         self.directory.clean_up(entry.socket.live());
         if entry.is_joining {

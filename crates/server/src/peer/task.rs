@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::ack::{Reply, Responder};
+use sockeye_socket_proto::RawArgs;
+
+use crate::ack::Responder;
 use crate::behaviour::Registered;
 use crate::directory::Asking;
 use crate::error::{EventError, Refuse};
-use crate::handler::Running;
+use crate::handler::{Answering, Running};
 use crate::socket::Socket;
 
 /// A connect packet that a dynamic declaration is deciding about.
@@ -34,7 +36,7 @@ pub(super) enum Task {
         socket: Socket,
         registered: Arc<Registered>,
         responder: Option<Responder>,
-        running: Running<Result<Reply, EventError>>,
+        running: Answering,
     },
     Observer {
         socket: Socket,
@@ -56,7 +58,7 @@ pub(super) enum Done {
         socket: Socket,
         registered: Arc<Registered>,
         responder: Option<Responder>,
-        result: Result<Reply, EventError>,
+        result: Result<Option<RawArgs>, EventError>,
     },
     Observer,
     Panic {
