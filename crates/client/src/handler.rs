@@ -1,26 +1,25 @@
 //! Async functions as handlers: the client if they want it, the payload last, the answer returned.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
 
 use crate::client::Client;
 use crate::error::EventError;
 
-/// A started handler.
-pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A started handler, and what it answers.
+pub(crate) type Started = BoxFuture<'static, Result<Option<RawArgs>, EventError>>;
 /// A handler of one event.
 pub(crate) type EventHandler =
     Arc<dyn Fn(Client, &str, &[Bytes], bool) -> Result<Started, EventError> + Send + Sync>;
 /// A handler of something that happens to the client itself.
-pub(crate) type LifeHandler<T> = Arc<dyn Fn(T) -> Running<()> + Send + Sync>;
-pub(crate) type Started = Pin<Box<dyn Future<Output = Result<Option<RawArgs>, EventError>> + Send>>;
+pub(crate) type LifeHandler<T> = Arc<dyn Fn(T) -> Started + Send + Sync>;
 
 /// An async function that handles an event: `async |payload|`, `async |client: Client, payload|`,
-/// or without the payload. It returns `()`, [`Ack`] or a `Result` of one of them. Implemented for
+/// or without the payload. It returns `()`, [`Ack`](crate::Ack) or a `Result` of one of them. Implemented for
 /// functions and closures only.
 #[diagnostic::on_unimplemented(
     message = "this function cannot handle an event with payload `{P}` and answer `{A}`",

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use sockeye_engine_proto::Message;
 use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs, RawEvent};
 
-use crate::engine::Upper;
 use crate::error::ConnectError;
 use crate::jobs::Jobs;
 use crate::limits::Limits;
@@ -14,7 +13,6 @@ use crate::socket::Socket;
 use crate::state::DisconnectReason;
 
 /// The Socket.IO layer of one session.
-#[derive(Debug)]
 pub(crate) struct Namespaces {
     pub(crate) sockets: Vec<Arc<Socket>>,
     pub(crate) jobs: Jobs,
@@ -55,8 +53,10 @@ impl Namespaces {
     }
 }
 
-impl Upper for Namespaces {
-    fn message(&mut self, message: Message<'_>) -> Result<(), DecodeError> {
+/// What the engine asks for.
+impl Namespaces {
+    /// Takes a message. An error ends the session.
+    pub(crate) fn message(&mut self, message: Message<'_>) -> Result<(), DecodeError> {
         let Namespaces { sockets, jobs, decoder, .. } = self;
         let incoming = match message {
             Message::Text(text) => decoder.handle_text(text),
@@ -69,11 +69,14 @@ impl Upper for Namespaces {
         Ok(())
     }
 
-    fn is_ready(&self) -> bool {
+    /// Whether further messages may come now.
+    pub(crate) fn is_ready(&self) -> bool {
         self.jobs.is_ready()
     }
 
-    fn next_packet(&mut self, send: &mut dyn FnMut(&str, &[Bytes])) -> bool {
+    /// Hands out the next packet, if there is one: the text with the engine's `4` before it, and
+    /// its attachments.
+    pub(crate) fn next_packet(&mut self, send: &mut dyn FnMut(&str, &[Bytes])) -> bool {
         let count = self.sockets.len();
         for offset in 0..count {
             let index = (self.turn + offset) % count;

@@ -12,9 +12,12 @@
 //! answer first, because the server would take a `1` before it as an offence; any other has Left.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use serde::Serialize;
 use sockeye_socket_proto::{
@@ -23,10 +26,10 @@ use sockeye_socket_proto::{
 };
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::ack::Outcome;
+use crate::ack::Pending;
 use crate::client::{Client, Handle};
 use crate::error::{AckError, ConfigError, ConnectError, EmitError, EventError, TransportError};
-use crate::handler::{EventHandler, LifeHandler, Running};
+use crate::handler::{EventHandler, LifeHandler};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::queue::{Kind, Queue};
@@ -39,6 +42,7 @@ pub(crate) struct Socket {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
     pub(crate) link: Arc<Link>,
+    pub(crate) handle: Weak<Handle>,
     pub(crate) state: watch::Sender<State>,
     /// Told when the queue has run empty.
     drained: Notify,
@@ -48,7 +52,7 @@ pub(crate) struct Socket {
 /// What happens on what, fixed when the client is built.
 #[derive(Default)]
 pub(crate) struct Routes {
-    pub(crate) auth: Auth,
+    pub(crate) auth: Option<Arc<dyn Fn() -> Authorizing + Send + Sync>>,
     pub(crate) events: HashMap<String, EventHandler>,
     pub(crate) any: Option<LifeHandler<RawEvent>>,
     pub(crate) connect: Option<LifeHandler<Client>>,
@@ -56,14 +60,8 @@ pub(crate) struct Routes {
     pub(crate) disconnect: Option<LifeHandler<DisconnectReason>>,
 }
 
-/// What goes to the server with the wish to join: JSON text.
-#[derive(Clone, Default)]
-pub(crate) enum Auth {
-    #[default]
-    None,
-    Text(String),
-    Provider(Arc<dyn Fn() -> Running<Result<String, ConfigError>> + Send + Sync>),
-}
+/// Comes to what goes to the server with the wish to join: JSON text.
+pub(crate) type Authorizing = BoxFuture<'static, Result<String, ConfigError>>;
 
 /// Told once how the first attempt to join ended.
 pub(crate) type Joining = oneshot::Sender<Result<(), ConnectError>>;
@@ -81,7 +79,6 @@ struct Inner {
     requests_sent: u64,
     subscribers: Subscribers,
     joining: Option<Joining>,
-    handle: Weak<Handle>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -95,7 +92,6 @@ enum Phase {
 }
 
 /// Where the answer to an event goes.
-#[derive(Debug)]
 pub(crate) struct Reply {
     socket: Arc<Socket>,
     id: u64,
@@ -120,13 +116,13 @@ impl Socket {
             requests_sent: 0,
             subscribers: Subscribers::default(),
             joining,
-            handle: Weak::new(),
         };
         Socket {
             namespace,
             routes,
             limits,
             link,
+            handle: Weak::new(),
             state: watch::Sender::new(State::Connecting),
             drained: Notify::new(),
             inner: Mutex::new(inner),
@@ -136,13 +132,9 @@ impl Socket {
 
 /// For the handles.
 impl Socket {
-    pub(crate) fn set_handle(&self, handle: Weak<Handle>) {
-        self.inner.lock().handle = handle;
-    }
-
     /// `None` once all handles are gone.
     pub(crate) fn client(&self) -> Option<Client> {
-        self.inner.lock().handle.upgrade().map(Client::from_handle)
+        self.handle.upgrade().map(Client)
     }
 
     pub(crate) fn emit<P: Serialize + ?Sized>(
@@ -157,7 +149,7 @@ impl Socket {
             }
             self.push_event(&mut inner, name, None, args, attachments)
         })??;
-        self.link.wake();
+        self.link.waker.wake();
         Ok(())
     }
 
@@ -165,7 +157,7 @@ impl Socket {
         self: &Arc<Self>,
         name: &str,
         payload: &P,
-    ) -> Result<(Arc<Socket>, u64, Outcome), AckError> {
+    ) -> Result<Pending, AckError> {
         let (sender, outcome) = oneshot::channel();
         let id = with_encoded_args(payload, |args, attachments| {
             let mut inner = self.inner.lock();
@@ -181,15 +173,15 @@ impl Socket {
             Ok(id)
         })
         .map_err(EmitError::from)??;
-        self.link.wake();
-        Ok((Arc::clone(self), id, outcome))
+        self.link.waker.wake();
+        Ok(Pending { socket: Arc::clone(self), id, outcome })
     }
 
     /// Nobody waits for the answer any more. A request that was not sent yet is not sent.
     pub(crate) fn forget_request(&self, id: u64) {
         let mut inner = self.inner.lock();
         if inner.acks.resolve(id).is_some() && id >= inner.requests_sent {
-            inner.queue.cancel(id);
+            inner.queue.drop_all(Kind::Request(id));
         }
     }
 
@@ -225,7 +217,7 @@ impl Socket {
             inner.phase = Phase::Left;
         }
         drop(inner);
-        self.link.wake();
+        self.link.waker.wake();
     }
 
     fn push_event(
@@ -271,23 +263,17 @@ impl Socket {
     }
 
     /// The session is open: what is to be awaited before the wish to join can go out.
-    pub(crate) fn open(&self) -> Option<(u32, Running<Result<String, ConfigError>>)> {
+    pub(crate) fn open(&self) -> Option<(u32, Authorizing)> {
         let mut inner = self.inner.lock();
         if inner.phase != Phase::Unjoined {
             return None;
         }
         inner.epoch += 1;
-        match &self.routes.auth {
-            Auth::None => inner.phase = Phase::Authorized(String::new()),
-            Auth::Text(text) => inner.phase = Phase::Authorized(text.clone()),
-            Auth::Provider(provide) => {
-                inner.phase = Phase::Authorizing;
-                let epoch = inner.epoch;
-                drop(inner);
-                return Some((epoch, provide()));
-            }
-        }
-        None
+        inner.phase = Phase::Authorizing;
+        let epoch = inner.epoch;
+        drop(inner);
+        let nothing = || ready(Ok(String::new())).boxed();
+        Some((epoch, self.routes.auth.as_ref().map_or_else(nothing, |provide| provide())))
     }
 
     pub(crate) fn authorize(
@@ -359,15 +345,11 @@ impl Socket {
         true
     }
 
-    /// It will not be. Whoever awaits the first attempt gets the error, else it is returned for the
-    /// handler.
+    /// It will not be. Returns the error if nobody awaits the first attempt.
     pub(crate) fn refuse(&self, error: ConnectError) -> Option<ConnectError> {
         let mut inner = self.inner.lock();
         inner.phase = Phase::Left;
-        match inner.joining.take() {
-            Some(joining) => joining.send(Err(error)).err().and_then(Result::err),
-            None => Some(error),
-        }
+        inner.fail(error)
     }
 
     /// The server took the socket out of the namespace. Whether it was in it.
@@ -395,18 +377,15 @@ impl Socket {
         let sent = inner.requests_sent;
         // Dropped senders tell those who wait.
         inner.acks.drain_before(sent).for_each(drop);
-        inner.queue.drop_answers();
+        inner.queue.drop_all(Kind::Answer);
         if joined {
             return (true, None);
         }
         let error = failure.map_or(ConnectError::Closed(reason), |f| f.clone().into());
-        match inner.joining.take() {
-            Some(joining) => {
-                inner.phase = Phase::Left;
-                (false, joining.send(Err(error)).err().and_then(Result::err))
-            }
-            None => (false, Some(error)),
+        if inner.joining.is_some() {
+            inner.phase = Phase::Left;
         }
+        (false, inner.fail(error))
     }
 
     /// It is over for good: nothing is left waiting.
@@ -444,6 +423,16 @@ impl Socket {
     }
 }
 
+impl Inner {
+    /// Whoever awaits the first attempt gets the error, else it is returned for the handler.
+    fn fail(&mut self, error: ConnectError) -> Option<ConnectError> {
+        match self.joining.take() {
+            Some(joining) => joining.send(Err(error)).err().and_then(Result::err),
+            None => Some(error),
+        }
+    }
+}
+
 impl Reply {
     /// Answers, unless the session that asked is gone.
     pub(crate) fn send(self, result: Result<Option<RawArgs>, EventError>) {
@@ -467,7 +456,7 @@ impl Reply {
             encode_ack(text, &socket.namespace, id, count, &json);
         });
         drop(inner);
-        socket.link.wake();
+        socket.link.waker.wake();
     }
 }
 

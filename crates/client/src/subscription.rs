@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -43,7 +43,7 @@ impl<P: FromArgs> Stream for Subscription<P> {
     type Item = P;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P>> {
-        while let Some(args) = std::task::ready!(self.events.poll_recv(cx)) {
+        while let Some(args) = ready!(self.events.poll_recv(cx)) {
             match args.decode() {
                 Ok(payload) => return Poll::Ready(Some(payload)),
                 Err(error) => tracing::warn!(%error, "an event does not fit its subscription"),

@@ -11,16 +11,16 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use sockeye_engine_proto::CloseReason;
+use futures_util::{FutureExt, Stream};
+use sockeye_engine_proto::{CloseReason, Event};
 use tokio::time::{Sleep, sleep};
 
-use crate::engine::{Engine, Options, Signal};
+use crate::engine::Engine;
 use crate::error::{ConfigError, ConnectError, TransportError};
-use crate::handler::Running;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::namespaces::Namespaces;
@@ -34,11 +34,10 @@ use crate::target::Target;
 pub(crate) struct Task {
     link: Arc<Link>,
     target: Arc<Target>,
-    options: Options,
     reconnect: Reconnect,
     namespaces: Namespaces,
     /// What `auth_with` was asked for, for the present session.
-    auths: FuturesUnordered<Running<Authorized>>,
+    auths: FuturesUnordered<BoxFuture<'static, Authorized>>,
     /// Namespaces that have left; the session closes because of them.
     parting: Vec<Arc<Socket>>,
     /// Failed attempts in a row.
@@ -49,7 +48,7 @@ pub(crate) struct Task {
 type Authorized = (Arc<Socket>, u32, Result<String, ConfigError>);
 
 enum Phase {
-    Connecting(Running<Result<Engine, TransportError>>),
+    Connecting(BoxFuture<'static, Result<Engine, TransportError>>),
     Running { engine: Box<Engine>, open: bool, closing: bool },
     Waiting(Pin<Box<Sleep>>),
     Ending,
@@ -59,15 +58,13 @@ impl Task {
     pub(crate) fn new(
         link: Arc<Link>,
         target: Arc<Target>,
-        options: Options,
         reconnect: Reconnect,
         limits: &Limits,
     ) -> Self {
         Task {
-            phase: connecting(&target, &options),
+            phase: connecting(&target),
             link,
             target,
-            options,
             reconnect,
             namespaces: Namespaces::new(limits),
             auths: FuturesUnordered::new(),
@@ -151,35 +148,36 @@ impl Task {
     /// One step of the phase at hand. `Pending`: nothing can be done now.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.phase {
-            Phase::Connecting(connecting) => {
-                match std::task::ready!(connecting.as_mut().poll(cx)) {
-                    Ok(engine) => {
-                        let engine = Box::new(engine);
-                        self.phase = Phase::Running { engine, open: false, closing: false };
-                    }
-                    Err(error) => self.lost(CloseReason::TransportError, Some(error)),
+            Phase::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
+                Ok(engine) => {
+                    let engine = Box::new(engine);
+                    self.phase = Phase::Running { engine, open: false, closing: false };
                 }
-            }
+                Err(error) => self.lost(CloseReason::TransportError, Some(error)),
+            },
             Phase::Running { engine, open: is_open, closing } => {
-                match std::task::ready!(engine.poll(cx, &mut self.namespaces)) {
-                    Signal::Opened => {
+                match ready!(engine.poll(cx, &mut self.namespaces)) {
+                    Event::Opened => {
                         *is_open = true;
                         self.attempt = 0;
-                        self.link.set_transport(Some(engine.transport()));
+                        *self.link.transport.lock() = Some(engine.transport());
                         if !*closing {
                             self.namespaces.sockets.iter().for_each(|s| open(s, &self.auths));
                         }
                     }
-                    Signal::Upgraded => self.link.set_transport(Some(engine.transport())),
-                    Signal::Closed(reason) => {
-                        let failure = engine.take_failure();
+                    Event::Upgraded { .. } => {
+                        *self.link.transport.lock() = Some(engine.transport())
+                    }
+                    Event::Closed(reason) => {
+                        let failure = engine.failure.take();
                         self.lost(reason, failure);
                     }
+                    _ => {}
                 }
             }
             Phase::Waiting(pause) => {
-                std::task::ready!(pause.as_mut().poll(cx));
-                self.phase = connecting(&self.target, &self.options);
+                ready!(pause.as_mut().poll(cx));
+                self.phase = connecting(&self.target);
             }
             Phase::Ending => return Poll::Pending,
         }
@@ -192,14 +190,14 @@ impl Task {
         if let Some(failure) = &failure {
             tracing::debug!(error = failure as &dyn std::error::Error, "the session is lost");
         }
-        self.link.set_transport(None);
+        *self.link.transport.lock() = None;
         self.auths.clear();
         self.namespaces.reset();
         let Namespaces { sockets, jobs, .. } = &mut self.namespaces;
         if closed_here && !sockets.is_empty() {
             // Namespaces that arrived while the last session was being closed.
             self.finish_parting();
-            self.phase = connecting(&self.target, &self.options);
+            self.phase = connecting(&self.target);
             return;
         }
         for socket in sockets.iter() {
@@ -210,7 +208,9 @@ impl Task {
         self.attempt += 1;
         let delay = match self.reconnect {
             Reconnect::Never => None,
-            Reconnect::After(backoff) => backoff.delay(self.attempt, random::number()),
+            Reconnect::After(backoff) => {
+                backoff.delay(self.attempt, u32::from_ne_bytes(random::bytes()))
+            }
         };
         match delay {
             Some(delay) if !sockets.is_empty() => {
@@ -246,7 +246,7 @@ impl Future for Task {
                 if this.link.close() {
                     return Poll::Ready(());
                 }
-                this.phase = connecting(&this.target, &this.options);
+                this.phase = connecting(&this.target);
                 progress = true;
             }
             if !progress {
@@ -259,21 +259,21 @@ impl Future for Task {
 impl Drop for Task {
     /// The runtime shuts down: nobody may wait for ever.
     fn drop(&mut self) {
-        self.link.close();
-        self.attach_arrivals();
-        let sockets = std::mem::take(&mut self.namespaces.sockets);
-        let waiting = self.link.take_arrivals();
-        sockets.iter().chain(&self.parting).chain(&waiting).for_each(|socket| socket.finish());
+        while !self.link.close() {
+            self.parting.append(&mut self.link.take_arrivals());
+        }
+        self.parting.append(&mut self.namespaces.sockets);
+        self.finish_parting();
     }
 }
 
-fn connecting(target: &Arc<Target>, options: &Options) -> Phase {
-    Phase::Connecting(Box::pin(Engine::connect(Arc::clone(target), options.clone())))
+fn connecting(target: &Arc<Target>) -> Phase {
+    Phase::Connecting(Engine::connect(Arc::clone(target)).boxed())
 }
 
-fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<Running<Authorized>>) {
+fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<BoxFuture<'static, Authorized>>) {
     if let Some((epoch, auth)) = socket.open() {
         let socket = Arc::clone(socket);
-        auths.push(Box::pin(async move { (socket, epoch, auth.await) }));
+        auths.push(auth.map(move |auth| (socket, epoch, auth)).boxed());
     }
 }
