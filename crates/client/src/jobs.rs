@@ -11,10 +11,11 @@ use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
 use sockeye_socket_proto::{RawArgs, RawEvent};
 
-use crate::error::EventError;
+use crate::error::{ConnectError, EventError};
 use crate::handler::Started;
 use crate::limits::Limits;
 use crate::socket::{Reply, Socket};
+use crate::state::DisconnectReason;
 
 /// The handlers of one session: started in the order of the events, interleaving where they wait.
 pub(crate) struct Jobs {
@@ -89,6 +90,20 @@ impl Jobs {
     /// Starts a handler of something that is no event; it never waits.
     pub(crate) fn life(&mut self, start: impl FnOnce() -> Started) {
         self.start(|| Ok(start()), None);
+    }
+
+    /// Has the handler for failed connections told, if there is one.
+    pub(crate) fn report(&mut self, socket: &Socket, error: Option<ConnectError>) {
+        if let (Some(error), Some(handler)) = (error, &socket.routes.connect_error) {
+            self.life(|| handler(error));
+        }
+    }
+
+    /// Has the handler for disconnects told, if there is one.
+    pub(crate) fn disconnected(&mut self, socket: &Socket, reason: Option<DisconnectReason>) {
+        if let (Some(reason), Some(handler)) = (reason, &socket.routes.disconnect) {
+            self.life(|| handler(reason));
+        }
     }
 
     /// Lets handlers go on. Whether one ended.

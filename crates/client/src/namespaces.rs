@@ -37,20 +37,6 @@ impl Namespaces {
     pub(crate) fn reset(&mut self) {
         self.decoder = Decoder::new(self.packet_limits);
     }
-
-    /// Has the handler for failed connections told, if there is one.
-    pub(crate) fn report(jobs: &mut Jobs, socket: &Socket, error: Option<ConnectError>) {
-        if let (Some(error), Some(handler)) = (error, &socket.routes.connect_error) {
-            jobs.life(|| handler(error));
-        }
-    }
-
-    /// Has the handler for disconnects told, if there is one.
-    pub(crate) fn disconnected(jobs: &mut Jobs, socket: &Socket, reason: Option<DisconnectReason>) {
-        if let (Some(reason), Some(handler)) = (reason, &socket.routes.disconnect) {
-            jobs.life(|| handler(reason));
-        }
-    }
 }
 
 /// What the engine asks for.
@@ -106,13 +92,10 @@ fn dispatch(sockets: &[Arc<Socket>], jobs: &mut Jobs, incoming: Incoming<'_>) {
     };
     match incoming {
         Incoming::Connect { auth, .. } => connect(socket, jobs, auth),
-        Incoming::ConnectError { data, .. } => {
-            let error = socket.refuse(refusal(data));
-            Namespaces::report(jobs, socket, error);
-        }
+        Incoming::ConnectError { data, .. } => jobs.report(socket, socket.refuse(refusal(data))),
         Incoming::Disconnect { .. } => {
             let reason = socket.expel().then_some(DisconnectReason::ServerDisconnect);
-            Namespaces::disconnected(jobs, socket, reason);
+            jobs.disconnected(socket, reason);
         }
         Incoming::Event { id, name, args, attachments, .. } => {
             let reply = socket.publish(&name, id, args, &attachments);
@@ -139,10 +122,7 @@ fn connect(socket: &Arc<Socket>, jobs: &mut Jobs, data: &str) {
                 jobs.life(|| handler(client));
             }
         }
-        Err(_) => {
-            let error = socket.refuse(ConnectError::Version);
-            Namespaces::report(jobs, socket, error);
-        }
+        Err(_) => jobs.report(socket, socket.refuse(ConnectError::Version)),
     }
 }
 

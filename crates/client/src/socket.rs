@@ -290,10 +290,7 @@ impl Socket {
                 inner.phase = Phase::Authorized(auth);
                 None
             }
-            Err(error) => {
-                drop(inner);
-                self.refuse(error.into())
-            }
+            Err(error) => inner.refuse(error.into()),
         }
     }
 
@@ -347,9 +344,7 @@ impl Socket {
 
     /// It will not be. Returns the error if nobody awaits the first attempt.
     pub(crate) fn refuse(&self, error: ConnectError) -> Option<ConnectError> {
-        let mut inner = self.inner.lock();
-        inner.phase = Phase::Left;
-        inner.fail(error)
+        self.inner.lock().refuse(error)
     }
 
     /// The server took the socket out of the namespace. Whether it was in it.
@@ -424,6 +419,11 @@ impl Socket {
 }
 
 impl Inner {
+    fn refuse(&mut self, error: ConnectError) -> Option<ConnectError> {
+        self.phase = Phase::Left;
+        self.fail(error)
+    }
+
     /// Whoever awaits the first attempt gets the error, else it is returned for the handler.
     fn fail(&mut self, error: ConnectError) -> Option<ConnectError> {
         match self.joining.take() {

@@ -83,8 +83,7 @@ impl Task {
             let mut others = sockets.iter().chain(&waiting).filter(is_same).peekable();
             let has_others = others.peek().is_some();
             if others.any(|other| !other.is_leaving()) {
-                let error = socket.refuse(ConnectError::InUse);
-                Namespaces::report(&mut self.namespaces.jobs, &socket, error);
+                self.namespaces.jobs.report(&socket, socket.refuse(ConnectError::InUse));
                 socket.finish();
             } else if has_others {
                 waiting.push(socket);
@@ -103,8 +102,7 @@ impl Task {
         while let Poll::Ready(Some((socket, epoch, auth))) = Pin::new(&mut self.auths).poll_next(cx)
         {
             progress = true;
-            let error = socket.authorize(epoch, auth);
-            Namespaces::report(&mut self.namespaces.jobs, &socket, error);
+            self.namespaces.jobs.report(&socket, socket.authorize(epoch, auth));
         }
         progress
     }
@@ -117,7 +115,7 @@ impl Task {
         self.parting.extend(sockets.extract_if(.., |socket| socket.has_left()));
         for socket in &self.parting[before..] {
             let reason = socket.take_farewell().then_some(DisconnectReason::ClientDisconnect);
-            Namespaces::disconnected(&mut self.namespaces.jobs, socket, reason);
+            self.namespaces.jobs.disconnected(socket, reason);
         }
         self.attach_arrivals();
         if !self.namespaces.sockets.is_empty() {
@@ -202,8 +200,8 @@ impl Task {
         }
         for socket in sockets.iter() {
             let (joined, error) = socket.lose(reason.into(), failure.as_ref());
-            Namespaces::disconnected(jobs, socket, joined.then_some(reason.into()));
-            Namespaces::report(jobs, socket, error);
+            jobs.disconnected(socket, joined.then_some(reason.into()));
+            jobs.report(socket, error);
         }
         self.attempt += 1;
         let delay = match self.reconnect {
