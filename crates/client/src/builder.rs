@@ -31,7 +31,7 @@ pub struct Builder<S> {
     routes: Routes,
     limits: Limits,
     session: S,
-    /// Or the first mistake, which `connect` reports.
+    /// The first mistake, if there is one; `connect` reports it.
     checked: Result<(), ConfigError>,
 }
 

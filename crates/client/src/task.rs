@@ -36,7 +36,7 @@ pub(crate) struct Task {
     target: Arc<Target>,
     reconnect: Reconnect,
     namespaces: Namespaces,
-    /// What `auth_with` was asked for, for the present session.
+    /// What goes along with wishes to join, on its way, for the present session.
     auths: FuturesUnordered<BoxFuture<'static, Authorized>>,
     /// Namespaces that have left; the session closes because of them.
     parting: Vec<Arc<Socket>>,
@@ -273,5 +273,28 @@ fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<BoxFuture<'static, Author
     if let Some((epoch, auth)) = socket.open() {
         let socket = Arc::clone(socket);
         auths.push(auth.map(move |auth| (socket, epoch, auth)).boxed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::Routes;
+
+    #[tokio::test]
+    async fn a_task_that_was_dropped_leaves_nobody_waiting() {
+        let (target, namespace) = Target::parse("http://localhost").unwrap();
+        let (link, limits) = (Arc::<Link>::default(), Limits::default());
+        let task = Task::new(Arc::clone(&link), Arc::new(target), Reconnect::Never, &limits);
+        let socket = || {
+            let (namespace, routes, limits) =
+                (namespace.clone(), Routes::default(), limits.clone());
+            Arc::new(Socket::new(namespace, routes, limits, Arc::clone(&link), None))
+        };
+        let arrived = socket();
+        assert!(link.attach(Arc::clone(&arrived)));
+        drop(task);
+        assert_eq!(*arrived.state.borrow(), State::Closed);
+        assert!(!link.attach(socket()), "nobody is left to take it");
     }
 }
