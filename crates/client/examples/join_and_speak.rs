@@ -5,7 +5,8 @@
 //! ```
 //! The server is `sockeye serve`; its events are declared below.
 
-use std::{io::BufRead, time::Duration};
+use std::io::BufRead;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sockeye_client::{Client, DisconnectReason, Event};

@@ -1,23 +1,27 @@
 //! Describing a client before it connects.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
 
+use futures_util::FutureExt;
 use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
 #[cfg(feature = "tls")]
 use sockeye_net::http::{Dialer, Roots};
-use sockeye_socket_proto::{Listen, event_name};
+use sockeye_socket_proto::{Listen, RawEvent, event_name};
 use tokio::sync::oneshot;
 
-use crate::{
-    Client, ConfigError, ConnectError, DisconnectReason, Handler, Limits, RawEvent, Reconnect,
-    UrlError,
-    engine::Options,
-    link::Link,
-    socket::{Auth, Joining, Routes, Socket},
-    target::{Target, normalize_namespace},
-    task::Task,
-};
+use crate::client::Client;
+use crate::error::{ConfigError, ConnectError, UrlError};
+use crate::handler::Handler;
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::reconnect::Reconnect;
+use crate::socket::{Joining, Routes, Socket};
+use crate::state::DisconnectReason;
+use crate::target::{Target, normalize_namespace};
+use crate::task::Task;
 
 /// A client to be: what it listens to and how it connects. Made by
 /// [`Client::builder`] and [`Client::namespace`].
@@ -27,18 +31,18 @@ pub struct Builder<S> {
     routes: Routes,
     limits: Limits,
     session: S,
-    /// The first mistake; `connect` reports it.
-    mistake: Option<ConfigError>,
+    /// The first mistake, if there is one; `connect` reports it.
+    checked: Result<(), ConfigError>,
 }
 
 /// The client opens a session of its own.
 pub struct NewSession {
     target: Target,
-    transports: Vec<TransportKind>,
     reconnect: Reconnect,
 }
 
 /// The client shares another's session.
+#[derive(Debug)]
 pub struct SameSession {
     link: Arc<Link>,
 }
@@ -46,24 +50,14 @@ pub struct SameSession {
 impl Builder<NewSession> {
     pub(crate) fn open(url: &str) -> Result<Self, UrlError> {
         let (target, namespace) = Target::parse(url)?;
-        let session = NewSession {
-            target,
-            transports: vec![TransportKind::Polling, TransportKind::WebSocket],
-            reconnect: Reconnect::default(),
-        };
-        Ok(Builder {
-            namespace,
-            routes: Routes::default(),
-            limits: Limits::default(),
-            session,
-            mistake: None,
-        })
+        let session = NewSession { target, reconnect: Reconnect::default() };
+        Ok(Builder::new(namespace, Limits::default(), session))
     }
 
     /// The transports to use. The first one opens the session; polling is upgraded to a WebSocket
     /// when that is named as well. Default: both, polling first.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
-        self.session.transports = transports.into_iter().collect();
+        self.session.target.transports = transports.into_iter().collect();
         self
     }
 
@@ -75,9 +69,8 @@ impl Builder<NewSession> {
 
     /// Adds a header to every request.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Err(error) = self.session.target.add_header(name, value) {
-            self.mistake.get_or_insert(error.into());
-        }
+        let added = self.session.target.add_header(name, value);
+        self.check(added);
         self
     }
 
@@ -129,40 +122,30 @@ impl Builder<NewSession> {
     }
 
     fn launch(self, joining: Option<Joining>) -> Result<Client, ConfigError> {
-        let Builder { namespace, routes, limits, session, mistake } = self;
-        if let Some(mistake) = mistake {
-            return Err(mistake);
+        let Builder { namespace, routes, limits, session, checked } = self;
+        checked?;
+        let NewSession { mut target, reconnect } = session;
+        if target.transports.is_empty() {
+            return Err(ConfigError::NoTransport);
         }
-        let NewSession { target, transports, reconnect } = session;
-        let first = *transports.first().ok_or(ConfigError::NoTransport)?;
-        let options = Options {
-            first,
-            upgrade: transports.contains(&TransportKind::WebSocket),
-            open_timeout: limits.connect_timeout,
-            message_bytes_max: limits.message_bytes_max,
-        };
+        target.open_timeout = limits.connect_timeout;
+        target.message_bytes_max = limits.message_bytes_max;
         let link = Arc::<Link>::default();
-        let task = Task::new(Arc::clone(&link), Arc::new(target), options, reconnect, &limits);
-        let socket = Arc::new(Socket::new(namespace, routes, limits, Arc::clone(&link), joining));
-        link.attach(Arc::clone(&socket));
+        let task = Task::new(Arc::clone(&link), Arc::new(target), reconnect, &limits);
+        let client =
+            Client::new(Socket::new(namespace, routes, limits, Arc::clone(&link), joining));
+        link.attach(client.socket());
         tokio::spawn(task);
-        Ok(Client::new(socket))
+        Ok(client)
     }
 }
 
 impl Builder<SameSession> {
     pub(crate) fn share(other: &Socket, name: &str) -> Self {
-        let (namespace, mistake) = match normalize_namespace(name) {
-            Ok(namespace) => (namespace, None),
-            Err(error) => (String::new(), Some(error.into())),
-        };
-        Builder {
-            namespace,
-            routes: Routes::default(),
-            limits: other.limits.clone(),
-            session: SameSession { link: Arc::clone(&other.link) },
-            mistake,
-        }
+        let session = SameSession { link: Arc::clone(&other.link) };
+        let mut builder = Builder::new(String::new(), other.limits.clone(), session);
+        builder.namespace = builder.check(normalize_namespace(name)).unwrap_or_default();
+        builder
     }
 
     /// Joins the namespace over the session at hand, or over the next one while there is none.
@@ -170,14 +153,12 @@ impl Builder<SameSession> {
     /// # Errors
     /// [`ConnectError`]; [`ConnectError::Cancelled`] when the session was closed for good.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let Builder { namespace, routes, limits, session: SameSession { link }, mistake } = self;
-        if let Some(mistake) = mistake {
-            return Err(mistake.into());
-        }
+        let Builder { namespace, routes, limits, session: SameSession { link }, checked } = self;
+        checked?;
         let (sender, joined) = oneshot::channel();
         let timeout = limits.connect_timeout;
         let socket = Socket::new(namespace, routes, limits, Arc::clone(&link), Some(sender));
-        let client = Client::new(Arc::new(socket));
+        let client = Client::new(socket);
         if !link.attach(client.socket()) {
             return Err(ConnectError::Cancelled);
         }
@@ -186,14 +167,25 @@ impl Builder<SameSession> {
 }
 
 impl<S> Builder<S> {
+    fn new(namespace: String, limits: Limits, session: S) -> Self {
+        Builder { namespace, routes: Routes::default(), limits, session, checked: Ok(()) }
+    }
+
+    /// Remembers the first mistake.
+    fn check<T>(&mut self, result: Result<T, impl Into<ConfigError>>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error.into(),
+        };
+        self.checked = std::mem::replace(&mut self.checked, Ok(())).and(Err(error));
+        None
+    }
+
     /// What the server gets to see when the client joins: anything that serializes to a JSON
     /// object.
     pub fn auth<T: Serialize + ?Sized>(mut self, auth: &T) -> Self {
-        match to_object(auth) {
-            Ok(text) => self.routes.auth = Auth::Text(text),
-            Err(error) => {
-                self.mistake.get_or_insert(error);
-            }
+        if let Some(text) = self.check(to_object(auth)) {
+            self.routes.auth = Some(Arc::new(move || ready(Ok(text.clone())).boxed()));
         }
         self
     }
@@ -204,10 +196,8 @@ impl<S> Builder<S> {
         T: Serialize,
         Fut: Future<Output = T> + Send + 'static,
     {
-        self.routes.auth = Auth::Provider(Arc::new(move || {
-            let auth = provide();
-            Box::pin(async move { to_object(&auth.await) })
-        }));
+        let object = move || provide().map(|auth| to_object(&auth)).boxed();
+        self.routes.auth = Some(Arc::new(object));
         self
     }
 
@@ -218,65 +208,15 @@ impl<S> Builder<S> {
     /// A closure that uses something from outside keeps its own copy and hands each call one:
     /// `move |payload| { let db = db.clone(); async move { .. } }`.
     pub fn on<P, A, M>(mut self, event: impl Listen<P, A>, handler: impl Handler<M, P, A>) -> Self {
-        let name = match event_name(&event) {
-            Ok(name) => name.to_owned(),
-            Err(error) => {
-                self.mistake.get_or_insert(error.into());
-                return self;
-            }
+        let Some(name) = self.check(event_name(&event).map(str::to_owned)) else {
+            return self;
         };
         let handler = Arc::new(move |client: Client, args: &str, attachments: &[_], wanted| {
             handler.start(client, args, attachments, wanted)
         });
         if self.routes.events.insert(name.clone(), handler).is_some() {
-            self.mistake.get_or_insert(ConfigError::DuplicateEvent { event: name });
+            self.check(Err::<(), _>(ConfigError::DuplicateEvent { event: name }));
         }
-        self
-    }
-
-    /// Registers what sees every event from the server, before its own handler starts.
-    pub fn on_any<Fut>(mut self, handler: impl Fn(RawEvent) -> Fut + Send + Sync + 'static) -> Self
-    where
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.routes.any = Some(Arc::new(move |event| Box::pin(handler(event))));
-        self
-    }
-
-    /// Registers what runs after each connection, the first one included.
-    pub fn on_connect<Fut>(
-        mut self,
-        handler: impl Fn(Client) -> Fut + Send + Sync + 'static,
-    ) -> Self
-    where
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.routes.connect = Some(Arc::new(move |client| Box::pin(handler(client))));
-        self
-    }
-
-    /// Registers what runs when an attempt fails whose error `connect` does not return: a
-    /// reconnection, or the first one after `start`.
-    pub fn on_connect_error<Fut>(
-        mut self,
-        handler: impl Fn(ConnectError) -> Fut + Send + Sync + 'static,
-    ) -> Self
-    where
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.routes.connect_error = Some(Arc::new(move |error| Box::pin(handler(error))));
-        self
-    }
-
-    /// Registers what runs when the client has left its namespace, for whatever reason.
-    pub fn on_disconnect<Fut>(
-        mut self,
-        handler: impl Fn(DisconnectReason) -> Fut + Send + Sync + 'static,
-    ) -> Self
-    where
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.routes.disconnect = Some(Arc::new(move |reason| Box::pin(handler(reason))));
         self
     }
 
@@ -285,6 +225,36 @@ impl<S> Builder<S> {
         self.limits = limits;
         self
     }
+}
+
+macro_rules! life_handlers {
+    ($($(#[$doc:meta])* $name:ident: $told:ty => $route:ident;)*) => {
+        impl<S> Builder<S> {
+            $(
+                $(#[$doc])*
+                pub fn $name<Fut: Future<Output = ()> + Send + 'static>(
+                    mut self,
+                    handler: impl Fn($told) -> Fut + Send + Sync + 'static,
+                ) -> Self {
+                    let started = move |told| handler(told).map(|()| Ok(None)).boxed();
+                    self.routes.$route = Some(Arc::new(started));
+                    self
+                }
+            )*
+        }
+    };
+}
+
+life_handlers! {
+    /// Registers what sees every event from the server, before its own handler starts.
+    on_any: RawEvent => any;
+    /// Registers what runs after each connection, the first one included.
+    on_connect: Client => connect;
+    /// Registers what runs when an attempt fails whose error `connect` does not return: a
+    /// reconnection, or the first one after `start`.
+    on_connect_error: ConnectError => connect_error;
+    /// Registers what runs when the client has left its namespace, for whatever reason.
+    on_disconnect: DisconnectReason => disconnect;
 }
 
 impl<S> fmt::Debug for Builder<S> {
@@ -296,12 +266,6 @@ impl<S> fmt::Debug for Builder<S> {
 impl fmt::Debug for NewSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewSession").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SameSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SameSession").finish_non_exhaustive()
     }
 }
 

@@ -1,24 +1,26 @@
 //! The handle that applications hold.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::{Arc, Weak};
 
 use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
 use sockeye_socket_proto::{EventName, Listen, Request, event_name};
 use tokio::sync::watch;
 
-use crate::{
-    AckError, AckFuture, Builder, EmitError, State, Subscription, UrlError,
-    builder::{NewSession, SameSession},
-    socket::Socket,
-};
+use crate::ack::AckFuture;
+use crate::builder::{Builder, NewSession, SameSession};
+use crate::error::{AckError, EmitError, UrlError};
+use crate::socket::Socket;
+use crate::state::State;
+use crate::subscription::Subscription;
 
 /// One client in one namespace: a handle, cheap to clone.
 ///
 /// Dropping the last one leaves the namespace, and closes the session when no other namespace
 /// uses it.
 #[derive(Clone)]
-pub struct Client(Arc<Handle>);
+pub struct Client(pub(crate) Arc<Handle>);
 
 /// What the clones of a client share.
 pub(crate) struct Handle {
@@ -95,7 +97,7 @@ impl Client {
 
     /// What messages travel on at the moment; `None` without a session.
     pub fn transport(&self) -> Option<TransportKind> {
-        self.0.socket.link.transport()
+        *self.0.socket.link.transport.lock()
     }
 
     /// Waits until everything emitted so far was handed to a transport: back-pressure for those who
@@ -116,18 +118,15 @@ impl Client {
         let _ = state.wait_for(|state| *state == State::Closed).await;
     }
 
-    pub(crate) fn new(socket: Arc<Socket>) -> Self {
-        let handle = Arc::new(Handle { socket });
-        handle.socket.set_handle(Arc::downgrade(&handle));
-        Client(handle)
+    pub(crate) fn new(mut socket: Socket) -> Self {
+        Client(Arc::new_cyclic(|handle| {
+            socket.handle = Weak::clone(handle);
+            Handle { socket: Arc::new(socket) }
+        }))
     }
 
     pub(crate) fn socket(&self) -> Arc<Socket> {
         Arc::clone(&self.0.socket)
-    }
-
-    pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
-        Client(handle)
     }
 }
 

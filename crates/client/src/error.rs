@@ -1,11 +1,11 @@
 //! What can go wrong, one type for each question.
 
-use std::{borrow::Cow, error::Error, fmt, io, sync::Arc};
+use std::io;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use sockeye_net::http::ConnectError as DialError;
 use sockeye_socket_proto::RawArgs;
-pub use sockeye_socket_proto::{EncodeError, PayloadError, ReservedName};
+pub use sockeye_socket_proto::{EncodeError, EventError, PayloadError, RemoteError, ReservedName};
 
 use crate::DisconnectReason;
 
@@ -193,70 +193,4 @@ pub enum AckError {
         /// The limit, [`Limits::pending_acks_max`](crate::Limits::pending_acks_max).
         limit: usize,
     },
-}
-
-/// The error an acknowledgement was answered with: `{ "error": { "code", "message" } }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoteError {
-    /// A word for programs, such as `decode`.
-    pub code: String,
-    /// A sentence for people.
-    pub message: String,
-}
-
-impl fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
-    }
-}
-
-/// What a handler of the client's answers with when it fails. Made from any error by `?`; then the
-/// server learns only that something failed. Say [`EventError::new`] for what it may know.
-#[derive(Debug)]
-pub struct EventError {
-    code: Cow<'static, str>,
-    message: Cow<'static, str>,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl EventError {
-    /// An error the server may see: a word for programs and a sentence for people.
-    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), message: message.into(), source: None }
-    }
-
-    pub(crate) fn decode(source: PayloadError) -> Self {
-        let message = "the arguments are not what this event expects";
-        Self { source: Some(Box::new(source)), ..Self::new("decode", message) }
-    }
-
-    /// The value that answers the server's request.
-    pub(crate) fn to_ack(&self) -> impl Serialize {
-        #[derive(Serialize)]
-        struct Answer {
-            error: RemoteError,
-        }
-        let (code, message) = (self.code.to_string(), self.message.to_string());
-        Answer { error: RemoteError { code, message } }
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for EventError {
-    fn from(error: E) -> Self {
-        let message = "the client could not handle this event";
-        Self { source: Some(Box::new(error)), ..Self::new("internal", message) }
-    }
-}
-
-impl fmt::Display for EventError {
-    /// The chain of causes in one line, for logs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)?;
-        let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }

@@ -1,74 +1,25 @@
 //! Async functions as handlers: the client if they want it, the payload last, the answer returned.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use serde::Serialize;
-use sockeye_socket_proto::{FromArgs, RawArgs, encode_args};
+use futures_util::future::BoxFuture;
+use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
 
-use crate::{Client, EventError};
+use crate::client::Client;
+use crate::error::EventError;
 
-/// A started handler.
-pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A started handler, and what it answers.
+pub(crate) type Started = BoxFuture<'static, Result<Option<RawArgs>, EventError>>;
 /// A handler of one event.
 pub(crate) type EventHandler =
     Arc<dyn Fn(Client, &str, &[Bytes], bool) -> Result<Started, EventError> + Send + Sync>;
 /// A handler of something that happens to the client itself.
-pub(crate) type LifeHandler<T> = Arc<dyn Fn(T) -> Running<()> + Send + Sync>;
-pub(crate) type Started = Pin<Box<dyn Future<Output = Result<Option<Answer>, EventError>> + Send>>;
-
-/// The answer of a handler: `Ack(value)` answers with one value, `Ack(Args((a, b)))` with two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ack<A>(pub A);
-
-/// Encoded arguments of an ack.
-#[doc(hidden)]
-#[derive(Debug, Default)]
-pub struct Answer {
-    pub(crate) json: String,
-    pub(crate) attachments: Vec<Bytes>,
-}
-
-impl Answer {
-    pub(crate) fn encode<A: Serialize>(value: &A) -> Result<Self, EventError> {
-        let mut json = Vec::new();
-        let attachments = encode_args(value, &mut json)?;
-        Ok(Answer { json: String::from_utf8(json)?, attachments })
-    }
-}
-
-/// What handlers return and how it answers the server's request for an ack: `()` without a value,
-/// [`Ack<T>`] with a `T`, `Result<R, E>` the same or with the error.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not answer this event with `{A}`",
-    note = "return `Ack(value)` (or `Ok(Ack(value))`) with the answer type of `Event<Payload, Answer>`, or `()` if it has none"
-)]
-pub trait IntoAck<A> {
-    #[doc(hidden)]
-    fn into_ack(self, wanted: bool) -> Result<Option<Answer>, EventError>;
-}
-
-impl IntoAck<()> for () {
-    fn into_ack(self, wanted: bool) -> Result<Option<Answer>, EventError> {
-        Ok(wanted.then(Answer::default))
-    }
-}
-
-impl<A: Serialize> IntoAck<A> for Ack<A> {
-    fn into_ack(self, wanted: bool) -> Result<Option<Answer>, EventError> {
-        wanted.then(|| Answer::encode(&self.0)).transpose()
-    }
-}
-
-impl<A, R: IntoAck<A>, E: Into<EventError>> IntoAck<A> for Result<R, E> {
-    fn into_ack(self, wanted: bool) -> Result<Option<Answer>, EventError> {
-        self.map_err(Into::into)?.into_ack(wanted)
-    }
-}
+pub(crate) type LifeHandler<T> = Arc<dyn Fn(T) -> Started + Send + Sync>;
 
 /// An async function that handles an event: `async |payload|`, `async |client: Client, payload|`,
-/// or without the payload. It returns `()`, [`Ack`] or a `Result` of one of them. Implemented for
+/// or without the payload. It returns `()`, [`Ack`](crate::Ack) or a `Result` of one of them. Implemented for
 /// functions and closures only.
 #[diagnostic::on_unimplemented(
     message = "this function cannot handle an event with payload `{P}` and answer `{A}`",
@@ -128,12 +79,3 @@ handler!(
     |self, client, args, attachments| self(client),
     (Client)
 );
-
-/// An event with its arguments as they came, for handlers that see every event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawEvent {
-    /// The name.
-    pub name: String,
-    /// The arguments.
-    pub args: RawArgs,
-}

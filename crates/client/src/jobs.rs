@@ -1,26 +1,23 @@
 //! Handlers under way, and the events that wait for their turn.
 
-use std::{
-    any::Any,
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::{Stream, stream::FuturesUnordered};
-use sockeye_socket_proto::RawArgs;
+use futures_util::Stream;
+use futures_util::stream::FuturesUnordered;
+use sockeye_socket_proto::{RawArgs, RawEvent};
 
-use crate::{
-    EventError, Limits,
-    handler::{Running, Started},
-    socket::{Reply, Socket},
-};
+use crate::error::{ConnectError, EventError};
+use crate::handler::Started;
+use crate::limits::Limits;
+use crate::socket::{Reply, Socket};
+use crate::state::DisconnectReason;
 
 /// The handlers of one session: started in the order of the events, interleaving where they wait.
-#[derive(Debug)]
 pub(crate) struct Jobs {
     /// Not polled yet.
     fresh: VecDeque<Job>,
@@ -33,29 +30,15 @@ pub(crate) struct Jobs {
 }
 
 /// An event that waits for other handlers to be done.
-#[derive(Debug)]
 struct Waiting {
     socket: Arc<Socket>,
-    name: String,
-    args: RawArgs,
+    event: RawEvent,
     reply: Option<Reply>,
-}
-
-impl Waiting {
-    fn bytes(&self) -> usize {
-        let attachments = self.args.attachments().iter().map(Bytes::len).sum::<usize>();
-        self.name.len() + self.args.json().len() + attachments
-    }
 }
 
 struct Job {
-    future: Work,
+    future: Started,
     reply: Option<Reply>,
-}
-
-enum Work {
-    Event(Started),
-    Life(Running<()>),
 }
 
 impl Jobs {
@@ -93,23 +76,33 @@ impl Jobs {
             return;
         }
         if self.waiting.is_empty() && self.may_start() {
-            return self.start(socket, name, args, attachments, reply);
+            return self.start_event(socket, name, args, attachments, reply);
         }
         let waiting = Waiting {
             socket: Arc::clone(socket),
-            name: name.to_owned(),
-            args: RawArgs::new(args, attachments),
+            event: RawEvent::new(name, args, attachments),
             reply,
         };
-        self.waiting_bytes += waiting.bytes();
+        self.waiting_bytes += waiting.event.bytes();
         self.waiting.push_back(waiting);
     }
 
     /// Starts a handler of something that is no event; it never waits.
-    pub(crate) fn life(&mut self, start: impl FnOnce() -> Running<()>) {
-        match catch_unwind(AssertUnwindSafe(start)) {
-            Ok(future) => self.fresh.push_back(Job { future: Work::Life(future), reply: None }),
-            Err(panic) => report(&*panic),
+    pub(crate) fn life(&mut self, start: impl FnOnce() -> Started) {
+        self.start(|| Ok(start()), None);
+    }
+
+    /// Has the handler for failed connections told, if there is one.
+    pub(crate) fn report(&mut self, socket: &Socket, error: Option<ConnectError>) {
+        if let (Some(error), Some(handler)) = (error, &socket.routes.connect_error) {
+            self.life(|| handler(error));
+        }
+    }
+
+    /// Has the handler for disconnects told, if there is one.
+    pub(crate) fn disconnected(&mut self, socket: &Socket, reason: Option<DisconnectReason>) {
+        if let (Some(reason), Some(handler)) = (reason, &socket.routes.disconnect) {
+            self.life(|| handler(reason));
         }
     }
 
@@ -134,9 +127,10 @@ impl Jobs {
                 return progress;
             };
             progress = true;
-            self.waiting_bytes -= next.bytes();
-            let Waiting { socket, name, args, reply } = next;
-            self.start(&socket, &name, args.json(), args.attachments(), reply);
+            let Waiting { socket, event, reply } = next;
+            self.waiting_bytes -= event.bytes();
+            let RawEvent { name, args } = event;
+            self.start_event(&socket, &name, args.json(), args.attachments(), reply);
         }
     }
 
@@ -144,24 +138,24 @@ impl Jobs {
         self.fresh.len() + self.running.len() < self.running_max
     }
 
-    fn start(
+    fn start_event(
         &mut self,
-        socket: &Arc<Socket>,
+        socket: &Socket,
         name: &str,
         args: &str,
         attachments: &[Bytes],
         reply: Option<Reply>,
     ) {
-        let (Some(handler), Some(client)) = (socket.routes.events.get(name), socket.client())
-        else {
-            return;
-        };
-        let wanted = reply.is_some();
-        let start = || handler(client, args, attachments, wanted);
-        match catch_unwind(AssertUnwindSafe(start)) {
-            Ok(Ok(future)) => self.fresh.push_back(Job { future: Work::Event(future), reply }),
-            Ok(Err(error)) => fail(error, reply),
-            Err(panic) => fail_by_panic(&*panic, reply),
+        if let (Some(handler), Some(client)) = (socket.routes.events.get(name), socket.client()) {
+            let wanted = reply.is_some();
+            self.start(|| handler(client, args, attachments, wanted), reply);
+        }
+    }
+
+    fn start(&mut self, start: impl FnOnce() -> Result<Started, EventError>, reply: Option<Reply>) {
+        match run(start) {
+            Ok(future) => self.fresh.push_back(Job { future, reply }),
+            Err(error) => answer(reply, Err(error)),
         }
     }
 }
@@ -170,56 +164,30 @@ impl Future for Job {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let job = &mut *self;
-        let poll = || match &mut job.future {
-            Work::Event(future) => future.as_mut().poll(cx),
-            Work::Life(future) => future.as_mut().poll(cx).map(|()| Ok(None)),
-        };
-        let result = match catch_unwind(AssertUnwindSafe(poll)) {
-            Ok(poll) => std::task::ready!(poll),
-            Err(panic) => {
-                fail_by_panic(&*panic, job.reply.take());
-                return Poll::Ready(());
-            }
-        };
-        match result {
-            Ok(answer) => {
-                if let Some(reply) = job.reply.take() {
-                    reply.send(Ok(answer));
-                }
-            }
-            Err(error) => fail(error, job.reply.take()),
+        match run(|| Ok(self.future.as_mut().poll(cx)?)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(acked)) => answer(self.reply.take(), Ok(acked)),
+            Err(error) => answer(self.reply.take(), Err(error)),
         }
         Poll::Ready(())
     }
 }
 
-impl std::fmt::Debug for Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("reply", &self.reply).finish_non_exhaustive()
-    }
-}
-
-fn fail(error: EventError, reply: Option<Reply>) {
-    tracing::warn!(%error, "a handler failed");
+fn answer(reply: Option<Reply>, result: Result<Option<RawArgs>, EventError>) {
     if let Some(reply) = reply {
-        reply.send(Err(error));
+        reply.send(result);
     }
 }
 
-/// A client outlives its handlers.
-fn fail_by_panic(panic: &(dyn Any + Send), reply: Option<Reply>) {
-    report(panic);
-    if let Some(reply) = reply {
-        reply.send(Err(EventError::new("internal", "the client could not handle this event")));
+/// Runs a handler's code. A panic of it is an error like others: a client outlives its handlers.
+fn run<T>(code: impl FnOnce() -> Result<T, EventError>) -> Result<T, EventError> {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(result) => result.inspect_err(|error| tracing::warn!(%error, "a handler failed")),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(message = text.unwrap_or("(no message)"), "a handler panicked");
+            Err(EventError::internal())
+        }
     }
-}
-
-fn report(panic: &(dyn Any + Send)) {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)");
-    tracing::error!(message, "a handler panicked");
 }

@@ -54,12 +54,12 @@ pub use error::{
     AckError, ConfigError, ConnectError, EmitError, EncodeError, EventError, PayloadError,
     RemoteError, ReservedName, TransportError, UrlError,
 };
-pub use handler::{Ack, Handler, IntoAck, RawEvent};
+pub use handler::Handler;
 pub use limits::Limits;
 pub use reconnect::{Backoff, Reconnect};
 pub use sockeye_engine_proto::TransportKind as Transport;
 #[cfg(feature = "tls")]
 pub use sockeye_net::http::{Roots, RootsError};
-pub use sockeye_socket_proto::{Args, Binary, Event, RawArgs};
+pub use sockeye_socket_proto::{Ack, Args, Binary, Event, IntoAck, RawArgs, RawEvent};
 pub use state::{DisconnectReason, State};
 pub use subscription::Subscription;

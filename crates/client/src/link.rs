@@ -1,9 +1,6 @@
 //! The way from handles to the session's task.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
+use std::sync::Arc;
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -14,9 +11,10 @@ use crate::socket::Socket;
 /// Shared by all handles of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
+    /// Has the task look at its sockets.
     pub(crate) waker: AtomicWaker,
-    /// 0: none, 1: polling, 2: WebSocket.
-    transport: AtomicU8,
+    /// What the session's messages travel on; `None` while there is no session.
+    pub(crate) transport: Mutex<Option<TransportKind>>,
     arrivals: Mutex<Arrivals>,
 }
 
@@ -27,11 +25,6 @@ struct Arrivals {
 }
 
 impl Link {
-    /// Has the task look at its sockets.
-    pub(crate) fn wake(&self) {
-        self.waker.wake();
-    }
-
     /// Gives the task one more socket. `false`: it has ended.
     pub(crate) fn attach(&self, socket: Arc<Socket>) -> bool {
         let mut arrivals = self.arrivals.lock();
@@ -40,7 +33,7 @@ impl Link {
         }
         arrivals.sockets.push(socket);
         drop(arrivals);
-        self.wake();
+        self.waker.wake();
         true
     }
 
@@ -61,23 +54,5 @@ impl Link {
         let mut arrivals = self.arrivals.lock();
         arrivals.closed = arrivals.sockets.is_empty();
         arrivals.closed
-    }
-
-    pub(crate) fn set_transport(&self, transport: Option<TransportKind>) {
-        let number = match transport {
-            None => 0,
-            Some(TransportKind::Polling) => 1,
-            Some(_) => 2,
-        };
-        self.transport.store(number, Ordering::Relaxed);
-    }
-
-    /// What the session's messages travel on; `None` while there is no session.
-    pub(crate) fn transport(&self) -> Option<TransportKind> {
-        match self.transport.load(Ordering::Relaxed) {
-            0 => None,
-            1 => Some(TransportKind::Polling),
-            _ => Some(TransportKind::WebSocket),
-        }
     }
 }

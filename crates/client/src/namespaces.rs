@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockeye_engine_proto::Message;
-use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs};
+use sockeye_socket_proto::{DecodeError, Decoder, FromArgs, Incoming, RawArgs, RawEvent};
 
-use crate::{
-    ConnectError, DisconnectReason, Limits, engine::Upper, handler::RawEvent, jobs::Jobs,
-    socket::Socket,
-};
+use crate::error::ConnectError;
+use crate::jobs::Jobs;
+use crate::limits::Limits;
+use crate::socket::Socket;
+use crate::state::DisconnectReason;
 
 /// The Socket.IO layer of one session.
-#[derive(Debug)]
 pub(crate) struct Namespaces {
     pub(crate) sockets: Vec<Arc<Socket>>,
     pub(crate) jobs: Jobs,
@@ -37,24 +37,12 @@ impl Namespaces {
     pub(crate) fn reset(&mut self) {
         self.decoder = Decoder::new(self.packet_limits);
     }
-
-    /// Has the handler for failed connections told, if there is one.
-    pub(crate) fn report(jobs: &mut Jobs, socket: &Socket, error: Option<ConnectError>) {
-        if let (Some(error), Some(handler)) = (error, &socket.routes.connect_error) {
-            jobs.life(|| handler(error));
-        }
-    }
-
-    /// Has the handler for disconnects told, if there is one.
-    pub(crate) fn disconnected(jobs: &mut Jobs, socket: &Socket, reason: Option<DisconnectReason>) {
-        if let (Some(reason), Some(handler)) = (reason, &socket.routes.disconnect) {
-            jobs.life(|| handler(reason));
-        }
-    }
 }
 
-impl Upper for Namespaces {
-    fn message(&mut self, message: Message<'_>) -> Result<(), DecodeError> {
+/// What the engine asks for.
+impl Namespaces {
+    /// Takes a message. An error ends the session.
+    pub(crate) fn message(&mut self, message: Message<'_>) -> Result<(), DecodeError> {
         let Namespaces { sockets, jobs, decoder, .. } = self;
         let incoming = match message {
             Message::Text(text) => decoder.handle_text(text),
@@ -67,11 +55,14 @@ impl Upper for Namespaces {
         Ok(())
     }
 
-    fn is_ready(&self) -> bool {
+    /// Whether further messages may come now.
+    pub(crate) fn is_ready(&self) -> bool {
         self.jobs.is_ready()
     }
 
-    fn next_packet(&mut self, send: &mut dyn FnMut(&str, &[Bytes])) -> bool {
+    /// Hands out the next packet, if there is one: the text with the engine's `4` before it, and
+    /// its attachments.
+    pub(crate) fn next_packet(&mut self, send: &mut dyn FnMut(&str, &[Bytes])) -> bool {
         let count = self.sockets.len();
         for offset in 0..count {
             let index = (self.turn + offset) % count;
@@ -101,19 +92,15 @@ fn dispatch(sockets: &[Arc<Socket>], jobs: &mut Jobs, incoming: Incoming<'_>) {
     };
     match incoming {
         Incoming::Connect { auth, .. } => connect(socket, jobs, auth),
-        Incoming::ConnectError { data, .. } => {
-            let error = socket.refuse(refusal(data));
-            Namespaces::report(jobs, socket, error);
-        }
+        Incoming::ConnectError { data, .. } => jobs.report(socket, socket.refuse(refusal(data))),
         Incoming::Disconnect { .. } => {
             let reason = socket.expel().then_some(DisconnectReason::ServerDisconnect);
-            Namespaces::disconnected(jobs, socket, reason);
+            jobs.disconnected(socket, reason);
         }
         Incoming::Event { id, name, args, attachments, .. } => {
             let reply = socket.publish(&name, id, args, &attachments);
             if let Some(any) = &socket.routes.any {
-                let args = RawArgs::new(args, &attachments);
-                jobs.life(|| any(RawEvent { name: name.clone().into_owned(), args }));
+                jobs.life(|| any(RawEvent::new(&name, args, &attachments)));
             }
             jobs.event(socket, &name, args, &attachments, reply);
         }
@@ -135,10 +122,7 @@ fn connect(socket: &Arc<Socket>, jobs: &mut Jobs, data: &str) {
                 jobs.life(|| handler(client));
             }
         }
-        Err(_) => {
-            let error = socket.refuse(ConnectError::Version);
-            Namespaces::report(jobs, socket, error);
-        }
+        Err(_) => jobs.report(socket, socket.refuse(ConnectError::Version)),
     }
 }
 

@@ -71,18 +71,9 @@ impl Queue {
         None
     }
 
-    /// Drops the request with this id if it still waits. Its place is given back in its turn.
-    pub(crate) fn cancel(&mut self, id: u64) -> bool {
-        let request = self.items.iter_mut().find(|item| item.kind == Kind::Request(id));
-        request.is_some_and(|item| {
-            item.kind = Kind::Dropped;
-            true
-        })
-    }
-
-    /// Drops what only the connection that is gone wanted.
-    pub(crate) fn drop_answers(&mut self) {
-        for item in self.items.iter_mut().filter(|item| item.kind == Kind::Answer) {
+    /// Drops the packets of this kind that still wait. Their places are given back in their turn.
+    pub(crate) fn drop_all(&mut self, kind: Kind) {
+        for item in self.items.iter_mut().filter(|item| item.kind == kind) {
             item.kind = Kind::Dropped;
         }
     }
@@ -150,10 +141,9 @@ mod tests {
         queue.push(Kind::Request(0), Vec::new(), |text| text.push_str("zero"));
         queue.push(Kind::Answer, Vec::new(), |text| text.push_str("answer"));
         queue.push(Kind::Request(1), Vec::new(), |text| text.push_str("one"));
-        queue.drop_answers();
-        assert!(queue.cancel(0));
-        assert!(!queue.cancel(0));
-        assert!(!queue.cancel(9));
+        queue.drop_all(Kind::Answer);
+        queue.drop_all(Kind::Request(0));
+        queue.drop_all(Kind::Request(9));
         assert_eq!(pop(&mut queue), Some(("one".into(), 0, Kind::Request(1))));
         assert_eq!(pop(&mut queue), None);
     }

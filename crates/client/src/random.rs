@@ -9,8 +9,3 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     getrandom::fill(&mut bytes).expect("the system provides randomness");
     bytes
 }
-
-/// A random number.
-pub(crate) fn number() -> u32 {
-    u32::from_ne_bytes(bytes())
-}

@@ -11,30 +11,30 @@
 //! Leaving: a Joined socket sends its queue, then `1`, and has Left; a Joining one waits for the
 //! answer first, because the server would take a `1` before it as an offence; any other has Left.
 
-use std::{
-    cell::Cell,
-    collections::HashMap,
-    sync::{Arc, Weak},
-};
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use serde::Serialize;
 use sockeye_socket_proto::{
-    Acks, RawArgs, encode_ack, encode_args, encode_connect, encode_disconnect, encode_event,
+    Acks, RawArgs, RawEvent, encode_ack, encode_connect, encode_disconnect, encode_event,
+    with_encoded_args,
 };
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::{
-    AckError, Client, ConfigError, ConnectError, DisconnectReason, EmitError, EventError, Limits,
-    State, Subscription, TransportError,
-    ack::Outcome,
-    client::Handle,
-    handler::{Answer, EventHandler, LifeHandler, RawEvent, Running},
-    link::Link,
-    queue::{Kind, Queue},
-    subscription::Subscribers,
-};
+use crate::ack::Pending;
+use crate::client::{Client, Handle};
+use crate::error::{AckError, ConfigError, ConnectError, EmitError, EventError, TransportError};
+use crate::handler::{EventHandler, LifeHandler};
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::queue::{Kind, Queue};
+use crate::state::{DisconnectReason, State};
+use crate::subscription::{Subscribers, Subscription};
 
 /// One namespace of one session.
 pub(crate) struct Socket {
@@ -42,6 +42,7 @@ pub(crate) struct Socket {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
     pub(crate) link: Arc<Link>,
+    pub(crate) handle: Weak<Handle>,
     pub(crate) state: watch::Sender<State>,
     /// Told when the queue has run empty.
     drained: Notify,
@@ -51,7 +52,7 @@ pub(crate) struct Socket {
 /// What happens on what, fixed when the client is built.
 #[derive(Default)]
 pub(crate) struct Routes {
-    pub(crate) auth: Auth,
+    pub(crate) auth: Option<Arc<dyn Fn() -> Authorizing + Send + Sync>>,
     pub(crate) events: HashMap<String, EventHandler>,
     pub(crate) any: Option<LifeHandler<RawEvent>>,
     pub(crate) connect: Option<LifeHandler<Client>>,
@@ -59,14 +60,8 @@ pub(crate) struct Routes {
     pub(crate) disconnect: Option<LifeHandler<DisconnectReason>>,
 }
 
-/// What goes to the server with the wish to join: JSON text.
-#[derive(Clone, Default)]
-pub(crate) enum Auth {
-    #[default]
-    None,
-    Text(String),
-    Provider(Arc<dyn Fn() -> Running<Result<String, ConfigError>> + Send + Sync>),
-}
+/// Comes to what goes to the server with the wish to join: JSON text.
+pub(crate) type Authorizing = BoxFuture<'static, Result<String, ConfigError>>;
 
 /// Told once how the first attempt to join ended.
 pub(crate) type Joining = oneshot::Sender<Result<(), ConnectError>>;
@@ -84,7 +79,6 @@ struct Inner {
     requests_sent: u64,
     subscribers: Subscribers,
     joining: Option<Joining>,
-    handle: Weak<Handle>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +92,6 @@ enum Phase {
 }
 
 /// Where the answer to an event goes.
-#[derive(Debug)]
 pub(crate) struct Reply {
     socket: Arc<Socket>,
     id: u64,
@@ -123,13 +116,13 @@ impl Socket {
             requests_sent: 0,
             subscribers: Subscribers::default(),
             joining,
-            handle: Weak::new(),
         };
         Socket {
             namespace,
             routes,
             limits,
             link,
+            handle: Weak::new(),
             state: watch::Sender::new(State::Connecting),
             drained: Notify::new(),
             inner: Mutex::new(inner),
@@ -139,13 +132,9 @@ impl Socket {
 
 /// For the handles.
 impl Socket {
-    pub(crate) fn set_handle(&self, handle: Weak<Handle>) {
-        self.inner.lock().handle = handle;
-    }
-
     /// `None` once all handles are gone.
     pub(crate) fn client(&self) -> Option<Client> {
-        self.inner.lock().handle.upgrade().map(Client::from_handle)
+        self.handle.upgrade().map(Client)
     }
 
     pub(crate) fn emit<P: Serialize + ?Sized>(
@@ -153,14 +142,14 @@ impl Socket {
         name: &str,
         payload: &P,
     ) -> Result<(), EmitError> {
-        with_encoded(payload, |args, attachments| {
+        with_encoded_args(payload, |args, attachments| {
             let mut inner = self.inner.lock();
             if inner.phase == Phase::Left {
                 return Ok(());
             }
             self.push_event(&mut inner, name, None, args, attachments)
-        })?;
-        self.link.wake();
+        })??;
+        self.link.waker.wake();
         Ok(())
     }
 
@@ -168,9 +157,9 @@ impl Socket {
         self: &Arc<Self>,
         name: &str,
         payload: &P,
-    ) -> Result<(Arc<Socket>, u64, Outcome), AckError> {
+    ) -> Result<Pending, AckError> {
         let (sender, outcome) = oneshot::channel();
-        let id = with_encoded(payload, |args, attachments| {
+        let id = with_encoded_args(payload, |args, attachments| {
             let mut inner = self.inner.lock();
             if inner.phase == Phase::Left {
                 return Err(AckError::Disconnected);
@@ -182,16 +171,17 @@ impl Socket {
                 return Err(error.into());
             }
             Ok(id)
-        })?;
-        self.link.wake();
-        Ok((Arc::clone(self), id, outcome))
+        })
+        .map_err(EmitError::from)??;
+        self.link.waker.wake();
+        Ok(Pending { socket: Arc::clone(self), id, outcome })
     }
 
     /// Nobody waits for the answer any more. A request that was not sent yet is not sent.
     pub(crate) fn forget_request(&self, id: u64) {
         let mut inner = self.inner.lock();
         if inner.acks.resolve(id).is_some() && id >= inner.requests_sent {
-            inner.queue.cancel(id);
+            inner.queue.drop_all(Kind::Request(id));
         }
     }
 
@@ -227,7 +217,7 @@ impl Socket {
             inner.phase = Phase::Left;
         }
         drop(inner);
-        self.link.wake();
+        self.link.waker.wake();
     }
 
     fn push_event(
@@ -273,23 +263,17 @@ impl Socket {
     }
 
     /// The session is open: what is to be awaited before the wish to join can go out.
-    pub(crate) fn open(&self) -> Option<(u32, Running<Result<String, ConfigError>>)> {
+    pub(crate) fn open(&self) -> Option<(u32, Authorizing)> {
         let mut inner = self.inner.lock();
         if inner.phase != Phase::Unjoined {
             return None;
         }
         inner.epoch += 1;
-        match &self.routes.auth {
-            Auth::None => inner.phase = Phase::Authorized(String::new()),
-            Auth::Text(text) => inner.phase = Phase::Authorized(text.clone()),
-            Auth::Provider(provide) => {
-                inner.phase = Phase::Authorizing;
-                let epoch = inner.epoch;
-                drop(inner);
-                return Some((epoch, provide()));
-            }
-        }
-        None
+        inner.phase = Phase::Authorizing;
+        let epoch = inner.epoch;
+        drop(inner);
+        let nothing = || ready(Ok(String::new())).boxed();
+        Some((epoch, self.routes.auth.as_ref().map_or_else(nothing, |provide| provide())))
     }
 
     pub(crate) fn authorize(
@@ -306,10 +290,7 @@ impl Socket {
                 inner.phase = Phase::Authorized(auth);
                 None
             }
-            Err(error) => {
-                drop(inner);
-                self.refuse(error.into())
-            }
+            Err(error) => inner.refuse(error.into()),
         }
     }
 
@@ -361,15 +342,9 @@ impl Socket {
         true
     }
 
-    /// It will not be. Whoever awaits the first attempt gets the error, else it is returned for the
-    /// handler.
+    /// It will not be. Returns the error if nobody awaits the first attempt.
     pub(crate) fn refuse(&self, error: ConnectError) -> Option<ConnectError> {
-        let mut inner = self.inner.lock();
-        inner.phase = Phase::Left;
-        match inner.joining.take() {
-            Some(joining) => joining.send(Err(error)).err().and_then(Result::err),
-            None => Some(error),
-        }
+        self.inner.lock().refuse(error)
     }
 
     /// The server took the socket out of the namespace. Whether it was in it.
@@ -397,18 +372,15 @@ impl Socket {
         let sent = inner.requests_sent;
         // Dropped senders tell those who wait.
         inner.acks.drain_before(sent).for_each(drop);
-        inner.queue.drop_answers();
+        inner.queue.drop_all(Kind::Answer);
         if joined {
             return (true, None);
         }
         let error = failure.map_or(ConnectError::Closed(reason), |f| f.clone().into());
-        match inner.joining.take() {
-            Some(joining) => {
-                inner.phase = Phase::Left;
-                (false, joining.send(Err(error)).err().and_then(Result::err))
-            }
-            None => (false, Some(error)),
+        if inner.joining.is_some() {
+            inner.phase = Phase::Left;
         }
+        (false, inner.fail(error))
     }
 
     /// It is over for good: nothing is left waiting.
@@ -446,16 +418,28 @@ impl Socket {
     }
 }
 
+impl Inner {
+    fn refuse(&mut self, error: ConnectError) -> Option<ConnectError> {
+        self.phase = Phase::Left;
+        self.fail(error)
+    }
+
+    /// Whoever awaits the first attempt gets the error, else it is returned for the handler.
+    fn fail(&mut self, error: ConnectError) -> Option<ConnectError> {
+        match self.joining.take() {
+            Some(joining) => joining.send(Err(error)).err().and_then(Result::err),
+            None => Some(error),
+        }
+    }
+}
+
 impl Reply {
     /// Answers, unless the session that asked is gone.
-    pub(crate) fn send(self, result: Result<Option<Answer>, EventError>) {
+    pub(crate) fn send(self, result: Result<Option<RawArgs>, EventError>) {
         let answer = match result {
             Ok(Some(answer)) => answer,
             Ok(None) => return,
-            Err(error) => match Answer::encode(&error.to_ack()) {
-                Ok(answer) => answer,
-                Err(error) => return tracing::error!(%error, "an error cannot be encoded"),
-            },
+            Err(error) => error.to_ack(),
         };
         let Reply { socket, id, epoch } = self;
         let mut inner = socket.inner.lock();
@@ -465,14 +449,14 @@ impl Reply {
         if inner.queue.packets() >= socket.limits.queued_packets_max {
             return tracing::warn!(namespace = socket.namespace, "queue full, an ack is dropped");
         }
-        let Answer { json, attachments } = answer;
+        let (json, attachments) = answer.into_parts();
         let count = attachments.len() as u32;
         inner.queue.push(Kind::Answer, attachments, |text| {
             text.push('4');
             encode_ack(text, &socket.namespace, id, count, &json);
         });
         drop(inner);
-        socket.link.wake();
+        socket.link.waker.wake();
     }
 }
 
@@ -480,29 +464,4 @@ impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Socket").field("namespace", &self.namespace).finish_non_exhaustive()
     }
-}
-
-/// Encodes a payload into this thread's buffer, so that an emit does not allocate.
-fn with_encoded<P, R, E>(
-    payload: &P,
-    use_args: impl FnOnce(&str, Vec<Bytes>) -> Result<R, E>,
-) -> Result<R, E>
-where
-    P: Serialize + ?Sized,
-    E: From<EmitError>,
-{
-    thread_local! {
-        // Taken out while it is used: a payload's `Serialize` may itself emit.
-        static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    }
-    const KEPT_CAPACITY: usize = 64 * 1024;
-
-    let mut encoded = ENCODED.take();
-    encoded.clear();
-    let attachments = encode_args(payload, &mut encoded).map_err(EmitError::from)?;
-    let args = std::str::from_utf8(&encoded).expect("serde_json writes UTF-8");
-    let result = use_args(args, attachments);
-    encoded.shrink_to(KEPT_CAPACITY);
-    ENCODED.set(encoded);
-    result
 }

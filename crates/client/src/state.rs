@@ -1,6 +1,7 @@
 //! How a namespace of the client stands.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use sockeye_engine_proto::CloseReason;
 

@@ -1,16 +1,12 @@
 //! Events as a stream.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    marker::PhantomData,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -47,8 +43,8 @@ impl<P: FromArgs> Stream for Subscription<P> {
     type Item = P;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P>> {
-        while let Some(args) = std::task::ready!(self.events.poll_recv(cx)) {
-            match P::from_args(args.json(), args.attachments()) {
+        while let Some(args) = ready!(self.events.poll_recv(cx)) {
+            match args.decode() {
                 Ok(payload) => return Poll::Ready(Some(payload)),
                 Err(error) => tracing::warn!(%error, "an event does not fit its subscription"),
             }

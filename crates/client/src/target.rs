@@ -1,12 +1,15 @@
 //! Where a session's requests go.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sockeye_engine_proto::TransportKind;
 use sockeye_net::http::{ConnectError, Destination, Dialer};
 use url::Url;
 
-use crate::UrlError;
+use crate::error::UrlError;
+use crate::limits::Limits;
 
 /// What the official client leaves as it is in a query: `encodeURIComponent`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -20,7 +23,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Address, path, query and headers of every request of one session.
+/// Address, path, query and headers of every request of one session, and what may come of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) destination: Destination,
@@ -29,7 +32,13 @@ pub(crate) struct Target {
     path: String,
     /// Pairs of the user's, encoded; empty or beginning with `&`.
     query: String,
-    pub(crate) headers: HeaderMap,
+    headers: HeaderMap,
+    /// The first one opens the session; if there is a WebSocket as well, polling is upgraded.
+    pub(crate) transports: Vec<TransportKind>,
+    /// How long a session may take to open.
+    pub(crate) open_timeout: Duration,
+    /// Bytes of one message or polling body from the server.
+    pub(crate) message_bytes_max: usize,
 }
 
 impl Target {
@@ -40,12 +49,16 @@ impl Target {
             ConnectError::Scheme => UrlError::Scheme { scheme: url.scheme().to_owned() },
             _ => UrlError::Malformed,
         })?;
+        let limits = Limits::default();
         let mut target = Target {
             destination,
             dialer: Dialer::default(),
             path: "/socket.io/".to_owned(),
             query: String::new(),
             headers: HeaderMap::new(),
+            transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+            open_timeout: limits.connect_timeout,
+            message_bytes_max: limits.message_bytes_max,
         };
         for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             // A plus is a plus here, as for the official client. Servers take it for a space, so it
@@ -88,6 +101,17 @@ impl Target {
         let sid =
             sid.map_or(String::new(), |sid| format!("&sid={}", utf8_percent_encode(sid, ESCAPED)));
         format!("{path}?EIO=4&transport={transport}{sid}{query}")
+    }
+
+    /// A request to `uri` with the user's headers.
+    pub(crate) fn request<B>(
+        &self,
+        uri: impl TryInto<Uri, Error: Into<http::Error>>,
+        body: B,
+    ) -> Result<Request<B>, http::Error> {
+        let mut request = Request::builder().uri(uri).body(body)?;
+        request.headers_mut().extend(self.headers.clone());
+        Ok(request)
     }
 
     pub(crate) fn uri(

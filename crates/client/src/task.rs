@@ -9,36 +9,35 @@
 //! | any | the last namespace has left | Ending, a running session is closed first |
 //! | Ending | the last handler is done | the task is over; a namespace that came meanwhile: Connecting |
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use futures_util::{Stream, stream::FuturesUnordered};
-use sockeye_engine_proto::CloseReason;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, Stream};
+use sockeye_engine_proto::{CloseReason, Event};
 use tokio::time::{Sleep, sleep};
 
-use crate::{
-    ConfigError, ConnectError, DisconnectReason, Limits, Reconnect, State, TransportError,
-    engine::{Engine, Options, Signal},
-    handler::Running,
-    link::Link,
-    namespaces::Namespaces,
-    random,
-    socket::Socket,
-    target::Target,
-};
+use crate::engine::Engine;
+use crate::error::{ConfigError, ConnectError, TransportError};
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::namespaces::Namespaces;
+use crate::random;
+use crate::reconnect::Reconnect;
+use crate::socket::Socket;
+use crate::state::{DisconnectReason, State};
+use crate::target::Target;
 
 /// See the table at the top of the source file.
 pub(crate) struct Task {
     link: Arc<Link>,
     target: Arc<Target>,
-    options: Options,
     reconnect: Reconnect,
     namespaces: Namespaces,
-    /// What `auth_with` was asked for, for the present session.
-    auths: FuturesUnordered<Running<Authorized>>,
+    /// What goes along with wishes to join, on its way, for the present session.
+    auths: FuturesUnordered<BoxFuture<'static, Authorized>>,
     /// Namespaces that have left; the session closes because of them.
     parting: Vec<Arc<Socket>>,
     /// Failed attempts in a row.
@@ -49,7 +48,7 @@ pub(crate) struct Task {
 type Authorized = (Arc<Socket>, u32, Result<String, ConfigError>);
 
 enum Phase {
-    Connecting(Running<Result<Engine, TransportError>>),
+    Connecting(BoxFuture<'static, Result<Engine, TransportError>>),
     Running { engine: Box<Engine>, open: bool, closing: bool },
     Waiting(Pin<Box<Sleep>>),
     Ending,
@@ -59,15 +58,13 @@ impl Task {
     pub(crate) fn new(
         link: Arc<Link>,
         target: Arc<Target>,
-        options: Options,
         reconnect: Reconnect,
         limits: &Limits,
     ) -> Self {
         Task {
-            phase: connecting(&target, &options),
+            phase: connecting(&target),
             link,
             target,
-            options,
             reconnect,
             namespaces: Namespaces::new(limits),
             auths: FuturesUnordered::new(),
@@ -86,8 +83,7 @@ impl Task {
             let mut others = sockets.iter().chain(&waiting).filter(is_same).peekable();
             let has_others = others.peek().is_some();
             if others.any(|other| !other.is_leaving()) {
-                let error = socket.refuse(ConnectError::InUse);
-                Namespaces::report(&mut self.namespaces.jobs, &socket, error);
+                self.namespaces.jobs.report(&socket, socket.refuse(ConnectError::InUse));
                 socket.finish();
             } else if has_others {
                 waiting.push(socket);
@@ -106,8 +102,7 @@ impl Task {
         while let Poll::Ready(Some((socket, epoch, auth))) = Pin::new(&mut self.auths).poll_next(cx)
         {
             progress = true;
-            let error = socket.authorize(epoch, auth);
-            Namespaces::report(&mut self.namespaces.jobs, &socket, error);
+            self.namespaces.jobs.report(&socket, socket.authorize(epoch, auth));
         }
         progress
     }
@@ -120,7 +115,7 @@ impl Task {
         self.parting.extend(sockets.extract_if(.., |socket| socket.has_left()));
         for socket in &self.parting[before..] {
             let reason = socket.take_farewell().then_some(DisconnectReason::ClientDisconnect);
-            Namespaces::disconnected(&mut self.namespaces.jobs, socket, reason);
+            self.namespaces.jobs.disconnected(socket, reason);
         }
         self.attach_arrivals();
         if !self.namespaces.sockets.is_empty() {
@@ -151,35 +146,36 @@ impl Task {
     /// One step of the phase at hand. `Pending`: nothing can be done now.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.phase {
-            Phase::Connecting(connecting) => {
-                match std::task::ready!(connecting.as_mut().poll(cx)) {
-                    Ok(engine) => {
-                        let engine = Box::new(engine);
-                        self.phase = Phase::Running { engine, open: false, closing: false };
-                    }
-                    Err(error) => self.lost(CloseReason::TransportError, Some(error)),
+            Phase::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
+                Ok(engine) => {
+                    let engine = Box::new(engine);
+                    self.phase = Phase::Running { engine, open: false, closing: false };
                 }
-            }
+                Err(error) => self.lost(CloseReason::TransportError, Some(error)),
+            },
             Phase::Running { engine, open: is_open, closing } => {
-                match std::task::ready!(engine.poll(cx, &mut self.namespaces)) {
-                    Signal::Opened => {
+                match ready!(engine.poll(cx, &mut self.namespaces)) {
+                    Event::Opened => {
                         *is_open = true;
                         self.attempt = 0;
-                        self.link.set_transport(Some(engine.transport()));
+                        *self.link.transport.lock() = Some(engine.transport());
                         if !*closing {
                             self.namespaces.sockets.iter().for_each(|s| open(s, &self.auths));
                         }
                     }
-                    Signal::Upgraded => self.link.set_transport(Some(engine.transport())),
-                    Signal::Closed(reason) => {
-                        let failure = engine.take_failure();
+                    Event::Upgraded { .. } => {
+                        *self.link.transport.lock() = Some(engine.transport())
+                    }
+                    Event::Closed(reason) => {
+                        let failure = engine.failure.take();
                         self.lost(reason, failure);
                     }
+                    _ => {}
                 }
             }
             Phase::Waiting(pause) => {
-                std::task::ready!(pause.as_mut().poll(cx));
-                self.phase = connecting(&self.target, &self.options);
+                ready!(pause.as_mut().poll(cx));
+                self.phase = connecting(&self.target);
             }
             Phase::Ending => return Poll::Pending,
         }
@@ -192,25 +188,27 @@ impl Task {
         if let Some(failure) = &failure {
             tracing::debug!(error = failure as &dyn std::error::Error, "the session is lost");
         }
-        self.link.set_transport(None);
+        *self.link.transport.lock() = None;
         self.auths.clear();
         self.namespaces.reset();
         let Namespaces { sockets, jobs, .. } = &mut self.namespaces;
         if closed_here && !sockets.is_empty() {
             // Namespaces that arrived while the last session was being closed.
             self.finish_parting();
-            self.phase = connecting(&self.target, &self.options);
+            self.phase = connecting(&self.target);
             return;
         }
         for socket in sockets.iter() {
             let (joined, error) = socket.lose(reason.into(), failure.as_ref());
-            Namespaces::disconnected(jobs, socket, joined.then_some(reason.into()));
-            Namespaces::report(jobs, socket, error);
+            jobs.disconnected(socket, joined.then_some(reason.into()));
+            jobs.report(socket, error);
         }
         self.attempt += 1;
         let delay = match self.reconnect {
             Reconnect::Never => None,
-            Reconnect::After(backoff) => backoff.delay(self.attempt, random::number()),
+            Reconnect::After(backoff) => {
+                backoff.delay(self.attempt, u32::from_ne_bytes(random::bytes()))
+            }
         };
         match delay {
             Some(delay) if !sockets.is_empty() => {
@@ -246,7 +244,7 @@ impl Future for Task {
                 if this.link.close() {
                     return Poll::Ready(());
                 }
-                this.phase = connecting(&this.target, &this.options);
+                this.phase = connecting(&this.target);
                 progress = true;
             }
             if !progress {
@@ -259,21 +257,44 @@ impl Future for Task {
 impl Drop for Task {
     /// The runtime shuts down: nobody may wait for ever.
     fn drop(&mut self) {
-        self.link.close();
-        self.attach_arrivals();
-        let sockets = std::mem::take(&mut self.namespaces.sockets);
-        let waiting = self.link.take_arrivals();
-        sockets.iter().chain(&self.parting).chain(&waiting).for_each(|socket| socket.finish());
+        while !self.link.close() {
+            self.parting.append(&mut self.link.take_arrivals());
+        }
+        self.parting.append(&mut self.namespaces.sockets);
+        self.finish_parting();
     }
 }
 
-fn connecting(target: &Arc<Target>, options: &Options) -> Phase {
-    Phase::Connecting(Box::pin(Engine::connect(Arc::clone(target), options.clone())))
+fn connecting(target: &Arc<Target>) -> Phase {
+    Phase::Connecting(Engine::connect(Arc::clone(target)).boxed())
 }
 
-fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<Running<Authorized>>) {
+fn open(socket: &Arc<Socket>, auths: &FuturesUnordered<BoxFuture<'static, Authorized>>) {
     if let Some((epoch, auth)) = socket.open() {
         let socket = Arc::clone(socket);
-        auths.push(Box::pin(async move { (socket, epoch, auth.await) }));
+        auths.push(auth.map(move |auth| (socket, epoch, auth)).boxed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::Routes;
+
+    #[tokio::test]
+    async fn a_task_that_was_dropped_leaves_nobody_waiting() {
+        let (target, namespace) = Target::parse("http://localhost").unwrap();
+        let (link, limits) = (Arc::<Link>::default(), Limits::default());
+        let task = Task::new(Arc::clone(&link), Arc::new(target), Reconnect::Never, &limits);
+        let socket = || {
+            let (namespace, routes, limits) =
+                (namespace.clone(), Routes::default(), limits.clone());
+            Arc::new(Socket::new(namespace, routes, limits, Arc::clone(&link), None))
+        };
+        let arrived = socket();
+        assert!(link.attach(Arc::clone(&arrived)));
+        drop(task);
+        assert_eq!(*arrived.state.borrow(), State::Closed);
+        assert!(!link.attach(socket()), "nobody is left to take it");
     }
 }

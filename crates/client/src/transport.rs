@@ -4,10 +4,12 @@ mod polling;
 mod websocket;
 
 pub(crate) use polling::{Exchange, Polling};
-pub(crate) use websocket::WebSocket;
+pub(crate) use websocket::{WebSocket, read_frames};
 
 use std::error::Error;
 use std::io;
+
+use http::StatusCode;
 
 use crate::TransportError;
 
@@ -16,8 +18,9 @@ fn http_error(error: impl Error + Send + Sync + 'static) -> TransportError {
     io::Error::other(error).into()
 }
 
-/// The beginning of an error's body, for people.
-fn excerpt(body: &[u8]) -> String {
+/// The answer to a request that was refused, with the beginning of its body, for people.
+fn refused(status: StatusCode, body: &[u8]) -> TransportError {
     const BYTES_MAX: usize = 200;
-    String::from_utf8_lossy(&body[..body.len().min(BYTES_MAX)]).into_owned()
+    let body = String::from_utf8_lossy(&body[..body.len().min(BYTES_MAX)]).into_owned();
+    TransportError::Status { status: status.as_u16(), body }
 }

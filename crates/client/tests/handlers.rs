@@ -4,12 +4,11 @@
 
 mod common;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{fake::Fake, soon};
+use common::fake::Fake;
+use common::soon;
 use serde_json::Value;
 use sockeye_client::{
     Ack, AckError, Args, Binary, Client, ConnectError, EmitError, EncodeError, Event, EventError,

@@ -4,9 +4,11 @@
 
 mod common;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use common::{fake::Fake, soon};
+use common::fake::Fake;
+use common::soon;
 use sockeye_client::{
     AckError, Client, ConnectError, DisconnectReason, Limits, Transport, TransportError,
 };

@@ -4,12 +4,10 @@
 
 mod common;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -17,11 +15,9 @@ use sockeye::{
     Ack, Args, Config, DisconnectReason, Io, Namespace, RawArgs, Refuse, Server, Socket, State,
 };
 use sockeye_net::http::HttpServer;
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::{mpsc, watch},
-};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
 
 /// Forwards connections to the server; a change of the number cuts those that exist.
 type Wire = Arc<watch::Sender<u32>>;

@@ -5,7 +5,8 @@
 mod common;
 
 use bytes::Bytes;
-use common::{fake::Fake, soon};
+use common::fake::Fake;
+use common::soon;
 use sockeye_client::{
     AckError, Args, Binary, Client, ConfigError, ConnectError, EmitError, Event, Limits, State,
 };

@@ -1,27 +1,22 @@
-use std::{
-    collections::HashMap,
-    fmt,
-    marker::PhantomData,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{Stream, future::BoxFuture};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sockeye_socket_proto::{FromArgs, RawArgs, decode_args, with_encoded_args};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Sleep, sleep},
-};
+use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep};
 
-use crate::{AckError, EncodeError, EventError, RemoteError, Socket, SocketId, reliable::Turn};
-
-/// The answer of a handler: `Ok(Ack(value))` answers with one value, `Ack(Args((a, b)))` with two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ack<A>(pub A);
+use crate::error::{AckError, EncodeError, EventError, RemoteError};
+use crate::id::SocketId;
+use crate::reliable::Turn;
+use crate::socket::Socket;
 
 /// Answers later, or early, or from another task. A handler that takes an `Acker` returns
 /// [`defer`](Acker::defer)'s value.
@@ -57,7 +52,7 @@ impl<A: Serialize> Acker<A> {
         let Some(responder) = self.responder.take() else {
             return Ok(());
         };
-        match Answer::encode(value) {
+        match RawArgs::encode(value) {
             Ok(answer) => {
                 responder.send(&answer);
                 Ok(())
@@ -95,85 +90,15 @@ impl<A> fmt::Debug for Acker<A> {
 #[derive(Debug)]
 pub struct Deferred<A>(PhantomData<fn(A)>);
 
-/// What handlers return, and what it answers: `()` nothing (an asked-for ack is answered without a
-/// value), [`Ack<T>`] a `T`, [`Deferred<T>`] later, `Result<R, E>` the same or an error.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not answer this event with `{A}`",
-    note = "return `Ack(value)` (or `Ok(Ack(value))`) with the answer type of `Event<Payload, Answer>`, or `()` if it has none"
-)]
-pub trait IntoAck<A> {
-    #[doc(hidden)]
-    fn into_ack(self, wanted: bool) -> Result<Reply, EventError>;
-}
-
-impl IntoAck<()> for () {
-    fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        Ok(if wanted { Reply::Answer(Answer::default()) } else { Reply::Deferred })
-    }
-}
-
-impl<A: Serialize> IntoAck<A> for Ack<A> {
-    fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        if wanted { Ok(Reply::Answer(Answer::encode(&self.0)?)) } else { Ok(Reply::Deferred) }
-    }
-}
-
 impl<A> IntoAck<A> for Deferred<A> {
-    fn into_ack(self, _: bool) -> Result<Reply, EventError> {
-        Ok(Reply::Deferred)
+    fn into_ack(self, _: bool) -> Result<Option<RawArgs>, EventError> {
+        Ok(None)
     }
 }
 
-impl<A, R: IntoAck<A>, E: Into<EventError>> IntoAck<A> for Result<R, E> {
-    fn into_ack(self, wanted: bool) -> Result<Reply, EventError> {
-        self.map_err(Into::into)?.into_ack(wanted)
-    }
-}
-
-/// What to do with the peer's ack when a handler is done.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Reply {
-    /// Send it.
-    Answer(Answer),
-    /// Nothing: it comes from an `Acker`, or was not asked for.
-    Deferred,
-}
-
-/// Encoded arguments of an ack.
-#[doc(hidden)]
-#[derive(Debug, Clone, Default)]
-pub struct Answer {
-    json: String,
-    attachments: Vec<Bytes>,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> &str {
-        &self.json
-    }
-
-    pub(crate) fn attachments(&self) -> &[Bytes] {
-        &self.attachments
-    }
-
-    /// What answers an event that failed.
-    pub(crate) fn of_error(error: &EventError) -> Result<Self, EncodeError> {
-        Self::encode(&error.as_ack())
-    }
-
-    /// The memory it takes, roughly.
-    pub(crate) fn bytes(&self) -> usize {
-        let attachments: usize = self.attachments.iter().map(|data| data.len() + 32).sum();
-        self.json.len() + attachments + 64
-    }
-
-    fn encode<A: Serialize>(value: &A) -> Result<Self, EncodeError> {
-        with_encoded_args(value, |json, attachments| Self {
-            json: json.to_owned(),
-            attachments: attachments.to_vec(),
-        })
-    }
+/// The memory that an answer takes, roughly.
+pub(crate) fn memory(answer: &RawArgs) -> usize {
+    answer.bytes() + answer.attachments().len() * 32 + 64
 }
 
 /// Sends the ack of one event.
@@ -186,7 +111,7 @@ pub(crate) struct Responder {
 }
 
 impl Responder {
-    pub(crate) fn send(&self, answer: &Answer) {
+    pub(crate) fn send(&self, answer: &RawArgs) {
         if let Some(turn) = &self.turn {
             turn.finish(answer);
         }
@@ -201,10 +126,7 @@ impl Responder {
     }
 
     pub(crate) fn fail(&self, error: &EventError) {
-        match Answer::of_error(error) {
-            Ok(answer) => self.send(&answer),
-            Err(error) => tracing::error!(%error, "an error answer cannot be encoded"),
-        }
+        self.send(&error.to_ack());
     }
 }
 
@@ -281,17 +203,10 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
 }
 
 pub(crate) fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Refusal {
-        error: RemoteError,
+    match RemoteError::of(args) {
+        Some(error) => Err(AckError::Remote(error)),
+        None => args.decode().map_err(AckError::Decode),
     }
-    if args.json().starts_with("{\"error\":")
-        && let Ok(refusal) = decode_args::<Refusal>(args.json(), &[])
-    {
-        return Err(AckError::Remote(refusal.error));
-    }
-    A::from_args(args.json(), args.attachments()).map_err(AckError::Decode)
 }
 
 /// The acknowledgements of a broadcast as they arrive: a stream of who answered what. It ends when

@@ -12,13 +12,16 @@
 
 mod places;
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use slab::Slab;
 
 use self::places::{Indexes, Place, Places};
-use crate::{Room, RoomChange, SocketId};
+use crate::id::SocketId;
+use crate::room::{Room, RoomChange};
 
 const CHUNK: usize = 256;
 /// With fewer members than this an audience costs more than it saves.
@@ -457,7 +460,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{places::tests::LOOKS, *};
+    use super::places::tests::LOOKS;
+    use super::*;
 
     const SOCKETS: usize = 600;
 

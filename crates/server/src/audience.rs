@@ -2,7 +2,8 @@
 
 use sockeye_engine as engine;
 
-use crate::{Socket, delivery::Delivery};
+use crate::delivery::Delivery;
+use crate::socket::Socket;
 
 /// Sockets, kept from one broadcast to the next as long as nobody comes or goes.
 pub(crate) struct Audience {

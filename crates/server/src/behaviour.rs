@@ -1,15 +1,19 @@
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use sockeye_socket_proto::RawArgs;
+use sockeye_socket_proto::RawEvent;
 
-use crate::{
-    DisconnectReason, EventError, Io, RawEvent, Reliable, RoomChange, Socket,
-    handler::{Admission, EventGuard, EventHandler, ObserverHandler},
-    locals::Locals,
-    server_side::ServerSideHandler,
-};
+use crate::broadcast::Io;
+use crate::error::EventError;
+use crate::handler::{Admission, EventGuard, EventHandler, ObserverHandler};
+use crate::locals::Locals;
+use crate::reason::DisconnectReason;
+use crate::reliable::Reliable;
+use crate::room::RoomChange;
+use crate::server_side::ServerSideHandler;
+use crate::socket::Socket;
 
 /// Something that went wrong with an event, for [`Namespace::on_error`](crate::Namespace::on_error).
 #[derive(Debug)]
@@ -104,8 +108,7 @@ impl Behaviour {
         args: &str,
         attachments: &[Bytes],
     ) -> Option<RawEvent> {
-        let args = || RawArgs::new(args, attachments);
-        (!self.any_outgoing.is_empty()).then(|| RawEvent { name: name.to_owned(), args: args() })
+        (!self.any_outgoing.is_empty()).then(|| RawEvent::new(name, args, attachments))
     }
 
     /// Shows an outgoing event for one socket.

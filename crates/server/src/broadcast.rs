@@ -1,4 +1,8 @@
-use std::{collections::HashMap, fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -6,18 +10,19 @@ use sockeye_engine::Encoded;
 use sockeye_socket_proto::{EventName, Request, event_name, with_encoded_args};
 use tokio::sync::mpsc;
 
-use crate::{
-    Acks, ClusterError, EmitError, Family, IntoRooms, RemoteSocket, Room, ServerAcks, Socket,
-    ack::Waiter,
-    adapter::{Selection, Targets},
-    audience::Audience,
-    delivery::Delivery,
-    directory::Live,
-    encode::{encode_shared, encode_with_offset},
-    recovery::{self, Offset},
-    server_side,
-    socket::MESSAGE,
-};
+use crate::ack::{Acks, Waiter};
+use crate::adapter::{Selection, Targets};
+use crate::audience::Audience;
+use crate::delivery::Delivery;
+use crate::directory::Live;
+use crate::encode::{encode_shared, encode_with_offset};
+use crate::error::{ClusterError, EmitError};
+use crate::family::Family;
+use crate::recovery::{self, Offset};
+use crate::remote::RemoteSocket;
+use crate::room::{IntoRooms, Room};
+use crate::server_side::{self, ServerAcks};
+use crate::socket::{MESSAGE, Socket};
 
 /// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
 #[derive(Clone)]
@@ -281,7 +286,7 @@ impl Broadcast {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, attachments))?;
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?;
         Ok(())
     }
 
@@ -354,7 +359,7 @@ impl Broadcast {
     ) -> Result<Vec<server_side::Handling>, EmitError> {
         let io = Io::new(self.namespace.clone());
         let here = with_encoded_args(payload, |args, attachments| {
-            let here = self.is_local.then(|| server_side::handle(&io, name, args, attachments));
+            let here = self.is_local.then(|| server_side::handle(&io, name, args, &attachments));
             here.flatten().into_iter().collect()
         })?;
         Ok(here)
@@ -372,9 +377,9 @@ impl Broadcast {
         let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let name = event_name(&event)?;
         let packet = with_encoded_args(payload, |args, attachments| {
-            self.show(name, args, attachments);
+            self.show(name, args, &attachments);
             let path = &self.namespace.path;
-            self.as_wished(encode_shared(path, name, Some(id), args, attachments))
+            self.as_wished(encode_shared(path, name, Some(id), args, &attachments))
         })?;
         let (sender, outcomes) = mpsc::unbounded_channel();
         let mut waiting = HashMap::new();

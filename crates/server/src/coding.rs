@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use flate2::{Compression, write::GzEncoder, write::ZlibEncoder};
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use sockeye_net::http::ContentCoding;
 
 /// In the order of the server's preference, for a client that takes everything.

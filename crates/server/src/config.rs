@@ -1,4 +1,5 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sockeye_engine as engine;
 use sockeye_socket_proto::Parser;

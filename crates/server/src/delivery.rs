@@ -11,11 +11,9 @@ use std::sync::Arc;
 
 use sockeye_engine::{self as engine, Encoded};
 
-use crate::{
-    Socket,
-    link::{Link, rewritten},
-    recovery::Place,
-};
+use crate::link::{Link, rewritten};
+use crate::recovery::Place;
+use crate::socket::Socket;
 
 pub(crate) struct Delivery<'a> {
     packet: &'a Arc<Encoded>,

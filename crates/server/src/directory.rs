@@ -2,30 +2,26 @@
 
 mod children;
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use self::children::Children;
-use crate::{
-    BuildError, Config, Io, Refuse, Socket,
-    adapter::Adapter,
-    audience::Audience,
-    behaviour::Behaviour,
-    link::Link,
-    matcher::{Decision, Matcher, Params, Verdict},
-    namespace::Path,
-    recovery::{Absences, Log},
-    reliable::Outboxes,
-    socket::Origin,
-};
+use crate::adapter::Adapter;
+use crate::audience::Audience;
+use crate::behaviour::Behaviour;
+use crate::broadcast::Io;
+use crate::config::Config;
+use crate::error::{BuildError, Refuse};
+use crate::link::Link;
+use crate::matcher::{Decision, Matcher, Params, Verdict};
+use crate::namespace::Path;
+use crate::recovery::{Absences, Log};
+use crate::reliable::Outboxes;
+use crate::socket::{Origin, Socket};
 
 /// One namespace.
 pub(crate) struct Live {

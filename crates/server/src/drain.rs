@@ -1,20 +1,17 @@
 //! Ending a server without cutting anybody off.
 
-use std::{
-    collections::{HashMap, HashSet},
-    convert::Infallible,
-    sync::{Arc, mpsc},
-    thread,
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use sockeye_engine::{CloseReason, Session};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use crate::{
-    directory::Directory,
-    link::{Command, Link},
-};
+use crate::directory::Directory;
+use crate::link::{Command, Link};
 
 /// What became of the sessions of a server that was drained, see
 /// [`Server::drain`](crate::Server::drain).

@@ -1,6 +1,7 @@
 //! Events as packets, written into buffers that each thread keeps.
 
-use std::{cell::Cell, fmt::Write as _};
+use std::cell::Cell;
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 use sockeye_engine::Encoded;

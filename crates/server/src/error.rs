@@ -1,8 +1,10 @@
-use std::{borrow::Cow, error::Error, fmt};
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
-pub use sockeye_socket_proto::{EncodeError, PayloadError, ReservedName};
+pub use sockeye_socket_proto::{EncodeError, EventError, PayloadError, RemoteError, ReservedName};
 
 /// An emit that was not queued. A peer that is gone is **not** an error: Socket.IO is
 /// fire-and-forget, ask for an ack where delivery matters.
@@ -64,108 +66,6 @@ pub enum ClusterError {
     },
 }
 
-/// The error a peer answered an acknowledgement with: `{ "error": { "code", "message" } }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoteError {
-    /// A word for programs, such as `decode`.
-    pub code: String,
-    /// A sentence for people.
-    pub message: String,
-}
-
-impl fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
-    }
-}
-
-/// What went wrong with one event: it answers the peer's ack and goes to `on_error`.
-///
-/// Made from any error by `?`; then the peer learns only that something failed (`code`
-/// `"internal"`), while `on_error` gets the [`source`](EventError::source). Say
-/// [`EventError::new`] for what the peer may know.
-pub struct EventError {
-    code: Cow<'static, str>,
-    message: Cow<'static, str>,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl EventError {
-    /// An error the peer may see: a word for programs and a sentence for people.
-    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), message: message.into(), source: None }
-    }
-
-    /// Adds the cause, which only `on_error` sees.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// The word for programs.
-    pub fn code(&self) -> &str {
-        &self.code
-    }
-
-    /// The sentence for people.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// The cause, never shown to the peer.
-    pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.source.as_deref()
-    }
-
-    pub(crate) fn decode(source: PayloadError) -> Self {
-        Self::new("decode", "the arguments are not what this event expects").with_source(source)
-    }
-
-    /// The value that answers the peer's ack.
-    pub(crate) fn as_ack(&self) -> impl Serialize {
-        #[derive(Serialize)]
-        struct Answer {
-            error: RemoteError,
-        }
-        Answer { error: self.as_remote() }
-    }
-
-    /// The part the peer may see.
-    pub(crate) fn as_remote(&self) -> RemoteError {
-        RemoteError { code: self.code.to_string(), message: self.message.to_string() }
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for EventError {
-    fn from(error: E) -> Self {
-        Self::new("internal", "the server could not handle this event").with_source(error)
-    }
-}
-
-impl fmt::Debug for EventError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventError")
-            .field("code", &self.code)
-            .field("message", &self.message)
-            .field("source", &self.source)
-            .finish()
-    }
-}
-
-impl fmt::Display for EventError {
-    /// The chain of causes in one line, for logs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)?;
-        let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
-
 /// Turns a connection to a namespace away: the client gets `connect_error` with this message.
 #[derive(Debug)]
 pub struct Refuse {
@@ -211,7 +111,7 @@ impl Error for Refuse {}
 
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
-        Self::new(error.message.clone())
+        Self::new(error.message().to_owned())
     }
 }
 
@@ -242,17 +142,6 @@ pub enum BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_from_elsewhere_hides_its_text_from_the_peer() {
-        let error = EventError::from(std::io::Error::other("disk /secret is full"));
-        let answer = serde_json::to_string(&error.as_ack()).unwrap();
-        assert_eq!(
-            answer,
-            r#"{"error":{"code":"internal","message":"the server could not handle this event"}}"#
-        );
-        assert!(error.to_string().ends_with(": disk /secret is full"));
-    }
 
     #[test]
     fn a_refusal_is_message_and_data() {

@@ -1,6 +1,14 @@
-use std::{any::type_name, fmt, ops::Deref, str::FromStr, sync::Arc};
+use sockeye_engine::Handshake;
+use std::any::type_name;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
 
-use crate::{Acker, EventError, Handshake, Io, Socket, ack::Responder};
+use crate::ack::{Acker, Responder};
+use crate::broadcast::Io;
+use crate::error::EventError;
+use crate::socket::Socket;
 
 /// What a handler's arguments are made from.
 pub struct Context<'a, S> {

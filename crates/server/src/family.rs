@@ -1,9 +1,13 @@
-use std::{fmt, time::Duration};
+use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 use sockeye_socket_proto::EventName;
 
-use crate::{Broadcast, EmitError, IntoRooms, Io, Room, Socket};
+use crate::broadcast::{Broadcast, Io};
+use crate::error::EmitError;
+use crate::room::{IntoRooms, Room};
+use crate::socket::Socket;
 
 /// All namespaces that one dynamic declaration has made so far, as one target: `parent.emit(..)` of
 /// the official server. See [`Server::family`](crate::Server::family).

@@ -1,21 +1,23 @@
 //! Async functions as handlers: extractors first, the payload last, the answer returned.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use sockeye_socket_proto::{FromArgs, RawArgs};
+use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs, RawEvent};
 
-use crate::{
-    Context, EventError, FromContext, IntoAck, Refuse, Socket,
-    ack::{Reply, Responder},
-};
+use crate::ack::Responder;
+use crate::error::{EventError, Refuse};
+use crate::extract::{Context, FromContext};
+use crate::socket::Socket;
 
 /// A started handler.
 pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A started handler of an event. It comes to `None` where an `Acker` answers, or nobody asked.
+pub(crate) type Answering = Running<Result<Option<RawArgs>, EventError>>;
 /// A handler of one event with the state bound into it.
-pub(crate) type EventHandler =
-    Arc<dyn Fn(Call<'_>) -> Result<Running<Result<Reply, EventError>>, EventError> + Send + Sync>;
+pub(crate) type EventHandler = Arc<dyn Fn(Call<'_>) -> Result<Answering, EventError> + Send + Sync>;
 /// A connect handler with the state bound into it. The text is what the client sent as `auth`.
 pub(crate) type Admission = Arc<dyn Fn(Socket, &str) -> Running<Result<(), Refuse>> + Send + Sync>;
 /// A guard with the state bound into it.
@@ -35,16 +37,6 @@ pub(crate) struct Call<'a> {
     pub(crate) attachments: &'a [Bytes],
 }
 
-/// An event that no handler is registered for, or that is only looked at: its name and its
-/// arguments as they came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawEvent {
-    /// The name.
-    pub name: String,
-    /// The arguments.
-    pub args: RawArgs,
-}
-
 /// An async function that handles an event: up to eight extractors, then the payload if the event
 /// has one. It returns `()`, [`Ack`](crate::Ack), [`Deferred`](crate::Deferred), or a `Result`
 /// of one of them. Implemented for functions and closures only.
@@ -61,7 +53,7 @@ pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
         context: Context<'_, S>,
         args: &str,
         attachments: &[Bytes],
-    ) -> Result<Running<Result<Reply, EventError>>, EventError>;
+    ) -> Result<Answering, EventError>;
 }
 
 /// An async function that decides about a connection: extractors, then, if it wants it, what the
@@ -170,7 +162,7 @@ macro_rules! handlers {
                 mut context: Context<'_, S>,
                 args: &str,
                 attachments: &[Bytes],
-            ) -> Result<Running<Result<Reply, EventError>>, EventError> {
+            ) -> Result<Answering, EventError> {
                 extract!(context, $($T),*);
                 let payload = P::from_args(args, attachments).map_err(EventError::decode)?;
                 let wanted = context.responder.is_some();
@@ -191,7 +183,7 @@ macro_rules! handlers {
                 mut context: Context<'_, S>,
                 _: &str,
                 _: &[Bytes],
-            ) -> Result<Running<Result<Reply, EventError>>, EventError> {
+            ) -> Result<Answering, EventError> {
                 extract!(context, $($T),*);
                 let wanted = context.responder.is_some();
                 Ok(Box::pin(self($($T,)*).map(move |r| r.into_ack(wanted))))

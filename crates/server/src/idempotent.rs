@@ -6,18 +6,19 @@
 
 mod answers;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use sockeye_socket_proto::FromArgs;
+use sockeye_socket_proto::{FromArgs, RawArgs};
 use tokio::sync::watch;
 
 use self::answers::{Answers, Begin, Progress, Rules};
-use crate::{
-    Context, EventError, Handler, Socket,
-    ack::{Answer, Reply},
-    handler::Running,
-};
+use crate::error::EventError;
+use crate::extract::Context;
+use crate::handler::{Answering, Handler};
+use crate::socket::Socket;
 
 /// A handler that handles an event once for each key, see [`idempotent`].
 pub struct Idempotent<K, H> {
@@ -138,14 +139,16 @@ where
         context: Context<'_, S>,
         args: &str,
         attachments: &[Bytes],
-    ) -> Result<Running<Result<Reply, EventError>>, EventError> {
+    ) -> Result<Answering, EventError> {
         let payload = P::from_args(args, attachments).map_err(EventError::decode)?;
         let Some(key) = (self.key)(&payload) else {
             return self.handler.start(context, args, attachments);
         };
         let user = (self.user)(context.socket);
         match self.answers.begin(&user, &key, context.socket) {
-            Begin::Known(answer) => Ok(Box::pin(std::future::ready(Ok(reply(answer))))),
+            Begin::Known(answer) => {
+                Ok(Box::pin(std::future::ready(Ok(Some(answer.unwrap_or_default())))))
+            }
             Begin::Underway(first) => Ok(Box::pin(wait(first))),
             Begin::New(turn) => {
                 let running = self.handler.start(context, args, attachments)?;
@@ -159,14 +162,10 @@ where
     }
 }
 
-async fn wait(mut first: watch::Receiver<Progress>) -> Result<Reply, EventError> {
+async fn wait(mut first: watch::Receiver<Progress>) -> Result<Option<RawArgs>, EventError> {
     let outcome = first.wait_for(|progress| !matches!(progress, Progress::Underway)).await;
     match outcome.as_deref() {
-        Ok(Progress::Done(answer)) => Ok(reply(answer.clone())),
+        Ok(Progress::Done(answer)) => Ok(Some(answer.clone().unwrap_or_default())),
         _ => Err(EventError::new("retry", "the first attempt failed")),
     }
-}
-
-fn reply(answer: Option<Answer>) -> Reply {
-    Reply::Answer(answer.unwrap_or_default())
 }

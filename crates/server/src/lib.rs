@@ -71,7 +71,7 @@ mod server_side;
 mod shares;
 mod socket;
 
-pub use ack::{Ack, AckFuture, Acker, Acks, Answers, Deferred, IntoAck};
+pub use ack::{AckFuture, Acker, Acks, Answers, Deferred};
 pub use behaviour::Failure;
 pub use broadcast::{Broadcast, Io};
 pub use config::Config;
@@ -84,7 +84,7 @@ pub use extract::{
     Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
 };
 pub use family::Family;
-pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, RawEvent};
+pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer};
 pub use id::SocketId;
 pub use idempotent::{Idempotent, idempotent};
 pub use matcher::NamespaceMatcher;
@@ -100,7 +100,7 @@ pub use socket::{Expiry, Socket};
 pub use sockeye_engine::{self as engine, Body, Handshake};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
-    Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming,
+    Ack, Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming, IntoAck,
     Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder, Parser,
-    RawArgs, Request,
+    RawArgs, RawEvent, Request,
 };

@@ -4,10 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sockeye_engine::{self as engine, Encoded, Pushed};
+use sockeye_engine::{self as engine, Encoded, Handshake, Pushed};
 use sockeye_socket_proto::{Messages, Parser, transcode};
 
-use crate::{Handshake, Socket, rarely::Rarely};
+use crate::rarely::Rarely;
+use crate::socket::Socket;
 
 /// A session, as its sockets know it. Packets are given to it in the protocol's own form.
 pub(crate) struct Link {

@@ -1,9 +1,7 @@
 //! The values an application keeps with a socket, one of each type.
 
-use std::{
-    any::{Any, TypeId},
-    sync::Arc,
-};
+use std::any::{Any, TypeId};
+use std::sync::Arc;
 
 /// Most sockets have none or one: a list without allocation when empty.
 #[derive(Clone, Default)]

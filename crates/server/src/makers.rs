@@ -4,17 +4,16 @@
 //! one client may open many sessions, so a session alone is none either. The group that has the most
 //! loses; within it the session that has the most; of that the oldest entry.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    hash::Hash,
-    net::IpAddr,
-    sync::Arc,
-};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use sockeye_engine::{SessionId, network};
 
-use crate::{Socket, shares::Shares};
+use crate::shares::Shares;
+use crate::socket::Socket;
 
 /// Who is behind several sessions, as far as that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

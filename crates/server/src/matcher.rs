@@ -1,6 +1,8 @@
 //! Which names a dynamic namespace is for.
 
-use std::{fmt, pin::Pin, sync::Arc};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use sockeye_socket_proto::FromArgs;
 

@@ -1,17 +1,26 @@
-use std::{borrow::Cow, fmt, future::ready, num::NonZeroU32, sync::Arc};
+use std::borrow::Cow;
+use std::fmt;
+use std::future::ready;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde::Serialize;
-use sockeye_socket_proto::{Listen, RawArgs, event_name};
+use sockeye_socket_proto::{IntoAck, Listen, RawEvent, event_name};
 
-use crate::{
-    BuildError, ConnectHandler, Context, DisconnectReason, EventError, Failure, Guard, Handler,
-    IntoAck, Io, NamespaceMatcher, Observer, RawEvent, Reliable, RoomChange, ServerSide, Socket,
-    ack::Reply,
-    behaviour::{Behaviour, Registered},
-    handler::{Admission, Call, EventHandler, ObserverHandler},
-    matcher::{Matcher, Pattern},
+use crate::behaviour::{Behaviour, Failure, Registered};
+use crate::broadcast::Io;
+use crate::error::{BuildError, EventError};
+use crate::extract::Context;
+use crate::handler::{
+    Admission, Call, ConnectHandler, EventHandler, Guard, Handler, Observer, ObserverHandler,
 };
+use crate::matcher::{Matcher, NamespaceMatcher, Pattern};
+use crate::reason::DisconnectReason;
+use crate::reliable::Reliable;
+use crate::room::RoomChange;
+use crate::server_side::ServerSide;
+use crate::socket::Socket;
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.
@@ -165,10 +174,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self.with(move |state, behaviour| {
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
-                let args = RawArgs::new(call.args, call.attachments);
-                let event = RawEvent { name: call.name.to_owned(), args };
+                let event = RawEvent::new(call.name, call.args, call.attachments);
                 let running = handler.start(context(call.socket, &state), event)?;
-                Ok(Box::pin(running.map(|()| Ok(Reply::Deferred))))
+                Ok(Box::pin(running.map(|()| Ok(None))))
             });
             behaviour.fallback = Some(Registered::new("", handler));
             Ok(())
@@ -340,7 +348,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         }
         if behaviour.fallback.is_none() && !behaviour.guards.is_empty() {
             // Guards see unhandled events too.
-            let nothing: EventHandler = Arc::new(|_| Ok(Box::pin(ready(Ok(Reply::Deferred)))));
+            let nothing: EventHandler = Arc::new(|_| Ok(Box::pin(ready(Ok(None)))));
             behaviour.fallback = Some(Registered::new("", nothing));
         }
         Ok((self.path, behaviour))

@@ -8,33 +8,31 @@ mod events;
 mod namespaces;
 mod task;
 
-use std::{
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
 use sockeye_socket_proto::Incoming;
 use tokio::time::Instant;
 
-use self::{
-    events::{Waiting, answer},
-    task::{Done, Task, panic_message},
-};
-use crate::{
-    Config, DisconnectReason, EventError, Socket,
-    deadlines::{Deadlines, Due},
-    directory::Directory,
-    handler::Running,
-    link::{Command, Link},
-    rarely::Rarely,
-    reading::Reading,
-    revision::{is_old, split_query},
-};
+use self::events::{Waiting, answer};
+use self::task::{Done, Task, panic_message};
+use crate::config::Config;
+use crate::deadlines::{Deadlines, Due};
+use crate::directory::Directory;
+use crate::error::EventError;
+use crate::handler::Running;
+use crate::link::{Command, Link};
+use crate::rarely::Rarely;
+use crate::reading::Reading;
+use crate::reason::DisconnectReason;
+use crate::revision::{is_old, split_query};
+use crate::socket::Socket;
 
 pub(crate) struct Peer {
     reading: Reading,

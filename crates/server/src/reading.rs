@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sockeye_engine::Message;
 use sockeye_socket_proto::{Audience, DecodeError, Decoder, Incoming, PacketDecoder, Parser};
 
-use crate::{Config, link::Link, revision::is_old};
+use crate::config::Config;
+use crate::link::Link;
+use crate::revision::is_old;
 
 /// | | first message text | first message binary | client of Socket.IO 2 |
 /// |---|---|---|---|

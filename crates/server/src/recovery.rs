@@ -22,28 +22,26 @@ mod section;
 mod session;
 mod stays;
 
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    fmt,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
-pub(crate) use self::{
-    absences::Absences,
-    section::{is_inside, put_off},
-};
-use self::{
-    section::section,
-    session::{Away, Presence, ROOM_BYTES, Session},
-};
-use crate::{
-    DisconnectReason, Room, Socket, SocketId, adapter::Targets, locals::Locals, makers::Group,
-};
+pub(crate) use self::absences::Absences;
+use self::section::section;
+pub(crate) use self::section::{is_inside, put_off};
+use self::session::{Away, Presence, ROOM_BYTES, Session};
+use crate::adapter::Targets;
+use crate::id::SocketId;
+use crate::locals::Locals;
+use crate::makers::Group;
+use crate::reason::DisconnectReason;
+use crate::room::Room;
+use crate::socket::Socket;
 
 /// How much is kept for clients that come back, for each namespace. All those of one dynamic
 /// declaration have `sessions_max` and `sessions_bytes_max` together.

@@ -3,24 +3,21 @@
 //! A client that has an outbox says so when it connects, and numbers its events. For each outbox a
 //! window of answers is kept: an event whose number is in it is answered as it was the first time.
 
-use std::{
-    any::Any,
-    collections::{BTreeMap, HashMap},
-    fmt::{self, Write as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use sockeye_socket_proto::decode_args;
+use sockeye_socket_proto::{RawArgs, decode_args};
 use tokio::time::Instant;
 
-use crate::{
-    EventError, Socket,
-    ack::{Answer, Responder},
-    locals::Locals,
-    makers::{Group, Makers},
-};
+use crate::ack::{Responder, memory};
+use crate::error::EventError;
+use crate::locals::Locals;
+use crate::makers::{Group, Makers};
+use crate::socket::Socket;
 
 /// Which events of a client's outbox are handled once, and how much is remembered for that:
 /// [`Namespace::reliable`](crate::Namespace::reliable).
@@ -166,7 +163,7 @@ struct Entry {
 enum Progress {
     /// Who else wants the answer: of each socket the newest request.
     Underway(Vec<Responder>),
-    Done(Answer),
+    Done(RawArgs),
 }
 
 /// Sockets that wait for one answer, beside the one whose event is handled. An outbox is one
@@ -316,7 +313,7 @@ impl Outboxes {
     }
 
     /// Remembers an answer, and tells whoever waits for it.
-    fn finish(&self, key: &Arc<str>, number: u64, answer: &Answer) {
+    fn finish(&self, key: &Arc<str>, number: u64, answer: &RawArgs) {
         let mut state = self.state.lock();
         let State { windows, makers } = &mut *state;
         let Some(window) = windows.get_mut(key) else {
@@ -333,7 +330,7 @@ impl Outboxes {
         *entry = Entry { at: now, progress: Progress::Done(answer.clone()) };
         window.used = now;
         makers.renew(key);
-        window.bytes += answer.bytes();
+        window.bytes += memory(answer);
         window.forget_much(self.rules.answer_bytes_max);
         makers.resize(key, window.bytes);
         state.forget_outboxes(&self.rules);
@@ -412,7 +409,7 @@ impl Window {
         if let Some(entry) = self.entries.remove(&number)
             && let Progress::Done(answer) = entry.progress
         {
-            self.bytes -= answer.bytes();
+            self.bytes -= memory(&answer);
         }
         self.floor = self.floor.max(number);
     }
@@ -456,16 +453,13 @@ impl Window {
 
 impl Turn {
     /// The event has its answer; the first counts.
-    pub(crate) fn finish(&self, answer: &Answer) {
+    pub(crate) fn finish(&self, answer: &RawArgs) {
         self.outboxes.finish(&self.key, self.number, answer);
     }
 
     /// Sent again, the event is not to end the next session too.
     pub(crate) fn panicked(&self) {
-        match Answer::of_error(&EventError::new("panic", "the handler panicked")) {
-            Ok(answer) => self.finish(&answer),
-            Err(error) => tracing::error!(%error, "an error answer cannot be encoded"),
-        }
+        self.finish(&EventError::new("panic", "the handler panicked").to_ack());
     }
 }
 

@@ -1,11 +1,19 @@
-use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderMap, Uri};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sockeye_socket_proto::{EventName, FromArgs, PayloadError, Request, decode_args};
 
-use crate::{AckError, Broadcast, EmitError, IntoRooms, Io, Room, Socket, SocketId};
+use crate::broadcast::{Broadcast, Io};
+use crate::error::{AckError, EmitError};
+use crate::id::SocketId;
+use crate::room::{IntoRooms, Room};
+use crate::socket::Socket;
 
 /// A socket that may be another server's: what was known of it when it was
 /// [fetched](Broadcast::fetch), and the verbs that reach it from anywhere.

@@ -1,30 +1,30 @@
-use std::{
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use sockeye_engine::{
-    self as engine, AllowedHosts, Application, Body, CloseReason, Engine, Session,
+    self as engine, AllowedHosts, Application, Body, CloseReason, Engine, Handshake, Session,
 };
 use sockeye_net::http::HttpServer;
 use tokio::net::TcpListener;
 
-use crate::{
-    BuildError, Config, Drained, Failure, Family, Handshake, Io, Namespace, Socket,
-    behaviour::Behaviour,
-    client_files,
-    directory::{Directory, NewNamespace},
-    drain,
-    link::Link,
-    namespace::Path,
-    peer::Peer,
-};
+use crate::behaviour::{Behaviour, Failure};
+use crate::broadcast::Io;
+use crate::client_files;
+use crate::config::Config;
+use crate::directory::{Directory, NewNamespace};
+use crate::drain::{self, Drained};
+use crate::error::BuildError;
+use crate::family::Family;
+use crate::link::Link;
+use crate::namespace::{Namespace, Path};
+use crate::peer::Peer;
+use crate::socket::Socket;
 
 /// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
 /// axum or hyper, or let it [`serve`](Server::serve) alone.

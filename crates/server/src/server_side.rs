@@ -1,25 +1,23 @@
 //! Events between the servers of a cluster.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
-use sockeye_socket_proto::{FromArgs, RawArgs};
+use futures_util::FutureExt;
+use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
 
-use crate::{
-    AckError, EventError, IntoAck, Io,
-    ack::{Answer, Reply, decode_answer},
-};
+use crate::ack::decode_answer;
+use crate::broadcast::Io;
+use crate::error::{AckError, EventError};
+use crate::handler::Answering;
 
 /// A handler of one event with its types bound into it.
-pub(crate) type ServerSideHandler = Box<
-    dyn Fn(Io, &str, &[Bytes]) -> Result<BoxFuture<'static, Result<Reply, EventError>>, EventError>
-        + Send
-        + Sync,
->;
+pub(crate) type ServerSideHandler =
+    Box<dyn Fn(Io, &str, &[Bytes]) -> Result<Answering, EventError> + Send + Sync>;
 
 /// A handler at work.
-pub(crate) type Handling = tokio::task::JoinHandle<Result<Answer, EventError>>;
+pub(crate) type Handling = tokio::task::JoinHandle<Result<RawArgs, EventError>>;
 
 /// An async function that handles an event of another server:
 /// [`Namespace::on_server_side`](crate::Namespace::on_server_side). Its arguments are the [`Io`] or
@@ -31,12 +29,7 @@ pub(crate) type Handling = tokio::task::JoinHandle<Result<Answer, EventError>>;
 )]
 pub trait ServerSide<M, P, A>: Send + Sync + 'static {
     #[doc(hidden)]
-    fn start(
-        &self,
-        io: Io,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Result<BoxFuture<'static, Result<Reply, EventError>>, EventError>;
+    fn start(&self, io: Io, args: &str, attachments: &[Bytes]) -> Result<Answering, EventError>;
 }
 
 #[doc(hidden)]
@@ -65,7 +58,7 @@ macro_rules! server_side {
                 $io: Io,
                 $args: &str,
                 $attachments: &[Bytes],
-            ) -> Result<BoxFuture<'static, Result<Reply, EventError>>, EventError> {
+            ) -> Result<Answering, EventError> {
                 Ok(Box::pin(self($($argument),*).map(|answer| answer.into_ack(true))))
             }
         }
@@ -100,9 +93,8 @@ pub(crate) fn handle(io: &Io, name: &str, args: &str, attachments: &[Bytes]) -> 
             Err(error) => Err(error),
         };
         match result {
-            Ok(Reply::Answer(answer)) => Ok(answer),
             // Whoever asks between servers is answered by the return value.
-            Ok(Reply::Deferred) => Ok(Answer::default()),
+            Ok(answer) => Ok(answer.unwrap_or_default()),
             Err(error) => {
                 tracing::warn!(nsp, event = name, %error, "an event between servers failed");
                 Err(error)
@@ -146,22 +138,16 @@ impl<A: FromArgs + Send + 'static> IntoFuture for ServerAcks<A> {
             let mut answers = Vec::with_capacity(self.running.len());
             for running in self.running {
                 answers.push(match tokio::time::timeout_at(deadline, running).await {
-                    Ok(Ok(Ok(answer))) => answer.into_args().and_then(|args| decode_answer(&args)),
-                    Ok(Ok(Err(error))) => Err(AckError::Remote(error.as_remote())),
+                    Ok(Ok(Ok(answer))) => decode_answer(&answer),
+                    Ok(Ok(Err(error))) => Err(AckError::Remote(error.to_remote())),
                     Ok(Err(_)) => {
                         let error = EventError::new("panic", "the handler panicked");
-                        Err(AckError::Remote(error.as_remote()))
+                        Err(AckError::Remote(error.to_remote()))
                     }
                     Err(_) => Err(AckError::Timeout),
                 });
             }
             answers
         })
-    }
-}
-
-impl Answer {
-    fn into_args(self) -> Result<RawArgs, AckError> {
-        Ok(RawArgs::new(self.json(), self.attachments()))
     }
 }

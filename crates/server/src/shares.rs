@@ -5,11 +5,9 @@
 //! whoever has made the most loses first, and of its entries the oldest: a maker loses nothing as
 //! long as there is another that has more.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    hash::Hash,
-};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 
 use slab::Slab;
 

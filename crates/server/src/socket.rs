@@ -1,19 +1,16 @@
 mod expiry;
 mod life;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
-    },
-};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::{Serialize, de::DeserializeOwned};
-use sockeye_engine::{self as engine, Encoded, Pushed};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sockeye_engine::{self as engine, Encoded, Handshake, Pushed};
 use sockeye_socket_proto::{
     Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_disconnect,
     event_name, with_encoded_args,
@@ -24,20 +21,21 @@ use self::expiry::Deadline;
 pub(crate) use self::expiry::Expired;
 pub use self::expiry::Expiry;
 
-use crate::{
-    AckError, AckFuture, Broadcast, DisconnectReason, EmitError, Handshake, IntoRooms, Io,
-    Recovery, RecoveryFailure, Room, SocketId,
-    ack::{Pending, Waiter},
-    adapter::Targets,
-    directory::Live,
-    encode::{encode_with_offset, with_event, with_text},
-    link::{Command, Link},
-    locals::Locals,
-    rarely::Rarely,
-    recovery::{self, Claim, Log, Place},
-    reliable::Outboxes,
-    revision::is_old,
-};
+use crate::ack::{AckFuture, Pending, Waiter};
+use crate::adapter::Targets;
+use crate::broadcast::{Broadcast, Io};
+use crate::directory::Live;
+use crate::encode::{encode_with_offset, with_event, with_text};
+use crate::error::{AckError, EmitError};
+use crate::id::SocketId;
+use crate::link::{Command, Link};
+use crate::locals::Locals;
+use crate::rarely::Rarely;
+use crate::reason::DisconnectReason;
+use crate::recovery::{self, Claim, Log, Place, Recovery, RecoveryFailure};
+use crate::reliable::Outboxes;
+use crate::revision::is_old;
+use crate::room::{IntoRooms, Room};
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
 ///
@@ -210,7 +208,7 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, attachments))?
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?
     }
 
     /// Sends the event `message`, which some programs live on.
@@ -468,13 +466,12 @@ impl Socket {
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
         with_encoded_args(payload, |args, attachments| {
-            self.look_outgoing(name, args, attachments);
-            with_event(self.namespace(), name, Some(id), args, attachments, |text| {
-                self.transmit(text, attachments)
+            self.look_outgoing(name, args, &attachments);
+            with_event(self.namespace(), name, Some(id), args, &attachments, |text| {
+                self.transmit(text, &attachments)
             })
         })
-        .map_err(EmitError::from)
-        .and_then(|sent| sent)?;
+        .map_err(EmitError::from)??;
         Ok(pending)
     }
 

@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use sockeye::{Config, Namespace, RecoveryConfig, Server, Socket};
 use sockeye_testing::{TestClient, TestServer};

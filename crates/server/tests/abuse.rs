@@ -5,7 +5,8 @@
 
 mod common;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use common::{Client, PATIENCE, Received, listen, serve, until, with_sync};
 use futures_util::FutureExt;
@@ -13,7 +14,8 @@ use sockeye::{
     Ack, Acker, Config, Deferred, Event, Namespace, RawArgs, RecoveryConfig, Server, Socket,
 };
 use sockeye_testing::raw::Peer;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 fn namespace() -> Namespace {
     with_sync(Namespace::new("/")).on("echo", async |args: RawArgs| Ack(args))

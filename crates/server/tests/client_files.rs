@@ -2,14 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use sockeye::{
-    Config, Server,
-    engine::{Cors, Origins},
-};
-use sockeye_testing::{
-    TestServer,
-    raw::{Peer, Response},
-};
+use sockeye::engine::{Cors, Origins};
+use sockeye::{Config, Server};
+use sockeye_testing::TestServer;
+use sockeye_testing::raw::{Peer, Response};
 
 const FILES: [&str; 4] =
     ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];

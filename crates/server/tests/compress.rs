@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use sockeye::{Config, Event, Namespace, Server, Socket, engine::Compression};
-use sockeye_testing::{TestServer, raw::Peer};
+use sockeye::engine::Compression;
+use sockeye::{Config, Event, Namespace, Server, Socket};
+use sockeye_testing::TestServer;
+use sockeye_testing::raw::Peer;
 use tokio::io::DuplexStream;
 
 const NEWS: Event<String> = Event::new("news");

@@ -3,7 +3,9 @@
 
 mod common;
 
-use std::{sync::mpsc, thread, time::Duration};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use common::request;
 use sockeye::{Config, Namespace, Server};

@@ -4,10 +4,8 @@
 
 mod common;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Client, in_memory, listen, until, with_sync};
 use sockeye::{

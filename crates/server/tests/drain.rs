@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye::{
     Ack, AckError, DisconnectReason, Drained, Event, EventError, Namespace, Server, Socket,
 };
-use sockeye_testing::{ConnectError, Ended, TestServer, raw::Peer};
-use tokio::{
-    sync::Semaphore,
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use sockeye_testing::raw::Peer;
+use sockeye_testing::{ConnectError, Ended, TestServer};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
 const QUESTION: Event<(), u32> = Event::new("question");
 const LAST: Event<u32> = Event::new("last");

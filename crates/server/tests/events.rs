@@ -4,10 +4,8 @@
 
 mod common;
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, Mutex},
-};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 
 use common::{Client, serve, until, with_sync};
 use serde::{Deserialize, Serialize};
@@ -109,7 +107,7 @@ async fn what_does_not_decode_answers_the_ack_and_is_reported() {
     client.send(r#"42["fails"]"#).await;
     client.send(r#"423["io"]"#).await;
     client
-        .expect(r#"433[{"error":{"code":"internal","message":"the server could not handle this event"}}]"#)
+        .expect(r#"433[{"error":{"code":"internal","message":"this event could not be handled"}}]"#)
         .await;
     let failures: Vec<_> = failures.lock().unwrap().clone();
     let expected = [("two", "decode"), ("fails", "full"), ("fails", "full"), ("io", "internal")];

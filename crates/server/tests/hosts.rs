@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use sockeye::{Config, Server, engine::AllowedHosts};
+use sockeye::engine::AllowedHosts;
+use sockeye::{Config, Server};
 use sockeye_net::http::{HttpServer, bind};
 use sockeye_testing::raw::{Peer, Response};
 use tokio::net::TcpStream;

@@ -4,19 +4,16 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use common::{Client, in_memory, serve};
 use serde::{Deserialize, Serialize};
 use sockeye::{Ack, EventError, Namespace, idempotent};
 use sockeye_testing::{TestClient, TestServer};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 #[derive(Deserialize)]
 struct Order {

@@ -4,18 +4,15 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use common::{Client, serve, with_sync};
 use sockeye::{Namespace, Server, Socket};
 use sockeye_testing::TestServer;
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 const MOMENT: Duration = Duration::from_millis(1);
 

@@ -4,19 +4,16 @@
 
 mod common;
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use common::{Client, listen, until};
 use sockeye::{Ack, Config, Event, Namespace, RecoveryConfig, Refuse, Server, Socket};
 use sockeye_testing::TestServer;
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 const NEWS: Event<String> = Event::new("news");
 

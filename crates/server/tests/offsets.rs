@@ -4,23 +4,14 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use common::{
-    Client, Received,
-    recovering::{Returning, Setup, cut, events},
-    until, with_sync,
-};
-use sockeye::{
-    Args, Binary, Config, Io, Namespace, RecoveryConfig, Server, Socket,
-    engine::{self, Hooks, Message, Observer, OverflowPolicy, Packet},
-};
+use common::recovering::{Returning, Setup, cut, events};
+use common::{Client, Received, until, with_sync};
+use sockeye::engine::{self, Hooks, Message, Observer, OverflowPolicy, Packet};
+use sockeye::{Args, Binary, Config, Io, Namespace, RecoveryConfig, Server, Socket};
 use sockeye_testing::TestServer;
 use tokio::time::sleep;
 

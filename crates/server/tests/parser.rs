@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use common::{Client, Received, listen, until, with_sync};
 use serde_json::json;

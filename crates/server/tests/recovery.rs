@@ -4,16 +4,11 @@
 
 mod common;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use common::{
-    Client, listen,
-    recovering::{Setup, events},
-    until,
-};
+use common::recovering::{Setup, events};
+use common::{Client, listen, until};
 use serde::Deserialize;
 use sockeye::{
     Args, Binary, Config, DisconnectReason, Namespace, Recovery, RecoveryConfig, RecoveryFailure,

@@ -5,15 +5,11 @@
 
 mod common;
 
-use std::{
-    net::SocketAddr,
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use common::{Client, serve, until, with_sync};
 use sockeye::{
@@ -21,7 +17,8 @@ use sockeye::{
     Reliable, Server, Socket,
 };
 use sockeye_testing::TestServer;
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 const ID: &str = "S9m2fQw7Rk1Zt0yPp3Lh";
 const OTHER_ID: &str = "another-outbox-of-20-";

@@ -4,28 +4,19 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use common::{
-    Client,
-    recovering::{Setup, cut, events},
-    request, until, with_sync,
-};
-use sockeye::{
-    Args, Binary, Config, Namespace, RecoveryConfig, Server, Socket, engine::OverflowPolicy,
-};
-use sockeye_testing::{TestServer, raw::Peer};
-use tokio::{
-    io::AsyncReadExt,
-    sync::{Barrier, Semaphore},
-    time::sleep,
-};
+use common::recovering::{Setup, cut, events};
+use common::{Client, request, until, with_sync};
+use sockeye::engine::OverflowPolicy;
+use sockeye::{Args, Binary, Config, Namespace, RecoveryConfig, Server, Socket};
+use sockeye_testing::TestServer;
+use sockeye_testing::raw::Peer;
+use tokio::io::AsyncReadExt;
+use tokio::sync::{Barrier, Semaphore};
+use tokio::time::sleep;
 
 fn recovering() -> Config {
     Config { recovery: Some(RecoveryConfig::default()), ..Config::default() }

@@ -5,7 +5,8 @@
 
 mod common;
 
-use common::{Client, recovering::cut, until};
+use common::recovering::cut;
+use common::{Client, until};
 use sockeye::{Config, RecoveryConfig, Room, Server};
 use sockeye_testing::TestServer;
 

@@ -5,7 +5,8 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Client, in_memory, serve, until, with_sync};
 use parking_lot::Mutex;

@@ -4,7 +4,8 @@
 //! brackets. What came in leaves byte for byte. With `attachments` above 0 the packet becomes a
 //! binary one and that many binary messages must follow it, with nothing in between.
 
-use crate::{PacketKind, json};
+use crate::json;
+use crate::packet::PacketKind;
 
 /// Appends an event `["name",args..]`; with an `id` it asks for an ack.
 pub fn encode_event(

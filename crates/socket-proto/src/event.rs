@@ -1,4 +1,6 @@
-use std::{borrow::Borrow, fmt, marker::PhantomData};
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// Names a user may not emit or listen to: both ends use them for the life of a socket
 /// (Socket.IO, "Reserved event names").

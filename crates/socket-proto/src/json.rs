@@ -1,7 +1,8 @@
 //! The little that is asked of JSON text here: is it valid, where does a value end, which
 //! attachments does it refer to. Nothing recurses (peers choose the depth) and nothing is built.
 
-use std::{borrow::Cow, str};
+use std::borrow::Cow;
+use std::str;
 
 use crate::scan::{Invalid, Scanner, plain};
 

@@ -1,6 +1,7 @@
 //! Socket.IO packets, attachments, acks and typed events without IO.
 #![forbid(unsafe_code)]
 mod acks;
+mod answer;
 mod decoder;
 mod encode;
 mod event;
@@ -13,6 +14,7 @@ mod scan;
 mod shape;
 
 pub use acks::{Acks, Full};
+pub use answer::{Ack, EventError, IntoAck, RawEvent, RemoteError};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,

@@ -8,7 +8,10 @@
 
 use std::borrow::Cow;
 
-use crate::{encode::encode_head, event::is_reserved, json, scan::plain};
+use crate::encode::encode_head;
+use crate::event::is_reserved;
+use crate::json;
+use crate::scan::plain;
 
 /// The kind of a packet: its first character on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,10 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{
-    DecodeError, Incoming, Limits, PacketKind, json,
-    packet::{decode_head, limits_of_our_own},
-};
+use crate::decoder::Incoming;
+use crate::json;
+use crate::packet::{DecodeError, Limits, PacketKind, decode_head, limits_of_our_own};
 
 /// What is to be written: a packet taken apart, the same as what a decoder hands out.
 pub type Outgoing<'a> = Incoming<'a>;

@@ -6,22 +6,16 @@
 //! for a side channel, so [`Binary`] finds its attachments in a thread-local that exists only
 //! while one payload is encoded or decoded.
 
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-};
+use std::cell::{Cell, RefCell};
+use std::fmt;
 
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor},
-    ser::SerializeMap,
-};
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{
-    json,
-    shape::{self, Shape},
-};
+use crate::json;
+use crate::shape::{self, Shape};
 
 /// Several arguments instead of one: `Args((a, b))` goes out as `["event",a,b]`.
 ///
@@ -50,6 +44,14 @@ impl RawArgs {
         Self { json: json.to_owned(), attachments: attachments.to_vec() }
     }
 
+    /// A payload's arguments.
+    ///
+    /// # Errors
+    /// As [`encode_args`].
+    pub fn encode<P: Serialize + ?Sized>(payload: &P) -> Result<Self, EncodeError> {
+        with_encoded_args(payload, |json, attachments| Self { json: json.to_owned(), attachments })
+    }
+
     /// The arguments as JSON, comma-separated, without brackets; empty when there are none.
     pub fn json(&self) -> &str {
         &self.json
@@ -60,12 +62,22 @@ impl RawArgs {
         &self.attachments
     }
 
+    /// Both, taken apart.
+    pub fn into_parts(self) -> (String, Vec<Bytes>) {
+        (self.json, self.attachments)
+    }
+
+    /// Bytes of the text and of the attachments.
+    pub fn bytes(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Decodes the arguments into a payload type.
     ///
     /// # Errors
     /// [`PayloadError`] when they are not a `P`.
-    pub fn decode<P: DeserializeOwned>(&self) -> Result<P, PayloadError> {
-        decode_args(&self.json, &self.attachments)
+    pub fn decode<P: FromArgs>(&self) -> Result<P, PayloadError> {
+        P::from_args(&self.json, &self.attachments)
     }
 }
 
@@ -176,7 +188,7 @@ fn text_of(json: &[u8]) -> &str {
 /// As [`encode_args`].
 pub fn with_encoded_args<P: Serialize + ?Sized, R>(
     payload: &P,
-    f: impl FnOnce(&str, &[Bytes]) -> R,
+    f: impl FnOnce(&str, Vec<Bytes>) -> R,
 ) -> Result<R, EncodeError> {
     thread_local! {
         static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -186,7 +198,7 @@ pub fn with_encoded_args<P: Serialize + ?Sized, R>(
     let shape = shape::of(payload, &mut |raw| {
         let attachments = scope.take().map(AttachmentScope::finish).unwrap_or_default();
         let f = f.take();
-        lent = check_raw(raw, &attachments).map(|()| f.map(|f| f(raw, &attachments))).transpose();
+        lent = check_raw(raw, &attachments).map(|()| f.map(|f| f(raw, attachments))).transpose();
     })?;
     let (Some(f), Some(scope)) = (f, scope) else {
         return lent.expect("whoever took `f` called it, or said why not");
@@ -194,7 +206,7 @@ pub fn with_encoded_args<P: Serialize + ?Sized, R>(
     let mut buffer = BUFFER.take();
     buffer.clear();
     let result = write_args(shape, payload, &mut buffer, scope)
-        .map(|attachments| f(text_of(&buffer), &attachments));
+        .map(|attachments| f(text_of(&buffer), attachments));
     if buffer.capacity() <= BUFFER_KEPT_BYTES {
         BUFFER.set(buffer);
     }

@@ -2,12 +2,11 @@
 
 use std::any::TypeId;
 
-use serde::{
-    Serialize, Serializer,
-    de::{DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor, value},
-    ser::{Error as _, Impossible},
-};
-use serde_json::{Error, value::RawValue};
+use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor, value};
+use serde::ser::{Error as _, Impossible};
+use serde::{Serialize, Serializer};
+use serde_json::Error;
+use serde_json::value::RawValue;
 
 /// Newtype name by which [`Args`](crate::Args) is recognised.
 pub(crate) const ARGS: &str = "$sockeye::Args";

@@ -1,18 +1,19 @@
-use std::{any::type_name, fmt, marker::PhantomData, pin::Pin, time::Duration};
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, RemoteError, Request};
-use sockeye_socket_proto::{encode_ack, encode_args, encode_disconnect, encode_event, event_name};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use sockeye_socket_proto::{encode_ack, encode_disconnect, encode_event, event_name};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::{
-    Connect, ConnectError, Wire,
-    session::{Arrived, Command},
-};
+use crate::connect::{Connect, ConnectError};
+use crate::session::{Arrived, Command};
+use crate::wire::Wire;
 
 macro_rules! name_of {
     ($event:expr) => {
@@ -375,23 +376,16 @@ impl fmt::Display for Arrived {
 }
 
 fn encode<P: Serialize + ?Sized>(payload: &P) -> (String, Vec<Bytes>) {
-    let mut args = Vec::new();
-    let attachments = match encode_args(payload, &mut args) {
-        Ok(attachments) => attachments,
+    match RawArgs::encode(payload) {
+        Ok(args) => args.into_parts(),
         Err(error) => panic!("the payload cannot be encoded: {error}"),
-    };
-    (String::from_utf8(args).expect("JSON is UTF-8"), attachments)
+    }
 }
 
 fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Refusal {
-        error: RemoteError,
-    }
-    match args.decode::<Refusal>() {
-        Ok(refusal) => Err(AckError::Remote(refusal.error)),
-        Err(_) => A::from_args(args.json(), args.attachments()).map_err(AckError::Decode),
+    match RemoteError::of(args) {
+        Some(error) => Err(AckError::Remote(error)),
+        None => args.decode().map_err(AckError::Decode),
     }
 }
 

@@ -2,17 +2,14 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 use sockeye_socket_proto::encode_connect;
-use tokio::{
-    io::DuplexStream,
-    sync::{mpsc, oneshot},
-};
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    TestClient, TestServer, Wire,
-    client::Returning,
-    raw::{self, Peer, Response, WebSocket},
-    session::{self, Command, Joined},
-};
+use crate::client::{Returning, TestClient};
+use crate::raw::{self, Peer, Response, WebSocket};
+use crate::server::TestServer;
+use crate::session::{self, Command, Joined};
+use crate::wire::Wire;
 
 /// A client that is about to connect.
 #[derive(Clone, Debug)]

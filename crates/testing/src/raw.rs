@@ -27,19 +27,15 @@
 mod http;
 mod websocket;
 
-use std::{
-    future::Future,
-    io,
-    ops::{Deref, DerefMut},
-    time::Duration,
-};
+use std::future::Future;
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 pub use http::{Response, request};
 pub use sockeye_ws::Opcode;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 pub use websocket::{KEY, MASK, Received, WebSocket, frame, handshake};
 
 /// One end of a byte stream: the stream itself, with what reads from it as a test does.

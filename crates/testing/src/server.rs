@@ -1,19 +1,19 @@
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicU16, Ordering},
-    },
-};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-use hyper::{Request, body::Incoming, service::service_fn};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sockeye::Server;
 use sockeye_net::http::PeerAddr;
 use tokio::io::DuplexStream;
 use tower_service::Service;
 
-use crate::{Connect, TestClient, Wire};
+use crate::client::TestClient;
+use crate::connect::Connect;
+use crate::wire::Wire;
 
 /// A [`Server`] that is reached through memory: a handle, cheap to clone.
 #[derive(Clone, Debug)]

@@ -6,15 +6,11 @@ use bytes::Bytes;
 use serde::Deserialize;
 use sockeye::RawArgs;
 use sockeye_socket_proto::{Decoder, Incoming, Limits};
-use tokio::{
-    io::DuplexStream,
-    sync::{mpsc, oneshot},
-};
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    ConnectError,
-    raw::{Opcode, Received, WebSocket, frame},
-};
+use crate::connect::ConnectError;
+use crate::raw::{Opcode, Received, WebSocket, frame};
 
 /// What the client wants.
 pub(crate) enum Command {

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, sync::Mutex, time::Duration};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sockeye::{
     Ack, AckError, Config, DisconnectReason, Event, Namespace, RecoveryConfig, Server, Socket,

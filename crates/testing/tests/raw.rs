@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use sockeye_testing::raw::{Error, KEY, MASK, Opcode, Peer, Received, WebSocket, frame, handshake};
 use sockeye_ws::Role;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 fn pair() -> (Peer<DuplexStream>, Peer<DuplexStream>) {
     let (near, far) = duplex(1 << 16);

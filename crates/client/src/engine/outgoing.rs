@@ -1,6 +1,7 @@
 //! What goes out: packets of the layer above and of the session itself.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_engine_proto::{
@@ -8,7 +9,8 @@ use sockeye_engine_proto::{
 };
 use sockeye_ws::CloseCode;
 
-use super::{Engine, PollingState, Upper, now};
+use super::{Engine, PollingState, now};
+use crate::namespaces::Namespaces;
 use crate::transport::WebSocket;
 
 /// Above this many bytes waiting in a WebSocket's buffer, further packets stay above: there they
@@ -38,7 +40,7 @@ enum Part {
 
 impl Engine {
     /// Moves what waits to where it can go. Whether a request was started, which has to be polled.
-    pub(super) fn transmit(&mut self, upper: &mut impl Upper) -> bool {
+    pub(super) fn transmit(&mut self, upper: &mut Namespaces) -> Option<()> {
         let mut body = PayloadWriter::new();
         if self.main != self.session.transport() {
             self.main = self.session.transport();
@@ -62,7 +64,7 @@ impl Engine {
             self.post(body);
         }
         self.drop_finished_probe();
-        posting
+        posting.then_some(())
     }
 
     /// The session moved to its WebSocket just now: the `5` goes before any message.
@@ -76,7 +78,7 @@ impl Engine {
     }
 
     /// Returns whether nothing is left above.
-    fn fill_websocket(&mut self, upper: &mut impl Upper) -> bool {
+    fn fill_websocket(&mut self, upper: &mut Namespaces) -> bool {
         let Some(websocket) = &mut self.websocket else {
             return false;
         };
@@ -104,19 +106,19 @@ impl Engine {
     }
 
     /// Returns whether nothing is left above.
-    fn fill_body(&mut self, body: &mut PayloadWriter, upper: &mut impl Upper) -> bool {
+    fn fill_body(&mut self, body: &mut PayloadWriter, upper: &mut Namespaces) -> bool {
         let mut batch = Batch::new(Some(self.post_bytes_max));
         let rest = &mut self.outgoing.rest;
         loop {
             while let Some(part) = rest.pop_front() {
-                if !part.add_to(body, &mut batch) {
+                if !add(part.message(), body, &mut batch) {
                     rest.push_front(part);
                     return false;
                 }
             }
             let sent = upper.next_packet(&mut |text, attachments| {
                 // The head of a packet is copied only where the body is full; that is rare.
-                if !add_text(text, body, &mut batch) {
+                if !add(Message::Text(&text[1..]), body, &mut batch) {
                     rest.push_back(Part::Text(text.to_owned()));
                 }
                 rest.extend(attachments.iter().cloned().map(Part::Binary));
@@ -131,21 +133,22 @@ impl Engine {
         if via == self.session.transport() && control == Control::Close {
             self.outgoing.closed = true;
         }
-        match via.kind() {
-            TransportKind::WebSocket => {
-                if let Some(websocket) = self.websocket.as_mut().filter(|ws| ws.id == via) {
-                    control_on_websocket(websocket, control);
-                }
-            }
-            _ => body.control(control, ""),
+        if via.kind() != TransportKind::WebSocket {
+            return body.control(control, "");
+        }
+        let Some(websocket) = self.websocket.as_mut().filter(|ws| ws.id == via) else { return };
+        if control == Control::Close {
+            websocket.close(CloseCode::NORMAL);
+        } else if let Some(text) = control.as_str() {
+            websocket.text(text);
         }
     }
 
     fn post(&mut self, body: PayloadWriter) {
-        let Some(PollingState { id, polling, post, .. }) = &mut self.polling else {
+        let Some(PollingState { id, requests, post, .. }) = &mut self.polling else {
             return;
         };
-        let exchange = polling.post(self.session.id().as_str(), body.finish());
+        let exchange = requests.post(self.session.id().as_str(), body.finish());
         if self.session.is_closed() {
             // Nobody polls this engine any more, but the server should know.
             tokio::spawn(tokio::time::timeout(GOODBYE_TIMEOUT, exchange));
@@ -167,37 +170,20 @@ impl Engine {
 }
 
 impl Part {
-    /// Adds the part unless the body is full.
-    fn add_to(&self, body: &mut PayloadWriter, batch: &mut Batch) -> bool {
+    fn message(&self) -> Message<'_> {
         match self {
-            Part::Text(text) => add_text(text, body, batch),
-            Part::Binary(data) => {
-                let fits = batch.admit(&Packet::Message(Message::Binary(data)));
-                if fits {
-                    body.binary(data);
-                }
-                fits
-            }
+            Part::Text(text) => Message::Text(&text[1..]),
+            Part::Binary(data) => Message::Binary(data),
         }
     }
 }
 
-/// `text` has its `4`.
-fn add_text(text: &str, body: &mut PayloadWriter, batch: &mut Batch) -> bool {
-    let fits = batch.admit(&Packet::Message(Message::Text(&text[1..])));
+/// Adds a message unless the body is full.
+fn add(message: Message<'_>, body: &mut PayloadWriter, batch: &mut Batch) -> bool {
+    let packet = Packet::Message(message);
+    let fits = batch.admit(&packet);
     if fits {
-        body.encoded(text.as_bytes());
+        body.packet(&packet);
     }
     fits
-}
-
-fn control_on_websocket(websocket: &mut WebSocket, control: Control) {
-    match control {
-        Control::Close => websocket.close(CloseCode::NORMAL),
-        control => {
-            if let Some(text) = control.as_str() {
-                websocket.text(text);
-            }
-        }
-    }
 }

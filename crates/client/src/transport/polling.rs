@@ -1,52 +1,46 @@
 //! HTTP long-polling: a GET that waits for packets, a POST that brings some.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header::CONTENT_TYPE};
+use futures_util::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sockeye_engine_proto::TransportKind;
-use sockeye_net::{
-    WRITE_TIMEOUT,
-    http::{ConnectError, Dialed},
-};
+use sockeye_net::WRITE_TIMEOUT;
+use sockeye_net::http::{ConnectError, Dialed};
 use tower_service::Service;
 
-use super::{excerpt, http_error};
-use crate::{TransportError, target::Target};
+use super::{http_error, refused};
+use crate::error::TransportError;
+use crate::target::Target;
 
 /// Node's servers close a connection that was idle for 5 s; a POST that meets the close would end
 /// the session.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A request under way: the body of the answer.
-pub(crate) type Exchange =
-    Pin<Box<dyn Future<Output = Result<Bytes, TransportError>> + Send + 'static>>;
+pub(crate) type Exchange = BoxFuture<'static, Result<Bytes, TransportError>>;
 
 /// Sends the requests of one session. Connections are kept and used again.
 #[derive(Debug)]
 pub(crate) struct Polling {
     client: Client<Dial, Full<Bytes>>,
     target: Arc<Target>,
-    body_bytes_max: usize,
 }
 
 impl Polling {
-    pub(crate) fn new(target: Arc<Target>, body_bytes_max: usize) -> Self {
+    pub(crate) fn new(target: Arc<Target>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(Dial(Arc::clone(&target)));
-        Polling { client, target, body_bytes_max }
+        Polling { client, target }
     }
 
     /// Asks for packets. Without `sid` it asks for a session.
@@ -62,7 +56,7 @@ impl Polling {
     fn send(&self, method: Method, sid: Option<&str>, body: Bytes) -> Exchange {
         let request = self.request(method, sid, body);
         let client = self.client.clone();
-        let limit = self.body_bytes_max;
+        let limit = self.target.message_bytes_max;
         Box::pin(async move {
             let response = client.request(request?).await.map_err(http_error)?;
             let status = response.status();
@@ -73,10 +67,7 @@ impl Polling {
                 }
                 Err(error) => return Err(std::io::Error::other(error).into()),
             };
-            match status {
-                StatusCode::OK => Ok(body),
-                _ => Err(TransportError::Status { status: status.as_u16(), body: excerpt(&body) }),
-            }
+            if status == StatusCode::OK { Ok(body) } else { Err(refused(status, &body)) }
         })
     }
 
@@ -87,16 +78,12 @@ impl Polling {
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, TransportError> {
         let uri = self.target.uri(TransportKind::Polling, sid).map_err(http_error)?;
-        let mut request = Request::builder()
-            .method(&method)
-            .uri(uri)
-            .body(Full::new(body))
-            .map_err(http_error)?;
-        request.headers_mut().extend(self.target.headers.clone());
+        let mut request = self.target.request(uri, Full::new(body)).map_err(http_error)?;
         if method == Method::POST {
             let text = HeaderValue::from_static("text/plain;charset=UTF-8");
             request.headers_mut().insert(CONTENT_TYPE, text);
         }
+        *request.method_mut() = method;
         Ok(request)
     }
 }
@@ -108,7 +95,7 @@ struct Dial(Arc<Target>);
 impl Service<Uri> for Dial {
     type Response = TokioIo<Dialed>;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Dialed>, ConnectError>> + Send>>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))

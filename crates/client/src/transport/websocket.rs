@@ -5,16 +5,20 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use sockeye_engine_proto::{TransportId, TransportKind};
+use http::StatusCode;
+use http_body_util::{BodyExt, Collected, Empty, Limited};
+use sockeye_engine_proto::{DecodeError, Message, Packet, TransportId, TransportKind};
 use sockeye_net::WRITE_TIMEOUT;
 use sockeye_net::http::into_stream;
 use sockeye_net::pipe::{Closing, FrameReader, Pipe};
-use sockeye_ws::{CloseCode, Config, Connection, Opcode, Role, handshake::client::Handshake};
+use sockeye_ws::handshake::client::Handshake;
+use sockeye_ws::{CloseCode, Config, Connection, Event, Opcode, ProtocolError, Role};
+use tokio::time::timeout;
 
-use super::{excerpt, http_error};
-use crate::{TransportError, random, target::Target};
+use super::{http_error, refused};
+use crate::error::TransportError;
+use crate::random;
+use crate::target::Target;
 
 /// Of an answer that refuses the handshake no more is read.
 const ERROR_BODY_BYTES_MAX: usize = 4096;
@@ -34,27 +38,28 @@ impl WebSocket {
     pub(crate) async fn connect(
         target: &Target,
         sid: Option<&str>,
-        message_bytes_max: usize,
     ) -> Result<Self, TransportError> {
+        let connected = timeout(target.open_timeout, Self::open(target, sid)).await;
+        connected.map_err(|_| TransportError::Timeout)?
+    }
+
+    async fn open(target: &Target, sid: Option<&str>) -> Result<Self, TransportError> {
         let handshake = Handshake::new(random::bytes(), &[]);
-        let mut request = Request::builder()
-            .uri(target.path_and_query(TransportKind::WebSocket, sid))
-            .body(Empty::<Bytes>::new())
-            .map_err(http_error)?;
-        request.headers_mut().extend(target.headers.clone());
+        let uri = target.path_and_query(TransportKind::WebSocket, sid);
+        let mut request = target.request(uri, Empty::<Bytes>::new()).map_err(http_error)?;
         handshake.extend_headers(request.headers_mut());
 
         let response = target.dialer.send(&target.destination, WRITE_TIMEOUT, request).await?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
             let body = Limited::new(response.into_body(), ERROR_BODY_BYTES_MAX).collect().await;
-            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-            return Err(TransportError::Status { status: status.as_u16(), body: excerpt(&body) });
+            return Err(refused(status, &body.map(Collected::to_bytes).unwrap_or_default()));
         }
         handshake.check(&response).map_err(TransportError::Handshake)?;
         let upgraded = hyper::upgrade::on(response).await.map_err(http_error)?;
         let (stream, early) = into_stream(upgraded);
         let (read, write) = stream.split();
+        let message_bytes_max = target.message_bytes_max;
         let ws = Connection::new(Role::Client, Config { message_bytes_max, ..Config::default() });
         Ok(WebSocket {
             id: TransportId::new(TransportKind::WebSocket, u32::from(sid.is_some())),
@@ -110,7 +115,7 @@ impl WebSocket {
         self.queue_replies();
         let mut closing = Closing::new(self.pipe, self.reader, code, failed);
         if !closing.is_done_at_once() {
-            tokio::spawn(tokio::time::timeout(CLOSE_TIMEOUT, closing.carry_out(WRITE_TIMEOUT)));
+            tokio::spawn(timeout(CLOSE_TIMEOUT, closing.carry_out(WRITE_TIMEOUT)));
         }
     }
 
@@ -118,4 +123,24 @@ impl WebSocket {
     pub(crate) fn drop_flushed(mut self) {
         let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()));
     }
+}
+
+/// Hands on the packets of what was read. Whether more may come: none does behind a close frame.
+pub(crate) fn read_frames(
+    ws: &mut Connection,
+    input: &mut [u8],
+    mut handle: impl FnMut(Result<Packet<'_>, DecodeError>),
+) -> Result<bool, ProtocolError> {
+    let mut used = 0;
+    while used < input.len() {
+        let (count, frame) = ws.handle_read(&mut input[used..])?;
+        used += count;
+        match frame {
+            Some(Event::Text(text)) => handle(Packet::decode(text, &mut Vec::new())),
+            Some(Event::Binary(data)) => handle(Ok(Packet::Message(Message::Binary(data)))),
+            Some(Event::Close(_)) => return Ok(false),
+            Some(Event::Ping(_) | Event::Pong(_)) | None => {}
+        }
+    }
+    Ok(true)
 }

@@ -1,6 +1,7 @@
 //! A server that says exactly what a test wants it to say, over WebSocket.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use sockeye_testing::raw::{self, Received, WebSocket};
 use tokio::net::{TcpListener, TcpStream};

@@ -91,7 +91,8 @@ impl Indexes {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::{cell::Cell, collections::BTreeMap};
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 

@@ -4,21 +4,18 @@
 //! that nobody is in goes: of the session or the address that has too many, or else of whoever
 //! left the most empty. Only if all are in use is the client refused.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    net::SocketAddr,
-    sync::{Arc, Weak},
-};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 use sockeye_engine::SessionId;
 
 use super::Live;
-use crate::{
-    Config, Refuse,
-    link::Link,
-    makers::{Group, Makers},
-};
+use crate::config::Config;
+use crate::error::Refuse;
+use crate::link::Link;
+use crate::makers::{Group, Makers};
 
 #[derive(Default)]
 pub(super) struct Children {

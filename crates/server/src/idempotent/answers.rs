@@ -1,21 +1,20 @@
 //! What is remembered of events that may come twice, and for how long.
 
-use std::{
-    collections::{BTreeSet, HashMap, VecDeque, hash_map::RandomState},
-    hash::BuildHasher,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye_engine::SessionId;
-use tokio::{sync::watch, time::Instant};
+use sockeye_socket_proto::RawArgs;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::{
-    Socket,
-    ack::{Answer, Reply},
-    makers::{Group, Makers},
-};
+use crate::ack::memory;
+use crate::makers::{Group, Makers};
+use crate::socket::Socket;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +46,14 @@ pub(super) enum Progress {
     Underway,
     Failed,
     /// Its answer, if one was asked for.
-    Done(Option<Answer>),
+    Done(Option<RawArgs>),
 }
 
 /// What to do with an event.
 pub(super) enum Begin {
     New(Turn),
     Underway(watch::Receiver<Progress>),
-    Known(Option<Answer>),
+    Known(Option<RawArgs>),
 }
 
 /// The first event with a key is being handled. Dropped unfinished, it has failed.
@@ -99,7 +98,7 @@ struct Remembered {
 
 enum Entry {
     Underway(watch::Receiver<Progress>),
-    Done(Option<Answer>),
+    Done(Option<RawArgs>),
 }
 
 /// However short the ages: a sweep is not free.
@@ -140,7 +139,7 @@ impl Answers {
     }
 
     /// Remembers an answer, and forgets what is too much.
-    fn remember(self: &Arc<Self>, turn: &Turn, answer: Option<Answer>) {
+    fn remember(self: &Arc<Self>, turn: &Turn, answer: Option<RawArgs>) {
         let mut memory = self.memory.lock();
         let now = Instant::now();
         let Memory { users, makers, oldest, .. } = &mut *memory;
@@ -240,22 +239,18 @@ impl Memory {
     }
 }
 
-fn bytes(answer: Option<&Answer>) -> usize {
-    ENTRY_BYTES + answer.map_or(0, Answer::bytes)
+fn bytes(answer: Option<&RawArgs>) -> usize {
+    ENTRY_BYTES + answer.map_or(0, memory)
 }
 
 impl Turn {
     /// The event was handled; `None`: it failed.
-    pub(super) fn finish(self, reply: Option<&Reply>) {
-        let Some(reply) = reply else { return };
-        let answer = || match reply {
-            Reply::Answer(answer) => Some(answer.clone()),
-            Reply::Deferred => None,
-        };
-        self.answers.remember(&self, answer());
+    pub(super) fn finish(self, answer: Option<&Option<RawArgs>>) {
+        let Some(answer) = answer else { return };
+        self.answers.remember(&self, answer.clone());
         // From here on a second event finds the answer there. Who came before waits for it here.
         let is_awaited = self.progress.receiver_count() > 0;
-        self.progress.send_replace(Progress::Done(if is_awaited { answer() } else { None }));
+        self.progress.send_replace(Progress::Done(is_awaited.then(|| answer.clone()).flatten()));
     }
 }
 

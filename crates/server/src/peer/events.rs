@@ -1,38 +1,26 @@
 //! Events on their way to their handlers: at once, after guards, or when it is their turn.
 
-use std::{
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use sockeye_socket_proto::RawArgs;
+use sockeye_socket_proto::{RawArgs, RawEvent};
 
-use super::{
-    Sockets,
-    task::{Done, Task, panic_message},
-};
-use crate::{
-    EventError, RawEvent, Socket,
-    ack::{Reply, Responder},
-    behaviour::Registered,
-    handler::Call,
-    reliable::{Begin, Ticket},
-};
+use super::Sockets;
+use super::task::{Done, Task, panic_message};
+use crate::ack::Responder;
+use crate::behaviour::Registered;
+use crate::error::EventError;
+use crate::handler::Call;
+use crate::reliable::{Begin, Ticket};
+use crate::socket::Socket;
 
 /// An event that waits until fewer handlers of its socket run.
 pub(super) struct Waiting {
     responder: Option<Responder>,
-    event: RawEvent,
-}
-
-impl Waiting {
-    pub(super) fn bytes(&self) -> usize {
-        let attachments: usize = self.event.args.attachments().iter().map(Bytes::len).sum();
-        self.event.name.len() + self.event.args.json().len() + attachments
-    }
+    pub(super) event: RawEvent,
 }
 
 impl Sockets {
@@ -61,13 +49,13 @@ impl Sockets {
         let entry = &mut self.entries[index];
         let behaviour = &entry.socket.live().behaviour;
         if !behaviour.any.is_empty() {
-            let event = raw(name, args, attachments);
+            let event = RawEvent::new(name, args, attachments);
             behaviour.any.iter().for_each(|look| look(&entry.socket, &event));
         }
         if entry.running >= behaviour.concurrent_handlers_max || entry.waiting.get().is_some() {
-            let waiting = Waiting { responder, event: raw(name, args, attachments) };
+            let waiting = Waiting { responder, event: RawEvent::new(name, args, attachments) };
             self.waiting_events += 1;
-            self.waiting_bytes += waiting.bytes();
+            self.waiting_bytes += waiting.event.bytes();
             entry.waiting.filled().push_back(waiting);
             return;
         }
@@ -95,7 +83,7 @@ impl Sockets {
             let responder = responder.clone();
             (registered.handler)(Call { socket, name, responder, args, attachments })
         } else {
-            let event = raw(name, args, attachments);
+            let event = RawEvent::new(name, args, attachments);
             Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder.clone(), event)) as _)
         };
         let mut running = match started {
@@ -133,15 +121,11 @@ impl Sockets {
                 return;
             };
             self.waiting_events -= 1;
-            self.waiting_bytes -= waiting.bytes();
+            self.waiting_bytes -= waiting.event.bytes();
             let Waiting { responder, event } = waiting;
             self.start(index, responder, &event.name, event.args.json(), event.args.attachments());
         }
     }
-}
-
-fn raw(name: &str, args: &str, attachments: &[Bytes]) -> RawEvent {
-    RawEvent { name: name.to_owned(), args: RawArgs::new(args, attachments) }
 }
 
 /// The guards one after the other, then the handler.
@@ -150,7 +134,7 @@ async fn guarded(
     registered: Arc<Registered>,
     responder: Option<Responder>,
     event: RawEvent,
-) -> Result<Reply, EventError> {
+) -> Result<Option<RawArgs>, EventError> {
     for guard in &socket.live().behaviour.guards {
         guard(socket.clone(), event.clone())?.await?;
     }
@@ -164,10 +148,10 @@ pub(super) fn answer(
     socket: &Socket,
     name: &str,
     responder: Option<Responder>,
-    result: Result<Reply, EventError>,
+    result: Result<Option<RawArgs>, EventError>,
 ) {
     match (result, responder) {
-        (Ok(Reply::Answer(answer)), Some(responder)) => responder.send(&answer),
+        (Ok(Some(answer)), Some(responder)) => responder.send(&answer),
         (Ok(_), _) => {}
         (Err(error), responder) => {
             if let Some(responder) = responder {

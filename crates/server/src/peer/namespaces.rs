@@ -1,26 +1,21 @@
 //! Coming into namespaces and going: who decides, and what follows.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use sockeye_engine::HandlerError;
 use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
 use tokio::time::Instant;
 
-use super::{
-    Entry, Sockets, Waiting,
-    task::{Question, Task},
-};
-use crate::{
-    DisconnectReason, Refuse, Socket,
-    deadlines::Due,
-    directory::{Found, Live},
-    rarely::Rarely,
-    revision::{self, is_old},
-    socket::{Expired, Origin},
-};
+use super::task::{Question, Task};
+use super::{Entry, Sockets};
+use crate::deadlines::Due;
+use crate::directory::{Found, Live};
+use crate::error::Refuse;
+use crate::rarely::Rarely;
+use crate::reason::DisconnectReason;
+use crate::revision::{self, is_old};
+use crate::socket::{Expired, Origin, Socket};
 
 /// What a client sends that wants to continue: its private id, and the last offset it saw.
 #[derive(serde::Deserialize)]
@@ -261,7 +256,8 @@ impl Sockets {
         let entry = self.entries.swap_remove(index);
         if let Some(waiting) = entry.waiting.get() {
             self.waiting_events -= waiting.len();
-            self.waiting_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
+            self.waiting_bytes -=
+                waiting.iter().map(|waiting| waiting.event.bytes()).sum::<usize>();
         }
         self.directory.clean_up(entry.socket.live());
         if entry.is_joining {

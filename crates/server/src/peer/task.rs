@@ -1,19 +1,18 @@
 //! User code at work in the session's task: what is under way, and how it ends.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use crate::{
-    EventError, Refuse, Socket,
-    ack::{Reply, Responder},
-    behaviour::Registered,
-    directory::Asking,
-    handler::Running,
-};
+use sockeye_socket_proto::RawArgs;
+
+use crate::ack::Responder;
+use crate::behaviour::Registered;
+use crate::directory::Asking;
+use crate::error::{EventError, Refuse};
+use crate::handler::{Answering, Running};
+use crate::socket::Socket;
 
 /// A connect packet that a dynamic declaration is deciding about.
 #[derive(Default)]
@@ -37,7 +36,7 @@ pub(super) enum Task {
         socket: Socket,
         registered: Arc<Registered>,
         responder: Option<Responder>,
-        running: Running<Result<Reply, EventError>>,
+        running: Answering,
     },
     Observer {
         socket: Socket,
@@ -59,7 +58,7 @@ pub(super) enum Done {
         socket: Socket,
         registered: Arc<Registered>,
         responder: Option<Responder>,
-        result: Result<Reply, EventError>,
+        result: Result<Option<RawArgs>, EventError>,
     },
     Observer,
     Panic {

@@ -4,15 +4,15 @@
 //! A log's lock may be held when this one is taken, never the other way round. So what gives way
 //! is first taken out here, and then forgotten by its log, unless it has come back meanwhile.
 
-use std::{
-    hash::{Hash, Hasher},
-    sync::{Arc, Weak},
-};
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use super::{Log, RecoveryConfig};
-use crate::{SocketId, makers::Group, shares::Shares};
+use crate::id::SocketId;
+use crate::makers::Group;
+use crate::shares::Shares;
 
 pub(crate) struct Absences {
     sessions_max: usize,

@@ -4,7 +4,8 @@
 //! lock that would wait for itself, and an event amid the delivery of another could not have an offset
 //! that is right for everybody. So it is put off until the delivery is over and the lock is free.
 
-use std::{cell::RefCell, collections::VecDeque};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 type Job = Box<dyn FnOnce()>;
 

@@ -2,8 +2,12 @@
 
 use tokio::time::Instant;
 
-use super::{Logged, stays::Stays};
-use crate::{Room, Socket, SocketId, locals::Locals};
+use super::Logged;
+use super::stays::Stays;
+use crate::id::SocketId;
+use crate::locals::Locals;
+use crate::room::Room;
+use crate::socket::Socket;
 
 /// A session that is here, or may come back.
 pub(super) struct Session {

@@ -1,9 +1,7 @@
 //! For which events a session was in which rooms.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::Hash,
-};
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 
 use smallvec::SmallVec;
 
@@ -138,7 +136,9 @@ const FEW: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, collections::BTreeSet, hash::Hasher};
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+    use std::hash::Hasher;
 
     use proptest::prelude::*;
 

@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use sockeye_socket_proto::{encode_connect, encode_connected};
 
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held, Socket};
-use crate::{
-    AckError, DisconnectReason, Recovery, RecoveryFailure, Room, SocketId,
-    link::Command,
-    locals::Locals,
-    recovery::{Return, Returned},
-};
+use crate::error::AckError;
+use crate::id::SocketId;
+use crate::link::Command;
+use crate::locals::Locals;
+use crate::reason::DisconnectReason;
+use crate::recovery::{Recovery, RecoveryFailure, Return, Returned};
+use crate::room::Room;
 
 impl Socket {
     /// Tells the client that it is connected, then sends what was held back. `Ok(false)`: the

@@ -4,18 +4,15 @@
 
 pub(crate) mod recovering;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use sockeye::{Namespace, Server};
-use sockeye_testing::{
-    TestServer,
-    raw::{self, Peer, Response, WebSocket},
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use sockeye_testing::TestServer;
+use sockeye_testing::raw::{self, Peer, Response, WebSocket};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// Longer than anything takes: a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,7 +12,9 @@ mod write;
 
 use bytes::Bytes;
 
-use crate::{Audience, DecodeError, Incoming, Limits, Messages, Outgoing, PacketDecoder, Parser};
+use crate::decoder::Incoming;
+use crate::packet::{DecodeError, Limits};
+use crate::parser::{Audience, Messages, Outgoing, PacketDecoder, Parser};
 
 /// Packets as MessagePack, as `socket.io-msgpack-parser` 3 has them.
 ///

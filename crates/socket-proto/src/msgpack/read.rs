@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::{
-    Kind, date,
-    token::{Token, Tokens},
-};
-use crate::{DecodeError, Incoming, Limits, PacketKind, event::is_reserved, json};
+use super::token::{Token, Tokens};
+use super::{Kind, date};
+use crate::decoder::Incoming;
+use crate::event::is_reserved;
+use crate::json;
+use crate::packet::{DecodeError, Limits, PacketKind};
 
 /// The members of a packet's map. Of a repeated one the last counts.
 #[derive(Default)]

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use rmp::encode as rmp;
 
 use super::Kind;
-use crate::{Outgoing, json};
+use crate::json;
+use crate::parser::Outgoing;
 
 /// Appends one packet.
 pub(super) fn packet(packet: &Outgoing<'_>, out: &mut Vec<u8>) {

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use sockeye_ws::{
-    CloseCode, Config, Connection, Event, Opcode, ProtocolError, Role, encode_frame,
-    handshake::{accept_value, deflate::Parameters},
-};
+use sockeye_ws::handshake::accept_value;
+use sockeye_ws::handshake::deflate::Parameters;
+use sockeye_ws::{CloseCode, Config, Connection, Event, Opcode, ProtocolError, Role, encode_frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{Error, Peer, http, within};
