@@ -22,7 +22,6 @@ pub struct MemberId(u64);
 
 impl MemberId {
     /// One that nobody else has.
-    #[must_use]
     pub fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
@@ -84,7 +83,6 @@ const KEPT_CAPACITY_MAX: usize = 8 * 1024;
 impl Batch {
     /// An open one that begins with `frame`, of at most [`BATCH_BYTES_MAX`], for everybody but
     /// `except`. It takes over the memory of one that nobody needs any more.
-    #[must_use]
     pub fn begin(spent: Option<Arc<Self>>, frame: &[u8], except: Option<MemberId>) -> Arc<Self> {
         let mut batch = spent.unwrap_or_default();
         match Arc::get_mut(&mut batch) {
@@ -123,7 +121,6 @@ impl Batch {
     }
 
     /// What a new member of the batch gets: everything.
-    #[must_use]
     pub fn share(self: &Arc<Self>, member: MemberId) -> Share {
         Share { batch: Arc::clone(self), member, start: 0, count: 0 }
     }
@@ -169,13 +166,11 @@ impl Frames {
 
 impl Share {
     /// Bytes in it so far.
-    #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.look(|frames| frames.pieces(self.member, self.start()).map(<[u8]>::len).sum())
     }
 
     /// Frames in it so far.
-    #[must_use]
     pub fn count(&self) -> u32 {
         self.look(|frames| {
             let holes = frames.holes(self.member, self.start()).count();
@@ -194,7 +189,6 @@ impl Share {
     }
 
     /// All of it; the batch is sealed.
-    #[must_use]
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         let (frames, start) = (self.batch.sealed(), self.start());
         if frames.excluded.is_empty() || frames.holes(self.member, start).next().is_none() {
@@ -205,7 +199,6 @@ impl Share {
     }
 
     /// All of it but the first `skipped` bytes, to be kept; the batch is sealed.
-    #[must_use]
     pub fn into_bytes(self, skipped: usize) -> Bytes {
         match self.bytes() {
             Cow::Owned(bytes) => Bytes::from(bytes).slice(skipped..),

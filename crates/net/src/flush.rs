@@ -46,7 +46,6 @@ struct Pending {
 
 impl Flusher {
     /// A flusher whose passes run on `runtime`.
-    #[must_use]
     pub fn new(runtime: Handle) -> Self {
         Self { shared: Arc::new(Shared { runtime, pending: Mutex::default() }) }
     }

@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// The address itself, or of IPv6 the first 64 bits: a single subscriber has all addresses below
 /// them.
-#[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

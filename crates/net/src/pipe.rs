@@ -38,7 +38,6 @@ pub use self::masking::{fill_random, masking_key};
 pub use self::reader::FrameReader;
 
 /// Both sides of a WebSocket behind its handshake, together with which `early` was read.
-#[must_use]
 pub fn websocket(
     stream: Stream,
     early: Vec<u8>,
@@ -107,14 +106,12 @@ pub enum Attached {
 
 impl Pipe {
     /// A pipe of which nothing was written yet.
-    #[must_use]
     pub fn new(io: WriteHalf, role: Role, compressor: Option<Box<Compressor>>) -> Self {
         let buffer = WriteBuffer::default();
         Self { io, buffer, share: None, compressor, messages: 0, role, state: State::Free }
     }
 
     /// Who sends: a client masks its frames.
-    #[must_use]
     #[inline]
     pub const fn role(&self) -> Role {
         self.role
@@ -127,7 +124,6 @@ impl Pipe {
     }
 
     /// Messages that were queued since nothing waited.
-    #[must_use]
     #[inline]
     pub const fn messages(&self) -> u32 {
         self.messages
@@ -141,54 +137,46 @@ impl Pipe {
     }
 
     /// Bytes that wait, without what lies in a shared batch.
-    #[must_use]
     #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.buffer.len()
     }
 
     /// Bytes that lie in a shared batch.
-    #[must_use]
     pub fn shared_bytes(&self) -> usize {
         self.share.as_ref().map_or(0, Share::len)
     }
 
     /// Bytes of memory that would be free if nothing waited here.
-    #[must_use]
     pub fn own_bytes(&self) -> usize {
         self.buffer.own_len()
     }
 
     /// Whether the kernel has everything that was pushed, whatever lies in a shared batch.
-    #[must_use]
     #[inline]
     pub fn is_written(&self) -> bool {
         self.buffer.is_empty() && self.state != State::Blocked
     }
 
     /// Whether something may lie in a shared batch.
-    #[must_use]
     #[inline]
     pub const fn is_sharing(&self) -> bool {
         self.share.is_some()
     }
 
     /// Whether a message would leave at once.
-    #[must_use]
     #[inline]
     pub fn is_writable(&self) -> bool {
         self.state == State::Free && self.buffer.is_empty() && self.share.is_none()
     }
 
     /// Whether the kernel took no more.
-    #[must_use]
     #[inline]
     pub fn is_blocked(&self) -> bool {
         self.state == State::Blocked
     }
 
     /// Whether nothing can be written any more.
-    #[must_use]
     #[inline]
     pub fn is_broken(&self) -> bool {
         self.state == State::Broken
@@ -284,7 +272,6 @@ impl Pipe {
     }
 
     /// A key for a client's frame.
-    #[must_use]
     #[inline]
     pub fn masking_key(&self) -> Option<[u8; 4]> {
         (self.role == Role::Client).then(masking_key)

@@ -21,7 +21,6 @@ thread_local! {
 }
 
 /// An empty buffer with some capacity.
-#[must_use]
 pub fn take_pooled() -> Vec<u8> {
     // The pool is gone while its thread ends.
     let pooled = POOL.try_with(|pool| {

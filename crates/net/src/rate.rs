@@ -11,7 +11,6 @@ pub struct Rate {
 
 impl Rate {
     /// A second that begins `now`.
-    #[must_use]
     pub const fn new(now: Instant) -> Self {
         Rate { begins: now, count: 0 }
     }

@@ -45,13 +45,11 @@ impl std::fmt::Debug for Inner {
 
 impl Stream {
     /// A TCP connection.
-    #[must_use]
     pub const fn from_tcp(stream: TcpStream) -> Self {
         Self(Inner::Tcp(stream))
     }
 
     /// Anything else: an encrypted stream, or one in memory.
-    #[must_use]
     pub fn from_io(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self(Inner::Boxed(Box::new(io), None))
     }
@@ -66,7 +64,6 @@ impl Stream {
     }
 
     /// The two sides. The stream is closed when both are dropped.
-    #[must_use]
     pub fn split(self) -> (ReadHalf, WriteHalf) {
         match self.0 {
             Inner::Tcp(stream) => {

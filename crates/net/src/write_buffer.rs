@@ -54,20 +54,17 @@ pub type Keeper = Arc<dyn Any + Send + Sync>;
 
 impl WriteBuffer {
     /// Bytes waiting.
-    #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.tail.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.written)
     }
 
     /// Bytes of memory that would be free if nothing waited here: without what others have as well.
-    #[must_use]
     pub fn own_len(&self) -> usize {
         self.tail.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.shared)
     }
 
     /// Whether nothing waits.
-    #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.queue.is_none()

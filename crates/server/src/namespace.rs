@@ -53,7 +53,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// async function of the name and, if it wants it, the client's `auth`, or a regular expression
     /// (which has to be anchored by whoever writes it). Matchers are asked in the order of their
     /// declaration, after the fixed names.
-    #[must_use]
     pub fn matching<M>(decide: impl NamespaceMatcher<M>) -> Self {
         let matcher = decide.into_matcher();
         Self { path: Path::Dynamic { name: matcher.name(), matcher }, parts: Vec::new() }

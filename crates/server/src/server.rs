@@ -230,7 +230,6 @@ impl fmt::Debug for Server {
 impl ServerBuilder {
     /// Gives handlers a state to ask for with [`State`](crate::State). Namespaces declared after
     /// this have it; say it first.
-    #[must_use]
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
         ServerBuilder {
             config: self.config,

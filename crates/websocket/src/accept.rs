@@ -57,7 +57,6 @@ impl Default for Acceptor {
 impl Acceptor {
     /// With the default [`Config`], without sub-protocols, for pages of the same host and port and for
     /// programs that are no browsers.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             config: Config::shared_default(),
@@ -258,7 +257,6 @@ impl Future for Upgrade {
 
 impl Refusal {
     /// The status to answer with.
-    #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Request(error) => error.status(),
@@ -271,7 +269,6 @@ impl Refusal {
     }
 
     /// The response to answer with: the status, the headers that go with it, and one line of text.
-    #[must_use]
     pub fn into_response<R: From<&'static str>>(self) -> Response<R> {
         let text = match self.status() {
             StatusCode::METHOD_NOT_ALLOWED => "WebSocket handshakes are GET requests\n",

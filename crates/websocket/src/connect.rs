@@ -62,7 +62,6 @@ impl Default for Connector {
 
 impl Connector {
     /// With the default [`Config`], no further headers and no sub-protocols.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             config: Config::shared_default(),

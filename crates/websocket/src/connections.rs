@@ -49,19 +49,16 @@ struct State {
 
 impl Connections {
     /// None so far.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// How many there are, those included that are closing.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.state.lock().outboxes.iter().filter(|outbox| outbox.strong_count() > 0).count()
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

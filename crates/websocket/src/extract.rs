@@ -45,13 +45,11 @@ impl WebSocketUpgrade {
 
     /// The sub-protocol that was chosen from the acceptor's
     /// ([`Acceptor::protocols`]) and the client's.
-    #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.response.headers().get(http::header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()
     }
 
     /// The response that accepts the handshake; `handle` gets the connection in a task of its own.
-    #[must_use]
     pub fn on_open<F, R>(self, handle: F) -> Response
     where
         F: FnOnce(WebSocket) -> R + Send + 'static,

@@ -74,7 +74,6 @@ impl Group {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[must_use]
     pub fn new() -> Self {
         let flusher = Flusher::new(Handle::current());
         Self { inner: Arc::new(Inner { flusher, members: Mutex::default() }) }
@@ -92,13 +91,11 @@ impl Group {
     }
 
     /// How many connections are in the group.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.inner.members.lock().outboxes.len()
     }
 
     /// Whether nobody is in the group.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -18,13 +18,11 @@ pub enum Message {
 
 impl Message {
     /// The payload, text as UTF-8.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         ws::Message::from(self).as_bytes()
     }
 
     /// The text of a text message.
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),

@@ -69,7 +69,6 @@ impl Outgoing {
     }
 
     /// Bytes queued in this turn so far.
-    #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.frames.len() + self.pushed_bytes
     }

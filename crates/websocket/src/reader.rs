@@ -132,7 +132,6 @@ impl Reader {
     }
 
     /// How the peer closed, once [`recv`](Self::recv) has returned `None`.
-    #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.turns.ending.as_ref().and_then(|ending| ending.closed())
     }

@@ -31,7 +31,6 @@ impl WebSocket {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[must_use]
     pub fn from_stream(stream: Stream, rest: Vec<u8>, role: Role, config: Config) -> Self {
         Self { reader: Reader::new(stream, rest, role, Arc::new(config), None) }
     }
@@ -43,7 +42,6 @@ impl WebSocket {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[must_use]
     pub fn from_stream_with_deflate(
         stream: Stream,
         rest: Vec<u8>,
@@ -187,32 +185,27 @@ impl WebSocket {
     }
 
     /// Two sides for two tasks.
-    #[must_use]
     pub fn split(self) -> (Reader, Writer) {
         let writer = self.reader.writer().clone();
         (self.reader, writer)
     }
 
     /// A handle to send with from other tasks.
-    #[must_use]
     pub fn writer(&self) -> Writer {
         self.reader.writer().clone()
     }
 
     /// How the peer closed, once [`recv`](Self::recv) has returned `None`.
-    #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.reader.closed()
     }
 
     /// Whether messages can still be sent.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.reader.writer().is_open()
     }
 
     /// Bytes that wait for the peer to read, headers included.
-    #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.reader.writer().queued_bytes()
     }

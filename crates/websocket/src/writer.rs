@@ -113,13 +113,11 @@ impl Writer {
     }
 
     /// Whether messages can still be sent.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.outbox.is_open()
     }
 
     /// Bytes that wait for the peer to read, headers included.
-    #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.outbox.queued_bytes()
     }

@@ -42,20 +42,17 @@ impl CloseCode {
     pub const TLS: Self = Self(1015);
 
     /// The code with this number, whether or not it may be sent.
-    #[must_use]
     pub const fn new(code: u16) -> Self {
         Self(code)
     }
 
     /// The number.
-    #[must_use]
     pub const fn get(self) -> u16 {
         self.0
     }
 
     /// Whether the code may stand in a close frame: 1000 to 1003, 1007 to 1014, and 3000 to 4999
     /// (RFC 6455 §7.4, with 1012 to 1014 from the IANA registry).
-    #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }

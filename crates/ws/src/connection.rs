@@ -86,7 +86,6 @@ pub struct Connection {
 
 impl Connection {
     /// A connection whose handshake is done.
-    #[must_use]
     pub const fn new(role: Role, config: Config) -> Self {
         Self { receiver: Receiver::new(role, config), replies: Replies::new() }
     }
@@ -235,38 +234,32 @@ impl Connection {
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has a frame, so that a client draws a masking
     /// key only then.
-    #[must_use]
     pub const fn has_transmit(&self) -> bool {
         self.replies.pong.is_some() || matches!(self.replies.closing, Closing::Received)
     }
 
     /// Whether messages can be sent: no close frame went either way and nothing failed.
-    #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.replies.closing, Closing::Open)
     }
 
     /// Whether the close handshake is over, or nothing can complete it any more: what is left is to
     /// close the transport, the server first (RFC 6455 §7.1.1).
-    #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.replies.closing, Closing::Closed)
     }
 
     /// The code of the peer's close frame once it came, [`CloseCode::NO_STATUS`] if it had none.
-    #[must_use]
     pub const fn peer_close_code(&self) -> Option<CloseCode> {
         self.replies.peer_code
     }
 
     /// Which end this is.
-    #[must_use]
     pub const fn role(&self) -> Role {
         self.receiver.role()
     }
 
     /// Bytes held of a message that has not arrived whole.
-    #[must_use]
     pub fn buffered(&self) -> usize {
         self.receiver.assembly().len()
     }

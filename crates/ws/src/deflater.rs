@@ -45,7 +45,6 @@ impl Deflater {
     /// What `role` compresses with. `level` is 1 (fast) to 9 (small); others count as the nearest of
     /// these. `None` when the window agreed on is one of 8 bits, which the compressor cannot do:
     /// everything has to be sent uncompressed.
-    #[must_use]
     pub fn new(role: Role, parameters: &Parameters, level: u8) -> Option<Self> {
         let (context_takeover, window_bits) = parameters.of_sender(role);
         if !(WINDOW_BITS_MIN..=15).contains(&window_bits) {
@@ -63,21 +62,18 @@ impl Deflater {
     }
 
     /// Whether messages refer to earlier ones.
-    #[must_use]
     pub const fn context_takeover(&self) -> bool {
         self.context_takeover
     }
 
     /// Whether what the other makes of a message is what this would: neither remembers anything, and
     /// window and level are the same. For compressing once for many.
-    #[must_use]
     pub fn is_equivalent(&self, other: &Self) -> bool {
         let remembers = self.context_takeover || other.context_takeover;
         !remembers && self.settings == other.settings && self.always == other.always
     }
 
     /// Another one like it, with a memory of its own if it has any.
-    #[must_use]
     pub const fn fresh(&self) -> Self {
         Self {
             settings: self.settings,

@@ -105,7 +105,6 @@ impl ProtocolError {
     /// The close code that tells the peer (RFC 6455 §7.4.1): 1007 for text that is not UTF-8
     /// and what cannot be decompressed, 1009
     /// for what is too big, 1008 for too many fragments, 1002 for the rest.
-    #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
             Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_PAYLOAD,

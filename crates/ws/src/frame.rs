@@ -45,7 +45,6 @@ pub enum Opcode {
 
 impl Opcode {
     /// Whether it is a control frame: never fragmented, at most 125 bytes, allowed between fragments.
-    #[must_use]
     pub const fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
@@ -72,7 +71,6 @@ pub struct FrameHeader {
 
 impl FrameHeader {
     /// The header for a whole message of `payload_len` bytes; the key is for clients only.
-    #[must_use]
     pub fn new(opcode: Opcode, payload_len: usize, masking_key: Option<[u8; 4]>) -> Self {
         let mut bytes = [0; HEADER_BYTES_MAX];
         bytes[0] = FIN | opcode as u8;
@@ -105,7 +103,6 @@ impl FrameHeader {
     }
 
     /// The bytes as they go on the wire: 2, 4 or 10, and 4 more with a masking key.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }

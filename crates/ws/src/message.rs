@@ -20,7 +20,6 @@ pub enum Message<'a> {
 
 impl<'a> Message<'a> {
     /// The opcode of the message's (first) frame.
-    #[must_use]
     pub const fn opcode(&self) -> Opcode {
         match self {
             Self::Text(_) => Opcode::Text,
@@ -31,7 +30,6 @@ impl<'a> Message<'a> {
     }
 
     /// The payload, text as UTF-8.
-    #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         match self {
             Self::Text(text) => text.as_bytes(),

@@ -25,13 +25,11 @@ pub const FORGOTTEN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 impl Closing {
     /// Of a stream that is only written to: it ends behind what is queued.
-    #[must_use]
     pub const fn of_stream(pipe: Pipe) -> Self {
         Self { pipe, reader: None, failed: false }
     }
 
     /// Of a WebSocket. Queues the close frame, unless one was sent. `failed`: the peer broke the protocol.
-    #[must_use]
     pub fn new(mut pipe: Pipe, mut reader: FrameReader, code: CloseCode, failed: bool) -> Self {
         let key = pipe.masking_key();
         reader.ws.close(code, "", key, pipe.tail());
@@ -48,7 +46,6 @@ impl Closing {
     }
 
     /// Bytes of memory that wait to be written.
-    #[must_use]
     pub fn own_bytes(&self) -> usize {
         self.pipe.own_bytes()
     }

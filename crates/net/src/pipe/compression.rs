@@ -25,7 +25,6 @@ pub enum Compression {
 
 impl Compression {
     /// On, with the defaults of [`Deflate`].
-    #[must_use]
     pub fn on() -> Self {
         Self::On(Deflate::default())
     }
@@ -73,7 +72,6 @@ impl Compression {
     }
 
     /// Has a client offer it.
-    #[must_use]
     pub fn offer(&self, handshake: Handshake) -> Handshake {
         match self {
             Self::Off => handshake,

@@ -14,7 +14,6 @@ pub struct Compressor {
 
 impl Compressor {
     /// `None` if nothing is to be compressed.
-    #[must_use]
     pub fn new(
         role: Role,
         negotiated: Option<&Negotiated>,
@@ -31,25 +30,21 @@ impl Compressor {
     }
 
     /// Whether a message of so many bytes is worth it.
-    #[must_use]
     pub const fn applies_to(&self, bytes: usize) -> bool {
         bytes >= self.threshold
     }
 
     /// Whether messages refer to earlier ones, so that each connection has to compress for itself.
-    #[must_use]
     pub const fn remembers(&self) -> bool {
         self.deflater.context_takeover()
     }
 
     /// Whether what the other makes of a message is what this would.
-    #[must_use]
     pub fn is_equivalent(&self, other: &Self) -> bool {
         self.threshold == other.threshold && self.deflater.is_equivalent(&other.deflater)
     }
 
     /// Another one like it, to compress for many.
-    #[must_use]
     pub const fn fresh(&self) -> Self {
         Self { threshold: self.threshold, deflater: self.deflater.fresh() }
     }

@@ -16,7 +16,6 @@ thread_local! {
 }
 
 /// A key nobody can predict, from the system's random source (RFC 6455 §5.3, §10.3).
-#[must_use]
 pub fn masking_key() -> [u8; 4] {
     KEYS.with_borrow_mut(|keys| {
         if keys.used == keys.bytes.len() {

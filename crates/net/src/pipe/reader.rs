@@ -26,13 +26,11 @@ struct Held {
 
 impl FrameReader {
     /// A reader of what was read together with the handshake, then of `io`.
-    #[must_use]
     pub fn new(io: ReadHalf, ws: Connection, early: Vec<u8>) -> Self {
         Self { io, ws, held: hold(early, 0) }
     }
 
     /// Whether something was read that is not yet handled.
-    #[must_use]
     pub const fn holds_input(&self) -> bool {
         self.held.is_some()
     }

@@ -55,7 +55,6 @@ pub struct Handshake {
 impl Handshake {
     /// A handshake with 16 random bytes, new ones for each connection, and the sub-protocols offered,
     /// the preferred one first. Names that are no token (RFC 9110 §5.6.2) are left out.
-    #[must_use]
     pub fn new(nonce: [u8; 16], protocols: &[&str]) -> Self {
         let offered = protocols.iter().filter(|name| is_token(name));
         Self {

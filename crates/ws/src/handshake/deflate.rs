@@ -101,7 +101,6 @@ impl Preferences {
     }
 
     /// The value of `Sec-WebSocket-Extensions` in a client's request.
-    #[must_use]
     pub fn offer(&self) -> HeaderValue {
         let wanted = self.in_range();
         let mut text = wanted.flags_text();

@@ -26,7 +26,6 @@ pub struct Extension<'a> {
 
 impl<'a> Extension<'a> {
     /// Its name, a token. Names are compared as they are, with regard to case.
-    #[must_use]
     pub const fn name(&self) -> &'a str {
         self.name
     }

@@ -38,7 +38,6 @@ pub enum RequestError {
 
 impl RequestError {
     /// The status of the refusal (RFC 6455 §4.2.1, §4.2.2, §4.4): 405, 505, 426 or 400.
-    #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -74,7 +73,6 @@ pub struct Accept {
 
 impl Accept {
     /// The value of `Sec-WebSocket-Accept`.
-    #[must_use]
     pub const fn value(&self) -> &HeaderValue {
         &self.value
     }
@@ -96,7 +94,6 @@ impl Accept {
     }
 
     /// The response: 101 with the headers of RFC 6455 §4.2.2.
-    #[must_use]
     pub fn into_response<B: Default>(self) -> http::Response<B> {
         let mut response = http::Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
