@@ -23,7 +23,7 @@ async fn echo(Extension(everybody): Extension<Group>, mut request: Request) -> R
     };
     tokio::spawn(async move {
         let Ok(mut socket) = upgrade.await else { return };
-        let membership = everybody.join(&socket.writer());
+        let membership = everybody.join(&socket);
         // `Err`: broken off, or against the rules. Either way it is over, and this task with it.
         while let Ok(Some(message)) = socket.recv().await {
             match message {

@@ -73,7 +73,7 @@ impl Engine {
             id
         };
         let config = Config {
-            open_timeout: target.open_timeout,
+            open_timeout: target.open_timeout.min(OPEN_TIMEOUT_MAX),
             upgrade: target.transports.contains(&TransportKind::WebSocket),
             ..Config::default()
         };
@@ -308,6 +308,10 @@ fn take_done<T>(slot: &mut Option<BoxFuture<'static, T>>, cx: &mut Context<'_>) 
 
 /// The size of a POST where the server does not announce a limit: the default of those that do.
 const POST_BYTES_MAX: usize = 1_000_000;
+
+/// The longest time for the server to open the session: what is set beyond it means the same, and can be
+/// added to any moment.
+const OPEN_TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The runtime's clock, which tests may stop.
 fn now() -> Instant {

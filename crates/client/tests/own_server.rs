@@ -14,6 +14,7 @@ use serde_json::Value;
 use sockeye::{
     Ack, Args, Config, DisconnectReason, Io, Namespace, RawArgs, Refuse, Server, Socket, State,
 };
+use sockeye_client::Limits;
 use sockeye_net::http::HttpServer;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -139,6 +140,18 @@ async fn heartbeats_are_answered() {
     config.engine.ping_interval = Duration::from_millis(300);
     config.engine.ping_timeout = Duration::from_secs(5);
     common::heartbeats_are_answered(&start(config).await).await;
+}
+
+/// Nobody can add the longest duration to a moment.
+#[tokio::test]
+async fn a_connect_timeout_without_an_end() {
+    let url = start(Config::default()).await;
+    for transports in [common::POLLING, common::WEBSOCKET, common::UPGRADE] {
+        let mut limits = Limits::default();
+        limits.connect_timeout = Duration::MAX;
+        let client = common::builder(&url, transports).limits(limits).connect().await.unwrap();
+        client.emit_with_ack::<_, ()>("ack", &()).await.unwrap();
+    }
 }
 
 /// The upgrade as a browser's network tab shows it: polling, then 101, then no more polling.

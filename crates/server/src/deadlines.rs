@@ -1,6 +1,15 @@
 //! When a session has to be looked at although nothing comes from anybody.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
+
+/// This long after a moment; what no clock can add is a hundred years.
+pub(crate) fn after(moment: Instant, duration: Duration) -> Instant {
+    moment.checked_add(duration).unwrap_or_else(|| moment + NEVER)
+}
+
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What a session waits for. Most wait for nothing most of the time, and hold one word for it.
 #[derive(Debug, Default)]
@@ -43,8 +52,6 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

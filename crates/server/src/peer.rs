@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use self::events::{Waiting, answer};
 use self::task::{Done, Task, panic_message};
 use crate::config::Config;
-use crate::deadlines::{Deadlines, Due};
+use crate::deadlines::{Deadlines, Due, after};
 use crate::directory::Directory;
 use crate::error::EventError;
 use crate::handler::Running;
@@ -43,7 +43,7 @@ impl Peer {
     pub(crate) fn new(link: Arc<Link>, directory: Arc<Directory>, config: Arc<Config>) -> Self {
         let reading = Reading::new(&config, &link);
         let mut deadlines = Deadlines::default();
-        deadlines.set(Due::Joined, Some(Instant::now() + config.connect_timeout));
+        deadlines.set(Due::Joined, Some(after(Instant::now(), config.connect_timeout)));
         let sockets = Sockets {
             link,
             directory,
@@ -72,7 +72,9 @@ impl Peer {
     fn look_at_attachments(&mut self) {
         let now = Instant::now();
         let Sockets { deadlines, config, .. } = &mut self.sockets;
-        let at = deadlines.at(Due::Attachments).unwrap_or(now + config.attachments_timeout);
+        let at = deadlines
+            .at(Due::Attachments)
+            .unwrap_or_else(|| after(now, config.attachments_timeout));
         // One that has passed and stayed would have the task run on and on.
         deadlines.set(Due::Attachments, Some(at).filter(|&at| at > now));
         if at <= now {

@@ -36,6 +36,7 @@ use self::section::section;
 pub(crate) use self::section::{is_inside, put_off};
 use self::session::{Away, Presence, ROOM_BYTES, Session};
 use crate::adapter::Targets;
+use crate::deadlines::after;
 use crate::id::SocketId;
 use crate::locals::Locals;
 use crate::makers::Group;
@@ -223,7 +224,7 @@ impl Log {
         unnoticed_max: Duration,
         absences: Arc<Absences>,
     ) -> Arc<Self> {
-        let event_age_max = config.max_disconnection + unnoticed_max;
+        let event_age_max = config.max_disconnection.saturating_add(unnoticed_max);
         Arc::new_cyclic(|this| {
             let (epoch, state) = (SocketId::random(), Mutex::new(State::new(absences)));
             Self { config, event_age_max, epoch, state, this: this.clone() }
@@ -430,7 +431,7 @@ impl Log {
         let (first, left) = (state.first(), state.next);
         let State { sessions, away, absences, next_place, .. } = &mut *state;
         if let Some(session) = sessions.get_mut(pid) {
-            let until = Instant::now() + self.config.max_disconnection;
+            let until = after(Instant::now(), self.config.max_disconnection);
             let place = *next_place;
             *next_place += 1;
             let kept = Away { until, place, left, rooms: sorted(rooms.clone()), locals };

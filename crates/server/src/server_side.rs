@@ -9,6 +9,7 @@ use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
 
 use crate::ack::decode_answer;
 use crate::broadcast::Io;
+use crate::deadlines::after;
 use crate::error::{AckError, EventError};
 use crate::handler::Answering;
 
@@ -133,7 +134,7 @@ impl<A: FromArgs + Send + 'static> IntoFuture for ServerAcks<A> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let deadline = tokio::time::Instant::now() + self.timeout;
+        let deadline = after(tokio::time::Instant::now(), self.timeout);
         Box::pin(async move {
             let mut answers = Vec::with_capacity(self.running.len());
             for running in self.running {

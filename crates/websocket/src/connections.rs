@@ -68,16 +68,18 @@ impl Connections {
     /// after `timeout` is cut off. (A handler that blocks its thread instead of awaiting may hold up the
     /// timers of its runtime, and with them this one.)
     pub async fn shutdown(&self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
+        // Without one if no clock can add it.
+        let deadline = Instant::now().checked_add(timeout);
         self.state.lock().closing = true;
         self.for_each(|outbox| outbox.close(CloseCode::GOING_AWAY, "", true));
         while !self.is_empty() {
             let now = Instant::now();
-            if now >= deadline {
+            if deadline.is_some_and(|deadline| now >= deadline) {
                 self.for_each(|outbox| outbox.abort(Failure::Timeout));
                 return;
             }
-            sleep_until(deadline.min(now + LOOK_INTERVAL)).await;
+            let next = now + LOOK_INTERVAL;
+            sleep_until(deadline.map_or(next, |deadline| deadline.min(next))).await;
         }
     }
 

@@ -45,7 +45,6 @@ mod sink;
 mod websocket;
 mod writer;
 
-pub use sockeye_net::WRITE_TIMEOUT;
 pub use sockeye_net::http::{
     AllowedHosts, AllowedHostsError, ConnectError, Encrypted, ForwardedHeaders,
     ForwardedHeadersError, HttpServer, OriginPattern, OriginPatternError, Origins, PeerAddr,

@@ -69,7 +69,7 @@ impl Outgoing {
     }
 
     /// Bytes queued in this turn so far.
-    pub const fn queued_bytes(&self) -> usize {
+    pub(crate) const fn queued_bytes(&self) -> usize {
         self.frames.len() + self.pushed_bytes
     }
 

@@ -112,7 +112,10 @@ impl Reader {
     /// # Errors
     ///
     /// As `recv`.
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, RecvError>> {
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, RecvError>> {
         let mut received = None;
         let mut take = |message: ws::Message<'_>, _: &mut Outgoing| {
             received = Some(match message {

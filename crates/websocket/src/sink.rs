@@ -19,7 +19,7 @@ impl Stream for WebSocket {
     type Item = Result<Message, RecvError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_recv(cx).map(Result::transpose)
+        self.reader.poll_recv(cx).map(Result::transpose)
     }
 }
 
@@ -65,18 +65,18 @@ impl Sink<Message> for WebSocket {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Pin::new(&mut self.writer()).poll_ready(cx)
+        Pin::new(&mut self.writer().clone()).poll_ready(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        Pin::new(&mut self.writer()).start_send(message)
+        Pin::new(&mut self.writer().clone()).start_send(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Pin::new(&mut self.writer()).poll_flush(cx)
+        Pin::new(&mut self.writer().clone()).poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Pin::new(&mut self.writer()).poll_close(cx)
+        Pin::new(&mut self.writer().clone()).poll_close(cx)
     }
 }

@@ -1,7 +1,6 @@
 //! One WebSocket connection, as the application sees it.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use sockeye_net::stream::Stream;
 use sockeye_ws as ws;
@@ -26,30 +25,22 @@ pub struct WebSocket {
 
 impl WebSocket {
     /// Takes over a byte stream whose handshake was done by other means; `rest` is what was read
-    /// behind it. Usually [`upgrade`](crate::upgrade) and [`connect`](crate::connect) do this.
-    ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime.
-    pub fn from_stream(stream: Stream, rest: Vec<u8>, role: Role, config: Config) -> Self {
-        Self { reader: Reader::new(stream, rest, role, Arc::new(config), None) }
-    }
-
-    /// [`from_stream`](Self::from_stream) for a handshake in which compression was negotiated
+    /// behind it, and `deflate` the parameters if compression was negotiated in it
     /// ([`ws::handshake::deflate`]). Messages are compressed only if the configuration's
-    /// [`compression`](crate::Config::compression) is on as well.
+    /// [`compression`](crate::Config::compression) is on as well. Usually
+    /// [`upgrade`](crate::upgrade) and [`connect`](crate::connect) do this.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn from_stream_with_deflate(
+    pub fn from_stream(
         stream: Stream,
         rest: Vec<u8>,
         role: Role,
         config: Config,
-        parameters: &ws::handshake::deflate::Parameters,
+        deflate: Option<&ws::handshake::deflate::Parameters>,
     ) -> Self {
-        Self { reader: Reader::new(stream, rest, role, Arc::new(config), Some(parameters)) }
+        Self { reader: Reader::new(stream, rest, role, Arc::new(config), deflate) }
     }
 
     /// The next message, pings and pongs included. `None` when the connection was closed in good
@@ -82,16 +73,8 @@ impl WebSocket {
         self.reader.recv().await
     }
 
-    /// [`recv`](Self::recv) for hand-written futures.
-    ///
-    /// # Errors
-    ///
-    /// As `recv`.
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, RecvError>> {
-        self.reader.poll_recv(cx)
-    }
-
-    /// Sends a message; see [`Writer::send`].
+    /// Sends a message; see [`Writer::send`]. What else can be sent, and how, the [`writer`](Self::writer)
+    /// has.
     ///
     /// # Errors
     ///
@@ -102,41 +85,6 @@ impl WebSocket {
     /// When the future is dropped before it is done, the message is not sent.
     pub async fn send<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
         self.reader.writer().send(message).await
-    }
-
-    /// Sends a message without compressing it; see [`Writer::send_uncompressed`].
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_uncompressed<'m>(
-        &self,
-        message: impl Into<ws::Message<'m>>,
-    ) -> Result<(), SendError> {
-        self.reader.writer().send_uncompressed(message).await
-    }
-
-    /// Sends a message with the next ones in one write; see [`Writer::feed`].
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn feed<'m>(&self, message: impl Into<ws::Message<'m>>) -> Result<(), SendError> {
-        self.reader.writer().feed(message).await
-    }
-
-    /// Waits until everything queued was handed to the kernel; see [`Writer::flush`].
-    pub async fn flush(&self) {
-        self.reader.writer().flush().await;
-    }
-
-    /// Sends a ping; the answer comes as [`Message::Pong`].
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
-        self.reader.writer().ping(payload).await
     }
 
     /// Closes the connection: sends what is queued and a close frame, waits for the peer's (what it
@@ -190,24 +138,24 @@ impl WebSocket {
         (self.reader, writer)
     }
 
-    /// A handle to send with from other tasks.
-    pub fn writer(&self) -> Writer {
-        self.reader.writer().clone()
+    /// The side that sends, of which other tasks may have clones.
+    ///
+    /// ```
+    /// use sockeye_websocket::{SendError, WebSocket};
+    ///
+    /// async fn greet(socket: &WebSocket) -> Result<(), SendError> {
+    ///     let writer = socket.writer();
+    ///     writer.feed("two messages").await?;
+    ///     writer.send("in one write").await
+    /// }
+    /// ```
+    pub fn writer(&self) -> &Writer {
+        self.reader.writer()
     }
 
     /// How the peer closed, once [`recv`](Self::recv) has returned `None`.
     pub fn closed(&self) -> Option<&Closed> {
         self.reader.closed()
-    }
-
-    /// Whether messages can still be sent.
-    pub fn is_open(&self) -> bool {
-        self.reader.writer().is_open()
-    }
-
-    /// Bytes that wait for the peer to read, headers included.
-    pub fn queued_bytes(&self) -> usize {
-        self.reader.writer().queued_bytes()
     }
 }
 

@@ -38,7 +38,7 @@ fn config() -> Config {
 fn socket(role: Role, parameters: &Parameters, config: Config) -> (WebSocket, Peer<DuplexStream>) {
     let (ours, theirs) = duplex(1 << 20);
     let stream = Stream::from_io(ours);
-    let socket = WebSocket::from_stream_with_deflate(stream, Vec::new(), role, config, parameters);
+    let socket = WebSocket::from_stream(stream, Vec::new(), role, config, Some(parameters));
     (socket, Peer::new(theirs))
 }
 
@@ -82,12 +82,12 @@ async fn the_threshold_and_the_opt_out() {
     socket.send(&long[..1024]).await.unwrap();
     let (first, bytes) = peer.frame().await.unwrap();
     assert!(first == 0xc1 && bytes.len() < 600, "{first:#x} {}", bytes.len());
-    socket.send_uncompressed(&long).await.unwrap();
+    socket.writer().send_uncompressed(&long).await.unwrap();
     assert_eq!(peer.frame().await.unwrap(), (0x81, long.clone().into_bytes()));
     socket.writer().send_uncompressed(long.as_bytes()).await.unwrap();
     assert_eq!(peer.frame().await.unwrap(), (0x82, long.clone().into_bytes()));
     // Never on control frames.
-    socket.ping(&[0; 125]).await.unwrap();
+    socket.writer().ping(&[0; 125]).await.unwrap();
     assert_eq!(peer.frame().await.unwrap(), (0x89, vec![0; 125]));
 }
 
@@ -95,14 +95,13 @@ async fn the_threshold_and_the_opt_out() {
 async fn a_handlers_replies() {
     for parameters in [NO_TAKEOVER, TAKEOVER] {
         let (socket, mut peer) = socket(Role::Server, &parameters, config());
-        let writer = socket.writer();
+        let writer = socket.writer().clone();
         let task = tokio::spawn(socket.for_each(move |message, out| {
             // A small one between two large ones must not overtake, nor one that is not compressed.
             out.send(message);
             out.send("small");
             out.send(message);
             out.send_uncompressed(message);
-            assert!(out.queued_bytes() > 2000);
             out.close(CloseCode::NORMAL, "");
         }));
         let long = text(2000);
@@ -129,7 +128,7 @@ async fn several_senders_with_context_takeover() {
     let group = Group::new();
     let membership = group.join(&socket);
     let long = text(3000);
-    let writer = socket.writer();
+    let writer = socket.writer().clone();
     let task = tokio::spawn(socket.for_each({
         let (group, long) = (group.clone(), long.clone());
         move |_, out| {
@@ -185,7 +184,7 @@ async fn a_group_of_all_kinds() {
     group.send_uncompressed(&long);
     group.send(&long);
     for ((membership, socket, mut peer), (role, parameters, _)) in members.into_iter().zip(kinds) {
-        socket.flush().await;
+        socket.writer().flush().await;
         drop((membership, socket));
         let other = if role == Role::Server { Role::Client } else { Role::Server };
         let seen = received(&mut peer, other, &parameters).await;

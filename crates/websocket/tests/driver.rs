@@ -28,7 +28,7 @@ fn server(config: Config) -> (WebSocket, Peer<DuplexStream>) {
 fn server_with_buffer(config: Config, bytes: usize) -> (WebSocket, Peer<DuplexStream>) {
     let (ours, theirs) = duplex(bytes);
     let stream = Stream::from_io(ours);
-    (WebSocket::from_stream(stream, Vec::new(), Role::Server, config), Peer::new(theirs))
+    (WebSocket::from_stream(stream, Vec::new(), Role::Server, config, None), Peer::new(theirs))
 }
 
 fn text(text: &str) -> Option<Message> {
@@ -74,7 +74,7 @@ fn counted_server() -> (WebSocket, Peer<DuplexStream>, Arc<AtomicUsize>) {
     let (ours, theirs) = duplex(64 * 1024);
     let writes = Arc::new(AtomicUsize::new(0));
     let stream = Stream::from_io(Counted { io: ours, writes: Arc::clone(&writes) });
-    let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, Config::default());
+    let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, Config::default(), None);
     (socket, Peer::new(theirs), writes)
 }
 
@@ -111,17 +111,17 @@ async fn a_handler_may_send_nothing_or_much() {
 #[tokio::test(start_paused = true)]
 async fn what_is_fed_leaves_with_the_next_send_or_flush_or_wait() {
     let (mut socket, mut peer, writes) = counted_server();
-    socket.feed("1").await.unwrap();
-    socket.feed("2").await.unwrap();
+    socket.writer().feed("1").await.unwrap();
+    socket.writer().feed("2").await.unwrap();
     assert_eq!(writes.load(Ordering::Relaxed), 0);
-    assert_eq!(socket.queued_bytes(), 6);
+    assert_eq!(socket.writer().queued_bytes(), 6);
     socket.send("3").await.unwrap();
     peer.expect(b"\x81\x011\x81\x012\x81\x013").await;
     assert_eq!(writes.load(Ordering::Relaxed), 1);
-    socket.feed("4").await.unwrap();
-    socket.flush().await;
+    socket.writer().feed("4").await.unwrap();
+    socket.writer().flush().await;
     peer.expect(b"\x81\x014").await;
-    socket.feed("5").await.unwrap();
+    socket.writer().feed("5").await.unwrap();
     assert!(timeout(Duration::from_millis(1), socket.recv()).await.is_err());
     peer.expect(b"\x81\x015").await;
     assert_eq!(writes.load(Ordering::Relaxed), 3);
@@ -184,7 +184,7 @@ async fn dropping_send_sends_nothing_of_it() {
     while timeout(Duration::from_millis(1), socket.send(&[1; 5000])).await.is_ok() {
         sent += 1;
     }
-    assert!(socket.queued_bytes() > 64 * 1024);
+    assert!(socket.writer().queued_bytes() > 64 * 1024);
     assert!(timeout(Duration::from_millis(1), socket.send("dropped")).await.is_err());
     let reading = tokio::spawn(async move {
         let frame = [&[0x82, 126, 0x13, 0x88][..], &[1; 5000]].concat();
@@ -195,15 +195,15 @@ async fn dropping_send_sends_nothing_of_it() {
     });
     socket.send("after").await.unwrap();
     reading.await.unwrap();
-    assert_eq!(socket.queued_bytes(), 0);
+    assert_eq!(socket.writer().queued_bytes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn control_payload_limit() {
     let (socket, mut peer) = server(Config::default());
-    socket.ping(&[0; 124]).await.unwrap();
-    socket.ping(&[0; 125]).await.unwrap();
-    let result = socket.ping(&[0; 126]).await;
+    socket.writer().ping(&[0; 124]).await.unwrap();
+    socket.writer().ping(&[0; 125]).await.unwrap();
+    let result = socket.writer().ping(&[0; 126]).await;
     assert_eq!(result, Err(SendError::ControlTooLong { length: 126 }));
     drop(socket);
     assert_eq!(peer.read_to_end().await.unwrap().len(), 126 + 127);
@@ -344,7 +344,7 @@ async fn a_handler_closes_and_the_peer_is_silent() {
 async fn a_peer_that_never_reads_its_echo() {
     let (socket, peer) = server_with_buffer(Config::default(), 1000);
     let (_unread, mut write) = tokio::io::split(peer.into_stream());
-    let writer = socket.writer();
+    let writer = socket.writer().clone();
     let sending = tokio::spawn(async move {
         let mut sent = 0_usize;
         while write.write_all(&masked(Opcode::Binary, &[0; 4000])).await.is_ok() {
@@ -394,7 +394,7 @@ async fn a_ping_flood_without_reading() {
     });
     let error = loop {
         match socket.recv().await {
-            Ok(Some(Message::Ping(_))) => assert!(socket.queued_bytes() <= 100_000),
+            Ok(Some(Message::Ping(_))) => assert!(socket.writer().queued_bytes() <= 100_000),
             Ok(other) => panic!("{other:?}"),
             Err(error) => break error,
         }
@@ -425,7 +425,7 @@ async fn dropping_the_socket_still_writes_what_is_queued() {
 async fn clients_mask_with_fresh_keys() {
     let (ours, mut peer) = duplex(1024);
     let stream = Stream::from_io(ours);
-    let socket = WebSocket::from_stream(stream, Vec::new(), Role::Client, Config::default());
+    let socket = WebSocket::from_stream(stream, Vec::new(), Role::Client, Config::default(), None);
     let mut keys = std::collections::HashSet::new();
     for _ in 0..100 {
         socket.send("hello").await.unwrap();
@@ -445,7 +445,7 @@ async fn a_client_waits_for_the_server_to_end_the_transport() {
     let (ours, theirs) = duplex(1024);
     let mut peer = Peer::new(theirs);
     let stream = Stream::from_io(ours);
-    let socket = WebSocket::from_stream(stream, Vec::new(), Role::Client, Config::default());
+    let socket = WebSocket::from_stream(stream, Vec::new(), Role::Client, Config::default(), None);
     let mut closing = pin!(socket.close(CloseCode::NORMAL, ""));
     poll_fn(|cx| {
         assert!(closing.as_mut().poll(cx).is_pending());
@@ -465,7 +465,7 @@ async fn two_ends_that_send_much_to_each_other() {
     let mut ends = Vec::new();
     for (io, role) in [(ours, Role::Server), (theirs, Role::Client)] {
         let stream = Stream::from_io(io);
-        let socket = WebSocket::from_stream(stream, Vec::new(), role, Config::default());
+        let socket = WebSocket::from_stream(stream, Vec::new(), role, Config::default(), None);
         let (mut reader, writer) = socket.split();
         ends.push(tokio::spawn(async move {
             for _ in 0..200 {

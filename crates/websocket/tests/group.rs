@@ -16,7 +16,10 @@ use tokio::time::timeout;
 
 fn member(role: Role, config: Config, buffer: usize) -> (WebSocket, Peer<DuplexStream>) {
     let (ours, theirs) = duplex(buffer);
-    (WebSocket::from_stream(Stream::from_io(ours), Vec::new(), role, config), Peer::new(theirs))
+    (
+        WebSocket::from_stream(Stream::from_io(ours), Vec::new(), role, config, None),
+        Peer::new(theirs),
+    )
 }
 
 fn server() -> (WebSocket, Peer<DuplexStream>) {
@@ -37,9 +40,9 @@ async fn what_is_sent_in_one_tick_waits_for_the_flush_pass() {
         group.send("all");
     }
     // Nothing was written yet: all of it leaves together.
-    assert_eq!(socket.queued_bytes(), 8 * 5);
+    assert_eq!(socket.writer().queued_bytes(), 8 * 5);
     peer.expect(&b"\x81\x03all".repeat(8)).await;
-    assert_eq!(socket.queued_bytes(), 0);
+    assert_eq!(socket.writer().queued_bytes(), 0);
     group.send("again");
     peer.expect(b"\x81\x05again").await;
 }
@@ -52,7 +55,7 @@ async fn members_come_and_go() {
     let (first, mut first_peer) = server();
     let (second, mut second_peer) = server();
     let first_membership = group.join(&first);
-    let second_membership = group.join(&second.writer());
+    let second_membership = group.join(second.writer());
     assert_eq!(group.len(), 2);
     group.send("both");
     first_membership.send_to_others("second");
@@ -141,7 +144,7 @@ async fn closing_all_members() {
     for peer in [&mut first_peer, &mut second_peer] {
         peer.expect(b"\x81\x04last\x88\x05\x03\xe9bye").await;
     }
-    assert!(!first.is_open() && !second.is_open());
+    assert!(!first.writer().is_open() && !second.writer().is_open());
 }
 
 /// Several threads broadcast messages of all sizes, over real sockets whose buffers fill up.
@@ -159,10 +162,16 @@ async fn all_members_get_everything_in_the_same_order() {
         let client = tokio::net::TcpStream::connect(address).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         let stream = Stream::from_tcp(accepted);
-        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config.clone());
+        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config.clone(), None);
         servers.push((group.join(&socket), socket));
         let stream = Stream::from_tcp(client);
-        clients.push(WebSocket::from_stream(stream, Vec::new(), Role::Client, config.clone()));
+        clients.push(WebSocket::from_stream(
+            stream,
+            Vec::new(),
+            Role::Client,
+            config.clone(),
+            None,
+        ));
     }
     let mut senders = Vec::new();
     for sender in 0..SENDERS {
@@ -221,10 +230,10 @@ async fn slow_members_at_the_limit() {
         group.send(&filling);
         yield_now().await;
         yield_now().await;
-        assert_eq!(slow.queued_bytes(), 0);
+        assert_eq!(slow.writer().queued_bytes(), 0);
         group.send(&[2; 1500]);
         group.send(&[3; 1500]);
-        assert_eq!(slow.queued_bytes(), if survives { 3008 } else { 0 });
+        assert_eq!(slow.writer().queued_bytes(), if survives { 3008 } else { 0 });
         // The other one has everything.
         let mut received = vec![0; absorbed + 3008];
         other_peer.read_exact(&mut received).await.unwrap();
@@ -248,7 +257,7 @@ async fn one_message_may_be_larger_than_the_limit() {
     group.send(&[1; 20]);
     let mut frame = [0; 22];
     peer.read_exact(&mut frame).await.unwrap();
-    assert!(socket.is_open());
+    assert!(socket.writer().is_open());
 }
 
 /// What may happen to three connections and two groups they can be in.
@@ -343,18 +352,19 @@ async fn run_steps(steps: Vec<Step>) {
                 expect_at(member, &[number, 2]);
             }
             Step::Feed { member } => {
-                sockets[member].feed(&[number, 3]).await.unwrap();
+                sockets[member].writer().feed(&[number, 3]).await.unwrap();
                 expect_at(member, &[number, 3]);
             }
-            Step::Flush { member } => sockets[member].flush().await,
+            Step::Flush { member } => sockets[member].writer().flush().await,
             Step::Tick => yield_now().await,
         }
     }
     for (socket, (peer, expected)) in sockets.iter().zip(peers.iter_mut().zip(&expected)) {
         let mut received = vec![0; expected.len()];
-        let reading = async { tokio::join!(peer.read_exact(&mut received), socket.flush()).0 };
+        let reading =
+            async { tokio::join!(peer.read_exact(&mut received), socket.writer().flush()).0 };
         timeout(Duration::from_secs(30), reading).await.expect("all of it").unwrap();
         assert!(received == *expected);
-        assert_eq!(socket.queued_bytes(), 0);
+        assert_eq!(socket.writer().queued_bytes(), 0);
     }
 }

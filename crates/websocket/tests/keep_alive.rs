@@ -19,7 +19,8 @@ type Outcome = (Vec<usize>, Option<RecvError>, Duration);
 /// A server's connection that is read until its end, and the peer of it.
 fn reading(config: Config) -> (Peer<DuplexStream>, JoinHandle<Outcome>) {
     let (ours, theirs) = duplex(1 << 20);
-    let mut socket = WebSocket::from_stream(Stream::from_io(ours), vec![], Role::Server, config);
+    let mut socket =
+        WebSocket::from_stream(Stream::from_io(ours), vec![], Role::Server, config, None);
     let task = tokio::spawn(async move {
         let began = Instant::now();
         let mut lengths = Vec::new();

@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use sockeye_net::metrics::HTTP_REFUSED;
 use sockeye_websocket::metrics::{WEBSOCKET_ENDED, WEBSOCKET_REFUSED};
 use sockeye_websocket::ws::{Opcode, Role};
-use sockeye_websocket::{Config, Group, HttpServer, Stream, WebSocket, bind};
+use sockeye_websocket::{Config, Connections, Group, HttpServer, Stream, WebSocket, bind};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -51,6 +51,12 @@ async fn refused(address: SocketAddr) {
     let mut stream = dial(address).await;
     let answer = String::from_utf8(stream.read_to_end().await.unwrap()).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+/// Nobody can add the longest duration to a moment.
+#[tokio::test]
+async fn a_shutdown_without_an_end() {
+    Connections::new().shutdown(Duration::MAX).await;
 }
 
 #[tokio::test]
@@ -219,7 +225,7 @@ async fn pings_at_the_limit() {
         let (ours, theirs) = tokio::io::duplex(4096);
         let config = Config { pings_per_second_max: 3, ..Config::default() };
         let stream = Stream::from_io(ours);
-        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config);
+        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config, None);
         tokio::spawn(common::echo(socket));
         Peer::new(theirs)
     };
@@ -252,7 +258,7 @@ async fn slow_readers_are_counted() {
         let counters = Counters::install();
         let (ours, _theirs) = tokio::io::duplex(100);
         let stream = Stream::from_io(ours);
-        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config);
+        let socket = WebSocket::from_stream(stream, Vec::new(), Role::Server, config, None);
         socket.send(&[7; 64 * 1024][..]).await.unwrap();
         let group = Group::new();
         let _membership = group.join(&socket);
@@ -260,7 +266,7 @@ async fn slow_readers_are_counted() {
             group.send("one more");
         }
         counters.wait_for(WEBSOCKET_ENDED, reason, 1).await;
-        assert!(!socket.is_open());
+        assert!(!socket.writer().is_open());
     }
 }
 

@@ -43,7 +43,7 @@ async fn echo_over_both_address_families() {
             assert_eq!(socket.recv().await.unwrap(), Some(Message::Binary(bytes.into())));
             assert_eq!(socket.recv().await.unwrap(), Some(Message::Text(text)));
         }
-        socket.ping(b"are you there").await.unwrap();
+        socket.writer().ping(b"are you there").await.unwrap();
         let pong = Message::Pong(b"are you there"[..].into());
         assert_eq!(socket.recv().await.unwrap(), Some(pong));
         let closed = socket.close(CloseCode::new(4000), "안녕").await.unwrap();

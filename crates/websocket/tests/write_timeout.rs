@@ -18,8 +18,9 @@ use counters::Counters;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use sockeye_net::WRITE_TIMEOUT;
 use sockeye_net::metrics::HTTP_ENDED;
-use sockeye_websocket::{HttpServer, WRITE_TIMEOUT, bind};
+use sockeye_websocket::{HttpServer, bind};
 use tokio::io::AsyncReadExt;
 #[cfg(feature = "tls")]
 use tokio::io::AsyncWriteExt;

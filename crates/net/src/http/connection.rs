@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Response;
 use hyper::rt::Write;
@@ -356,6 +356,8 @@ where
 /// TLS, and HTTP/2 where it was negotiated.
 #[cfg(feature = "tls")]
 mod secure {
+    use std::time::Duration;
+
     use hyper::server::conn::http2;
     use hyper_util::rt::{TokioIo, TokioTimer};
     use tokio::io::{AsyncRead, AsyncWrite};

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::ack::memory;
+use crate::deadlines::after;
 use crate::makers::{Group, Makers};
 use crate::socket::Socket;
 
@@ -195,7 +196,7 @@ async fn sweep(answers: Weak<Answers>) {
                 memory.is_swept = false;
                 return;
             };
-            (oldest + this.rules.age_max).max(now + SWEEP_PAUSE_MIN)
+            after(oldest, this.rules.age_max).max(now + SWEEP_PAUSE_MIN)
         };
         drop(this);
         tokio::time::sleep_until(next).await;

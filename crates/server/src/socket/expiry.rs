@@ -6,6 +6,7 @@ use sockeye_socket_proto::Event;
 use tokio::time::Instant;
 
 use super::Socket;
+use crate::deadlines::after;
 use crate::link::Command;
 
 /// For how long a socket may stay, see [`Socket::set_expiry`].
@@ -45,7 +46,7 @@ impl Socket {
     /// left. `None` lifts the limit.
     pub fn set_expiry(&self, expiry: Option<Expiry>) {
         *self.0.expiry.lock() = expiry.map(|expiry| {
-            let end = Instant::now() + expiry.after;
+            let end = after(Instant::now(), expiry.after);
             let warning = (!expiry.warning.is_zero()).then_some(expiry.warning);
             Box::new(Deadline { end, warning })
         });
