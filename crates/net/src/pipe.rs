@@ -284,7 +284,9 @@ impl Pipe {
         if self.state == State::Broken {
             return Attached::Shared;
         }
-        self.end_batch();
+        if self.share.is_some() {
+            self.end_batch();
+        }
         let is_plain = self.compressor.is_none() && self.role == Role::Server;
         if self.state == State::Blocked || !is_plain {
             return Attached::Separate;
@@ -343,17 +345,19 @@ impl Pipe {
     /// When the connection is broken.
     #[inline]
     pub fn write(&mut self) -> io::Result<bool> {
-        match self.state {
-            State::Broken => {
-                self.buffer.clear();
-                Err(io::ErrorKind::BrokenPipe.into())
-            }
-            State::Free if self.buffer.is_empty() => Ok(true),
-            State::Free | State::Blocked => {
-                let written = self.buffer.write_to(&self.io);
-                self.note_written(written)
-            }
+        if self.state == State::Free && self.buffer.is_empty() {
+            return Ok(true);
         }
+        self.write_waiting()
+    }
+
+    fn write_waiting(&mut self) -> io::Result<bool> {
+        if self.state == State::Broken {
+            self.buffer.clear();
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let written = self.buffer.write_to(&self.io);
+        self.note_written(written)
     }
 
     /// [`write`](Self::write), and behind it what is in the shared batch.
@@ -364,9 +368,21 @@ impl Pipe {
     #[inline]
     pub fn flush(&mut self) -> io::Result<bool> {
         let Some(share) = self.share.take() else { return self.write() };
-        share.batch.seal();
-        self.count(share.count());
-        let written = self.buffer.write_with(share, &self.io);
+        let frames = share.bytes();
+        let (len, mut written) = (frames.len(), 0);
+        if self.buffer.is_empty() && len > 0 {
+            // The usual case: nothing is copied, nor counted. Errors come up again below.
+            written = self.io.try_write(&frames).unwrap_or(0);
+        }
+        drop(frames);
+        if written < len {
+            self.count(share.count());
+            self.buffer.push_shared(&share.into_bytes(written), || None);
+        }
+        let written = match self.buffer.is_empty() {
+            true => Ok(self.io.note_written()),
+            false => self.buffer.write_to(&self.io),
+        };
         self.note_written(written)
     }
 

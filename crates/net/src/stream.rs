@@ -224,15 +224,20 @@ impl WriteHalf {
         }
     }
 
-    /// Nothing waits to be written any more.
-    pub(crate) fn note_drained(&self) {
-        if self.stalls.load(Ordering::Relaxed) {
+    /// Everything that waited was accepted. Whether it has left this process as well, and nothing waits
+    /// any more.
+    #[inline]
+    pub(crate) fn note_written(&self) -> bool {
+        let is_flushed = self.is_flushed();
+        if is_flushed && self.stalls.load(Ordering::Relaxed) {
             self.stalls.store(false, Ordering::Relaxed);
             self.stall.lock().clear();
         }
+        is_flushed
     }
 
     /// Whether everything accepted by `try_write` has left this process. Always, for TCP.
+    #[inline]
     pub(crate) fn is_flushed(&self) -> bool {
         match &self.inner {
             WriteInner::Tcp(_) => true,

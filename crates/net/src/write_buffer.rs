@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::batch::Share;
 use crate::pool::{give_back, take_pooled};
 use crate::stream::WriteHalf;
 
@@ -112,54 +111,34 @@ impl WriteBuffer {
     ///
     /// When the connection is broken. What is left can never be sent.
     pub fn write_to(&mut self, io: &WriteHalf) -> io::Result<bool> {
-        while !self.is_empty() {
-            if self.queue.is_some() {
-                self.enqueue_tail();
-            }
-            let written = match &self.queue {
-                // The usual case: one buffer, one call.
-                None => io.try_write(&self.tail),
-                Some(queue) => queue.write_to(io),
-            };
-            match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                // With a queue nothing is there any more.
-                Ok(count) if count == self.tail.len() => self.clear(),
-                Ok(count) => {
-                    self.enqueue_tail();
-                    if self.queue.as_mut().is_some_and(|queue| queue.advance(count)) {
-                        self.queue = None;
-                    }
+        if self.queue.is_none() && !self.tail.is_empty() {
+            // The usual case: one buffer, one call.
+            match io.try_write(&self.tail) {
+                Ok(count) if count == self.tail.len() => {
+                    self.clear();
+                    return Ok(io.note_written());
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.advance(count),
+                Err(error) => return would_block(error),
             }
         }
-        let is_drained = io.is_flushed();
-        if is_drained {
-            io.note_drained();
+        self.enqueue_tail();
+        while let Some(queue) = &self.queue {
+            match queue.write_to(io) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.advance(count),
+                Err(error) => return would_block(error),
+            }
         }
-        Ok(is_drained)
+        Ok(io.note_written())
     }
 
-    /// [`write_to`](Self::write_to), and behind what waits what `share` holds: without a copy while
-    /// nothing waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`write_to`](Self::write_to).
-    pub fn write_with(&mut self, share: Share, io: &WriteHalf) -> io::Result<bool> {
-        let frames = share.bytes();
-        let (len, mut written) = (frames.len(), 0);
-        if self.is_empty() && len > 0 {
-            // The usual case. Errors come up again below.
-            written = io.try_write(&frames).unwrap_or(0);
+    fn advance(&mut self, count: usize) {
+        self.enqueue_tail();
+        if self.queue.as_mut().is_some_and(|queue| queue.advance(count)) {
+            self.queue = None;
         }
-        drop(frames);
-        if written < len {
-            self.push_shared(&share.into_bytes(written), || None);
-        }
-        self.write_to(io)
     }
 
     fn enqueue_tail(&mut self) {
@@ -222,6 +201,10 @@ impl Chunk {
             Self::Owned(_) | Self::Slice(_) => 0,
         }
     }
+}
+
+fn would_block(error: io::Error) -> io::Result<bool> {
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
 #[cfg(test)]

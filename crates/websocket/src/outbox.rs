@@ -289,9 +289,11 @@ impl Outbox {
         if !state.is_open {
             return Attached::Shared;
         }
-        let mut attached = Attached::Separate;
-        self.queue(&mut state, |pipe| attached = pipe.attach(batch, self.member));
-        if attached == Attached::Shared {
+        if state.pipe.is_sharing() {
+            self.queue(&mut state, Pipe::end_batch);
+        }
+        let attached = state.pipe.attach(batch, self.member);
+        if attached == Attached::Shared && state.is_open {
             self.schedule(&mut state, unflushed);
         }
         attached

@@ -63,6 +63,7 @@ impl FrameReader {
         })
     }
 
+    #[cold]
     fn handle_held(&mut self, handle: impl FnOnce(&mut Connection, &mut [u8]) -> usize) -> usize {
         let Some(mut held) = self.held.take() else { return 0 };
         let input = &mut held.bytes[held.start..];
