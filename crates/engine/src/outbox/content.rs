@@ -16,17 +16,20 @@ pub(crate) struct Content<'a> {
 
 impl Content<'_> {
     /// Engine.IO packets it makes.
+    #[inline]
     pub(crate) fn packets(self) -> u32 {
         let packets = usize::from(self.text.is_some()) + self.attachments.len();
         u32::try_from(packets).unwrap_or(u32::MAX)
     }
 
     /// Bytes of content, without what the wire forms add.
+    #[inline]
     pub(crate) fn bytes(self) -> usize {
         self.text.map_or(0, str::len) + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Appends its packets to the body of a poll's response.
+    #[inline]
     pub(crate) fn push_payload(self, payload: &mut PayloadWriter) {
         if let Some(text) = self.text {
             payload.text(text);

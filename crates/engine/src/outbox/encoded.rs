@@ -143,6 +143,7 @@ impl Encoded {
         self.charge.get_or_init(|| queued_bytes.charge(self.content().bytes()));
     }
 
+    #[inline]
     pub(crate) fn content(&self) -> Content<'_> {
         let (text, attachments) = (self.text(), self.attachments());
         Content { text, attachments, compress: !self.uncompressed }

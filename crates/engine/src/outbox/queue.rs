@@ -29,6 +29,7 @@ pub(super) enum Group {
 }
 
 impl Group {
+    #[inline]
     pub(super) fn content(&self) -> Content<'_> {
         match self {
             &Group::Own { ref text, ref attachments, compress } => {
@@ -46,15 +47,17 @@ impl Queue {
 
     pub(super) fn push_own(&mut self, content: Content<'_>) {
         let Content { text, attachments, compress } = content;
-        self.own_bytes += content.bytes();
+        let before = self.bytes;
         let (text, attachments) = (text.map(Box::from), Box::from(attachments));
         self.push(content, Group::Own { text, attachments, compress });
+        self.own_bytes += self.bytes - before;
     }
 
     pub(super) fn push_shared(&mut self, packet: &Arc<Encoded>) {
         self.push(packet.content(), Group::Shared(Arc::clone(packet)));
     }
 
+    #[inline]
     fn push(&mut self, content: Content<'_>, group: Group) {
         self.packets = self.packets.saturating_add(content.packets());
         self.bytes += content.bytes();
@@ -83,12 +86,13 @@ impl Queue {
         let mut may_be_compressed = false;
         payload.reserve(self.packets as usize, self.bytes);
         for group in self.groups.drain(..) {
-            may_be_compressed |= group.content().compress;
+            let content = group.content();
+            may_be_compressed |= content.compress;
             match &group {
                 Group::Shared(packet) if payload.form() == PayloadForm::V4 => {
                     packet.form(WireForm::Payload).for_each(|piece| payload.encoded(piece));
                 }
-                _ => group.content().push_payload(payload),
+                _ => content.push_payload(payload),
             }
         }
         if self.groups.capacity() > CAPACITY_KEPT {

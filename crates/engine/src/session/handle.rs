@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 use sockeye_net::batch::{Batch, MemberId};
 use sockeye_net::flush::Flush;
@@ -112,12 +112,15 @@ impl Session {
     /// ```
     pub fn send(&self, text: &str, attachments: &[Bytes]) -> Pushed {
         self.announce(Some(text), attachments);
-        if attachments.is_empty()
-            && self.0.outbox.lock().push_small_text(text, self.0.registry.limits)
-        {
+        let mut outbox = self.0.outbox.lock();
+        if attachments.is_empty() && outbox.push_small_text(text, self.0.registry.limits) {
             return Pushed::Queued;
         }
-        self.push_own(Content { text: Some(text), attachments, compress: true })
+        let content = Content { text: Some(text), attachments, compress: true };
+        let (pushed, next) =
+            self.queue_locked(outbox, |outbox, limits| outbox.push_own(content, limits));
+        self.proceed(next);
+        pushed
     }
 
     /// [`send`](Session::send), never compressed on its way: for what cannot get shorter, or must
@@ -194,10 +197,18 @@ impl Session {
     /// Does something to the outbox by which more may wait.
     #[inline]
     fn queue<R>(&self, push: impl FnOnce(&mut Outbox, Limits) -> R) -> R {
+        self.queue_locked(self.0.outbox.lock(), push)
+    }
+
+    #[inline]
+    fn queue_locked<R>(
+        &self,
+        mut outbox: MutexGuard<'_, Outbox>,
+        push: impl FnOnce(&mut Outbox, Limits) -> R,
+    ) -> R {
         let registry = &self.0.registry;
         let mut limits = registry.limits();
         limits.bytes_max = limits.bytes_max.saturating_sub(self.0.unread_bytes());
-        let mut outbox = self.0.outbox.lock();
         let pushed = push(&mut outbox, limits);
         if outbox.outlet.is_backlogged() {
             outbox.count(&registry.queued_bytes);
