@@ -6,8 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// A transport broke a rule: bad frame, aborted poll, overlapping requests, wrong heartbeat
-    /// direction.
+    /// A transport broke a rule or went over a limit: bad frame, aborted poll, overlapping requests,
+    /// wrong heartbeat direction, a message too large, too many packets, a peer that takes nothing.
     TransportError,
     /// The peer closed its transport or vanished.
     TransportClose,
@@ -52,7 +52,8 @@ impl fmt::Display for CloseReason {
 pub enum Loss {
     /// It ended: close frame, end of stream, connection reset.
     Closed,
-    /// It broke a rule of its own protocol: bad frame, aborted request, overlapping requests.
+    /// It broke a rule or went over a limit: bad frame, aborted request, overlapping requests, nothing
+    /// taken in time.
     Failed,
 }
 

@@ -24,7 +24,7 @@
 //! | undecodable on main | ends: parse error | same | error |
 //! | `2probe` on probe | `3probe`; then `6` to a parked poll every 100 ms | same | error |
 //! | `5` on probe | `6` to a parked poll; probe becomes main | same, then close main | error |
-//! | anything else on probe, or undecodable | close probe | same | error |
+//! | anything else on probe, or undecodable | close probe, the packet is lost | same | error |
 //! | WebSocket opened, main is polling, no probe | it is the probe | close it | close it |
 //! | any other WebSocket opened | close it | close it | close it |
 //! | poll parked | outlet | `6` and close main, unless there is a backlog | – |
@@ -53,7 +53,7 @@
 //! | undecodable on main | ends: parse error | same | same |
 //! | WebSocket opened, main is polling, no probe | close it | it is the probe: `2probe` | close it |
 //! | `3probe` on probe | – | pausing: no new poll, no outlet | same |
-//! | anything else on probe, or undecodable | – | close probe | close probe |
+//! | anything else on probe, or undecodable | – | close probe, the packet is lost | same |
 //! | pausing, and neither GET nor POST under way | – | `5`; probe becomes main | same, then close |
 //! | main lost | ends: transport close or error | same | ends: forced close |
 //! | main broken | ends: transport error | same | same |

@@ -327,7 +327,7 @@ impl Outbox {
     /// Appends a packet of the session itself, or with `append` what a WebSocket connection owes. That
     /// is never dropped; a peer that keeps asking for answers and reads none is an overflow all the
     /// same.
-    pub(crate) fn push_owed(
+    pub(crate) fn push_session_packet(
         &mut self,
         limits: Limits,
         append: impl FnOnce(&mut Pipe, Framing),
@@ -336,7 +336,7 @@ impl Outbox {
             return Next::Nothing;
         };
         append(pipe, *framing);
-        let bytes_max = limits.bytes_max.saturating_add(OWED_BYTES_MAX);
+        let bytes_max = limits.bytes_max.saturating_add(SESSION_PACKETS_BYTES_MAX);
         if !pipe.is_blocked() || pipe.queued_bytes() <= bytes_max {
             return Next::Nothing;
         }
@@ -470,6 +470,6 @@ impl Outbox {
 }
 
 /// Answers to pings and the like may go this far beyond the limit of what the application queues.
-const OWED_BYTES_MAX: usize = 64 * 1024;
+const SESSION_PACKETS_BYTES_MAX: usize = 64 * 1024;
 /// A turn that queued this much writes before its end.
 const WRITE_EARLY_BYTES: usize = 64 * 1024;

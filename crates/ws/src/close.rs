@@ -51,7 +51,7 @@ impl CloseCode {
         self.0
     }
 
-    /// Whether the code may stand in a close frame: 1000 to 1003, 1007 to 1014, and 3000 to 4999
+    /// Whether the code may stand in a close frame, one that is sent or one that comes: 1000 to 1003, 1007 to 1014, and 3000 to 4999
     /// (RFC 6455 §7.4, with 1012 to 1014 from the IANA registry).
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)

@@ -1,5 +1,7 @@
 //! Reading polling bodies.
 
+use memchr::memchr;
+
 use super::{LENGTH_END, PayloadForm, SEPARATOR};
 use crate::packet::{DecodeError, Packet};
 
@@ -86,7 +88,7 @@ impl PayloadReader {
 
     fn separated<'a>(&mut self, body: &'a [u8]) -> &'a [u8] {
         let rest = body.get(self.offset..).unwrap_or_default();
-        match rest.iter().position(|&byte| byte == SEPARATOR) {
+        match memchr(SEPARATOR, rest) {
             Some(length) => {
                 self.offset += length + 1;
                 &rest[..length]

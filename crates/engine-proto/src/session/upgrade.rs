@@ -1,9 +1,19 @@
 //! The upgrade of a [`Session`] from polling to a WebSocket, which is its *probe* until it takes over.
 //!
 //! A server answers `2probe` and then ends parked polls by a noop, so that the client can come to rest;
-//! a client that has `3probe` sends `5` when neither a GET nor a POST is under way. Until then packets of
-//! the session go by polling, and on the probe anything but these three closes it. The tables at the
-//! top of the session's file have each case.
+//! a client that has `3probe` sends `5` when neither a GET nor a POST is under way.
+//!
+//! | a packet, while a server's session has a probe | what becomes of it |
+//! |---|---|
+//! | by POST | as ever: polling is the session's transport until `5` |
+//! | by POST, its body read only after `5` | lost, with 400 and code 3 |
+//! | on the probe, `2probe` or `5` | the steps of the upgrade; what follows `5` in one read counts |
+//! | on the probe, any other | lost, and the probe is closed: polling goes on |
+//! | from the server, a poll parked | that poll carries it |
+//! | from the server, none parked | it waits; with `5` it goes out on the WebSocket, in order, behind `3probe` |
+//!
+//! That a POST is read before the probe, and that the queue moves with `5`, is the driver's (in
+//! `sockeye-engine`: `task/receive.rs`, and `adopt_probe` in `task/act.rs`).
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@ use http::header::{Entry, HeaderMap, HeaderValue, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use crate::http::body::Body;
+use crate::http::response_body::Body;
 use crate::session::config::Config;
 
 /// Headers to add to a response. They are made when the request arrives, since a poll that waits

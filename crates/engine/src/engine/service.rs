@@ -10,8 +10,8 @@ use tower_service::Service;
 
 use crate::application::Application;
 use crate::engine::{Engine, ResponseFuture};
-use crate::http::body::Body;
 use crate::http::refusal::empty;
+use crate::http::response_body::Body;
 
 /// A tower service that answers the engine's path and 404 outside it. For
 /// [`HttpServer`](sockeye_net::http::HttpServer), hyper, axum's `fallback_service` and the like.

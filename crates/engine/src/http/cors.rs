@@ -11,8 +11,8 @@ use http::header::{
 use http::{Response, StatusCode};
 use sockeye_net::http::Origins;
 
-use crate::http::body::Body;
 use crate::http::refusal::empty;
+use crate::http::response_body::Body;
 
 /// What browsers are told about cross-origin requests. The pages are those that
 /// [`Config::origins`](crate::Config::origins) lets in.

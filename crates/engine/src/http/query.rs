@@ -49,20 +49,20 @@ pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
 fn split(query: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = query;
     std::iter::from_fn(move || {
-        while let Some(after) = rest.strip_prefix('&') {
-            rest = after;
-        }
+        rest = rest.trim_start_matches('&');
         if rest.is_empty() {
             return None;
         }
-        // Too short for what a search of the library prepares.
-        let end = rest.bytes().position(|byte| byte == b'&').unwrap_or(rest.len());
-        let (pair, after) = rest.split_at(end);
+        // Too short for what a search of the library prepares. Each byte is looked at once.
+        let ends_name = |byte| byte == b'=' || byte == b'&';
+        let name_end = rest.bytes().position(ends_name).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(name_end);
         rest = after;
-        Some(match pair.bytes().position(|byte| byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, ""),
-        })
+        let Some(after) = after.strip_prefix('=') else { return Some((name, "")) };
+        let value_end = after.bytes().position(|byte| byte == b'&').unwrap_or(after.len());
+        let (value, after) = after.split_at(value_end);
+        rest = after;
+        Some((name, value))
     })
 }
 

@@ -5,7 +5,7 @@ use http::{Method, Response, StatusCode};
 use sockeye_net::http::TargetError;
 use sockeye_net::lines::push_json_string;
 
-use crate::http::body::Body;
+use crate::http::response_body::Body;
 
 /// Why a request is refused, with what the official server calls the error's context.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ pub enum CloseDetail {
     PayloadTooLarge {
         /// The limit in bytes.
         limit: usize,
-        /// Bytes the message declared so far.
+        /// Bytes of it that were announced or came, until it was refused.
         size: u64,
     },
     /// The body of a POST in more pieces than

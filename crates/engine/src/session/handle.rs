@@ -274,8 +274,8 @@ impl Session {
         self.is_closing() && self.0.outbox.lock().is_discarded()
     }
 
-    /// Ends the session, since more waits for it than there is room for.
-    pub(crate) fn overflow(&self) {
+    /// Ends the session, one of those that hold most, since all together hold too much.
+    pub(crate) fn end_as_largest(&self) {
         let (queued_packets, queued_bytes) = self.waiting();
         self.note_detail(CloseDetail::Overflow { queued_packets, queued_bytes });
         self.discard(CloseReason::Overflow);
@@ -303,8 +303,8 @@ impl Session {
     }
 
     /// Sends what the session itself has to say.
-    pub(crate) fn push_owed(&self, append: impl FnOnce(&mut Pipe, Framing)) {
-        let next = self.queue(|outbox, limits| outbox.push_owed(limits, append));
+    pub(crate) fn push_session_packet(&self, append: impl FnOnce(&mut Pipe, Framing)) {
+        let next = self.queue(|outbox, limits| outbox.push_session_packet(limits, append));
         self.proceed(next);
     }
 

@@ -13,8 +13,9 @@ pub(crate) enum SessionRequest {
     Poll(Reply),
     /// The body of a POST and its form. Answered when its packets were taken in.
     Post(Bytes, PayloadForm, Reply),
-    /// A request that broke this rule; the session ends.
-    Violation(CloseDetail),
+    /// A request broke a rule, was given up, or took too long: the session ends, with this detail and
+    /// the reason `transport error`. Whoever judged the request has answered it.
+    Failed(CloseDetail),
     /// A connection that was opened for this session beside the transport it lives on.
     Connection(Box<Connection>),
 }
@@ -61,12 +62,12 @@ mod tests {
     fn so_many_requests_and_no_more() {
         let mut inbox = Inbox::new();
         for _ in 0..REQUESTS_MAX {
-            assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_ok());
+            assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_ok());
         }
-        assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_err());
+        assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_err());
         assert_eq!(inbox.take().len(), REQUESTS_MAX);
-        assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_ok());
+        assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_ok());
         assert_eq!(inbox.close().len(), 1);
-        assert!(inbox.push(SessionRequest::Violation(CloseDetail::PostOverlap)).is_err());
+        assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_err());
     }
 }

@@ -156,7 +156,7 @@ impl Registry {
                 break;
             }
             free += bytes;
-            session.overflow();
+            session.end_as_largest();
         }
     }
 

@@ -158,7 +158,7 @@ impl Drop for AwaitedReply {
             State::Waiting(..) => self.session.wake(),
             // Its packets are lost.
             State::Answered(Answer::Payload { .. }) => {
-                let lost = SessionRequest::Violation(CloseDetail::PollAborted);
+                let lost = SessionRequest::Failed(CloseDetail::PollAborted);
                 let _ = self.session.submit(lost);
             }
             State::Answered(_) | State::Gone => {}

@@ -72,7 +72,9 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                 self.core.lose(via, Loss::Closed, None);
             } else {
                 let handle = &self.core.handle;
-                handle.push_owed(|pipe, framing| framing.push_control(pipe, control, &open));
+                handle.push_session_packet(|pipe, framing| {
+                    framing.push_control(pipe, control, &open)
+                });
             }
         } else if let Some(probe) = self.probe.as_mut().filter(|probe| probe.link.id == via) {
             if control == Control::Close {

@@ -18,7 +18,7 @@ use sockeye_net::Rate;
 use tokio::time::Sleep;
 
 use super::core::Core;
-use super::link::{Link, Probe};
+use super::link::{Probe, SessionLink};
 use super::protocol::SessionProtocol;
 use crate::application::{Application, SessionHandler};
 use crate::http::handshake::Handshake;
@@ -51,7 +51,7 @@ impl<A: Application> NewSession<A> {
     ) -> Session {
         let NewSession { application, id, dialect, handshake, slot } = self;
         let via = TransportId::new(kind, 0);
-        let split = |it: Connection| ((it.pipe, it.framing), Link::new(via, it.incoming));
+        let split = |it: Connection| ((it.pipe, it.framing), SessionLink::new(via, it.incoming));
         let (pipe, link) = connection.map(split).unzip();
         let now = now();
         let config = Arc::clone(&registry.protocol);
@@ -124,7 +124,7 @@ pub(super) struct Driver<A: Application, P: SessionProtocol> {
     /// As long as the client sends requests.
     pub(super) requests: Option<Box<Requests<P>>>,
     /// The connection the session lives on. Its write side is in the outbox.
-    pub(super) link: Option<Link>,
+    pub(super) link: Option<SessionLink>,
     /// The connection of an upgrade.
     pub(super) probe: Option<Box<Probe>>,
     /// Connections that came for upgrades.
@@ -388,7 +388,7 @@ mod tests {
         eprintln!(
             "session {} link {} sleep {}",
             size_of::<proto::Session>(),
-            size_of::<Option<Link>>(),
+            size_of::<Option<SessionLink>>(),
             size_of::<Sleep>()
         );
         assert!(task + handle <= 1024, "task {task} bytes, handle {handle} bytes");

@@ -11,7 +11,7 @@ use crate::outbox::framing::Framing;
 use crate::session::registry::Registry;
 
 /// The reading side of a connection.
-pub(super) struct Link {
+pub(super) struct SessionLink {
     pub(super) id: TransportId,
     pub(super) incoming: Incoming,
     /// What our close frame will say.
@@ -20,9 +20,9 @@ pub(super) struct Link {
     pub(super) gone: bool,
 }
 
-impl Link {
+impl SessionLink {
     pub(super) const fn new(id: TransportId, incoming: Incoming) -> Self {
-        Link { id, incoming, code: CloseCode::NO_STATUS, gone: false }
+        SessionLink { id, incoming, code: CloseCode::NO_STATUS, gone: false }
     }
 
     /// Ends it in good order behind what is queued, unless it has ended.
@@ -40,7 +40,7 @@ impl Link {
 
 /// The connection of an upgrade, both sides.
 pub(super) struct Probe {
-    pub(super) link: Link,
+    pub(super) link: SessionLink,
     pub(super) pipe: Pipe,
     pub(super) framing: Framing,
 }
@@ -48,6 +48,6 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn new(id: TransportId, connection: Connection) -> Self {
         let Connection { pipe, framing, incoming } = connection;
-        Probe { link: Link::new(id, incoming), pipe, framing }
+        Probe { link: SessionLink::new(id, incoming), pipe, framing }
     }
 }

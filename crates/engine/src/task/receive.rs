@@ -10,7 +10,7 @@ use sockeye_ws::{CloseCode, Connection as Frames};
 
 use super::core::Core;
 use super::driver::{Driver, POLLING, Post};
-use super::link::{Link, Probe};
+use super::link::{Probe, SessionLink};
 use super::protocol::SessionProtocol;
 use crate::application::{Application, SessionHandler};
 use crate::outbox::connection::Incoming;
@@ -30,10 +30,10 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                             let reader = P::body_reader(form);
                             requests.post = Some(Post { body, reader, reply });
                         }
-                        _ => self.turn_away(reply),
+                        _ => self.refuse_late(reply),
                     }
                 }
-                SessionRequest::Violation(detail) => {
+                SessionRequest::Failed(detail) => {
                     let via = self.posts_via().unwrap_or(POLLING);
                     self.core.change(via, TransportChange::Broken, detail);
                 }
@@ -50,7 +50,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         self.look_at_polls();
         let polls = !self.core.protocol.is_closed() && self.core.protocol.transport() == POLLING;
         let Some(requests) = self.requests.as_mut().filter(|_| polls) else {
-            return self.turn_away(reply);
+            return self.refuse_late(reply);
         };
         match &requests.parked {
             // Which of the two ends first the parked one's connection knows.
@@ -81,7 +81,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
             self.core.handle.shared().outbox.lock().set_parked(false);
             self.core.lose(POLLING, Loss::Failed, CloseDetail::PollAborted);
             if let Some(reply) = overlapping {
-                self.turn_away(reply);
+                self.refuse_late(reply);
             }
         } else if requests.overlapping.is_some() && parked.is_present() {
             if let Some(reply) = requests.overlapping.take() {
@@ -113,7 +113,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     }
 
     /// Answers a request that came too late.
-    fn turn_away(&self, reply: Reply) {
+    fn refuse_late(&self, reply: Reply) {
         let upgraded = !self.core.protocol.is_closed() && self.posts_via().is_none();
         // A request that was given up needs no answer.
         let _ = reply.send(if upgraded { Answer::WrongTransport } else { Answer::UnknownSession });
@@ -147,7 +147,9 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
             && reader.ws.has_transmit()
         {
             let ws = &mut reader.ws;
-            self.core.handle.push_owed(|pipe, _| while ws.poll_transmit(None, pipe.tail()) {});
+            self.core
+                .handle
+                .push_session_packet(|pipe, _| while ws.poll_transmit(None, pipe.tail()) {});
         }
         more
     }
@@ -171,7 +173,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     /// Whether something was received that the handler was not ready for.
     pub(super) fn holds_input(&self) -> bool {
         self.requests.as_ref().is_some_and(|requests| requests.post.is_some())
-            || self.link.as_ref().is_some_and(Link::holds_input)
+            || self.link.as_ref().is_some_and(SessionLink::holds_input)
             || self.probe.as_ref().is_some_and(|probe| probe.link.holds_input())
     }
 }
@@ -179,12 +181,12 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
 impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
     /// Reads until nothing is left, the handler has enough, or others should get a turn: `left` is
     /// how many bytes this one may still take.
-    fn read(&mut self, link: &mut Link, left: &mut usize, cx: &mut Context<'_>) -> bool {
+    fn read(&mut self, link: &mut SessionLink, left: &mut usize, cx: &mut Context<'_>) -> bool {
         while *left > 0 {
             if link.gone || !self.may_read() {
                 return false;
             }
-            let Link { id, incoming, code, .. } = link;
+            let SessionLink { id, incoming, code, .. } = link;
             let read = match incoming {
                 Incoming::Frames(reader) => self.read_frames((*id, code), reader, cx),
                 Incoming::Ignored { io, bytes_left } => read_ignored(io, bytes_left, cx),

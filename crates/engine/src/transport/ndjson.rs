@@ -19,8 +19,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTE
 use sockeye_engine_proto::TransportKind;
 
 use crate::application::Application;
-use crate::http::body::Body;
 use crate::http::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN};
+use crate::http::response_body::Body;
 use crate::outbox::connection::Connection;
 use crate::outbox::framing::Framing;
 use crate::session::registry::Registry;

@@ -15,11 +15,11 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use sockeye_net::http::{KeptSeconds, Origins, ReadyHeaders};
 
-use crate::http::body::Body;
 use crate::http::headers_present::HeadersPresent;
 use crate::http::refusal::{
     CROSS_ORIGIN, CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN, empty,
 };
+use crate::http::response_body::Body;
 use crate::session::Session;
 use crate::session::reply::Answer;
 

@@ -12,8 +12,8 @@ use sockeye_ws::CloseCode;
 use sockeye_ws::handshake::server::check_parts;
 
 use crate::application::Application;
-use crate::http::body::Body;
 use crate::http::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN};
+use crate::http::response_body::Body;
 use crate::outbox::connection::Connection;
 use crate::outbox::framing::Framing;
 use crate::session::Session;

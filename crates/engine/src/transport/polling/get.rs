@@ -13,8 +13,8 @@ use sockeye_net::http::ContentCoding;
 use tokio::time::{Sleep, sleep};
 
 use super::{Asked, compress, respond};
-use crate::http::body::{Body, End, Watch};
 use crate::http::headers_present::HeadersPresent;
+use crate::http::response_body::{Body, End, Watch};
 use crate::outbox::queued_bytes::Charge;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
@@ -118,7 +118,7 @@ impl Watch for LongAnswer {
             End::TimedOut => CloseDetail::WriteTimeout,
         };
         // Its messages are lost.
-        let _ = self.session.submit(SessionRequest::Violation(detail));
+        let _ = self.session.submit(SessionRequest::Failed(detail));
     }
 }
 

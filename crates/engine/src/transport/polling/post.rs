@@ -15,9 +15,9 @@ use http_body_util::BodyExt;
 use sockeye_engine_proto::{PayloadForm, Revision};
 
 use super::{Asked, jsonp, respond};
-use crate::http::body::Body;
 use crate::http::headers_present::HeadersPresent;
 use crate::http::refusal::empty;
+use crate::http::response_body::Body;
 use crate::metrics;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
@@ -65,6 +65,7 @@ impl<B: HttpBody> Post<B> {
                     CloseDetail::PostAborted => empty(StatusCode::BAD_REQUEST),
                     // RFC 9110 §15.5.9.
                     CloseDetail::BodyTimeout => closing(empty(StatusCode::REQUEST_TIMEOUT)),
+                    // Too many bytes, or too many pieces.
                     _ => {
                         metrics::body_too_large();
                         closing(empty(StatusCode::PAYLOAD_TOO_LARGE))
@@ -86,7 +87,7 @@ impl<B: HttpBody> Post<B> {
             // As the official server does with a form that has no payload.
             None => Answer::Accepted,
         };
-        claim.settled = true;
+        claim.is_handed_over = true;
         respond(answer, &claim.session, asked)
     }
 }
@@ -118,12 +119,12 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// A session's one POST. Unless it is settled, its end is the session's end: the request was given
-/// up, or broke a rule.
+/// A session's one POST. Unless its body was handed to the session's task, the end of the request is the
+/// session's end: it was given up, or broke a rule (`task/receive.rs` takes that in).
 struct Claim {
     session: Session,
-    settled: bool,
-    /// Which rule is broken if it is never settled.
+    is_handed_over: bool,
+    /// How the session ends if the body is never handed over.
     broken: CloseDetail,
 }
 
@@ -131,17 +132,17 @@ impl Claim {
     /// `None` when there is a POST already, which ends the session.
     fn new(session: Session, broken: CloseDetail) -> Option<Self> {
         if session.begin_post() {
-            return Some(Claim { session, settled: false, broken });
+            return Some(Claim { session, is_handed_over: false, broken });
         }
-        let _ = session.submit(SessionRequest::Violation(CloseDetail::PostOverlap));
+        let _ = session.submit(SessionRequest::Failed(CloseDetail::PostOverlap));
         None
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.settled {
-            let _ = self.session.submit(SessionRequest::Violation(self.broken));
+        if !self.is_handed_over {
+            let _ = self.session.submit(SessionRequest::Failed(self.broken));
         }
         self.session.end_post();
     }
