@@ -116,7 +116,7 @@ impl Ending {
         if self.step != Step::Draining {
             ready!(outbox.poll_flush(cx));
             // The server closes first, so that the client has no port in TIME_WAIT (RFC 6455 §7.1.1).
-            if outbox.role == Role::Server || self.closed().is_none() {
+            if frames.ws.role() == Role::Server || self.closed().is_none() {
                 // An error means that it is closed already.
                 let _ = ready!(outbox.poll_shutdown(cx));
             }

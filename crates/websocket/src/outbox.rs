@@ -45,17 +45,18 @@ pub(crate) struct Outbox {
     /// Where the tasks for the rest of a write and for the timer run.
     runtime: Handle,
     pub(crate) member: MemberId,
-    pub(crate) role: Role,
-    /// Messages may be compressed, and frames are made where they are queued.
-    pub(crate) compresses: bool,
     state: Mutex<State>,
 }
+
+/// Nearly always nobody, which takes no more than a word.
+#[derive(Debug, Default)]
+struct Waiters(Vec<Waker>);
 
 #[derive(Debug)]
 struct State {
     pipe: Pipe,
     /// Who waits for room or for the end of what is queued.
-    waiters: Vec<Waker>,
+    waiters: Option<Box<Waiters>>,
     is_open: bool,
     /// Set once the connection is broken.
     failure: Option<Failure>,
@@ -104,11 +105,10 @@ pub(crate) struct SendOptions {
 
 impl Outbox {
     /// Must be called within a runtime.
-    pub(crate) fn new(mut pipe: Pipe, config: Arc<Config>) -> Arc<Self> {
-        let (role, compresses) = (pipe.role(), pipe.compressor().is_some());
+    pub(crate) fn new(pipe: Pipe, config: Arc<Config>) -> Arc<Self> {
         let state = State {
             pipe,
-            waiters: Vec::new(),
+            waiters: None,
             is_open: true,
             failure: None,
             close_timer: None,
@@ -116,7 +116,7 @@ impl Outbox {
             unwritten: false,
         };
         let (runtime, member) = (Handle::current(), MemberId::next());
-        Arc::new(Self { config, runtime, member, role, compresses, state: Mutex::new(state) })
+        Arc::new(Self { config, runtime, member, state: Mutex::new(state) })
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {
@@ -318,10 +318,10 @@ impl Outbox {
 
     fn push_message(&self, pipe: &mut Pipe, shared: &mut SharedMessage<'_>) {
         let (opcode, payload, compress) = (shared.opcode, shared.payload, shared.compress);
-        let may_compress = compress && !opcode.is_control();
+        let (role, may_compress) = (pipe.role(), compress && !opcode.is_control());
         let compressor =
             pipe.compressor().filter(|by| may_compress && by.applies_to(payload.len()));
-        if self.role == Role::Client || compressor.as_ref().is_some_and(|by| by.remembers()) {
+        if role == Role::Client || compressor.as_ref().is_some_and(|by| by.remembers()) {
             // Nobody else can use this frame.
             return pipe.push(opcode, (&[], payload), compress);
         }
@@ -386,9 +386,9 @@ impl Outbox {
             }
             let drained = state.pipe.poll_write(cx, timeout);
             if state.pipe.queued_bytes() <= LOW_WATER_BYTES {
-                let waiters = mem::take(&mut state.waiters);
+                let waiters = state.waiters.take();
                 drop(state);
-                waiters.into_iter().for_each(Waker::wake);
+                wake_all(waiters);
             }
             drained
         });
@@ -398,6 +398,10 @@ impl Outbox {
             Err(error) => self.abort(Failure::Io(error.kind())),
         }
     }
+}
+
+fn wake_all(waiters: Option<Box<Waiters>>) {
+    waiters.map_or(Vec::new(), |waiters| waiters.0).into_iter().for_each(Waker::wake);
 }
 
 fn check_length(message: ws::Message<'_>) -> Result<(), SendError> {
@@ -430,8 +434,9 @@ impl State {
         if has_happened || self.failure.is_some() {
             return Poll::Ready(());
         }
-        if !self.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-            self.waiters.push(cx.waker().clone());
+        let Waiters(wakers) = &mut **self.waiters.get_or_insert_default();
+        if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            wakers.push(cx.waker().clone());
         }
         Poll::Pending
     }
@@ -447,6 +452,6 @@ impl State {
             metrics::websocket_ended("overflow");
         }
         self.pipe.abort();
-        mem::take(&mut self.waiters).into_iter().for_each(Waker::wake);
+        wake_all(self.waiters.take());
     }
 }

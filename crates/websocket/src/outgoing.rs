@@ -25,10 +25,10 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    pub(crate) fn new(outbox: &Arc<Outbox>) -> Self {
-        let compressing = outbox.compresses.then(|| Arc::clone(outbox));
-        let (frames, role) = (take_pooled(), outbox.role);
-        Self { frames, role, closed: false, compressing, pushed_bytes: 0 }
+    /// For a connection of this role, whose messages are compressed or not.
+    pub(crate) fn new(outbox: &Arc<Outbox>, role: Role, compresses: bool) -> Self {
+        let compressing = compresses.then(|| Arc::clone(outbox));
+        Self { frames: take_pooled(), role, closed: false, compressing, pushed_bytes: 0 }
     }
 
     /// Sends a message. After [`close`](Self::close) nothing is sent any more; a ping or pong is cut

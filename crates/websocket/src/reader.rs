@@ -45,6 +45,8 @@ struct Turns {
     keep_alive: Option<Box<KeepAlive>>,
     /// There once the peer has pinged.
     pings: Option<Box<Rate>>,
+    /// Messages may be compressed, and frames are made where they are queued.
+    compresses: bool,
     /// The replies of the last turn wait behind more than they should.
     congested: bool,
     /// A data message has arrived in part.
@@ -76,9 +78,10 @@ impl Reader {
         negotiated: Option<&Negotiated>,
     ) -> Self {
         let compression = (negotiated, &config.compression);
-        let (frames, pipe) = websocket(stream, rest, role, config.protocol(), compression);
+        let (frames, mut pipe) = websocket(stream, rest, role, config.protocol(), compression);
         let minds_time = config.keep_alive_interval.is_some() || config.idle_timeout.is_some();
         let keep_alive = minds_time.then(|| KeepAlive::new(&config));
+        let compresses = pipe.compressor().is_some();
         let writer = Writer { outbox: Outbox::new(pipe, config) };
         Self {
             frames,
@@ -87,6 +90,7 @@ impl Reader {
                 ending: None,
                 keep_alive,
                 pings: None,
+                compresses,
                 congested: false,
                 mid_message: false,
             },
@@ -256,7 +260,7 @@ impl Turns {
         input: &mut [u8],
         handler: &mut impl Handle,
     ) -> (usize, ControlFlow<()>) {
-        let mut outgoing = Outgoing::new(&self.writer.outbox);
+        let mut outgoing = Outgoing::new(&self.writer.outbox, ws.role(), self.compresses);
         let mut used = 0;
         let mut flow = ControlFlow::Continue(());
         while used < input.len() && flow.is_continue() {
