@@ -18,12 +18,12 @@ use super::admission::{Admission, Admitted};
 use super::hand_over::HandOver;
 use super::http_service::HttpService;
 use super::keep_alive::KeepAlive;
-use super::service::{HyperService, now};
+use super::service::HyperService;
 use super::settings::{Limits, Settings};
 use super::stream::HttpStream;
 use super::take_over::{self, Next, Pending, TakenOver, Wish, Writing};
 use super::timed_tcp::TimedTcp;
-use super::timer::{self, ConnectionTimer, HeadTimer};
+use super::timer::{self, ConnectionTimer, HeadTimer, now};
 use super::upgraded::IntoStream;
 use crate::metrics;
 

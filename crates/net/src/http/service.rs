@@ -15,7 +15,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::time;
 
 use super::admission::Admitted;
 use super::answer::Answer;
@@ -27,7 +26,7 @@ use super::keep_alive::{KEEP_ALIVE, KeepAlive};
 use super::peer::{Encrypted, PeerAddr};
 use super::take_over::{self, Pending, Wish};
 use super::target::{Inspected, TargetError, inspect};
-use super::timer;
+use super::timer::{self, now};
 use crate::metrics;
 
 /// After so many answers that came soon the next ones are expected to: the first polls of a session are
@@ -261,11 +260,6 @@ impl<S: HttpService> Future for Oneshot<S> {
         }
         Poll::Ready(Ok(response))
     }
-}
-
-/// Tokio's time, which may stand still in tests.
-pub(super) fn now() -> Instant {
-    time::Instant::now().into_std()
 }
 
 /// The answer is not there. Whether it is time for us to write it.

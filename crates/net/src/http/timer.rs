@@ -35,9 +35,8 @@ impl Timer for HeadTimer {
         Box::pin(Wait { timer: *self, deadline })
     }
 
-    /// Tokio's time, which may stand still in tests.
     fn now(&self) -> Instant {
-        time::Instant::now().into_std()
+        now()
     }
 }
 
@@ -108,11 +107,38 @@ thread_local! {
     };
 }
 
+/// The time of this poll of a connection: a clock is not free, and every head asks for it thrice.
+#[derive(Clone, Copy)]
+enum Now {
+    /// No connection is being polled.
+    NoPoll,
+    Unread,
+    At(Instant),
+}
+
+thread_local! {
+    static NOW: Cell<Now> = const { Cell::new(Now::NoPoll) };
+}
+
+/// Tokio's time, which may stand still in tests; read once while a connection is polled.
+pub(super) fn now() -> Instant {
+    let read = || time::Instant::now().into_std();
+    match NOW.get() {
+        Now::NoPoll => read(),
+        Now::At(now) => now,
+        Now::Unread => {
+            let now = read();
+            NOW.set(Now::At(now));
+            now
+        }
+    }
+}
+
 /// Bytes came on the connection that is being polled.
 pub(crate) fn note_read() {
     let turn = TURN.get();
     if turn.head == Head::None {
-        let head = Head::Begun(time::Instant::now().into_std());
+        let head = Head::Begun(now());
         TURN.set(Turn { head, ..turn });
     }
 }
@@ -188,7 +214,9 @@ impl ConnectionTimer {
         let passed = passed.map(|sleep| sleep.deadline().into_std());
         let (head, writes) = (self.head, self.writes);
         let outer = TURN.replace(Turn { passed, wanted: None, head, writes });
+        let outer_now = NOW.replace(Now::Unread);
         let result = connection(cx);
+        NOW.set(outer_now);
         let Turn { wanted, head, writes, .. } = TURN.replace(outer);
         (self.head, self.writes) = (head, writes);
         if result.is_pending()
