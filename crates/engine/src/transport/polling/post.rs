@@ -60,6 +60,7 @@ impl<B: HttpBody> Post<B> {
         let body = match body.collect().await {
             Ok(body) => body,
             Err(detail) => {
+                // The session ends with this, by `transport error`, when the claim is dropped.
                 claim.broken = detail;
                 return match detail {
                     CloseDetail::PostAborted => empty(StatusCode::BAD_REQUEST),
