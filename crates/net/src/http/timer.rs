@@ -107,7 +107,7 @@ thread_local! {
     };
 }
 
-/// The time of this poll of a connection: a clock is not free, and every head asks for it thrice.
+/// The time of this poll of a connection: a clock is not free, and is asked more than once for a head.
 #[derive(Clone, Copy)]
 enum Now {
     /// No connection is being polled.
