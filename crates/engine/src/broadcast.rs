@@ -69,16 +69,16 @@ const PENDING_CAPACITY_KEPT: usize = 64 * 1024;
 /// ```
 /// use std::sync::Arc;
 ///
-/// use sockeye_engine::{Audience, Encoded, Session};
+/// use sockeye_engine::{MemberList, Encoded, Session};
 ///
 /// fn announce(everybody: &[Session], sender: &Session, texts: &[&str]) {
-///     let audience = Audience::new(everybody.iter().cloned());
+///     let members = MemberList::new(everybody.iter().cloned());
 ///     for text in texts {
-///         audience.send(&Arc::new(Encoded::new(*text, Vec::new())), Some(sender));
+///         members.send(&Arc::new(Encoded::new(*text, Vec::new())), Some(sender));
 ///     }
 /// }
 /// ```
-pub struct Audience {
+pub struct MemberList {
     parts: Box<[Arc<Part>]>,
     /// Somebody wants to hear of each packet.
     is_observed: bool,
@@ -101,7 +101,7 @@ struct Gathered {
 /// Most sessions of a part.
 const PART_SESSIONS_MAX: usize = 256;
 
-impl Audience {
+impl MemberList {
     /// These sessions, which may belong to different engines.
     pub fn new(sessions: impl IntoIterator<Item = Session>) -> Self {
         let mut parts: Vec<Part> = Vec::new();
@@ -116,7 +116,7 @@ impl Audience {
         }
         let is_observed = parts.iter().any(|part| part.sessions[0].observer().is_some());
         let parts = parts.into_iter().map(Arc::new).collect();
-        Audience { parts, is_observed, gathered: Mutex::default() }
+        MemberList { parts, is_observed, gathered: Mutex::default() }
     }
 
     /// How many sessions there are.
@@ -200,8 +200,8 @@ fn is(one: Option<&Session>, session: &Session) -> bool {
     one.is_some_and(|one| one.member() == session.member())
 }
 
-impl fmt::Debug for Audience {
+impl fmt::Debug for MemberList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audience").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("MemberList").field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -62,7 +62,7 @@ mod task;
 mod transport;
 
 pub use application::{Application, HandlerError, SessionHandler};
-pub use broadcast::{Audience, broadcast};
+pub use broadcast::{MemberList, broadcast};
 pub use engine::service::EngineService;
 pub use engine::{Engine, ResponseFuture};
 pub use http::cookie::Cookie;

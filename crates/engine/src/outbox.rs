@@ -4,7 +4,7 @@
 //! a pipe every push appends finished bytes to the connection's write buffer. When a session
 //! upgrades, the groups become bytes, in their order.
 //!
-//! What is sent to an [`Audience`](crate::Audience) lies in one batch for all of it, of which a pipe
+//! What is sent to an [`MemberList`](crate::MemberList) lies in one batch for all of it, of which a pipe
 //! holds a share: it comes behind the write buffer, and is copied into it only when something else
 //! has to follow.
 //!

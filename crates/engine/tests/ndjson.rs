@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{Heard, Host, Peer, sid};
 use sockeye_engine::{
-    Audience, CloseDetail, CloseReason, Config, Encoded, Pushed, TransportKind, broadcast,
+    CloseDetail, CloseReason, Config, Encoded, MemberList, Pushed, TransportKind, broadcast,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -129,12 +129,12 @@ async fn what_is_sent_to_many_comes_in_its_order() {
         let mut streams = [Stream::open(&host).await, Stream::open(&host).await];
         let mut socket = host.open_websocket().await;
         let sessions = host.engine.all_sessions();
-        let audience = Audience::new(sessions.clone());
+        let members = MemberList::new(sessions.clone());
         let message = |text: &str| Arc::new(Encoded::new(text, Vec::new()));
         let data = vec![Bytes::from_static(&[1, 2, 3])];
-        audience.send(&message("one"), None);
+        members.send(&message("one"), None);
         sessions.iter().for_each(|session| assert_eq!(session.send("two", &data), Pushed::Queued));
-        audience.send(&message("three"), None);
+        members.send(&message("three"), None);
         broadcast(sessions.iter(), &Arc::new(Encoded::new("four", data.clone())));
         for stream in &mut streams {
             for expected in ["4one", "4two", "bAQID", "4three", "4four", "bAQID"] {

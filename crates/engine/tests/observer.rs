@@ -10,7 +10,7 @@ use bytes::Bytes;
 use common::{Host, Received, WebSocket};
 use parking_lot::Mutex;
 use sockeye_engine::{
-    Audience, CloseReason, Config, Encoded, Hooks, Message, Observer, Packet, Session,
+    CloseReason, Config, Encoded, Hooks, MemberList, Message, Observer, Packet, Session,
     TransportKind, broadcast,
 };
 
@@ -99,8 +99,8 @@ async fn polling() {
     log.assert_heard(&["in 4hello", "out 4hello", "in [1, 2, 3]", "out [1, 2, 3]"]);
     broadcast([&host.app.session(&sid)].into_iter(), &announcement());
     log.assert_heard(&["out 4all", "out [9]"]);
-    let audience = Audience::new([host.app.session(&sid)]);
-    audience.send(&Arc::new(Encoded::new("members", Vec::new())), None);
+    let members = MemberList::new([host.app.session(&sid)]);
+    members.send(&Arc::new(Encoded::new("members", Vec::new())), None);
     log.assert_heard(&["out 4members"]);
     let all = "4hello\x1ebAQID\x1e4all\x1ebCQ==\x1e4members";
     assert_eq!(host.poll(&sid).await.text(), all);

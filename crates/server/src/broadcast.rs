@@ -1,3 +1,10 @@
+//! Broadcasts: one event for many sockets.
+
+pub(crate) mod acks;
+pub(crate) mod delivery;
+pub(crate) mod encode;
+pub(crate) mod io;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,194 +17,30 @@ use sockeye_engine::Encoded;
 use sockeye_socket_proto::{EventName, Request, event_name, with_encoded_args};
 use tokio::sync::mpsc;
 
-use crate::ack::{Acks, Waiter};
-use crate::adapter::{Selection, Targets};
-use crate::audience::Audience;
-use crate::delivery::Delivery;
-use crate::directory::Live;
-use crate::encode::{encode_shared, encode_with_offset};
+use self::acks::Acks;
+use self::delivery::Delivery;
+use self::encode::{encode_shared, encode_with_offset};
+use self::io::Io;
+use crate::cluster::server_side::{self, ServerAcks};
 use crate::error::{ClusterError, EmitError};
-use crate::family::Family;
-use crate::recovery::{self, Offset};
-use crate::remote::RemoteSocket;
-use crate::room::{IntoRooms, Room};
-use crate::server_side::{self, ServerAcks};
-use crate::socket::{MESSAGE, Socket};
-
-/// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone.
-#[derive(Clone)]
-pub struct Io {
-    namespace: Arc<Live>,
-}
-
-impl Io {
-    pub(crate) fn new(namespace: Arc<Live>) -> Self {
-        Self { namespace }
-    }
-
-    /// Another namespace of the same server, if it is there and the server still lives.
-    pub fn of(&self, path: &str) -> Option<Io> {
-        let directory = self.namespace.directory()?;
-        directory.get(path).map(Io::new)
-    }
-
-    /// The namespace's name, with its slash.
-    pub fn namespace(&self) -> &str {
-        &self.namespace.path
-    }
-
-    /// The namespaces a dynamic declaration has made, see [`Server::family`](crate::Server::family).
-    pub fn family(&self, name: &str) -> Option<Family> {
-        let children = self.namespace.directory()?.family(name)?;
-        Some(Family::new(children.into_iter().map(Io::new)))
-    }
-
-    /// The sockets in any of these rooms.
-    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.everybody().to(rooms)
-    }
-
-    /// Everybody but the sockets in these rooms.
-    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.everybody().except(rooms)
-    }
-
-    /// Everybody who can take the message right now.
-    pub fn volatile(&self) -> Broadcast {
-        self.everybody().volatile()
-    }
-
-    /// Everybody on this server, not on the others of a cluster.
-    pub fn local(&self) -> Broadcast {
-        self.everybody().local()
-    }
-
-    /// Sends an event to everybody in the namespace.
-    ///
-    /// # Errors
-    /// When it cannot be encoded, or its name is reserved.
-    pub fn emit<P: Serialize + ?Sized>(
-        &self,
-        event: impl EventName<P>,
-        payload: &P,
-    ) -> Result<(), EmitError> {
-        self.everybody().emit(event, payload)
-    }
-
-    /// Sends an event to everybody and asks for acknowledgements.
-    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
-        &self,
-        event: impl Request<P, A>,
-        payload: &P,
-    ) -> Result<Acks<A>, EmitError> {
-        self.everybody().emit_with_ack(event, payload)
-    }
-
-    /// Sends the event `message`, which some programs live on.
-    ///
-    /// # Errors
-    /// When it cannot be encoded.
-    pub fn send<P: Serialize + ?Sized>(&self, payload: &P) -> Result<(), EmitError> {
-        self.everybody().send(payload)
-    }
-
-    /// Sends an event to the other servers of the cluster, for their
-    /// [`on_server_side`](crate::Namespace::on_server_side) of this namespace. A server alone has
-    /// no others. For this server's own handler say
-    /// [`local().server_side_emit(..)`](Broadcast::server_side_emit).
-    ///
-    /// # Errors
-    /// When it cannot be encoded, or its name is reserved.
-    pub fn server_side_emit<P: Serialize + ?Sized>(
-        &self,
-        event: impl EventName<P>,
-        payload: &P,
-    ) -> Result<(), EmitError> {
-        self.everybody().server_side_emit(event, payload)
-    }
-
-    /// As [`server_side_emit`](Io::server_side_emit), and asks for their answers.
-    ///
-    /// # Errors
-    /// As [`server_side_emit`](Io::server_side_emit).
-    pub fn server_side_emit_with_ack<P: Serialize + ?Sized, A>(
-        &self,
-        event: impl Request<P, A>,
-        payload: &P,
-    ) -> Result<ServerAcks<A>, EmitError> {
-        self.everybody().server_side_emit_with_ack(event, payload)
-    }
-
-    /// Everybody, with or without compression on the way: see [`Broadcast::compress`].
-    pub fn compress(&self, compress: bool) -> Broadcast {
-        self.everybody().compress(compress)
-    }
-
-    /// How long acknowledgements are awaited.
-    pub fn timeout(&self, after: Duration) -> Broadcast {
-        self.everybody().timeout(after)
-    }
-
-    /// Makes everybody enter rooms.
-    pub fn join(&self, rooms: impl IntoRooms) {
-        self.everybody().join(rooms);
-    }
-
-    /// Makes everybody leave rooms.
-    pub fn leave(&self, rooms: impl IntoRooms) {
-        self.everybody().leave(rooms);
-    }
-
-    /// Disconnects everybody from the namespace.
-    pub fn disconnect(&self) {
-        self.everybody().disconnect();
-    }
-
-    /// Disconnects everybody here from all namespaces and closes their connections.
-    pub fn close_sessions(&self) {
-        self.everybody().close_sessions();
-    }
-
-    /// Everybody, whichever server they are on.
-    ///
-    /// # Errors
-    /// As [`Broadcast::fetch`].
-    pub async fn fetch(&self) -> Result<Vec<RemoteSocket>, ClusterError> {
-        self.everybody().fetch().await
-    }
-
-    /// The sockets connected to the namespace on this server.
-    pub fn sockets(&self) -> Vec<Socket> {
-        self.everybody().sockets()
-    }
-
-    /// The socket of this id, if it is connected to the namespace on this server.
-    pub fn socket(&self, id: &str) -> Option<Socket> {
-        self.namespace.adapter.socket(id)
-    }
-
-    /// Everybody in the namespace: the operator without any room yet.
-    pub fn everybody(&self) -> Broadcast {
-        Broadcast::new(self.namespace.clone())
-    }
-
-    pub(crate) fn live(&self) -> &Arc<Live> {
-        &self.namespace
-    }
-}
-
-impl fmt::Debug for Io {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io").field("namespace", &self.namespace()).finish()
-    }
-}
+use crate::guarantees::recovery::offset::Offset;
+use crate::guarantees::recovery::section;
+use crate::namespace::active::ActiveNamespace;
+use crate::rooms::member_cache::MemberCache;
+use crate::rooms::room::{IntoRooms, Room};
+use crate::rooms::selection::Selection;
+use crate::rooms::targets::Targets;
+use crate::socket::Socket;
+use crate::socket::emit::MESSAGE;
+use crate::socket::remote::RemoteSocket;
+use crate::socket::requests::Waiter;
 
 /// The broadcast operator: says whom to reach, then what to do with them. A socket in several of
 /// the rooms is reached once.
 #[must_use = "a broadcast does nothing until it ends in a verb such as `emit`"]
 #[derive(Clone)]
 pub struct Broadcast {
-    namespace: Arc<Live>,
+    namespace: Arc<ActiveNamespace>,
     targets: Targets,
     /// Who says it; left out unless it is the only target.
     origin: Option<Socket>,
@@ -211,7 +54,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    fn new(namespace: Arc<Live>) -> Self {
+    fn new(namespace: Arc<ActiveNamespace>) -> Self {
         let timeout = namespace.config.ack_timeout;
         Self {
             namespace,
@@ -226,7 +69,7 @@ impl Broadcast {
     }
 
     pub(crate) fn from_socket(socket: &Socket) -> Self {
-        Self { origin: Some(socket.clone()), ..Self::new(socket.live().clone()) }
+        Self { origin: Some(socket.clone()), ..Self::new(socket.active_namespace().clone()) }
     }
 
     pub(crate) fn to_socket(socket: &Socket) -> Self {
@@ -291,10 +134,10 @@ impl Broadcast {
     }
 
     pub(crate) fn send_event(self, name: &str, args: &str, attachments: &[Bytes]) {
-        if self.namespace.log.is_some() && recovery::is_inside() {
+        if self.namespace.log.is_some() && section::is_inside() {
             let (name, args) = (name.to_owned(), args.to_owned());
             let attachments = attachments.to_vec();
-            return recovery::put_off(move || self.send_event(&name, &args, &attachments));
+            return section::put_off(move || self.send_event(&name, &args, &attachments));
         }
         self.show(name, args, attachments);
         let path = &self.namespace.path;
@@ -450,9 +293,9 @@ impl Broadcast {
     /// Lets the looks at outgoing events see it. (Not while it is delivered: they are user code,
     /// and may emit.)
     fn show(&self, name: &str, args: &str, attachments: &[Bytes]) {
-        let behaviour = &self.namespace.behaviour;
-        if let Some(event) = behaviour.outgoing(name, args, attachments) {
-            self.selection().for_each(|socket| behaviour.look_outgoing(socket, &event));
+        let handlers = &self.namespace.handlers;
+        if let Some(event) = handlers.outgoing(name, args, attachments) {
+            self.selection().for_each(|socket| handlers.look_outgoing(socket, &event));
         }
     }
 
@@ -485,14 +328,14 @@ impl Broadcast {
     }
 
     /// Who is reached, if it is a room as a whole, or all of it but the origin.
-    fn audience(&self) -> Option<Arc<Audience>> {
+    fn audience(&self) -> Option<Arc<MemberCache>> {
         let Targets { rooms, except } = &self.targets;
         let is_itself = |origin: &Socket| origin.is_connected() && origin.key() == origin.id();
         let is_whole = rooms.len() <= 1 && except.is_empty() && !self.is_volatile;
         if !is_whole || self.is_direct || !self.origin.as_ref().is_none_or(is_itself) {
             return None;
         }
-        self.namespace.adapter.audience(rooms.first(), Audience::new)
+        self.namespace.adapter.member_cache(rooms.first(), MemberCache::new)
     }
 
     fn selection(&self) -> Selection<Socket> {

@@ -1,41 +1,16 @@
 //! Async functions as handlers: extractors first, the payload last, the answer returned.
 
-use std::pin::Pin;
-use std::sync::Arc;
+pub(crate) mod acker;
+pub(crate) mod bound;
+pub(crate) mod extract;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs, RawEvent};
+use sockeye_socket_proto::{FromArgs, IntoAck, RawEvent};
 
-use crate::ack::Responder;
+use self::bound::{Answering, Running};
+use self::extract::{Context, FromContext};
 use crate::error::{EventError, Refuse};
-use crate::extract::{Context, FromContext};
-use crate::socket::Socket;
-
-/// A started handler.
-pub(crate) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-/// A started handler of an event. It comes to `None` where an `Acker` answers, or nobody asked.
-pub(crate) type Answering = Running<Result<Option<RawArgs>, EventError>>;
-/// A handler of one event with the state bound into it.
-pub(crate) type EventHandler = Arc<dyn Fn(Call<'_>) -> Result<Answering, EventError> + Send + Sync>;
-/// A connect handler with the state bound into it. The text is what the client sent as `auth`.
-pub(crate) type Admission = Arc<dyn Fn(Socket, &str) -> Running<Result<(), Refuse>> + Send + Sync>;
-/// A guard with the state bound into it.
-pub(crate) type EventGuard = Arc<
-    dyn Fn(Socket, RawEvent) -> Result<Running<Result<(), EventError>>, EventError> + Send + Sync,
->;
-/// An observer with the state bound into it.
-pub(crate) type ObserverHandler<T> =
-    Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
-
-/// One event on its way into a handler.
-pub(crate) struct Call<'a> {
-    pub(crate) socket: &'a Socket,
-    pub(crate) name: &'a str,
-    pub(crate) responder: Option<Responder>,
-    pub(crate) args: &'a str,
-    pub(crate) attachments: &'a [Bytes],
-}
 
 /// An async function that handles an event: up to eight extractors, then the payload if the event
 /// has one. It returns `()`, [`Ack`](crate::Ack), [`Deferred`](crate::Deferred), or a `Result`

@@ -33,70 +33,61 @@
 //!   the arguments as they came.
 #![forbid(unsafe_code)]
 
-mod ack;
-mod adapter;
-mod audience;
-mod behaviour;
+/// Broadcasts: one event for many sockets.
 mod broadcast;
-mod client_files;
-mod coding;
-mod config;
-mod deadlines;
-mod delivery;
-mod directory;
-mod drain;
-mod encode;
+/// The servers beside this one.
+mod cluster;
+/// Collections that are empty for most.
+mod cold_state;
+/// What can go wrong.
 mod error;
-mod extract;
-mod family;
+/// What outlives a connection: recovery, client outboxes, remembered answers.
+mod guarantees;
+/// Async functions as handlers: their arguments, their answers.
 mod handler;
-mod id;
-mod idempotent;
-mod link;
-mod locals;
-mod makers;
-mod matcher;
+/// A namespace: how it is declared, and what it is at run time.
 mod namespace;
-mod peer;
-mod rarely;
-mod reading;
-mod reason;
-mod recovery;
-mod reliable;
-mod remote;
-mod revision;
-mod room;
+/// Rooms, and whom a broadcast reaches.
+mod rooms;
+/// The server: declared by a builder, served alone or as a tower service, drained at its end.
 mod server;
-mod server_side;
-mod shares;
+/// One session: all its namespaces, in one task.
+mod session;
+/// A socket: one client in one namespace.
 mod socket;
 
-pub use ack::{AckFuture, Acker, Acks, Answers, Deferred};
-pub use behaviour::Failure;
-pub use broadcast::{Broadcast, Io};
-pub use config::Config;
-pub use drain::Drained;
+pub use broadcast::Broadcast;
+pub use broadcast::acks::{Acks, Answers};
+pub use broadcast::io::Io;
+pub use cluster::server_side::{ServerAcks, ServerSide};
 pub use error::{
     AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
     RemoteError, ReservedName,
 };
-pub use extract::{
+pub use guarantees::client_outbox::Reliable;
+pub use guarantees::idempotent::{Idempotent, idempotent};
+pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
+pub use handler::acker::{Acker, Deferred};
+pub use handler::extract::{
     Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
 };
-pub use family::Family;
 pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer};
-pub use id::SocketId;
-pub use idempotent::{Idempotent, idempotent};
-pub use matcher::NamespaceMatcher;
 pub use namespace::Namespace;
-pub use reason::DisconnectReason;
-pub use recovery::{Recovery, RecoveryConfig, RecoveryFailure};
-pub use reliable::Reliable;
-pub use remote::{RemoteHandshake, RemoteSocket};
-pub use room::{IntoRooms, Room, RoomChange};
-pub use server::{IntoListeners, Serve, Server, ServerBuilder, SocketService};
-pub use server_side::{ServerAcks, ServerSide};
-pub use socket::{Expiry, Socket};
+pub use namespace::handlers::Failure;
+pub use namespace::matcher::NamespaceMatcher;
+pub use namespace::parent::ParentNamespace;
+pub use rooms::room::{IntoRooms, Room, RoomChange};
+pub use server::Server;
+pub use server::builder::ServerBuilder;
+pub use server::config::Config;
+pub use server::drain::Drained;
+pub use server::serve::{IntoListeners, Serve, SocketService};
+pub use socket::Socket;
+pub use socket::disconnect_reason::DisconnectReason;
+pub use socket::expiry::Expiry;
+pub use socket::id::SocketId;
+pub use socket::remote::{RemoteHandshake, RemoteSocket};
+pub use socket::requests::AckFuture;
 pub use sockeye_engine::{self as engine, Body, Handshake};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{

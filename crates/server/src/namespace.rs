@@ -1,3 +1,10 @@
+pub(crate) mod active;
+mod children;
+pub(crate) mod handlers;
+pub(crate) mod matcher;
+pub(crate) mod parent;
+pub(crate) mod registry;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::ready;
@@ -8,19 +15,19 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use sockeye_socket_proto::{IntoAck, Listen, RawEvent, event_name};
 
-use crate::behaviour::{Behaviour, Failure, Registered};
-use crate::broadcast::Io;
-use crate::error::{BuildError, EventError};
-use crate::extract::Context;
-use crate::handler::{
-    Admission, Call, ConnectHandler, EventHandler, Guard, Handler, Observer, ObserverHandler,
-};
-use crate::matcher::{Matcher, NamespaceMatcher, Pattern};
-use crate::reason::DisconnectReason;
-use crate::reliable::Reliable;
-use crate::room::RoomChange;
-use crate::server_side::ServerSide;
+use self::handlers::{Failure, Handlers, Registered};
+use self::matcher::{Matcher, NamespaceMatcher, Pattern};
+use crate::broadcast::io::Io;
+use crate::cluster::server_side::ServerSide;
+use crate::error::BuildError;
+use crate::error::EventError;
+use crate::guarantees::client_outbox::Reliable;
+use crate::handler::bound::{Admission, Call, EventHandler, ObserverHandler};
+use crate::handler::extract::Context;
+use crate::handler::{ConnectHandler, Guard, Handler, Observer};
+use crate::rooms::room::RoomChange;
 use crate::socket::Socket;
+use crate::socket::disconnect_reason::DisconnectReason;
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.
@@ -30,7 +37,7 @@ pub struct Namespace<S = ()> {
     parts: Vec<Part<S>>,
 }
 
-type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Behaviour) -> Result<(), BuildError> + Send>;
+type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Handlers) -> Result<(), BuildError> + Send>;
 
 impl<S: Send + Sync + 'static> Namespace<S> {
     /// A namespace of this name; the leading slash may be left out. With parts in braces, such as
@@ -58,7 +65,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         Self { path: Path::Dynamic { name: matcher.name(), matcher }, parts: Vec::new() }
     }
 
-    /// Gives a dynamic declaration the name by which [`Server::family`](crate::Server::family)
+    /// Gives a dynamic declaration the name by which [`Server::parent_namespace`](crate::Server::parent_namespace)
     /// finds what it made. Without it a pattern and a regular expression are called as they are
     /// written, and a function has no name. A namespace of a fixed name has no family.
     #[must_use]
@@ -80,11 +87,11 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// the client pass; the first `Err` is the answer.
     #[must_use]
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
-        self.with(move |state, behaviour| {
+        self.with(move |state, handlers| {
             let state = state.clone();
             let admission: Admission =
                 Arc::new(move |socket, auth| handler.start(context(&socket, &state), auth));
-            behaviour.admission = Some(match behaviour.admission.take() {
+            handlers.admission = Some(match handlers.admission.take() {
                 Some(first) => one_after_the_other(first, admission),
                 None => admission,
             });
@@ -96,9 +103,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// of the official server. Several of them start in the order of their declaration.
     #[must_use]
     pub fn on_connected<M: 'static>(self, handler: impl Observer<M, S, ()>) -> Self {
-        self.with(move |state, behaviour| {
+        self.with(move |state, handlers| {
             let handler = observer(handler, state);
-            behaviour.connected = Some(match behaviour.connected.take() {
+            handlers.connected = Some(match handlers.connected.take() {
                 Some(first) => side_by_side(first, handler),
                 None => handler,
             });
@@ -117,14 +124,14 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         handler: impl Handler<M, S, P, A>,
     ) -> Self {
         let name = event_name(&event).map(str::to_owned);
-        self.with(move |state, behaviour| {
+        self.with(move |state, handlers| {
             let name = name?;
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
                 let Call { socket, responder, args, attachments, .. } = call;
                 handler.start(Context { socket, state: &*state, responder }, args, attachments)
             });
-            if behaviour.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
+            if handlers.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
             }
             Ok(())
@@ -134,8 +141,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Sees every incoming event before its handler starts, reserved ones excepted.
     #[must_use]
     pub fn on_any(self, look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.any.push(Box::new(look));
+        self.with(move |_, handlers| {
+            handlers.any.push(Box::new(look));
             Ok(())
         })
     }
@@ -146,8 +153,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self,
         look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static,
     ) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.any_outgoing.push(Box::new(look));
+        self.with(move |_, handlers| {
+            handlers.any_outgoing.push(Box::new(look));
             Ok(())
         })
     }
@@ -157,9 +164,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// it answers the peer's ack and goes to [`on_error`](Namespace::on_error).
     #[must_use]
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
-        self.with(move |state, behaviour| {
+        self.with(move |state, handlers| {
             let state = state.clone();
-            behaviour
+            handlers
                 .guards
                 .push(Arc::new(move |socket, event| guard.start(context(&socket, &state), event)));
             Ok(())
@@ -170,14 +177,14 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// official server does.
     #[must_use]
     pub fn fallback<M: 'static>(self, handler: impl Observer<M, S, RawEvent>) -> Self {
-        self.with(move |state, behaviour| {
+        self.with(move |state, handlers| {
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
                 let event = RawEvent::new(call.name, call.args, call.attachments);
                 let running = handler.start(context(call.socket, &state), event)?;
                 Ok(Box::pin(running.map(|()| Ok(None))))
             });
-            behaviour.fallback = Some(Registered::new("", handler));
+            handlers.fallback = Some(Registered::new("", handler));
             Ok(())
         })
     }
@@ -187,8 +194,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// `on_error` the failure is logged.
     #[must_use]
     pub fn on_error(self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.error = Some(Box::new(report));
+        self.with(move |_, handlers| {
+            handlers.error = Some(Box::new(report));
             Ok(())
         })
     }
@@ -198,9 +205,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// their declaration.
     #[must_use]
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
-        self.with(move |state, behaviour| {
+        self.with(move |state, handlers| {
             let handler = observer(handler, state);
-            behaviour.disconnect = Some(match behaviour.disconnect.take() {
+            handlers.disconnect = Some(match handlers.disconnect.take() {
                 Some(first) => side_by_side(first, handler),
                 None => handler,
             });
@@ -213,8 +220,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// may change rooms itself.
     #[must_use]
     pub fn on_room_change(self, hear: impl Fn(&Io, &RoomChange) + Send + Sync + 'static) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.room_change.push(Box::new(hear));
+        self.with(move |_, handlers| {
+            handlers.room_change.push(Box::new(hear));
             Ok(())
         })
     }
@@ -229,12 +236,12 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         handler: impl ServerSide<M, P, A>,
     ) -> Self {
         let name = event_name(&event).map(str::to_owned);
-        self.with(move |_, behaviour| {
+        self.with(move |_, handlers| {
             let name = name?;
             let handler = Box::new(move |io, args: &str, attachments: &[_]| {
                 handler.start(io, args, attachments)
             });
-            if behaviour.server_side.insert(name.clone(), handler).is_some() {
+            if handlers.server_side.insert(name.clone(), handler).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
             }
             Ok(())
@@ -247,8 +254,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// counts.
     #[must_use]
     pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.shared = Some(Box::new(|socket| {
+        self.with(move |_, handlers| {
+            handlers.shared = Some(Box::new(|socket| {
                 let json = serde_json::value::to_raw_value(&*socket.get::<T>()?);
                 json.inspect_err(|error| tracing::warn!(%error, "shared data is no JSON")).ok()
             }));
@@ -260,8 +267,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// connection. Then its private id is all that tells who it is.
     #[must_use]
     pub fn skip_on_connect_when_recovered(self) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.skip_admission_when_recovered = true;
+        self.with(move |_, handlers| {
+            handlers.skip_admission_when_recovered = true;
             Ok(())
         })
     }
@@ -274,8 +281,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self,
         is_same: impl Fn(&T, &T) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.same_user = Some(Box::new(move |old, new| {
+        self.with(move |_, handlers| {
+            handlers.same_user = Some(Box::new(move |old, new| {
                 matches!((old.get(), new.get()), (Some(old), Some(new)) if is_same(&old, &new))
             }));
             Ok(())
@@ -287,8 +294,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// notice. (`docs/reliable.md` is the whole story.)
     #[must_use]
     pub fn reliable(self, rules: Reliable) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.reliable = Some(rules);
+        self.with(move |_, handlers| {
+            handlers.reliable = Some(rules);
             Ok(())
         })
     }
@@ -303,9 +310,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     #[must_use]
     pub fn reauthenticate_on(self, event: impl Into<String>) -> Self {
         let event = event.into();
-        self.with(move |_, behaviour| {
+        self.with(move |_, handlers| {
             event_name::<&str>(&event.as_str())?;
-            behaviour.reauthentication = Some(event);
+            handlers.reauthentication = Some(event);
             Ok(())
         })
     }
@@ -314,43 +321,43 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Default 64; 1 is strictly serial.
     #[must_use]
     pub fn concurrent_handlers_max(self, max: NonZeroU32) -> Self {
-        self.with(move |_, behaviour| {
-            behaviour.concurrent_handlers_max = max.get();
+        self.with(move |_, handlers| {
+            handlers.concurrent_handlers_max = max.get();
             Ok(())
         })
     }
 
     fn with(
         mut self,
-        part: impl FnOnce(&Arc<S>, &mut Behaviour) -> Result<(), BuildError> + Send + 'static,
+        part: impl FnOnce(&Arc<S>, &mut Handlers) -> Result<(), BuildError> + Send + 'static,
     ) -> Self {
         self.parts.push(Box::new(part));
         self
     }
 
-    pub(crate) fn bind(self, state: &Arc<S>) -> Result<(Path, Behaviour), BuildError> {
+    pub(crate) fn bind(self, state: &Arc<S>) -> Result<(Path, Handlers), BuildError> {
         if let Path::Fixed(name) = &self.path
             && name.contains(',')
         {
             return Err(BuildError::InvalidNamespace(name.to_string()));
         }
-        let mut behaviour = Behaviour::new();
+        let mut handlers = Handlers::new();
         for part in self.parts {
-            part(state, &mut behaviour)?;
+            part(state, &mut handlers)?;
         }
-        if let Some(event) = behaviour.reauthentication.take() {
-            let handler = reauthentication(behaviour.admission.clone());
+        if let Some(event) = handlers.reauthentication.take() {
+            let handler = reauthentication(handlers.admission.clone());
             let registered = Registered::new(&event, handler);
-            if behaviour.events.insert(event.clone(), registered).is_some() {
+            if handlers.events.insert(event.clone(), registered).is_some() {
                 return Err(BuildError::DuplicateEvent { event });
             }
         }
-        if behaviour.fallback.is_none() && !behaviour.guards.is_empty() {
+        if handlers.fallback.is_none() && !handlers.guards.is_empty() {
             // Guards see unhandled events too.
             let nothing: EventHandler = Arc::new(|_| Ok(Box::pin(ready(Ok(None)))));
-            behaviour.fallback = Some(Registered::new("", nothing));
+            handlers.fallback = Some(Registered::new("", nothing));
         }
-        Ok((self.path, behaviour))
+        Ok((self.path, handlers))
     }
 }
 

@@ -1,62 +1,42 @@
+//! The server: its handle, and what its parts are made from.
+
+pub(crate) mod builder;
+mod client_files;
+pub(crate) mod config;
+mod content_coding;
+pub(crate) mod drain;
+pub(crate) mod serve;
+
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body::Body as HttpBody;
-use sockeye_engine::{
-    self as engine, AllowedHosts, Application, Body, CloseReason, Engine, Handshake, Session,
-};
-use sockeye_net::http::HttpServer;
-use tokio::net::TcpListener;
+use sockeye_engine::{Application, CloseReason, Engine, Handshake, Session};
 
-use crate::behaviour::{Behaviour, Failure};
-use crate::broadcast::Io;
-use crate::client_files;
-use crate::config::Config;
-use crate::directory::{Directory, NewNamespace};
-use crate::drain::{self, Drained};
-use crate::error::BuildError;
-use crate::family::Family;
-use crate::link::Link;
-use crate::namespace::{Namespace, Path};
-use crate::peer::Peer;
-use crate::socket::Socket;
+use self::builder::ServerBuilder;
+use self::config::Config;
+use self::drain::Drained;
+use self::serve::{IntoListeners, Serve, SocketService};
+use crate::broadcast::io::Io;
+use crate::namespace::active::Siblings;
+use crate::namespace::parent::ParentNamespace;
+use crate::namespace::registry::Namespaces;
+use crate::session::Peer;
+use crate::session::link::SessionLink;
 
 /// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
 /// axum or hyper, or let it [`serve`](Server::serve) alone.
 #[derive(Clone)]
 pub struct Server {
     engine: Engine<App>,
-    directory: Arc<Directory>,
+    namespaces: Arc<Namespaces>,
     config: Arc<Config>,
 }
-
-/// Declares a server: configuration, state, namespaces.
-pub struct ServerBuilder<S = ()> {
-    config: Config,
-    state: Arc<S>,
-    declared: Vec<Result<(Path, Behaviour), BuildError>>,
-    new_namespace: Option<NewNamespace>,
-    error: Option<Report>,
-}
-
-/// What hears of failures in all namespaces.
-type Report = Arc<dyn Fn(&Socket, &Failure) + Send + Sync>;
 
 impl Server {
     /// Starts the declaration of a server.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder {
-            config: Config::default(),
-            state: Arc::new(()),
-            declared: Vec::new(),
-            new_namespace: None,
-            error: None,
-        }
+        ServerBuilder::new()
     }
 
     /// The namespace `/`, to reach its sockets from anywhere.
@@ -66,20 +46,20 @@ impl Server {
 
     /// A namespace, if it is there: declared by its name, or dynamic and asked for by a client.
     pub fn of(&self, path: &str) -> Option<Io> {
-        self.directory.get(path).map(Io::new)
+        self.namespaces.get(path).map(Io::new)
     }
 
     /// All namespaces there are, the dynamic ones included.
     pub fn namespaces(&self) -> Vec<Io> {
-        self.directory.all().into_iter().map(Io::new).collect()
+        self.namespaces.all().into_iter().map(Io::new).collect()
     }
 
     /// The namespaces that one dynamic declaration has made so far, as one target. Its name is the
     /// pattern as it was written, `/room-{id}`, the text of the regular expression, or what
     /// [`Namespace::called`] says. `None` when nothing is called so.
-    pub fn family(&self, name: &str) -> Option<Family> {
-        let children = self.directory.family(name)?;
-        Some(Family::new(children.into_iter().map(Io::new)))
+    pub fn parent_namespace(&self, name: &str) -> Option<ParentNamespace> {
+        let children = self.namespaces.children_of(name)?;
+        Some(ParentNamespace::new(children.into_iter().map(Io::new)))
     }
 
     /// What it was configured with.
@@ -114,8 +94,7 @@ impl Server {
     /// # }
     /// ```
     pub fn into_service(self) -> SocketService {
-        let hosts = self.config.engine.allowed_hosts.clone().map(Arc::new);
-        SocketService { server: self, hosts }
+        SocketService::new(self)
     }
 
     /// Serves on these listeners, alone, until the process ends or
@@ -126,8 +105,7 @@ impl Server {
     /// can have its own name lead here (DNS rebinding). A server with a name says so,
     /// `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
-        let (server, listeners) = (self.clone(), listeners.into_listeners());
-        Serve { server, listeners, signal: None, drain: None, keep_alive_timeout: None }
+        Serve::new(self.clone(), listeners.into_listeners())
     }
 
     /// Disconnects everybody with the reason "server shutting down" and waits until what was
@@ -177,11 +155,11 @@ impl Server {
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.engine.refuse_sessions();
         let sessions = self.engine.all_sessions();
-        let waves = drain::in_waves(&sessions, &self.directory, deadline);
+        let waves = drain::in_waves(&sessions, &self.namespaces, deadline);
         let in_order = async {
             waves.await;
             // Who was on the way in when new sessions were refused.
-            drain::at_once(&self.engine.all_sessions(), &self.directory);
+            drain::at_once(&self.engine.all_sessions(), &self.namespaces);
             tokio::select! {
                 () = self.engine.finished() => {}
                 never = drain::forget_silent(|| self.engine.all_sessions()) => match never {},
@@ -193,32 +171,6 @@ impl Server {
         left.iter().for_each(|session| session.discard(CloseReason::ServerShutdown));
         Drained { closed: sessions.len() - cut, cut }
     }
-
-    /// Answers what is not the engine's.
-    fn answer_beside<B>(
-        &self,
-        request: &Request<B>,
-        hosts: Option<&AllowedHosts>,
-    ) -> Option<Response<Body>> {
-        if let Some(hosts) = hosts
-            && let Err(denied) = hosts.check(request, &self.config.engine.trusted_proxies)
-        {
-            tracing::debug!(host = denied.host(), "request for another host refused");
-            let setting = "config.engine.allowed_hosts = Some(\"";
-            return Some(denied.into_response(setting, "\".parse()?)"));
-        }
-        if self.config.serve_client
-            && let Some(response) = client_files::serve(&self.config.engine.path, request)
-        {
-            return Some(self.engine.with_cors(request, response));
-        }
-        if self.engine.handles(request.uri().path()) {
-            return None;
-        }
-        let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        Some(response)
-    }
 }
 
 impl fmt::Debug for Server {
@@ -227,84 +179,9 @@ impl fmt::Debug for Server {
     }
 }
 
-impl ServerBuilder {
-    /// Gives handlers a state to ask for with [`State`](crate::State). Namespaces declared after
-    /// this have it; say it first.
-    pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
-        ServerBuilder {
-            config: self.config,
-            state: Arc::new(state),
-            declared: self.declared,
-            new_namespace: self.new_namespace,
-            error: self.error,
-        }
-    }
-}
-
-impl<S: Send + Sync + 'static> ServerBuilder<S> {
-    /// Replaces the configuration.
-    #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
-    /// nothing.
-    #[must_use]
-    pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
-        self.declared.push(namespace.bind(&self.state));
-        self
-    }
-
-    /// Hears of each namespace that a client's name makes, before its first socket is in it:
-    /// `new_namespace` of the official server.
-    #[must_use]
-    pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
-        self.new_namespace = Some(Box::new(hear));
-        self
-    }
-
-    /// Hears of what went wrong with an event in every namespace that has no
-    /// [`on_error`](Namespace::on_error) of its own.
-    #[must_use]
-    pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
-        self.error = Some(Arc::new(report));
-        self
-    }
-
-    /// Makes the server. Has to be called inside of a tokio runtime.
-    ///
-    /// # Errors
-    /// [`BuildError`] says what contradicts itself.
-    pub fn build(self) -> Result<Server, BuildError> {
-        let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if let Some(report) = &self.error {
-            for (_, behaviour) in &mut declared {
-                let report = report.clone();
-                behaviour.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
-            }
-        }
-        let config = Arc::new(self.config);
-        let directory = Directory::new(declared, &config, self.new_namespace)?;
-        directory.start_sweeping();
-        let app = App { directory: directory.clone(), config: config.clone() };
-        // Asked once, of files and other paths as well.
-        let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
-        let engine = Engine::new(engine_config, app)?;
-        Ok(Server { engine, directory, config })
-    }
-}
-
-impl<S> fmt::Debug for ServerBuilder<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
 /// What the engine calls for each session.
 struct App {
-    directory: Arc<Directory>,
+    namespaces: Arc<Namespaces>,
     config: Arc<Config>,
 }
 
@@ -313,131 +190,9 @@ impl Application for App {
 
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> Peer {
         Peer::new(
-            Arc::new(Link::new(session, handshake)),
-            self.directory.clone(),
+            Arc::new(SessionLink::new(session, handshake)),
+            self.namespaces.clone(),
             self.config.clone(),
         )
-    }
-}
-
-/// A server as a tower service, see [`Server::into_service`].
-#[derive(Clone, Debug)]
-pub struct SocketService {
-    server: Server,
-    hosts: Option<Arc<AllowedHosts>>,
-}
-
-impl<B> tower_service::Service<Request<B>> for SocketService
-where
-    B: HttpBody + Send + 'static,
-    B::Data: Send,
-    B::Error: fmt::Display + Send,
-{
-    type Response = Response<Body>;
-    type Error = std::convert::Infallible;
-    type Future = engine::ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.server.answer_beside(&request, self.hosts.as_deref()) {
-            Some(response) => response.into(),
-            None => self.server.engine.respond(request),
-        }
-    }
-}
-
-/// One listener or several.
-pub trait IntoListeners {
-    #[doc(hidden)]
-    fn into_listeners(self) -> Vec<TcpListener>;
-}
-
-impl IntoListeners for TcpListener {
-    fn into_listeners(self) -> Vec<TcpListener> {
-        vec![self]
-    }
-}
-
-impl IntoListeners for Vec<TcpListener> {
-    fn into_listeners(self) -> Vec<TcpListener> {
-        self
-    }
-}
-
-/// A server that serves alone; await it.
-#[must_use = "nothing is served until this is awaited"]
-pub struct Serve {
-    server: Server,
-    listeners: Vec<TcpListener>,
-    signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    drain: Option<Duration>,
-    keep_alive_timeout: Option<Duration>,
-}
-
-impl Serve {
-    /// How long a connection is kept for the next request, as answers announce it: longer than the
-    /// idle time-out of a balancer in front. Default: 10 seconds.
-    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.keep_alive_timeout = Some(timeout);
-        self
-    }
-
-    /// At the end the server is [drained](Server::drain) for at most this time, instead of
-    /// [shut down](Server::shutdown). A handler that blocks its thread is not bound by it, see there
-    /// how a program ends in time all the same.
-    pub fn drain_for(mut self, deadline: Duration) -> Self {
-        self.drain = Some(deadline);
-        self
-    }
-
-    /// When the future is done, everybody is disconnected and the serving ends.
-    pub fn with_graceful_shutdown(
-        mut self,
-        signal: impl Future<Output = ()> + Send + 'static,
-    ) -> Self {
-        self.signal = Some(Box::pin(signal));
-        self
-    }
-}
-
-impl IntoFuture for Serve {
-    type Output = std::io::Result<()>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let Self { server, listeners, signal, drain, keep_alive_timeout } = self;
-        let mut service = server.clone().into_service();
-        // The listener is ours, so nobody else looks at the host.
-        service.hosts.get_or_insert_default();
-        let drained = async move {
-            match signal {
-                Some(signal) => signal.await,
-                None => std::future::pending().await,
-            }
-            match drain {
-                Some(deadline) => {
-                    let drained = server.drain(deadline).await;
-                    tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
-                }
-                None => server.shutdown().await,
-            }
-        };
-        Box::pin(async move {
-            let proxies = service.server.config.engine.trusted_proxies.clone();
-            let mut http = HttpServer::new(listeners, service).trusted_proxies(proxies);
-            if let Some(timeout) = keep_alive_timeout {
-                http = http.keep_alive_timeout(timeout);
-            }
-            http.with_graceful_shutdown(drained).await
-        })
-    }
-}
-
-impl fmt::Debug for Serve {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve").field("listeners", &self.listeners).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,13 @@
-mod expiry;
+//! A socket: one client in one namespace.
+
+pub(crate) mod data;
+pub(crate) mod disconnect_reason;
+pub(crate) mod emit;
+pub(crate) mod expiry;
+pub(crate) mod id;
 mod life;
+pub(crate) mod remote;
+pub(crate) mod requests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,34 +16,25 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_engine::{self as engine, Encoded, Handshake, Pushed};
-use sockeye_socket_proto::{
-    Event, EventName, PayloadError, RawArgs, Request, decode_args, encode_ack, encode_disconnect,
-    event_name, with_encoded_args,
-};
-use tokio::sync::oneshot;
+use sockeye_engine::{self as engine, Encoded, Handshake};
+use sockeye_socket_proto::{PayloadError, decode_args, encode_ack, encode_disconnect};
 
+use self::data::SocketData;
+use self::disconnect_reason::DisconnectReason;
 use self::expiry::Deadline;
-pub(crate) use self::expiry::Expired;
-pub use self::expiry::Expiry;
-
-use crate::ack::{AckFuture, Pending, Waiter};
-use crate::adapter::Targets;
-use crate::broadcast::{Broadcast, Io};
-use crate::directory::Live;
-use crate::encode::{encode_with_offset, with_event, with_text};
-use crate::error::{AckError, EmitError};
-use crate::id::SocketId;
-use crate::link::{Command, Link};
-use crate::locals::Locals;
-use crate::rarely::Rarely;
-use crate::reason::DisconnectReason;
-use crate::recovery::{self, Claim, Log, Place, Recovery, RecoveryFailure};
-use crate::reliable::Outboxes;
-use crate::revision::is_old;
-use crate::room::{IntoRooms, Room};
+use self::id::SocketId;
+use self::requests::Waiter;
+use crate::broadcast::encode::with_text;
+use crate::cold_state::ColdState;
+use crate::guarantees::client_outbox::Outboxes;
+use crate::guarantees::recovery::log::Claim;
+use crate::guarantees::recovery::offset::LogPosition;
+use crate::guarantees::recovery::{Recovery, RecoveryFailure};
+use crate::namespace::active::ActiveNamespace;
+use crate::rooms::room::{IntoRooms, Room};
+use crate::session::link::{Command, SessionLink};
+use crate::session::v2::is_v2;
 
 /// One client in one namespace: a handle, cheap to clone, usable from anywhere.
 ///
@@ -46,13 +45,13 @@ pub struct Socket(Arc<Inner>);
 struct Inner {
     id: SocketId,
     recovery: Recovery,
-    namespace: Arc<Live>,
-    link: Arc<Link>,
+    namespace: Arc<ActiveNamespace>,
+    link: Arc<SessionLink>,
     phase: AtomicU8,
     /// What was sent to this socket before it was told that it is connected.
-    held: Mutex<Rarely<Vec<Held>>>,
-    locals: Mutex<Locals>,
-    acks: Mutex<Rarely<BTreeMap<u64, Waiter>>>,
+    held: Mutex<ColdState<Vec<Held>>>,
+    data: Mutex<SocketData>,
+    acks: Mutex<ColdState<BTreeMap<u64, Waiter>>>,
     expiry: Mutex<Option<Box<Deadline>>>,
     rare: OnceLock<Box<Rare>>,
 }
@@ -84,9 +83,6 @@ struct Rare {
     left: OnceLock<Vec<Room>>,
 }
 
-/// The event of [`Socket::send`].
-pub(crate) const MESSAGE: Event = Event::new("message");
-
 /// Where a socket comes from.
 pub(crate) enum Origin {
     New,
@@ -101,8 +97,13 @@ const CONNECTED: u8 = 1;
 const DISCONNECTED: u8 = 2;
 
 impl Socket {
-    pub(crate) fn new(namespace: Arc<Live>, link: Arc<Link>, origin: Origin, auth: &str) -> Self {
-        let key = if is_old(&link.session) {
+    pub(crate) fn new(
+        namespace: Arc<ActiveNamespace>,
+        link: Arc<SessionLink>,
+        origin: Origin,
+        auth: &str,
+    ) -> Self {
+        let key = if is_v2(&link.session) {
             SocketId::of_session(link.session.id().as_str(), &namespace.path)
         } else {
             SocketId::random()
@@ -125,7 +126,7 @@ impl Socket {
             link,
             phase: AtomicU8::new(CONNECTING),
             held: Mutex::default(),
-            locals: Mutex::default(),
+            data: Mutex::default(),
             acks: Mutex::default(),
             expiry: Mutex::new(None),
             rare,
@@ -174,13 +175,8 @@ impl Socket {
         &self.0.link.session
     }
 
-    /// The namespace as a whole, to reach other sockets.
-    pub fn io(&self) -> Io {
-        Io::new(self.0.namespace.clone())
-    }
-
     /// Whether this connection continues an earlier one, and if not, why. In `on_connect` a
-    /// recovery is still a claim: rooms and locals come back, and the claim is settled, after it.
+    /// recovery is still a claim: rooms and data come back, and the claim is settled, after it.
     pub fn recovery(&self) -> Recovery {
         self.0.recovery
     }
@@ -195,43 +191,6 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == CONNECTED
     }
 
-    /// Sends an event to this client. After the socket's end nothing is sent; but with
-    /// [recovery](crate::Config::recovery) an event that asks for no answer is for the client that
-    /// comes back, as long as it may, and for the socket that it has then.
-    ///
-    /// # Errors
-    /// [`EmitError::Encode`] or [`EmitError::Reserved`] when it cannot be sent to anybody,
-    /// [`EmitError::Overflow`] when the client reads too slowly. A client that is gone is no error.
-    pub fn emit<P: Serialize + ?Sized>(
-        &self,
-        event: impl EventName<P>,
-        payload: &P,
-    ) -> Result<(), EmitError> {
-        let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?
-    }
-
-    /// Sends the event `message`, which some programs live on.
-    ///
-    /// # Errors
-    /// As [`emit`](Socket::emit).
-    pub fn send<P: Serialize + ?Sized>(&self, payload: &P) -> Result<(), EmitError> {
-        self.emit(MESSAGE.name(), payload)
-    }
-
-    /// Sends an event and asks for its acknowledgement. The event is sent at once; await the
-    /// result for the answer.
-    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
-        &self,
-        event: impl Request<P, A>,
-        payload: &P,
-    ) -> AckFuture<A> {
-        let pending = event_name(&event)
-            .map_err(|error| AckError::Emit(error.into()))
-            .and_then(|name| self.request(name, payload));
-        AckFuture::new(pending, self.0.namespace.config.ack_timeout)
-    }
-
     /// Enters rooms. Does nothing after the socket's end.
     pub fn join(&self, rooms: impl IntoRooms) {
         let (rooms, adapter) = (rooms.into_rooms(), &self.0.namespace.adapter);
@@ -239,7 +198,7 @@ impl Socket {
             Some(log) => log.join(self, |joined| adapter.join(&self.key(), rooms, joined)),
             None => adapter.join(&self.key(), rooms, |_| {}),
         }
-        self.0.namespace.tell_room_changes();
+        self.0.namespace.notify_room_changes();
     }
 
     /// Leaves rooms.
@@ -249,7 +208,7 @@ impl Socket {
             Some(log) => log.leave(self, |left| adapter.leave(&self.key(), &rooms, left)),
             None => adapter.leave(&self.key(), &rooms, |_| {}),
         }
-        self.0.namespace.tell_room_changes();
+        self.0.namespace.notify_room_changes();
     }
 
     /// The rooms it is in, its own id first; after its end, those it was in.
@@ -265,44 +224,14 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == DISCONNECTED
     }
 
-    /// Everybody else on this server.
-    pub fn local(&self) -> Broadcast {
-        self.broadcast().local()
-    }
-
-    /// Everybody in these rooms but this socket.
-    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.broadcast().to(rooms)
-    }
-
-    /// Everybody but this socket and those in these rooms.
-    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.broadcast().except(rooms)
-    }
-
-    /// Everybody in the namespace but this socket.
-    pub fn broadcast(&self) -> Broadcast {
-        Broadcast::from_socket(self)
-    }
-
-    /// This socket alone, if it can take the message right now.
-    pub fn volatile(&self) -> Broadcast {
-        Broadcast::to_socket(self).volatile()
-    }
-
-    /// This socket alone, with or without compression on the way: see [`Broadcast::compress`].
-    pub fn compress(&self, compress: bool) -> Broadcast {
-        Broadcast::to_socket(self).compress(compress)
-    }
-
     /// Keeps a value with the socket, one for each type; a second one replaces the first.
     pub fn set<T: Send + Sync + 'static>(&self, value: T) {
-        self.0.locals.lock().set(value);
+        self.0.data.lock().set(value);
     }
 
     /// The value of this type. Handlers ask for it with [`Local`](crate::Local).
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.locals.lock().get()
+        self.0.data.lock().get()
     }
 
     /// Waits until everything sent so far has been handed to the operating system, or the session
@@ -373,11 +302,11 @@ impl Socket {
         Some((self.0.namespace.outboxes.as_ref()?, self.0.rare.get()?.outbox.get()?))
     }
 
-    pub(crate) fn live(&self) -> &Arc<Live> {
+    pub(crate) fn active_namespace(&self) -> &Arc<ActiveNamespace> {
         &self.0.namespace
     }
 
-    pub(crate) fn link(&self) -> &Arc<Link> {
+    pub(crate) fn link(&self) -> &Arc<SessionLink> {
         &self.0.link
     }
 
@@ -386,13 +315,13 @@ impl Socket {
         claimant.unwrap_or_else(|| self.id())
     }
 
-    pub(crate) fn with_locals<R>(&self, f: impl FnOnce(&Locals) -> R) -> R {
-        f(&self.0.locals.lock())
+    pub(crate) fn with_data<R>(&self, f: impl FnOnce(&SocketData) -> R) -> R {
+        f(&self.0.data.lock())
     }
 
     /// Whether the client is one of Socket.IO 2, which cannot come back as who it was.
-    pub(crate) fn is_old(&self) -> bool {
-        is_old(&self.0.link.session)
+    pub(crate) fn is_v2(&self) -> bool {
+        is_v2(&self.0.link.session)
     }
 
     pub(crate) fn send_disconnect(&self) {
@@ -413,144 +342,32 @@ impl Socket {
 
     /// Takes part in a broadcast, of a packet that stands there in the log if it has an offset.
     /// True: the session is to be pushed to by the caller.
-    pub(crate) fn takes_broadcast(&self, packet: &Arc<Encoded>, place: Option<Place>) -> bool {
+    pub(crate) fn takes_broadcast(
+        &self,
+        packet: &Arc<Encoded>,
+        place: Option<LogPosition>,
+    ) -> bool {
         let is_taken = match self.0.phase.load(Ordering::Acquire) {
             CONNECTED => true,
             CONNECTING => self.hold(place, || packet.clone()),
             _ => false,
         };
-        if is_taken && let Some(Place::Behind(number)) = place {
+        if is_taken && let Some(LogPosition::Behind(number)) = place {
             self.rare().stamped.fetch_max(number, Ordering::Relaxed);
         }
         is_taken
     }
 
-    /// Resolves a request the client has answered.
-    pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
-        match self.remove_ack(id) {
-            Some(waiter) => waiter.resolve(Ok(RawArgs::new(args, attachments))),
-            None => tracing::debug!(socket = %self.id(), id, "an ack nobody waits for"),
-        }
-    }
-
-    pub(crate) fn await_ack(&self, id: u64, waiter: Waiter) -> Result<(), AckError> {
-        let limit = self.0.namespace.config.pending_acks_max;
-        let mut acks = self.0.acks.lock();
-        if self.0.phase.load(Ordering::Acquire) == DISCONNECTED {
-            return Err(AckError::Disconnected);
-        }
-        if acks.get().map_or(0, BTreeMap::len) >= limit {
-            return Err(AckError::Full { limit });
-        }
-        acks.filled().insert(id, waiter);
-        Ok(())
-    }
-
-    pub(crate) fn forget_ack(&self, id: u64) {
-        self.remove_ack(id);
-    }
-
-    fn remove_ack(&self, id: u64) -> Option<Waiter> {
-        let mut acks = self.0.acks.lock();
-        let waiting = acks.get_mut()?;
-        let waiter = waiting.remove(&id);
-        if waiting.is_empty() {
-            acks.take();
-        }
-        waiter
-    }
-
-    fn request<P: Serialize + ?Sized>(&self, name: &str, payload: &P) -> Result<Pending, AckError> {
-        let id = self.0.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
-        let (sender, outcome) = oneshot::channel();
-        self.await_ack(id, Waiter::One(sender))?;
-        let pending = Pending { socket: self.clone(), id, outcome };
-        with_encoded_args(payload, |args, attachments| {
-            self.look_outgoing(name, args, &attachments);
-            with_event(self.namespace(), name, Some(id), args, &attachments, |text| {
-                self.transmit(text, &attachments)
-            })
-        })
-        .map_err(EmitError::from)??;
-        Ok(pending)
-    }
-
-    fn look_outgoing(&self, name: &str, args: &str, attachments: &[Bytes]) {
-        let behaviour = &self.0.namespace.behaviour;
-        if let Some(event) = behaviour.outgoing(name, args, attachments) {
-            behaviour.look_outgoing(self, &event);
-        }
-    }
-
-    fn send_event(&self, name: &str, args: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
-        if self.0.namespace.log.is_some() && recovery::is_inside() {
-            let (socket, name, args) = (self.clone(), name.to_owned(), args.to_owned());
-            let attachments = attachments.to_vec();
-            recovery::put_off(move || drop(socket.send_event(&name, &args, &attachments)));
-            return Ok(());
-        }
-        if self.is_disconnected() && self.is_kept() {
-            // Its client may come back, or has.
-            self.io().to(self.id()).send_event(name, args, attachments);
-            return Ok(());
-        }
-        self.look_outgoing(name, args, attachments);
-        match &self.0.namespace.log {
-            Some(log) if !self.is_disconnected() && !self.is_old() => {
-                self.send_logged(log, name, args, attachments)
-            }
-            _ => with_event(self.namespace(), name, None, args, attachments, |text| {
-                self.transmit(text, attachments)
-            }),
-        }
-    }
-
-    /// Sends an event with its offset and keeps it for a client that comes back.
-    fn send_logged(
-        &self,
-        log: &Log,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Result<(), EmitError> {
-        let mut sent = Ok(());
-        log.record(|offset| {
-            let packet = encode_with_offset(self.namespace(), name, args, attachments, offset);
-            let packet = Arc::new(packet);
-            if self.takes_broadcast(&packet, Some(offset.logged())) {
-                sent = queued(self.0.link.push(&packet));
-            }
-            // Not by the id that it only claims to have.
-            let targets = Targets { rooms: vec![Room::from(self.key())], except: Vec::new() };
-            (targets, packet)
-        });
-        sent
-    }
-
-    fn transmit(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
-        match self.0.phase.load(Ordering::Acquire) {
-            CONNECTED => queued(self.0.link.send(text, attachments)),
-            CONNECTING => {
-                let encode = || Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()));
-                if self.hold(None, encode) {
-                    return queued(self.0.link.send(text, attachments));
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Holds a packet back until the client is connected. True: it is by now.
-    fn hold(&self, place: Option<Place>, packet: impl FnOnce() -> Arc<Encoded>) -> bool {
+    fn hold(&self, place: Option<LogPosition>, packet: impl FnOnce() -> Arc<Encoded>) -> bool {
         let mut held = self.0.held.lock();
         match self.0.phase.load(Ordering::Acquire) {
             CONNECTING => {
                 let limit = self.0.namespace.config.engine.queued_packets_max as usize;
-                let held = held.filled();
+                let held = held.get_or_default();
                 if held.len() < limit {
                     let number = match place {
-                        Some(Place::Logged(number)) => Some(number),
+                        Some(LogPosition::Logged(number)) => Some(number),
                         _ => None,
                     };
                     held.push(Held { packet: packet(), number });
@@ -591,12 +408,3 @@ fn kept_auth(auth: &str) -> Option<Arc<str>> {
 
 /// What a client sent that sent nothing.
 const NO_AUTH: &str = "{}";
-
-fn queued(pushed: Pushed) -> Result<(), EmitError> {
-    match pushed {
-        Pushed::Overflow { queued_packets, limit } | Pushed::Dropped { queued_packets, limit } => {
-            Err(EmitError::Overflow { queued_packets, limit })
-        }
-        _ => Ok(()),
-    }
-}

@@ -199,7 +199,7 @@ async fn a_family_is_reached_as_one() {
     other.join("40/room-1,").await;
     assert_eq!(*made.lock(), ["/room-1", "/room-2", "/rex", "/asked"], "each is told once");
 
-    let rooms = || server.family("/room-{id}").unwrap();
+    let rooms = || server.parent_namespace("/room-{id}").unwrap();
     rooms().emit("all", &1).unwrap();
     let mut got = [client.text().await, client.text().await];
     got.sort();
@@ -214,11 +214,11 @@ async fn a_family_is_reached_as_one() {
     assert_eq!(sizes, [1, 2]);
     rooms().to("inside").leave("new");
     assert!(rooms().to("new").sockets().is_empty());
-    server.io().family("^/r.x$").unwrap().emit("e", "rex").unwrap();
+    server.io().parent_namespace("^/r.x$").unwrap().emit("e", "rex").unwrap();
     client.expect(r#"42/rex,["e","rex"]"#).await;
-    server.family("asked").unwrap().volatile().local().emit("e", "asked").unwrap();
+    server.parent_namespace("asked").unwrap().volatile().local().emit("e", "asked").unwrap();
     client.expect(r#"42/asked,["e","asked"]"#).await;
-    assert!(server.family("/room-1").is_none(), "a child is no family");
+    assert!(server.parent_namespace("/room-1").is_none(), "a child is no family");
     rooms().disconnect();
     let mut got = [client.text().await, client.text().await];
     got.sort();

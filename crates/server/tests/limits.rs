@@ -173,7 +173,7 @@ async fn a_kept_handle_of_a_namespace_that_made_room_reaches_who_comes_later() {
         let mut client = Client::open(&server).await;
         client.join("40/n-1,").await;
         let kept = server.server().of("/n-1").unwrap();
-        let family = server.server().family("/n-{name}").unwrap();
+        let family = server.server().parent_namespace("/n-{name}").unwrap();
         let operator = kept.to("room");
         let socket = kept.sockets().pop().unwrap();
         client.send("41/n-1,").await;

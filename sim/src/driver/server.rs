@@ -14,8 +14,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sockeye_engine::{
-    Application, Audience, CloseReason, Config, Encoded, Engine, HandlerError, Handshake, Message,
-    Session, SessionHandler,
+    Application, CloseReason, Config, Encoded, Engine, HandlerError, Handshake, MemberList,
+    Message, Session, SessionHandler,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -148,8 +148,8 @@ impl Application for Recorder {
         let client = handshake.query("client").and_then(|text| text.parse().ok());
         let client: u64 = client.expect("clients say it");
         // Every other one is answered as a member of a crowd.
-        let audience = client.is_multiple_of(2).then(|| Audience::new([session.clone()]));
-        Handler { notes: self.0.clone(), session, audience, client, next: 0 }
+        let members = client.is_multiple_of(2).then(|| MemberList::new([session.clone()]));
+        Handler { notes: self.0.clone(), session, members, client, next: 0 }
     }
 }
 
@@ -158,15 +158,15 @@ impl Application for Recorder {
 pub struct Handler {
     notes: Arc<Notes>,
     session: Session,
-    audience: Option<Audience>,
+    members: Option<MemberList>,
     client: u64,
     next: u32,
 }
 
 impl Handler {
     fn send(&self, text: &str) {
-        match &self.audience {
-            Some(audience) => audience.send(&Arc::new(Encoded::new(text, Vec::new())), None),
+        match &self.members {
+            Some(members) => members.send(&Arc::new(Encoded::new(text, Vec::new())), None),
             None => {
                 self.session.send(text, &[]);
             }

@@ -26,7 +26,7 @@ enum Step {
     Pushed(usize),
     Shared(usize),
     SharedByOthersOnly(usize),
-    /// Another audience begins.
+    /// Another members begins.
     OtherBatch,
     BeginTurn,
     EndTurn,
@@ -50,14 +50,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..80)
 }
 
-/// What an [`Audience`](crate::Audience) does for this one session.
-struct Audience {
+/// What an [`MemberList`](crate::MemberList) does for this one session.
+struct MemberList {
     member: MemberId,
     batch: Option<Arc<Batch>>,
     is_apart: bool,
 }
 
-impl Audience {
+impl MemberList {
     fn send(&mut self, outbox: &mut Outbox, packet: &Arc<Encoded>, except: bool) {
         let frame = packet.text_frame().expect("it is a text alone");
         let member = except.then_some(self.member);
@@ -97,7 +97,7 @@ proptest! {
             let (ours, mut theirs) = duplex(capacity);
             let (_read, write) = Stream::from_io(ours).split();
             let mut outbox = on(write);
-            let mut audience = Audience { member: MemberId::next(), batch: None, is_apart: false };
+            let mut members = MemberList { member: MemberId::next(), batch: None, is_apart: false };
             let (mut expected, mut received) = (Vec::new(), Vec::new());
             let mut number = 0_u8;
             let mut message = |len: usize| {
@@ -128,12 +128,12 @@ proptest! {
                     Step::Shared(len) => {
                         let packet = message(len);
                         take(&packet);
-                        audience.send(&mut outbox, &packet, false);
+                        members.send(&mut outbox, &packet, false);
                     }
                     Step::SharedByOthersOnly(len) => {
-                        audience.send(&mut outbox, &message(len), true);
+                        members.send(&mut outbox, &message(len), true);
                     }
-                    Step::OtherBatch => audience.end(),
+                    Step::OtherBatch => members.end(),
                     Step::BeginTurn => outbox.begin_turn(),
                     Step::EndTurn => {
                         let _ = outbox.end_turn(&mut Context::from_waker(waker), WRITE_TIMEOUT);

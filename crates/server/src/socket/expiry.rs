@@ -6,8 +6,8 @@ use sockeye_socket_proto::Event;
 use tokio::time::Instant;
 
 use super::Socket;
-use crate::deadlines::after;
-use crate::link::Command;
+use crate::session::deadlines::after;
+use crate::session::link::Command;
 
 /// For how long a socket may stay, see [`Socket::set_expiry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

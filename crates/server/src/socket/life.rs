@@ -4,40 +4,42 @@ use std::sync::atomic::Ordering;
 
 use sockeye_socket_proto::{encode_connect, encode_connected};
 
-use super::{CONNECTED, CONNECTING, DISCONNECTED, Held, Socket};
+use super::Socket;
+use super::data::SocketData;
+use super::disconnect_reason::DisconnectReason;
+use super::id::SocketId;
+use super::{CONNECTED, CONNECTING, DISCONNECTED, Held};
 use crate::error::AckError;
-use crate::id::SocketId;
-use crate::link::Command;
-use crate::locals::Locals;
-use crate::reason::DisconnectReason;
-use crate::recovery::{Recovery, RecoveryFailure, Return, Returned};
-use crate::room::Room;
+use crate::guarantees::recovery::log::{Return, Returned};
+use crate::guarantees::recovery::{Recovery, RecoveryFailure};
+use crate::rooms::room::Room;
+use crate::session::link::Command;
 
 impl Socket {
     /// Tells the client that it is connected, then sends what was held back. `Ok(false)`: the
     /// socket has ended meanwhile. `Err`: it is not who it claims to be, or came too late.
     pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
         let is_admitted = self.admit_quietly();
-        self.0.namespace.tell_room_changes();
+        self.0.namespace.notify_room_changes();
         is_admitted
     }
 
     fn admit_quietly(&self) -> Result<bool, RecoveryFailure> {
-        let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_old()) else {
-            return Ok(self.welcome(None));
+        let Some(log) = self.0.namespace.log.as_ref().filter(|_| !self.is_v2()) else {
+            return Ok(self.send_connected(None));
         };
         let Some(claim) = self.0.rare.get().and_then(|rare| rare.claim.as_ref()) else {
-            return Ok(log.begin(self, |pid| self.welcome(Some(pid))));
+            return Ok(log.begin(self, |pid| self.send_connected(Some(pid))));
         };
-        let is_same_user = |old: &Locals| match &self.0.namespace.behaviour.same_user {
-            Some(is_same) => is_same(old, &self.with_locals(Locals::clone)),
+        let is_same_user = |old: &SocketData| match &self.0.namespace.handlers.same_user {
+            Some(is_same) => is_same(old, &self.with_data(SocketData::clone)),
             None => true,
         };
-        log.restore(claim, self, is_same_user, |returned| self.welcome_back(&claim.pid, returned))
+        log.restore(claim, self, is_same_user, |returned| self.resume(&claim.pid, returned))
     }
 
     /// The reply, then what was held back. False: the socket has ended meanwhile.
-    fn welcome(&self, pid: Option<&SocketId>) -> bool {
+    fn send_connected(&self, pid: Option<&SocketId>) -> bool {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
             return false;
@@ -60,13 +62,13 @@ impl Socket {
 
     /// The reply, what was missed, what was held back beside it: all at once or nothing, and the
     /// socket is who it was. That the reply comes first and the rest in the same write lets the
-    /// client count what it has: see [`crate::recovery`].
-    fn welcome_back(&self, pid: &SocketId, returned: Returned<'_>) -> Return {
+    /// client count what it has: see [`crate::guarantees::recovery`].
+    fn resume(&self, pid: &SocketId, returned: Returned<'_>) -> Return {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
             return Return::Ended;
         }
-        self.0.locals.lock().fill_from(returned.locals.clone());
+        self.0.data.lock().fill_from(returned.data.clone());
         let missed = &returned.missed;
         let is_missed = |number| missed.binary_search_by_key(&number, |it| it.0).is_ok();
         let is_new = |held: &&Held| held.number.is_none_or(|number| !is_missed(number));
@@ -101,7 +103,7 @@ impl Socket {
     /// The packet that says that the client is connected.
     fn reply(&self, pid: Option<&SocketId>) -> String {
         let mut text = String::new();
-        if self.is_old() {
+        if self.is_v2() {
             encode_connect(&mut text, self.namespace(), "");
             return text;
         }
@@ -119,8 +121,7 @@ impl Socket {
         }
         if let Some(outboxes) = &self.0.namespace.outboxes
             && let Some(auth) = self.kept_auth()
-            && let Some(key) =
-                self.with_locals(|locals| outboxes.accept(self.namespace(), &auth, locals))
+            && let Some(key) = self.with_data(|data| outboxes.accept(self.namespace(), &auth, data))
         {
             text.truncate(text.len() - 1);
             text.push(',');
@@ -145,13 +146,13 @@ impl Socket {
             waiter.resolve(Err(AckError::Disconnected));
         }
         // Last: it is user code.
-        self.0.namespace.tell_room_changes();
+        self.0.namespace.notify_room_changes();
         true
     }
 
     /// The rooms it leaves as it ends, once.
     fn leave_all(&self) -> Option<Vec<Room>> {
-        // Under the same lock as the welcome: one is before the other.
+        // Under the same lock as the send_connected: one is before the other.
         let mut held = self.0.held.lock();
         if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
             return None;

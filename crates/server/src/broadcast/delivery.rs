@@ -1,0 +1,100 @@
+//! One packet on its way to many sessions, in the forms that they take.
+//!
+//! A packet is written once for each form, and only for forms that somebody takes:
+//!
+//! | | with an offset, for recovery | without |
+//! |---|---|---|
+//! | JSON | clients since version 3 | clients of Socket.IO 2, which would take it for an argument |
+//! | the server's parser | likewise | likewise |
+
+use std::sync::Arc;
+
+use sockeye_engine::{self as engine, Encoded};
+
+use crate::guarantees::recovery::offset::LogPosition;
+use crate::session::link::{SessionLink, rewritten};
+use crate::socket::Socket;
+
+pub(crate) struct Delivery<'a> {
+    packet: &'a Arc<Encoded>,
+    /// Where the packet stands in the log, if it has an offset.
+    place: Option<LogPosition>,
+    /// The packet without its offset, if it has one.
+    plain: Option<Plain<'a>>,
+    recipients: Vec<Arc<SessionLink>>,
+    /// Those that take `plain`.
+    old: Vec<Arc<SessionLink>>,
+    /// Those with the server's parser that take `packet`, and those that take `plain`.
+    parsing: [Vec<Arc<SessionLink>>; 2],
+    /// Whether there may be any.
+    has_parser: bool,
+}
+
+struct Plain<'a> {
+    encode: &'a dyn Fn() -> Arc<Encoded>,
+    encoded: Option<Arc<Encoded>>,
+}
+
+impl<'a> Delivery<'a> {
+    /// `has_parser`: the server's configuration has one.
+    pub(crate) fn new(packet: &'a Arc<Encoded>, has_parser: bool) -> Self {
+        let (recipients, old, parsing) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new()]);
+        Delivery { packet, place: None, plain: None, recipients, old, parsing, has_parser }
+    }
+
+    /// Of a packet with an offset: where it stands in the log, and how it is written without.
+    pub(crate) fn with_offset(
+        self,
+        place: LogPosition,
+        plain: &'a dyn Fn() -> Arc<Encoded>,
+    ) -> Self {
+        let plain = Plain { encode: plain, encoded: None };
+        Delivery { place: Some(place), plain: Some(plain), ..self }
+    }
+
+    pub(crate) fn packet(&self) -> &'a Arc<Encoded> {
+        self.packet
+    }
+
+    /// Counts a socket in if it takes the packet now; one that is not yet connected keeps it.
+    pub(crate) fn add(&mut self, socket: &Socket) {
+        let plain = self.plain.as_mut().filter(|_| socket.is_v2());
+        let is_plain = plain.is_some();
+        let packet = match plain {
+            Some(plain) => plain.encoded.get_or_insert_with(plain.encode),
+            None => self.packet,
+        };
+        if !socket.takes_broadcast(packet, self.place.filter(|_| !is_plain)) {
+            return;
+        }
+        let link = socket.link().clone();
+        if self.has_parser && link.parser().is_some() {
+            self.parsing[usize::from(is_plain)].push(link);
+        } else if is_plain {
+            self.old.push(link);
+        } else {
+            self.recipients.push(link);
+        }
+    }
+
+    /// Sends it to all that were counted in.
+    pub(crate) fn send(self) {
+        send_to(&self.recipients, self.packet);
+        send_rewritten(&self.parsing[0], self.packet);
+        if let Some(plain) = self.plain.and_then(|plain| plain.encoded) {
+            send_to(&self.old, &plain);
+            send_rewritten(&self.parsing[1], &plain);
+        }
+    }
+}
+
+/// All sessions of a server that have a parser have the same.
+fn send_rewritten(links: &[Arc<SessionLink>], packet: &Arc<Encoded>) {
+    if let Some(parser) = links.first().and_then(|link| link.parser()) {
+        send_to(links, &rewritten(parser, packet));
+    }
+}
+
+fn send_to(links: &[Arc<SessionLink>], packet: &Arc<Encoded>) {
+    engine::broadcast(links.iter().map(|link| &link.session), packet);
+}

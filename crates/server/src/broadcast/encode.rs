@@ -1,0 +1,74 @@
+//! Events as packets, written into buffers that each thread keeps.
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use sockeye_engine::Encoded;
+use sockeye_socket_proto::encode_event;
+
+use crate::guarantees::recovery::offset::Offset;
+
+/// Lends an event's packet as text.
+pub(crate) fn with_event<R>(
+    namespace: &str,
+    name: &str,
+    id: Option<u64>,
+    args: &str,
+    attachments: &[Bytes],
+    f: impl FnOnce(&str) -> R,
+) -> R {
+    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+    with_text(|text| {
+        encode_event(text, namespace, id, count, name, args);
+        f(text)
+    })
+}
+
+/// An event for many, or for later.
+pub(crate) fn encode_shared(
+    namespace: &str,
+    name: &str,
+    id: Option<u64>,
+    args: &str,
+    attachments: &[Bytes],
+) -> Encoded {
+    with_event(namespace, name, id, args, attachments, |text| {
+        Encoded::new(text, attachments.to_vec())
+    })
+}
+
+/// An event with its offset as the last argument.
+pub(crate) fn encode_with_offset(
+    namespace: &str,
+    name: &str,
+    args: &str,
+    attachments: &[Bytes],
+    offset: Offset<'_>,
+) -> Encoded {
+    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+    with_text(|text| {
+        encode_event(text, namespace, None, count, name, args);
+        // Behind the name, or the last argument, in the array that ends the packet.
+        text.truncate(text.len() - 1);
+        write!(text, ",\"{offset}\"]").expect("writing to a string does not fail");
+        Encoded::new(&**text, attachments.to_vec())
+    })
+}
+
+/// Buffers larger than this are given back after use.
+const KEPT_BUFFER: usize = 64 * 1024;
+
+/// Lends this thread's text buffer, empty. (It is taken, so a nested use gets its own.)
+pub(crate) fn with_text<R>(f: impl FnOnce(&mut String) -> R) -> R {
+    thread_local! {
+        static TEXT: Cell<String> = const { Cell::new(String::new()) };
+    }
+    let mut text = TEXT.take();
+    text.clear();
+    let result = f(&mut text);
+    if text.capacity() <= KEPT_BUFFER {
+        TEXT.set(text);
+    }
+    result
+}

@@ -1,0 +1,4 @@
+//! The servers beside this one.
+
+/// Events between the servers of a cluster.
+pub(crate) mod server_side;

@@ -1,0 +1,14 @@
+//! What outlives a connection, and what is done once however often it is asked for.
+
+/// The answers remembered by user and key.
+pub(crate) mod answers;
+/// Events of client outboxes, handled once.
+pub(crate) mod client_outbox;
+/// Handlers that answer a repeated event with the first answer.
+pub(crate) mod idempotent;
+/// Connection state recovery.
+pub(crate) mod recovery;
+/// Fair shares of a bound that strangers fill together.
+pub(crate) mod shares;
+/// Fair shares in two tiers: by user or address, then by session.
+pub(crate) mod tiered_shares;

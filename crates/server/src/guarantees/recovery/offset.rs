@@ -1,0 +1,37 @@
+//! Offsets: where an event stands in the log of its namespace.
+
+use std::fmt;
+
+use crate::socket::id::SocketId;
+
+/// The offset of an event, which is its last argument on the wire: the log, and a number.
+#[derive(Clone, Copy)]
+pub(crate) struct Offset<'a> {
+    pub(super) epoch: &'a SocketId,
+    pub(super) number: u64,
+}
+
+/// The position of an event that carries an offset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LogPosition {
+    /// It is the one with this number.
+    Logged(u64),
+    /// It is not kept; the one with this number was the newest.
+    Behind(u64),
+}
+
+impl Offset<'_> {
+    pub(crate) fn logged(self) -> LogPosition {
+        LogPosition::Logged(self.number)
+    }
+
+    pub(crate) fn behind(self) -> LogPosition {
+        LogPosition::Behind(self.number)
+    }
+}
+
+impl fmt::Display for Offset<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.number)
+    }
+}

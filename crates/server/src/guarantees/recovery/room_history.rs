@@ -1,0 +1,226 @@
+//! For which events a session was in which rooms.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+use smallvec::SmallVec;
+
+use crate::rooms::room::Room;
+
+/// The rooms a session joined or left: an event is for those who were in its rooms when it was sent.
+/// Nothing is noted of a room in which it was from its start, as long as it is there.
+///
+/// Whatever is asked or noted is about one room, and costs the same however many there are.
+pub(super) struct RoomHistory<R = Room> {
+    /// A room is there once.
+    stays: Vec<(R, Stay)>,
+    /// Where a room stands among them; empty as long as they are few, which are looked through.
+    index: HashMap<R, usize>,
+    /// The rooms it left, in that order, with the number of the first event after each.
+    left: VecDeque<(R, u64)>,
+}
+
+#[derive(Default)]
+struct Stay {
+    /// It is in the room, and joined it before this event.
+    open: Option<u64>,
+    /// When it was there before: the number of the first event, and of the first behind the last.
+    past: SmallVec<[(u64, u64); 1]>,
+}
+
+impl<R> Default for RoomHistory<R> {
+    fn default() -> Self {
+        Self { stays: Vec::new(), index: HashMap::new(), left: VecDeque::new() }
+    }
+}
+
+impl<R: Clone + Eq + Hash> RoomHistory<R> {
+    /// It is in a room from the event with this number on.
+    pub(super) fn join(&mut self, room: R, number: u64) {
+        self.stay_or_new(room).open = Some(number);
+    }
+
+    /// It is not in a room any more from the event with this number on.
+    pub(super) fn leave(&mut self, room: &R, number: u64) {
+        let stay = self.stay_or_new(room.clone());
+        let since = stay.open.take().unwrap_or(0);
+        if since < number {
+            stay.past.push((since, number));
+            self.left.push_back((room.clone(), number));
+        } else {
+            self.remove_if_empty(room);
+        }
+    }
+
+    /// Whether it was in a room when an event was sent. `is_in`: it is in the room now.
+    pub(super) fn include(&self, room: &R, number: u64, is_in: impl FnOnce() -> bool) -> bool {
+        let Some(at) = self.find(room) else { return is_in() };
+        let (_, stay) = &self.stays[at];
+        let was_in = stay.past.iter().any(|(since, until)| (*since..*until).contains(&number));
+        was_in || stay.open.map_or_else(is_in, |since| since <= number)
+    }
+
+    /// The events before this one will not be asked for any more.
+    pub(super) fn forget_before(&mut self, number: u64) {
+        while self.left.front().is_some_and(|(_, until)| *until <= number) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets that it was in a room; the number of the first event after it.
+    pub(super) fn forget_oldest(&mut self) -> Option<u64> {
+        let (room, until) = self.left.pop_front()?;
+        if let Some(at) = self.find(&room) {
+            self.stays[at].1.past.remove(0);
+            self.remove_if_empty(&room);
+        }
+        Some(until)
+    }
+
+    /// Rooms it was in and left.
+    pub(super) fn past(&self) -> usize {
+        self.left.len()
+    }
+
+    /// The rooms of which something is noted, to estimate what they take.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &R> {
+        self.stays.iter().map(|(room, _)| room)
+    }
+
+    fn find(&self, room: &R) -> Option<usize> {
+        if self.index.is_empty() {
+            return self.stays.iter().position(|(other, _)| other == room);
+        }
+        self.index.get(room).copied()
+    }
+
+    fn stay_or_new(&mut self, room: R) -> &mut Stay {
+        let at = self.find(&room).unwrap_or_else(|| self.add(room));
+        &mut self.stays[at].1
+    }
+
+    fn add(&mut self, room: R) -> usize {
+        let at = self.stays.len();
+        if at < FEW {
+            // Most sessions are in one or two.
+            self.stays.reserve_exact(1);
+        }
+        self.stays.push((room.clone(), Stay::default()));
+        if !self.index.is_empty() {
+            self.index.insert(room, at);
+        } else if at >= FEW {
+            self.index = self.stays.iter().map(|(room, _)| room.clone()).zip(0..).collect();
+        }
+        at
+    }
+
+    /// Forgets a room of which nothing is noted any more.
+    fn remove_if_empty(&mut self, room: &R) {
+        let is_empty = |stay: &Stay| stay.past.is_empty() && stay.open.is_none();
+        let Some(at) = self.find(room).filter(|at| is_empty(&self.stays[*at].1)) else { return };
+        self.stays.swap_remove(at);
+        if self.index.is_empty() {
+            return;
+        }
+        self.index.remove(room);
+        if let Some((moved, _)) = self.stays.get(at)
+            && let Some(place) = self.index.get_mut(moved)
+        {
+            *place = at;
+        }
+    }
+}
+
+/// So many are looked through as fast as they are found in a table.
+const FEW: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+    use std::hash::Hasher;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What a plain diary says.
+        #[test]
+        fn a_session_was_where_it_was(
+            before in proptest::collection::btree_set(0..14u8, 0..14),
+            steps in proptest::collection::vec((0..14u8, 0..4u8), 1..200),
+        ) {
+            let mut stays = RoomHistory::default();
+            let mut now = before.clone();
+            let mut diary: Vec<BTreeSet<u8>> = Vec::new();
+            let mut first = 0;
+            for (room, step) in steps {
+                let number = diary.len() as u64;
+                match step {
+                    0 => diary.push(now.clone()),
+                    1 if now.insert(room) => stays.join(room, number),
+                    2 if now.remove(&room) => stays.leave(&room, number),
+                    _ => {
+                        first = number / 2;
+                        stays.forget_before(first);
+                    }
+                }
+                for (number, rooms) in (0..).zip(&diary).skip(usize::try_from(first).unwrap()) {
+                    for room in 0..14u8 {
+                        let was_in = stays.include(&room, number, || now.contains(&room));
+                        prop_assert_eq!(was_in, rooms.contains(&room), "{} in {}", number, room);
+                    }
+                }
+            }
+            stays.forget_before(diary.len() as u64);
+            prop_assert_eq!(stays.past(), 0);
+            let open: BTreeSet<_> = stays.rooms().copied().collect();
+            prop_assert!(open.is_subset(&now), "only of rooms it is in");
+        }
+    }
+
+    thread_local! {
+        static LOOKS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A room that counts how often it is looked at.
+    #[derive(Clone)]
+    struct Counted(usize);
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            LOOKS.set(LOOKS.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            LOOKS.set(LOOKS.get() + 1);
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn a_room_costs_the_same_however_many_others_there_are() {
+        let mut cost = Vec::new();
+        for rooms in [100, 20_000] {
+            let mut stays = RoomHistory::default();
+            LOOKS.set(0);
+            for room in 0..rooms {
+                stays.join(Counted(room), room as u64);
+            }
+            for room in 0..rooms {
+                assert!(stays.include(&Counted(room), rooms as u64, || false));
+                stays.leave(&Counted(room), rooms as u64 + 1);
+            }
+            stays.forget_before(rooms as u64 + 1);
+            // Growing hashes everything once more, now and then.
+            cost.push(LOOKS.get() / rooms);
+        }
+        assert!(cost[0] < 20 && cost[1] < 20, "{cost:?} looks for a room");
+    }
+}

@@ -1,0 +1,124 @@
+//! Answers that come later than the handler returns, and what sends them.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use sockeye_socket_proto::{IntoAck, RawArgs};
+
+use crate::error::{EncodeError, EventError};
+use crate::guarantees::client_outbox::Turn;
+use crate::socket::Socket;
+
+/// Answers later, or early, or from another task. A handler that takes an `Acker` returns
+/// [`defer`](Acker::defer)'s value.
+///
+/// Dropped unanswered, the peer's request ends by its timeout; that is logged.
+pub struct Acker<A> {
+    responder: Option<Responder>,
+    answer: PhantomData<fn(A)>,
+}
+
+impl<A> Acker<A> {
+    pub(crate) fn new(responder: Option<Responder>) -> Self {
+        Self { responder, answer: PhantomData }
+    }
+
+    /// Whether the peer asked for an answer at all.
+    pub fn is_wanted(&self) -> bool {
+        self.responder.is_some()
+    }
+
+    /// What the handler returns: the answer comes from this `Acker`.
+    pub fn defer(&self) -> Deferred<A> {
+        Deferred(PhantomData)
+    }
+}
+
+impl<A: Serialize> Acker<A> {
+    /// Answers. Does nothing when the peer did not ask.
+    ///
+    /// # Errors
+    /// [`EncodeError`] when the value cannot be written; the peer gets the error `internal` then.
+    pub fn answer(mut self, value: &A) -> Result<(), EncodeError> {
+        let Some(responder) = self.responder.take() else {
+            return Ok(());
+        };
+        match RawArgs::encode(value) {
+            Ok(answer) => {
+                responder.send(&answer);
+                Ok(())
+            }
+            Err(error) => {
+                responder.fail(&EventError::new("internal", "the answer cannot be encoded"));
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers with an error.
+    pub fn fail(mut self, error: &EventError) {
+        if let Some(responder) = self.responder.take() {
+            responder.fail(error);
+        }
+    }
+}
+
+impl<A> Drop for Acker<A> {
+    fn drop(&mut self) {
+        if let Some(responder) = &self.responder {
+            tracing::debug!(socket = %responder.socket.id(), "an ack was dropped unanswered");
+        }
+    }
+}
+
+impl<A> fmt::Debug for Acker<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acker").field("is_wanted", &self.is_wanted()).finish()
+    }
+}
+
+/// Returned by handlers that answer through an [`Acker`]; made only by [`Acker::defer`].
+#[derive(Debug)]
+pub struct Deferred<A>(PhantomData<fn(A)>);
+
+impl<A> IntoAck<A> for Deferred<A> {
+    fn into_ack(self, _: bool) -> Result<Option<RawArgs>, EventError> {
+        Ok(None)
+    }
+}
+
+/// The memory that an answer takes, roughly.
+pub(crate) fn memory(answer: &RawArgs) -> usize {
+    answer.bytes() + answer.attachments().len() * 32 + 64
+}
+
+/// Sends the ack of one event.
+#[derive(Clone)]
+pub(crate) struct Responder {
+    pub(crate) socket: Socket,
+    pub(crate) id: u64,
+    /// An event of a client's outbox: its answer is remembered.
+    pub(crate) turn: Option<Arc<Turn>>,
+}
+
+impl Responder {
+    pub(crate) fn send(&self, answer: &RawArgs) {
+        if let Some(turn) = &self.turn {
+            turn.finish(answer);
+        }
+        self.socket.send_ack(self.id, answer.json(), answer.attachments());
+    }
+
+    /// The handler has panicked, which ends the session: only what is remembered is left to say.
+    pub(crate) fn remember_panic(&self) {
+        if let Some(turn) = &self.turn {
+            turn.panicked();
+        }
+    }
+
+    pub(crate) fn fail(&self, error: &EventError) {
+        self.send(&error.to_ack());
+    }
+}

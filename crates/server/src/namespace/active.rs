@@ -1,0 +1,134 @@
+//! A namespace at run time: its handlers, its rooms, and what is kept for its clients.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use super::handlers::Handlers;
+use super::matcher::Params;
+use crate::broadcast::io::Io;
+use crate::guarantees::client_outbox::Outboxes;
+use crate::guarantees::recovery::absent_sessions::AbsentSessions;
+use crate::guarantees::recovery::log::Log;
+use crate::rooms::adapter::Adapter;
+use crate::rooms::member_cache::MemberCache;
+use crate::server::config::Config;
+use crate::socket::Socket;
+
+/// A namespace at run time.
+pub(crate) struct ActiveNamespace {
+    pub(crate) path: Arc<str>,
+    /// The parts of a dynamic name.
+    pub(crate) params: Params,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) adapter: Adapter<Socket, MemberCache>,
+    /// The id of the next broadcast that asks for acks, and of the next request to one socket: one
+    /// packet with one id serves all sockets.
+    pub(crate) next_ack: AtomicU64,
+    pub(crate) config: Arc<Config>,
+    /// The events and sessions kept for recovery.
+    pub(crate) log: Option<Arc<Log>>,
+    /// The client outboxes whose events are handled once.
+    pub(crate) outboxes: Option<Arc<Outboxes>>,
+    /// The number of the dynamic declaration that made it.
+    pub(super) parent: Option<usize>,
+    siblings: Weak<dyn Siblings>,
+    /// Somebody is calling the listeners of room changes.
+    is_notifying: AtomicBool,
+}
+
+/// The other namespaces of the same server.
+pub(crate) trait Siblings: Send + Sync {
+    /// The namespace of this name, if it is there.
+    fn get(&self, path: &str) -> Option<Arc<ActiveNamespace>>;
+
+    /// The namespaces that a dynamic declaration has made so far; `None` when none is called so.
+    fn children_of(&self, parent: &str) -> Option<Vec<Arc<ActiveNamespace>>>;
+}
+
+/// What all namespaces of one declaration share: it is bounded however many they are.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) outboxes: Option<Arc<Outboxes>>,
+    absences: Option<Arc<AbsentSessions>>,
+}
+
+impl Shared {
+    pub(super) fn new(handlers: &Handlers, config: &Config) -> Self {
+        let outboxes = handlers.reliable.clone().map(Outboxes::new);
+        Self { outboxes, absences: config.recovery.as_ref().map(AbsentSessions::new) }
+    }
+}
+
+impl ActiveNamespace {
+    /// `parent`: the number of the dynamic declaration that makes it.
+    pub(super) fn new(
+        path: Arc<str>,
+        params: Params,
+        handlers: Arc<Handlers>,
+        Shared { outboxes, absences }: Shared,
+        config: &Arc<Config>,
+        siblings: Weak<dyn Siblings>,
+        parent: Option<usize>,
+    ) -> Self {
+        Self {
+            path,
+            params,
+            adapter: Adapter::new(!handlers.room_change.is_empty()),
+            handlers,
+            outboxes,
+            next_ack: AtomicU64::new(0),
+            config: Arc::clone(config),
+            log: config.recovery.clone().zip(absences).map(|(recovery, absences)| {
+                // From a ping that was answered late to the end of the next one, put off once.
+                let unnoticed_max = config.engine.ping_interval + 3 * config.engine.ping_timeout;
+                Log::new(recovery, unnoticed_max, absences)
+            }),
+            parent,
+            siblings,
+            is_notifying: AtomicBool::new(false),
+        }
+    }
+
+    /// The other namespaces, while the server lives.
+    pub(crate) fn siblings(&self) -> Option<Arc<dyn Siblings>> {
+        self.siblings.upgrade()
+    }
+
+    /// Calls the listeners of room changes, in the order of the changes and without holding a lock.
+    /// A listener may change more, which is reported after it.
+    pub(crate) fn notify_room_changes(self: &Arc<Self>) {
+        if self.handlers.room_change.is_empty() {
+            return;
+        }
+        let io = Io::new(Arc::clone(self));
+        loop {
+            if self.is_notifying.swap(true, Ordering::AcqRel) {
+                // Whoever notifies looks again when it is done.
+                return;
+            }
+            let notifying = Notifying(self);
+            loop {
+                let changes = self.adapter.take_changes();
+                if changes.is_empty() {
+                    break;
+                }
+                for change in &changes {
+                    self.handlers.room_change.iter().for_each(|listener| listener(&io, change));
+                }
+            }
+            drop(notifying);
+            if !self.adapter.has_changes() {
+                return;
+            }
+        }
+    }
+}
+
+/// Ends the notifying, also when a listener panics.
+struct Notifying<'a>(&'a ActiveNamespace);
+
+impl Drop for Notifying<'_> {
+    fn drop(&mut self) {
+        self.0.is_notifying.store(false, Ordering::Release);
+    }
+}

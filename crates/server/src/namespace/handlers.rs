@@ -1,0 +1,130 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use sockeye_socket_proto::RawEvent;
+
+use crate::broadcast::io::Io;
+use crate::cluster::server_side::ServerSideHandler;
+use crate::error::EventError;
+use crate::guarantees::client_outbox::Reliable;
+use crate::handler::bound::{Admission, EventGuard, EventHandler, ObserverHandler};
+use crate::rooms::room::RoomChange;
+use crate::socket::Socket;
+use crate::socket::data::SocketData;
+use crate::socket::disconnect_reason::DisconnectReason;
+
+/// Something that went wrong with an event, for [`Namespace::on_error`](crate::Namespace::on_error).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The event's name; empty when it was no event (a connect or disconnect handler).
+    pub event: String,
+    /// What went wrong. A panic has the code `panic`.
+    pub error: EventError,
+}
+
+/// Sees something of a socket.
+type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
+
+/// The handlers of a namespace with the server's state bound into them.
+pub(crate) struct Handlers {
+    pub(crate) admission: Option<Admission>,
+    pub(crate) connected: Option<ObserverHandler<()>>,
+    /// Names are the application's own, so the hash need not withstand attacks.
+    pub(crate) events: HashMap<String, Arc<Registered>, foldhash::fast::RandomState>,
+    pub(crate) any: Vec<Look<RawEvent>>,
+    pub(crate) any_outgoing: Vec<Look<RawEvent>>,
+    pub(crate) guards: Vec<EventGuard>,
+    pub(crate) fallback: Option<Arc<Registered>>,
+    pub(crate) error: Option<Look<Failure>>,
+    pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
+    pub(crate) concurrent_handlers_max: u32,
+    /// Whether the data of a connection and of the one it claims to continue are one user's.
+    pub(crate) same_user: Option<SameUser>,
+    pub(crate) skip_admission_when_recovered: bool,
+    /// The event by which a client shows new credentials.
+    pub(crate) reauthentication: Option<String>,
+    /// Whether events of clients' outboxes are handled once.
+    pub(crate) reliable: Option<Reliable>,
+    pub(crate) room_change: Vec<RoomListener>,
+    /// What a socket shows of itself to who fetches it, as JSON.
+    pub(crate) shared: Option<Shared>,
+    /// Events from other servers.
+    pub(crate) server_side: HashMap<String, ServerSideHandler>,
+}
+
+/// See [`Namespace::on_room_change`](crate::Namespace::on_room_change).
+pub(crate) type RoomListener = Box<dyn Fn(&Io, &RoomChange) + Send + Sync>;
+
+/// See [`Handlers::shared`].
+pub(crate) type Shared = Box<dyn Fn(&Socket) -> Option<Box<RawValue>> + Send + Sync>;
+
+/// See [`Handlers::same_user`]: old data, new data.
+pub(crate) type SameUser = Box<dyn Fn(&SocketData, &SocketData) -> bool + Send + Sync>;
+
+/// An event and who handles it.
+pub(crate) struct Registered {
+    /// Empty for the fallback.
+    pub(crate) event: String,
+    pub(crate) handler: EventHandler,
+}
+
+impl Registered {
+    pub(crate) fn new(event: &str, handler: EventHandler) -> Arc<Self> {
+        Arc::new(Self { event: event.to_owned(), handler })
+    }
+}
+
+impl Handlers {
+    /// Admits everybody and handles nothing.
+    pub(crate) fn new() -> Self {
+        Self {
+            admission: None,
+            connected: None,
+            events: HashMap::default(),
+            any: Vec::new(),
+            any_outgoing: Vec::new(),
+            guards: Vec::new(),
+            fallback: None,
+            error: None,
+            disconnect: None,
+            concurrent_handlers_max: 64,
+            same_user: None,
+            skip_admission_when_recovered: false,
+            reauthentication: None,
+            reliable: None,
+            room_change: Vec::new(),
+            shared: None,
+            server_side: HashMap::new(),
+        }
+    }
+
+    /// What the looks at outgoing events are shown; `None` when there are none.
+    pub(crate) fn outgoing(
+        &self,
+        name: &str,
+        args: &str,
+        attachments: &[Bytes],
+    ) -> Option<RawEvent> {
+        (!self.any_outgoing.is_empty()).then(|| RawEvent::new(name, args, attachments))
+    }
+
+    /// Shows an outgoing event for one socket.
+    pub(crate) fn look_outgoing(&self, socket: &Socket, event: &RawEvent) {
+        self.any_outgoing.iter().for_each(|look| look(socket, event));
+    }
+
+    pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
+        match &self.error {
+            Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
+            None if error.code() == "decode" => {
+                tracing::debug!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event refused");
+            }
+            None => {
+                tracing::warn!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event failed");
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The namespaces of a server at run time: the fixed ones, and those that clients' names make.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Path;
+use super::active::{ActiveNamespace, Shared, Siblings};
+use super::children::Children;
+use super::handlers::Handlers;
+use super::matcher::{Decision, Matcher, Params, Verdict};
+use crate::broadcast::io::Io;
+use crate::error::{BuildError, Refuse};
+use crate::guarantees::client_outbox::Outboxes;
+use crate::server::config::Config;
+use crate::session::link::SessionLink;
+use crate::socket::{Origin, Socket};
+
+/// Every namespace of a server.
+pub(crate) struct Namespaces {
+    config: Arc<Config>,
+    new_namespace: Option<NewNamespace>,
+    fixed: HashMap<String, Arc<ActiveNamespace>>,
+    parents: Vec<Parent>,
+    /// Those of the fixed namespaces, and of the parents.
+    outboxes: Vec<Arc<Outboxes>>,
+    children: Mutex<Children>,
+    this: Weak<Namespaces>,
+}
+
+/// Hears of namespaces that clients' names make.
+pub(crate) type NewNamespace = Box<dyn Fn(&Io) + Send + Sync>;
+
+/// A dynamic declaration: the official ParentNamespace.
+struct Parent {
+    /// By which the application calls it.
+    name: String,
+    matcher: Matcher,
+    handlers: Arc<Handlers>,
+    shared: Shared,
+}
+
+/// Where a client that asks for a name is to go.
+pub(crate) enum Found {
+    /// It is there.
+    Active(Arc<ActiveNamespace>),
+    Nothing,
+    /// It would be made, but there are too many.
+    Full(Refuse),
+    /// Somebody has to be asked first; the answer is for [`Namespaces::child`].
+    Asking(Asking),
+}
+
+/// A dynamic declaration is deciding about a name.
+pub(crate) struct Asking {
+    pub(crate) parent: usize,
+    pub(crate) decision: Decision,
+}
+
+impl Namespaces {
+    pub(crate) fn new(
+        declared: Vec<(Path, Handlers)>,
+        config: &Arc<Config>,
+        new_namespace: Option<NewNamespace>,
+    ) -> Result<Arc<Self>, BuildError> {
+        let mut fixed = HashMap::new();
+        let mut parents = Vec::new();
+        for (path, handlers) in declared {
+            match path {
+                Path::Dynamic { name, matcher } => {
+                    let shared = Shared::new(&handlers, config);
+                    let handlers = Arc::new(handlers);
+                    parents.push(Parent { name, matcher, handlers, shared });
+                }
+                Path::Fixed(name) => {
+                    let name = name.into_owned();
+                    if fixed.insert(name.clone(), handlers).is_some() {
+                        return Err(BuildError::DuplicateNamespace(name));
+                    }
+                }
+            }
+        }
+        fixed.entry("/".to_owned()).or_insert_with(Handlers::new);
+        Ok(Arc::new_cyclic(|this| {
+            let active = |(path, handlers): (String, Handlers)| {
+                let shared = Shared::new(&handlers, config);
+                let handlers = Arc::new(handlers);
+                let name = path.as_str().into();
+                let siblings: Weak<dyn Siblings> = Weak::clone(this) as _;
+                let params = Vec::new();
+                let active =
+                    ActiveNamespace::new(name, params, handlers, shared, config, siblings, None);
+                (path, Arc::new(active))
+            };
+            let fixed: HashMap<_, _> = fixed.into_iter().map(active).collect();
+            let of_fixed = fixed.values().filter_map(|active| active.outboxes.as_ref());
+            let of_parents = parents.iter().filter_map(|parent| parent.shared.outboxes.as_ref());
+            let outboxes = of_fixed.chain(of_parents).cloned().collect();
+            Self {
+                config: config.clone(),
+                new_namespace,
+                fixed,
+                parents,
+                outboxes,
+                children: Mutex::default(),
+                this: this.clone(),
+            }
+        }))
+    }
+
+    /// Every namespace there is.
+    pub(crate) fn all(&self) -> Vec<Arc<ActiveNamespace>> {
+        let children = self.children.lock();
+        self.fixed.values().chain(children.all()).cloned().collect()
+    }
+
+    /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
+    pub(crate) fn find(&self, path: &str, link: &SessionLink, auth: &str, from: usize) -> Found {
+        if let Some(active) = self.get(path) {
+            return Found::Active(active);
+        }
+        for (parent, declared) in self.parents.iter().enumerate().skip(from) {
+            match declared.matcher.ask(path, auth) {
+                Verdict::No => {}
+                Verdict::Yes(params) => {
+                    let child = self.child(path, link, parent, params);
+                    return child.map_or_else(Found::Full, Found::Active);
+                }
+                Verdict::Later(decision) => return Found::Asking(Asking { parent, decision }),
+            }
+        }
+        Found::Nothing
+    }
+
+    /// The child of this name, made for this session if it is not there yet.
+    pub(crate) fn child(
+        &self,
+        path: &str,
+        link: &SessionLink,
+        parent: usize,
+        params: Params,
+    ) -> Result<Arc<ActiveNamespace>, Refuse> {
+        let mut children = self.children.lock();
+        if let Some(active) = children.get(path) {
+            return Ok(active.clone());
+        }
+        let has_room = children.make_room(link, &self.config);
+        let removed = children.take_removed();
+        if let Err(refusal) = has_room {
+            drop(children);
+            return Err(refusal);
+        }
+        let gone = children.take_gone(path).filter(|active| active.parent == Some(parent));
+        let active = gone.unwrap_or_else(|| {
+            let Parent { handlers, shared, .. } = &self.parents[parent];
+            let (handlers, shared) = (handlers.clone(), shared.clone());
+            let (path, siblings) = (path.into(), Weak::clone(&self.this) as _);
+            let parent = Some(parent);
+            let (config, siblings): (_, Weak<dyn Siblings>) = (&self.config, siblings);
+            Arc::new(ActiveNamespace::new(path, params, handlers, shared, config, siblings, parent))
+        });
+        children.insert(active.clone(), link);
+        drop(children);
+        drop(removed);
+        if let Some(hear) = &self.new_namespace {
+            hear(&Io::new(active.clone()));
+        }
+        Ok(active)
+    }
+
+    /// Makes a socket and gives it its place. When the child it is for was cleaned up meanwhile,
+    /// the one that took its place, or it comes back.
+    pub(crate) fn enter(
+        &self,
+        active: Arc<ActiveNamespace>,
+        link: &Arc<SessionLink>,
+        origin: Origin,
+        auth: &str,
+    ) -> Socket {
+        let insert = |active: Arc<ActiveNamespace>| {
+            let socket = Socket::new(active.clone(), link.clone(), origin, auth);
+            active.adapter.insert(socket.key(), socket.clone());
+            socket
+        };
+        if active.parent.is_none() {
+            return insert(active);
+        }
+        let mut children = self.children.lock();
+        let active = match children.get(&active.path) {
+            Some(active) => active.clone(),
+            None => {
+                children.insert(active.clone(), link);
+                active
+            }
+        };
+        children.fill(&active.path);
+        insert(active)
+    }
+
+    /// Forgets, from time to time, what was kept for recovery and outboxes and is too old. Ends with the server.
+    pub(crate) fn start_sweeping(&self) {
+        let behaviours = self.fixed.values().map(|active| &active.handlers);
+        let behaviours = behaviours.chain(self.parents.iter().map(|parent| &parent.handlers));
+        let ages = behaviours.filter_map(|handlers| Some(handlers.reliable.as_ref()?.age()));
+        let absence = self.config.recovery.as_ref().map(|recovery| recovery.max_disconnection);
+        let Some(shortest) = ages.chain(absence).min() else {
+            return;
+        };
+        let (this, pause) = (self.this.clone(), shortest / 2);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause.max(SWEEP_PAUSE_MIN)).await;
+                let Some(namespaces) = this.upgrade() else {
+                    return;
+                };
+                namespaces.outboxes.iter().for_each(|outboxes| outboxes.sweep());
+                for active in namespaces.all() {
+                    active.log.as_ref().map(|log| log.sweep());
+                    namespaces.clean_up(&active);
+                }
+            }
+        });
+    }
+
+    /// A socket has left, or was refused: a child without sockets is removed if the configuration
+    /// says so, and otherwise when its place is needed.
+    pub(crate) fn clean_up(&self, active: &Arc<ActiveNamespace>) {
+        if active.parent.is_none() {
+            return;
+        }
+        let mut children = self.children.lock();
+        let is_this = children.get(&active.path).is_some_and(|child| Arc::ptr_eq(child, active));
+        if !is_this || !active.adapter.is_empty() {
+            return;
+        }
+        let may_go = self.config.cleanup_empty_child_namespaces
+            && active.log.as_ref().is_none_or(|log| log.sweep());
+        if may_go {
+            children.remove(&active.path);
+        } else {
+            children.leave_empty(&active.path);
+        }
+        let removed = children.take_removed();
+        drop(children);
+        drop(removed);
+    }
+}
+
+/// However short the absences: a sweep is not free.
+const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+impl Siblings for Namespaces {
+    fn get(&self, path: &str) -> Option<Arc<ActiveNamespace>> {
+        self.fixed.get(path).cloned().or_else(|| self.children.lock().get(path).cloned())
+    }
+
+    fn children_of(&self, parent: &str) -> Option<Vec<Arc<ActiveNamespace>>> {
+        let parent = self.parents.iter().position(|declared| declared.name == parent)?;
+        let children = self.children.lock();
+        let of_it = children.all().filter(|child| child.parent == Some(parent));
+        Some(of_it.cloned().collect())
+    }
+}

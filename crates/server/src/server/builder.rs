@@ -1,0 +1,112 @@
+//! The declaration of a server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sockeye_engine::{self as engine, Engine};
+
+use super::config::Config;
+use super::{App, Server};
+use crate::broadcast::io::Io;
+use crate::error::BuildError;
+use crate::namespace::handlers::{Failure, Handlers};
+use crate::namespace::registry::{Namespaces, NewNamespace};
+use crate::namespace::{Namespace, Path};
+use crate::socket::Socket;
+
+/// Declares a server: configuration, state, namespaces.
+pub struct ServerBuilder<S = ()> {
+    config: Config,
+    state: Arc<S>,
+    declared: Vec<Result<(Path, Handlers), BuildError>>,
+    new_namespace: Option<NewNamespace>,
+    error: Option<Report>,
+}
+
+/// What hears of failures in all namespaces.
+type Report = Arc<dyn Fn(&Socket, &Failure) + Send + Sync>;
+
+impl ServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            config: Config::default(),
+            state: Arc::new(()),
+            declared: Vec::new(),
+            new_namespace: None,
+            error: None,
+        }
+    }
+
+    /// Gives handlers a state to ask for with [`State`](crate::State). Namespaces declared after
+    /// this have it; say it first.
+    pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
+        ServerBuilder {
+            config: self.config,
+            state: Arc::new(state),
+            declared: self.declared,
+            new_namespace: self.new_namespace,
+            error: self.error,
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> ServerBuilder<S> {
+    /// Replaces the configuration.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
+    /// nothing.
+    #[must_use]
+    pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
+        self.declared.push(namespace.bind(&self.state));
+        self
+    }
+
+    /// Hears of each namespace that a client's name makes, before its first socket is in it:
+    /// `new_namespace` of the official server.
+    #[must_use]
+    pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
+        self.new_namespace = Some(Box::new(hear));
+        self
+    }
+
+    /// Hears of what went wrong with an event in every namespace that has no
+    /// [`on_error`](Namespace::on_error) of its own.
+    #[must_use]
+    pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
+        self.error = Some(Arc::new(report));
+        self
+    }
+
+    /// Makes the server. Has to be called inside of a tokio runtime.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what contradicts itself.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if let Some(report) = &self.error {
+            for (_, handlers) in &mut declared {
+                let report = report.clone();
+                handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
+            }
+        }
+        let config = Arc::new(self.config);
+        let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
+        namespaces.start_sweeping();
+        let app = App { namespaces: namespaces.clone(), config: config.clone() };
+        // Asked once, of files and other paths as well.
+        let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
+        let engine = Engine::new(engine_config, app)?;
+        Ok(Server { engine, namespaces, config })
+    }
+}
+
+impl<S> fmt::Debug for ServerBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

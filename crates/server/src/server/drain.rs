@@ -1,0 +1,143 @@
+//! Ending a server without cutting anybody off.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use sockeye_engine::{CloseReason, Session};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::namespace::registry::Namespaces;
+use crate::session::link::{Command, SessionLink};
+
+/// What became of the sessions of a server that was drained, see
+/// [`Server::drain`](crate::Server::drain).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Sessions that ended in order: their handlers were done and what was queued for them written.
+    pub closed: usize,
+    /// Sessions whose handlers, or clients, were not done at the deadline. They were cut off; what
+    /// their handlers still do is theirs.
+    pub cut: usize,
+}
+
+/// In as many parts, at most, the sessions of a server are closed.
+const WAVES_MAX: usize = 20;
+/// As many sessions may come back to the other servers at once, however few there are in all.
+const WAVE_MIN: usize = 100;
+
+/// When and how many sessions are closed at once: all waves begin in the first half of the time.
+#[derive(Debug, PartialEq, Eq)]
+struct Waves {
+    size: usize,
+    pause: Duration,
+}
+
+impl Waves {
+    fn new(sessions: usize, deadline: Duration) -> Self {
+        let size = sessions.div_ceil(WAVES_MAX).max(WAVE_MIN);
+        let count = sessions.div_ceil(size).max(1);
+        let pause = deadline / 2 / u32::try_from(count).unwrap_or(u32::MAX);
+        Self { size, pause }
+    }
+}
+
+/// Waits for a future until the deadline. True: it was done.
+///
+/// The runtime's timers stand still while a handler blocks the thread that was to look at them, so
+/// the deadline has a thread of its own as well, which wakes whoever drains.
+pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) -> bool {
+    let (over, is_over) = oneshot::channel::<()>();
+    let (done, is_done) = mpsc::channel::<()>();
+    let clock = move || {
+        if is_done.recv_timeout(deadline) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = over.send(());
+        }
+    };
+    let spawned = thread::Builder::new().name("drain deadline".to_owned()).spawn(clock);
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "only the runtime's timers end the drain");
+        return timeout(deadline, future).await.is_ok();
+    }
+    let is_in_time = tokio::select! {
+        in_time = timeout(deadline, future) => in_time.is_ok(),
+        _ = is_over => false,
+    };
+    // Ends the thread.
+    drop(done);
+    is_in_time
+}
+
+/// Ends these sessions in waves. Each ends at the first moment at which none of its handlers is
+/// under way.
+pub(crate) async fn in_waves(sessions: &[Session], namespaces: &Namespaces, deadline: Duration) {
+    let waves = Waves::new(sessions.len(), deadline);
+    for (number, wave) in sessions.chunks(waves.size).enumerate() {
+        if number > 0 {
+            tokio::time::sleep(waves.pause).await;
+        }
+        at_once(wave, namespaces);
+    }
+}
+
+/// Ends these sessions.
+pub(crate) fn at_once(sessions: &[Session], namespaces: &Namespaces) {
+    let links = links(namespaces);
+    for session in sessions {
+        match links.get(session.id().as_str()) {
+            Some(link) => link.command(Command::Drain),
+            // It is in no namespace, so no handler of it is under way.
+            None => session.close(CloseReason::ServerShutdown),
+        }
+    }
+}
+
+/// Gives up sessions that are closing over polling and whose client does not poll any more: it
+/// cannot be told. Runs for as long as it is polled.
+pub(crate) async fn forget_silent(sessions: impl Fn() -> Vec<Session>) -> Infallible {
+    let mut silent: HashSet<String> = HashSet::new();
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        let closing = sessions().into_iter().filter(|session| session.is_closed());
+        let unreachable: Vec<_> = closing.filter(|session| !session.has_outlet()).collect();
+        for session in unreachable.iter().filter(|session| silent.contains(session.id().as_str())) {
+            session.discard(CloseReason::ServerShutdown);
+        }
+        silent = unreachable.iter().map(|session| session.id().as_str().to_owned()).collect();
+    }
+}
+
+/// Twice this, at most, a client may take between two polls. It is a round trip.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Of everybody in any namespace.
+fn links(namespaces: &Namespaces) -> HashMap<String, Arc<SessionLink>> {
+    let mut links = HashMap::new();
+    for active in namespaces.all() {
+        for socket in active.adapter.all() {
+            let link = socket.link();
+            links.entry(link.session.id().as_str().to_owned()).or_insert_with(|| link.clone());
+        }
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_sessions_go_at_once_and_many_in_twenty_waves() {
+        let deadline = Duration::from_secs(40);
+        let waves = |sessions| Waves::new(sessions, deadline);
+        for few in [0, 1, 100] {
+            assert_eq!(waves(few), Waves { size: 100, pause: deadline / 2 }, "{few}");
+        }
+        assert_eq!(waves(101), Waves { size: 100, pause: deadline / 4 });
+        assert_eq!(waves(100_000), Waves { size: 5_000, pause: Duration::from_secs(1) });
+    }
+}

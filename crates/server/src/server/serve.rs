@@ -1,0 +1,177 @@
+//! How a server meets its requests: as a tower service, or by listening itself.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+use sockeye_engine::{self as engine, AllowedHosts, Body};
+use sockeye_net::http::HttpServer;
+use tokio::net::TcpListener;
+
+use super::{Server, client_files};
+
+/// A server as a tower service, see [`Server::into_service`].
+#[derive(Clone, Debug)]
+pub struct SocketService {
+    server: Server,
+    hosts: Option<Arc<AllowedHosts>>,
+}
+
+impl SocketService {
+    pub(super) fn new(server: Server) -> Self {
+        let hosts = server.config.engine.allowed_hosts.clone().map(Arc::new);
+        Self { server, hosts }
+    }
+}
+
+impl Server {
+    /// Answers what is not the engine's.
+    fn answer_beside<B>(
+        &self,
+        request: &Request<B>,
+        hosts: Option<&AllowedHosts>,
+    ) -> Option<Response<Body>> {
+        if let Some(hosts) = hosts
+            && let Err(denied) = hosts.check(request, &self.config.engine.trusted_proxies)
+        {
+            tracing::debug!(host = denied.host(), "request for another host refused");
+            let setting = "config.engine.allowed_hosts = Some(\"";
+            return Some(denied.into_response(setting, "\".parse()?)"));
+        }
+        if self.config.serve_client
+            && let Some(response) = client_files::serve(&self.config.engine.path, request)
+        {
+            return Some(self.engine.with_cors(request, response));
+        }
+        if self.engine.handles(request.uri().path()) {
+            return None;
+        }
+        let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        Some(response)
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for SocketService
+where
+    B: HttpBody + Send + 'static,
+    B::Data: Send,
+    B::Error: fmt::Display + Send,
+{
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = engine::ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.server.answer_beside(&request, self.hosts.as_deref()) {
+            Some(response) => response.into(),
+            None => self.server.engine.respond(request),
+        }
+    }
+}
+
+/// One listener or several.
+pub trait IntoListeners {
+    #[doc(hidden)]
+    fn into_listeners(self) -> Vec<TcpListener>;
+}
+
+impl IntoListeners for TcpListener {
+    fn into_listeners(self) -> Vec<TcpListener> {
+        vec![self]
+    }
+}
+
+impl IntoListeners for Vec<TcpListener> {
+    fn into_listeners(self) -> Vec<TcpListener> {
+        self
+    }
+}
+
+/// A server that serves alone; await it.
+#[must_use = "nothing is served until this is awaited"]
+pub struct Serve {
+    server: Server,
+    listeners: Vec<TcpListener>,
+    signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    drain: Option<Duration>,
+    keep_alive_timeout: Option<Duration>,
+}
+
+impl Serve {
+    pub(super) fn new(server: Server, listeners: Vec<TcpListener>) -> Self {
+        Self { server, listeners, signal: None, drain: None, keep_alive_timeout: None }
+    }
+
+    /// How long a connection is kept for the next request, as answers announce it: longer than the
+    /// idle time-out of a balancer in front. Default: 10 seconds.
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.keep_alive_timeout = Some(timeout);
+        self
+    }
+
+    /// At the end the server is [drained](Server::drain) for at most this time, instead of
+    /// [shut down](Server::shutdown). A handler that blocks its thread is not bound by it, see there
+    /// how a program ends in time all the same.
+    pub fn drain_for(mut self, deadline: Duration) -> Self {
+        self.drain = Some(deadline);
+        self
+    }
+
+    /// When the future is done, everybody is disconnected and the serving ends.
+    pub fn with_graceful_shutdown(
+        mut self,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.signal = Some(Box::pin(signal));
+        self
+    }
+}
+
+impl IntoFuture for Serve {
+    type Output = std::io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { server, listeners, signal, drain, keep_alive_timeout } = self;
+        let mut service = server.clone().into_service();
+        // The listener is ours, so nobody else looks at the host.
+        service.hosts.get_or_insert_default();
+        let drained = async move {
+            match signal {
+                Some(signal) => signal.await,
+                None => std::future::pending().await,
+            }
+            match drain {
+                Some(deadline) => {
+                    let drained = server.drain(deadline).await;
+                    tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
+                }
+                None => server.shutdown().await,
+            }
+        };
+        Box::pin(async move {
+            let proxies = service.server.config.engine.trusted_proxies.clone();
+            let mut http = HttpServer::new(listeners, service).trusted_proxies(proxies);
+            if let Some(timeout) = keep_alive_timeout {
+                http = http.keep_alive_timeout(timeout);
+            }
+            http.with_graceful_shutdown(drained).await
+        })
+    }
+}
+
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}

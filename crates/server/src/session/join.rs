@@ -1,0 +1,285 @@
+//! Coming into namespaces and going: who decides, and what follows.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use sockeye_engine::HandlerError;
+use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
+use tokio::time::Instant;
+
+use super::deadlines::Due;
+use super::tasks::{Question, Task};
+use super::v2::{self, is_v2};
+use super::{Entry, Sockets};
+use crate::cold_state::ColdState;
+use crate::error::Refuse;
+use crate::namespace::active::ActiveNamespace;
+use crate::namespace::registry::Found;
+use crate::socket::disconnect_reason::DisconnectReason;
+use crate::socket::expiry::Expired;
+use crate::socket::{Origin, Socket};
+
+/// What a client sends that wants to continue: its private id, and the last offset it saw.
+#[derive(serde::Deserialize)]
+struct RecoveryRequest {
+    pid: String,
+    offset: Option<String>,
+}
+
+impl Sockets {
+    /// A client may ask again before it has the answer, because it left in the meantime or
+    /// without having done so. Each time is decided and answered for itself, as with the official
+    /// server; who is admitted last is the one, and the one before it ends.
+    pub(super) fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
+        if self.find_joined(namespace).is_some() {
+            // We may have disconnected it already, and the client comes back.
+            self.run_commands();
+        }
+        if self.find_joined(namespace).is_some_and(|index| !self.entries[index].is_fresh) {
+            return self.refuse("a second connect to one namespace");
+        }
+        self.forget_end(namespace);
+        let auth = if auth.is_empty() { "{}" } else { auth };
+        let deciding = self.work.as_ref().map_or(0, |work| work.deciding);
+        let joined = self.entries.iter().filter(|entry| !entry.is_joining).count();
+        if joined + deciding >= self.config.namespaces_per_session_max {
+            self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
+            return Ok(());
+        }
+        self.route(namespace, auth, 0);
+        Ok(())
+    }
+
+    /// The client leaves, also what was not yet decided: then nobody ever hears of it.
+    pub(super) fn leave(&mut self, namespace: &str) -> Result<(), HandlerError> {
+        let mut was_there = self.forget_end(namespace);
+        if let Some(work) = &mut self.work {
+            let before = work.asking.len();
+            work.asking.retain(|(_, name)| **name != *namespace);
+            was_there |= work.asking.len() < before;
+        }
+        while let Some(index) = self.find(namespace) {
+            self.end(index, DisconnectReason::ClientDisconnect);
+            was_there = true;
+        }
+        if was_there { Ok(()) } else { self.refuse("a client leaves where it is not") }
+    }
+
+    /// The client is told that it is not in a namespace, and may have left it before it hears that.
+    pub(super) fn remember_end(&mut self, namespace: &str) {
+        let ended = self.ended.get_or_default();
+        if ended.len() >= self.config.namespaces_per_session_max {
+            ended.pop_front();
+        }
+        ended.push_back(hash(namespace));
+    }
+
+    /// True: it was told so.
+    fn forget_end(&mut self, namespace: &str) -> bool {
+        let Some(ended) = self.ended.get_mut() else { return false };
+        let (before, ended_now) = (ended.len(), hash(namespace));
+        ended.retain(|other| *other != ended_now);
+        let was_there = ended.len() < before;
+        if ended.is_empty() {
+            self.ended.take();
+        }
+        was_there
+    }
+
+    /// Finds the namespace, asking the dynamic declarations from number `from` on.
+    fn route(&mut self, namespace: &str, auth: &str, from: usize) {
+        match self.namespaces.find(namespace, &self.link, auth, from) {
+            Found::Active(active) => self.claim(active, auth),
+            Found::Full(refusal) => self.refuse_connect(namespace, &refusal),
+            Found::Nothing => {
+                self.remember_end(namespace);
+                // An object for clients of every revision.
+                let mut text = String::new();
+                encode_connect_error(&mut text, namespace, "Invalid namespace", "");
+                self.link.send(&text, &[]);
+            }
+            Found::Asking(asking) => {
+                let work = self.work();
+                let number = work.next_question;
+                work.next_question += 1;
+                let question = Question { number, namespace: namespace.into(), auth: auth.into() };
+                work.asking.push((number, namespace.into()));
+                work.deciding += 1;
+                work.fresh.push_back(Task::Asking { question, asking });
+            }
+        }
+    }
+
+    pub(super) fn answered(&mut self, question: Question, parent: usize, is_yes: bool) {
+        let Question { number, namespace, auth } = question;
+        // Forgotten when the client left, or the session ended, meanwhile.
+        let asking = &mut self.work().asking;
+        let Some(index) = asking.iter().position(|(other, _)| *other == number) else {
+            return;
+        };
+        asking.swap_remove(index);
+        if is_yes {
+            match self.namespaces.child(&namespace, &self.link, parent, Vec::new()) {
+                Ok(active) => self.claim(active, &auth),
+                Err(refusal) => self.refuse_connect(&namespace, &refusal),
+            }
+        } else {
+            self.route(&namespace, &auth, parent + 1);
+        }
+    }
+
+    /// There are too many namespaces.
+    fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
+        tracing::debug!(sid = %self.link.session.id(), %refusal, "namespace refused");
+        self.send_refusal(namespace, refusal);
+    }
+
+    /// Joins as whoever the client says it was, if it says so and that is known.
+    fn claim(&mut self, active: Arc<ActiveNamespace>, auth: &str) {
+        let Some(log) = &active.log else {
+            return self.join(active, auth, Origin::New);
+        };
+        let origin = match decode_args::<RecoveryRequest>(auth, &[]) {
+            Ok(RecoveryRequest { pid, offset }) => {
+                log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
+            }
+            Err(_) => Origin::New,
+        };
+        self.join(active, auth, origin);
+    }
+
+    fn join(&mut self, active: Arc<ActiveNamespace>, auth: &str, origin: Origin) {
+        let is_claim = matches!(origin, Origin::Claim(_));
+        let socket = self.namespaces.enter(active, &self.link, origin, auth);
+        self.entries.reserve_exact(1);
+        self.entries.push(Entry {
+            socket: socket.clone(),
+            is_joining: true,
+            is_fresh: false,
+            running: 0,
+            waiting: ColdState::default(),
+        });
+        let handlers = &socket.active_namespace().handlers;
+        let is_trusted = is_claim && handlers.skip_admission_when_recovered;
+        let Some(admission) = handlers.admission.as_ref().filter(|_| !is_trusted) else {
+            return self.decide(&socket, Ok(()));
+        };
+        let running = admission(socket.clone(), auth);
+        let work = self.work();
+        work.deciding += 1;
+        work.fresh.push_back(Task::Admission { socket, running });
+    }
+
+    /// Carries out what the connect handler decided.
+    pub(super) fn decide(&mut self, socket: &Socket, decision: Result<(), Refuse>) {
+        if self.find_socket(socket).is_none() {
+            return;
+        }
+        if let Err(refusal) = decision {
+            self.forget(socket);
+            if socket.end(DisconnectReason::ServerDisconnect) {
+                self.send_refusal(socket.namespace(), &refusal);
+            }
+            self.namespaces.clean_up(socket.active_namespace());
+            return;
+        }
+        if let Some(before) = self.find_joined(socket.namespace()) {
+            self.end(before, DisconnectReason::ClientDisconnect);
+        }
+        match socket.admit() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => {
+                tracing::debug!(sid = %self.link.session.id().shortened(), %failure, "not recovered");
+                self.forget(socket);
+                socket.end(DisconnectReason::ServerDisconnect);
+                let auth = socket.auth_json();
+                return self.join(
+                    socket.active_namespace().clone(),
+                    &auth,
+                    Origin::Failed(failure),
+                );
+            }
+        }
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket == *socket) {
+            entry.is_joining = false;
+            entry.is_fresh = true;
+            self.has_fresh = true;
+        }
+        self.deadlines.set(Due::Joined, None);
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), "connected");
+        if let Some(connected) = &socket.active_namespace().handlers.connected {
+            let started = connected(socket.clone(), ());
+            self.observe(socket, "", started);
+        }
+    }
+
+    fn forget(&mut self, socket: &Socket) {
+        self.entries.retain(|entry| entry.socket != *socket);
+    }
+
+    fn send_refusal(&mut self, namespace: &str, refusal: &Refuse) {
+        self.remember_end(namespace);
+        let mut text = String::new();
+        if is_v2(&self.link.session) {
+            encode_error(&mut text, namespace, &v2::refusal(refusal));
+        } else {
+            encode_connect_error(&mut text, namespace, refusal.message(), refusal.data());
+        }
+        self.link.send(&text, &[]);
+    }
+
+    /// Warns and ends sockets whose time has come, and sets the timer for the next.
+    pub(super) fn check_expiry(&mut self) {
+        let now = Instant::now();
+        let mut next = None;
+        for index in (0..self.entries.len()).rev() {
+            match self.entries[index].socket.check_expiry(now) {
+                Ok(Some(at)) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
+                Ok(None) => {}
+                Err(Expired) => {
+                    self.entries[index].socket.send_disconnect();
+                    self.end(index, DisconnectReason::Expired);
+                }
+            }
+        }
+        self.deadlines.set(Due::Expiry, next);
+    }
+
+    pub(super) fn end_all(&mut self, reason: DisconnectReason) {
+        for index in (0..self.entries.len()).rev() {
+            self.end(index, reason);
+        }
+    }
+
+    pub(super) fn end(&mut self, index: usize, reason: DisconnectReason) {
+        self.entries[index].socket.end(reason);
+        self.remove(index, reason);
+    }
+
+    /// Forgets a socket that has ended and tells its disconnect handler.
+    pub(super) fn remove(&mut self, index: usize, reason: DisconnectReason) {
+        let entry = self.entries.swap_remove(index);
+        if let Some(waiting) = entry.waiting.get() {
+            self.waiting_events -= waiting.len();
+            self.waiting_bytes -=
+                waiting.iter().map(|waiting| waiting.event.bytes()).sum::<usize>();
+        }
+        self.namespaces.clean_up(entry.socket.active_namespace());
+        if entry.is_joining {
+            return;
+        }
+        let socket = entry.socket;
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
+        if let Some(disconnect) = &socket.active_namespace().handlers.disconnect {
+            let started = disconnect(socket.clone(), reason);
+            self.observe(&socket, "", started);
+        }
+    }
+}
+
+fn hash(namespace: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    namespace.hash(&mut hasher);
+    hasher.finish()
+}

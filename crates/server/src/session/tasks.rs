@@ -1,0 +1,124 @@
+//! User code at work in the session's task: what is under way, and how it ends.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use sockeye_socket_proto::RawArgs;
+
+use crate::error::EventError;
+use crate::error::Refuse;
+use crate::handler::acker::Responder;
+use crate::handler::bound::{Answering, Running};
+use crate::namespace::handlers::Registered;
+use crate::namespace::registry::Asking;
+use crate::socket::Socket;
+
+/// A connect packet that a dynamic declaration is deciding about.
+#[derive(Default)]
+pub(super) struct Question {
+    pub(super) number: u64,
+    pub(super) namespace: Box<str>,
+    pub(super) auth: Box<str>,
+}
+
+/// User code at work. Its panic is an outcome too.
+pub(super) enum Task {
+    Asking {
+        question: Question,
+        asking: Asking,
+    },
+    Admission {
+        socket: Socket,
+        running: Running<Result<(), Refuse>>,
+    },
+    Event {
+        socket: Socket,
+        registered: Arc<Registered>,
+        responder: Option<Responder>,
+        running: Answering,
+    },
+    Observer {
+        socket: Socket,
+        running: Running<()>,
+    },
+}
+
+pub(super) enum Done {
+    Asking {
+        question: Question,
+        parent: usize,
+        is_yes: bool,
+    },
+    Admission {
+        socket: Socket,
+        decision: Result<(), Refuse>,
+    },
+    Event {
+        socket: Socket,
+        registered: Arc<Registered>,
+        responder: Option<Responder>,
+        result: Result<Option<RawArgs>, EventError>,
+    },
+    Observer,
+    Panic {
+        socket: Option<Socket>,
+        event: String,
+        message: String,
+    },
+}
+
+impl Future for Task {
+    type Output = Done;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        let task = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| task.poll_user_code(cx))) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                let (socket, event) = match &*self {
+                    Task::Asking { .. } => (None, String::new()),
+                    Task::Event { socket, registered, responder, .. } => {
+                        responder.as_ref().inspect(|responder| responder.remember_panic());
+                        (Some(socket.clone()), registered.event.clone())
+                    }
+                    Task::Admission { socket, .. } | Task::Observer { socket, .. } => {
+                        (Some(socket.clone()), String::new())
+                    }
+                };
+                let message = panic_message(&*panic).to_owned();
+                Poll::Ready(Done::Panic { socket, event, message })
+            }
+        }
+    }
+}
+
+impl Task {
+    fn poll_user_code(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
+        match self {
+            Task::Asking { question, asking } => asking.decision.as_mut().poll(cx).map(|is_yes| {
+                let question = std::mem::take(question);
+                Done::Asking { question, parent: asking.parent, is_yes }
+            }),
+            Task::Admission { socket, running } => running
+                .as_mut()
+                .poll(cx)
+                .map(|decision| Done::Admission { socket: socket.clone(), decision }),
+            Task::Event { socket, registered, responder, running } => {
+                running.as_mut().poll(cx).map(|result| Done::Event {
+                    socket: socket.clone(),
+                    registered: registered.clone(),
+                    responder: responder.take(),
+                    result,
+                })
+            }
+            Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),
+        }
+    }
+}
+
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+}

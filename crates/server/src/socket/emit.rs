@@ -1,0 +1,172 @@
+//! What is sent to one socket, and whom a socket sends to.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use serde::Serialize;
+use sockeye_engine::{Encoded, Pushed};
+use sockeye_socket_proto::{Event, EventName, Request, event_name, with_encoded_args};
+
+use super::requests::AckFuture;
+use super::{CONNECTED, CONNECTING, Socket};
+use crate::broadcast::Broadcast;
+use crate::broadcast::encode::{encode_with_offset, with_event};
+use crate::broadcast::io::Io;
+use crate::error::{AckError, EmitError};
+use crate::guarantees::recovery::log::Log;
+use crate::guarantees::recovery::section;
+use crate::rooms::room::{IntoRooms, Room};
+use crate::rooms::targets::Targets;
+
+/// The event of [`Socket::send`].
+pub(crate) const MESSAGE: Event = Event::new("message");
+
+impl Socket {
+    /// The namespace as a whole, to reach other sockets.
+    pub fn io(&self) -> Io {
+        Io::new(self.0.namespace.clone())
+    }
+
+    /// Everybody else on this server.
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
+    }
+
+    /// Everybody in these rooms but this socket.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
+    }
+
+    /// Everybody but this socket and those in these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
+    }
+
+    /// Everybody in the namespace but this socket.
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::from_socket(self)
+    }
+
+    /// This socket alone, if it can take the message right now.
+    pub fn volatile(&self) -> Broadcast {
+        Broadcast::to_socket(self).volatile()
+    }
+
+    /// This socket alone, with or without compression on the way: see [`Broadcast::compress`].
+    pub fn compress(&self, compress: bool) -> Broadcast {
+        Broadcast::to_socket(self).compress(compress)
+    }
+
+    /// Sends an event to this client. After the socket's end nothing is sent; but with
+    /// [recovery](crate::Config::recovery) an event that asks for no answer is for the client that
+    /// comes back, as long as it may, and for the socket that it has then.
+    ///
+    /// # Errors
+    /// [`EmitError::Encode`] or [`EmitError::Reserved`] when it cannot be sent to anybody,
+    /// [`EmitError::Overflow`] when the client reads too slowly. A client that is gone is no error.
+    pub fn emit<P: Serialize + ?Sized>(
+        &self,
+        event: impl EventName<P>,
+        payload: &P,
+    ) -> Result<(), EmitError> {
+        let name = event_name(&event)?;
+        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?
+    }
+
+    /// Sends the event `message`, which some programs live on.
+    ///
+    /// # Errors
+    /// As [`emit`](Socket::emit).
+    pub fn send<P: Serialize + ?Sized>(&self, payload: &P) -> Result<(), EmitError> {
+        self.emit(MESSAGE.name(), payload)
+    }
+
+    /// Sends an event and asks for its acknowledgement. The event is sent at once; await the
+    /// result for the answer.
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
+        &self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> AckFuture<A> {
+        let pending = event_name(&event)
+            .map_err(|error| AckError::Emit(error.into()))
+            .and_then(|name| self.request(name, payload));
+        AckFuture::new(pending, self.0.namespace.config.ack_timeout)
+    }
+
+    pub(super) fn look_outgoing(&self, name: &str, args: &str, attachments: &[Bytes]) {
+        let handlers = &self.0.namespace.handlers;
+        if let Some(event) = handlers.outgoing(name, args, attachments) {
+            handlers.look_outgoing(self, &event);
+        }
+    }
+
+    fn send_event(&self, name: &str, args: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+        if self.0.namespace.log.is_some() && section::is_inside() {
+            let (socket, name, args) = (self.clone(), name.to_owned(), args.to_owned());
+            let attachments = attachments.to_vec();
+            section::put_off(move || drop(socket.send_event(&name, &args, &attachments)));
+            return Ok(());
+        }
+        if self.is_disconnected() && self.is_kept() {
+            // Its client may come back, or has.
+            self.io().to(self.id()).send_event(name, args, attachments);
+            return Ok(());
+        }
+        self.look_outgoing(name, args, attachments);
+        match &self.0.namespace.log {
+            Some(log) if !self.is_disconnected() && !self.is_v2() => {
+                self.send_logged(log, name, args, attachments)
+            }
+            _ => with_event(self.namespace(), name, None, args, attachments, |text| {
+                self.transmit(text, attachments)
+            }),
+        }
+    }
+
+    /// Sends an event with its offset and keeps it for a client that comes back.
+    fn send_logged(
+        &self,
+        log: &Log,
+        name: &str,
+        args: &str,
+        attachments: &[Bytes],
+    ) -> Result<(), EmitError> {
+        let mut sent = Ok(());
+        log.record(|offset| {
+            let packet = encode_with_offset(self.namespace(), name, args, attachments, offset);
+            let packet = Arc::new(packet);
+            if self.takes_broadcast(&packet, Some(offset.logged())) {
+                sent = queued(self.0.link.push(&packet));
+            }
+            // Not by the id that it only claims to have.
+            let targets = Targets { rooms: vec![Room::from(self.key())], except: Vec::new() };
+            (targets, packet)
+        });
+        sent
+    }
+
+    pub(super) fn transmit(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+        match self.0.phase.load(Ordering::Acquire) {
+            CONNECTED => queued(self.0.link.send(text, attachments)),
+            CONNECTING => {
+                let encode = || Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()));
+                if self.hold(None, encode) {
+                    return queued(self.0.link.send(text, attachments));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn queued(pushed: Pushed) -> Result<(), EmitError> {
+    match pushed {
+        Pushed::Overflow { queued_packets, limit } | Pushed::Dropped { queued_packets, limit } => {
+            Err(EmitError::Overflow { queued_packets, limit })
+        }
+        _ => Ok(()),
+    }
+}

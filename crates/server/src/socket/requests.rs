@@ -1,0 +1,152 @@
+//! Requests to one socket: events that ask for an acknowledgement.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use sockeye_socket_proto::{FromArgs, RawArgs, with_encoded_args};
+use tokio::sync::{mpsc, oneshot};
+
+use super::id::SocketId;
+use super::{DISCONNECTED, Socket};
+use crate::broadcast::encode::with_event;
+use crate::error::{AckError, EmitError, RemoteError};
+
+/// What became of one request.
+pub(crate) type Outcome = Result<RawArgs, AckError>;
+
+/// Who waits for one ack. Dropped unresolved, it says that the socket is disconnected.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    One(oneshot::Sender<Outcome>),
+    OfMany(SocketId, mpsc::UnboundedSender<(SocketId, Outcome)>),
+}
+
+impl Waiter {
+    pub(crate) fn resolve(self, outcome: Outcome) {
+        // Whoever waited may have gone away; then nobody wants to know.
+        match self {
+            Waiter::One(sender) => drop(sender.send(outcome)),
+            Waiter::OfMany(id, sender) => drop(sender.send((id, outcome))),
+        }
+    }
+}
+
+/// An acknowledgement on its way: await it. It always ends, with the value or an [`AckError`],
+/// at the latest after [`Config::ack_timeout`](crate::Config::ack_timeout). Dropped before, it
+/// leaves nothing behind.
+#[must_use = "the answer arrives only where it is awaited; use `emit` to send without an ack"]
+#[derive(Debug)]
+pub struct AckFuture<A> {
+    pending: Result<Pending, AckError>,
+    timeout: Duration,
+    answer: PhantomData<fn() -> A>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) socket: Socket,
+    pub(crate) id: u64,
+    pub(crate) outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.socket.forget_ack(self.id);
+    }
+}
+
+impl<A> AckFuture<A> {
+    pub(crate) fn new(pending: Result<Pending, AckError>, timeout: Duration) -> Self {
+        Self { pending, timeout, answer: PhantomData }
+    }
+
+    /// Waits at most `after`, counted from the first poll.
+    pub fn timeout(mut self, after: Duration) -> Self {
+        self.timeout = after;
+        self
+    }
+}
+
+impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
+    type Output = Result<A, AckError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut pending = self.pending?;
+            match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
+                Ok(Ok(outcome)) => outcome.and_then(|args| decode_answer(&args)),
+                Ok(Err(_)) => Err(AckError::Disconnected),
+                Err(_) => Err(AckError::Timeout),
+            }
+        })
+    }
+}
+
+pub(crate) fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
+    match RemoteError::of(args) {
+        Some(error) => Err(AckError::Remote(error)),
+        None => args.decode().map_err(AckError::Decode),
+    }
+}
+
+impl Socket {
+    /// Resolves a request the client has answered.
+    pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
+        match self.remove_ack(id) {
+            Some(waiter) => waiter.resolve(Ok(RawArgs::new(args, attachments))),
+            None => tracing::debug!(socket = %self.id(), id, "an ack nobody waits for"),
+        }
+    }
+
+    pub(crate) fn await_ack(&self, id: u64, waiter: Waiter) -> Result<(), AckError> {
+        let limit = self.0.namespace.config.pending_acks_max;
+        let mut acks = self.0.acks.lock();
+        if self.0.phase.load(Ordering::Acquire) == DISCONNECTED {
+            return Err(AckError::Disconnected);
+        }
+        if acks.get().map_or(0, BTreeMap::len) >= limit {
+            return Err(AckError::Full { limit });
+        }
+        acks.get_or_default().insert(id, waiter);
+        Ok(())
+    }
+
+    pub(crate) fn forget_ack(&self, id: u64) {
+        self.remove_ack(id);
+    }
+
+    fn remove_ack(&self, id: u64) -> Option<Waiter> {
+        let mut acks = self.0.acks.lock();
+        let waiting = acks.get_mut()?;
+        let waiter = waiting.remove(&id);
+        if waiting.is_empty() {
+            acks.take();
+        }
+        waiter
+    }
+
+    pub(super) fn request<P: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        payload: &P,
+    ) -> Result<Pending, AckError> {
+        let id = self.0.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
+        let (sender, outcome) = oneshot::channel();
+        self.await_ack(id, Waiter::One(sender))?;
+        let pending = Pending { socket: self.clone(), id, outcome };
+        with_encoded_args(payload, |args, attachments| {
+            self.look_outgoing(name, args, &attachments);
+            with_event(self.namespace(), name, Some(id), args, &attachments, |text| {
+                self.transmit(text, &attachments)
+            })
+        })
+        .map_err(EmitError::from)??;
+        Ok(pending)
+    }
+}
