@@ -5,6 +5,8 @@ mod client_files;
 pub(crate) mod config;
 mod content_coding;
 pub(crate) mod drain;
+pub(crate) mod listing;
+pub(crate) mod page;
 pub(crate) mod serve;
 
 use std::fmt;
@@ -155,11 +157,11 @@ impl Server {
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.engine.refuse_sessions();
         let sessions = self.engine.all_sessions();
-        let waves = drain::in_waves(&sessions, &self.namespaces, deadline);
+        let waves = drain::in_waves(&sessions, deadline);
         let in_order = async {
             waves.await;
             // Who was on the way in when new sessions were refused.
-            drain::at_once(&self.engine.all_sessions(), &self.namespaces);
+            self.engine.all_sessions().iter().for_each(Session::drain);
             tokio::select! {
                 () = self.engine.finished() => {}
                 never = drain::forget_silent(|| self.engine.all_sessions()) => match never {},

@@ -5,6 +5,7 @@
 //! await its own peer.
 
 pub(crate) mod deadlines;
+pub(crate) mod details;
 mod events;
 mod join;
 pub(crate) mod link;
@@ -12,6 +13,7 @@ pub(crate) mod packet_reader;
 mod tasks;
 pub(crate) mod v2;
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -25,6 +27,7 @@ use sockeye_socket_proto::Incoming;
 use tokio::time::Instant;
 
 use self::deadlines::{Deadlines, Due, after};
+use self::details::{Describe, SessionDetails};
 use self::events::{Waiting, answer};
 use self::link::{Command, SessionLink};
 use self::packet_reader::PacketReader;
@@ -62,7 +65,6 @@ impl Peer {
             waiting_bytes: 0,
             deadlines,
             ended: ColdState::default(),
-            is_draining: false,
             has_fresh: false,
         };
         let mut peer = Self { reading, sockets };
@@ -121,6 +123,12 @@ impl SessionHandler for Peer {
         polled
     }
 
+    fn command(&mut self, command: Box<dyn Any + Send>) {
+        if let Ok(describe) = command.downcast::<Describe>() {
+            describe.answer(self.sockets.details());
+        }
+    }
+
     fn poll_timeout(&self) -> Option<std::time::Instant> {
         self.sockets.deadlines.next().map(Instant::into_std)
     }
@@ -153,8 +161,6 @@ struct Sockets {
     /// Hashes of the names of namespaces that the client was refused or disconnected from. It may not
     /// know yet, and leave.
     ended: ColdState<VecDeque<u64>>,
-    /// The session is to close as soon as nothing is under way.
-    is_draining: bool,
     /// Some of the entries are fresh.
     has_fresh: bool,
 }
@@ -219,6 +225,17 @@ impl Sockets {
         Err(HandlerError)
     }
 
+    /// What is to be said of the session to who asks.
+    fn details(&self) -> SessionDetails {
+        let joined = self.entries.iter().filter(|entry| !entry.is_joining);
+        let handshake = &self.link.handshake;
+        SessionDetails {
+            address: handshake.address(),
+            age_seconds: handshake.issued().elapsed().unwrap_or_default().as_secs(),
+            namespaces: joined.map(|entry| entry.socket.namespace().to_owned()).collect(),
+        }
+    }
+
     fn find(&self, namespace: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.socket.namespace() == namespace)
     }
@@ -272,9 +289,6 @@ impl Sockets {
             let Some(running) = running else {
                 // Gives its memory back.
                 self.work = None;
-                if self.is_draining {
-                    self.link.session.close(CloseReason::ServerShutdown);
-                }
                 return Poll::Ready(());
             };
             match running.poll_next_unpin(cx) {
@@ -335,7 +349,6 @@ impl Sockets {
                     }
                     self.link.session.close(CloseReason::TransportClose);
                 }
-                Command::Drain => self.is_draining = true,
                 Command::ExpiryChanged => self.check_expiry(),
                 Command::CloseSession => {
                     let joined = self.entries.iter().filter(|entry| !entry.is_joining);

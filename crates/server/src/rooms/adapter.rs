@@ -10,6 +10,8 @@
 //! A room that is sent to again while nobody comes or goes keeps a member cache `A` made of its members,
 //! so that they need not be walked for each message.
 
+mod listing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -185,11 +187,6 @@ impl<T: Clone, A> Adapter<T, A> {
     /// Whether no socket has a slot.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.lock().slots.is_empty()
-    }
-
-    /// Every socket that has a slot, whether it is admitted or not.
-    pub(crate) fn all(&self) -> Vec<T> {
-        self.state.lock().slots.iter().map(|(_, slot)| slot.socket.clone()).collect()
     }
 
     /// The socket of an id, if it is connected here.
