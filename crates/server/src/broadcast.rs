@@ -237,6 +237,7 @@ impl Broadcast {
             }
             waiting.insert(socket.id(), socket.clone());
         });
+        self.namespace.handlers.metrics.broadcast(|| delivery.len());
         delivery.send();
         Ok(Acks::new(outcomes, waiting, id, self.timeout))
     }
@@ -301,14 +302,23 @@ impl Broadcast {
 
     fn deliver(&self, mut delivery: Delivery<'_>) {
         if let Some(audience) = self.audience() {
-            return audience.send(delivery, self.origin.as_ref());
+            audience.send(delivery, self.origin.as_ref());
+            let recipients = || audience.len().saturating_sub(self.is_origin_among().into());
+            return self.namespace.handlers.metrics.broadcast(recipients);
         }
         self.selection().for_each(|socket| {
             if self.is_for(socket) {
                 delivery.add(socket);
             }
         });
+        self.namespace.handlers.metrics.broadcast(|| delivery.len());
         delivery.send();
+    }
+
+    /// Whether the origin is in the audience, of which it is left out.
+    fn is_origin_among(&self) -> bool {
+        let is_in = |origin: &Socket| self.targets.rooms.iter().all(|room| origin.is_in(room));
+        self.origin.as_ref().is_some_and(is_in)
     }
 
     fn delivery<'a>(&self, packet: &'a Arc<Encoded>) -> Delivery<'a> {

@@ -6,19 +6,23 @@ pub(crate) mod config;
 mod content_coding;
 pub(crate) mod drain;
 pub(crate) mod listing;
+pub mod metrics;
 pub(crate) mod page;
 pub(crate) mod serve;
+pub(crate) mod snapshot;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine::{Application, CloseReason, Engine, Handshake, Session};
+use tokio::time::Instant;
 
 use self::builder::ServerBuilder;
 use self::config::Config;
 use self::drain::Drained;
 use self::serve::{IntoListeners, Serve, SocketService};
+use self::snapshot::{ServerSnapshot, SessionKind, Usage};
 use crate::broadcast::io::Io;
 use crate::namespace::active::Siblings;
 use crate::namespace::parent::ParentNamespace;
@@ -33,6 +37,7 @@ pub struct Server {
     engine: Engine<App>,
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
+    started: Instant,
 }
 
 impl Server {
@@ -79,6 +84,38 @@ impl Server {
     /// [`queued_bytes_max_total`](sockeye_engine::Config::queued_bytes_max_total).
     pub fn queued_bytes(&self) -> usize {
         self.engine.queued_bytes()
+    }
+
+    /// What is there at this moment, as plain data. Costs a look at every session, every namespace and
+    /// what they keep; no lock is held for more than a part of it, so that numbers of different
+    /// parts may be moments apart.
+    pub fn snapshot(&self) -> ServerSnapshot {
+        let config = &self.config;
+        let kinds = self.engine.session_counts().into_iter();
+        let session_kinds: Vec<_> = kinds
+            .map(|kind| SessionKind {
+                transport: kind.transport.as_str(),
+                revision: kind.revision.number(),
+                sessions: kind.sessions,
+            })
+            .collect();
+        let mut namespaces: Vec<_> = self
+            .namespaces
+            .all()
+            .iter()
+            .map(|active| active.snapshot(self.namespaces.parent_name(active)))
+            .collect();
+        namespaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let children = namespaces.iter().filter(|namespace| namespace.parent.is_some()).count();
+        ServerSnapshot {
+            uptime_seconds: self.started.elapsed().as_secs(),
+            sessions: session_kinds.iter().map(|kind| kind.sessions).sum(),
+            session_kinds,
+            sessions_per_address_max: config.engine.sessions_per_address_max,
+            queued_bytes: Usage::new(self.queued_bytes(), config.engine.queued_bytes_max_total),
+            child_namespaces: Usage::new(children, config.child_namespaces_max),
+            namespaces,
+        }
     }
 
     /// A tower service that answers requests under the server's path, and 404 elsewhere:

@@ -46,11 +46,11 @@ impl<A> Acks<A> {
         self.waiting.len()
     }
 
-    fn give_up(&mut self) -> Option<SocketId> {
+    fn give_up(&mut self) -> Option<(SocketId, Socket)> {
         let id = self.waiting.keys().next()?.clone();
         let socket = self.waiting.remove(&id)?;
         socket.forget_ack(self.id);
-        Some(id)
+        Some((id, socket))
     }
 }
 
@@ -117,7 +117,10 @@ impl<A: FromArgs> Stream for Acks<A> {
         if !deadline.is_elapsed() {
             std::task::ready!(deadline.as_mut().poll(cx));
         }
-        Poll::Ready(this.give_up().map(|id| (id, Err(AckError::Timeout))))
+        Poll::Ready(this.give_up().map(|(id, socket)| {
+            socket.active_namespace().handlers.metrics.ack_timed_out();
+            (id, Err(AckError::Timeout))
+        }))
     }
 }
 

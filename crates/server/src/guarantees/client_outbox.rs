@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::tiered_shares::{Group, SharesByOwner};
 use crate::error::EventError;
 use crate::handler::acker::{Responder, memory};
+use crate::server::snapshot::{OutboxesSnapshot, Usage};
 use crate::socket::Socket;
 use crate::socket::data::SocketData;
 
@@ -315,6 +316,18 @@ impl Outboxes {
     /// Forgets the outboxes that were silent for too long.
     pub(crate) fn sweep(&self) {
         self.state.lock().forget_silent(Instant::now(), self.rules.age_max);
+    }
+
+    /// What is remembered at this moment. Looks at every outbox.
+    pub(crate) fn snapshot(&self) -> OutboxesSnapshot {
+        let state = self.state.lock();
+        let windows = state.windows.values();
+        let bytes = windows.clone().map(|window| window.bytes).sum();
+        OutboxesSnapshot {
+            outboxes: Usage::new(state.windows.len(), self.rules.outboxes_max),
+            answers: windows.map(|window| window.entries.len()).sum(),
+            bytes: Usage::new(bytes, self.rules.bytes_max),
+        }
     }
 
     /// Remembers an answer, and tells whoever waits for it.

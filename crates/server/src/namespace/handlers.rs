@@ -11,6 +11,7 @@ use crate::error::EventError;
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::bound::{Admission, EventGuard, EventHandler, ObserverHandler};
 use crate::rooms::room::RoomChange;
+use crate::server::metrics::{HandlerMetrics, NamespaceMetrics};
 use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
@@ -53,6 +54,7 @@ pub(crate) struct Handlers {
     pub(crate) shared: Option<Shared>,
     /// Events from other servers.
     pub(crate) server_side: HashMap<String, ServerSideHandler>,
+    pub(crate) metrics: NamespaceMetrics,
 }
 
 /// See [`Namespace::on_room_change`](crate::Namespace::on_room_change).
@@ -69,11 +71,12 @@ pub(crate) struct Registered {
     /// Empty for the fallback.
     pub(crate) event: String,
     pub(crate) handler: EventHandler,
+    pub(crate) metrics: HandlerMetrics,
 }
 
 impl Registered {
     pub(crate) fn new(event: &str, handler: EventHandler) -> Arc<Self> {
-        Arc::new(Self { event: event.to_owned(), handler })
+        Arc::new(Self { event: event.to_owned(), handler, metrics: HandlerMetrics::noop() })
     }
 }
 
@@ -98,6 +101,7 @@ impl Handlers {
             room_change: Vec::new(),
             shared: None,
             server_side: HashMap::new(),
+            metrics: NamespaceMetrics::noop(),
         }
     }
 
@@ -117,6 +121,7 @@ impl Handlers {
     }
 
     pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
+        self.metrics.handler_failed(event, self.events.contains_key(event), error.code());
         match &self.error {
             Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
             None if error.code() == "decode" => {

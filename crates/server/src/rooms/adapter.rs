@@ -15,6 +15,7 @@ mod listing;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use metrics::Gauge;
 use parking_lot::Mutex;
 use slab::Slab;
 
@@ -42,6 +43,7 @@ struct State<T, A> {
     ids: HashMap<SocketId, usize>,
     rooms: Slab<Members<T, A>>,
     names: HashMap<Room, usize>,
+    count: Gauge,
     /// What changed and was not told yet; only when somebody wants to know.
     changes: Option<Vec<RoomChange>>,
 }
@@ -62,13 +64,15 @@ struct Members<T, A> {
 
 impl<T: Clone, A> Adapter<T, A> {
     /// Without sockets. `is_watched`: changes are kept for [`take_changes`](Adapter::take_changes).
-    pub(crate) fn new(is_watched: bool) -> Self {
+    /// `count`: how many rooms there are, own-id rooms left out.
+    pub(crate) fn new(is_watched: bool, count: &Gauge) -> Self {
         let mut rooms = Slab::new();
         rooms.insert(Members::new(None));
         let (slots, ids, names) = (Slab::new(), HashMap::new(), HashMap::new());
         let changes = is_watched.then(Vec::new);
         let indexes = MembershipIndexes::default();
-        Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, changes }) }
+        let count = count.clone();
+        Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, count, changes }) }
     }
 
     /// What changed since the last call, in its order.
@@ -259,6 +263,7 @@ impl<T: Clone, A> State<T, A> {
         }
         let room = self.rooms.insert(Members::new(Some(name.clone())));
         self.names.insert(name.clone(), room);
+        self.count.increment(1);
         self.note(|| RoomChange::Created { room: name });
         room
     }
@@ -305,6 +310,7 @@ impl<T: Clone, A> State<T, A> {
         if self.rooms[room].chunks.is_empty() {
             self.rooms.remove(room);
             self.names.remove(&name);
+            self.count.decrement(1);
             self.note(|| RoomChange::Deleted { room: name });
         }
         true
@@ -426,7 +432,7 @@ mod tests {
         #[test]
         fn broadcasts_reach_whom_a_naive_model_says(steps in proptest::collection::vec(step(), 1..1500)) {
             let ids: Vec<_> = (0..SOCKETS).map(|_| SocketId::random()).collect();
-            let adapter = Adapter::<usize, Vec<usize>>::new(false);
+            let adapter = Adapter::<usize, Vec<usize>>::new(false, &Gauge::noop());
             let mut model: BTreeMap<usize, BTreeSet<Room>> = BTreeMap::new();
             for step in steps {
                 match step {
@@ -487,7 +493,7 @@ mod tests {
 
     #[test]
     fn an_member_cache_is_kept_until_somebody_comes_or_goes() {
-        let adapter = Adapter::<usize, usize>::new(false);
+        let adapter = Adapter::<usize, usize>::new(false, &Gauge::noop());
         let ids: Vec<_> = (0..CACHE_MIN + 1).map(|_| SocketId::random()).collect();
         let room = Room::from("a");
         let enter = |number: usize| {
@@ -519,7 +525,7 @@ mod tests {
 
     #[test]
     fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
-        let adapter = Adapter::<_, ()>::new(false);
+        let adapter = Adapter::<_, ()>::new(false, &Gauge::noop());
         let id = SocketId::random();
         adapter.insert(id.clone(), 1);
         adapter.join(&id, vec![Room::from("a")], |_| {});
@@ -534,7 +540,7 @@ mod tests {
     #[test]
     fn leaving_costs_the_same_however_many_rooms_a_socket_is_in() {
         const ROOMS: usize = 10_000;
-        let adapter = Adapter::<usize, ()>::new(false);
+        let adapter = Adapter::<usize, ()>::new(false, &Gauge::noop());
         let rooms: Vec<_> = (0..ROOMS).map(|number| Room::from(number.to_string())).collect();
         let ids = [(); 2].map(|()| SocketId::random());
         for (socket, id) in ids.iter().enumerate() {
@@ -565,7 +571,7 @@ mod tests {
     /// copied, and members looked at.
     fn cost(others: usize, targets: impl Fn(SocketId) -> Targets) -> (usize, usize) {
         let copies = std::cell::Cell::new(0);
-        let adapter = Adapter::<_, ()>::new(false);
+        let adapter = Adapter::<_, ()>::new(false, &Gauge::noop());
         let mut first = None;
         for number in 0..others + 50 {
             let id = SocketId::random();

@@ -35,4 +35,9 @@ impl MemberCache {
         }
         delivery.send();
     }
+
+    /// How many members there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len() + self.others.len()
+    }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use sockeye_engine::{self as engine, Engine};
+use tokio::time::Instant;
 
 use super::config::Config;
+use super::metrics::{self, NamespaceMetrics};
 use super::{App, Server};
 use crate::broadcast::io::Io;
 use crate::error::BuildError;
@@ -94,6 +96,11 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
+        if !declared.iter().any(|(path, _)| path.is_main()) {
+            declared.push((Path::main(), Handlers::new()));
+        }
+        metrics::describe();
+        declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let config = Arc::new(self.config);
         let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
         namespaces.start_sweeping();
@@ -101,8 +108,20 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;
-        Ok(Server { engine, namespaces, config })
+        Ok(Server { engine, namespaces, config, started: Instant::now() })
     }
+}
+
+/// Has the handlers of a declaration counted and timed.
+fn measure(path: &Path, handlers: &mut Handlers) {
+    let metrics = NamespaceMetrics::new(path.name());
+    for registered in handlers.events.values_mut().chain(&mut handlers.fallback) {
+        // Nobody else has it yet.
+        if let Some(registered) = Arc::get_mut(registered) {
+            registered.metrics = metrics.handler(&registered.event);
+        }
+    }
+    handlers.metrics = metrics;
 }
 
 impl<S> fmt::Debug for ServerBuilder<S> {

@@ -42,12 +42,16 @@ impl Sockets {
                     None => (args, None),
                     Some(responder) => match outboxes.begin(key, ticket, responder) {
                         Begin::New(responder) => (args, Some(responder)),
-                        Begin::Settled => return,
+                        Begin::Settled => {
+                            socket.active_namespace().handlers.metrics.outbox_hit();
+                            return;
+                        }
                     },
                 },
             };
         let entry = &mut self.entries[index];
         let handlers = &entry.socket.active_namespace().handlers;
+        handlers.metrics.event_received();
         if !handlers.any.is_empty() {
             let event = RawEvent::new(name, args, attachments);
             handlers.any.iter().for_each(|look| look(&entry.socket, &event));
@@ -79,6 +83,7 @@ impl Sockets {
         let Some(registered) = handlers.events.get(name).or(handlers.fallback.as_ref()) else {
             return;
         };
+        let watch = registered.metrics.start();
         let started = if handlers.guards.is_empty() {
             let responder = responder.clone();
             (registered.handler)(Call { socket, name, responder, args, attachments })
@@ -94,11 +99,15 @@ impl Sockets {
         let mut cx = Context::from_waker(Waker::noop());
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
         match polled {
-            Ok(Poll::Ready(result)) => answer(socket, name, responder, result),
+            Ok(Poll::Ready(result)) => {
+                registered.metrics.done(&watch);
+                answer(socket, name, responder, result);
+            }
             Ok(Poll::Pending) => {
                 let (socket, registered) = (socket.clone(), registered.clone());
                 self.entries[index].running += 1;
-                let task = Task::Event { socket, registered, responder, running };
+                let _waits = registered.metrics.wait();
+                let task = Task::Event { socket, registered, responder, running, watch, _waits };
                 self.run(task);
             }
             Err(panic) => {

@@ -13,8 +13,10 @@ use super::v2::{self, is_v2};
 use super::{Entry, Sockets};
 use crate::cold_state::ColdState;
 use crate::error::Refuse;
+use crate::guarantees::recovery::Recovery;
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::registry::Found;
+use crate::server::metrics;
 use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::expiry::Expired;
 use crate::socket::{Origin, Socket};
@@ -43,6 +45,7 @@ impl Sockets {
         let deciding = self.work.as_ref().map_or(0, |work| work.deciding);
         let joined = self.entries.iter().filter(|entry| !entry.is_joining).count();
         if joined + deciding >= self.config.namespaces_per_session_max {
+            metrics::refused("session_limit");
             self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
             return Ok(());
         }
@@ -92,6 +95,7 @@ impl Sockets {
             Found::Active(active) => self.claim(active, auth),
             Found::Full(refusal) => self.refuse_connect(namespace, &refusal),
             Found::Nothing => {
+                metrics::refused("unknown_namespace");
                 self.remember_end(namespace);
                 // An object for clients of every revision.
                 let mut text = String::new();
@@ -130,7 +134,8 @@ impl Sockets {
 
     /// There are too many namespaces.
     fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
-        tracing::debug!(sid = %self.link.session.id(), %refusal, "namespace refused");
+        metrics::refused("server_limit");
+        tracing::debug!(sid = %self.link.session.id().shortened(), %refusal, "namespace refused");
         self.send_refusal(namespace, refusal);
     }
 
@@ -178,6 +183,7 @@ impl Sockets {
         if let Err(refusal) = decision {
             self.forget(socket);
             if socket.end(DisconnectReason::ServerDisconnect) {
+                metrics::refused("handler");
                 self.send_refusal(socket.namespace(), &refusal);
             }
             self.namespaces.clean_up(socket.active_namespace());
@@ -205,6 +211,13 @@ impl Sockets {
             entry.is_joining = false;
             entry.is_fresh = true;
             self.has_fresh = true;
+        }
+        match socket.recovery() {
+            Recovery::New => {}
+            Recovery::Recovered => socket.active_namespace().handlers.metrics.recovery("recovered"),
+            Recovery::Failed(failure) => {
+                socket.active_namespace().handlers.metrics.recovery(failure.as_str());
+            }
         }
         self.deadlines.set(Due::Joined, None);
         tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), "connected");

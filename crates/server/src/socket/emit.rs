@@ -115,6 +115,7 @@ impl Socket {
             return Ok(());
         }
         self.look_outgoing(name, args, attachments);
+        self.0.namespace.handlers.metrics.event_sent();
         match &self.0.namespace.log {
             Some(log) if !self.is_disconnected() && !self.is_v2() => {
                 self.send_logged(log, name, args, attachments)

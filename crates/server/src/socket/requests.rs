@@ -82,7 +82,10 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
             match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
                 Ok(Ok(outcome)) => outcome.and_then(|args| decode_answer(&args)),
                 Ok(Err(_)) => Err(AckError::Disconnected),
-                Err(_) => Err(AckError::Timeout),
+                Err(_) => {
+                    pending.socket.active_namespace().handlers.metrics.ack_timed_out();
+                    Err(AckError::Timeout)
+                }
             }
         })
     }
@@ -98,9 +101,16 @@ pub(crate) fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> 
 impl Socket {
     /// Resolves a request the client has answered.
     pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
+        let metrics = &self.0.namespace.handlers.metrics;
         match self.remove_ack(id) {
-            Some(waiter) => waiter.resolve(Ok(RawArgs::new(args, attachments))),
-            None => tracing::debug!(socket = %self.id(), id, "an ack nobody waits for"),
+            Some(waiter) => {
+                metrics.ack_answered();
+                waiter.resolve(Ok(RawArgs::new(args, attachments)));
+            }
+            None => {
+                metrics.ack_late();
+                tracing::debug!(socket = %self.id(), id, "an ack nobody waits for");
+            }
         }
     }
 
@@ -114,6 +124,7 @@ impl Socket {
             return Err(AckError::Full { limit });
         }
         acks.get_or_default().insert(id, waiter);
+        self.0.namespace.handlers.metrics.ack_asked();
         Ok(())
     }
 
@@ -140,6 +151,7 @@ impl Socket {
         let (sender, outcome) = oneshot::channel();
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
+        self.0.namespace.handlers.metrics.event_sent();
         with_encoded_args(payload, |args, attachments| {
             self.look_outgoing(name, args, &attachments);
             with_event(self.namespace(), name, Some(id), args, &attachments, |text| {

@@ -13,6 +13,7 @@ use super::RecoveryConfig;
 use super::log::Log;
 use crate::guarantees::shares::Shares;
 use crate::guarantees::tiered_shares::Group;
+use crate::server::snapshot::Usage;
 use crate::socket::id::SocketId;
 
 pub(crate) struct AbsentSessions {
@@ -53,6 +54,13 @@ impl AbsentSessions {
                 log.give_way(&pid);
             }
         }
+    }
+
+    /// How many there are, and the bytes that they take.
+    pub(super) fn usage(&self) -> (Usage, Usage) {
+        let shares = self.shares.lock();
+        let sessions = Usage::new(shares.len(), self.sessions_max);
+        (sessions, Usage::new(shares.bytes(), self.bytes_max))
     }
 
     fn evict(&self) -> Option<AbsentSession> {

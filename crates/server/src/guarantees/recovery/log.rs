@@ -16,6 +16,7 @@ use super::{RecoveryConfig, RecoveryFailure};
 use crate::guarantees::tiered_shares::Group;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
+use crate::server::snapshot::{RecoverySnapshot, Usage};
 use crate::session::deadlines::after;
 use crate::socket::Socket;
 use crate::socket::data::SocketData;
@@ -364,6 +365,19 @@ impl Log {
             state.events.shrink_to_fit();
         }
         state.events.is_empty() && state.away.is_empty()
+    }
+
+    /// What is kept at this moment.
+    pub(crate) fn snapshot(&self) -> RecoverySnapshot {
+        let state = self.state.lock();
+        let (sessions, bytes) = state.absences.usage();
+        RecoverySnapshot {
+            log_events: Usage::new(state.events.len(), self.config.log_events_max),
+            log_bytes: Usage::new(state.bytes, self.config.log_bytes_max),
+            absent_sessions: state.away.len(),
+            declaration_sessions: sessions,
+            declaration_bytes: bytes,
+        }
     }
 
     /// What stands for the number in an offset of this log; `None`: it is none.

@@ -144,13 +144,14 @@ impl<T: Clone, A> State<T, A> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::room::Room;
+    use metrics::Gauge;
+
     use super::*;
     use crate::socket::id::SocketId;
 
     /// So many sockets, each admitted.
     fn filled(sockets: usize) -> (Adapter<usize, ()>, Vec<SocketId>) {
-        let adapter = Adapter::new(false);
+        let adapter = Adapter::new(false, &Gauge::noop());
         let ids: Vec<_> = (0..sockets).map(|_| SocketId::random()).collect();
         for (number, id) in ids.iter().enumerate() {
             adapter.insert(id.clone(), number);
