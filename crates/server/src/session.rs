@@ -10,6 +10,7 @@ mod events;
 mod join;
 pub(crate) mod link;
 pub(crate) mod packet_reader;
+mod spans;
 mod tasks;
 pub(crate) mod v2;
 
@@ -31,6 +32,7 @@ use self::details::{Describe, SessionDetails};
 use self::events::{Waiting, answer};
 use self::link::{Command, SessionLink};
 use self::packet_reader::PacketReader;
+use self::spans::{handler_span, traced};
 use self::tasks::{Done, Task, panic_message};
 use self::v2::{is_v2, split_query};
 use crate::cold_state::ColdState;
@@ -270,13 +272,20 @@ impl Sockets {
         }
     }
 
-    fn observe(&mut self, socket: &Socket, name: &str, started: Result<Running<()>, EventError>) {
-        match started {
+    /// Starts the handler of a connection or its end.
+    fn observe(
+        &mut self,
+        socket: &Socket,
+        what: &str,
+        start: impl FnOnce() -> Result<Running<()>, EventError>,
+    ) {
+        let span = handler_span(socket, what);
+        match span.in_scope(start) {
             Ok(running) => {
-                let socket = socket.clone();
+                let (socket, running) = (socket.clone(), traced(running, span));
                 self.work().fresh.push_back(Task::Observer { socket, running });
             }
-            Err(error) => socket.active_namespace().handlers.report(socket, name, error),
+            Err(error) => socket.active_namespace().handlers.report(socket, "", error),
         }
     }
 

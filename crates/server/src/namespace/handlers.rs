@@ -125,10 +125,10 @@ impl Handlers {
         match &self.error {
             Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
             None if error.code() == "decode" => {
-                tracing::debug!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event refused");
+                tracing::debug!(socket = %socket.id_in_logs(), nsp = socket.namespace(), event, %error, "event refused");
             }
             None => {
-                tracing::warn!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event failed");
+                tracing::warn!(socket = %socket.id_in_logs(), nsp = socket.namespace(), event, %error, "event failed");
             }
         }
     }

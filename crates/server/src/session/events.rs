@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sockeye_socket_proto::{RawArgs, RawEvent};
 
 use super::Sockets;
+use super::spans::{handler_span, traced};
 use super::tasks::{Done, Task, panic_message};
 use crate::error::EventError;
 use crate::guarantees::client_outbox::{Begin, Ticket};
@@ -84,15 +85,17 @@ impl Sockets {
             return;
         };
         let watch = registered.metrics.start();
-        let started = if handlers.guards.is_empty() {
+        let span = handler_span(socket, &registered.event);
+        let started = span.in_scope(|| {
             let responder = responder.clone();
-            (registered.handler)(Call { socket, name, responder, args, attachments })
-        } else {
+            if handlers.guards.is_empty() {
+                return (registered.handler)(Call { socket, name, responder, args, attachments });
+            }
             let event = RawEvent::new(name, args, attachments);
-            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder.clone(), event)) as _)
-        };
+            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder, event)) as _)
+        });
         let mut running = match started {
-            Ok(running) => running,
+            Ok(running) => traced(running, span),
             Err(error) => return answer(socket, name, responder, Err(error)),
         };
         // Most handlers are done at once. The others register their waker in `poll`.

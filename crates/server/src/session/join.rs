@@ -8,6 +8,7 @@ use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
 use tokio::time::Instant;
 
 use super::deadlines::Due;
+use super::spans::{handler_span, traced};
 use super::tasks::{Question, Task};
 use super::v2::{self, is_v2};
 use super::{Entry, Sockets};
@@ -169,7 +170,8 @@ impl Sockets {
         let Some(admission) = handlers.admission.as_ref().filter(|_| !is_trusted) else {
             return self.decide(&socket, Ok(()));
         };
-        let running = admission(socket.clone(), auth);
+        let span = handler_span(&socket, "(connect)");
+        let running = traced(span.in_scope(|| admission(socket.clone(), auth)), span);
         let work = self.work();
         work.deciding += 1;
         work.fresh.push_back(Task::Admission { socket, running });
@@ -220,10 +222,9 @@ impl Sockets {
             }
         }
         self.deadlines.set(Due::Joined, None);
-        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), "connected");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id_in_logs(), "connected");
         if let Some(connected) = &socket.active_namespace().handlers.connected {
-            let started = connected(socket.clone(), ());
-            self.observe(socket, "", started);
+            self.observe(socket, "(connected)", || connected(socket.clone(), ()));
         }
     }
 
@@ -283,10 +284,9 @@ impl Sockets {
             return;
         }
         let socket = entry.socket;
-        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id_in_logs(), %reason, "disconnected");
         if let Some(disconnect) = &socket.active_namespace().handlers.disconnect {
-            let started = disconnect(socket.clone(), reason);
-            self.observe(&socket, "", started);
+            self.observe(&socket, "(disconnect)", || disconnect(socket.clone(), reason));
         }
     }
 }

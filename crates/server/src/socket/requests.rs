@@ -109,7 +109,7 @@ impl Socket {
             }
             None => {
                 metrics.ack_late();
-                tracing::debug!(socket = %self.id(), id, "an ack nobody waits for");
+                tracing::debug!(socket = %self.id_in_logs(), id, "an ack nobody waits for");
             }
         }
     }
