@@ -37,7 +37,6 @@ pub struct Server {
     engine: Engine<App>,
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
-    started: Instant,
 }
 
 impl Server {
@@ -108,7 +107,7 @@ impl Server {
         namespaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let children = namespaces.iter().filter(|namespace| namespace.parent.is_some()).count();
         ServerSnapshot {
-            uptime_seconds: self.started.elapsed().as_secs(),
+            uptime_seconds: self.engine.application().started.elapsed().as_secs(),
             sessions: session_kinds.iter().map(|kind| kind.sessions).sum(),
             session_kinds,
             sessions_per_address_max: config.engine.sessions_per_address_max,
@@ -222,6 +221,8 @@ impl fmt::Debug for Server {
 struct App {
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
+    /// When the server was built. (Not in the handle: every connection has one of those.)
+    started: Instant,
 }
 
 impl Application for App {

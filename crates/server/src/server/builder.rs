@@ -104,11 +104,12 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         let config = Arc::new(self.config);
         let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
         namespaces.start_sweeping();
-        let app = App { namespaces: namespaces.clone(), config: config.clone() };
+        let started = Instant::now();
+        let app = App { namespaces: namespaces.clone(), config: config.clone(), started };
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;
-        Ok(Server { engine, namespaces, config, started: Instant::now() })
+        Ok(Server { engine, namespaces, config })
     }
 }
 
