@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -59,11 +60,17 @@ pub enum AckError {
 #[non_exhaustive]
 pub enum ClusterError {
     /// Some servers did not answer in time.
-    #[error("{missing} servers did not answer in time")]
+    #[error("{} servers did not answer in time: {}", missing.len(), missing.join(", "))]
     Timeout {
-        /// How many.
-        missing: u32,
+        /// Their names, as the cluster calls them.
+        missing: Vec<String>,
     },
+}
+
+impl ClusterError {
+    pub(crate) fn timeout(missing: impl IntoIterator<Item = Arc<str>>) -> Self {
+        Self::Timeout { missing: missing.into_iter().map(|name| (*name).to_owned()).collect() }
+    }
 }
 
 /// Turns a connection to a namespace away: the client gets `connect_error` with this message.

@@ -1,14 +1,17 @@
 //! The declaration of a server.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use sockeye_engine::{self as engine, Engine};
 
 use super::config::Config;
 use super::{App, Server};
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
+use crate::cluster::node::Node;
 use crate::error::BuildError;
+use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
 use crate::namespace::{Namespace, Path};
@@ -21,6 +24,7 @@ pub struct ServerBuilder<S = ()> {
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
     error: Option<Report>,
+    cluster: Option<Arc<dyn Cluster>>,
 }
 
 /// What hears of failures in all namespaces.
@@ -34,6 +38,7 @@ impl ServerBuilder {
             declared: Vec::new(),
             new_namespace: None,
             error: None,
+            cluster: None,
         }
     }
 
@@ -46,6 +51,7 @@ impl ServerBuilder {
             declared: self.declared,
             new_namespace: self.new_namespace,
             error: self.error,
+            cluster: self.cluster,
         }
     }
 }
@@ -82,6 +88,14 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Makes it one of several servers: what is sent to rooms, and the other verbs of
+    /// [`Broadcast`](crate::Broadcast), reach the sockets of all of them.
+    #[must_use]
+    pub fn cluster(mut self, cluster: impl Cluster) -> Self {
+        self.cluster = Some(Arc::new(cluster));
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -95,8 +109,13 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
             }
         }
         let config = Arc::new(self.config);
-        let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
+        let namespaces =
+            Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
         namespaces.start_sweeping();
+        if let Some(cluster) = &self.cluster {
+            let siblings: Weak<dyn Siblings> = Arc::downgrade(&namespaces) as _;
+            cluster.start(Node::new(siblings));
+        }
         let app = App { namespaces: namespaces.clone(), config: config.clone() };
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };

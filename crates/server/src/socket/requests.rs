@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sockeye_socket_proto::{FromArgs, RawArgs, with_encoded_args};
+use sockeye_socket_proto::{EventRef, FromArgs, RawArgs, with_encoded_args};
 use tokio::sync::{mpsc, oneshot};
 
 use super::id::SocketId;
 use super::{DISCONNECTED, Socket};
 use crate::broadcast::encode::with_event;
+use crate::cluster::replies::Arrival;
 use crate::error::{AckError, EmitError, RemoteError};
 
 /// What became of one request.
@@ -23,7 +24,7 @@ pub(crate) type Outcome = Result<RawArgs, AckError>;
 #[derive(Debug)]
 pub(crate) enum Waiter {
     One(oneshot::Sender<Outcome>),
-    OfMany(SocketId, mpsc::UnboundedSender<(SocketId, Outcome)>),
+    OfMany(SocketId, mpsc::UnboundedSender<Arrival>),
 }
 
 impl Waiter {
@@ -31,7 +32,7 @@ impl Waiter {
         // Whoever waited may have gone away; then nobody wants to know.
         match self {
             Waiter::One(sender) => drop(sender.send(outcome)),
-            Waiter::OfMany(id, sender) => drop(sender.send((id, outcome))),
+            Waiter::OfMany(id, sender) => drop(sender.send(Arrival::Local(id, outcome))),
         }
     }
 }
@@ -141,10 +142,9 @@ impl Socket {
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
         with_encoded_args(payload, |args, attachments| {
-            self.look_outgoing(name, args, &attachments);
-            with_event(self.namespace(), name, Some(id), args, &attachments, |text| {
-                self.transmit(text, &attachments)
-            })
+            let event = EventRef { name, args, attachments: &attachments };
+            self.look_outgoing(event);
+            with_event(self.namespace(), Some(id), event, |text| self.transmit(text, &attachments))
         })
         .map_err(EmitError::from)??;
         Ok(pending)
