@@ -4,32 +4,9 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::payload::{PayloadError, RawArgs};
-
-/// An event with its arguments as they came: for handlers of events that nobody declared, and for
-/// those that only look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawEvent {
-    /// The name.
-    pub name: String,
-    /// The arguments.
-    pub args: RawArgs,
-}
-
-impl RawEvent {
-    /// Copies an event out of a decoded packet.
-    pub fn new(name: &str, args: &str, attachments: &[Bytes]) -> Self {
-        Self { name: name.to_owned(), args: RawArgs::new(args, attachments) }
-    }
-
-    /// Bytes of the name and of the arguments, attachments included.
-    pub fn bytes(&self) -> usize {
-        self.name.len() + self.args.bytes()
-    }
-}
 
 /// The answer of a handler: `Ack(value)` answers with one value, `Ack(Args((a, b)))` with two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

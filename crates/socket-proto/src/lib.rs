@@ -10,11 +10,12 @@ mod msgpack;
 mod packet;
 mod parser;
 mod payload;
+mod raw_event;
 mod scan;
 mod shape;
 
 pub use acks::{Acks, Full};
-pub use answer::{Ack, EventError, IntoAck, RawEvent, RemoteError};
+pub use answer::{Ack, EventError, IntoAck, RemoteError};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
@@ -30,3 +31,4 @@ pub use payload::{
     Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
     with_encoded_args,
 };
+pub use raw_event::{EventRef, RawEvent};
