@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_socket_proto::{
-    Acks, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, decode_args,
-    encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
-    encode_event, is_reserved, transcode,
+    AckError, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, PendingAcks,
+    decode_args, encode_ack, encode_connect, encode_connect_error, encode_connected,
+    encode_disconnect, encode_event, is_reserved, transcode,
 };
 
 fn namespace() -> impl Strategy<Value = String> {
@@ -315,7 +315,7 @@ proptest! {
     /// The table of awaited acks against a list that does the same naively.
     #[test]
     fn acks_resolve_once(steps in prop::collection::vec(any::<Option<u8>>(), 0..200)) {
-        let mut acks = Acks::new(16);
+        let mut acks = PendingAcks::new(16);
         let mut naive: Vec<u64> = Vec::new();
         let mut sent = 0;
         for step in steps {
@@ -326,7 +326,8 @@ proptest! {
                         naive.push(id);
                         sent += 1;
                     }
-                    Err(full) => prop_assert_eq!((naive.len(), full.limit), (16, 16)),
+                    Err(AckError::Full { limit }) => prop_assert_eq!((naive.len(), limit), (16, 16)),
+                    Err(other) => prop_assert!(false, "{}", other),
                 },
                 Some(id) => {
                     let id = u64::from(id) % 40;
