@@ -8,7 +8,8 @@ use bytes::Bytes;
 use common::fake::Fake;
 use common::soon;
 use sockeye_client::{
-    AckError, Args, Binary, Client, ConfigError, ConnectError, EmitError, Event, Limits, State,
+    AckError, Args, Binary, Client, ConfigError, ConnectError, ConnectionState, EmitError, Event,
+    Limits,
 };
 
 /// A client that is on its way to a server that has not answered yet.
@@ -85,7 +86,7 @@ async fn the_goodbye_comes_last() {
     let fake = Fake::new().await;
     let client = offline(&fake, Limits::default());
     let mut peer = fake.accept_joined().await;
-    soon("join", client.state().wait_for(State::is_connected)).await.unwrap();
+    soon("join", client.state().wait_for(ConnectionState::is_connected)).await.unwrap();
     for number in 0..3 {
         client.emit("e", &Args((number, Binary(Bytes::from_static(b"\x01\x02"))))).unwrap();
     }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sockeye_client::{
-    Ack, AckError, Args, Backoff, Binary, Client, ConnectError, DisconnectReason, Event, RawArgs,
-    Reconnect, State, Transport,
+    Ack, AckError, Args, Backoff, Binary, Client, ConnectError, ConnectionState, DisconnectReason,
+    Event, RawArgs, Reconnect, Transport,
 };
 use tokio::sync::mpsc;
 
@@ -71,7 +71,7 @@ pub async fn connects_and_closes(url: &str, transports: &[Transport]) {
     // The official server forgets events that are followed by the goodbye in the same tick.
     soon("ack", client.emit_with_ack::<_, ()>("ack", &())).await.unwrap();
     soon("close", client.close()).await;
-    assert_eq!(*client.state().borrow(), State::Closed);
+    assert_eq!(*client.state().borrow(), ConnectionState::Closed);
     assert_eq!(client.id(), None);
 
     let other = connect(url, transports).await;
@@ -249,7 +249,7 @@ pub async fn namespaces_share_a_session(url: &str, transports: &[Transport]) {
     let state = client.state();
     drop(client);
     let mut watched = state;
-    soon("closed by the drop", watched.wait_for(|s| *s == State::Closed)).await.unwrap();
+    soon("closed by the drop", watched.wait_for(|s| *s == ConnectionState::Closed)).await.unwrap();
 }
 
 pub async fn the_server_may_disconnect(url: &str, transports: &[Transport]) {
@@ -269,7 +269,9 @@ pub async fn the_server_may_disconnect(url: &str, transports: &[Transport]) {
     client.emit("expel", &()).unwrap();
     assert_eq!(soon("reason", told.recv()).await, Some(DisconnectReason::ServerDisconnect));
     assert!(matches!(soon("ack", waiting).await, Err(AckError::Disconnected)));
-    soon("closed", client.state().wait_for(|state| *state == State::Closed)).await.unwrap();
+    soon("closed", client.state().wait_for(|state| *state == ConnectionState::Closed))
+        .await
+        .unwrap();
     client.emit("echo", &1).unwrap();
     let late = soon("ack", client.emit_with_ack::<_, ()>("ack", &())).await;
     assert!(matches!(late, Err(AckError::Disconnected)));
@@ -329,7 +331,9 @@ pub async fn without_reconnection_a_loss_is_the_end(url: &str, transports: &[Tra
     let attempt = builder(url, transports).reconnect(Reconnect::Never).connect();
     let client = soon("connect", attempt).await.unwrap();
     client.emit("cut", &()).unwrap();
-    soon("closed", client.state().wait_for(|state| *state == State::Closed)).await.unwrap();
+    soon("closed", client.state().wait_for(|state| *state == ConnectionState::Closed))
+        .await
+        .unwrap();
 }
 
 /// The server pings each 300 ms and waits 5 s for the pong.
