@@ -46,7 +46,7 @@ impl Drop for Handle {
 
 impl Client {
     /// Describes a client that opens a session of its own. The URL's path is the namespace, as in
-    /// Socket.IO's `io(url)`; its query goes along with every request.
+    /// Socket.IO's `io(url)`; its query is sent with every request.
     ///
     /// # Errors
     /// [`UrlError`] when the URL cannot be connected to.

@@ -171,7 +171,7 @@ impl EngineSession {
                 self.session.handle_transport(id, TransportChange::Opened, now());
             }
             Err(error) => {
-                tracing::debug!(%error, "the upgrade failed, the session stays on polling")
+                tracing::debug!(%error, "the upgrade failed, polling continues")
             }
         }
         Some(())
@@ -223,7 +223,7 @@ impl EngineSession {
         Some(())
     }
 
-    /// Handles packets of the response at hand, as long as the namespaces are ready for more.
+    /// Handles packets of the present response as long as the namespaces are ready for more.
     fn handle_body(&mut self, namespaces: &mut Namespaces) -> Option<()> {
         let PollingTransport { id, body, .. } = self.polling.as_mut()?;
         let mut progress = None;
@@ -290,7 +290,7 @@ impl EngineSession {
     }
 }
 
-/// Gives a packet to the session, and a message in it to the namespaces.
+/// Gives a packet to the session, and the message in it, if any, to the namespaces.
 fn handle_packet(
     session: &mut Session,
     failure: &mut Option<TransportError>,

@@ -112,7 +112,7 @@ pub enum ConnectError {
     /// The server did not answer within the connect timeout.
     #[error("the server did not answer in time")]
     Timeout,
-    /// The server's answer has no socket id: it speaks Socket.IO 2.
+    /// The server's reply has no socket id, as that of Socket.IO 2.
     #[error("the server speaks an older version of Socket.IO")]
     Version,
     /// This session is in the namespace already, through another client.
@@ -135,7 +135,7 @@ pub enum TransportError {
     Status {
         /// The status.
         status: u16,
-        /// The beginning of the body, which says why.
+        /// The beginning of the body, which has the server's reason.
         body: String,
     },
     /// The server's answer to the WebSocket handshake is not valid.

@@ -19,7 +19,7 @@ use crate::state::DisconnectReason;
 pub(crate) type HandlerFuture = BoxFuture<'static, Result<Option<RawArgs>, EventError>>;
 /// The future of what a client sends as `auth`: JSON text.
 pub(crate) type AuthFuture = BoxFuture<'static, Result<String, ConfigError>>;
-/// A handler of one event. The `bool` says whether the server wants an ack.
+/// A handler of one event. The `bool`: whether the server wants an ack.
 pub(crate) type EventHandler =
     Arc<dyn Fn(Client, EventRef<'_>, bool) -> Result<HandlerFuture, EventError> + Send + Sync>;
 /// A handler of a change of the client itself, such as its connection.

@@ -3,9 +3,9 @@
 //! - [`Builder`] describes a client, [`Client`] is the handle to it.
 //! - [`Client::emit`] and [`Client::emit_with_ack`] send events; [`Builder::on`] and
 //!   [`Client::subscribe`] receive them.
-//! - [`Reconnect`] and [`Backoff`] say what follows a lost connection, [`Limits`] what a client holds at
-//!   most.
-//! - [`ConnectError`], [`EmitError`] and [`AckError`] are what can go wrong.
+//! - [`Reconnect`] and [`Backoff`] are the rules for a lost connection, [`Limits`] those for memory and
+//!   time.
+//! - [`ConnectError`], [`EmitError`] and [`AckError`] are the errors of these calls.
 //!
 //! Begin with the [`guide`].
 #![forbid(unsafe_code)]

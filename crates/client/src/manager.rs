@@ -44,14 +44,14 @@ pub(crate) struct Manager {
     namespaces: Namespaces,
     /// The providers of `auth` that run, for the present session.
     auths: FuturesUnordered<BoxFuture<'static, AuthResult>>,
-    /// Sockets that have left; those of the last ones are closed with the session.
+    /// Sockets that have left and are not closed yet: the last ones are closed when the session is.
     left_sockets: Vec<Arc<Socket>>,
     /// Failed attempts in a row.
     attempt: u32,
     phase: Phase,
 }
 
-/// The socket, the number of the session that it was asked in, and its `auth`.
+/// A socket, the number of the session at the time of the request, and the `auth` for it.
 type AuthResult = (Arc<Socket>, u32, Result<String, ConfigError>);
 
 /// The phase of a connection.
@@ -81,8 +81,8 @@ impl Manager {
         }
     }
 
-    /// Takes the sockets that were added. One whose namespace is still being left is put back until it
-    /// has been: for the server a session is in a namespace once.
+    /// Takes the sockets that were added. One whose namespace another socket is still leaving is put
+    /// back until that has left: to the server a session is in a namespace once.
     fn take_new_sockets(&mut self) {
         let mut waiting: Vec<Arc<Socket>> = Vec::new();
         for socket in self.link.take_new_sockets() {
@@ -106,7 +106,7 @@ impl Manager {
         self.link.put_back(waiting);
     }
 
-    /// Whether one of them was ready.
+    /// Polls the providers of `auth`. Whether one of them was ready.
     fn poll_auths(&mut self, cx: &mut Context<'_>) -> bool {
         let mut has_progress = false;
         while let Poll::Ready(Some((socket, epoch, auth))) = Pin::new(&mut self.auths).poll_next(cx)
@@ -149,7 +149,7 @@ impl Manager {
         }
     }
 
-    /// Whether there were any.
+    /// Closes the sockets that have left. Whether there were any.
     fn close_left_sockets(&mut self) -> bool {
         let has_any = !self.left_sockets.is_empty();
         self.left_sockets.drain(..).for_each(|socket| socket.close());
@@ -270,7 +270,7 @@ impl Future for Manager {
 }
 
 impl Drop for Manager {
-    /// Closes all sockets, so that nothing waits for ever: the runtime shuts down.
+    /// Closes all sockets, because the runtime shuts down and nothing may wait for ever.
     fn drop(&mut self) {
         while !self.link.close() {
             self.left_sockets.append(&mut self.link.take_new_sockets());

@@ -152,7 +152,7 @@ impl EventError {
         Self::new("decode", "the arguments are not what this event expects").with_source(source)
     }
 
-    /// The error for a failure of which the peer is not to know more.
+    /// The error for a failure whose details the peer must not see.
     #[doc(hidden)]
     pub fn internal() -> Self {
         Self::new("internal", "this event could not be handled")

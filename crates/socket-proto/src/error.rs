@@ -5,7 +5,7 @@ use crate::event::ReservedName;
 use crate::payload::{EncodeError, PayloadError};
 
 /// An event that was not queued. A peer that is not connected is **not** an error: what a client
-/// emits then waits for the next connection, and what a server emits goes nowhere.
+/// emits then waits for the next connection, and what a server emits is dropped.
 ///
 /// ```
 /// use sockeye_socket_proto::EmitError;

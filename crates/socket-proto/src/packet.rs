@@ -17,7 +17,7 @@ use crate::json::scan::plain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum PacketKind {
-    /// `0`: asks to join a namespace; the answer of the server carries the socket id.
+    /// `0`: a request to join a namespace; the reply of the server has the socket id.
     Connect = b'0',
     /// `1`: leaves a namespace.
     Disconnect = b'1',

@@ -186,7 +186,7 @@ fn write_args<P: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     scope: AttachmentScope,
 ) -> Result<Vec<Bytes>, EncodeError> {
-    // Asking for the shape may have serialized a `Binary` at the top.
+    // `shape::of` may have serialized a `Binary` at the top.
     AttachmentScope::clear();
     let start = out.len();
     match shape {

@@ -158,8 +158,8 @@ impl EngineSession {
         self.session.handle_transport(*id, TransportChange::Posting, now());
     }
 
-    /// Drops a WebSocket that is neither the session's transport nor the probe of its upgrade. What the
-    /// session has to say on it was queued before.
+    /// Drops a WebSocket that is neither the session's transport nor the probe of its upgrade, after
+    /// a last flush.
     fn drop_unused_probe(&mut self) {
         let (main, probe) = (self.session.transport(), self.session.probe());
         let is_unused =

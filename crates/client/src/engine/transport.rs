@@ -1,4 +1,4 @@
-//! The two transports. They move bytes; `engine.rs` knows what packets mean.
+//! The two transports. They move bytes; packets are handled in `engine.rs`.
 
 mod polling;
 mod websocket;

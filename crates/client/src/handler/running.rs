@@ -37,7 +37,7 @@ struct WaitingEvent {
     responder: Option<Responder>,
 }
 
-/// A handler's future, and where its answer goes.
+/// A handler's future, and the responder for its answer.
 struct RunningHandler {
     future: HandlerFuture,
     responder: Option<Responder>,

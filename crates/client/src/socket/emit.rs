@@ -53,7 +53,7 @@ impl Socket {
         Ok(PendingRequest { socket: Arc::clone(self), id, answer })
     }
 
-    /// Drops a request whose answer nobody awaits any more. If it was not sent yet, it is not sent.
+    /// Drops a request whose future is gone. If it was not sent yet, it is not sent.
     pub(super) fn cancel_request(&self, id: u64) {
         let mut inner = self.inner.lock();
         if inner.acks.resolve(id).is_some() && id >= inner.requests_sent {

@@ -45,8 +45,8 @@ impl Socket {
         Some((epoch, self.handlers.auth.as_ref().map_or_else(nothing, |provide| provide())))
     }
 
-    /// Takes what [`request_auth`](Self::request_auth) has led to. Returns an error that nobody
-    /// awaits.
+    /// Takes the output of the future of [`request_auth`](Self::request_auth). Returns an error if no
+    /// `connect` awaits it.
     pub(crate) fn set_auth(
         &self,
         epoch: u32,
@@ -179,7 +179,7 @@ impl Socket {
         id.map(|id| Responder { socket: Arc::clone(self), id, epoch: inner.epoch })
     }
 
-    /// The server has answered a request. The answer is ignored if nobody awaits it.
+    /// The server has answered a request. The answer is ignored if no request waits for it.
     pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
         let ack = self.inner.lock().acks.resolve(id);
         if let Some(ack) = ack {

@@ -135,8 +135,8 @@ fn word(out: &mut Vec<u8>, word: &str) {
         "null" => done(rmp::write_nil(out)),
         "true" => done(rmp::write_bool(out, true)),
         "false" => done(rmp::write_bool(out, false)),
-        // A whole number that has a sign. Minus zero is none.
         _ if let Ok(number) = word.parse::<u64>() => done(rmp::write_uint(out, number).map(drop)),
+        // A negative whole number. Minus zero is written as a float.
         _ if let Some(number) = word.parse::<i64>().ok().filter(|&number| number != 0) => {
             done(rmp::write_sint(out, number).map(drop));
         }

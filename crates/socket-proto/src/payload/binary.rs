@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Binary {
 
 thread_local! {
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Outside) };
-    /// Empty unless the scope says otherwise.
+    /// Empty unless the scope is one of the two with attachments.
     static ATTACHMENTS: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
 }
 
