@@ -312,11 +312,34 @@ macro_rules! lifecycle_handlers {
 
 lifecycle_handlers! {
     /// Registers a handler of every event from the server, which starts before the event's own.
+    ///
+    /// ```
+    /// use sockeye_client::{Client, RawEvent};
+    ///
+    /// # fn main() -> Result<(), sockeye_client::UrlError> {
+    /// let builder = Client::builder("http://localhost:3000")?
+    ///     .on_any(async |event: RawEvent| println!("{} {}", event.name, event.args.json()));
+    /// # let _ = builder;
+    /// # Ok(())
+    /// # }
+    /// ```
     on_any: RawEvent => any;
     /// Registers a handler that runs after each connection, the first one included.
     on_connect: Client => connect;
     /// Registers a handler that runs when an attempt fails whose error `connect` does not return: a
     /// reconnection, or the first attempt after `start`.
+    ///
+    /// ```
+    /// use sockeye_client::{Client, ConnectError};
+    ///
+    /// # fn main() -> Result<(), sockeye_client::UrlError> {
+    /// let builder = Client::builder("http://localhost:3000")?
+    ///     .on_connect(async |client: Client| println!("connected as {:?}", client.id()))
+    ///     .on_connect_error(async |error: ConnectError| println!("not connected: {error}"));
+    /// # let _ = builder;
+    /// # Ok(())
+    /// # }
+    /// ```
     on_connect_error: ConnectError => connect_error;
     /// Registers a handler that runs when the client has left its namespace, for any reason.
     on_disconnect: DisconnectReason => disconnect;

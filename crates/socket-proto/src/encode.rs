@@ -71,6 +71,14 @@ pub fn encode_connect(out: &mut String, namespace: &str, auth: &str) {
 
 /// Appends the reply of a server that admits a client: `{"sid":".."}`, with `pid` (the private id by
 /// which the state is recovered) where there is one.
+///
+/// ```
+/// use sockeye_socket_proto::encode_connected;
+///
+/// let mut text = String::new();
+/// encode_connected(&mut text, "/chat", "an-id", None);
+/// assert_eq!(text, r#"0/chat,{"sid":"an-id"}"#);
+/// ```
 pub fn encode_connected(out: &mut String, namespace: &str, sid: &str, pid: Option<&str>) {
     encode_head(out, PacketKind::Connect, 0, namespace, None);
     out.push_str("{\"sid\":");
@@ -84,6 +92,14 @@ pub fn encode_connected(out: &mut String, namespace: &str, sid: &str, pid: Optio
 
 /// Appends the reply of a server that refuses a client: `{"message":"..","data":..}`. `data` is JSON,
 /// or empty for none.
+///
+/// ```
+/// use sockeye_socket_proto::encode_connect_error;
+///
+/// let mut text = String::new();
+/// encode_connect_error(&mut text, "/chat", "not allowed", "[403]");
+/// assert_eq!(text, r#"4/chat,{"message":"not allowed","data":[403]}"#);
+/// ```
 pub fn encode_connect_error(out: &mut String, namespace: &str, message: &str, data: &str) {
     encode_head(out, PacketKind::ConnectError, 0, namespace, None);
     out.push_str("{\"message\":");
@@ -102,6 +118,14 @@ pub fn encode_error(out: &mut String, namespace: &str, data: &str) {
 }
 
 /// Appends a DISCONNECT: the sender leaves `namespace`, or the receiver has to.
+///
+/// ```
+/// use sockeye_socket_proto::encode_disconnect;
+///
+/// let mut text = String::new();
+/// encode_disconnect(&mut text, "/");
+/// assert_eq!(text, "1");
+/// ```
 pub fn encode_disconnect(out: &mut String, namespace: &str) {
     encode_head(out, PacketKind::Disconnect, 0, namespace, None);
 }

@@ -121,6 +121,15 @@ impl RawArgs {
 }
 
 /// Types that arguments can be decoded into: every `DeserializeOwned` type, and [`RawArgs`].
+///
+/// ```
+/// use sockeye_socket_proto::{Args, FromArgs};
+///
+/// assert_eq!(<Option<u8>>::from_args("", &[])?, None);
+/// assert_eq!(u8::from_args("7,8", &[])?, 7);
+/// assert_eq!(<Args<Vec<u8>>>::from_args("7,8", &[])?.0, [7, 8]);
+/// # Ok::<(), sockeye_socket_proto::PayloadError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a payload",
     note = "a payload is a serde type without borrowed data (`DeserializeOwned`) or `RawArgs`"
