@@ -184,3 +184,114 @@ fn run_user_code<T>(code: impl FnOnce() -> Result<T, EventError>) -> Result<T, E
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Waker;
+
+    use futures_util::FutureExt;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::handler::Handlers;
+    use crate::manager::ManagerLink;
+
+    /// A client whose handler of `e` reports its argument, and ends when there is a permit.
+    struct Fixture {
+        client: Client,
+        handlers: RunningHandlers,
+        permits: Arc<Semaphore>,
+        started: mpsc::Receiver<String>,
+    }
+
+    impl Fixture {
+        fn new(limits: &Limits) -> Self {
+            let (starts, started) = mpsc::channel();
+            let permits = Arc::new(Semaphore::new(0));
+            let mut handlers = Handlers::default();
+            let held = Arc::clone(&permits);
+            let handler = move |_: Client, event: EventRef<'_>, _: bool| {
+                let (starts, permits) = (starts.clone(), Arc::clone(&held));
+                let number = event.args.to_owned();
+                let run = async move {
+                    starts.send(number).unwrap();
+                    permits.acquire().await.unwrap().forget();
+                    Ok(None)
+                };
+                Ok(run.boxed())
+            };
+            handlers.events.insert("e".to_owned(), Arc::new(handler));
+            let link = Arc::<ManagerLink>::default();
+            let client =
+                Client::new(Socket::new("/".to_owned(), handlers, limits.clone(), link, None));
+            Fixture { client, handlers: RunningHandlers::new(limits), permits, started }
+        }
+
+        fn handle(&mut self, args: &str) {
+            let event = EventRef { name: "e", args, attachments: &[] };
+            self.handlers.handle_event(&self.client.socket(), event, None);
+            self.poll();
+        }
+
+        fn poll(&mut self) {
+            self.handlers.poll(&mut Context::from_waker(Waker::noop()));
+        }
+
+        fn started(&self) -> Vec<String> {
+            self.started.try_iter().collect()
+        }
+    }
+
+    #[test]
+    fn events_wait_in_order_for_running_handlers() {
+        let mut fixture = Fixture::new(&Limits { concurrent_handlers_max: 2, ..Limits::default() });
+        for number in ["1", "2", "3", "4"] {
+            fixture.handle(number);
+        }
+        assert_eq!(fixture.started(), ["1", "2"]);
+        fixture.permits.add_permits(1);
+        fixture.poll();
+        assert_eq!(fixture.started(), ["3"]);
+        fixture.permits.add_permits(3);
+        fixture.poll();
+        assert_eq!(fixture.started(), ["4"]);
+        assert!(fixture.handlers.is_empty());
+    }
+
+    #[test]
+    fn waiting_events_are_limited_by_number() {
+        let mut fixture = Fixture::new(&Limits {
+            concurrent_handlers_max: 1,
+            waiting_events_max: 2,
+            ..Limits::default()
+        });
+        for (number, is_ready) in [("1", true), ("2", true), ("3", true), ("4", false)] {
+            fixture.handle(number);
+            assert_eq!(fixture.handlers.is_ready(), is_ready, "after {number}");
+        }
+        fixture.permits.add_permits(1);
+        fixture.poll();
+        assert!(fixture.handlers.is_ready());
+    }
+
+    #[test]
+    fn waiting_events_are_limited_by_bytes() {
+        let mut fixture = Fixture::new(&Limits {
+            concurrent_handlers_max: 1,
+            waiting_event_bytes_max: 7,
+            ..Limits::default()
+        });
+        fixture.handle("1234567");
+        fixture.handle("123");
+        assert!(fixture.handlers.is_ready(), "below: 4 bytes with the name");
+        fixture.handle("12");
+        assert!(fixture.handlers.is_ready(), "at the limit: 7 bytes");
+        fixture.handle("");
+        assert!(!fixture.handlers.is_ready(), "above: 8 bytes");
+        fixture.permits.add_permits(1);
+        fixture.poll();
+        assert!(fixture.handlers.is_ready());
+    }
+}
