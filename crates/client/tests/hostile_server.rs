@@ -263,6 +263,39 @@ async fn answers_without_a_socket_id_are_an_older_version() {
     assert!(matches!(result, Err(ConnectError::Version)), "{result:?}");
 }
 
+/// A DISCONNECT in place of the reply to CONNECT: an error of `connect`, or of the handler after
+/// `start`.
+#[tokio::test]
+async fn a_disconnect_in_place_of_the_reply_is_a_failed_attempt() {
+    let is_closed = |error: &ConnectError| {
+        matches!(error, ConnectError::Closed(DisconnectReason::ServerDisconnect))
+    };
+    let fake = Fake::new().await;
+    let refuse = async || {
+        let mut peer = fake.accept().await;
+        peer.open().await;
+        assert_eq!(peer.receive().await.as_deref(), Some("40"));
+        peer.send("41").await;
+        assert_eq!(peer.receive().await, None);
+    };
+    let attempt = common::builder(&fake.url(), common::WEBSOCKET).connect();
+    let (result, ()) = tokio::join!(attempt, refuse());
+    assert!(result.as_ref().is_err_and(is_closed), "{result:?}");
+
+    let (errors, mut received) = mpsc::unbounded_channel();
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on_connect_error(move |error| {
+            let errors = errors.clone();
+            async move { errors.send(error).unwrap() }
+        })
+        .start()
+        .unwrap();
+    refuse().await;
+    let error = soon("the error", received.recv()).await.unwrap();
+    assert!(is_closed(&error), "{error:?}");
+    drop(client);
+}
+
 #[tokio::test]
 async fn a_closed_port_is_an_error_of_connect_and_is_retried_after_start() {
     // Below the range of ports that the system assigns to others meanwhile.

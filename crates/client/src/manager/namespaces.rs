@@ -99,8 +99,10 @@ fn dispatch(sockets: &[Arc<Socket>], handlers: &mut RunningHandlers, incoming: I
             handlers.connect_failed(socket, socket.fail_join(decode_connect_error(data)));
         }
         Incoming::Disconnect { .. } => {
-            let reason = socket.handle_disconnect().then_some(DisconnectReason::ServerDisconnect);
+            let (was_joined, error) = socket.handle_disconnect();
+            let reason = was_joined.then_some(DisconnectReason::ServerDisconnect);
             handlers.disconnected(socket, reason);
+            handlers.connect_failed(socket, error);
         }
         Incoming::Event { id, name, args, attachments, .. } => {
             let event = EventRef { name: &name, args, attachments: &attachments };

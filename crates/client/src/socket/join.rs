@@ -118,14 +118,15 @@ impl Socket {
         self.inner.lock().fail_join(error)
     }
 
-    /// The server has disconnected the socket. Whether it was in the namespace.
-    pub(crate) fn handle_disconnect(&self) -> bool {
-        let phase = std::mem::replace(&mut self.inner.lock().phase, JoinPhase::Left);
-        let was_joined = phase == JoinPhase::Joined;
-        if !was_joined {
-            self.fail_join(ConnectError::Closed(DisconnectReason::ServerDisconnect));
+    /// The server has disconnected the socket. Returns whether it was in the namespace, and the error
+    /// of an attempt to join that no `connect` awaits.
+    pub(crate) fn handle_disconnect(&self) -> (bool, Option<ConnectError>) {
+        let mut inner = self.inner.lock();
+        match std::mem::replace(&mut inner.phase, JoinPhase::Left) {
+            JoinPhase::Joined => (true, None),
+            JoinPhase::Left => (false, None),
+            _ => (false, inner.report(ConnectError::Closed(DisconnectReason::ServerDisconnect))),
         }
-        was_joined
     }
 
     /// The session is lost. Returns whether the socket was in the namespace, and the error of an
