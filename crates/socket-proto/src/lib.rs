@@ -4,23 +4,6 @@
 //! them. [`Event`] declares an event for both ends, [`FromArgs`] and [`RawArgs`] are its payload,
 //! [`IntoAck`] its answer. Time, ids and bytes come from the caller.
 #![forbid(unsafe_code)]
-<<<<<<< HEAD
-mod acks;
-mod answer;
-mod decoder;
-mod encode;
-mod event;
-mod json;
-mod msgpack;
-mod packet;
-mod parser;
-mod payload;
-mod raw_event;
-mod scan;
-mod shape;
-
-pub use acks::{Acks, Full};
-=======
 
 // Events: what programs declare, send and answer.
 
@@ -63,7 +46,6 @@ mod parser;
 mod msgpack;
 
 pub use acks::PendingAcks;
->>>>>>> w-client
 pub use answer::{Ack, EventError, IntoAck, RemoteError};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{

@@ -18,7 +18,7 @@ use super::recipients::Asked;
 use crate::cluster::replies::{Arrival, Reply, Tally};
 use crate::error::AckError;
 use crate::socket::id::SocketId;
-use crate::socket::requests::{Outcome, decode_answer};
+use crate::socket::requests::Outcome;
 
 /// The acknowledgements of a broadcast as they arrive: a stream of who answered what. It ends when
 /// everybody has answered, is gone, or the timeout is over; those who did not answer come last,
@@ -156,9 +156,7 @@ impl<A: FromArgs> Stream for Acks<A> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.get_mut().poll_raw(cx);
-        next.map(|next| {
-            next.map(|(id, outcome)| (id, outcome.and_then(|args| decode_answer(&args))))
-        })
+        next.map(|next| next.map(|(id, outcome)| (id, outcome.and_then(|args| args.decode_ack()))))
     }
 }
 

@@ -15,7 +15,6 @@ use crate::broadcast::io::Io;
 use crate::error::{AckError, EventError};
 use crate::handler::bound::Answering;
 use crate::session::deadlines::after;
-use crate::socket::requests::decode_answer;
 
 /// A handler at work.
 pub(crate) type Handling = JoinHandle<Result<RawArgs, EventError>>;
@@ -142,7 +141,7 @@ impl<A: FromArgs + Send + 'static> IntoFuture for ServerAcks<A> {
         let Self { here, others, timeout, .. } = self;
         let deadline = after(Instant::now(), timeout);
         let decode = |answer: Result<RawArgs, RemoteError>| match answer {
-            Ok(answer) => decode_answer(&answer),
+            Ok(answer) => answer.decode_ack(),
             Err(error) => Err(AckError::Remote(error)),
         };
         Box::pin(async move {

@@ -154,8 +154,10 @@ impl Socket {
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {
     match pushed {
-        Pushed::Overflow { queued_packets, limit } | Pushed::Dropped { queued_packets, limit } => {
-            Err(EmitError::Overflow { queued_packets, limit })
+        Pushed::Overflow { queued_packets, queued_bytes }
+        | Pushed::Dropped { queued_packets, queued_bytes } => {
+            let queued_packets = queued_packets as usize;
+            Err(EmitError::Overflow { queued_packets, queued_bytes })
         }
         _ => Ok(()),
     }

@@ -15,7 +15,7 @@ use super::id::SocketId;
 use super::{DISCONNECTED, Socket};
 use crate::broadcast::encode::with_event;
 use crate::cluster::replies::Arrival;
-use crate::error::{AckError, EmitError, RemoteError};
+use crate::error::{AckError, EmitError};
 
 /// What became of one request.
 pub(crate) type Outcome = Result<RawArgs, AckError>;
@@ -81,18 +81,11 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
         Box::pin(async move {
             let mut pending = self.pending?;
             match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
-                Ok(Ok(outcome)) => outcome.and_then(|args| decode_answer(&args)),
+                Ok(Ok(outcome)) => outcome.and_then(|args| args.decode_ack()),
                 Ok(Err(_)) => Err(AckError::Disconnected),
                 Err(_) => Err(AckError::Timeout),
             }
         })
-    }
-}
-
-pub(crate) fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    match RemoteError::of(args) {
-        Some(error) => Err(AckError::Remote(error)),
-        None => args.decode().map_err(AckError::Decode),
     }
 }
 
