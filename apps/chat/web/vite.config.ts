@@ -3,16 +3,18 @@ import { fileURLToPath } from "node:url";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-// The client as its package ships it: one whole file. From its sources a bundler takes what it sees
-// used, and the features that install themselves would be left out.
-const client = fileURLToPath(
-  new URL("../../../clients/js/dist/browser/index.mjs", import.meta.url),
-);
+// The client as its package ships it, under the names that its `exports` give to bundlers. From its
+// sources a bundler takes what it sees used, and the features that install themselves would be left out.
+const client = (file: string) =>
+  fileURLToPath(new URL(`../../../clients/js/dist/${file}`, import.meta.url));
 
 export default defineConfig({
   plugins: [svelte()],
   resolve: {
-    alias: { "sockeye-client": client },
+    alias: [
+      { find: /^sockeye-client$/, replacement: client("browser/index.mjs") },
+      { find: /^sockeye-client\/outbox$/, replacement: client("outbox.mjs") },
+    ],
     // The tests run Svelte's reactive classes as the browser does.
     conditions: process.env.VITEST ? ["browser"] : undefined,
   },
