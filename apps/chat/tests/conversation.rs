@@ -1,4 +1,5 @@
 //! What people in rooms see of each other, through the program and our own client.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
 

@@ -1,8 +1,15 @@
+import { indexedDbStore, memoryStore } from "sockeye-client/outbox";
 import { beforeEach, expect, test, vi } from "vitest";
 
 import type { StoredMessage } from "./contract.ts";
 import { type Connection, Session } from "./session.svelte.ts";
 import type { TextStorage } from "./storage.ts";
+
+vi.mock("sockeye-client/outbox", async (original) => ({
+  ...(await original<typeof import("sockeye-client/outbox")>()),
+  // None, as on pages without HTTPS, unless the test is about that.
+  indexedDbStore: vi.fn(async () => undefined),
+}));
 
 type Listener = (...args: any[]) => void;
 
@@ -59,7 +66,7 @@ class FakeConnection extends Emitter {
   async accept() {
     await settled();
     const offer = JSON.parse(JSON.stringify(this.auth));
-    expect(offer).toEqual({ _outbox: { v: 1, id: expect.stringMatching(/^[\w-]{24}$/) } });
+    expect(offer).toEqual({ _outbox: { v: 1, id: expect.stringMatching(/^[\w-]{20,64}$/) } });
     const _outbox = { v: 1, window: 1000, age: 600, last: 0 };
     this.io.deliver("packet", { type: 0, nsp: "/", data: { sid: "s", _outbox } });
     this.connected = true;
@@ -253,6 +260,32 @@ test("unsent messages survive a reload, also one that ends before the room is en
   for (const key of keys) expect(connection.take("chat").payload.key).toBe(key);
 });
 
+test("what a closed tab has left goes out, is shown, and is no other message than what this one kept", async () => {
+  await enter();
+  connection.drop("transport close");
+  await say("kept by both");
+  const payload = { name: "나", msg: "kept by both", key: keyOf("kept by both") };
+  const other = { name: "나", msg: "of the closed tab", key: "k2" };
+  const events = [payload, other].map((request, n) => (
+    { number: n + 5, args: ["chat", request], bytes: 10, time: Date.now() + n }
+  ));
+  const id = "an-outbox-of-a-closed-tab";
+  const store = { ...memoryStore(), load: async () => ({ id, next: 7, events }) };
+  vi.mocked(indexedDbStore).mockResolvedValueOnce(store);
+  restart();
+  session.enter("나");
+  await connection.accept();
+  await connection.admit();
+  expect(shown()).toEqual(["sent: kept by both", "sent: of the closed tab"]);
+  const sent = [1, 2].map(() => connection.take("chat"));
+  expect(sent.map(({ number }) => number)).toEqual([5, 6]);
+  expect(sent.map(({ payload }) => payload)).toEqual([payload, other]);
+  expect(connection.emitted, "each once").toEqual([]);
+  sent[0]!.answer(stored(1, "kept by both"));
+  sent[1]!.answer(refusal("quota_used", 60));
+  expect(shown()).toEqual(["kept by both", "failed: of the closed tab"]);
+});
+
 test("what was written under another name is said under this one only if asked", async () => {
   await enter();
   await say("one");
@@ -380,6 +413,16 @@ test("after leaving nothing is sent or taken in", async () => {
   connection.drop("io server disconnect");
   await vi.advanceTimersByTimeAsync(60_000);
   expect(connection.connects, "it does not come back").toBe(1);
+});
+
+test("what waits because it was too much is not sent after leaving", async () => {
+  await enter();
+  await say("too much");
+  connection.take("chat").answer(refusal("too_fast", 1));
+  session.leave();
+  connection.take("leave");
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(connection.emitted).toEqual([]);
 });
 
 test("leaving hangs up when the server has heard of it, or does not answer", async () => {

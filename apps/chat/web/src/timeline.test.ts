@@ -114,6 +114,15 @@ test("a wrong guess comes right with the answer", () => {
   expect(timeline.unconfirmed()).toEqual([]);
 });
 
+test("a message that was not the guessed one, and is refused, is shown", () => {
+  write("k1", "hello");
+  post();
+  timeline.disconnected();
+  timeline.merge([stored(1, "hello", "me")]);
+  timeline.refuse("k1", refusal("quota_used"));
+  expect(shown()).toEqual(["hello", "failed: hello"]);
+});
+
 test("two equal messages under way are two", () => {
   write("k1", "!");
   write("k2", "!");

@@ -147,8 +147,7 @@ export class Timeline {
 
   /** What would be lost with the page. */
   unconfirmed(): Written[] {
-    const unconfirmed = this.pending.filter(({ stored }) => !stored);
-    return unconfirmed.map(({ key, name, msg, at, problem }) => ({ key, name, msg, at, problem }));
+    return this.pending.map(({ key, name, msg, at, problem }) => ({ key, name, msg, at, problem }));
   }
 
   /** The server has stored it. */
