@@ -168,6 +168,31 @@ describe("what is written without a connection", () => {
     assert.deepEqual([...mina.page.problems, ...joon.page.problems], []);
   });
 
+  test("goes out once although the tab was copied, and what it keeps with it", async (t) => {
+    const joon = await tab(t);
+    await joon.enter(chat.room("copied"), "Joon");
+    const mina = await tab(t);
+    await mina.enter(chat.room("copied"), "Mina");
+    const connect = await withoutSockets(mina);
+    await write(mina, "in both tabs");
+    const opened = mina.page.context().waitForEvent("page");
+    await mina.page.evaluate(() => void open(location.href));
+    const copy = new Person(watch(await opened));
+    await copy.page.locator("#enter").waitFor();
+    assert.match(await copy.page.evaluate(() => JSON.stringify(sessionStorage)), /in both tabs/);
+    await copy.page.locator("#enter").click();
+    await connect();
+    await copy.entered();
+    await mina.page.locator("#reconnecting").waitFor({ state: "detached" });
+    await copy.say("after that");
+    for (const who of [joon, mina, copy]) {
+      await who.sees("after that");
+      await arrived(who);
+      await who.assertShown(["in both tabs", "after that"]);
+    }
+    assert.deepEqual(copy.page.problems, []);
+  });
+
   test("goes out of each tab once, and what a closed one left out of one", async (t) => {
     const joon = await tab(t);
     await joon.enter(chat.room("tabs"), "Joon");

@@ -8,7 +8,7 @@ import { normalized } from "./names.ts";
 import { newKey } from "./random.ts";
 import type { TextStorage } from "./storage.ts";
 import { storeFor } from "./store.ts";
-import { goesOutAgain, type Problem, type Row, Timeline } from "./timeline.ts";
+import { type Problem, type Row, Timeline } from "./timeline.ts";
 
 type Answered<Request extends keyof Requests> = (
   payload: Requests[Request]["payload"],
@@ -141,8 +141,6 @@ export class Session {
     // Its goodbye may still be under way.
     this.connection!.disconnect();
     this.timeline.restart();
-    this.people = undefined;
-    this.unseen = 0;
     this.showNow();
   }
 
@@ -163,7 +161,7 @@ export class Session {
       // A message belongs to its room, whichever page sends it.
       store: storeFor(`chat ${this.room}`, (events) => this.restore(events)),
       onAnswer: (_event, [{ key }], answer) => this.answered(key, answer),
-      onLost: (_event, [{ key }], error) => this.unsendable(key, error),
+      onLost: (_event, [{ key }], error) => this.refusedMessage(key, { code: reasonOf(error) }),
     });
     return connection;
   }
@@ -232,32 +230,31 @@ export class Session {
   private post(): void {
     if (!this.box || !this.isAdmitted || this.slowed !== undefined) return;
     for (const { key, name, msg } of this.timeline.takeUnposted(this.nickname)) {
-      this.box.emit("chat", { name, msg, key }).catch((error: unknown) => {
-        // What was in it and is given up is told by `onLost` as well.
-        if (error instanceof OutboxError && error.reason === "full") this.unsendable(key, error);
+      this.box.emit("chat", { name, msg, key }).catch((error: Error) => {
+        const code = reasonOf(error);
+        // Of what was in it and is given up `onLost` tells.
+        if (code === "full") this.refusedMessage(key, { code });
       });
     }
   }
 
   private answered(key: string, answer: Requests["chat"]["answer"] | Refused): void {
-    if ("error" in answer) this.refusedMessage(key, answer.error);
-    else this.timeline.confirm(key, answer);
-    this.show();
+    if ("error" in answer) {
+      this.refusedMessage(key, answer.error);
+    } else {
+      this.timeline.confirm(key, answer);
+      this.show();
+    }
   }
 
-  private refusedMessage(key: string, refusal: Problem): void {
-    this.timeline.refuse(key, refusal);
-    if (refusal.code === "not_joined") {
-      this.turnedAway();
-    } else if (goesOutAgain(refusal) && this.slowed === undefined) {
-      const seconds = refusal.retry_after ?? 1;
-      this.slowed = seconds;
-      setTimeout(() => {
-        this.slowed = undefined;
-        this.post();
-        this.show();
-      }, seconds * 1000);
-    }
+  private refusedMessage(key: string, problem: Problem): void {
+    const { code, retry_after = 1 } = problem;
+    this.timeline.refuse(key, problem);
+    if (code === "not_joined") this.turnedAway();
+    else if (code === "too_fast") this.slowDown(retry_after);
+    // Whether it was stored nobody knows; under its key it is not stored twice.
+    else if (code === "forgotten") this.post();
+    this.show();
   }
 
   /** A message came before the room was entered; or so the server answered on an earlier connection. */
@@ -269,13 +266,14 @@ export class Session {
     this.joinLater(RETURN_DELAY);
   }
 
-  /** The outbox has given a message up. */
-  private unsendable(key: string, error: Error): void {
-    const code = error instanceof OutboxError ? error.reason : "other";
-    this.timeline.refuse(key, { code });
-    // Whether it was stored nobody knows; under its key it is not stored twice.
-    if (code === "forgotten") this.post();
-    this.show();
+  private slowDown(seconds: number): void {
+    if (this.slowed !== undefined) return;
+    this.slowed = seconds;
+    setTimeout(() => {
+      this.slowed = undefined;
+      this.post();
+      this.show();
+    }, seconds * 1000);
   }
 
   /** Takes up what was not confirmed before a reload, or in a tab that was closed. */
@@ -300,4 +298,9 @@ export class Session {
     this.rows = this.timeline.rows();
     this.keep();
   }
+}
+
+/** Why the outbox has not taken something, or has given it up. */
+function reasonOf(error: Error): string {
+  return error instanceof OutboxError ? error.reason : "other";
 }

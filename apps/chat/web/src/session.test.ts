@@ -286,6 +286,21 @@ test("what a closed tab has left goes out, is shown, and is no other message tha
   expect(shown()).toEqual(["kept by both", "failed: of the closed tab"]);
 });
 
+test("a message that does not fit into the outbox fails, and can be sent again", async () => {
+  const args = ["chat", { name: "나", msg: "much", key: "k1" }];
+  const events = [{ number: 1, args, bytes: 4 * 1024 * 1024, time: Date.now() }];
+  const store = { ...memoryStore(), load: async () => ({ id: "a-very-full-outbox-it-is", next: 2, events }) };
+  vi.mocked(indexedDbStore).mockResolvedValueOnce(store);
+  await enter();
+  await say("more");
+  expect(shown()).toEqual(["sent: much", "failed: more"]);
+  expect(session.rows.at(-1)).toMatchObject({ pending: { problem: { code: "full" } } });
+  connection.take("chat").answer(stored(1, "much"));
+  session.retry(keyOf("more"));
+  await settled();
+  expect(connection.take("chat").payload.msg).toBe("more");
+});
+
 test("what was written under another name is said under this one only if asked", async () => {
   await enter();
   await say("one");

@@ -250,7 +250,7 @@ export class Timeline {
 }
 
 /** Whether a refusal is a matter of waiting a little, or of asking again. */
-export function goesOutAgain({ code }: Problem): boolean {
+function goesOutAgain({ code }: Problem): boolean {
   return code === "not_joined" || code === "too_fast" || code === "forgotten";
 }
 
