@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sockeye_socket_proto::{RawArgs, RawEvent};
+use sockeye_socket_proto::{EventRef, RawArgs, RawEvent};
 
 use super::acker::Responder;
+use crate::broadcast::io::Io;
 use crate::error::{EventError, Refuse};
 use crate::socket::Socket;
 
@@ -26,6 +27,9 @@ pub(crate) type EventGuard = Arc<
 pub(crate) type ObserverHandler<T> =
     Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
 
+/// A handler of one event between servers, with its types bound into it.
+pub(crate) type ServerSideHandler =
+    Box<dyn Fn(Io, EventRef<'_>) -> Result<Answering, EventError> + Send + Sync>;
 /// One event on its way into a handler.
 pub(crate) struct Call<'a> {
     pub(crate) socket: &'a Socket,

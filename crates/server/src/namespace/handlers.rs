@@ -1,15 +1,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::value::RawValue;
-use sockeye_socket_proto::RawEvent;
+use sockeye_socket_proto::{EventRef, RawEvent};
 
 use crate::broadcast::io::Io;
-use crate::cluster::server_side::ServerSideHandler;
 use crate::error::EventError;
 use crate::guarantees::client_outbox::Reliable;
-use crate::handler::bound::{Admission, EventGuard, EventHandler, ObserverHandler};
+use crate::handler::bound::{
+    Admission, EventGuard, EventHandler, ObserverHandler, ServerSideHandler,
+};
 use crate::rooms::room::RoomChange;
 use crate::server::metrics::{HandlerMetrics, NamespaceMetrics};
 use crate::socket::Socket;
@@ -106,13 +106,8 @@ impl Handlers {
     }
 
     /// What the looks at outgoing events are shown; `None` when there are none.
-    pub(crate) fn outgoing(
-        &self,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Option<RawEvent> {
-        (!self.any_outgoing.is_empty()).then(|| RawEvent::new(name, args, attachments))
+    pub(crate) fn outgoing(&self, event: EventRef<'_>) -> Option<RawEvent> {
+        (!self.any_outgoing.is_empty()).then(|| event.to_raw_event())
     }
 
     /// Shows an outgoing event for one socket.

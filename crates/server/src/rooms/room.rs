@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +14,13 @@ pub struct Room(Arc<str>);
 impl Room {
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Rooms are looked up by their text.
+impl Borrow<str> for Room {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

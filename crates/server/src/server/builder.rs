@@ -1,7 +1,7 @@
 //! The declaration of a server.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use sockeye_engine::{self as engine, Engine};
 use tokio::time::Instant;
@@ -10,7 +10,10 @@ use super::config::Config;
 use super::metrics::{self, NamespaceMetrics};
 use super::{App, Server};
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
+use crate::cluster::node::Node;
 use crate::error::BuildError;
+use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
 use crate::namespace::{Namespace, Path};
@@ -23,6 +26,7 @@ pub struct ServerBuilder<S = ()> {
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
     error: Option<Report>,
+    cluster: Option<Arc<dyn Cluster>>,
 }
 
 /// What hears of failures in all namespaces.
@@ -36,6 +40,7 @@ impl ServerBuilder {
             declared: Vec::new(),
             new_namespace: None,
             error: None,
+            cluster: None,
         }
     }
 
@@ -48,6 +53,7 @@ impl ServerBuilder {
             declared: self.declared,
             new_namespace: self.new_namespace,
             error: self.error,
+            cluster: self.cluster,
         }
     }
 }
@@ -84,6 +90,14 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Makes it one of several servers: what is sent to rooms, and the other verbs of
+    /// [`Broadcast`](crate::Broadcast), reach the sockets of all of them.
+    #[must_use]
+    pub fn cluster(mut self, cluster: impl Cluster) -> Self {
+        self.cluster = Some(Arc::new(cluster));
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -102,8 +116,13 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         metrics::describe();
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let config = Arc::new(self.config);
-        let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
+        let namespaces =
+            Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
         namespaces.start_sweeping();
+        if let Some(cluster) = &self.cluster {
+            let siblings: Weak<dyn Siblings> = Arc::downgrade(&namespaces) as _;
+            cluster.start(Node::new(siblings));
+        }
         let started = Instant::now();
         let app = App { namespaces: namespaces.clone(), config: config.clone(), started };
         // Asked once, of files and other paths as well.
