@@ -25,10 +25,13 @@ use tokio::sync::Semaphore;
 /// sum is the value.
 type Values = BTreeMap<String, Vec<f64>>;
 
+/// What a recorder was given of one number.
+type Described = (MetricKind, String, Option<Unit>);
+
 #[derive(Clone, Default)]
 struct Numbers {
     values: Arc<Mutex<Values>>,
-    described: Arc<Mutex<Vec<(MetricKind, String, Option<Unit>)>>>,
+    described: Arc<Mutex<Vec<Described>>>,
 }
 
 struct Place(Numbers, String);
