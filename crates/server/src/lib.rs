@@ -69,13 +69,16 @@ pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
 pub use handler::extract::{
-    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
+    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
 };
-pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer};
+pub use handler::{
+    ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, ReadGuard,
+};
 pub use namespace::Namespace;
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
+pub use namespace::visitor::Visitor;
 pub use rooms::room::{IntoRooms, Room, RoomChange};
 pub use server::Server;
 pub use server::builder::ServerBuilder;
@@ -88,7 +91,7 @@ pub use socket::expiry::Expiry;
 pub use socket::id::SocketId;
 pub use socket::remote::{RemoteHandshake, RemoteSocket};
 pub use socket::requests::AckFuture;
-pub use sockeye_engine::{self as engine, Body, Handshake};
+pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
     Ack, Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming, IntoAck,

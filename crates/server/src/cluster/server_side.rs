@@ -10,7 +10,7 @@ use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
 use crate::broadcast::io::Io;
 use crate::error::AckError;
 use crate::error::EventError;
-use crate::handler::bound::Answering;
+use crate::handler::running::Answering;
 use crate::session::deadlines::after;
 use crate::socket::requests::decode_answer;
 

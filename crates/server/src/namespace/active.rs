@@ -89,6 +89,11 @@ impl ActiveNamespace {
         }
     }
 
+    /// A part of a dynamic name.
+    pub(crate) fn param(&self, part: &str) -> Option<&str> {
+        self.params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
+    }
+
     /// The other namespaces, while the server lives.
     pub(crate) fn siblings(&self) -> Option<Arc<dyn Siblings>> {
         self.siblings.upgrade()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sockeye_engine::{self as engine, Engine};
+use sockeye_engine::{self as engine, Engine, KeptExtensions};
 
 use super::config::Config;
 use super::{App, Server};
@@ -21,6 +21,7 @@ pub struct ServerBuilder<S = ()> {
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
     error: Option<Report>,
+    kept_extensions: KeptExtensions,
 }
 
 /// What hears of failures in all namespaces.
@@ -34,6 +35,7 @@ impl ServerBuilder {
             declared: Vec::new(),
             new_namespace: None,
             error: None,
+            kept_extensions: KeptExtensions::new(),
         }
     }
 
@@ -46,6 +48,7 @@ impl ServerBuilder {
             declared: self.declared,
             new_namespace: self.new_namespace,
             error: self.error,
+            kept_extensions: self.kept_extensions,
         }
     }
 }
@@ -82,6 +85,38 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Keeps the extension of type `T` of each request that opens a session or comes from a reader, if
+    /// it has one, where [`Handshake::extension`](sockeye_engine::Handshake::extension) finds it in
+    /// `on_connect` and in every handler: what a layer of tower or axum in front of the server knows,
+    /// such as who is logged in. Default: none is kept. It adds to
+    /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), where it says why they are kept
+    /// by type.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use sockeye::{Handshake, Namespace, Refuse, Server};
+    ///
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// async fn admit(handshake: Arc<Handshake>) -> Result<(), Refuse> {
+    ///     let user = handshake.extension::<User>().ok_or_else(|| Refuse::new("log in first"))?;
+    ///     tracing::debug!(name = user.0, "comes in");
+    ///     Ok(())
+    /// }
+    ///
+    /// let builder = Server::builder()
+    ///     .keep_extension::<User>()
+    ///     .namespace(Namespace::new("/").on_connect(admit));
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.kept_extensions = self.kept_extensions.with::<T>();
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -94,7 +129,9 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
-        let config = Arc::new(self.config);
+        let mut config = self.config;
+        config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        let config = Arc::new(config);
         let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
         namespaces.start_sweeping();
         let app = App { namespaces: namespaces.clone(), config: config.clone() };

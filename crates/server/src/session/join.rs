@@ -1,5 +1,6 @@
 //! Coming into namespaces and going: who decides, and what follows.
 
+use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::cold_state::ColdState;
 use crate::error::Refuse;
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::registry::Found;
+use crate::namespace::visitor::Visitor;
 use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::expiry::Expired;
 use crate::socket::{Origin, Socket};
@@ -164,7 +166,7 @@ impl Sockets {
         let Some(admission) = handlers.admission.as_ref().filter(|_| !is_trusted) else {
             return self.decide(&socket, Ok(()));
         };
-        let running = admission(socket.clone(), auth);
+        let running = admission(Visitor::of_socket(socket.clone()));
         let work = self.work();
         work.deciding += 1;
         work.fresh.push_back(Task::Admission { socket, running });
@@ -176,6 +178,7 @@ impl Sockets {
             return;
         }
         if let Err(refusal) = decision {
+            tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
             self.forget(socket);
             if socket.end(DisconnectReason::ServerDisconnect) {
                 self.send_refusal(socket.namespace(), &refusal);
