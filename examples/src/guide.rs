@@ -13,6 +13,7 @@ chapters! {
     Rooms: "docs/guide/rooms.md",
     Acks: "docs/guide/acks.md",
     Auth: "docs/guide/auth.md",
+    Visitors: "docs/guide/visitors.md",
     Errors: "docs/guide/errors.md",
     Reliable: "docs/reliable.md",
     Recovery: "docs/guide/recovery.md",
