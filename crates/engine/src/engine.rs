@@ -128,6 +128,20 @@ impl<A: Application> Engine<A> {
     ///
     /// # Cancel safety
     /// Safe: the hook is dropped where it stands.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use sockeye_engine::{Application, Engine};
+    ///
+    /// async fn beside<A: Application>(engine: &Engine<A>, request: http::Request<()>) -> StatusCode {
+    ///     let (head, ()) = request.into_parts();
+    ///     match engine.admit(&head).await {
+    ///         Ok(handshake) if handshake.query("q").is_some() => StatusCode::OK,
+    ///         Ok(_) => StatusCode::NOT_FOUND,
+    ///         Err(_) => StatusCode::FORBIDDEN,
+    ///     }
+    /// }
+    /// ```
     pub async fn admit(&self, head: &Parts) -> Result<Handshake, Refusal> {
         let config = &self.registry.config;
         let handshake = {

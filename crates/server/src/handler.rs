@@ -56,7 +56,7 @@ pub trait ReadGuard<M, S>: Clone + Send + Sync + 'static {
     fn start(&self, context: Context<'_, S>, room: Option<Room>) -> Running<Result<(), Refuse>>;
 }
 
-/// An async function that is told something and answers nothing: extractors, then the value `V` or
+/// An async function that hears of something and answers nothing: extractors, then the value `V` or
 /// not. `V` is `()` for `on_connected`, a [`DisconnectReason`](crate::DisconnectReason) for
 /// `on_disconnect` and a [`RawEvent`] for `fallback`.
 #[diagnostic::on_unimplemented(

@@ -247,7 +247,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Runs once for each socket that was connected, after its end.
-    /// [`Socket::rooms`] still tells the rooms it was in. Several of them start in the order of
+    /// [`Socket::rooms`] still has the rooms it was in. Several of them start in the order of
     /// their declaration.
     #[must_use]
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
@@ -310,7 +310,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// With recovery: `on_connect` does not run for a client that claims to continue an earlier
-    /// connection. Then its private id is all that tells who it is.
+    /// connection. Then its private id is all that says who it is.
     #[must_use]
     pub fn skip_on_connect_when_recovered(self) -> Self {
         self.with(move |_, handlers| {
@@ -350,7 +350,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// the connect handlers again with this `auth`, on the same socket. They are the place to
     /// [`set_expiry`](Socket::set_expiry) anew and to [`set`](Socket::set) whoever it is now.
     ///
-    /// When they let it pass, the ack is answered without a value; otherwise with the error
+    /// When they let it in, the ack is answered without a value; otherwise with the error
     /// `refused` and their message, and what was agreed before goes on: the socket still ends at its
     /// old expiry, unless a handler disconnects it.
     #[must_use]

@@ -1,3 +1,5 @@
+//! The arguments of handlers, and what they are taken from.
+
 use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
@@ -74,6 +76,11 @@ impl<'a, S> Context<'a, S> {
         }
     }
 
+    /// The request: of a client the one that opened its session, of a reader its own.
+    pub fn handshake(&self) -> &'a Arc<Handshake> {
+        self.asker.handshake()
+    }
+
     /// Who asks: the client of a socket, or a reader over plain HTTP.
     pub fn visitor(&self) -> Visitor {
         match self.asker {
@@ -98,6 +105,23 @@ impl<S> fmt::Debug for Context<'_, S> {
 ///
 /// Given: [`Socket`], [`Visitor`], [`Io`], [`State`], [`Local`], [`PathParam`], [`Handshake`] in an
 /// `Arc`, [`Acker`], and `Option` of any of them.
+///
+/// ```
+/// use sockeye::{Context, EventError, FromContext};
+///
+/// /// The language that is asked for.
+/// struct Language(String);
+///
+/// impl<S> FromContext<S> for Language {
+///     type Rejection = EventError;
+///
+///     fn from_context(context: &mut Context<'_, S>) -> Result<Self, EventError> {
+///         let language = context.handshake().query("lang");
+///         let language = language.ok_or_else(|| EventError::new("language", "which language?"))?;
+///         Ok(Language(language.into_owned()))
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither an extractor nor the payload of this handler",
     note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
@@ -159,7 +183,7 @@ impl<S> FromContext<S> for Arc<Handshake> {
     type Rejection = std::convert::Infallible;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(Arc::clone(context.asker.handshake()))
+        Ok(Arc::clone(context.handshake()))
     }
 }
 
@@ -230,7 +254,7 @@ impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
 
 /// Nothing of this type was stored with [`Socket::set`] or [`Visitor::set`].
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("nothing of type {type_name} is set on this socket; `on_connect` is the place to set it")]
+#[error("nothing of type {type_name} is set; `on_connect` is the place to set it")]
 pub struct MissingLocal {
     /// The type asked for.
     pub type_name: &'static str,

@@ -33,14 +33,14 @@ pub struct Failure {
 pub(crate) type EventHandler = Arc<dyn Fn(Call<'_>) -> Result<Answering, EventError> + Send + Sync>;
 /// The connect handlers.
 pub(crate) type Admission = Arc<dyn Fn(Visitor) -> Running<Result<(), Refuse>> + Send + Sync>;
-/// What an event has to pass before its handler.
+/// What may end an event before its handler.
 pub(crate) type EventGuard = Arc<
     dyn Fn(Socket, RawEvent) -> Result<Running<Result<(), EventError>>, EventError> + Send + Sync,
 >;
 /// What decides whether a visitor may read a room, or the namespace as a whole.
 pub(crate) type RoomGuard =
     Box<dyn Fn(&Visitor, Option<Room>) -> Running<Result<(), Refuse>> + Send + Sync>;
-/// What sees something and answers nothing.
+/// What hears of something and answers nothing.
 pub(crate) type ObserverHandler<T> =
     Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
 
