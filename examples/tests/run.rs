@@ -324,7 +324,8 @@ async fn notes_chat_is_what_the_notes_show() {
     assert_eq!(next(&mut leaves).await, "둘");
     assert_eq!(example.line().await, "Socket Disconnected");
     let mut state = second.state();
-    let closed = |state: &sockeye_client::State| *state == sockeye_client::State::Closed;
+    let closed =
+        |state: &sockeye_client::ConnectionState| *state == sockeye_client::ConnectionState::Closed;
     soon(state.wait_for(closed)).await.unwrap();
     example.stop().await;
 }

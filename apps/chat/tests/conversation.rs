@@ -5,7 +5,7 @@ mod common;
 use common::{PATIENCE, Person, Program, next, refusal};
 use sockeye_chat::contract::{CHAT, HISTORY_MESSAGES_MAX, JOIN, Join, LEAVE, NewMessage, Presence};
 use sockeye_chat::input::{MESSAGE_CHARS_MAX, NICKNAME_CHARS_MAX, ROOM_CHARS_MAX};
-use sockeye_client::{AckError, Client, Event, Reconnect, State};
+use sockeye_client::{AckError, Client, ConnectionState, Event, Reconnect};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -135,7 +135,10 @@ async fn after_leaving_nothing_is_sent_or_received() {
     b.client.emit(LEAVE, &()).unwrap();
     assert_eq!(next(&mut a.posted).await.msg, "last words");
     assert_eq!(next(&mut a.left).await.name, "b");
-    timeout(PATIENCE, state.wait_for(|state| *state == State::Closed)).await.unwrap().unwrap();
+    timeout(PATIENCE, state.wait_for(|state| *state == ConnectionState::Closed))
+        .await
+        .unwrap()
+        .unwrap();
     program.logged("server namespace disconnect").await;
 
     a.say("after").await.unwrap();

@@ -59,6 +59,10 @@ mod socket;
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};
 pub use broadcast::io::Io;
+pub use cluster::Cluster;
+pub use cluster::node::Node;
+pub use cluster::operation::{Action, Flags, Operation, OwnedOperation};
+pub use cluster::replies::{Replies, Reply};
 pub use cluster::server_side::{ServerAcks, ServerSide};
 pub use error::{
     AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
@@ -80,21 +84,23 @@ pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
 pub use rooms::room::{IntoRooms, Room, RoomChange};
+pub use rooms::targets::TargetsRef;
 pub use server::Server;
 pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
 pub use server::serve::{IntoListeners, Serve, SocketService};
 pub use socket::Socket;
+pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;
 pub use socket::expiry::Expiry;
 pub use socket::id::SocketId;
-pub use socket::remote::{RemoteHandshake, RemoteSocket};
+pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
-    Ack, Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming, IntoAck,
-    Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder, Parser,
-    RawArgs, RawEvent, Request,
+    Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
+    IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
+    Parser, RawArgs, RawEvent, Request,
 };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde::Serialize;
-use sockeye_socket_proto::{IntoAck, Listen, RawEvent, event_name};
+use sockeye_socket_proto::{EventRef, IntoAck, Listen, RawEvent, event_name};
 
 use self::handlers::{
     Admission, Call, EventHandler, Failure, Handlers, ObserverHandler, Registered,
@@ -284,9 +284,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         let name = event_name(&event).map(str::to_owned);
         self.with(move |_, handlers| {
             let name = name?;
-            let handler = Box::new(move |io, args: &str, attachments: &[_]| {
-                handler.start(io, args, attachments)
-            });
+            let handler = Box::new(move |io, event: EventRef<'_>| handler.start(io, event));
             if handlers.server_side.insert(name.clone(), handler).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
             }

@@ -1,6 +1,7 @@
 //! A socket: one client in one namespace.
 
 pub(crate) mod data;
+pub(crate) mod details;
 pub(crate) mod disconnect_reason;
 pub(crate) mod emit;
 pub(crate) mod expiry;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use sockeye_socket_proto::RawEvent;
+use sockeye_socket_proto::{EventRef, RawEvent};
 
 use super::visitor::Visitor;
 use crate::broadcast::io::Io;
-use crate::cluster::server_side::ServerSideHandler;
 use crate::error::{EventError, Refuse};
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::acker::Responder;
@@ -43,6 +42,9 @@ pub(crate) type RoomGuard =
 /// What hears of something and answers nothing.
 pub(crate) type ObserverHandler<T> =
     Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
+/// A handler of one event between servers.
+pub(crate) type ServerSideHandler =
+    Box<dyn Fn(Io, EventRef<'_>) -> Result<Answering, EventError> + Send + Sync>;
 
 /// One event on its way into a handler.
 pub(crate) struct Call<'a> {
@@ -133,13 +135,8 @@ impl Handlers {
     }
 
     /// What the looks at outgoing events are shown; `None` when there are none.
-    pub(crate) fn outgoing(
-        &self,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Option<RawEvent> {
-        (!self.any_outgoing.is_empty()).then(|| RawEvent::new(name, args, attachments))
+    pub(crate) fn outgoing(&self, event: EventRef<'_>) -> Option<RawEvent> {
+        (!self.any_outgoing.is_empty()).then(|| event.to_raw_event())
     }
 
     /// Shows an outgoing event for one socket.

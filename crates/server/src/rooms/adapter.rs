@@ -19,7 +19,7 @@ use slab::Slab;
 use super::memberships::{Membership, MembershipIndexes, Memberships};
 use super::room::{Room, RoomChange};
 use super::selection::{Chunk, Member, Picked, Selection};
-use super::targets::Targets;
+use super::targets::TargetsRef;
 use crate::socket::id::SocketId;
 
 const CHUNK: usize = 256;
@@ -234,17 +234,21 @@ impl<T: Clone, A> Adapter<T, A> {
         Some(member_cache)
     }
 
-    /// Takes a picture of the sockets a broadcast reaches.
-    pub(crate) fn select(&self, targets: &Targets) -> Selection<T> {
+    /// Selects the sockets that a broadcast reaches; `also_except` is not one of them.
+    pub(crate) fn select(
+        &self,
+        targets: TargetsRef<'_>,
+        also_except: Option<&SocketId>,
+    ) -> Selection<T> {
         let state = self.state.lock();
         let mut include = Vec::new();
         if targets.rooms.is_empty() {
             include.push(Picked::Room(state.rooms[EVERYBODY].chunks.clone()));
         }
-        for room in &targets.rooms {
-            include.extend(state.pick(room));
-        }
-        let exclude: Vec<_> = targets.except.iter().filter_map(|room| state.pick(room)).collect();
+        include.extend(targets.rooms.iter().filter_map(|room| state.pick(room.as_str())));
+        let rooms = targets.except.iter().map(Room::as_str);
+        let sockets = targets.sender.into_iter().chain(also_except).map(SocketId::as_str);
+        let exclude = rooms.chain(sockets).filter_map(|room| state.pick(room)).collect();
         Selection { include, exclude, slots: state.slots.capacity() }
     }
 }
@@ -314,11 +318,11 @@ impl<T: Clone, A> State<T, A> {
     }
 
     /// A named room, or the one socket whose own-id room it is.
-    fn pick(&self, name: &Room) -> Option<Picked<T>> {
+    fn pick(&self, name: &str) -> Option<Picked<T>> {
         if let Some(&room) = self.names.get(name) {
             return Some(Picked::Room(self.rooms[room].chunks.clone()));
         }
-        let slot = *self.ids.get(name.as_str().as_bytes())?;
+        let slot = *self.ids.get(name.as_bytes())?;
         Some(Picked::One(Member { socket: self.slots[slot].socket.clone(), slot }))
     }
 }
@@ -372,6 +376,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::memberships::tests::LOOKS;
+    use super::super::targets::Targets;
     use super::*;
 
     const SOCKETS: usize = 600;
@@ -400,6 +405,10 @@ mod tests {
 
     fn room(number: u8) -> Room {
         Room::from(format!("room {number}"))
+    }
+
+    fn lent(targets: &Targets) -> TargetsRef<'_> {
+        TargetsRef { rooms: &targets.rooms, except: &targets.except, sender: None }
     }
 
     fn targets(ids: &[SocketId], step: &Step) -> Targets {
@@ -460,7 +469,7 @@ mod tests {
                     }
                     Step::Send { .. } => {
                         let targets = targets(&ids, &step);
-                        let mut reached = adapter.select(&targets).sockets();
+                        let mut reached = adapter.select(lent(&targets), None).sockets();
                         reached.sort_unstable();
                         let expected = expected(&model, &targets);
                         prop_assert_eq!(&reached, &expected);
@@ -526,10 +535,10 @@ mod tests {
         let id = SocketId::random();
         adapter.insert(id.clone(), 1);
         adapter.join(&id, vec![Room::from("a")], |_| {});
-        assert!(adapter.select(&Targets::default()).sockets().is_empty());
+        assert!(adapter.select(TargetsRef::default(), None).sockets().is_empty());
         let to = |room| Targets { rooms: vec![room], except: Vec::new() };
-        assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
-        assert_eq!(adapter.select(&to(Room::from(id))).sockets(), [1]);
+        assert_eq!(adapter.select(lent(&to(Room::from("a"))), None).sockets(), [1]);
+        assert_eq!(adapter.select(lent(&to(Room::from(id))), None).sockets(), [1]);
     }
 
     /// One left the oldest of its rooms, and each time all of them were looked through; so were those
@@ -583,7 +592,7 @@ mod tests {
         let targets = targets(first.expect("there is one"));
         copies.set(0);
         let mut reached = 0;
-        adapter.select(&targets).for_each(|_| reached += 1);
+        adapter.select(lent(&targets), None).for_each(|_| reached += 1);
         (copies.get(), reached)
     }
 

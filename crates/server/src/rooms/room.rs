@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -21,6 +22,13 @@ impl Deref for Room {
     type Target = str;
 
     fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Rooms are looked up by their text.
+impl Borrow<str> for Room {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

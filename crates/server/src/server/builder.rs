@@ -1,14 +1,17 @@
 //! The declaration of a server.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use sockeye_engine::{self as engine, Engine, KeptExtensions};
 
 use super::config::Config;
 use super::{App, Server};
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
+use crate::cluster::node::Node;
 use crate::error::BuildError;
+use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
 use crate::namespace::{Namespace, Path};
@@ -22,6 +25,7 @@ pub struct ServerBuilder<S = ()> {
     new_namespace: Option<NewNamespace>,
     error: Option<Report>,
     kept_extensions: KeptExtensions,
+    cluster: Option<Arc<dyn Cluster>>,
 }
 
 /// What hears of failures in all namespaces.
@@ -36,6 +40,7 @@ impl ServerBuilder {
             new_namespace: None,
             error: None,
             kept_extensions: KeptExtensions::new(),
+            cluster: None,
         }
     }
 
@@ -49,6 +54,7 @@ impl ServerBuilder {
             new_namespace: self.new_namespace,
             error: self.error,
             kept_extensions: self.kept_extensions,
+            cluster: self.cluster,
         }
     }
 }
@@ -117,6 +123,14 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Makes it one of several servers: what is sent to rooms, and the other verbs of
+    /// [`Broadcast`](crate::Broadcast), reach the sockets of all of them.
+    #[must_use]
+    pub fn cluster(mut self, cluster: impl Cluster) -> Self {
+        self.cluster = Some(Arc::new(cluster));
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -132,8 +146,13 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         let mut config = self.config;
         config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
         let config = Arc::new(config);
-        let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
+        let namespaces =
+            Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
         namespaces.start_sweeping();
+        if let Some(cluster) = &self.cluster {
+            let siblings: Weak<dyn Siblings> = Arc::downgrade(&namespaces) as _;
+            cluster.start(Node::new(siblings));
+        }
         let app = App { namespaces: namespaces.clone(), config: config.clone() };
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };

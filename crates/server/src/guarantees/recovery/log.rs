@@ -102,7 +102,11 @@ impl Log {
 
     /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
     /// those whom it was for.
-    pub(crate) fn record(&self, deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>)) {
+    pub(crate) fn record(
+        &self,
+        _assigned: Option<&str>,
+        deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>),
+    ) {
         section(|| self.record_now(deliver));
     }
 
