@@ -127,7 +127,7 @@ impl<A: Application> Engine<A> {
     /// hear of it.
     ///
     /// # Cancel safety
-    /// Safe: the hook is dropped where it stands.
+    /// Safe: the hook is dropped where it stands. Must be called within a tokio runtime.
     ///
     /// ```
     /// use http::StatusCode;

@@ -273,7 +273,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Handles an event that a server sends to the servers of its cluster, see
-    /// [`Io::server_side_emit`]: an async function of the [`Io`], if it wants it, and the payload,
+    /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit): an async function of the [`Io`], if it wants it, and the payload,
     /// if the event has one, that answers as handlers do.
     #[must_use]
     pub fn on_server_side<P: 'static, A: 'static, M: 'static>(

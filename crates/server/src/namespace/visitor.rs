@@ -162,12 +162,12 @@ impl Visitor {
     /// The answer holds for this moment: ask anew before anything is read later.
     ///
     /// # Errors
-    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, and what
-    /// panicked with error.
+    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, a panic of a
+    /// rule with the level error.
     ///
     /// # Cancel safety
     /// Safe: the rules are dropped where they stand. They have
-    /// [`connect_timeout`](crate::Config::connect_timeout).
+    /// [`connect_timeout`](crate::Config::connect_timeout) to answer.
     ///
     /// ```
     /// use sockeye::{Refuse, Visitor};

@@ -33,13 +33,14 @@ impl Server {
     /// rules set on it.
     ///
     /// # Errors
-    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, and what
-    /// panicked with error.
+    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, a panic of a
+    /// rule with the level error.
     ///
     /// # Cancel safety
     /// Safe: the rules are dropped where they stand. They have
-    /// [`connect_timeout`](crate::Config::connect_timeout), the hook
-    /// [`hook_timeout`](sockeye_engine::Config::hook_timeout).
+    /// [`connect_timeout`](crate::Config::connect_timeout) to answer, the hook
+    /// [`hook_timeout`](sockeye_engine::Config::hook_timeout). Has to be called inside of a tokio
+    /// runtime.
     ///
     /// ```
     /// use sockeye::{Refuse, Server, Visitor};
