@@ -283,13 +283,16 @@ impl Broadcast {
             return section::put_off(move || this.send_event(event.event_ref()));
         }
         self.in_each(|recipients| {
-            self.publish(recipients, Action::Emit { event, offset: None });
-            // The cluster brings it back, with its offset.
-            let is_elsewhere = !self.is_here_only()
-                && !self.is_volatile
-                && recipients.namespace.has_foreign_offsets();
-            if !is_elsewhere {
-                recipients.emit(event, None);
+            let action = Action::Emit { event, offset: None };
+            match recipients.namespace.offsets_from().filter(|_| !self.is_volatile) {
+                // It comes back with its offset.
+                Some(cluster) if !self.is_here_only() => {
+                    cluster.record(&recipients.operation(action));
+                }
+                _ => {
+                    self.publish(recipients, action);
+                    recipients.emit(event, None);
+                }
             }
         });
     }

@@ -65,11 +65,18 @@ pub trait Cluster: Send + Sync + 'static {
     fn ask(&self, operation: &Operation<'_>, replies: Replies);
 
     /// Whether events that are kept for recovery get their offset from the cluster, as those of Redis
-    /// streams do. Then an event without an ack that is not volatile is not delivered here when it is
-    /// published: it comes back by [`Node::apply`] with its offset, in the order of the offsets, and
-    /// is delivered and kept then. Default: no, each server counts for itself.
+    /// streams do. Then such an event is [`record`](Cluster::record)ed in place of being published.
+    /// Default: no, each server counts for itself.
     fn assigns_offsets(&self) -> bool {
         false
+    }
+
+    /// Sends an event that is to get its offset to all servers, this one included, in the order of
+    /// the offsets: each is given it by [`Node::apply`] with [`Action::Emit`](crate::Action::Emit)'s
+    /// `offset`, and delivers and keeps it then. Called only if the cluster
+    /// [`assigns_offsets`](Cluster::assigns_offsets).
+    fn record(&self, operation: &Operation<'_>) {
+        self.publish(operation);
     }
 
     /// How many servers there are, this one included, as far as is known. Default 1.

@@ -106,9 +106,10 @@ impl ActiveNamespace {
         self.params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
     }
 
-    /// Whether its events get their offsets from the cluster, and are delivered when they come back.
-    pub(crate) fn has_foreign_offsets(&self) -> bool {
-        self.log.is_some() && self.cluster.as_ref().is_some_and(|cluster| cluster.assigns_offsets())
+    /// The cluster, if its events get their offsets there and are delivered when they come back.
+    pub(crate) fn offsets_from(&self) -> Option<&Arc<dyn Cluster>> {
+        let cluster = self.cluster.as_ref().filter(|_| self.log.is_some());
+        cluster.filter(|cluster| cluster.assigns_offsets())
     }
 
     /// The other namespaces, while the server lives.

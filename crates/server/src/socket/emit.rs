@@ -108,7 +108,7 @@ impl Socket {
             return Ok(());
         }
         let may_be_elsewhere = self.is_disconnected() && self.is_kept();
-        if may_be_elsewhere || self.0.namespace.has_foreign_offsets() {
+        if may_be_elsewhere || self.0.namespace.offsets_from().is_some() {
             // Its client may come back, or has; or the event gets its offset elsewhere.
             self.io().to(self.id()).send_event(event);
             return Ok(());
