@@ -50,6 +50,9 @@
 
 #![forbid(unsafe_code)]
 
+#[doc = include_str!("../../../docs/guide/engine.md")]
+pub mod guide {}
+
 pub mod metrics;
 
 mod application;

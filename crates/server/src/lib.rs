@@ -31,6 +31,8 @@
 //! - [`Event`] is the contract of one event, shared with clients; plain strings work too.
 //! - [`Args`] are several arguments, [`Binary`] is bytes anywhere in a payload, [`RawArgs`] leaves
 //!   the arguments as they came.
+//!
+//! The [`guide`] tells it at length.
 #![forbid(unsafe_code)]
 
 /// Broadcasts: one event for many sockets.
@@ -49,6 +51,32 @@ mod handler;
 mod namespace;
 /// Rooms, and whom a broadcast reaches.
 mod rooms;
+/// The guide, a chapter a module: begin with [`server`](guide::server).
+pub mod guide {
+    #[doc = include_str!("../../../docs/guide/server.md")]
+    pub mod server {}
+    #[doc = include_str!("../../../docs/guide/rooms.md")]
+    pub mod rooms {}
+    #[doc = include_str!("../../../docs/guide/acks.md")]
+    pub mod acks {}
+    #[doc = include_str!("../../../docs/guide/auth.md")]
+    pub mod auth {}
+    #[doc = include_str!("../../../docs/guide/visitors.md")]
+    pub mod visitors {}
+    #[doc = include_str!("../../../docs/guide/errors.md")]
+    pub mod errors {}
+    #[doc = include_str!("../../../docs/guide/recovery.md")]
+    pub mod recovery {}
+    #[doc = include_str!("../../../docs/guide/namespaces.md")]
+    pub mod namespaces {}
+    #[doc = include_str!("../../../docs/guide/cluster.md")]
+    pub mod cluster {}
+    #[doc = include_str!("../../../docs/guide/testing.md")]
+    pub mod testing {}
+    #[doc = include_str!("../../../docs/reliable.md")]
+    pub mod reliable {}
+}
+
 /// The server: declared by a builder, served alone or as a tower service, drained at its end.
 mod server;
 /// One session: all its namespaces, in one task.
