@@ -32,12 +32,13 @@ impl ClusterError {
 pub struct Refuse {
     message: Cow<'static, str>,
     data: Option<Box<RawValue>>,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Refuse {
     /// Refuses with a message, `err.message` at the client.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), data: None }
+        Self { message: message.into(), data: None, source: None }
     }
 
     /// Adds details, `err.data` at the client. Data that JSON cannot represent is left out, which
@@ -57,7 +58,7 @@ impl Refuse {
     }
 
     /// The details as JSON; empty when there are none.
-    pub(crate) fn data(&self) -> &str {
+    pub fn data(&self) -> &str {
         self.data.as_ref().map_or("", |data| data.get())
     }
 }
@@ -68,11 +69,19 @@ impl fmt::Display for Refuse {
     }
 }
 
-impl Error for Refuse {}
+impl Error for Refuse {
+    /// What the client is not told: why an extractor had nothing to give.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &dyn Error)
+    }
+}
 
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
-        Self::new(error.message().to_owned())
+        // An `auth` that does not decode is quoted in the cause, which a log is not to have.
+        let cause = error.source().filter(|_| error.code() != "decode");
+        let source = cause.map(|_| error.to_string().into());
+        Self { message: error.message().to_owned().into(), data: None, source }
     }
 }
 

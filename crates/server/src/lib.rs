@@ -61,6 +61,8 @@ pub mod guide {
     pub mod acks {}
     #[doc = include_str!("../../../docs/guide/auth.md")]
     pub mod auth {}
+    #[doc = include_str!("../../../docs/guide/visitors.md")]
+    pub mod visitors {}
     #[doc = include_str!("../../../docs/guide/errors.md")]
     pub mod errors {}
     #[doc = include_str!("../../../docs/guide/recovery.md")]
@@ -99,13 +101,16 @@ pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
 pub use handler::extract::{
-    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
+    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
 };
-pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer};
+pub use handler::{
+    ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, ReadGuard,
+};
 pub use namespace::Namespace;
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
+pub use namespace::visitor::Visitor;
 pub use rooms::room::{IntoRooms, Room, RoomChange};
 pub use rooms::targets::TargetsRef;
 pub use server::Server;
@@ -127,7 +132,7 @@ pub use socket::expiry::Expiry;
 pub use socket::id::SocketId;
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
-pub use sockeye_engine::{self as engine, Body, Handshake};
+pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
     Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,

@@ -1,5 +1,6 @@
 //! The server: its handle, and what its parts are made from.
 
+mod admit;
 pub(crate) mod builder;
 mod client_files;
 pub(crate) mod config;

@@ -25,9 +25,9 @@ const SERVER_KNOT: &[&str] = &[
     "guarantees::client_outbox",
     "guarantees::recovery::log",
     "handler::acker",
-    "handler::bound",
     "namespace::active",
     "namespace::handlers",
+    "namespace::visitor",
     "socket",
 ];
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::replies::{Arrival, Replies, Reply};
 use crate::broadcast::io::Io;
 use crate::error::{AckError, EventError};
-use crate::handler::bound::Answering;
+use crate::handler::running::Answering;
 use crate::session::deadlines::after;
 
 /// A handler at work.

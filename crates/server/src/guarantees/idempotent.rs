@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::answers::{Answers, Begin, Progress, Rules};
 use crate::error::EventError;
 use crate::handler::Handler;
-use crate::handler::bound::Answering;
 use crate::handler::extract::Context;
+use crate::handler::running::Answering;
 use crate::socket::Socket;
 
 /// A handler that handles an event once for each key, see [`idempotent`].
@@ -143,8 +143,9 @@ where
         let Some(key) = (self.key)(&payload) else {
             return self.handler.start(context, args, attachments);
         };
-        let user = (self.user)(context.socket);
-        match self.answers.begin(&user, &key, context.socket) {
+        let socket = context.socket()?;
+        let user = (self.user)(socket);
+        match self.answers.begin(&user, &key, socket) {
             Begin::Known(answer) => {
                 Ok(Box::pin(std::future::ready(Ok(Some(answer.unwrap_or_default())))))
             }

@@ -114,6 +114,11 @@ impl ActiveNamespace {
         }
     }
 
+    /// A part of a dynamic name.
+    pub(crate) fn param(&self, part: &str) -> Option<&str> {
+        self.params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
+    }
+
     /// The cluster, if its events get their offsets there and are delivered when they come back.
     pub(crate) fn offsets_from(&self) -> Option<&Arc<dyn Cluster>> {
         let cluster = self.cluster.as_ref().filter(|_| self.log.is_some());

@@ -174,8 +174,8 @@ impl Namespaces {
         Ok(active)
     }
 
-    /// Makes a socket and gives it its place. When the child it is for was cleaned up meanwhile,
-    /// the one that took its place, or it comes back.
+    /// Makes a socket and adds it to its namespace. A child that was cleaned up meanwhile comes back,
+    /// unless there is another of its name: then the socket is in that one.
     pub(crate) fn enter(
         &self,
         active: Arc<ActiveNamespace>,
@@ -230,7 +230,7 @@ impl Namespaces {
     }
 
     /// A socket has left, or was refused: a child without sockets is removed if the configuration
-    /// says so, and otherwise when its place is needed.
+    /// says so, and otherwise when there are too many.
     pub(crate) fn clean_up(&self, active: &Arc<ActiveNamespace>) {
         if active.parent.is_none() {
             return;

@@ -1,5 +1,6 @@
 use std::borrow::Borrow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -14,6 +15,15 @@ pub struct Room(Arc<str>);
 impl Room {
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A room is its name: `room.as_deref()` of an `Option<Room>` is an `Option<&str>`.
+impl Deref for Room {
+    type Target = str;
+
+    fn deref(&self) -> &str {
         &self.0
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sockeye_engine::{self as engine, Engine};
+use sockeye_engine::{self as engine, Engine, KeptExtensions};
 use tokio::time::Instant;
 
 use super::config::Config;
@@ -26,6 +26,7 @@ pub struct ServerBuilder<S = ()> {
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
     error: Option<Report>,
+    kept_extensions: KeptExtensions,
     cluster: Option<Arc<dyn Cluster>>,
 }
 
@@ -40,6 +41,7 @@ impl ServerBuilder {
             declared: Vec::new(),
             new_namespace: None,
             error: None,
+            kept_extensions: KeptExtensions::new(),
             cluster: None,
         }
     }
@@ -53,6 +55,7 @@ impl ServerBuilder {
             declared: self.declared,
             new_namespace: self.new_namespace,
             error: self.error,
+            kept_extensions: self.kept_extensions,
             cluster: self.cluster,
         }
     }
@@ -90,6 +93,38 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Keeps the extension of type `T` of each request that opens a session or comes from a reader, if
+    /// it has one, where [`Handshake::extension`](sockeye_engine::Handshake::extension) finds it in
+    /// `on_connect` and in every handler: what a layer of tower or axum in front of the server knows,
+    /// such as who is logged in. Default: none is kept. It adds to
+    /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), where it says why they are kept
+    /// by type.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use sockeye::{Handshake, Namespace, Refuse, Server};
+    ///
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// async fn admit(handshake: Arc<Handshake>) -> Result<(), Refuse> {
+    ///     let user = handshake.extension::<User>().ok_or_else(|| Refuse::new("log in first"))?;
+    ///     tracing::debug!(name = user.0, "comes in");
+    ///     Ok(())
+    /// }
+    ///
+    /// let builder = Server::builder()
+    ///     .keep_extension::<User>()
+    ///     .namespace(Namespace::new("/").on_connect(admit));
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.kept_extensions = self.kept_extensions.with::<T>();
+        self
+    }
+
     /// Makes it one of several servers: what is sent to rooms, and the other verbs of
     /// [`Broadcast`](crate::Broadcast), reach the sockets of all of them.
     #[must_use]
@@ -115,7 +150,9 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         }
         metrics::describe();
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
-        let config = Arc::new(self.config);
+        let mut config = self.config;
+        config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        let config = Arc::new(config);
         let namespaces =
             Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
         namespaces.start_sweeping();

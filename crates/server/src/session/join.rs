@@ -1,5 +1,6 @@
 //! Coming into namespaces and going: who decides, and what follows.
 
+use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::error::Refuse;
 use crate::guarantees::recovery::Recovery;
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::registry::Found;
+use crate::namespace::visitor::Visitor;
 use crate::server::metrics;
 use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::expiry::Expired;
@@ -69,7 +71,8 @@ impl Sockets {
         if was_there { Ok(()) } else { self.refuse("a client leaves where it is not") }
     }
 
-    /// The client is told that it is not in a namespace, and may have left it before it hears that.
+    /// Remembers that the client is refused by a namespace or disconnected from it: it may leave before
+    /// it reads that, which is no mistake of its own.
     pub(super) fn remember_end(&mut self, namespace: &str) {
         let ended = self.ended.get_or_default();
         if ended.len() >= self.config.namespaces_per_session_max {
@@ -78,7 +81,7 @@ impl Sockets {
         ended.push_back(hash(namespace));
     }
 
-    /// True: it was told so.
+    /// True: that was remembered.
     fn forget_end(&mut self, namespace: &str) -> bool {
         let Some(ended) = self.ended.get_mut() else { return false };
         let (before, ended_now) = (ended.len(), hash(namespace));
@@ -136,7 +139,7 @@ impl Sockets {
     /// There are too many namespaces.
     fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
         metrics::refused("server_limit");
-        tracing::debug!(sid = %self.link.session.id().shortened(), %refusal, "namespace refused");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = namespace, %refusal, "namespace refused");
         self.send_refusal(namespace, refusal);
     }
 
@@ -171,7 +174,8 @@ impl Sockets {
             return self.decide(&socket, Ok(()));
         };
         let span = handler_span(&socket, "(connect)");
-        let running = traced(span.in_scope(|| admission(socket.clone(), auth)), span);
+        let admit = || admission(Visitor::of_socket(socket.clone()));
+        let running = traced(span.in_scope(admit), span);
         let work = self.work();
         work.deciding += 1;
         work.fresh.push_back(Task::Admission { socket, running });
@@ -183,6 +187,7 @@ impl Sockets {
             return;
         }
         if let Err(refusal) = decision {
+            tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
             self.forget(socket);
             if socket.end(DisconnectReason::ServerDisconnect) {
                 metrics::refused("handler");
@@ -271,7 +276,7 @@ impl Sockets {
         self.remove(index, reason);
     }
 
-    /// Forgets a socket that has ended and tells its disconnect handler.
+    /// Forgets a socket that has ended and calls its disconnect handler.
     pub(super) fn remove(&mut self, index: usize, reason: DisconnectReason) {
         let entry = self.entries.swap_remove(index);
         if let Some(waiting) = entry.waiting.get() {

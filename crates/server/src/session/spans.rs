@@ -2,7 +2,7 @@
 
 use tracing::{Instrument, Span};
 
-use crate::handler::bound::Running;
+use crate::handler::running::Running;
 use crate::socket::Socket;
 
 /// The span of one run of a handler: of an event by the name that was declared, or of what else is
