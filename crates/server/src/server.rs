@@ -100,7 +100,7 @@ impl Server {
 
     /// What is there at this moment, as plain data. Costs a look at every session, every namespace and
     /// what they keep; no lock is held for more than a part of it, so that numbers of different
-    /// parts may be moments apart.
+    /// parts may be of different moments.
     pub fn snapshot(&self) -> ServerSnapshot {
         let config = &self.config;
         let kinds = self.engine.session_counts().into_iter();
@@ -181,7 +181,7 @@ impl Server {
     /// goes on, and a tokio runtime that is dropped waits for it. So a program that has to end in
     /// time ends its runtime with [`Runtime::shutdown_timeout`](tokio::runtime::Runtime), as below,
     /// and moves such work to `spawn_blocking`. If all threads of the runtime are blocked and this is
-    /// awaited in one of its tasks, the deadline passes unnoticed until one is free.
+    /// awaited in one of its tasks, nobody notices the deadline until one is free.
     ///
     /// ```no_run
     /// # use std::{future::pending, time::Duration};

@@ -87,7 +87,7 @@ impl Peer {
         let at = deadlines
             .at(Due::Attachments)
             .unwrap_or_else(|| after(now, config.attachments_timeout));
-        // One that has passed and stayed would have the task run on and on.
+        // A deadline in the past would have the task run on and on.
         deadlines.set(Due::Attachments, Some(at).filter(|&at| at > now));
         if at <= now {
             tracing::debug!(sid = %self.sockets.link.session.id().shortened(), "attachments did not come in time");
@@ -259,7 +259,7 @@ impl Sockets {
     }
 
     /// Whether too many handlers are at work that no socket's `concurrent_handlers_max` counts: those
-    /// of sockets that have ended, and those that are told of a connection or its end. Clients that
+    /// of sockets that have ended, and the observers of connections and their ends. Clients that
     /// come and go could have any number of them.
     fn is_overworked(&self) -> bool {
         let running = self.work.as_ref().and_then(|work| work.running.as_ref());

@@ -30,7 +30,7 @@ pub struct ServerBuilder<S = ()> {
     cluster: Option<Arc<dyn Cluster>>,
 }
 
-/// What hears of failures in all namespaces.
+/// The listener of failures in all namespaces.
 type Report = Arc<dyn Fn(&Socket, &Failure) + Send + Sync>;
 
 impl ServerBuilder {
@@ -77,7 +77,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Hears of each namespace that a client's name makes, before its first socket is in it:
+    /// Calls a function with each namespace that a client's name makes, before its first socket is in it:
     /// `new_namespace` of the official server.
     #[must_use]
     pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
@@ -85,7 +85,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Hears of what went wrong with an event in every namespace that has no
+    /// Calls a function with what went wrong with an event in every namespace that has no
     /// [`on_error`](Namespace::on_error) of its own.
     #[must_use]
     pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {

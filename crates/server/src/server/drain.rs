@@ -45,7 +45,7 @@ impl Waves {
 
 /// Waits for a future until the deadline. True: it was done.
 ///
-/// The runtime's timers stand still while a handler blocks the thread that was to look at them, so
+/// The runtime's timers stand still while a handler blocks the thread that was to drive them, so
 /// the deadline has a thread of its own as well, which wakes whoever drains.
 pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) -> bool {
     let (over, is_over) = oneshot::channel::<()>();
@@ -82,7 +82,7 @@ pub(crate) async fn in_waves(sessions: &[Session], deadline: Duration) {
 }
 
 /// Gives up sessions that are closing over polling and whose client does not poll any more: it
-/// cannot be told. Runs for as long as it is polled.
+/// cannot learn of its end. Runs for as long as it is polled.
 pub(crate) async fn forget_silent(sessions: impl Fn() -> Vec<Session>) -> Infallible {
     let mut silent: HashSet<u64> = HashSet::new();
     loop {

@@ -168,7 +168,7 @@ impl Server {
             };
             match answer {
                 Ok(Ok(details)) => items.push(SessionInfo::new(&session, Some(details))),
-                // It is over.
+                // It has ended.
                 Ok(Err(_)) => {}
                 Err(_) => items.push(SessionInfo::new(&session, None)),
             }

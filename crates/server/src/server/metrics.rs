@@ -111,7 +111,7 @@ metrics! {
         "events of client outboxes that came again and were answered from memory";
 }
 
-/// Tells the recorder what each number is.
+/// Gives the recorder the description of each number.
 pub(super) fn describe() {
     for Metric { name, kind, unit, description, .. } in ALL.iter().copied() {
         match kind {
@@ -122,13 +122,13 @@ pub(super) fn describe() {
     }
 }
 
-/// Whether somebody hears of the numbers. (What is of no size is the facade's own recorder, which does
+/// Whether there is a recorder. (What is of no size is the facade's own recorder, which does
 /// nothing; there is no other way to ask.)
 fn is_recorded() -> bool {
     with_recorder(|recorder| size_of_val(recorder) > 0)
 }
 
-/// The numbers of one declaration. Their places at the recorder are looked up once, so that an event
+/// The numbers of one declaration. Its counters at the recorder are looked up once, so that an event
 /// costs an addition each, and nothing where nobody records.
 pub(crate) struct NamespaceMetrics {
     namespace: SharedString,
