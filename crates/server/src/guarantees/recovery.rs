@@ -15,9 +15,12 @@
 //!
 //! Better than the official server where that is weak: a client that had received nothing yet
 //! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
-//! taken over, a session can be recovered any number of times, and the reason of a failure is told.
+//! taken over, a session can be recovered any number of times, and a failure has its reason.
 
 pub(crate) mod absent_sessions;
+pub(crate) mod connection;
+mod event;
+mod foreign_offsets;
 pub(crate) mod log;
 pub(crate) mod offset;
 mod room_history;

@@ -128,7 +128,7 @@ impl Socket {
     /// Sends an event with its offset and keeps it for a client that comes back.
     fn send_logged(
         &self,
-        log: &Log,
+        log: &Log<Socket>,
         name: &str,
         args: &str,
         attachments: &[Bytes],

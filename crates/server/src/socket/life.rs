@@ -1,5 +1,6 @@
 //! From the reply to the end: what a socket is told when it is let in, and what is left of it.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use sockeye_socket_proto::{encode_connect, encode_connected};
@@ -10,6 +11,7 @@ use super::disconnect_reason::DisconnectReason;
 use super::id::SocketId;
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held};
 use crate::error::AckError;
+use crate::guarantees::recovery::connection::Connection;
 use crate::guarantees::recovery::log::{Return, Returned};
 use crate::guarantees::recovery::{Recovery, RecoveryFailure};
 use crate::rooms::room::Room;
@@ -95,11 +97,6 @@ impl Socket {
         self.0.namespace.adapter.admit(&self.0.id);
     }
 
-    /// The numbers in the log of what is held back until it is admitted.
-    pub(crate) fn held_numbers(&self) -> Vec<u64> {
-        self.0.held.lock().get().into_iter().flatten().filter_map(|held| held.number).collect()
-    }
-
     /// The packet that says that the client is connected.
     fn reply(&self, pid: Option<&SocketId>) -> String {
         let mut text = String::new();
@@ -161,10 +158,48 @@ impl Socket {
         drop(held);
         Some(self.0.namespace.adapter.remove(&self.key()))
     }
+}
 
-    /// The client has come back on another connection: this one is over, whether it was noticed
-    /// or not.
-    pub(crate) fn replace(&self) {
+impl Connection for Socket {
+    fn id(&self) -> SocketId {
+        Socket::id(self)
+    }
+
+    fn pid(&self) -> Option<&SocketId> {
+        Socket::pid(self)
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.handshake().address().map(|address| address.ip())
+    }
+
+    fn data(&self) -> SocketData {
+        self.with_data(SocketData::clone)
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        Socket::rooms(self)
+    }
+
+    fn is_in(&self, room: &Room) -> bool {
+        self.0.namespace.adapter.is_in(&self.key(), room)
+    }
+
+    fn held_numbers(&self) -> Vec<u64> {
+        self.0.held.lock().get().into_iter().flatten().filter_map(|held| held.number).collect()
+    }
+
+    fn stamped(&self) -> u64 {
+        self.0.rare.get().map_or(0, |rare| rare.stamped.load(Ordering::Relaxed))
+    }
+
+    fn has_dropped(&self) -> bool {
+        let rare = self.0.rare.get();
+        rare.is_some_and(|rare| rare.has_dropped.load(Ordering::Relaxed))
+            || self.0.link.session.has_dropped()
+    }
+
+    fn replace(&self) {
         if self.end(DisconnectReason::TransportClose) {
             self.0.link.command(Command::Replaced(self.clone()));
         }
