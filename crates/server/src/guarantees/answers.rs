@@ -1,22 +1,25 @@
 //! A bounded memory of answers: what became of events that may come twice.
 //!
 //! An owner (a client's outbox, a user) has events under way and events with an answer, each by its
-//! key. The memory reads no clock: time is an argument. What it bounds, and who loses what:
+//! key. The memory reads no clock: time is an argument. [`Handling`] is what its users hold. What it bounds, and who loses what:
 //!
 //! | bound | what is forgotten |
 //! |---|---|
-//! | answers of one owner, and their bytes | the first in their [order](Order); the newest stays |
+//! | answers of one owner, and their bytes | the first in their [order](Key); the newest stays |
 //! | the age of an answer | the answer |
 //! | owners, and the bytes of all answers | an owner of whoever has the most: see [`SharesByOwner`] |
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use sockeye_engine::SessionId;
 use sockeye_socket_proto::RawArgs;
 use tokio::time::Instant;
 
-use super::shares::SharesByOwner;
+use super::shares::{Group, SharesByOwner};
 use crate::checks;
 use crate::session::deadlines::after;
 
@@ -45,36 +48,46 @@ impl Default for Bounds {
     }
 }
 
-/// In which order the answers of one owner are forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// By when they were given. An event under way is never forgotten, and an owner only has what is
-    /// remembered of it.
-    Time,
-    /// By the numbers of the events, which the owner gives. An event counts from its beginning, and
-    /// the owner is known as long as an answer of it would be, so that no number is taken for a new one.
-    Number,
+/// What names an event of an owner, and says in which order its answers are forgotten.
+pub(super) trait Key: Copy + Eq + Hash {
+    /// True: keys are the numbers, from 1, that the owner gives its events. The lowest is forgotten
+    /// first, whether it is answered or under way, and the owner is known as long as an answer of it
+    /// would be, so that no number is taken for a new one.
+    ///
+    /// False: the answer that was given first is forgotten first, an event under way never, and an
+    /// owner only has what is remembered of it.
+    const IS_NUMBER: bool;
+
+    /// An entry takes this beside its answer, roughly.
+    const ENTRY_BYTES: usize;
+
+    /// The number; 0 if it is none.
+    fn number(self) -> u64;
+}
+
+/// What waits for the answer to an event that is under way.
+pub(super) trait Waiting: Default {
+    fn answered(self, answer: &RawArgs);
 }
 
 /// The answers by owner `O` and key `K`. `W` is what waits for an answer.
 pub(super) struct Answers<O, K, W> {
     bounds: Bounds,
-    order: Order,
     owners: HashMap<O, Owner<K, W>>,
-    /// Of the owners that may be forgotten: by whose session they are.
+    /// Of the owners that have something to forget: by whose session they are.
     shares: SharesByOwner<O>,
     /// When each owner has to be looked at for what is too old: [`Owner::due`].
     due: BTreeSet<(Instant, O)>,
 }
 
 /// What is remembered of one owner.
-pub(super) struct Owner<K, W> {
-    entries: HashMap<K, Entry<W>>,
-    /// The keys of what may be forgotten, by place.
+struct Owner<K, W> {
+    events: HashMap<K, Progress<W>>,
+    /// The keys of what may be forgotten, by number, or by the order of the answers.
     order: BTreeMap<u64, K>,
-    /// The highest place given.
+    /// The highest number in the order so far.
     last: u64,
-    /// The highest place forgotten.
+    /// The highest number forgotten.
     forgotten: u64,
     /// How many are answered, and their bytes.
     answered: usize,
@@ -85,73 +98,91 @@ pub(super) struct Owner<K, W> {
 }
 
 /// What became of one event.
-struct Entry<W> {
-    /// When it began, or was answered.
-    at: Instant,
-    /// In the order; 0 as long as it is not in it.
-    place: u64,
-    /// Of the answer.
-    bytes: usize,
-    progress: Progress<W>,
-}
-
-pub(super) enum Progress<W> {
+enum Progress<W> {
     Underway(W),
+    Answered { at: Instant, answer: RawArgs },
+}
+
+/// What is known of an event that has come.
+#[derive(Debug, PartialEq)]
+pub(super) enum Known<R> {
+    /// Nothing: it is under way from now on.
+    New,
+    /// It is under way; what the caller has done with what waits.
+    Underway(R),
     Answered(RawArgs),
+    /// It may have been answered, too long ago.
+    Forgotten,
 }
 
-/// The memory that an answer takes, roughly.
-pub(super) fn answer_bytes(answer: &RawArgs) -> usize {
-    answer.bytes() + answer.attachments().len() * 32 + 64
-}
-
-impl<O: Clone + Ord + Hash, K: Copy + Eq + Hash, W> Answers<O, K, W> {
-    pub(super) fn new(mut bounds: Bounds, order: Order) -> Self {
+impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
+    pub(super) fn new(mut bounds: Bounds) -> Self {
         // What is looked at because it is due is due later then.
         bounds.age_max = bounds.age_max.max(Duration::from_nanos(1));
         let (owners, shares, due) = (HashMap::new(), SharesByOwner::default(), BTreeSet::new());
-        Self { bounds, order, owners, shares, due }
+        Self { bounds, owners, shares, due }
     }
 
-    /// Looks at an owner, which is added if it is new, because an event of it has come. `touch` says
-    /// whose it is.
-    pub(super) fn event<R>(
+    /// An event has come. Its owner, if that is new, is added; `touch` says whose it is. `wanted` is
+    /// the lowest number that will be asked for from now on. `repeat` adds who waits for an answer.
+    pub(super) fn begin<R>(
         &mut self,
         now: Instant,
-        owner: &O,
+        (id, key): (&O, K),
+        wanted: u64,
         touch: impl FnOnce(&mut SharesByOwner<O>),
-        f: impl FnOnce(&mut Owner<K, W>) -> R,
-    ) -> R {
+        repeat: impl FnOnce(&mut W) -> R,
+    ) -> Known<R> {
         self.forget_old(now);
         touch(&mut self.shares);
-        let known = self.owners.entry(owner.clone()).or_insert_with(|| {
-            self.due.insert((now, owner.clone()));
+        let owner = self.owners.entry(id.clone()).or_insert_with(|| {
+            self.due.insert((now, id.clone()));
             Owner::new(now)
         });
-        known.last_use = now;
-        known.forget_old(now, self.bounds.age_max);
-        let result = f(known);
-        self.bound(owner);
-        result
+        owner.last_use = now;
+        owner.forget_before(wanted);
+        owner.forget_old(now, self.bounds.age_max);
+        let known = match owner.events.get_mut(&key) {
+            Some(Progress::Answered { answer, .. }) => Known::Answered(answer.clone()),
+            Some(Progress::Underway(waiting)) => Known::Underway(repeat(waiting)),
+            None if K::IS_NUMBER && key.number() <= owner.forgotten => Known::Forgotten,
+            None => {
+                owner.begin(key);
+                Known::New
+            }
+        };
+        self.bound(id);
+        known
     }
 
-    /// Changes an owner, if it is known.
-    pub(super) fn change<R>(
+    /// An event that is under way has its answer; what waited for it. `by`: whose it is, if that is
+    /// new.
+    pub(super) fn finish(
         &mut self,
-        owner: &O,
-        touch: impl FnOnce(&mut SharesByOwner<O>),
-        f: impl FnOnce(&mut Owner<K, W>) -> R,
-    ) -> Option<R> {
-        let known = self.owners.get_mut(owner)?;
-        touch(&mut self.shares);
-        let result = f(known);
-        self.bound(owner);
-        Some(result)
+        now: Instant,
+        (id, key): (&O, K),
+        answer: &RawArgs,
+        by: Option<&(SessionId, Group)>,
+    ) -> Option<W> {
+        let waiting = self.owners.get_mut(id)?.finish(now, key, answer)?;
+        match by {
+            Some((session, group)) => self.shares.touch(id, session, || group.clone()),
+            None => self.shares.renew(id),
+        }
+        self.bound(id);
+        Some(waiting)
+    }
+
+    /// An event that is under way will not be answered: it may come again. What waited for it.
+    pub(super) fn give_up(&mut self, (id, key): (&O, K)) -> Option<W> {
+        let waiting = self.owners.get_mut(id)?.give_up(key);
+        self.bound(id);
+        waiting
     }
 
     /// The highest number of an event of this owner; 0 if it is not known.
-    pub(super) fn last_of(&self, owner: &O) -> u64 {
-        self.owners.get(owner).map_or(0, |owner| owner.last)
+    pub(super) fn last_of(&self, id: &O) -> u64 {
+        self.owners.get(id).map_or(0, |owner| owner.last)
     }
 
     /// Forgets what is too old. When to call it next; `None`: nothing is left.
@@ -165,41 +196,42 @@ impl<O: Clone + Ord + Hash, K: Copy + Eq + Hash, W> Answers<O, K, W> {
             owner.forget_old(now, age_max);
             owner.due = owner.next_due(now);
             self.due.insert((owner.due, id.clone()));
-            if owner.entries.is_empty() && now.duration_since(owner.last_use) >= age_max {
+            if owner.events.is_empty() && now.duration_since(owner.last_use) >= age_max {
                 self.remove(&id);
-            } else {
-                self.bound(&id);
             }
+            self.bound(&id);
         }
         self.due.first().map(|(due, _)| after(*due, age_max))
     }
 
     /// Forgets what is too much, after a change of this owner.
     fn bound(&mut self, id: &O) {
-        let Some(owner) = self.owners.get_mut(id) else { return };
-        owner.forget_much(&self.bounds);
-        if self.order == Order::Time && owner.entries.is_empty() {
-            self.remove(id);
-        } else if self.order == Order::Time && owner.order.is_empty() {
-            self.shares.remove(id);
-        } else {
-            self.shares.resize(id, owner.bytes);
+        if let Some(owner) = self.owners.get_mut(id) {
+            owner.forget_much(&self.bounds);
+            self.keep_if_used(id);
         }
         // One stays, however large it is.
         while self.shares.len() > 1
             && let Some(id) = self.shares.evict(self.bounds.owners_max, self.bounds.bytes_max)
+            && let Some(owner) = self.owners.get_mut(&id)
         {
-            self.evicted(&id);
+            while owner.forget_first() {}
+            if owner.events.is_empty() {
+                self.remove(&id);
+            }
         }
         self.check();
     }
 
-    /// Forgets an owner that has no share any more, but for what is under way in the order of time.
-    fn evicted(&mut self, id: &O) {
-        let Some(owner) = self.owners.get_mut(id) else { return };
-        while owner.forget_first() {}
-        if owner.entries.is_empty() {
+    /// Updates the share of an owner, which is forgotten if nothing is known of it.
+    fn keep_if_used(&mut self, id: &O) {
+        let Some(owner) = self.owners.get(id) else { return };
+        if K::IS_NUMBER || !owner.order.is_empty() {
+            self.shares.resize(id, owner.bytes);
+        } else if owner.events.is_empty() {
             self.remove(id);
+        } else {
+            self.shares.remove(id);
         }
     }
 
@@ -209,119 +241,74 @@ impl<O: Clone + Ord + Hash, K: Copy + Eq + Hash, W> Answers<O, K, W> {
             self.due.remove(&(owner.due, id.clone()));
         }
     }
-}
 
-impl<O: Clone + Ord + Hash, K: Copy + Eq + Hash, W> Answers<O, K, W> {
     /// What always holds, in debug builds.
     fn check(&self) {
-        let entries = self.owners.values().map(|owner| owner.entries.len());
-        if !checks::is_due(self.owners.len()) || !checks::is_due(entries.sum()) {
+        let events = self.owners.values().map(|owner| owner.events.len());
+        if !checks::is_due(self.owners.len()) || !checks::is_due(events.sum()) {
             return;
         }
         debug_assert_eq!(self.due.len(), self.owners.len(), "each owner is looked at one day");
         for (id, owner) in &self.owners {
             owner.check();
             debug_assert!(self.due.contains(&(owner.due, id.clone())), "at the time it says");
-            let is_empty = owner.order.is_empty() && self.order == Order::Time;
-            debug_assert_eq!(self.shares.bytes_of(id), (!is_empty).then_some(owner.bytes));
-            debug_assert!(!is_empty || !owner.entries.is_empty(), "nothing is kept for nothing");
+            let has_share = K::IS_NUMBER || !owner.order.is_empty();
+            debug_assert_eq!(self.shares.bytes_of(id), has_share.then_some(owner.bytes));
+            debug_assert!(has_share || !owner.events.is_empty(), "nothing is kept for nothing");
             debug_assert!(owner.order.len() <= self.bounds.answers_max);
         }
-        debug_assert!(self.shares.len() <= self.owners.len(), "a share is an owner's");
-        debug_assert!(self.shares.len() <= self.bounds.owners_max);
+        debug_assert!(self.shares.len() <= self.owners.len().min(self.bounds.owners_max));
     }
 }
 
-impl<K: Copy + Eq + Hash, W> Owner<K, W> {
-    /// What always holds, in debug builds.
-    fn check(&self) {
-        let answered = self.entries.values().filter(|entry| entry.bytes > 0);
-        debug_assert_eq!(answered.clone().count(), self.answered, "answers are counted");
-        debug_assert_eq!(
-            answered.map(|entry| entry.bytes).sum::<usize>(),
-            self.bytes,
-            "so are bytes"
-        );
-        for (place, key) in &self.order {
-            debug_assert_eq!(self.entries.get(key).map(|entry| entry.place), Some(*place));
-            debug_assert!(*place <= self.last, "the last place is the highest");
-        }
-        let ordered = self.entries.values().filter(|entry| entry.place > 0).count();
-        debug_assert_eq!(ordered, self.order.len(), "each is in the order, and once");
-    }
-
+impl<K: Key, W: Waiting> Owner<K, W> {
     fn new(now: Instant) -> Self {
-        let (entries, order) = (HashMap::new(), BTreeMap::new());
+        let (events, order) = (HashMap::new(), BTreeMap::new());
         let (last, forgotten, answered, bytes) = (0, 0, 0, 0);
-        Self { entries, order, last, forgotten, answered, bytes, last_use: now, due: now }
+        Self { events, order, last, forgotten, answered, bytes, last_use: now, due: now }
     }
 
-    /// What became of the event with this key, as far as that is known.
-    pub(super) fn find(&mut self, key: K) -> Option<&mut Progress<W>> {
-        self.entries.get_mut(&key).map(|entry| &mut entry.progress)
-    }
-
-    /// An event begins that is not known. Its number, in the order of numbers, is at least 1.
-    pub(super) fn begin(&mut self, now: Instant, key: K, number: Option<u64>, waiting: W) {
-        let place = number.unwrap_or(0);
-        if place > 0 {
-            self.order.insert(place, key);
-            self.last = self.last.max(place);
+    fn begin(&mut self, key: K) {
+        if K::IS_NUMBER {
+            self.order.insert(key.number(), key);
+            self.last = self.last.max(key.number());
         }
-        let progress = Progress::Underway(waiting);
-        self.entries.insert(key, Entry { at: now, place, bytes: 0, progress });
+        self.events.insert(key, Progress::Underway(W::default()));
     }
 
-    /// An event that is under way has its answer, which takes so many bytes; what waited for it.
-    pub(super) fn finish(
-        &mut self,
-        now: Instant,
-        key: K,
-        answer: impl FnOnce() -> RawArgs,
-        bytes: usize,
-    ) -> Option<W> {
-        let entry = self.entries.get_mut(&key)?;
-        let Progress::Underway(_) = entry.progress else { return None };
-        if entry.place == 0 {
+    fn finish(&mut self, now: Instant, key: K, answer: &RawArgs) -> Option<W> {
+        let event = self.events.get_mut(&key)?;
+        let Progress::Underway(waiting) = event else { return None };
+        let waiting = std::mem::take(waiting);
+        *event = Progress::Answered { at: now, answer: answer.clone() };
+        if !K::IS_NUMBER {
             self.last += 1;
-            entry.place = self.last;
-            self.order.insert(entry.place, key);
+            self.order.insert(self.last, key);
         }
-        (entry.at, entry.bytes, self.last_use) = (now, bytes, now);
+        self.last_use = now;
         self.answered += 1;
-        self.bytes += bytes;
-        match std::mem::replace(&mut entry.progress, Progress::Answered(answer())) {
-            Progress::Underway(waiting) => Some(waiting),
-            Progress::Answered(_) => None,
-        }
+        self.bytes += bytes::<K>(answer);
+        Some(waiting)
     }
 
-    /// An event that is under way will not be answered: it may come again.
-    pub(super) fn give_up(&mut self, key: K) {
-        if let Some(Entry { place, progress: Progress::Underway(_), .. }) = self.entries.get(&key) {
-            self.order.remove(place);
-            self.entries.remove(&key);
-        }
+    fn give_up(&mut self, key: K) -> Option<W> {
+        let Progress::Underway(waiting) = self.events.get_mut(&key)? else { return None };
+        let waiting = std::mem::take(waiting);
+        self.events.remove(&key);
+        self.order.remove(&key.number());
+        Some(waiting)
     }
 
-    /// The highest number that was forgotten: what became of it, and of those below it that are not
-    /// here, nobody knows any more.
-    pub(super) fn forgotten(&self) -> u64 {
-        self.forgotten
-    }
-
-    /// Nobody will ask for the numbers up to this one.
-    pub(super) fn forget_up_to(&mut self, number: u64) {
-        while self.order.first_key_value().is_some_and(|(place, _)| *place <= number) {
+    /// Forgets the numbers before this one, for which nobody will ask.
+    fn forget_before(&mut self, number: u64) {
+        while self.order.first_key_value().is_some_and(|(first, _)| *first < number) {
             self.forget_first();
         }
-        self.forgotten = self.forgotten.max(number);
+        self.forgotten = self.forgotten.max(number.saturating_sub(1));
     }
 
     fn forget_old(&mut self, now: Instant, age_max: Duration) {
-        while let Some(Entry { at, progress: Progress::Answered(_), .. }) = self.first()
-            && now.duration_since(*at) >= age_max
-        {
+        while self.oldest_answer().is_some_and(|at| now.duration_since(at) >= age_max) {
             self.forget_first();
         }
     }
@@ -334,30 +321,389 @@ impl<K: Copy + Eq + Hash, W> Owner<K, W> {
         }
     }
 
-    fn first(&self) -> Option<&Entry<W>> {
-        self.order.first_key_value().and_then(|(_, key)| self.entries.get(key))
+    /// When the first in the order was answered, if it was.
+    fn oldest_answer(&self) -> Option<Instant> {
+        let (_, key) = self.order.first_key_value()?;
+        match self.events.get(key)? {
+            Progress::Underway(_) => None,
+            Progress::Answered { at, .. } => Some(*at),
+        }
     }
 
     /// Forgets the first in the order; true: there was one.
     fn forget_first(&mut self) -> bool {
-        let Some((place, key)) = self.order.pop_first() else { return false };
-        self.forgotten = self.forgotten.max(place);
-        if let Some(Entry { bytes, progress: Progress::Answered(_), .. }) =
-            self.entries.remove(&key)
-        {
+        let Some((number, key)) = self.order.pop_first() else { return false };
+        self.forgotten = self.forgotten.max(number);
+        if let Some(Progress::Answered { answer, .. }) = self.events.remove(&key) {
             self.answered -= 1;
-            self.bytes -= bytes;
+            self.bytes -= bytes::<K>(&answer);
         }
         true
     }
 
-    /// When it has to be looked at again, `age_max` aside.
+    /// When it has to be looked at again, `age_max` aside. However long an event is under way, its
+    /// owner is known meanwhile.
     fn next_due(&self, now: Instant) -> Instant {
-        match self.first() {
-            Some(Entry { at, progress: Progress::Answered(_), .. }) => *at,
-            // However long an event is under way, its owner is known meanwhile.
-            _ if !self.entries.is_empty() => now,
-            _ => self.last_use,
+        let idle_since = if self.events.is_empty() { self.last_use } else { now };
+        self.oldest_answer().unwrap_or(idle_since)
+    }
+
+    /// What always holds, in debug builds.
+    fn check(&self) {
+        let answers = self.events.values().filter_map(|event| match event {
+            Progress::Underway(_) => None,
+            Progress::Answered { answer, .. } => Some(bytes::<K>(answer)),
+        });
+        debug_assert_eq!(answers.clone().count(), self.answered, "answers are counted");
+        debug_assert_eq!(answers.sum::<usize>(), self.bytes, "so are bytes");
+        let ordered = if K::IS_NUMBER { self.events.len() } else { self.answered };
+        debug_assert_eq!(self.order.len(), ordered, "each is in the order, and once");
+        for (number, key) in &self.order {
+            debug_assert!(self.events.contains_key(key), "nothing else is in the order");
+            debug_assert!(!K::IS_NUMBER || key.number() == *number, "by its number");
+            debug_assert!(*number <= self.last, "the last number is the highest");
         }
+    }
+}
+
+/// The memory that an answer takes, roughly.
+fn bytes<K: Key>(answer: &RawArgs) -> usize {
+    K::ENTRY_BYTES + answer.bytes() + answer.attachments().len() * 32 + 64
+}
+
+/// Answers that several tasks look at.
+pub(super) type SharedAnswers<O, K, W> = Arc<Mutex<Answers<O, K, W>>>;
+
+/// An event that is being handled, to be answered once. Dropped without an answer it is as if it had
+/// never come.
+pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Waiting> {
+    pub(super) answers: SharedAnswers<O, K, W>,
+    pub(super) owner: O,
+    pub(super) key: K,
+    /// Whose the answer will be, if that is not known already.
+    pub(super) by: Option<(SessionId, Group)>,
+}
+
+impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Handling<O, K, W> {
+    /// The event has its answer, which is remembered and given to what waits for it; the first counts.
+    pub(super) fn finish(&self, answer: &RawArgs) {
+        let (now, event) = (Instant::now(), (&self.owner, self.key));
+        let waiting = self.answers.lock().finish(now, event, answer, self.by.as_ref());
+        if let Some(waiting) = waiting {
+            waiting.answered(answer);
+        }
+    }
+}
+
+impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Drop for Handling<O, K, W> {
+    fn drop(&mut self) {
+        // What waited is dropped without the lock.
+        let waiting = self.answers.lock().give_up((&self.owner, self.key));
+        drop(waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Who waits, by number.
+    impl Waiting for Vec<u8> {
+        fn answered(self, _: &RawArgs) {}
+    }
+
+    type ByNumber = Answers<u8, u64, Vec<u8>>;
+    type ByTime = Answers<u8, [u64; 2], Vec<u8>>;
+
+    const AGE_MAX: u64 = 100;
+
+    fn bounds() -> Bounds {
+        Bounds {
+            answers_max: 4,
+            answer_bytes_max: 1_000,
+            age_max: Duration::from_secs(AGE_MAX),
+            owners_max: 5,
+            bytes_max: 2_500,
+        }
+    }
+
+    fn answer(bytes: usize) -> RawArgs {
+        RawArgs::new(&"x".repeat(bytes), &[])
+    }
+
+    /// Owners 0 and 1 are one session's, and so on.
+    fn session(owner: u8) -> SessionId {
+        SessionId::new([0; 3], [owner / 2; 12])
+    }
+
+    fn by(owner: u8) -> Option<(SessionId, Group)> {
+        Some((session(owner), Group::Unknown))
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Begin { owner: u8, key: u64, wanted: u64 },
+        Finish { owner: u8, key: u64, bytes: usize },
+        GiveUp { owner: u8, key: u64 },
+        Wait(u64),
+        ForgetOld,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let (owner, key) = (|| 0..8u8, || 1..9u64);
+        let step = prop_oneof![
+            6 => (owner(), key(), 1..4u64)
+                .prop_map(|(owner, key, wanted)| Step::Begin { owner, key, wanted }),
+            6 => (owner(), key(), 0..700usize)
+                .prop_map(|(owner, key, bytes)| Step::Finish { owner, key, bytes }),
+            1 => (owner(), key()).prop_map(|(owner, key)| Step::GiveUp { owner, key }),
+            1 => (0..2 * AGE_MAX).prop_map(Step::Wait),
+            1 => Just(Step::ForgetOld),
+        ];
+        proptest::collection::vec(step, 1..300)
+    }
+
+    /// What is remembered by time, by the plainest means.
+    #[derive(Default)]
+    struct Model {
+        /// Owner, key, when, bytes; the oldest first.
+        answers: Vec<(u8, u64, Instant, usize)>,
+        underway: BTreeSet<(u8, u64)>,
+    }
+
+    impl Model {
+        fn known(&mut self, now: Instant, owner: u8, key: u64) -> Known<()> {
+            self.forget_old(now);
+            if let Some(it) = self.answers.iter().find(|it| (it.0, it.1) == (owner, key)) {
+                return Known::Answered(answer(it.3));
+            }
+            if self.underway.insert((owner, key)) { Known::New } else { Known::Underway(()) }
+        }
+
+        fn forget_old(&mut self, now: Instant) {
+            self.answers.retain(|it| now - it.2 < Duration::from_secs(AGE_MAX));
+        }
+
+        fn bytes(answers: &[(u8, u64, Instant, usize)]) -> usize {
+            answers.iter().map(|it| bytes::<[u64; 2]>(&answer(it.3))).sum()
+        }
+
+        fn of(&self, is_it: impl Fn(u8) -> bool) -> Vec<(u8, u64, Instant, usize)> {
+            self.answers.iter().copied().filter(|it| is_it(it.0)).collect()
+        }
+
+        /// The owners that have answers, by the time of their newest.
+        fn owners(&self) -> Vec<u8> {
+            let mut owners = Vec::new();
+            for (owner, ..) in self.answers.iter().rev() {
+                if !owners.contains(owner) {
+                    owners.insert(0, *owner);
+                }
+            }
+            owners
+        }
+
+        fn finish(&mut self, now: Instant, owner: u8, key: u64, answer_bytes: usize) {
+            if !self.underway.remove(&(owner, key)) {
+                return;
+            }
+            self.answers.push((owner, key, now, answer_bytes));
+            loop {
+                let of_owner = self.of(|it| it == owner);
+                let is_much = of_owner.len() > bounds().answers_max
+                    || of_owner.len() > 1 && Self::bytes(&of_owner) > bounds().answer_bytes_max;
+                if !is_much {
+                    break;
+                }
+                self.answers.retain(|it| (it.0, it.1) != (owner, of_owner[0].1));
+            }
+            while let Some(loser) = self.loser() {
+                self.answers.retain(|it| it.0 != loser);
+            }
+        }
+
+        /// The owner that is forgotten next: of the session that has the most the oldest.
+        fn loser(&self) -> Option<u8> {
+            let owners = self.owners();
+            let is_many = owners.len() > bounds().owners_max;
+            if owners.len() < 2 || !is_many && Self::bytes(&self.answers) <= bounds().bytes_max {
+                return None;
+            }
+            let amount = |owner: u8| match is_many {
+                true => owners.iter().filter(|it| session(**it) == session(owner)).count(),
+                false => Self::bytes(&self.of(|it| session(it) == session(owner))),
+            };
+            let most = owners.iter().map(|owner| amount(*owner)).max()?;
+            owners.iter().copied().find(|owner| amount(*owner) == most)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn by_time_it_remembers_what_a_naive_model_does(steps in steps()) {
+            let (mut answers, mut model) = (ByTime::new(bounds()), Model::default());
+            let mut now = Instant::now();
+            for step in steps {
+                match step {
+                    Step::Begin { owner, key, .. } => {
+                        let known = answers.begin(now, (&owner, [key, 0]), 0, |_| {}, |_| {});
+                        prop_assert_eq!(known, model.known(now, owner, key));
+                    }
+                    Step::Finish { owner, key, bytes } => {
+                        let by = by(owner);
+                        answers.finish(now, (&owner, [key, 0]), &answer(bytes), by.as_ref());
+                        model.finish(now, owner, key, bytes);
+                    }
+                    Step::GiveUp { owner, key } => {
+                        let was_underway = answers.give_up((&owner, [key, 0])).is_some();
+                        prop_assert_eq!(was_underway, model.underway.remove(&(owner, key)));
+                    }
+                    Step::Wait(seconds) => now += Duration::from_secs(seconds),
+                    Step::ForgetOld => {
+                        answers.forget_old(now);
+                        model.forget_old(now);
+                    }
+                }
+                let of_owner = |(id, it): (&u8, &Owner<_, _>)| (it.answered > 0).then_some((*id, it.bytes));
+                let owners: BTreeMap<_, _> = answers.owners.iter().filter_map(of_owner).collect();
+                let expected = model.owners().into_iter();
+                let expected = expected.map(|owner| (owner, Model::bytes(&model.of(|it| it == owner))));
+                prop_assert_eq!(owners, expected.collect());
+            }
+            // When the last is answered, nothing is left after a while.
+            for (owner, key) in std::mem::take(&mut model.underway) {
+                answers.give_up((&owner, [key, 0]));
+            }
+            while let Some(next) = answers.forget_old(now) {
+                prop_assert!(next > now);
+                now = next;
+            }
+            prop_assert!(answers.owners.is_empty() && answers.due.is_empty());
+        }
+
+        /// However events come: what was answered is answered so again, or is forgotten; it is never new
+        /// while its owner is in use.
+        #[test]
+        fn by_number_nothing_is_handled_twice(steps in steps()) {
+            let mut answers = ByNumber::new(Bounds { owners_max: 100, bytes_max: usize::MAX, ..bounds() });
+            // Of each owner: what was answered, with the length of the answer, and the last use.
+            let mut handled: BTreeMap<(u8, u64), usize> = BTreeMap::new();
+            let mut used: BTreeMap<u8, Instant> = BTreeMap::new();
+            let mut begun: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut now = Instant::now();
+            for step in steps {
+                match step {
+                    Step::Begin { owner, key, wanted } => {
+                        answers.forget_old(now);
+                        if !answers.owners.contains_key(&owner) {
+                            let last = used.get(&owner);
+                            prop_assert!(last.is_none_or(|last| now - *last >= bounds().age_max));
+                            handled.retain(|(of, _), _| *of != owner);
+                        }
+                        let touch = |shares: &mut SharesByOwner<_>| shares.touch(&owner, &session(owner), || Group::Unknown);
+                        let wanted = wanted.min(key);
+                        match answers.begin(now, (&owner, key), wanted, touch, |_| {}) {
+                            Known::New => prop_assert!(!handled.contains_key(&(owner, key)), "{} twice", key),
+                            Known::Answered(args) => {
+                                prop_assert_eq!(handled.get(&(owner, key)), Some(&args.json().len()));
+                            }
+                            Known::Underway(()) => prop_assert!(!handled.contains_key(&(owner, key))),
+                            // It was answered, or more was under way than may be.
+                            Known::Forgotten => {
+                                prop_assert!(begun.get(&owner).is_some_and(|highest| key <= *highest));
+                            }
+                        }
+                        used.insert(owner, now);
+                        let highest = begun.entry(owner).or_default();
+                        *highest = key.max(*highest);
+                    }
+                    Step::Finish { owner, key, bytes } => {
+                        if answers.finish(now, (&owner, key), &answer(bytes), None).is_some() {
+                            handled.insert((owner, key), bytes);
+                            used.insert(owner, now);
+                            let of_owner = &answers.owners[&owner];
+                            prop_assert!(of_owner.answered == 1 || of_owner.bytes <= bounds().answer_bytes_max);
+                        }
+                    }
+                    Step::GiveUp { owner, key } => drop(answers.give_up((&owner, key))),
+                    Step::Wait(seconds) => now += Duration::from_secs(seconds),
+                    Step::ForgetOld => drop(answers.forget_old(now)),
+                }
+            }
+        }
+    }
+
+    /// An event of owner 0 has come.
+    fn in_order(answers: &mut ByNumber, now: Instant, number: u64, wanted: u64) -> Known<()> {
+        let touch =
+            |shares: &mut SharesByOwner<_>| shares.touch(&0, &session(0), || Group::Unknown);
+        answers.begin(now, (&0, number), wanted, touch, |_| {})
+    }
+
+    #[test]
+    fn an_answer_is_remembered_until_it_is_as_old_as_it_may_be() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::New);
+        answers.finish(after(10), (&0, 1), &answer(1), None);
+        assert_eq!(in_order(&mut answers, after(9 + AGE_MAX), 1, 1), Known::Answered(answer(1)));
+        assert_eq!(in_order(&mut answers, after(10 + AGE_MAX), 1, 1), Known::Forgotten);
+        // Its owner is known as long after its last use.
+        assert_eq!(in_order(&mut answers, after(9 + 2 * AGE_MAX), 1, 1), Known::Forgotten);
+        assert_eq!(in_order(&mut answers, after(9 + 3 * AGE_MAX), 1, 1), Known::New);
+    }
+
+    #[test]
+    fn the_newest_answer_stays_whatever_its_size() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        in_order(&mut answers, now, 1, 1);
+        answers.finish(now, (&0, 1), &answer(9_000), None);
+        // It was forgotten as soon as the next event came.
+        assert_eq!(in_order(&mut answers, now, 2, 1), Known::New);
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::Answered(answer(9_000)));
+        answers.finish(now, (&0, 2), &answer(1), None);
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::Forgotten);
+        assert_eq!(in_order(&mut answers, now, 2, 1), Known::Answered(answer(1)));
+    }
+
+    #[test]
+    fn as_many_are_under_way_as_may_be_remembered() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        for number in 1..=5 {
+            assert_eq!(in_order(&mut answers, now, number, 1), Known::New);
+        }
+        assert_eq!(answers.finish(now, (&0, 1), &answer(1), None), None, "the lowest is forgotten");
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::Forgotten);
+        assert_eq!(answers.finish(now, (&0, 2), &answer(1), None), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_waits_is_given_back_once() {
+        let (mut answers, now) = (ByTime::new(bounds()), Instant::now());
+        let mut repeat = |waits: Option<u8>| {
+            answers.begin(now, (&0, [1, 0]), 0, |_| {}, |waiting| waiting.extend(waits))
+        };
+        assert_eq!(repeat(None), Known::New);
+        assert_eq!([repeat(Some(7)), repeat(Some(8))], [Known::Underway(()), Known::Underway(())]);
+        let mut finish = || answers.finish(now, (&0, [1, 0]), &answer(1), by(0).as_ref());
+        assert_eq!([finish(), finish()], [Some(vec![7, 8]), None]);
+    }
+
+    #[test]
+    fn handlings_that_are_dropped_give_up() {
+        let answers: SharedAnswers<u8, u64, Vec<u8>> =
+            Arc::new(Mutex::new(ByNumber::new(bounds())));
+        let now = Instant::now();
+        for is_answered in [false, true] {
+            assert_eq!(in_order(&mut answers.lock(), now, 1, 1), Known::New);
+            let handling = Handling { answers: Arc::clone(&answers), owner: 0, key: 1, by: None };
+            if is_answered {
+                handling.finish(&answer(1));
+                handling.finish(&answer(2));
+            }
+        }
+        assert_eq!(in_order(&mut answers.lock(), Instant::now(), 1, 1), Known::Answered(answer(1)));
     }
 }

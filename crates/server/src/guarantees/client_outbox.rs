@@ -14,7 +14,7 @@ use sockeye_engine::SessionId;
 use sockeye_socket_proto::{RawArgs, decode_args};
 use tokio::time::Instant;
 
-use super::answers::{Answers, Bounds, Order, Progress, answer_bytes};
+use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers, Waiting};
 use super::shares::{Group, SharesByOwner};
 use crate::error::EventError;
 use crate::socket::data::SocketData;
@@ -106,11 +106,12 @@ impl fmt::Debug for Reliable {
 /// [`accept`](Outboxes::accept).
 pub(crate) struct Outboxes {
     rules: Reliable,
-    answers: Mutex<Answers<Arc<str>, u64, Recipients>>,
+    answers: SharedAnswers<Arc<str>, u64, Recipients>,
 }
 
 /// Who else wants the answer to an event that is being handled: of each socket the newest request.
-type Recipients = Vec<Box<dyn Recipient>>;
+#[derive(Default)]
+struct Recipients(Vec<Box<dyn Recipient>>);
 
 /// Who wants the answer to an event, and where to send it.
 pub(crate) trait Recipient: Send {
@@ -136,7 +137,7 @@ pub(crate) struct EventNumber {
 /// What to do with an event that has a number.
 pub(crate) enum Begin {
     /// Handle it, and keep this until it is answered.
-    New(Arc<Handling>),
+    New(Arc<OutboxEvent>),
     /// It is being handled already, and answered then.
     Underway,
     /// Answer it so.
@@ -145,11 +146,7 @@ pub(crate) enum Begin {
 
 /// An event that is being handled. Dropped without an answer it is as if it had never come; a panic is
 /// an answer.
-pub(crate) struct Handling {
-    outboxes: Arc<Outboxes>,
-    key: Arc<str>,
-    number: u64,
-}
+pub(crate) struct OutboxEvent(Handling<Arc<str>, u64, Recipients>);
 
 impl EventNumber {
     /// Takes the number off the arguments, if the last of them is one.
@@ -174,7 +171,7 @@ fn parse_number(text: &str) -> Option<u64> {
 
 impl Outboxes {
     pub(crate) fn new(rules: Reliable) -> Arc<Self> {
-        let answers = Mutex::new(Answers::new(rules.bounds, Order::Number));
+        let answers = Arc::new(Mutex::new(Answers::new(rules.bounds)));
         Arc::new(Self { rules, answers })
     }
 
@@ -223,37 +220,30 @@ impl Outboxes {
 
     /// An event with a number has come, over this session.
     pub(crate) fn begin(
-        self: &Arc<Self>,
+        &self,
         key: &Arc<str>,
         EventNumber { number, wanted }: EventNumber,
         (session, address): (&SessionId, impl FnOnce() -> Option<IpAddr>),
         recipient: &(impl Recipient + Clone + 'static),
     ) -> Begin {
-        let now = Instant::now();
-        let mut answers = self.answers.lock();
         let touch = |shares: &mut SharesByOwner<_>| {
             shares.touch(key, session, || group(key, address));
         };
-        answers.event(now, key, touch, |outbox| {
-            outbox.forget_up_to(wanted - 1);
-            let is_forgotten = number <= outbox.forgotten();
-            match outbox.find(number) {
-                Some(Progress::Answered(answer)) => Begin::Answered(answer.clone()),
-                Some(Progress::Underway(waiting)) => {
-                    wait(waiting, Box::new(recipient.clone()));
-                    Begin::Underway
-                }
-                None if is_forgotten => {
-                    let why = "it is too long ago to know whether this event was handled";
-                    Begin::Answered(EventError::new("forgotten", why).to_ack())
-                }
-                None => {
-                    outbox.begin(now, number, Some(number), Vec::new());
-                    let (outboxes, key) = (Arc::clone(self), Arc::clone(key));
-                    Begin::New(Arc::new(Handling { outboxes, key, number }))
-                }
+        let repeat = |waiting: &mut Recipients| waiting.add(Box::new(recipient.clone()));
+        let (now, event) = (Instant::now(), (key, number));
+        match self.answers.lock().begin(now, event, wanted, touch, repeat) {
+            Known::New => {
+                let (answers, owner) = (Arc::clone(&self.answers), Arc::clone(key));
+                let handling = Handling { answers, owner, key: number, by: None };
+                Begin::New(Arc::new(OutboxEvent(handling)))
             }
-        })
+            Known::Underway(()) => Begin::Underway,
+            Known::Answered(answer) => Begin::Answered(answer),
+            Known::Forgotten => {
+                let why = "it is too long ago to know whether this event was handled";
+                Begin::Answered(EventError::new("forgotten", why).to_ack())
+            }
+        }
     }
 
     /// Forgets what is too old.
@@ -262,14 +252,31 @@ impl Outboxes {
     }
 }
 
-/// Adds who wants an answer. A socket that asks again wants it under its newest id, and one that is
-/// gone wants it no more: however often an event comes, little is kept for it.
-fn wait(waiting: &mut Recipients, recipient: Box<dyn Recipient>) {
-    waiting.retain(|other| other.socket() != recipient.socket() && other.is_connected());
-    if waiting.len() >= WAITING_SOCKETS_MAX {
-        waiting.remove(0);
+impl Key for u64 {
+    const IS_NUMBER: bool = true;
+    const ENTRY_BYTES: usize = 0;
+
+    fn number(self) -> u64 {
+        self
     }
-    waiting.push(recipient);
+}
+
+impl Recipients {
+    /// Adds who wants an answer. A socket that asks again wants it under its newest id, and one that is
+    /// gone wants it no more: however often an event comes, little is kept for it.
+    fn add(&mut self, recipient: Box<dyn Recipient>) {
+        self.0.retain(|other| other.socket() != recipient.socket() && other.is_connected());
+        if self.0.len() >= WAITING_SOCKETS_MAX {
+            self.0.remove(0);
+        }
+        self.0.push(recipient);
+    }
+}
+
+impl Waiting for Recipients {
+    fn answered(self, answer: &RawArgs) {
+        self.0.iter().for_each(|recipient| recipient.send(answer));
+    }
 }
 
 /// Who is behind the session that uses an outbox.
@@ -280,20 +287,10 @@ fn group(key: &str, address: impl FnOnce() -> Option<IpAddr>) -> Group {
     }
 }
 
-impl Handling {
-    /// The event has its answer, which is remembered and sent to whoever waits for it; the first
-    /// counts.
+impl OutboxEvent {
+    /// The event has its answer; the first counts.
     pub(crate) fn finish(&self, answer: &RawArgs) {
-        let (now, bytes) = (Instant::now(), answer_bytes(answer));
-        let renew = |shares: &mut SharesByOwner<_>| shares.renew(&self.key);
-        let mut answers = self.outboxes.answers.lock();
-        let waiting = answers.change(&self.key, renew, |outbox| {
-            outbox.finish(now, self.number, || answer.clone(), bytes)
-        });
-        drop(answers);
-        for recipient in waiting.flatten().into_iter().flatten() {
-            recipient.send(answer);
-        }
+        self.0.finish(answer);
     }
 
     /// Sent again, the event is not to end the next session too.
@@ -302,13 +299,11 @@ impl Handling {
     }
 }
 
-impl Drop for Handling {
+impl Drop for OutboxEvent {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.panicked();
         }
-        let mut answers = self.outboxes.answers.lock();
-        answers.change(&self.key, |_| {}, |outbox| outbox.give_up(self.number));
     }
 }
 

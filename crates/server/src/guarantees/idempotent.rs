@@ -8,18 +8,18 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sockeye_engine::SessionId;
 use sockeye_socket_proto::{FromArgs, RawArgs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::answers::{Answers, Bounds, Order, Progress, answer_bytes};
-use super::shares::{Group, SharesByOwner};
+use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers, Waiting};
+use super::shares::Group;
 use crate::error::EventError;
 use crate::handler::Handler;
 use crate::handler::bound::Answering;
@@ -146,15 +146,22 @@ where
             return self.handler.start(context, args, attachments);
         };
         let user = (self.user)(context.socket);
-        match self.memory.begin(&user, &key, context.socket) {
-            Begin::Answered(answer) => Ok(Box::pin(std::future::ready(Ok(Some(answer))))),
-            Begin::Underway(first) => Ok(Box::pin(wait(first))),
-            Begin::New(handling) => {
+        let [owner, key] = [user, key].map(|text| self.memory.digest(&text));
+        match self.memory.begin(owner, key) {
+            Known::Answered(answer) => Ok(Box::pin(std::future::ready(Ok(Some(answer))))),
+            Known::Underway(first) => Ok(Box::pin(wait(first))),
+            Known::New | Known::Forgotten => {
+                let address = context.socket.handshake().address();
+                let group = Group::of(address.as_ref().map(SocketAddr::ip));
+                let by = Some((context.socket.session().id().clone(), group));
+                let memory = Arc::clone(&self.memory);
+                let handling = Handling { answers: Arc::clone(&memory.answers), owner, key, by };
                 let running = self.handler.start(context, args, attachments)?;
                 Ok(Box::pin(async move {
                     let result = running.await;
                     if let Ok(answer) = &result {
-                        handling.finish(answer.clone().unwrap_or_default());
+                        handling.finish(&answer.clone().unwrap_or_default());
+                        memory.start_sweeping();
                     }
                     result
                 }))
@@ -163,11 +170,10 @@ where
     }
 }
 
-async fn wait(mut first: watch::Receiver<Outcome>) -> Result<Option<RawArgs>, EventError> {
-    let outcome = first.wait_for(|outcome| !matches!(outcome, Outcome::Open)).await;
-    match outcome.as_deref() {
-        Ok(Outcome::Answered(answer)) => Ok(Some(answer.clone())),
-        _ => Err(EventError::new("retry", "the first attempt failed")),
+async fn wait(mut first: watch::Receiver<Option<RawArgs>>) -> Result<Option<RawArgs>, EventError> {
+    match first.wait_for(Option::is_some).await.as_deref() {
+        Ok(answer) => Ok(answer.clone()),
+        Err(_) => Err(EventError::new("retry", "the first attempt failed")),
     }
 }
 
@@ -175,128 +181,78 @@ async fn wait(mut first: watch::Receiver<Outcome>) -> Result<Option<RawArgs>, Ev
 struct Memory {
     bounds: Bounds,
     hashers: [RandomState; 2],
-    state: Mutex<State>,
-}
-
-struct State {
-    answers: Answers<Digest, Digest, watch::Receiver<Outcome>>,
+    answers: SharedAnswers<Digest, Digest, Repeats>,
     /// A task forgets what is too old, also when no further event comes.
-    is_swept: bool,
+    is_swept: AtomicBool,
 }
 
 /// The hash of a user or a key, which may be long: 128 bits, with a secret key.
 type Digest = [u64; 2];
 
-/// What became of the first event with a key, for those who wait for it.
-#[derive(Debug)]
-enum Outcome {
-    Open,
-    Failed,
-    Answered(RawArgs),
-}
-
-/// What to do with an event.
-enum Begin {
-    New(Handling),
-    Underway(watch::Receiver<Outcome>),
-    Answered(RawArgs),
-}
-
-/// The first event with a key, while it is being handled. Dropped without an answer, it has failed.
-struct Handling {
-    memory: Arc<Memory>,
-    user: Digest,
-    key: Digest,
-    session: SessionId,
-    group: Group,
-    outcome: watch::Sender<Outcome>,
-}
+/// The second events with a key, which wait for the answer to the first. It is dropped without an
+/// answer if the first fails.
+#[derive(Default)]
+struct Repeats(watch::Sender<Option<RawArgs>>);
 
 /// The shortest time between two sweeps: each looks at everything that may be too old.
 const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
 
-/// An entry takes this beside its answer, roughly.
-const ENTRY_BYTES: usize = 128;
-
 impl Memory {
     fn new(bounds: Bounds) -> Arc<Self> {
         let hashers = [RandomState::new(), RandomState::new()];
-        let answers = Answers::new(bounds, Order::Time);
-        Arc::new(Self { bounds, hashers, state: Mutex::new(State { answers, is_swept: false }) })
-    }
-
-    fn begin(self: &Arc<Self>, user: &str, key: &str, socket: &Socket) -> Begin {
-        let now = Instant::now();
-        let (user, key) = (self.digest(user), self.digest(key));
-        let keep_share = |_: &mut SharesByOwner<_>| {};
-        self.state.lock().answers.event(now, &user, keep_share, |of_user| match of_user.find(key) {
-            Some(Progress::Answered(answer)) => Begin::Answered(answer.clone()),
-            Some(Progress::Underway(first)) => Begin::Underway(first.clone()),
-            None => {
-                let (outcome, receiver) = watch::channel(Outcome::Open);
-                of_user.begin(now, key, None, receiver);
-                let (memory, session) = (Arc::clone(self), socket.session().id().clone());
-                let address = socket.handshake().address();
-                let group = Group::of(address.as_ref().map(SocketAddr::ip));
-                Begin::New(Handling { memory, user, key, session, group, outcome })
-            }
-        })
+        let answers = Arc::new(Mutex::new(Answers::new(bounds)));
+        Arc::new(Self { bounds, hashers, answers, is_swept: AtomicBool::new(false) })
     }
 
     fn digest(&self, text: &str) -> Digest {
         self.hashers.each_ref().map(|hasher| hasher.hash_one(text))
     }
 
-    /// Forgets what is too old. When to do so next; `None`: nothing is left.
-    fn sweep(&self) -> Option<Instant> {
-        let (mut state, now) = (self.state.lock(), Instant::now());
-        let next = state.answers.forget_old(now);
-        state.is_swept = next.is_some();
-        next.map(|next| next.max(now + SWEEP_PAUSE_MIN))
+    fn begin(&self, user: Digest, key: Digest) -> Known<watch::Receiver<Option<RawArgs>>> {
+        let (now, repeat) = (Instant::now(), |repeats: &mut Repeats| repeats.0.subscribe());
+        // Whose it is says an answer when it is given.
+        self.answers.lock().begin(now, (&user, key), 0, |_| {}, repeat)
     }
 
-    /// Has what is too old forgotten from now on.
-    fn start_sweeping(self: &Arc<Self>, state: &mut State) {
-        if state.is_swept {
+    /// Has what is too old forgotten, from now on until nothing is left.
+    fn start_sweeping(self: &Arc<Self>) {
+        if self.is_swept.swap(true, Ordering::AcqRel) {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        state.is_swept = true;
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return self.is_swept.store(false, Ordering::Release);
+        };
         let this = Arc::downgrade(self);
         runtime.spawn(async move {
-            while let Some(next) = Weak::upgrade(&this).and_then(|this| this.sweep()) {
+            while let Some(next) = this.upgrade().and_then(|this| this.sweep()) {
                 tokio::time::sleep_until(next).await;
             }
         });
     }
-}
 
-impl Handling {
-    fn finish(self, answer: RawArgs) {
-        let (now, bytes) = (Instant::now(), ENTRY_BYTES + answer_bytes(&answer));
-        let (user, session) = (&self.user, &self.session);
-        let touch = |shares: &mut SharesByOwner<_>| {
-            shares.touch(user, session, || self.group.clone());
-        };
-        let mut state = self.memory.state.lock();
-        state
-            .answers
-            .change(user, touch, |of_user| of_user.finish(now, self.key, || answer.clone(), bytes));
-        self.memory.start_sweeping(&mut state);
-        drop(state);
-        // From here on a second event finds the answer there. Who came before waits for it here.
-        self.outcome.send_replace(Outcome::Answered(answer));
+    /// Forgets what is too old. When to do so next; `None`: nothing is left.
+    fn sweep(&self) -> Option<Instant> {
+        let (mut answers, now) = (self.answers.lock(), Instant::now());
+        let next = answers.forget_old(now);
+        if next.is_none() {
+            // Under the lock: who adds an answer later starts another sweep.
+            self.is_swept.store(false, Ordering::Release);
+        }
+        next.map(|next| next.max(now + SWEEP_PAUSE_MIN))
     }
 }
 
-impl Drop for Handling {
-    fn drop(&mut self) {
-        let is_open = matches!(*self.outcome.borrow(), Outcome::Open);
-        if is_open {
-            let mut state = self.memory.state.lock();
-            state.answers.change(&self.user, |_| {}, |of_user| of_user.give_up(self.key));
-            drop(state);
-            self.outcome.send_replace(Outcome::Failed);
-        }
+impl Key for Digest {
+    const IS_NUMBER: bool = false;
+    const ENTRY_BYTES: usize = 128;
+
+    fn number(self) -> u64 {
+        0
+    }
+}
+
+impl Waiting for Repeats {
+    fn answered(self, answer: &RawArgs) {
+        self.0.send_replace(Some(answer.clone()));
     }
 }

@@ -62,8 +62,6 @@ struct GroupShare<S, K> {
     amount: Amount,
     sessions: HashMap<S, SessionShare<K>>,
     ranks: Ranks<S>,
-    /// The sessions by their oldest entries.
-    by_age: BTreeSet<(u64, S)>,
 }
 
 /// What one session has: its entries by their last use.
@@ -80,12 +78,12 @@ struct Amount {
     oldest: u64,
 }
 
-/// Sessions or groups by how much they have: the last has the most, and among equals the one whose
-/// oldest entry is the oldest.
-struct Ranks<O> {
-    by_entries: BTreeSet<(usize, Reverse<u64>, O)>,
-    by_bytes: BTreeSet<(usize, Reverse<u64>, O)>,
-}
+/// Sessions or groups by their entries, by their bytes, and by age alone: the last has the most, and
+/// among equals it is the one whose oldest entry is the oldest.
+type Ranks<O> = [BTreeSet<(usize, Reverse<u64>, O)>; 3];
+const BY_ENTRIES: usize = 0;
+const BY_BYTES: usize = 1;
+const BY_AGE: usize = 2;
 
 impl<G, S, K> Default for Shares<G, S, K> {
     fn default() -> Self {
@@ -186,8 +184,9 @@ where
         if !is_many && self.bytes <= bytes_max {
             return None;
         }
-        let group = self.ranks.greatest(is_many)?.clone();
-        self.evict_greatest(&group, is_many)
+        let by = if is_many { BY_ENTRIES } else { BY_BYTES };
+        let (.., group) = self.ranks[by].last()?;
+        self.evict_of(&group.clone(), by)
     }
 
     /// Removes one entry, whatever the bounds, and says which.
@@ -197,12 +196,12 @@ where
 
     /// Removes one entry of this group, and says which: the oldest of the session with the most.
     pub(crate) fn evict_one_of(&mut self, group: &G) -> Option<K> {
-        self.evict_greatest(group, true)
+        self.evict_of(group, BY_ENTRIES)
     }
 
-    fn evict_greatest(&mut self, group: &G, is_many: bool) -> Option<K> {
+    fn evict_of(&mut self, group: &G, by: usize) -> Option<K> {
         let share = self.groups.get(group)?;
-        let session = share.ranks.greatest(is_many)?;
+        let (.., session) = share.ranks[by].last()?;
         let (_, key) = share.sessions.get(session)?.order.first_key_value()?;
         let key = key.clone();
         self.remove(&key);
@@ -220,7 +219,7 @@ where
         of_group.change(session, change);
         let is = of_group.amount;
         self.bytes = self.bytes - was.bytes + is.bytes;
-        self.ranks.replace(group, was, is);
+        rank(&mut self.ranks, group, was, is);
         if is.entries == 0 {
             self.groups.remove(group);
         }
@@ -236,17 +235,11 @@ impl<S: Clone + Ord + Hash, K> GroupShare<S, K> {
         if is.entries == 0 {
             self.sessions.remove(session);
         }
-        self.ranks.replace(session, was, is);
-        if (was.entries, was.oldest) != (is.entries, is.oldest) {
-            self.by_age.remove(&(was.oldest, session.clone()));
-            if is.entries > 0 {
-                self.by_age.insert((is.oldest, session.clone()));
-            }
-        }
+        rank(&mut self.ranks, session, was, is);
         self.amount = Amount {
             entries: self.amount.entries - was.entries + is.entries,
             bytes: self.amount.bytes - was.bytes + is.bytes,
-            oldest: self.by_age.first().map_or(0, |(oldest, _)| *oldest),
+            oldest: self.ranks[BY_AGE].last().map_or(0, |(_, oldest, _)| oldest.0),
         };
     }
 }
@@ -254,7 +247,7 @@ impl<S: Clone + Ord + Hash, K> GroupShare<S, K> {
 impl<S, K> Default for GroupShare<S, K> {
     fn default() -> Self {
         let (amount, sessions) = (Amount::default(), HashMap::new());
-        Self { amount, sessions, ranks: Ranks::default(), by_age: BTreeSet::new() }
+        Self { amount, sessions, ranks: Ranks::default() }
     }
 }
 
@@ -271,32 +264,17 @@ impl<K> Default for SessionShare<K> {
     }
 }
 
-impl<O: Clone + Ord> Ranks<O> {
-    /// The owner that has the most entries, or the most bytes.
-    fn greatest(&self, is_many: bool) -> Option<&O> {
-        let ranks = if is_many { &self.by_entries } else { &self.by_bytes };
-        ranks.last().map(|(_, _, owner)| owner)
-    }
-
-    fn replace(&mut self, owner: &O, was: Amount, is: Amount) {
-        let rank = |much, amount: Amount| {
-            (amount.entries > 0).then(|| (much, Reverse(amount.oldest), owner.clone()))
-        };
-        for (ranks, was, is) in [
-            (&mut self.by_entries, rank(was.entries, was), rank(is.entries, is)),
-            (&mut self.by_bytes, rank(was.bytes, was), rank(is.bytes, is)),
-        ] {
-            if was != is {
-                was.map(|rank| ranks.remove(&rank));
-                is.map(|rank| ranks.insert(rank));
-            }
+/// Says how much a session or a group has now.
+fn rank<O: Clone + Ord>(ranks: &mut Ranks<O>, owner: &O, was: Amount, is: Amount) {
+    let ranked = |it: Amount| {
+        let rank = |much| (much, Reverse(it.oldest), owner.clone());
+        [it.entries, it.bytes, 0].map(|much| (it.entries > 0).then(|| rank(much)))
+    };
+    for (ranks, (was, is)) in ranks.iter_mut().zip(ranked(was).into_iter().zip(ranked(is))) {
+        if was != is {
+            was.map(|rank| ranks.remove(&rank));
+            is.map(|rank| ranks.insert(rank));
         }
-    }
-}
-
-impl<O> Default for Ranks<O> {
-    fn default() -> Self {
-        Self { by_entries: BTreeSet::new(), by_bytes: BTreeSet::new() }
     }
 }
 
@@ -425,12 +403,9 @@ mod tests {
                 }
                 let groups: BTreeSet<_> = model.iter().map(|(_, session, _)| group(*session)).collect();
                 prop_assert_eq!(shares.groups.len(), groups.len());
-                prop_assert_eq!(shares.ranks.by_entries.len(), groups.len());
-                prop_assert_eq!(shares.ranks.by_bytes.len(), groups.len());
+                prop_assert!(shares.ranks.iter().all(|ranks| ranks.len() == groups.len()));
                 for share in shares.groups.values() {
-                    prop_assert_eq!(share.ranks.by_entries.len(), share.sessions.len());
-                    prop_assert_eq!(share.ranks.by_bytes.len(), share.sessions.len());
-                    prop_assert_eq!(share.by_age.len(), share.sessions.len());
+                    prop_assert!(share.ranks.iter().all(|ranks| ranks.len() == share.sessions.len()));
                 }
             }
             while shares.evict_one().is_some() {}

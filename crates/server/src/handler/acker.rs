@@ -8,7 +8,7 @@ use serde::Serialize;
 use sockeye_socket_proto::{IntoAck, RawArgs};
 
 use crate::error::{EncodeError, EventError};
-use crate::guarantees::client_outbox::{Handling, Recipient};
+use crate::guarantees::client_outbox::{OutboxEvent, Recipient};
 use crate::socket::Socket;
 use crate::socket::id::SocketId;
 
@@ -96,7 +96,7 @@ pub(crate) struct Responder {
     pub(crate) socket: Socket,
     pub(crate) id: u64,
     /// An event of a client's outbox: its answer is remembered.
-    pub(crate) handling: Option<Arc<Handling>>,
+    pub(crate) handling: Option<Arc<OutboxEvent>>,
 }
 
 impl Responder {
