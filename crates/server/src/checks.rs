@@ -2,29 +2,21 @@
 
 use std::cell::Cell;
 
-/// So many things are looked at for each call of [`is_due`], on average.
-const LOOKS: usize = 64;
+/// So many things are looked at for each call of [`now_and_then`], on average.
+const LOOKS: isize = 64;
 
-/// Whether a check that looks at `size` things is to be made now; never in release builds. What is
-/// small is checked each time, what is large the more rarely: so tests with thousands of sockets stay
-/// fast, and find all the same what breaks.
-pub(crate) fn is_due(size: usize) -> bool {
+/// Runs a check in debug builds, which says how many things it has looked at. After one that looked at
+/// many, as many calls are left out as make up for it: so what is small is checked after each change,
+/// and tests with thousands of sockets stay fast and find all the same what breaks.
+pub(crate) fn now_and_then(check: impl FnOnce() -> usize) {
     thread_local! {
-        static ALLOWED: Cell<usize> = const { Cell::new(0) };
+        static ALLOWED: Cell<isize> = const { Cell::new(0) };
     }
-    if !cfg!(debug_assertions) {
-        return false;
+    if cfg!(debug_assertions) {
+        let allowed = (ALLOWED.get() + LOOKS).min(LOOKS);
+        let looks = if allowed > 0 { check() } else { 0 };
+        ALLOWED.set(allowed.saturating_sub_unsigned(looks));
     }
-    let allowed = ALLOWED.get() + LOOKS;
-    let is_due = size <= LOOKS || size <= allowed;
-    ALLOWED.set(if size <= LOOKS {
-        allowed - LOOKS
-    } else if is_due {
-        0
-    } else {
-        allowed
-    });
-    is_due
 }
 
 #[cfg(test)]
@@ -33,8 +25,15 @@ mod tests {
 
     #[test]
     fn what_is_small_is_checked_each_time_and_what_is_large_in_proportion() {
-        let due = |size: usize| (0..1_000).filter(|_| is_due(size)).count();
-        assert_eq!(due(LOOKS), if cfg!(debug_assertions) { 1_000 } else { 0 });
-        assert_eq!(due(10 * LOOKS), if cfg!(debug_assertions) { 100 } else { 0 });
+        for (looks, checks) in [(LOOKS, 1_000), (10 * LOOKS, 100)] {
+            let mut count = 0;
+            for _ in 0..1_000 {
+                now_and_then(|| {
+                    count += 1;
+                    looks.unsigned_abs()
+                });
+            }
+            assert_eq!(count, if cfg!(debug_assertions) { checks } else { 0 });
+        }
     }
 }

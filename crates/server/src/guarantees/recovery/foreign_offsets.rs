@@ -47,7 +47,7 @@ impl ForeignOffsets {
         }
     }
 
-    /// What always holds of the texts of the numbers `from..to`, in debug builds.
+    /// What always holds of the texts of the numbers `from..to`.
     pub(super) fn check(&self, from: u64, to: u64) {
         debug_assert_eq!(self.numbers.len(), self.texts.len(), "a text has one number");
         debug_assert!(self.texts.iter().is_sorted_by(|(a, _), (b, _)| a < b), "numbers rise");

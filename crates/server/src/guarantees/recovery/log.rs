@@ -258,7 +258,7 @@ impl<S: Connection> Log<S> {
             session.state = SessionState::Connected(socket.clone());
             session.forget_before(first);
         }
-        state.check();
+        checks::now_and_then(|| state.check());
         Ok(true)
     }
 
@@ -277,7 +277,7 @@ impl<S: Connection> Log<S> {
             if is_admitted {
                 let session = Session::new(socket, state.next, early);
                 state.sessions.insert(pid, session);
-                state.check();
+                checks::now_and_then(|| state.check());
             }
             is_admitted
         })
@@ -384,7 +384,7 @@ impl<S: Connection> Log<S> {
             let pid = pid.clone();
             state.forget(&pid);
         }
-        state.check();
+        checks::now_and_then(|| state.check());
     }
 
     /// Forgets what is too old. True: nothing is kept any more.
@@ -412,7 +412,7 @@ impl<S: Connection> SessionKeeper for Log<S> {
         if is_absent && !state.all_absent.contains(pid) {
             state.forget(pid);
         }
-        state.check();
+        checks::now_and_then(|| state.check());
     }
 }
 
@@ -431,11 +431,8 @@ impl<S: Connection> State<S> {
         Self { next, truncated, events, bytes, foreign, sessions, absent, next_absence, all_absent }
     }
 
-    /// What always holds, in debug builds.
-    fn check(&self) {
-        if !checks::is_due(self.events.len()) || !checks::is_due(self.sessions.len()) {
-            return;
-        }
+    /// What always holds. How many things were looked at.
+    fn check(&self) -> usize {
         debug_assert!(self.next > self.events.len() as u64, "numbers begin with 1");
         debug_assert!(self.truncated <= self.first(), "what is truncated is not kept");
         debug_assert!(self.events.iter().is_sorted_by_key(|event| event.at), "the oldest is first");
@@ -449,11 +446,9 @@ impl<S: Connection> State<S> {
         for (absence, pid) in &self.absent {
             let absent = self.sessions.get(pid).and_then(Session::absent);
             debug_assert_eq!(absent.map(|it| it.absence), Some(*absence), "and only once");
-            debug_assert!(
-                absent.is_some_and(|it| it.first_missed <= self.next),
-                "it missed events"
-            );
+            debug_assert!(absent.is_some_and(|it| it.first_missed <= self.next));
         }
+        self.events.len() + self.sessions.len()
     }
 
     /// The number of the event with this offset, if that was made elsewhere and is known.
