@@ -210,7 +210,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
             owner.forget_much(&self.bounds);
             self.keep_if_used(id);
         }
-        // One stays, however large it is.
+        // The last one is kept, however large it is.
         while self.shares.len() > 1
             && let Some(id) = self.shares.evict(self.bounds.owners_max, self.bounds.bytes_max)
             && let Some(owner) = self.owners.get_mut(&id)
@@ -702,5 +702,15 @@ mod tests {
             }
         }
         assert_eq!(in_order(&mut answers.lock(), Instant::now(), 1, 1), Known::Answered(answer(1)));
+    }
+    /// Bytes that are no answer's: the next change finds them.
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "so are bytes")]
+    fn bytes_that_are_no_answers_are_found() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        in_order(&mut answers, now, 1, 1);
+        answers.owners.get_mut(&0).unwrap().bytes += 1;
+        in_order(&mut answers, now, 2, 1);
     }
 }

@@ -109,11 +109,11 @@ pub(crate) struct Outboxes {
     answers: SharedAnswers<Arc<str>, u64, Recipients>,
 }
 
-/// Who else wants the answer to an event that is being handled: of each socket the newest request.
+/// The other recipients of the answer to an event that is being handled, one for each socket.
 #[derive(Default)]
 struct Recipients(Vec<Box<dyn Recipient>>);
 
-/// Who wants the answer to an event, and where to send it.
+/// The sender of an event that is being handled already, who is to be sent its answer.
 pub(crate) trait Recipient: Send {
     fn socket(&self) -> SocketId;
 
@@ -262,8 +262,8 @@ impl Key for u64 {
 }
 
 impl Recipients {
-    /// Adds who wants an answer. A socket that asks again wants it under its newest id, and one that is
-    /// gone wants it no more: however often an event comes, little is kept for it.
+    /// Adds a recipient. The newest request of a socket replaces its earlier one, and those of sockets
+    /// that have ended are removed: however often an event comes, little is kept for it.
     fn add(&mut self, recipient: Box<dyn Recipient>) {
         self.0.retain(|other| other.socket() != recipient.socket() && other.is_connected());
         if self.0.len() >= WAITING_SOCKETS_MAX {

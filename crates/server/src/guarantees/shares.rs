@@ -141,7 +141,7 @@ where
         }
     }
 
-    /// Makes an entry the newest of all, if it is there; its owner stays.
+    /// Makes an entry the newest of all, if it is there; its owner is the same.
     pub(crate) fn renew(&mut self, key: &K) {
         let Some(entry) = self.entries.get_mut(key).filter(|it| it.last_use + 1 < self.next_use)
         else {

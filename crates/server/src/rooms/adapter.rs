@@ -168,7 +168,7 @@ impl<T: Clone, A> Adapter<T, A> {
         slot.zip(room).is_some_and(|(&slot, &room)| state.is_member(room, slot))
     }
 
-    /// The rooms of a socket, its own id first; empty when it is not here.
+    /// The rooms of a socket, its own id first; empty when it has no slot.
     pub(crate) fn rooms(&self, id: &SocketId) -> Vec<Room> {
         let state = self.state.lock();
         let Some(&slot) = state.ids.get(id) else {

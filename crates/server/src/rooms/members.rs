@@ -91,7 +91,7 @@ impl<T, A> Members<T, A> {
         #[cfg(debug_assertions)]
         debug_assert!(
             self.member_cache.is_none() || self.slots().eq(self.cached.iter().copied()),
-            "the cache is that of those who are here"
+            "the cache is that of the present members"
         );
     }
 }

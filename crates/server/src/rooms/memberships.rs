@@ -119,7 +119,7 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// However many there are, each is found, and what finds it goes with them.
+        /// However many there are, each is found; the index is removed when they are few.
         #[test]
         fn every_membership_is_found(steps in proptest::collection::vec((0..60usize, 0..3u8), 1..400)) {
             let (mut memberships, mut indexes) = (Memberships::default(), MembershipIndexes::default());

@@ -94,7 +94,7 @@ impl<S: Connection> Log<S> {
         let event_age_max = config.max_disconnection.saturating_add(unnoticed_max);
         Arc::new_cyclic(|this| {
             let (epoch, state) = (SocketId::random(), Mutex::new(State::new(all_absent)));
-            Self { config, event_age_max, epoch, state, this: this.clone() }
+            Self { config, event_age_max, epoch, state, this: Weak::clone(this) }
         })
     }
 

@@ -126,9 +126,9 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
         }
         self.index.remove(room);
         if let Some((moved, _)) = self.by_room.get(at)
-            && let Some(place) = self.index.get_mut(moved)
+            && let Some(position) = self.index.get_mut(moved)
         {
-            *place = at;
+            *position = at;
         }
     }
 }

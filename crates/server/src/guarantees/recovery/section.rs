@@ -2,7 +2,7 @@
 //!
 //! An observer of the engine hears of every packet where it is queued, and may send. Under a log's
 //! lock that would wait for itself, and an event amid the delivery of another could not have an offset
-//! that is right for everybody. So it is put off until the delivery is over and the lock is free.
+//! that is right for everybody. So it is put off until the delivery has ended and the lock is free.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -231,3 +231,22 @@ fn a_room_costs_the_same_however_many_others_there_are() {
         assert_eq!(but_sender, (1, 49), "{others}");
     }
 }
+
+/// An index that is not the member's: the next change finds it.
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "it points back")]
+fn a_membership_that_points_elsewhere_is_found() {
+    let adapter = Adapter::<usize, ()>::new(false);
+    let ids = [(); 2].map(|()| SocketId::random());
+    for (socket, id) in ids.iter().enumerate() {
+        adapter.insert(id.clone(), socket);
+        adapter.join(id, vec![Room::from("a")], |_| {});
+    }
+    {
+        let state = &mut *adapter.state.lock();
+        let slot = state.ids[&ids[0]];
+        state.slots[slot].memberships.set(0, 1);
+    }
+    adapter.admit(&ids[1]);
+}

@@ -202,6 +202,16 @@ fn offsets_of_its_own_take_nothing_more() {
     assert!(log.state.lock().foreign.get().is_none());
 }
 
+/// A number of bytes that is not that of the events: the next event finds it.
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "bytes are those of the events")]
+fn bytes_that_are_no_events_are_found() {
+    let log = log(10);
+    log.state.lock().bytes += 1;
+    send(&log, "a", "x", None);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Send {
