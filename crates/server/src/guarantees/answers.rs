@@ -1,15 +1,16 @@
 //! A bounded memory of answers: what became of events that may come twice.
 //!
 //! An owner (a client's outbox, a user) has events under way and events with an answer, each by its
-//! key. The memory reads no clock: time is an argument. [`Handling`] is what its users hold. What it bounds, and who loses what:
+//! key. [`Answers`] reads no clock: time is an argument. [`Handling`] is the guard of an event that is
+//! under way. What is bounded, and what is forgotten then:
 //!
 //! | bound | what is forgotten |
 //! |---|---|
-//! | answers of one owner, and their bytes | the first in their [order](Key); the newest stays |
+//! | answers of one owner, and their bytes | the first in their [order](Key), never the newest |
 //! | the age of an answer | the answer |
-//! | owners, and the bytes of all answers | an owner of whoever has the most: see [`SharesByOwner`] |
+//! | owners, and the bytes of all answers | the owner that is found by [shares](SharesByOwner), never the last one |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +75,7 @@ pub(super) trait Waiting: Default {
 pub(super) struct Answers<O, K, W> {
     bounds: Bounds,
     owners: HashMap<O, Owner<K, W>>,
-    /// Of the owners that have something to forget: by whose session they are.
+    /// The shares of the owners that have something to forget.
     shares: SharesByOwner<O>,
     /// When each owner has to be looked at for what is too old: [`Owner::due`].
     due: BTreeSet<(Instant, O)>,
@@ -83,8 +84,8 @@ pub(super) struct Answers<O, K, W> {
 /// What is remembered of one owner.
 struct Owner<K, W> {
     events: HashMap<K, Progress<W>>,
-    /// The keys of what may be forgotten, by number, or by the order of the answers.
-    order: BTreeMap<u64, K>,
+    /// What may be forgotten, by number; without numbers of the owner's, by the order of the answers.
+    order: VecDeque<Place<K>>,
     /// The highest number in the order so far.
     last: u64,
     /// The highest number forgotten.
@@ -97,10 +98,27 @@ struct Owner<K, W> {
     due: Instant,
 }
 
+/// The place of one event in the order.
+struct Place<K> {
+    number: u64,
+    key: K,
+    /// When it began, or was answered.
+    at: Instant,
+}
+
 /// What became of one event.
 enum Progress<W> {
     Underway(W),
-    Answered { at: Instant, answer: RawArgs },
+    Answered(RawArgs),
+}
+
+impl<W> Progress<W> {
+    fn into_waiting(self) -> Option<W> {
+        match self {
+            Progress::Underway(waiting) => Some(waiting),
+            Progress::Answered(_) => None,
+        }
+    }
 }
 
 /// What is known of an event that has come.
@@ -117,14 +135,14 @@ pub(super) enum Known<R> {
 
 impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
     pub(super) fn new(mut bounds: Bounds) -> Self {
-        // What is looked at because it is due is due later then.
+        // So that what is looked at because it is due is due later from then on.
         bounds.age_max = bounds.age_max.max(Duration::from_nanos(1));
         let (owners, shares, due) = (HashMap::new(), SharesByOwner::default(), BTreeSet::new());
         Self { bounds, owners, shares, due }
     }
 
-    /// An event has come. Its owner, if that is new, is added; `touch` says whose it is. `wanted` is
-    /// the lowest number that will be asked for from now on. `repeat` adds who waits for an answer.
+    /// An event has come. Its owner is added if it is new; `touch` gives it a share. `wanted` is the
+    /// lowest number that will be asked for from now on. `repeat` adds what waits for an answer.
     pub(super) fn begin<R>(
         &mut self,
         now: Instant,
@@ -143,11 +161,11 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
         owner.forget_before(wanted);
         owner.forget_old(now, self.bounds.age_max);
         let known = match owner.events.get_mut(&key) {
-            Some(Progress::Answered { answer, .. }) => Known::Answered(answer.clone()),
+            Some(Progress::Answered(answer)) => Known::Answered(answer.clone()),
             Some(Progress::Underway(waiting)) => Known::Underway(repeat(waiting)),
             None if K::IS_NUMBER && key.number() <= owner.forgotten => Known::Forgotten,
             None => {
-                owner.begin(key);
+                owner.begin(now, key);
                 Known::New
             }
         };
@@ -155,8 +173,8 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
         known
     }
 
-    /// An event that is under way has its answer; what waited for it. `by`: whose it is, if that is
-    /// new.
+    /// An event that is under way has its answer; what waited for it. `by`: the session and the group
+    /// that its owner's share belongs to from now on; `None`: it belongs to the same.
     pub(super) fn finish(
         &mut self,
         now: Instant,
@@ -260,45 +278,58 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
 
 impl<K: Key, W: Waiting> Owner<K, W> {
     fn new(now: Instant) -> Self {
-        let (events, order) = (HashMap::new(), BTreeMap::new());
+        let (events, order) = (HashMap::new(), VecDeque::new());
         let (last, forgotten, answered, bytes) = (0, 0, 0, 0);
         Self { events, order, last, forgotten, answered, bytes, last_use: now, due: now }
     }
 
-    fn begin(&mut self, key: K) {
+    fn begin(&mut self, now: Instant, key: K) {
         if K::IS_NUMBER {
-            self.order.insert(key.number(), key);
+            // At the end, unless it comes late.
+            let at = self.position(key.number()).unwrap_or_else(|at| at);
+            self.order.insert(at, Place { number: key.number(), key, at: now });
             self.last = self.last.max(key.number());
         }
         self.events.insert(key, Progress::Underway(W::default()));
     }
 
     fn finish(&mut self, now: Instant, key: K, answer: &RawArgs) -> Option<W> {
-        let event = self.events.get_mut(&key)?;
-        let Progress::Underway(waiting) = event else { return None };
-        let waiting = std::mem::take(waiting);
-        *event = Progress::Answered { at: now, answer: answer.clone() };
+        let event = self.underway(key)?;
+        let was = std::mem::replace(event, Progress::Answered(answer.clone()));
         if !K::IS_NUMBER {
             self.last += 1;
-            self.order.insert(self.last, key);
+            self.order.push_back(Place { number: self.last, key, at: now });
+        } else if let Ok(position) = self.position(key.number()) {
+            self.order[position].at = now;
         }
         self.last_use = now;
         self.answered += 1;
         self.bytes += bytes::<K>(answer);
-        Some(waiting)
+        was.into_waiting()
     }
 
     fn give_up(&mut self, key: K) -> Option<W> {
-        let Progress::Underway(waiting) = self.events.get_mut(&key)? else { return None };
-        let waiting = std::mem::take(waiting);
-        self.events.remove(&key);
-        self.order.remove(&key.number());
-        Some(waiting)
+        self.underway(key)?;
+        if K::IS_NUMBER
+            && let Ok(position) = self.position(key.number())
+        {
+            self.order.remove(position);
+        }
+        self.events.remove(&key)?.into_waiting()
+    }
+
+    fn underway(&mut self, key: K) -> Option<&mut Progress<W>> {
+        self.events.get_mut(&key).filter(|event| matches!(event, Progress::Underway(_)))
+    }
+
+    /// The position of a number in the order, or the one where it would be.
+    fn position(&self, number: u64) -> Result<usize, usize> {
+        self.order.binary_search_by_key(&number, |place| place.number)
     }
 
     /// Forgets the numbers before this one, for which nobody will ask.
     fn forget_before(&mut self, number: u64) {
-        while self.order.first_key_value().is_some_and(|(first, _)| *first < number) {
+        while self.order.front().is_some_and(|first| first.number < number) {
             self.forget_first();
         }
         self.forgotten = self.forgotten.max(number.saturating_sub(1));
@@ -320,18 +351,15 @@ impl<K: Key, W: Waiting> Owner<K, W> {
 
     /// When the first in the order was answered, if it was.
     fn oldest_answer(&self) -> Option<Instant> {
-        let (_, key) = self.order.first_key_value()?;
-        match self.events.get(key)? {
-            Progress::Underway(_) => None,
-            Progress::Answered { at, .. } => Some(*at),
-        }
+        let Place { key, at, .. } = self.order.front()?;
+        matches!(self.events.get(key)?, Progress::Answered(_)).then_some(*at)
     }
 
     /// Forgets the first in the order; true: there was one.
     fn forget_first(&mut self) -> bool {
-        let Some((number, key)) = self.order.pop_first() else { return false };
+        let Some(Place { number, key, .. }) = self.order.pop_front() else { return false };
         self.forgotten = self.forgotten.max(number);
-        if let Some(Progress::Answered { answer, .. }) = self.events.remove(&key) {
+        if let Some(Progress::Answered(answer)) = self.events.remove(&key) {
             self.answered -= 1;
             self.bytes -= bytes::<K>(&answer);
         }
@@ -349,15 +377,16 @@ impl<K: Key, W: Waiting> Owner<K, W> {
     fn check(&self) {
         let answers = self.events.values().filter_map(|event| match event {
             Progress::Underway(_) => None,
-            Progress::Answered { answer, .. } => Some(bytes::<K>(answer)),
+            Progress::Answered(answer) => Some(bytes::<K>(answer)),
         });
         debug_assert_eq!(answers.clone().count(), self.answered, "answers are counted");
         debug_assert_eq!(answers.sum::<usize>(), self.bytes, "so are bytes");
         let ordered = if K::IS_NUMBER { self.events.len() } else { self.answered };
         debug_assert_eq!(self.order.len(), ordered, "each is in the order, and once");
-        for (number, key) in &self.order {
+        debug_assert!(self.order.iter().is_sorted_by(|a, b| a.number < b.number), "by its number");
+        for Place { number, key, .. } in &self.order {
             debug_assert!(self.events.contains_key(key), "nothing else is in the order");
-            debug_assert!(!K::IS_NUMBER || key.number() == *number, "by its number");
+            debug_assert!(!K::IS_NUMBER || key.number() == *number, "its own");
             debug_assert!(*number <= self.last, "the last number is the highest");
         }
     }
@@ -377,7 +406,7 @@ pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Waiting> {
     pub(super) answers: SharedAnswers<O, K, W>,
     pub(super) owner: O,
     pub(super) key: K,
-    /// Whose the answer will be, if that is not known already.
+    /// The session and the group that the owner's share will belong to, if that changes.
     pub(super) by: Option<(SessionId, Group)>,
 }
 
@@ -402,6 +431,8 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Drop for Handling<O, K, W> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -160,7 +160,7 @@ where
                 Ok(Box::pin(async move {
                     let result = running.await;
                     if let Ok(answer) = &result {
-                        handling.finish(&answer.clone().unwrap_or_default());
+                        handling.finish(answer.as_ref().unwrap_or(&RawArgs::default()));
                         memory.start_sweeping();
                     }
                     result
@@ -253,6 +253,8 @@ impl Key for Digest {
 
 impl Waiting for Repeats {
     fn answered(self, answer: &RawArgs) {
-        self.0.send_replace(Some(answer.clone()));
+        if self.0.receiver_count() > 0 {
+            self.0.send_replace(Some(answer.clone()));
+        }
     }
 }

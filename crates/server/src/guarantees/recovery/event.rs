@@ -12,26 +12,14 @@ use crate::rooms::targets::Targets;
 pub(super) struct LoggedEvent {
     pub(super) at: Instant,
     pub(super) packet: Arc<Encoded>,
+    /// What it takes, see [`held_bytes`].
     pub(super) bytes: usize,
     pub(super) targets: Targets,
 }
 
-impl LoggedEvent {
-    /// `more_bytes`: what is kept of it elsewhere.
-    pub(super) fn new(
-        at: Instant,
-        packet: Arc<Encoded>,
-        targets: Targets,
-        more_bytes: usize,
-    ) -> Self {
-        let bytes = held_bytes(&packet, &targets) + more_bytes;
-        Self { at, packet, bytes, targets }
-    }
-}
-
 /// What an event takes while it is kept: the text and the form in which it went to clients, which its
 /// packet keeps, and whom it was for.
-fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
+pub(super) fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
     let text = packet.text().map_or(0, str::len);
     let attachments = packet.attachments().iter().map(|attachment| {
         let times = if attachment.len() > COPIED_BYTES_MAX { 1 } else { 2 };

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use super::absent_sessions::{AbsentSessions, SessionKeeper};
 use super::connection::Connection;
-use super::event::LoggedEvent;
+use super::event::{LoggedEvent, held_bytes};
 use super::foreign_offsets::ForeignOffsets;
 use super::offset::Offset;
+use super::room_history::RoomHistory;
 use super::section::section;
 use super::session::{AbsentSession, Session, SessionState};
 use super::{RecoveryConfig, RecoveryFailure};
@@ -129,10 +130,9 @@ impl<S: Connection> Log<S> {
             let number = state.next;
             let (targets, packet) = deliver(Offset { epoch: &self.epoch, number, text });
             state.next += 1;
-            let text_bytes = text.map_or(0, ForeignOffsets::bytes);
-            let event = LoggedEvent::new(Instant::now(), packet, targets, text_bytes);
-            state.bytes += event.bytes;
-            state.events.push_back(event);
+            let bytes = held_bytes(&packet, &targets) + text.map_or(0, ForeignOffsets::bytes);
+            state.bytes += bytes;
+            state.events.push_back(LoggedEvent { at: Instant::now(), packet, bytes, targets });
             if let Some(text) = text {
                 state.foreign.get_or_default().push(number, text);
             }
@@ -251,7 +251,7 @@ impl<S: Connection> Log<S> {
             // Its own room, under the key it had while it claimed its id, is none of them.
             for room in entered.into_iter().skip(1) {
                 if !session.is_in(&room) {
-                    session.details_mut().history.join(room, next);
+                    session.details_mut().history.join(&room, next);
                 }
             }
             session.add_early(early);
@@ -286,24 +286,26 @@ impl<S: Connection> Log<S> {
     /// A socket joins rooms: `join` calls back for each that it was not in, without any event in
     /// between.
     pub(crate) fn join(&self, socket: &S, join: impl FnOnce(&mut dyn FnMut(&Room))) {
-        let state = &mut *self.state.lock();
-        let next = state.next;
-        let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
-        join(&mut |room| {
-            if let Some(session) = &mut session {
-                session.details_mut().history.join(room.clone(), next);
-            }
-        });
+        self.change_rooms(socket, join, RoomHistory::join);
     }
 
     /// A socket leaves rooms: `leave` calls back for each that it was in, without any event in between.
     pub(crate) fn leave(&self, socket: &S, leave: impl FnOnce(&mut dyn FnMut(&Room))) {
+        self.change_rooms(socket, leave, RoomHistory::leave);
+    }
+
+    fn change_rooms(
+        &self,
+        socket: &S,
+        change: impl FnOnce(&mut dyn FnMut(&Room)),
+        add: fn(&mut RoomHistory, &Room, u64),
+    ) {
         let state = &mut *self.state.lock();
         let (first, next) = (state.first(), state.next);
         let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
-        leave(&mut |room| {
+        change(&mut |room| {
             if let Some(session) = &mut session {
-                session.details_mut().history.leave(room, next);
+                add(&mut session.details_mut().history, room, next);
             }
         });
         if let Some(session) = session {

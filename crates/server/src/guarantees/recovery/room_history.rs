@@ -37,8 +37,8 @@ impl<R> Default for RoomHistory<R> {
 
 impl<R: Clone + Eq + Hash> RoomHistory<R> {
     /// It is in a room from the event with this number on.
-    pub(super) fn join(&mut self, room: R, number: u64) {
-        self.intervals_or_new(room).open = Some(number);
+    pub(super) fn join(&mut self, room: &R, number: u64) {
+        self.intervals_or_new(room.clone()).open = Some(number);
     }
 
     /// It is not in a room any more from the event with this number on.
@@ -161,7 +161,7 @@ mod tests {
                 let number = diary.len() as u64;
                 match step {
                     0 => diary.push(now.clone()),
-                    1 if now.insert(room) => history.join(room, number),
+                    1 if now.insert(room) => history.join(&room, number),
                     2 if now.remove(&room) => history.leave(&room, number),
                     _ => {
                         first = number / 2;
@@ -213,7 +213,7 @@ mod tests {
             let mut history = RoomHistory::default();
             LOOKS.set(0);
             for room in 0..rooms {
-                history.join(Counted(room), room as u64);
+                history.join(&Counted(room), room as u64);
             }
             for room in 0..rooms {
                 assert!(history.include(&Counted(room), rooms as u64, || false));
