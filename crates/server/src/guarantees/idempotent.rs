@@ -27,6 +27,7 @@ use crate::handler::extract::Context;
 use crate::socket::Socket;
 
 /// A handler that handles an event once for each key, see [`idempotent`].
+#[derive(Clone)]
 pub struct Idempotent<K, H> {
     key: K,
     handler: H,
@@ -109,13 +110,6 @@ impl<K, H> Idempotent<K, H> {
 
     fn with(self, change: impl FnOnce(Bounds) -> Bounds) -> Self {
         Self { memory: Memory::new(change(self.memory.bounds)), ..self }
-    }
-}
-
-impl<K: Clone, H: Clone> Clone for Idempotent<K, H> {
-    fn clone(&self) -> Self {
-        let (key, handler) = (self.key.clone(), self.handler.clone());
-        Self { key, handler, user: Arc::clone(&self.user), memory: Arc::clone(&self.memory) }
     }
 }
 

@@ -47,6 +47,12 @@ impl ForeignOffsets {
         }
     }
 
+    /// Gives memory back that is not needed now.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.numbers.shrink_to_fit();
+        self.texts.shrink_to_fit();
+    }
+
     /// What always holds of the texts of the numbers `from..to`.
     pub(super) fn check(&self, from: u64, to: u64) {
         debug_assert_eq!(self.numbers.len(), self.texts.len(), "a text has one number");

@@ -225,7 +225,7 @@ impl<S: Connection> Log<S> {
             // Another connection was faster.
             return Err(RecoveryFailure::UnknownSession);
         };
-        let has_dropped = session.details().is_some_and(|details| details.has_dropped);
+        let has_dropped = session.details.as_ref().is_some_and(|details| details.has_dropped);
         let has_all = claim.from >= state.known_from(session) && !has_dropped;
         let entered = socket.rooms();
         let mut early = Vec::new();
@@ -395,6 +395,7 @@ impl<S: Connection> Log<S> {
         self.prune(&mut state);
         if state.events.is_empty() {
             state.events.shrink_to_fit();
+            state.foreign.get_mut().map(ForeignOffsets::shrink_to_fit);
         }
         state.events.is_empty() && state.absent.is_empty()
     }
@@ -482,7 +483,7 @@ impl<S: Connection> State<S> {
             SessionState::Connected(socket) => (socket.stamped(), self.next),
             SessionState::Absent(absent) => (0, absent.first_missed),
         };
-        let stamped = session.details().map_or(0, |details| details.stamped).max(stamped);
+        let stamped = session.details.as_ref().map_or(0, |details| details.stamped).max(stamped);
         if number < self.first().max(self.known_from(session)) || number <= stamped {
             return true;
         }

@@ -17,7 +17,7 @@ pub(super) struct Session<S> {
     /// From this event on everything is for it that is for its rooms.
     pub(super) admitted: u64,
     pub(super) state: SessionState<S>,
-    details: Option<Box<SessionDetails>>,
+    pub(super) details: Option<Box<SessionDetails>>,
 }
 
 /// What is known of few sessions only.
@@ -63,10 +63,6 @@ impl<S: Connection> Session<S> {
         session
     }
 
-    pub(super) fn details(&self) -> Option<&SessionDetails> {
-        self.details.as_deref()
-    }
-
     /// The details, to add to them.
     pub(super) fn details_mut(&mut self) -> &mut SessionDetails {
         self.details.get_or_insert_default()
@@ -87,7 +83,7 @@ impl<S: Connection> Session<S> {
 
     /// From which number on it is known what was for it.
     pub(super) fn known_from(&self) -> u64 {
-        self.start.max(self.details().map_or(0, |details| details.forgotten))
+        self.start.max(self.details.as_ref().map_or(0, |details| details.forgotten))
     }
 
     /// Whether it is in a room now.
@@ -104,7 +100,7 @@ impl<S: Connection> Session<S> {
     pub(super) fn includes(&self, number: u64, event: &LoggedEvent) -> bool {
         let is_in = |room: &Room| self.is_in(room);
         let is_for_rooms = number >= self.admitted;
-        let Some(details) = self.details() else {
+        let Some(details) = &self.details else {
             return is_for_rooms && event.targets.include(is_in);
         };
         let was_in = |room: &Room| details.history.include(room, number, || is_in(room));
@@ -128,7 +124,7 @@ impl<S: Connection> Session<S> {
     /// What it takes while it is absent, data aside: they are the application's.
     pub(super) fn bytes(&self) -> usize {
         let rooms = self.absent().map_or(&[][..], |absent| &absent.rooms);
-        let details = self.details().map_or(0, |details| {
+        let details = self.details.as_ref().map_or(0, |details| {
             let rooms: usize = details.history.rooms().map(room_bytes).sum();
             size_of::<SessionDetails>() + rooms + details.early.len() * size_of::<u64>()
         });
