@@ -57,18 +57,15 @@ pub(super) trait Key: Copy + Eq + Hash {
     ///
     /// False: the answer that was given first is forgotten first, an event under way never, and an
     /// owner only has what is remembered of it.
-    const IS_NUMBER: bool;
+    const IS_NUMBER: bool = false;
 
     /// An entry takes this beside its answer, roughly.
     const ENTRY_BYTES: usize;
 
-    /// The number; 0 if it is none.
-    fn number(self) -> u64;
-}
-
-/// What waits for the answer to an event that is under way.
-pub(super) trait Waiting: Default {
-    fn answered(self, answer: &RawArgs);
+    /// The number, if it is one.
+    fn number(self) -> u64 {
+        0
+    }
 }
 
 /// The answers by owner `O` and key `K`. `W` is what waits for an answer.
@@ -106,20 +103,8 @@ struct Place<K> {
     at: Instant,
 }
 
-/// What became of one event.
-enum Progress<W> {
-    Underway(W),
-    Answered(RawArgs),
-}
-
-impl<W> Progress<W> {
-    fn into_waiting(self) -> Option<W> {
-        match self {
-            Progress::Underway(waiting) => Some(waiting),
-            Progress::Answered(_) => None,
-        }
-    }
-}
+/// What became of one event: its answer, or while it is under way what waits for that.
+type Progress<W> = Result<RawArgs, W>;
 
 /// What is known of an event that has come.
 #[derive(Debug, PartialEq)]
@@ -133,7 +118,7 @@ pub(super) enum Known<R> {
     Forgotten,
 }
 
-impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
+impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
     pub(super) fn new(mut bounds: Bounds) -> Self {
         // So that what is looked at because it is due is due later from then on.
         bounds.age_max = bounds.age_max.max(Duration::from_nanos(1));
@@ -161,8 +146,8 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
         owner.forget_before(wanted);
         owner.forget_old(now, self.bounds.age_max);
         let known = match owner.events.get_mut(&key) {
-            Some(Progress::Answered(answer)) => Known::Answered(answer.clone()),
-            Some(Progress::Underway(waiting)) => Known::Underway(repeat(waiting)),
+            Some(Ok(answer)) => Known::Answered(answer.clone()),
+            Some(Err(waiting)) => Known::Underway(repeat(waiting)),
             None if K::IS_NUMBER && key.number() <= owner.forgotten => Known::Forgotten,
             None => {
                 owner.begin(now, key);
@@ -276,7 +261,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Answers<O, K, W> {
     }
 }
 
-impl<K: Key, W: Waiting> Owner<K, W> {
+impl<K: Key, W: Default> Owner<K, W> {
     fn new(now: Instant) -> Self {
         let (events, order) = (HashMap::new(), VecDeque::new());
         let (last, forgotten, answered, bytes) = (0, 0, 0, 0);
@@ -290,12 +275,12 @@ impl<K: Key, W: Waiting> Owner<K, W> {
             self.order.insert(at, Place { number: key.number(), key, at: now });
             self.last = self.last.max(key.number());
         }
-        self.events.insert(key, Progress::Underway(W::default()));
+        self.events.insert(key, Err(W::default()));
     }
 
     fn finish(&mut self, now: Instant, key: K, answer: &RawArgs) -> Option<W> {
         let event = self.underway(key)?;
-        let was = std::mem::replace(event, Progress::Answered(answer.clone()));
+        let was = std::mem::replace(event, Ok(answer.clone()));
         if !K::IS_NUMBER {
             self.last += 1;
             self.order.push_back(Place { number: self.last, key, at: now });
@@ -305,7 +290,7 @@ impl<K: Key, W: Waiting> Owner<K, W> {
         self.last_use = now;
         self.answered += 1;
         self.bytes += bytes::<K>(answer);
-        was.into_waiting()
+        was.err()
     }
 
     fn give_up(&mut self, key: K) -> Option<W> {
@@ -315,11 +300,11 @@ impl<K: Key, W: Waiting> Owner<K, W> {
         {
             self.order.remove(position);
         }
-        self.events.remove(&key)?.into_waiting()
+        self.events.remove(&key)?.err()
     }
 
     fn underway(&mut self, key: K) -> Option<&mut Progress<W>> {
-        self.events.get_mut(&key).filter(|event| matches!(event, Progress::Underway(_)))
+        self.events.get_mut(&key).filter(|event| event.is_err())
     }
 
     /// The position of a number in the order, or the one where it would be.
@@ -352,14 +337,14 @@ impl<K: Key, W: Waiting> Owner<K, W> {
     /// When the first in the order was answered, if it was.
     fn oldest_answer(&self) -> Option<Instant> {
         let Place { key, at, .. } = self.order.front()?;
-        matches!(self.events.get(key)?, Progress::Answered(_)).then_some(*at)
+        self.events.get(key)?.is_ok().then_some(*at)
     }
 
     /// Forgets the first in the order; true: there was one.
     fn forget_first(&mut self) -> bool {
         let Some(Place { number, key, .. }) = self.order.pop_front() else { return false };
         self.forgotten = self.forgotten.max(number);
-        if let Some(Progress::Answered(answer)) = self.events.remove(&key) {
+        if let Some(Ok(answer)) = self.events.remove(&key) {
             self.answered -= 1;
             self.bytes -= bytes::<K>(&answer);
         }
@@ -375,10 +360,7 @@ impl<K: Key, W: Waiting> Owner<K, W> {
 
     /// What always holds.
     fn check(&self) {
-        let answers = self.events.values().filter_map(|event| match event {
-            Progress::Underway(_) => None,
-            Progress::Answered(answer) => Some(bytes::<K>(answer)),
-        });
+        let answers = self.events.values().flatten().map(bytes::<K>);
         debug_assert_eq!(answers.clone().count(), self.answered, "answers are counted");
         debug_assert_eq!(answers.sum::<usize>(), self.bytes, "so are bytes");
         let ordered = if K::IS_NUMBER { self.events.len() } else { self.answered };
@@ -402,7 +384,7 @@ pub(super) type SharedAnswers<O, K, W> = Arc<Mutex<Answers<O, K, W>>>;
 
 /// An event that is being handled, to be answered once. Dropped without an answer it is as if it had
 /// never come.
-pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Waiting> {
+pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Default> {
     pub(super) answers: SharedAnswers<O, K, W>,
     pub(super) owner: O,
     pub(super) key: K,
@@ -410,21 +392,18 @@ pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Waiting> {
     pub(super) by: Option<(SessionId, Group)>,
 }
 
-impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Handling<O, K, W> {
-    /// The event has its answer, which is remembered and given to what waits for it; the first counts.
-    pub(super) fn finish(&self, answer: &RawArgs) {
+impl<O: Clone + Ord + Hash, K: Key, W: Default> Handling<O, K, W> {
+    /// The event has its answer, which is remembered; what waited for it. The first answer counts.
+    pub(super) fn finish(&self, answer: &RawArgs) -> Option<W> {
         let (now, event) = (Instant::now(), (&self.owner, self.key));
-        let waiting = self.answers.lock().finish(now, event, answer, self.by.as_ref());
-        if let Some(waiting) = waiting {
-            waiting.answered(answer);
-        }
+        self.answers.lock().finish(now, event, answer, self.by.as_ref())
     }
 }
 
-impl<O: Clone + Ord + Hash, K: Key, W: Waiting> Drop for Handling<O, K, W> {
+impl<O: Clone + Ord + Hash, K: Key, W: Default> Drop for Handling<O, K, W> {
     fn drop(&mut self) {
-        // What waited is dropped without the lock.
         let waiting = self.answers.lock().give_up((&self.owner, self.key));
+        // Without the lock.
         drop(waiting);
     }
 }
@@ -436,11 +415,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Who waits, by number.
-    impl Waiting for Vec<u8> {
-        fn answered(self, _: &RawArgs) {}
-    }
 
     type ByNumber = Answers<u8, u64, Vec<u8>>;
     type ByTime = Answers<u8, [u64; 2], Vec<u8>>;

@@ -14,7 +14,7 @@ use sockeye_engine::SessionId;
 use sockeye_socket_proto::{RawArgs, decode_args};
 use tokio::time::Instant;
 
-use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers, Waiting};
+use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
 use super::shares::{Group, SharesByOwner};
 use crate::error::EventError;
 use crate::socket::data::SocketData;
@@ -110,8 +110,7 @@ pub(crate) struct Outboxes {
 }
 
 /// The other recipients of the answer to an event that is being handled, one for each socket.
-#[derive(Default)]
-struct Recipients(Vec<Box<dyn Recipient>>);
+type Recipients = Vec<Box<dyn Recipient>>;
 
 /// The sender of an event that is being handled already, who is to be sent its answer.
 pub(crate) trait Recipient: Send {
@@ -229,7 +228,7 @@ impl Outboxes {
         let touch = |shares: &mut SharesByOwner<_>| {
             shares.touch(key, session, || group(key, address));
         };
-        let repeat = |waiting: &mut Recipients| waiting.add(Box::new(recipient.clone()));
+        let repeat = |waiting: &mut Recipients| wait(waiting, Box::new(recipient.clone()));
         let (now, event) = (Instant::now(), (key, number));
         match self.answers.lock().begin(now, event, wanted, touch, repeat) {
             Known::New => {
@@ -261,22 +260,14 @@ impl Key for u64 {
     }
 }
 
-impl Recipients {
-    /// Adds a recipient. The newest request of a socket replaces its earlier one, and those of sockets
-    /// that have ended are removed: however often an event comes, little is kept for it.
-    fn add(&mut self, recipient: Box<dyn Recipient>) {
-        self.0.retain(|other| other.socket() != recipient.socket() && other.is_connected());
-        if self.0.len() >= WAITING_SOCKETS_MAX {
-            self.0.remove(0);
-        }
-        self.0.push(recipient);
+/// Adds a recipient. The newest request of a socket replaces its earlier one, and those of sockets that
+/// have ended are removed: however often an event comes, little is kept for it.
+fn wait(waiting: &mut Recipients, recipient: Box<dyn Recipient>) {
+    waiting.retain(|other| other.socket() != recipient.socket() && other.is_connected());
+    if waiting.len() >= WAITING_SOCKETS_MAX {
+        waiting.remove(0);
     }
-}
-
-impl Waiting for Recipients {
-    fn answered(self, answer: &RawArgs) {
-        self.0.iter().for_each(|recipient| recipient.send(answer));
-    }
+    waiting.push(recipient);
 }
 
 /// Who is behind the session that uses an outbox.
@@ -288,9 +279,10 @@ fn group(key: &str, address: impl FnOnce() -> Option<IpAddr>) -> Group {
 }
 
 impl OutboxEvent {
-    /// The event has its answer; the first counts.
+    /// The event has its answer, which is sent to whoever waits for it; the first counts.
     pub(crate) fn finish(&self, answer: &RawArgs) {
-        self.0.finish(answer);
+        let waiting = self.0.finish(answer);
+        waiting.iter().flatten().for_each(|recipient| recipient.send(answer));
     }
 
     /// Sent again, the event is not to end the next session too.

@@ -18,7 +18,7 @@ use sockeye_socket_proto::{FromArgs, RawArgs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers, Waiting};
+use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
 use super::shares::Group;
 use crate::error::EventError;
 use crate::handler::Handler;
@@ -141,7 +141,11 @@ where
         };
         let user = (self.user)(context.socket);
         let [owner, key] = [user, key].map(|text| self.memory.digest(&text));
-        match self.memory.begin(owner, key) {
+        let (now, event) = (Instant::now(), (&owner, key));
+        // The share of a user begins with an answer.
+        let known =
+            self.memory.answers.lock().begin(now, event, 0, |_| {}, |repeats| repeats.subscribe());
+        match known {
             Known::Answered(answer) => Ok(Box::pin(std::future::ready(Ok(Some(answer))))),
             Known::Underway(first) => Ok(Box::pin(wait(first))),
             Known::New | Known::Forgotten => {
@@ -154,7 +158,12 @@ where
                 Ok(Box::pin(async move {
                     let result = running.await;
                     if let Ok(answer) = &result {
-                        handling.finish(answer.as_ref().unwrap_or(&RawArgs::default()));
+                        let empty = RawArgs::default();
+                        let answer = answer.as_ref().unwrap_or(&empty);
+                        let repeats = handling.finish(answer);
+                        if let Some(repeats) = repeats.filter(|it| it.receiver_count() > 0) {
+                            repeats.send_replace(Some(answer.clone()));
+                        }
                         memory.start_sweeping();
                     }
                     result
@@ -185,8 +194,7 @@ type Digest = [u64; 2];
 
 /// The second events with a key, which wait for the answer to the first. It is dropped without an
 /// answer if the first fails.
-#[derive(Default)]
-struct Repeats(watch::Sender<Option<RawArgs>>);
+type Repeats = watch::Sender<Option<RawArgs>>;
 
 /// The shortest time between two sweeps: each looks at everything that may be too old.
 const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -200,12 +208,6 @@ impl Memory {
 
     fn digest(&self, text: &str) -> Digest {
         self.hashers.each_ref().map(|hasher| hasher.hash_one(text))
-    }
-
-    fn begin(&self, user: Digest, key: Digest) -> Known<watch::Receiver<Option<RawArgs>>> {
-        let (now, repeat) = (Instant::now(), |repeats: &mut Repeats| repeats.0.subscribe());
-        // Whose it is says an answer when it is given.
-        self.answers.lock().begin(now, (&user, key), 0, |_| {}, repeat)
     }
 
     /// Has what is too old forgotten, from now on until nothing is left.
@@ -237,18 +239,5 @@ impl Memory {
 }
 
 impl Key for Digest {
-    const IS_NUMBER: bool = false;
     const ENTRY_BYTES: usize = 128;
-
-    fn number(self) -> u64 {
-        0
-    }
-}
-
-impl Waiting for Repeats {
-    fn answered(self, answer: &RawArgs) {
-        if self.0.receiver_count() > 0 {
-            self.0.send_replace(Some(answer.clone()));
-        }
-    }
 }

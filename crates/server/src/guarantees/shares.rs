@@ -43,9 +43,7 @@ pub(crate) type SharesByOwner<K> = Shares<Group, SessionId, K>;
 /// takes logarithmic time.
 pub(crate) struct Shares<G, S, K> {
     entries: HashMap<K, Entry<G, S>>,
-    groups: HashMap<G, GroupShare<S, K>>,
-    ranks: Ranks<G>,
-    bytes: usize,
+    groups: Tier<G, Tier<S, SessionShare<K>>>,
     /// The time of the next use of an entry: uses are counted.
     next_use: u64,
 }
@@ -57,11 +55,11 @@ struct Entry<G, S> {
     bytes: usize,
 }
 
-/// What one group has.
-struct GroupShare<S, K> {
+/// The groups, or the sessions of one group.
+struct Tier<O, T> {
     amount: Amount,
-    sessions: HashMap<S, SessionShare<K>>,
-    ranks: Ranks<S>,
+    shares: HashMap<O, T>,
+    ranks: Ranks<O>,
 }
 
 /// What one session has: its entries by their last use.
@@ -87,8 +85,7 @@ const BY_AGE: usize = 2;
 
 impl<G, S, K> Default for Shares<G, S, K> {
     fn default() -> Self {
-        let (entries, groups) = (HashMap::new(), HashMap::new());
-        Self { entries, groups, ranks: Ranks::default(), bytes: 0, next_use: 0 }
+        Self { entries: HashMap::new(), groups: Tier::default(), next_use: 0 }
     }
 }
 
@@ -113,7 +110,7 @@ where
 
     /// The entry of this session that was not used for longest.
     pub(crate) fn oldest_of(&self, group: &G, session: &S) -> Option<&K> {
-        let share = self.groups.get(group)?.sessions.get(session)?;
+        let share = self.groups.shares.get(group)?.shares.get(session)?;
         share.order.first_key_value().map(|(_, key)| key)
     }
 
@@ -181,11 +178,11 @@ where
     /// called until it is `None`.
     pub(crate) fn evict(&mut self, entries_max: usize, bytes_max: usize) -> Option<K> {
         let is_many = self.len() > entries_max;
-        if !is_many && self.bytes <= bytes_max {
+        if !is_many && self.groups.amount.bytes <= bytes_max {
             return None;
         }
         let by = if is_many { BY_ENTRIES } else { BY_BYTES };
-        let (.., group) = self.ranks[by].last()?;
+        let (.., group) = self.groups.ranks[by].last()?;
         self.evict_of(&group.clone(), by)
     }
 
@@ -200,54 +197,55 @@ where
     }
 
     fn evict_of(&mut self, group: &G, by: usize) -> Option<K> {
-        let share = self.groups.get(group)?;
+        let share = self.groups.shares.get(group)?;
         let (.., session) = share.ranks[by].last()?;
-        let (_, key) = share.sessions.get(session)?.order.first_key_value()?;
+        let (_, key) = share.shares.get(session)?.order.first_key_value()?;
         let key = key.clone();
         self.remove(&key);
         Some(key)
     }
 
-    /// Changes what a session has, and the ranks by it. It is removed with its last entry, and so is a
-    /// group.
     fn change(&mut self, group: &G, session: &S, change: impl FnOnce(&mut SessionShare<K>)) {
-        if !self.groups.contains_key(group) {
-            self.groups.insert(group.clone(), GroupShare::default());
-        }
-        let of_group = self.groups.get_mut(group).expect("it was added");
-        let was = of_group.amount;
-        of_group.change(session, change);
-        let is = of_group.amount;
-        self.bytes = self.bytes - was.bytes + is.bytes;
-        rank(&mut self.ranks, group, was, is);
-        if is.entries == 0 {
-            self.groups.remove(group);
-        }
+        self.groups.change(
+            group,
+            |it| it.amount,
+            |sessions| {
+                sessions.change(session, SessionShare::amount, change);
+            },
+        );
     }
 }
 
-impl<S: Clone + Ord + Hash, K> GroupShare<S, K> {
-    fn change(&mut self, session: &S, change: impl FnOnce(&mut SessionShare<K>)) {
-        let share = self.sessions.entry(session.clone()).or_default();
-        let was = share.amount();
+impl<O: Clone + Ord + Hash, T: Default> Tier<O, T> {
+    /// Changes the share of one owner, and the ranks by it. It is removed with its last entry.
+    fn change(&mut self, owner: &O, amount: impl Fn(&T) -> Amount, change: impl FnOnce(&mut T)) {
+        let share = self.shares.entry(owner.clone()).or_default();
+        let was = amount(share);
         change(share);
-        let is = share.amount();
+        let is = amount(share);
         if is.entries == 0 {
-            self.sessions.remove(session);
+            self.shares.remove(owner);
         }
-        rank(&mut self.ranks, session, was, is);
-        self.amount = Amount {
-            entries: self.amount.entries - was.entries + is.entries,
-            bytes: self.amount.bytes - was.bytes + is.bytes,
-            oldest: self.ranks[BY_AGE].last().map_or(0, |(_, oldest, _)| oldest.0),
+        let ranked = |it: Amount| {
+            let rank = |much| (much, Reverse(it.oldest), owner.clone());
+            [it.entries, it.bytes, 0].map(|much| (it.entries > 0).then(|| rank(much)))
         };
+        for (ranks, (was, is)) in self.ranks.iter_mut().zip(ranked(was).into_iter().zip(ranked(is)))
+        {
+            if was != is {
+                was.map(|rank| ranks.remove(&rank));
+                is.map(|rank| ranks.insert(rank));
+            }
+        }
+        self.amount.entries = self.amount.entries - was.entries + is.entries;
+        self.amount.bytes = self.amount.bytes - was.bytes + is.bytes;
+        self.amount.oldest = self.ranks[BY_AGE].last().map_or(0, |(_, oldest, _)| oldest.0);
     }
 }
 
-impl<S, K> Default for GroupShare<S, K> {
+impl<O, T> Default for Tier<O, T> {
     fn default() -> Self {
-        let (amount, sessions) = (Amount::default(), HashMap::new());
-        Self { amount, sessions, ranks: Ranks::default() }
+        Self { amount: Amount::default(), shares: HashMap::new(), ranks: Ranks::default() }
     }
 }
 
@@ -261,20 +259,6 @@ impl<K> SessionShare<K> {
 impl<K> Default for SessionShare<K> {
     fn default() -> Self {
         Self { order: BTreeMap::new(), bytes: 0 }
-    }
-}
-
-/// Says how much a session or a group has now.
-fn rank<O: Clone + Ord>(ranks: &mut Ranks<O>, owner: &O, was: Amount, is: Amount) {
-    let ranked = |it: Amount| {
-        let rank = |much| (much, Reverse(it.oldest), owner.clone());
-        [it.entries, it.bytes, 0].map(|much| (it.entries > 0).then(|| rank(much)))
-    };
-    for (ranks, (was, is)) in ranks.iter_mut().zip(ranked(was).into_iter().zip(ranked(is))) {
-        if was != is {
-            was.map(|rank| ranks.remove(&rank));
-            is.map(|rank| ranks.insert(rank));
-        }
     }
 }
 
@@ -396,20 +380,20 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(shares.len(), model.len());
-                prop_assert_eq!(shares.bytes, model.iter().map(|(.., bytes)| bytes).sum::<usize>());
+                prop_assert_eq!(shares.groups.amount.bytes, model.iter().map(|(.., bytes)| bytes).sum::<usize>());
                 for session in 0..8 {
                     let oldest = model.iter().find(|(_, of, _)| *of == session).map(|(key, ..)| key);
                     prop_assert_eq!(shares.oldest_of(&group(session), &session), oldest);
                 }
                 let groups: BTreeSet<_> = model.iter().map(|(_, session, _)| group(*session)).collect();
-                prop_assert_eq!(shares.groups.len(), groups.len());
-                prop_assert!(shares.ranks.iter().all(|ranks| ranks.len() == groups.len()));
-                for share in shares.groups.values() {
-                    prop_assert!(share.ranks.iter().all(|ranks| ranks.len() == share.sessions.len()));
+                prop_assert_eq!(shares.groups.shares.len(), groups.len());
+                prop_assert!(shares.groups.ranks.iter().all(|ranks| ranks.len() == groups.len()));
+                for share in shares.groups.shares.values() {
+                    prop_assert!(share.ranks.iter().all(|ranks| ranks.len() == share.shares.len()));
                 }
             }
             while shares.evict_one().is_some() {}
-            prop_assert!(shares.groups.is_empty() && shares.entries.is_empty());
+            prop_assert!(shares.groups.shares.is_empty() && shares.entries.is_empty());
         }
     }
 

@@ -30,8 +30,10 @@ pub(super) trait SessionKeeper: Send + Sync {
 #[derive(Clone)]
 struct SessionKey {
     pid: SocketId,
-    keeper: Option<Weak<dyn SessionKeeper>>,
+    keeper: Option<Keeper>,
 }
+
+type Keeper = Weak<dyn SessionKeeper>;
 
 impl AbsentSessions {
     pub(crate) fn new(config: &RecoveryConfig) -> Arc<Self> {
@@ -39,13 +41,7 @@ impl AbsentSessions {
         Arc::new(Self { sessions_max, bytes_max, shares: Mutex::default() })
     }
 
-    pub(super) fn insert(
-        &self,
-        group: Group,
-        pid: SocketId,
-        keeper: Weak<dyn SessionKeeper>,
-        bytes: usize,
-    ) {
+    pub(super) fn insert(&self, group: Group, pid: SocketId, keeper: Keeper, bytes: usize) {
         let key = SessionKey { pid, keeper: Some(keeper) };
         self.shares.lock().insert(group, (), key, bytes);
     }

@@ -349,8 +349,7 @@ impl<S: Connection> Log<S> {
             session.forget_before(first);
             absent.insert(absence, pid.clone());
             let (group, bytes) = (Group::of(socket.address()), session.bytes());
-            let keeper: Weak<dyn SessionKeeper> = Weak::clone(&self.this) as _;
-            all_absent.insert(group, pid.clone(), keeper, bytes);
+            all_absent.insert(group, pid.clone(), Weak::<Self>::clone(&self.this), bytes);
         }
         self.prune(&mut state);
         let all_absent = Arc::clone(&state.all_absent);
