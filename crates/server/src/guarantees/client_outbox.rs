@@ -230,7 +230,8 @@ impl Outboxes {
         };
         let repeat = |waiting: &mut Recipients| wait(waiting, Box::new(recipient.clone()));
         let (now, event) = (Instant::now(), (key, number));
-        match self.answers.lock().begin(now, event, wanted, touch, repeat) {
+        let known = self.answers.lock().begin(now, event, wanted, touch, repeat);
+        match known {
             Known::New => {
                 let (answers, owner) = (Arc::clone(&self.answers), Arc::clone(key));
                 let handling = Handling { answers, owner, key: number, by: None };
