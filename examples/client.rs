@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
     let mut state = client.state();
     tokio::select! {
         () = sockeye_examples::stopped() => client.close().await,
-        _ = state.wait_for(|state| *state == sockeye_client::State::Closed) => {}
+        _ = state.wait_for(|state| *state == sockeye_client::ConnectionState::Closed) => {}
     }
     Ok(())
 }

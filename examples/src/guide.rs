@@ -1,4 +1,5 @@
-//! The guide's snippets are doc tests of this crate, and the README's program too.
+//! The README's program and the snippets of pages that are no crate's are doc tests of this crate. (The
+//! chapters of the guide are those of the crates they are about.)
 
 macro_rules! chapters {
     ($($name:ident: $file:literal,)*) => {
@@ -9,19 +10,7 @@ macro_rules! chapters {
 
 chapters! {
     Readme: "README.md",
-    Server: "docs/guide/server.md",
-    Rooms: "docs/guide/rooms.md",
-    Acks: "docs/guide/acks.md",
-    Auth: "docs/guide/auth.md",
-    Errors: "docs/guide/errors.md",
-    Reliable: "docs/reliable.md",
-    Recovery: "docs/guide/recovery.md",
     FromNode: "docs/migrate/from-node.md",
     FromSocketioxide: "docs/migrate/from-socketioxide.md",
-    Namespaces: "docs/guide/namespaces.md",
-    Testing: "docs/guide/testing.md",
-    Client: "docs/guide/client.md",
-    WebSocket: "docs/guide/websocket.md",
-    EngineIo: "docs/guide/engine.md",
     Operations: "docs/operations.md",
 }

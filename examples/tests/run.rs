@@ -89,6 +89,35 @@ async fn rooms_hear_it_once() {
 }
 
 #[tokio::test]
+async fn doors_are_the_same_for_sockets_and_readers() {
+    let example = Example::start("doors").await;
+    let stranger = example.client().await;
+    let member = Client::builder(&example.url).unwrap().query("key", "open sesame");
+    let member = soon(member.connect()).await.unwrap();
+    let join =
+        async |client: &Client, room: &str| soon(client.emit_with_ack::<_, ()>("join", room)).await;
+    join(&stranger, "hall").await.unwrap();
+    assert_eq!(refusal(join(&stranger, "cave").await), "closed");
+    for room in ["hall", "cave"] {
+        join(&member, room).await.unwrap();
+        let say = Args((room, format!("gold in the {room}")));
+        soon(member.emit_with_ack::<_, ()>("say", &say)).await.unwrap();
+    }
+    let sid = member.id().unwrap().to_string();
+    for (path, end) in [
+        ("/rooms/hall", "\r\n\r\ngold in the hall"),
+        ("/rooms/cave", "\r\n\r\nthis door is closed"),
+        ("/rooms/cave?key=open%20sesame", "\r\n\r\ngold in the cave"),
+        ("/rooms/attic?key=open%20sesame", "\r\n\r\nthis door is closed"),
+        (&format!("/rooms/{sid}"), "is not read from outside"),
+    ] {
+        let answer = example.get(path).await;
+        assert!(answer.ends_with(end), "{path}: {answer}");
+    }
+    example.stop().await;
+}
+
+#[tokio::test]
 async fn binary_reaches_the_others_and_its_size_the_sender() {
     let example = Example::start("binary").await;
     let (sender, other) = (example.client().await, example.client().await);
@@ -295,7 +324,8 @@ async fn notes_chat_is_what_the_notes_show() {
     assert_eq!(next(&mut leaves).await, "둘");
     assert_eq!(example.line().await, "Socket Disconnected");
     let mut state = second.state();
-    let closed = |state: &sockeye_client::State| *state == sockeye_client::State::Closed;
+    let closed =
+        |state: &sockeye_client::ConnectionState| *state == sockeye_client::ConnectionState::Closed;
     soon(state.wait_for(closed)).await.unwrap();
     example.stop().await;
 }

@@ -139,6 +139,40 @@ describe("the Out button", () => {
     assert.deepEqual(joon.network.size, { requests, frames });
     assert.equal(await joon.shown().catch(() => ""), shown);
   });
+
+  test("is undone by entering again, at once or much later, also for what was not sent", async (t) => {
+    const mina = await person(t, "again", "Mina");
+    const joon = await person(t, "again", "Joon");
+    await joon.say("before");
+    await mina.sees("before");
+    // At once: the goodbye may still be under way.
+    await joon.page.evaluate(async () => {
+      document.querySelector("#out").click();
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      document.querySelector("#again").click();
+    });
+    await joon.entered();
+    await joon.say("at once");
+    await mina.sees("at once");
+    await joon.page.context().setOffline(true);
+    await joon.page.locator("#reconnecting").waitFor();
+    await joon.say("not sent");
+    await joon.page.locator("#out").click();
+    await joon.page.context().setOffline(false);
+    await mina.say("in the meantime");
+    await mina.sees("in the meantime");
+    assert.ok(!(await mina.shown()).includes("not sent"));
+    await joon.page.locator("#again").click();
+    await joon.entered();
+    const said = ["before", "at once", "in the meantime", "not sent"];
+    for (const who of [mina, joon]) {
+      await who.sees("not sent");
+      await who.sees("in the meantime");
+      await until("everything to be stored", async () =>
+        (await who.page.locator("[data-state]").count()) === 4 && (await who.page.locator("[data-state=stored]").count()) === 4);
+      await who.assertShown(said);
+    }
+  });
 });
 
 describe("a restart of the server", () => {

@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 9] = [
+const COUNTS: [Count; 10] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -38,6 +38,12 @@ const COUNTS: [Count; 9] = [
         what: "histories of rooms",
         variable: "SOCKEYE_ROOM_HISTORIES",
         short: 48,
+        long: 5_000,
+    },
+    Count {
+        what: "histories of several servers",
+        variable: "SOCKEYE_CLUSTER_HISTORIES",
+        short: 40,
         long: 5_000,
     },
     Count {

@@ -3,6 +3,12 @@
 //! Handlers of one socket run one after the other, so what a client says is queued in the order it
 //! said it. Answers and notices of stored messages come from the store's writer, in stored order:
 //! the answer first, so that the sender knows its message when it arrives as an event.
+//!
+//! The page sends messages from the client's outbox, and the namespace is reliable: an event that
+//! comes again because its answer got lost is answered as it was the first time, and neither counted
+//! nor stored once more. Such answers are remembered in memory, which ends with the server. The key
+//! of a message is in the database for what they do not cover: the message comes again after a
+//! restart, as another event, or from another page of the same sender.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,8 +16,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::Serialize;
 use sockeye::{
-    Acker, Deferred, DisconnectReason, EmitError, Event, Failure, Io, Local, Namespace, Socket,
-    State,
+    Acker, Deferred, DisconnectReason, EmitError, Event, Failure, Io, Local, Namespace, Reliable,
+    Socket, State,
 };
 
 use crate::contract::{
@@ -43,6 +49,7 @@ pub fn namespace() -> Namespace<Chat> {
         .on(LEAVE, leave)
         .on_disconnect(gone)
         .on_error(report)
+        .reliable(Reliable::default())
         .concurrent_handlers_max(NonZeroU32::MIN)
 }
 

@@ -1,11 +1,15 @@
 //! What people in rooms see of each other, through the program and our own client.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
 
 use common::{PATIENCE, Person, Program, next, refusal};
-use sockeye_chat::contract::{CHAT, HISTORY_MESSAGES_MAX, JOIN, Join, LEAVE, NewMessage, Presence};
+use serde_json::{Value, json};
+use sockeye_chat::contract::{
+    CHAT, HISTORY_MESSAGES_MAX, JOIN, Join, LEAVE, NewMessage, Presence, StoredMessage,
+};
 use sockeye_chat::input::{MESSAGE_CHARS_MAX, NICKNAME_CHARS_MAX, ROOM_CHARS_MAX};
-use sockeye_client::{AckError, Client, Event, Reconnect, State};
+use sockeye_client::{AckError, Args, Client, ConnectionState, Event, Reconnect};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -135,7 +139,10 @@ async fn after_leaving_nothing_is_sent_or_received() {
     b.client.emit(LEAVE, &()).unwrap();
     assert_eq!(next(&mut a.posted).await.msg, "last words");
     assert_eq!(next(&mut a.left).await.name, "b");
-    timeout(PATIENCE, state.wait_for(|state| *state == State::Closed)).await.unwrap().unwrap();
+    timeout(PATIENCE, state.wait_for(|state| *state == ConnectionState::Closed))
+        .await
+        .unwrap()
+        .unwrap();
     program.logged("server namespace disconnect").await;
 
     a.say("after").await.unwrap();
@@ -207,6 +214,66 @@ async fn a_message_sent_twice_under_one_key_is_stored_and_told_once() {
     assert_eq!(next(&mut a.posted).await, first);
     assert_eq!(next(&mut a.posted).await, last);
     assert_eq!(a.join("방").await.unwrap(), [first, last]);
+    program.stop().await;
+}
+
+/// Somebody in a room whose events have numbers of an outbox.
+async fn enter_with_outbox(program: &Program) -> Client {
+    let builder = Client::builder(&program.url).unwrap().reconnect(Reconnect::Never);
+    let offer = json!({ "_outbox": { "v": 1, "id": "an-outbox-of-this-test" } });
+    let client = timeout(PATIENCE, builder.auth(&offer).connect()).await.unwrap().unwrap();
+    let join = Join { room: "방".into(), name: "a".into(), sender: Some("a-secret".into()) };
+    client.emit_with_ack(JOIN, &join).await.unwrap();
+    client
+}
+
+async fn say_as_number(
+    client: &Client,
+    number: u32,
+    message: &NewMessage,
+) -> Result<StoredMessage, AckError> {
+    const NUMBERED: Event<Args<(NewMessage, Value)>, StoredMessage> = Event::new(CHAT.name());
+    let ticket = json!({ "_outbox": [number, number] });
+    client.emit_with_ack(NUMBERED, &Args((message.clone(), ticket))).await
+}
+
+#[tokio::test]
+async fn an_event_of_an_outbox_that_comes_again_is_stored_and_counted_once() {
+    let data = TempDir::new().unwrap();
+    let program = Program::serve_with(data.path(), &["--messages-per-second", "1"]).await;
+    let mut other = Person::enter(&program, "b", "방").await;
+    let client = enter_with_outbox(&program).await;
+    let message = NewMessage { name: "a".into(), msg: "once".into(), key: None };
+    let first = say_as_number(&client, 1, &message).await.unwrap();
+    // More often than an address may say anything at once.
+    for _ in 0..30 {
+        assert_eq!(say_as_number(&client, 1, &message).await.unwrap(), first);
+    }
+    client.close().await;
+    let client = enter_with_outbox(&program).await;
+    assert_eq!(say_as_number(&client, 1, &message).await.unwrap(), first, "another connection");
+    let second = say_as_number(&client, 2, &message).await.unwrap();
+    assert_eq!(next(&mut other.posted).await, first);
+    assert_eq!(next(&mut other.posted).await, second, "another event is another message");
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_of_an_outbox_that_comes_again_after_a_restart_is_stored_once() {
+    let data = TempDir::new().unwrap();
+    let mut program = Program::serve(data.path()).await;
+    let keyed = NewMessage { name: "a".into(), msg: "once".into(), key: Some("k1".into()) };
+    let client = enter_with_outbox(&program).await;
+    let first = say_as_number(&client, 1, &keyed).await.unwrap();
+    program.signal("KILL").await;
+    program.ended().await;
+
+    let program = Program::serve(data.path()).await;
+    let other = Person::enter(&program, "b", "방").await;
+    let client = enter_with_outbox(&program).await;
+    assert_eq!(say_as_number(&client, 1, &keyed).await.unwrap(), first);
+    assert_eq!(say_as_number(&client, 2, &keyed).await.unwrap(), first, "nor as another event");
+    assert_eq!(other.join("방").await.unwrap(), [first]);
     program.stop().await;
 }
 

@@ -1,18 +1,21 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-// The client as its package ships it: one whole file. From its sources a bundler takes what it sees
-// used, and the features that install themselves would be left out.
-const client = fileURLToPath(
-  new URL("../../../clients/js/dist/browser/index.mjs", import.meta.url),
-);
+// The client as its package ships it: the files that its `exports` give to bundlers.
+const packed = new URL("../../../clients/js/", import.meta.url);
+const { exports } = JSON.parse(readFileSync(new URL("package.json", packed), "utf8"));
+const client = (name: string) => fileURLToPath(new URL(exports[name].import.default, packed));
 
 export default defineConfig({
   plugins: [svelte()],
   resolve: {
-    alias: { "sockeye-client": client },
+    alias: [
+      { find: /^sockeye-client$/, replacement: client(".") },
+      { find: /^sockeye-client\/outbox$/, replacement: client("./outbox") },
+    ],
     // The tests run Svelte's reactive classes as the browser does.
     conditions: process.env.VITEST ? ["browser"] : undefined,
   },

@@ -1,4 +1,4 @@
-//! The handle that applications hold.
+//! The client: the handle that programs hold.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -8,21 +8,32 @@ use sockeye_engine_proto::TransportKind;
 use sockeye_socket_proto::{EventName, Listen, Request, event_name};
 use tokio::sync::watch;
 
-use crate::ack::AckFuture;
 use crate::builder::{Builder, NewSession, SameSession};
 use crate::error::{AckError, EmitError, UrlError};
-use crate::socket::Socket;
-use crate::state::State;
-use crate::subscription::Subscription;
+use crate::socket::{AckFuture, Socket, Subscription};
+use crate::state::ConnectionState;
 
-/// One client in one namespace: a handle, cheap to clone.
+/// A handle to one client in one namespace, cheap to clone.
 ///
 /// Dropping the last one leaves the namespace, and closes the session when no other namespace
 /// uses it.
+///
+/// ```no_run
+/// use sockeye_client::{Client, Event};
+///
+/// const SAY: Event<String> = Event::new("say");
+/// const JOIN: Event<String, u32> = Event::new("join");
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let members = client.emit_with_ack(JOIN, "lobby").await?;
+/// client.emit(SAY, &format!("hello, {members}"))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client(pub(crate) Arc<Handle>);
 
-/// What the clones of a client share.
+/// The part that the clones of a client share; dropping it leaves the namespace.
 pub(crate) struct Handle {
     socket: Arc<Socket>,
 }
@@ -35,7 +46,7 @@ impl Drop for Handle {
 
 impl Client {
     /// Describes a client that opens a session of its own. The URL's path is the namespace, as in
-    /// Socket.IO's `io(url)`; its query goes along with every request.
+    /// Socket.IO's `io(url)`; its query is sent with every request.
     ///
     /// # Errors
     /// [`UrlError`] when the URL cannot be connected to.
@@ -48,7 +59,8 @@ impl Client {
         Builder::share(&self.0.socket, name)
     }
 
-    /// Sends an event. It never waits: offline it is queued, after the last connection dropped.
+    /// Sends an event, and returns immediately: without a connection it waits in the queue, and after
+    /// [`close`](Self::close) it is dropped.
     ///
     /// # Errors
     /// [`EmitError`] when the payload cannot be encoded or the queue is full.
@@ -60,9 +72,9 @@ impl Client {
         self.0.socket.emit(event_name(&event)?, payload)
     }
 
-    /// Sends an event and asks for an answer, which the returned future brings.
+    /// Sends an event and asks for an answer, which the returned future awaits.
     ///
-    /// It is sent at most once: a request that was sent when the connection broke ends with
+    /// It is sent at most once: a request that was sent before the connection broke ends with
     /// [`AckError::Disconnected`], one that still waited is sent on the next connection.
     pub fn emit_with_ack<P: Serialize + ?Sized, A>(
         &self,
@@ -76,32 +88,53 @@ impl Client {
         AckFuture::new(request, self.0.socket.limits.ack_timeout)
     }
 
-    /// The payloads of an event as a stream, from now on. Of a reserved event there are none.
+    /// The payloads of an event as a stream, from now on. That of a reserved event stays empty.
     pub fn subscribe<P, A>(&self, event: impl Listen<P, A>) -> Subscription<P> {
         // A reserved name never arrives: the decoder ends a session whose server sends one.
         self.0.socket.subscribe(event_name(&event).unwrap_or_default())
     }
 
-    /// How the client stands, now and from now on.
-    pub fn state(&self) -> watch::Receiver<State> {
+    /// The state of the connection, now and as it changes.
+    ///
+    /// ```no_run
+    /// use sockeye_client::{Client, ConnectionState};
+    ///
+    /// # async fn example(client: Client) {
+    /// let mut state = client.state();
+    /// let _ = state.wait_for(ConnectionState::is_connected).await;
+    /// # }
+    /// ```
+    pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.0.socket.state.subscribe()
     }
 
     /// The id of the server's socket while connected.
     pub fn id(&self) -> Option<Arc<str>> {
         match &*self.0.socket.state.borrow() {
-            State::Connected { id, .. } => Some(Arc::clone(id)),
+            ConnectionState::Connected { id, .. } => Some(Arc::clone(id)),
             _ => None,
         }
     }
 
-    /// What messages travel on at the moment; `None` without a session.
+    /// The transport of the present session; `None` without a session.
     pub fn transport(&self) -> Option<TransportKind> {
         *self.0.socket.link.transport.lock()
     }
 
-    /// Waits until everything emitted so far was handed to a transport: back-pressure for those who
+    /// Waits until everything emitted so far was handed to a transport: back-pressure for programs that
     /// emit much.
+    ///
+    /// ```no_run
+    /// # async fn example(client: sockeye_client::Client) -> Result<(), sockeye_client::EmitError> {
+    /// for number in 0..1_000_000_u32 {
+    ///     client.emit("number", &number)?;
+    ///     if number % 1_000 == 0 {
+    ///         client.flushed().await;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn flushed(&self) {
         self.0.socket.flushed().await;
     }
@@ -114,8 +147,8 @@ impl Client {
     pub async fn close(&self) {
         let mut state = self.state();
         self.0.socket.leave();
-        // The sender lives as long as this handle, so this only ends with the state.
-        let _ = state.wait_for(|state| *state == State::Closed).await;
+        // It cannot fail, because this handle keeps the sender.
+        let _ = state.wait_for(|state| *state == ConnectionState::Closed).await;
     }
 
     pub(crate) fn new(mut socket: Socket) -> Self {

@@ -1,10 +1,17 @@
-//! One Engine.IO session: `sockeye_engine_proto::Session` and the transports it lives on.
+//! One Engine.IO session: the protocol's [`Session`] and the transports that it uses.
 //!
-//! Everything happens in [`Engine::poll`], one turn at a time: what came in is handed up, then what
-//! waits above is fetched and written in one go. The layer above is only asked for packets when
-//! a transport can take them; whatever it still holds when the session ends can go out on the next.
+//! Everything happens in [`EngineSession::poll`]: it reads messages and gives them to the namespaces,
+//! then takes their packets and writes them at once. It takes packets only when a transport has room,
+//! so those that are left when the session ends can be sent on the next one.
 
-mod outgoing;
+// Sending: packets of the namespaces and of the session itself.
+mod send;
+
+// Address, path, query and headers of every request.
+mod target;
+
+// Polling and WebSocket.
+mod transport;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,55 +28,57 @@ use sockeye_engine_proto::{
 use sockeye_ws::CloseCode;
 use tokio::time::Sleep;
 
-use self::outgoing::Outgoing;
+use self::send::SendState;
+pub(crate) use self::target::{Target, normalize_namespace};
+use self::transport::{Exchange, PollingRequests, WebSocket, read_frames};
 use crate::error::TransportError;
-use crate::namespaces::Namespaces;
-use crate::target::Target;
-use crate::transport::{Exchange, Polling, WebSocket, read_frames};
+use crate::manager::Namespaces;
 
 /// A session and its transports.
-pub(crate) struct Engine {
+pub(crate) struct EngineSession {
     session: Session,
-    /// The session's transport when it was last looked at.
+    /// The session's transport at the last [`transmit`](Self::transmit).
     main: TransportId,
     target: Arc<Target>,
-    polling: Option<PollingState>,
+    polling: Option<PollingTransport>,
     websocket: Option<WebSocket>,
-    /// The WebSocket of an upgrade, on its way. One try for each session.
     upgrade: Upgrade,
-    outgoing: Outgoing,
-    /// What the server said in OPEN.
+    send_state: SendState,
+    /// The `maxPayload` of the server's OPEN packet.
     post_bytes_max: usize,
     sleep: Pin<Box<Sleep>>,
-    /// What broke, once the session is closed; not every end has a cause to name.
+    /// The cause of the session's end, where there is one.
     pub(crate) failure: Option<TransportError>,
 }
 
-struct PollingState {
+/// Polling as the session's transport: at most one GET and one POST at a time.
+struct PollingTransport {
     id: TransportId,
-    requests: Polling,
+    requests: PollingRequests,
     get: Option<Exchange>,
     post: Option<Exchange>,
-    /// An answer whose packets are being handled.
+    /// The response to a GET, while its packets are handled.
     body: Option<(Bytes, PayloadReader)>,
 }
 
+/// The upgrade to a WebSocket, which is tried once in a session.
 #[derive(Default)]
 struct Upgrade {
     is_tried: bool,
     connecting: Option<BoxFuture<'static, Result<WebSocket, TransportError>>>,
 }
 
-impl Engine {
-    /// Starts a session. Over polling this asks nobody yet; a WebSocket is established first.
+impl EngineSession {
+    /// Starts a session. A WebSocket is connected first; with polling the first request is sent later,
+    /// by [`poll`](Self::poll).
     pub(crate) async fn connect(target: Arc<Target>) -> Result<Self, TransportError> {
         let (mut polling, mut websocket) = (None, None);
         let id = if target.transports.first() == Some(&TransportKind::WebSocket) {
             websocket.insert(WebSocket::connect(&target, None).await?).id
         } else {
             let id = TransportId::new(TransportKind::Polling, 0);
-            let requests = Polling::new(Arc::clone(&target));
-            polling = Some(PollingState { id, requests, get: None, post: None, body: None });
+            let requests = PollingRequests::new(Arc::clone(&target));
+            polling = Some(PollingTransport { id, requests, get: None, post: None, body: None });
             id
         };
         let config = Config {
@@ -77,40 +86,44 @@ impl Engine {
             upgrade: target.transports.contains(&TransportKind::WebSocket),
             ..Config::default()
         };
-        Ok(Engine {
+        Ok(EngineSession {
             session: Session::initiate(Arc::new(config), id, now()),
             main: id,
             target,
             polling,
             websocket,
             upgrade: Upgrade::default(),
-            outgoing: Outgoing::default(),
+            send_state: SendState::default(),
             post_bytes_max: POST_BYTES_MAX,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             failure: None,
         })
     }
 
-    /// The transport that messages go out on.
+    /// The transport of the session's messages.
     pub(crate) fn transport(&self) -> TransportKind {
         self.session.transport().kind()
     }
 
-    /// Ends the session after what is queued above.
+    /// Closes the session after the packets that are queued in the namespaces.
     pub(crate) fn close(&mut self) {
         self.session.close(now());
     }
 
-    /// One turn, until something is to be known above or nothing more can be done now.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, upper: &mut Namespaces) -> Poll<Event> {
+    /// Reads, writes and times out until there is an event for the manager.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        namespaces: &mut Namespaces,
+    ) -> Poll<Event> {
         loop {
             let progress = [
                 self.poll_timer(cx),
                 self.poll_upgrade(cx),
-                self.poll_websocket(cx, upper),
-                self.poll_get(cx, upper),
+                self.poll_websocket(cx, namespaces),
+                self.poll_get(cx, namespaces),
                 self.poll_post(cx),
-                self.transmit(upper),
+                self.transmit(namespaces),
                 self.flush(cx),
             ];
             if let Some(event) = self.session.poll_event() {
@@ -151,24 +164,26 @@ impl Engine {
             let connecting = async move { WebSocket::connect(&target, Some(sid.as_str())).await };
             self.upgrade.connecting = Some(connecting.boxed());
         }
-        match take_done(&mut self.upgrade.connecting, cx)? {
+        match take_ready(&mut self.upgrade.connecting, cx)? {
             Ok(websocket) => {
                 let id = websocket.id;
                 self.websocket = Some(websocket);
                 self.session.handle_transport(id, TransportChange::Opened, now());
             }
-            Err(error) => tracing::debug!(%error, "no upgrade: polling goes on"),
+            Err(error) => {
+                tracing::debug!(%error, "the upgrade failed, polling continues")
+            }
         }
         Some(())
     }
 
-    fn poll_websocket(&mut self, cx: &mut Context<'_>, upper: &mut Namespaces) -> Option<()> {
-        let websocket = self.websocket.as_mut().filter(|_| upper.is_ready())?;
+    fn poll_websocket(&mut self, cx: &mut Context<'_>, namespaces: &mut Namespaces) -> Option<()> {
+        let websocket = self.websocket.as_mut().filter(|_| namespaces.is_ready())?;
         let (id, session, failure) = (websocket.id, &mut self.session, &mut self.failure);
         let mut frames = Ok(true);
         let read = websocket.reader.poll_input(cx, |ws, input| {
             frames = read_frames(ws, input, |packet| {
-                handle_packet(session, failure, id, packet, upper);
+                handle_packet(session, failure, id, packet, namespaces);
             });
             input.len()
         });
@@ -188,36 +203,36 @@ impl Engine {
         Some(())
     }
 
-    fn poll_get(&mut self, cx: &mut Context<'_>, upper: &mut Namespaces) -> Option<()> {
+    fn poll_get(&mut self, cx: &mut Context<'_>, namespaces: &mut Namespaces) -> Option<()> {
         let state = self.polling.as_mut()?;
         if state.body.is_some() {
-            return self.handle_body(upper);
+            return self.handle_body(namespaces);
         }
-        if state.get.is_none() && upper.is_ready() && self.session.poll_wanted() {
+        if state.get.is_none() && namespaces.is_ready() && self.session.poll_wanted() {
             let id = self.session.id().as_str();
             state.get = Some(state.requests.get((!id.is_empty()).then_some(id)));
             self.session.handle_transport(state.id, TransportChange::Polling, now());
         }
-        match take_done(&mut state.get, cx)? {
+        match take_ready(&mut state.get, cx)? {
             Ok(body) => {
                 state.body = Some((body, PayloadReader::new()));
-                self.handle_body(upper);
+                self.handle_body(namespaces);
             }
             Err(error) => self.fail_polling(error),
         }
         Some(())
     }
 
-    /// Handles packets of the answer at hand while the layer above takes them.
-    fn handle_body(&mut self, upper: &mut Namespaces) -> Option<()> {
-        let PollingState { id, body, .. } = self.polling.as_mut()?;
+    /// Handles packets of the present response as long as the namespaces are ready for more.
+    fn handle_body(&mut self, namespaces: &mut Namespaces) -> Option<()> {
+        let PollingTransport { id, body, .. } = self.polling.as_mut()?;
         let mut progress = None;
-        while upper.is_ready()
+        while namespaces.is_ready()
             && let Some((bytes, reader)) = body
         {
             progress = Some(());
             if let Some(packet) = reader.next_packet(bytes) {
-                handle_packet(&mut self.session, &mut self.failure, *id, packet, upper);
+                handle_packet(&mut self.session, &mut self.failure, *id, packet, namespaces);
             } else {
                 self.session.handle_transport(*id, TransportChange::Answered, now());
                 *body = None;
@@ -228,7 +243,7 @@ impl Engine {
 
     fn poll_post(&mut self, cx: &mut Context<'_>) -> Option<()> {
         let state = self.polling.as_mut()?;
-        match take_done(&mut state.post, cx)? {
+        match take_ready(&mut state.post, cx)? {
             Ok(_) => self.session.handle_transport(state.id, TransportChange::Writable, now()),
             Err(error) => self.fail_polling(error),
         }
@@ -241,8 +256,8 @@ impl Engine {
                 self.end_websocket(Loss::Closed, Some(error.into()), None);
                 Some(())
             }
-            // What was written has made room for more.
-            Poll::Ready(Ok(())) => std::mem::take(&mut self.outgoing.held_back).then_some(()),
+            // There is room for more packets now.
+            Poll::Ready(Ok(())) => std::mem::take(&mut self.send_state.is_full).then_some(()),
             Poll::Pending => None,
         }
     }
@@ -255,8 +270,8 @@ impl Engine {
         }
     }
 
-    /// The session goes on without its WebSocket. With `code` that ends in good order: it closed, or
-    /// broke the protocol.
+    /// Removes the WebSocket from the session. With a `code` its closing handshake is finished: the
+    /// server closed it, or broke the protocol.
     fn end_websocket(
         &mut self,
         loss: Loss,
@@ -275,18 +290,18 @@ impl Engine {
     }
 }
 
-/// Lets the session look at a packet and hands a message on.
+/// Gives a packet to the session, and the message in it, if any, to the namespaces.
 fn handle_packet(
     session: &mut Session,
     failure: &mut Option<TransportError>,
     via: TransportId,
     packet: Result<Packet<'_>, DecodeError>,
-    upper: &mut Namespaces,
+    namespaces: &mut Namespaces,
 ) {
     let error = match packet.map(|packet| session.handle_packet(via, packet, now())) {
         Ok(Ok(None) | Err(SessionError::Closed)) => return,
         Ok(Ok(Some(message))) => {
-            let Err(error) = upper.message(message) else { return };
+            let Err(error) = namespaces.handle_message(message) else { return };
             session.abort(CloseReason::ParseError);
             TransportError::Decode(error)
         }
@@ -299,18 +314,18 @@ fn handle_packet(
     *failure = Some(error);
 }
 
-/// What came of a future that is under way, if it is done.
-fn take_done<T>(slot: &mut Option<BoxFuture<'static, T>>, cx: &mut Context<'_>) -> Option<T> {
+/// Polls a future, if there is one, and returns its output when it is ready.
+fn take_ready<T>(slot: &mut Option<BoxFuture<'static, T>>, cx: &mut Context<'_>) -> Option<T> {
     let Poll::Ready(done) = slot.as_mut()?.poll_unpin(cx) else { return None };
     *slot = None;
     Some(done)
 }
 
-/// The size of a POST where the server does not announce a limit: the default of those that do.
+/// The bytes of a POST where the server announces no limit: the default of those that do.
 const POST_BYTES_MAX: usize = 1_000_000;
 
-/// The longest time for the server to open the session: what is set beyond it means the same, and can be
-/// added to any moment.
+/// The longest time for the server to open the session. A longer one, such as `Duration::MAX`, could
+/// not be added to a point in time.
 const OPEN_TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The runtime's clock, which tests may stop.

@@ -1,22 +1,31 @@
-//! What can go wrong, one type for each question.
+//! The errors, one type for each thing that can fail.
 
 use std::io;
 use std::sync::Arc;
 
 use sockeye_net::http::ConnectError as DialError;
 use sockeye_socket_proto::RawArgs;
-pub use sockeye_socket_proto::{EncodeError, EventError, PayloadError, RemoteError, ReservedName};
+pub use sockeye_socket_proto::{
+    AckError, EmitError, EncodeError, EventError, PayloadError, RemoteError, ReservedName,
+};
 
-use crate::DisconnectReason;
+use crate::state::DisconnectReason;
 
-/// A URL, header or name that cannot be used.
+/// Why a URL, a header or a namespace cannot be used.
+///
+/// ```
+/// use sockeye_client::{Client, UrlError};
+///
+/// assert!(matches!(Client::builder("ftp://host"), Err(UrlError::Scheme { .. })));
+/// assert!(matches!(Client::builder("http://host/a,b"), Err(UrlError::Namespace)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// Not a URL with a host.
     #[error("not a URL with a host")]
     Malformed,
-    /// Only `http` and `ws` are spoken, and with the feature `tls` also `https` and `wss`.
+    /// Neither `http` nor `ws`, nor with the feature `tls` one of `https` and `wss`.
     #[error("URLs with the scheme {scheme:?} cannot be connected to")]
     Scheme {
         /// The scheme of the URL.
@@ -30,11 +39,23 @@ pub enum UrlError {
     Namespace,
 }
 
-/// A client that cannot be set up as it was described.
+/// A mistake in the description of a client.
+///
+/// ```
+/// use sockeye_client::{Client, ConfigError};
+///
+/// # fn main() -> Result<(), sockeye_client::UrlError> {
+/// let twice = Client::builder("http://localhost:3000")?
+///     .on("news", async |_: String| ())
+///     .on("news", async |_: String| ());
+/// assert!(matches!(twice.start(), Err(ConfigError::DuplicateEvent { event }) if event == "news"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Something about the addresses.
+    /// The URL, a header or the namespace.
     #[error(transparent)]
     Url(#[from] UrlError),
     /// A handler for an event whose name is reserved.
@@ -49,12 +70,25 @@ pub enum ConfigError {
     /// No transport was named.
     #[error("no transport to connect with")]
     NoTransport,
-    /// What goes to the server as `auth` must be written as a JSON object.
+    /// The value for `auth` is not written as a JSON object.
     #[error("auth is not a JSON object")]
     Auth,
 }
 
 /// Why a namespace could not be joined.
+///
+/// ```no_run
+/// use sockeye_client::{Client, ConnectError};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// match Client::builder("http://localhost:3000/admin")?.connect().await {
+///     Ok(client) => client.emit("hello", &())?,
+///     Err(ConnectError::Refused { message, .. }) => tracing::warn!(message, "not admitted"),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -78,7 +112,7 @@ pub enum ConnectError {
     /// The server did not answer within the connect timeout.
     #[error("the server did not answer in time")]
     Timeout,
-    /// The server's answer has no socket id: it speaks Socket.IO 2.
+    /// The server's reply has no socket id, as that of Socket.IO 2.
     #[error("the server speaks an older version of Socket.IO")]
     Version,
     /// This session is in the namespace already, through another client.
@@ -89,7 +123,7 @@ pub enum ConnectError {
     Cancelled,
 }
 
-/// What kept a transport from working.
+/// The failure of a transport: of a connection, a request or the protocol on it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
@@ -101,10 +135,10 @@ pub enum TransportError {
     Status {
         /// The status.
         status: u16,
-        /// The beginning of the body, which says why.
+        /// The beginning of the body, which has the server's reason.
         body: String,
     },
-    /// The server's answer to the WebSocket handshake is not one.
+    /// The server's answer to the WebSocket handshake is not valid.
     #[error("the WebSocket handshake failed")]
     Handshake(#[source] sockeye_ws::handshake::client::ResponseError),
     /// The server broke the WebSocket protocol.
@@ -119,11 +153,11 @@ pub enum TransportError {
     /// The server broke the Engine.IO protocol.
     #[error("the server broke the Engine.IO protocol")]
     Session(#[source] sockeye_engine_proto::SessionError),
-    /// The server sent what is no Engine.IO packet.
-    #[error("the server sent what is no Engine.IO packet")]
+    /// The server sent a message that is not an Engine.IO packet.
+    #[error("the server sent a message that is not an Engine.IO packet")]
     Packet(#[source] sockeye_engine_proto::DecodeError),
-    /// The server sent what is no Socket.IO packet.
-    #[error("the server sent what is no Socket.IO packet")]
+    /// The server sent a message that is not a Socket.IO packet.
+    #[error("the server sent a message that is not a Socket.IO packet")]
     Decode(#[source] sockeye_socket_proto::DecodeError),
     /// The server did not open the session in time.
     #[error("no answer in time")]
@@ -134,7 +168,7 @@ impl From<DialError> for TransportError {
     fn from(error: DialError) -> Self {
         match error {
             DialError::Io(error) => error.into(),
-            // The causes stay visible.
+            // As a source, so that the causes stay visible.
             error => io::Error::other(error).into(),
         }
     }
@@ -144,53 +178,4 @@ impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         TransportError::Io(Arc::new(error))
     }
-}
-
-/// An emit that was not queued. Being offline is **not** an error: what is emitted then goes out
-/// after the reconnection, up to the queue's limits.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The payload cannot be written.
-    #[error("the payload cannot be encoded")]
-    Encode(#[from] EncodeError),
-    /// The event's name is reserved.
-    #[error(transparent)]
-    Reserved(#[from] ReservedName),
-    /// Offline for too long, or the server reads too slowly: the queue is full.
-    #[error("the queue is full: {queued_packets} packets, {queued_bytes} bytes")]
-    Overflow {
-        /// Packets that wait.
-        queued_packets: usize,
-        /// Bytes that wait.
-        queued_bytes: usize,
-    },
-}
-
-/// Why an acknowledgement did not bring a value.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AckError {
-    /// The server did not answer in time. If the request was still waiting to be sent, it is not
-    /// sent any more.
-    #[error("no answer in time")]
-    Timeout,
-    /// The connection was lost after the request was sent, or the client was closed.
-    #[error("the socket is disconnected")]
-    Disconnected,
-    /// The server's handler answered with an error.
-    #[error("the server answered with an error: {0}")]
-    Remote(RemoteError),
-    /// The answer is not what was expected.
-    #[error("the answer cannot be decoded")]
-    Decode(#[source] PayloadError),
-    /// The request could not be queued.
-    #[error("the request was not sent")]
-    Emit(#[from] EmitError),
-    /// Too many answers are outstanding.
-    #[error("{limit} acknowledgements are outstanding already")]
-    Full {
-        /// The limit, [`Limits::pending_acks_max`](crate::Limits::pending_acks_max).
-        limit: usize,
-    },
 }

@@ -1,53 +1,55 @@
 //! Socket.IO client: connect, reconnect, polling with upgrade to WebSocket.
 //!
-//! ```no_run
-//! use sockeye_client::{Client, Event};
-//!
-//! const MESSAGE: Event<String> = Event::new("message");
-//! const JOIN: Event<String, u32> = Event::new("join");
-//!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::builder("http://localhost:3000/chat")?
-//!     .on(MESSAGE, async |text: String| println!("{text}"))
-//!     .connect()
-//!     .await?;
-//! let members = client.emit_with_ack(JOIN, "lobby").await?;
-//! client.emit(MESSAGE, "hello")?;
-//! # let _ = members;
-//! client.close().await;
-//! # Ok(())
-//! # }
-//! ```
-//!
 //! - [`Builder`] describes a client, [`Client`] is the handle to it.
-//! - The first connection is either awaited ([`Builder::connect`]) or left to the background
-//!   ([`Builder::start`]); a lost one is made again after a pause ([`Backoff`]).
-//! - What is emitted offline waits, up to [`Limits`]; every [`AckFuture`] ends.
-//! - One task owns a session: handlers run in it, start in the order of the events and interleave only
-//!   where they wait. Use `tokio::task::spawn_blocking` for long computations.
+//! - [`Client::emit`] and [`Client::emit_with_ack`] send events; [`Builder::on`] and
+//!   [`Client::subscribe`] receive them.
+//! - [`Reconnect`] and [`Backoff`] are the rules for a lost connection, [`Limits`] those for memory and
+//!   time.
+//! - [`ConnectError`], [`EmitError`] and [`AckError`] are the errors of these calls.
+//!
+//! Begin with the [`guide`].
 #![forbid(unsafe_code)]
 
-mod ack;
-mod builder;
-mod client;
-mod engine;
-mod error;
-mod handler;
-mod jobs;
-mod limits;
-mod link;
-mod namespaces;
-mod queue;
-mod random;
-mod reconnect;
-mod socket;
-mod state;
-mod subscription;
-mod target;
-mod task;
-mod transport;
+#[doc = include_str!("../../../docs/guide/client.md")]
+pub mod guide {}
 
-pub use ack::AckFuture;
+// What a program uses.
+
+// `Builder`, which describes a client before it connects.
+mod builder;
+
+// `Client`, the handle.
+mod client;
+
+// `Handler`, the async functions that take events, and how they run in order.
+mod handler;
+
+// `Limits` and their defaults.
+mod limits;
+
+// `Reconnect` and `Backoff`: the pauses between attempts.
+mod reconnect;
+
+// `ConnectionState` and `DisconnectReason`.
+mod state;
+
+// The errors.
+mod error;
+
+// What it is made of, from an event down to bytes.
+
+// One namespace of one client: its queue, its acks, its subscriptions, its way in and out.
+mod socket;
+
+// The task behind all namespaces of one connection: connects, reconnects, dispatches packets.
+mod manager;
+
+// One Engine.IO session: polling, WebSocket, the upgrade.
+mod engine;
+
+// Random bytes.
+mod random;
+
 pub use builder::{Builder, NewSession, SameSession};
 pub use client::Client;
 pub use error::{
@@ -57,9 +59,9 @@ pub use error::{
 pub use handler::Handler;
 pub use limits::Limits;
 pub use reconnect::{Backoff, Reconnect};
+pub use socket::{AckFuture, Subscription};
 pub use sockeye_engine_proto::TransportKind as Transport;
 #[cfg(feature = "tls")]
 pub use sockeye_net::http::{Roots, RootsError};
 pub use sockeye_socket_proto::{Ack, Args, Binary, Event, IntoAck, RawArgs, RawEvent};
-pub use state::{DisconnectReason, State};
-pub use subscription::Subscription;
+pub use state::{ConnectionState, DisconnectReason};

@@ -1,9 +1,9 @@
-//! Randomness from the system: keys, nonces, jitter.
+//! Random bytes from the system, for nonces and jitter.
 
 /// `N` random bytes.
 ///
 /// # Panics
-/// When the system has no randomness to give, which current systems do not let happen.
+/// When the system provides no randomness, which does not happen on current systems.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system provides randomness");

@@ -1,14 +1,25 @@
-//! When to try again.
+//! Reconnection: whether, and after which pause.
 
 use std::time::Duration;
 
-/// Whether a lost connection is made again.
+/// The rule for a lost connection, given to [`Builder::reconnect`](crate::Builder::reconnect).
+///
+/// ```
+/// use sockeye_client::{Backoff, Client, Reconnect};
+///
+/// # fn main() -> Result<(), sockeye_client::UrlError> {
+/// let once = Client::builder("http://localhost:3000")?.reconnect(Reconnect::Never);
+/// let tenacious = Client::builder("http://localhost:3000")?.reconnect(Backoff::default());
+/// # let _ = (once, tenacious);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reconnect {
-    /// Never: the first loss closes the client.
+    /// No reconnection: the first loss closes the client.
     Never,
-    /// After a pause that grows with each attempt that fails.
+    /// Reconnection after a pause that grows with each attempt that fails.
     After(Backoff),
 }
 
@@ -24,18 +35,31 @@ impl From<Backoff> for Reconnect {
     }
 }
 
-/// How long the pauses between attempts are: `delay_min`, doubled with each attempt, moved by
-/// chance so that a server's clients do not all return at once, and at most `delay_max`. A
-/// connection that was made starts it anew. The defaults are those of the official client.
+/// The pauses between attempts: `delay_min`, doubled with each attempt, moved at random so that a
+/// server's clients do not all return at once, and at most `delay_max`. After a successful
+/// connection they begin at `delay_min` again. The defaults are those of the official client.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sockeye_client::Backoff;
+///
+/// let backoff = Backoff {
+///     delay_max: Duration::from_secs(30),
+///     attempts_max: Some(10),
+///     ..Backoff::default()
+/// };
+/// assert_eq!(backoff.delay_min, Duration::from_secs(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     /// The first pause. Default 1 s.
     pub delay_min: Duration,
     /// No pause is longer. Default 5 s.
     pub delay_max: Duration,
-    /// How far a pause is moved at most, up or down, as a part of it: 0 to 1. Default 0.5.
+    /// How far a pause is moved at most, up or down, as a fraction of it: 0 to 1. Default 0.5.
     pub jitter: f64,
-    /// After this many failed attempts the client closes. Default `None`: it never gives up.
+    /// After this many failed attempts the client closes. Default `None`: no limit.
     pub attempts_max: Option<u32>,
 }
 
@@ -51,7 +75,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The pause before `attempt` (from 1); `random` decides about the jitter. `None`: give up.
+    /// The pause before `attempt` (from 1); `random` chooses the jitter. `None`: no further attempt.
     pub(crate) fn delay(&self, attempt: u32, random: u32) -> Option<Duration> {
         if self.attempts_max.is_some_and(|max| attempt > max) {
             return None;

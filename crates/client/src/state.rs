@@ -1,21 +1,21 @@
-//! How a namespace of the client stands.
+//! The states of a client, and the reasons for which it leaves its namespace.
 
 use std::fmt;
 use std::sync::Arc;
 
 use sockeye_engine_proto::CloseReason;
 
-/// How a client stands with its namespace. Watch it with [`Client::state`](crate::Client::state).
+/// The state of a client's connection to its namespace, see [`Client::state`](crate::Client::state).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
-    /// On its way for the first time.
+pub enum ConnectionState {
+    /// Connecting for the first time.
     Connecting,
     /// In the namespace.
     Connected {
         /// The id of the server's socket, another one after each connection.
         id: Arc<str>,
-        /// Whether the server recovered the socket's state and what it missed.
+        /// Whether the server recovered the socket's state and the events it missed.
         recovered: bool,
     },
     /// The connection was lost, or the first one failed; another is tried after a pause.
@@ -23,19 +23,24 @@ pub enum State {
         /// Which attempt comes next, from 1.
         attempt: u32,
     },
-    /// For good: closed by either side, refused, or given up.
+    /// Closed for good: by either side, by a refusal, or after the last attempt.
     Closed,
 }
 
-impl State {
-    /// Whether this is [`State::Connected`].
+impl ConnectionState {
+    /// Whether this is [`Connected`](ConnectionState::Connected).
     pub fn is_connected(&self) -> bool {
-        matches!(self, State::Connected { .. })
+        matches!(self, ConnectionState::Connected { .. })
     }
 }
 
-/// Why a client left its namespace. [`as_str`](DisconnectReason::as_str) gives the official
-/// client's words.
+/// The reason for which a client left its namespace.
+///
+/// ```
+/// use sockeye_client::DisconnectReason;
+///
+/// assert_eq!(DisconnectReason::PingTimeout.as_str(), "ping timeout");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -49,12 +54,12 @@ pub enum DisconnectReason {
     TransportClose,
     /// The transport broke a rule, or a request failed.
     TransportError,
-    /// The server sent what is no packet.
+    /// The server sent a message that is not a packet.
     ParseError,
 }
 
 impl DisconnectReason {
-    /// The official client's words for it.
+    /// The official client's text for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ServerDisconnect => "io server disconnect",

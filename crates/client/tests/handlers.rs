@@ -1,4 +1,4 @@
-//! Handlers: their order, their answers, and what they may do to the client.
+//! Handlers: their order, their answers, and errors and panics in them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -57,12 +57,15 @@ async fn every_kind_of_answer() {
         assert!(answer.contains(&format!(r#"[{{"error":{{"code":"{code}""#)), "{answer}");
         assert!(!answer.contains("on purpose"), "{answer}");
     }
-    // Nobody asked, nobody is answered; nobody listens, nobody answers.
+    // No ack is sent for an event without an id, nor for one without a handler.
     for event in ["42[\"add\",[1,2]]", "42[\"panic\"]", "427[\"unknown\"]"] {
         peer.send(event).await;
     }
     peer.receives_nothing().await;
-    assert!(client.state().borrow().is_connected(), "a client outlives its handlers");
+    assert!(
+        client.state().borrow().is_connected(),
+        "errors and panics of handlers do not end the client"
+    );
 }
 
 #[tokio::test]
@@ -74,7 +77,7 @@ async fn handlers_start_in_order_and_may_await_the_server() {
             let order = order.clone();
             async move {
                 order.send(number).unwrap();
-                // The answer comes behind other events and is not held up by them.
+                // The answer comes behind other events and is handled before their handlers end.
                 let answer = client.emit_with_ack::<_, u32>("ask", &number).await.unwrap();
                 order.send(answer).unwrap();
                 Ack(answer)
@@ -130,7 +133,7 @@ async fn only_so_many_run_at_once_and_the_rest_waits_its_turn() {
     let mut peer = fake.accept_joined().await;
     let padding = "x".repeat(10_000);
     for number in 0..EVENTS {
-        // Large enough that they do not all lie in one read.
+        // Large enough that the events do not all arrive in one read.
         peer.send(&format!("42[\"e\",{number},\"{padding}\"]")).await;
     }
     for number in 0..EVENTS {
@@ -164,9 +167,9 @@ async fn every_event_can_be_seen() {
     drop(client);
 }
 
-/// The texts of a JavaScript server need not be Unicode; null is a value like others.
+/// Strings of a JavaScript server may hold half surrogate pairs; null is an argument like others.
 #[tokio::test]
-async fn what_javascript_sends_is_taken() {
+async fn half_surrogate_pairs_and_null_are_accepted() {
     let fake = Fake::new().await;
     let (seen, mut seen_names) = mpsc::unbounded_channel();
     let client = common::builder(&fake.url(), common::WEBSOCKET)
@@ -191,7 +194,7 @@ async fn what_javascript_sends_is_taken() {
     peer.send(r#"42["n\ud83c","\udf89"]"#).await;
     assert_eq!(soon("push", subscription.next()).await.as_deref(), Some("\u{fffd}"));
     let (_, said) = soon("event", seen_names.recv()).await.unwrap();
-    assert_eq!(said, r#""\ud83c""#, "as it came");
+    assert_eq!(said, r#""\ud83c""#, "raw arguments are not changed");
     let answer = client.emit_with_ack::<_, String>("ask", &Value::Null);
     assert_eq!(peer.receive().await.as_deref(), Some(r#"420["ask",null]"#));
     peer.send(r#"430["\ud83c"]"#).await;
@@ -224,8 +227,8 @@ async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
     assert!(client.state().borrow().is_connected());
 }
 
-/// Leaving and coming back at once: the answer to the first wish is awaited, then this side leaves,
-/// then it joins again. (It was refused as in use.)
+/// Leaving a namespace and joining it again immediately: the client awaits the reply to the first
+/// CONNECT, leaves, and then joins. (This failed as `InUse` once.)
 #[tokio::test]
 async fn a_namespace_that_is_being_left_can_be_joined_again() {
     let fake = Fake::new().await;
@@ -246,7 +249,7 @@ async fn a_namespace_that_is_being_left_can_be_joined_again() {
     let second = soon("second", second).await.unwrap().unwrap();
     assert_eq!(second.id().as_deref(), Some("two"));
 
-    // One that is connected says that it leaves, and comes back at once.
+    // The same for a client that has joined.
     drop(second);
     let again = tokio::spawn(client.namespace("/b").connect());
     assert_eq!(peer.receive().await.as_deref(), Some("41/b,"));
@@ -256,7 +259,7 @@ async fn a_namespace_that_is_being_left_can_be_joined_again() {
     assert!(client.state().borrow().is_connected());
 }
 
-/// The same with the only namespace: the session stays open.
+/// The same with the only namespace of the session, which stays open.
 #[tokio::test]
 async fn the_last_namespace_can_be_joined_again_while_it_is_left() {
     let fake = Fake::new().await;
@@ -264,7 +267,7 @@ async fn the_last_namespace_can_be_joined_again_while_it_is_left() {
     let mut peer = fake.accept_joined().await;
     let builder = client.namespace("/");
     drop(client);
-    // Attached before the session's task has seen that the other one leaves.
+    // Added before the manager has seen that the other one is leaving.
     let (again, ()) = tokio::join!(builder.connect(), async {
         assert_eq!(peer.receive().await.as_deref(), Some("41"));
         assert_eq!(peer.receive().await.as_deref(), Some("40"));

@@ -1,4 +1,4 @@
-//! What a broken or malicious server can do: end the session, with a reason, and nothing else.
+//! Broken and malicious servers: all they can do is end the session, with a reason.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,9 +14,9 @@ use sockeye_client::{
 };
 use tokio::sync::mpsc;
 
-/// A client that connects in the background and tells why it was disconnected.
+/// A client that connects in the background, and the reasons for which it was disconnected.
 fn start(fake: &Fake) -> (Client, mpsc::UnboundedReceiver<DisconnectReason>) {
-    let (reasons, told) = mpsc::unbounded_channel();
+    let (reasons, received) = mpsc::unbounded_channel();
     let client = common::builder(&fake.url(), common::WEBSOCKET)
         .on_disconnect(move |reason| {
             let reasons = reasons.clone();
@@ -24,13 +24,13 @@ fn start(fake: &Fake) -> (Client, mpsc::UnboundedReceiver<DisconnectReason>) {
         })
         .start()
         .unwrap();
-    (client, told)
+    (client, received)
 }
 
 #[tokio::test]
 async fn what_is_no_packet_ends_the_session_and_the_next_one_begins() {
     let fake = Fake::new().await;
-    let (client, mut told) = start(&fake);
+    let (client, mut received) = start(&fake);
     let engine = ["", "7", "abc", "\u{1f980}"];
     let socket = [
         "4",
@@ -57,7 +57,7 @@ async fn what_is_no_packet_ends_the_session_and_the_next_one_begins() {
         let mut peer = fake.accept_joined().await;
         soon("join", client.state().wait_for(|s| s.is_connected())).await.unwrap();
         peer.send(text).await;
-        let reason = soon("reason", told.recv()).await;
+        let reason = soon("reason", received.recv()).await;
         assert_eq!(reason, Some(DisconnectReason::ParseError), "{text}");
         assert_eq!(peer.receive().await, None, "{text}");
     }
@@ -66,7 +66,7 @@ async fn what_is_no_packet_ends_the_session_and_the_next_one_begins() {
 #[tokio::test]
 async fn attachments_out_of_place_end_the_session() {
     let fake = Fake::new().await;
-    let (client, mut told) = start(&fake);
+    let (client, mut received) = start(&fake);
     for case in 0..3 {
         let mut peer = fake.accept_joined().await;
         soon("join", client.state().wait_for(|s| s.is_connected())).await.unwrap();
@@ -82,14 +82,14 @@ async fn attachments_out_of_place_end_the_session() {
                 peer.send_binary(b"x").await;
             }
         }
-        assert_eq!(soon("reason", told.recv()).await, Some(DisconnectReason::ParseError));
+        assert_eq!(soon("reason", received.recv()).await, Some(DisconnectReason::ParseError));
     }
 }
 
 #[tokio::test]
 async fn frames_that_break_the_protocol_end_the_session() {
     let fake = Fake::new().await;
-    let (client, mut told) = start(&fake);
+    let (client, mut received) = start(&fake);
     let frames: [&[u8]; 6] = [
         b"\xc1\x01a",                                // RSV1 without an extension
         b"\x83\x01a",                                // reserved opcode
@@ -102,13 +102,13 @@ async fn frames_that_break_the_protocol_end_the_session() {
         let mut peer = fake.accept_joined().await;
         soon("join", client.state().wait_for(|s| s.is_connected())).await.unwrap();
         peer.send_bytes(frame).await;
-        let reason = soon("reason", told.recv()).await;
+        let reason = soon("reason", received.recv()).await;
         assert_eq!(reason, Some(DisconnectReason::TransportError), "{frame:02x?}");
     }
 }
 
 #[tokio::test]
-async fn what_nobody_asked_for_is_ignored() {
+async fn unexpected_packets_are_ignored() {
     let fake = Fake::new().await;
     let connecting = common::builder(&fake.url(), common::WEBSOCKET).connect();
     let (client, mut peer) = tokio::join!(connecting, fake.accept_joined());
@@ -147,7 +147,7 @@ async fn what_nobody_asked_for_is_ignored() {
 #[tokio::test]
 async fn a_silent_server_is_left() {
     let fake = Fake::new().await;
-    let (client, mut told) = start(&fake);
+    let (client, mut received) = start(&fake);
     let mut peer = fake.accept().await;
     peer.open().await;
     peer.receive().await;
@@ -155,10 +155,10 @@ async fn a_silent_server_is_left() {
     soon("join", client.state().wait_for(|s| s.is_connected())).await.unwrap();
     peer.send("2").await;
     assert_eq!(peer.receive().await.as_deref(), Some("3"));
-    // From here on nothing comes, so its clock may be wound on.
+    // The server sends nothing from here on, so virtual time can advance by itself.
     tokio::time::pause();
     let silent = tokio::time::Instant::now();
-    assert_eq!(soon("reason", told.recv()).await, Some(DisconnectReason::PingTimeout));
+    assert_eq!(soon("reason", received.recv()).await, Some(DisconnectReason::PingTimeout));
     assert!(silent.elapsed() >= Duration::from_secs(44), "{:?}", silent.elapsed());
 }
 
@@ -179,20 +179,20 @@ async fn a_server_that_never_answers_is_given_up() {
         let mut peer = fresh.accept().await;
         peer.open().await;
         assert_eq!(peer.receive().await.as_deref(), Some("40"));
-        // The answer does not come, so its clock may be wound on.
+        // The server sends nothing from here on, so virtual time can advance by itself.
         tokio::time::pause();
         peer
     });
     tokio::time::resume();
     assert!(matches!(result, Err(ConnectError::Timeout)), "{result:?}");
-    // Its place is not kept: the answer that comes too late is followed by a goodbye.
+    // The client has been dropped: when the reply comes too late, the namespace is left again.
     peer.send(r#"40{"sid":"late"}"#).await;
     assert_eq!(peer.receive().await.as_deref(), Some("41"));
     assert_eq!(peer.receive().await, None);
 }
 
 #[tokio::test]
-async fn refusals_say_why() {
+async fn refused_connections_have_a_reason() {
     let fake = Fake::new().await;
     let cases = [
         (
@@ -263,9 +263,42 @@ async fn answers_without_a_socket_id_are_an_older_version() {
     assert!(matches!(result, Err(ConnectError::Version)), "{result:?}");
 }
 
+/// A DISCONNECT in place of the reply to CONNECT: an error of `connect`, or of the handler after
+/// `start`.
 #[tokio::test]
-async fn nobody_there_is_an_error_at_once_or_tried_again() {
-    // Not one of those that the system gives to others meanwhile.
+async fn a_disconnect_in_place_of_the_reply_is_a_failed_attempt() {
+    let is_closed = |error: &ConnectError| {
+        matches!(error, ConnectError::Closed(DisconnectReason::ServerDisconnect))
+    };
+    let fake = Fake::new().await;
+    let refuse = async || {
+        let mut peer = fake.accept().await;
+        peer.open().await;
+        assert_eq!(peer.receive().await.as_deref(), Some("40"));
+        peer.send("41").await;
+        assert_eq!(peer.receive().await, None);
+    };
+    let attempt = common::builder(&fake.url(), common::WEBSOCKET).connect();
+    let (result, ()) = tokio::join!(attempt, refuse());
+    assert!(result.as_ref().is_err_and(is_closed), "{result:?}");
+
+    let (errors, mut received) = mpsc::unbounded_channel();
+    let client = common::builder(&fake.url(), common::WEBSOCKET)
+        .on_connect_error(move |error| {
+            let errors = errors.clone();
+            async move { errors.send(error).unwrap() }
+        })
+        .start()
+        .unwrap();
+    refuse().await;
+    let error = soon("the error", received.recv()).await.unwrap();
+    assert!(is_closed(&error), "{error:?}");
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_an_error_of_connect_and_is_retried_after_start() {
+    // Below the range of ports that the system assigns to others meanwhile.
     let ports = 20_000 + (std::process::id() % 12_000) as u16..;
     let is_free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
     let mut addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
@@ -278,7 +311,7 @@ async fn nobody_there_is_an_error_at_once_or_tried_again() {
             "{result:?}"
         );
     }
-    let (errors, mut told) = mpsc::unbounded_channel();
+    let (errors, mut received) = mpsc::unbounded_channel();
     let client = common::builder(&url, common::WEBSOCKET)
         .on_connect_error(move |error| {
             let errors = errors.clone();
@@ -287,8 +320,8 @@ async fn nobody_there_is_an_error_at_once_or_tried_again() {
         .start()
         .unwrap();
     let waiting = client.emit_with_ack::<_, u32>("ask", &());
-    soon("first failure", told.recv()).await.unwrap();
-    soon("second failure", told.recv()).await.unwrap();
+    soon("first failure", received.recv()).await.unwrap();
+    soon("second failure", received.recv()).await.unwrap();
     let listener = soon("the port again", async {
         loop {
             match tokio::net::TcpListener::bind(address).await {

@@ -1,5 +1,5 @@
-//! Whoever reads the logs cannot take a session: its id, and the private id that recovery goes by,
-//! stand in none of them, at no level, of neither side.
+//! Logs do not let their reader take over a session: neither its id nor the private id that recovery
+//! uses is in them, at any level, of client or server.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// Everything that was logged.
+/// A writer that keeps everything that is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -40,7 +40,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// What nobody else may know: ids of sessions, private ids.
+/// The secrets: ids of sessions and private ids.
 #[derive(Clone, Default)]
 struct Secrets(Arc<Mutex<(Vec<String>, Vec<String>)>>);
 
@@ -62,7 +62,7 @@ async fn exchange(address: &str, requests: &str) -> String {
     String::from_utf8(peer.read_rest().await.unwrap()).unwrap()
 }
 
-/// A client that knows an id and does everything wrong with it.
+/// Sends every kind of bad request with the id of a session.
 async fn misbehave(address: &str) {
     let path = "/socket.io/?EIO=4&transport=polling";
     let end = "HTTP/1.1\r\nHost: localhost\r\nConnection: close";
@@ -82,7 +82,7 @@ async fn misbehave(address: &str) {
 }
 
 #[tokio::test]
-async fn ids_stand_in_no_log() {
+async fn ids_are_not_logged() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -124,6 +124,6 @@ async fn ids_stand_in_no_log() {
     for secret in sids.iter().chain(&pids) {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
-    // What belongs together is found all the same.
+    // The shortened ids are, so that lines of one session can be found.
     assert!(sids.iter().all(|sid| log.contains(&sid[..8])), "{log}");
 }

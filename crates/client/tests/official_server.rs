@@ -9,14 +9,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A running server; it ends when its input is closed.
+/// A running server. It ends when its standard input is closed.
 struct Server {
     process: Child,
     url: String,
 }
 
 impl Server {
-    /// `None`: these tests are not wanted.
+    /// Starts the server. `None`: `SOCKEYE_TEST_NODE` is not set.
     fn start(options: &str) -> Option<Self> {
         if std::env::var_os("SOCKEYE_TEST_NODE").is_none_or(|value| value != "1") {
             println!("left out: SOCKEYE_TEST_NODE=1 is not set");
@@ -71,7 +71,7 @@ async fn heartbeats_are_answered() {
     common::heartbeats_are_answered(&server.url).await;
 }
 
-/// The server's limit on a POST is kept: more than one body, nothing lost.
+/// Messages beyond the server's limit on a POST are sent in several, and none is lost.
 #[tokio::test]
 async fn posts_stay_below_the_servers_limit() {
     let Some(server) = Server::start(r#"{"maxHttpBufferSize":1000}"#) else {

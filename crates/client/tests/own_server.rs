@@ -1,4 +1,4 @@
-//! Against `crates/server`, over TCP, with a wire in between that can be cut.
+//! Against `crates/server`, over TCP, through a forwarder that can cut connections.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,7 +20,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-/// Forwards connections to the server; a change of the number cuts those that exist.
+/// A forwarder of connections to the server; a change of the number cuts the present ones.
 type Wire = Arc<watch::Sender<u32>>;
 
 #[derive(Clone)]
@@ -42,7 +42,7 @@ fn server(wire: &Wire, config: Config) -> Server {
             Ack(socket.handshake().query(&name).map(std::borrow::Cow::into_owned))
         })
         .on("silent", async |acker: sockeye::Acker<()>| {
-            // Kept for longer than anybody waits.
+            // Longer than the timeout of any test.
             tokio::time::sleep(Duration::from_secs(60)).await;
             acker.defer()
         })
@@ -89,7 +89,7 @@ fn server(wire: &Wire, config: Config) -> Server {
         .unwrap()
 }
 
-/// Serves for as long as the test's runtime lives; the URL is the wire's.
+/// Serves until the test's runtime ends. Returns the URL of the forwarder.
 async fn start(config: Config) -> String {
     let wire = Wire::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -142,9 +142,9 @@ async fn heartbeats_are_answered() {
     common::heartbeats_are_answered(&start(config).await).await;
 }
 
-/// Nobody can add the longest duration to a moment.
+/// `Duration::MAX` cannot be added to a point in time.
 #[tokio::test]
-async fn a_connect_timeout_without_an_end() {
+async fn the_longest_connect_timeout_is_accepted() {
     let url = start(Config::default()).await;
     for transports in [common::POLLING, common::WEBSOCKET, common::UPGRADE] {
         let mut limits = Limits::default();
@@ -168,7 +168,7 @@ async fn polling_stops_after_the_upgrade() {
     while client.transport() != Some(sockeye_client::Transport::WebSocket) {
         client.emit_with_ack::<_, ()>("ack", &()).await.unwrap();
     }
-    // Nothing is under way on polling when the session moves, so all of it was told by now.
+    // The session moves when no polling request is open, so all of them are recorded by now.
     let mut requests = Vec::new();
     while let Ok(request) = seen.try_recv() {
         requests.push(request);
@@ -183,10 +183,10 @@ async fn polling_stops_after_the_upgrade() {
     for _ in 0..50 {
         client.emit_with_ack::<_, ()>("ack", &()).await.unwrap();
     }
-    assert!(seen.try_recv().is_err(), "polling goes on");
+    assert!(seen.try_recv().is_err(), "there was another polling request");
 }
 
-/// Tells of each request when it was answered.
+/// A service that records each request when it is answered.
 #[derive(Clone)]
 struct Recorded<S> {
     service: S,
@@ -214,7 +214,7 @@ where
         let answering = self.service.call(request);
         Box::pin(async move {
             let response = answering.await?;
-            // The test may be over.
+            // It fails when the test has ended.
             let _ = requests.send((kind, response.status().as_u16()));
             Ok(response)
         })

@@ -1,4 +1,4 @@
-//! What is emitted waits, within limits, and leaves in order.
+//! The send queue: its limits, its order, and what is left of it at the end.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,10 +8,11 @@ use bytes::Bytes;
 use common::fake::Fake;
 use common::soon;
 use sockeye_client::{
-    AckError, Args, Binary, Client, ConfigError, ConnectError, EmitError, Event, Limits, State,
+    AckError, Args, Binary, Client, ConfigError, ConnectError, ConnectionState, EmitError, Event,
+    Limits,
 };
 
-/// A client that is on its way to a server that has not answered yet.
+/// A client that is connecting to a server that has not replied yet.
 fn offline(fake: &Fake, limits: Limits) -> Client {
     common::builder(&fake.url(), common::WEBSOCKET).limits(limits).start().unwrap()
 }
@@ -37,7 +38,7 @@ async fn packets_are_limited_by_number() {
         assert_eq!(peer.receive().await.unwrap(), format!("42[\"e\",{number}]"));
     }
     soon("flush", client.flushed()).await;
-    // The request that found no room used up no id.
+    // The request that was refused has used up no id.
     let answer = client.emit_with_ack::<_, u32>("e", &5);
     assert_eq!(peer.receive().await.as_deref(), Some("421[\"e\",5]"));
     peer.send("431[6]").await;
@@ -67,10 +68,10 @@ async fn requests_are_limited_and_forgotten_when_nobody_waits() {
     let second = client.emit_with_ack::<_, u32>("second", &());
     let third = soon("ack", client.emit_with_ack::<_, u32>("third", &())).await;
     assert!(matches!(third, Err(AckError::Full { limit: 2 })), "{third:?}");
-    // Dropped before it was sent: it is not sent, and its place is free.
+    // Dropped before it was sent: it is not sent, and does not count any more.
     drop(second);
     let fourth = client.emit_with_ack::<_, u32>("fourth", &());
-    // The same by its timeout.
+    // The same after its timeout.
     let timeout = std::time::Duration::from_millis(20);
     assert!(matches!(soon("timeout", first.timeout(timeout)).await, Err(AckError::Timeout)));
 
@@ -81,11 +82,11 @@ async fn requests_are_limited_and_forgotten_when_nobody_waits() {
 }
 
 #[tokio::test]
-async fn the_goodbye_comes_last() {
+async fn the_disconnect_packet_comes_last() {
     let fake = Fake::new().await;
     let client = offline(&fake, Limits::default());
     let mut peer = fake.accept_joined().await;
-    soon("join", client.state().wait_for(State::is_connected)).await.unwrap();
+    soon("join", client.state().wait_for(ConnectionState::is_connected)).await.unwrap();
     for number in 0..3 {
         client.emit("e", &Args((number, Binary(Bytes::from_static(b"\x01\x02"))))).unwrap();
     }
@@ -150,7 +151,7 @@ async fn subscriptions_are_limited_and_count_what_they_missed() {
 }
 
 #[tokio::test]
-async fn mistakes_are_told_before_anything_is_sent() {
+async fn mistakes_are_errors_before_anything_is_sent() {
     const E: Event = Event::new("e");
     let builder = || Client::builder("http://127.0.0.1:1").unwrap();
     let reserved = builder().on("disconnect", async || ()).start();

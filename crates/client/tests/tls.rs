@@ -9,8 +9,7 @@ use sockeye_client::{Client, ConnectError, Roots, Transport};
 use sockeye_net::http::{HttpServer, TlsConfig};
 use tokio::net::TcpListener;
 
-/// Serves an echo on a port of this machine, encrypted with a certificate for `localhost`, which is
-/// returned.
+/// Serves an echo on a loopback port with a certificate for `localhost`. Returns both.
 async fn serve() -> (u16, String) {
     let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());

@@ -20,7 +20,7 @@ use sockeye_net::http::{Source, check_request};
 
 use self::response_headers::ResponseHeaders;
 use self::service::EngineService;
-use self::verify::{Target, is_upgrade, verify};
+use self::verify::{Target, is_upgrade, verify, verify_beside};
 use crate::application::Application;
 use crate::http::handshake::Handshake;
 use crate::http::headers_present::HeadersPresent;
@@ -115,6 +115,52 @@ impl<A: Application> Engine<A> {
             tracing::debug!(host = denied.host(), "request for another host refused");
             denied.into_response("Config { allowed_hosts: Some(\"", "\".parse()?), .. }")
         })
+    }
+
+    /// Judges a request for what is served beside the engine as one that opens a session is
+    /// judged: its method is GET, its page's [origin](Config::origins) may connect, and the hook
+    /// [`allow_request`](crate::Hooks::allow_request) lets it in. No session comes of it. The host is
+    /// [`check_host`](Engine::check_host)'s business.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the code and message that a client would get; hooks that hear of refusals
+    /// hear of it.
+    ///
+    /// # Cancel safety
+    /// Safe: the hook is dropped where it stands. Must be called within a tokio runtime.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use sockeye_engine::{Application, Engine};
+    ///
+    /// async fn beside<A: Application>(engine: &Engine<A>, request: http::Request<()>) -> StatusCode {
+    ///     let (head, ()) = request.into_parts();
+    ///     match engine.admit(&head).await {
+    ///         Ok(handshake) if handshake.query("q").is_some() => StatusCode::OK,
+    ///         Ok(_) => StatusCode::NOT_FOUND,
+    ///         Err(_) => StatusCode::FORBIDDEN,
+    ///     }
+    /// }
+    /// ```
+    pub async fn admit(&self, head: &Parts) -> Result<Handshake, Refusal> {
+        let config = &self.registry.config;
+        let handshake = {
+            let source = Source::of_head(head, &config.trusted_proxies);
+            Handshake::new(head, &source, &config.kept_extensions)
+        };
+        let judged = async {
+            let host = || Source::of_head(head, &config.trusted_proxies).host;
+            verify_beside(&self.registry, head, host)?;
+            let asked = tokio::time::timeout(config.hook_timeout, config.hooks.allow(&handshake));
+            asked.await.unwrap_or(Err(Refusal::HookTimeout))
+        };
+        match judged.await {
+            Ok(()) => Ok(handshake),
+            Err(refusal) => {
+                self.tell(head, &refusal);
+                Err(refusal)
+            }
+        }
     }
 
     /// The engine as a tower service: 404 outside its path.
@@ -257,7 +303,7 @@ impl<A: Application> Engine<A> {
         match target {
             Target::New(kind, dialect) if upgrade == (kind == TransportKind::WebSocket) => {
                 let source = Source::of_head(&head, &config.trusted_proxies);
-                let handshake = Handshake::new(&head, &source);
+                let handshake = Handshake::new(&head, &source, &config.kept_extensions);
                 let opening = Opening { kind, dialect, handshake, head, present, upgrade };
                 self.begin_session(opening, added)
             }

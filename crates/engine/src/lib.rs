@@ -50,6 +50,9 @@
 
 #![forbid(unsafe_code)]
 
+#[doc = include_str!("../../../docs/guide/engine.md")]
+pub mod guide {}
+
 pub mod metrics;
 
 mod application;
@@ -68,6 +71,7 @@ pub use engine::{Engine, ResponseFuture};
 pub use http::cookie::Cookie;
 pub use http::cors::Cors;
 pub use http::handshake::Handshake;
+pub use http::kept_extensions::KeptExtensions;
 pub use http::query::pairs as query_pairs;
 pub use http::refusal::Refusal;
 pub use http::response_body::{Body, BodyError};
@@ -81,7 +85,7 @@ pub use session::observer::Observer;
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_net::http::{
     AllowedHosts, AllowedHostsError, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,
-    TrustedProxies,
+    PeerAddr, TrustedProxies,
 };
 pub use sockeye_net::network;
 pub use sockeye_net::pipe::{Compression, Deflate};

@@ -56,16 +56,16 @@ pub enum Pushed {
     Overflow {
         /// Messages that were waiting.
         queued_packets: u32,
-        /// How many may wait.
-        limit: u32,
+        /// Bytes that were waiting.
+        queued_bytes: usize,
     },
     /// The peer takes less than is sent to it; this message, with its attachments, was dropped, as
     /// [`OverflowPolicy::DropNewest`](crate::OverflowPolicy::DropNewest) says.
     Dropped {
         /// Messages that were waiting.
         queued_packets: u32,
-        /// How many may wait.
-        limit: u32,
+        /// Bytes that were waiting.
+        queued_bytes: usize,
     },
     /// The session is closed or closing.
     Closed,
@@ -187,8 +187,7 @@ impl Outbox {
         if u64::from(queued_packets) + packets > u64::from(limits.packets_max)
             || queued_bytes.saturating_add(bytes) > limits.bytes_max
         {
-            let limit = limits.packets_max;
-            return (Pushed::Overflow { queued_packets, limit }, Next::Nothing);
+            return (Pushed::Overflow { queued_packets, queued_bytes }, Next::Nothing);
         }
         let mut next = Next::Nothing;
         for packet in std::iter::once(first).chain(rest) {
@@ -405,14 +404,13 @@ impl Outbox {
             return None;
         }
         let (queued_packets, queued_bytes) = self.outlet.waiting();
-        let limit = limits.packets_max;
         if limits.drop_newest {
             metrics::message_dropped();
             self.has_dropped = true;
-            return Some((Pushed::Dropped { queued_packets, limit }, Next::Nothing));
+            return Some((Pushed::Dropped { queued_packets, queued_bytes }, Next::Nothing));
         }
         self.discard(CloseReason::Overflow);
-        let refused = Pushed::Overflow { queued_packets, limit };
+        let refused = Pushed::Overflow { queued_packets, queued_bytes };
         Some((refused, Next::Close { queued_packets, queued_bytes }))
     }
 

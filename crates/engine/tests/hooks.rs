@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use common::{Heard, Host, Received};
 use http::{HeaderMap, HeaderValue};
-use sockeye_engine::{Config, Cookie, Cors, Encoded, Hooks, Origins, Refusal, Rejection};
+use sockeye_engine::{
+    Config, Cookie, Cors, Encoded, Hooks, KeptExtensions, Origins, Refusal, Rejection,
+};
 
 const OPEN: &str = "/engine.io/?EIO=4&transport=polling";
 const OPEN_WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -254,4 +256,38 @@ async fn the_slash_behind_the_path_can_be_left_out() {
     assert_eq!(host.get(&without).await.status, 200);
     assert_eq!(host.get(OPEN).await.status, 200);
     host.get(&without.replace("/engine.io", "/engine.iox")).await.assert_empty(404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_served_beside_the_engine_is_judged_as_a_handshake() {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
+    let hooks = with_token().connection_error(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let kept_extensions = KeptExtensions::new().with::<u8>();
+    let host = Host::memory(Config { hooks, kept_extensions, ..Config::default() });
+    let head = |method: &str, token: &str, origin: &str| {
+        let uri = format!("/beside?token={token}");
+        let request = http::Request::builder().method(method).uri(uri).header("host", "a.test");
+        let request = request.header("origin", origin).extension(7_u8).extension(8_u16);
+        request.body(()).unwrap().into_parts().0
+    };
+    let admit = async |head| host.engine.admit(&head).await;
+    let handshake = admit(head("GET", "right", "http://a.test")).await.unwrap();
+    assert_eq!(handshake.query("token").as_deref(), Some("right"));
+    assert_eq!((handshake.extension(), handshake.extensions().len()), (Some(&7_u8), 1));
+    let rejected = admit(head("GET", "x", "http://a.test")).await.unwrap_err();
+    assert_eq!((rejected.code(), rejected.message()), (4, "wrong \"token\""));
+    let elsewhere = admit(head("GET", "right", "http://b.test")).await.unwrap_err();
+    assert!(matches!(elsewhere, Refusal::OriginDenied), "{elsewhere:?}");
+    let post = admit(head("POST", "right", "http://a.test")).await.unwrap_err();
+    assert!(matches!(post, Refusal::HandshakeMethod { .. }), "{post:?}");
+    assert_eq!(refused.load(Ordering::Relaxed), 3);
+    assert_eq!(host.engine.sessions(), 0);
+
+    let endless = Hooks::new().allow_request(async |_| std::future::pending().await);
+    let host = Host::memory(self::hooks(endless));
+    let late = host.engine.admit(&head("GET", "right", "http://a.test")).await.unwrap_err();
+    assert!(matches!(late, Refusal::HookTimeout), "{late:?}");
 }

@@ -91,7 +91,7 @@ async fn what_goes_beyond_may_be_dropped_instead() {
     assert_eq!(session.send("a", &[]), Pushed::Queued);
     assert_eq!(session.send("b", &[]), Pushed::Queued);
     assert!(!session.has_dropped());
-    let dropped = Pushed::Dropped { queued_packets: 2, limit: 2 };
+    let dropped = Pushed::Dropped { queued_packets: 2, queued_bytes: 2 };
     assert_eq!(session.send("c", &[]), dropped);
     assert!(session.has_dropped());
     assert_eq!(host.poll(&sid).await.text(), "4a\x1e4b");

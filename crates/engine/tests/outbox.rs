@@ -66,7 +66,7 @@ async fn a_polling_session_overflows_at_its_limit_of_packets() {
     for text in ["1", "2", "3"] {
         assert_eq!(session.send(text, &[]), Pushed::Queued);
     }
-    assert_eq!(session.send("4", &[]), Pushed::Overflow { queued_packets: 3, limit: 3 });
+    assert_eq!(session.send("4", &[]), Pushed::Overflow { queued_packets: 3, queued_bytes: 3 });
     assert_eq!(session.send("5", &[]), Pushed::Closed);
     assert_eq!(host.app.closed(&sid).await, CloseReason::Overflow);
     host.assert_gone(&sid).await;
@@ -84,7 +84,7 @@ async fn a_polling_session_overflows_at_its_limit_of_packets() {
     let attachments = [Bytes::from_static(b"x"), Bytes::from_static(b"y")];
     assert_eq!(session.send("1", &[]), Pushed::Queued);
     let overflow = session.send("2", &attachments);
-    assert_eq!(overflow, Pushed::Overflow { queued_packets: 1, limit: 3 });
+    assert_eq!(overflow, Pushed::Overflow { queued_packets: 1, queued_bytes: 1 });
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn what_belongs_together_is_queued_as_a_whole_or_not_at_all() {
         vec![one.clone(), one.clone(), with_attachment.clone()],
         vec![exact.clone(), long],
     ] {
-        let overflow = Pushed::Overflow { queued_packets: 0, limit: 3 };
+        let overflow = Pushed::Overflow { queued_packets: 0, queued_bytes: 0 };
         assert_eq!(session.push_all(&first, &rest), overflow, "{rest:?}");
         assert!(!session.is_closed(), "it goes on");
     }
@@ -136,13 +136,13 @@ async fn what_belongs_together_is_queued_as_a_whole_or_not_at_all() {
     assert_eq!(host.poll(&sid).await.text().len(), 6 + 2 * 52);
     // What waits already takes room.
     assert_eq!(session.send("2", &[]), Pushed::Queued);
-    let overflow = Pushed::Overflow { queued_packets: 1, limit: 3 };
+    let overflow = Pushed::Overflow { queued_packets: 1, queued_bytes: 1 };
     assert_eq!(session.push_all(&first, &vec![one.clone(); 3]), overflow);
     assert_eq!(session.push_all(&first, &vec![one.clone(); 2]), Pushed::Queued);
     assert_eq!(host.poll(&sid).await.text(), "42\x1e4first\x1e41\x1e41");
 
     let (mut socket, session) = websocket(&host).await;
-    let overflow = Pushed::Overflow { queued_packets: 0, limit: 3 };
+    let overflow = Pushed::Overflow { queued_packets: 0, queued_bytes: 0 };
     assert_eq!(session.push_all(&first, &vec![one.clone(); 4]), overflow);
     assert_eq!(session.push_all(&first, &vec![one; 3]), Pushed::Queued);
     for text in ["4first", "41", "41", "41"] {

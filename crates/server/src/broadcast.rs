@@ -1,121 +1,149 @@
 //! Broadcasts: one event for many sockets.
+//!
+//! A verb makes an [`Operation`](crate::Operation): plain data, which goes to the other servers if there is a cluster.
+//! What it does on this server is [`recipients`].
 
+/// The acknowledgements of a broadcast.
 pub(crate) mod acks;
+/// One packet on its way to many sessions, in the forms that they take.
 pub(crate) mod delivery;
+/// Events as packets.
 pub(crate) mod encode;
+/// A namespace as a whole.
 pub(crate) mod io;
+/// The sockets of this server that an operation is for.
+pub(crate) mod recipients;
 
-use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
-use sockeye_engine::Encoded;
-use sockeye_socket_proto::{EventName, Request, event_name, with_encoded_args};
+use smallvec::SmallVec;
+use sockeye_socket_proto::{EventName, EventRef, Request, event_name, with_encoded_args};
 use tokio::sync::mpsc;
 
 use self::acks::Acks;
-use self::delivery::Delivery;
-use self::encode::{encode_shared, encode_with_offset};
+use self::encode::MESSAGE;
 use self::io::Io;
+use self::recipients::{Asked, Recipients};
+use crate::cluster::operation::{Action, Flags};
+use crate::cluster::replies::{Arrival, Replies, Reply};
 use crate::cluster::server_side::{self, ServerAcks};
 use crate::error::{ClusterError, EmitError};
-use crate::guarantees::recovery::offset::Offset;
 use crate::guarantees::recovery::section;
 use crate::namespace::active::ActiveNamespace;
-use crate::rooms::member_cache::MemberCache;
 use crate::rooms::room::{IntoRooms, Room};
-use crate::rooms::selection::Selection;
-use crate::rooms::targets::Targets;
+use crate::rooms::targets::TargetsRef;
 use crate::socket::Socket;
-use crate::socket::emit::MESSAGE;
-use crate::socket::remote::RemoteSocket;
-use crate::socket::requests::Waiter;
+use crate::socket::id::SocketId;
 
 /// The broadcast operator: says whom to reach, then what to do with them. A socket in several of
-/// the rooms is reached once.
+/// the rooms is reached once. With a [`Cluster`](crate::Cluster) the sockets of all its servers are
+/// reached, unless it is [`local`](Broadcast::local).
+///
+/// ```
+/// # async fn run(io: &sockeye::Io) -> Result<(), Box<dyn std::error::Error>> {
+/// io.to(["red", "blue"]).except("muted").emit("score", &[3, 1])?;
+/// io.to("red").volatile().emit("position", &0.5)?;
+/// let players = io.to("red").fetch().await?.len();
+/// # drop(players);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a broadcast does nothing until it ends in a verb such as `emit`"]
 #[derive(Clone)]
 pub struct Broadcast {
-    namespace: Arc<ActiveNamespace>,
-    targets: Targets,
-    /// Who says it; left out unless it is the only target.
-    origin: Option<Socket>,
-    /// Only the origin itself.
+    namespaces: SmallVec<[Arc<ActiveNamespace>; 1]>,
+    rooms: Vec<Room>,
+    except: Vec<Room>,
+    /// The socket that sends it, which is left out unless it is the only target.
+    sender: Option<Socket>,
+    /// Only the sender itself.
     is_direct: bool,
-    is_volatile: bool,
     /// Only on this server.
     is_local: bool,
+    is_volatile: bool,
     may_compress: bool,
-    timeout: Duration,
+    /// That of the configuration if nobody says otherwise.
+    timeout: Option<Duration>,
 }
 
 impl Broadcast {
-    fn new(namespace: Arc<ActiveNamespace>) -> Self {
-        let timeout = namespace.config.ack_timeout;
+    /// Everybody in these namespaces of one server.
+    pub(crate) fn over(namespaces: impl IntoIterator<Item = Arc<ActiveNamespace>>) -> Self {
         Self {
-            namespace,
-            targets: Targets::default(),
-            origin: None,
+            namespaces: namespaces.into_iter().collect(),
+            rooms: Vec::new(),
+            except: Vec::new(),
+            sender: None,
             is_direct: false,
-            is_volatile: false,
             is_local: false,
+            is_volatile: false,
             may_compress: true,
-            timeout,
+            timeout: None,
         }
     }
 
+    /// Everybody but this socket.
     pub(crate) fn from_socket(socket: &Socket) -> Self {
-        Self { origin: Some(socket.clone()), ..Self::new(socket.active_namespace().clone()) }
+        let namespace = Arc::clone(socket.active_namespace());
+        Self { sender: Some(socket.clone()), ..Self::over([namespace]) }
     }
 
+    /// This socket alone.
     pub(crate) fn to_socket(socket: &Socket) -> Self {
         Self { is_direct: true, ..Self::from_socket(socket) }
     }
 
+    pub(crate) fn namespaces(&self) -> &[Arc<ActiveNamespace>] {
+        &self.namespaces
+    }
+
     /// Adds rooms; without any, everybody is reached.
-    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
-        self.targets.rooms.extend(rooms.into_rooms());
-        self.is_direct = false;
-        self
+    pub fn to(&self, rooms: impl IntoRooms) -> Self {
+        self.clone().with_rooms(rooms)
+    }
+
+    pub(crate) fn with_rooms(mut self, rooms: impl IntoRooms) -> Self {
+        let added = rooms.into_rooms();
+        if self.rooms.is_empty() {
+            self.rooms = added;
+        } else {
+            self.rooms.extend(added);
+        }
+        Self { is_direct: false, ..self }
     }
 
     /// Leaves out the sockets in these rooms, even if they are in others that are reached.
-    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
-        self.targets.except.extend(rooms.into_rooms());
-        self.is_direct = false;
-        self
+    pub fn except(&self, rooms: impl IntoRooms) -> Self {
+        let mut except = self.except.clone();
+        except.extend(rooms.into_rooms());
+        Self { except, is_direct: false, ..self.clone() }
     }
 
     /// Only to those who can take it right now: nothing queued, transport writable.
-    pub fn volatile(mut self) -> Self {
-        self.is_volatile = true;
-        self
+    pub fn volatile(&self) -> Self {
+        Self { is_volatile: true, ..self.clone() }
     }
 
-    /// Only on this server. (Without a cluster that makes a difference to
-    /// [`server_side_emit`](Broadcast::server_side_emit) alone.)
-    pub fn local(mut self) -> Self {
-        self.is_local = true;
-        self
+    /// Only on this server, not on the others of its cluster.
+    pub fn local(&self) -> Self {
+        Self { is_local: true, ..self.clone() }
     }
 
     /// Whether what is sent may be compressed on its way, where the server and the client compress
     /// at all. Default true. Say false for what cannot get shorter, and for a secret beside
     /// something that a stranger chose.
-    pub fn compress(mut self, compress: bool) -> Self {
-        self.may_compress = compress;
-        self
+    pub fn compress(&self, compress: bool) -> Self {
+        Self { may_compress: compress, ..self.clone() }
     }
 
-    /// How long acknowledgements are awaited. Default
+    /// How long answers are awaited: acknowledgements, and what other servers are asked for. Default
     /// [`Config::ack_timeout`](crate::Config::ack_timeout).
-    pub fn timeout(mut self, after: Duration) -> Self {
-        self.timeout = after;
-        self
+    pub fn timeout(&self, after: Duration) -> Self {
+        Self { timeout: Some(after), ..self.clone() }
     }
 
     /// Sends an event. It is encoded once for all. A recipient that reads too slowly is the
@@ -124,62 +152,56 @@ impl Broadcast {
     /// # Errors
     /// When it cannot be encoded, or its name is reserved.
     pub fn emit<P: Serialize + ?Sized>(
-        self,
+        &self,
         event: impl EventName<P>,
         payload: &P,
     ) -> Result<(), EmitError> {
-        let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?;
-        Ok(())
+        encoded(event_name(&event)?, payload, |event| self.send_event(event))
     }
 
-    pub(crate) fn send_event(self, name: &str, args: &str, attachments: &[Bytes]) {
-        if self.namespace.log.is_some() && section::is_inside() {
-            let (name, args) = (name.to_owned(), args.to_owned());
-            let attachments = attachments.to_vec();
-            return section::put_off(move || self.send_event(&name, &args, &attachments));
-        }
-        self.show(name, args, attachments);
-        let path = &self.namespace.path;
-        let plain = || self.as_wished(encode_shared(path, name, None, args, attachments));
-        let Some(log) = &self.namespace.log else {
-            return self.deliver(self.delivery(&plain()));
-        };
-        let send = |offset: Offset<'_>, place| {
-            let packet = encode_with_offset(path, name, args, attachments, offset);
-            let packet = self.as_wished(packet);
-            self.deliver(self.delivery(&packet).with_offset(place, &plain));
-            packet
-        };
-        if self.is_volatile {
-            log.stamp(|offset| drop(send(offset, offset.behind())));
-        } else {
-            log.record(|offset| {
-                let packet = send(offset, offset.logged());
-                (self.targets(), packet)
-            });
-        }
-    }
-
-    /// Sends the event `message`.
+    /// Sends the event `message`, which some programs live on.
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub fn send<P: Serialize + ?Sized>(self, payload: &P) -> Result<(), EmitError> {
+    pub fn send<P: Serialize + ?Sized>(&self, payload: &P) -> Result<(), EmitError> {
         self.emit(MESSAGE.name(), payload)
     }
 
+    /// Sends an event and asks every recipient for an acknowledgement. It is sent at once; the
+    /// answers are a stream, see [`Acks::collect`].
+    ///
+    /// # Errors
+    /// As [`emit`](Broadcast::emit).
+    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
+        &self,
+        event: impl Request<P, A>,
+        payload: &P,
+    ) -> Result<Acks<A>, EmitError> {
+        encoded(event_name(&event)?, payload, |event| {
+            let (sender, arrivals) = mpsc::unbounded_channel();
+            let replies = self.ask_others(Action::EmitWithAck(event), &sender);
+            let mut asked = Asked::new();
+            self.in_each(|recipients| asked.extend(recipients.ask(event, &sender)));
+            let others = replies.map(|replies| Arc::clone(replies.tally()));
+            Acks::new(arrivals, asked, others, self.answer_timeout())
+        })
+    }
+
     /// Sends an event to servers instead of sockets: to the others of the cluster, or with
-    /// [`local`](Broadcast::local) to this one alone. Rooms say nothing here.
+    /// [`local`](Broadcast::local) to this one alone. Rooms say nothing here. Each handles it by
+    /// [`on_server_side`](crate::Namespace::on_server_side) of this namespace.
     ///
     /// # Errors
     /// When it cannot be encoded, or its name is reserved.
     pub fn server_side_emit<P: Serialize + ?Sized>(
-        self,
+        &self,
         event: impl EventName<P>,
         payload: &P,
     ) -> Result<(), EmitError> {
-        self.ask_servers(event_name(&event)?, payload).map(drop)
+        encoded(event_name(&event)?, payload, |event| {
+            self.handle_here(event);
+            self.in_each(|recipients| self.publish(recipients, Action::ServerSideEmit(event)));
+        })
     }
 
     /// As [`server_side_emit`](Broadcast::server_side_emit), and asks for the handlers' answers.
@@ -187,176 +209,184 @@ impl Broadcast {
     /// # Errors
     /// As [`server_side_emit`](Broadcast::server_side_emit).
     pub fn server_side_emit_with_ack<P: Serialize + ?Sized, A>(
-        self,
+        &self,
         event: impl Request<P, A>,
         payload: &P,
     ) -> Result<ServerAcks<A>, EmitError> {
-        let timeout = self.timeout;
-        Ok(ServerAcks::new(self.ask_servers(event_name(&event)?, payload)?, timeout))
-    }
-
-    fn ask_servers<P: Serialize + ?Sized>(
-        self,
-        name: &str,
-        payload: &P,
-    ) -> Result<Vec<server_side::Handling>, EmitError> {
-        let io = Io::new(self.namespace.clone());
-        let here = with_encoded_args(payload, |args, attachments| {
-            let here = self.is_local.then(|| server_side::handle(&io, name, args, &attachments));
-            here.flatten().into_iter().collect()
-        })?;
-        Ok(here)
-    }
-
-    /// Sends an event and asks every recipient for an acknowledgement.
-    ///
-    /// # Errors
-    /// As [`emit`](Broadcast::emit).
-    pub fn emit_with_ack<P: Serialize + ?Sized, A>(
-        self,
-        event: impl Request<P, A>,
-        payload: &P,
-    ) -> Result<Acks<A>, EmitError> {
-        let id = self.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
-        let name = event_name(&event)?;
-        let packet = with_encoded_args(payload, |args, attachments| {
-            self.show(name, args, &attachments);
-            let path = &self.namespace.path;
-            self.as_wished(encode_shared(path, name, Some(id), args, &attachments))
-        })?;
-        let (sender, outcomes) = mpsc::unbounded_channel();
-        let mut waiting = HashMap::new();
-        let mut delivery = self.delivery(&packet);
-        self.selection().for_each(|socket| {
-            let waiter = Waiter::OfMany(socket.id(), sender.clone());
-            match socket.await_ack(id, waiter) {
-                Ok(()) if self.is_for(socket) => delivery.add(socket),
-                Ok(()) => {}
-                // It is listed with its error: the channel cannot be closed, we hold its end.
-                Err(error) => drop(sender.send((socket.id(), Err(error)))),
-            }
-            waiting.insert(socket.id(), socket.clone());
-        });
-        delivery.send();
-        Ok(Acks::new(outcomes, waiting, id, self.timeout))
+        encoded(event_name(&event)?, payload, |event| {
+            let (sender, arrivals) = mpsc::unbounded_channel();
+            let replies = self.ask_others(Action::ServerSideEmitWithAck(event), &sender);
+            let here = self.handle_here(event);
+            ServerAcks::new(here, replies.map(|replies| (arrivals, replies)), self.answer_timeout())
+        })
     }
 
     /// Makes the sockets enter rooms.
-    pub fn join(self, rooms: impl IntoRooms) {
+    pub fn join(&self, rooms: impl IntoRooms) {
         let rooms: Vec<Room> = rooms.into_rooms();
-        for socket in self.sockets() {
-            socket.join(&rooms);
-        }
+        self.act(Action::Join(&rooms), |socket| socket.join(&rooms));
     }
 
     /// Makes the sockets leave rooms.
-    pub fn leave(self, rooms: impl IntoRooms) {
+    pub fn leave(&self, rooms: impl IntoRooms) {
         let rooms: Vec<Room> = rooms.into_rooms();
-        for socket in self.sockets() {
-            socket.leave(&rooms);
-        }
+        self.act(Action::Leave(&rooms), |socket| socket.leave(&rooms));
     }
 
     /// Disconnects the sockets from the namespace.
-    pub fn disconnect(self) {
-        for socket in self.sockets() {
-            socket.disconnect();
-        }
+    pub fn disconnect(&self) {
+        self.act(Action::Disconnect, Socket::disconnect);
     }
 
     /// Disconnects the clients of the sockets from all their namespaces and closes their
     /// connections: `disconnectSockets(true)` of the official server.
-    pub fn close_sessions(self) {
-        for socket in self.sockets() {
-            socket.close_session();
-        }
+    pub fn close_sessions(&self) {
+        self.act(Action::CloseSessions, Socket::close_session);
     }
 
-    /// The sockets that would be reached, whichever server they are on.
+    /// The ids of the sockets that would be reached, whichever server they are on: `allSockets` of the
+    /// official server. Cheaper than [`fetch`](Broadcast::fetch).
     ///
     /// # Errors
-    /// [`ClusterError`] when other servers do not answer. A server alone always has an answer.
-    pub async fn fetch(self) -> Result<Vec<RemoteSocket>, ClusterError> {
-        Ok(self.sockets().iter().map(RemoteSocket::of).collect())
+    /// [`ClusterError`] when other servers do not answer in time. A server alone always has an answer.
+    pub fn ids(&self) -> impl Future<Output = Result<Vec<SocketId>, ClusterError>> + Send + use<> {
+        let this = self.clone();
+        async move {
+            let mut ids: Vec<_> = this.sockets().iter().map(Socket::id).collect();
+            for reply in this.gather(Action::Ids).await? {
+                if let Reply::Ids(others) = reply {
+                    ids.extend(others);
+                }
+            }
+            Ok(ids)
+        }
     }
 
     /// The sockets on this server that would be reached.
-    pub fn sockets(self) -> Vec<Socket> {
-        self.selection().sockets()
+    pub fn sockets(&self) -> Vec<Socket> {
+        let mut sockets = Vec::new();
+        self.in_each(|recipients| sockets.append(&mut recipients.sockets()));
+        sockets
     }
 
-    /// The packet for many, not to be compressed if that was said.
-    fn as_wished(&self, packet: Encoded) -> Arc<Encoded> {
-        Arc::new(if self.may_compress { packet } else { packet.without_compression() })
+    /// The same operator for each namespace alone: for answers that are to be told apart, where it
+    /// reaches several.
+    pub fn each(&self) -> impl Iterator<Item = Broadcast> {
+        let alone = |namespace: &Arc<_>| SmallVec::from_iter([Arc::clone(namespace)]);
+        self.namespaces.iter().map(move |it| Self { namespaces: alone(it), ..self.clone() })
     }
 
-    /// Lets the looks at outgoing events see it. (Not while it is delivered: they are user code,
-    /// and may emit.)
-    fn show(&self, name: &str, args: &str, attachments: &[Bytes]) {
-        let handlers = &self.namespace.handlers;
-        if let Some(event) = handlers.outgoing(name, args, attachments) {
-            self.selection().for_each(|socket| handlers.look_outgoing(socket, &event));
+    pub(crate) fn send_event(&self, event: EventRef<'_>) {
+        let is_logged = self.namespaces.iter().any(|namespace| namespace.log.is_some());
+        if is_logged && section::is_inside() {
+            let (this, event) = (self.clone(), event.to_raw_event());
+            return section::put_off(move || this.send_event(event.event_ref()));
         }
-    }
-
-    fn deliver(&self, mut delivery: Delivery<'_>) {
-        if let Some(audience) = self.audience() {
-            return audience.send(delivery, self.origin.as_ref());
-        }
-        self.selection().for_each(|socket| {
-            if self.is_for(socket) {
-                delivery.add(socket);
+        self.in_each(|recipients| {
+            let action = Action::Emit { event, offset: None };
+            match recipients.namespace.offsets_from().filter(|_| !self.is_volatile) {
+                // It comes back with its offset.
+                Some(cluster) if !self.is_here_only() => {
+                    cluster.record(&recipients.operation(action));
+                }
+                _ => {
+                    self.publish(recipients, action);
+                    recipients.emit(event, None);
+                }
             }
         });
-        delivery.send();
     }
 
-    fn delivery<'a>(&self, packet: &'a Arc<Encoded>) -> Delivery<'a> {
-        Delivery::new(packet, self.namespace.config.parser.is_some())
+    /// Does something with each socket, on this server and on the others.
+    fn act(&self, action: Action<'_>, act: impl Fn(&Socket)) {
+        self.in_each(|recipients| {
+            self.publish(recipients, action);
+            recipients.sockets().iter().for_each(&act);
+        });
     }
 
-    /// Whom it is for, the origin considered.
-    fn targets(&self) -> Targets {
-        let mut targets = self.targets.clone();
-        match &self.origin {
-            // Not by the id that it only claims to have.
-            Some(origin) if self.is_direct => targets.rooms.push(Room::from(origin.key())),
-            Some(origin) => targets.except.push(Room::from(origin.id())),
-            None => {}
-        }
-        targets
+    /// Starts this server's own handlers of an event between servers, where it is one of those meant.
+    fn handle_here(&self, event: EventRef<'_>) -> Vec<server_side::Handling> {
+        let here = self.namespaces.iter().filter(|_| self.is_local);
+        here.filter_map(|namespace| server_side::handle(&Io::new(Arc::clone(namespace)), event))
+            .collect()
     }
 
-    /// Who is reached, if it is a room as a whole, or all of it but the origin.
-    fn audience(&self) -> Option<Arc<MemberCache>> {
-        let Targets { rooms, except } = &self.targets;
-        let is_itself = |origin: &Socket| origin.is_connected() && origin.key() == origin.id();
-        let is_whole = rooms.len() <= 1 && except.is_empty() && !self.is_volatile;
-        if !is_whole || self.is_direct || !self.origin.as_ref().is_none_or(is_itself) {
-            return None;
-        }
-        self.namespace.adapter.member_cache(rooms.first(), MemberCache::new)
+    /// Whether the other servers have nothing to do with it.
+    fn is_here_only(&self) -> bool {
+        self.is_local || self.is_direct
     }
 
-    fn selection(&self) -> Selection<Socket> {
-        let mut targets = self.targets();
-        if let Some(origin) = &self.origin
-            && !self.is_direct
-            && origin.key() != origin.id()
+    fn publish(&self, recipients: &Recipients<'_>, action: Action<'_>) {
+        if let Some(cluster) = &recipients.namespace.cluster
+            && !self.is_here_only()
         {
-            targets.except.push(Room::from(origin.key()));
+            cluster.publish(&recipients.operation(action));
         }
-        self.namespace.adapter.select(&targets)
     }
 
-    /// Whether the flags let a socket have it.
-    fn is_for(&self, socket: &Socket) -> bool {
-        !self.is_volatile || (socket.is_connected() && socket.session().is_writable())
+    /// Asks the other servers, if there are any.
+    fn ask_others(
+        &self,
+        action: Action<'_>,
+        arrivals: &mpsc::UnboundedSender<Arrival>,
+    ) -> Option<Replies> {
+        let cluster = self.namespaces.first()?.cluster.as_ref().filter(|_| !self.is_here_only())?;
+        let replies = Replies::new(arrivals.clone());
+        let mut part = 0;
+        self.in_each(|recipients| {
+            cluster.ask(&recipients.operation(action), replies.part(part));
+            part += 1;
+        });
+        Some(replies)
     }
+
+    /// The replies of all other servers.
+    pub(crate) async fn gather(&self, action: Action<'_>) -> Result<Vec<Reply>, ClusterError> {
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        let Some(replies) = self.ask_others(action, &sender) else { return Ok(Vec::new()) };
+        let (replies, missing) = replies.gather(arrivals, self.answer_timeout()).await;
+        if missing.is_empty() { Ok(replies) } else { Err(ClusterError::timeout(missing)) }
+    }
+
+    fn answer_timeout(&self) -> Duration {
+        let configured = self.namespaces.first().map(|namespace| namespace.config.ack_timeout);
+        self.timeout.or(configured).unwrap_or_default()
+    }
+
+    /// Calls `f` with the recipients in each of the namespaces.
+    pub(crate) fn in_each(&self, mut f: impl FnMut(&Recipients<'_>)) {
+        // Not by the id that it only claims to have.
+        let direct = self.sender.as_ref().filter(|_| self.is_direct);
+        let direct = direct.map(|sender| [Room::from(sender.key())]);
+        let sender = self.sender.as_ref().filter(|_| !self.is_direct);
+        let id = sender.map(Socket::id);
+        let rooms = direct.as_ref().map_or(&self.rooms[..], |own| &own[..]);
+        let targets = TargetsRef { rooms, except: &self.except, sender: id.as_ref() };
+        let (is_volatile, may_compress) = (self.is_volatile, self.may_compress);
+        let flags = Flags { is_volatile, may_compress, timeout: self.answer_timeout() };
+        for namespace in &self.namespaces {
+            f(&Recipients { namespace, targets, flags, sender });
+        }
+    }
+}
+
+/// Lends an event as it goes over the wire.
+fn encoded<P: Serialize + ?Sized, R>(
+    name: &str,
+    payload: &P,
+    send: impl FnOnce(EventRef<'_>) -> R,
+) -> Result<R, EmitError> {
+    Ok(with_encoded_args(payload, |args, attachments| {
+        send(EventRef { name, args, attachments: &attachments })
+    })?)
 }
 
 impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broadcast").field("targets", &self.targets).finish_non_exhaustive()
+        f.debug_struct("Broadcast")
+            .field("rooms", &self.rooms)
+            .field("except", &self.except)
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,86 @@
 //! The servers beside this one.
+//!
+//! A verb of a broadcast is an [`Operation`](operation::Operation). This server carries its half out
+//! at once, on its own sockets; the other half is a [`Cluster`], which takes the operation to the
+//! other servers, each of which gives it to its [`Node`](node::Node).
 
-/// Events between the servers of a cluster.
+/// This server, as its cluster knows it.
+pub(crate) mod node;
+/// The verbs of a broadcast as plain data.
+pub(crate) mod operation;
+/// What the other servers answer.
+pub(crate) mod replies;
+/// Events between the servers themselves.
 pub(crate) mod server_side;
+
+use self::node::Node;
+use self::operation::Operation;
+use self::replies::Replies;
+
+/// The servers beside this one: what takes operations to them, and theirs here. Set by
+/// [`ServerBuilder::cluster`](crate::ServerBuilder::cluster).
+///
+/// Methods are called where a handler emits, so they never wait: what has to be sent is queued, with
+/// a bound. What cannot be sent is lost for the others and is the cluster's to report; emitting is
+/// fire-and-forget, and whoever asks has an answer or a timeout.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use sockeye::{Cluster, Node, Operation, OwnedOperation, Replies, Server};
+///
+/// /// Writes down what it is to send, for servers that are not there.
+/// #[derive(Clone, Default)]
+/// struct Notes(Arc<Mutex<Vec<OwnedOperation>>>);
+///
+/// impl Cluster for Notes {
+///     fn start(&self, _: Node) {}
+///     fn publish(&self, operation: &Operation<'_>) {
+///         self.0.lock().unwrap().push(operation.to_owned_operation());
+///     }
+///     fn ask(&self, operation: &Operation<'_>, _: Replies) {
+///         self.publish(operation);
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = tokio::runtime::Runtime::new()?;
+/// # let _guard = runtime.enter();
+/// let notes = Notes::default();
+/// let server = Server::builder().cluster(notes.clone()).build()?;
+/// server.io().to("lobby").emit("news", "hello")?;
+/// assert_eq!(notes.0.lock().unwrap().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Cluster: Send + Sync + 'static {
+    /// Begins: called once, when the server is built, inside of a tokio runtime. What comes from the
+    /// other servers is given to `node`.
+    fn start(&self, node: Node);
+
+    /// Sends an operation to all other servers.
+    fn publish(&self, operation: &Operation<'_>);
+
+    /// Sends an operation that asks to all other servers, and puts their answers into `replies`:
+    /// first [`Replies::asked`], which says who was asked, then [`Replies::push`] for each answer.
+    fn ask(&self, operation: &Operation<'_>, replies: Replies);
+
+    /// Whether events that are kept for recovery get their offset from the cluster, as those of Redis
+    /// streams do. Then such an event is [`record`](Cluster::record)ed in place of being published.
+    /// Default: no, each server counts for itself.
+    fn assigns_offsets(&self) -> bool {
+        false
+    }
+
+    /// Sends an event that is to get its offset to all servers, this one included, in the order of
+    /// the offsets: each is given it by [`Node::apply`] with [`Action::Emit`](crate::Action::Emit)'s
+    /// `offset`, and delivers and keeps it then. Called only if the cluster
+    /// [`assigns_offsets`](Cluster::assigns_offsets).
+    fn record(&self, operation: &Operation<'_>) {
+        self.publish(operation);
+    }
+
+    /// How many servers there are, this one included, as far as is known. Default 1.
+    fn server_count(&self) -> usize {
+        1
+    }
+}

@@ -1,69 +1,30 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-pub use sockeye_socket_proto::{EncodeError, EventError, PayloadError, RemoteError, ReservedName};
-
-/// An emit that was not queued. A peer that is gone is **not** an error: Socket.IO is
-/// fire-and-forget, ask for an ack where delivery matters.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The payload cannot be written.
-    #[error("the payload cannot be encoded")]
-    Encode(#[from] EncodeError),
-    /// The event's name is reserved.
-    #[error(transparent)]
-    Reserved(#[from] ReservedName),
-    /// The peer reads too slowly: its outbox is full, and its session is being closed.
-    #[error("the outbox is full: {queued_packets} packets queued, {limit} allowed")]
-    Overflow {
-        /// Packets that wait to be sent.
-        queued_packets: u32,
-        /// The limit, `Config::queued_packets_max`.
-        limit: u32,
-    },
-}
-
-/// Why an acknowledgement did not bring a value.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AckError {
-    /// The peer did not answer in time.
-    #[error("no answer in time")]
-    Timeout,
-    /// The socket was disconnected before the answer came.
-    #[error("the socket is disconnected")]
-    Disconnected,
-    /// The peer's handler answered with an error.
-    #[error("the peer answered with an error: {0}")]
-    Remote(RemoteError),
-    /// The answer is not what was expected.
-    #[error("the answer cannot be decoded")]
-    Decode(#[source] PayloadError),
-    /// The request could not be sent.
-    #[error("the request was not sent")]
-    Emit(#[from] EmitError),
-    /// Too many answers of this socket are outstanding.
-    #[error("{limit} acknowledgements are outstanding already")]
-    Full {
-        /// The limit, `Config::pending_acks_max`.
-        limit: usize,
-    },
-}
+pub use sockeye_socket_proto::{
+    AckError, EmitError, EncodeError, EventError, PayloadError, RemoteError, ReservedName,
+};
 
 /// Why the servers of a cluster could not be asked. A server alone is always asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
     /// Some servers did not answer in time.
-    #[error("{missing} servers did not answer in time")]
+    #[error("{} servers did not answer in time: {}", missing.len(), missing.join(", "))]
     Timeout {
-        /// How many.
-        missing: u32,
+        /// Their names, as the cluster calls them.
+        missing: Vec<String>,
     },
+}
+
+impl ClusterError {
+    pub(crate) fn timeout(missing: impl IntoIterator<Item = Arc<str>>) -> Self {
+        Self::Timeout { missing: missing.into_iter().map(|name| (*name).to_owned()).collect() }
+    }
 }
 
 /// Turns a connection to a namespace away: the client gets `connect_error` with this message.
@@ -71,12 +32,13 @@ pub enum ClusterError {
 pub struct Refuse {
     message: Cow<'static, str>,
     data: Option<Box<RawValue>>,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Refuse {
     /// Refuses with a message, `err.message` at the client.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), data: None }
+        Self { message: message.into(), data: None, source: None }
     }
 
     /// Adds details, `err.data` at the client. Data that JSON cannot represent is left out, which
@@ -96,7 +58,7 @@ impl Refuse {
     }
 
     /// The details as JSON; empty when there are none.
-    pub(crate) fn data(&self) -> &str {
+    pub fn data(&self) -> &str {
         self.data.as_ref().map_or("", |data| data.get())
     }
 }
@@ -107,11 +69,19 @@ impl fmt::Display for Refuse {
     }
 }
 
-impl Error for Refuse {}
+impl Error for Refuse {
+    /// What the client is not told: why an extractor had nothing to give.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &dyn Error)
+    }
+}
 
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
-        Self::new(error.message().to_owned())
+        // An `auth` that does not decode is quoted in the cause, which a log is not to have.
+        let cause = error.source().filter(|_| error.code() != "decode");
+        let source = cause.map(|_| error.to_string().into());
+        Self { message: error.message().to_owned().into(), data: None, source }
     }
 }
 

@@ -1,16 +1,17 @@
 //! Async functions as handlers: extractors first, the payload last, the answer returned.
 
 pub(crate) mod acker;
-pub(crate) mod bound;
 pub(crate) mod extract;
+pub(crate) mod running;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use sockeye_socket_proto::{FromArgs, IntoAck, RawEvent};
 
-use self::bound::{Answering, Running};
 use self::extract::{Context, FromContext};
+use self::running::{Answering, Running};
 use crate::error::{EventError, Refuse};
+use crate::rooms::room::Room;
 
 /// An async function that handles an event: up to eight extractors, then the payload if the event
 /// has one. It returns `()`, [`Ack`](crate::Ack), [`Deferred`](crate::Deferred), or a `Result`
@@ -31,8 +32,8 @@ pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
     ) -> Result<Answering, EventError>;
 }
 
-/// An async function that decides about a connection: extractors, then, if it wants it, what the
-/// client sent as `auth` (`{}` when it sent nothing). It returns `()` or `Result<(), E>` with
+/// An async function that decides who comes in: extractors, then, if it wants it, what the client or
+/// reader sent as `auth` (`{}` when it sent nothing). It returns `()` or `Result<(), E>` with
 /// `E: Into<Refuse>`.
 #[diagnostic::on_unimplemented(
     message = "this function cannot decide about connections",
@@ -43,7 +44,19 @@ pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
     fn start(&self, context: Context<'_, S>, auth: &str) -> Running<Result<(), Refuse>>;
 }
 
-/// An async function that is told something and answers nothing: extractors, then the value `V` or
+/// An async function that decides who may read a room from outside: extractors, then, if it wants it,
+/// the room, or `None` for the namespace as a whole. It returns `()` or `Result<(), E>` with
+/// `E: Into<Refuse>`.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot decide who may read a room",
+    note = "it must be `async fn(extractors.., Option<Room>) -> () | Result<(), Refuse>`: extractors first, the room (`None`: the namespace as a whole) last or not at all"
+)]
+pub trait ReadGuard<M, S>: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn start(&self, context: Context<'_, S>, room: Option<Room>) -> Running<Result<(), Refuse>>;
+}
+
+/// An async function that hears of something and answers nothing: extractors, then the value `V` or
 /// not. `V` is `()` for `on_connected`, a [`DisconnectReason`](crate::DisconnectReason) for
 /// `on_disconnect` and a [`RawEvent`] for `fallback`.
 #[diagnostic::on_unimplemented(
@@ -88,7 +101,7 @@ impl<E: Into<EventError>> IntoVerdict for Result<(), E> {
     }
 }
 
-/// What a connect handler returns.
+/// What a rule about visitors returns, in `on_connect` and `on_read`.
 pub trait IntoAdmission {
     #[doc(hidden)]
     fn into_admission(self) -> Result<(), Refuse>;
@@ -200,6 +213,48 @@ macro_rules! handlers {
             }
         }
 
+        impl<F, Fut, R, S, $($T),*> ReadGuard<(WithPayload, $($T,)* Option<Room>), S> for F
+        where
+            F: Fn($($T,)* Option<Room>) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoAdmission,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<'_, S>,
+                room: Option<Room>,
+            ) -> Running<Result<(), Refuse>> {
+                let begin = || -> Result<Fut, EventError> {
+                    extract!(context, $($T),*);
+                    Ok(self($($T,)* room))
+                };
+                admission(begin())
+            }
+        }
+
+        impl<F, Fut, R, S, $($T),*> ReadGuard<(WithoutPayload, $($T,)*), S> for F
+        where
+            F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: IntoAdmission,
+            $($T: FromContext<S>,)*
+        {
+            #[allow(unused_mut, unused_variables)]
+            fn start(
+                &self,
+                mut context: Context<'_, S>,
+                _: Option<Room>,
+            ) -> Running<Result<(), Refuse>> {
+                let mut begin = || -> Result<Fut, EventError> {
+                    extract!(context, $($T),*);
+                    Ok(self($($T,)*))
+                };
+                admission(begin())
+            }
+        }
+
         impl<F, Fut, R, S, $($T),*> Guard<(WithPayload, $($T,)* RawEvent), S> for F
         where
             F: Fn($($T,)* RawEvent) -> Fut + Clone + Send + Sync + 'static,
@@ -278,7 +333,7 @@ handlers!(T1, T2, T3, T4, T5, T6);
 handlers!(T1, T2, T3, T4, T5, T6, T7);
 handlers!(T1, T2, T3, T4, T5, T6, T7, T8);
 
-/// An extractor or payload that is missing refuses the connection.
+/// An extractor or payload that is missing refuses whoever asks.
 fn admission<Fut>(begin: Result<Fut, EventError>) -> Running<Result<(), Refuse>>
 where
     Fut: Future<Output: IntoAdmission> + Send + 'static,

@@ -31,6 +31,8 @@
 //! - [`Event`] is the contract of one event, shared with clients; plain strings work too.
 //! - [`Args`] are several arguments, [`Binary`] is bytes anywhere in a payload, [`RawArgs`] leaves
 //!   the arguments as they came.
+//!
+//! The [`guide`] tells it at length.
 #![forbid(unsafe_code)]
 
 /// Broadcasts: one event for many sockets.
@@ -51,6 +53,32 @@ mod handler;
 mod namespace;
 /// Rooms, and whom a broadcast reaches.
 mod rooms;
+/// The guide, a chapter a module: begin with [`server`](guide::server).
+pub mod guide {
+    #[doc = include_str!("../../../docs/guide/server.md")]
+    pub mod server {}
+    #[doc = include_str!("../../../docs/guide/rooms.md")]
+    pub mod rooms {}
+    #[doc = include_str!("../../../docs/guide/acks.md")]
+    pub mod acks {}
+    #[doc = include_str!("../../../docs/guide/auth.md")]
+    pub mod auth {}
+    #[doc = include_str!("../../../docs/guide/visitors.md")]
+    pub mod visitors {}
+    #[doc = include_str!("../../../docs/guide/errors.md")]
+    pub mod errors {}
+    #[doc = include_str!("../../../docs/guide/recovery.md")]
+    pub mod recovery {}
+    #[doc = include_str!("../../../docs/guide/namespaces.md")]
+    pub mod namespaces {}
+    #[doc = include_str!("../../../docs/guide/cluster.md")]
+    pub mod cluster {}
+    #[doc = include_str!("../../../docs/guide/testing.md")]
+    pub mod testing {}
+    #[doc = include_str!("../../../docs/reliable.md")]
+    pub mod reliable {}
+}
+
 /// The server: declared by a builder, served alone or as a tower service, drained at its end.
 mod server;
 /// One session: all its namespaces, in one task.
@@ -61,6 +89,10 @@ mod socket;
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};
 pub use broadcast::io::Io;
+pub use cluster::Cluster;
+pub use cluster::node::Node;
+pub use cluster::operation::{Action, Flags, Operation, OwnedOperation};
+pub use cluster::replies::{Replies, Reply};
 pub use cluster::server_side::{ServerAcks, ServerSide};
 pub use error::{
     AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
@@ -71,29 +103,34 @@ pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
 pub use handler::extract::{
-    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, PathParam, State,
+    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
 };
-pub use handler::{ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer};
+pub use handler::{
+    ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, ReadGuard,
+};
 pub use namespace::Namespace;
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
+pub use namespace::visitor::Visitor;
 pub use rooms::room::{IntoRooms, Room, RoomChange};
+pub use rooms::targets::TargetsRef;
 pub use server::Server;
 pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
 pub use server::serve::{IntoListeners, Serve, SocketService};
 pub use socket::Socket;
+pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;
 pub use socket::expiry::Expiry;
 pub use socket::id::SocketId;
-pub use socket::remote::{RemoteHandshake, RemoteSocket};
+pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
-pub use sockeye_engine::{self as engine, Body, Handshake};
+pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
-    Ack, Args, Audience, Binary, DecodeError, Event, EventName, FromArgs, Incoming, IntoAck,
-    Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder, Parser,
-    RawArgs, RawEvent, Request,
+    Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
+    IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
+    Parser, RawArgs, RawEvent, Request,
 };

@@ -4,6 +4,7 @@ pub(crate) mod handlers;
 pub(crate) mod matcher;
 pub(crate) mod parent;
 pub(crate) mod registry;
+pub(crate) mod visitor;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,18 +14,20 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde::Serialize;
-use sockeye_socket_proto::{IntoAck, Listen, RawEvent, event_name};
+use sockeye_socket_proto::{EventRef, IntoAck, Listen, RawEvent, event_name};
 
-use self::handlers::{Failure, Handlers, Registered};
+use self::handlers::{
+    Admission, Call, EventHandler, Failure, Handlers, ObserverHandler, Registered,
+};
 use self::matcher::{Matcher, NamespaceMatcher, Pattern};
+use self::visitor::Visitor;
 use crate::broadcast::io::Io;
 use crate::cluster::server_side::ServerSide;
 use crate::error::BuildError;
 use crate::error::EventError;
 use crate::guarantees::client_outbox::Reliable;
-use crate::handler::bound::{Admission, Call, EventHandler, ObserverHandler};
 use crate::handler::extract::Context;
-use crate::handler::{ConnectHandler, Guard, Handler, Observer};
+use crate::handler::{ConnectHandler, Guard, Handler, Observer, ReadGuard};
 use crate::rooms::room::RoomChange;
 use crate::socket::Socket;
 use crate::socket::disconnect_reason::DisconnectReason;
@@ -83,18 +86,59 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// arrives right after the connection; broadcasts to everybody reach the socket only from
     /// then on: for those use [`on_connected`](Namespace::on_connected).
     ///
-    /// Several of them run in the order of their declaration, each after the one before has let
-    /// the client pass; the first `Err` is the answer.
+    /// Several of them run in the order of their declaration, each after the one before has said
+    /// yes; the first `Err` is the answer.
+    ///
+    /// Readers over plain HTTP ([`Server::admit`](crate::Server::admit)) are let in by the same
+    /// handlers, if these ask for a [`Visitor`] in place of the [`Socket`]; a handler that asks for
+    /// the `Socket` refuses them.
     #[must_use]
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
         self.with(move |state, handlers| {
             let state = state.clone();
-            let admission: Admission =
-                Arc::new(move |socket, auth| handler.start(context(&socket, &state), auth));
+            let admission: Admission = Arc::new(move |visitor| {
+                handler.start(Context::of_visitor(&visitor, &*state), visitor.auth_json())
+            });
             handlers.admission = Some(match handlers.admission.take() {
                 Some(first) => one_after_the_other(first, admission),
                 None => admission,
             });
+            Ok(())
+        })
+    }
+
+    /// Decides who may read a room without being in it: an async function of extractors and, if it
+    /// wants it, the room, as an `Option<Room>`. `None` stands for the namespace as a whole: what is
+    /// sent to everybody in it. Without an `on_read`, nobody may read anything.
+    ///
+    /// It is asked about every room and about the namespace as a whole, by [`Visitor::may_read`],
+    /// and has what the connect handlers [`set`](Visitor::set) on the visitor. Several of them run
+    /// in the order of their declaration, and each has to say yes; the first `Err` is the answer. The
+    /// rooms of sockets' own ids are closed, whatever is said here: see [`Visitor::may_read`].
+    ///
+    /// ```
+    /// use sockeye::{Local, Namespace, Refuse, Room};
+    ///
+    /// struct Member;
+    ///
+    /// async fn read(member: Option<Local<Member>>, room: Option<Room>) -> Result<(), Refuse> {
+    ///     match room.as_deref() {
+    ///         Some("news") => Ok(()),
+    ///         Some("minutes") if member.is_some() => Ok(()),
+    ///         _ => Err(Refuse::new("for members only")),
+    ///     }
+    /// }
+    ///
+    /// let namespace: Namespace = Namespace::new("/club").on_read(read);
+    /// # drop(namespace);
+    /// ```
+    #[must_use]
+    pub fn on_read<M: 'static>(self, guard: impl ReadGuard<M, S>) -> Self {
+        self.with(move |state, handlers| {
+            let state = state.clone();
+            handlers.read.push(Box::new(move |visitor, room| {
+                guard.start(Context::of_visitor(visitor, &*state), room)
+            }));
             Ok(())
         })
     }
@@ -129,7 +173,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
                 let Call { socket, responder, args, attachments, .. } = call;
-                handler.start(Context { socket, state: &*state, responder }, args, attachments)
+                let mut context = Context::of_socket(socket, &*state);
+                context.responder = responder;
+                handler.start(context, args, attachments)
             });
             if handlers.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
@@ -166,9 +212,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
         self.with(move |state, handlers| {
             let state = state.clone();
-            handlers
-                .guards
-                .push(Arc::new(move |socket, event| guard.start(context(&socket, &state), event)));
+            handlers.guards.push(Arc::new(move |socket, event| {
+                guard.start(Context::of_socket(&socket, &*state), event)
+            }));
             Ok(())
         })
     }
@@ -181,7 +227,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
                 let event = RawEvent::new(call.name, call.args, call.attachments);
-                let running = handler.start(context(call.socket, &state), event)?;
+                let running = handler.start(Context::of_socket(call.socket, &*state), event)?;
                 Ok(Box::pin(running.map(|()| Ok(None))))
             });
             handlers.fallback = Some(Registered::new("", handler));
@@ -201,7 +247,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Runs once for each socket that was connected, after its end.
-    /// [`Socket::rooms`] still tells the rooms it was in. Several of them start in the order of
+    /// [`Socket::rooms`] still has the rooms it was in. Several of them start in the order of
     /// their declaration.
     #[must_use]
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
@@ -227,7 +273,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Handles an event that a server sends to the servers of its cluster, see
-    /// [`Io::server_side_emit`]: an async function of the [`Io`], if it wants it, and the payload,
+    /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit): an async function of the [`Io`], if it wants it, and the payload,
     /// if the event has one, that answers as handlers do.
     #[must_use]
     pub fn on_server_side<P: 'static, A: 'static, M: 'static>(
@@ -238,9 +284,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         let name = event_name(&event).map(str::to_owned);
         self.with(move |_, handlers| {
             let name = name?;
-            let handler = Box::new(move |io, args: &str, attachments: &[_]| {
-                handler.start(io, args, attachments)
-            });
+            let handler = Box::new(move |io, event: EventRef<'_>| handler.start(io, event));
             if handlers.server_side.insert(name.clone(), handler).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
             }
@@ -264,7 +308,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// With recovery: `on_connect` does not run for a client that claims to continue an earlier
-    /// connection. Then its private id is all that tells who it is.
+    /// connection. Then its private id is all that says who it is.
     #[must_use]
     pub fn skip_on_connect_when_recovered(self) -> Self {
         self.with(move |_, handlers| {
@@ -304,7 +348,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// the connect handlers again with this `auth`, on the same socket. They are the place to
     /// [`set_expiry`](Socket::set_expiry) anew and to [`set`](Socket::set) whoever it is now.
     ///
-    /// When they let it pass, the ack is answered without a value; otherwise with the error
+    /// When they let it in, the ack is answered without a value; otherwise with the error
     /// `refused` and their message, and what was agreed before goes on: the socket still ends at its
     /// old expiry, unless a handler disconnects it.
     #[must_use]
@@ -374,23 +418,20 @@ impl<S> fmt::Debug for Namespace<S> {
     }
 }
 
-fn context<'a, S>(socket: &'a Socket, state: &'a S) -> Context<'a, S> {
-    Context { socket, state, responder: None }
-}
-
 fn observer<S, M, V>(handler: impl Observer<M, S, V>, state: &Arc<S>) -> ObserverHandler<V>
 where
     S: Send + Sync + 'static,
 {
     let state = state.clone();
-    Arc::new(move |socket, value| handler.start(context(&socket, &state), value))
+    Arc::new(move |socket, value| handler.start(Context::of_socket(&socket, &*state), value))
 }
 
 /// Runs the connect handlers again, for a client that shows new credentials.
 fn reauthentication(admission: Option<Admission>) -> EventHandler {
     Arc::new(move |call| {
         let auth = if call.args.is_empty() { "{}" } else { call.args };
-        let running = admission.as_ref().map(|admission| admission(call.socket.clone(), auth));
+        let visitor = Visitor::with_auth(call.socket.clone(), auth);
+        let running = admission.as_ref().map(|admission| admission(visitor));
         let (socket, auth) = (call.socket.clone(), auth.to_owned());
         let is_wanted = call.responder.is_some();
         Ok(Box::pin(async move {
@@ -407,12 +448,11 @@ fn reauthentication(admission: Option<Admission>) -> EventHandler {
 
 /// Two connect handlers as one.
 fn one_after_the_other(first: Admission, second: Admission) -> Admission {
-    Arc::new(move |socket, auth| {
-        let (running, second) = (first(socket.clone(), auth), second.clone());
-        let auth = auth.to_owned();
+    Arc::new(move |visitor| {
+        let (running, second) = (first(visitor.clone()), second.clone());
         Box::pin(async move {
             running.await?;
-            second(socket, &auth).await
+            second(visitor).await
         })
     })
 }

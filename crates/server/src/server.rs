@@ -1,5 +1,6 @@
 //! The server: its handle, and what its parts are made from.
 
+mod admit;
 pub(crate) mod builder;
 mod client_files;
 pub(crate) mod config;
@@ -17,6 +18,7 @@ use self::builder::ServerBuilder;
 use self::config::Config;
 use self::drain::Drained;
 use self::serve::{IntoListeners, Serve, SocketService};
+use crate::broadcast::Broadcast;
 use crate::broadcast::io::Io;
 use crate::namespace::active::Siblings;
 use crate::namespace::parent::ParentNamespace;
@@ -58,8 +60,19 @@ impl Server {
     /// pattern as it was written, `/room-{id}`, the text of the regular expression, or what
     /// [`Namespace::called`] says. `None` when nothing is called so.
     pub fn parent_namespace(&self, name: &str) -> Option<ParentNamespace> {
-        let children = self.namespaces.children_of(name)?;
-        Some(ParentNamespace::new(children.into_iter().map(Io::new)))
+        self.namespaces.children_of(name).map(ParentNamespace::new)
+    }
+
+    /// Everybody in every namespace there is now, as one target.
+    ///
+    /// ```
+    /// # fn run(server: &sockeye::Server) -> Result<(), sockeye::EmitError> {
+    /// server.everywhere().emit("maintenance", "in five minutes")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn everywhere(&self) -> Broadcast {
+        Broadcast::over(self.namespaces.all())
     }
 
     /// What it was configured with.

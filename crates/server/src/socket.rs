@@ -1,6 +1,7 @@
 //! A socket: one client in one namespace.
 
 pub(crate) mod data;
+pub(crate) mod details;
 pub(crate) mod disconnect_reason;
 pub(crate) mod emit;
 pub(crate) mod expiry;
@@ -146,8 +147,7 @@ impl Socket {
 
     /// A part of a dynamic namespace's name: `id` of `/room-{id}`.
     pub fn param(&self, part: &str) -> Option<&str> {
-        let params = &self.0.namespace.params;
-        params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
+        self.0.namespace.param(part)
     }
 
     /// The request that opened the session: headers, address, query, time. What the client sent
@@ -261,7 +261,8 @@ impl Socket {
         }
     }
 
-    fn kept_auth(&self) -> Option<Arc<str>> {
+    /// What the client sent as `auth`; `None` when it sent nothing.
+    pub(crate) fn kept_auth(&self) -> Option<Arc<str>> {
         self.0.rare.get().and_then(|rare| rare.auth.lock().clone())
     }
 

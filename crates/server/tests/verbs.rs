@@ -230,10 +230,13 @@ async fn everything_a_broadcast_got_is_collected() {
     clients[3].send("41").await;
     let answers = asked.collect().await;
     assert!(!answers.is_complete());
-    let [(id, 10)] = &answers.values[..] else { panic!("{answers:?}") };
+    let [(Some(id), 10)] = &answers.values[..] else { panic!("{answers:?}") };
     assert_eq!(id.as_str(), ids[0]);
-    let mut failures: Vec<_> =
-        answers.failures.iter().map(|(id, e)| (id.to_string(), e.to_string())).collect();
+    let mut failures: Vec<_> = answers
+        .failures
+        .iter()
+        .map(|(id, e)| (id.clone().unwrap().to_string(), e.to_string()))
+        .collect();
     let mut expected = vec![
         (ids[1].clone(), "the answer cannot be decoded".to_owned()),
         (ids[2].clone(), "no answer in time".to_owned()),

@@ -1,4 +1,4 @@
-//! How handlers answer events, at either end of a socket.
+//! Answers of handlers to events, at either end of a socket: a value or an error.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -9,41 +9,52 @@ use serde::{Deserialize, Serialize};
 use crate::payload::{PayloadError, RawArgs};
 
 /// The answer of a handler: `Ack(value)` answers with one value, `Ack(Args((a, b)))` with two.
+///
+/// ```
+/// use sockeye_socket_proto::{Ack, EventError};
+///
+/// async fn divide((a, b): (u32, u32)) -> Result<Ack<u32>, EventError> {
+///     let quotient = a.checked_div(b);
+///     quotient.map(Ack).ok_or_else(|| EventError::new("zero", "cannot divide by zero"))
+/// }
+/// # let _ = divide;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ack<A>(pub A);
 
-/// What handlers return, and how it answers an event that asks for an ack: `()` without a value,
-/// [`Ack<T>`] with a `T`, `Result<R, E>` the same or with the error. A server's handlers may also
-/// return `Deferred<T>`, which answers later.
+/// A return type of handlers, and the answer it is to an event that asks for an ack: `()` answers
+/// without a value, [`Ack<T>`] with a `T`, `Result<R, E>` as `R` does or with the error. A server's
+/// handlers may also return `Deferred<T>`, which answers later.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not answer this event with `{A}`",
     note = "return `Ack(value)` (or `Ok(Ack(value))`) with the answer type of `Event<Payload, Answer>`, or `()` if it has none"
 )]
 pub trait IntoAck<A> {
-    /// The arguments of the ack. `None`: it was not `wanted`, or is sent elsewhere.
+    /// The arguments of the ack. `None`: no ack is wanted, or it is sent in another way.
     #[doc(hidden)]
-    fn into_ack(self, wanted: bool) -> Result<Option<RawArgs>, EventError>;
+    fn into_ack(self, is_wanted: bool) -> Result<Option<RawArgs>, EventError>;
 }
 
 impl IntoAck<()> for () {
-    fn into_ack(self, wanted: bool) -> Result<Option<RawArgs>, EventError> {
-        Ok(wanted.then(RawArgs::default))
+    fn into_ack(self, is_wanted: bool) -> Result<Option<RawArgs>, EventError> {
+        Ok(is_wanted.then(RawArgs::default))
     }
 }
 
 impl<A: Serialize> IntoAck<A> for Ack<A> {
-    fn into_ack(self, wanted: bool) -> Result<Option<RawArgs>, EventError> {
-        Ok(wanted.then(|| RawArgs::encode(&self.0)).transpose()?)
+    fn into_ack(self, is_wanted: bool) -> Result<Option<RawArgs>, EventError> {
+        Ok(is_wanted.then(|| RawArgs::encode(&self.0)).transpose()?)
     }
 }
 
 impl<A, R: IntoAck<A>, E: Into<EventError>> IntoAck<A> for Result<R, E> {
-    fn into_ack(self, wanted: bool) -> Result<Option<RawArgs>, EventError> {
-        self.map_err(Into::into)?.into_ack(wanted)
+    fn into_ack(self, is_wanted: bool) -> Result<Option<RawArgs>, EventError> {
+        self.map_err(Into::into)?.into_ack(is_wanted)
     }
 }
 
-/// The error an acknowledgement was answered with: `{ "error": { "code", "message" } }`.
+/// An error that the peer answered with in place of a value:
+/// `{ "error": { "code", "message" } }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteError {
     /// A word for programs, such as `decode`.
@@ -52,18 +63,26 @@ pub struct RemoteError {
     pub message: String,
 }
 
-/// What answers an ack in place of a value.
+/// The one argument of an ack that is an error.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Refusal {
+struct ErrorAck {
     error: RemoteError,
 }
 
 impl RemoteError {
-    /// The error that an answer is, if it is one.
+    /// Reads the error out of an answer. `None`: the answer is a value.
+    ///
+    /// ```
+    /// use sockeye_socket_proto::{RawArgs, RemoteError};
+    ///
+    /// let answer = RawArgs::new(r#"{"error":{"code":"full","message":"no room"}}"#, &[]);
+    /// assert_eq!(RemoteError::of(&answer).map(|error| error.code).as_deref(), Some("full"));
+    /// assert_eq!(RemoteError::of(&RawArgs::new("7", &[])), None);
+    /// ```
     pub fn of(answer: &RawArgs) -> Option<Self> {
         let is_like_one = answer.json().starts_with("{\"error\":");
-        is_like_one.then(|| answer.decode::<Refusal>().ok())?.map(|refusal| refusal.error)
+        is_like_one.then(|| answer.decode::<ErrorAck>().ok())?.map(|answer| answer.error)
     }
 }
 
@@ -73,12 +92,25 @@ impl fmt::Display for RemoteError {
     }
 }
 
-/// What went wrong with one event: it answers the peer's ack, and is reported on this side, by a
-/// server to `on_error`.
+/// The error of a handler: it answers the peer's ack, and is reported on this side, by a server to
+/// `on_error`.
 ///
 /// Made from any error by `?`; then the peer learns only that something failed (`code`
-/// `"internal"`), while this side keeps the [`source`](EventError::source). Say
-/// [`EventError::new`] for what the peer may know.
+/// `"internal"`), while this side keeps the [`source`](EventError::source). [`EventError::new`] is
+/// for what the peer may know.
+///
+/// ```
+/// use sockeye_socket_proto::EventError;
+///
+/// fn parse(text: &str) -> Result<u32, EventError> {
+///     if text.is_empty() {
+///         return Err(EventError::new("empty", "there has to be a number"));
+///     }
+///     Ok(text.parse()?)
+/// }
+/// assert_eq!(parse("").unwrap_err().code(), "empty");
+/// assert_eq!(parse("seven").unwrap_err().code(), "internal");
+/// ```
 #[derive(Debug)]
 pub struct EventError {
     code: Cow<'static, str>,
@@ -114,13 +146,13 @@ impl EventError {
         self.source.as_deref()
     }
 
-    /// The handler's payload is another.
+    /// The error for arguments that are not the handler's payload.
     #[doc(hidden)]
     pub fn decode(source: PayloadError) -> Self {
         Self::new("decode", "the arguments are not what this event expects").with_source(source)
     }
 
-    /// Something failed that is nobody else's business.
+    /// The error for a failure whose details the peer must not see.
     #[doc(hidden)]
     pub fn internal() -> Self {
         Self::new("internal", "this event could not be handled")
@@ -132,11 +164,11 @@ impl EventError {
         RemoteError { code: self.code.to_string(), message: self.message.to_string() }
     }
 
-    /// What answers the peer's ack.
+    /// The arguments of the ack that this error is.
     #[doc(hidden)]
     pub fn to_ack(&self) -> RawArgs {
-        let refusal = Refusal { error: self.to_remote() };
-        RawArgs::encode(&refusal).expect("two texts can be written as JSON")
+        let answer = ErrorAck { error: self.to_remote() };
+        RawArgs::encode(&answer).expect("two strings can be written as JSON")
     }
 }
 

@@ -1,4 +1,4 @@
-//! From a session's engine messages to Socket.IO packets with their attachments.
+//! The decoder of a session's engine messages: Socket.IO packets with their attachments.
 //!
 //! | state \ input | text | binary |
 //! |---|---|---|
@@ -14,22 +14,34 @@ use bytes::Bytes;
 
 use crate::packet::{DecodeError, Limits, PacketKind, Parsed};
 
-/// Decodes one session's messages, in the order in which they came.
+/// A decoder of one session's messages, in the order in which they came. Between messages it keeps
+/// nothing unless attachments are missing.
 ///
-/// Between messages it keeps something only while attachments are missing.
+/// ```
+/// use sockeye_socket_proto::{Decoder, Incoming};
+///
+/// let mut decoder = Decoder::default();
+/// let packet = decoder.handle_text(r#"51-["picture",{"_placeholder":true,"num":0}]"#)?;
+/// assert_eq!(packet, None, "the attachment has to come first");
+/// let Some(Incoming::Event { name, attachments, .. }) = decoder.handle_binary(b"\x89PNG")? else {
+///     panic!("an event");
+/// };
+/// assert_eq!((&*name, &attachments[0][..]), ("picture", b"\x89PNG".as_slice()));
+/// # Ok::<(), sockeye_socket_proto::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
-    pending: Option<Box<Pending>>,
-    /// The packet delivered last, which its `Incoming` borrows from.
+    partial: Option<Box<PartialPacket>>,
+    /// The text of the binary packet returned last, which its `Incoming` borrows from.
     delivered: Option<Box<str>>,
 }
 
-/// What a peer sent.
+/// A packet as the peer sent it, in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incoming<'a> {
-    /// A client asks to join a namespace, or the server agrees.
+    /// A client asks to join a namespace, or the server has admitted it.
     Connect {
         /// Which namespace.
         namespace: &'a str,
@@ -59,7 +71,7 @@ pub enum Incoming<'a> {
         /// The arguments: a JSON array without its brackets and the name, as it came. Checked to
         /// be valid JSON with placeholders in the range of `attachments`.
         args: &'a str,
-        /// What the placeholders stand for; those that no placeholder reaches are dropped.
+        /// What the placeholders stand for; those behind the last one that is used are dropped.
         attachments: Vec<Bytes>,
     },
     /// The answer to an event.
@@ -77,7 +89,7 @@ pub enum Incoming<'a> {
 
 /// A binary packet whose attachments are still to come.
 #[derive(Debug)]
-struct Pending {
+struct PartialPacket {
     text: Box<str>,
     missing: u32,
     used: u32,
@@ -88,12 +100,12 @@ struct Pending {
 impl Decoder {
     /// A decoder that expects a packet.
     pub fn new(limits: Limits) -> Self {
-        Decoder { limits, pending: None, delivered: None }
+        Decoder { limits, partial: None, delivered: None }
     }
 
     /// Takes a text message (without the `4` of the engine).
     ///
-    /// `None`: attachments have to come first, or the packet says nothing: an event without
+    /// `None`: attachments have to come first, or the packet is to be ignored: an event without
     /// payload, an ack without id. The official decoder ignores these too.
     ///
     /// # Errors
@@ -103,12 +115,12 @@ impl Decoder {
         text: &'a str,
     ) -> Result<Option<Incoming<'a>>, DecodeError> {
         self.delivered = None;
-        if self.pending.take().is_some() {
+        if self.partial.take().is_some() {
             return Err(DecodeError::UnexpectedText);
         }
         let parsed = Parsed::decode(text, &self.limits)?;
         if parsed.packet.kind.is_binary() {
-            self.pending = Some(Box::new(Pending {
+            self.partial = Some(Box::new(PartialPacket {
                 text: text.into(),
                 missing: parsed.packet.attachments,
                 used: parsed.attachments_used,
@@ -120,7 +132,7 @@ impl Decoder {
         Ok(deliver(parsed, Vec::new()))
     }
 
-    /// Takes a binary message: the next attachment. It is copied when a placeholder asks for it.
+    /// Takes a binary message: the next attachment. It is copied if a placeholder uses it.
     ///
     /// # Errors
     /// As [`handle_text`](Self::handle_text).
@@ -129,36 +141,36 @@ impl Decoder {
         data: &[u8],
     ) -> Result<Option<Incoming<'a>>, DecodeError> {
         self.delivered = None;
-        let mut pending = self.pending.take().ok_or(DecodeError::UnexpectedBinary)?;
-        pending.bytes = pending.bytes.saturating_add(data.len());
-        if pending.bytes > self.limits.attachment_bytes_max {
+        let mut partial = self.partial.take().ok_or(DecodeError::UnexpectedBinary)?;
+        partial.bytes = partial.bytes.saturating_add(data.len());
+        if partial.bytes > self.limits.attachment_bytes_max {
             return Err(DecodeError::AttachmentsTooLarge {
-                actual: pending.bytes,
+                actual: partial.bytes,
                 limit: self.limits.attachment_bytes_max,
             });
         }
-        if pending.attachments.len() < pending.used as usize {
-            pending.attachments.push(Bytes::copy_from_slice(data));
+        if partial.attachments.len() < partial.used as usize {
+            partial.attachments.push(Bytes::copy_from_slice(data));
         }
-        pending.missing -= 1;
-        if pending.missing > 0 {
-            self.pending = Some(pending);
+        partial.missing -= 1;
+        if partial.missing > 0 {
+            self.partial = Some(partial);
             return Ok(None);
         }
-        let text = self.delivered.insert(pending.text);
-        // Read a second time: it was accepted the first time, and the parts borrow from the text.
+        let text = self.delivered.insert(partial.text);
+        // Decoded a second time, because the parts borrow from the text, which has moved here.
         let parsed = Parsed::decode(text, &self.limits)?;
-        Ok(deliver(parsed, pending.attachments))
+        Ok(deliver(parsed, partial.attachments))
     }
 
     /// Whether attachments are missing: then the next message has to be binary, and a driver may
     /// want to limit how long that takes.
     pub fn is_waiting(&self) -> bool {
-        self.pending.is_some()
+        self.partial.is_some()
     }
 
-    /// Frees the text of the binary packet delivered last, which otherwise stays until the next
-    /// message. Call it when a turn ends.
+    /// Frees the text of the binary packet returned last, which otherwise stays until the next
+    /// message. To be called when the messages at hand are read.
     pub fn release(&mut self) {
         self.delivered = None;
     }

@@ -1,13 +1,21 @@
-//! Writes packets into a caller's buffer, for servers and clients.
+//! Encoders of each kind of packet, into a caller's buffer, for servers and clients.
 //!
-//! Arguments are given as the decoder hands them out: the text of a JSON array without its
-//! brackets. What came in leaves byte for byte. With `attachments` above 0 the packet becomes a
-//! binary one and that many binary messages must follow it, with nothing in between.
+//! Arguments are given as the decoder returns them: the text of a JSON array without its brackets.
+//! It is written byte for byte. With `attachments` above 0 the packet becomes a binary one and that
+//! many binary messages must follow it, with nothing in between.
 
 use crate::json;
 use crate::packet::PacketKind;
 
 /// Appends an event `["name",args..]`; with an `id` it asks for an ack.
+///
+/// ```
+/// use sockeye_socket_proto::encode_event;
+///
+/// let mut text = String::new();
+/// encode_event(&mut text, "/chat", Some(7), 0, "say", r#""hello""#);
+/// assert_eq!(text, r#"2/chat,7["say","hello"]"#);
+/// ```
 pub fn encode_event(
     out: &mut String,
     namespace: &str,
@@ -28,7 +36,15 @@ pub fn encode_event(
     out.push(']');
 }
 
-/// Appends the answer `[args..]` to the event that bore `id`.
+/// Appends the ack `[args..]` of the event with this `id`.
+///
+/// ```
+/// use sockeye_socket_proto::encode_ack;
+///
+/// let mut text = String::new();
+/// encode_ack(&mut text, "/", 7, 0, "true");
+/// assert_eq!(text, "37[true]");
+/// ```
 pub fn encode_ack(out: &mut String, namespace: &str, id: u64, attachments: u32, args: &str) {
     let kind = if attachments == 0 { PacketKind::Ack } else { PacketKind::BinaryAck };
     out.reserve(namespace.len() + args.len() + 32);
@@ -38,15 +54,31 @@ pub fn encode_ack(out: &mut String, namespace: &str, id: u64, attachments: u32, 
     out.push(']');
 }
 
-/// Appends a client's wish to join `namespace`, or the consent of a server to a client of Socket.IO
-/// 2. `auth` is a JSON object, or empty.
+/// Appends a client's request to join `namespace`, or a server's reply to a client of Socket.IO 2.
+/// `auth` is a JSON object, or empty.
+///
+/// ```
+/// use sockeye_socket_proto::encode_connect;
+///
+/// let mut text = String::new();
+/// encode_connect(&mut text, "/chat", r#"{"token":"secret"}"#);
+/// assert_eq!(text, r#"0/chat,{"token":"secret"}"#);
+/// ```
 pub fn encode_connect(out: &mut String, namespace: &str, auth: &str) {
     encode_head(out, PacketKind::Connect, 0, namespace, None);
     out.push_str(auth);
 }
 
-/// Appends the server's consent: `{"sid":".."}`, with `pid` (the private id by which the state is
-/// recovered) where there is one.
+/// Appends the reply of a server that admits a client: `{"sid":".."}`, with `pid` (the private id by
+/// which the state is recovered) where there is one.
+///
+/// ```
+/// use sockeye_socket_proto::encode_connected;
+///
+/// let mut text = String::new();
+/// encode_connected(&mut text, "/chat", "an-id", None);
+/// assert_eq!(text, r#"0/chat,{"sid":"an-id"}"#);
+/// ```
 pub fn encode_connected(out: &mut String, namespace: &str, sid: &str, pid: Option<&str>) {
     encode_head(out, PacketKind::Connect, 0, namespace, None);
     out.push_str("{\"sid\":");
@@ -58,7 +90,16 @@ pub fn encode_connected(out: &mut String, namespace: &str, sid: &str, pid: Optio
     out.push('}');
 }
 
-/// Appends the server's refusal: `{"message":"..","data":..}`. `data` is JSON, or empty for none.
+/// Appends the reply of a server that refuses a client: `{"message":"..","data":..}`. `data` is JSON,
+/// or empty for none.
+///
+/// ```
+/// use sockeye_socket_proto::encode_connect_error;
+///
+/// let mut text = String::new();
+/// encode_connect_error(&mut text, "/chat", "not allowed", "[403]");
+/// assert_eq!(text, r#"4/chat,{"message":"not allowed","data":[403]}"#);
+/// ```
 pub fn encode_connect_error(out: &mut String, namespace: &str, message: &str, data: &str) {
     encode_head(out, PacketKind::ConnectError, 0, namespace, None);
     out.push_str("{\"message\":");
@@ -70,18 +111,26 @@ pub fn encode_connect_error(out: &mut String, namespace: &str, message: &str, da
     out.push('}');
 }
 
-/// Appends a refusal as clients of Socket.IO 2 expect it: any JSON.
+/// Appends the reply of a server that refuses a client of Socket.IO 2: any JSON.
 pub fn encode_error(out: &mut String, namespace: &str, data: &str) {
     encode_head(out, PacketKind::ConnectError, 0, namespace, None);
     out.push_str(data);
 }
 
-/// Appends that the sender leaves `namespace`, or that the receiver has to.
+/// Appends a DISCONNECT: the sender leaves `namespace`, or the receiver has to.
+///
+/// ```
+/// use sockeye_socket_proto::encode_disconnect;
+///
+/// let mut text = String::new();
+/// encode_disconnect(&mut text, "/");
+/// assert_eq!(text, "1");
+/// ```
 pub fn encode_disconnect(out: &mut String, namespace: &str) {
     encode_head(out, PacketKind::Disconnect, 0, namespace, None);
 }
 
-/// Appends what stands before the payload.
+/// Appends everything before the payload.
 pub(crate) fn encode_head(
     out: &mut String,
     kind: PacketKind,

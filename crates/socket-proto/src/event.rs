@@ -1,3 +1,5 @@
+//! The contract of an event: its name, its payload type and the type of its answer.
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,11 +9,11 @@ use std::marker::PhantomData;
 pub const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-/// The contract of one event: its name, what it carries and what answers it.
+/// A declared event: its name, its payload type and the type of its answer.
 ///
 /// `P` is the payload (any serde type; `()` is no argument, [`Args`](crate::Args) several), `A` the
-/// value of the acknowledgement (`()` answers without a value). One constant is shared by server,
-/// client and tests:
+/// value of the acknowledgement (`()`: an answer without a value). Server, client and tests share one
+/// constant:
 ///
 /// ```
 /// use sockeye_socket_proto::Event;
@@ -65,30 +67,50 @@ impl<P, A> fmt::Debug for Event<P, A> {
     }
 }
 
-/// Whether Socket.IO keeps this name for itself.
+/// Whether a name is one of [`RESERVED_EVENTS`].
+///
+/// ```
+/// use sockeye_socket_proto::is_reserved;
+///
+/// assert!(is_reserved("disconnect"));
+/// assert!(!is_reserved("message"));
+/// ```
 pub fn is_reserved(name: &str) -> bool {
     RESERVED_EVENTS.contains(&name)
 }
 
-/// Something that names an event carrying `P`: an [`Event`] or a string. Sealed.
+/// A name of an event with payload `P`: an [`Event`] or a string. Sealed.
+///
+/// ```
+/// use sockeye_socket_proto::{Event, EventName, ReservedName, event_name};
+///
+/// fn send<P>(event: impl EventName<P>, _payload: P) -> Result<String, ReservedName> {
+///     Ok(event_name(&event)?.to_owned())
+/// }
+/// const SAY: Event<String> = Event::new("say");
+/// assert_eq!(send(SAY, "hello".to_owned())?, "say");
+/// assert_eq!(send("count", 7)?, "count");
+/// assert!(send("disconnect", ()).is_err());
+/// # Ok::<(), ReservedName>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this event does not carry `{P}`",
     note = "the payload must be the one in the event's declaration, `Event<Payload, Ack>`"
 )]
 pub trait EventName<P: ?Sized>: sealed::Named {}
 
-/// Something that names an event carrying `P` and answered by `A`. Sealed.
+/// A name of an event with payload `P` and answer `A`. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this event does not carry `{P}` or is not answered by `{A}`",
     note = "the payload and answer must be those in the event's declaration, `Event<Payload, Ack>`"
 )]
 pub trait Request<P: ?Sized, A>: sealed::Named {}
 
-/// Something to register a handler for: an [`Event`], which fixes payload and answer, or a string,
+/// A name to register a handler for: an [`Event`], which fixes payload and answer, or a string,
 /// which leaves both to the handler. Sealed.
 pub trait Listen<P, A>: sealed::Named {}
 
-// The rule is the trait's, not that of this implementation.
+// So that the compiler shows the message of the trait and not that of this implementation.
 #[diagnostic::do_not_recommend]
 impl<Q: Borrow<P>, P: ?Sized, A> EventName<P> for Event<Q, A> {}
 impl<P: ?Sized> EventName<P> for &str {}
@@ -103,7 +125,7 @@ impl<P, A> Listen<P, A> for Event<P, A> {}
 impl<P, A> Listen<P, A> for &str {}
 
 mod sealed {
-    /// What all three traits share: the name.
+    /// A type with an event's name: what the three public traits share.
     pub trait Named {
         /// The event's name, not yet checked against the reserved ones.
         fn event_name(&self) -> &str;
@@ -128,7 +150,7 @@ mod sealed {
     }
 }
 
-/// The checked name of anything that names an event; for the crates that send and register.
+/// The checked name of an event, for the crates that send events and register handlers.
 ///
 /// # Errors
 /// [`ReservedName`] when the name is one of [`RESERVED_EVENTS`].
@@ -137,7 +159,7 @@ pub fn event_name<N: sealed::Named>(event: &N) -> Result<&str, ReservedName> {
     if is_reserved(name) { Err(ReservedName { name: name.to_owned() }) } else { Ok(name) }
 }
 
-/// A reserved name was used for an event of the user's own.
+/// The error when a reserved name is used for an event of one's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is a reserved event name")]
 pub struct ReservedName {

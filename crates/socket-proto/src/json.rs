@@ -1,10 +1,12 @@
-//! The little that is asked of JSON text here: is it valid, where does a value end, which
-//! attachments does it refer to. Nothing recurses (peers choose the depth) and nothing is built.
+//! Questions about JSON text: is it valid, where does a value end, which attachments does it refer
+//! to. Nothing recurses (peers choose the depth) and no tree is built.
+
+pub(crate) mod scan;
 
 use std::borrow::Cow;
 use std::str;
 
-use crate::scan::{Invalid, Scanner, plain};
+use self::scan::{Invalid, Scanner, plain};
 
 pub(crate) const PLACEHOLDER_KEY: &str = "_placeholder";
 
@@ -36,17 +38,17 @@ pub(crate) fn split_event(array: &str) -> Result<(&str, &str), usize> {
     if scanner.is_at_end() { Ok(split) } else { Err(scanner.at()) }
 }
 
-/// The elements of an array whose first one begins here, up to its end, which is the end of the
-/// text too. `None`: it is not like that.
+/// The text of an array's elements, without the bracket behind them. `text` begins with the first
+/// element, and the array's bracket has to be its last byte. `None`: it is not so, or invalid.
 pub(crate) fn elements(text: &str) -> Option<&str> {
     let mut scanner = Scanner::new(text);
     loop {
         scanner.value().ok()?;
         let end = scanner.at();
-        if scanner.pass(b']') {
+        if scanner.skip(b']') {
             return (scanner.at() == text.len()).then(|| &text[..end]);
         }
-        if !scanner.pass(b',') {
+        if !scanner.skip(b',') {
             return None;
         }
         scanner.peek();
@@ -55,20 +57,20 @@ pub(crate) fn elements(text: &str) -> Option<&str> {
 
 fn split<'a>(array: &'a str, scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a str), Invalid> {
     let stopped = |scanner: &Scanner<'_>| Err(Invalid { at: scanner.at() });
-    if !scanner.pass(b'[') {
+    if !scanner.skip(b'[') {
         return stopped(scanner);
     }
-    if scanner.pass(b']') {
+    if scanner.skip(b']') {
         return Ok(("", ""));
     }
     scanner.peek();
     let start = scanner.at();
     scanner.value()?;
     let name = &array[start..scanner.at()];
-    if scanner.pass(b']') {
+    if scanner.skip(b']') {
         return Ok((name, ""));
     }
-    if !scanner.pass(b',') {
+    if !scanner.skip(b',') {
         return stopped(scanner);
     }
     scanner.peek();
@@ -76,40 +78,40 @@ fn split<'a>(array: &'a str, scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a 
     loop {
         scanner.value()?;
         let end = scanner.at();
-        if scanner.pass(b']') {
+        if scanner.skip(b']') {
             return Ok((name, &array[start..end]));
         }
-        if !scanner.pass(b',') {
+        if !scanner.skip(b',') {
             return stopped(scanner);
         }
     }
 }
 
 /// The text of a JSON string, quotes included on input. `None`: not a string. Half a surrogate pair
-/// becomes U+FFFD, see [`mend_surrogates`].
+/// becomes U+FFFD, see [`replace_lone_surrogates`].
 pub(crate) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.bytes().any(|byte| byte == b'\\') {
         return Some(Cow::Borrowed(inner));
     }
     let text = serde_json::from_str(raw).ok();
-    text.or_else(|| serde_json::from_str(&mend_surrogates(raw)?).ok()).map(Cow::Owned)
+    text.or_else(|| serde_json::from_str(&replace_lone_surrogates(raw)?).ok()).map(Cow::Owned)
 }
 
-/// Checked JSON with U+FFFD for each escape of half a surrogate pair, which JavaScript's texts may
-/// have in them and Rust's may not; `None` when there is none. (So the web's encoders write them:
-/// Encoding Standard, "UTF-8 encoder" of a scalar value string.)
-pub(crate) fn mend_surrogates(json: &str) -> Option<String> {
+/// A copy of checked JSON with U+FFFD for each escape of half a surrogate pair, which a JavaScript
+/// string may have in it and a Rust one may not; `None` when there is none. (The web's encoders
+/// write them so: Encoding Standard, "UTF-8 encoder" of a scalar value string.)
+pub(crate) fn replace_lone_surrogates(json: &str) -> Option<String> {
     let bytes = json.as_bytes();
-    let mut mended: Option<Vec<u8>> = None;
+    let mut replaced: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(length) = bytes[at..].iter().position(|&byte| byte == b'\\') {
         at += length;
         at += match (surrogate(bytes, at), surrogate(bytes, at + 6)) {
             (Some(Half::High), Some(Half::Low)) => 12,
             (Some(_), _) => {
-                let mended = mended.get_or_insert_with(|| bytes.to_vec());
-                mended[at..at + 6].copy_from_slice(b"\\ufffd");
+                let replaced = replaced.get_or_insert_with(|| bytes.to_vec());
+                replaced[at..at + 6].copy_from_slice(b"\\ufffd");
                 6
             }
             (None, _) => 2,
@@ -118,7 +120,7 @@ pub(crate) fn mend_surrogates(json: &str) -> Option<String> {
             break;
         }
     }
-    mended.and_then(|mended| String::from_utf8(mended).ok())
+    replaced.and_then(|replaced| String::from_utf8(replaced).ok())
 }
 
 /// Half of a surrogate pair.
@@ -127,7 +129,7 @@ enum Half {
     Low,
 }
 
-/// The half that the escape at `at` is, if it is one.
+/// The half of a surrogate pair that is escaped at `at`, if one is.
 fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     match u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()? {
@@ -167,8 +169,9 @@ pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Checks the placeholders in `args` (checked JSON) against the number of attachments and returns
-/// how many attachments they reach; `None` when one is illegal.
+/// Checks the placeholders in `args` (checked JSON) against the number of attachments. Returns the
+/// highest number among them plus one, which is how many attachments are used; `None` when one is
+/// illegal.
 ///
 /// An object is a placeholder when its member `_placeholder` is `true`; then it must have exactly
 /// one other, `num`, a whole number in range. The same attachment may be used twice.
@@ -181,8 +184,9 @@ pub(crate) fn check_placeholders(args: &str, attachments: u32) -> Option<u32> {
     each_placeholder(args, is_in_range).then_some(used)
 }
 
-/// Whether `args` (checked JSON), beside this many attachments that were just written into it, has
-/// no placeholder but theirs: what merely looks like one has a number out of range, or is one more.
+/// Whether the placeholders in `args` (checked JSON) are those of the attachments that were just
+/// written into it, and no others: an object that merely looks like one has a number out of range,
+/// or makes them more than the attachments.
 pub(crate) fn has_own_placeholders_only(args: &str, attachments: u32) -> bool {
     let mut count = 0;
     each_placeholder(args, |num| {
@@ -192,9 +196,9 @@ pub(crate) fn has_own_placeholders_only(args: &str, attachments: u32) -> bool {
 }
 
 /// Gives the number of each placeholder in `args` (checked JSON) to `accept`. False: one was not
-/// accepted, or does not have the shape of one although JavaScript would take it for one.
+/// accepted, or an object is misshapen that JavaScript would take for a placeholder.
 fn each_placeholder(args: &str, mut accept: impl FnMut(u32) -> bool) -> bool {
-    // The key can also be written with escapes; whoever reads the JSON later will not mind.
+    // The key can also be written with escapes, which mean the same to a JSON parser.
     if !args.contains(PLACEHOLDER_KEY) && !args.contains("\\u") {
         return true;
     }
@@ -225,7 +229,7 @@ fn each_placeholder(args: &str, mut accept: impl FnMut(u32) -> bool) -> bool {
     true
 }
 
-/// Reads a placeholder of exact shape at `at`, which is a `{`: its number and where it ends.
+/// Reads a placeholder of exact shape at `at`, which is a `{`. Returns its number and where it ends.
 pub(crate) fn read_placeholder(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     let (flag_first, mut at) = match expect(bytes, at + 1, b"\"_placeholder\"") {
         Some(at) => (true, at),

@@ -1,26 +1,58 @@
 //! Socket.IO packets, attachments, acks and typed events without IO.
+//!
+//! [`Decoder`] turns a session's messages into [`Incoming`] packets, the `encode_..` functions write
+//! them. [`Event`] declares an event for both ends, [`FromArgs`] and [`RawArgs`] are its payload,
+//! [`IntoAck`] its answer. Time, ids and bytes come from the caller.
 #![forbid(unsafe_code)]
-mod acks;
-mod answer;
-mod decoder;
-mod encode;
-mod event;
-mod json;
-mod msgpack;
-mod packet;
-mod parser;
-mod payload;
-mod raw_event;
-mod scan;
-mod shape;
 
-pub use acks::{Acks, Full};
+// Events: what programs declare, send and answer.
+
+// `Event`, the contract of an event: its name, its payload type and the type of its answer.
+mod event;
+
+// Events of any name, borrowed (`EventRef`) and owned (`RawEvent`).
+mod raw_event;
+
+// Payloads and arguments: serde types on one side, JSON text and attachments on the other.
+mod payload;
+
+// What handlers return.
+mod answer;
+
+// `EmitError` and `AckError`.
+mod error;
+
+// The table of acks that a socket waits for.
+mod acks;
+
+// Packets: what goes over the wire.
+
+// One packet: its kinds, limits, errors, and the parser of its text.
+mod packet;
+
+// From messages to packets: collects the attachments.
+mod decoder;
+
+// From packets to text.
+mod encode;
+
+// Questions about JSON text, answered without a tree: validity, elements, placeholders.
+mod json;
+
+// The interface of other wire forms.
+mod parser;
+
+// The one such form that is built in.
+mod msgpack;
+
+pub use acks::PendingAcks;
 pub use answer::{Ack, EventError, IntoAck, RemoteError};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
     encode_error, encode_event,
 };
+pub use error::{AckError, EmitError};
 pub use event::{
     Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
 };

@@ -1,4 +1,4 @@
-//! One Socket.IO 5 packet: its text form, read without copying and written without a value tree.
+//! A Socket.IO 5 packet: its text form, read without copying and written without a value tree.
 //!
 //! ```text
 //! <kind> [<attachments> "-"] [<namespace> ","] [<id>] [<JSON payload>]
@@ -11,13 +11,13 @@ use std::borrow::Cow;
 use crate::encode::encode_head;
 use crate::event::is_reserved;
 use crate::json;
-use crate::scan::plain;
+use crate::json::scan::plain;
 
 /// The kind of a packet: its first character on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum PacketKind {
-    /// `0`: asks to join a namespace; the answer of the server carries the socket id.
+    /// `0`: a request to join a namespace; the reply of the server has the socket id.
     Connect = b'0',
     /// `1`: leaves a namespace.
     Disconnect = b'1',
@@ -53,7 +53,14 @@ impl PacketKind {
     }
 }
 
-/// What one packet may ask of the receiver.
+/// Limits on one packet that is received.
+///
+/// ```
+/// use sockeye_socket_proto::{Decoder, Limits};
+///
+/// let limits = Limits { attachments_max: 2, ..Limits::default() };
+/// assert!(Decoder::new(limits).handle_text(r#"53-["event"]"#).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Attachments of one packet. Default 10, like the official decoder.
@@ -71,8 +78,8 @@ pub struct Limits {
     pub depth_max: u32,
 }
 
-/// For packets that we have written ourselves.
-pub(crate) const fn limits_of_our_own() -> Limits {
+/// No limits: for packets that this process has written itself.
+pub(crate) const fn no_limits() -> Limits {
     Limits {
         attachments_max: u32::MAX,
         attachment_bytes_max: usize::MAX,
@@ -160,13 +167,13 @@ pub enum DecodeError {
     /// The event has no name, or it is neither a string nor a number.
     #[error("event name is neither a string nor a number")]
     EventName,
-    /// The event bears one of the names that the libraries raise themselves.
+    /// The event has one of the [`RESERVED_EVENTS`](crate::RESERVED_EVENTS).
     #[error("event name is reserved")]
     ReservedEventName,
     /// A placeholder is misshapen or points at an attachment that was not announced.
     #[error("illegal attachment placeholder")]
     Placeholder,
-    /// The message is not MessagePack, or not what a packet is made of.
+    /// The message is not MessagePack, or not a map of a packet's members.
     #[error("not a packet in MessagePack, byte {offset} of the message")]
     Msgpack {
         /// Where reading stopped, in bytes.
@@ -175,13 +182,13 @@ pub enum DecodeError {
     /// The namespace is missing, does not begin with a slash, or has a comma in it.
     #[error("illegal namespace")]
     Namespace,
-    /// Lists and objects deeper in each other than [`Limits::depth_max`].
+    /// Lists and objects nested deeper than [`Limits::depth_max`].
     #[error("payload deeper than {limit}")]
     TooDeep {
         /// The limit.
         limit: u32,
     },
-    /// A [`Parser`](crate::Parser) of the application's own says why.
+    /// A reason that the application's own [`Parser`](crate::Parser) gives.
     #[error("{0}")]
     Parser(&'static str),
     /// A text message came while attachments were expected, or where there is never text.
@@ -193,13 +200,25 @@ pub enum DecodeError {
 }
 
 /// One packet, borrowed from its text. The payload is checked JSON of the kind's type, not parsed.
+///
+/// ```
+/// use sockeye_socket_proto::{Limits, Packet, PacketKind};
+///
+/// let packet = Packet::decode(r#"2/chat,7["say","hello"]"#, &Limits::default())?;
+/// assert_eq!((packet.kind, packet.namespace, packet.id), (PacketKind::Event, "/chat", Some(7)));
+/// assert_eq!(packet.data, r#"["say","hello"]"#);
+/// let mut text = String::new();
+/// packet.encode(&mut text);
+/// assert_eq!(text, r#"2/chat,7["say","hello"]"#);
+/// # Ok::<(), sockeye_socket_proto::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// What the packet is.
+    /// The kind of the packet.
     pub kind: PacketKind,
     /// The namespace with its leading slash; `/` where the packet names none.
     pub namespace: &'a str,
-    /// On events: an ack is wanted under this id. On acks: what is answered.
+    /// On events: the sender wants an ack with this id. On acks: the id of the event.
     pub id: Option<u64>,
     /// How many binary messages follow. 0 unless the kind is binary.
     pub attachments: u32,
@@ -226,7 +245,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// A packet with its payload taken apart.
+/// A packet with its payload split into name and arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Parsed<'a> {
     pub(crate) packet: Packet<'a>,
@@ -234,7 +253,7 @@ pub(crate) struct Parsed<'a> {
     pub(crate) name: Option<Cow<'a, str>>,
     /// Events and acks: the elements (after the name), without brackets.
     pub(crate) args: &'a str,
-    /// How many of the attachments the placeholders reach: those after it are dropped.
+    /// How many attachments the placeholders use: those behind them are dropped.
     pub(crate) attachments_used: u32,
 }
 
@@ -247,8 +266,8 @@ impl<'a> Parsed<'a> {
     }
 
     /// The most frequent packet, in one pass: an event without attachments in the namespace `/`,
-    /// its name without escapes, no white space before the arguments. `None` says nothing: the
-    /// packet is another one, or bad.
+    /// its name without escapes, no white space before the arguments. `None`: another kind of
+    /// packet, or an invalid one, which `decode_any` finds out.
     fn decode_plain_event(text: &'a str, limits: &Limits) -> Option<Self> {
         let (digits, array) = match text.as_bytes() {
             [b'2', b'[', b'"', ..] => ("", &text[1..]),
@@ -357,7 +376,7 @@ fn decode_attachments<'a>(text: &'a str, limits: &Limits) -> Result<(u32, &'a st
     if digits.is_empty() {
         return Err(DecodeError::AttachmentCount);
     }
-    // Only digits stand here, so the one thing that can be wrong is that they are too many.
+    // These are digits, so parsing can only fail because the number is too large.
     let announced = digits.parse().unwrap_or(u32::MAX);
     let limit = limits.attachments_max;
     match announced {
@@ -367,7 +386,8 @@ fn decode_attachments<'a>(text: &'a str, limits: &Limits) -> Result<(u32, &'a st
     }
 }
 
-/// `raw`: the name as it stands in the JSON, `""` where the array is empty.
+/// Checks and unquotes an event's name. `raw`: the name as it stands in the JSON, `""` where the
+/// array is empty.
 fn read_event_name<'a>(raw: &'a str, limits: &Limits) -> Result<Cow<'a, str>, DecodeError> {
     let is_quoted = match raw.as_bytes().first() {
         Some(b'"') => true,
@@ -395,9 +415,9 @@ fn split_digits(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
-    /// Whatever the short way accepts, the long way reads the same.
+    /// Whatever `decode_plain_event` accepts, `decode_any` reads the same.
     #[test]
-    fn the_short_way_agrees_with_the_long_one() {
+    fn the_fast_path_agrees_with_the_general_one() {
         let limits = Limits { event_name_bytes_max: 8, ..Limits::default() };
         let heads = ["2", "20", "2007", "218446744073709551616", "2/a,", "3", "51-", "2 "];
         let names = ["a", "", "ä", "connect", "eightish", "nine long", "a\\n", "a\u{1}", "x\",\"y"];
@@ -424,17 +444,18 @@ mod tests {
             "",
             "1]",
         ];
-        let mut short = 0;
+        let mut fast = 0;
         let texts = heads.iter().flat_map(|head| names.iter().map(move |name| (head, name)));
         let texts: Vec<_> = texts.map(|(head, name)| format!("{head}[\"{name}\"")).collect();
         for text in texts.iter().flat_map(|head| rests.map(|rest| format!("{head}{rest}"))) {
             if let Some(parsed) = Parsed::decode_plain_event(&text, &limits) {
-                let long = Parsed::decode_any(&text, &limits).expect("the long way takes it too");
-                assert_eq!(format!("{parsed:?}"), format!("{long:?}"), "{text}");
-                short += 1;
+                let general =
+                    Parsed::decode_any(&text, &limits).expect("the general path takes it too");
+                assert_eq!(format!("{parsed:?}"), format!("{general:?}"), "{text}");
+                fast += 1;
             }
         }
         // Three heads; four names with six rests, and the one that brings an argument with nine.
-        assert_eq!(short, 3 * (4 * 6 + 9));
+        assert_eq!(fast, 3 * (4 * 6 + 9));
     }
 }

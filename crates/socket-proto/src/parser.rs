@@ -1,4 +1,4 @@
-//! How packets are written: JSON text and attachments unless a server or client says otherwise.
+//! Other forms of packets than the protocol's JSON text and attachments (the official `parser` option).
 
 use std::fmt;
 
@@ -6,27 +6,28 @@ use bytes::Bytes;
 
 use crate::decoder::Incoming;
 use crate::json;
-use crate::packet::{DecodeError, Limits, PacketKind, decode_head, limits_of_our_own};
+use crate::packet::{DecodeError, Limits, PacketKind, decode_head, no_limits};
 
-/// What is to be written: a packet taken apart, the same as what a decoder hands out.
+/// A packet to be written, in the parts that a decoder returns it in.
 pub type Outgoing<'a> = Incoming<'a>;
 
-/// Another way to write packets than the protocol's own (the official `parser` option).
+/// An encoder and decoder of another form of packets than the protocol's own (the official `parser`
+/// option).
 ///
-/// Arguments are JSON text here as everywhere in this library, with placeholders where attachments
-/// stand ([`Incoming::Event`] says it in full): so handlers, payload types, limits and broadcasts
-/// are the same whatever is on the wire. A parser carries this text as it likes, or translates it
-/// as [`MsgpackParser`](crate::MsgpackParser) does.
+/// Arguments are JSON text here as everywhere in this library, with placeholders for attachments
+/// (see [`Incoming::Event`]): so handlers, payload types, limits and broadcasts are the same whatever
+/// is on the wire. A parser sends this text in its own way, or translates it as
+/// [`MsgpackParser`](crate::MsgpackParser) does.
 ///
-/// It is asked once for each packet, also for one that goes to many.
+/// `encode` is called once for each packet, also for a packet that goes to many.
 pub trait Parser: fmt::Debug + Send + Sync + 'static {
     /// Writes one packet.
     fn encode(&self, packet: &Outgoing<'_>) -> Messages;
 
-    /// Makes the decoder of one session. What a packet may ask of it is in `limits`.
+    /// Makes the decoder of one session, which has to refuse packets beyond `limits`.
     fn decoder(&self, limits: Limits) -> Box<dyn PacketDecoder>;
 
-    /// Whom it is for. Default: everybody.
+    /// The sessions that it is for. Default: all.
     fn audience(&self) -> Audience {
         Audience::Everybody
     }
@@ -37,14 +38,14 @@ pub trait Parser: fmt::Debug + Send + Sync + 'static {
 pub enum Audience {
     /// All of them.
     Everybody,
-    /// Those whose first message is binary. Those that begin with text speak the protocol's own
-    /// form, beside the others, and so do clients of Socket.IO 2, to which the server speaks first.
+    /// Those whose first message is binary. Those that begin with text use the protocol's own form,
+    /// beside the others, and so do clients of Socket.IO 2, to which the server sends first.
     BinaryFirst,
 }
 
-/// Reads what one peer sends, in the order in which it came.
+/// A decoder of the messages of one peer, in the order in which they came.
 pub trait PacketDecoder: Send {
-    /// Takes a text message. `None`: more messages belong to the packet, or it says nothing.
+    /// Takes a text message. `None`: more messages belong to the packet, or it is to be ignored.
     ///
     /// # Errors
     /// The rule that the packet breaks; the session is closed.
@@ -57,17 +58,18 @@ pub trait PacketDecoder: Send {
     fn handle_binary<'a>(&'a mut self, data: &'a [u8])
     -> Result<Option<Incoming<'a>>, DecodeError>;
 
-    /// Whether more messages have to come for a packet that has begun. The server bounds how long
-    /// that may take. Default: never.
+    /// Whether more messages have to come for a packet that has begun. The server limits the time
+    /// for them. Default: never.
     fn is_waiting(&self) -> bool {
         false
     }
 
-    /// Frees what only the packet delivered last needed. Called when a turn ends.
+    /// Frees what only the packet returned last needed. Called when the messages at hand are read.
     fn release(&mut self) {}
 }
 
-/// The messages of one packet, which nothing may come between: a text or none, then binary ones.
+/// The messages of one packet, to be sent with no other between them: at most one text message,
+/// then binary ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Messages {
     /// The text message.
@@ -88,17 +90,25 @@ impl From<Bytes> for Messages {
     }
 }
 
-/// Writes a packet that stands in the protocol's own form in another one. `text` is what the
-/// `encode_..` functions wrote.
+/// Translates a packet from the protocol's own form into a parser's. `text` is what the `encode_..`
+/// functions wrote.
+///
+/// ```
+/// use sockeye_socket_proto::{MsgpackParser, transcode};
+///
+/// let messages = transcode(&MsgpackParser, r#"2["say","hello"]"#, &[])?;
+/// assert_eq!((messages.text, messages.binary.len()), (None, 1));
+/// # Ok::<(), sockeye_socket_proto::DecodeError>(())
+/// ```
 ///
 /// # Errors
-/// When it is not.
+/// [`DecodeError`] when `text` is no packet.
 pub fn transcode(
     parser: &dyn Parser,
     text: &str,
     attachments: &[Bytes],
 ) -> Result<Messages, DecodeError> {
-    let packet = decode_head(text, &limits_of_our_own())?;
+    let packet = decode_head(text, &no_limits())?;
     let (namespace, id, data) = (packet.namespace, packet.id, packet.data);
     let outgoing = match packet.kind {
         PacketKind::Connect => Outgoing::Connect { namespace, auth: data },

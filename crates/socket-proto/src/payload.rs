@@ -1,37 +1,55 @@
-//! What an event or an ack carries, between serde types and the wire.
+//! Payloads of events and acks, between serde types and the wire.
 //!
 //! On the wire the arguments are the elements of a JSON array (Socket.IO v5, "Packet encoding").
 //! This module handles their text **without** the brackets: `1,{"a":2}`, or nothing at all. Binary
-//! values stand in the text as placeholders and travel as attachments beside it. Serde has no room
-//! for a side channel, so [`Binary`] finds its attachments in a thread-local that exists only
-//! while one payload is encoded or decoded.
+//! values stand in the text as placeholders and travel as attachments beside it.
 
-use std::cell::{Cell, RefCell};
+mod binary;
+mod shape;
+
+use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
-use serde::ser::SerializeMap;
+use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::binary::AttachmentScope;
+pub use self::binary::Binary;
+use self::shape::{ArgsDeserializer, Shape};
+use crate::answer::RemoteError;
+use crate::error::AckError;
 use crate::json;
-use crate::shape::{self, Shape};
 
 /// Several arguments instead of one: `Args((a, b))` goes out as `["event",a,b]`.
 ///
 /// A plain tuple or array stays **one** argument. Received, an `Args` takes as many arguments as
 /// it has fields and ignores further ones, as a JavaScript function would.
+///
+/// ```
+/// use sockeye_socket_proto::{Args, RawArgs};
+///
+/// assert_eq!(RawArgs::encode(&Args((1, "two")))?.json(), r#"1,"two""#);
+/// assert_eq!(RawArgs::encode(&(1, "two"))?.json(), r#"[1,"two"]"#);
+/// let Args((first, second)) = RawArgs::new("1,2,3", &[]).decode::<Args<(u8, u8)>>()?;
+/// assert_eq!((first, second), (1, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Args<T>(pub T);
 
-/// Bytes anywhere inside a payload: they leave as an attachment, not as text.
-///
-/// Outside of an event or ack (say, in plain `serde_json`) it is a sequence of bytes.
-#[derive(Clone, PartialEq, Eq, Default, Hash)]
-pub struct Binary(pub Bytes);
-
 /// Arguments exactly as they came: JSON text without the brackets, and the attachments its
 /// placeholders stand for. Emitted again, the text is the same byte for byte.
+///
+/// ```
+/// use sockeye_socket_proto::RawArgs;
+///
+/// let args = RawArgs::new(r#"{ "n": 1.0 }"#, &[]);
+/// assert_eq!(RawArgs::encode(&args)?.json(), r#"{ "n": 1.0 }"#);
+/// assert_eq!(args.decode::<serde_json::Value>()?["n"], 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RawArgs {
     json: String,
@@ -62,7 +80,7 @@ impl RawArgs {
         &self.attachments
     }
 
-    /// Both, taken apart.
+    /// The text and the attachments.
     pub fn into_parts(self) -> (String, Vec<Bytes>) {
         (self.json, self.attachments)
     }
@@ -79,9 +97,39 @@ impl RawArgs {
     pub fn decode<P: FromArgs>(&self) -> Result<P, PayloadError> {
         P::from_args(&self.json, &self.attachments)
     }
+
+    /// Decodes the arguments of an ack: the value, or the error that was answered in its place.
+    ///
+    /// ```
+    /// use sockeye_socket_proto::{AckError, RawArgs};
+    ///
+    /// assert_eq!(RawArgs::encode(&7)?.decode_ack::<u8>()?, 7);
+    /// let refusal = RawArgs::new(r#"{"error":{"code":"full","message":"no room"}}"#, &[]);
+    /// let Err(AckError::Remote(error)) = refusal.decode_ack::<u8>() else { panic!() };
+    /// assert_eq!(error.code, "full");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`AckError::Remote`] when it is an error, [`AckError::Decode`] when it is no `A` either.
+    pub fn decode_ack<A: FromArgs>(&self) -> Result<A, AckError> {
+        match RemoteError::of(self) {
+            Some(error) => Err(AckError::Remote(error)),
+            None => self.decode().map_err(AckError::Decode),
+        }
+    }
 }
 
-/// Types that arguments can be turned into: every `DeserializeOwned` type, and [`RawArgs`].
+/// Types that arguments can be decoded into: every `DeserializeOwned` type, and [`RawArgs`].
+///
+/// ```
+/// use sockeye_socket_proto::{Args, FromArgs};
+///
+/// assert_eq!(<Option<u8>>::from_args("", &[])?, None);
+/// assert_eq!(u8::from_args("7,8", &[])?, 7);
+/// assert_eq!(<Args<Vec<u8>>>::from_args("7,8", &[])?.0, [7, 8]);
+/// # Ok::<(), sockeye_socket_proto::PayloadError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a payload",
     note = "a payload is a serde type without borrowed data (`DeserializeOwned`) or `RawArgs`"
@@ -110,10 +158,19 @@ impl FromArgs for RawArgs {
 ///
 /// `()` appends nothing; [`Args`] appends its fields; everything else is one argument.
 ///
+/// ```
+/// use sockeye_socket_proto::encode_args;
+///
+/// let mut out = Vec::new();
+/// let attachments = encode_args(&["a", "b"], &mut out)?;
+/// assert_eq!((out.as_slice(), attachments.len()), (br#"["a","b"]"#.as_slice(), 0));
+/// # Ok::<(), sockeye_socket_proto::EncodeError>(())
+/// ```
+///
 /// # Errors
 /// [`EncodeError`] when serde cannot represent the payload as JSON (a map with non-string keys,
 /// or an error of its own `Serialize`), or when beside attachments it has something in it that the
-/// peer would take for one. What was appended until then has to be dropped.
+/// peer would take for one. What was appended before the error has to be dropped.
 pub fn encode_args<P: Serialize + ?Sized>(
     payload: &P,
     out: &mut Vec<u8>,
@@ -131,14 +188,14 @@ pub fn encode_args<P: Serialize + ?Sized>(
     }
 }
 
-/// Appends a payload of this shape, which is not raw.
+/// Appends a payload whose shape is known, and is not raw.
 fn write_args<P: Serialize + ?Sized>(
     shape: Shape,
     payload: &P,
     out: &mut Vec<u8>,
     scope: AttachmentScope,
 ) -> Result<Vec<Bytes>, EncodeError> {
-    // Asking for the shape may have serialized a `Binary` at the top.
+    // `shape::of` may have serialized a `Binary` at the top.
     AttachmentScope::clear();
     let start = out.len();
     match shape {
@@ -162,8 +219,8 @@ fn write_args<P: Serialize + ?Sized>(
     Ok(attachments)
 }
 
-/// The placeholders of raw arguments are whoever's who wrote them: each has to stand for one of the
-/// attachments.
+/// Checks that each placeholder of raw arguments stands for one of the attachments: their text may
+/// come from anywhere.
 fn check_raw(json: &str, attachments: &[Bytes]) -> Result<(), EncodeError> {
     if attachments.is_empty() {
         return Ok(());
@@ -180,9 +237,20 @@ fn text_of(json: &[u8]) -> &str {
     simdutf8::basic::from_utf8(json).expect("serde_json writes UTF-8")
 }
 
-/// Lends a payload's arguments, as [`encode_args`] writes them: text and attachments. Those of a
-/// [`RawArgs`] are its own; others stand in a buffer of this thread. (It is taken, so a nested use
-/// gets its own.)
+/// Gives a payload's arguments to `f`, as [`encode_args`] writes them: text and attachments. The text
+/// of a [`RawArgs`] is not copied; others are written to a buffer of this thread, which is used
+/// again. (A nested call gets a new buffer.)
+///
+/// ```
+/// use sockeye_socket_proto::with_encoded_args;
+///
+/// let length = with_encoded_args("hello", |json, attachments| {
+///     assert!(attachments.is_empty());
+///     json.len()
+/// })?;
+/// assert_eq!(length, r#""hello""#.len());
+/// # Ok::<(), sockeye_socket_proto::EncodeError>(())
+/// ```
 ///
 /// # Errors
 /// As [`encode_args`].
@@ -201,7 +269,7 @@ pub fn with_encoded_args<P: Serialize + ?Sized, R>(
         lent = check_raw(raw, &attachments).map(|()| f.map(|f| f(raw, attachments))).transpose();
     })?;
     let (Some(f), Some(scope)) = (f, scope) else {
-        return lent.expect("whoever took `f` called it, or said why not");
+        return lent.expect("the shape is raw, so `f` was called, or there is an error");
     };
     let mut buffer = BUFFER.take();
     buffer.clear();
@@ -213,11 +281,19 @@ pub fn with_encoded_args<P: Serialize + ?Sized, R>(
     result
 }
 
-/// A larger buffer is given back after use.
+/// A larger buffer is freed after use.
 const BUFFER_KEPT_BYTES: usize = 64 * 1024;
 
-/// Decodes arguments given as JSON text without brackets. A text of JavaScript with half a surrogate
-/// pair in it, which is no text in Rust, has U+FFFD in its place.
+/// Decodes arguments given as JSON text without brackets. Half a surrogate pair, which a JavaScript
+/// string may have in it and a Rust one may not, becomes U+FFFD.
+///
+/// ```
+/// use sockeye_socket_proto::decode_args;
+///
+/// assert_eq!(decode_args::<u8>("7,8", &[])?, 7);
+/// assert!(decode_args::<u8>(r#""seven""#, &[]).is_err());
+/// # Ok::<(), sockeye_socket_proto::PayloadError>(())
+/// ```
 ///
 /// # Errors
 /// [`PayloadError`] when they are not a `P`, or a placeholder names an attachment that is not
@@ -227,14 +303,14 @@ pub fn decode_args<P: DeserializeOwned>(
     attachments: &[Bytes],
 ) -> Result<P, PayloadError> {
     let _scope = AttachmentScope::provide(attachments);
-    P::deserialize(shape::ArgsDeserializer::new(json)).or_else(|error| {
-        // What JavaScript takes for a text may be none in Rust. Only who fails pays for it.
-        let mended = json::mend_surrogates(json).ok_or(error)?;
-        Ok(P::deserialize(shape::ArgsDeserializer::new(&mended))?)
+    P::deserialize(ArgsDeserializer::new(json)).or_else(|error| {
+        // Only arguments that cannot be decoded are looked through for half pairs.
+        let replaced = json::replace_lone_surrogates(json).ok_or(error)?;
+        Ok(P::deserialize(ArgsDeserializer::new(&replaced))?)
     })
 }
 
-/// A payload that cannot be written.
+/// Why a payload cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -264,7 +340,7 @@ impl<T: Serialize> Serialize for Args<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Args<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Inner<T>(std::marker::PhantomData<T>);
+        struct Inner<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Inner<T> {
             type Value = Args<T>;
 
@@ -279,7 +355,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Args<T> {
                 T::deserialize(deserializer).map(Args)
             }
         }
-        deserializer.deserialize_newtype_struct(shape::ARGS, Inner(std::marker::PhantomData))
+        deserializer.deserialize_newtype_struct(shape::ARGS, Inner(PhantomData))
     }
 }
 
@@ -287,174 +363,6 @@ impl Serialize for RawArgs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         AttachmentScope::extend(&self.attachments);
         serializer.serialize_newtype_struct(shape::RAW, &self.json)
-    }
-}
-
-impl From<Bytes> for Binary {
-    fn from(bytes: Bytes) -> Self {
-        Self(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Binary {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl AsRef<[u8]> for Binary {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Binary {
-    /// Only the length: contents do not belong into logs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Binary({} bytes)", self.0.len())
-    }
-}
-
-impl Serialize for Binary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match AttachmentScope::add(&self.0) {
-            Some(number) => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("_placeholder", &true)?;
-                map.serialize_entry("num", &number)?;
-                map.end()
-            }
-            None => serializer.serialize_bytes(&self.0),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Binary {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Attachment;
-        impl<'de> Visitor<'de> for Attachment {
-            type Value = Binary;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("binary data")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Binary, M::Error> {
-                let (mut is_placeholder, mut number) = (false, None);
-                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-                    match &*key {
-                        "_placeholder" => is_placeholder = map.next_value()?,
-                        "num" => number = Some(map.next_value::<usize>()?),
-                        _ => {
-                            map.next_value::<de::IgnoredAny>()?;
-                        }
-                    }
-                }
-                number
-                    .filter(|_| is_placeholder)
-                    .and_then(AttachmentScope::attachment)
-                    .map(Binary)
-                    .ok_or_else(|| de::Error::custom("no attachment for a binary placeholder"))
-            }
-
-            fn visit_seq<Q: SeqAccess<'de>>(self, mut seq: Q) -> Result<Binary, Q::Error> {
-                let mut bytes = Vec::new();
-                while let Some(byte) = seq.next_element()? {
-                    bytes.push(byte);
-                }
-                Ok(bytes.into())
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Binary, E> {
-                Ok(bytes.to_vec().into())
-            }
-        }
-        deserializer.deserialize_any(Attachment)
-    }
-}
-
-thread_local! {
-    static SCOPE: Cell<Scope> = const { Cell::new(Scope::Outside) };
-    /// Empty unless the scope says otherwise.
-    static ATTACHMENTS: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Scope {
-    Outside,
-    /// No attachment yet.
-    Encoding,
-    EncodingAttachments,
-    DecodingAttachments,
-}
-
-/// While it lives, [`Binary`] values of this thread read or write attachments. Dropping it, also
-/// by a panic, leaves nothing behind. (Most payloads have none, and cost one flag.)
-struct AttachmentScope;
-
-impl AttachmentScope {
-    fn collect() -> Self {
-        SCOPE.set(Scope::Encoding);
-        Self
-    }
-
-    fn provide(attachments: &[Bytes]) -> Option<Self> {
-        if attachments.is_empty() {
-            return None;
-        }
-        ATTACHMENTS.with_borrow_mut(|all| all.extend_from_slice(attachments));
-        SCOPE.set(Scope::DecodingAttachments);
-        Some(Self)
-    }
-
-    /// Drops what was collected so far.
-    fn clear() {
-        if SCOPE.get() == Scope::EncodingAttachments {
-            ATTACHMENTS.with_borrow_mut(Vec::clear);
-            SCOPE.set(Scope::Encoding);
-        }
-    }
-
-    fn finish(self) -> Vec<Bytes> {
-        if SCOPE.get() != Scope::EncodingAttachments {
-            return Vec::new();
-        }
-        SCOPE.set(Scope::Encoding);
-        ATTACHMENTS.take()
-    }
-
-    /// The number of a new attachment, or `None` outside of an encoding.
-    fn add(bytes: &Bytes) -> Option<usize> {
-        if !matches!(SCOPE.get(), Scope::Encoding | Scope::EncodingAttachments) {
-            return None;
-        }
-        SCOPE.set(Scope::EncodingAttachments);
-        ATTACHMENTS.with_borrow_mut(|all| {
-            all.push(bytes.clone());
-            Some(all.len() - 1)
-        })
-    }
-
-    fn extend(attachments: &[Bytes]) {
-        for bytes in attachments {
-            Self::add(bytes);
-        }
-    }
-
-    fn attachment(number: usize) -> Option<Bytes> {
-        if SCOPE.get() != Scope::DecodingAttachments {
-            return None;
-        }
-        ATTACHMENTS.with_borrow(|all| all.get(number).cloned())
-    }
-}
-
-impl Drop for AttachmentScope {
-    fn drop(&mut self) {
-        if matches!(SCOPE.get(), Scope::EncodingAttachments | Scope::DecodingAttachments) {
-            ATTACHMENTS.with_borrow_mut(Vec::clear);
-        }
-        SCOPE.set(Scope::Outside);
     }
 }
 

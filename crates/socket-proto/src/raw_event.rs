@@ -1,11 +1,11 @@
-//! An event whose payload type nobody has named yet: borrowed on its way, owned where it is kept.
+//! Events before their payload is decoded: borrowed while they are passed on, owned where they are kept.
 
 use bytes::Bytes;
 
 use crate::payload::{FromArgs, PayloadError, RawArgs};
 
-/// A borrowed event: its name, and its arguments as they stand in the packet. Three pointers that
-/// are handed on together; [`RawEvent`] is the owned form.
+/// A borrowed event: its name, and its arguments as they stand in the packet. [`RawEvent`] is the
+/// owned form.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -54,8 +54,8 @@ impl EventRef<'_> {
     }
 }
 
-/// An owned event, with its arguments as they came: for handlers of events that nobody declared, and
-/// for those that only look.
+/// An owned event, with its arguments as they came: for handlers of events without a declaration, and
+/// for those that see every event.
 ///
 /// ```
 /// use sockeye_socket_proto::RawEvent;
@@ -79,7 +79,7 @@ impl RawEvent {
         Self { name: name.to_owned(), args: RawArgs::new(args, attachments) }
     }
 
-    /// The event, lent.
+    /// The borrowed form.
     pub fn event_ref(&self) -> EventRef<'_> {
         EventRef { name: &self.name, args: self.args.json(), attachments: self.args.attachments() }
     }

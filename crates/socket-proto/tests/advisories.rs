@@ -1,4 +1,4 @@
-//! Past advisories of Socket.IO parsers, replayed against ours (`USER_ASKS` part J).
+//! Past advisories of Socket.IO parsers, replayed against this one.
 
 use std::time::{Duration, Instant};
 

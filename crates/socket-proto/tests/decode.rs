@@ -1,5 +1,5 @@
-//! What is accepted and what is refused: the protocol's examples and every limit, one row each.
-//! The names in the rows say where the rule comes from.
+//! Packets that are accepted and packets that are refused: the protocol's examples and every limit,
+//! one row each. The names in the rows are the sources of the rules.
 
 use bytes::Bytes;
 use sockeye_socket_proto::{
@@ -19,7 +19,7 @@ fn packet(
     Packet { kind, namespace, id, attachments: 0, data }
 }
 
-/// Decodes and hands back an owned description, so that rows are short.
+/// Decodes an event into an owned description, so that rows are short.
 fn event(decoder: &mut Decoder, text: &str) -> Result<Option<(String, String)>, DecodeError> {
     Ok(decoder.handle_text(text)?.map(|incoming| match incoming {
         Incoming::Event { name, args, .. } => (name.into_owned(), args.to_owned()),
@@ -96,7 +96,7 @@ fn heads() {
         (r#"2007["ev"]"#, Ok(Some(7))),
         (r#"21 ["ev"]"#, Ok(Some(1))),
         (r#"2 ["ev"]"#, Ok(None)),
-        // Beyond 2^53 a JavaScript peer would round; the id is only ever handed back.
+        // A JavaScript peer would round beyond 2^53; here the id is only sent back.
         (r#"218446744073709551615["ev"]"#, Ok(Some(u64::MAX))),
         (r#"218446744073709551616["ev"]"#, Err(DecodeError::IdOutOfRange)),
         (&format!(r#"2{huge}["ev"]"#), Err(DecodeError::IdOutOfRange)),
@@ -220,7 +220,7 @@ fn packets_that_say_nothing_are_ignored() {
         assert_eq!(decoder.handle_text(text), Ok(None), "{text}");
         assert!(!decoder.is_waiting());
     }
-    // With attachments announced, they have to come all the same.
+    // Attachments that were announced have to come all the same.
     for text in ["51-", r#"61-["no id"]"#] {
         assert_eq!(decoder.handle_text(text), Ok(None));
         assert!(decoder.is_waiting());

@@ -1,4 +1,4 @@
-//! MessagePack against bytes that `socket.io-msgpack-parser` 3.0.2 wrote, and what it refuses.
+//! MessagePack: bytes that `socket.io-msgpack-parser` 3.0.2 wrote, and bytes that are refused.
 
 #![allow(clippy::unwrap_used)]
 
@@ -111,7 +111,7 @@ fn every_packet_of_ours_is_one_message() {
     encode_event(&mut text, "/", Some(0), 0, "say \"\u{1}\"", "");
     let data = b"\xa2id\x00\xa4data\x91\xa7say \"\x01\"";
     assert_eq!(written(&text, &[]), packet(2, 2, data));
-    // As clients of Socket.IO 2 are refused.
+    // The form for clients of Socket.IO 2.
     assert_eq!(written(r#"4["a"]"#, &[]), packet(4, 1, b"\xa4data\x91\xa1a"));
 }
 
@@ -165,7 +165,7 @@ fn numbers_are_names_and_keys_too() {
     });
 }
 
-/// Whoever writes a placeholder by hand would point at somebody else's attachment in a relay.
+/// In an event that is sent on, such a placeholder could refer to an attachment of somebody else.
 #[test]
 fn a_placeholder_by_hand_is_refused() {
     refused(&event(1, b"\x82\xac_placeholder\xc3\xa3num\x00"), DecodeError::Placeholder);
@@ -200,7 +200,7 @@ fn limits_are_those_of_json() {
     assert_eq!(read(&packet(2, 1, b"\xa4data\x91\xa4abcd")), Err(too_long));
 }
 
-/// Lists that say they are long, deep or both cost no more than their bytes.
+/// Lists whose announced length or depth is wrong take no more memory than their bytes.
 #[test]
 fn lengths_that_lie_cost_nothing() {
     for args in
@@ -216,7 +216,7 @@ fn lengths_that_lie_cost_nothing() {
     refused(&deep, DecodeError::TooDeep { limit: 1_024 });
 }
 
-/// A parser needs no MessagePack: this one is JSON behind a mark of its own.
+/// A parser of an application's own: JSON behind a mark.
 #[test]
 fn another_parser_is_a_trait_away() {
     #[derive(Debug)]

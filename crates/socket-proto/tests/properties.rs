@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_socket_proto::{
-    Acks, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, decode_args,
-    encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
-    encode_event, is_reserved, transcode,
+    AckError, DecodeError, Decoder, Incoming, Limits, MsgpackParser, Packet, Parser, PendingAcks,
+    decode_args, encode_ack, encode_connect, encode_connect_error, encode_connected,
+    encode_disconnect, encode_event, is_reserved, transcode,
 };
 
 fn namespace() -> impl Strategy<Value = String> {
@@ -55,7 +55,7 @@ fn args_and_attachments() -> impl Strategy<Value = (String, Vec<Bytes>)> {
         .prop_flat_map(|attachments| (args(attachments.len()), Just(attachments)))
 }
 
-/// Feeds one packet with its attachments and hands what comes out to `check`.
+/// Decodes one packet with its attachments and gives the result to `check`.
 fn round_trip(text: &str, attachments: &[Bytes], check: impl FnOnce(Incoming<'_>)) {
     let mut decoder = Decoder::default();
     let (last, earlier) = match attachments.split_last() {
@@ -70,7 +70,7 @@ fn round_trip(text: &str, attachments: &[Bytes], check: impl FnOnce(Incoming<'_>
     assert!(!decoder.is_waiting());
 }
 
-/// Half surrogate pairs are no text in MessagePack.
+/// Replaces half surrogate pairs, which MessagePack cannot hold.
 fn without_half_pairs(json: &str) -> String {
     json.replace("\\ud800", "x")
 }
@@ -87,8 +87,8 @@ fn utf16() -> impl Strategy<Value = Vec<u16>> {
 }
 
 proptest! {
-    /// JavaScript's texts need not be Unicode; what arrives is what every encoder of the web makes
-    /// of them.
+    /// Strings of JavaScript may hold half surrogate pairs; they arrive as every encoder of the web
+    /// writes them.
     #[test]
     fn any_text_of_javascript_is_taken(units in utf16()) {
         let json: String = units.iter().map(|unit| match unit {
@@ -176,7 +176,7 @@ proptest! {
         read(&text, &|incoming| assert_eq!(incoming, Incoming::Disconnect { namespace }));
     }
 
-    /// Whatever comes, the decoder ends, and writes no more than a few times as much.
+    /// For any bytes the decoder ends, and writes no more than a few times as many.
     #[test]
     fn any_bytes_are_read_or_refused(
         head in prop::sample::select(vec![
@@ -298,7 +298,7 @@ proptest! {
         let _ = Packet::decode(&text, &Limits::default());
     }
 
-    /// Whatever serde_json would read into a tree is accepted, and what is accepted is JSON.
+    /// All that serde_json reads into a tree is accepted, and all that is accepted is JSON.
     #[test]
     fn payloads_are_exactly_json(
         text in prop_oneof![json(), r#"[\[\]{}",:0-9.eE+\-a\\ tru]{0,20}"#],
@@ -312,10 +312,10 @@ proptest! {
         }
     }
 
-    /// The table of awaited acks against a list that does the same naively.
+    /// The table of pending acks against a list that does the same naively.
     #[test]
     fn acks_resolve_once(steps in prop::collection::vec(any::<Option<u8>>(), 0..200)) {
-        let mut acks = Acks::new(16);
+        let mut acks = PendingAcks::new(16);
         let mut naive: Vec<u64> = Vec::new();
         let mut sent = 0;
         for step in steps {
@@ -326,7 +326,8 @@ proptest! {
                         naive.push(id);
                         sent += 1;
                     }
-                    Err(full) => prop_assert_eq!((naive.len(), full.limit), (16, 16)),
+                    Err(AckError::Full { limit }) => prop_assert_eq!((naive.len(), limit), (16, 16)),
+                    Err(other) => prop_assert!(false, "{}", other),
                 },
                 Some(id) => {
                     let id = u64::from(id) % 40;

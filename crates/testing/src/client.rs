@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, RemoteError, Request};
+use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, Request};
 use sockeye_socket_proto::{encode_ack, encode_disconnect, encode_event, event_name};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -331,7 +331,7 @@ impl<A: FromArgs + 'static> IntoFuture for Asked<A> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             match timeout(self.patience, self.answered).await {
-                Ok(Ok(args)) => decode_answer(&args),
+                Ok(Ok(args)) => args.decode_ack(),
                 Ok(Err(_)) => Err(AckError::Disconnected),
                 Err(_) => Err(AckError::Timeout),
             }
@@ -379,13 +379,6 @@ fn encode<P: Serialize + ?Sized>(payload: &P) -> (String, Vec<Bytes>) {
     match RawArgs::encode(payload) {
         Ok(args) => args.into_parts(),
         Err(error) => panic!("the payload cannot be encoded: {error}"),
-    }
-}
-
-fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    match RemoteError::of(args) {
-        Some(error) => Err(AckError::Remote(error)),
-        None => args.decode().map_err(AckError::Decode),
     }
 }
 

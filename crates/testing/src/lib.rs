@@ -48,6 +48,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod cluster;
 mod connect;
 pub mod raw;
 mod server;
@@ -55,6 +56,7 @@ mod session;
 mod wire;
 
 pub use client::{Answerer, Asked, Ended, TestClient};
+pub use cluster::{TestCluster, TestMember};
 pub use connect::{Connect, ConnectError};
 pub use server::TestServer;
 pub use wire::Wire;

@@ -26,6 +26,9 @@
 //! `sockeye-net`, of which the parts that a user of WebSockets meets are here as well.
 #![forbid(unsafe_code)]
 
+#[doc = include_str!("../../../docs/guide/websocket.md")]
+pub mod guide {}
+
 mod accept;
 mod config;
 mod connect;

@@ -29,7 +29,11 @@ export function launch(flags = []) {
 /** A page in a context of its own, which fails loudly when the page does. */
 export async function openPage(browser, options = {}) {
   const context = await browser.newContext({ locale: "en-US", viewport: { width: 1280, height: 800 }, ...options });
-  const page = await context.newPage();
+  return watch(await context.newPage());
+}
+
+/** The page, with its `problems` gathered from now on. */
+export function watch(page) {
   page.setDefaultTimeout(PATIENCE);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));

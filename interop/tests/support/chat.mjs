@@ -68,6 +68,11 @@ export class Person {
     await this.page.locator("#send").click();
   }
 
+  /** How far the message with this text is: `waiting`, `sent`, `failed` or `stored`. */
+  state(text) {
+    return this.page.locator(".message", { hasText: text }).getAttribute("data-state");
+  }
+
   /** Everything in the list of messages, as it can be read. */
   shown() {
     return this.page.locator("#messages").innerText();

@@ -1,4 +1,4 @@
-//! Modules of one folder use each other one way only.
+//! Modules use each other one way only.
 //!
 //! Between the modules that lie side by side in a folder, an arrow stands where a file below one of
 //! them names the other, by a path that begins with `crate`, `super` or `self`. What a parent module
@@ -13,8 +13,23 @@ use super::Violation;
 use super::source::paths;
 use crate::workspace::Workspace;
 
-/// The crates this is about.
+/// The crates whose folders this is about.
 const CRATES: [&str; 2] = ["sockeye-net", "sockeye-engine"];
+
+/// The crate of which every module counts, wherever it lies, and those of them that may be in a circle:
+/// what a handler is lent, what it is lent to, and what outlives both. (A module and one within it
+/// may always know each other.)
+const SERVER: &str = "sockeye";
+const SERVER_KNOT: &[&str] = &[
+    "broadcast::io",
+    "guarantees::client_outbox",
+    "guarantees::recovery::log",
+    "handler::acker",
+    "namespace::active",
+    "namespace::handlers",
+    "namespace::visitor",
+    "socket",
+];
 
 /// Folders whose modules may know each other, with the reason.
 const EXCEPTIONS: [(&str, &str); 1] = [
@@ -28,7 +43,8 @@ type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
     for package in &workspace.metadata().packages {
-        if !CRATES.contains(&package.name.as_str()) {
+        let is_server = package.name == SERVER;
+        if !is_server && !CRATES.contains(&package.name.as_str()) {
             continue;
         }
         let target = package.targets.iter().find(|target| target.is_lib());
@@ -40,7 +56,8 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
             let used = paths(tokens).into_iter().map(|path| path.segments);
             (module_of(folder, file), used.collect::<Vec<Vec<String>>>())
         });
-        found.extend(violations(&package.name, &files.collect()));
+        let files = files.collect();
+        found.extend(if is_server { knots(&files) } else { violations(&package.name, &files) });
     }
     Ok(found)
 }
@@ -78,6 +95,51 @@ fn arrows(files: &BTreeMap<Vec<String>, Vec<Vec<String>>>) -> Arrows {
         }
     }
     arrows
+}
+
+/// Modules that use each other in circles, beyond those that may; and those that may and do not.
+fn knots(files: &BTreeMap<Vec<String>, Vec<Vec<String>>>) -> Vec<Violation> {
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, used) in files {
+        for target in used.iter().filter_map(|path| resolve(module, path, files)) {
+            if !module.starts_with(&target) && !target.starts_with(module) {
+                arrows.entry(module.join("::")).or_default().insert(target.join("::"));
+            }
+        }
+    }
+    let reached: BTreeMap<_, _> =
+        arrows.keys().map(|module| (module.as_str(), reached_from(module, &arrows))).collect();
+    let is_in_circle = |module: &str| reached.get(module).is_some_and(|all| all.contains(module));
+    let more = arrows.keys().filter(|module| is_in_circle(module.as_str()));
+    let more = more.filter(|module| !SERVER_KNOT.contains(&module.as_str())).map(|module| {
+        let with = reached[module.as_str()].iter().filter(|other| {
+            reached.get(**other).is_some_and(|back| back.contains(module.as_str()))
+        });
+        let with = with.filter(|other| **other != module.as_str()).copied().collect::<Vec<_>>();
+        let with = with.join(", ");
+        Violation::new(format!("{SERVER} {module}"), format!("is in a circle with {with}"))
+    });
+    let less = SERVER_KNOT.iter().filter(|module| !is_in_circle(module)).map(|module| {
+        Violation::new(
+            format!("{SERVER} {module}"),
+            "is in no circle any more: take it off the list",
+        )
+    });
+    more.chain(less).collect()
+}
+
+fn reached_from<'a>(
+    module: &str,
+    arrows: &'a BTreeMap<String, BTreeSet<String>>,
+) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&str> = arrows[module].iter().map(String::as_str).collect();
+    while let Some(at) = open.pop() {
+        if reached.insert(at) {
+            open.extend(arrows.get(at).into_iter().flatten().map(String::as_str));
+        }
+    }
+    reached
 }
 
 /// The module that a path in a module leads to, as far as it names modules.
@@ -146,6 +208,28 @@ mod tests {
             .map(|(module, used)| (split(module), used.iter().map(|path| split(path)).collect()));
         let found = violations("sockeye-net", &files.collect());
         found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn circles_of_the_server_are_found_across_folders() {
+        let files = |used: &[(&str, &[&str])]| {
+            let split = |path: &str| path.split("::").map(str::to_owned).collect::<Vec<_>>();
+            let files = used.iter().map(|(module, used)| {
+                (split(module), used.iter().map(|path| split(path)).collect())
+            });
+            let found = knots(&files.collect());
+            let found = found.iter().map(ToString::to_string);
+            found.filter(|text| !text.contains("off the list")).collect::<Vec<_>>()
+        };
+        let one_way: [(&str, &[&str]); 3] =
+            [("a", &["crate::b::c::C"]), ("b", &["self::c::C"]), ("b::c", &["super::B"])];
+        assert_eq!(files(&one_way), [""; 0]);
+        let circle: [(&str, &[&str]); 3] =
+            [("a", &["crate::b::c::C"]), ("b", &["crate::a::A"]), ("b::c", &["crate::a::A"])];
+        assert_eq!(
+            files(&circle),
+            ["sockeye a: is in a circle with b::c", "sockeye b::c: is in a circle with a"]
+        );
     }
 
     #[test]

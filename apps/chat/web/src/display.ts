@@ -1,5 +1,4 @@
-import type { Refusal } from "./contract.ts";
-import type { Row } from "./timeline.ts";
+import type { Problem, Row } from "./timeline.ts";
 
 /** A message as it is drawn. */
 export interface Bubble {
@@ -11,7 +10,7 @@ export interface Bubble {
   at: number;
   isOwn: boolean;
   state: "stored" | "waiting" | "sent" | "failed";
-  problem?: Refusal;
+  problem?: Problem;
   /** What the page calls it while it is unconfirmed. */
   pendingKey?: string;
   /** First and last of what one person said in one go: where the name and the time are shown. */

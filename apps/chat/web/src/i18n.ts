@@ -43,7 +43,6 @@ export const english = {
   reconnecting: "The connection is lost. Reconnecting…",
   unsent: "Unsent messages: {count}. They go out when the connection is back.",
   slowed: "That was too much at once. The rest goes out in {time}.",
-  outboxFull: "Too many messages are waiting to be sent.",
 
   missingTitle: "There is nothing here",
   missingText: "This address leads nowhere. Perhaps the room is in the list?",
@@ -63,6 +62,9 @@ export const english = {
   error_quota_used: "Today's share is used up. Please try again in {time}.",
   error_name_lookalike: "Somebody in the room has a name that looks just like this one.",
   error_room_lookalike: "There is another room whose name looks just like this one.",
+  error_name_mismatch: "It was written under another nickname.",
+  error_expired: "It could not be sent for a whole day.",
+  error_full: "Too many messages are waiting to be sent.",
   error_other: "The server refused it.",
 };
 
@@ -111,7 +113,6 @@ export const korean: Record<Text, string> = {
   reconnecting: "연결이 끊겼습니다. 다시 연결하는 중…",
   unsent: "보내지 못한 메시지 {count}개는 다시 연결되면 보냅니다.",
   slowed: "한꺼번에 너무 많이 보냈습니다. 나머지는 {time} 뒤에 보냅니다.",
-  outboxFull: "보내지 못한 메시지가 너무 많습니다.",
 
   missingTitle: "아무것도 없는 곳입니다",
   missingText: "이 주소에는 페이지가 없습니다. 방 목록에서 찾아보세요.",
@@ -131,6 +132,9 @@ export const korean: Record<Text, string> = {
   error_quota_used: "오늘 쓸 수 있는 양을 모두 썼습니다. {time} 뒤에 다시 시도하세요.",
   error_name_lookalike: "똑같아 보이는 닉네임을 쓰는 사람이 방에 있습니다.",
   error_room_lookalike: "똑같아 보이는 이름의 다른 방이 있습니다.",
+  error_name_mismatch: "다른 닉네임으로 쓴 메시지입니다.",
+  error_expired: "하루 동안 보낼 수 없었습니다.",
+  error_full: "보내지 못한 메시지가 너무 많습니다.",
   error_other: "서버가 받아들이지 않았습니다.",
 };
 

@@ -1,19 +1,24 @@
+import type { Socket } from "sockeye-client";
+import { type Outbox, outbox, OutboxError, type StoredEvent } from "sockeye-client/outbox";
+
 import type { Notices, Refusal, Refused, Requests, StoredMessage } from "./contract.ts";
 import { atNextFrame } from "./frames.ts";
+import { Kept } from "./kept.ts";
 import { normalized } from "./names.ts";
-import { newKey, Outbox } from "./outbox.ts";
+import { newKey } from "./random.ts";
 import type { TextStorage } from "./storage.ts";
-import { goesOutAgain, type Row, Timeline } from "./timeline.ts";
+import { storeFor } from "./store.ts";
+import { type Problem, type Row, Timeline } from "./timeline.ts";
 
-/** What a session uses of the client library's socket. */
-export interface Connection {
-  readonly connected: boolean;
-  sendBuffer: unknown[];
-  on(event: string, listener: (...args: any[]) => void): unknown;
-  emit(event: string, ...args: any[]): unknown;
-  connect(): unknown;
-  disconnect(): unknown;
-}
+type Answered<Request extends keyof Requests> = (
+  payload: Requests[Request]["payload"],
+  answer: (answer: Requests[Request]["answer"] | Refused) => void,
+) => void;
+type Sent = { join: Answered<"join">; chat: Answered<"chat">; leave: (done: () => void) => void };
+type Heard = { [Notice in keyof Notices]: (notice: Notices[Notice]) => void };
+
+/** The client's socket, with the events of the chat. */
+export type Connection = Socket<Heard, Sent>;
 
 /** `asking` for the nickname, `entering`, `inside`, `outside` after leaving. */
 export type Phase = "asking" | "entering" | "inside" | "outside";
@@ -23,7 +28,7 @@ const GOODBYE_TIMEOUT = 2000;
 /** Pause before coming back after the server has disconnected the socket, milliseconds. */
 const RETURN_DELAY = 1000;
 
-/** One visit to one room: the connection, the conversation and what is still to be sent. */
+/** Visits to one room: the connection, the conversation and what is still to be sent. */
 export class Session {
   phase = $state<Phase>("asking");
   /** Whether the connection is up and the room entered; while it is not, messages wait. */
@@ -42,22 +47,25 @@ export class Session {
   unseen = $state(0);
 
   private readonly timeline = new Timeline();
-  private readonly outbox: Outbox;
+  private readonly kept: Kept;
   private connection?: Connection;
-  private isRestored = false;
+  private box?: Outbox<Sent>;
+  /** Whether the room was entered under this name; until then nothing new is given to the outbox. */
+  private isAdmitted = false;
   private isShowing = false;
 
   constructor(
     readonly room: string,
     /** What the server knows this browser by, from one visit to the next. */
     private readonly sender: string,
+    /** Makes the connection, which does not connect yet. */
     private readonly open: () => Connection,
     storage: TextStorage,
     private readonly isHidden: () => boolean = () => false,
     /** When what has happened is shown: all of it at once, however much it is. */
     private readonly later: (action: () => void) => void = atNextFrame,
   ) {
-    this.outbox = new Outbox(storage, room);
+    this.kept = new Kept(storage, room);
   }
 
   /** How many messages wait for the connection. */
@@ -67,12 +75,13 @@ export class Session {
 
   /** Enters the room, and again whenever the connection was lost. */
   enter(nickname: string): void {
+    if (this.phase === "outside") this.begin();
     this.nickname = normalized(nickname);
     this.refusal = undefined;
+    this.isAdmitted = false;
     this.phase = "entering";
-    this.restore();
-    if (this.connection) this.connection.connect();
-    else this.listen((this.connection = this.open()));
+    this.connection ??= this.prepare();
+    this.connection.connect();
   }
 
   /**
@@ -84,15 +93,15 @@ export class Session {
     const message = { key: newKey(), name: this.nickname, msg, at: Date.now() };
     if (!this.timeline.write(message)) return false;
     this.keep();
-    this.sendWaiting();
+    this.post();
     this.show();
     return true;
   }
 
   /** Sends a refused message again. */
   retry(key: string): void {
-    this.timeline.retry(key);
-    this.sendWaiting();
+    this.timeline.retry(key, this.nickname, newKey);
+    this.post();
     this.show();
   }
 
@@ -107,22 +116,19 @@ export class Session {
     const connection = this.connection;
     if (this.phase === "outside" || !connection) return;
     this.phase = "outside";
-    this.online = false;
+    this.online = this.isAdmitted = false;
     this.timeline.notice("left", this.nickname, Date.now());
     this.show();
-    if (!connection.connected) {
-      connection.disconnect();
-      return;
-    }
-    connection.emit("leave");
-    setTimeout(() => {
+    const hangUp = () => {
       if (this.phase === "outside") connection.disconnect();
-    }, GOODBYE_TIMEOUT);
+    };
+    if (connection.connected) connection.timeout(GOODBYE_TIMEOUT).emit("leave", hangUp);
+    else hangUp();
   }
 
   /** The page may be gone at any moment: what is to be kept is kept now. */
   keep(): void {
-    this.outbox.save(this.timeline.unconfirmed());
+    this.kept.save(this.timeline.unconfirmed());
   }
 
   /** The page is looked at again. */
@@ -130,24 +136,40 @@ export class Session {
     this.unseen = 0;
   }
 
-  private listen(connection: Connection): void {
+  /** Another visit, of which the last one leaves only what is not confirmed. */
+  private begin(): void {
+    // Its goodbye may still be under way.
+    this.connection!.disconnect();
+    this.timeline.restart();
+    this.showNow();
+  }
+
+  private prepare(): Connection {
+    const connection = this.open();
+    // Before the outbox listens, so that `join` goes out first and then what waits in there.
     connection.on("connect", () => this.join(connection));
     connection.on("connect_error", () => (this.unreachable = true));
-    connection.on("disconnect", (reason: string) => this.lost(connection, reason));
-    connection.on("chat", (message: Notices["chat"]) => this.receive(message));
-    connection.on("join", (presence: Notices["join"]) => this.presence("joined", presence));
-    connection.on("leave", (presence: Notices["leave"]) => this.presence("left", presence));
-    connection.connect();
+    connection.on("disconnect", (reason) => {
+      this.lost();
+      // The library comes back by itself unless the server has disconnected this very socket.
+      if (reason === "io server disconnect") setTimeout(() => this.comeBack(), RETURN_DELAY);
+    });
+    connection.on("chat", (message) => this.receive(message));
+    connection.on("join", (presence) => this.presence("joined", presence));
+    connection.on("leave", (presence) => this.presence("left", presence));
+    this.box = outbox(connection, {
+      // A message belongs to its room, whichever page sends it.
+      store: storeFor(`chat ${this.room}`, (events) => this.restore(events)),
+      onAnswer: (_event, [{ key }], answer) => this.answered(key, answer),
+      onLost: (_event, [{ key }], error) => this.refusedMessage(key, { code: reasonOf(error) }),
+    });
+    return connection;
   }
 
   private join(connection: Connection): void {
     this.unreachable = false;
-    const request: Requests["join"]["payload"] = {
-      room: this.room,
-      name: this.nickname,
-      sender: this.sender,
-    };
-    connection.emit("join", request, (answer: Requests["join"]["answer"] | Refused) => {
+    const { room, nickname: name, sender } = this;
+    connection.emit("join", { room, name, sender }, (answer) => {
       if (this.phase === "outside" || !connection.connected) return;
       if ("error" in answer) {
         this.refused(connection, answer.error);
@@ -156,7 +178,8 @@ export class Session {
       this.timeline.merge(answer);
       this.phase = "inside";
       this.online = true;
-      this.sendWaiting();
+      this.isAdmitted = true;
+      this.post();
       this.show();
     });
   }
@@ -164,10 +187,7 @@ export class Session {
   private refused(connection: Connection, refusal: Refusal): void {
     if (this.phase === "inside" && (refusal.code === "storage" || refusal.retry_after)) {
       // The server will recover; what was said here must not disappear from the page meanwhile.
-      const delay = Math.max(RETURN_DELAY, (refusal.retry_after ?? 0) * 1000);
-      setTimeout(() => {
-        if (this.phase === "inside" && connection.connected) this.join(connection);
-      }, delay);
+      this.joinLater(Math.max(RETURN_DELAY, (refusal.retry_after ?? 0) * 1000));
       return;
     }
     this.refusal = refusal;
@@ -175,19 +195,22 @@ export class Session {
     connection.disconnect();
   }
 
-  private lost(connection: Connection, reason: string): void {
+  private joinLater(delay: number): void {
+    setTimeout(() => {
+      const { connection } = this;
+      if (this.phase === "inside" && connection?.connected) this.join(connection);
+    }, delay);
+  }
+
+  private lost(): void {
     this.online = false;
     this.people = undefined;
     this.timeline.disconnected();
-    // What the library kept would go out before the room is entered; the timeline has it all.
-    connection.sendBuffer = [];
     this.show();
-    // The library comes back by itself unless the server has disconnected this very socket.
-    if (reason === "io server disconnect" && this.phase !== "outside") {
-      setTimeout(() => {
-        if (this.phase !== "outside" && this.phase !== "asking") connection.connect();
-      }, RETURN_DELAY);
-    }
+  }
+
+  private comeBack(): void {
+    if (this.phase !== "outside" && this.phase !== "asking") this.connection!.connect();
   }
 
   private receive(message: StoredMessage): void {
@@ -203,35 +226,61 @@ export class Session {
     this.show();
   }
 
-  private sendWaiting(): void {
-    const connection = this.connection;
-    if (!this.online || !connection || this.slowed !== undefined) return;
-    for (const { key, name, msg } of this.timeline.takeWaiting()) {
-      const request: Requests["chat"]["payload"] = { name, msg, key };
-      connection.emit("chat", request, (answer: Requests["chat"]["answer"] | Refused) => {
-        if ("error" in answer) this.refusedMessage(key, answer.error);
-        else this.timeline.confirm(key, answer);
-        this.show();
+  /** Gives the outbox what it does not have, in order; it sends it until there is an answer. */
+  private post(): void {
+    if (!this.box || !this.isAdmitted || this.slowed !== undefined) return;
+    for (const { key, name, msg } of this.timeline.takeUnposted(this.nickname)) {
+      this.box.emit("chat", { name, msg, key }).catch((error: Error) => {
+        const code = reasonOf(error);
+        // Of what was in it and is given up `onLost` tells.
+        if (code === "full") this.refusedMessage(key, { code });
       });
     }
   }
 
-  private refusedMessage(key: string, refusal: Refusal): void {
-    this.timeline.refuse(key, refusal);
-    if (!goesOutAgain(refusal) || !refusal.retry_after || this.slowed !== undefined) return;
-    this.slowed = refusal.retry_after;
-    setTimeout(() => {
-      this.slowed = undefined;
-      this.sendWaiting();
+  private answered(key: string, answer: Requests["chat"]["answer"] | Refused): void {
+    if ("error" in answer) {
+      this.refusedMessage(key, answer.error);
+    } else {
+      this.timeline.confirm(key, answer);
       this.show();
-    }, refusal.retry_after * 1000);
+    }
   }
 
-  /** Takes up what was not confirmed before a reload, under the name that is used now. */
-  private restore(): void {
-    if (!this.isRestored) for (const message of this.outbox.load()) this.timeline.restore(message);
-    this.isRestored = true;
-    this.timeline.rename(this.nickname, newKey);
+  private refusedMessage(key: string, problem: Problem): void {
+    const { code, retry_after = 1 } = problem;
+    this.timeline.refuse(key, problem);
+    if (code === "not_joined") this.turnedAway();
+    else if (code === "too_fast") this.slowDown(retry_after);
+    // Whether it was stored nobody knows; under its key it is not stored twice.
+    else if (code === "forgotten") this.post();
+    this.show();
+  }
+
+  /** A message came before the room was entered; or so the server answered on an earlier connection. */
+  private turnedAway(): void {
+    this.isAdmitted = false;
+    // Otherwise an answer to `join` is awaited, or will be.
+    if (!this.online) return;
+    this.lost();
+    this.joinLater(RETURN_DELAY);
+  }
+
+  private slowDown(seconds: number): void {
+    if (this.slowed !== undefined) return;
+    this.slowed = seconds;
+    setTimeout(() => {
+      this.slowed = undefined;
+      this.post();
+      this.show();
+    }, seconds * 1000);
+  }
+
+  /** Takes up what was not confirmed before a reload, or in a tab that was closed. */
+  private restore(events: StoredEvent[]): void {
+    const posted = events.map(({ args: [, { key, name, msg }], time }) => ({ key, name, msg, at: time }));
+    this.timeline.restore(posted, true);
+    this.timeline.restore(this.kept.load(), false);
     this.showNow();
   }
 
@@ -247,6 +296,11 @@ export class Session {
 
   private showNow(): void {
     this.rows = this.timeline.rows();
-    this.outbox.save(this.timeline.unconfirmed());
+    this.keep();
   }
+}
+
+/** Why the outbox has not taken something, or has given it up. */
+function reasonOf(error: Error): string {
+  return error instanceof OutboxError ? error.reason : "other";
 }

@@ -1,21 +1,34 @@
 import type { Refusal, StoredMessage } from "./contract.ts";
 
-/** A message that the server has not confirmed. */
-export interface Pending {
+/** What a refusal says to programs. */
+export type Problem = Pick<Refusal, "code" | "retry_after">;
+
+/** A message as it was written here. */
+export interface Written {
   /** What this page calls it; the server stores it once under this key. */
   key: string;
   name: string;
   msg: string;
   /** When it was written, in milliseconds since 1970. */
   at: number;
+  /** Why it was refused for good; it goes out again only if the person says so. */
+  problem?: Problem;
+}
+
+/** A message that the server has not confirmed, as it is shown. */
+export interface Pending extends Written {
   /** `waiting` for the connection, `sent` and not yet answered, or `failed` for good. */
   state: "waiting" | "sent" | "failed";
-  /** Why it failed. */
-  problem?: Refusal;
-  /** It was sent, or may have been, but the answer got lost. */
-  uncertain?: boolean;
-  /** Then: the stored message that is probably this one. */
+}
+
+/** A message that the server has not confirmed, with what is known of its way. */
+interface Unconfirmed extends Written {
+  /** The outbox has it, and sends it until it is answered. */
+  isPosted: boolean;
+  /** The stored message that is probably this one, whose answer got lost. */
   guess?: number;
+  /** The answer, which has come before the history that it stands in. */
+  stored?: StoredMessage;
 }
 
 /** One thing in the conversation, in the order it is shown. */
@@ -46,39 +59,37 @@ interface Entry {
 export class Timeline {
   private entries: Entry[] = [];
   private known = new Set<number>();
-  private pending: Pending[] = [];
+  private pending: Unconfirmed[] = [];
   /** A confirmed message goes on under the key it had before, so that its element stays. */
   private keys = new Map<number, string>();
   private arrivals = 0;
   private notices = 0;
-
-  /** The newest stored message, 0 before the first. */
-  get lastId(): number {
-    return this.entries.at(-1)?.id ?? 0;
-  }
+  /** The newest message when the connection was lost, until the history has come that goes on there. */
+  private lostAfter?: number = 0;
 
   /** Everything to show, in order. */
   rows(): Row[] {
     const rows = this.entries.map((entry) => entry.row);
     for (const pending of this.pending) {
-      if (pending.guess !== undefined && this.known.has(pending.guess)) continue;
-      rows.push({ kind: "pending", key: `p${pending.key}`, pending: { ...pending } });
+      if (pending.guess && this.known.has(pending.guess)) continue;
+      const state = this.stateOf(pending);
+      rows.push({ kind: "pending", key: `p${pending.key}`, pending: { ...pending, state } });
     }
     return rows;
   }
 
   /** Takes in the newest messages of the room; marks the place where some may be missing. */
   merge(history: StoredMessage[]): void {
-    const last = this.lastId;
-    const isApart =
-      this.known.size > 0 && history.length > 0 && !history.some((m) => this.known.has(m.id));
-    if (isApart && history[0]!.id > last) {
+    const last = this.lostAfter ?? this.newest;
+    this.lostAfter = undefined;
+    if (last > 0 && history.length > 0 && history[0]!.id > last) {
       this.insert(last, { kind: "gap", key: `g${last}` });
     }
     for (const message of history) {
       if (message.id > last) this.recognise(message);
       this.add(message);
     }
+    for (const { key, stored } of [...this.pending]) if (stored) this.confirm(key, stored);
   }
 
   /** Takes in one message. True when it was not known. */
@@ -93,82 +104,111 @@ export class Timeline {
 
   /** Somebody came or went just now. */
   notice(what: "joined" | "left", name: string, at: number): void {
-    this.insert(this.lastId, { kind: "notice", key: `n${this.arrivals}`, what, name, at });
+    this.insert(this.newest, { kind: "notice", key: `n${this.arrivals}`, what, name, at });
     this.notices++;
     this.trim();
   }
 
   /** A message was written. False when too many are waiting. */
-  write(message: Pick<Pending, "key" | "name" | "msg" | "at">): boolean {
+  write(message: Written): boolean {
     if (this.pending.length >= PENDING_MAX) return false;
-    this.pending.push({ ...message, state: "waiting" });
+    this.pending.push({ ...message, isPosted: false });
     return true;
   }
 
   /**
-   * Takes up what an earlier page wrote and did not see confirmed. That page may have sent it, so it
-   * may be in the history already.
+   * Takes up what an earlier page wrote and did not see confirmed: what the outbox has of it, or what is
+   * kept beside that.
    */
-  restore(message: Pick<Pending, "key" | "name" | "msg" | "at">): void {
-    if (this.write(message)) this.pending.at(-1)!.uncertain = true;
+  restore(messages: Written[], isPosted: boolean): void {
+    for (const message of messages) {
+      if (!this.find(message.key)) this.pending.push({ ...message, isPosted });
+    }
+    this.pending.sort((one, other) => one.at - other.at);
   }
 
-  /** What is to be sent now, in order; from then on it counts as sent. */
-  takeWaiting(): Pending[] {
-    const waiting = this.pending.filter((pending) => pending.state === "waiting");
-    for (const pending of waiting) pending.state = "sent";
-    return waiting.map((pending) => ({ ...pending }));
+  /**
+   * What the outbox is to be given now, in order; from then on it counts as posted. What was written under
+   * another name than this fails instead: nobody says it as somebody else without having been asked.
+   */
+  takeUnposted(name: string): Written[] {
+    const taken: Written[] = [];
+    for (const pending of this.pending) {
+      if (pending.isPosted || pending.problem) continue;
+      if (pending.name === name) {
+        pending.isPosted = true;
+        taken.push(pending);
+      } else {
+        pending.problem = { code: "name_mismatch" };
+      }
+    }
+    return taken;
+  }
+
+  /** What would be lost with the page. */
+  unconfirmed(): Written[] {
+    return this.pending.map(({ key, name, msg, at, problem }) => ({ key, name, msg, at, problem }));
   }
 
   /** The server has stored it. */
   confirm(key: string, message: StoredMessage): void {
-    const index = this.pending.findIndex((pending) => pending.key === key);
-    if (index >= 0) this.pending.splice(index, 1);
+    if (this.lostAfter !== undefined) {
+      // Without the history before it, it would look as if nothing were missing.
+      const pending = this.find(key);
+      if (pending) pending.stored = message;
+      return;
+    }
+    this.pending = this.pending.filter((pending) => pending.key !== key);
     if (!this.known.has(message.id)) this.keys.set(message.id, `p${key}`);
     this.add(message);
     this.keys.delete(message.id);
   }
 
-  /** The server has refused it. */
-  refuse(key: string, problem: Refusal): void {
+  /** It was refused, and the outbox is done with it. */
+  refuse(key: string, problem: Problem): void {
     const pending = this.find(key);
     if (!pending) return;
-    // An answer to something sent before the connection was lost: it goes out again after joining.
-    // What was too much at once goes out again a little later.
-    if (goesOutAgain(problem)) pending.state = "waiting";
-    else Object.assign(pending, { state: "failed", problem, guess: undefined });
+    pending.isPosted = false;
+    // What only came too early goes out again by itself.
+    if (goesOutAgain(problem)) return;
+    pending.problem = problem;
+    pending.guess = undefined;
   }
 
-  /** The connection is lost: what was sent and not answered is sent again. */
+  /** The connection is lost: nothing is under way until the room is entered again. */
   disconnected(): void {
-    for (const pending of this.pending) {
-      if (pending.state === "sent") Object.assign(pending, { state: "waiting", uncertain: true });
-    }
+    this.lostAfter ??= this.newest;
   }
 
-  /** Sends a failed message again, at its old place in the queue. */
-  retry(key: string): void {
+  /** Sends a failed message again, at its old place in the queue; under another name as another message. */
+  retry(key: string, name: string, newKey: () => string): void {
     const pending = this.find(key);
-    if (pending?.state === "failed") {
-      Object.assign(pending, { state: "waiting", problem: undefined });
-    }
+    if (!pending?.problem) return;
+    pending.problem = undefined;
+    if (pending.name !== name) Object.assign(pending, { name, key: newKey() });
   }
 
   /** Gives up a failed message. */
   discard(key: string): void {
-    this.pending = this.pending.filter((p) => p.key !== key || p.state !== "failed");
+    this.pending = this.pending.filter((p) => p.key !== key || !p.problem);
   }
 
-  /** Everything unconfirmed is said under this name; what had another becomes a new message. */
-  rename(name: string, newKey: () => string): void {
-    for (const pending of this.pending) {
-      if (pending.name !== name) Object.assign(pending, { name, key: newKey(), uncertain: false });
-    }
+  /** Begins anew, with what is not confirmed. */
+  restart(): void {
+    this.entries = [];
+    this.known.clear();
+    this.notices = 0;
+    this.lostAfter = 0;
   }
 
-  /** What would be lost with the page. */
-  unconfirmed(): Pending[] {
-    return this.pending.map((pending) => ({ ...pending }));
+  /** The newest stored message, 0 before the first. */
+  private get newest(): number {
+    return this.entries.at(-1)?.id ?? 0;
+  }
+
+  private stateOf({ isPosted, problem }: Unconfirmed): Pending["state"] {
+    if (problem) return "failed";
+    return isPosted && this.lostAfter === undefined ? "sent" : "waiting";
   }
 
   /**
@@ -177,12 +217,12 @@ export class Timeline {
    */
   private recognise({ id, name, msg }: StoredMessage): void {
     const pending = this.pending.find(
-      (p) => p.uncertain && p.guess === undefined && p.name === name && p.msg === msg,
+      (p) => !p.problem && !p.guess && p.name === name && p.msg === msg,
     );
     if (pending) pending.guess = id;
   }
 
-  private find(key: string): Pending | undefined {
+  private find(key: string): Unconfirmed | undefined {
     return this.pending.find((pending) => pending.key === key);
   }
 
@@ -209,9 +249,9 @@ export class Timeline {
   }
 }
 
-/** Whether a refusal is a matter of waiting a little. */
-export function goesOutAgain({ code }: Refusal): boolean {
-  return code === "not_joined" || code === "too_fast";
+/** Whether a refusal is a matter of waiting a little, or of asking again. */
+function goesOutAgain({ code }: Problem): boolean {
+  return code === "not_joined" || code === "too_fast" || code === "forgotten";
 }
 
 function isBefore(a: Entry, b: Entry): boolean {

@@ -1,4 +1,4 @@
-//! A server that says exactly what a test wants it to say, over WebSocket.
+//! A fake server that sends exactly what a test wants, over WebSocket.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use sockeye_testing::raw::{self, Received, WebSocket};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A port on loopback where connections are taken one by one.
+/// A loopback port where the test accepts connections one by one.
 pub struct Fake {
     listener: TcpListener,
 }
@@ -35,13 +35,13 @@ impl Fake {
         format!("http://{}", self.address())
     }
 
-    /// Takes a connection and answers its handshake.
+    /// Accepts a connection and answers its handshake.
     pub async fn accept(&self) -> Peer {
         let socket = WebSocket::accept(self.accept_tcp().await).await;
         Peer { socket: socket.unwrap().quiet() }
     }
 
-    /// The same, and opens a session with a namespace joined.
+    /// Accepts a connection, opens a session and admits its namespace.
     pub async fn accept_joined(&self) -> Peer {
         let mut peer = self.accept().await;
         peer.open().await;
@@ -50,7 +50,7 @@ impl Fake {
         peer
     }
 
-    /// Takes a connection and answers its one request.
+    /// Accepts a connection and answers its one request.
     pub async fn answer(&self, response: &str) -> String {
         let mut peer = self.accept_tcp().await;
         let head = peer.head().await.unwrap();
@@ -110,7 +110,7 @@ impl Peer {
         }
     }
 
-    /// Nothing comes for a while.
+    /// Checks that the client sends nothing for a while.
     pub async fn receives_nothing(&mut self) {
         let quiet = tokio::time::timeout(Duration::from_millis(100), self.receive_inner()).await;
         assert!(quiet.is_err(), "{quiet:?}");

@@ -1,5 +1,5 @@
-//! What the client has to do against any server, whoever wrote it. A server offers the events of
-//! `tests/node/server.mjs`.
+//! Scenarios that have to work against any server, ours and the official one. Both have the events
+//! of `tests/node/server.mjs`.
 
 #![allow(dead_code, unreachable_pub, clippy::print_stdout, clippy::unwrap_used)]
 
@@ -11,8 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sockeye_client::{
-    Ack, AckError, Args, Backoff, Binary, Client, ConnectError, DisconnectReason, Event, RawArgs,
-    Reconnect, State, Transport,
+    Ack, AckError, Args, Backoff, Binary, Client, ConnectError, ConnectionState, DisconnectReason,
+    Event, RawArgs, Reconnect, Transport,
 };
 use tokio::sync::mpsc;
 
@@ -37,7 +37,7 @@ pub fn builder(
     Client::builder(url).unwrap().transports(transports.iter().copied()).reconnect(quick)
 }
 
-/// Nothing in these tests takes long; what hangs should say where.
+/// Awaits a future for some seconds. A failure names what did not happen.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(60), future).await {
         Ok(value) => value,
@@ -68,14 +68,14 @@ pub async fn connects_and_closes(url: &str, transports: &[Transport]) {
     assert_eq!(client.transport(), transports.last().copied());
     let note = format!("closing {}", client.id().unwrap());
     client.emit(NOTE, &note).unwrap();
-    // The official server forgets events that are followed by the goodbye in the same tick.
+    // The official server drops events that are followed by a DISCONNECT in the same tick.
     soon("ack", client.emit_with_ack::<_, ()>("ack", &())).await.unwrap();
     soon("close", client.close()).await;
-    assert_eq!(*client.state().borrow(), State::Closed);
+    assert_eq!(*client.state().borrow(), ConnectionState::Closed);
     assert_eq!(client.id(), None);
 
     let other = connect(url, transports).await;
-    // What the first one said last travels on another connection.
+    // The last event of the first client may still be on its way, on another connection.
     let left = "left: client namespace disconnect".to_owned();
     soon("both notes", async {
         loop {
@@ -88,7 +88,7 @@ pub async fn connects_and_closes(url: &str, transports: &[Transport]) {
     .await;
 }
 
-/// A plus in a URL is a plus, as for the official client, although servers read it as a space.
+/// A plus in a URL means a plus, as for the official client, although servers read it as a space.
 pub async fn the_query_arrives_as_it_was_meant(url: &str, transports: &[Transport]) {
     let client = builder(&format!("{url}/?token=ab+cd/ef%20g&EIO=9"), transports)
         .query("pair", "ab+cd/ef g&=%41한")
@@ -142,7 +142,7 @@ pub async fn events_go_both_ways_in_order(url: &str, transports: &[Transport]) {
         assert_eq!(echo.json(), payload);
     }
 
-    // Through an upgrade, if there is one: nothing lost, nothing twice, in order.
+    // Also during an upgrade nothing is lost or repeated, and the order is kept.
     let mut numbers = client.subscribe(NUMBER);
     let mut mine = client.subscribe::<u32, ()>("echo");
     for number in 0..500_u32 {
@@ -179,7 +179,7 @@ pub async fn acks_go_both_ways(url: &str, transports: &[Transport]) {
     let both = client.emit_with_ack::<_, Args<(u8, Value)>>("ack", &Args((1, Point { x: 2 })));
     assert_eq!(soon("ack", both).await.unwrap(), Args((1, json!({ "x": 2 }))));
     soon("empty ack", client.emit_with_ack::<_, ()>("ack", &())).await.unwrap();
-    // Null is an argument: without one the server would wait for itself.
+    // Null is an argument; without an argument the server would not answer.
     let null = client.emit_with_ack::<_, Value>("ack", &Value::Null);
     assert_eq!(soon("ack of null", null).await.unwrap(), Value::Null);
     let none = client.emit_with_ack::<_, Args<(Value,)>>("ack", &None::<u8>);
@@ -190,7 +190,7 @@ pub async fn acks_go_both_ways(url: &str, transports: &[Transport]) {
     let silent = client.emit_with_ack::<_, ()>("silent", &()).timeout(Duration::from_millis(50));
     assert!(matches!(soon("silence", silent).await, Err(AckError::Timeout)));
 
-    // Many at a time, awaited in another order than they were asked.
+    // Many at a time, awaited in another order than they were sent.
     let asked: Vec<_> =
         (0..100_u32).map(|number| client.emit_with_ack::<_, u32>("ack", &number)).collect();
     for (number, answer) in asked.into_iter().enumerate().rev() {
@@ -249,7 +249,7 @@ pub async fn namespaces_share_a_session(url: &str, transports: &[Transport]) {
     let state = client.state();
     drop(client);
     let mut watched = state;
-    soon("closed by the drop", watched.wait_for(|s| *s == State::Closed)).await.unwrap();
+    soon("closed by the drop", watched.wait_for(|s| *s == ConnectionState::Closed)).await.unwrap();
 }
 
 pub async fn the_server_may_disconnect(url: &str, transports: &[Transport]) {
@@ -269,7 +269,9 @@ pub async fn the_server_may_disconnect(url: &str, transports: &[Transport]) {
     client.emit("expel", &()).unwrap();
     assert_eq!(soon("reason", told.recv()).await, Some(DisconnectReason::ServerDisconnect));
     assert!(matches!(soon("ack", waiting).await, Err(AckError::Disconnected)));
-    soon("closed", client.state().wait_for(|state| *state == State::Closed)).await.unwrap();
+    soon("closed", client.state().wait_for(|state| *state == ConnectionState::Closed))
+        .await
+        .unwrap();
     client.emit("echo", &1).unwrap();
     let late = soon("ack", client.emit_with_ack::<_, ()>("ack", &())).await;
     assert!(matches!(late, Err(AckError::Disconnected)));
@@ -329,7 +331,9 @@ pub async fn without_reconnection_a_loss_is_the_end(url: &str, transports: &[Tra
     let attempt = builder(url, transports).reconnect(Reconnect::Never).connect();
     let client = soon("connect", attempt).await.unwrap();
     client.emit("cut", &()).unwrap();
-    soon("closed", client.state().wait_for(|state| *state == State::Closed)).await.unwrap();
+    soon("closed", client.state().wait_for(|state| *state == ConnectionState::Closed))
+        .await
+        .unwrap();
 }
 
 /// The server pings each 300 ms and waits 5 s for the pong.

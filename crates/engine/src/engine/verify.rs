@@ -86,6 +86,19 @@ pub(crate) fn verify<'a>(
     Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
 
+/// Judges a request that is to be answered beside the engine, as far as one that opens a session is
+/// judged whatever its transport.
+pub(crate) fn verify_beside<'a>(
+    registry: &Registry,
+    head: &'a Parts,
+    host: impl Fn() -> Option<&'a str>,
+) -> Result<(), Refusal> {
+    if head.method != Method::GET {
+        return Err(Refusal::HandshakeMethod { method: head.method.clone() });
+    }
+    check_origin(registry, &head.headers, HeadersPresent::of(&head.headers), host)
+}
+
 /// Whether a request asks for another protocol on its connection.
 pub(crate) fn is_upgrade(headers: &HeaderMap, present: HeadersPresent) -> bool {
     present.upgrade

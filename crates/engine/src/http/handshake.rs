@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::http::query;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 use sockeye_net::http::Source;
+
+use crate::http::kept_extensions::KeptExtensions;
+use crate::http::query;
 
 /// The request that opened a session, kept for as long as the session's application wants it.
 ///
@@ -23,12 +25,15 @@ pub struct Handshake {
     uri_bytes: u32,
     address: Option<SocketAddr>,
     secure: bool,
-    issued: SystemTime,
+    /// Since the beginning of Unix time; shorter than a `SystemTime`.
+    issued_nanos: u64,
+    /// Without memory of their own when there are none.
+    extensions: Extensions,
 }
 
 impl Handshake {
     /// Copies what is kept of a request that comes from `source`.
-    pub(crate) fn new(head: &Parts, source: &Source<'_>) -> Self {
+    pub(crate) fn new(head: &Parts, source: &Source<'_>, kept: &KeptExtensions) -> Self {
         let uri = head.uri.to_string();
         let headers = &head.headers;
         let bytes: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 3).sum();
@@ -45,7 +50,8 @@ impl Handshake {
             uri_bytes: u32::try_from(uri.len()).unwrap_or(u32::MAX),
             address: source.address,
             secure: source.secure,
-            issued: SystemTime::now(),
+            issued_nanos: nanos_since_epoch(SystemTime::now()),
+            extensions: kept.of(&head.extensions),
         }
     }
 
@@ -106,7 +112,19 @@ impl Handshake {
 
     /// When the request arrived.
     pub fn issued(&self) -> SystemTime {
-        self.issued
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.issued_nanos)
+    }
+
+    /// What layers around the engine (of tower, of axum) said of the request, those types of it that
+    /// [`kept_extensions`](crate::Config::kept_extensions) names.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The extension of this type. `None`: the request had none, or
+    /// [`kept_extensions`](crate::Config::kept_extensions) does not name the type.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.extensions.get()
     }
 
     fn uri_text(&self) -> &str {
@@ -128,9 +146,15 @@ impl fmt::Debug for Handshake {
         f.debug_struct("Handshake")
             .field("address", &self.address)
             .field("secure", &self.secure)
-            .field("issued", &self.issued)
+            .field("issued", &self.issued())
             .finish_non_exhaustive()
     }
+}
+
+/// Until the year 2554. A clock that stands before 1970 says 1970.
+fn nanos_since_epoch(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -152,7 +176,12 @@ mod tests {
             .body(())
             .unwrap();
         let (head, ()) = request.into_parts();
-        let handshake = Handshake::new(&head, &Source::of_head(&head, &TrustedProxies::none()));
+        let before = SystemTime::now();
+        let source = Source::of_head(&head, &TrustedProxies::none());
+        let handshake = Handshake::new(&head, &source, &KeptExtensions::new());
+        assert!((before..=SystemTime::now()).contains(&handshake.issued()));
+        // The address is kept once.
+        assert!(handshake.extensions().is_empty());
         assert_eq!(handshake.headers(), head.headers);
         assert_eq!(handshake.uri(), head.uri);
         assert_eq!(handshake.header("x-two"), Some(&b"a: b"[..]));
@@ -162,5 +191,20 @@ mod tests {
         assert_eq!(handshake.queries().count(), 3);
         assert_eq!(handshake.address(), Some(address));
         assert!(!format!("{handshake:?}").contains("token"));
+    }
+
+    #[test]
+    fn an_extension_is_there_if_its_type_is_named() {
+        let (head, ()) = http::Request::builder().extension(7_u32).body(()).unwrap().into_parts();
+        let source = Source::of_head(&head, &TrustedProxies::none());
+        let kept = KeptExtensions::new().with::<u32>();
+        assert_eq!(Handshake::new(&head, &source, &kept).extension(), Some(&7_u32));
+        assert_eq!(Handshake::new(&head, &source, &KeptExtensions::new()).extension::<u32>(), None);
+    }
+
+    /// Every session has one.
+    #[test]
+    fn it_is_no_larger_than_its_parts_need() {
+        assert!(size_of::<Handshake>() <= 72, "{}", size_of::<Handshake>());
     }
 }

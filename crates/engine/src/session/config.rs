@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::http::cookie::Cookie;
 use crate::http::cors::Cors;
+use crate::http::kept_extensions::KeptExtensions;
 use crate::outbox::encoded::Encoded;
 use crate::session::hooks::Hooks;
 
@@ -92,6 +93,9 @@ pub struct Config {
     /// headers they give it in: `X-Forwarded-*` unless
     /// [`headers`](TrustedProxies::headers) says `Forwarded`. Default nobody's.
     pub trusted_proxies: TrustedProxies,
+    /// The types of extensions of the request that opens a session which its
+    /// [`Handshake`](crate::Handshake) keeps. Default none.
+    pub kept_extensions: KeptExtensions,
     /// Sessions that one address may have, or one network of 64 bits in IPv6. Nothing is counted
     /// where the listener tells no address. Default `None`: as many as it likes.
     pub sessions_per_address_max: Option<u32>,
@@ -142,6 +146,7 @@ impl Default for Config {
             hooks: Hooks::default(),
             hook_timeout: Duration::from_secs(30),
             trusted_proxies: TrustedProxies::none(),
+            kept_extensions: KeptExtensions::default(),
             sessions_per_address_max: None,
             packets_per_second_max: None,
             overflow: OverflowPolicy::default(),

@@ -51,8 +51,8 @@ impl Hooks {
     }
 
     /// Decides whether a session may be opened, after everything else was checked. Requests of
-    /// sessions that exist are not asked about. A rejection is answered with 403 and code 4, on
-    /// WebSocket handshakes with 400.
+    /// sessions that exist are not asked about; those that [`Engine::admit`](crate::Engine::admit)
+    /// judges are. A rejection is answered with 403 and code 4, on WebSocket handshakes with 400.
     ///
     /// The answer may take as long as [`hook_timeout`](crate::Config::hook_timeout) says, together
     /// with that of [`generate_id`](Hooks::generate_id).

@@ -1,31 +1,39 @@
 //! The acknowledgements of a broadcast.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
+use parking_lot::Mutex;
 use sockeye_socket_proto::FromArgs;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
+use super::recipients::Asked;
+use crate::cluster::replies::{Arrival, Reply, Tally};
 use crate::error::AckError;
-use crate::socket::Socket;
 use crate::socket::id::SocketId;
-use crate::socket::requests::{Outcome, decode_answer};
+use crate::socket::requests::Outcome;
 
 /// The acknowledgements of a broadcast as they arrive: a stream of who answered what. It ends when
 /// everybody has answered, is gone, or the timeout is over; those who did not answer come last,
 /// each with [`AckError::Timeout`].
+///
+/// Who answered is `None` for sockets of servers that do not tell ids: Node's.
 #[must_use = "the answers arrive only where they are awaited; use `emit` to send without acks"]
 pub struct Acks<A> {
-    outcomes: mpsc::UnboundedReceiver<(SocketId, Outcome)>,
-    /// Those who have not answered, with the id of the request.
-    waiting: HashMap<SocketId, Socket>,
-    id: u64,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    /// The sockets of this server that have not answered.
+    waiting: Asked,
+    /// How many sockets of the other servers have not answered.
+    others: Option<Arc<Mutex<Tally>>>,
+    /// Those of them that did not answer in time.
+    late: Vec<Option<SocketId>>,
     deadline: Option<Pin<Box<Sleep>>>,
     timeout: Duration,
     answer: PhantomData<fn() -> A>,
@@ -33,33 +41,77 @@ pub struct Acks<A> {
 
 impl<A> Acks<A> {
     pub(crate) fn new(
-        outcomes: mpsc::UnboundedReceiver<(SocketId, Outcome)>,
-        waiting: HashMap<SocketId, Socket>,
-        id: u64,
+        arrivals: mpsc::UnboundedReceiver<Arrival>,
+        waiting: Asked,
+        others: Option<Arc<Mutex<Tally>>>,
         timeout: Duration,
     ) -> Self {
-        Self { outcomes, waiting, id, deadline: None, timeout, answer: PhantomData }
+        let (late, deadline, answer) = (Vec::new(), None, PhantomData);
+        Self { arrivals, waiting, others, late, deadline, timeout, answer }
     }
 
-    /// How many have not answered yet.
+    /// How many have not answered yet, as far as the other servers have said how many they asked.
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        let others = self.others.as_ref().map_or(0, |others| others.lock().unanswered());
+        self.waiting.len() + others
     }
 
-    fn give_up(&mut self) -> Option<SocketId> {
-        let id = self.waiting.keys().next()?.clone();
-        let socket = self.waiting.remove(&id)?;
-        socket.forget_ack(self.id);
-        Some(id)
+    /// The next answer as it came.
+    pub(crate) async fn next_raw(&mut self) -> Option<(Option<SocketId>, Outcome)> {
+        poll_fn(|cx| self.poll_raw(cx)).await
+    }
+
+    fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Option<SocketId>, Outcome)>> {
+        while let Poll::Ready(Some(arrival)) = self.arrivals.poll_recv(cx) {
+            match arrival {
+                Arrival::Local(id, outcome) if self.waiting.remove(&id).is_some() => {
+                    return Poll::Ready(Some((Some(id), outcome)));
+                }
+                Arrival::Remote(Reply::Ack { id, answer }) => {
+                    return Poll::Ready(Some((id, answer.ok_or(AckError::Disconnected))));
+                }
+                _ => {}
+            }
+        }
+        if self.is_complete() {
+            return Poll::Ready(None);
+        }
+        let timeout = self.timeout;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        if !deadline.is_elapsed() {
+            ready!(deadline.as_mut().poll(cx));
+        }
+        Poll::Ready(self.give_up().map(|id| (id, Err(AckError::Timeout))))
+    }
+
+    fn is_complete(&self) -> bool {
+        let is_complete = |others: &Arc<Mutex<Tally>>| others.lock().is_complete();
+        self.waiting.is_empty()
+            && self.late.is_empty()
+            && self.others.as_ref().is_none_or(is_complete)
+    }
+
+    /// Waits for one of them no longer.
+    fn give_up(&mut self) -> Option<Option<SocketId>> {
+        if let Some(id) = self.waiting.keys().next().cloned() {
+            if let Some((socket, request)) = self.waiting.remove(&id) {
+                socket.forget_ack(request);
+            }
+            return Some(Some(id));
+        }
+        if let Some(others) = &self.others {
+            self.late.extend(others.lock().give_up());
+        }
+        self.late.pop()
     }
 }
 
 impl<A: FromArgs> Acks<A> {
     /// Waits for all, and returns the values that came and who did not answer, and why.
     pub async fn collect(mut self) -> Answers<A> {
-        let mut answers =
-            Answers { values: Vec::with_capacity(self.waiting.len()), failures: Vec::new() };
-        while let Some((id, outcome)) = futures_util::StreamExt::next(&mut self).await {
+        let (values, failures) = (Vec::with_capacity(self.waiting.len()), Vec::new());
+        let mut answers = Answers { values, failures };
+        while let Some((id, outcome)) = self.next().await {
             match outcome {
                 Ok(value) => answers.values.push((id, value)),
                 Err(error) => answers.failures.push((id, error)),
@@ -74,7 +126,7 @@ impl<A: FromArgs> Acks<A> {
     /// The first error of any recipient. Use the stream for partial results.
     pub async fn collect_all(mut self) -> Result<Vec<A>, AckError> {
         let mut values = Vec::with_capacity(self.waiting.len());
-        while let Some((_, outcome)) = futures_util::StreamExt::next(&mut self).await {
+        while let Some((_, outcome)) = self.next().await {
             values.push(outcome?);
         }
         Ok(values)
@@ -86,9 +138,10 @@ impl<A: FromArgs> Acks<A> {
 #[derive(Debug)]
 pub struct Answers<A> {
     /// What was answered by whom, in the order in which it came.
-    pub values: Vec<(SocketId, A)>,
-    /// Who did not answer, and why: [`AckError::Timeout`], [`AckError::Disconnected`] …
-    pub failures: Vec<(SocketId, AckError)>,
+    pub values: Vec<(Option<SocketId>, A)>,
+    /// Who did not answer, and why: [`AckError::Timeout`], [`AckError::Disconnected`] … A server of
+    /// the cluster that has not even said how many sockets it asked is one failure.
+    pub failures: Vec<(Option<SocketId>, AckError)>,
 }
 
 impl<A> Answers<A> {
@@ -99,36 +152,24 @@ impl<A> Answers<A> {
 }
 
 impl<A: FromArgs> Stream for Acks<A> {
-    type Item = (SocketId, Result<A, AckError>);
+    type Item = (Option<SocketId>, Result<A, AckError>);
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        while let Poll::Ready(Some((id, outcome))) = this.outcomes.poll_recv(cx) {
-            if this.waiting.remove(&id).is_some() {
-                let outcome = outcome.and_then(|args| decode_answer(&args));
-                return Poll::Ready(Some((id, outcome)));
-            }
-        }
-        if this.waiting.is_empty() {
-            return Poll::Ready(None);
-        }
-        let timeout = this.timeout;
-        let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        if !deadline.is_elapsed() {
-            std::task::ready!(deadline.as_mut().poll(cx));
-        }
-        Poll::Ready(this.give_up().map(|id| (id, Err(AckError::Timeout))))
+        let next = self.get_mut().poll_raw(cx);
+        next.map(|next| next.map(|(id, outcome)| (id, outcome.and_then(|args| args.decode_ack()))))
     }
 }
 
 impl<A> Drop for Acks<A> {
     fn drop(&mut self) {
-        while self.give_up().is_some() {}
+        for (socket, request) in self.waiting.values() {
+            socket.forget_ack(*request);
+        }
     }
 }
 
 impl<A> fmt::Debug for Acks<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acks").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Acks").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }

@@ -3,56 +3,46 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 
-use bytes::Bytes;
 use sockeye_engine::Encoded;
-use sockeye_socket_proto::encode_event;
+use sockeye_socket_proto::{Event, EventRef, encode_event};
 
 use crate::guarantees::recovery::offset::Offset;
+
+/// The event of [`Socket::send`](crate::Socket::send).
+pub(crate) const MESSAGE: Event = Event::new("message");
 
 /// Lends an event's packet as text.
 pub(crate) fn with_event<R>(
     namespace: &str,
-    name: &str,
     id: Option<u64>,
-    args: &str,
-    attachments: &[Bytes],
+    event: EventRef<'_>,
     f: impl FnOnce(&str) -> R,
 ) -> R {
-    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+    let count = u32::try_from(event.attachments.len()).unwrap_or(u32::MAX);
     with_text(|text| {
-        encode_event(text, namespace, id, count, name, args);
+        encode_event(text, namespace, id, count, event.name, event.args);
         f(text)
     })
 }
 
 /// An event for many, or for later.
-pub(crate) fn encode_shared(
-    namespace: &str,
-    name: &str,
-    id: Option<u64>,
-    args: &str,
-    attachments: &[Bytes],
-) -> Encoded {
-    with_event(namespace, name, id, args, attachments, |text| {
-        Encoded::new(text, attachments.to_vec())
-    })
+pub(crate) fn encode_shared(namespace: &str, id: Option<u64>, event: EventRef<'_>) -> Encoded {
+    with_event(namespace, id, event, |text| Encoded::new(text, event.attachments.to_vec()))
 }
 
 /// An event with its offset as the last argument.
 pub(crate) fn encode_with_offset(
     namespace: &str,
-    name: &str,
-    args: &str,
-    attachments: &[Bytes],
+    event: EventRef<'_>,
     offset: Offset<'_>,
 ) -> Encoded {
-    let count = u32::try_from(attachments.len()).unwrap_or(u32::MAX);
+    let count = u32::try_from(event.attachments.len()).unwrap_or(u32::MAX);
     with_text(|text| {
-        encode_event(text, namespace, None, count, name, args);
+        encode_event(text, namespace, None, count, event.name, event.args);
         // Behind the name, or the last argument, in the array that ends the packet.
         text.truncate(text.len() - 1);
         write!(text, ",\"{offset}\"]").expect("writing to a string does not fail");
-        Encoded::new(&**text, attachments.to_vec())
+        Encoded::new(&**text, event.attachments.to_vec())
     })
 }
 

@@ -1,25 +1,23 @@
 //! Events between the servers of a cluster.
 
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use sockeye_socket_proto::{FromArgs, IntoAck, RawArgs};
+use sockeye_socket_proto::{EventRef, FromArgs, IntoAck, RawArgs, RemoteError};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, timeout_at};
 
+use super::replies::{Arrival, Replies, Reply};
 use crate::broadcast::io::Io;
-use crate::error::AckError;
-use crate::error::EventError;
-use crate::handler::bound::Answering;
+use crate::error::{AckError, EventError};
+use crate::handler::running::Answering;
 use crate::session::deadlines::after;
-use crate::socket::requests::decode_answer;
-
-/// A handler of one event with its types bound into it.
-pub(crate) type ServerSideHandler =
-    Box<dyn Fn(Io, &str, &[Bytes]) -> Result<Answering, EventError> + Send + Sync>;
 
 /// A handler at work.
-pub(crate) type Handling = tokio::task::JoinHandle<Result<RawArgs, EventError>>;
+pub(crate) type Handling = JoinHandle<Result<RawArgs, EventError>>;
 
 /// An async function that handles an event of another server:
 /// [`Namespace::on_server_side`](crate::Namespace::on_server_side). Its arguments are the [`Io`] or
@@ -31,7 +29,7 @@ pub(crate) type Handling = tokio::task::JoinHandle<Result<RawArgs, EventError>>;
 )]
 pub trait ServerSide<M, P, A>: Send + Sync + 'static {
     #[doc(hidden)]
-    fn start(&self, io: Io, args: &str, attachments: &[Bytes]) -> Result<Answering, EventError>;
+    fn start(&self, io: Io, event: EventRef<'_>) -> Result<Answering, EventError>;
 }
 
 #[doc(hidden)]
@@ -48,19 +46,14 @@ pub struct Alone;
 pub struct WithPayloadOnly;
 
 macro_rules! server_side {
-    ($Marker:ident, $Payload:ty, ($($bound:ident)?), |$io:ident, $args:ident, $attachments:ident| ($($argument:expr),*), ($($Argument:ty),*)) => {
+    ($Marker:ident, $Payload:ty, ($($bound:ident)?), |$io:ident, $event:ident| ($($argument:expr),*), ($($Argument:ty),*)) => {
         impl<F, Fut, R, A $(, $bound: FromArgs)?> ServerSide<$Marker, $Payload, A> for F
         where
             F: Fn($($Argument),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
             R: IntoAck<A>,
         {
-            fn start(
-                &self,
-                $io: Io,
-                $args: &str,
-                $attachments: &[Bytes],
-            ) -> Result<Answering, EventError> {
+            fn start(&self, $io: Io, $event: EventRef<'_>) -> Result<Answering, EventError> {
                 Ok(Box::pin(self($($argument),*).map(|answer| answer.into_ack(true))))
             }
         }
@@ -71,53 +64,63 @@ server_side!(
     WithIoAndPayload,
     P,
     (P),
-    |io, args, attachments| (io, P::from_args(args, attachments).map_err(EventError::decode)?),
+    |io, event| (io, event.decode::<P>().map_err(EventError::decode)?),
     (Io, P)
 );
 server_side!(
     WithPayloadOnly,
     P,
     (P),
-    |_io, args, attachments| (P::from_args(args, attachments).map_err(EventError::decode)?),
+    |_io, event| (event.decode::<P>().map_err(EventError::decode)?),
     (P)
 );
-server_side!(WithIo, (), (), |io, _args, _attachments| (io), (Io));
-server_side!(Alone, (), (), |_io, _args, _attachments| (), ());
+server_side!(WithIo, (), (), |io, _event| (io), (Io));
+server_side!(Alone, (), (), |_io, _event| (), ());
 
 /// Starts this server's handler, if it has one; a panic of it is an error like others.
-pub(crate) fn handle(io: &Io, name: &str, args: &str, attachments: &[Bytes]) -> Option<Handling> {
-    let handler = io.active_namespace().handlers.server_side.get(name)?;
-    let started = handler(io.clone(), args, attachments);
-    let (nsp, name) = (io.namespace().to_owned(), name.to_owned());
+pub(crate) fn handle(io: &Io, event: EventRef<'_>) -> Option<Handling> {
+    let handler = io.active_namespace().handlers.server_side.get(event.name)?;
+    let started = handler(io.clone(), event);
+    let (nsp, name) = (io.namespace().to_owned(), event.name.to_owned());
     Some(tokio::spawn(async move {
         let result = match started {
             Ok(running) => running.await,
             Err(error) => Err(error),
         };
-        match result {
-            // Whoever asks between servers is answered by the return value.
-            Ok(answer) => Ok(answer.unwrap_or_default()),
-            Err(error) => {
-                tracing::warn!(nsp, event = name, %error, "an event between servers failed");
-                Err(error)
-            }
-        }
+        // Whoever asks between servers is answered by the return value.
+        result.map(Option::unwrap_or_default).inspect_err(|error| {
+            tracing::warn!(nsp, event = name, %error, "an event between servers failed");
+        })
     }))
 }
 
-/// The answers of the servers asked, see [`Io::server_side_emit_with_ack`]: await it. It always
+/// What became of a handler.
+pub(crate) fn outcome(
+    handled: Result<Result<RawArgs, EventError>, JoinError>,
+) -> Result<RawArgs, EventError> {
+    handled.unwrap_or_else(|_| Err(EventError::new("panic", "the handler panicked")))
+}
+
+/// The answers of the servers asked, see
+/// [`server_side_emit_with_ack`](crate::Broadcast::server_side_emit_with_ack): await it. It always
 /// ends, at the latest after its timeout.
 #[must_use = "the answers arrive only where they are awaited"]
 #[derive(Debug)]
 pub struct ServerAcks<A> {
-    running: Vec<Handling>,
+    /// The handlers of this server.
+    here: Vec<Handling>,
+    others: Option<(mpsc::UnboundedReceiver<Arrival>, Replies)>,
     timeout: Duration,
-    answer: std::marker::PhantomData<fn() -> A>,
+    answer: PhantomData<fn() -> A>,
 }
 
 impl<A> ServerAcks<A> {
-    pub(crate) fn new(running: Vec<Handling>, timeout: Duration) -> Self {
-        Self { running, timeout, answer: std::marker::PhantomData }
+    pub(crate) fn new(
+        here: Vec<Handling>,
+        others: Option<(mpsc::UnboundedReceiver<Arrival>, Replies)>,
+        timeout: Duration,
+    ) -> Self {
+        Self { here, others, timeout, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll. Default
@@ -129,25 +132,35 @@ impl<A> ServerAcks<A> {
 }
 
 impl<A: FromArgs + Send + 'static> IntoFuture for ServerAcks<A> {
-    /// One result for each server asked; those that did not answer in time have
-    /// [`AckError::Timeout`].
+    /// One result for each server that has a handler for the event; those that did not answer in
+    /// time have [`AckError::Timeout`].
     type Output = Vec<Result<A, AckError>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let deadline = after(tokio::time::Instant::now(), self.timeout);
+        let Self { here, others, timeout, .. } = self;
+        let deadline = after(Instant::now(), timeout);
+        let decode = |answer: Result<RawArgs, RemoteError>| match answer {
+            Ok(answer) => answer.decode_ack(),
+            Err(error) => Err(AckError::Remote(error)),
+        };
         Box::pin(async move {
-            let mut answers = Vec::with_capacity(self.running.len());
-            for running in self.running {
-                answers.push(match tokio::time::timeout_at(deadline, running).await {
-                    Ok(Ok(Ok(answer))) => decode_answer(&answer),
-                    Ok(Ok(Err(error))) => Err(AckError::Remote(error.to_remote())),
-                    Ok(Err(_)) => {
-                        let error = EventError::new("panic", "the handler panicked");
-                        Err(AckError::Remote(error.to_remote()))
-                    }
+            let mut answers = Vec::with_capacity(here.len());
+            for running in here {
+                answers.push(match timeout_at(deadline, running).await {
+                    Ok(handled) => decode(outcome(handled).map_err(|error| error.to_remote())),
                     Err(_) => Err(AckError::Timeout),
                 });
+            }
+            if let Some((arrivals, replies)) = others {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let (gathered, missing) = replies.gather(arrivals, left).await;
+                let handled = gathered.into_iter().filter_map(|reply| match reply {
+                    Reply::Handled(answer) => Some(decode(answer)),
+                    _ => None,
+                });
+                answers.extend(handled);
+                answers.extend(missing.iter().map(|_| Err(AckError::Timeout)));
             }
             answers
         })

@@ -22,8 +22,8 @@ use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
 use super::shares::Group;
 use crate::error::EventError;
 use crate::handler::Handler;
-use crate::handler::bound::Answering;
 use crate::handler::extract::Context;
+use crate::handler::running::Answering;
 use crate::socket::Socket;
 
 /// A handler that handles an event once for each key, see [`idempotent`].
@@ -139,7 +139,8 @@ where
         let Some(key) = (self.key)(&payload) else {
             return self.handler.start(context, args, attachments);
         };
-        let user = (self.user)(context.socket);
+        let socket = context.socket()?;
+        let user = (self.user)(socket);
         let [owner, key] = [user, key].map(|text| self.memory.digest(&text));
         let (now, event) = (Instant::now(), (&owner, key));
         // The share of a user begins with an answer.
@@ -149,9 +150,9 @@ where
             Known::Answered(answer) => Ok(Box::pin(std::future::ready(Ok(Some(answer))))),
             Known::Underway(first) => Ok(Box::pin(wait(first))),
             Known::New | Known::Forgotten => {
-                let address = context.socket.handshake().address();
+                let address = socket.handshake().address();
                 let group = Group::of(address.as_ref().map(SocketAddr::ip));
-                let by = Some((context.socket.session().id().clone(), group));
+                let by = Some((socket.session().id().clone(), group));
                 let memory = Arc::clone(&self.memory);
                 let handling = Handling { answers: Arc::clone(&memory.answers), owner, key, by };
                 let running = self.handler.start(context, args, attachments)?;

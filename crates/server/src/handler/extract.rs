@@ -1,27 +1,92 @@
-use sockeye_engine::Handshake;
+//! The arguments of handlers, and what they are taken from.
+
 use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use sockeye_engine::Handshake;
+
 use super::acker::{Acker, Responder};
 use crate::broadcast::io::Io;
 use crate::error::EventError;
+use crate::namespace::active::ActiveNamespace;
+use crate::namespace::visitor::Visitor;
 use crate::socket::Socket;
 
 /// What a handler's arguments are made from.
 pub struct Context<'a, S> {
-    pub(crate) socket: &'a Socket,
+    asker: Asker<'a>,
     pub(crate) state: &'a S,
     /// Present while the peer waits for an ack and no [`Acker`] was taken.
     pub(crate) responder: Option<Responder>,
 }
 
+/// Whose arguments are made.
+#[derive(Clone, Copy)]
+enum Asker<'a> {
+    Socket(&'a Socket),
+    Visitor(&'a Visitor),
+}
+
+impl<'a> Asker<'a> {
+    fn namespace(self) -> &'a Arc<ActiveNamespace> {
+        match self {
+            Asker::Socket(socket) => socket.active_namespace(),
+            Asker::Visitor(visitor) => visitor.active_namespace(),
+        }
+    }
+
+    fn handshake(self) -> &'a Arc<Handshake> {
+        match self {
+            Asker::Socket(socket) => socket.handshake(),
+            Asker::Visitor(visitor) => visitor.handshake(),
+        }
+    }
+
+    fn get<T: Send + Sync + 'static>(self) -> Option<Arc<T>> {
+        match self {
+            Asker::Socket(socket) => socket.get(),
+            Asker::Visitor(visitor) => visitor.get(),
+        }
+    }
+}
+
 impl<'a, S> Context<'a, S> {
-    /// The socket the event came from.
-    pub fn socket(&self) -> &'a Socket {
-        self.socket
+    pub(crate) fn of_socket(socket: &'a Socket, state: &'a S) -> Self {
+        Self { asker: Asker::Socket(socket), state, responder: None }
+    }
+
+    pub(crate) fn of_visitor(visitor: &'a Visitor, state: &'a S) -> Self {
+        Self { asker: Asker::Visitor(visitor), state, responder: None }
+    }
+
+    /// The socket: the one the event came from, or the one that is being connected.
+    ///
+    /// # Errors
+    /// [`NoSocket`] in [`on_connect`](crate::Namespace::on_connect) and
+    /// [`on_read`](crate::Namespace::on_read), when a reader over plain HTTP asks. Passed on as a
+    /// rejection it refuses the reader. An extractor that works for readers takes the
+    /// [`visitor`](Context::visitor).
+    pub fn socket(&self) -> Result<&'a Socket, NoSocket> {
+        match self.asker {
+            Asker::Socket(socket) => Ok(socket),
+            Asker::Visitor(visitor) => visitor.socket().ok_or(NoSocket),
+        }
+    }
+
+    /// The request: of a client the one that opened its session, of a reader its own.
+    pub fn handshake(&self) -> &'a Arc<Handshake> {
+        self.asker.handshake()
+    }
+
+    /// Who asks: the client of a socket, or a reader over plain HTTP.
+    pub fn visitor(&self) -> Visitor {
+        match self.asker {
+            Asker::Socket(socket) => Visitor::of_socket(socket.clone()),
+            Asker::Visitor(visitor) => visitor.clone(),
+        }
     }
 
     /// The server's state.
@@ -32,17 +97,34 @@ impl<'a, S> Context<'a, S> {
 
 impl<S> fmt::Debug for Context<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Context").field("visitor", &self.visitor()).finish_non_exhaustive()
     }
 }
 
 /// An argument of handlers that is taken from the [`Context`]: an extractor.
 ///
-/// Given: [`Socket`], [`Io`], [`State`], [`Local`], [`PathParam`], [`Handshake`] in an `Arc`,
-/// [`Acker`], and `Option` of any of them.
+/// Given: [`Socket`], [`Visitor`], [`Io`], [`State`], [`Local`], [`PathParam`], [`Handshake`] in an
+/// `Arc`, [`Acker`], and `Option` of any of them.
+///
+/// ```
+/// use sockeye::{Context, EventError, FromContext};
+///
+/// /// The language that is asked for.
+/// struct Language(String);
+///
+/// impl<S> FromContext<S> for Language {
+///     type Rejection = EventError;
+///
+///     fn from_context(context: &mut Context<'_, S>) -> Result<Self, EventError> {
+///         let language = context.handshake().query("lang");
+///         let language = language.ok_or_else(|| EventError::new("language", "which language?"))?;
+///         Ok(Language(language.into_owned()))
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither an extractor nor the payload of this handler",
-    note = "extractors come first (`Socket`, `Io`, `State<T>`, `Local<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
+    note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
 )]
 pub trait FromContext<S>: Sized {
     /// Why it may be missing; answers the ack and goes to `on_error`.
@@ -56,10 +138,36 @@ pub trait FromContext<S>: Sized {
 }
 
 impl<S> FromContext<S> for Socket {
+    type Rejection = NoSocket;
+
+    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
+        context.socket().cloned()
+    }
+}
+
+/// A rule asks for the [`Socket`] of a reader over plain HTTP, who has none and is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSocket;
+
+impl fmt::Display for NoSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "only sockets are let in here: a rule asks for `Socket`; one that asks for `Visitor` lets readers in too",
+        )
+    }
+}
+
+impl From<NoSocket> for EventError {
+    fn from(error: NoSocket) -> Self {
+        EventError::new("no_socket", error.to_string())
+    }
+}
+
+impl<S> FromContext<S> for Visitor {
     type Rejection = std::convert::Infallible;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(context.socket.clone())
+        Ok(context.visitor())
     }
 }
 
@@ -67,7 +175,7 @@ impl<S> FromContext<S> for Io {
     type Rejection = std::convert::Infallible;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(context.socket.io())
+        Ok(Io::new(Arc::clone(context.asker.namespace())))
     }
 }
 
@@ -75,7 +183,7 @@ impl<S> FromContext<S> for Arc<Handshake> {
     type Rejection = std::convert::Infallible;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(context.socket.handshake().clone())
+        Ok(Arc::clone(context.handshake()))
     }
 }
 
@@ -124,7 +232,7 @@ impl<T: Clone> FromRef<T> for T {
     }
 }
 
-/// What [`Socket::set`] stored under the type `T`.
+/// What [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local<T>(pub Arc<T>);
 
@@ -140,13 +248,13 @@ impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
     type Rejection = MissingLocal;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        context.socket.get().map(Local).ok_or(MissingLocal { type_name: type_name::<T>() })
+        context.asker.get().map(Local).ok_or(MissingLocal { type_name: type_name::<T>() })
     }
 }
 
-/// Nothing of this type was stored on the socket with [`Socket::set`].
+/// Nothing of this type was stored with [`Socket::set`] or [`Visitor::set`].
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("nothing of type {type_name} is set on this socket; `on_connect` is the place to set it")]
+#[error("nothing of type {type_name} is set; `on_connect` is the place to set it")]
 pub struct MissingLocal {
     /// The type asked for.
     pub type_name: &'static str,
@@ -161,7 +269,7 @@ impl<S, T: FromStr> FromContext<S> for PathParam<T> {
     type Rejection = InvalidParam;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        let params = &context.socket.active_namespace().params;
+        let params = &context.asker.namespace().params;
         let value = params.first().and_then(|(_, value)| value.parse().ok());
         value.map(PathParam).ok_or(InvalidParam { type_name: type_name::<T>() })
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use super::handlers::Handlers;
 use super::matcher::Params;
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
 use crate::guarantees::client_outbox::Outboxes;
 use crate::guarantees::recovery::absent_sessions::AbsentSessions;
 use crate::guarantees::recovery::log::Log;
@@ -20,7 +21,7 @@ pub(crate) struct ActiveNamespace {
     /// The parts of a dynamic name.
     pub(crate) params: Params,
     pub(crate) handlers: Arc<Handlers>,
-    pub(crate) adapter: Adapter<Socket, MemberCache>,
+    pub(crate) adapter: Adapter<Socket, MemberCache<Socket>>,
     /// The id of the next broadcast that asks for acks, and of the next request to one socket: one
     /// packet with one id serves all sockets.
     pub(crate) next_ack: AtomicU64,
@@ -31,9 +32,19 @@ pub(crate) struct ActiveNamespace {
     pub(crate) outboxes: Option<Arc<Outboxes>>,
     /// The number of the dynamic declaration that made it.
     pub(super) parent: Option<usize>,
+    /// The other servers.
+    pub(crate) cluster: Option<Arc<dyn Cluster>>,
     siblings: Weak<dyn Siblings>,
     /// Somebody is calling the listeners of room changes.
     is_notifying: AtomicBool,
+}
+
+/// What all namespaces of a server share.
+#[derive(Clone)]
+pub(super) struct ServerContext {
+    pub(super) config: Arc<Config>,
+    pub(super) cluster: Option<Arc<dyn Cluster>>,
+    pub(super) siblings: Weak<dyn Siblings>,
 }
 
 /// The other namespaces of the same server.
@@ -66,10 +77,10 @@ impl ActiveNamespace {
         params: Params,
         handlers: Arc<Handlers>,
         Shared { outboxes, absences }: Shared,
-        config: &Arc<Config>,
-        siblings: Weak<dyn Siblings>,
         parent: Option<usize>,
+        server: &ServerContext,
     ) -> Self {
+        let ServerContext { config, cluster, siblings } = server.clone();
         Self {
             path,
             params,
@@ -77,16 +88,28 @@ impl ActiveNamespace {
             handlers,
             outboxes,
             next_ack: AtomicU64::new(0),
-            config: Arc::clone(config),
             log: config.recovery.clone().zip(absences).map(|(recovery, absences)| {
                 // From a ping that was answered late to the end of the next one, put off once.
                 let unnoticed_max = config.engine.ping_interval + 3 * config.engine.ping_timeout;
                 Log::new(recovery, unnoticed_max, absences)
             }),
+            config,
             parent,
+            cluster,
             siblings,
             is_notifying: AtomicBool::new(false),
         }
+    }
+
+    /// A part of a dynamic name.
+    pub(crate) fn param(&self, part: &str) -> Option<&str> {
+        self.params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
+    }
+
+    /// The cluster, if its events get their offsets there and are delivered when they come back.
+    pub(crate) fn offsets_from(&self) -> Option<&Arc<dyn Cluster>> {
+        let cluster = self.cluster.as_ref().filter(|_| self.log.is_some());
+        cluster.filter(|cluster| cluster.assigns_offsets())
     }
 
     /// The other namespaces, while the server lives.

@@ -1,16 +1,19 @@
+//! What a namespace does, with the server's state bound into it.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use sockeye_socket_proto::RawEvent;
+use sockeye_socket_proto::{EventRef, RawEvent};
 
+use super::visitor::Visitor;
 use crate::broadcast::io::Io;
-use crate::cluster::server_side::ServerSideHandler;
-use crate::error::EventError;
+use crate::error::{EventError, Refuse};
 use crate::guarantees::client_outbox::Reliable;
-use crate::handler::bound::{Admission, EventGuard, EventHandler, ObserverHandler};
-use crate::rooms::room::RoomChange;
+use crate::handler::acker::Responder;
+use crate::handler::running::{Answering, Running};
+use crate::rooms::room::{Room, RoomChange};
 use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
@@ -25,12 +28,41 @@ pub struct Failure {
     pub error: EventError,
 }
 
+/// A handler of one event.
+pub(crate) type EventHandler = Arc<dyn Fn(Call<'_>) -> Result<Answering, EventError> + Send + Sync>;
+/// The connect handlers.
+pub(crate) type Admission = Arc<dyn Fn(Visitor) -> Running<Result<(), Refuse>> + Send + Sync>;
+/// What may end an event before its handler.
+pub(crate) type EventGuard = Arc<
+    dyn Fn(Socket, RawEvent) -> Result<Running<Result<(), EventError>>, EventError> + Send + Sync,
+>;
+/// What decides whether a visitor may read a room, or the namespace as a whole.
+pub(crate) type RoomGuard =
+    Box<dyn Fn(&Visitor, Option<Room>) -> Running<Result<(), Refuse>> + Send + Sync>;
+/// What hears of something and answers nothing.
+pub(crate) type ObserverHandler<T> =
+    Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
+/// A handler of one event between servers.
+pub(crate) type ServerSideHandler =
+    Box<dyn Fn(Io, EventRef<'_>) -> Result<Answering, EventError> + Send + Sync>;
+
+/// One event on its way into a handler.
+pub(crate) struct Call<'a> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) name: &'a str,
+    pub(crate) responder: Option<Responder>,
+    pub(crate) args: &'a str,
+    pub(crate) attachments: &'a [Bytes],
+}
+
 /// Sees something of a socket.
 type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
 
 /// The handlers of a namespace with the server's state bound into them.
 pub(crate) struct Handlers {
     pub(crate) admission: Option<Admission>,
+    /// Who may read from outside. Nobody, when there are none.
+    pub(crate) read: Vec<RoomGuard>,
     pub(crate) connected: Option<ObserverHandler<()>>,
     /// Names are the application's own, so the hash need not withstand attacks.
     pub(crate) events: HashMap<String, Arc<Registered>, foldhash::fast::RandomState>,
@@ -82,6 +114,7 @@ impl Handlers {
     pub(crate) fn new() -> Self {
         Self {
             admission: None,
+            read: Vec::new(),
             connected: None,
             events: HashMap::default(),
             any: Vec::new(),
@@ -102,13 +135,8 @@ impl Handlers {
     }
 
     /// What the looks at outgoing events are shown; `None` when there are none.
-    pub(crate) fn outgoing(
-        &self,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Option<RawEvent> {
-        (!self.any_outgoing.is_empty()).then(|| RawEvent::new(name, args, attachments))
+    pub(crate) fn outgoing(&self, event: EventRef<'_>) -> Option<RawEvent> {
+        (!self.any_outgoing.is_empty()).then(|| event.to_raw_event())
     }
 
     /// Shows an outgoing event for one socket.

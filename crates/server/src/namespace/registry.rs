@@ -7,11 +7,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Path;
-use super::active::{ActiveNamespace, Shared, Siblings};
+use super::active::{ActiveNamespace, ServerContext, Shared, Siblings};
 use super::children::Children;
 use super::handlers::Handlers;
 use super::matcher::{Decision, Matcher, Params, Verdict};
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
 use crate::error::{BuildError, Refuse};
 use crate::guarantees::client_outbox::Outboxes;
 use crate::server::config::Config;
@@ -20,7 +21,7 @@ use crate::socket::{Origin, Socket};
 
 /// Every namespace of a server.
 pub(crate) struct Namespaces {
-    config: Arc<Config>,
+    server: ServerContext,
     new_namespace: Option<NewNamespace>,
     fixed: HashMap<String, Arc<ActiveNamespace>>,
     parents: Vec<Parent>,
@@ -64,6 +65,7 @@ impl Namespaces {
         declared: Vec<(Path, Handlers)>,
         config: &Arc<Config>,
         new_namespace: Option<NewNamespace>,
+        cluster: Option<Arc<dyn Cluster>>,
     ) -> Result<Arc<Self>, BuildError> {
         let mut fixed = HashMap::new();
         let mut parents = Vec::new();
@@ -84,14 +86,14 @@ impl Namespaces {
         }
         fixed.entry("/".to_owned()).or_insert_with(Handlers::new);
         Ok(Arc::new_cyclic(|this| {
+            let siblings: Weak<dyn Siblings> = Weak::clone(this) as _;
+            let server = ServerContext { config: Arc::clone(config), cluster, siblings };
             let active = |(path, handlers): (String, Handlers)| {
                 let shared = Shared::new(&handlers, config);
                 let handlers = Arc::new(handlers);
                 let name = path.as_str().into();
-                let siblings: Weak<dyn Siblings> = Weak::clone(this) as _;
-                let params = Vec::new();
                 let active =
-                    ActiveNamespace::new(name, params, handlers, shared, config, siblings, None);
+                    ActiveNamespace::new(name, Vec::new(), handlers, shared, None, &server);
                 (path, Arc::new(active))
             };
             let fixed: HashMap<_, _> = fixed.into_iter().map(active).collect();
@@ -99,7 +101,7 @@ impl Namespaces {
             let of_parents = parents.iter().filter_map(|parent| parent.shared.outboxes.as_ref());
             let outboxes = of_fixed.chain(of_parents).cloned().collect();
             Self {
-                config: config.clone(),
+                server,
                 new_namespace,
                 fixed,
                 parents,
@@ -146,7 +148,7 @@ impl Namespaces {
         if let Some(active) = children.get(path) {
             return Ok(active.clone());
         }
-        let has_room = children.make_room(link, &self.config);
+        let has_room = children.make_room(link, &self.server.config);
         let removed = children.take_removed();
         if let Err(refusal) = has_room {
             drop(children);
@@ -156,10 +158,8 @@ impl Namespaces {
         let active = gone.unwrap_or_else(|| {
             let Parent { handlers, shared, .. } = &self.parents[parent];
             let (handlers, shared) = (handlers.clone(), shared.clone());
-            let (path, siblings) = (path.into(), Weak::clone(&self.this) as _);
-            let parent = Some(parent);
-            let (config, siblings): (_, Weak<dyn Siblings>) = (&self.config, siblings);
-            Arc::new(ActiveNamespace::new(path, params, handlers, shared, config, siblings, parent))
+            let (path, parent) = (path.into(), Some(parent));
+            Arc::new(ActiveNamespace::new(path, params, handlers, shared, parent, &self.server))
         });
         children.insert(active.clone(), link);
         drop(children);
@@ -170,8 +170,8 @@ impl Namespaces {
         Ok(active)
     }
 
-    /// Makes a socket and gives it its place. When the child it is for was cleaned up meanwhile,
-    /// the one that took its place, or it comes back.
+    /// Makes a socket and adds it to its namespace. A child that was cleaned up meanwhile comes back,
+    /// unless there is another of its name: then the socket is in that one.
     pub(crate) fn enter(
         &self,
         active: Arc<ActiveNamespace>,
@@ -204,7 +204,8 @@ impl Namespaces {
         let behaviours = self.fixed.values().map(|active| &active.handlers);
         let behaviours = behaviours.chain(self.parents.iter().map(|parent| &parent.handlers));
         let ages = behaviours.filter_map(|handlers| Some(handlers.reliable.as_ref()?.age()));
-        let absence = self.config.recovery.as_ref().map(|recovery| recovery.max_disconnection);
+        let absence =
+            self.server.config.recovery.as_ref().map(|recovery| recovery.max_disconnection);
         let Some(shortest) = ages.chain(absence).min() else {
             return;
         };
@@ -225,7 +226,7 @@ impl Namespaces {
     }
 
     /// A socket has left, or was refused: a child without sockets is removed if the configuration
-    /// says so, and otherwise when its place is needed.
+    /// says so, and otherwise when there are too many.
     pub(crate) fn clean_up(&self, active: &Arc<ActiveNamespace>) {
         if active.parent.is_none() {
             return;
@@ -235,7 +236,7 @@ impl Namespaces {
         if !is_this || !active.adapter.is_empty() {
             return;
         }
-        let may_go = self.config.cleanup_empty_child_namespaces
+        let may_go = self.server.config.cleanup_empty_child_namespaces
             && active.log.as_ref().is_none_or(|log| log.sweep());
         if may_go {
             children.remove(&active.path);

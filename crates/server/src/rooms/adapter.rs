@@ -18,7 +18,7 @@ use super::members::{Member, Members};
 use super::memberships::{Membership, MembershipIndexes, Memberships};
 use super::room::{Room, RoomChange};
 use super::selection::{Picked, Selection};
-use super::targets::Targets;
+use super::targets::TargetsRef;
 use crate::checks;
 use crate::socket::id::SocketId;
 
@@ -228,17 +228,21 @@ impl<T: Clone, A> Adapter<T, A> {
         Some(member_cache)
     }
 
-    /// The sockets a broadcast reaches, as they are now.
-    pub(crate) fn select(&self, targets: &Targets) -> Selection<T> {
+    /// Selects the sockets that a broadcast reaches; `also_except` is not one of them.
+    pub(crate) fn select(
+        &self,
+        targets: TargetsRef<'_>,
+        also_except: Option<&SocketId>,
+    ) -> Selection<T> {
         let state = self.state.lock();
         let mut include = Vec::new();
         if targets.rooms.is_empty() {
             include.push(Picked::Room(state.rooms[EVERYBODY].chunks.clone()));
         }
-        for room in &targets.rooms {
-            include.extend(state.pick(room));
-        }
-        let exclude: Vec<_> = targets.except.iter().filter_map(|room| state.pick(room)).collect();
+        include.extend(targets.rooms.iter().filter_map(|room| state.pick(room.as_str())));
+        let rooms = targets.except.iter().map(Room::as_str);
+        let sockets = targets.sender.into_iter().chain(also_except).map(SocketId::as_str);
+        let exclude = rooms.chain(sockets).filter_map(|room| state.pick(room)).collect();
         Selection { include, exclude, slots: state.slots.capacity() }
     }
 }
@@ -309,11 +313,11 @@ impl<T: Clone, A> State<T, A> {
     }
 
     /// A named room, or the one socket whose own-id room it is.
-    fn pick(&self, name: &Room) -> Option<Picked<T>> {
+    fn pick(&self, name: &str) -> Option<Picked<T>> {
         if let Some(&room) = self.names.get(name) {
             return Some(Picked::Room(self.rooms[room].chunks.clone()));
         }
-        let slot = *self.ids.get(name.as_str().as_bytes())?;
+        let slot = *self.ids.get(name.as_bytes())?;
         Some(Picked::One(Member { socket: self.slots[slot].socket.clone(), slot }))
     }
 }

@@ -1,4 +1,6 @@
+use std::borrow::Borrow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::socket::id::SocketId;
@@ -11,6 +13,22 @@ pub struct Room(Arc<str>);
 impl Room {
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A room is its name: `room.as_deref()` of an `Option<Room>` is an `Option<&str>`.
+impl Deref for Room {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Rooms are looked up by their text.
+impl Borrow<str> for Room {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -1,14 +1,17 @@
 //! The declaration of a server.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use sockeye_engine::{self as engine, Engine};
+use sockeye_engine::{self as engine, Engine, KeptExtensions};
 
 use super::config::Config;
 use super::{App, Server};
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
+use crate::cluster::node::Node;
 use crate::error::BuildError;
+use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
 use crate::namespace::{Namespace, Path};
@@ -21,6 +24,8 @@ pub struct ServerBuilder<S = ()> {
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
     error: Option<Report>,
+    kept_extensions: KeptExtensions,
+    cluster: Option<Arc<dyn Cluster>>,
 }
 
 /// What hears of failures in all namespaces.
@@ -34,6 +39,8 @@ impl ServerBuilder {
             declared: Vec::new(),
             new_namespace: None,
             error: None,
+            kept_extensions: KeptExtensions::new(),
+            cluster: None,
         }
     }
 
@@ -46,6 +53,8 @@ impl ServerBuilder {
             declared: self.declared,
             new_namespace: self.new_namespace,
             error: self.error,
+            kept_extensions: self.kept_extensions,
+            cluster: self.cluster,
         }
     }
 }
@@ -82,6 +91,46 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Keeps the extension of type `T` of each request that opens a session or comes from a reader, if
+    /// it has one, where [`Handshake::extension`](sockeye_engine::Handshake::extension) finds it in
+    /// `on_connect` and in every handler: what a layer of tower or axum in front of the server knows,
+    /// such as who is logged in. Default: none is kept. It adds to
+    /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), where it says why they are kept
+    /// by type.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use sockeye::{Handshake, Namespace, Refuse, Server};
+    ///
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// async fn admit(handshake: Arc<Handshake>) -> Result<(), Refuse> {
+    ///     let user = handshake.extension::<User>().ok_or_else(|| Refuse::new("log in first"))?;
+    ///     tracing::debug!(name = user.0, "comes in");
+    ///     Ok(())
+    /// }
+    ///
+    /// let builder = Server::builder()
+    ///     .keep_extension::<User>()
+    ///     .namespace(Namespace::new("/").on_connect(admit));
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.kept_extensions = self.kept_extensions.with::<T>();
+        self
+    }
+
+    /// Makes it one of several servers: what is sent to rooms, and the other verbs of
+    /// [`Broadcast`](crate::Broadcast), reach the sockets of all of them.
+    #[must_use]
+    pub fn cluster(mut self, cluster: impl Cluster) -> Self {
+        self.cluster = Some(Arc::new(cluster));
+        self
+    }
+
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -94,9 +143,16 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
-        let config = Arc::new(self.config);
-        let namespaces = Namespaces::new(declared, &config, self.new_namespace)?;
+        let mut config = self.config;
+        config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        let config = Arc::new(config);
+        let namespaces =
+            Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
         namespaces.start_sweeping();
+        if let Some(cluster) = &self.cluster {
+            let siblings: Weak<dyn Siblings> = Arc::downgrade(&namespaces) as _;
+            cluster.start(Node::new(siblings));
+        }
         let app = App { namespaces: namespaces.clone(), config: config.clone() };
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };

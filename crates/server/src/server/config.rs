@@ -16,7 +16,8 @@ pub struct Config {
     /// same namespaces and rooms. Default false, as with the official server: then they are
     /// answered `Unsupported protocol version`. Those that poll by scripts need its `jsonp` too.
     pub engine: engine::Config,
-    /// How long a session may stay without having joined any namespace. Default 45 s.
+    /// How long a session may stay without having joined any namespace, and how long the rules about
+    /// a reader over plain HTTP may take. Default 45 s.
     pub connect_timeout: Duration,
     /// How long the attachments of a packet may take after the packet itself, and at least until
     /// the next turn of its session. Default 60 s.

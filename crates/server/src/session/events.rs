@@ -9,12 +9,12 @@ use bytes::Bytes;
 use sockeye_socket_proto::{RawArgs, RawEvent};
 
 use super::Sockets;
-use super::tasks::{Done, Task, panic_message};
+use super::tasks::{Done, Task};
 use crate::error::EventError;
 use crate::guarantees::client_outbox::{Begin, EventNumber};
 use crate::handler::acker::Responder;
-use crate::handler::bound::Call;
-use crate::namespace::handlers::Registered;
+use crate::handler::running::panic_message;
+use crate::namespace::handlers::{Call, Registered};
 use crate::socket::Socket;
 
 /// An event that waits until fewer handlers of its socket run.

@@ -1,5 +1,6 @@
 //! Coming into namespaces and going: who decides, and what follows.
 
+use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::cold_state::ColdState;
 use crate::error::Refuse;
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::registry::Found;
+use crate::namespace::visitor::Visitor;
 use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::expiry::Expired;
 use crate::socket::{Origin, Socket};
@@ -65,7 +67,8 @@ impl Sockets {
         if was_there { Ok(()) } else { self.refuse("a client leaves where it is not") }
     }
 
-    /// The client is told that it is not in a namespace, and may have left it before it hears that.
+    /// Remembers that the client is refused by a namespace or disconnected from it: it may leave before
+    /// it reads that, which is no mistake of its own.
     pub(super) fn remember_end(&mut self, namespace: &str) {
         let ended = self.ended.get_or_default();
         if ended.len() >= self.config.namespaces_per_session_max {
@@ -74,7 +77,7 @@ impl Sockets {
         ended.push_back(hash(namespace));
     }
 
-    /// True: it was told so.
+    /// True: that was remembered.
     fn forget_end(&mut self, namespace: &str) -> bool {
         let Some(ended) = self.ended.get_mut() else { return false };
         let (before, ended_now) = (ended.len(), hash(namespace));
@@ -130,7 +133,7 @@ impl Sockets {
 
     /// There are too many namespaces.
     fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
-        tracing::debug!(sid = %self.link.session.id(), %refusal, "namespace refused");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = namespace, %refusal, "namespace refused");
         self.send_refusal(namespace, refusal);
     }
 
@@ -164,7 +167,7 @@ impl Sockets {
         let Some(admission) = handlers.admission.as_ref().filter(|_| !is_trusted) else {
             return self.decide(&socket, Ok(()));
         };
-        let running = admission(socket.clone(), auth);
+        let running = admission(Visitor::of_socket(socket.clone()));
         let work = self.work();
         work.deciding += 1;
         work.fresh.push_back(Task::Admission { socket, running });
@@ -176,6 +179,7 @@ impl Sockets {
             return;
         }
         if let Err(refusal) = decision {
+            tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
             self.forget(socket);
             if socket.end(DisconnectReason::ServerDisconnect) {
                 self.send_refusal(socket.namespace(), &refusal);
@@ -257,7 +261,7 @@ impl Sockets {
         self.remove(index, reason);
     }
 
-    /// Forgets a socket that has ended and tells its disconnect handler.
+    /// Forgets a socket that has ended and calls its disconnect handler.
     pub(super) fn remove(&mut self, index: usize, reason: DisconnectReason) {
         let entry = self.entries.swap_remove(index);
         if let Some(waiting) = entry.waiting.get() {

@@ -10,7 +10,7 @@ use sockeye_socket_proto::RawArgs;
 use crate::error::EventError;
 use crate::error::Refuse;
 use crate::handler::acker::Responder;
-use crate::handler::bound::{Answering, Running};
+use crate::handler::running::{Answering, Running, panic_message};
 use crate::namespace::handlers::Registered;
 use crate::namespace::registry::Asking;
 use crate::socket::Socket;
@@ -116,9 +116,4 @@ impl Task {
             Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),
         }
     }
-}
-
-pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }

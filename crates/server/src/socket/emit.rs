@@ -6,21 +6,18 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use serde::Serialize;
 use sockeye_engine::{Encoded, Pushed};
-use sockeye_socket_proto::{Event, EventName, Request, event_name, with_encoded_args};
+use sockeye_socket_proto::{EventName, EventRef, Request, event_name, with_encoded_args};
 
 use super::requests::AckFuture;
 use super::{CONNECTED, CONNECTING, Socket};
 use crate::broadcast::Broadcast;
-use crate::broadcast::encode::{encode_with_offset, with_event};
+use crate::broadcast::encode::{MESSAGE, encode_with_offset, with_event};
 use crate::broadcast::io::Io;
 use crate::error::{AckError, EmitError};
 use crate::guarantees::recovery::log::Log;
 use crate::guarantees::recovery::section;
 use crate::rooms::room::{IntoRooms, Room};
 use crate::rooms::targets::Targets;
-
-/// The event of [`Socket::send`].
-pub(crate) const MESSAGE: Event = Event::new("message");
 
 impl Socket {
     /// The namespace as a whole, to reach other sockets.
@@ -35,7 +32,7 @@ impl Socket {
 
     /// Everybody in these rooms but this socket.
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.broadcast().to(rooms)
+        self.broadcast().with_rooms(rooms)
     }
 
     /// Everybody but this socket and those in these rooms.
@@ -71,7 +68,9 @@ impl Socket {
         payload: &P,
     ) -> Result<(), EmitError> {
         let name = event_name(&event)?;
-        with_encoded_args(payload, |args, attachments| self.send_event(name, args, &attachments))?
+        with_encoded_args(payload, |args, attachments| {
+            self.send_event(EventRef { name, args, attachments: &attachments })
+        })?
     }
 
     /// Sends the event `message`, which some programs live on.
@@ -95,48 +94,39 @@ impl Socket {
         AckFuture::new(pending, self.0.namespace.config.ack_timeout)
     }
 
-    pub(super) fn look_outgoing(&self, name: &str, args: &str, attachments: &[Bytes]) {
+    pub(super) fn look_outgoing(&self, event: EventRef<'_>) {
         let handlers = &self.0.namespace.handlers;
-        if let Some(event) = handlers.outgoing(name, args, attachments) {
+        if let Some(event) = handlers.outgoing(event) {
             handlers.look_outgoing(self, &event);
         }
     }
 
-    fn send_event(&self, name: &str, args: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+    fn send_event(&self, event: EventRef<'_>) -> Result<(), EmitError> {
         if self.0.namespace.log.is_some() && section::is_inside() {
-            let (socket, name, args) = (self.clone(), name.to_owned(), args.to_owned());
-            let attachments = attachments.to_vec();
-            section::put_off(move || drop(socket.send_event(&name, &args, &attachments)));
+            let (socket, event) = (self.clone(), event.to_raw_event());
+            section::put_off(move || drop(socket.send_event(event.event_ref())));
             return Ok(());
         }
-        if self.is_disconnected() && self.is_kept() {
-            // Its client may come back, or has.
-            self.io().to(self.id()).send_event(name, args, attachments);
+        let may_be_elsewhere = self.is_disconnected() && self.is_kept();
+        if may_be_elsewhere || self.0.namespace.offsets_from().is_some() {
+            // Its client may come back, or has; or the event gets its offset elsewhere.
+            self.io().to(self.id()).send_event(event);
             return Ok(());
         }
-        self.look_outgoing(name, args, attachments);
+        self.look_outgoing(event);
         match &self.0.namespace.log {
-            Some(log) if !self.is_disconnected() && !self.is_v2() => {
-                self.send_logged(log, name, args, attachments)
-            }
-            _ => with_event(self.namespace(), name, None, args, attachments, |text| {
-                self.transmit(text, attachments)
+            Some(log) if !self.is_disconnected() && !self.is_v2() => self.send_logged(log, event),
+            _ => with_event(self.namespace(), None, event, |text| {
+                self.transmit(text, event.attachments)
             }),
         }
     }
 
     /// Sends an event with its offset and keeps it for a client that comes back.
-    fn send_logged(
-        &self,
-        log: &Log<Socket>,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Result<(), EmitError> {
+    fn send_logged(&self, log: &Log<Socket>, event: EventRef<'_>) -> Result<(), EmitError> {
         let mut sent = Ok(());
-        log.record(|offset| {
-            let packet = encode_with_offset(self.namespace(), name, args, attachments, offset);
-            let packet = Arc::new(packet);
+        log.record(None, |offset| {
+            let packet = Arc::new(encode_with_offset(self.namespace(), event, offset));
             if self.takes_broadcast(&packet, Some(offset.logged())) {
                 sent = queued(self.0.link.push(&packet));
             }
@@ -164,8 +154,10 @@ impl Socket {
 
 fn queued(pushed: Pushed) -> Result<(), EmitError> {
     match pushed {
-        Pushed::Overflow { queued_packets, limit } | Pushed::Dropped { queued_packets, limit } => {
-            Err(EmitError::Overflow { queued_packets, limit })
+        Pushed::Overflow { queued_packets, queued_bytes }
+        | Pushed::Dropped { queued_packets, queued_bytes } => {
+            let queued_packets = queued_packets as usize;
+            Err(EmitError::Overflow { queued_packets, queued_bytes })
         }
         _ => Ok(()),
     }

@@ -47,6 +47,13 @@ impl SocketId {
         text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Form::Short).map(Self))?
     }
 
+    /// Whether a text has the form of an id in this namespace: of a random one, or of one of Socket.IO 2.
+    pub(crate) fn has_form_of_one(text: &str, namespace: &str) -> bool {
+        let is_url_safe = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+        (text.len() == LEN && text.bytes().all(is_url_safe))
+            || text.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('#'))
+    }
+
     /// The id as it is on the wire.
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -130,6 +137,17 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a.as_str().len(), 20);
         assert!(a.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_'));
+    }
+
+    #[test]
+    fn the_form_of_an_id_is_recognized() {
+        let is_one = |text: &str| SocketId::has_form_of_one(text, "/chat");
+        assert!(is_one(SocketId::random().as_str()));
+        assert!(is_one(SocketId::of_session("any.thing", "/chat").as_str()));
+        for other in ["", "news", "abcdefghij0123456789x", "abcdefghij012345678", "/news#a"] {
+            assert!(!is_one(other), "{other}");
+        }
+        assert!(!is_one("abcdefghij.123456789"), "20 characters, but a dot");
     }
 
     #[test]

@@ -1,87 +1,60 @@
-use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::SystemTime;
+//! A socket that may be another server's.
 
-use http::{HeaderMap, Uri};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-use sockeye_socket_proto::{EventName, FromArgs, PayloadError, Request, decode_args};
+use sockeye_socket_proto::{FromArgs, PayloadError, Request, decode_args};
 
-use super::Socket;
+use super::details::{RemoteHandshake, SocketDetails};
 use super::id::SocketId;
 use crate::broadcast::Broadcast;
 use crate::broadcast::io::Io;
-use crate::error::{AckError, EmitError};
-use crate::rooms::room::{IntoRooms, Room};
+use crate::cluster::operation::Action;
+use crate::cluster::replies::Reply;
+use crate::error::{AckError, ClusterError};
+use crate::rooms::room::Room;
 
 /// A socket that may be another server's: what was known of it when it was
-/// [fetched](Broadcast::fetch), and the verbs that reach it from anywhere.
+/// [fetched](Broadcast::fetch), and the verbs of [`Broadcast`], which reach it from anywhere.
+///
+/// ```
+/// # async fn run(io: &sockeye::Io) -> Result<(), Box<dyn std::error::Error>> {
+/// for socket in io.to("users").fetch().await? {
+///     socket.emit("news", "for you alone")?;
+///     socket.leave("users");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RemoteSocket {
-    io: Io,
-    id: SocketId,
-    rooms: Vec<Room>,
-    handshake: RemoteHandshake,
-    data: Option<Box<RawValue>>,
-}
-
-/// The request that opened a socket's session, as far as it is told to other servers.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct RemoteHandshake {
-    /// The URI as it was requested, query included.
-    pub uri: Uri,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The peer's address, if the listener told it.
-    pub address: Option<SocketAddr>,
-    /// Whether it came over TLS.
-    pub is_secure: bool,
-    /// When it came.
-    pub issued: SystemTime,
-    /// What the client sent as `auth`, as JSON; `{}` when it sent nothing.
-    pub auth: Arc<str>,
+    /// The socket as the only target.
+    broadcast: Broadcast,
+    details: SocketDetails,
 }
 
 impl RemoteSocket {
-    pub(crate) fn of(socket: &Socket) -> Self {
-        let handshake = socket.handshake();
-        Self {
-            io: socket.io(),
-            id: socket.id(),
-            rooms: socket.rooms(),
-            handshake: RemoteHandshake {
-                uri: handshake.uri(),
-                headers: handshake.headers(),
-                address: handshake.address(),
-                is_secure: handshake.is_secure(),
-                issued: handshake.issued(),
-                auth: socket.auth_json(),
-            },
-            data: socket
-                .active_namespace()
-                .handlers
-                .shared
-                .as_ref()
-                .and_then(|shared| shared(socket)),
-        }
+    pub(crate) fn new(io: Io, details: SocketDetails) -> Self {
+        Self { broadcast: io.to(&details.id), details }
     }
 
     /// The socket's id.
     pub fn id(&self) -> SocketId {
-        self.id.clone()
+        self.details.id.clone()
     }
 
     /// The rooms it was in, its own id first.
     pub fn rooms(&self) -> &[Room] {
-        &self.rooms
+        &self.details.rooms
     }
 
     /// The request that opened its session.
     pub fn handshake(&self) -> &RemoteHandshake {
-        &self.handshake
+        &self.details.handshake
     }
 
     /// What its namespace [shares](crate::Namespace::share) of it; `None` when that is nothing.
@@ -89,19 +62,7 @@ impl RemoteSocket {
     /// # Errors
     /// [`PayloadError`] when it is not a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
-        self.data.as_ref().map(|data| decode_args(data.get(), &[])).transpose()
-    }
-
-    /// Sends it an event; it is no error if it is gone.
-    ///
-    /// # Errors
-    /// When the event cannot be encoded, or its name is reserved.
-    pub fn emit<P: Serialize + ?Sized>(
-        &self,
-        event: impl EventName<P>,
-        payload: &P,
-    ) -> Result<(), EmitError> {
-        self.broadcast().emit(event, payload)
+        self.details.data.0.as_ref().map(|data| decode_args(data.get(), &[])).transpose()
     }
 
     /// Sends it an event and waits for its answer.
@@ -113,53 +74,62 @@ impl RemoteSocket {
         event: impl Request<P, A>,
         payload: &P,
     ) -> Result<A, AckError> {
-        let mut answers = self.broadcast().emit_with_ack(event, payload)?;
-        let answer = futures_util::StreamExt::next(&mut answers).await;
+        let mut answers = self.broadcast.emit_with_ack(event, payload)?;
+        let answer = answers.next().await;
         answer.map_or(Err(AckError::Disconnected), |(_, answer)| answer)
     }
 
-    /// The socket as the only target of a broadcast, for `volatile`, `timeout` and the like.
+    /// The socket as the only target of a broadcast.
     pub fn broadcast(&self) -> Broadcast {
-        self.io.to(&self.id)
+        self.broadcast.clone()
     }
+}
 
-    /// Makes it enter rooms.
-    pub fn join(&self, rooms: impl IntoRooms) {
-        self.broadcast().join(rooms);
+impl Broadcast {
+    /// The sockets that would be reached, whichever server they are on: `fetchSockets` of the official
+    /// server.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when other servers do not answer in time. A server alone always has an answer.
+    pub fn fetch(
+        &self,
+    ) -> impl Future<Output = Result<Vec<RemoteSocket>, ClusterError>> + Send + use<> {
+        let this = self.clone();
+        async move {
+            let mut found = Vec::new();
+            this.in_each(|recipients| {
+                let sockets = recipients.sockets();
+                found.extend(sockets.iter().map(SocketDetails::of));
+            });
+            for reply in this.gather(Action::Fetch).await? {
+                if let Reply::Sockets(sockets) = reply {
+                    found.extend(sockets);
+                }
+            }
+            let namespaces = this.namespaces();
+            let remote = |details: SocketDetails| {
+                let of_it = namespaces.iter().find(|it| *it.path == *details.namespace)?;
+                Some(RemoteSocket::new(Io::new(Arc::clone(of_it)), details))
+            };
+            Ok(found.into_iter().filter_map(remote).collect())
+        }
     }
+}
 
-    /// Makes it leave rooms.
-    pub fn leave(&self, rooms: impl IntoRooms) {
-        self.broadcast().leave(rooms);
-    }
+/// The verbs, for this socket alone.
+impl Deref for RemoteSocket {
+    type Target = Broadcast;
 
-    /// Disconnects it from its namespace.
-    pub fn disconnect(&self) {
-        self.broadcast().disconnect();
-    }
-
-    /// Disconnects its client from all namespaces and closes the connection.
-    pub fn close_session(&self) {
-        self.broadcast().close_sessions();
+    fn deref(&self) -> &Broadcast {
+        &self.broadcast
     }
 }
 
 impl fmt::Debug for RemoteSocket {
-    /// Without headers, auth and data: they may hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteSocket")
-            .field("id", &self.id)
-            .field("rooms", &self.rooms)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RemoteHandshake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteHandshake")
-            .field("address", &self.address)
-            .field("is_secure", &self.is_secure)
-            .field("issued", &self.issued)
+            .field("id", &self.details.id)
+            .field("rooms", &self.details.rooms)
             .finish_non_exhaustive()
     }
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sockeye_socket_proto::{FromArgs, RawArgs, with_encoded_args};
+use sockeye_socket_proto::{EventRef, FromArgs, RawArgs, with_encoded_args};
 use tokio::sync::{mpsc, oneshot};
 
 use super::id::SocketId;
 use super::{DISCONNECTED, Socket};
 use crate::broadcast::encode::with_event;
-use crate::error::{AckError, EmitError, RemoteError};
+use crate::cluster::replies::Arrival;
+use crate::error::{AckError, EmitError};
 
 /// What became of one request.
 pub(crate) type Outcome = Result<RawArgs, AckError>;
@@ -23,7 +24,7 @@ pub(crate) type Outcome = Result<RawArgs, AckError>;
 #[derive(Debug)]
 pub(crate) enum Waiter {
     One(oneshot::Sender<Outcome>),
-    OfMany(SocketId, mpsc::UnboundedSender<(SocketId, Outcome)>),
+    OfMany(SocketId, mpsc::UnboundedSender<Arrival>),
 }
 
 impl Waiter {
@@ -31,7 +32,7 @@ impl Waiter {
         // Whoever waited may have gone away; then nobody wants to know.
         match self {
             Waiter::One(sender) => drop(sender.send(outcome)),
-            Waiter::OfMany(id, sender) => drop(sender.send((id, outcome))),
+            Waiter::OfMany(id, sender) => drop(sender.send(Arrival::Local(id, outcome))),
         }
     }
 }
@@ -80,18 +81,11 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
         Box::pin(async move {
             let mut pending = self.pending?;
             match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
-                Ok(Ok(outcome)) => outcome.and_then(|args| decode_answer(&args)),
+                Ok(Ok(outcome)) => outcome.and_then(|args| args.decode_ack()),
                 Ok(Err(_)) => Err(AckError::Disconnected),
                 Err(_) => Err(AckError::Timeout),
             }
         })
-    }
-}
-
-pub(crate) fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    match RemoteError::of(args) {
-        Some(error) => Err(AckError::Remote(error)),
-        None => args.decode().map_err(AckError::Decode),
     }
 }
 
@@ -141,10 +135,9 @@ impl Socket {
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
         with_encoded_args(payload, |args, attachments| {
-            self.look_outgoing(name, args, &attachments);
-            with_event(self.namespace(), name, Some(id), args, &attachments, |text| {
-                self.transmit(text, &attachments)
-            })
+            let event = EventRef { name, args, attachments: &attachments };
+            self.look_outgoing(event);
+            with_event(self.namespace(), Some(id), event, |text| self.transmit(text, &attachments))
         })
         .map_err(EmitError::from)??;
         Ok(pending)

@@ -1,9 +1,9 @@
-//! Dates as JSON has them.
+//! Dates in the form in which JavaScript writes them to JSON.
 
 use std::fmt::Write;
 
-/// Appends what JavaScript's `toISOString` says, in quotes: `"2026-11-24T12:00:00.000Z"`, or `null`
-/// for a time that JavaScript has no date for.
+/// Appends a date as JavaScript's `toISOString` writes it, in quotes: `"2026-11-24T12:00:00.000Z"`, or
+/// `null` for a time that JavaScript has no date for.
 pub(super) fn push_date(out: &mut String, milliseconds: i64) {
     if milliseconds.unsigned_abs() > MILLISECONDS_MAX {
         out.push_str("null");
@@ -48,7 +48,7 @@ const MILLISECONDS_MAX: u64 = 8_640_000_000_000_000;
 mod tests {
     use super::*;
 
-    /// Each as Node says it.
+    /// The expected texts come from Node.
     #[test]
     fn dates_are_those_of_javascript() {
         for (milliseconds, text) in [

@@ -1,4 +1,4 @@
-//! From MessagePack to a packet whose payload is JSON text.
+//! The reader: from MessagePack to a packet whose payload is JSON text.
 
 use std::fmt::Write;
 
@@ -120,7 +120,7 @@ fn name_of(kind: Kind) -> PacketKind {
     }
 }
 
-/// Such names as JSON can carry: they begin with a slash and have no comma.
+/// A namespace whose name is possible in the JSON form: it begins with a slash and has no comma.
 fn namespace<'a>(name: Option<&'a str>, limits: &Limits) -> Result<&'a str, DecodeError> {
     let name = name.filter(|name| name.starts_with('/') && !name.contains(','));
     let name = name.ok_or(DecodeError::Namespace)?;
@@ -156,7 +156,7 @@ struct Payload<'a, 'l> {
     limits: &'l Limits,
     out: &'a mut String,
     attachments: Vec<Bytes>,
-    /// Of all attachments.
+    /// Bytes of all attachments.
     bytes: usize,
 }
 
@@ -216,7 +216,7 @@ impl<'a> Payload<'a, '_> {
         }
     }
 
-    /// After a value in the innermost list or map. False: nothing is open any more.
+    /// After a value in the innermost list or map. False: the outermost value is complete.
     fn finish_value(&mut self, open: &mut Vec<Open>) -> bool {
         let Some(innermost) = open.last_mut() else { return false };
         innermost.missing -= 1;
@@ -227,7 +227,7 @@ impl<'a> Payload<'a, '_> {
         self.close(open)
     }
 
-    /// Closes what has all its values. False: nothing is open any more.
+    /// Closes the lists and maps that have all their values. False: the outermost is closed.
     fn close(&mut self, open: &mut Vec<Open>) -> bool {
         while let Some(Open { is_map, .. }) = open.pop_if(|innermost| innermost.missing == 0) {
             self.out.push(if is_map { '}' } else { ']' });
@@ -246,7 +246,7 @@ impl<'a> Payload<'a, '_> {
         let error = tokens.error();
         match tokens.next()? {
             Token::Text(key) => {
-                // Nobody may write by hand what stands for an attachment.
+                // A peer could refer to an attachment of others with such a key.
                 if key == json::PLACEHOLDER_KEY && tokens.peek()? == Token::Bool(true) {
                     return Err(DecodeError::Placeholder);
                 }

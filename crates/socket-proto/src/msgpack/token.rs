@@ -1,8 +1,8 @@
-//! The pieces that MessagePack is made of.
+//! Tokens of MessagePack.
 
 use rmp::Marker;
 
-use crate::DecodeError;
+use crate::packet::DecodeError;
 
 /// One value, or the head of a list or map whose values follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,11 +19,11 @@ pub(super) enum Token<'a> {
     /// Milliseconds since 1970.
     Date(i64),
     List(u32),
-    /// So many keys, each with its value.
+    /// The number of keys; each is followed by its value.
     Map(u32),
 }
 
-/// Reads tokens, and remembers where it is for errors.
+/// A reader of tokens, with its position for errors.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     all: &'a [u8],
@@ -48,13 +48,13 @@ impl<'a> Tokens<'a> {
         self.read().ok_or(DecodeError::Msgpack { offset: start })
     }
 
-    /// The next token, left where it is.
+    /// The next token, without moving on.
     pub(super) fn peek(&self) -> Result<Token<'a>, DecodeError> {
         let mut ahead = *self;
         ahead.next()
     }
 
-    /// Passes over one value and everything in it.
+    /// Skips one value and everything in it.
     pub(super) fn skip(&mut self) -> Result<(), DecodeError> {
         let mut missing: u64 = 1;
         while missing > 0 {

@@ -1,4 +1,4 @@
-//! From a packet whose payload is JSON text to MessagePack.
+//! The writer: from a packet whose payload is JSON text to MessagePack.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub(super) fn packet(packet: &Outgoing<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends everything of a packet's map but the payload, whose key comes last.
+/// Appends a packet's map up to the payload, whose key comes last.
 fn head(out: &mut Vec<u8>, kind: Kind, namespace: &str, id: Option<u64>, has_data: bool) {
     map(out, 2 + u32::from(id.is_some()) + u32::from(has_data));
     text(out, "type");
@@ -58,8 +58,8 @@ fn values(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
     measured(json, &measure(json), attachments, out);
 }
 
-/// How many values are at the top of checked JSON, then how many each list and object has, in the
-/// order in which they begin. MessagePack wants to know before.
+/// The number of values at the top of checked JSON, then of each list and object, in the order in
+/// which they begin. In MessagePack the number comes before the values.
 fn measure(json: &str) -> Vec<u32> {
     let bytes = json.as_bytes();
     let mut counts = vec![u32::from(!json::trim(json).is_empty())];
@@ -89,7 +89,7 @@ fn measure(json: &str) -> Vec<u32> {
     counts
 }
 
-/// Appends what [`measure`] has measured.
+/// Appends checked JSON whose `counts` come from [`measure`].
 fn measured(json: &str, counts: &[u32], attachments: &[Bytes], out: &mut Vec<u8>) {
     let bytes = json.as_bytes();
     let mut counts = counts.iter().skip(1).copied();
@@ -135,8 +135,8 @@ fn word(out: &mut Vec<u8>, word: &str) {
         "null" => done(rmp::write_nil(out)),
         "true" => done(rmp::write_bool(out, true)),
         "false" => done(rmp::write_bool(out, false)),
-        // A whole number that has a sign. Minus zero is none.
         _ if let Ok(number) = word.parse::<u64>() => done(rmp::write_uint(out, number).map(drop)),
+        // A negative whole number. Minus zero is written as a float.
         _ if let Some(number) = word.parse::<i64>().ok().filter(|&number| number != 0) => {
             done(rmp::write_sint(out, number).map(drop));
         }
@@ -160,6 +160,7 @@ fn binary(out: &mut Vec<u8>, data: &[u8]) {
     done(rmp::write_bin(out, data));
 }
 
+/// Checks that writing to a vector did not fail.
 fn done<T, E: fmt::Debug>(written: Result<T, E>) {
     debug_assert!(written.is_ok(), "a vector takes everything");
 }
@@ -192,7 +193,7 @@ mod tests {
             (r#"[1,[2,"],"],{"a":[]}]"#, b"\x93\x01\x92\x02\xa2],\x81\xa1a\x90"),
             (r#"{"a":1,"b":{"c":2}}"#, b"\x82\xa1a\x01\xa1b\x81\xa1c\x02"),
             (r#"{"_placeholder":true,"num":0}"#, b"\xc4\x02\x07\x08"),
-            // No attachment of this number: an object like any other.
+            // There is no attachment with this number, so it is an object like any other.
             (r#"{"_placeholder":true,"num":1}"#, b"\x82\xac_placeholder\xc3\xa3num\x01"),
             ("", b""),
         ] {

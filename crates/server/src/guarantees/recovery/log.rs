@@ -100,34 +100,21 @@ impl<S: Connection> Log<S> {
     }
 
     /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
-    /// those whom it was for.
-    pub(crate) fn record(&self, deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>)) {
-        self.record_as(None, deliver);
-    }
-
-    /// The same with an offset that was made elsewhere: a text that no other event has, given in the
-    /// order of the texts. False: there is an event with this text already; nothing is delivered.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no cluster has offsets of its own yet"))]
-    pub(crate) fn record_at(
+    /// those whom it was for. `assigned`: the offset that was made elsewhere, a text that no other event
+    /// has, in the order of the events. An event with a text that is known has come twice, and is not
+    /// delivered.
+    pub(crate) fn record(
         &self,
-        text: &str,
+        assigned: Option<&str>,
         deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>),
-    ) -> bool {
-        self.record_as(Some(text), deliver)
-    }
-
-    fn record_as(
-        &self,
-        text: Option<&str>,
-        deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>),
-    ) -> bool {
+    ) {
         section(|| {
             let state = &mut *self.state.lock();
-            if text.is_some_and(|text| state.number_of(text).is_some()) {
-                tracing::debug!(offset = text, "an event has come twice and is ignored");
-                return false;
+            if assigned.is_some_and(|text| state.number_of(text).is_some()) {
+                tracing::debug!(offset = assigned, "an event has come twice and is ignored");
+                return;
             }
-            let number = state.next;
+            let (number, text) = (state.next, assigned);
             let (targets, packet) = deliver(Offset { epoch: &self.epoch, number, text });
             state.next += 1;
             let bytes = held_bytes(&packet, &targets) + text.map_or(0, ForeignOffsets::bytes);
@@ -137,8 +124,7 @@ impl<S: Connection> Log<S> {
                 state.foreign.get_or_default().push(number, text);
             }
             self.prune(state);
-            true
-        })
+        });
     }
 
     /// Lets `deliver` send an event that is not kept, with the newest offset and without another

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::super::memberships::tests::LOOKS;
+use super::super::targets::Targets;
 use super::*;
 
 const SOCKETS: usize = 600;
@@ -31,6 +32,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn room(number: u8) -> Room {
     Room::from(format!("room {number}"))
+}
+
+fn lent(targets: &Targets) -> TargetsRef<'_> {
+    TargetsRef { rooms: &targets.rooms, except: &targets.except, sender: None }
 }
 
 fn targets(ids: &[SocketId], step: &Step) -> Targets {
@@ -90,7 +95,7 @@ proptest! {
                 }
                 Step::Send { .. } => {
                     let targets = targets(&ids, &step);
-                    let mut reached = adapter.select(&targets).sockets();
+                    let mut reached = adapter.select(lent(&targets), None).sockets();
                     reached.sort_unstable();
                     let expected = expected(&model, &targets);
                     prop_assert_eq!(&reached, &expected);
@@ -156,10 +161,10 @@ fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
     let id = SocketId::random();
     adapter.insert(id.clone(), 1);
     adapter.join(&id, vec![Room::from("a")], |_| {});
-    assert!(adapter.select(&Targets::default()).sockets().is_empty());
+    assert!(adapter.select(TargetsRef::default(), None).sockets().is_empty());
     let to = |room| Targets { rooms: vec![room], except: Vec::new() };
-    assert_eq!(adapter.select(&to(Room::from("a"))).sockets(), [1]);
-    assert_eq!(adapter.select(&to(Room::from(id))).sockets(), [1]);
+    assert_eq!(adapter.select(lent(&to(Room::from("a"))), None).sockets(), [1]);
+    assert_eq!(adapter.select(lent(&to(Room::from(id))), None).sockets(), [1]);
 }
 
 /// One left the oldest of its rooms, and each time all of them were looked through; so were those
@@ -213,7 +218,7 @@ fn cost(others: usize, targets: impl Fn(SocketId) -> Targets) -> (usize, usize) 
     let targets = targets(first.expect("there is one"));
     copies.set(0);
     let mut reached = 0;
-    adapter.select(&targets).for_each(|_| reached += 1);
+    adapter.select(lent(&targets), None).for_each(|_| reached += 1);
     (copies.get(), reached)
 }
 

@@ -1,4 +1,4 @@
-//! Events as a stream.
+//! Subscriptions: events as a stream.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,17 +8,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_util::Stream;
-use sockeye_socket_proto::{FromArgs, RawArgs};
+use sockeye_socket_proto::{EventRef, FromArgs, RawArgs};
 use tokio::sync::mpsc;
 
-/// The payloads of one event, in order, from the time of the subscription on and across
+/// A stream of the payloads of one event, in order, from the time of the subscription on and across
 /// reconnections. Ends when the client is closed for good.
 ///
 /// It holds at most [`Limits::subscription_events_max`](crate::Limits::subscription_events_max)
 /// events that were not taken; further ones are dropped and counted. An event whose arguments are
-/// no `P` is left out, which is logged.
+/// not a `P` is left out, which is logged.
+///
+/// ```no_run
+/// # async fn example(client: sockeye_client::Client) {
+/// let mut prices = client.subscribe::<f64, ()>("price");
+/// while let Some(price) = prices.next().await {
+///     println!("{price}, after {} that were too fast", prices.missed());
+/// }
+/// # }
+/// ```
 pub struct Subscription<P> {
     events: mpsc::Receiver<RawArgs>,
     missed: Arc<AtomicU64>,
@@ -26,7 +34,7 @@ pub struct Subscription<P> {
 }
 
 impl<P> Subscription<P> {
-    /// How many events were dropped because nobody took those before them.
+    /// The number of events that were dropped because those before them were not taken in time.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
@@ -59,9 +67,9 @@ impl<P> fmt::Debug for Subscription<P> {
     }
 }
 
-/// Who subscribed to which event.
+/// The subscribers of a socket, by event.
 #[derive(Debug, Default)]
-pub(crate) struct Subscribers {
+pub(super) struct Subscribers {
     by_event: HashMap<String, Vec<Subscriber>>,
 }
 
@@ -72,7 +80,7 @@ struct Subscriber {
 }
 
 impl Subscribers {
-    pub(crate) fn add<P>(&mut self, event: &str, events_max: usize) -> Subscription<P> {
+    pub(super) fn add<P>(&mut self, event: &str, events_max: usize) -> Subscription<P> {
         let (sender, events) = mpsc::channel(events_max.max(1));
         let missed = Arc::<AtomicU64>::default();
         let subscriber = Subscriber { events: sender, missed: Arc::clone(&missed) };
@@ -80,13 +88,13 @@ impl Subscribers {
         Subscription { events, missed, payload: PhantomData }
     }
 
-    pub(crate) fn publish(&mut self, event: &str, args: &str, attachments: &[Bytes]) {
-        let Some(subscribers) = self.by_event.get_mut(event) else {
+    pub(super) fn publish(&mut self, event: EventRef<'_>) {
+        let Some(subscribers) = self.by_event.get_mut(event.name) else {
             return;
         };
         subscribers.retain(|subscriber| {
             match subscriber.events.try_reserve() {
-                Ok(permit) => permit.send(RawArgs::new(args, attachments)),
+                Ok(permit) => permit.send(RawArgs::new(event.args, event.attachments)),
                 Err(mpsc::error::TrySendError::Full(())) => {
                     subscriber.missed.fetch_add(1, Ordering::Relaxed);
                 }
@@ -95,12 +103,12 @@ impl Subscribers {
             true
         });
         if subscribers.is_empty() {
-            self.by_event.remove(event);
+            self.by_event.remove(event.name);
         }
     }
 
     /// Ends every stream.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.by_event.clear();
     }
 }

@@ -1,4 +1,4 @@
-//! Requests to the server and their answers.
+//! Requests to the server: the future of the acknowledgement.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -11,41 +11,58 @@ use sockeye_socket_proto::{FromArgs, RawArgs};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use crate::error::{AckError, RemoteError};
-use crate::socket::Socket;
+use super::Socket;
+use crate::error::AckError;
 
-/// An acknowledgement on its way: await it. It always ends, with the value or an [`AckError`].
-/// Dropped before, it leaves nothing behind; a request that was not sent yet is not sent then.
+/// A future of an acknowledgement. It always ends, with the value or an [`AckError`]. Dropped
+/// before that, it cancels the request, which is not sent if it still waits to be.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use sockeye_client::{AckError, Client, Event};
+///
+/// const JOIN: Event<String, u32> = Event::new("join");
+///
+/// # async fn example(client: Client) -> Result<(), AckError> {
+/// match client.emit_with_ack(JOIN, "lobby").timeout(Duration::from_secs(2)).await {
+///     Ok(members) => println!("{members} members"),
+///     Err(AckError::Remote(error)) => println!("not joined: {error}"),
+///     Err(other) => return Err(other),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the answer arrives only where it is awaited; use `emit` to send without an ack"]
 #[derive(Debug)]
 pub struct AckFuture<A> {
-    /// `None` when it is over.
-    request: Option<Result<Pending, AckError>>,
+    /// `None` after the result was returned.
+    request: Option<Result<PendingRequest, AckError>>,
     timeout: Duration,
-    /// Counts from the first poll.
+    /// Set at the first poll.
     deadline: Option<Pin<Box<Sleep>>>,
     answer: PhantomData<fn() -> A>,
 }
 
-/// A request that was queued. Dropped unanswered, it is forgotten.
+/// A request that was queued. Dropping it before it is answered cancels it.
 #[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) socket: Arc<Socket>,
-    pub(crate) id: u64,
-    /// The sender dropped: the socket is disconnected.
-    pub(crate) outcome: oneshot::Receiver<RawArgs>,
+pub(crate) struct PendingRequest {
+    pub(super) socket: Arc<Socket>,
+    pub(super) id: u64,
+    /// Fails when the socket is disconnected.
+    pub(super) answer: oneshot::Receiver<RawArgs>,
 }
 
-impl Drop for Pending {
+impl Drop for PendingRequest {
     fn drop(&mut self) {
-        if !self.outcome.is_terminated() {
-            self.socket.forget_request(self.id);
+        if !self.answer.is_terminated() {
+            self.socket.cancel_request(self.id);
         }
     }
 }
 
 impl<A> AckFuture<A> {
-    pub(crate) fn new(request: Result<Pending, AckError>, timeout: Duration) -> Self {
+    pub(crate) fn new(request: Result<PendingRequest, AckError>, timeout: Duration) -> Self {
         AckFuture { request: Some(request), timeout, deadline: None, answer: PhantomData }
     }
 
@@ -64,8 +81,8 @@ impl<A: FromArgs> Future for AckFuture<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let result = match &mut this.request {
-            Some(Ok(pending)) => match pending.outcome.poll_unpin(cx) {
-                Poll::Ready(Ok(args)) => decode_answer(&args),
+            Some(Ok(pending)) => match pending.answer.poll_unpin(cx) {
+                Poll::Ready(Ok(args)) => args.decode_ack(),
                 Poll::Ready(Err(_)) => Err(AckError::Disconnected),
                 Poll::Pending => {
                     let timeout = this.timeout;
@@ -76,17 +93,10 @@ impl<A: FromArgs> Future for AckFuture<A> {
             },
             request => match request.take() {
                 Some(Err(error)) => Err(error),
-                _ => panic!("an ack was polled after it had ended"),
+                _ => panic!("an `AckFuture` was polled after it was ready"),
             },
         };
         this.request = None;
         Poll::Ready(result)
-    }
-}
-
-fn decode_answer<A: FromArgs>(args: &RawArgs) -> Result<A, AckError> {
-    match RemoteError::of(args) {
-        Some(error) => Err(AckError::Remote(error)),
-        None => args.decode().map_err(AckError::Decode),
     }
 }

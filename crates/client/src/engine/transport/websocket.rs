@@ -1,4 +1,4 @@
-//! One WebSocket of a session.
+//! WebSocket: the only transport of a session, or the one that it upgrades to.
 
 use std::io;
 use std::task::{Context, Poll, Waker};
@@ -15,17 +15,17 @@ use sockeye_ws::handshake::client::Handshake;
 use sockeye_ws::{CloseCode, Config, Connection, Event, Opcode, ProtocolError, Role};
 use tokio::time::timeout;
 
-use super::{http_error, refused};
+use super::{http_error, status_error};
+use crate::engine::target::Target;
 use crate::error::TransportError;
 use crate::random;
-use crate::target::Target;
 
-/// Of an answer that refuses the handshake no more is read.
+/// Bytes that are read of a response that refuses the handshake.
 const ERROR_BODY_BYTES_MAX: usize = 4096;
-/// How long the peer may take to answer our close frame; nobody waits for it.
+/// How long the server may take to answer the close frame, in the background.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An established WebSocket of one session: its only transport, or the probe of an upgrade.
+/// An established WebSocket of a session: its transport, or the probe of an upgrade.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
     pub(crate) id: TransportId,
@@ -34,7 +34,7 @@ pub(crate) struct WebSocket {
 }
 
 impl WebSocket {
-    /// Connects. With `sid` it belongs to that session, to upgrade it.
+    /// Connects, for a new session or for the upgrade of the session `sid`.
     pub(crate) async fn connect(
         target: &Target,
         sid: Option<&str>,
@@ -53,7 +53,7 @@ impl WebSocket {
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
             let body = Limited::new(response.into_body(), ERROR_BODY_BYTES_MAX).collect().await;
-            return Err(refused(status, &body.map(Collected::to_bytes).unwrap_or_default()));
+            return Err(status_error(status, &body.map(Collected::to_bytes).unwrap_or_default()));
         }
         handshake.check(&response).map_err(TransportError::Handshake)?;
         let upgraded = hyper::upgrade::on(response).await.map_err(http_error)?;
@@ -79,24 +79,25 @@ impl WebSocket {
     }
 
     fn message(&mut self, opcode: Opcode, payload: &[u8]) {
-        // When either side has closed, the end of the session follows.
+        // After a close frame of either side nothing may be sent; the session is about to end.
         if self.reader.ws.is_open() {
             self.pipe.push(opcode, (&[], payload), false);
         }
     }
 
-    /// Queues a close frame, the last one.
+    /// Queues a close frame. Nothing can be queued after it.
     pub(crate) fn close(&mut self, code: CloseCode) {
         let key = self.pipe.masking_key();
         self.reader.ws.close(code, "", key, self.pipe.tail());
     }
 
-    /// Bytes that wait to be written.
+    /// Bytes in the write buffer.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.pipe.queued_bytes()
     }
 
-    /// Queues the replies that are owed, and writes as much as possible. Ready: nothing waits.
+    /// Queues replies to pings and close frames, and writes as much as possible. Ready: the buffer is
+    /// empty.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.queue_replies();
         self.pipe.poll_write(cx, WRITE_TIMEOUT)
@@ -109,23 +110,23 @@ impl WebSocket {
         }
     }
 
-    /// Ends it in good order, behind what is queued; nobody waits for it. `failed`: the peer broke the
-    /// protocol.
-    pub(crate) fn finish(mut self, code: CloseCode, failed: bool) {
+    /// Writes what is queued and finishes the closing handshake, in the background. `has_failed`: the
+    /// server broke the protocol.
+    pub(crate) fn finish(mut self, code: CloseCode, has_failed: bool) {
         self.queue_replies();
-        let mut closing = Closing::new(self.pipe, self.reader, code, failed);
+        let mut closing = Closing::new(self.pipe, self.reader, code, has_failed);
         if !closing.is_done_at_once() {
             tokio::spawn(timeout(CLOSE_TIMEOUT, closing.carry_out(WRITE_TIMEOUT)));
         }
     }
 
-    /// Writes what the kernel takes at once, and drops the rest.
+    /// Writes what the kernel takes immediately, and drops the rest.
     pub(crate) fn drop_flushed(mut self) {
         let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()));
     }
 }
 
-/// Hands on the packets of what was read. Whether more may come: none does behind a close frame.
+/// Gives the packets in `input` to `handle`. Whether more can follow: not after a close frame.
 pub(crate) fn read_frames(
     ws: &mut Connection,
     input: &mut [u8],

@@ -1,6 +1,8 @@
-//! How many arguments a payload is, asked of its own `Serialize` and `Deserialize`.
+//! How many arguments a payload is: its `Serialize` is run against a serializer that looks only at the
+//! first call.
 
 use std::any::TypeId;
+use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor, value};
 use serde::ser::{Error as _, Impossible};
@@ -8,49 +10,50 @@ use serde::{Serialize, Serializer};
 use serde_json::Error;
 use serde_json::value::RawValue;
 
-/// Newtype name by which [`Args`](crate::Args) is recognised.
-pub(crate) const ARGS: &str = "$sockeye::Args";
-/// Newtype name by which [`RawArgs`](crate::RawArgs) is recognised.
-pub(crate) const RAW: &str = "$sockeye::RawArgs";
+/// The newtype name by which [`Args`](super::Args) is recognised.
+pub(super) const ARGS: &str = "$sockeye::Args";
+/// The newtype name by which [`RawArgs`](super::RawArgs) is recognised.
+pub(super) const RAW: &str = "$sockeye::RawArgs";
 
-/// What a payload is at its top level.
+/// The top level of a payload.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Shape {
+pub(super) enum Shape {
     /// The type `()`: no argument.
     None,
     /// Any other value, `null` of whatever type among them: one argument.
     One,
     /// `Args`: one argument for each element.
     Args,
-    /// `RawArgs`: their text was handed over.
+    /// `RawArgs`: `take_raw` got their text.
     Raw,
 }
 
-/// Asks a payload for its shape; stops at the first call it makes, so this costs next to nothing.
+/// Finds out the shape of a payload; stops at the first call it makes, so this costs next to nothing.
 /// `take_raw` gets the text of a `RawArgs`.
-pub(crate) fn of<P: Serialize + ?Sized>(
+pub(super) fn of<P: Serialize + ?Sized>(
     payload: &P,
     take_raw: TakeRaw<'_>,
 ) -> Result<Shape, Error> {
     match payload.serialize(Probe { take_raw, is_unit: is_unit::<P> }) {
         Ok(shape) => Ok(shape),
-        // A payload whose `Serialize` fails by itself fails again, with its reason, when it is
-        // written; a compound one ends here because the probe does not go into it.
+        // A compound value ends here because the probe does not go into it. A payload whose own
+        // `Serialize` fails does so again, with its reason, when it is written.
         Err(_) => Ok(Shape::One),
     }
 }
 
-/// Whoever wants the text of a `RawArgs`.
+/// A callback for the text of a `RawArgs`.
 type TakeRaw<'a> = &'a mut dyn FnMut(&str);
 
+/// A serializer that answers with the shape at the first call.
 struct Probe<'a> {
     take_raw: TakeRaw<'a>,
-    /// Asked only where it makes a difference.
+    /// A function, because only one of the calls needs the answer.
     is_unit: fn() -> bool,
 }
 
-/// Whether it is the type `()`. What it calls does not tell: a `null` of `serde_json::Value` calls
-/// the same.
+/// Whether `P` is the type `()`. The calls of its `Serialize` do not show that: a `null` of
+/// `serde_json::Value` makes the same.
 fn is_unit<P: ?Sized>() -> bool {
     let payload = typeid::of::<P>();
     payload == TypeId::of::<()>() || payload == TypeId::of::<&()>()
@@ -133,12 +136,12 @@ impl Serializer for Probe<'_> {
         Ok(Shape::One)
     }
 
-    fn collect_str<T: std::fmt::Display + ?Sized>(self, _: &T) -> Result<Shape, Error> {
+    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<Shape, Error> {
         Ok(Shape::One)
     }
 }
 
-/// Hands over the text of a `RawArgs` as it is.
+/// A serializer that gives the text of a `RawArgs` to `take_raw` as it is.
 struct RawText<'a> {
     take_raw: TakeRaw<'a>,
 }
@@ -209,18 +212,18 @@ impl Serializer for RawText<'_> {
     }
 }
 
-/// Reads arguments: `()` takes none, `Args` all of them, any other type the first.
-pub(crate) struct ArgsDeserializer<'de> {
+/// A deserializer of arguments: `()` takes none, `Args` all of them, any other type the first.
+pub(super) struct ArgsDeserializer<'de> {
     json: &'de str,
 }
 
 impl<'de> ArgsDeserializer<'de> {
-    pub(crate) fn new(json: &'de str) -> Self {
+    pub(super) fn new(json: &'de str) -> Self {
         Self { json }
     }
 }
 
-/// Hands the request on to the JSON of the first argument.
+/// Methods that read the JSON of the first argument.
 macro_rules! first {
     ($($method:ident($($arg:ident: $type:ty),*);)*) => {
         $(fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, Error> {
@@ -281,7 +284,7 @@ impl<'de> IntoDeserializer<'de, Error> for ArgsDeserializer<'de> {
     }
 }
 
-/// Walks comma-separated JSON values. What is left when the visitor has enough is ignored.
+/// Comma-separated JSON values. Those that the visitor does not take are ignored.
 struct Elements<'de> {
     rest: &'de str,
 }

@@ -1,4 +1,4 @@
-//! Where a session's requests go.
+//! The target of a session's requests: address, path, query and headers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 use crate::error::UrlError;
 use crate::limits::Limits;
 
-/// What the official client leaves as it is in a query: `encodeURIComponent`.
+/// The characters that the official client escapes in a query: those of `encodeURIComponent`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -23,17 +23,17 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Address, path, query and headers of every request of one session, and what may come of it.
+/// The address, path, query and headers of every request of one session, and limits on the responses.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) destination: Destination,
     pub(crate) dialer: Dialer,
-    /// With slashes at both ends.
+    /// The path, with slashes at both ends.
     path: String,
-    /// Pairs of the user's, encoded; empty or beginning with `&`.
+    /// The user's parameters, encoded; empty or beginning with `&`.
     query: String,
     headers: HeaderMap,
-    /// The first one opens the session; if there is a WebSocket as well, polling is upgraded.
+    /// The first transport opens the session; if WebSocket is among the others, polling is upgraded.
     pub(crate) transports: Vec<TransportKind>,
     /// How long a session may take to open.
     pub(crate) open_timeout: Duration,
@@ -42,7 +42,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Takes a URL apart: what its path names is the namespace.
+    /// Parses a URL. Returns the namespace too, which is the URL's path.
     pub(crate) fn parse(text: &str) -> Result<(Self, String), UrlError> {
         let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
         let destination = Destination::of(&url).map_err(|error| match error {
@@ -61,8 +61,8 @@ impl Target {
             message_bytes_max: limits.message_bytes_max,
         };
         for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            // A plus is a plus here, as for the official client. Servers take it for a space, so it
-            // leaves escaped.
+            // A plus means a plus, as for the official client. Servers read it as a space, so it is
+            // escaped below.
             let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             target.add_query(&decoded(key), &decoded(value));
@@ -77,7 +77,7 @@ impl Target {
         };
     }
 
-    /// Adds a parameter, unless it is one of the protocol's own.
+    /// Adds a parameter, unless the protocol uses one of that name.
     pub(crate) fn add_query(&mut self, key: &str, value: &str) {
         if matches!(key, "EIO" | "transport" | "sid") {
             return;
@@ -95,7 +95,7 @@ impl Target {
         Ok(())
     }
 
-    /// Path and query of a request.
+    /// The path and query of a request.
     pub(crate) fn path_and_query(&self, transport: TransportKind, sid: Option<&str>) -> String {
         let Target { path, query, .. } = self;
         let sid =
@@ -103,7 +103,7 @@ impl Target {
         format!("{path}?EIO=4&transport={transport}{sid}{query}")
     }
 
-    /// A request to `uri` with the user's headers.
+    /// A request to `uri`, with the user's headers.
     pub(crate) fn request<B>(
         &self,
         uri: impl TryInto<Uri, Error: Into<http::Error>>,
@@ -127,7 +127,7 @@ impl Target {
     }
 }
 
-/// The name with its slash in front; the default namespace for an empty one.
+/// The name of a namespace with a slash before it; `/` for an empty one.
 pub(crate) fn normalize_namespace(name: &str) -> Result<String, UrlError> {
     if name.contains(',') {
         return Err(UrlError::Namespace);
@@ -135,7 +135,7 @@ pub(crate) fn normalize_namespace(name: &str) -> Result<String, UrlError> {
     Ok(if name.starts_with('/') { name.to_owned() } else { format!("/{name}") })
 }
 
-/// The path as it was written: the official client does not encode it either.
+/// The path as it is written in the URL, not encoded, as in the official client.
 fn raw_path(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let end = after_scheme.find(['?', '#']).unwrap_or(after_scheme.len());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_reached_is_refused() {
+    fn urls_without_a_host_or_with_another_scheme_are_refused() {
         for url in ["", "localhost:3000", "http://", "/chat"] {
             let error = Target::parse(url).unwrap_err();
             assert!(matches!(error, UrlError::Malformed | UrlError::Scheme { .. }), "{url}");
@@ -188,7 +188,8 @@ mod tests {
         target.set_path("/");
         assert!(target.path_and_query(polling, None).starts_with("/?EIO=4"));
     }
-    /// What the official client sends for the same URL (tried with 4.8.4).
+
+    /// The expected queries are those of the official client 4.8.4 for the same URLs.
     #[test]
     fn a_query_leaves_as_the_official_client_sends_it() {
         let sent = |query: &str| Target::parse(&format!("http://h/?{query}")).unwrap().0.query;
@@ -202,6 +203,6 @@ mod tests {
         ] {
             assert_eq!(sent(query), expected, "{query}");
         }
-        assert_eq!(sent("&&q=%zz&&"), "&q=%25zz", "where the official one throws");
+        assert_eq!(sent("&&q=%zz&&"), "&q=%25zz", "the official client throws here");
     }
 }

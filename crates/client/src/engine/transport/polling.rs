@@ -1,5 +1,6 @@
-//! HTTP long-polling: a GET that waits for packets, a POST that brings some.
+//! HTTP long-polling: a GET that waits for packets of the server, a POST that sends packets to it.
 
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,39 +17,39 @@ use sockeye_net::WRITE_TIMEOUT;
 use sockeye_net::http::{ConnectError, Dialed};
 use tower_service::Service;
 
-use super::{http_error, refused};
+use super::{http_error, status_error};
+use crate::engine::target::Target;
 use crate::error::TransportError;
-use crate::target::Target;
 
-/// Node's servers close a connection that was idle for 5 s; a POST that meets the close would end
-/// the session.
+/// How long an unused connection is kept. Node's servers close it after 5 s, and a POST on a
+/// connection that is being closed would fail and end the session.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A request under way: the body of the answer.
+/// A request that was sent; its output is the body of the response.
 pub(crate) type Exchange = BoxFuture<'static, Result<Bytes, TransportError>>;
 
-/// Sends the requests of one session. Connections are kept and used again.
+/// The HTTP client of one session. Connections are kept and used again.
 #[derive(Debug)]
-pub(crate) struct Polling {
+pub(crate) struct PollingRequests {
     client: Client<Dial, Full<Bytes>>,
     target: Arc<Target>,
 }
 
-impl Polling {
+impl PollingRequests {
     pub(crate) fn new(target: Arc<Target>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(Dial(Arc::clone(&target)));
-        Polling { client, target }
+        PollingRequests { client, target }
     }
 
-    /// Asks for packets. Without `sid` it asks for a session.
+    /// A GET for packets; without `sid`, for a new session.
     pub(crate) fn get(&self, sid: Option<&str>) -> Exchange {
         self.send(Method::GET, sid, Bytes::new())
     }
 
-    /// Brings packets.
+    /// A POST of packets.
     pub(crate) fn post(&self, sid: &str, body: Vec<u8>) -> Exchange {
         self.send(Method::POST, Some(sid), body.into())
     }
@@ -65,9 +66,9 @@ impl Polling {
                 Err(error) if error.is::<LengthLimitError>() => {
                     return Err(TransportError::BodyTooLarge { limit });
                 }
-                Err(error) => return Err(std::io::Error::other(error).into()),
+                Err(error) => return Err(io::Error::other(error).into()),
             };
-            if status == StatusCode::OK { Ok(body) } else { Err(refused(status, &body)) }
+            if status == StatusCode::OK { Ok(body) } else { Err(status_error(status, &body)) }
         })
     }
 
@@ -88,7 +89,7 @@ impl Polling {
     }
 }
 
-/// Opens connections to the one place that a session's requests go to.
+/// The connector of a session, whose requests all have the same destination.
 #[derive(Clone, Debug)]
 struct Dial(Arc<Target>);
 

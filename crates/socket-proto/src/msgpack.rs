@@ -1,8 +1,8 @@
 //! Packets as MessagePack, the form of the official `socket.io-msgpack-parser`: each packet is one
-//! binary message, a map of `type`, `nsp`, `data` and, where one is wanted or given, `id`. Binary
-//! data stands in it as such, so there are neither placeholders nor further messages.
+//! binary message, a map of `type`, `nsp`, `data` and, for acks and events that want one, `id`.
+//! Binary data is part of it, so there are neither placeholders nor further messages.
 //!
-//! Handlers see JSON text with placeholders as ever: it is translated here, both ways, without
+//! Handlers see JSON text with placeholders all the same: it is translated here, both ways, without
 //! recursion (peers choose the depth) and without building a tree.
 
 mod date;
@@ -16,12 +16,12 @@ use crate::decoder::Incoming;
 use crate::packet::{DecodeError, Limits};
 use crate::parser::{Audience, Messages, Outgoing, PacketDecoder, Parser};
 
-/// Packets as MessagePack, as `socket.io-msgpack-parser` 3 has them.
+/// The parser of packets as MessagePack, as `socket.io-msgpack-parser` 3 writes them.
 ///
-/// Sessions whose first message is binary are spoken to in it; those that begin with text speak
-/// JSON, on the same server and in the same rooms.
+/// It is used for sessions whose first message is binary; those that begin with text use JSON, on the
+/// same server and in the same rooms.
 ///
-/// What JSON has no word for: `undefined` and numbers that are not finite are read as `null`, dates
+/// Values that JSON does not have: `undefined` and numbers that are not finite are read as `null`, dates
 /// as the text of `toISOString`, binary data as [`Binary`](crate::Binary). Other extensions, keys
 /// that are neither text nor whole numbers, and objects that look like placeholders are refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Parser for MsgpackParser {
 
 struct MsgpackDecoder {
     limits: Limits,
-    /// The payload of the packet delivered last.
+    /// The payload of the packet returned last.
     json: String,
 }
 
@@ -67,7 +67,7 @@ impl PacketDecoder for MsgpackDecoder {
     }
 }
 
-/// The kinds of packets, which JSON has as digits.
+/// The kinds of packets by their numbers, which are digits in JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Kind {

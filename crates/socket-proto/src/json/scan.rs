@@ -1,16 +1,16 @@
-//! Walks JSON text (RFC 8259) without building anything: is it valid, and where does a value end.
+//! A scanner of JSON text (RFC 8259): is it valid, and where does a value end.
 //!
-//! Every event of every client passes here, so strings are looked at eight bytes at a time. The
+//! Every event of every client is read here, so strings are looked at eight bytes at a time. The
 //! depth of nesting is the peer's choice: it costs a bit a level, and no recursion.
 
-/// A place in JSON text.
+/// A position in JSON text, and the brackets that are open there.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     open: Nesting,
 }
 
-/// The text breaks the rules at this byte.
+/// The offset of the byte at which the text is no JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {
     pub(crate) at: usize,
@@ -21,17 +21,17 @@ impl<'a> Scanner<'a> {
         Self { bytes: text.as_bytes(), at: 0, open: Nesting::default() }
     }
 
-    /// How far it got.
+    /// The position, in bytes.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    /// Passes white space; true at the end of the text.
+    /// Skips white space; true at the end of the text.
     pub(crate) fn is_at_end(&mut self) -> bool {
         self.peek().is_none()
     }
 
-    /// Passes white space and says what comes.
+    /// Skips white space and returns the byte behind it.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -42,14 +42,14 @@ impl<'a> Scanner<'a> {
         None
     }
 
-    /// Passes white space, then `byte` if it is next.
-    pub(crate) fn pass(&mut self, byte: u8) -> bool {
+    /// Skips white space, then `byte` if it is next. Whether it was.
+    pub(crate) fn skip(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Passes one value.
+    /// Skips one value.
     pub(crate) fn value(&mut self) -> Result<(), Invalid> {
         // A string with nothing around it: most names and many arguments.
         if self.open.depth == 0 && self.peek() == Some(b'"') {
@@ -64,7 +64,7 @@ impl<'a> Scanner<'a> {
                 Some(b'"') => self.string()?,
                 Some(b'{') => {
                     self.at += 1;
-                    if !self.pass(b'}') {
+                    if !self.skip(b'}') {
                         self.key()?;
                         self.open.push(Bracket::Object);
                         continue;
@@ -72,7 +72,7 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'[') => {
                     self.at += 1;
-                    if !self.pass(b']') {
+                    if !self.skip(b']') {
                         self.open.push(Bracket::Array);
                         continue;
                     }
@@ -88,7 +88,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// After a value: passes the brackets that end here and the comma. True: nothing is open.
+    /// After a value: skips the brackets that close here and the comma. True: no bracket is open.
     fn close(&mut self) -> Result<bool, Invalid> {
         while let Some(bracket) = self.open.top() {
             match (self.peek(), bracket) {
@@ -115,10 +115,10 @@ impl<'a> Scanner<'a> {
             return self.invalid();
         }
         self.string()?;
-        if self.pass(b':') { Ok(()) } else { self.invalid() }
+        if self.skip(b':') { Ok(()) } else { self.invalid() }
     }
 
-    /// Passes a string; its opening quote is next.
+    /// Skips a string; its opening quote is next.
     fn string(&mut self) -> Result<(), Invalid> {
         self.at += 1;
         loop {
@@ -170,7 +170,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes digits, at least one.
+    /// Skips digits, at least one.
     fn digits(&mut self) -> Result<(), Invalid> {
         let rest = &self.bytes[self.at..];
         let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
@@ -192,13 +192,13 @@ enum Bracket {
     Object,
 }
 
-/// The brackets that are open: a bit each, set for objects. 64 of them cost nothing.
+/// The brackets that are open: a bit each, set for objects. The first 64 take no allocation.
 #[derive(Default)]
 struct Nesting {
     depth: u64,
-    /// The innermost ones, the last lowest.
+    /// Up to 64 innermost brackets; the lowest bit is the innermost.
     word: u64,
-    /// Full words further out.
+    /// The brackets around those, 64 each.
     outer: Vec<u64>,
 }
 
@@ -228,7 +228,7 @@ impl Nesting {
     }
 }
 
-/// How many bytes come before a quote, a backslash or a control character, or the end.
+/// The number of bytes before the first quote, backslash or control character, or before the end.
 pub(crate) fn plain(bytes: &[u8]) -> usize {
     let is_special = |&byte: &u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
     // Without a branch in it, this becomes a few vector instructions.

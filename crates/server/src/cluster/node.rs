@@ -1,0 +1,108 @@
+//! This server, as its cluster knows it.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use sockeye_socket_proto::{EventRef, RawArgs};
+use tokio::sync::mpsc;
+
+use super::operation::{Action, Operation};
+use super::replies::Reply;
+use super::server_side;
+use crate::broadcast::acks::Acks;
+use crate::broadcast::io::Io;
+use crate::broadcast::recipients::Recipients;
+use crate::namespace::active::{ActiveNamespace, Siblings};
+use crate::socket::Socket;
+use crate::socket::details::SocketDetails;
+
+/// This server, as its [`Cluster`](crate::Cluster) knows it: a handle, cheap to clone. What comes
+/// from the other servers is given to it, inside of a tokio runtime. It keeps the server from
+/// nothing: after the server's end operations do nothing.
+#[derive(Clone)]
+pub struct Node {
+    namespaces: Weak<dyn Siblings>,
+}
+
+/// Takes the replies to one operation.
+type ReplyTo = Arc<dyn Fn(Reply) + Send + Sync>;
+
+impl Node {
+    pub(crate) fn new(namespaces: Weak<dyn Siblings>) -> Self {
+        Self { namespaces }
+    }
+
+    /// Carries out an operation of another server on the sockets of this one. Replies, if it asks for
+    /// some, are given to `reply`, from any thread, until the operation's timeout.
+    pub fn apply(&self, operation: &Operation<'_>, reply: impl Fn(Reply) + Send + Sync + 'static) {
+        let namespace = self.namespaces.upgrade();
+        match namespace.and_then(|namespaces| namespaces.get(operation.namespace)) {
+            Some(namespace) => apply(&namespace, operation, Arc::new(reply)),
+            None => nobody(operation.action, reply),
+        }
+    }
+}
+
+/// Of a namespace that nobody is in.
+fn nobody(action: Action<'_>, reply: impl Fn(Reply)) {
+    match action {
+        Action::EmitWithAck(_) => reply(Reply::Asked { count: 0, ids: Vec::new() }),
+        Action::Fetch => reply(Reply::Sockets(Vec::new())),
+        Action::Ids => reply(Reply::Ids(Vec::new())),
+        Action::ServerSideEmitWithAck(_) => reply(Reply::Unhandled),
+        _ => {}
+    }
+}
+
+fn apply(namespace: &Arc<ActiveNamespace>, operation: &Operation<'_>, reply: ReplyTo) {
+    let &Operation { targets, flags, action, .. } = operation;
+    let recipients = Recipients { namespace, targets, flags, sender: None };
+    match action {
+        Action::Emit { event, offset } => recipients.emit(event, offset),
+        Action::EmitWithAck(event) => ask(&recipients, event, reply),
+        Action::Join(rooms) => recipients.sockets().iter().for_each(|socket| socket.join(rooms)),
+        Action::Leave(rooms) => recipients.sockets().iter().for_each(|socket| socket.leave(rooms)),
+        Action::Disconnect => recipients.sockets().iter().for_each(Socket::disconnect),
+        Action::CloseSessions => recipients.sockets().iter().for_each(Socket::close_session),
+        Action::Fetch => {
+            let sockets = recipients.sockets();
+            reply(Reply::Sockets(sockets.iter().map(SocketDetails::of).collect()));
+        }
+        Action::Ids => reply(Reply::Ids(recipients.sockets().iter().map(Socket::id).collect())),
+        Action::ServerSideEmit(event) => {
+            server_side::handle(&Io::new(Arc::clone(namespace)), event);
+        }
+        Action::ServerSideEmitWithAck(event) => {
+            match server_side::handle(&Io::new(Arc::clone(namespace)), event) {
+                None => reply(Reply::Unhandled),
+                Some(handling) => {
+                    tokio::spawn(async move {
+                        let answer = server_side::outcome(handling.await);
+                        reply(Reply::Handled(answer.map_err(|error| error.to_remote())));
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Asks the sockets here, and passes their answers on.
+fn ask(recipients: &Recipients<'_>, event: EventRef<'_>, reply: ReplyTo) {
+    let (sender, arrivals) = mpsc::unbounded_channel();
+    let asked = recipients.ask(event, &sender);
+    let ids: Vec<_> = asked.keys().cloned().collect();
+    reply(Reply::Asked { count: ids.len(), ids });
+    let timeout = recipients.flags.timeout;
+    let mut acks = Acks::<RawArgs>::new(arrivals, asked, None, timeout);
+    tokio::spawn(async move {
+        while let Some((id, outcome)) = acks.next_raw().await {
+            reply(Reply::Ack { id, answer: outcome.ok() });
+        }
+    });
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}

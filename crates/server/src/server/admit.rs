@@ -1,0 +1,91 @@
+//! Readers over plain HTTP at a namespace's door.
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use http::request::Parts;
+use serde_json::value::RawValue;
+
+use super::Server;
+use crate::error::Refuse;
+use crate::handler::running::panic_message;
+use crate::namespace::active::Siblings;
+use crate::namespace::visitor::{PANICKED, Visitor};
+
+impl Server {
+    /// Asks whether a reader over plain HTTP is let into a namespace, by the rules that clients are
+    /// let in by: the page's origin, the hook
+    /// [`allow_request`](sockeye_engine::Hooks::allow_request), the namespace's
+    /// [`on_connect`](crate::Namespace::on_connect). What it may read there,
+    /// [`Visitor::may_read`] says. The host of the request is not asked about: that is for whoever
+    /// listens.
+    ///
+    /// `auth` is what a client sends when it connects, a JSON object; the empty text stands for `{}`.
+    /// A rule that asks for [`Socket`](crate::Socket) lets no reader in. A namespace is found if it is
+    /// there, by its name with or without the slash; a reader makes no
+    /// [dynamic](crate::Namespace::matching) one, so what would be made for a client is an `Invalid
+    /// namespace` to a reader until a client is there.
+    ///
+    /// Nothing is kept between two calls: whoever reads again asks again, and everything is decided
+    /// anew. A [`Visitor`] that is kept instead holds no more than its request's head and what the
+    /// rules set on it.
+    ///
+    /// # Errors
+    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, a panic of a
+    /// rule with the level error.
+    ///
+    /// # Cancel safety
+    /// Safe: the rules are dropped where they stand. They have
+    /// [`connect_timeout`](crate::Config::connect_timeout) to answer, the hook
+    /// [`hook_timeout`](sockeye_engine::Config::hook_timeout). Has to be called inside of a tokio
+    /// runtime.
+    ///
+    /// ```
+    /// use sockeye::{Refuse, Server, Visitor};
+    ///
+    /// /// `GET /news?room=..`
+    /// async fn reader(server: &Server, request: http::Request<()>) -> Result<Visitor, Refuse> {
+    ///     let (head, ()) = request.into_parts();
+    ///     let visitor = server.admit("/news", &head, "").await?;
+    ///     let room = visitor.handshake().query("room").unwrap_or_default().into_owned();
+    ///     visitor.may_read(room).await?;
+    ///     Ok(visitor)
+    /// }
+    /// ```
+    pub async fn admit(
+        &self,
+        namespace: &str,
+        request: &Parts,
+        auth: &str,
+    ) -> Result<Visitor, Refuse> {
+        let path = match namespace.starts_with('/') {
+            true => Cow::Borrowed(namespace),
+            false => Cow::Owned(format!("/{namespace}")),
+        };
+        let auth = if auth.is_empty() { "{}" } else { auth };
+        let refused = |reason: &str| {
+            tracing::debug!(nsp = &*path, reason, "visitor refused");
+            Refuse::new(reason.to_owned())
+        };
+        let judged = AssertUnwindSafe(self.engine.admit(request)).catch_unwind().await;
+        let judged = judged.map_err(|panic| {
+            tracing::error!(panic = panic_message(&*panic), "the hook `allow_request` panicked");
+            refused(PANICKED)
+        })?;
+        let handshake = judged.map_err(|refusal| refused(refusal.message()))?;
+        if !is_object(auth) {
+            return Err(refused("the auth is not a JSON object"));
+        }
+        let active = self.namespaces.get(&path).ok_or_else(|| refused("Invalid namespace"))?;
+        let visitor = Visitor::reader(active, Arc::new(handshake), auth);
+        visitor.ask_connect_handlers().await?;
+        Ok(visitor)
+    }
+}
+
+/// Whether a text is one JSON object.
+fn is_object(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok_and(|value| value.get().starts_with('{'))
+}

@@ -1,0 +1,89 @@
+//! What is known of a socket on another server.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderMap, Uri};
+use serde_json::value::RawValue;
+
+use super::Socket;
+use super::id::SocketId;
+use crate::rooms::room::Room;
+
+/// A socket as plain data, for the other servers of a cluster.
+#[derive(Debug, Clone)]
+pub struct SocketDetails {
+    /// Its namespace's name, with its slash.
+    pub namespace: Arc<str>,
+    /// Its id.
+    pub id: SocketId,
+    /// The rooms it is in, its own id first.
+    pub rooms: Vec<Room>,
+    /// The request that opened its session.
+    pub handshake: RemoteHandshake,
+    /// What its namespace [shares](crate::Namespace::share) of it.
+    pub data: SharedData,
+}
+
+/// What a namespace shares of a socket, as JSON; often nothing.
+#[derive(Clone, Default)]
+pub struct SharedData(pub Option<Box<RawValue>>);
+
+/// The request that opened a socket's session, as far as it is told to other servers.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RemoteHandshake {
+    /// The URI as it was requested, query included.
+    pub uri: Uri,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The peer's address, if the listener told it.
+    pub address: Option<SocketAddr>,
+    /// Whether it came over TLS.
+    pub is_secure: bool,
+    /// When it came.
+    pub issued: SystemTime,
+    /// What the client sent as `auth`, as JSON; `{}` when it sent nothing.
+    pub auth: Arc<str>,
+}
+
+impl SocketDetails {
+    pub(crate) fn of(socket: &Socket) -> Self {
+        let (namespace, handshake) = (socket.active_namespace(), socket.handshake());
+        Self {
+            namespace: Arc::clone(&namespace.path),
+            id: socket.id(),
+            rooms: socket.rooms(),
+            handshake: RemoteHandshake {
+                uri: handshake.uri(),
+                headers: handshake.headers(),
+                address: handshake.address(),
+                is_secure: handshake.is_secure(),
+                issued: handshake.issued(),
+                auth: socket.auth_json(),
+            },
+            data: SharedData(namespace.handlers.shared.as_ref().and_then(|shared| shared(socket))),
+        }
+    }
+}
+
+/// Without the data: it may hold credentials.
+impl fmt::Debug for SharedData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.as_ref().map_or(0, |data| data.get().len());
+        f.debug_struct("SharedData").field("bytes", &bytes).finish()
+    }
+}
+
+/// Without headers and auth: they may hold credentials.
+impl fmt::Debug for RemoteHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteHandshake")
+            .field("address", &self.address)
+            .field("is_secure", &self.is_secure)
+            .field("issued", &self.issued)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,398 @@
+//! Several servers as one: every verb of a broadcast reaches the sockets of all, whoever says it.
+//!
+//! `SOCKEYE_CLUSTER_HISTORIES=n` plays more histories; a failure names its seed, and
+//! `SOCKEYE_SEED=s SOCKEYE_CLUSTER_HISTORIES=1` plays it again.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::env;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sockeye::{
+    Ack, AckError, ClusterError, Config, Event, EventError, Io, Namespace, Room, Server, Socket,
+};
+use sockeye_testing::{Ended, TestClient, TestCluster, TestServer};
+
+const NEWS: Event<String> = Event::new("news");
+const QUESTION: Event<String, u32> = Event::new("question");
+const COUNT: Event<(), u32> = Event::new("count");
+
+#[derive(Debug, PartialEq, Clone, Serialize, Deserialize)]
+struct User {
+    name: String,
+}
+
+/// Whoever says its name is in the room of everybody who does.
+async fn admit(socket: Socket, user: User) {
+    socket.join(["users", user.name.as_str()]);
+    socket.set(user);
+}
+
+fn namespace(path: &'static str) -> Namespace {
+    Namespace::new(path)
+        .on_connect(admit)
+        .share::<User>()
+        .on("join", async |socket: Socket, room: String| socket.join(room))
+        .on("say", async |socket: Socket, text: String| socket.to("users").emit(NEWS, &text))
+        .on_server_side(COUNT, count)
+}
+
+async fn count(io: Io) -> Ack<u32> {
+    Ack(u32::try_from(io.sockets().len()).unwrap())
+}
+
+fn server(cluster: &TestCluster, name: &str, config: Config) -> TestServer {
+    let namespaces = ["/", "/room-{id}"].map(namespace);
+    let builder =
+        namespaces.into_iter().fold(Server::builder(), |it, namespace| it.namespace(namespace));
+    TestServer::new(builder.config(config).cluster(cluster.member(name)).build().unwrap())
+}
+
+async fn join(server: &TestServer, name: &str) -> TestClient {
+    server.client().auth(&User { name: name.to_owned() }).connect().await.unwrap()
+}
+
+/// Three servers with one client each, and messages that take a while.
+async fn three(seed: u64) -> (TestCluster, [TestServer; 3], [TestClient; 3]) {
+    let delays = Duration::from_millis(1)..Duration::from_millis(50);
+    let cluster = TestCluster::new(seed).delay(delays);
+    let servers = ["red", "green", "blue"].map(|name| server(&cluster, name, Config::default()));
+    let clients = [
+        join(&servers[0], "ann").await,
+        join(&servers[1], "bob").await,
+        join(&servers[2], "cyd").await,
+    ];
+    (cluster, servers, clients)
+}
+
+fn names(fetched: &[sockeye::RemoteSocket]) -> BTreeSet<String> {
+    fetched.iter().map(|socket| socket.data::<User>().unwrap().unwrap().name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_reach_whom_they_are_for_on_every_server() {
+    let (_, [red, green, _], [mut ann, mut bob, mut cyd]) = three(1).await;
+    red.server().io().emit(NEWS, "all").unwrap();
+    for client in [&mut ann, &mut bob, &mut cyd] {
+        assert_eq!(client.expect_event(NEWS).await, "all");
+    }
+    green.server().io().to(["ann", "cyd", "users"]).except("bob").emit(NEWS, "two").unwrap();
+    assert_eq!(ann.expect_event(NEWS).await, "two");
+    assert_eq!(cyd.expect_event(NEWS).await, "two");
+    // A sender is left out wherever its event goes; local is this server alone.
+    bob.emit("say", "from bob");
+    assert_eq!(ann.expect_event(NEWS).await, "from bob");
+    assert_eq!(cyd.expect_event(NEWS).await, "from bob");
+    red.server().io().local().emit(NEWS, "here").unwrap();
+    assert_eq!(ann.expect_event(NEWS).await, "here");
+    red.server().io().volatile().compress(false).emit(NEWS, "light").unwrap();
+    for client in [&mut ann, &mut bob, &mut cyd] {
+        assert_eq!(client.expect_event(NEWS).await, "light");
+        client.expect_no_event().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn binary_and_order_stay() {
+    let (_, [red, ..], [_, mut bob, _]) = three(2).await;
+    for number in 0..50_u32 {
+        let payload = (number, sockeye::Binary(vec![number as u8; 3].into()));
+        red.server().io().emit("blob", &payload).unwrap();
+    }
+    for number in 0..50_u32 {
+        let (got, blob) = bob.expect_event::<(u32, sockeye::Binary), ()>("blob").await;
+        assert_eq!((got, &blob.0[..]), (number, &[number as u8; 3][..]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_socket_answers_whoever_asks() {
+    let (_, [red, ..], clients) = three(3).await;
+    let ids: BTreeSet<_> = clients.iter().map(|client| client.id().to_owned()).collect();
+    let asked = red.server().io().emit_with_ack(QUESTION, "how many?").unwrap();
+    for (number, mut client) in (1..).zip(clients) {
+        tokio::spawn(async move {
+            client.expect_request(QUESTION).await.1.answer(&number);
+            std::future::pending::<()>().await;
+        });
+    }
+    let answers = asked.collect().await;
+    assert!(answers.is_complete(), "{answers:?}");
+    let mut values: Vec<_> = answers.values.iter().map(|(_, value)| *value).collect();
+    values.sort_unstable();
+    assert_eq!(values, [1, 2, 3]);
+    let answered = answers.values.iter().map(|(id, _)| id.clone().unwrap().to_string());
+    assert_eq!(answered.collect::<BTreeSet<_>>(), ids);
+    // Nobody is there: the answer is there, once all have said so.
+    let nobody = red.server().io().to("nobody").emit_with_ack(QUESTION, "?").unwrap();
+    assert!(nobody.collect_all().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
+    let (cluster, [red, ..], [ann, bob, mut cyd]) = three(4).await;
+    let io = red.server().io();
+    let ask =
+        || io.timeout(Duration::from_secs(5)).emit_with_ack::<str, u32>("question", "?").unwrap();
+    let asked = ask();
+    cluster.settled().await;
+    bob.disconnect();
+    cyd.expect_request::<String, u32>("question").await.1.answer(&3);
+    let answers = asked.collect().await;
+    assert_eq!(answers.values.len(), 1);
+    let failed = |id: &str| {
+        let of_it = |(who, _): &&(Option<_>, _)| {
+            who.as_ref().is_some_and(|who: &sockeye::SocketId| *who == *id)
+        };
+        answers.failures.iter().find(of_it).map(|(_, error)| error)
+    };
+    assert!(matches!(failed(ann.id()), Some(AckError::Timeout)), "{answers:?}");
+    assert!(matches!(failed(bob.id()), Some(AckError::Disconnected)), "{answers:?}");
+    // A server that nothing comes from, and one that is noticed to be gone.
+    cluster.cut_off("green");
+    let asked = ask();
+    cluster.settled().await;
+    cluster.remove("blue");
+    let answers = asked.collect().await;
+    let errors = answers.failures.iter().map(|(id, error)| (id.is_some(), error.to_string()));
+    let errors: BTreeSet<_> = errors.collect();
+    let expected = [
+        (false, "no answer in time".to_owned()),
+        (true, "no answer in time".to_owned()),
+        (true, "the socket is disconnected".to_owned()),
+    ];
+    assert_eq!(errors, BTreeSet::from(expected));
+    let fetched = io.timeout(Duration::from_secs(1)).fetch().await;
+    assert_eq!(fetched.unwrap_err(), ClusterError::Timeout { missing: vec!["green".to_owned()] });
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_of_all_servers_are_fetched_moved_and_sent_away() {
+    let (cluster, [red, green, blue], [mut ann, mut bob, mut cyd]) = three(5).await;
+    let io = blue.server().io();
+    let fetched = io.to("users").fetch().await.unwrap();
+    assert_eq!(names(&fetched), ["ann", "bob", "cyd"].map(str::to_owned).into());
+    let remote = fetched.iter().find(|socket| socket.id().as_str() == ann.id()).unwrap();
+    assert_eq!(remote.rooms().len(), 3);
+    assert!(remote.handshake().uri.path().starts_with("/socket.io"));
+    assert_eq!(remote.handshake().auth.as_ref(), r#"{"name":"ann"}"#);
+    let ids: BTreeSet<_> = io.ids().await.unwrap().iter().map(ToString::to_string).collect();
+    let expected = [&ann, &bob, &cyd].map(|client| client.id().to_owned());
+    assert_eq!(ids, expected.into());
+
+    remote.emit(NEWS, "for ann").unwrap();
+    assert_eq!(ann.expect_event(NEWS).await, "for ann");
+    let (answer, ()) = tokio::join!(remote.emit_with_ack(QUESTION, "?"), async {
+        ann.expect_request(QUESTION).await.1.answer(&7);
+    });
+    assert_eq!(answer.unwrap(), 7);
+    remote.join(["moved", "twice"]);
+    remote.leave("twice");
+    cluster.settled().await;
+    assert_eq!(red.server().io().to("moved").sockets().len(), 1);
+    assert!(red.server().io().to("twice").sockets().is_empty());
+
+    green.server().io().to(["bob", "cyd"]).join("both");
+    cluster.settled().await;
+    red.server().io().to("both").emit(NEWS, "both").unwrap();
+    assert_eq!(bob.expect_event(NEWS).await, "both");
+    assert_eq!(cyd.expect_event(NEWS).await, "both");
+    red.server().io().to("both").leave("both");
+    cluster.settled().await;
+    assert!(green.server().io().to("both").fetch().await.unwrap().is_empty());
+
+    remote.disconnect();
+    assert_eq!(ann.expect_end().await, Ended::ByServer);
+    red.server().io().except("cyd").close_sessions();
+    bob.expect_end().await;
+    cyd.expect_no_event().await;
+    assert_eq!(names(&io.fetch().await.unwrap()), ["cyd".to_owned()].into());
+    let gone = fetched.iter().find(|socket| socket.id().as_str() == bob.id()).unwrap();
+    assert!(matches!(gone.emit_with_ack(QUESTION, "?").await, Err(AckError::Disconnected)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_talk_to_the_other_servers() {
+    let (cluster, [red, ..], clients) = three(6).await;
+    let io = red.server().io();
+    let counts = io.server_side_emit_with_ack(COUNT, &()).unwrap().await;
+    assert_eq!(counts.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), [1, 1]);
+    let here = io.local().server_side_emit_with_ack(COUNT, &()).unwrap().await;
+    assert_eq!(here.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), [1]);
+    // Nobody has a handler for it.
+    assert!(io.server_side_emit_with_ack::<_, u32>("unknown", &()).unwrap().await.is_empty());
+    cluster.cut_off("blue");
+    let counts =
+        io.timeout(Duration::from_secs(1)).server_side_emit_with_ack(COUNT, &()).unwrap().await;
+    assert!(matches!(&counts[..], [Ok(1), Err(AckError::Timeout)]), "{counts:?}");
+    drop(clients);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_handlers_on_other_servers_come_back() {
+    let cluster = TestCluster::new(7);
+    let server = |name: &str| {
+        let fails = async || Err::<(), _>(EventError::new("busy", "not now"));
+        let panics = async || -> Ack<()> { panic!("of the test") };
+        let namespace =
+            Namespace::new("/").on_server_side("fails", fails).on_server_side("panics", panics);
+        let member = cluster.member(name);
+        Server::builder().namespace(namespace).cluster(member).build().unwrap()
+    };
+    let (red, _blue) = (server("red"), server("blue"));
+    for (event, message) in [("fails", "not now"), ("panics", "the handler panicked")] {
+        let answers = red.io().server_side_emit_with_ack::<_, ()>(event, &()).unwrap().await;
+        let [Err(AckError::Remote(error))] = &answers[..] else { panic!("{answers:?}") };
+        assert_eq!(error.message, message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dynamic_namespaces_and_all_of_them_at_once() {
+    let cluster = TestCluster::new(8);
+    let [red, blue] = ["red", "blue"].map(|name| server(&cluster, name, Config::default()));
+    let user = |name: &str| User { name: name.to_owned() };
+    let in_room = |server: &TestServer, room: &str| {
+        server.client().namespace(format!("/room-{room}")).auth(&user(room)).connect()
+    };
+    let mut one = in_room(&red, "1").await.unwrap();
+    let mut one_more = in_room(&blue, "1").await.unwrap();
+    let mut two = in_room(&red, "2").await.unwrap();
+    let mut main = join(&blue, "main").await;
+    // Blue has no room 2, and nobody minds.
+    red.server().parent_namespace("/room-{id}").unwrap().emit(NEWS, "rooms").unwrap();
+    for client in [&mut one, &mut one_more, &mut two] {
+        assert_eq!(client.expect_event(NEWS).await, "rooms");
+    }
+    let rooms = red.server().parent_namespace("/room-{id}").unwrap();
+    assert_eq!(rooms.fetch().await.unwrap().len(), 3);
+    assert_eq!(rooms.ids().await.unwrap().len(), 3);
+    let asked = rooms.timeout(Duration::from_secs(1)).emit_with_ack(QUESTION, "?").unwrap();
+    for client in [&mut one, &mut one_more, &mut two] {
+        client.expect_request(QUESTION).await.1.answer(&1);
+    }
+    assert_eq!(asked.collect_all().await.unwrap(), [1, 1, 1]);
+    red.server().everywhere().emit(NEWS, "everywhere").unwrap();
+    for client in [&mut one, &mut one_more, &mut two, &mut main] {
+        assert_eq!(client.expect_event(NEWS).await, "everywhere");
+    }
+    rooms.close_sessions();
+    for client in [&mut one, &mut one_more, &mut two] {
+        client.expect_end().await;
+    }
+    main.expect_no_event().await;
+}
+
+/// Draws of one history (SplitMix64).
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % end as u64).unwrap()
+    }
+}
+
+/// Two or three servers, some clients in some rooms; now and then a join, a leave, an event from any
+/// server to any rooms. What each client hears is what a list of rooms says; with losses it is a part
+/// of it, in its order, nothing twice, and what its own server says always.
+#[tokio::test(start_paused = true)]
+async fn histories_reach_whom_a_naive_model_says() {
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("SOCKEYE_SEED").unwrap_or(1);
+    for seed in first..first + number("SOCKEYE_CLUSTER_HISTORIES").unwrap_or(40) {
+        history(seed).await;
+    }
+}
+
+/// A client, its server, its rooms, and what it is to hear: the text, and whether from its own server.
+struct Listener {
+    client: TestClient,
+    server: usize,
+    rooms: BTreeSet<String>,
+    expected: Vec<(String, bool)>,
+}
+
+impl Listener {
+    fn is_in(&self, room: &String) -> bool {
+        self.rooms.contains(room)
+    }
+}
+
+async fn history(seed: u64) {
+    let mut draws = Draws(seed);
+    let delays = Duration::from_millis(1)..Duration::from_millis(20);
+    let cluster = TestCluster::new(seed).delay(delays);
+    let is_lossy = seed.is_multiple_of(3);
+    let names = &["red", "green", "blue"][..2 + draws.below(2)];
+    let servers: Vec<_> =
+        names.iter().map(|name| server(&cluster, name, Config::default())).collect();
+    let mut listeners = Vec::new();
+    for number in 0..6 {
+        let server = draws.below(servers.len());
+        let name = format!("client {number}");
+        let client = join(&servers[server], &name).await;
+        let rooms = BTreeSet::from(["users".to_owned(), name]);
+        listeners.push(Listener { client, server, rooms, expected: Vec::new() });
+    }
+    for step in 0..40 {
+        let room = |draws: &mut Draws| format!("room {}", draws.below(3));
+        let from = draws.below(servers.len());
+        let io = servers[from].server().io();
+        match draws.below(4) {
+            0 | 1 => {
+                let to: Vec<_> = (0..draws.below(3)).map(|_| room(&mut draws)).collect();
+                let except: Vec<_> = (0..draws.below(2)).map(|_| room(&mut draws)).collect();
+                cluster.lose(if is_lossy { 30 } else { 0 });
+                let text = format!("{step}");
+                io.to(to.clone()).except(except.clone()).emit(NEWS, &text).unwrap();
+                for listener in &mut listeners {
+                    let is_in = |room: &String| listener.is_in(room);
+                    if (to.is_empty() || to.iter().any(is_in)) && !except.iter().any(is_in) {
+                        listener.expected.push((text.clone(), listener.server == from));
+                    }
+                }
+            }
+            kind => {
+                // Rooms change while nothing is on its way and nothing is lost.
+                cluster.settled().await;
+                cluster.lose(0);
+                let (whom, room) = (draws.below(listeners.len()), room(&mut draws));
+                let target = io.to(Room::from(format!("client {whom}")));
+                if kind == 2 {
+                    target.join(room.as_str());
+                    listeners[whom].rooms.insert(room);
+                } else {
+                    target.leave(room.as_str());
+                    listeners[whom].rooms.remove(&room);
+                }
+                cluster.settled().await;
+            }
+        }
+        cluster.settled().await;
+    }
+    for Listener { client, expected, .. } in &mut listeners {
+        for (text, is_own) in expected.iter() {
+            if is_lossy && !is_own {
+                continue;
+            }
+            loop {
+                let heard = client.expect_event(NEWS).await;
+                assert!(is_lossy || heard == *text, "seed {seed}: {heard} in place of {text}");
+                if heard == *text {
+                    break;
+                }
+                let is_earlier = heard.parse::<u32>().unwrap() < text.parse::<u32>().unwrap();
+                assert!(is_earlier, "seed {seed}: {heard} before {text}");
+            }
+        }
+        if !is_lossy {
+            client.expect_no_event().await;
+        }
+    }
+}
