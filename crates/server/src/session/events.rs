@@ -11,7 +11,7 @@ use sockeye_socket_proto::{RawArgs, RawEvent};
 use super::Sockets;
 use super::tasks::{Done, Task};
 use crate::error::EventError;
-use crate::guarantees::client_outbox::{Begin, Ticket};
+use crate::guarantees::client_outbox::{Begin, EventNumber};
 use crate::handler::acker::Responder;
 use crate::handler::running::panic_message;
 use crate::namespace::handlers::{Call, Registered};
@@ -33,17 +33,24 @@ impl Sockets {
         attachments: &[Bytes],
     ) {
         let socket = &self.entries[index].socket;
-        let responder = id.map(|id| Responder { socket: socket.clone(), id, turn: None });
+        let responder = id.map(|id| Responder { socket: socket.clone(), id, handling: None });
         let (args, responder) =
-            match socket.outbox().and_then(|at| Some((at, Ticket::split(args)?))) {
+            match socket.outbox().and_then(|at| Some((at, EventNumber::split(args)?))) {
                 None => (args, responder),
-                Some(((outboxes, key), (args, ticket))) => match responder {
+                Some(((outboxes, key), (args, number))) => match responder {
                     // Without an ack nothing is left to remember.
                     None => (args, None),
-                    Some(responder) => match outboxes.begin(key, ticket, responder) {
-                        Begin::New(responder) => (args, Some(responder)),
-                        Begin::Settled => return,
-                    },
+                    Some(responder) => {
+                        let address = || socket.handshake().address().map(|address| address.ip());
+                        let origin = (socket.session().id(), address);
+                        match outboxes.begin(key, number, origin, &responder) {
+                            Begin::New(handling) => {
+                                (args, Some(Responder { handling: Some(handling), ..responder }))
+                            }
+                            Begin::Underway => return,
+                            Begin::Answered(answer) => return responder.send(&answer),
+                        }
+                    }
                 },
             };
         let entry = &mut self.entries[index];
