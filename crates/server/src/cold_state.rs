@@ -1,11 +1,11 @@
 //! Collections that are empty for most sockets most of the time.
 
-/// Takes one word while nothing was put in.
+/// A collection that takes one word until something is added.
 #[derive(Debug, Default)]
 pub(crate) struct ColdState<C>(Option<Box<C>>);
 
 impl<C: Default> ColdState<C> {
-    /// The collection, if anything was ever put in.
+    /// The collection, if anything was added since it was taken.
     pub(crate) fn get(&self) -> Option<&C> {
         self.0.as_deref()
     }
@@ -15,12 +15,12 @@ impl<C: Default> ColdState<C> {
         self.0.as_deref_mut()
     }
 
-    /// The collection, to put something in.
+    /// The collection, to add something.
     pub(crate) fn get_or_default(&mut self) -> &mut C {
         self.0.get_or_insert_default()
     }
 
-    /// What is in it; nothing stays.
+    /// Takes the collection out, with the memory that it takes.
     pub(crate) fn take(&mut self) -> C {
         self.0.take().map(|collection| *collection).unwrap_or_default()
     }

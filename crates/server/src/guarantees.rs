@@ -1,7 +1,7 @@
 //! What outlives a connection, and what is done once however often it is asked for.
 
-/// The answers remembered by user and key.
-pub(crate) mod answers;
+/// A bounded memory of answers.
+mod answers;
 /// Events of client outboxes, handled once.
 pub(crate) mod client_outbox;
 /// Handlers that answer a repeated event with the first answer.
@@ -10,5 +10,3 @@ pub(crate) mod idempotent;
 pub(crate) mod recovery;
 /// Fair shares of a bound that strangers fill together.
 pub(crate) mod shares;
-/// Fair shares in two tiers: by user or address, then by session.
-pub(crate) mod tiered_shares;

@@ -37,6 +37,8 @@
 
 /// Broadcasts: one event for many sockets.
 mod broadcast;
+/// How often debug builds look whether everything agrees.
+mod checks;
 /// The servers beside this one.
 mod cluster;
 /// Collections that are empty for most.

@@ -4,7 +4,9 @@
 pub(crate) mod adapter;
 /// The cached member list of a room that is sent to again and again.
 pub(crate) mod member_cache;
-/// Where a socket stands in each of its rooms.
+/// The members of one room.
+mod members;
+/// The rooms of one socket, and its index among the members of each.
 mod memberships;
 /// Names of rooms, and what can happen to a room.
 pub(crate) mod room;

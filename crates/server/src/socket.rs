@@ -281,23 +281,6 @@ impl Socket {
         log.zip(self.pid()).is_some_and(|(log, pid)| log.keeps(pid))
     }
 
-    /// Whether it is in a room that is not its own.
-    pub(crate) fn is_in(&self, room: &Room) -> bool {
-        self.0.namespace.adapter.is_in(&self.key(), room)
-    }
-
-    /// The highest offset that came to it with an event that is not in the log.
-    pub(crate) fn stamped(&self) -> u64 {
-        self.0.rare.get().map_or(0, |rare| rare.stamped.load(Ordering::Relaxed))
-    }
-
-    /// Whether something that was for it was dropped.
-    pub(crate) fn has_dropped(&self) -> bool {
-        let rare = self.0.rare.get();
-        rare.is_some_and(|rare| rare.has_dropped.load(Ordering::Relaxed))
-            || self.0.link.session.has_dropped()
-    }
-
     /// The outbox of its client, if both have agreed to one.
     pub(crate) fn outbox(&self) -> Option<(&Arc<Outboxes>, &Arc<str>)> {
         Some((self.0.namespace.outboxes.as_ref()?, self.0.rare.get()?.outbox.get()?))

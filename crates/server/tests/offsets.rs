@@ -9,10 +9,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::recovering::{Returning, Setup, cut, events};
-use common::{Client, Received, until, with_sync};
+use common::{Client, Received, listen, until, with_sync};
 use sockeye::engine::{self, Hooks, Message, Observer, OverflowPolicy, Packet};
 use sockeye::{Args, Binary, Config, Io, Namespace, RecoveryConfig, Server, Socket};
-use sockeye_testing::TestServer;
+use sockeye_testing::{TestCluster, TestServer};
 use tokio::time::sleep;
 
 fn recovering() -> Config {
@@ -456,4 +456,54 @@ async fn the_warning_of_an_expiry_has_an_offset() {
     let mut client = Client::connect(&memory).await;
     let text = client.text().await;
     assert!(text.starts_with(r#"42["expiring",30,""#), "{text}");
+}
+
+/// A server of a cluster that gives events their offsets.
+async fn of_cluster(cluster: &TestCluster, name: &str) -> Setup {
+    let builder = Server::builder().config(recovering()).namespace(with_sync(Namespace::new("/")));
+    let server = builder.cluster(cluster.member(name)).build().unwrap();
+    let address = listen(&server).await;
+    Setup { server, address }
+}
+
+#[tokio::test]
+async fn offsets_that_the_cluster_gives_bring_a_client_back() {
+    let cluster = TestCluster::new(1).with_offsets();
+    let (red, blue) = (of_cluster(&cluster, "red").await, of_cluster(&cluster, "blue").await);
+    let (mut client, _) = red.connect("").await;
+    for (number, io) in [(1, blue.io()), (2, red.io()), (3, blue.io())] {
+        io.emit("e", &number).unwrap();
+        assert_eq!(client.event().await, format!(r#"42["e",{number}]"#));
+        assert_eq!(client.offset.as_deref(), Some(&*format!("{number}-0")));
+    }
+    // What is not kept carries the newest.
+    let socket = red.io().sockets().pop().unwrap();
+    until(|| socket.session().is_writable()).await;
+    socket.volatile().emit("v", &()).unwrap();
+    assert_eq!(client.event().await, r#"42["v"]"#);
+    assert_eq!(client.offset.as_deref(), Some("3-0"));
+    let (auth, sid) = (client.auth(""), client.sid.clone());
+    red.lose(client).await;
+    blue.io().emit("e", &4).unwrap();
+    red.io().to("elsewhere").emit("e", &5).unwrap();
+    red.io().to(sid.as_str()).emit("e", &6).unwrap();
+    cluster.settled().await;
+    let (back, missed) = red.connect(&auth).await;
+    assert_eq!((back.sid, back.failure), (sid, String::new()));
+    assert_eq!(missed, [r#"42["e",4,"4-0"]"#, r#"42["e",6,"6-0"]"#]);
+}
+
+#[tokio::test]
+async fn an_offset_of_the_cluster_that_was_not_sent_to_a_client_is_unknown() {
+    let cluster = TestCluster::new(1).with_offsets();
+    let red = of_cluster(&cluster, "red").await;
+    let (mut client, _) = red.connect("").await;
+    red.io().emit("e", &1).unwrap();
+    client.event().await;
+    let offset = with_offset(&client, "2-0");
+    red.lose(client).await;
+    red.io().emit("e", &2).unwrap();
+    cluster.settled().await;
+    let (back, missed) = red.connect(&offset).await;
+    assert_eq!((&*back.failure, missed), ("unknown_offset", Vec::new()));
 }

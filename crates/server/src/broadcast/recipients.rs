@@ -128,8 +128,8 @@ impl Recipients<'_> {
 
     /// Whether the sender is in the room, of which it is left out.
     fn is_sender_among(&self) -> bool {
-        let is_in = |sender: &Socket| self.targets.rooms.iter().all(|room| sender.is_in(room));
-        self.sender.is_some_and(is_in)
+        let (rooms, adapter) = (self.targets.rooms, &self.namespace.adapter);
+        self.sender.is_some_and(|it| rooms.iter().all(|room| adapter.is_in(&it.key(), room)))
     }
 
     fn delivery<'p>(&self, packet: &'p Arc<Encoded>) -> Delivery<'p> {

@@ -1,265 +1,728 @@
-//! What is remembered of events that may come twice, and for how long.
+//! A bounded memory of answers: what became of events that may come twice.
+//!
+//! An owner (a client's outbox, a user) has events under way and events with an answer, each by its
+//! key. [`Answers`] reads no clock: time is an argument. [`Handling`] is the guard of an event that is
+//! under way. What is bounded, and what is forgotten then:
+//!
+//! | bound | what is forgotten |
+//! |---|---|
+//! | answers of one owner, and their bytes | the first in their [order](Key), never the newest |
+//! | the age of an answer | the answer |
+//! | owners, and the bytes of all answers | the owner that is found by [shares](SharesByOwner), never the last one |
 
-use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::BuildHasher;
-use std::sync::{Arc, Weak};
+use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye_engine::SessionId;
 use sockeye_socket_proto::RawArgs;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::tiered_shares::{Group, SharesByOwner};
-use crate::handler::acker::memory;
+use super::shares::{Group, SharesByOwner};
+use crate::checks;
 use crate::session::deadlines::after;
-use crate::socket::Socket;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
-    /// Of one user.
+pub(super) struct Bounds {
+    /// Of one owner; at least 1.
     pub(super) answers_max: usize,
-    /// Of one user.
+    /// Of one owner.
     pub(super) answer_bytes_max: usize,
     pub(super) age_max: Duration,
-    pub(super) users_max: usize,
+    /// At least 1.
+    pub(super) owners_max: usize,
     pub(super) bytes_max: usize,
 }
 
-impl Default for Rules {
+impl Default for Bounds {
     fn default() -> Self {
         Self {
             answers_max: 1_000,
             answer_bytes_max: 1024 * 1024,
             age_max: Duration::from_secs(600),
-            users_max: 10_000,
+            owners_max: 10_000,
             bytes_max: 64 * 1024 * 1024,
         }
     }
 }
 
-/// What became of the first event with a key.
-#[derive(Debug)]
-pub(super) enum Progress {
-    Underway,
-    Failed,
-    /// Its answer, if one was asked for.
-    Done(Option<RawArgs>),
+/// What names an event of an owner, and says in which order its answers are forgotten.
+pub(super) trait Key: Copy + Eq + Hash {
+    /// True: keys are the numbers, from 1, that the owner gives its events. The lowest is forgotten
+    /// first, whether it is answered or under way, and the owner is known as long as an answer of it
+    /// would be, so that no number is taken for a new one.
+    ///
+    /// False: the answer that was given first is forgotten first, an event under way never, and an
+    /// owner only has what is remembered of it.
+    const IS_NUMBER: bool = false;
+
+    /// An entry takes this beside its answer, roughly.
+    const ENTRY_BYTES: usize;
+
+    /// The number, if it is one.
+    fn number(self) -> u64 {
+        0
+    }
 }
 
-/// What to do with an event.
-pub(super) enum Begin {
-    New(Turn),
-    Underway(watch::Receiver<Progress>),
-    Known(Option<RawArgs>),
+/// The answers by owner `O` and key `K`. `W` is what waits for an answer.
+pub(super) struct Answers<O, K, W> {
+    bounds: Bounds,
+    owners: HashMap<O, Owner<K, W>>,
+    /// The shares of the owners that have something to forget.
+    shares: SharesByOwner<O>,
+    /// When each owner has to be looked at for what is too old: [`Owner::due`].
+    due: BTreeSet<(Instant, O)>,
 }
 
-/// The first event with a key is being handled. Dropped unfinished, it has failed.
-pub(super) struct Turn {
-    answers: Arc<Answers>,
-    user: Digest,
-    key: Digest,
-    maker: SessionId,
-    group: Group,
-    progress: watch::Sender<Progress>,
-}
-
-/// The answers of one event, by user and key.
-pub(super) struct Answers {
-    rules: Rules,
-    hashers: [RandomState; 2],
-    memory: Mutex<Memory>,
-}
-
-/// What stands for a user or a key, which may be long: 128 bits, by a hash with a secret key.
-type Digest = [u64; 2];
-
-#[derive(Default)]
-struct Memory {
-    users: HashMap<Digest, Remembered>,
-    /// The users that have answers, by who brought them.
-    makers: SharesByOwner<Digest>,
-    /// Of each of them, when its oldest answer was given.
-    oldest: BTreeSet<(Instant, Digest)>,
-    /// Somebody forgets what is too old, also when no further event comes.
-    is_swept: bool,
-}
-
-/// What is remembered of one user.
-#[derive(Default)]
-struct Remembered {
-    by_key: HashMap<Digest, Entry>,
-    /// When what is done was done.
-    order: VecDeque<(Instant, Digest)>,
+/// What is remembered of one owner.
+struct Owner<K, W> {
+    events: HashMap<K, Progress<W>>,
+    /// What may be forgotten, by number; without numbers of the owner's, by the order of the answers.
+    order: VecDeque<Place<K>>,
+    /// The highest number in the order so far.
+    last: u64,
+    /// The highest number forgotten.
+    forgotten: u64,
+    /// How many are answered, and their bytes.
+    answered: usize,
     bytes: usize,
+    last_use: Instant,
+    /// Not later than the time of its oldest answer: nothing is too old until `age_max` after it.
+    due: Instant,
 }
 
-enum Entry {
-    Underway(watch::Receiver<Progress>),
-    Done(Option<RawArgs>),
+/// The place of one event in the order.
+struct Place<K> {
+    number: u64,
+    key: K,
+    /// When it began, or was answered.
+    at: Instant,
 }
 
-/// However short the ages: a sweep is not free.
-const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// What became of one event: its answer, or while it is under way what waits for that.
+type Progress<W> = Result<RawArgs, W>;
 
-/// An entry takes this beside its answer, roughly.
-const ENTRY_BYTES: usize = 128;
+/// What is known of an event that has come.
+#[derive(Debug, PartialEq)]
+pub(super) enum Known<R> {
+    /// Nothing: it is under way from now on.
+    New,
+    /// It is under way; what the caller has done with what waits.
+    Underway(R),
+    Answered(RawArgs),
+    /// It may have been answered, too long ago.
+    Forgotten,
+}
 
-impl Answers {
-    pub(super) fn new(rules: Rules) -> Arc<Self> {
-        let hashers = [RandomState::new(), RandomState::new()];
-        Arc::new(Self { rules, hashers, memory: Mutex::default() })
+impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
+    pub(super) fn new(mut bounds: Bounds) -> Self {
+        // So that what is looked at because it is due is due later from then on.
+        bounds.age_max = bounds.age_max.max(Duration::from_nanos(1));
+        let (owners, shares, due) = (HashMap::new(), SharesByOwner::default(), BTreeSet::new());
+        Self { bounds, owners, shares, due }
     }
 
-    pub(super) fn rules(&self) -> Rules {
-        self.rules
-    }
-
-    pub(super) fn begin(self: &Arc<Self>, user: &str, key: &str, socket: &Socket) -> Begin {
-        let (user, key) = (self.digest(user), self.digest(key));
-        let mut memory = self.memory.lock();
-        memory.forget_old(Instant::now(), self.rules.age_max);
-        let remembered = memory.users.entry(user).or_default();
-        match remembered.by_key.get(&key) {
-            Some(Entry::Done(answer)) => return Begin::Known(answer.clone()),
-            Some(Entry::Underway(first)) => return Begin::Underway(first.clone()),
-            None => {}
-        }
-        let (progress, receiver) = watch::channel(Progress::Underway);
-        remembered.by_key.insert(key, Entry::Underway(receiver));
-        drop(memory);
-        let (maker, group) = (socket.session().id().clone(), Group::by_address(socket));
-        Begin::New(Turn { answers: self.clone(), user, key, maker, group, progress })
-    }
-
-    fn digest(&self, text: &str) -> Digest {
-        self.hashers.each_ref().map(|hasher| hasher.hash_one(text))
-    }
-
-    /// Remembers an answer, and forgets what is too much.
-    fn remember(self: &Arc<Self>, turn: &Turn, answer: Option<RawArgs>) {
-        let mut memory = self.memory.lock();
-        let now = Instant::now();
-        let Memory { users, makers, oldest, .. } = &mut *memory;
-        let remembered = users.entry(turn.user).or_default();
-        remembered.bytes += bytes(answer.as_ref());
-        remembered.by_key.insert(turn.key, Entry::Done(answer));
-        remembered.order.push_back((now, turn.key));
-        if remembered.order.len() == 1 {
-            oldest.insert((now, turn.user));
-        }
-        makers.touch(&turn.user, &turn.maker, || turn.group.clone());
-        memory.forget_of(turn.user, |remembered, _| {
-            let Rules { answers_max, answer_bytes_max, .. } = self.rules;
-            let count = remembered.order.len();
-            count > answers_max || count > 1 && remembered.bytes > answer_bytes_max
+    /// An event has come. Its owner is added if it is new; `touch` gives it a share. `wanted` is the
+    /// lowest number that will be asked for from now on. `repeat` adds what waits for an answer.
+    pub(super) fn begin<R>(
+        &mut self,
+        now: Instant,
+        (id, key): (&O, K),
+        wanted: u64,
+        touch: impl FnOnce(&mut SharesByOwner<O>),
+        repeat: impl FnOnce(&mut W) -> R,
+    ) -> Known<R> {
+        self.forget_old(now);
+        touch(&mut self.shares);
+        let owner = self.owners.entry(id.clone()).or_insert_with(|| {
+            self.due.insert((now, id.clone()));
+            Owner::new(now)
         });
-        let Rules { users_max, bytes_max, .. } = self.rules;
-        while memory.makers.len() > 1
-            && let Some(user) = memory.makers.evict(users_max, bytes_max)
-        {
-            memory.forget_of(user, |_, _| true);
-        }
-        if !std::mem::replace(&mut memory.is_swept, true) {
-            let sweep = sweep(Arc::downgrade(self));
-            match tokio::runtime::Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(sweep)),
-                Err(_) => memory.is_swept = false,
+        owner.last_use = now;
+        owner.forget_before(wanted);
+        owner.forget_old(now, self.bounds.age_max);
+        let known = match owner.events.get_mut(&key) {
+            Some(Ok(answer)) => Known::Answered(answer.clone()),
+            Some(Err(waiting)) => Known::Underway(repeat(waiting)),
+            None if K::IS_NUMBER && key.number() <= owner.forgotten => Known::Forgotten,
+            None => {
+                owner.begin(now, key);
+                Known::New
             }
-        }
-    }
-
-    /// An event failed: it may come again.
-    fn forget(&self, user: Digest, key: Digest) {
-        let mut memory = self.memory.lock();
-        if let Some(remembered) = memory.users.get_mut(&user) {
-            remembered.by_key.remove(&key);
-            if remembered.by_key.is_empty() {
-                memory.users.remove(&user);
-            }
-        }
-    }
-}
-
-/// Forgets what is too old, until nothing is left.
-async fn sweep(answers: Weak<Answers>) {
-    loop {
-        let Some(this) = answers.upgrade() else { return };
-        let next = {
-            let mut memory = this.memory.lock();
-            let now = Instant::now();
-            memory.forget_old(now, this.rules.age_max);
-            let Some(&(oldest, _)) = memory.oldest.first() else {
-                memory.is_swept = false;
-                return;
-            };
-            after(oldest, this.rules.age_max).max(now + SWEEP_PAUSE_MIN)
         };
-        drop(this);
-        tokio::time::sleep_until(next).await;
+        self.bound(id);
+        known
     }
-}
 
-impl Memory {
-    fn forget_old(&mut self, now: Instant, age_max: Duration) {
-        let is_old = |at: Instant| now - at >= age_max;
-        while let Some(&(at, user)) = self.oldest.first()
-            && is_old(at)
-        {
-            self.forget_of(user, |_, at| is_old(at));
+    /// An event that is under way has its answer; what waited for it. `by`: the session and the group
+    /// that its owner's share belongs to from now on; `None`: it belongs to the same.
+    pub(super) fn finish(
+        &mut self,
+        now: Instant,
+        (id, key): (&O, K),
+        answer: &RawArgs,
+        by: Option<&(SessionId, Group)>,
+    ) -> Option<W> {
+        let waiting = self.owners.get_mut(id)?.finish(now, key, answer)?;
+        match by {
+            Some((session, group)) => self.shares.touch(id, session, || group.clone()),
+            None => self.shares.renew(id),
         }
+        self.bound(id);
+        Some(waiting)
     }
 
-    /// Forgets answers of a user, the oldest first, while this holds.
-    fn forget_of(&mut self, user: Digest, is_too_much: impl Fn(&Remembered, Instant) -> bool) {
-        let Some(remembered) = self.users.get_mut(&user) else { return };
-        let before = remembered.order.front().map(|&(at, _)| at);
-        while let Some(&(at, key)) = remembered.order.front()
-            && is_too_much(remembered, at)
+    /// An event that is under way will not be answered: it may come again. What waited for it.
+    pub(super) fn give_up(&mut self, (id, key): (&O, K)) -> Option<W> {
+        let waiting = self.owners.get_mut(id)?.give_up(key);
+        self.bound(id);
+        waiting
+    }
+
+    /// The highest number of an event of this owner; 0 if it is not known.
+    pub(super) fn last_of(&self, id: &O) -> u64 {
+        self.owners.get(id).map_or(0, |owner| owner.last)
+    }
+
+    /// Forgets what is too old. When to call it next; `None`: nothing is left.
+    pub(super) fn forget_old(&mut self, now: Instant) -> Option<Instant> {
+        let age_max = self.bounds.age_max;
+        while let Some((due, _)) = self.due.first()
+            && now.duration_since(*due) >= age_max
+            && let Some((_, id)) = self.due.pop_first()
+            && let Some(owner) = self.owners.get_mut(&id)
         {
-            remembered.order.pop_front();
-            if let Some(Entry::Done(answer)) = remembered.by_key.remove(&key) {
-                remembered.bytes -= bytes(answer.as_ref());
+            owner.forget_old(now, age_max);
+            owner.due = owner.next_due(now);
+            self.due.insert((owner.due, id.clone()));
+            if owner.events.is_empty() && now.duration_since(owner.last_use) >= age_max {
+                self.remove(&id);
+            }
+            self.bound(&id);
+        }
+        self.due.first().map(|(due, _)| after(*due, age_max))
+    }
+
+    /// How many owners there are, how many events of theirs, and the bytes of all answers. Looks at every
+    /// owner.
+    pub(super) fn amounts(&self) -> (usize, usize, usize) {
+        let events = self.owners.values().map(|owner| owner.events.len()).sum();
+        (self.owners.len(), events, self.shares.bytes())
+    }
+
+    /// Forgets what is too much, after a change of this owner.
+    fn bound(&mut self, id: &O) {
+        if let Some(owner) = self.owners.get_mut(id) {
+            owner.forget_much(&self.bounds);
+            self.keep_if_used(id);
+        }
+        // The last one is kept, however large it is.
+        while self.shares.len() > 1
+            && let Some(id) = self.shares.evict(self.bounds.owners_max, self.bounds.bytes_max)
+            && let Some(owner) = self.owners.get_mut(&id)
+        {
+            while owner.forget_first() {}
+            if owner.events.is_empty() {
+                self.remove(&id);
             }
         }
-        let after = remembered.order.front().map(|&(at, _)| at);
-        if before != after {
-            before.map(|at| self.oldest.remove(&(at, user)));
-            after.map(|at| self.oldest.insert((at, user)));
+        checks::now_and_then(|| self.check());
+    }
+
+    /// Updates the share of an owner, which is forgotten if nothing is known of it.
+    fn keep_if_used(&mut self, id: &O) {
+        let Some(owner) = self.owners.get(id) else { return };
+        if K::IS_NUMBER || !owner.order.is_empty() {
+            self.shares.resize(id, owner.bytes);
+        } else if owner.events.is_empty() {
+            self.remove(id);
+        } else {
+            self.shares.remove(id);
         }
-        match after {
-            Some(_) => self.makers.resize(&user, remembered.bytes),
-            None => self.makers.remove(&user),
+    }
+
+    fn remove(&mut self, id: &O) {
+        self.shares.remove(id);
+        if let Some(owner) = self.owners.remove(id) {
+            self.due.remove(&(owner.due, id.clone()));
         }
-        if remembered.by_key.is_empty() {
-            self.users.remove(&user);
+    }
+
+    /// What always holds. How many things were looked at.
+    fn check(&self) -> usize {
+        debug_assert_eq!(self.due.len(), self.owners.len(), "each owner is looked at one day");
+        for (id, owner) in &self.owners {
+            owner.check();
+            debug_assert!(self.due.contains(&(owner.due, id.clone())), "at the time it says");
+            let has_share = K::IS_NUMBER || !owner.order.is_empty();
+            debug_assert_eq!(self.shares.bytes_of(id), has_share.then_some(owner.bytes));
+            debug_assert!(has_share || !owner.events.is_empty(), "nothing is kept for nothing");
+            debug_assert!(owner.order.len() <= self.bounds.answers_max);
+        }
+        debug_assert!(self.shares.len() <= self.owners.len().min(self.bounds.owners_max));
+        self.owners.values().map(|owner| 1 + owner.events.len()).sum()
+    }
+}
+
+impl<K: Key, W: Default> Owner<K, W> {
+    fn new(now: Instant) -> Self {
+        let (events, order) = (HashMap::new(), VecDeque::new());
+        let (last, forgotten, answered, bytes) = (0, 0, 0, 0);
+        Self { events, order, last, forgotten, answered, bytes, last_use: now, due: now }
+    }
+
+    fn begin(&mut self, now: Instant, key: K) {
+        if K::IS_NUMBER {
+            // At the end, unless it comes late.
+            let at = self.position(key.number()).unwrap_or_else(|at| at);
+            self.order.insert(at, Place { number: key.number(), key, at: now });
+            self.last = self.last.max(key.number());
+        }
+        self.events.insert(key, Err(W::default()));
+    }
+
+    fn finish(&mut self, now: Instant, key: K, answer: &RawArgs) -> Option<W> {
+        let event = self.underway(key)?;
+        let was = std::mem::replace(event, Ok(answer.clone()));
+        if !K::IS_NUMBER {
+            self.last += 1;
+            self.order.push_back(Place { number: self.last, key, at: now });
+        } else if let Ok(position) = self.position(key.number()) {
+            self.order[position].at = now;
+        }
+        self.last_use = now;
+        self.answered += 1;
+        self.bytes += bytes::<K>(answer);
+        was.err()
+    }
+
+    fn give_up(&mut self, key: K) -> Option<W> {
+        self.underway(key)?;
+        if K::IS_NUMBER
+            && let Ok(position) = self.position(key.number())
+        {
+            self.order.remove(position);
+        }
+        self.events.remove(&key)?.err()
+    }
+
+    fn underway(&mut self, key: K) -> Option<&mut Progress<W>> {
+        self.events.get_mut(&key).filter(|event| event.is_err())
+    }
+
+    /// The position of a number in the order, or the one where it would be.
+    fn position(&self, number: u64) -> Result<usize, usize> {
+        self.order.binary_search_by_key(&number, |place| place.number)
+    }
+
+    /// Forgets the numbers before this one, for which nobody will ask.
+    fn forget_before(&mut self, number: u64) {
+        while self.order.front().is_some_and(|first| first.number < number) {
+            self.forget_first();
+        }
+        self.forgotten = self.forgotten.max(number.saturating_sub(1));
+    }
+
+    fn forget_old(&mut self, now: Instant, age_max: Duration) {
+        while self.oldest_answer().is_some_and(|at| now.duration_since(at) >= age_max) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_much(&mut self, bounds: &Bounds) {
+        while self.order.len() > bounds.answers_max
+            || self.answered > 1 && self.bytes > bounds.answer_bytes_max
+        {
+            self.forget_first();
+        }
+    }
+
+    /// When the first in the order was answered, if it was.
+    fn oldest_answer(&self) -> Option<Instant> {
+        let Place { key, at, .. } = self.order.front()?;
+        self.events.get(key)?.is_ok().then_some(*at)
+    }
+
+    /// Forgets the first in the order; true: there was one.
+    fn forget_first(&mut self) -> bool {
+        let Some(Place { number, key, .. }) = self.order.pop_front() else { return false };
+        self.forgotten = self.forgotten.max(number);
+        if let Some(Ok(answer)) = self.events.remove(&key) {
+            self.answered -= 1;
+            self.bytes -= bytes::<K>(&answer);
+        }
+        true
+    }
+
+    /// When it has to be looked at again, `age_max` aside. However long an event is under way, its
+    /// owner is known meanwhile.
+    fn next_due(&self, now: Instant) -> Instant {
+        let idle_since = if self.events.is_empty() { self.last_use } else { now };
+        self.oldest_answer().unwrap_or(idle_since)
+    }
+
+    /// What always holds.
+    fn check(&self) {
+        let answers = self.events.values().flatten().map(bytes::<K>);
+        debug_assert_eq!(answers.clone().count(), self.answered, "answers are counted");
+        debug_assert_eq!(answers.sum::<usize>(), self.bytes, "so are bytes");
+        let ordered = if K::IS_NUMBER { self.events.len() } else { self.answered };
+        debug_assert_eq!(self.order.len(), ordered, "each is in the order, and once");
+        debug_assert!(self.order.iter().is_sorted_by(|a, b| a.number < b.number), "by its number");
+        for Place { number, key, .. } in &self.order {
+            debug_assert!(self.events.contains_key(key), "nothing else is in the order");
+            debug_assert!(!K::IS_NUMBER || key.number() == *number, "its own");
+            debug_assert!(*number <= self.last, "the last number is the highest");
         }
     }
 }
 
-fn bytes(answer: Option<&RawArgs>) -> usize {
-    ENTRY_BYTES + answer.map_or(0, memory)
+/// The memory that an answer takes, roughly.
+fn bytes<K: Key>(answer: &RawArgs) -> usize {
+    K::ENTRY_BYTES + answer.bytes() + answer.attachments().len() * 32 + 64
 }
 
-impl Turn {
-    /// The event was handled; `None`: it failed.
-    pub(super) fn finish(self, answer: Option<&Option<RawArgs>>) {
-        let Some(answer) = answer else { return };
-        self.answers.remember(&self, answer.clone());
-        // From here on a second event finds the answer there. Who came before waits for it here.
-        let is_awaited = self.progress.receiver_count() > 0;
-        self.progress.send_replace(Progress::Done(is_awaited.then(|| answer.clone()).flatten()));
+/// Answers that several tasks look at.
+pub(super) type SharedAnswers<O, K, W> = Arc<Mutex<Answers<O, K, W>>>;
+
+/// An event that is being handled, to be answered once. Dropped without an answer it is as if it had
+/// never come.
+pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Default> {
+    pub(super) answers: SharedAnswers<O, K, W>,
+    pub(super) owner: O,
+    pub(super) key: K,
+    /// The session and the group that the owner's share will belong to, if that changes.
+    pub(super) by: Option<(SessionId, Group)>,
+}
+
+impl<O: Clone + Ord + Hash, K: Key, W: Default> Handling<O, K, W> {
+    /// The event has its answer, which is remembered; what waited for it. The first answer counts.
+    pub(super) fn finish(&self, answer: &RawArgs) -> Option<W> {
+        let (now, event) = (Instant::now(), (&self.owner, self.key));
+        self.answers.lock().finish(now, event, answer, self.by.as_ref())
     }
 }
 
-impl Drop for Turn {
+impl<O: Clone + Ord + Hash, K: Key, W: Default> Drop for Handling<O, K, W> {
     fn drop(&mut self) {
-        if matches!(*self.progress.borrow(), Progress::Underway) {
-            self.answers.forget(self.user, self.key);
-            self.progress.send_replace(Progress::Failed);
+        let waiting = self.answers.lock().give_up((&self.owner, self.key));
+        // Without the lock.
+        drop(waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type ByNumber = Answers<u8, u64, Vec<u8>>;
+    type ByTime = Answers<u8, [u64; 2], Vec<u8>>;
+
+    const AGE_MAX: u64 = 100;
+
+    fn bounds() -> Bounds {
+        Bounds {
+            answers_max: 4,
+            answer_bytes_max: 1_000,
+            age_max: Duration::from_secs(AGE_MAX),
+            owners_max: 5,
+            bytes_max: 2_500,
         }
+    }
+
+    fn answer(bytes: usize) -> RawArgs {
+        RawArgs::new(&"x".repeat(bytes), &[])
+    }
+
+    /// Owners 0 and 1 are one session's, and so on.
+    fn session(owner: u8) -> SessionId {
+        SessionId::new([0; 3], [owner / 2; 12])
+    }
+
+    fn by(owner: u8) -> Option<(SessionId, Group)> {
+        Some((session(owner), Group::Unknown))
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Begin { owner: u8, key: u64, wanted: u64 },
+        Finish { owner: u8, key: u64, bytes: usize },
+        GiveUp { owner: u8, key: u64 },
+        Wait(u64),
+        ForgetOld,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let (owner, key) = (|| 0..8u8, || 1..9u64);
+        let step = prop_oneof![
+            6 => (owner(), key(), 1..4u64)
+                .prop_map(|(owner, key, wanted)| Step::Begin { owner, key, wanted }),
+            6 => (owner(), key(), 0..700usize)
+                .prop_map(|(owner, key, bytes)| Step::Finish { owner, key, bytes }),
+            1 => (owner(), key()).prop_map(|(owner, key)| Step::GiveUp { owner, key }),
+            1 => (0..2 * AGE_MAX).prop_map(Step::Wait),
+            1 => Just(Step::ForgetOld),
+        ];
+        proptest::collection::vec(step, 1..300)
+    }
+
+    /// What is remembered by time, by the plainest means.
+    #[derive(Default)]
+    struct Model {
+        /// Owner, key, when, bytes; the oldest first.
+        answers: Vec<(u8, u64, Instant, usize)>,
+        underway: BTreeSet<(u8, u64)>,
+    }
+
+    impl Model {
+        fn known(&mut self, now: Instant, owner: u8, key: u64) -> Known<()> {
+            self.forget_old(now);
+            if let Some(it) = self.answers.iter().find(|it| (it.0, it.1) == (owner, key)) {
+                return Known::Answered(answer(it.3));
+            }
+            if self.underway.insert((owner, key)) { Known::New } else { Known::Underway(()) }
+        }
+
+        fn forget_old(&mut self, now: Instant) {
+            self.answers.retain(|it| now - it.2 < Duration::from_secs(AGE_MAX));
+        }
+
+        fn bytes(answers: &[(u8, u64, Instant, usize)]) -> usize {
+            answers.iter().map(|it| bytes::<[u64; 2]>(&answer(it.3))).sum()
+        }
+
+        fn of(&self, is_it: impl Fn(u8) -> bool) -> Vec<(u8, u64, Instant, usize)> {
+            self.answers.iter().copied().filter(|it| is_it(it.0)).collect()
+        }
+
+        /// The owners that have answers, by the time of their newest.
+        fn owners(&self) -> Vec<u8> {
+            let mut owners = Vec::new();
+            for (owner, ..) in self.answers.iter().rev() {
+                if !owners.contains(owner) {
+                    owners.insert(0, *owner);
+                }
+            }
+            owners
+        }
+
+        fn finish(&mut self, now: Instant, owner: u8, key: u64, answer_bytes: usize) {
+            if !self.underway.remove(&(owner, key)) {
+                return;
+            }
+            self.answers.push((owner, key, now, answer_bytes));
+            loop {
+                let of_owner = self.of(|it| it == owner);
+                let is_much = of_owner.len() > bounds().answers_max
+                    || of_owner.len() > 1 && Self::bytes(&of_owner) > bounds().answer_bytes_max;
+                if !is_much {
+                    break;
+                }
+                self.answers.retain(|it| (it.0, it.1) != (owner, of_owner[0].1));
+            }
+            while let Some(loser) = self.loser() {
+                self.answers.retain(|it| it.0 != loser);
+            }
+        }
+
+        /// The owner that is forgotten next: of the session that has the most the oldest.
+        fn loser(&self) -> Option<u8> {
+            let owners = self.owners();
+            let is_many = owners.len() > bounds().owners_max;
+            if owners.len() < 2 || !is_many && Self::bytes(&self.answers) <= bounds().bytes_max {
+                return None;
+            }
+            let amount = |owner: u8| match is_many {
+                true => owners.iter().filter(|it| session(**it) == session(owner)).count(),
+                false => Self::bytes(&self.of(|it| session(it) == session(owner))),
+            };
+            let most = owners.iter().map(|owner| amount(*owner)).max()?;
+            owners.iter().copied().find(|owner| amount(*owner) == most)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn by_time_it_remembers_what_a_naive_model_does(steps in steps()) {
+            let (mut answers, mut model) = (ByTime::new(bounds()), Model::default());
+            let mut now = Instant::now();
+            for step in steps {
+                match step {
+                    Step::Begin { owner, key, .. } => {
+                        let known = answers.begin(now, (&owner, [key, 0]), 0, |_| {}, |_| {});
+                        prop_assert_eq!(known, model.known(now, owner, key));
+                    }
+                    Step::Finish { owner, key, bytes } => {
+                        let by = by(owner);
+                        answers.finish(now, (&owner, [key, 0]), &answer(bytes), by.as_ref());
+                        model.finish(now, owner, key, bytes);
+                    }
+                    Step::GiveUp { owner, key } => {
+                        let was_underway = answers.give_up((&owner, [key, 0])).is_some();
+                        prop_assert_eq!(was_underway, model.underway.remove(&(owner, key)));
+                    }
+                    Step::Wait(seconds) => now += Duration::from_secs(seconds),
+                    Step::ForgetOld => {
+                        answers.forget_old(now);
+                        model.forget_old(now);
+                    }
+                }
+                let of_owner = |(id, it): (&u8, &Owner<_, _>)| (it.answered > 0).then_some((*id, it.bytes));
+                let owners: BTreeMap<_, _> = answers.owners.iter().filter_map(of_owner).collect();
+                let expected = model.owners().into_iter();
+                let expected = expected.map(|owner| (owner, Model::bytes(&model.of(|it| it == owner))));
+                prop_assert_eq!(owners, expected.collect());
+            }
+            // When the last is answered, nothing is left after a while.
+            for (owner, key) in std::mem::take(&mut model.underway) {
+                answers.give_up((&owner, [key, 0]));
+            }
+            while let Some(next) = answers.forget_old(now) {
+                prop_assert!(next > now);
+                now = next;
+            }
+            prop_assert!(answers.owners.is_empty() && answers.due.is_empty());
+        }
+
+        /// However events come: what was answered is answered so again, or is forgotten; it is never new
+        /// while its owner is in use.
+        #[test]
+        fn by_number_nothing_is_handled_twice(steps in steps()) {
+            let mut answers = ByNumber::new(Bounds { owners_max: 100, bytes_max: usize::MAX, ..bounds() });
+            // Of each owner: what was answered, with the length of the answer, and the last use.
+            let mut handled: BTreeMap<(u8, u64), usize> = BTreeMap::new();
+            let mut used: BTreeMap<u8, Instant> = BTreeMap::new();
+            let mut begun: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut now = Instant::now();
+            for step in steps {
+                match step {
+                    Step::Begin { owner, key, wanted } => {
+                        answers.forget_old(now);
+                        if !answers.owners.contains_key(&owner) {
+                            let last = used.get(&owner);
+                            prop_assert!(last.is_none_or(|last| now - *last >= bounds().age_max));
+                            handled.retain(|(of, _), _| *of != owner);
+                        }
+                        let touch = |shares: &mut SharesByOwner<_>| shares.touch(&owner, &session(owner), || Group::Unknown);
+                        let wanted = wanted.min(key);
+                        match answers.begin(now, (&owner, key), wanted, touch, |_| {}) {
+                            Known::New => prop_assert!(!handled.contains_key(&(owner, key)), "{} twice", key),
+                            Known::Answered(args) => {
+                                prop_assert_eq!(handled.get(&(owner, key)), Some(&args.json().len()));
+                            }
+                            Known::Underway(()) => prop_assert!(!handled.contains_key(&(owner, key))),
+                            // It was answered, or more was under way than may be.
+                            Known::Forgotten => {
+                                prop_assert!(begun.get(&owner).is_some_and(|highest| key <= *highest));
+                            }
+                        }
+                        used.insert(owner, now);
+                        let highest = begun.entry(owner).or_default();
+                        *highest = key.max(*highest);
+                    }
+                    Step::Finish { owner, key, bytes } => {
+                        if answers.finish(now, (&owner, key), &answer(bytes), None).is_some() {
+                            handled.insert((owner, key), bytes);
+                            used.insert(owner, now);
+                            let of_owner = &answers.owners[&owner];
+                            prop_assert!(of_owner.answered == 1 || of_owner.bytes <= bounds().answer_bytes_max);
+                        }
+                    }
+                    Step::GiveUp { owner, key } => drop(answers.give_up((&owner, key))),
+                    Step::Wait(seconds) => now += Duration::from_secs(seconds),
+                    Step::ForgetOld => drop(answers.forget_old(now)),
+                }
+            }
+        }
+    }
+
+    /// An event of owner 0 has come.
+    fn in_order(answers: &mut ByNumber, now: Instant, number: u64, wanted: u64) -> Known<()> {
+        let touch =
+            |shares: &mut SharesByOwner<_>| shares.touch(&0, &session(0), || Group::Unknown);
+        answers.begin(now, (&0, number), wanted, touch, |_| {})
+    }
+
+    #[test]
+    fn an_answer_is_remembered_until_it_is_as_old_as_it_may_be() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::New);
+        answers.finish(after(10), (&0, 1), &answer(1), None);
+        assert_eq!(in_order(&mut answers, after(9 + AGE_MAX), 1, 1), Known::Answered(answer(1)));
+        assert_eq!(in_order(&mut answers, after(10 + AGE_MAX), 1, 1), Known::Forgotten);
+        // Its owner is known as long after its last use.
+        assert_eq!(in_order(&mut answers, after(9 + 2 * AGE_MAX), 1, 1), Known::Forgotten);
+        assert_eq!(in_order(&mut answers, after(9 + 3 * AGE_MAX), 1, 1), Known::New);
+    }
+
+    #[test]
+    fn the_newest_answer_stays_whatever_its_size() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        in_order(&mut answers, now, 1, 1);
+        answers.finish(now, (&0, 1), &answer(9_000), None);
+        // It was forgotten as soon as the next event came.
+        assert_eq!(in_order(&mut answers, now, 2, 1), Known::New);
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::Answered(answer(9_000)));
+        answers.finish(now, (&0, 2), &answer(1), None);
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::Forgotten);
+        assert_eq!(in_order(&mut answers, now, 2, 1), Known::Answered(answer(1)));
+    }
+
+    #[test]
+    fn as_many_are_under_way_as_may_be_remembered() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        for number in 1..=5 {
+            assert_eq!(in_order(&mut answers, now, number, 1), Known::New);
+        }
+        assert_eq!(answers.finish(now, (&0, 1), &answer(1), None), None, "the lowest is forgotten");
+        assert_eq!(in_order(&mut answers, now, 1, 1), Known::Forgotten);
+        assert_eq!(answers.finish(now, (&0, 2), &answer(1), None), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_waits_is_given_back_once() {
+        let (mut answers, now) = (ByTime::new(bounds()), Instant::now());
+        let mut repeat = |waits: Option<u8>| {
+            answers.begin(now, (&0, [1, 0]), 0, |_| {}, |waiting| waiting.extend(waits))
+        };
+        assert_eq!(repeat(None), Known::New);
+        assert_eq!([repeat(Some(7)), repeat(Some(8))], [Known::Underway(()), Known::Underway(())]);
+        let mut finish = || answers.finish(now, (&0, [1, 0]), &answer(1), by(0).as_ref());
+        assert_eq!([finish(), finish()], [Some(vec![7, 8]), None]);
+    }
+
+    #[test]
+    fn handlings_that_are_dropped_give_up() {
+        let answers: SharedAnswers<u8, u64, Vec<u8>> =
+            Arc::new(Mutex::new(ByNumber::new(bounds())));
+        let now = Instant::now();
+        for is_answered in [false, true] {
+            assert_eq!(in_order(&mut answers.lock(), now, 1, 1), Known::New);
+            let handling = Handling { answers: Arc::clone(&answers), owner: 0, key: 1, by: None };
+            if is_answered {
+                handling.finish(&answer(1));
+                handling.finish(&answer(2));
+            }
+        }
+        assert_eq!(in_order(&mut answers.lock(), Instant::now(), 1, 1), Known::Answered(answer(1)));
+    }
+    /// Bytes that are no answer's: the next change finds them.
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "so are bytes")]
+    fn bytes_that_are_no_answers_are_found() {
+        let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
+        in_order(&mut answers, now, 1, 1);
+        answers.owners.get_mut(&0).unwrap().bytes += 1;
+        in_order(&mut answers, now, 2, 1);
     }
 }

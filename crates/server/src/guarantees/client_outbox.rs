@@ -1,24 +1,25 @@
 //! Events of a client's outbox are handled once: the server's side of `docs/reliable.md`.
 //!
-//! A client that has an outbox says so when it connects, and numbers its events. For each outbox a
-//! window of answers is kept: an event whose number is in it is answered as it was the first time.
+//! A client that has an outbox says so when it connects, and numbers its events. The answers of each
+//! outbox are remembered: an event whose number is known is answered as it was the first time.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sockeye_engine::SessionId;
 use sockeye_socket_proto::{RawArgs, decode_args};
 use tokio::time::Instant;
 
-use super::tiered_shares::{Group, SharesByOwner};
+use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
+use super::shares::{Group, SharesByOwner};
 use crate::error::EventError;
-use crate::handler::acker::{Responder, memory};
 use crate::server::snapshot::{OutboxesSnapshot, Usage};
-use crate::socket::Socket;
 use crate::socket::data::SocketData;
+use crate::socket::id::SocketId;
 
 /// Which events of a client's outbox are handled once, and how much is remembered for that:
 /// [`Namespace::reliable`](crate::Namespace::reliable).
@@ -35,76 +36,53 @@ use crate::socket::data::SocketData;
 /// let namespace: Namespace = Namespace::new("/").reliable(rules);
 /// # drop(namespace);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Reliable {
-    answers_max: usize,
-    answer_bytes_max: usize,
-    age_max: Duration,
-    outboxes_max: usize,
-    bytes_max: usize,
+    bounds: Bounds,
     user: Option<ByUser>,
 }
 
 type ByUser = Arc<dyn Fn(&SocketData) -> Option<String> + Send + Sync>;
 
-impl Default for Reliable {
-    fn default() -> Self {
-        Self {
-            answers_max: 1_000,
-            answer_bytes_max: 1024 * 1024,
-            age_max: Duration::from_secs(600),
-            outboxes_max: 10_000,
-            bytes_max: 64 * 1024 * 1024,
-            user: None,
-        }
-    }
-}
-
 impl Reliable {
     /// Answers remembered of one outbox, and so events that its client may have under way. Default
     /// 1,000, at least 1.
-    #[must_use]
     pub fn answers_max(mut self, max: usize) -> Self {
-        self.answers_max = max.max(1);
+        self.bounds.answers_max = max.max(1);
         self
     }
 
     /// Bytes of them. Default 1 MiB. The newest answer is kept whatever its size.
-    #[must_use]
     pub fn answer_bytes_max(mut self, max: usize) -> Self {
-        self.answer_bytes_max = max;
+        self.bounds.answer_bytes_max = max;
         self
     }
 
     /// How long an answer is remembered. Default 10 minutes.
-    #[must_use]
     pub fn age_max(mut self, max: Duration) -> Self {
-        self.age_max = max;
+        self.bounds.age_max = max;
         self
     }
 
     /// Outboxes remembered in one namespace, or in all those of one dynamic declaration together.
-    /// Whoever made the most makes room: by user (see [`by_user`](Reliable::by_user)) or else by
+    /// Whoever has the most loses one: by user (see [`by_user`](Reliable::by_user)) or else by
     /// address, of those the session with the most, and of its outboxes the one that was silent for
     /// longest. Default 10,000, at least 1.
-    #[must_use]
     pub fn outboxes_max(mut self, max: usize) -> Self {
-        self.outboxes_max = max.max(1);
+        self.bounds.owners_max = max.max(1);
         self
     }
 
-    /// Bytes of all answers remembered for these outboxes; whoever has the most makes room, found as
+    /// Bytes of all answers remembered for these outboxes; whoever has the most loses one, found as
     /// for [`outboxes_max`](Reliable::outboxes_max). Default 64 MiB.
-    #[must_use]
     pub fn bytes_max(mut self, max: usize) -> Self {
-        self.bytes_max = max;
+        self.bounds.bytes_max = max;
         self
     }
 
     /// Ties an outbox to a user: to what `on_connect` [`set`](crate::Socket::set) as `T`. A client
     /// that shows somebody else's outbox id then has an outbox of its own. Without a `T` its
     /// outbox is not taken up at all.
-    #[must_use]
     pub fn by_user<T: Any + Send + Sync>(
         mut self,
         user: impl Fn(&T) -> String + Send + Sync + 'static,
@@ -114,89 +92,64 @@ impl Reliable {
     }
 
     pub(crate) fn age(&self) -> Duration {
-        self.age_max
+        self.bounds.age_max
     }
 }
 
 impl fmt::Debug for Reliable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reliable")
-            .field("answers_max", &self.answers_max)
-            .field("answer_bytes_max", &self.answer_bytes_max)
-            .field("age_max", &self.age_max)
-            .field("outboxes_max", &self.outboxes_max)
-            .field("bytes_max", &self.bytes_max)
-            .field("by_user", &self.user.is_some())
-            .finish()
+        let by_user = self.user.is_some();
+        f.debug_struct("Reliable").field("bounds", &self.bounds).field("by_user", &by_user).finish()
     }
 }
 
-/// The outboxes of a namespace, or of all those of one dynamic declaration.
+/// The outboxes of a namespace, or of all those of one dynamic declaration, by their keys: see
+/// [`accept`](Outboxes::accept).
 pub(crate) struct Outboxes {
     rules: Reliable,
-    state: Mutex<State>,
+    answers: SharedAnswers<Arc<str>, u64, Recipients>,
 }
 
-#[derive(Default)]
-struct State {
-    windows: HashMap<Arc<str>, Window>,
-    /// Whose they are, and when they were last used.
-    makers: SharesByOwner<Arc<str>>,
-}
+/// The other recipients of the answer to an event that is being handled, one for each socket.
+type Recipients = Vec<Box<dyn Recipient>>;
 
-/// What is known of one outbox.
-struct Window {
-    used: Instant,
-    /// The highest number that was forgotten.
-    floor: u64,
-    /// The highest number seen.
-    last: u64,
-    entries: BTreeMap<u64, Entry>,
-    bytes: usize,
-}
+/// The sender of an event that is being handled already, who is to be sent its answer.
+pub(crate) trait Recipient: Send {
+    fn socket(&self) -> SocketId;
 
-struct Entry {
-    /// When it began, or was answered.
-    at: Instant,
-    progress: Progress,
-}
+    fn is_connected(&self) -> bool;
 
-enum Progress {
-    /// Who else wants the answer: of each socket the newest request.
-    Underway(Vec<Responder>),
-    Done(RawArgs),
+    fn send(&self, answer: &RawArgs);
 }
 
 /// Sockets that wait for one answer, beside the one whose event is handled. An outbox is one
 /// client's, and few of its connections are open at a time; the ones that asked last get it.
 const WAITING_SOCKETS_MAX: usize = 16;
 
-/// A number of an outbox, as an event shows it.
+/// The number of an event in its outbox, as the event shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
+pub(crate) struct EventNumber {
     number: u64,
     /// The lowest number the client still wants an answer for.
     wanted: u64,
 }
 
-/// What to do with an event that has a ticket.
+/// What to do with an event that has a number.
 pub(crate) enum Begin {
-    /// Handle it; its answer is remembered.
-    New(Responder),
-    /// It is answered already, or will be.
-    Settled,
+    /// Handle it, and keep this until it is answered.
+    New(Arc<OutboxEvent>),
+    /// It is being handled already, and answered then.
+    Underway,
+    /// Answer it so.
+    Answered(RawArgs),
 }
 
-/// An event is being handled. When its answer is dropped, it was never there; when it panics, that
-/// is its answer.
-pub(crate) struct Turn {
-    outboxes: Arc<Outboxes>,
-    key: Arc<str>,
-    number: u64,
-}
+/// An event that is being handled. Dropped without an answer it is as if it had never come; a panic is
+/// an answer.
+pub(crate) struct OutboxEvent(Handling<Arc<str>, u64, Recipients>);
 
-impl Ticket {
-    /// Takes the ticket off the arguments, if the last of them is one.
+impl EventNumber {
+    /// Takes the number off the arguments, if the last of them is one.
     pub(crate) fn split(args: &str) -> Option<(&str, Self)> {
         const OPENING: &str = "{\"_outbox\":[";
         let rest = args.strip_suffix("]}")?;
@@ -218,7 +171,8 @@ fn parse_number(text: &str) -> Option<u64> {
 
 impl Outboxes {
     pub(crate) fn new(rules: Reliable) -> Arc<Self> {
-        Arc::new(Self { rules, state: Mutex::default() })
+        let answers = Arc::new(Mutex::new(Answers::new(rules.bounds)));
+        Arc::new(Self { rules, answers })
     }
 
     /// The key of the outbox that a client offers to a namespace in its `auth`, if it does: its id,
@@ -253,226 +207,95 @@ impl Outboxes {
         })
     }
 
-    /// Writes what is told to a client whose outbox is accepted: the member of the reply.
-    pub(crate) fn write_reply(&self, key: &str, out: &mut String) {
-        let last = self.state.lock().windows.get(key).map_or(0, |window| window.last);
-        let (window, age) = (self.rules.answers_max, self.rules.age_max.as_secs());
+    /// Writes the member of the reply that says to a client that its outbox is accepted.
+    pub(crate) fn write_reply(&self, key: &Arc<str>, out: &mut String) {
+        let last = self.answers.lock().last_of(key);
+        let Bounds { answers_max, age_max, .. } = self.rules.bounds;
         let reply = format_args!(
-            "\"_outbox\":{{\"v\":1,\"window\":{window},\"age\":{age},\"last\":{last}}}"
+            "\"_outbox\":{{\"v\":1,\"window\":{answers_max},\"age\":{},\"last\":{last}}}",
+            age_max.as_secs()
         );
         out.write_fmt(reply).expect("writing to a string does not fail");
     }
 
-    /// An event with a ticket has come.
+    /// An event with a number has come, over this session.
     pub(crate) fn begin(
-        self: &Arc<Self>,
+        &self,
         key: &Arc<str>,
-        ticket: Ticket,
-        responder: Responder,
+        EventNumber { number, wanted }: EventNumber,
+        (session, address): (&SessionId, impl FnOnce() -> Option<IpAddr>),
+        recipient: &(impl Recipient + Clone + 'static),
     ) -> Begin {
-        let mut state = self.state.lock();
-        let now = Instant::now();
-        state.forget_silent(now, self.rules.age_max);
-        let State { windows, makers } = &mut *state;
-        makers.touch(key, responder.socket.session().id(), || group(key, &responder.socket));
-        let window = windows.entry(key.clone()).or_insert_with(|| Window::new(now));
-        window.used = now;
-        window.forget_up_to(ticket.wanted - 1);
-        window.forget_old(now, self.rules.age_max);
-        let begin = match window.entries.get_mut(&ticket.number) {
-            Some(Entry { progress: Progress::Done(answer), .. }) => Err(Some(answer.clone())),
-            Some(Entry { progress: Progress::Underway(waiting), .. }) => {
-                wait(waiting, responder.clone());
-                Ok(Begin::Settled)
-            }
-            None if ticket.number <= window.floor => Err(None),
-            None => {
-                window.last = window.last.max(ticket.number);
-                let progress = Progress::Underway(Vec::new());
-                window.entries.insert(ticket.number, Entry { at: now, progress });
-                window.forget_many(self.rules.answers_max);
-                let (outboxes, key) = (self.clone(), key.clone());
-                let turn = Arc::new(Turn { outboxes, key, number: ticket.number });
-                Ok(Begin::New(Responder { turn: Some(turn), ..responder.clone() }))
-            }
+        let touch = |shares: &mut SharesByOwner<_>| {
+            shares.touch(key, session, || group(key, address));
         };
-        makers.resize(key, window.bytes);
-        state.forget_outboxes(&self.rules);
-        drop(state);
-        match begin {
-            Ok(begin) => begin,
-            Err(Some(answer)) => {
-                responder.send(&answer);
-                Begin::Settled
+        let repeat = |waiting: &mut Recipients| wait(waiting, Box::new(recipient.clone()));
+        let (now, event) = (Instant::now(), (key, number));
+        let known = self.answers.lock().begin(now, event, wanted, touch, repeat);
+        match known {
+            Known::New => {
+                let (answers, owner) = (Arc::clone(&self.answers), Arc::clone(key));
+                let handling = Handling { answers, owner, key: number, by: None };
+                Begin::New(Arc::new(OutboxEvent(handling)))
             }
-            Err(None) => {
+            Known::Underway(()) => Begin::Underway,
+            Known::Answered(answer) => Begin::Answered(answer),
+            Known::Forgotten => {
                 let why = "it is too long ago to know whether this event was handled";
-                responder.fail(&EventError::new("forgotten", why));
-                Begin::Settled
+                Begin::Answered(EventError::new("forgotten", why).to_ack())
             }
         }
     }
 
-    /// Forgets the outboxes that were silent for too long.
+    /// Forgets what is too old.
     pub(crate) fn sweep(&self) {
-        self.state.lock().forget_silent(Instant::now(), self.rules.age_max);
+        self.answers.lock().forget_old(Instant::now());
     }
 
     /// What is remembered at this moment. Looks at every outbox.
     pub(crate) fn snapshot(&self) -> OutboxesSnapshot {
-        let state = self.state.lock();
-        let windows = state.windows.values();
-        let bytes = windows.clone().map(|window| window.bytes).sum();
+        let Bounds { owners_max, bytes_max, .. } = self.rules.bounds;
+        let (outboxes, answers, bytes) = self.answers.lock().amounts();
         OutboxesSnapshot {
-            outboxes: Usage::new(state.windows.len(), self.rules.outboxes_max),
-            answers: windows.map(|window| window.entries.len()).sum(),
-            bytes: Usage::new(bytes, self.rules.bytes_max),
-        }
-    }
-
-    /// Remembers an answer, and tells whoever waits for it.
-    fn finish(&self, key: &Arc<str>, number: u64, answer: &RawArgs) {
-        let mut state = self.state.lock();
-        let State { windows, makers } = &mut *state;
-        let Some(window) = windows.get_mut(key) else {
-            return;
-        };
-        let Some(entry) = window.entries.get_mut(&number) else {
-            return;
-        };
-        let Progress::Underway(waiting) = &mut entry.progress else {
-            return;
-        };
-        let waiting = std::mem::take(waiting);
-        let now = Instant::now();
-        *entry = Entry { at: now, progress: Progress::Done(answer.clone()) };
-        window.used = now;
-        makers.renew(key);
-        window.bytes += memory(answer);
-        window.forget_much(self.rules.answer_bytes_max);
-        makers.resize(key, window.bytes);
-        state.forget_outboxes(&self.rules);
-        drop(state);
-        waiting.iter().for_each(|responder| responder.send(answer));
-    }
-
-    /// An event was not answered: it may come again.
-    fn give_up(&self, key: &str, number: u64) {
-        let mut state = self.state.lock();
-        if let Some(window) = state.windows.get_mut(key)
-            && let Some(Entry { progress: Progress::Underway(_), .. }) = window.entries.get(&number)
-        {
-            window.entries.remove(&number);
+            outboxes: Usage::new(outboxes, owners_max),
+            answers,
+            bytes: Usage::new(bytes, bytes_max),
         }
     }
 }
 
-/// Adds who wants an answer. A socket that asks again wants it under its newest id, and one that is
-/// gone wants it no more: however often an event comes, little is kept for it.
-fn wait(waiting: &mut Vec<Responder>, responder: Responder) {
-    waiting.retain(|other| other.socket != responder.socket && other.socket.is_connected());
+impl Key for u64 {
+    const IS_NUMBER: bool = true;
+    const ENTRY_BYTES: usize = 0;
+
+    fn number(self) -> u64 {
+        self
+    }
+}
+
+/// Adds a recipient. The newest request of a socket replaces its earlier one, and those of sockets that
+/// have ended are removed: however often an event comes, little is kept for it.
+fn wait(waiting: &mut Recipients, recipient: Box<dyn Recipient>) {
+    waiting.retain(|other| other.socket() != recipient.socket() && other.is_connected());
     if waiting.len() >= WAITING_SOCKETS_MAX {
         waiting.remove(0);
     }
-    waiting.push(responder);
+    waiting.push(recipient);
 }
 
 /// Who is behind the session that uses an outbox.
-fn group(key: &str, socket: &Socket) -> Group {
+fn group(key: &str, address: impl FnOnce() -> Option<IpAddr>) -> Group {
     match key.split_once(',') {
         Some((_, user)) => Group::User(user.into()),
-        None => Group::by_address(socket),
+        None => Group::of(address()),
     }
 }
 
-impl State {
-    fn forget_silent(&mut self, now: Instant, age_max: Duration) {
-        while let Some(key) = self.makers.oldest().cloned() {
-            match self.windows.get_mut(&key) {
-                Some(window) if now - window.used <= age_max => return,
-                // Its event may come again while it is handled.
-                Some(window) if window.is_busy() => {
-                    window.used = now;
-                    self.makers.renew(&key);
-                }
-                _ => {
-                    self.makers.remove(&key);
-                    self.windows.remove(&key);
-                }
-            }
-        }
-    }
-
-    /// One stays, however large it is.
-    fn forget_outboxes(&mut self, rules: &Reliable) {
-        while self.windows.len() > 1
-            && let Some(key) = self.makers.evict(rules.outboxes_max, rules.bytes_max)
-        {
-            self.windows.remove(&key);
-        }
-    }
-}
-
-impl Window {
-    fn new(now: Instant) -> Self {
-        Self { used: now, floor: 0, last: 0, entries: BTreeMap::new(), bytes: 0 }
-    }
-
-    /// Whether one of its events is being handled.
-    fn is_busy(&self) -> bool {
-        self.entries.values().any(|entry| matches!(entry.progress, Progress::Underway(_)))
-    }
-
-    fn forget(&mut self, number: u64) {
-        if let Some(entry) = self.entries.remove(&number)
-            && let Progress::Done(answer) = entry.progress
-        {
-            self.bytes -= memory(&answer);
-        }
-        self.floor = self.floor.max(number);
-    }
-
-    /// What the client does not want to know any more.
-    fn forget_up_to(&mut self, number: u64) {
-        while let Some((&first, _)) = self.entries.first_key_value()
-            && first <= number
-        {
-            self.forget(first);
-        }
-        self.floor = self.floor.max(number);
-    }
-
-    fn forget_old(&mut self, now: Instant, age_max: Duration) {
-        while let Some((&first, entry)) = self.entries.first_key_value()
-            && now - entry.at > age_max
-            && matches!(entry.progress, Progress::Done(_))
-        {
-            self.forget(first);
-        }
-    }
-
-    fn forget_many(&mut self, max: usize) {
-        while self.entries.len() > max
-            && let Some((&first, _)) = self.entries.first_key_value()
-        {
-            self.forget(first);
-        }
-    }
-
-    fn forget_much(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max
-            && self.entries.len() > 1
-            && let Some((&first, _)) = self.entries.first_key_value()
-        {
-            self.forget(first);
-        }
-    }
-}
-
-impl Turn {
-    /// The event has its answer; the first counts.
+impl OutboxEvent {
+    /// The event has its answer, which is sent to whoever waits for it; the first counts.
     pub(crate) fn finish(&self, answer: &RawArgs) {
-        self.outboxes.finish(&self.key, self.number, answer);
+        let waiting = self.0.finish(answer);
+        waiting.iter().flatten().for_each(|recipient| recipient.send(answer));
     }
 
     /// Sent again, the event is not to end the next session too.
@@ -481,12 +304,11 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for OutboxEvent {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.panicked();
         }
-        self.outboxes.give_up(&self.key, self.number);
     }
 }
 
@@ -495,8 +317,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_are_the_last_argument_and_written_exactly() {
-        let split = |args| Ticket::split(args).map(|(rest, t)| (rest, t.number, t.wanted));
+    fn numbers_are_the_last_argument_and_written_exactly() {
+        let split = |args| EventNumber::split(args).map(|(rest, it)| (rest, it.number, it.wanted));
         let cases = [
             (r#"{"_outbox":[17,15]}"#, Some(("", 17, 15))),
             (r#""a",[1],{"_outbox":[1,1]}"#, Some((r#""a",[1]"#, 1, 1))),

@@ -4,15 +4,22 @@
 //! of its own on the wire: when only the answer was lost, the server sees the event twice. The
 //! application's payload says what is the same: its idempotency key.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::BuildHasher;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use sockeye_socket_proto::{FromArgs, RawArgs};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::answers::{Answers, Begin, Progress, Rules};
+use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
+use super::shares::Group;
 use crate::error::EventError;
 use crate::handler::Handler;
 use crate::handler::extract::Context;
@@ -20,11 +27,12 @@ use crate::handler::running::Answering;
 use crate::socket::Socket;
 
 /// A handler that handles an event once for each key, see [`idempotent`].
+#[derive(Clone)]
 pub struct Idempotent<K, H> {
     key: K,
     handler: H,
     user: User,
-    answers: Arc<Answers>,
+    memory: Arc<Memory>,
 }
 
 type User = Arc<dyn Fn(&Socket) -> String + Send + Sync>;
@@ -63,14 +71,13 @@ where
         key,
         handler,
         user: Arc::new(|socket| socket.id().to_string()),
-        answers: Answers::new(Rules::default()),
+        memory: Memory::new(Bounds::default()),
     }
 }
 
 impl<K, H> Idempotent<K, H> {
     /// Says whose event it is. Without it, it is the socket's: that lasts through a recovery, but
     /// not through a reconnection without one.
-    #[must_use]
     pub fn by_user(mut self, user: impl Fn(&Socket) -> String + Send + Sync + 'static) -> Self {
         self.user = Arc::new(user);
         self
@@ -78,42 +85,31 @@ impl<K, H> Idempotent<K, H> {
 
     /// How many answers are remembered for each user (at least 1), and for how long. Default 1,000
     /// and 10 minutes.
-    #[must_use]
     pub fn remember(self, answers_per_user_max: usize, age_max: Duration) -> Self {
         let answers_max = answers_per_user_max.max(1);
-        self.with(|rules| Rules { answers_max, age_max, ..rules })
+        self.with(|bounds| Bounds { answers_max, age_max, ..bounds })
     }
 
-    /// Bytes of the answers that are remembered for each user; the oldest make room. Default 1 MiB.
+    /// Bytes of the answers that are remembered for each user; the oldest are forgotten. Default 1 MiB.
     /// The newest answer is kept whatever its size.
-    #[must_use]
     pub fn answer_bytes_max(self, max: usize) -> Self {
-        self.with(|rules| Rules { answer_bytes_max: max, ..rules })
+        self.with(|bounds| Bounds { answer_bytes_max: max, ..bounds })
     }
 
-    /// Users of whom answers are remembered. Whoever made the most makes room: by address, then by
+    /// Users of whom answers are remembered. Whoever has the most loses one: by address, then by
     /// session, and there the user whose last answer is the oldest. Default 10,000, at least 1.
-    #[must_use]
     pub fn users_max(self, max: usize) -> Self {
-        self.with(|rules| Rules { users_max: max.max(1), ..rules })
+        self.with(|bounds| Bounds { owners_max: max.max(1), ..bounds })
     }
 
-    /// Bytes of all answers remembered; whoever has the most makes room, found as for
+    /// Bytes of all answers remembered; whoever has the most loses a user's, found as for
     /// [`users_max`](Idempotent::users_max). Default 64 MiB.
-    #[must_use]
     pub fn bytes_max(self, max: usize) -> Self {
-        self.with(|rules| Rules { bytes_max: max, ..rules })
+        self.with(|bounds| Bounds { bytes_max: max, ..bounds })
     }
 
-    fn with(self, change: impl FnOnce(Rules) -> Rules) -> Self {
-        Self { answers: Answers::new(change(self.answers.rules())), ..self }
-    }
-}
-
-impl<K: Clone, H: Clone> Clone for Idempotent<K, H> {
-    fn clone(&self) -> Self {
-        let (key, handler) = (self.key.clone(), self.handler.clone());
-        Self { key, handler, user: self.user.clone(), answers: self.answers.clone() }
+    fn with(self, change: impl FnOnce(Bounds) -> Bounds) -> Self {
+        Self { memory: Memory::new(change(self.memory.bounds)), ..self }
     }
 }
 
@@ -145,16 +141,32 @@ where
         };
         let socket = context.socket()?;
         let user = (self.user)(socket);
-        match self.answers.begin(&user, &key, socket) {
-            Begin::Known(answer) => {
-                Ok(Box::pin(std::future::ready(Ok(Some(answer.unwrap_or_default())))))
-            }
-            Begin::Underway(first) => Ok(Box::pin(wait(first))),
-            Begin::New(turn) => {
+        let [owner, key] = [user, key].map(|text| self.memory.digest(&text));
+        let (now, event) = (Instant::now(), (&owner, key));
+        // The share of a user begins with an answer.
+        let known =
+            self.memory.answers.lock().begin(now, event, 0, |_| {}, |repeats| repeats.subscribe());
+        match known {
+            Known::Answered(answer) => Ok(Box::pin(std::future::ready(Ok(Some(answer))))),
+            Known::Underway(first) => Ok(Box::pin(wait(first))),
+            Known::New | Known::Forgotten => {
+                let address = socket.handshake().address();
+                let group = Group::of(address.as_ref().map(SocketAddr::ip));
+                let by = Some((socket.session().id().clone(), group));
+                let memory = Arc::clone(&self.memory);
+                let handling = Handling { answers: Arc::clone(&memory.answers), owner, key, by };
                 let running = self.handler.start(context, args, attachments)?;
                 Ok(Box::pin(async move {
                     let result = running.await;
-                    turn.finish(result.as_ref().ok());
+                    if let Ok(answer) = &result {
+                        let empty = RawArgs::default();
+                        let answer = answer.as_ref().unwrap_or(&empty);
+                        let repeats = handling.finish(answer);
+                        if let Some(repeats) = repeats.filter(|it| it.receiver_count() > 0) {
+                            repeats.send_replace(Some(answer.clone()));
+                        }
+                        memory.start_sweeping();
+                    }
                     result
                 }))
             }
@@ -162,10 +174,71 @@ where
     }
 }
 
-async fn wait(mut first: watch::Receiver<Progress>) -> Result<Option<RawArgs>, EventError> {
-    let outcome = first.wait_for(|progress| !matches!(progress, Progress::Underway)).await;
-    match outcome.as_deref() {
-        Ok(Progress::Done(answer)) => Ok(Some(answer.clone().unwrap_or_default())),
-        _ => Err(EventError::new("retry", "the first attempt failed")),
+async fn wait(mut first: watch::Receiver<Option<RawArgs>>) -> Result<Option<RawArgs>, EventError> {
+    match first.wait_for(Option::is_some).await.as_deref() {
+        Ok(answer) => Ok(answer.clone()),
+        Err(_) => Err(EventError::new("retry", "the first attempt failed")),
     }
+}
+
+/// The answers of one handler, by user and key.
+struct Memory {
+    bounds: Bounds,
+    hashers: [RandomState; 2],
+    answers: SharedAnswers<Digest, Digest, Repeats>,
+    /// A task forgets what is too old, also when no further event comes.
+    is_swept: AtomicBool,
+}
+
+/// The hash of a user or a key, which may be long: 128 bits, with a secret key.
+type Digest = [u64; 2];
+
+/// The second events with a key, which wait for the answer to the first. It is dropped without an
+/// answer if the first fails.
+type Repeats = watch::Sender<Option<RawArgs>>;
+
+/// The shortest time between two sweeps: each looks at everything that may be too old.
+const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+impl Memory {
+    fn new(bounds: Bounds) -> Arc<Self> {
+        let hashers = [RandomState::new(), RandomState::new()];
+        let answers = Arc::new(Mutex::new(Answers::new(bounds)));
+        Arc::new(Self { bounds, hashers, answers, is_swept: AtomicBool::new(false) })
+    }
+
+    fn digest(&self, text: &str) -> Digest {
+        self.hashers.each_ref().map(|hasher| hasher.hash_one(text))
+    }
+
+    /// Has what is too old forgotten, from now on until nothing is left.
+    fn start_sweeping(self: &Arc<Self>) {
+        if self.is_swept.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return self.is_swept.store(false, Ordering::Release);
+        };
+        let this = Arc::downgrade(self);
+        runtime.spawn(async move {
+            while let Some(next) = this.upgrade().and_then(|this| this.sweep()) {
+                tokio::time::sleep_until(next).await;
+            }
+        });
+    }
+
+    /// Forgets what is too old. When to do so next; `None`: nothing is left.
+    fn sweep(&self) -> Option<Instant> {
+        let (mut answers, now) = (self.answers.lock(), Instant::now());
+        let next = answers.forget_old(now);
+        if next.is_none() {
+            // Under the lock: who adds an answer later starts another sweep.
+            self.is_swept.store(false, Ordering::Release);
+        }
+        next.map(|next| next.max(now + SWEEP_PAUSE_MIN))
+    }
+}
+
+impl Key for Digest {
+    const ENTRY_BYTES: usize = 128;
 }

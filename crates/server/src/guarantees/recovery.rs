@@ -13,11 +13,19 @@
 //! (What asks for an ack needs none: there the client's last argument is its function.) And what a
 //! client says is compared with what was sent to it, so that the text of a stranger is worth nothing.
 //!
+//! An offset is made here, or was made elsewhere: the servers of a cluster that keep their events in
+//! one log of their own give them its offsets, so that a client can come back to another server. Here
+//! such an event has a number too, by which all is decided; its text is looked up when a client shows
+//! it.
+//!
 //! Better than the official server where that is weak: a client that had received nothing yet
 //! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
-//! taken over, a session can be recovered any number of times, and the reason of a failure is told.
+//! taken over, a session can be recovered any number of times, and a failure has its reason.
 
 pub(crate) mod absent_sessions;
+pub(crate) mod connection;
+mod event;
+mod foreign_offsets;
 pub(crate) mod log;
 pub(crate) mod offset;
 mod room_history;
@@ -30,14 +38,14 @@ use std::time::Duration;
 /// declaration have `sessions_max` and `sessions_bytes_max` together.
 #[derive(Debug, Clone)]
 pub struct RecoveryConfig {
-    /// How long a client may stay away. Default 2 minutes.
+    /// How long a session may be absent. Default 2 minutes.
     pub max_disconnection: Duration,
     /// Events kept. Default 10,000.
     pub log_events_max: usize,
     /// Bytes that the events kept take: each its text twice (as it was said, and as it was sent),
     /// its attachments, the names of the rooms it was for, and some 400 bytes. Default 16 MiB.
     pub log_bytes_max: usize,
-    /// Sessions kept of clients that are away. Default 10,000. When they are more, the address
+    /// Absent sessions kept. Default 10,000. When they are more, the address
     /// with the most of them loses its oldest (of IPv6 the first 64 bits count as the address).
     pub sessions_max: usize,
     /// Bytes of what is kept of them: their rooms, and which they left meanwhile; not what the
@@ -74,7 +82,7 @@ pub enum Recovery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecoveryFailure {
-    /// The private id is unknown: never given out, from before a restart, or away for too long.
+    /// The private id is unknown: never given out, from before a restart, or absent for too long.
     #[error("unknown or expired session")]
     UnknownSession,
     /// The client says that it has seen an event that was not sent to it.

@@ -8,8 +8,9 @@ use serde::Serialize;
 use sockeye_socket_proto::{IntoAck, RawArgs};
 
 use crate::error::{EncodeError, EventError};
-use crate::guarantees::client_outbox::Turn;
+use crate::guarantees::client_outbox::{OutboxEvent, Recipient};
 use crate::socket::Socket;
+use crate::socket::id::SocketId;
 
 /// Answers later, or early, or from another task. A handler that takes an `Acker` returns
 /// [`defer`](Acker::defer)'s value.
@@ -89,36 +90,46 @@ impl<A> IntoAck<A> for Deferred<A> {
     }
 }
 
-/// The memory that an answer takes, roughly.
-pub(crate) fn memory(answer: &RawArgs) -> usize {
-    answer.bytes() + answer.attachments().len() * 32 + 64
-}
-
 /// Sends the ack of one event.
 #[derive(Clone)]
 pub(crate) struct Responder {
     pub(crate) socket: Socket,
     pub(crate) id: u64,
     /// An event of a client's outbox: its answer is remembered.
-    pub(crate) turn: Option<Arc<Turn>>,
+    pub(crate) handling: Option<Arc<OutboxEvent>>,
 }
 
 impl Responder {
     pub(crate) fn send(&self, answer: &RawArgs) {
-        if let Some(turn) = &self.turn {
-            turn.finish(answer);
+        if let Some(handling) = &self.handling {
+            handling.finish(answer);
         }
         self.socket.send_ack(self.id, answer.json(), answer.attachments());
     }
 
     /// The handler has panicked, which ends the session: only what is remembered is left to say.
     pub(crate) fn remember_panic(&self) {
-        if let Some(turn) = &self.turn {
-            turn.panicked();
+        if let Some(handling) = &self.handling {
+            handling.panicked();
         }
     }
 
     pub(crate) fn fail(&self, error: &EventError) {
         self.send(&error.to_ack());
+    }
+}
+
+/// To whom the answer to a repeated event is sent.
+impl Recipient for Responder {
+    fn socket(&self) -> SocketId {
+        self.socket.id()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.socket.is_connected()
+    }
+
+    fn send(&self, answer: &RawArgs) {
+        Responder::send(self, answer);
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct ActiveNamespace {
     pub(crate) next_ack: AtomicU64,
     pub(crate) config: Arc<Config>,
     /// The events and sessions kept for recovery.
-    pub(crate) log: Option<Arc<Log>>,
+    pub(crate) log: Option<Arc<Log<Socket>>>,
     /// The client outboxes whose events are handled once.
     pub(crate) outboxes: Option<Arc<Outboxes>>,
     /// The number of the dynamic declaration that made it.

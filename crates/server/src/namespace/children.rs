@@ -13,7 +13,7 @@ use sockeye_engine::SessionId;
 
 use super::active::ActiveNamespace;
 use crate::error::Refuse;
-use crate::guarantees::tiered_shares::{Group, SharesByOwner};
+use crate::guarantees::shares::{Group, SharesByOwner};
 use crate::server::config::Config;
 use crate::session::link::SessionLink;
 
@@ -99,11 +99,11 @@ impl Children {
         if group != Group::Unknown
             && self.by_group.of(&group) >= config.child_namespaces_per_address_max
         {
-            let oldest = self.empty.loser_of(&group);
+            let oldest = self.empty.evict_one_of(&group);
             self.evict(oldest, "Too many namespaces for this address")?;
         }
         if self.by_path.len() >= config.child_namespaces_max {
-            let oldest = self.empty.loser();
+            let oldest = self.empty.evict_one();
             self.evict(oldest, "Too many namespaces on this server")?;
         }
         Ok(())

@@ -1,10 +1,10 @@
-//! The memberships of a socket: where it stands in each of its rooms.
+//! The memberships of a socket: its rooms, and its index among the members of each.
 
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-/// One membership: a room, and the position among its members.
+/// One membership: a room, and the index among its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Membership {
     pub(super) room: usize,
@@ -19,16 +19,16 @@ impl Membership {
     }
 }
 
-/// The memberships of one socket, a room once. Most are in one or two, which is all the memory that
-/// they take: what finds one membership among many is kept [elsewhere](MembershipIndexes).
+/// The memberships of one socket, a room once. Most sockets are in one or two rooms: what finds one
+/// membership among many is kept [elsewhere](MembershipIndexes), so that they take no memory for it.
 #[derive(Debug, Default)]
 pub(super) struct Memberships(SmallVec<[Membership; 1]>);
 
-/// Of the slots that have many memberships: which of its memberships is that in a room.
+/// For the slots that have many memberships: the position of the one in each room.
 #[derive(Debug, Default)]
 pub(super) struct MembershipIndexes(HashMap<usize, HashMap<usize, usize>>);
 
-/// So many are looked through as fast as they are found in a table.
+/// So few are searched as fast one by one as in a table.
 const FEW: usize = 16;
 
 impl Memberships {
@@ -58,7 +58,7 @@ impl Memberships {
         }
     }
 
-    /// Which of them is in a room.
+    /// The position of the membership in a room.
     pub(super) fn find(
         &self,
         slot: usize,
@@ -71,12 +71,12 @@ impl Memberships {
         self.0.iter().position(|membership| membership.is_in(room))
     }
 
-    /// Another membership in the same room.
+    /// Changes the index of the membership at a position.
     pub(super) fn set(&mut self, at: usize, index: usize) {
         self.0[at].index = index;
     }
 
-    /// Takes one out; the last is in its stead then.
+    /// Removes the one at a position, which the last one takes.
     pub(super) fn remove(
         &mut self,
         slot: usize,
@@ -114,12 +114,12 @@ pub(super) mod tests {
     use super::*;
 
     thread_local! {
-        /// Memberships that were looked at.
+        /// How many memberships were looked at.
         pub(in crate::rooms) static LOOKS: Cell<usize> = const { Cell::new(0) };
     }
 
     proptest! {
-        /// However many there are, each is found, and what finds it goes with them.
+        /// However many there are, each is found; the index is removed when they are few.
         #[test]
         fn every_membership_is_found(steps in proptest::collection::vec((0..60usize, 0..3u8), 1..400)) {
             let (mut memberships, mut indexes) = (Memberships::default(), MembershipIndexes::default());

@@ -1,19 +1,10 @@
 //! The recipients of one broadcast, as a snapshot that is walked without a lock.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
-/// Up to 256 members of a room. An edit copies the chunk while a selection holds it.
-pub(super) type Chunk<T> = Arc<Vec<Member<T>>>;
+use super::members::{Chunk, Member};
 
-/// A member of a room.
-#[derive(Clone)]
-pub(super) struct Member<T> {
-    pub(super) socket: T,
-    pub(super) slot: usize,
-}
-
-/// One of the targets: a room, or the socket whose own room it is.
+/// One of the targets: a room, or the one socket whose own room it is.
 pub(super) enum Picked<T> {
     Room(Vec<Chunk<T>>),
     One(Member<T>),
@@ -38,7 +29,7 @@ pub(crate) struct Selection<T> {
 }
 
 thread_local! {
-    /// The slots this walk has visited or excluded: those whose entry equals the current epoch.
+    /// The slots this walk has seen or excluded: those whose entry equals the current epoch.
     static DONE: RefCell<(u32, Vec<u32>)> = const { RefCell::new((0, Vec::new())) };
 }
 

@@ -108,7 +108,7 @@ metrics! {
     RECOVERIES = "sockeye_recoveries_total", Counter, Count, [NAMESPACE, OUTCOME],
         "clients that wanted to continue an earlier connection: `recovered`, or the name of a `RecoveryFailure`";
     OUTBOX_HITS = "sockeye_outbox_hits_total", Counter, Count, [NAMESPACE],
-        "events of client outboxes that came again and were answered from memory";
+        "events of client outboxes that came again and were not handled again: their answer is remembered, or on its way";
 }
 
 /// Gives the recorder the description of each number.

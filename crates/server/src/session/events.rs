@@ -12,7 +12,7 @@ use super::Sockets;
 use super::spans::{handler_span, traced};
 use super::tasks::{Done, Task};
 use crate::error::EventError;
-use crate::guarantees::client_outbox::{Begin, Ticket};
+use crate::guarantees::client_outbox::{Begin, EventNumber};
 use crate::handler::acker::Responder;
 use crate::handler::running::panic_message;
 use crate::namespace::handlers::{Call, Registered};
@@ -34,20 +34,27 @@ impl Sockets {
         attachments: &[Bytes],
     ) {
         let socket = &self.entries[index].socket;
-        let responder = id.map(|id| Responder { socket: socket.clone(), id, turn: None });
+        let responder = id.map(|id| Responder { socket: socket.clone(), id, handling: None });
         let (args, responder) =
-            match socket.outbox().and_then(|at| Some((at, Ticket::split(args)?))) {
+            match socket.outbox().and_then(|at| Some((at, EventNumber::split(args)?))) {
                 None => (args, responder),
-                Some(((outboxes, key), (args, ticket))) => match responder {
+                Some(((outboxes, key), (args, number))) => match responder {
                     // Without an ack nothing is left to remember.
                     None => (args, None),
-                    Some(responder) => match outboxes.begin(key, ticket, responder) {
-                        Begin::New(responder) => (args, Some(responder)),
-                        Begin::Settled => {
+                    Some(responder) => {
+                        let address = || socket.handshake().address().map(|address| address.ip());
+                        let origin = (socket.session().id(), address);
+                        let begin = outboxes.begin(key, number, origin, &responder);
+                        if let Begin::New(handling) = begin {
+                            (args, Some(Responder { handling: Some(handling), ..responder }))
+                        } else {
                             socket.active_namespace().handlers.metrics.outbox_hit();
+                            if let Begin::Answered(answer) = begin {
+                                responder.send(&answer);
+                            }
                             return;
                         }
-                    },
+                    }
                 },
             };
         let entry = &mut self.entries[index];

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-/// Most sockets have none or one: a list without allocation when empty.
+/// The values, by type. Most sockets have none or one: a list without allocation when empty.
 #[derive(Clone, Default)]
 pub(crate) struct SocketData(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
 
@@ -11,7 +11,7 @@ impl SocketData {
     pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let wanted = TypeId::of::<T>();
         let (_, value) = self.0.iter().find(|(kind, _)| *kind == wanted)?;
-        value.clone().downcast().ok()
+        Arc::clone(value).downcast().ok()
     }
 
     /// Replaces the value of this type.
@@ -20,7 +20,7 @@ impl SocketData {
         self.0.push((TypeId::of::<T>(), Arc::new(value)));
     }
 
-    /// Takes over the values of types it does not have.
+    /// Adds the values of types that it does not have.
     pub(crate) fn fill_from(&mut self, others: SocketData) {
         for (kind, value) in others.0 {
             if self.0.iter().all(|(own, _)| *own != kind) {

@@ -124,7 +124,7 @@ impl Socket {
     }
 
     /// Sends an event with its offset and keeps it for a client that comes back.
-    fn send_logged(&self, log: &Log, event: EventRef<'_>) -> Result<(), EmitError> {
+    fn send_logged(&self, log: &Log<Socket>, event: EventRef<'_>) -> Result<(), EmitError> {
         let mut sent = Ok(());
         log.record(None, |offset| {
             let packet = Arc::new(encode_with_offset(self.namespace(), event, offset));

@@ -1,4 +1,4 @@
-//! For how long a socket may stay.
+//! The expiry of a socket: when the server ends it.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::Socket;
 use crate::session::deadlines::after;
 use crate::session::link::Command;
 
-/// For how long a socket may stay, see [`Socket::set_expiry`].
+/// When a socket ends and when its client is warned, see [`Socket::set_expiry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
-    /// When it ends, from now on.
+    /// The time from now on until it ends.
     pub after: Duration,
-    /// How long before that the client is warned; zero: not at all.
+    /// How long before its end the client is warned; zero: not at all.
     pub warning: Duration,
 }
 
@@ -25,25 +25,37 @@ impl Expiry {
     }
 }
 
+/// The end of a socket.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
     end: Instant,
-    /// How long before the end the warning is due; gone when it was given.
+    /// How long before the end the client is warned; `None`: it is not, or was.
     warning: Option<Duration>,
 }
 
-/// The event that warns of [`Socket::set_expiry`]'s end: the seconds left.
+/// The event that warns a client of the end of its socket, with the seconds left.
 pub(crate) const EXPIRING: Event<u64> = Event::new("expiring");
 
-/// A socket has reached its end.
+/// The time of a socket has ended.
 #[derive(Debug)]
 pub(crate) struct Expired;
 
 impl Socket {
-    /// Ends the socket after this time, with [`DisconnectReason::Expired`](crate::DisconnectReason::Expired), unless it is called
-    /// again before, when the client has shown a new token:
-    /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) asks for one in place. At `warning` before the end the client is sent the event `expiring` with the seconds it has
-    /// left. `None` lifts the limit.
+    /// Ends the socket after this time, with
+    /// [`DisconnectReason::Expired`](crate::DisconnectReason::Expired), unless it is called again
+    /// before, when the client has shown a new token:
+    /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) asks for one over the same
+    /// connection. `warning` before the end the client is sent the event `expiring` with the seconds
+    /// left. `None`: it does not end by itself any more. Default: `None`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sockeye::{Expiry, Socket};
+    ///
+    /// fn admit(socket: &Socket, token_lasts: Duration) {
+    ///     socket.set_expiry(Some(Expiry::after(token_lasts)));
+    /// }
+    /// ```
     pub fn set_expiry(&self, expiry: Option<Expiry>) {
         *self.0.expiry.lock() = expiry.map(|expiry| {
             let end = after(Instant::now(), expiry.after);
@@ -53,13 +65,13 @@ impl Socket {
         self.0.link.command(Command::ExpiryChanged);
     }
 
-    /// How long it may stay; `None` without a limit.
+    /// The time until it ends; `None`: it does not end by itself.
     pub fn expires_in(&self) -> Option<Duration> {
         let expiry = self.0.expiry.lock();
         expiry.as_ref().map(|deadline| deadline.end.saturating_duration_since(Instant::now()))
     }
 
-    /// Warns of its end if that is due. `Err`: it has come; `Ok`: when to ask next.
+    /// Warns the client if it is time. `Err`: the socket has to end; `Ok`: when to ask next.
     pub(crate) fn check_expiry(&self, now: Instant) -> Result<Option<Instant>, Expired> {
         let mut expiry = self.0.expiry.lock();
         let Some(deadline) = &mut *expiry else {
@@ -78,7 +90,7 @@ impl Socket {
         deadline.warning = None;
         let (end, left) = (deadline.end, deadline.end - now);
         drop(expiry);
-        // Whoever reads too slowly to be warned ends all the same.
+        // A client that reads too slowly to be warned is ended all the same.
         let _ = self.emit(EXPIRING, &(left.as_millis().div_ceil(1000) as u64));
         Ok(Some(end))
     }

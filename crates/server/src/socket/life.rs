@@ -1,5 +1,6 @@
-//! From the reply to the end: what a socket is told when it is let in, and what is left of it.
+//! The life of a socket: the reply that it is connected, its recovery, its end.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use sockeye_socket_proto::{encode_connect, encode_connected};
@@ -10,14 +11,15 @@ use super::disconnect_reason::DisconnectReason;
 use super::id::SocketId;
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held};
 use crate::error::AckError;
+use crate::guarantees::recovery::connection::Connection;
 use crate::guarantees::recovery::log::{Return, Returned};
 use crate::guarantees::recovery::{Recovery, RecoveryFailure};
 use crate::rooms::room::Room;
 use crate::session::link::Command;
 
 impl Socket {
-    /// Tells the client that it is connected, then sends what was held back. `Ok(false)`: the
-    /// socket has ended meanwhile. `Err`: it is not who it claims to be, or came too late.
+    /// Replies that the client is connected, then sends what was held back. `Ok(false)`: the socket has
+    /// ended meanwhile. `Err`: it cannot continue the session that it claims.
     pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
         let is_admitted = self.admit_quietly();
         self.0.namespace.notify_room_changes();
@@ -46,7 +48,7 @@ impl Socket {
         }
         let (reply, link) = (self.reply(pid), &self.0.link);
         let packets: Vec<_> = held.take().into_iter().map(|held| held.packet).collect();
-        // What does not fit as a whole is too much for the client, and its session's end.
+        // What does not fit as a whole is too much for the client, and ends its session.
         if packets.is_empty() || !link.push_all(&reply, &packets) {
             link.send(&reply, &[]);
             for packet in &packets {
@@ -60,9 +62,9 @@ impl Socket {
         true
     }
 
-    /// The reply, what was missed, what was held back beside it: all at once or nothing, and the
-    /// socket is who it was. That the reply comes first and the rest in the same write lets the
-    /// client count what it has: see [`crate::guarantees::recovery`].
+    /// The reply, what was missed, what was held back besides: all at once or nothing. The socket then
+    /// has its earlier id, rooms and data. That the reply comes first and the rest in the same write lets
+    /// the client count what it has: see [`crate::guarantees::recovery`].
     fn resume(&self, pid: &SocketId, returned: Returned<'_>) -> Return {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
@@ -88,17 +90,12 @@ impl Socket {
         Return::Admitted
     }
 
-    /// What is sent from now on reaches it, with what is for everybody. (Called with the lock of
-    /// what was held back, so that nothing comes before it.)
+    /// From now on events are sent at once, those for everybody too. (Called with the lock of what was
+    /// held back, so that nothing is sent before that.)
     fn begin(&self) {
         self.0.phase.store(CONNECTED, Ordering::Release);
         self.0.namespace.adapter.admit(&self.0.id);
         self.0.namespace.handlers.metrics.connected();
-    }
-
-    /// The numbers in the log of what is held back until it is admitted.
-    pub(crate) fn held_numbers(&self) -> Vec<u64> {
-        self.0.held.lock().get().into_iter().flatten().filter_map(|held| held.number).collect()
     }
 
     /// The packet that says that the client is connected.
@@ -132,7 +129,8 @@ impl Socket {
         text
     }
 
-    /// Ends the socket: no rooms, no acks, nothing sent any more. True for the one call that did.
+    /// Ends the socket: it leaves its rooms, its pending acks fail, nothing is sent any more. True for
+    /// the one call that did it.
     pub(crate) fn end(&self, reason: DisconnectReason) -> bool {
         let leave = || self.leave_all();
         let left = match &self.0.namespace.log {
@@ -153,7 +151,7 @@ impl Socket {
 
     /// The rooms it leaves as it ends, once.
     fn leave_all(&self) -> Option<Vec<Room>> {
-        // Under the same lock as the send_connected: one is before the other.
+        // Under the same lock as `send_connected`, so that one is before the other.
         let mut held = self.0.held.lock();
         match self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) {
             CONNECTED => self.0.namespace.handlers.metrics.disconnected(),
@@ -164,10 +162,48 @@ impl Socket {
         drop(held);
         Some(self.0.namespace.adapter.remove(&self.key()))
     }
+}
 
-    /// The client has come back on another connection: this one is over, whether it was noticed
-    /// or not.
-    pub(crate) fn replace(&self) {
+impl Connection for Socket {
+    fn id(&self) -> SocketId {
+        Socket::id(self)
+    }
+
+    fn pid(&self) -> Option<&SocketId> {
+        Socket::pid(self)
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.handshake().address().map(|address| address.ip())
+    }
+
+    fn data(&self) -> SocketData {
+        self.with_data(SocketData::clone)
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        Socket::rooms(self)
+    }
+
+    fn is_in(&self, room: &Room) -> bool {
+        self.0.namespace.adapter.is_in(&self.key(), room)
+    }
+
+    fn held_numbers(&self) -> Vec<u64> {
+        self.0.held.lock().get().into_iter().flatten().filter_map(|held| held.number).collect()
+    }
+
+    fn stamped(&self) -> u64 {
+        self.0.rare.get().map_or(0, |rare| rare.stamped.load(Ordering::Relaxed))
+    }
+
+    fn has_dropped(&self) -> bool {
+        let rare = self.0.rare.get();
+        rare.is_some_and(|rare| rare.has_dropped.load(Ordering::Relaxed))
+            || self.0.link.session.has_dropped()
+    }
+
+    fn replace(&self) {
         if self.end(DisconnectReason::TransportClose) {
             self.0.link.command(Command::Replaced(self.clone()));
         }

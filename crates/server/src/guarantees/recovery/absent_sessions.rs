@@ -1,8 +1,8 @@
-//! The clients that are away, of all namespaces of one declaration together: names that strangers
-//! make up would have a bound each otherwise.
+//! The absent sessions of all namespaces of one declaration together: names that strangers make up
+//! would have a bound each otherwise.
 //!
-//! A log's lock may be held when this one is taken, never the other way round. So what gives way
-//! is first taken out here, and then forgotten by its log, unless it has come back meanwhile.
+//! A log's lock may be held when this one is taken, never the other way round. So what is too much is
+//! first taken out here, and then forgotten by its log, unless it has come back meanwhile.
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
@@ -10,24 +10,31 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::RecoveryConfig;
-use super::log::Log;
-use crate::guarantees::shares::Shares;
-use crate::guarantees::tiered_shares::Group;
+use crate::guarantees::shares::{Group, Shares};
 use crate::server::snapshot::Usage;
 use crate::socket::id::SocketId;
 
+/// The absent sessions of all namespaces of one declaration, and their bounds.
 pub(crate) struct AbsentSessions {
     sessions_max: usize,
     bytes_max: usize,
-    shares: Mutex<Shares<Group, AbsentSession>>,
+    shares: Mutex<Shares<Group, (), SessionKey>>,
+}
+
+/// A log, which keeps absent sessions.
+pub(super) trait SessionKeeper: Send + Sync {
+    /// There is no room for the absent session with this private id any more.
+    fn evicted(&self, pid: &SocketId);
 }
 
 /// A session by its private id, and where it is kept.
 #[derive(Clone)]
-struct AbsentSession {
+struct SessionKey {
     pid: SocketId,
-    log: Weak<Log>,
+    keeper: Option<Keeper>,
 }
+
+type Keeper = Weak<dyn SessionKeeper>;
 
 impl AbsentSessions {
     pub(crate) fn new(config: &RecoveryConfig) -> Arc<Self> {
@@ -35,23 +42,24 @@ impl AbsentSessions {
         Arc::new(Self { sessions_max, bytes_max, shares: Mutex::default() })
     }
 
-    pub(super) fn insert(&self, group: Group, pid: SocketId, log: Weak<Log>, bytes: usize) {
-        self.shares.lock().insert(group, AbsentSession { pid, log }, bytes);
+    pub(super) fn insert(&self, group: Group, pid: SocketId, keeper: Keeper, bytes: usize) {
+        let key = SessionKey { pid, keeper: Some(keeper) };
+        self.shares.lock().insert(group, (), key, bytes);
     }
 
     pub(super) fn remove(&self, pid: &SocketId) {
-        self.shares.lock().remove(&AbsentSession::named(pid));
+        self.shares.lock().remove(&SessionKey::new(pid));
     }
 
     pub(super) fn contains(&self, pid: &SocketId) -> bool {
-        self.shares.lock().contains(&AbsentSession::named(pid))
+        self.shares.lock().contains(&SessionKey::new(pid))
     }
 
     /// Has as many forgotten as are too many. Without a log's lock.
-    pub(super) fn make_room(&self) {
-        while let Some(AbsentSession { pid, log }) = self.evict() {
-            if let Some(log) = log.upgrade() {
-                log.give_way(&pid);
+    pub(super) fn evict(&self) {
+        while let Some(SessionKey { pid, keeper }) = self.next_evicted() {
+            if let Some(keeper) = keeper.and_then(|keeper| keeper.upgrade()) {
+                keeper.evicted(&pid);
             }
         }
     }
@@ -63,27 +71,27 @@ impl AbsentSessions {
         (sessions, Usage::new(shares.bytes(), self.bytes_max))
     }
 
-    fn evict(&self) -> Option<AbsentSession> {
+    fn next_evicted(&self) -> Option<SessionKey> {
         self.shares.lock().evict(self.sessions_max, self.bytes_max)
     }
 }
 
-impl AbsentSession {
+impl SessionKey {
     /// To look for one: private ids are unique.
-    fn named(pid: &SocketId) -> Self {
-        Self { pid: pid.clone(), log: Weak::new() }
+    fn new(pid: &SocketId) -> Self {
+        Self { pid: pid.clone(), keeper: None }
     }
 }
 
-impl PartialEq for AbsentSession {
+impl PartialEq for SessionKey {
     fn eq(&self, other: &Self) -> bool {
         self.pid == other.pid
     }
 }
 
-impl Eq for AbsentSession {}
+impl Eq for SessionKey {}
 
-impl Hash for AbsentSession {
+impl Hash for SessionKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.pid.hash(state);
     }

@@ -8,23 +8,28 @@ use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
-use super::absent_sessions::AbsentSessions;
+use super::absent_sessions::{AbsentSessions, SessionKeeper};
+use super::connection::Connection;
+use super::event::{LoggedEvent, held_bytes};
+use super::foreign_offsets::ForeignOffsets;
 use super::offset::Offset;
+use super::room_history::RoomHistory;
 use super::section::section;
-use super::session::{Absence, ROOM_BYTES, Session, SessionState};
+use super::session::{AbsentSession, Session, SessionState};
 use super::{RecoveryConfig, RecoveryFailure};
-use crate::guarantees::tiered_shares::Group;
+use crate::checks;
+use crate::cold_state::ColdState;
+use crate::guarantees::shares::Group;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
 use crate::server::snapshot::{RecoverySnapshot, Usage};
 use crate::session::deadlines::after;
-use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::id::SocketId;
 
-/// The log and the absent sessions of one namespace.
-pub(crate) struct Log {
+/// The events and the sessions of one namespace. `S` is a handle of a socket.
+pub(crate) struct Log<S> {
     config: RecoveryConfig,
     /// How long an event may be missed: the longest absence, and before it the longest time in which
     /// a dead connection was not noticed. A pong says that everything sent before its ping has
@@ -32,32 +37,26 @@ pub(crate) struct Log {
     event_age_max: Duration,
     /// Tells offsets of this log from those of others.
     epoch: SocketId,
-    state: Mutex<State>,
-    this: Weak<Log>,
+    state: Mutex<State<S>>,
+    this: Weak<Self>,
 }
 
-struct State {
+struct State<S> {
     /// The number of the next event. They begin with 1: 0 is before the first.
     next: u64,
     /// The number of the first event that was not forgotten for being too many.
     truncated: u64,
-    events: VecDeque<Logged>,
+    events: VecDeque<LoggedEvent>,
     bytes: usize,
-    sessions: HashMap<SocketId, Session>,
-    /// The private ids of those that are away, in the order in which they expire.
-    away: BTreeMap<u64, SocketId>,
+    /// Of the events whose offsets were made elsewhere.
+    foreign: ColdState<ForeignOffsets>,
+    sessions: HashMap<SocketId, Session<S>>,
+    /// The private ids of the absent sessions, in the order in which they expire.
+    absent: BTreeMap<u64, SocketId>,
+    /// The number of the next absence.
+    next_absence: u64,
     /// The same, with those of other namespaces.
-    absences: Arc<AbsentSessions>,
-    /// Of whoever goes away next.
-    next_place: u64,
-}
-
-/// An event that is kept.
-pub(super) struct Logged {
-    at: Instant,
-    packet: Arc<Encoded>,
-    bytes: usize,
-    pub(super) targets: Targets,
+    all_absent: Arc<AbsentSessions>,
 }
 
 /// What a returning client says.
@@ -88,37 +87,45 @@ pub(crate) enum Return {
     Full,
 }
 
-impl Log {
+impl<S: Connection> Log<S> {
     pub(crate) fn new(
         config: RecoveryConfig,
         unnoticed_max: Duration,
-        absences: Arc<AbsentSessions>,
+        all_absent: Arc<AbsentSessions>,
     ) -> Arc<Self> {
         let event_age_max = config.max_disconnection.saturating_add(unnoticed_max);
         Arc::new_cyclic(|this| {
-            let (epoch, state) = (SocketId::random(), Mutex::new(State::new(absences)));
-            Self { config, event_age_max, epoch, state, this: this.clone() }
+            let (epoch, state) = (SocketId::random(), Mutex::new(State::new(all_absent)));
+            Self { config, event_age_max, epoch, state, this: Weak::clone(this) }
         })
     }
 
     /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
-    /// those whom it was for.
+    /// those whom it was for. `assigned`: the offset that was made elsewhere, a text that no other event
+    /// has, in the order of the events. An event with a text that is known has come twice, and is not
+    /// delivered.
     pub(crate) fn record(
         &self,
-        _assigned: Option<&str>,
+        assigned: Option<&str>,
         deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>),
     ) {
-        section(|| self.record_now(deliver));
-    }
-
-    fn record_now(&self, deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>)) {
-        let mut state = self.state.lock();
-        let (targets, packet) = deliver(Offset { epoch: &self.epoch, number: state.next });
-        state.next += 1;
-        let bytes = held_bytes(&packet, &targets);
-        state.bytes += bytes;
-        state.events.push_back(Logged { at: Instant::now(), packet, bytes, targets });
-        self.prune(&mut state);
+        section(|| {
+            let state = &mut *self.state.lock();
+            if assigned.is_some_and(|text| state.number_of(text).is_some()) {
+                tracing::debug!(offset = assigned, "an event has come twice and is ignored");
+                return;
+            }
+            let (number, text) = (state.next, assigned);
+            let (targets, packet) = deliver(Offset { epoch: &self.epoch, number, text });
+            state.next += 1;
+            let bytes = held_bytes(&packet, &targets) + text.map_or(0, ForeignOffsets::bytes);
+            state.bytes += bytes;
+            state.events.push_back(LoggedEvent { at: Instant::now(), packet, bytes, targets });
+            if let Some(text) = text {
+                state.foreign.get_or_default().push(number, text);
+            }
+            self.prune(state);
+        });
     }
 
     /// Lets `deliver` send an event that is not kept, with the newest offset and without another
@@ -126,7 +133,9 @@ impl Log {
     pub(crate) fn stamp(&self, deliver: impl FnOnce(Offset<'_>)) {
         section(|| {
             let state = self.state.lock();
-            deliver(Offset { epoch: &self.epoch, number: state.next - 1 });
+            let number = state.next - 1;
+            let text = state.foreign.get().and_then(|foreign| foreign.newest(number));
+            deliver(Offset { epoch: &self.epoch, number, text });
         });
     }
 
@@ -137,15 +146,16 @@ impl Log {
         let pid = SocketId::parse(pid).ok_or(RecoveryFailure::UnknownSession)?;
         let session = state.sessions.get(&pid).ok_or(RecoveryFailure::UnknownSession)?;
         let last = match offset.and_then(|offset| self.number_in(offset)) {
-            None => None,
+            None => offset.and_then(|text| state.number_of(text)),
             Some(number) => {
                 let number = number.parse().ok().filter(|number| *number < state.next);
                 Some(number.ok_or(RecoveryFailure::UnknownOffset)?)
             }
         };
         // The official client keeps the last offset it saw, also when it gets a new session. Every
-        // event of this one has an offset of this log, so who shows another, or one of before it
-        // began, has received nothing of it.
+        // event of this one has an offset that this log knows, so who shows another, or one of before
+        // it began, has received nothing of it. (Or it shows a text that was made elsewhere and is
+        // older than all that is kept: then it has received nothing of that.)
         let last = last.filter(|last| *last >= session.start);
         let from = last.map_or(session.start, |last| last + 1);
         if from < state.known_from(session) {
@@ -157,12 +167,12 @@ impl Log {
         Ok(Claim { id: session.id.clone(), pid, from })
     }
 
-    /// Lets `admit` carry a claim out, without any event in between. The session is here from then
-    /// on, unless its client has left again: then the result is false.
+    /// Lets `admit` carry a claim out, without any event in between. The session is connected from
+    /// then on, unless its client has left again: then the result is false.
     pub(crate) fn restore(
         &self,
         claim: &Claim,
-        socket: &Socket,
+        socket: &S,
         is_same_user: impl FnOnce(&SocketData) -> bool,
         admit: impl FnOnce(Returned<'_>) -> Return,
     ) -> Result<bool, RecoveryFailure> {
@@ -171,38 +181,38 @@ impl Log {
         if !is_same_user(&data) {
             return Err(RecoveryFailure::OtherUser);
         }
-        // Whoever is still here ends first. That saves the session, which takes the lock.
+        // A socket that is still connected ends first. That keeps the session, which takes the lock.
         if let Some(old) = old {
             old.replace();
         }
-        section(|| self.restore_away(claim, socket, admit))
+        section(|| self.restore_absent(claim, socket, admit))
     }
 
     /// The values of a session, and its socket if its connection has not ended, as far as anybody
     /// noticed.
-    fn kept(&self, pid: &SocketId) -> Option<(Option<Socket>, SocketData)> {
-        let here = match &self.state.lock().sessions.get(pid)?.state {
+    fn kept(&self, pid: &SocketId) -> Option<(Option<S>, SocketData)> {
+        let connected = match &self.state.lock().sessions.get(pid)?.state {
             SessionState::Connected(socket) => socket.clone(),
-            SessionState::Absent(away) => return Some((None, away.data.clone())),
+            SessionState::Absent(absent) => return Some((None, absent.data.clone())),
         };
-        let data = here.with_data(SocketData::clone);
-        Some((Some(here), data))
+        let data = connected.data();
+        Some((Some(connected), data))
     }
 
-    fn restore_away(
+    fn restore_absent(
         &self,
         claim: &Claim,
-        socket: &Socket,
+        socket: &S,
         admit: impl FnOnce(Returned<'_>) -> Return,
     ) -> Result<bool, RecoveryFailure> {
         let state = &mut *self.state.lock();
         let (first, next) = (state.first(), state.next);
         let session = state.sessions.get(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
-        let SessionState::Absent(away) = &session.state else {
+        let Some(absent) = session.absent() else {
             // Another connection was faster.
             return Err(RecoveryFailure::UnknownSession);
         };
-        let has_dropped = session.notes().is_some_and(|notes| notes.has_dropped);
+        let has_dropped = session.details.as_ref().is_some_and(|details| details.has_dropped);
         let has_all = claim.from >= state.known_from(session) && !has_dropped;
         let entered = socket.rooms();
         let mut early = Vec::new();
@@ -210,7 +220,7 @@ impl Log {
             let missed;
             let held = socket.held_numbers();
             (missed, early) = state.missed(session, claim.from.max(first), &held);
-            admit(Returned { rooms: &away.rooms, data: &away.data, missed })
+            admit(Returned { rooms: &absent.rooms, data: &absent.data, missed })
         };
         match if has_all { admit() } else { Return::Full } {
             Return::Ended => return Ok(false),
@@ -221,30 +231,31 @@ impl Log {
             }
             Return::Admitted => {}
         }
-        let place = away.place;
-        state.away.remove(&place);
-        state.absences.remove(&claim.pid);
+        let absence = absent.absence;
+        state.absent.remove(&absence);
+        state.all_absent.remove(&claim.pid);
         if let Some(session) = state.sessions.get_mut(&claim.pid) {
             // Its own room, under the key it had while it claimed its id, is none of them.
             for room in entered.into_iter().skip(1) {
                 if !session.is_in(&room) {
-                    session.notes_mut().history.join(room, next);
+                    session.details_mut().history.join(&room, next);
                 }
             }
-            session.note_early(early);
+            session.add_early(early);
             session.state = SessionState::Connected(socket.clone());
             session.forget_before(first);
         }
+        checks::now_and_then(|| state.check());
         Ok(true)
     }
 
-    /// Whether a session is here or may come back.
+    /// Whether a session is connected or may come back.
     pub(crate) fn keeps(&self, pid: &SocketId) -> bool {
         self.state.lock().sessions.contains_key(pid)
     }
 
-    /// A new session is here if `admit` says so, which runs without any event in between.
-    pub(crate) fn begin(&self, socket: &Socket, admit: impl FnOnce(&SocketId) -> bool) -> bool {
+    /// A session begins if `admit` says so, which runs without any event in between.
+    pub(crate) fn begin(&self, socket: &S, admit: impl FnOnce(&SocketId) -> bool) -> bool {
         section(|| {
             let mut state = self.state.lock();
             let pid = SocketId::random();
@@ -253,31 +264,35 @@ impl Log {
             if is_admitted {
                 let session = Session::new(socket, state.next, early);
                 state.sessions.insert(pid, session);
+                checks::now_and_then(|| state.check());
             }
             is_admitted
         })
     }
 
-    /// A socket joins rooms: `join` tells each that it was not in, without any event in between.
-    pub(crate) fn join(&self, socket: &Socket, join: impl FnOnce(&mut dyn FnMut(&Room))) {
-        let state = &mut *self.state.lock();
-        let next = state.next;
-        let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
-        join(&mut |room| {
-            if let Some(session) = &mut session {
-                session.notes_mut().history.join(room.clone(), next);
-            }
-        });
+    /// A socket joins rooms: `join` calls back for each that it was not in, without any event in
+    /// between.
+    pub(crate) fn join(&self, socket: &S, join: impl FnOnce(&mut dyn FnMut(&Room))) {
+        self.change_rooms(socket, join, RoomHistory::join);
     }
 
-    /// A socket leaves rooms: `leave` tells each that it was in, without any event in between.
-    pub(crate) fn leave(&self, socket: &Socket, leave: impl FnOnce(&mut dyn FnMut(&Room))) {
+    /// A socket leaves rooms: `leave` calls back for each that it was in, without any event in between.
+    pub(crate) fn leave(&self, socket: &S, leave: impl FnOnce(&mut dyn FnMut(&Room))) {
+        self.change_rooms(socket, leave, RoomHistory::leave);
+    }
+
+    fn change_rooms(
+        &self,
+        socket: &S,
+        change: impl FnOnce(&mut dyn FnMut(&Room)),
+        add: fn(&mut RoomHistory, &Room, u64),
+    ) {
         let state = &mut *self.state.lock();
         let (first, next) = (state.first(), state.next);
         let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
-        leave(&mut |room| {
+        change(&mut |room| {
             if let Some(session) = &mut session {
-                session.notes_mut().history.leave(room, next);
+                add(&mut session.details_mut().history, room, next);
             }
         });
         if let Some(session) = session {
@@ -290,11 +305,11 @@ impl Log {
     /// before.
     pub(crate) fn end(
         &self,
-        socket: &Socket,
+        socket: &S,
         reason: DisconnectReason,
         leave: impl FnOnce() -> Option<Vec<Room>>,
     ) -> Option<Vec<Room>> {
-        let data = socket.with_data(SocketData::clone);
+        let data = socket.data();
         let mut state = self.state.lock();
         let rooms = leave()?;
         let Some(pid) = socket.pid() else { return Some(rooms) };
@@ -302,43 +317,36 @@ impl Log {
             state.forget(pid);
             return Some(rooms);
         }
-        let (first, left) = (state.first(), state.next);
-        let State { sessions, away, absences, next_place, .. } = &mut *state;
+        let (first, first_missed) = (state.first(), state.next);
+        let State { sessions, absent, all_absent, next_absence, .. } = &mut *state;
         if let Some(session) = sessions.get_mut(pid) {
             let until = after(Instant::now(), self.config.max_disconnection);
-            let place = *next_place;
-            *next_place += 1;
-            let kept = Absence { until, place, left, rooms: sorted(rooms.clone()), data };
+            let (absence, mut rooms) = (*next_absence, rooms.clone());
+            rooms.sort_unstable();
+            let rooms = rooms.into_boxed_slice();
+            *next_absence += 1;
+            let kept = AbsentSession { until, absence, first_missed, rooms, data };
             session.state = SessionState::Absent(Box::new(kept));
             let (stamped, has_dropped) = (socket.stamped(), socket.has_dropped());
             if stamped > 0 || has_dropped {
-                let notes = session.notes_mut();
-                notes.stamped = notes.stamped.max(stamped);
-                notes.has_dropped |= has_dropped;
+                let details = session.details_mut();
+                details.stamped = details.stamped.max(stamped);
+                details.has_dropped |= has_dropped;
             }
             session.forget_before(first);
-            away.insert(place, pid.clone());
-            let (group, log) = (Group::by_address(socket), self.this.clone());
-            absences.insert(group, pid.clone(), log, session.bytes());
+            absent.insert(absence, pid.clone());
+            let (group, bytes) = (Group::of(socket.address()), session.bytes());
+            all_absent.insert(group, pid.clone(), Weak::<Self>::clone(&self.this), bytes);
         }
         self.prune(&mut state);
-        let absences = state.absences.clone();
+        let all_absent = Arc::clone(&state.all_absent);
         drop(state);
-        absences.make_room();
+        all_absent.evict();
         Some(rooms)
     }
 
-    /// A session had to make room, unless it came back in the meantime, be it that it is away anew.
-    pub(super) fn give_way(&self, pid: &SocketId) {
-        let mut state = self.state.lock();
-        let is_away = |session: &Session| matches!(session.state, SessionState::Absent(_));
-        if state.sessions.get(pid).is_some_and(is_away) && !state.absences.contains(pid) {
-            state.forget(pid);
-        }
-    }
-
     /// Forgets what is too old or too much. Called with every change, and by the server's sweep.
-    fn prune(&self, state: &mut State) {
+    fn prune(&self, state: &mut State<S>) {
         let now = Instant::now();
         while let Some(event) = state.events.front() {
             let is_old = now.duration_since(event.at) > self.event_age_max;
@@ -353,12 +361,18 @@ impl Log {
                 state.truncated = state.first();
             }
         }
-        while let Some((_, pid)) = state.away.first_key_value()
-            && state.is_over(pid, now)
+        let first = state.first();
+        if let Some(foreign) = state.foreign.get_mut() {
+            // The one before the first is what a client says that has missed all the others.
+            foreign.forget_before(first - 1);
+        }
+        while let Some((_, pid)) = state.absent.first_key_value()
+            && state.is_expired(pid, now)
         {
             let pid = pid.clone();
             state.forget(&pid);
         }
+        checks::now_and_then(|| state.check());
     }
 
     /// Forgets what is too old. True: nothing is kept any more.
@@ -367,18 +381,19 @@ impl Log {
         self.prune(&mut state);
         if state.events.is_empty() {
             state.events.shrink_to_fit();
+            state.foreign.get_mut().map(ForeignOffsets::shrink_to_fit);
         }
-        state.events.is_empty() && state.away.is_empty()
+        state.events.is_empty() && state.absent.is_empty()
     }
 
     /// What is kept at this moment.
     pub(crate) fn snapshot(&self) -> RecoverySnapshot {
         let state = self.state.lock();
-        let (sessions, bytes) = state.absences.usage();
+        let (sessions, bytes) = state.all_absent.usage();
         RecoverySnapshot {
             log_events: Usage::new(state.events.len(), self.config.log_events_max),
             log_bytes: Usage::new(state.bytes, self.config.log_bytes_max),
-            absent_sessions: state.away.len(),
+            absent_sessions: state.absent.len(),
             declaration_sessions: sessions,
             declaration_bytes: bytes,
         }
@@ -391,18 +406,56 @@ impl Log {
     }
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        let state = self.state.get_mut();
-        state.away.values().for_each(|pid| state.absences.remove(pid));
+impl<S: Connection> SessionKeeper for Log<S> {
+    /// Forgets the session unless it has come back meanwhile, even if it is absent again.
+    fn evicted(&self, pid: &SocketId) {
+        let mut state = self.state.lock();
+        let is_absent = state.sessions.get(pid).is_some_and(|session| session.absent().is_some());
+        if is_absent && !state.all_absent.contains(pid) {
+            state.forget(pid);
+        }
+        checks::now_and_then(|| state.check());
     }
 }
 
-impl State {
-    fn new(absences: Arc<AbsentSessions>) -> Self {
-        let (events, sessions, away) = (VecDeque::new(), HashMap::new(), BTreeMap::new());
-        let (next, truncated, bytes, next_place) = (1, 0, 0, 0);
-        Self { next, truncated, events, bytes, sessions, away, absences, next_place }
+impl<S> Drop for Log<S> {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        state.absent.values().for_each(|pid| state.all_absent.remove(pid));
+    }
+}
+
+impl<S: Connection> State<S> {
+    fn new(all_absent: Arc<AbsentSessions>) -> Self {
+        let (next, truncated, bytes, next_absence) = (1, 0, 0, 0);
+        let (events, foreign) = (VecDeque::new(), ColdState::default());
+        let (sessions, absent) = (HashMap::new(), BTreeMap::new());
+        Self { next, truncated, events, bytes, foreign, sessions, absent, next_absence, all_absent }
+    }
+
+    /// What always holds. How many things were looked at.
+    fn check(&self) -> usize {
+        debug_assert!(self.next > self.events.len() as u64, "numbers begin with 1");
+        debug_assert!(self.truncated <= self.first(), "what is truncated is not kept");
+        debug_assert!(self.events.iter().is_sorted_by_key(|event| event.at), "the oldest is first");
+        let bytes: usize = self.events.iter().map(|event| event.bytes).sum();
+        debug_assert_eq!(bytes, self.bytes, "bytes are those of the events");
+        if let Some(foreign) = self.foreign.get() {
+            foreign.check(self.first() - 1, self.next);
+        }
+        let absent = self.sessions.values().filter(|session| session.absent().is_some());
+        debug_assert_eq!(absent.count(), self.absent.len(), "each absent session expires");
+        for (absence, pid) in &self.absent {
+            let absent = self.sessions.get(pid).and_then(Session::absent);
+            debug_assert_eq!(absent.map(|it| it.absence), Some(*absence), "and only once");
+            debug_assert!(absent.is_some_and(|it| it.first_missed <= self.next));
+        }
+        self.events.len() + self.sessions.len()
+    }
+
+    /// The number of the event with this offset, if that was made elsewhere and is known.
+    fn number_of(&self, text: &str) -> Option<u64> {
+        self.foreign.get()?.number_of(text)
     }
 
     /// The number of the oldest event kept.
@@ -411,12 +464,12 @@ impl State {
     }
 
     /// From which number on it is known what was for a session.
-    fn known_from(&self, session: &Session) -> u64 {
+    fn known_from(&self, session: &Session<S>) -> u64 {
         self.truncated.max(session.known_from())
     }
 
     /// The events from a number on, which is not before the first.
-    fn events_from(&self, number: u64) -> impl Iterator<Item = (u64, &Logged)> {
+    fn events_from(&self, number: u64) -> impl Iterator<Item = (u64, &LoggedEvent)> {
         let skipped = usize::try_from(number - self.first()).unwrap_or(usize::MAX);
         (number..).zip(self.events.iter().skip(skipped))
     }
@@ -424,16 +477,16 @@ impl State {
     /// Whether a session was sent this offset, as far as that is known: an event that was forgotten
     /// is believed, since all that is known to be for the session is sent again. One look at the log
     /// is enough, so that claims which are refused cost the others nothing.
-    fn has_sent(&self, session: &Session, number: u64) -> bool {
-        let (stamped, left) = match &session.state {
+    fn has_sent(&self, session: &Session<S>, number: u64) -> bool {
+        let (stamped, first_missed) = match &session.state {
             SessionState::Connected(socket) => (socket.stamped(), self.next),
-            SessionState::Absent(away) => (0, away.left),
+            SessionState::Absent(absent) => (0, absent.first_missed),
         };
-        let stamped = session.notes().map_or(0, |notes| notes.stamped).max(stamped);
+        let stamped = session.details.as_ref().map_or(0, |details| details.stamped).max(stamped);
         if number < self.first().max(self.known_from(session)) || number <= stamped {
             return true;
         }
-        let event = self.events_from(number).next().filter(|(number, _)| *number < left);
+        let event = self.events_from(number).next().filter(|(number, _)| *number < first_missed);
         event.is_some_and(|(number, event)| session.includes(number, event))
     }
 
@@ -441,7 +494,7 @@ impl State {
     /// joined before it was admitted (`held`, in order): that belongs among the rest.
     fn missed(
         &self,
-        session: &Session,
+        session: &Session<S>,
         from: u64,
         held: &[u64],
     ) -> (Vec<(u64, Arc<Encoded>)>, Vec<u64>) {
@@ -453,55 +506,25 @@ impl State {
                 early.push(number);
             }
             if is_member || is_held {
-                missed.push((number, event.packet.clone()));
+                missed.push((number, Arc::clone(&event.packet)));
             }
         }
         (missed, early)
     }
 
-    /// Whether an absent session's time is over.
-    fn is_over(&self, pid: &SocketId, now: Instant) -> bool {
-        let session = self.sessions.get(pid);
-        let until = session.and_then(|session| match &session.state {
-            SessionState::Connected(_) => None,
-            SessionState::Absent(away) => Some(away.until),
-        });
-        until.is_none_or(|until| until <= now)
+    /// Whether an absent session is not to come back any more.
+    fn is_expired(&self, pid: &SocketId, now: Instant) -> bool {
+        let absent = self.sessions.get(pid).and_then(Session::absent);
+        absent.is_none_or(|absent| absent.until <= now)
     }
 
     fn forget(&mut self, pid: &SocketId) {
         let session = self.sessions.remove(pid);
-        if let Some(Session { state: SessionState::Absent(away), .. }) = session {
-            self.away.remove(&away.place);
-            self.absences.remove(pid);
+        if let Some(absent) = session.as_ref().and_then(Session::absent) {
+            self.absent.remove(&absent.absence);
+            self.all_absent.remove(pid);
         }
     }
-}
-
-/// What an event takes while it is kept: the text and the form in which it went to clients, which its
-/// packet keeps, and whom it was for.
-fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
-    let text = packet.text().map_or(0, str::len);
-    let attachments = packet.attachments().iter().map(|attachment| {
-        let times = if attachment.len() > COPIED_BYTES_MAX { 1 } else { 2 };
-        times * attachment.len() + ATTACHMENT_BYTES
-    });
-    let rooms = targets.rooms.iter().chain(&targets.except);
-    let rooms: usize = rooms.map(|room| room.as_str().len() + ROOM_BYTES).sum();
-    2 * text + attachments.sum::<usize>() + rooms + EVENT_BYTES
-}
-
-/// An event beside its text: its entry in the log, its packet, and what the allocator adds.
-const EVENT_BYTES: usize = size_of::<Logged>() + size_of::<Encoded>() + 128;
-/// An attachment beside its content.
-const ATTACHMENT_BYTES: usize = 128;
-/// Longer attachments are shared with the form that clients are sent, not copied.
-const COPIED_BYTES_MAX: usize = 4096;
-
-/// In an order in which one is found fast.
-fn sorted(mut rooms: Vec<Room>) -> Box<[Room]> {
-    rooms.sort_unstable();
-    rooms.into_boxed_slice()
 }
 
 /// Whether a client may come back after this, as in the official server; an overflow too, since
@@ -513,3 +536,6 @@ fn is_recoverable(reason: DisconnectReason) -> bool {
         Reason::ServerDisconnect | Reason::ClientDisconnect | Reason::ParseError | Reason::Expired
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,14 @@ use std::fmt;
 
 use crate::socket::id::SocketId;
 
-/// The offset of an event, which is its last argument on the wire: the log, and a number.
+/// The offset of an event, which is its last argument on the wire: the log and a number, or a text
+/// that was made elsewhere. It is written as the content of a JSON string.
 #[derive(Clone, Copy)]
 pub(crate) struct Offset<'a> {
     pub(super) epoch: &'a SocketId,
     pub(super) number: u64,
+    /// Made elsewhere.
+    pub(super) text: Option<&'a str>,
 }
 
 /// The position of an event that carries an offset.
@@ -32,6 +35,14 @@ impl Offset<'_> {
 
 impl fmt::Display for Offset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.epoch, self.number)
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        match self.text {
+            None => write!(f, "{}.{}", self.epoch, self.number),
+            Some(text) if text.bytes().all(is_plain) => f.write_str(text),
+            Some(text) => {
+                let quoted = serde_json::to_string(text).map_err(|_| fmt::Error)?;
+                f.write_str(&quoted[1..quoted.len() - 1])
+            }
+        }
     }
 }

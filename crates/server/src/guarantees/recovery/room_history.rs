@@ -8,20 +8,21 @@ use smallvec::SmallVec;
 use crate::rooms::room::Room;
 
 /// The rooms a session joined or left: an event is for those who were in its rooms when it was sent.
-/// Nothing is noted of a room in which it was from its start, as long as it is there.
+/// Of a room in which it was from its start nothing is kept, as long as it is there.
 ///
-/// Whatever is asked or noted is about one room, and costs the same however many there are.
+/// Every operation is about one room, and costs the same however many there are.
 pub(super) struct RoomHistory<R = Room> {
     /// A room is there once.
-    stays: Vec<(R, Stay)>,
-    /// Where a room stands among them; empty as long as they are few, which are looked through.
+    by_room: Vec<(R, Intervals)>,
+    /// Where a room stands among them; empty as long as they are few, which are searched one by one.
     index: HashMap<R, usize>,
     /// The rooms it left, in that order, with the number of the first event after each.
     left: VecDeque<(R, u64)>,
 }
 
+/// When a session was in one room.
 #[derive(Default)]
-struct Stay {
+struct Intervals {
     /// It is in the room, and joined it before this event.
     open: Option<u64>,
     /// When it was there before: the number of the first event, and of the first behind the last.
@@ -30,22 +31,22 @@ struct Stay {
 
 impl<R> Default for RoomHistory<R> {
     fn default() -> Self {
-        Self { stays: Vec::new(), index: HashMap::new(), left: VecDeque::new() }
+        Self { by_room: Vec::new(), index: HashMap::new(), left: VecDeque::new() }
     }
 }
 
 impl<R: Clone + Eq + Hash> RoomHistory<R> {
     /// It is in a room from the event with this number on.
-    pub(super) fn join(&mut self, room: R, number: u64) {
-        self.stay_or_new(room).open = Some(number);
+    pub(super) fn join(&mut self, room: &R, number: u64) {
+        self.intervals_or_new(room.clone()).open = Some(number);
     }
 
     /// It is not in a room any more from the event with this number on.
     pub(super) fn leave(&mut self, room: &R, number: u64) {
-        let stay = self.stay_or_new(room.clone());
-        let since = stay.open.take().unwrap_or(0);
+        let intervals = self.intervals_or_new(room.clone());
+        let since = intervals.open.take().unwrap_or(0);
         if since < number {
-            stay.past.push((since, number));
+            intervals.past.push((since, number));
             self.left.push_back((room.clone(), number));
         } else {
             self.remove_if_empty(room);
@@ -55,9 +56,9 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
     /// Whether it was in a room when an event was sent. `is_in`: it is in the room now.
     pub(super) fn include(&self, room: &R, number: u64, is_in: impl FnOnce() -> bool) -> bool {
         let Some(at) = self.find(room) else { return is_in() };
-        let (_, stay) = &self.stays[at];
-        let was_in = stay.past.iter().any(|(since, until)| (*since..*until).contains(&number));
-        was_in || stay.open.map_or_else(is_in, |since| since <= number)
+        let (_, intervals) = &self.by_room[at];
+        let was_in = intervals.past.iter().any(|(since, until)| (*since..*until).contains(&number));
+        was_in || intervals.open.map_or_else(is_in, |since| since <= number)
     }
 
     /// The events before this one will not be asked for any more.
@@ -71,7 +72,7 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
     pub(super) fn forget_oldest(&mut self) -> Option<u64> {
         let (room, until) = self.left.pop_front()?;
         if let Some(at) = self.find(&room) {
-            self.stays[at].1.past.remove(0);
+            self.by_room[at].1.past.remove(0);
             self.remove_if_empty(&room);
         }
         Some(until)
@@ -82,56 +83,57 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
         self.left.len()
     }
 
-    /// The rooms of which something is noted, to estimate what they take.
+    /// The rooms of which something is kept, to estimate what they take.
     pub(super) fn rooms(&self) -> impl Iterator<Item = &R> {
-        self.stays.iter().map(|(room, _)| room)
+        self.by_room.iter().map(|(room, _)| room)
     }
 
     fn find(&self, room: &R) -> Option<usize> {
         if self.index.is_empty() {
-            return self.stays.iter().position(|(other, _)| other == room);
+            return self.by_room.iter().position(|(other, _)| other == room);
         }
         self.index.get(room).copied()
     }
 
-    fn stay_or_new(&mut self, room: R) -> &mut Stay {
+    fn intervals_or_new(&mut self, room: R) -> &mut Intervals {
         let at = self.find(&room).unwrap_or_else(|| self.add(room));
-        &mut self.stays[at].1
+        &mut self.by_room[at].1
     }
 
     fn add(&mut self, room: R) -> usize {
-        let at = self.stays.len();
+        let at = self.by_room.len();
         if at < FEW {
             // Most sessions are in one or two.
-            self.stays.reserve_exact(1);
+            self.by_room.reserve_exact(1);
         }
-        self.stays.push((room.clone(), Stay::default()));
+        self.by_room.push((room.clone(), Intervals::default()));
         if !self.index.is_empty() {
             self.index.insert(room, at);
         } else if at >= FEW {
-            self.index = self.stays.iter().map(|(room, _)| room.clone()).zip(0..).collect();
+            self.index = self.by_room.iter().map(|(room, _)| room.clone()).zip(0..).collect();
         }
         at
     }
 
-    /// Forgets a room of which nothing is noted any more.
+    /// Forgets a room of which nothing is kept any more.
     fn remove_if_empty(&mut self, room: &R) {
-        let is_empty = |stay: &Stay| stay.past.is_empty() && stay.open.is_none();
-        let Some(at) = self.find(room).filter(|at| is_empty(&self.stays[*at].1)) else { return };
-        self.stays.swap_remove(at);
+        let is_empty =
+            |intervals: &Intervals| intervals.past.is_empty() && intervals.open.is_none();
+        let Some(at) = self.find(room).filter(|at| is_empty(&self.by_room[*at].1)) else { return };
+        self.by_room.swap_remove(at);
         if self.index.is_empty() {
             return;
         }
         self.index.remove(room);
-        if let Some((moved, _)) = self.stays.get(at)
-            && let Some(place) = self.index.get_mut(moved)
+        if let Some((moved, _)) = self.by_room.get(at)
+            && let Some(position) = self.index.get_mut(moved)
         {
-            *place = at;
+            *position = at;
         }
     }
 }
 
-/// So many are looked through as fast as they are found in a table.
+/// So few are searched as fast one by one as in a table.
 const FEW: usize = 8;
 
 #[cfg(test)]
@@ -151,7 +153,7 @@ mod tests {
             before in proptest::collection::btree_set(0..14u8, 0..14),
             steps in proptest::collection::vec((0..14u8, 0..4u8), 1..200),
         ) {
-            let mut stays = RoomHistory::default();
+            let mut history = RoomHistory::default();
             let mut now = before.clone();
             let mut diary: Vec<BTreeSet<u8>> = Vec::new();
             let mut first = 0;
@@ -159,23 +161,23 @@ mod tests {
                 let number = diary.len() as u64;
                 match step {
                     0 => diary.push(now.clone()),
-                    1 if now.insert(room) => stays.join(room, number),
-                    2 if now.remove(&room) => stays.leave(&room, number),
+                    1 if now.insert(room) => history.join(&room, number),
+                    2 if now.remove(&room) => history.leave(&room, number),
                     _ => {
                         first = number / 2;
-                        stays.forget_before(first);
+                        history.forget_before(first);
                     }
                 }
                 for (number, rooms) in (0..).zip(&diary).skip(usize::try_from(first).unwrap()) {
                     for room in 0..14u8 {
-                        let was_in = stays.include(&room, number, || now.contains(&room));
+                        let was_in = history.include(&room, number, || now.contains(&room));
                         prop_assert_eq!(was_in, rooms.contains(&room), "{} in {}", number, room);
                     }
                 }
             }
-            stays.forget_before(diary.len() as u64);
-            prop_assert_eq!(stays.past(), 0);
-            let open: BTreeSet<_> = stays.rooms().copied().collect();
+            history.forget_before(diary.len() as u64);
+            prop_assert_eq!(history.past(), 0);
+            let open: BTreeSet<_> = history.rooms().copied().collect();
             prop_assert!(open.is_subset(&now), "only of rooms it is in");
         }
     }
@@ -208,16 +210,16 @@ mod tests {
     fn a_room_costs_the_same_however_many_others_there_are() {
         let mut cost = Vec::new();
         for rooms in [100, 20_000] {
-            let mut stays = RoomHistory::default();
+            let mut history = RoomHistory::default();
             LOOKS.set(0);
             for room in 0..rooms {
-                stays.join(Counted(room), room as u64);
+                history.join(&Counted(room), room as u64);
             }
             for room in 0..rooms {
-                assert!(stays.include(&Counted(room), rooms as u64, || false));
-                stays.leave(&Counted(room), rooms as u64 + 1);
+                assert!(history.include(&Counted(room), rooms as u64, || false));
+                history.leave(&Counted(room), rooms as u64 + 1);
             }
-            stays.forget_before(rooms as u64 + 1);
+            history.forget_before(rooms as u64 + 1);
             // Growing hashes everything once more, now and then.
             cost.push(LOOKS.get() / rooms);
         }

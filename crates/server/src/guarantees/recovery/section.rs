@@ -2,7 +2,7 @@
 //!
 //! An observer of the engine hears of every packet where it is queued, and may send. Under a log's
 //! lock that would wait for itself, and an event amid the delivery of another could not have an offset
-//! that is right for everybody. So it is put off until the delivery is over and the lock is free.
+//! that is right for everybody. So it is put off until the delivery has ended and the lock is free.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,11 +16,13 @@ thread_local! {
 
 /// Runs `f`, which takes a log's lock and gives it back, and then what was put off meanwhile.
 pub(super) fn section<R>(f: impl FnOnce() -> R) -> R {
-    let section = Section::begin();
+    debug_assert!(!is_inside(), "a log's lock is taken under another's");
+    PUT_OFF.set(Some(VecDeque::new()));
+    let section = Section;
     let result = f();
-    for job in section.end() {
-        job();
-    }
+    let jobs = PUT_OFF.take();
+    drop(section);
+    jobs.into_iter().flatten().for_each(|job| job());
     result
 }
 
@@ -34,28 +36,11 @@ pub(crate) fn put_off(job: impl FnOnce() + 'static) {
     PUT_OFF.with_borrow_mut(|jobs| jobs.get_or_insert_default().push_back(Box::new(job)));
 }
 
-/// Ends also when an observer panics.
-struct Section {
-    is_over: bool,
-}
-
-impl Section {
-    fn begin() -> Self {
-        debug_assert!(!is_inside(), "a log's lock is taken under another's");
-        PUT_OFF.set(Some(VecDeque::new()));
-        Self { is_over: false }
-    }
-
-    fn end(mut self) -> VecDeque<Job> {
-        self.is_over = true;
-        PUT_OFF.take().unwrap_or_default()
-    }
-}
+/// Ends when it is dropped, also when an observer panics.
+struct Section;
 
 impl Drop for Section {
     fn drop(&mut self) {
-        if !self.is_over {
-            PUT_OFF.set(None);
-        }
+        PUT_OFF.set(None);
     }
 }

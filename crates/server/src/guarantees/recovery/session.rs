@@ -2,84 +2,88 @@
 
 use tokio::time::Instant;
 
-use super::log::Logged;
+use super::connection::Connection;
+use super::event::{LoggedEvent, room_bytes};
 use super::room_history::RoomHistory;
 use crate::rooms::room::Room;
-use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::id::SocketId;
 
-/// A session that is here, or may come back.
-pub(super) struct Session {
+/// A session that is connected, or may come back.
+pub(super) struct Session<S> {
     pub(super) id: SocketId,
     /// The number of the first event it could receive.
     pub(super) start: u64,
     /// From this event on everything is for it that is for its rooms.
     pub(super) admitted: u64,
-    pub(super) state: SessionState,
-    notes: Option<Box<Notes>>,
+    pub(super) state: SessionState<S>,
+    pub(super) details: Option<Box<SessionDetails>>,
 }
 
-/// What many sessions never have.
+/// What is known of few sessions only.
 #[derive(Default)]
-pub(super) struct Notes {
+pub(super) struct SessionDetails {
     /// Of the events before this one it is not known any more which were for it.
     pub(super) forgotten: u64,
-    /// What is for it beside what is for its rooms, in order: sent to it while it was admitted.
+    /// The events for it that its rooms do not explain, in order: sent to it before it was admitted.
     pub(super) early: Vec<u64>,
-    /// The highest offset that came to it with an event that is not in the log.
+    /// The highest number that came to it in the offset of an event that is not kept.
     pub(super) stamped: u64,
     /// Something was dropped that was for it, so that its last offset says nothing.
     pub(super) has_dropped: bool,
     pub(super) history: RoomHistory,
 }
 
-pub(super) enum SessionState {
-    Connected(Socket),
-    Absent(Box<Absence>),
+pub(super) enum SessionState<S> {
+    Connected(S),
+    Absent(Box<AbsentSession>),
 }
 
-pub(super) struct Absence {
+/// What is kept of a session while it is absent.
+pub(super) struct AbsentSession {
     /// When it is forgotten.
     pub(super) until: Instant,
-    /// Its place among those that are away, in their order.
-    pub(super) place: u64,
+    /// Its number among the absent sessions of its log, in the order of their absence.
+    pub(super) absence: u64,
     /// The number of the first event that was not sent to it.
-    pub(super) left: u64,
+    pub(super) first_missed: u64,
     /// In their order, to be searched.
     pub(super) rooms: Box<[Room]>,
     pub(super) data: SocketData,
 }
 
-impl Session {
+impl<S: Connection> Session<S> {
     /// Of a socket that is admitted before the event with the number `admitted`; what it was sent
     /// before.
-    pub(super) fn new(socket: &Socket, admitted: u64, early: Vec<u64>) -> Self {
+    pub(super) fn new(socket: &S, admitted: u64, early: Vec<u64>) -> Self {
         let start = early.first().copied().unwrap_or(admitted);
         let (id, state) = (socket.id(), SessionState::Connected(socket.clone()));
-        let mut session = Self { id, start, admitted, state, notes: None };
-        session.note_early(early);
+        let mut session = Self { id, start, admitted, state, details: None };
+        session.add_early(early);
         session
     }
 
-    pub(super) fn notes(&self) -> Option<&Notes> {
-        self.notes.as_deref()
+    /// The details, to add to them.
+    pub(super) fn details_mut(&mut self) -> &mut SessionDetails {
+        self.details.get_or_insert_default()
     }
 
-    /// What is noted, to note more.
-    pub(super) fn notes_mut(&mut self) -> &mut Notes {
-        self.notes.get_or_insert_default()
+    pub(super) fn absent(&self) -> Option<&AbsentSession> {
+        match &self.state {
+            SessionState::Connected(_) => None,
+            SessionState::Absent(absent) => Some(absent),
+        }
     }
 
-    pub(super) fn note_early(&mut self, early: Vec<u64>) {
+    pub(super) fn add_early(&mut self, early: Vec<u64>) {
         if !early.is_empty() {
-            self.notes_mut().early.extend(early);
+            self.details_mut().early.extend(early);
         }
     }
 
     /// From which number on it is known what was for it.
     pub(super) fn known_from(&self) -> u64 {
-        self.start.max(self.notes().map_or(0, |notes| notes.forgotten))
+        self.start.max(self.details.as_ref().map_or(0, |details| details.forgotten))
     }
 
     /// Whether it is in a room now.
@@ -88,53 +92,48 @@ impl Session {
             SessionState::Connected(socket) => {
                 room.as_str() == self.id.as_str() || socket.is_in(room)
             }
-            SessionState::Absent(away) => away.rooms.binary_search(room).is_ok(),
+            SessionState::Absent(absent) => absent.rooms.binary_search(room).is_ok(),
         }
     }
 
     /// Whether an event was, or is, for it.
-    pub(super) fn includes(&self, number: u64, event: &Logged) -> bool {
+    pub(super) fn includes(&self, number: u64, event: &LoggedEvent) -> bool {
         let is_in = |room: &Room| self.is_in(room);
         let is_for_rooms = number >= self.admitted;
-        let Some(notes) = self.notes() else {
+        let Some(details) = &self.details else {
             return is_for_rooms && event.targets.include(is_in);
         };
-        let was_in = |room: &Room| notes.history.include(room, number, || is_in(room));
-        notes.early.binary_search(&number).is_ok()
+        let was_in = |room: &Room| details.history.include(room, number, || is_in(room));
+        details.early.binary_search(&number).is_ok()
             || (is_for_rooms && event.targets.include(was_in))
     }
 
     /// Forgets what only matters to events before this one.
     pub(super) fn forget_before(&mut self, number: u64) {
-        let Some(notes) = &mut self.notes else { return };
-        notes.history.forget_before(number);
-        while notes.history.past() > STAYS_MAX
-            && let Some(until) = notes.history.forget_oldest()
+        let Some(details) = &mut self.details else { return };
+        details.history.forget_before(number);
+        while details.history.past() > LEFT_ROOMS_MAX
+            && let Some(until) = details.history.forget_oldest()
         {
-            notes.forgotten = notes.forgotten.max(until);
+            details.forgotten = details.forgotten.max(until);
         }
-        let forgotten = notes.early.partition_point(|early| *early < number);
-        notes.early.drain(..forgotten);
+        let forgotten = details.early.partition_point(|early| *early < number);
+        details.early.drain(..forgotten);
     }
 
-    /// What it takes while it is away, data aside: they are the application's.
+    /// What it takes while it is absent, data aside: they are the application's.
     pub(super) fn bytes(&self) -> usize {
-        let rooms = match &self.state {
-            SessionState::Connected(_) => &[][..],
-            SessionState::Absent(away) => &away.rooms,
-        };
-        let bytes = |room: &Room| ROOM_BYTES + room.as_str().len();
-        let noted = self.notes().map_or(0, |notes| {
-            let rooms: usize = notes.history.rooms().map(bytes).sum();
-            size_of::<Notes>() + rooms + notes.early.len() * size_of::<u64>()
+        let rooms = self.absent().map_or(&[][..], |absent| &absent.rooms);
+        let details = self.details.as_ref().map_or(0, |details| {
+            let rooms: usize = details.history.rooms().map(room_bytes).sum();
+            size_of::<SessionDetails>() + rooms + details.early.len() * size_of::<u64>()
         });
-        SESSION_BYTES + rooms.iter().map(bytes).sum::<usize>() + noted
+        let session = size_of::<Self>() + size_of::<AbsentSession>() + TABLES_BYTES;
+        session + rooms.iter().map(room_bytes).sum::<usize>() + details
     }
 }
 
 /// Rooms left that are remembered for a session, as long as events to them are.
-const STAYS_MAX: usize = 256;
-/// A room in a list or a table beside its name.
-pub(super) const ROOM_BYTES: usize = 64;
-/// A session, its entries in tables, its place among those that are away.
-const SESSION_BYTES: usize = size_of::<Session>() + size_of::<Absence>() + 320;
+const LEFT_ROOMS_MAX: usize = 256;
+/// The entries of a session in tables.
+const TABLES_BYTES: usize = 320;

@@ -8,8 +8,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use super::super::members::CHUNK_MEMBERS_MAX;
 use super::super::room::Room;
-use super::{Adapter, CHUNK, EVERYBODY, State};
+use super::{Adapter, EVERYBODY, State};
 
 /// Slots that are looked at under one lock.
 const SLICE: usize = 1024;
@@ -73,11 +74,15 @@ impl<T: Clone, A> Adapter<T, A> {
         // The sockets are cloned without the lock, of no more chunks than they are in.
         let size = state.rooms[room].len();
         let end = from.saturating_add(limit.max(1)).min(size);
-        let chunks = state.rooms[room].chunks.iter().take(end.div_ceil(CHUNK)).skip(from / CHUNK);
+        let chunks = state.rooms[room]
+            .chunks
+            .iter()
+            .take(end.div_ceil(CHUNK_MEMBERS_MAX))
+            .skip(from / CHUNK_MEMBERS_MAX);
         let chunks: Vec<_> = chunks.cloned().collect();
         drop(state);
         let members = chunks.iter().flat_map(|chunk| chunk.iter());
-        let members = members.skip(from % CHUNK).take(end.saturating_sub(from));
+        let members = members.skip(from % CHUNK_MEMBERS_MAX).take(end.saturating_sub(from));
         (members.map(|member| member.socket.clone()).collect(), Some(end).filter(|end| *end < size))
     }
 
