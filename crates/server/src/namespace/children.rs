@@ -46,7 +46,7 @@ struct MadeBy {
 }
 
 impl MadeBy {
-    fn new(link: &SessionLink) -> Self {
+    fn new<S>(link: &SessionLink<S>) -> Self {
         let address = link.handshake.address().as_ref().map(SocketAddr::ip);
         MadeBy { session: link.session.id().clone(), group: Group::of(address) }
     }
@@ -90,7 +90,11 @@ impl Children {
     }
 
     /// Makes room for one more, made for this session.
-    pub(super) fn make_room(&mut self, link: &SessionLink, config: &Config) -> Result<(), Refuse> {
+    pub(super) fn make_room<S>(
+        &mut self,
+        link: &SessionLink<S>,
+        config: &Config,
+    ) -> Result<(), Refuse> {
         let MadeBy { session, group } = MadeBy::new(link);
         if self.by_session.of(&session) >= config.child_namespaces_per_session_max {
             let oldest = self.empty.oldest_of(&group, &session).cloned();
@@ -122,7 +126,7 @@ impl Children {
     }
 
     /// Adds one that nobody is in yet, made for this session.
-    pub(super) fn insert(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink) {
+    pub(super) fn insert<S>(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink<S>) {
         let (path, made_by) = (active.path.clone(), MadeBy::new(link));
         let MadeBy { session, group } = &made_by;
         self.empty.touch(&path, session, || group.clone());

@@ -123,7 +123,13 @@ impl Namespaces {
     }
 
     /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
-    pub(crate) fn find(&self, path: &str, link: &SessionLink, auth: &str, from: usize) -> Found {
+    pub(crate) fn find(
+        &self,
+        path: &str,
+        link: &SessionLink<Socket>,
+        auth: &str,
+        from: usize,
+    ) -> Found {
         if let Some(active) = self.get(path) {
             return Found::Active(active);
         }
@@ -144,7 +150,7 @@ impl Namespaces {
     pub(crate) fn child(
         &self,
         path: &str,
-        link: &SessionLink,
+        link: &SessionLink<Socket>,
         parent: usize,
         params: Params,
     ) -> Result<Arc<ActiveNamespace>, Refuse> {
@@ -179,7 +185,7 @@ impl Namespaces {
     pub(crate) fn enter(
         &self,
         active: Arc<ActiveNamespace>,
-        link: &Arc<SessionLink>,
+        link: &Arc<SessionLink<Socket>>,
         origin: Origin,
         auth: &str,
     ) -> Socket {
