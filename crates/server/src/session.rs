@@ -50,7 +50,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(
-        link: Arc<SessionLink<Socket>>,
+        link: Arc<SessionLink>,
         namespaces: Arc<Namespaces>,
         config: Arc<Config>,
     ) -> Self {
@@ -151,7 +151,7 @@ impl SessionHandler for Peer {
 }
 
 struct Sockets {
-    link: Arc<SessionLink<Socket>>,
+    link: Arc<SessionLink>,
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
     entries: Vec<Entry>,

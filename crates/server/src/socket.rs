@@ -47,7 +47,7 @@ struct Inner {
     id: SocketId,
     recovery: Recovery,
     namespace: Arc<ActiveNamespace>,
-    link: Arc<SessionLink<Socket>>,
+    link: Arc<SessionLink>,
     phase: AtomicU8,
     /// What was sent to this socket before it was told that it is connected.
     held: Mutex<ColdState<Vec<Held>>>,
@@ -100,7 +100,7 @@ const DISCONNECTED: u8 = 2;
 impl Socket {
     pub(crate) fn new(
         namespace: Arc<ActiveNamespace>,
-        link: Arc<SessionLink<Socket>>,
+        link: Arc<SessionLink>,
         origin: Origin,
         auth: &str,
     ) -> Self {
@@ -295,7 +295,7 @@ impl Socket {
         &self.0.namespace
     }
 
-    pub(crate) fn link(&self) -> &Arc<SessionLink<Socket>> {
+    pub(crate) fn link(&self) -> &Arc<SessionLink> {
         &self.0.link
     }
 

@@ -21,11 +21,11 @@ pub(crate) struct Delivery<'a> {
     place: Option<LogPosition>,
     /// The packet without its offset, if it has one.
     plain: Option<Plain<'a>>,
-    recipients: Vec<Arc<SessionLink<Socket>>>,
+    recipients: Vec<Arc<SessionLink>>,
     /// Those that take `plain`.
-    old: Vec<Arc<SessionLink<Socket>>>,
+    old: Vec<Arc<SessionLink>>,
     /// Those with the server's parser that take `packet`, and those that take `plain`.
-    parsing: [Vec<Arc<SessionLink<Socket>>>; 2],
+    parsing: [Vec<Arc<SessionLink>>; 2],
     /// Whether there may be any.
     has_parser: bool,
 }
@@ -95,12 +95,12 @@ impl<'a> Delivery<'a> {
 }
 
 /// All sessions of a server that have a parser have the same.
-fn send_rewritten(links: &[Arc<SessionLink<Socket>>], packet: &Arc<Encoded>) {
+fn send_rewritten(links: &[Arc<SessionLink>], packet: &Arc<Encoded>) {
     if let Some(parser) = links.first().and_then(|link| link.parser()) {
         send_to(links, &rewritten(parser, packet));
     }
 }
 
-fn send_to(links: &[Arc<SessionLink<Socket>>], packet: &Arc<Encoded>) {
+fn send_to(links: &[Arc<SessionLink>], packet: &Arc<Encoded>) {
     engine::broadcast(links.iter().map(|link| &link.session), packet);
 }

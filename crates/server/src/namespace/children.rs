@@ -46,7 +46,7 @@ struct MadeBy {
 }
 
 impl MadeBy {
-    fn new<S>(link: &SessionLink<S>) -> Self {
+    fn new(link: &SessionLink) -> Self {
         let address = link.handshake.address().as_ref().map(SocketAddr::ip);
         MadeBy { session: link.session.id().clone(), group: Group::of(address) }
     }
@@ -90,11 +90,7 @@ impl Children {
     }
 
     /// Makes room for one more, made for this session.
-    pub(super) fn make_room<S>(
-        &mut self,
-        link: &SessionLink<S>,
-        config: &Config,
-    ) -> Result<(), Refuse> {
+    pub(super) fn make_room(&mut self, link: &SessionLink, config: &Config) -> Result<(), Refuse> {
         let MadeBy { session, group } = MadeBy::new(link);
         if self.by_session.of(&session) >= config.child_namespaces_per_session_max {
             let oldest = self.empty.oldest_of(&group, &session).cloned();
@@ -126,7 +122,7 @@ impl Children {
     }
 
     /// Adds one that nobody is in yet, made for this session.
-    pub(super) fn insert<S>(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink<S>) {
+    pub(super) fn insert(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink) {
         let (path, made_by) = (active.path.clone(), MadeBy::new(link));
         let MadeBy { session, group } = &made_by;
         self.empty.touch(&path, session, || group.clone());

@@ -123,13 +123,7 @@ impl Namespaces {
     }
 
     /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
-    pub(crate) fn find(
-        &self,
-        path: &str,
-        link: &SessionLink<Socket>,
-        auth: &str,
-        from: usize,
-    ) -> Found {
+    pub(crate) fn find(&self, path: &str, link: &SessionLink, auth: &str, from: usize) -> Found {
         if let Some(active) = self.get(path) {
             return Found::Active(active);
         }
@@ -150,7 +144,7 @@ impl Namespaces {
     pub(crate) fn child(
         &self,
         path: &str,
-        link: &SessionLink<Socket>,
+        link: &SessionLink,
         parent: usize,
         params: Params,
     ) -> Result<Arc<ActiveNamespace>, Refuse> {
@@ -185,7 +179,7 @@ impl Namespaces {
     pub(crate) fn enter(
         &self,
         active: Arc<ActiveNamespace>,
-        link: &Arc<SessionLink<Socket>>,
+        link: &Arc<SessionLink>,
         origin: Origin,
         auth: &str,
     ) -> Socket {

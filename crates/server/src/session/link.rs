@@ -8,40 +8,40 @@ use sockeye_engine::{self as engine, Encoded, Handshake, Pushed};
 use sockeye_socket_proto::{Messages, Parser, transcode};
 
 use crate::cold_state::ColdState;
+use crate::socket::Socket;
 
-/// A session, as its sockets know it. Packets are given to it in the protocol's own form. `S` is a
-/// handle of a socket.
-pub(crate) struct SessionLink<S> {
+/// A session, as its sockets know it. Packets are given to it in the protocol's own form.
+pub(crate) struct SessionLink {
     pub(crate) session: engine::Session,
     pub(crate) handshake: Arc<Handshake>,
     /// For the session's task; it is woken when something is added.
-    commands: Mutex<ColdState<Vec<Command<S>>>>,
+    commands: Mutex<ColdState<Vec<Command>>>,
     /// In which other form the client speaks, if it does. Known before anything is sent to it.
     parser: OnceLock<Arc<dyn Parser>>,
 }
 
-pub(crate) enum Command<S> {
+pub(crate) enum Command {
     /// This socket was disconnected by the server.
-    Disconnected(S),
+    Disconnected(Socket),
     /// This socket goes on elsewhere; the session is dead.
-    Replaced(S),
+    Replaced(Socket),
     /// A socket has another end, or none.
     ExpiryChanged,
     /// All sockets, then the session.
     CloseSession,
 }
 
-impl<S> SessionLink<S> {
+impl SessionLink {
     pub(crate) fn new(session: engine::Session, handshake: Arc<Handshake>) -> Self {
         SessionLink { session, handshake, commands: Mutex::default(), parser: OnceLock::new() }
     }
 
-    pub(crate) fn command(&self, command: Command<S>) {
+    pub(crate) fn command(&self, command: Command) {
         self.commands.lock().get_or_default().push(command);
         self.session.wake();
     }
 
-    pub(crate) fn take_commands(&self) -> Vec<Command<S>> {
+    pub(crate) fn take_commands(&self) -> Vec<Command> {
         self.commands.lock().take()
     }
 

@@ -22,7 +22,7 @@ pub(crate) enum PacketReader {
 }
 
 impl PacketReader {
-    pub(crate) fn new<S>(config: &Arc<Config>, link: &SessionLink<S>) -> Self {
+    pub(crate) fn new(config: &Arc<Config>, link: &SessionLink) -> Self {
         match &config.parser {
             Some(parser) if parser.audience() == Audience::Everybody => {
                 Self::parser(parser, config, link)
@@ -32,10 +32,10 @@ impl PacketReader {
         }
     }
 
-    pub(crate) fn handle<'a, S>(
+    pub(crate) fn handle<'a>(
         &'a mut self,
         message: Message<'a>,
-        link: &SessionLink<S>,
+        link: &SessionLink,
     ) -> Result<Option<Incoming<'a>>, DecodeError> {
         if let PacketReader::Undecided(config) = self {
             *self = match (&config.parser, message) {
@@ -70,7 +70,7 @@ impl PacketReader {
         }
     }
 
-    fn parser<S>(parser: &Arc<dyn Parser>, config: &Config, link: &SessionLink<S>) -> Self {
+    fn parser(parser: &Arc<dyn Parser>, config: &Config, link: &SessionLink) -> Self {
         link.speak(parser);
         PacketReader::Parser(parser.decoder(config.packet_limits))
     }
