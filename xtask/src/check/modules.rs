@@ -26,7 +26,6 @@ const SERVER_KNOT: &[&str] = &[
     "namespace::active",
     "namespace::handlers",
     "namespace::visitor",
-    "session::link",
     "socket",
 ];
 
