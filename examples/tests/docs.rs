@@ -108,3 +108,37 @@ fn every_chapter_is_in_the_index() {
         assert_eq!(is_compiled, has_rust, "{name} and the `guide` of a crate");
     }
 }
+
+/// Every number that the crates count, by their sources.
+fn counted() -> Vec<String> {
+    let mut names = Vec::new();
+    for source in ["net", "websocket", "engine"].map(|at| format!("crates/{at}/src/metrics.rs")) {
+        let text = file(&source).unwrap();
+        let strings = text.lines().filter(|line| line.starts_with("pub const"));
+        names.extend(strings.filter_map(|line| line.split('"').nth(1)).map(str::to_owned));
+    }
+    assert!(names.len() > 10, "only {names:?}: has the way of naming them changed?");
+    names.extend(sockeye::metrics::ALL.iter().map(|metric| metric.name.to_owned()));
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn the_table_of_numbers_is_that_of_the_code() {
+    let page = file("docs/operations.md").unwrap();
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `sockeye_")).collect();
+    let mut named: Vec<_> = rows.iter().map(|row| code_spans(row).next().unwrap()).collect();
+    named.sort_unstable();
+    assert_eq!(named, counted());
+    for metric in sockeye::metrics::ALL {
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        let unit = match metric.unit {
+            metrics::Unit::Count => String::new(),
+            unit => format!(", {}", unit.as_str()),
+        };
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, labels) = (metric.name, labels.join(", "));
+        let row = format!("| `{name}` | {kind}{unit} | {labels} | {} |", metric.description);
+        assert!(rows.contains(&row.as_str()), "{row}");
+    }
+}

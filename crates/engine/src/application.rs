@@ -1,5 +1,6 @@
 //! What the layer above implements.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -34,6 +35,11 @@ pub trait SessionHandler: Send + 'static {
     /// Drives the futures that messages started; they live in the handler. Called after messages
     /// and whenever `cx`'s waker or [`Session::wake`] was used. `Ready` when nothing is under way.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Takes what somebody gave to [`Session::command`], before the next `poll`. Default: drops it.
+    fn command(&mut self, command: Box<dyn Any + Send>) {
+        drop(command);
+    }
 
     /// When `poll` is to be called at the latest, if no message or waker comes first; up to 1/256
     /// of the wait later, so that sessions wake together. Asked after every turn of the session; a

@@ -31,7 +31,7 @@ use crate::session::Session;
 use crate::session::config::{Config, ConfigError};
 use crate::session::dialect::Dialect;
 use crate::session::hooks::ConnectionError;
-use crate::session::registry::Registry;
+use crate::session::registry::{Registry, SessionCount};
 use crate::task::NewSession;
 use crate::transport::ndjson;
 use crate::transport::polling::{Poll, Post, Unread};
@@ -205,6 +205,20 @@ impl<A: Application> Engine<A> {
     /// Every session there is at this moment.
     pub fn all_sessions(&self) -> Vec<Session> {
         self.registry.all()
+    }
+
+    /// A page of the sessions: up to `limit` of those whose [`number`](Session::number) is `first` or
+    /// higher, in the order in which they were opened. The next page begins behind the last number;
+    /// fewer than `limit` are the last page. Costs a look at every session, and a handle of each that
+    /// is on the page.
+    pub fn session_page(&self, first: u64, limit: usize) -> Vec<Session> {
+        self.registry.page(first, limit)
+    }
+
+    /// How many sessions there are of each transport and revision that somebody uses. Costs a look at
+    /// every session; [`sessions`](Engine::sessions) is their sum and costs nothing.
+    pub fn session_counts(&self) -> Vec<SessionCount> {
+        self.registry.counts()
     }
 
     /// Adds what the engine's own responses say about cross-origin requests, for what is served

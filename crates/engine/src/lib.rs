@@ -82,6 +82,7 @@ pub use session::config::{Config, ConfigError, OverflowPolicy};
 pub use session::handle::Session;
 pub use session::hooks::{ConnectionError, Hooks, Rejection};
 pub use session::observer::Observer;
+pub use session::registry::SessionCount;
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_net::http::{
     AllowedHosts, AllowedHostsError, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,

@@ -4,6 +4,7 @@ mod act;
 mod core;
 mod driver;
 mod engine_io;
+mod held;
 mod link;
 mod protocol;
 mod receive;

@@ -26,6 +26,11 @@ impl MemberId {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// Its number: whoever was made later has a higher one.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// Frames that many connections get, gathered once for all of them. It begins open, and everything

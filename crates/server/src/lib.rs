@@ -119,7 +119,14 @@ pub use server::Server;
 pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
+pub use server::listing::{RoomInfo, SessionInfo};
+pub use server::metrics;
+pub use server::page::{Cursor, Page};
 pub use server::serve::{IntoListeners, Serve, SocketService};
+pub use server::snapshot::{
+    NamespaceSnapshot, OutboxesSnapshot, RecoverySnapshot, ServerSnapshot, SessionKind, Usage,
+};
+pub use session::details::SessionDetails;
 pub use socket::Socket;
 pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;

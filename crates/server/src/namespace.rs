@@ -412,6 +412,25 @@ pub(crate) enum Path {
     Dynamic { name: String, matcher: Matcher },
 }
 
+impl Path {
+    /// The namespace that every server has.
+    pub(crate) const fn main() -> Self {
+        Path::Fixed(Cow::Borrowed("/"))
+    }
+
+    pub(crate) fn is_main(&self) -> bool {
+        matches!(self, Path::Fixed(name) if name == "/")
+    }
+
+    /// The name of the declaration; empty when it has none.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Path::Fixed(name) => name,
+            Path::Dynamic { name, .. } => name,
+        }
+    }
+}
+
 impl<S> fmt::Debug for Namespace<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Namespace").field("path", &self.path).finish_non_exhaustive()

@@ -6,18 +6,24 @@ mod client_files;
 pub(crate) mod config;
 mod content_coding;
 pub(crate) mod drain;
+pub(crate) mod listing;
+pub mod metrics;
+pub(crate) mod page;
 pub(crate) mod serve;
+pub(crate) mod snapshot;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_engine::{Application, CloseReason, Engine, Handshake, Session};
+use tokio::time::Instant;
 
 use self::builder::ServerBuilder;
 use self::config::Config;
 use self::drain::Drained;
 use self::serve::{IntoListeners, Serve, SocketService};
+use self::snapshot::{ServerSnapshot, SessionKind, Usage};
 use crate::broadcast::Broadcast;
 use crate::broadcast::io::Io;
 use crate::namespace::active::Siblings;
@@ -92,6 +98,38 @@ impl Server {
         self.engine.queued_bytes()
     }
 
+    /// What is there at this moment, as plain data. Costs a look at every session, every namespace and
+    /// what they keep; no lock is held for more than a part of it, so that numbers of different
+    /// parts may be of different moments.
+    pub fn snapshot(&self) -> ServerSnapshot {
+        let config = &self.config;
+        let kinds = self.engine.session_counts().into_iter();
+        let session_kinds: Vec<_> = kinds
+            .map(|kind| SessionKind {
+                transport: kind.transport.as_str(),
+                revision: kind.revision.number(),
+                sessions: kind.sessions,
+            })
+            .collect();
+        let mut namespaces: Vec<_> = self
+            .namespaces
+            .all()
+            .iter()
+            .map(|active| active.snapshot(self.namespaces.parent_name(active)))
+            .collect();
+        namespaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let children = namespaces.iter().filter(|namespace| namespace.parent.is_some()).count();
+        ServerSnapshot {
+            uptime_seconds: self.engine.application().started.elapsed().as_secs(),
+            sessions: session_kinds.iter().map(|kind| kind.sessions).sum(),
+            session_kinds,
+            sessions_per_address_max: config.engine.sessions_per_address_max,
+            queued_bytes: Usage::new(self.queued_bytes(), config.engine.queued_bytes_max_total),
+            child_namespaces: Usage::new(children, config.child_namespaces_max),
+            namespaces,
+        }
+    }
+
     /// A tower service that answers requests under the server's path, and 404 elsewhere:
     ///
     /// ```
@@ -143,7 +181,7 @@ impl Server {
     /// goes on, and a tokio runtime that is dropped waits for it. So a program that has to end in
     /// time ends its runtime with [`Runtime::shutdown_timeout`](tokio::runtime::Runtime), as below,
     /// and moves such work to `spawn_blocking`. If all threads of the runtime are blocked and this is
-    /// awaited in one of its tasks, the deadline passes unnoticed until one is free.
+    /// awaited in one of its tasks, nobody notices the deadline until one is free.
     ///
     /// ```no_run
     /// # use std::{future::pending, time::Duration};
@@ -168,11 +206,11 @@ impl Server {
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.engine.refuse_sessions();
         let sessions = self.engine.all_sessions();
-        let waves = drain::in_waves(&sessions, &self.namespaces, deadline);
+        let waves = drain::in_waves(&sessions, deadline);
         let in_order = async {
             waves.await;
             // Who was on the way in when new sessions were refused.
-            drain::at_once(&self.engine.all_sessions(), &self.namespaces);
+            self.engine.all_sessions().iter().for_each(Session::drain);
             tokio::select! {
                 () = self.engine.finished() => {}
                 never = drain::forget_silent(|| self.engine.all_sessions()) => match never {},
@@ -196,6 +234,8 @@ impl fmt::Debug for Server {
 struct App {
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
+    /// When the server was built. (Not in the handle: every connection has one of those.)
+    started: Instant,
 }
 
 impl Application for App {

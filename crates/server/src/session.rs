@@ -5,13 +5,16 @@
 //! await its own peer.
 
 pub(crate) mod deadlines;
+pub(crate) mod details;
 mod events;
 mod join;
 pub(crate) mod link;
 pub(crate) mod packet_reader;
+mod spans;
 mod tasks;
 pub(crate) mod v2;
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -25,9 +28,11 @@ use sockeye_socket_proto::Incoming;
 use tokio::time::Instant;
 
 use self::deadlines::{Deadlines, Due, after};
+use self::details::{Describe, SessionDetails};
 use self::events::{Waiting, answer};
 use self::link::{Command, SessionLink};
 use self::packet_reader::PacketReader;
+use self::spans::{handler_span, traced};
 use self::tasks::{Done, Task};
 use self::v2::{is_v2, split_query};
 use crate::cold_state::ColdState;
@@ -62,7 +67,6 @@ impl Peer {
             waiting_bytes: 0,
             deadlines,
             ended: ColdState::default(),
-            is_draining: false,
             has_fresh: false,
         };
         let mut peer = Self { reading, sockets };
@@ -83,7 +87,7 @@ impl Peer {
         let at = deadlines
             .at(Due::Attachments)
             .unwrap_or_else(|| after(now, config.attachments_timeout));
-        // One that has passed and stayed would have the task run on and on.
+        // A deadline in the past would have the task run on and on.
         deadlines.set(Due::Attachments, Some(at).filter(|&at| at > now));
         if at <= now {
             tracing::debug!(sid = %self.sockets.link.session.id().shortened(), "attachments did not come in time");
@@ -121,6 +125,12 @@ impl SessionHandler for Peer {
         polled
     }
 
+    fn command(&mut self, command: Box<dyn Any + Send>) {
+        if let Ok(describe) = command.downcast::<Describe>() {
+            describe.answer(self.sockets.details());
+        }
+    }
+
     fn poll_timeout(&self) -> Option<std::time::Instant> {
         self.sockets.deadlines.next().map(Instant::into_std)
     }
@@ -153,8 +163,6 @@ struct Sockets {
     /// Hashes of the names of namespaces that the client was refused or disconnected from. It may not
     /// know yet, and leave.
     ended: ColdState<VecDeque<u64>>,
-    /// The session is to close as soon as nothing is under way.
-    is_draining: bool,
     /// Some of the entries are fresh.
     has_fresh: bool,
 }
@@ -219,6 +227,17 @@ impl Sockets {
         Err(HandlerError)
     }
 
+    /// What is to be said of the session to who asks.
+    fn details(&self) -> SessionDetails {
+        let joined = self.entries.iter().filter(|entry| !entry.is_joining);
+        let handshake = &self.link.handshake;
+        SessionDetails {
+            address: handshake.address(),
+            age_seconds: handshake.issued().elapsed().unwrap_or_default().as_secs(),
+            namespaces: joined.map(|entry| entry.socket.namespace().to_owned()).collect(),
+        }
+    }
+
     fn find(&self, namespace: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.socket.namespace() == namespace)
     }
@@ -240,7 +259,7 @@ impl Sockets {
     }
 
     /// Whether too many handlers are at work that no socket's `concurrent_handlers_max` counts: those
-    /// of sockets that have ended, and those that are told of a connection or its end. Clients that
+    /// of sockets that have ended, and the observers of connections and their ends. Clients that
     /// come and go could have any number of them.
     fn is_overworked(&self) -> bool {
         let running = self.work.as_ref().and_then(|work| work.running.as_ref());
@@ -253,13 +272,20 @@ impl Sockets {
         }
     }
 
-    fn observe(&mut self, socket: &Socket, name: &str, started: Result<Running<()>, EventError>) {
-        match started {
+    /// Starts the handler of a connection or its end.
+    fn observe(
+        &mut self,
+        socket: &Socket,
+        what: &str,
+        start: impl FnOnce() -> Result<Running<()>, EventError>,
+    ) {
+        let span = handler_span(socket, what);
+        match span.in_scope(start) {
             Ok(running) => {
-                let socket = socket.clone();
+                let (socket, running) = (socket.clone(), traced(running, span));
                 self.work().fresh.push_back(Task::Observer { socket, running });
             }
-            Err(error) => socket.active_namespace().handlers.report(socket, name, error),
+            Err(error) => socket.active_namespace().handlers.report(socket, "", error),
         }
     }
 
@@ -272,9 +298,6 @@ impl Sockets {
             let Some(running) = running else {
                 // Gives its memory back.
                 self.work = None;
-                if self.is_draining {
-                    self.link.session.close(CloseReason::ServerShutdown);
-                }
                 return Poll::Ready(());
             };
             match running.poll_next_unpin(cx) {
@@ -335,7 +358,6 @@ impl Sockets {
                     }
                     self.link.session.close(CloseReason::TransportClose);
                 }
-                Command::Drain => self.is_draining = true,
                 Command::ExpiryChanged => self.check_expiry(),
                 Command::CloseSession => {
                     let joined = self.entries.iter().filter(|entry| !entry.is_joining);

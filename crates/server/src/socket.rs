@@ -286,6 +286,11 @@ impl Socket {
         Some((self.0.namespace.outboxes.as_ref()?, self.0.rare.get()?.outbox.get()?))
     }
 
+    /// The id as it stands in logs.
+    pub(crate) fn id_in_logs(&self) -> impl fmt::Display {
+        IdInLogs(self)
+    }
+
     pub(crate) fn active_namespace(&self) -> &Arc<ActiveNamespace> {
         &self.0.namespace
     }
@@ -356,7 +361,7 @@ impl Socket {
                     };
                     held.push(Held { packet: packet(), number });
                 } else {
-                    tracing::warn!(socket = %self.id(), limit, "too much sent before the connection");
+                    tracing::warn!(socket = %self.id_in_logs(), limit, "too much sent before the connection");
                     if self.0.namespace.log.is_some() {
                         self.rare().has_dropped.store(true, Ordering::Relaxed);
                     }
@@ -365,6 +370,23 @@ impl Socket {
             }
             phase => phase == CONNECTED,
         }
+    }
+}
+
+/// A socket's id for logs. That of a client of Socket.IO 2 is made from the id of its session, which is a
+/// credential and shortened here.
+struct IdInLogs<'a>(&'a Socket);
+
+impl fmt::Display for IdInLogs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.0;
+        if !socket.is_v2() {
+            return f.write_str(socket.0.id.as_str());
+        }
+        if socket.namespace() != "/" {
+            write!(f, "{}#", socket.namespace())?;
+        }
+        socket.session().id().shortened().fmt(f)
     }
 }
 
@@ -379,7 +401,7 @@ impl Eq for Socket {}
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
-            .field("id", &self.id())
+            .field("id", &format_args!("{}", self.id_in_logs()))
             .field("namespace", &self.namespace())
             .finish_non_exhaustive()
     }

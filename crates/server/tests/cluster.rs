@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sockeye::{
-    Ack, AckError, ClusterError, Config, Event, EventError, Io, Namespace, Room, Server, Socket,
+    Ack, AckError, ClusterError, Config, Event, EventError, Io, Namespace, RecoveryConfig, Room,
+    Server, Socket,
 };
 use sockeye_testing::{Ended, TestClient, TestCluster, TestServer};
 
@@ -283,6 +284,45 @@ async fn dynamic_namespaces_and_all_of_them_at_once() {
         client.expect_end().await;
     }
     main.expect_no_event().await;
+}
+
+/// As with Redis streams: the event comes back with its offset, and is delivered and kept then.
+#[tokio::test(start_paused = true)]
+async fn offsets_may_come_from_the_cluster() {
+    let delays = Duration::from_millis(1)..Duration::from_millis(30);
+    let cluster = TestCluster::new(9).delay(delays).with_offsets();
+    let config = || Config { recovery: Some(RecoveryConfig::default()), ..Config::default() };
+    let [red, blue] = ["red", "blue"].map(|name| server(&cluster, name, config()));
+    let (mut ann, mut bob) = (join(&red, "ann").await, join(&blue, "bob").await);
+    red.server().io().emit(NEWS, "one").unwrap();
+    blue.server().io().emit(NEWS, "two").unwrap();
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(client.expect_event(NEWS).await, "one");
+        assert_eq!(client.expect_event(NEWS).await, "two");
+        assert_eq!(client.last_offset(), Some("2-0"), "the cluster's, in one order everywhere");
+    }
+    // What a socket is sent alone goes the same way; volatile events carry the newest offset.
+    let id = ann.id().to_owned();
+    red.server().io().socket(&id).unwrap().emit(NEWS, "alone").unwrap();
+    assert_eq!(ann.expect_event(NEWS).await, "alone");
+    assert_eq!(ann.last_offset(), Some("3-0"));
+    cluster.settled().await;
+    red.server().io().volatile().emit(NEWS, "light").unwrap();
+    assert_eq!(ann.expect_event(NEWS).await, "light");
+    assert_eq!(ann.last_offset(), Some("3-0"));
+    assert_eq!(bob.expect_event(NEWS).await, "light");
+    // And what was missed is found by it.
+    ann.wire().cut();
+    assert_eq!(ann.expect_end().await, Ended::Closed);
+    blue.server().io().emit(NEWS, "missed").unwrap();
+    cluster.settled().await;
+    ann.reconnect().await.unwrap();
+    assert!(ann.recovered(), "{:?}", ann.recovery_failure());
+    assert_eq!(ann.expect_event(NEWS).await, "missed");
+    assert_eq!(ann.last_offset(), Some("4-0"));
+    ann.expect_no_event().await;
+    assert_eq!(bob.expect_event(NEWS).await, "missed");
+    bob.expect_no_event().await;
 }
 
 /// Draws of one history (SplitMix64).

@@ -22,12 +22,11 @@ const CRATES: [&str; 2] = ["sockeye-net", "sockeye-engine"];
 const SERVER: &str = "sockeye";
 const SERVER_KNOT: &[&str] = &[
     "broadcast::io",
-    "guarantees::client_outbox",
-    "guarantees::recovery::log",
     "handler::acker",
     "namespace::active",
     "namespace::handlers",
     "namespace::visitor",
+    "session::link",
     "socket",
 ];
 

@@ -1,5 +1,6 @@
 //! The handle of a session, for whoever sends to it.
 
+use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     posting: AtomicBool,
     /// The outbox is closing: for whoever should not take its lock to know.
     closing: AtomicBool,
+    /// The session is to close as soon as its handler has nothing under way.
+    draining: AtomicBool,
     /// Bytes of long answers that hyper has.
     unread: AtomicUsize,
     detail: OnceLock<Box<CloseDetail>>,
@@ -68,6 +71,7 @@ impl Session {
             transport: AtomicU8::new(0),
             posting: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
             unread: AtomicUsize::new(0),
             detail: OnceLock::new(),
         }))
@@ -76,6 +80,12 @@ impl Session {
     /// The id: 20 base64url characters, 3 bytes of node id and 12 of randomness.
     pub fn id(&self) -> &SessionId {
         &self.0.id
+    }
+
+    /// The number of the session: one that was opened later, by any engine of the program, has a
+    /// higher one. Unlike the id it is no credential.
+    pub fn number(&self) -> u64 {
+        self.0.member.number()
     }
 
     /// The transport the session lives on at this moment.
@@ -248,6 +258,31 @@ impl Session {
         if self.0.outbox.lock().close(reason) {
             self.begin_closing(CloseDetail::of_reason(reason));
         }
+    }
+
+    /// Ends the session as [`close`](Session::close) does, with the reason `server shutting down`, at
+    /// the first moment at which its handler has nothing under way: when
+    /// [`SessionHandler::poll`](crate::SessionHandler::poll) is `Ready`. Until then it goes on as
+    /// before.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// Hands something to [`SessionHandler::command`](crate::SessionHandler::command), which is called
+    /// with it in the session's own task. `false`: it was dropped, because the session is over or 8
+    /// commands and requests wait for a task that is busy. What a session has not taken when it ends
+    /// is dropped as well.
+    pub fn command(&self, command: Box<dyn Any + Send>) -> bool {
+        let is_taken = self.0.inbox.lock().push_command(command);
+        if is_taken {
+            self.wake();
+        }
+        is_taken
     }
 
     /// Ends the session at once: what is queued is lost, and nothing waits for the peer.

@@ -1,4 +1,6 @@
-//! What requests bring to a session's task.
+//! What requests, and other tasks, bring to a session's task.
+
+use std::any::Any;
 
 use bytes::Bytes;
 use sockeye_engine_proto::PayloadForm;
@@ -18,6 +20,8 @@ pub(crate) enum SessionRequest {
     Failed(CloseDetail),
     /// A connection that was opened for this session beside the transport it lives on.
     Connection(Box<Connection>),
+    /// Something for the application's handler, see [`Session::command`](crate::Session::command).
+    Command(Box<dyn Any + Send>),
 }
 
 /// The requests of one session, few by construction: one poll that is parked, one POST that is read,
@@ -40,6 +44,18 @@ impl Inbox {
         Ok(())
     }
 
+    /// Hands a command over, unless the session is over or half of the room is taken: the client's
+    /// own requests have the other half.
+    pub(crate) fn push_command(&mut self, command: Box<dyn Any + Send>) -> bool {
+        match &mut self.0 {
+            Some(requests) if requests.len() < COMMANDS_MAX => {
+                requests.push(SessionRequest::Command(command));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes all requests. Their memory goes with them, so that an idle session holds none.
     pub(crate) fn take(&mut self) -> Vec<SessionRequest> {
         self.0.as_mut().map(std::mem::take).unwrap_or_default()
@@ -53,6 +69,7 @@ impl Inbox {
 
 /// More than this at once is no client that keeps to the protocol.
 const REQUESTS_MAX: usize = 16;
+const COMMANDS_MAX: usize = REQUESTS_MAX / 2;
 
 #[cfg(test)]
 mod tests {
@@ -69,5 +86,17 @@ mod tests {
         assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_ok());
         assert_eq!(inbox.close().len(), 1);
         assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_err());
+    }
+
+    #[test]
+    fn commands_leave_room_for_requests() {
+        let mut inbox = Inbox::new();
+        for _ in 0..COMMANDS_MAX {
+            assert!(inbox.push_command(Box::new(())));
+        }
+        assert!(!inbox.push_command(Box::new(())));
+        assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_ok());
+        inbox.close();
+        assert!(!inbox.push_command(Box::new(())));
     }
 }

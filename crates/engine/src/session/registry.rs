@@ -1,13 +1,13 @@
 //! What all sessions of one engine share: settings, the sessions by id, the count of tasks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use sockeye_engine_proto::{self as proto, SessionId};
+use sockeye_engine_proto::{self as proto, Revision, SessionId, TransportKind};
 use sockeye_net::flush::Flusher;
 use sockeye_net::pipe::Pipe;
 use sockeye_ws::CloseCode;
@@ -21,6 +21,18 @@ use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
 use crate::session::address_slots::{AddressSlot, AddressSlots};
 use crate::session::config::{Config, ConfigError, OverflowPolicy};
+
+/// How many sessions there are of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionCount {
+    /// The transport they are on at this moment.
+    pub transport: TransportKind,
+    /// The revision of the protocol they speak.
+    pub revision: Revision,
+    /// How many, open or closing.
+    pub sessions: usize,
+}
 
 pub(crate) struct Registry {
     pub(crate) config: Config,
@@ -114,6 +126,45 @@ impl Registry {
             all.extend(shard.lock().values().cloned());
         }
         all
+    }
+
+    /// Up to `limit` sessions whose numbers are `first` or higher, in the order of their numbers. Looks at
+    /// every session, a sixteenth of them under one lock.
+    pub(crate) fn page(&self, first: u64, limit: usize) -> Vec<Session> {
+        // The highest number on top, to give way to a lower one.
+        let mut page = BTreeMap::new();
+        for shard in &self.shards {
+            for session in shard.lock().values().filter(|session| session.number() >= first) {
+                let is_full = page.len() >= limit;
+                if is_full && page.last_key_value().is_none_or(|(last, _)| *last < session.number())
+                {
+                    continue;
+                }
+                page.insert(session.number(), session.clone());
+                if is_full {
+                    page.pop_last();
+                }
+            }
+        }
+        page.into_values().collect()
+    }
+
+    /// How many sessions there are of each transport and revision, without those that nobody has.
+    pub(crate) fn counts(&self) -> Vec<SessionCount> {
+        let mut counts: Vec<SessionCount> = Vec::new();
+        for shard in &self.shards {
+            for session in shard.lock().values() {
+                let (transport, revision) = (session.transport(), session.revision());
+                let is_it =
+                    |of: &&mut SessionCount| (of.transport, of.revision) == (transport, revision);
+                match counts.iter_mut().find(is_it) {
+                    Some(count) => count.sessions += 1,
+                    None => counts.push(SessionCount { transport, revision, sessions: 1 }),
+                }
+            }
+        }
+        counts.sort_unstable_by_key(|count| (count.transport.as_str(), count.revision));
+        counts
     }
 
     /// How much may wait in one session. While all together hold too much, that is an even share.

@@ -136,6 +136,8 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         self.core.handle.shared().outbox.lock().upgrade(probe.pipe, probe.framing);
         self.link = Some(probe.link);
         metrics::upgraded();
+        let kind = self.core.handle.transport();
+        tracing::Span::current().record("upgraded", tracing::field::display(kind));
         tracing::debug!(sid = %self.core.handle.id().shortened(), "session upgraded");
     }
 

@@ -18,6 +18,7 @@ use sockeye_net::Rate;
 use tokio::time::Sleep;
 
 use super::core::Core;
+use super::held::{Held, session_span};
 use super::link::{Probe, SessionLink};
 use super::protocol::SessionProtocol;
 use crate::application::{Application, SessionHandler};
@@ -60,11 +61,15 @@ impl<A: Application> NewSession<A> {
         handle.set_transport(kind);
         let limit = registry.config.packets_per_second_max;
         let rate = limit.map(|_| Box::new(Rate::new(now)));
+        let span = session_span(&handle, handshake.address());
+        span.in_scope(|| {
+            tracing::debug!(sid = %handle.id().shortened(), transport = %kind, "session opened");
+        });
         let driver = Driver {
             ticket: registry.ticket(),
             core: Core { handle: handle.clone(), protocol, handler: None, rate, now },
             opening: Some(Box::new((application, handshake))),
-            _slot: slot.map(Box::new),
+            held: Held::new(slot, span),
             requests: kind.takes_posts().then(Box::default),
             link,
             probe: None,
@@ -79,7 +84,6 @@ impl<A: Application> NewSession<A> {
         registry.flusher();
         registry.insert(&handle);
         metrics::session_opened(kind);
-        tracing::debug!(sid = %handle.id().shortened(), transport = %kind, "session opened");
         let sleep = tokio::time::sleep_until(tokio::time::Instant::from_std(now));
         tokio::spawn(Task { sleep, driver });
         handle
@@ -100,7 +104,7 @@ impl<A: Application, P: SessionProtocol> Future for Task<A, P> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         this.driver.core.handle.shared().task.register(cx.waker());
-        if this.driver.turn(cx) {
+        if this.driver.turn_in_span(cx) {
             return Poll::Ready(());
         }
         if let Some(at) = this.driver.next_alarm() {
@@ -119,8 +123,8 @@ pub(super) struct Driver<A: Application, P: SessionProtocol> {
     pub(super) ticket: Ticket,
     pub(super) core: Core<A::Handler, P>,
     opening: Option<Box<(Arc<A>, Handshake)>>,
-    /// Held as long as the session lives, where addresses have so many.
-    _slot: Option<Box<AddressSlot>>,
+    /// What few sessions have, as long as they live.
+    held: Option<Box<Held>>,
     /// As long as the client sends requests.
     pub(super) requests: Option<Box<Requests<P>>>,
     /// The connection the session lives on. Its write side is in the outbox.
@@ -166,6 +170,19 @@ pub(super) struct Post<P: SessionProtocol> {
 }
 
 impl<A: Application, P: SessionProtocol> Driver<A, P> {
+    /// One turn, in the session's span if it has one. `true`: the task is done.
+    fn turn_in_span(&mut self, cx: &mut Context<'_>) -> bool {
+        // Lent to this turn, so that the turn may change everything else.
+        let Some(span) = self.held.as_mut().and_then(|held| held.take_span()) else {
+            return self.turn(cx);
+        };
+        let is_done = span.in_scope(|| self.turn(cx));
+        if let Some(held) = &mut self.held {
+            held.put_span(span);
+        }
+        is_done
+    }
+
     /// One turn. `true`: the task is done.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let now = now();
@@ -234,7 +251,9 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         more |= self.read_link(cx);
         more |= self.read_probe(cx);
         let was_ready = self.core.is_ready();
-        let _ = self.poll_handler(cx);
+        if self.poll_handler(cx).is_ready() && self.core.handle.is_draining() {
+            self.core.handle.close(CloseReason::ServerShutdown);
+        }
         self.obey_close();
         self.act(cx);
         // The handler may have become ready for what had to be held back, here or in the socket:

@@ -42,6 +42,11 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                     let id = TransportId::new(TransportKind::WebSocket, self.probes);
                     self.receive_probe(Probe::new(id, *connection));
                 }
+                SessionRequest::Command(command) => {
+                    if let Some(handler) = &mut self.core.handler {
+                        handler.command(command);
+                    }
+                }
             }
         }
     }

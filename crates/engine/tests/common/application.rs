@@ -1,5 +1,6 @@
 //! The application under test: it echoes, and does as some messages say.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -21,7 +22,7 @@ pub enum Heard {
 
 /// Echoes every message. `hold` makes the handler unready until [`Echo::release`], `refuse` is
 /// refused, `panic` panics, `close` closes the session, `transport` is answered with its transport, `quiet:…` is not
-/// echoed.
+/// echoed, `work` is under way until the command `done`. Commands are noted as text.
 #[derive(Clone, Default)]
 pub struct Echo(Arc<Notes>);
 
@@ -109,7 +110,7 @@ impl Application for Echo {
         self.0.sessions.lock().unwrap().insert(sid.clone(), session.clone());
         self.0.handshakes.lock().unwrap().insert(sid.clone(), handshake);
         self.note(&sid, Heard::Opened);
-        EchoHandler { app: self.clone(), sid, session }
+        EchoHandler { app: self.clone(), sid, session, is_working: false }
     }
 }
 
@@ -117,6 +118,7 @@ pub struct EchoHandler {
     app: Echo,
     sid: String,
     session: Session,
+    is_working: bool,
 }
 
 impl SessionHandler for EchoHandler {
@@ -128,6 +130,7 @@ impl SessionHandler for EchoHandler {
                     "hold" => {
                         self.app.0.holding.lock().unwrap().insert(self.sid.clone(), None);
                     }
+                    "work" => self.is_working = true,
                     "refuse" => return Err(HandlerError),
                     "panic" => panic!("asked to"),
                     "close" => self.session.close(CloseReason::ForcedServerClose),
@@ -152,7 +155,13 @@ impl SessionHandler for EchoHandler {
         if let Some(waker) = self.app.0.holding.lock().unwrap().get_mut(&self.sid) {
             *waker = Some(cx.waker().clone());
         }
-        Poll::Ready(())
+        if self.is_working { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    fn command(&mut self, command: Box<dyn Any + Send>) {
+        let command = *command.downcast::<&str>().unwrap();
+        self.is_working &= command != "done";
+        self.app.note(&self.sid, Heard::Text(command.to_owned()));
     }
 
     fn is_ready(&self) -> bool {

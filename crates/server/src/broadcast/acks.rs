@@ -96,6 +96,7 @@ impl<A> Acks<A> {
         if let Some(id) = self.waiting.keys().next().cloned() {
             if let Some((socket, request)) = self.waiting.remove(&id) {
                 socket.forget_ack(request);
+                socket.active_namespace().handlers.metrics.ack_timed_out();
             }
             return Some(Some(id));
         }

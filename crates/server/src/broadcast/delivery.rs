@@ -77,6 +77,12 @@ impl<'a> Delivery<'a> {
         }
     }
 
+    /// How many sessions were counted in.
+    pub(crate) fn len(&self) -> usize {
+        let parsing = self.parsing.iter().map(Vec::len).sum::<usize>();
+        self.recipients.len() + self.old.len() + parsing
+    }
+
     /// Sends it to all that were counted in.
     pub(crate) fn send(self) {
         send_to(&self.recipients, self.packet);

@@ -84,6 +84,7 @@ impl Recipients<'_> {
             }
             asked.insert(id, (socket.clone(), request));
         });
+        self.namespace.handlers.metrics.broadcast(|| delivery.len());
         delivery.send();
         asked
     }
@@ -112,6 +113,8 @@ impl Recipients<'_> {
             members.sessions.send(delivery.packet(), self.sender.map(Socket::session));
             let others = members.others.iter().filter(|socket| Some(*socket) != self.sender);
             others.for_each(|socket| delivery.add(socket));
+            let count = || members.len().saturating_sub(self.is_sender_among().into());
+            self.namespace.handlers.metrics.broadcast(count);
             return delivery.send();
         }
         self.selection().for_each(|socket| {
@@ -119,7 +122,14 @@ impl Recipients<'_> {
                 delivery.add(socket);
             }
         });
+        self.namespace.handlers.metrics.broadcast(|| delivery.len());
         delivery.send();
+    }
+
+    /// Whether the sender is in the room, of which it is left out.
+    fn is_sender_among(&self) -> bool {
+        let (rooms, adapter) = (self.targets.rooms, &self.namespace.adapter);
+        self.sender.is_some_and(|it| rooms.iter().all(|room| adapter.is_in(&it.key(), room)))
     }
 
     fn delivery<'p>(&self, packet: &'p Arc<Encoded>) -> Delivery<'p> {

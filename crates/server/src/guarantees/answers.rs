@@ -207,6 +207,13 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         self.due.first().map(|(due, _)| after(*due, age_max))
     }
 
+    /// How many owners there are, how many events of theirs, and the bytes of all answers. Looks at every
+    /// owner.
+    pub(super) fn amounts(&self) -> (usize, usize, usize) {
+        let events = self.owners.values().map(|owner| owner.events.len()).sum();
+        (self.owners.len(), events, self.shares.bytes())
+    }
+
     /// Forgets what is too much, after a change of this owner.
     fn bound(&mut self, id: &O) {
         if let Some(owner) = self.owners.get_mut(id) {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
 use super::shares::{Group, SharesByOwner};
 use crate::error::EventError;
+use crate::server::snapshot::{OutboxesSnapshot, Usage};
 use crate::socket::data::SocketData;
 use crate::socket::id::SocketId;
 
@@ -249,6 +250,17 @@ impl Outboxes {
     /// Forgets what is too old.
     pub(crate) fn sweep(&self) {
         self.answers.lock().forget_old(Instant::now());
+    }
+
+    /// What is remembered at this moment. Looks at every outbox.
+    pub(crate) fn snapshot(&self) -> OutboxesSnapshot {
+        let Bounds { owners_max, bytes_max, .. } = self.rules.bounds;
+        let (outboxes, answers, bytes) = self.answers.lock().amounts();
+        OutboxesSnapshot {
+            outboxes: Usage::new(outboxes, owners_max),
+            answers,
+            bytes: Usage::new(bytes, bytes_max),
+        }
     }
 }
 

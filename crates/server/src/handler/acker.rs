@@ -69,7 +69,7 @@ impl<A: Serialize> Acker<A> {
 impl<A> Drop for Acker<A> {
     fn drop(&mut self) {
         if let Some(responder) = &self.responder {
-            tracing::debug!(socket = %responder.socket.id(), "an ack was dropped unanswered");
+            tracing::debug!(socket = %responder.socket.id_in_logs(), "an ack was dropped unanswered");
         }
     }
 }

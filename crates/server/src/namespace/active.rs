@@ -13,6 +13,7 @@ use crate::guarantees::recovery::log::Log;
 use crate::rooms::adapter::Adapter;
 use crate::rooms::member_cache::MemberCache;
 use crate::server::config::Config;
+use crate::server::snapshot::NamespaceSnapshot;
 use crate::socket::Socket;
 
 /// A namespace at run time.
@@ -84,7 +85,7 @@ impl ActiveNamespace {
         Self {
             path,
             params,
-            adapter: Adapter::new(!handlers.room_change.is_empty()),
+            adapter: Adapter::new(!handlers.room_change.is_empty(), &handlers.metrics.rooms),
             handlers,
             outboxes,
             next_ack: AtomicU64::new(0),
@@ -98,6 +99,18 @@ impl ActiveNamespace {
             cluster,
             siblings,
             is_notifying: AtomicBool::new(false),
+        }
+    }
+
+    /// What it holds at this moment.
+    pub(crate) fn snapshot(&self, parent: Option<&str>) -> NamespaceSnapshot {
+        NamespaceSnapshot {
+            name: self.path.as_ref().to_owned(),
+            parent: parent.map(str::to_owned),
+            sockets: self.adapter.socket_count(),
+            rooms: self.adapter.room_count(),
+            recovery: self.log.as_ref().map(|log| log.snapshot()),
+            outboxes: self.outboxes.as_ref().map(|outboxes| outboxes.snapshot()),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::guarantees::client_outbox::Reliable;
 use crate::handler::acker::Responder;
 use crate::handler::running::{Answering, Running};
 use crate::rooms::room::{Room, RoomChange};
+use crate::server::metrics::{HandlerMetrics, NamespaceMetrics};
 use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
@@ -85,6 +86,7 @@ pub(crate) struct Handlers {
     pub(crate) shared: Option<Shared>,
     /// Events from other servers.
     pub(crate) server_side: HashMap<String, ServerSideHandler>,
+    pub(crate) metrics: NamespaceMetrics,
 }
 
 /// See [`Namespace::on_room_change`](crate::Namespace::on_room_change).
@@ -101,11 +103,12 @@ pub(crate) struct Registered {
     /// Empty for the fallback.
     pub(crate) event: String,
     pub(crate) handler: EventHandler,
+    pub(crate) metrics: HandlerMetrics,
 }
 
 impl Registered {
     pub(crate) fn new(event: &str, handler: EventHandler) -> Arc<Self> {
-        Arc::new(Self { event: event.to_owned(), handler })
+        Arc::new(Self { event: event.to_owned(), handler, metrics: HandlerMetrics::noop() })
     }
 }
 
@@ -131,6 +134,7 @@ impl Handlers {
             room_change: Vec::new(),
             shared: None,
             server_side: HashMap::new(),
+            metrics: NamespaceMetrics::noop(),
         }
     }
 
@@ -145,13 +149,14 @@ impl Handlers {
     }
 
     pub(crate) fn report(&self, socket: &Socket, event: &str, error: EventError) {
+        self.metrics.handler_failed(event, self.events.contains_key(event), error.code());
         match &self.error {
             Some(report) => report(socket, &Failure { event: event.to_owned(), error }),
             None if error.code() == "decode" => {
-                tracing::debug!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event refused");
+                tracing::debug!(socket = %socket.id_in_logs(), nsp = socket.namespace(), event, %error, "event refused");
             }
             None => {
-                tracing::warn!(socket = %socket.id(), nsp = socket.namespace(), event, %error, "event failed");
+                tracing::warn!(socket = %socket.id_in_logs(), nsp = socket.namespace(), event, %error, "event failed");
             }
         }
     }

@@ -84,7 +84,6 @@ impl Namespaces {
                 }
             }
         }
-        fixed.entry("/".to_owned()).or_insert_with(Handlers::new);
         Ok(Arc::new_cyclic(|this| {
             let siblings: Weak<dyn Siblings> = Weak::clone(this) as _;
             let server = ServerContext { config: Arc::clone(config), cluster, siblings };
@@ -116,6 +115,11 @@ impl Namespaces {
     pub(crate) fn all(&self) -> Vec<Arc<ActiveNamespace>> {
         let children = self.children.lock();
         self.fixed.values().chain(children.all()).cloned().collect()
+    }
+
+    /// The name of the dynamic declaration that made a namespace.
+    pub(crate) fn parent_name(&self, active: &ActiveNamespace) -> Option<&str> {
+        active.parent.map(|parent| self.parents[parent].name.as_str())
     }
 
     /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.

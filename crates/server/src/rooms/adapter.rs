@@ -8,9 +8,12 @@
 //! A room that is sent to again while nobody joins or leaves keeps a member cache `A` made of its
 //! members, so that they need not be walked for each message.
 
+mod listing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use metrics::Gauge;
 use parking_lot::Mutex;
 use slab::Slab;
 
@@ -39,6 +42,7 @@ struct State<T, A> {
     ids: HashMap<SocketId, usize>,
     rooms: Slab<Members<T, A>>,
     names: HashMap<Room, usize>,
+    count: Gauge,
     /// What changed and was not taken yet; only when somebody wants to know.
     changes: Option<Vec<RoomChange>>,
 }
@@ -51,13 +55,15 @@ struct Slot<T> {
 
 impl<T: Clone, A> Adapter<T, A> {
     /// Without sockets. `is_watched`: changes are kept for [`take_changes`](Adapter::take_changes).
-    pub(crate) fn new(is_watched: bool) -> Self {
+    /// `count`: how many rooms there are, own-id rooms left out.
+    pub(crate) fn new(is_watched: bool, count: &Gauge) -> Self {
         let mut rooms = Slab::new();
         rooms.insert(Members::new(None));
         let (slots, ids, names) = (Slab::new(), HashMap::new(), HashMap::new());
         let changes = is_watched.then(Vec::new);
         let indexes = MembershipIndexes::default();
-        Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, changes }) }
+        let count = count.clone();
+        Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, count, changes }) }
     }
 
     /// What changed since the last call, in its order.
@@ -184,11 +190,6 @@ impl<T: Clone, A> Adapter<T, A> {
         self.state.lock().slots.is_empty()
     }
 
-    /// Every socket that has a slot, whether it is admitted or not.
-    pub(crate) fn all(&self) -> Vec<T> {
-        self.state.lock().slots.iter().map(|(_, slot)| slot.socket.clone()).collect()
-    }
-
     /// The socket of an id, if it is connected here.
     pub(crate) fn socket(&self, id: &str) -> Option<T> {
         let state = self.state.lock();
@@ -261,6 +262,7 @@ impl<T: Clone, A> State<T, A> {
         }
         let room = self.rooms.insert(Members::new(Some(name.clone())));
         self.names.insert(name.clone(), room);
+        self.count.increment(1);
         self.report(|| RoomChange::Created { room: name });
         room
     }
@@ -307,6 +309,7 @@ impl<T: Clone, A> State<T, A> {
         if self.rooms[room].chunks.is_empty() {
             self.rooms.remove(room);
             self.names.remove(&name);
+            self.count.decrement(1);
             self.report(|| RoomChange::Deleted { room: name });
         }
         true

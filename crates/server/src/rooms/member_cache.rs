@@ -10,3 +10,10 @@ pub(crate) struct MemberCache<T> {
     /// Those that are not yet connected, or take other forms.
     pub(crate) others: Vec<T>,
 }
+
+impl<T> MemberCache<T> {
+    /// How many members there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len() + self.others.len()
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::room::Room;
 
 /// Members in one chunk at most. All chunks but the last are full.
-const CHUNK_MEMBERS_MAX: usize = 256;
+pub(super) const CHUNK_MEMBERS_MAX: usize = 256;
 
 /// A part of the members. An edit copies the chunk while a broadcast holds it, so joins never wait for
 /// sends.

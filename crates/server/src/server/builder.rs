@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use sockeye_engine::{self as engine, Engine, KeptExtensions};
+use tokio::time::Instant;
 
 use super::config::Config;
+use super::metrics::{self, NamespaceMetrics};
 use super::{App, Server};
 use crate::broadcast::io::Io;
 use crate::cluster::Cluster;
@@ -28,7 +30,7 @@ pub struct ServerBuilder<S = ()> {
     cluster: Option<Arc<dyn Cluster>>,
 }
 
-/// What hears of failures in all namespaces.
+/// The listener of failures in all namespaces.
 type Report = Arc<dyn Fn(&Socket, &Failure) + Send + Sync>;
 
 impl ServerBuilder {
@@ -75,7 +77,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Hears of each namespace that a client's name makes, before its first socket is in it:
+    /// Calls a function with each namespace that a client's name makes, before its first socket is in it:
     /// `new_namespace` of the official server.
     #[must_use]
     pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
@@ -83,7 +85,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Hears of what went wrong with an event in every namespace that has no
+    /// Calls a function with what went wrong with an event in every namespace that has no
     /// [`on_error`](Namespace::on_error) of its own.
     #[must_use]
     pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
@@ -143,6 +145,11 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
+        if !declared.iter().any(|(path, _)| path.is_main()) {
+            declared.push((Path::main(), Handlers::new()));
+        }
+        metrics::describe();
+        declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let mut config = self.config;
         config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
         let config = Arc::new(config);
@@ -153,12 +160,25 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
             let siblings: Weak<dyn Siblings> = Arc::downgrade(&namespaces) as _;
             cluster.start(Node::new(siblings));
         }
-        let app = App { namespaces: namespaces.clone(), config: config.clone() };
+        let started = Instant::now();
+        let app = App { namespaces: namespaces.clone(), config: config.clone(), started };
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;
         Ok(Server { engine, namespaces, config })
     }
+}
+
+/// Has the handlers of a declaration counted and timed.
+fn measure(path: &Path, handlers: &mut Handlers) {
+    let metrics = NamespaceMetrics::new(path.name());
+    for registered in handlers.events.values_mut().chain(&mut handlers.fallback) {
+        // Nobody else has it yet.
+        if let Some(registered) = Arc::get_mut(registered) {
+            registered.metrics = metrics.handler(&registered.event);
+        }
+    }
+    handlers.metrics = metrics;
 }
 
 impl<S> fmt::Debug for ServerBuilder<S> {

@@ -20,7 +20,7 @@ pub struct Config {
     /// a reader over plain HTTP may take. Default 45 s.
     pub connect_timeout: Duration,
     /// How long the attachments of a packet may take after the packet itself, and at least until
-    /// the next turn of its session. Default 60 s.
+    /// the next time that its task runs. Default 60 s.
     pub attachments_timeout: Duration,
     /// How long an acknowledgement is awaited when nobody says otherwise. Default 10 s.
     pub ack_timeout: Duration,
@@ -32,7 +32,7 @@ pub struct Config {
     /// Events of one session that wait because `concurrent_handlers_max` handlers run; when they
     /// are more, or larger than `waiting_event_bytes_max`, the session is not read until some are
     /// done. The same number bounds the handlers that still run for sockets that have ended, and
-    /// those that are told of connections and disconnections. Default 1,000.
+    /// the observers of connections and disconnections. Default 1,000.
     pub waiting_events_max: usize,
     /// See `waiting_events_max`. Default 1 MB.
     pub waiting_event_bytes_max: usize,
@@ -48,16 +48,16 @@ pub struct Config {
     /// Whether a namespace that was made for a client's name is removed when its last socket
     /// leaves or is refused. Default false: it stays until one of the next three limits is reached.
     pub cleanup_empty_child_namespaces: bool,
-    /// Namespaces made for clients' names, in all. One more takes the place of one that nobody is
+    /// Namespaces made for clients' names, in all. One more replaces one that nobody is
     /// in, of whoever left the most of them; if somebody is in each, the client is refused: `Too
     /// many namespaces on this server`. Each takes about 3 kB and its name. Default 20,000.
     pub child_namespaces_max: usize,
     /// Those of them that were made for sessions of one address (of IPv6: one network of 64 bits).
-    /// One more takes the place of an empty one of theirs; else the client is refused. Sessions whose
-    /// address nobody told are not bound by it. Default 10,000.
+    /// One more replaces an empty one of theirs; else the client is refused. Sessions whose
+    /// address is unknown are not bound by it. Default 10,000.
     pub child_namespaces_per_address_max: usize,
     /// Those of them that were made for one session, which may have left them meanwhile. One more
-    /// takes the place of an empty one of its own; else it is refused. Default 1,000.
+    /// replaces an empty one of its own; else it is refused. Default 1,000.
     pub child_namespaces_per_session_max: usize,
     /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
     pub serve_client: bool,

@@ -1,17 +1,14 @@
 //! Ending a server without cutting anybody off.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use sockeye_engine::{CloseReason, Session};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-
-use crate::namespace::registry::Namespaces;
-use crate::session::link::{Command, SessionLink};
 
 /// What became of the sessions of a server that was drained, see
 /// [`Server::drain`](crate::Server::drain).
@@ -48,7 +45,7 @@ impl Waves {
 
 /// Waits for a future until the deadline. True: it was done.
 ///
-/// The runtime's timers stand still while a handler blocks the thread that was to look at them, so
+/// The runtime's timers stand still while a handler blocks the thread that was to drive them, so
 /// the deadline has a thread of its own as well, which wakes whoever drains.
 pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) -> bool {
     let (over, is_over) = oneshot::channel::<()>();
@@ -74,57 +71,33 @@ pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) 
 
 /// Ends these sessions in waves. Each ends at the first moment at which none of its handlers is
 /// under way.
-pub(crate) async fn in_waves(sessions: &[Session], namespaces: &Namespaces, deadline: Duration) {
+pub(crate) async fn in_waves(sessions: &[Session], deadline: Duration) {
     let waves = Waves::new(sessions.len(), deadline);
     for (number, wave) in sessions.chunks(waves.size).enumerate() {
         if number > 0 {
             tokio::time::sleep(waves.pause).await;
         }
-        at_once(wave, namespaces);
-    }
-}
-
-/// Ends these sessions.
-pub(crate) fn at_once(sessions: &[Session], namespaces: &Namespaces) {
-    let links = links(namespaces);
-    for session in sessions {
-        match links.get(session.id().as_str()) {
-            Some(link) => link.command(Command::Drain),
-            // It is in no namespace, so no handler of it is under way.
-            None => session.close(CloseReason::ServerShutdown),
-        }
+        wave.iter().for_each(Session::drain);
     }
 }
 
 /// Gives up sessions that are closing over polling and whose client does not poll any more: it
-/// cannot be told. Runs for as long as it is polled.
+/// cannot learn of its end. Runs for as long as it is polled.
 pub(crate) async fn forget_silent(sessions: impl Fn() -> Vec<Session>) -> Infallible {
-    let mut silent: HashSet<String> = HashSet::new();
+    let mut silent: HashSet<u64> = HashSet::new();
     loop {
         tokio::time::sleep(SILENCE).await;
         let closing = sessions().into_iter().filter(|session| session.is_closed());
         let unreachable: Vec<_> = closing.filter(|session| !session.has_outlet()).collect();
-        for session in unreachable.iter().filter(|session| silent.contains(session.id().as_str())) {
+        for session in unreachable.iter().filter(|session| silent.contains(&session.number())) {
             session.discard(CloseReason::ServerShutdown);
         }
-        silent = unreachable.iter().map(|session| session.id().as_str().to_owned()).collect();
+        silent = unreachable.iter().map(Session::number).collect();
     }
 }
 
 /// Twice this, at most, a client may take between two polls. It is a round trip.
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// Of everybody in any namespace.
-fn links(namespaces: &Namespaces) -> HashMap<String, Arc<SessionLink>> {
-    let mut links = HashMap::new();
-    for active in namespaces.all() {
-        for socket in active.adapter.all() {
-            let link = socket.link();
-            links.entry(link.session.id().as_str().to_owned()).or_insert_with(|| link.clone());
-        }
-    }
-    links
-}
 
 #[cfg(test)]
 mod tests {

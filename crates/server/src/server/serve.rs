@@ -144,7 +144,7 @@ impl IntoFuture for Serve {
     fn into_future(self) -> Self::IntoFuture {
         let Self { server, listeners, signal, drain, keep_alive_timeout } = self;
         let mut service = server.clone().into_service();
-        // The listener is ours, so nobody else looks at the host.
+        // The listener is ours, so nobody else checks the host.
         service.hosts.get_or_insert_default();
         let drained = async move {
             match signal {

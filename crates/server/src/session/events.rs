@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sockeye_socket_proto::{RawArgs, RawEvent};
 
 use super::Sockets;
+use super::spans::{handler_span, traced};
 use super::tasks::{Done, Task};
 use crate::error::EventError;
 use crate::guarantees::client_outbox::{Begin, EventNumber};
@@ -43,18 +44,22 @@ impl Sockets {
                     Some(responder) => {
                         let address = || socket.handshake().address().map(|address| address.ip());
                         let origin = (socket.session().id(), address);
-                        match outboxes.begin(key, number, origin, &responder) {
-                            Begin::New(handling) => {
-                                (args, Some(Responder { handling: Some(handling), ..responder }))
+                        let begin = outboxes.begin(key, number, origin, &responder);
+                        if let Begin::New(handling) = begin {
+                            (args, Some(Responder { handling: Some(handling), ..responder }))
+                        } else {
+                            socket.active_namespace().handlers.metrics.outbox_hit();
+                            if let Begin::Answered(answer) = begin {
+                                responder.send(&answer);
                             }
-                            Begin::Underway => return,
-                            Begin::Answered(answer) => return responder.send(&answer),
+                            return;
                         }
                     }
                 },
             };
         let entry = &mut self.entries[index];
         let handlers = &entry.socket.active_namespace().handlers;
+        handlers.metrics.event_received();
         if !handlers.any.is_empty() {
             let event = RawEvent::new(name, args, attachments);
             handlers.any.iter().for_each(|look| look(&entry.socket, &event));
@@ -86,26 +91,33 @@ impl Sockets {
         let Some(registered) = handlers.events.get(name).or(handlers.fallback.as_ref()) else {
             return;
         };
-        let started = if handlers.guards.is_empty() {
+        let watch = registered.metrics.start();
+        let span = handler_span(socket, &registered.event);
+        let started = span.in_scope(|| {
             let responder = responder.clone();
-            (registered.handler)(Call { socket, name, responder, args, attachments })
-        } else {
+            if handlers.guards.is_empty() {
+                return (registered.handler)(Call { socket, name, responder, args, attachments });
+            }
             let event = RawEvent::new(name, args, attachments);
-            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder.clone(), event)) as _)
-        };
+            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder, event)) as _)
+        });
         let mut running = match started {
-            Ok(running) => running,
+            Ok(running) => traced(running, span),
             Err(error) => return answer(socket, name, responder, Err(error)),
         };
         // Most handlers are done at once. The others register their waker in `poll`.
         let mut cx = Context::from_waker(Waker::noop());
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
         match polled {
-            Ok(Poll::Ready(result)) => answer(socket, name, responder, result),
+            Ok(Poll::Ready(result)) => {
+                registered.metrics.done(&watch);
+                answer(socket, name, responder, result);
+            }
             Ok(Poll::Pending) => {
                 let (socket, registered) = (socket.clone(), registered.clone());
                 self.entries[index].running += 1;
-                let task = Task::Event { socket, registered, responder, running };
+                let _waits = registered.metrics.wait();
+                let task = Task::Event { socket, registered, responder, running, watch, _waits };
                 self.run(task);
             }
             Err(panic) => {

@@ -9,14 +9,17 @@ use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
 use tokio::time::Instant;
 
 use super::deadlines::Due;
+use super::spans::{handler_span, traced};
 use super::tasks::{Question, Task};
 use super::v2::{self, is_v2};
 use super::{Entry, Sockets};
 use crate::cold_state::ColdState;
 use crate::error::Refuse;
+use crate::guarantees::recovery::Recovery;
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::registry::Found;
 use crate::namespace::visitor::Visitor;
+use crate::server::metrics;
 use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::expiry::Expired;
 use crate::socket::{Origin, Socket};
@@ -45,6 +48,7 @@ impl Sockets {
         let deciding = self.work.as_ref().map_or(0, |work| work.deciding);
         let joined = self.entries.iter().filter(|entry| !entry.is_joining).count();
         if joined + deciding >= self.config.namespaces_per_session_max {
+            metrics::refused("session_limit");
             self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
             return Ok(());
         }
@@ -95,6 +99,7 @@ impl Sockets {
             Found::Active(active) => self.claim(active, auth),
             Found::Full(refusal) => self.refuse_connect(namespace, &refusal),
             Found::Nothing => {
+                metrics::refused("unknown_namespace");
                 self.remember_end(namespace);
                 // An object for clients of every revision.
                 let mut text = String::new();
@@ -133,6 +138,7 @@ impl Sockets {
 
     /// There are too many namespaces.
     fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
+        metrics::refused("server_limit");
         tracing::debug!(sid = %self.link.session.id().shortened(), nsp = namespace, %refusal, "namespace refused");
         self.send_refusal(namespace, refusal);
     }
@@ -167,7 +173,9 @@ impl Sockets {
         let Some(admission) = handlers.admission.as_ref().filter(|_| !is_trusted) else {
             return self.decide(&socket, Ok(()));
         };
-        let running = admission(Visitor::of_socket(socket.clone()));
+        let span = handler_span(&socket, "(connect)");
+        let admit = || admission(Visitor::of_socket(socket.clone()));
+        let running = traced(span.in_scope(admit), span);
         let work = self.work();
         work.deciding += 1;
         work.fresh.push_back(Task::Admission { socket, running });
@@ -182,6 +190,7 @@ impl Sockets {
             tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
             self.forget(socket);
             if socket.end(DisconnectReason::ServerDisconnect) {
+                metrics::refused("handler");
                 self.send_refusal(socket.namespace(), &refusal);
             }
             self.namespaces.clean_up(socket.active_namespace());
@@ -210,11 +219,17 @@ impl Sockets {
             entry.is_fresh = true;
             self.has_fresh = true;
         }
+        match socket.recovery() {
+            Recovery::New => {}
+            Recovery::Recovered => socket.active_namespace().handlers.metrics.recovery("recovered"),
+            Recovery::Failed(failure) => {
+                socket.active_namespace().handlers.metrics.recovery(failure.as_str());
+            }
+        }
         self.deadlines.set(Due::Joined, None);
-        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), "connected");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id_in_logs(), "connected");
         if let Some(connected) = &socket.active_namespace().handlers.connected {
-            let started = connected(socket.clone(), ());
-            self.observe(socket, "", started);
+            self.observe(socket, "(connected)", || connected(socket.clone(), ()));
         }
     }
 
@@ -274,10 +289,9 @@ impl Sockets {
             return;
         }
         let socket = entry.socket;
-        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id(), %reason, "disconnected");
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id_in_logs(), %reason, "disconnected");
         if let Some(disconnect) = &socket.active_namespace().handlers.disconnect {
-            let started = disconnect(socket.clone(), reason);
-            self.observe(&socket, "", started);
+            self.observe(&socket, "(disconnect)", || disconnect(socket.clone(), reason));
         }
     }
 }

@@ -29,8 +29,6 @@ pub(crate) enum Command {
     ExpiryChanged,
     /// All sockets, then the session.
     CloseSession,
-    /// The session, as soon as no handler is under way.
-    Drain,
 }
 
 impl SessionLink {

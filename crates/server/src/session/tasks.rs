@@ -13,6 +13,7 @@ use crate::handler::acker::Responder;
 use crate::handler::running::{Answering, Running, panic_message};
 use crate::namespace::handlers::Registered;
 use crate::namespace::registry::Asking;
+use crate::server::metrics::{Stopwatch, Waits};
 use crate::socket::Socket;
 
 /// A connect packet that a dynamic declaration is deciding about.
@@ -38,6 +39,8 @@ pub(super) enum Task {
         registered: Arc<Registered>,
         responder: Option<Responder>,
         running: Answering,
+        watch: Stopwatch,
+        _waits: Waits,
     },
     Observer {
         socket: Socket,
@@ -105,12 +108,11 @@ impl Task {
                 .as_mut()
                 .poll(cx)
                 .map(|decision| Done::Admission { socket: socket.clone(), decision }),
-            Task::Event { socket, registered, responder, running } => {
-                running.as_mut().poll(cx).map(|result| Done::Event {
-                    socket: socket.clone(),
-                    registered: registered.clone(),
-                    responder: responder.take(),
-                    result,
+            Task::Event { socket, registered, responder, running, watch, .. } => {
+                running.as_mut().poll(cx).map(|result| {
+                    registered.metrics.done(watch);
+                    let (socket, registered) = (socket.clone(), registered.clone());
+                    Done::Event { socket, registered, responder: responder.take(), result }
                 })
             }
             Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),

@@ -69,7 +69,7 @@ mod tests {
             prop_assert!(is_right, "{auth:?}");
         }
 
-        /// What an old client sends and what it is told come back from the wire.
+        /// What an old client sends, and what is sent to it, come back from the wire.
         #[test]
         fn packets_of_old_clients_round_trip(
             path in "/[a-z]{1,5}",

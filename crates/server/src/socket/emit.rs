@@ -114,6 +114,7 @@ impl Socket {
             return Ok(());
         }
         self.look_outgoing(event);
+        self.0.namespace.handlers.metrics.event_sent();
         match &self.0.namespace.log {
             Some(log) if !self.is_disconnected() && !self.is_v2() => self.send_logged(log, event),
             _ => with_event(self.namespace(), None, event, |text| {

@@ -95,6 +95,7 @@ impl Socket {
     fn begin(&self) {
         self.0.phase.store(CONNECTED, Ordering::Release);
         self.0.namespace.adapter.admit(&self.0.id);
+        self.0.namespace.handlers.metrics.connected();
     }
 
     /// The packet that says that the client is connected.
@@ -152,8 +153,10 @@ impl Socket {
     fn leave_all(&self) -> Option<Vec<Room>> {
         // Under the same lock as `send_connected`, so that one is before the other.
         let mut held = self.0.held.lock();
-        if self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) == DISCONNECTED {
-            return None;
+        match self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) {
+            CONNECTED => self.0.namespace.handlers.metrics.disconnected(),
+            DISCONNECTED => return None,
+            _ => {}
         }
         held.take();
         drop(held);

@@ -83,7 +83,10 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
             match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
                 Ok(Ok(outcome)) => outcome.and_then(|args| args.decode_ack()),
                 Ok(Err(_)) => Err(AckError::Disconnected),
-                Err(_) => Err(AckError::Timeout),
+                Err(_) => {
+                    pending.socket.active_namespace().handlers.metrics.ack_timed_out();
+                    Err(AckError::Timeout)
+                }
             }
         })
     }
@@ -92,9 +95,16 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
 impl Socket {
     /// Resolves a request the client has answered.
     pub(crate) fn resolve_ack(&self, id: u64, args: &str, attachments: &[Bytes]) {
+        let metrics = &self.0.namespace.handlers.metrics;
         match self.remove_ack(id) {
-            Some(waiter) => waiter.resolve(Ok(RawArgs::new(args, attachments))),
-            None => tracing::debug!(socket = %self.id(), id, "an ack nobody waits for"),
+            Some(waiter) => {
+                metrics.ack_answered();
+                waiter.resolve(Ok(RawArgs::new(args, attachments)));
+            }
+            None => {
+                metrics.ack_late();
+                tracing::debug!(socket = %self.id_in_logs(), id, "an ack nobody waits for");
+            }
         }
     }
 
@@ -108,6 +118,7 @@ impl Socket {
             return Err(AckError::Full { limit });
         }
         acks.get_or_default().insert(id, waiter);
+        self.0.namespace.handlers.metrics.ack_asked();
         Ok(())
     }
 
@@ -134,6 +145,7 @@ impl Socket {
         let (sender, outcome) = oneshot::channel();
         self.await_ack(id, Waiter::One(sender))?;
         let pending = Pending { socket: self.clone(), id, outcome };
+        self.0.namespace.handlers.metrics.event_sent();
         with_encoded_args(payload, |args, attachments| {
             let event = EventRef { name, args, attachments: &attachments };
             self.look_outgoing(event);

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::RecoveryConfig;
 use crate::guarantees::shares::{Group, Shares};
+use crate::server::snapshot::Usage;
 use crate::socket::id::SocketId;
 
 /// The absent sessions of all namespaces of one declaration, and their bounds.
@@ -61,6 +62,13 @@ impl AbsentSessions {
                 keeper.evicted(&pid);
             }
         }
+    }
+
+    /// How many there are, and the bytes that they take.
+    pub(super) fn usage(&self) -> (Usage, Usage) {
+        let shares = self.shares.lock();
+        let sessions = Usage::new(shares.len(), self.sessions_max);
+        (sessions, Usage::new(shares.bytes(), self.bytes_max))
     }
 
     fn next_evicted(&self) -> Option<SessionKey> {

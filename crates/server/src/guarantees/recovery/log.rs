@@ -23,6 +23,7 @@ use crate::checks;
 use crate::guarantees::shares::Group;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
+use crate::server::snapshot::{RecoverySnapshot, Usage};
 use crate::session::deadlines::after;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
@@ -366,6 +367,19 @@ impl<S: Connection> Log<S> {
             state.foreign.get_mut().map(ForeignOffsets::shrink_to_fit);
         }
         state.events.is_empty() && state.absent.is_empty()
+    }
+
+    /// What is kept at this moment.
+    pub(crate) fn snapshot(&self) -> RecoverySnapshot {
+        let state = self.state.lock();
+        let (sessions, bytes) = state.all_absent.usage();
+        RecoverySnapshot {
+            log_events: Usage::new(state.events.len(), self.config.log_events_max),
+            log_bytes: Usage::new(state.bytes, self.config.log_bytes_max),
+            absent_sessions: state.absent.len(),
+            declaration_sessions: sessions,
+            declaration_bytes: bytes,
+        }
     }
 
     /// What stands for the number in an offset of this log; `None`: it is none.

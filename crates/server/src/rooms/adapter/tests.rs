@@ -64,7 +64,7 @@ proptest! {
     #[test]
     fn broadcasts_reach_whom_a_naive_model_says(steps in proptest::collection::vec(step(), 1..1500)) {
         let ids: Vec<_> = (0..SOCKETS).map(|_| SocketId::random()).collect();
-        let adapter = Adapter::<usize, Vec<usize>>::new(false);
+        let adapter = Adapter::<usize, Vec<usize>>::new(false, &Gauge::noop());
         let mut model: BTreeMap<usize, BTreeSet<Room>> = BTreeMap::new();
         for step in steps {
             match step {
@@ -125,7 +125,7 @@ proptest! {
 
 #[test]
 fn a_member_cache_is_kept_until_somebody_joins_or_leaves() {
-    let adapter = Adapter::<usize, usize>::new(false);
+    let adapter = Adapter::<usize, usize>::new(false, &Gauge::noop());
     let ids: Vec<_> = (0..CACHE_MIN + 1).map(|_| SocketId::random()).collect();
     let room = Room::from("a");
     let enter = |number: usize| {
@@ -157,7 +157,7 @@ fn a_member_cache_is_kept_until_somebody_joins_or_leaves() {
 
 #[test]
 fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
-    let adapter = Adapter::<_, ()>::new(false);
+    let adapter = Adapter::<_, ()>::new(false, &Gauge::noop());
     let id = SocketId::random();
     adapter.insert(id.clone(), 1);
     adapter.join(&id, vec![Room::from("a")], |_| {});
@@ -172,7 +172,7 @@ fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
 #[test]
 fn leaving_costs_the_same_however_many_rooms_a_socket_is_in() {
     const ROOMS: usize = 10_000;
-    let adapter = Adapter::<usize, ()>::new(false);
+    let adapter = Adapter::<usize, ()>::new(false, &Gauge::noop());
     let rooms: Vec<_> = (0..ROOMS).map(|number| Room::from(number.to_string())).collect();
     let ids = [(); 2].map(|()| SocketId::random());
     for (socket, id) in ids.iter().enumerate() {
@@ -203,7 +203,7 @@ impl Clone for Counted<'_> {
 /// copied, and members looked at.
 fn cost(others: usize, targets: impl Fn(SocketId) -> Targets) -> (usize, usize) {
     let copies = std::cell::Cell::new(0);
-    let adapter = Adapter::<_, ()>::new(false);
+    let adapter = Adapter::<_, ()>::new(false, &Gauge::noop());
     let mut first = None;
     for number in 0..others + 50 {
         let id = SocketId::random();
@@ -242,7 +242,7 @@ fn a_room_costs_the_same_however_many_others_there_are() {
 #[cfg(debug_assertions)]
 #[should_panic(expected = "it points back")]
 fn a_membership_that_points_elsewhere_is_found() {
-    let adapter = Adapter::<usize, ()>::new(false);
+    let adapter = Adapter::<usize, ()>::new(false, &Gauge::noop());
     let ids = [(); 2].map(|()| SocketId::random());
     for (socket, id) in ids.iter().enumerate() {
         adapter.insert(id.clone(), socket);
