@@ -1,5 +1,5 @@
-// Builds dist/, or with --check compares what would be built with what is committed there and in
-// the server crate, byte for byte.
+// Builds dist/; with --for-tests builds build/, which the unit tests import; with --check compares what
+// would be built with what is committed in dist/ and in the server crate, byte for byte.
 
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
@@ -9,7 +9,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-import { minify } from "terser";
+import { minify as terser } from "terser";
+
+import { COMPRESS, INTERNAL, KEPT, KEPT_WITH_EVERYTHING, WITHOUT_UNDERSCORE } from "./names.mjs";
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(root, "dist");
@@ -17,7 +19,11 @@ const served = path.join(root, "../../crates/server/client-dist");
 const sizesPage = path.join(root, "../../docs/guide/client-sizes.md");
 
 /** Most bytes that a file may have after `gzip -9`, by whichever gzip makes the most of it. */
-const GZIP_BYTES_MAX = { "socket.io.esm.min.js": 6500, "websocket.esm.min.js": 4500 };
+const GZIP_BYTES_MAX = { "socket.io.esm.min.js": 6500, "websocket.esm.min.js": 4400 };
+
+/** Source files that no public type comes from. */
+const WITHOUT_TYPES =
+  /^(msgpack\/global|global|websocket|engine\/websocket-carrier|named-emitter\.plain|platform\.node|ws|ws\.required|cookies)\.d/;
 
 /** What pages load. */
 const ON_SIZES_PAGE = [
@@ -36,20 +42,6 @@ const ON_SIZES_PAGE = [
 /** Measured beside them. */
 const OFFICIAL = ["socket.io.esm.min.js", "socket.io.min.js", "socket.io.msgpack.min.js"];
 
-/** Names that nobody outside uses, shortened in the minified files… */
-const INTERNAL_NAMES = "fromQueue isClosed onDrain resume source switchTo target".split(" ");
-
-/** …as are those with an underscore, but these: outside code knows them, or they are sent; … */
-const KNOWN_NAMES = "_placeholder _close _callbacks _reconnecting _readyState".split(" ");
-
-/** …and these, which only some tools know, so that the core and the WebSocket build shorten them, too. */
-const KNOWN_TO_TOOLS = [
-  ..."ack createTransport createUri doClose emitBuffered emitReserved flush ids maybeReconnectOnOpen".split(" "),
-  ..."onClose onData onError onOpen onack onconnect ondisconnect pause setTransport subEvents withError".split(" "),
-  ..."_destroy _filterUpgrades _hasPingExpired _maxPayload _onClose _onError _onPacket _open _packet".split(" "),
-  ..."_lastOffset _opts _pid _pingTimeoutTime _queue _sendPacket".split(" "),
-];
-
 const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
 const common = {
   absWorkingDir: root,
@@ -60,32 +52,39 @@ const common = {
   logLevel: "warning",
   // The script build looks for `module` on purpose.
   logOverride: { "commonjs-variable-in-esm": "silent" },
-  // The files of `src/features` are imported for what they do; package.json speaks of dist/.
+  // package.json speaks of dist/.
   ignoreAnnotations: true,
   define: { FULL: "true" },
   sourcemap: true,
   target: "es2020",
   write: false,
 };
-const readable = { banner: { js: `/* sockeye-client ${version}, MIT OR Apache-2.0 */` } };
 const namesIn = (names) => new RegExp(`^(${names.join("|")})$`);
-const small = {
-  small: true,
-  mangleProps: new RegExp(`^_|^(${INTERNAL_NAMES.join("|")})$`),
-  reserveProps: namesIn([...KNOWN_NAMES, ...KNOWN_TO_TOOLS]),
-  // Short names chosen so that gzip finds more to share; names that are not there get others.
-  mangleCache: JSON.parse(fs.readFileSync(path.join(root, "mangled-names.json"), "utf8")),
-  minifySyntax: true,
+const known = Object.fromEntries(WITHOUT_UNDERSCORE.map((name) => [name, name.slice(1)]));
+// Short names chosen so that gzip finds more to share; names that are not there get others.
+const short = JSON.parse(fs.readFileSync(path.join(root, "mangled-names.json"), "utf8"));
+const readable = {
+  banner: { js: `/* sockeye-client ${version}, MIT OR Apache-2.0 */` },
+  mangleProps: namesIn(WITHOUT_UNDERSCORE),
+  mangleCache: known,
 };
+/** The same, without what the build's constants rule out. */
+const concise = { ...readable, minifySyntax: true };
+const minified = { isMinified: true, mangleProps: INTERNAL, minifySyntax: true };
+const small = {
+  ...minified,
+  reserveProps: namesIn([...KEPT, ...KEPT_WITH_EVERYTHING]),
+  mangleCache: { ...short, ...known },
+};
+const smallest = { ...minified, reserveProps: namesIn(KEPT), mangleCache: short };
 const script = { entryPoints: ["src/global.ts"], format: "iife" };
 const module = { entryPoints: ["src/index.ts"], format: "esm" };
 const core = { entryPoints: ["src/core.ts"], format: "esm", define: { FULL: "false" } };
-const smallest = {
-  ...small,
-  mangleProps: new RegExp(`^_|^(${[...INTERNAL_NAMES, ...KNOWN_TO_TOOLS].join("|")})$`),
-  reserveProps: namesIn(KNOWN_NAMES),
+const websocket = {
+  ...core,
+  entryPoints: ["src/websocket.ts"],
+  plugins: [replace("engine/carrier", "engine/websocket-carrier"), replace("named-emitter", "named-emitter.plain")],
 };
-const websocket = { ...core, entryPoints: ["src/websocket.ts"] };
 // Separate imports, each as a module and for CommonJS.
 const parts = { engine: "src/engine.ts", url: "src/address.ts", msgpack: "src/msgpack/index.ts" };
 // The same everywhere.
@@ -98,23 +97,22 @@ const additions = {
 const others = { external: ["react", "sockeye-client"] };
 const node = { platform: "node", target: "node20", external: ["ws"], plugins: [replace("platform", "platform.node")] };
 const nodeCjs = { ...node, plugins: [...node.plugins, replace("ws", "ws.required")] };
-const direct = { plugins: [replace("engine/socket", "engine/direct")] };
 
 const BUNDLES = {
   "socket.io.js": { ...script, ...readable },
   "socket.io.min.js": { ...script, ...small },
   "socket.io.msgpack.min.js": { ...script, ...small, entryPoints: ["src/msgpack/global.ts"] },
   "socket.io.esm.min.js": { ...core, ...smallest },
-  "websocket.esm.min.js": { ...websocket, ...smallest, ...direct },
-  "core.cjs": { ...core, ...readable, format: "cjs" },
-  "websocket.cjs": { ...websocket, ...readable, ...direct, format: "cjs" },
+  "websocket.esm.min.js": { ...websocket, ...smallest },
+  "core.cjs": { ...core, ...concise, format: "cjs" },
+  "websocket.cjs": { ...websocket, ...concise, format: "cjs" },
   "browser/index.mjs": { ...module, ...readable },
   "browser/index.cjs": { ...script, ...readable, format: "cjs" },
   ...eachPart((entryPoints, name) => ({
-    [`browser/${name}.mjs`]: { entryPoints, ...readable, format: "esm" },
-    [`browser/${name}.cjs`]: { entryPoints, ...readable, format: "cjs" },
-    [`node/${name}.mjs`]: { entryPoints, ...node, ...readable, format: "esm" },
-    [`node/${name}.cjs`]: { entryPoints, ...nodeCjs, ...readable, format: "cjs" },
+    [`browser/${name}.mjs`]: { entryPoints, ...concise, format: "esm" },
+    [`browser/${name}.cjs`]: { entryPoints, ...concise, format: "cjs" },
+    [`node/${name}.mjs`]: { entryPoints, ...node, ...concise, format: "esm" },
+    [`node/${name}.cjs`]: { entryPoints, ...nodeCjs, ...concise, format: "cjs" },
   })),
   ...eachPart(
     (entryPoints, name) => ({
@@ -132,6 +130,10 @@ const BUNDLES = {
   },
 };
 
+if (process.argv.includes("--for-tests")) {
+  await buildForTests();
+  process.exit();
+}
 const files = new Map([...(await bundles()), ...types()]);
 const wanted = [
   ...[...files].map(([name, content]) => [path.join(dist, name), content]),
@@ -148,36 +150,41 @@ function eachPart(bundlesOf, of = parts) {
   return Object.assign({}, ...Object.entries(of).map(([name, file]) => bundlesOf([file], name)));
 }
 
+/** Each source file by itself, with everything and under the known names. */
+async function buildForTests() {
+  const names = fs.readdirSync(path.join(root, "src"), { recursive: true });
+  const entryPoints = names
+    .filter((name) => /(?<!\.d)\.ts$/.test(name))
+    .map((name) => path.join("src", name));
+  const { legalComments, sourcemap, ...options } = common;
+  const { mangleProps, mangleCache } = readable;
+  const modules = { entryPoints, bundle: false, outdir: "build", format: "esm", write: true };
+  await build({ ...options, mangleProps, mangleCache, ...modules });
+}
+
 async function bundles() {
   const outputs = [];
-  for (const [name, { small: isSmall, ...options }] of Object.entries(BUNDLES)) {
+  for (const [name, { isMinified, ...options }] of Object.entries(BUNDLES)) {
     const outfile = path.join(dist, name);
     const { outputFiles } = await build({ ...common, ...options, outfile });
     let [map, code] = outputFiles.map(({ text }) => text);
-    if (isSmall) ({ map, code } = await minified(path.basename(name), map, code));
+    if (isMinified) ({ map, code } = await minify(path.basename(name), map, code));
     outputs.push([name, Buffer.from(code)], [name + ".map", Buffer.from(map)]);
   }
   return outputs;
 }
 
 /** terser makes it about 4 % smaller than esbuild does. */
-function minified(name, map, code) {
-  return minify(code.replace(/\n\/\/# sourceMappingURL=.*\n$/, "\n"), {
+function minify(name, map, code) {
+  return terser(code.replace(/\n\/\/# sourceMappingURL=.*\n$/, "\n"), {
     module: true,
-    compress: {
-      ecma: 2020,
-      passes: 3,
-      pure_getters: true,
-      unsafe: true,
-      unsafe_arrows: true,
-      unsafe_methods: true,
-    },
+    compress: COMPRESS,
     format: { comments: false },
     sourceMap: { content: map, filename: name, url: name + ".map" },
   });
 }
 
-/** The declarations, without those of files that no public type comes from. */
+/** The declarations, with the names that files have which keep names. */
 function types() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sockeye-client-"));
   try {
@@ -185,16 +192,20 @@ function types() {
     execFileSync(process.execPath, [tsc, "-p", root, "--outDir", folder], { stdio: "inherit" });
     const names = fs.readdirSync(folder, { recursive: true }).sort();
     return names
-      .filter((name) => name.endsWith(".d.ts") && !/^(msgpack\/global|global|websocket|engine\/direct|platform\.node|ws|ws\.required|cookies)\.d/.test(name))
-      .map((name) => [
-        `types/${name.replaceAll("\\", "/")}`,
-        fs.readFileSync(path.join(folder, name)),
-      ])
+      .map((name) => name.replaceAll("\\", "/"))
+      .filter((name) => name.endsWith(".d.ts") && !WITHOUT_TYPES.test(name))
+      .map((name) => [`types/${name}`, withKnownNames(fs.readFileSync(path.join(folder, name), "utf8"))])
       .flatMap((file) => [file, forCommonJs(file)])
       .concat([["types/index.d.cts", fs.readFileSync(path.join(root, "src/index.d.cts"))]]);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
+}
+
+/** `ids` for `_ids`. */
+function withKnownNames(text) {
+  const names = new RegExp(`\\b(${WITHOUT_UNDERSCORE.join("|")})\\b`, "g");
+  return Buffer.from(text.replace(names, (name) => known[name]));
 }
 
 /**

@@ -7,6 +7,17 @@
       __defProp(target, name, { get: all[name], enumerable: true });
   };
 
+  // src/features/engine.ts
+  var engine_exports = {};
+  __export(engine_exports, {
+    Fetch: () => Polling,
+    NodeWebSocket: () => WebSocketTransport,
+    NodeXHR: () => Polling,
+    WebSocket: () => WebSocketTransport,
+    WebTransport: () => WebTransportTransport,
+    XHR: () => Polling
+  });
+
   // src/timer.ts
   var nextTick = queueMicrotask;
   function report(error) {
@@ -14,6 +25,10 @@
       throw error;
     });
   }
+  var timerFunctions = {
+    setTimeoutFn: (callback, ms) => globalThis.setTimeout(callback, ms),
+    clearTimeoutFn: (timer) => globalThis.clearTimeout(timer)
+  };
 
   // src/emitter.ts
   var Emitter = class {
@@ -76,44 +91,29 @@
     }
   };
 
-  // src/backoff.ts
-  var TIMER_MS_MAX = 2 ** 31 - 1;
-  function backoffMs(attempt, options, factor) {
-    const ms = (options.reconnectionDelay || 1e3) * (factor || 2) ** Math.min(attempt, 31);
-    const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
-    return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
-  }
-  var NAMES = {
-    reconnectionDelay: ["ms", "setMin"],
-    reconnectionDelayMax: ["max", "setMax"],
-    randomizationFactor: ["jitter", "setJitter"]
-  };
-  function withNames(backoff, options) {
-    backoff.factor = 2;
-    backoff.duration = function() {
-      return backoffMs(this.attempts++, options, this.factor);
-    };
-    for (const option of Object.keys(NAMES)) {
-      const [property, method] = NAMES[option];
-      const set = (value) => {
-        options[option] = value;
-      };
-      Object.defineProperty(backoff, property, { get: () => options[option], set });
-      backoff[method] = set;
+  // src/named-emitter.ts
+  var ALIASES = true;
+  var NamedEmitter = class extends Emitter {
+    /** Same as `on`. */
+    addEventListener(...args) {
+      return this.on(...args);
     }
-    return backoff;
-  }
-  var createBackoff = (options) => {
-    const backoff = {
-      attempts: 0,
-      duration() {
-        return backoffMs(this.attempts++, options);
-      },
-      reset() {
-        this.attempts = 0;
-      }
-    };
-    return true ? withNames(backoff, options) : backoff;
+    /** Same as `off`. */
+    removeListener(...args) {
+      return this.off(...args);
+    }
+    /** Same as `off`. */
+    removeEventListener(...args) {
+      return this.off(...args);
+    }
+    /** Same as `off`. */
+    removeAllListeners(...args) {
+      return this.off(...args);
+    }
+    /** Whether anybody listens to `event`. */
+    hasListeners(event) {
+      return !!this.listeners(event)[0];
+    }
   };
 
   // src/platform.ts
@@ -206,339 +206,8 @@
   var decode = (text) => text.replace(/(%[\da-f]{2})+/gi, decodeURIComponent);
   var encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "�"));
 
-  // src/url.ts
-  var CHARACTERS_MAX = 8e3;
-  var NOBODY = "x.invalid";
-  function url(uri, pathOption = "", page = globalThis.location) {
-    let source = uri || "/";
-    if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-    if (/^\/(?!\/)/.test(source)) {
-      source = (page ? page.host || NOBODY : "http://localhost") + source;
-    }
-    if (!/^(http|ws)s?:\/\//.test(source)) {
-      source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
-    }
-    const { protocol: protocol2, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
-    const secure = /[ps]s:/.test(protocol2);
-    const port = explicitPort || (secure ? "443" : "80");
-    return {
-      source,
-      target: { hostname, port, secure },
-      // `URL` would percent-encode it, and a namespace must arrive as it was written.
-      path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
-      query,
-      id: protocol2 + hostname + ":" + port + pathOption
-    };
-  }
-  var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
-  var PORT_MAX = 65535;
-  function partsOf(source) {
-    const [, protocol2, host, port = "", search = ""] = PARTS.exec(source) || [];
-    if (!host || +port > PORT_MAX) throw new Error("invalid address");
-    return { protocol: protocol2, hostname: host.toLowerCase(), port, search };
-  }
-  function bracketed(hostname) {
-    return /^[^[]*:.*:/.test(hostname) ? `[${hostname}]` : hostname;
-  }
-
-  // src/engine/upgrade.ts
-  var HEAD_START_MS = 200;
-  function probeAll(engine, names) {
-    const { transport } = engine;
-    const hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis;
-    const others = names.filter((name) => name !== "webtransport");
-    let areTried = false;
-    const tryOthers = () => {
-      if (areTried || engine.upgrading || engine.transport !== transport) return;
-      areTried = true;
-      for (const name of others) {
-        if (engine.readyState === "open") probe(engine, name);
-      }
-    };
-    if (!hasFavourite) return tryOthers();
-    engine.once("upgradeError", tryOthers);
-    startTimer(engine.opts, tryOthers, HEAD_START_MS);
-    probe(engine, "webtransport");
-  }
-  function probe(engine, name) {
-    const transport = engine.createTransport(name);
-    let current;
-    const fail = (cause) => {
-      engine.off("close", fail);
-      transport.off().close();
-      if (current) {
-        engine.upgrading = false;
-        if (engine.readyState !== "closed") current.resume();
-      }
-      const error = new Error("probe error");
-      engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
-      engine.flush();
-    };
-    engine.on("close", fail);
-    if (true) {
-      engine.on("upgrading", (winner) => {
-        if (winner === transport) return;
-        engine.off("close", fail);
-        transport.off().close();
-      });
-    }
-    transport.on("open", () => transport.send([{ type: "ping", data: "probe" }])).on("error", fail).on("close", fail).on("packet", (packet) => {
-      if (current) return;
-      if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
-      current = engine.transport;
-      engine.upgrading = true;
-      engine.emitReserved("upgrading", transport);
-      current.pause(() => {
-        if (!engine.upgrading) return;
-        engine.off("close", fail);
-        engine.switchTo(transport);
-      });
-    });
-    transport.open();
-  }
-
-  // src/engine/socket.ts
-  var ENGINE_PROTOCOL = 4;
-  var transports = {};
-  var UNREAD_BYTES_MAX = 1024 * 1024;
-  var DEFAULTS = {
-    addTrailingSlash: true,
-    closeOnBeforeunload: false,
-    rememberUpgrade: false,
-    timestampParam: "t",
-    transportOptions: {},
-    upgrade: true,
-    withCredentials: false
-  };
-  var websocketWorked = false;
-  var EngineSocket = class extends Emitter {
-    constructor(uri, options = {}) {
-      var _a;
-      super();
-      this.readyState = "closed";
-      /** Packets that no transport has confirmed to have passed on. */
-      this.writeBuffer = [];
-      /** Form of received binary messages. */
-      this.binaryType = defaultBinaryType;
-      /** Whether another transport is taking over; nothing is sent meanwhile. */
-      this.upgrading = false;
-      /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
-      this._pingTimeoutTime = Infinity;
-      /** Classes of the transports by name. The core has those that it was built with. */
-      this._classes = true ? { ...transports } : transports;
-      /** How many of the first packets of `writeBuffer` the transport has. */
-      this._inFlight = 0;
-      this._pingMs = 0;
-      if (true) uri || (uri = addressOf(options));
-      const { target, query } = url(uri);
-      const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
-      this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
-      if (true) for (const name in DEFAULTS) (_a = this.opts)[name] ?? (_a[name] = DEFAULTS[name]);
-      this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
-        if (typeof item === "string") return item;
-        const { name } = item.prototype;
-        this._classes[name] = item;
-        return name;
-      }).filter((name) => this._classes[name]);
-      this._open();
-    }
-    /** Sends a message. */
-    send(data, options) {
-      this._sendPacket("message", data, options);
-      return this;
-    }
-    /** Ends the session when everything has been sent and no upgrade is under way. */
-    close() {
-      if (!this._isActive()) return this;
-      this.readyState = "closing";
-      const close = () => {
-        if (!this.upgrading) return this._onClose("forced close");
-        this.once("upgrade", close);
-        this.once("upgradeError", close);
-      };
-      if (this.writeBuffer.length) this.once("drain", close);
-      else close();
-      return this;
-    }
-    /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
-    _hasPingExpired() {
-      if (!this._pingTimeoutTime) return true;
-      const expired = Date.now() > this._pingTimeoutTime;
-      if (expired) {
-        this._pingTimeoutTime = 0;
-        nextTick(() => this._onClose("ping timeout"));
-      }
-      return expired;
-    }
-    /** A transport of this session that is not open yet. */
-    createTransport(name) {
-      const query = {
-        ...parseQuery(this.opts.query),
-        EIO: ENGINE_PROTOCOL,
-        transport: name
-      };
-      if (this.id) query.sid = this.id;
-      return new this._classes[name]({
-        ...this.opts,
-        query,
-        socket: this,
-        ...this.opts.transportOptions?.[name]
-      });
-    }
-    /** Makes `transport` the one that messages go through. */
-    setTransport(transport) {
-      this.transport?.off();
-      this.transport = transport.off().on("drain", () => {
-        this.writeBuffer.splice(0, this._inFlight);
-        this._inFlight = 0;
-        if (this.writeBuffer.length) this.flush();
-        else this.emitReserved("drain");
-      }).on("packet", (packet) => {
-        try {
-          this._onPacket(packet);
-        } catch (error) {
-          this._onError(error);
-        }
-      }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
-    }
-    /** Ends an upgrade: what follows goes through `transport`. */
-    switchTo(transport) {
-      this.setTransport(transport);
-      websocketWorked = transport.name === "websocket";
-      transport.send([{ type: "upgrade" }]);
-      this.upgrading = false;
-      this.emitReserved("upgrade", transport);
-      this.flush();
-    }
-    /** Hands waiting packets to the transport if it can take them. */
-    flush() {
-      const { transport, writeBuffer } = this;
-      if (!transport.writable || this.upgrading || !writeBuffer.length) return;
-      this._inFlight = writeBuffer.length;
-      transport.send([...writeBuffer]);
-      this.emitReserved("flush");
-    }
-    /** Opening or open. */
-    _isActive() {
-      return /^open/.test(this.readyState);
-    }
-    _open() {
-      this.readyState = "opening";
-      if (!this.transports.length) {
-        nextTick(() => this._onError(new Error("No transports available")));
-        return;
-      }
-      const remembered = this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
-      const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
-      this.setTransport(transport);
-      const { openTimeout, tryAllTransports } = this.opts;
-      if (tryAllTransports && openTimeout && this.transports.length > 1) {
-        const giveUp = () => {
-          if (this.readyState !== "opening" || this.transport !== transport) return;
-          transport.off().close();
-          this._onError(new Error("timeout"));
-        };
-        const timer = startTimer(this.opts, giveUp, openTimeout);
-        const stop = () => stopTimer(this.opts, timer);
-        this.once("open", stop).once("close", stop);
-      }
-      nextTick(() => {
-        if (this.readyState !== "closed") transport.open();
-      });
-    }
-    _onPacket(packet) {
-      if (this.readyState === "closed") return;
-      const { type, data } = packet;
-      this.emitReserved("packet", packet);
-      this.emitReserved("heartbeat");
-      if (type === "open") {
-        if (this.readyState === "opening") this._onHandshake(data);
-      } else if (type === "ping") {
-        this._sendPacket("pong");
-        this.emitReserved("ping");
-        this.emitReserved("pong");
-        this._resetPingTimer();
-      } else if (type === "message") {
-        this.emitReserved("data", data);
-        this.emitReserved("message", data);
-      } else if (type === "error") {
-        this._onError(Object.assign(new Error("server error"), { code: data }));
-      }
-    }
-    _onHandshake(text) {
-      const handshake = JSON.parse(text);
-      this.id = this.transport.query.sid = handshake.sid;
-      this._pingMs = handshake.pingInterval + handshake.pingTimeout;
-      this._maxPayload = handshake.maxPayload;
-      if (true) this._handshake = handshake;
-      const { name } = this.transport;
-      this.readyState = "open";
-      websocketWorked = name === "websocket";
-      this._resetPingTimer();
-      this.emitReserved("handshake", handshake);
-      this.emitReserved("open");
-      this.flush();
-      if (true) {
-        const names = this.transports.filter(
-          (other) => other !== name && handshake.upgrades?.includes?.(other)
-        );
-        if (this.opts.upgrade !== false && this.transport.pause) probeAll(this, names);
-        return;
-      }
-      for (const other of this.transports) {
-        const mayUpgrade = this.readyState === "open" && this.opts.upgrade !== false;
-        if (mayUpgrade && other !== name && handshake.upgrades?.includes?.(other)) {
-          probe(this, other);
-        }
-      }
-    }
-    _resetPingTimer() {
-      stopTimer(this.opts, this._pingTimer);
-      this._pingTimeoutTime = Date.now() + this._pingMs;
-      this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
-    }
-    _sendPacket(type, data, options) {
-      if (!this._isActive()) return;
-      if (type === "pong" && isFlooded(this, this._inFlight)) return;
-      const packet = { type, data, options };
-      this.emitReserved("packetCreate", packet);
-      this.writeBuffer.push(packet);
-      this.flush();
-    }
-    _onError(error) {
-      websocketWorked = false;
-      if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
-        this.transports = this.transports.filter((name) => name !== this.transport.name);
-        return this._open();
-      }
-      this.emitReserved("error", error);
-      this._onClose("transport error", error);
-    }
-    /** Ends the session at once. */
-    _onClose(reason, details) {
-      if (this.readyState === "closed") return;
-      stopTimer(this.opts, this._pingTimer);
-      this.readyState = "closed";
-      this.transport?.off().close();
-      this.id = void 0;
-      this.emitReserved("close", reason, details);
-      this.writeBuffer = [];
-      this._inFlight = 0;
-    }
-  };
-  function addressOf({ hostname, host, port, secure }) {
-    const name = hostname || host;
-    if (!name) return void 0;
-    secure ?? (secure = globalThis.location?.protocol === "https:");
-    const authority = port ? bracketed(name).replace(/(:\d*)?$/, `:${port}`) : bracketed(name);
-    return `http${secure ? "s" : ""}://${authority}`;
-  }
-  function isFlooded({ writeBuffer, transport }, inFlight) {
-    const last = writeBuffer.length > inFlight && writeBuffer[writeBuffer.length - 1];
-    return last && last.type === "pong" || transport.ws?.bufferedAmount > UNREAD_BYTES_MAX;
-  }
-
   // src/engine/packet.ts
+  var ENGINE_PROTOCOL = 4;
   var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
   var SEPARATOR = "";
   function isBinary(value) {
@@ -601,550 +270,284 @@
     return { type: "error", data: "parser error" };
   }
 
-  // src/parser/binary.ts
-  function takeAttachments(data, attachments) {
-    return JSON.stringify(data, function(key, value) {
-      const original = this[key];
-      const binary = isBinary(original) ? original : value;
-      return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
-    });
-  }
-  function fillPlaceholders(data, attachments) {
-    if (!data || typeof data !== "object") return data;
-    if (data._placeholder === true) {
-      const attachment = typeof data.num === "number" && attachments[data.num];
-      if (!attachment) throw new Error("invalid packet");
-      return attachment;
-    }
-    for (const key in data) data[key] = fillPlaceholders(data[key], attachments);
-    return data;
-  }
-
-  // src/parser/packet.ts
-  var protocol = 5;
-  var CONNECT = 0;
-  var DISCONNECT = 1;
-  var EVENT = 2;
-  var ACK = 3;
-  var CONNECT_ERROR = 4;
-  var BINARY_EVENT = 5;
-  var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
-  var ATTACHMENTS_MAX = 10;
-  var Encoder = class {
-    encode({ type, nsp, data, id }) {
-      const attachments = [];
-      const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
-      const count = attachments.length;
-      const head = count ? type + 3 + (count + "-") : type;
-      return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
-    }
-  };
-  var PARTS2 = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
-  var Decoder = class extends Emitter {
-    constructor(options) {
-      super();
-      this._missing = 0;
-      this._attachments = [];
-      this._attachmentsMax = options?.maxAttachments ?? ATTACHMENTS_MAX;
-    }
-    /** Takes the next message of the connection. */
-    add(message) {
-      let packet = this._waiting;
-      if (packet && isBinary(message)) {
-        this._attachments.push(message);
-      } else {
-        const isFirst = !packet && typeof message === "string";
-        this._waiting = packet = isFirst ? this._parse(message) : void 0;
+  // src/engine/upgrade.ts
+  var HEAD_START_MS = 200;
+  function probeAll(engine, names) {
+    const { transport } = engine;
+    const hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis;
+    const others = names.filter((name) => name !== "webtransport");
+    let areTried = false;
+    const tryOthers = () => {
+      if (areTried || engine.upgrading || engine.transport !== transport) return;
+      areTried = true;
+      for (const name of others) {
+        if (engine.readyState === "open") probe(engine, name);
       }
-      if (!packet) throw new Error("invalid packet");
-      if (this._attachments.length < this._missing) return;
-      if (this._missing) packet.data = fillPlaceholders(packet.data, this._attachments);
-      this.destroy();
-      this.emitReserved("decoded", packet);
-    }
-    /** Forgets an incomplete packet. */
-    destroy() {
-      this._waiting = void 0;
-      this._attachments = [];
-    }
-    /** The packet that a text is or begins; undefined if it is none. */
-    _parse(text) {
-      const [, plain, binary, count = 0, nsp = "/", id, json] = PARTS2.exec(text) || [];
-      const type = binary ? +binary - 3 : +plain;
-      const data = json ? JSON.parse(json) : void 0;
-      const packet = { type, nsp, data };
-      if (id) packet.id = +id;
-      this._missing = +count;
-      const countIsValid = !binary || this._missing && this._missing <= this._attachmentsMax;
-      return countIsValid && isValid(type, data) ? packet : void 0;
-    }
-  };
-  function isValid(type, data) {
-    if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
-    const isList = Array.isArray(data);
-    if (type === ACK || !isList) return isList;
-    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
-  }
-
-  // src/socket.ts
-  var LEFT_MS = 100;
-  var Socket = class extends Emitter {
-    constructor(io3, nsp, options) {
-      var _a;
-      super();
-      this.io = io3;
-      this.nsp = nsp;
-      this.connected = false;
-      /** Whether the server restored the state from before the last disconnection. */
-      this.recovered = false;
-      /** Packets to send when connected. */
-      this.sendBuffer = [];
-      /**
-       * Arguments of events that came before the connection was confirmed. They are forgotten with it:
-       * a server that recovers state sends them again, since the offset counts delivered events only.
-       */
-      this.receiveBuffer = [];
-      /** Acknowledgement functions by packet id. */
-      this.acks = {};
-      /** Id of the next packet that asks for an acknowledgement. */
-      this.ids = 0;
-      /** What holds for the next packet only. */
-      this.flags = {};
-      (_a = io3.nsps)[nsp] || (_a[nsp] = this);
-      this._opts = { ...options };
-      this.auth = this._opts.auth;
-      if (io3.opts.autoConnect) this.connect();
-    }
-    /** The opposite of `connected`. */
-    get disconnected() {
-      return !this.connected;
-    }
-    /** Whether the socket connects by itself when its connection does. */
-    get active() {
-      return !!this.subs;
-    }
-    /** Connects, and keeps doing so when the connection is lost. */
-    connect() {
-      if (this.connected) return this;
-      const { io: io3, active } = this;
-      this.subEvents();
-      if (!io3._reconnecting) io3.open();
-      if (!active && io3._readyState === "open") this.onopen();
-      return this;
-    }
-    /** Listens to the connection. */
-    subEvents() {
-      if (this.subs) return;
-      const { io: io3 } = this;
-      const subs = this.subs = ["open", "packet", "error", "close"].map((event) => {
-        const handle = this["on" + event];
-        const listener = (...args) => {
-          if (subs === this.subs) handle.apply(this, args);
-        };
-        io3.on(event, listener);
-        return () => io3.off(event, listener);
-      });
-      io3._active.add(this);
-    }
-    /** Disconnects and stays disconnected until `connect()`. */
-    disconnect() {
-      const { connected } = this;
-      if (connected) this._leave();
-      this.destroy();
-      if (connected) this.onclose("io client disconnect");
-      return this;
-    }
-    /** Emits `message`. */
-    send(...args) {
-      return this.emit("message", ...args);
-    }
-    /**
-     * Sends an event. A function as last argument is called with the other side's acknowledgement;
-     * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
-     * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
-     */
-    emit(event, ...args) {
-      if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
-      const flags = this.flags;
-      this.flags = {};
-      const data = [event, ...args];
-      const packet = { type: EVENT, data };
-      if (true) packet.options = { compress: flags.compress !== false };
-      const ack = takeAck(data);
-      if (ack) {
-        packet.id = this.ids++;
-        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
-      }
-      const { engine } = this.io;
-      const isOpen = this.connected && engine.readyState === "open";
-      if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
-      if (isOpen && !engine._hasPingExpired()) this.packet(packet);
-      else this.sendBuffer.push(packet);
-      return this;
-    }
-    /**
-     * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
-     * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
-     */
-    emitWithAck(event, ...args) {
-      return new Promise((resolve, reject) => {
-        const ack = (error, value) => error ? reject(error) : resolve(value);
-        ack.withError = true;
-        this.emit(event, ...[...args, ack]);
-      });
-    }
-    /** Whether the next packet may be compressed. Default true. */
-    compress(compress) {
-      this.flags.compress = compress;
-      return this;
-    }
-    /** The next packet is dropped if it cannot be sent at once. */
-    get volatile() {
-      this.flags.volatile = true;
-      return this;
-    }
-    /** The next packet's acknowledgement must come within `ms` milliseconds. */
-    timeout(ms) {
-      this.flags.timeout = ms;
-      return this;
-    }
-    /** Sends a packet of this namespace. */
-    packet(packet) {
-      this.io._packet({ ...packet, nsp: this.nsp });
-    }
-    /** The connection is open: asks for the namespace. */
-    onopen() {
-      const { auth, io: io3, subs } = this;
-      const { engine } = io3;
-      const isCurrent = () => engine === io3.engine && subs === this.subs;
-      const askAgain = () => {
-        this._left = void 0;
-        if (isCurrent()) this.onopen();
-      };
-      const connect = (data) => {
-        if (!isCurrent() || this._busy === engine) return;
-        this._busy = engine;
-        this._asker = subs;
-        const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
-        this.packet({
-          type: CONNECT,
-          // Nothing, also where that is written as null: servers take no `null` for an object.
-          data: recovery ? { ...recovery, ...data } : data || void 0
-        });
-      };
-      if (this._left === engine) startTimer(io3.opts, askAgain, LEFT_MS);
-      else if (typeof auth === "function") auth(connect);
-      else connect(auth);
-    }
-    /** Tells the server that the socket leaves. */
-    _leave() {
-      this.packet({ type: DISCONNECT });
-      this._left = this.io.engine;
-    }
-    /**
-     * Whether a packet answers a CONNECT of before the socket left. The server can be told only now, since
-     * it takes nothing else for a namespace while it decides; then the socket, if it is back, asks again.
-     */
-    _isLate({ type }) {
-      if (type !== CONNECT && type !== CONNECT_ERROR) return false;
-      const isLate = !!this._busy && this._asker !== this.subs;
-      this._busy = void 0;
-      if (isLate && type === CONNECT) this._leave();
-      if (isLate && this.subs) this.onopen();
-      return isLate;
-    }
-    /** Handles a packet of the connection. */
-    onpacket(packet) {
-      const { type, nsp, data } = packet;
-      if (nsp !== this.nsp) return;
-      if (type === CONNECT) {
-        if (data?.sid) this.onconnect(data.sid, data.pid);
-        else this.emitReserved("connect_error", new Error("no sid"));
-      } else if (type === DISCONNECT) {
-        this.ondisconnect();
-      } else if (type === CONNECT_ERROR) {
-        this.destroy();
-        const error = new Error(data?.message ?? data);
-        this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
-      } else if (type === EVENT || type === BINARY_EVENT) {
-        this.onevent(packet);
-      } else {
-        this.onack(packet);
-      }
-    }
-    /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
-    onevent({ id, data = [] }) {
-      if (id !== void 0) data.push(this.ack(id));
-      if (this.connected) this.emitEvent(data);
-      else this.receiveBuffer.push(data);
-    }
-    /** An acknowledgement came. */
-    onack({ id, data }) {
-      const ack = this.acks[id];
-      if (typeof ack !== "function") return;
-      delete this.acks[id];
-      ack.apply(this, ack.withError ? [null, ...data] : data);
-    }
-    /** The server has put the socket out. */
-    ondisconnect() {
-      this.destroy();
-      this.onclose("io server disconnect");
-    }
-    /** The connection could not be made. */
-    onerror(error) {
-      if (!this.connected) this.emitReserved("connect_error", error);
-    }
-    /** The server has let the socket in. */
-    onconnect(id, privateId) {
-      this.id = id;
-      this.recovered = !!privateId && this._pid === privateId;
-      this._pid = privateId;
-      this.connected = true;
-      for (const args of this.receiveBuffer.splice(0)) this.emitEvent(args);
-      this.emitBuffered();
-      this.emitReserved("connect");
-    }
-    /** Sends what waited. */
-    emitBuffered() {
-      let packet;
-      while (packet = this.sendBuffer.shift()) this.packet(packet);
-    }
-    /** The connection is lost, or was left. */
-    onclose(reason, details) {
-      this.connected = false;
-      this.id = void 0;
-      this.receiveBuffer = [];
-      this.emitReserved("disconnect", reason, details);
-      for (const id in this.acks) {
-        if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
-        const ack = this.acks[id];
-        delete this.acks[id];
-        if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
-      }
-    }
-    /** Stops listening to the connection, which ends if nobody else does. */
-    destroy() {
-      this.subs?.forEach((stop) => stop());
-      this.subs = void 0;
-      this.receiveBuffer = [];
-      this.io._destroy(this);
-    }
-    /** Calls who listens to an event that came. */
-    emitEvent(args) {
-      this.emitReserved(...args);
-      const last = args[args.length - 1];
-      if (this._pid && typeof last === "string") this._lastOffset = last;
-    }
-    /** The function that acknowledges the peer's packet, once. */
-    ack(id) {
-      let sent = false;
-      return (...data) => {
-        if (sent) return;
-        sent = true;
-        this.packet({ type: ACK, id, data });
-      };
-    }
-    _expectAck(id, ack, timeout) {
-      let timer;
-      const settle = (...args) => {
-        stopTimer(this.io.opts, timer);
-        ack.apply(this, args);
-      };
-      settle.withError = ack.withError;
-      this.acks[id] = settle;
-      if (timeout === void 0) return;
-      settle.withError = true;
-      timer = startTimer(this.io.opts, () => {
-        delete this.acks[id];
-        this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
-        settle(new Error("operation has timed out"));
-      }, timeout);
-    }
-  };
-  function takeAck(args) {
-    return typeof args[args.length - 1] === "function" ? args.pop() : void 0;
-  }
-
-  // src/manager.ts
-  var Manager = class extends Emitter {
-    constructor(uri, options) {
-      super();
-      /** Sockets by namespace. */
-      this.nsps = {};
-      /** Those of them that want a connection. */
-      this._active = /* @__PURE__ */ new Set();
-      this._readyState = "closed";
-      /** Whether an attempt waits or is under way. */
-      this._reconnecting = false;
-      /** Whether the connection stays closed; opening sets it to false. */
-      this.skipReconnect = false;
-      if (uri && typeof uri === "object") {
-        options = uri;
-        uri = void 0;
-      }
-      this.uri = uri;
-      const opts = this.opts = { ...options };
-      for (const name in defaults) opts[name] ?? (opts[name] = defaults[name]);
-      opts.path || (opts.path = "/socket.io");
-      this.backoff = createBackoff(opts);
-      const parser = opts.parser || { Encoder, Decoder };
-      this.encoder = new parser.Encoder();
-      this.decoder = new parser.Decoder(opts);
-      this.decoder.on("decoded", (packet) => {
-        const { engine } = this;
-        nextTick(() => {
-          if (engine !== this.engine || this._readyState !== "open") return;
-          if (!this.nsps[packet.nsp]?._isLate(packet)) this.emitReserved("packet", packet);
-        });
-      });
-      if (opts.autoConnect) this.open();
-    }
-    /** Connects unless that is done or under way. `callback` learns how it went. */
-    open(callback) {
-      if (this._readyState !== "closed") return this;
-      const engine = this.engine = new EngineSocket(this.uri, this.opts);
-      const { timeout } = this.opts;
-      this._setState("opening");
-      this.skipReconnect = this._reconnecting = false;
-      const fail = (error) => {
-        this._setState("closed");
-        this.emitReserved("error", error);
-        if (callback) callback(error);
-        else this.maybeReconnectOnOpen();
-      };
-      if (timeout !== false) {
-        const giveUp = () => {
-          fail(new Error("timeout"));
-          engine.close();
-        };
-        this._timer = startTimer(this.opts, giveUp, timeout);
-      }
-      const isCurrent = () => engine === this.engine && this._readyState !== "closed";
-      const on = (event, listener) => engine.on(event, (...args) => {
-        if (isCurrent()) listener(...args);
-      });
-      on("open", () => {
-        this._setState("open");
-        this.emitReserved("open");
-        callback?.();
-      });
-      on("error", (error) => {
-        if (this._readyState === "opening") fail(error);
-        else this.emitReserved("error", error);
-      });
-      on("ping", () => this.emitReserved("ping"));
-      on("data", (data) => {
-        try {
-          this.decoder.add(data);
-        } catch (error) {
-          engine._onClose("parse error", error);
-        }
-      });
-      engine.on("close", (...args) => nextTick(() => isCurrent() && this.onclose(...args)));
-      return this;
-    }
-    /** The socket of a namespace, made (and connected) if there is none. */
-    socket(nsp, options) {
-      const socket = this.nsps[nsp] || new Socket(this, nsp, options);
-      if (this.opts.autoConnect && !socket.active) socket.connect();
-      return socket;
-    }
-    /** A socket has become inactive: without any other the connection ends. */
-    _destroy(socket) {
-      this._active.delete(socket);
-      if (!this._active.size) this._close();
-    }
-    /** Sends a packet. */
-    _packet(packet) {
-      for (const message of this.encoder.encode(packet)) this.engine.send(message, packet.options);
-    }
-    /** Closes the connection and stays closed. */
-    _close() {
-      this.skipReconnect = true;
-      this.onclose("forced close");
-    }
-    _setState(state) {
-      stopTimer(this.opts, this._timer);
-      this._readyState = state;
-    }
-    /** The connection is lost, or given up. */
-    onclose(reason, details) {
-      this._setState("closed");
-      this._reconnecting = false;
-      this.engine?.close();
-      this.decoder.destroy();
-      this.backoff.reset();
-      this.emitReserved("close", reason, details);
-      this.maybeReconnectOnOpen();
-    }
-    /** Reconnects if the option says so. */
-    maybeReconnectOnOpen() {
-      if (this.opts.reconnection) this.reconnect();
-    }
-    /** Connects after the next delay, and goes on trying; unless that is done, or `skipReconnect`. */
-    reconnect() {
-      const { backoff, opts } = this;
-      if (this._reconnecting || this.skipReconnect || this._readyState !== "closed") return this;
-      if (backoff.attempts >= (opts.reconnectionAttempts || Infinity)) {
-        backoff.reset();
-        this.emitReserved("reconnect_failed");
-      } else {
-        this._timer = startTimer(opts, () => this._attempt(), backoff.duration());
-        this._reconnecting = true;
-      }
-      return this;
-    }
-    /** Reconnects now. */
-    _attempt() {
-      const { backoff } = this;
-      if (!this.skipReconnect) this.emitReserved("reconnect_attempt", backoff.attempts);
-      this._reconnecting = false;
-      if (this.skipReconnect || this._readyState !== "closed") return;
-      this.open((error) => {
-        this._reconnecting = false;
-        if (error) {
-          this.reconnect();
-          this.emitReserved("reconnect_error", error);
-        } else {
-          const { attempts } = backoff;
-          backoff.reset();
-          this.emitReserved("reconnect", attempts);
-        }
-      });
-      this._reconnecting = true;
-    }
-  };
-  var SETTINGS = {
-    reconnection: true,
-    reconnectionAttempts: Infinity,
-    reconnectionDelay: 1e3,
-    reconnectionDelayMax: 5e3,
-    randomizationFactor: 0.5,
-    timeout: 2e4
-  };
-  var defaults = { ...SETTINGS, autoConnect: true };
-
-  // src/features/aliases.ts
-  var { prototype } = Emitter;
-  prototype.addEventListener = prototype.on;
-  prototype.removeListener = prototype.removeEventListener = prototype.removeAllListeners = prototype.off;
-  prototype.hasListeners = function(event) {
-    return !!this.listeners(event)[0];
-  };
-  Manager.prototype.connect = Manager.prototype.open;
-  Socket.prototype.open = Socket.prototype.connect;
-  Socket.prototype.close = Socket.prototype.disconnect;
-  for (const name in SETTINGS) {
-    Manager.prototype[name] = function(value) {
-      if (value === void 0) return this.opts[name];
-      this.opts[name] = value;
-      if (name === "reconnection" && !value) this.skipReconnect = true;
-      return this;
     };
+    if (!hasFavourite) return tryOthers();
+    engine.once("upgradeError", tryOthers);
+    startTimer(engine.opts, tryOthers, HEAD_START_MS);
+    probe(engine, "webtransport");
+  }
+  function probe(engine, name) {
+    const transport = engine.createTransport(name);
+    let current;
+    const fail = (cause) => {
+      engine.off("close", fail);
+      transport.off().close();
+      if (current) {
+        engine.upgrading = false;
+        if (engine.readyState !== "closed") current._resume();
+      }
+      const error = new Error("probe error");
+      engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
+      engine.flush();
+    };
+    engine.on("close", fail);
+    if (true) {
+      engine.on("upgrading", (winner) => {
+        if (winner === transport) return;
+        engine.off("close", fail);
+        transport.off().close();
+      });
+    }
+    transport.on("open", () => transport.send([{ type: "ping", data: "probe" }])).on("error", fail).on("close", fail).on("packet", (packet) => {
+      if (current) return;
+      if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
+      current = engine.transport;
+      engine.upgrading = true;
+      engine.emitReserved("upgrading", transport);
+      current.pause(() => {
+        if (!engine.upgrading) return;
+        engine.off("close", fail);
+        engine._switchTo(transport);
+      });
+    });
+    transport.open();
+  }
+
+  // src/engine/carrier.ts
+  var transports = {};
+  var UNREAD_BYTES_MAX = 1024 * 1024;
+  var websocketWorked = false;
+  var Carrier = class extends NamedEmitter {
+    constructor() {
+      super(...arguments);
+      /** Packets that no transport has confirmed to have passed on. */
+      this.writeBuffer = [];
+      /** Whether another transport is taking over; nothing is sent meanwhile. */
+      this.upgrading = false;
+      /** Classes of the transports by name. The core has those that it was built with. */
+      this._transportsByName = true ? { ...transports } : transports;
+      /** How many of the first packets of `writeBuffer` the transport has. */
+      this._prevBufferLen = 0;
+    }
+    /** Opens the first of the transports. */
+    _open() {
+      const { opts } = this;
+      this.readyState = "opening";
+      const names = this.transports = this.transports || (opts.transports || Object.keys(transports)).map((item) => {
+        if (typeof item === "string") return item;
+        const { name } = item.prototype;
+        this._transportsByName[name] = item;
+        return name;
+      }).filter((name) => this._transportsByName[name]);
+      if (!names.length) {
+        nextTick(() => this._onError(new Error("No transports available")));
+        return;
+      }
+      const remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket");
+      const transport = this.createTransport(remembered ? "websocket" : names[0]);
+      this.setTransport(transport);
+      const { openTimeout, tryAllTransports } = opts;
+      if (tryAllTransports && openTimeout && names.length > 1) {
+        const giveUp = () => {
+          if (this.readyState !== "opening" || this.transport !== transport) return;
+          transport.off().close();
+          this._onError(new Error("timeout"));
+        };
+        const timer = startTimer(opts, giveUp, openTimeout);
+        const stop = () => stopTimer(opts, timer);
+        this.once("open", stop).once("close", stop);
+      }
+      nextTick(() => {
+        if (this.readyState !== "closed") transport.open();
+      });
+    }
+    /** A transport of this session that is not open yet. */
+    createTransport(name) {
+      const query = {
+        ...parseQuery(this.opts.query),
+        EIO: ENGINE_PROTOCOL,
+        transport: name,
+        ...this.id && { sid: this.id }
+      };
+      return new this._transportsByName[name]({
+        ...this.opts,
+        query,
+        socket: this,
+        ...this.opts.transportOptions?.[name]
+      });
+    }
+    /** Makes `transport` the one that messages go through. */
+    setTransport(transport) {
+      this.transport?.off();
+      this.transport = transport.off().on("drain", () => {
+        this.writeBuffer.splice(0, this._prevBufferLen);
+        this._prevBufferLen = 0;
+        if (this.writeBuffer.length) this.flush();
+        else this.emitReserved("drain");
+      }).on("packet", (packet) => {
+        try {
+          this._onPacket(packet);
+        } catch (error) {
+          this._onError(error);
+        }
+      }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
+    }
+    /** Ends an upgrade: what follows goes through `transport`. */
+    _switchTo(transport) {
+      this.setTransport(transport);
+      websocketWorked = transport.name === "websocket";
+      transport.send([{ type: "upgrade" }]);
+      this.upgrading = false;
+      this.emitReserved("upgrade", transport);
+      this.flush();
+    }
+    /** Hands waiting packets to the transport if it can take them. */
+    flush() {
+      const { transport, writeBuffer } = this;
+      if (transport.writable && !this.upgrading && writeBuffer.length) {
+        this._prevBufferLen = writeBuffer.length;
+        transport.send([...writeBuffer]);
+        this.emitReserved("flush");
+      }
+    }
+    /** Sends a message. */
+    send(data, options) {
+      this._sendPacket("message", data, options);
+      return this;
+    }
+    _sendPacket(type, data, options) {
+      if (!this._isActive()) return;
+      if (type === "pong" && isFlooded(this)) return;
+      const packet = { type, data, options };
+      this.emitReserved("packetCreate", packet);
+      this.writeBuffer.push(packet);
+      this.flush();
+    }
+    _onPacket(packet) {
+      const { type, data } = packet;
+      this.emitReserved("packet", packet);
+      this.emitReserved("heartbeat");
+      if (type === "open") {
+        if (this.readyState === "opening") this._onHandshake(data);
+      } else if (type === "ping") {
+        this._sendPacket("pong");
+        this._resetPingTimer();
+        this.emitReserved("ping");
+        this.emitReserved("pong");
+      } else if (type === "message") {
+        this.emitReserved("data", data);
+        this.emitReserved("message", data);
+      } else if (type === "error") {
+        this._onError(Object.assign(new Error("server error"), { code: data }));
+      }
+    }
+    /** The session has begun: sends what waits, and tries the better transports that the server has. */
+    _onHandshake(text) {
+      const { name, pause, query } = this.transport;
+      const handshake = JSON.parse(text);
+      query.sid = handshake.sid;
+      this._maxPayload = handshake.maxPayload;
+      if (true) {
+        const { pingInterval, pingTimeout, upgrades } = handshake;
+        Object.assign(this, { _pingInterval: pingInterval, _pingTimeout: pingTimeout, _upgrades: upgrades ?? [] });
+      }
+      websocketWorked = name === "websocket";
+      this._begin(handshake);
+      this.emitReserved("handshake", handshake);
+      this.emitReserved("open");
+      this.flush();
+      if (this.opts.upgrade === false || !pause) return;
+      const names = this.transports.filter((other) => other !== name && handshake.upgrades?.includes?.(other));
+      if (true) return probeAll(this, names);
+      for (const other of names) {
+        if (this.readyState === "open") probe(this, other);
+      }
+    }
+    /** Opening or open. */
+    _isActive() {
+      return /^open/.test(this.readyState);
+    }
+    /** Opens the next transport if one could not be opened; otherwise the session ends. */
+    _onError(error) {
+      websocketWorked = false;
+      if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
+        this.transports = this.transports.filter((name) => name !== this.transport.name);
+        this._open();
+      } else {
+        this._giveUp(error);
+      }
+    }
+    /** Ends the session when everything has been sent and no upgrade is under way. */
+    close() {
+      if (!this._isActive()) return this;
+      this.readyState = "closing";
+      const close = () => {
+        if (this.writeBuffer.length) this.once("drain", close);
+        else if (this.upgrading) this.once("upgrade", close).once("upgradeError", close);
+        else this._onClose("forced close");
+      };
+      close();
+      return this;
+    }
+    /** The session has ended. */
+    _end(reason, details) {
+      this.transport?.off().close();
+      this.id = void 0;
+      this.emitReserved("close", reason, details);
+      this.writeBuffer = [];
+      this._prevBufferLen = 0;
+    }
+  };
+  function isFlooded({ writeBuffer, _prevBufferLen, transport }) {
+    const last = writeBuffer.length > _prevBufferLen && writeBuffer[writeBuffer.length - 1];
+    return last && last.type === "pong" || transport.ws?.bufferedAmount > UNREAD_BYTES_MAX;
+  }
+
+  // src/url.ts
+  var CHARACTERS_MAX = 8e3;
+  var NOBODY = "x.invalid";
+  function url(uri, pathOption = "", page = globalThis.location) {
+    let source = uri || "/";
+    if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
+    source = source.replace(/^\/(?!\/)/, (page ? page.host || NOBODY : "http://localhost") + "/").replace(/^(?!(http|ws)s?:\/\/)(\/\/)?/, (page && page.protocol !== "https:" ? "http:" : "https:") + "//");
+    const { protocol: protocol2, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
+    const secure = /[ps]s:/.test(protocol2);
+    const port = explicitPort || (secure ? "443" : "80");
+    return {
+      _source: source,
+      _target: { hostname, port, secure },
+      // `URL` would percent-encode it, and a namespace must arrive as it was written.
+      path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
+      query,
+      id: protocol2 + hostname + ":" + port + pathOption
+    };
+  }
+  var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
+  var PORT_MAX = 65535;
+  function partsOf(source) {
+    const [, protocol2, host, port = "", search = ""] = PARTS.exec(source) || [];
+    if (!host || +port > PORT_MAX) throw new Error("invalid address");
+    return { protocol: protocol2, hostname: host.toLowerCase(), port, search };
+  }
+  function bracketed(hostname) {
+    return /^[^[]*:.*:/.test(hostname) ? `[${hostname}]` : hostname;
   }
 
   // src/engine/transport.ts
-  var Transport = class extends Emitter {
+  var Transport = class extends NamedEmitter {
     constructor(opts) {
       super();
       this.opts = opts;
@@ -1152,9 +555,17 @@
       this.writable = false;
       this.readyState = "opening";
       this.query = opts.query;
+      if (true) {
+        const { socket, forceBase64 } = opts;
+        Object.assign(this, timerFunctions, { socket, supportsBinary: !forceBase64 });
+      }
+    }
+    /** Same as `open`. */
+    doOpen() {
+      this.open();
     }
     close() {
-      if (this.isClosed()) return;
+      if (this._isClosed()) return;
       this.readyState = "closed";
       this.doClose();
     }
@@ -1163,19 +574,19 @@
       try {
         await this.write(packets);
       } catch (error) {
-        if (this.isClosed()) return;
+        if (this._isClosed()) return;
         this.onError(this.name + " error", error);
         this.doClose();
       }
     }
-    isClosed() {
+    _isClosed() {
       return this.readyState === "closed";
     }
     onOpen() {
       this.readyState = "open";
-      this.onDrain("open");
+      this._onDrain("open");
     }
-    onDrain(event = "drain") {
+    _onDrain(event = "drain") {
       this.writable = true;
       this.emitReserved(event);
     }
@@ -1219,7 +630,7 @@
     constructor() {
       super(...arguments);
       /** Whether a GET is waiting. */
-      this.polling = false;
+      this._polling = false;
       this._abort = new AbortController();
     }
     get name() {
@@ -1233,16 +644,16 @@
       this._onPause = onPause;
       this._pauseIfIdle();
     }
-    resume() {
+    _resume() {
       this._onPause = void 0;
-      if (!this.polling) this.open();
+      if (!this._polling) this.open();
     }
     /** One GET after the other, until the session ends or pauses. */
     async open() {
-      this.polling = true;
+      this._polling = true;
       const payload = await this._request("xhr poll error");
       if (payload === void 0) return;
-      if (this.isClosed()) {
+      if (this._isClosed()) {
         this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
         return this.doClose();
       }
@@ -1252,10 +663,10 @@
           this._abort.abort();
           this.onClose({ description: "transport closed by the server" });
         }
-        if (this.isClosed()) return;
+        if (this._isClosed()) return;
         this.onData(part);
       }
-      this.polling = false;
+      this._polling = false;
       if (this._onPause) this._pauseIfIdle();
       else if (this.readyState === "open") this.open();
     }
@@ -1276,11 +687,11 @@
         }
         if (await this._request("xhr post error", body) === void 0) return;
       }
-      this.onDrain();
+      this._onDrain();
       this._pauseIfIdle();
     }
     _pauseIfIdle() {
-      if (!this.polling && this.writable) this._onPause?.();
+      if (!this._polling && this.writable) this._onPause?.();
     }
     /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
     async _request(failure, body) {
@@ -1312,7 +723,7 @@
       if (true) {
         const loading = prepareWebSocket(this.opts);
         if (loading) await loading;
-        if (this.isClosed()) return;
+        if (this._isClosed()) return;
       }
       let ws;
       try {
@@ -1336,89 +747,9 @@
         if (true) sendMessage(this.ws, data, packet.options, this.opts);
         else this.ws.send(data);
       }
-      nextTick(() => this.onDrain());
+      nextTick(() => this._onDrain());
     }
   };
-
-  // src/io.ts
-  var cache = /* @__PURE__ */ Object.create(null);
-  function lookup(uri, options) {
-    if (uri && typeof uri === "object") {
-      options = uri;
-      uri = void 0;
-    }
-    const { source, id, path, query } = url(uri, options?.path || "/socket.io");
-    const opts = { query, ...options };
-    const own = opts.forceNew || opts["force new connection"] || opts.multiplex === false || cache[id]?.nsps[path];
-    const managers = own ? {} : cache;
-    return (managers[id] || (managers[id] = new Manager(source, opts))).socket(path, opts);
-  }
-
-  // src/core.ts
-  transports.polling = Polling;
-  transports.websocket = WebSocketTransport;
-  var io = Object.assign(lookup, {
-    Manager,
-    Socket,
-    protocol,
-    io: lookup,
-    connect: lookup
-  });
-
-  // src/features/catch-all.ts
-  var { emitEvent, packet: send } = Socket.prototype;
-  Socket.prototype.emitEvent = function(args) {
-    catchAllOf(this).emit("Any", ...args);
-    emitEvent.call(this, args);
-  };
-  Socket.prototype.packet = function(packet) {
-    if (packet.type === EVENT) catchAllOf(this).emit("AnyOutgoing", ...packet.data);
-    send.call(this, packet);
-  };
-  var CatchAll = class extends Emitter {
-    prepend(way, listener) {
-      const others = this.listeners(way);
-      this.off(way);
-      for (const each of [listener, ...others]) this.on(way, each);
-    }
-  };
-  var catchAlls = /* @__PURE__ */ new WeakMap();
-  function catchAllOf(socket) {
-    const catchAll = catchAlls.get(socket) || new CatchAll();
-    catchAlls.set(socket, catchAll);
-    return catchAll;
-  }
-  for (const way of ["Any", "AnyOutgoing"]) {
-    Object.assign(Socket.prototype, {
-      ["on" + way](listener) {
-        catchAllOf(this).on(way, listener);
-        return this;
-      },
-      ["prepend" + way](listener) {
-        catchAllOf(this).prepend(way, listener);
-        return this;
-      },
-      ["off" + way](listener) {
-        if (listener) catchAllOf(this).off(way, listener);
-        else catchAllOf(this).off(way);
-        return this;
-      },
-      ["listeners" + way]() {
-        return catchAllOf(this).listeners(way);
-      }
-    });
-  }
-
-  // src/features/engine.ts
-  var engine_exports = {};
-  __export(engine_exports, {
-    Fetch: () => Polling,
-    NodeWebSocket: () => WebSocketTransport,
-    NodeXHR: () => Polling,
-    WebSocket: () => WebSocketTransport,
-    WebTransport: () => WebTransportTransport,
-    XHR: () => Polling
-  });
 
   // src/engine/webtransport.ts
   var LENGTH_16 = 126;
@@ -1446,8 +777,8 @@
         const stream = await session.createBidirectionalStream();
         this._writer = stream.writable.getWriter();
         const { sid } = this.query;
-        await this._writeFrame({ type: "open", data: sid && JSON.stringify({ sid }) });
-        if (this.isClosed()) return;
+        await this._writeFrame({ type: "open", data: sid ? JSON.stringify({ sid }) : void 0 });
+        if (this._isClosed()) return;
         this.onOpen();
         await this._read(stream.readable.getReader());
         this._end(() => this.onClose(closed));
@@ -1464,12 +795,12 @@
     async write(packets) {
       for (const packet of packets) await this._writeFrame(packet);
       nextTick(() => {
-        if (!this.isClosed()) this.onDrain();
+        if (!this._isClosed()) this._onDrain();
       });
     }
     /** Reports the end once. */
     _end(report2) {
-      if (this.isClosed()) return;
+      if (this._isClosed()) return;
       report2();
       this.doClose();
     }
@@ -1487,7 +818,7 @@
         const { done, value } = await reader.read();
         if (done) return;
         for (const data of frames.read(value)) {
-          if (this.isClosed()) return;
+          if (this._isClosed()) return;
           this.onData(data);
         }
       }
@@ -1563,24 +894,6 @@
     websocket: WebSocketTransport,
     webtransport: WebTransportTransport
   });
-  var { prototype: prototype2 } = EngineSocket;
-  var define2 = (name, get) => Object.defineProperty(prototype2, name, { get, configurable: true });
-  define2("hostname", function() {
-    return this.opts.hostname.replace(/[[\]]/g, "");
-  });
-  define2("port", function() {
-    return String(this.opts.port);
-  });
-  define2("secure", function() {
-    return !!this.opts.secure;
-  });
-  prototype2.write = prototype2.send;
-  prototype2._filterUpgrades = function(upgrades) {
-    return upgrades.filter((name) => this.transports.includes(name));
-  };
-  Transport.prototype.doOpen = function() {
-    this.open();
-  };
 
   // src/features/limit.ts
   var PayloadTooLarge = class extends Error {
@@ -1591,92 +904,670 @@
       this.name = "PayloadTooLarge";
     }
   };
-  Manager.prototype._packet = function(packet) {
-    const { engine } = this;
-    const messages = this.encoder.encode(packet);
+  function checkSizes(messages, engine) {
     const limit = engine._maxPayload || Infinity;
     const asText = engine.transport.name === "polling";
     for (const message of messages) {
       const size = messageSize(message, asText);
       if (size > limit) throw new PayloadTooLarge(limit, size);
     }
-    for (const message of messages) engine.send(message, packet.options);
-  };
-  var { packet: send2, emitBuffered, onpacket: onPacket } = Socket.prototype;
-  var EARLY_EVENTS_MAX = 1e5;
-  Socket.prototype.onpacket = function(packet) {
-    onPacket.call(this, packet);
-    if (this.receiveBuffer.length <= EARLY_EVENTS_MAX) return;
-    this.receiveBuffer = [];
-    this.io.engine._onClose("transport error", new Error("too many events before CONNECT"));
-  };
-  Socket.prototype.packet = function(packet) {
-    try {
-      send2.call(this, packet);
-    } catch (error) {
-      const ack = packet.type === EVENT ? this.acks[packet.id] : void 0;
-      if (ack) delete this.acks[packet.id];
-      if (!ack?.withError) throw error;
-      ack.call(this, error);
-    }
-  };
-  Socket.prototype.emitBuffered = function() {
-    while (this.sendBuffer.length) {
-      try {
-        emitBuffered.call(this);
-      } catch (error) {
-        report(error);
-      }
-    }
-  };
+  }
   function messageSize(message, asText) {
     if (typeof message === "string") return byteLength(message) + 1;
     const bytes = "size" in message ? message.size : message.byteLength;
     return asText ? Math.ceil(bytes / 3) * 4 + 1 : bytes;
   }
 
-  // src/features/internals.ts
-  function define3({ prototype: prototype3 }, name, get, set) {
-    Object.defineProperty(prototype3, name, {
-      configurable: true,
-      get() {
-        return get(this);
+  // src/backoff.ts
+  var TIMER_MS_MAX = 2 ** 31 - 1;
+  function backoffMs(attempt, options, factor) {
+    const ms = (options.reconnectionDelay || 1e3) * (factor || 2) ** Math.min(attempt, 31);
+    const delay = ms * (1 + options.randomizationFactor * (2 * Math.random() - 1));
+    return Math.min(delay, options.reconnectionDelayMax || 5e3, TIMER_MS_MAX) | 0;
+  }
+  var NAMES = {
+    reconnectionDelay: ["ms", "setMin"],
+    reconnectionDelayMax: ["max", "setMax"],
+    randomizationFactor: ["jitter", "setJitter"]
+  };
+  function withNames(backoff, options) {
+    backoff.factor = 2;
+    backoff.duration = function() {
+      return backoffMs(this.attempts++, options, this.factor);
+    };
+    for (const option of Object.keys(NAMES)) {
+      const [property, method] = NAMES[option];
+      const set = (value) => {
+        options[option] = value;
+      };
+      Object.defineProperty(backoff, property, { get: () => options[option], set });
+      backoff[method] = set;
+    }
+    return backoff;
+  }
+  var createBackoff = (options) => {
+    const backoff = {
+      attempts: 0,
+      duration() {
+        return backoffMs(this.attempts++, options);
       },
-      set: set && function(value) {
-        set(this, value);
+      reset() {
+        this.attempts = 0;
       }
+    };
+    return true ? withNames(backoff, options) : backoff;
+  };
+
+  // src/engine/socket.ts
+  var DEFAULTS = {
+    addTrailingSlash: true,
+    closeOnBeforeunload: false,
+    rememberUpgrade: false,
+    timestampParam: "t",
+    transportOptions: {},
+    upgrade: true,
+    withCredentials: false
+  };
+  var EngineSocket = class extends Carrier {
+    constructor(uri, options = {}) {
+      var _a;
+      super();
+      /** Form of received binary messages. */
+      this.binaryType = defaultBinaryType;
+      if (true) uri || (uri = addressOf(options));
+      const { _target: target, query } = url(uri);
+      const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
+      this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
+      if (true) for (const name in DEFAULTS) (_a = this.opts)[name] ?? (_a[name] = DEFAULTS[name]);
+      if (true) {
+        const { hostname, port, secure } = this.opts;
+        Object.assign(this, timerFunctions, {
+          hostname: hostname.replace(/[[\]]/g, ""),
+          port: String(port),
+          secure: !!secure,
+          write: this.send,
+          _filterUpgrades: (names) => names.filter((name) => this.transports.includes(name)),
+          _upgrades: []
+        });
+      }
+      this._open();
+    }
+    /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
+    _hasPingExpired() {
+      const expired = Date.now() > this._pingTimeoutTime;
+      if (expired) nextTick(() => this._onClose("ping timeout"));
+      return expired;
+    }
+    /** The session begins. */
+    _begin(handshake) {
+      this.id = handshake.sid;
+      this._pingMs = handshake.pingInterval + handshake.pingTimeout;
+      this.readyState = "open";
+      this._resetPingTimer();
+    }
+    /** The server was heard: the heartbeat's next deadline. */
+    _resetPingTimer() {
+      stopTimer(this.opts, this._pingTimer);
+      this._pingTimeoutTime = Date.now() + this._pingMs;
+      this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
+    }
+    /** Ends the session over an error. */
+    _giveUp(error) {
+      this.emitReserved("error", error);
+      this._onClose("transport error", error);
+    }
+    /** Ends the session at once. */
+    _onClose(reason, details) {
+      if (this.readyState === "closed") return;
+      stopTimer(this.opts, this._pingTimer);
+      this.readyState = "closed";
+      this._end(reason, details);
+    }
+  };
+  function addressOf({ hostname, host, port, secure }) {
+    const name = hostname || host;
+    if (!name) return void 0;
+    secure ?? (secure = globalThis.location?.protocol === "https:");
+    const authority = port ? bracketed(name).replace(/(:\d*)?$/, `:${port}`) : bracketed(name);
+    return `http${secure ? "s" : ""}://${authority}`;
+  }
+
+  // src/parser/binary.ts
+  function takeAttachments(data, attachments) {
+    return JSON.stringify(data, function(key, value) {
+      const original = this[key];
+      const binary = isBinary(original) ? original : value;
+      return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
     });
   }
-  for (const option of [
-    "autoConnect",
-    "reconnection",
-    "reconnectionAttempts",
-    "reconnectionDelay",
-    "reconnectionDelayMax",
-    "randomizationFactor",
-    "timeout"
-  ]) {
-    define3(
-      Manager,
-      "_" + option,
-      ({ opts }) => opts[option],
-      ({ opts }, value) => opts[option] = value
-    );
+  function fillPlaceholders(value, attachments) {
+    const data = value;
+    if (!data || typeof data !== "object") return data;
+    if (data._placeholder === true) {
+      const attachment = typeof data.num === "number" && attachments[data.num];
+      if (!attachment) throw new Error("invalid packet");
+      return attachment;
+    }
+    for (const key in data) data[key] = fillPlaceholders(data[key], attachments);
+    return data;
   }
-  Object.assign(Manager.prototype, { disconnect: Manager.prototype._close });
-  define3(Socket, "_anyListeners", (socket) => socket.listenersAny());
-  define3(Socket, "_anyOutgoingListeners", (socket) => socket.listenersAnyOutgoing());
-  define3(EngineSocket, "_transportsByName", (engine) => engine._classes);
-  define3(EngineSocket, "_prevBufferLen", (engine) => engine._inFlight);
-  define3(EngineSocket, "_pingInterval", (engine) => engine._handshake?.pingInterval);
-  define3(EngineSocket, "_pingTimeout", (engine) => engine._handshake?.pingTimeout);
-  define3(EngineSocket, "_upgrades", (engine) => engine._handshake?.upgrades ?? []);
-  define3(Transport, "socket", ({ opts }) => opts.socket);
-  define3(Transport, "supportsBinary", ({ opts }) => !opts.forceBase64);
-  define3(Transport, "_polling", (transport) => transport.polling);
-  for (const timed of [Manager, EngineSocket, Transport]) {
-    define3(timed, "setTimeoutFn", () => globalThis.setTimeout.bind(globalThis));
-    define3(timed, "clearTimeoutFn", () => globalThis.clearTimeout.bind(globalThis));
+
+  // src/parser/packet.ts
+  var protocol = 5;
+  var CONNECT = 0;
+  var DISCONNECT = 1;
+  var EVENT = 2;
+  var ACK = 3;
+  var CONNECT_ERROR = 4;
+  var BINARY_EVENT = 5;
+  var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
+  var ATTACHMENTS_MAX = 10;
+  var Encoder = class {
+    encode({ type, nsp, data, id }) {
+      const attachments = [];
+      const json = type === EVENT || type === ACK ? takeAttachments(data, attachments) : JSON.stringify(data);
+      const count = attachments.length;
+      const head = count ? type + 3 + (count + "-") : type;
+      return [head + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
+    }
+  };
+  var PARTS2 = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
+  var Decoder = class extends NamedEmitter {
+    constructor(options) {
+      super();
+      this._missing = 0;
+      this._attachments = [];
+      this._attachmentsMax = options?.maxAttachments ?? ATTACHMENTS_MAX;
+    }
+    /** Takes the next message of the connection. */
+    add(message) {
+      let packet = this._waiting;
+      if (packet && isBinary(message)) {
+        this._attachments.push(message);
+      } else {
+        const isFirst = !packet && typeof message === "string";
+        this._waiting = packet = isFirst ? this._parse(message) : void 0;
+      }
+      if (!packet) throw new Error("invalid packet");
+      if (this._attachments.length < this._missing) return;
+      if (this._missing) packet.data = fillPlaceholders(packet.data, this._attachments);
+      this.destroy();
+      this.emitReserved("decoded", packet);
+    }
+    /** Forgets an incomplete packet. */
+    destroy() {
+      this._waiting = void 0;
+      this._attachments = [];
+    }
+    /** The packet that a text is or begins; undefined if it is none. */
+    _parse(text) {
+      const [, plain, binary, count = 0, nsp = "/", id, json] = PARTS2.exec(text) || [];
+      const type = binary ? +binary - 3 : +plain;
+      const data = json ? JSON.parse(json) : void 0;
+      const packet = { type, nsp, data };
+      if (id) packet.id = +id;
+      this._missing = +count;
+      const countIsValid = !binary || this._missing && this._missing <= this._attachmentsMax;
+      return countIsValid && isValid(type, data) ? packet : void 0;
+    }
+  };
+  function isValid(type, data) {
+    if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
+    const isList = Array.isArray(data);
+    if (type === ACK || !isList) return isList;
+    return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
+  }
+
+  // src/socket.ts
+  var LEFT_MS = 100;
+  var Socket = class extends NamedEmitter {
+    constructor(io3, nsp, options) {
+      super();
+      this.connected = false;
+      /** Whether the server restored the state from before the last disconnection. */
+      this.recovered = false;
+      /** Packets to send when connected. */
+      this.sendBuffer = [];
+      /**
+       * Arguments of events that came before the connection was confirmed. They are forgotten with it:
+       * a server that recovers state sends them again, since the offset counts delivered events only.
+       */
+      this.receiveBuffer = [];
+      /** Acknowledgement functions by packet id. */
+      this.acks = {};
+      /** Id of the next packet that asks for an acknowledgement. */
+      this.ids = 0;
+      /** What holds for the next packet only. */
+      this.flags = {};
+      this.io = io3;
+      this.nsp = nsp;
+      io3.nsps[nsp] = io3.nsps[nsp] || this;
+      this._opts = options = { ...options };
+      this.auth = options.auth;
+      if (io3.opts.autoConnect) this.connect();
+    }
+    /** The opposite of `connected`. */
+    get disconnected() {
+      return !this.connected;
+    }
+    /** Whether the socket connects by itself when its connection does. */
+    get active() {
+      return !!this.subs;
+    }
+    /** Connects, and keeps doing so when the connection is lost. */
+    connect() {
+      if (this.connected) return this;
+      const { io: io3, subs } = this;
+      this.subEvents();
+      if (!io3._reconnecting) io3.open();
+      if (!subs && io3._readyState === "open") this.onopen();
+      return this;
+    }
+    /** Same as `connect`. */
+    open() {
+      return this.connect();
+    }
+    /** Listens to the connection. */
+    subEvents() {
+      if (this.subs) return;
+      const { io: io3 } = this;
+      const subs = this.subs = ["open", "packet", "error", "close"].map((event) => {
+        const handle = this["on" + event];
+        const listener = (...args) => {
+          if (subs === this.subs) handle.apply(this, args);
+        };
+        io3.on(event, listener);
+        return () => io3.off(event, listener);
+      });
+      io3._active.add(this);
+    }
+    /** Disconnects and stays disconnected until `connect()`. */
+    disconnect() {
+      const { connected } = this;
+      if (connected) this._leave();
+      this.destroy();
+      if (connected) this.onclose("io client disconnect");
+      return this;
+    }
+    /** Same as `disconnect`. */
+    close() {
+      return this.disconnect();
+    }
+    /** Emits `message`. */
+    send(...args) {
+      return this.emit("message", ...args);
+    }
+    /**
+     * Sends an event. A function as last argument is called with the other side's acknowledgement;
+     * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
+     * volatile. Throws on names that the library raises itself, and on what JSON cannot hold.
+     */
+    emit(event, ...args) {
+      if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
+      const { flags } = this;
+      this.flags = {};
+      const data = [event, ...args];
+      const packet = { type: EVENT, data };
+      if (true) packet.options = { compress: flags.compress !== false };
+      const ack = takeAck(data);
+      if (ack) {
+        packet.id = this.ids++;
+        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
+      }
+      const { engine } = this.io;
+      const isOpen = this.connected && engine.readyState === "open";
+      if (flags.volatile && !(isOpen && engine.transport.writable)) return this;
+      if (isOpen && !engine._hasPingExpired()) this.packet(packet);
+      else this.sendBuffer.push(packet);
+      return this;
+    }
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement. Rejects when the
+     * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
+     */
+    emitWithAck(event, ...args) {
+      return new Promise((resolve, reject) => {
+        const ack = (error, value) => error ? reject(error) : resolve(value);
+        ack.withError = true;
+        this.emit(event, ...[...args, ack]);
+      });
+    }
+    /** Whether the next packet may be compressed. Default true. */
+    compress(compress) {
+      this.flags.compress = compress;
+      return this;
+    }
+    /** The next packet is dropped if it cannot be sent at once. */
+    get volatile() {
+      this.flags.volatile = true;
+      return this;
+    }
+    /** The next packet's acknowledgement must come within `ms` milliseconds. */
+    timeout(ms) {
+      this.flags.timeout = ms;
+      return this;
+    }
+    /** Sends a packet of this namespace. */
+    packet(packet) {
+      this.io._packet({ ...packet, nsp: this.nsp });
+    }
+    /** The connection is open: asks for the namespace. */
+    onopen() {
+      const { auth, io: io3, subs } = this;
+      const { engine } = io3;
+      const isCurrent = () => engine === io3.engine && subs === this.subs;
+      const askAgain = () => {
+        this._left = void 0;
+        if (isCurrent()) this.onopen();
+      };
+      const connect = (data) => {
+        if (!isCurrent() || this._busy === engine) return;
+        this._busy = engine;
+        this._asker = subs;
+        this.packet({
+          type: CONNECT,
+          // Nothing, also where that is written as null: servers take no `null` for an object.
+          data: this._pid ? { pid: this._pid, offset: this._lastOffset, ...data } : data || void 0
+        });
+      };
+      if (this._left === engine) startTimer(io3.opts, askAgain, LEFT_MS);
+      else if (typeof auth === "function") auth(connect);
+      else connect(auth);
+    }
+    /** Tells the server that the socket leaves. */
+    _leave() {
+      this.packet({ type: DISCONNECT });
+      this._left = this.io.engine;
+    }
+    /**
+     * Whether a packet answers a CONNECT of before the socket left. The server can be told only now, since
+     * it takes nothing else for a namespace while it decides; then the socket, if it is back, asks again.
+     */
+    _isLate({ type }) {
+      if (type !== CONNECT && type !== CONNECT_ERROR) return false;
+      const isLate = !!this._busy && this._asker !== this.subs;
+      this._busy = void 0;
+      if (isLate && type === CONNECT) this._leave();
+      if (isLate && this.subs) this.onopen();
+      return isLate;
+    }
+    /** Handles a packet of the connection. */
+    onpacket(packet) {
+      const { type, nsp, data } = packet;
+      if (nsp !== this.nsp) return;
+      if (type === CONNECT) {
+        if (data?.sid) this.onconnect(data.sid, data.pid);
+        else this.emitReserved("connect_error", new Error("no sid"));
+      } else if (type === DISCONNECT) {
+        this.ondisconnect();
+      } else if (type === CONNECT_ERROR) {
+        this.destroy();
+        this.emitReserved("connect_error", Object.assign(new Error(data?.message ?? data), { data: data?.data }));
+      } else if (type === EVENT || type === BINARY_EVENT) {
+        this.onevent(packet);
+      } else {
+        this.onack(packet);
+      }
+    }
+    /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
+    onevent({ id, data = [] }) {
+      if (id !== void 0) data.push(this.ack(id));
+      if (this.connected) this.emitEvent(data);
+      else this.receiveBuffer.push(data);
+    }
+    /** An acknowledgement came. */
+    onack({ id, data }) {
+      const ack = this.acks[id];
+      if (!ack) return;
+      delete this.acks[id];
+      ack.apply(this, ack.withError ? [null, ...data] : data);
+    }
+    /** The server has put the socket out. */
+    ondisconnect() {
+      this.destroy();
+      this.onclose("io server disconnect");
+    }
+    /** The connection could not be made. */
+    onerror(error) {
+      if (!this.connected) this.emitReserved("connect_error", error);
+    }
+    /** The server has let the socket in. */
+    onconnect(id, privateId) {
+      this.id = id;
+      this.recovered = !!privateId && this._pid === privateId;
+      this._pid = privateId;
+      this.connected = true;
+      for (const args of this.receiveBuffer.splice(0)) this.emitEvent(args);
+      this.emitBuffered();
+      this.emitReserved("connect");
+    }
+    /** Sends what waited. */
+    emitBuffered() {
+      let packet;
+      while (packet = this.sendBuffer.shift()) this.packet(packet);
+    }
+    /** The connection is lost, or was left. */
+    onclose(reason, details) {
+      this.connected = false;
+      this.id = void 0;
+      this.receiveBuffer = [];
+      this.emitReserved("disconnect", reason, details);
+      for (const id in this.acks) {
+        const ack = this.acks[id];
+        if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
+        delete this.acks[id];
+        if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
+      }
+    }
+    /** Stops listening to the connection, which ends if nobody else does. */
+    destroy() {
+      this.subs?.forEach((stop) => stop());
+      this.subs = void 0;
+      this.receiveBuffer = [];
+      this.io._destroy(this);
+    }
+    /** Calls who listens to an event that came. */
+    emitEvent(args) {
+      this.emitReserved(...args);
+      const last = args[args.length - 1];
+      if (this._pid && typeof last === "string") this._lastOffset = last;
+    }
+    /** The function that acknowledges the peer's packet, once. */
+    ack(id) {
+      let sent = false;
+      return (...data) => {
+        if (sent) return;
+        sent = true;
+        this.packet({ type: ACK, id, data });
+      };
+    }
+    _expectAck(id, ack, timeout) {
+      let timer;
+      const settle = (...args) => {
+        stopTimer(this.io.opts, timer);
+        ack.apply(this, args);
+      };
+      settle.withError = ack.withError;
+      this.acks[id] = settle;
+      if (timeout === void 0) return;
+      settle.withError = true;
+      timer = startTimer(this.io.opts, () => {
+        delete this.acks[id];
+        this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
+        settle(new Error("operation has timed out"));
+      }, timeout);
+    }
+  };
+  var takeAck = (args) => typeof args[args.length - 1] === "function" ? args.pop() : void 0;
+
+  // src/manager.ts
+  var SETTINGS = {
+    reconnection: true,
+    reconnectionAttempts: Infinity,
+    reconnectionDelay: 1e3,
+    reconnectionDelayMax: 5e3,
+    randomizationFactor: 0.5,
+    timeout: 2e4
+  };
+  var defaults = { ...SETTINGS, autoConnect: true };
+  var Manager = class extends NamedEmitter {
+    constructor(uri, options) {
+      super();
+      /** Sockets by namespace. */
+      this.nsps = {};
+      /** Those of them that want a connection. */
+      this._active = /* @__PURE__ */ new Set();
+      this._readyState = "closed";
+      /** Whether an attempt waits or is under way. */
+      this._reconnecting = false;
+      /** Whether the connection stays closed; opening sets it to false. */
+      this.skipReconnect = false;
+      if (uri && typeof uri === "object") {
+        options = uri;
+        uri = void 0;
+      }
+      this.uri = uri;
+      const opts = this.opts = { ...options };
+      for (const name in defaults) opts[name] = opts[name] ?? defaults[name];
+      opts.path = opts.path || "/socket.io";
+      this.backoff = createBackoff(opts);
+      const parser = opts.parser || { Encoder, Decoder };
+      this.encoder = new parser.Encoder();
+      this.decoder = new parser.Decoder(opts);
+      this.decoder.on("decoded", (packet) => {
+        const { engine } = this;
+        nextTick(() => {
+          const isCurrent = engine === this.engine && this._readyState === "open";
+          if (isCurrent && !this.nsps[packet.nsp]?._isLate(packet)) this.emitReserved("packet", packet);
+        });
+      });
+      if (opts.autoConnect) this.open();
+    }
+    /** Connects unless that is done or under way. `callback` learns how it went. */
+    open(callback) {
+      if (this._readyState !== "closed") return this;
+      const engine = this.engine = new EngineSocket(this.uri, this.opts);
+      const { timeout } = this.opts;
+      this._setState("opening");
+      this.skipReconnect = this._reconnecting = false;
+      const fail = (error) => {
+        this._setState("closed");
+        this.emitReserved("error", error);
+        if (callback) callback(error);
+        else this.maybeReconnectOnOpen();
+      };
+      if (timeout !== false) {
+        const giveUp = () => {
+          fail(new Error("timeout"));
+          engine.close();
+        };
+        this._timer = startTimer(this.opts, giveUp, timeout);
+      }
+      const isCurrent = () => engine === this.engine && this._readyState !== "closed";
+      const on = (event, listener) => engine.on(event, (...args) => isCurrent() && listener(...args));
+      on("open", () => {
+        this._setState("open");
+        this.emitReserved("open");
+        callback?.();
+      });
+      on(
+        "error",
+        (error) => this._readyState === "opening" ? fail(error) : this.emitReserved("error", error)
+      );
+      on("ping", () => this.emitReserved("ping"));
+      on("data", (data) => {
+        try {
+          this.decoder.add(data);
+        } catch (error) {
+          engine._onClose("parse error", error);
+        }
+      });
+      engine.on("close", (...args) => nextTick(() => isCurrent() && this.onclose(...args)));
+      return this;
+    }
+    /** The socket of a namespace, made (and connected) if there is none. */
+    socket(nsp, options) {
+      const socket = this.nsps[nsp] || new Socket(this, nsp, options);
+      if (this.opts.autoConnect && !socket.subs) socket.connect();
+      return socket;
+    }
+    /** A socket has become inactive: without any other the connection ends. */
+    _destroy(socket) {
+      this._active.delete(socket);
+      if (!this._active.size) this._close();
+    }
+    /** Sends a packet. */
+    _packet(packet) {
+      for (const message of this.encoder.encode(packet)) this.engine.send(message, packet.options);
+    }
+    /** Closes the connection and stays closed. */
+    _close() {
+      this.skipReconnect = true;
+      this.onclose("forced close");
+    }
+    _setState(state) {
+      stopTimer(this.opts, this._timer);
+      this._readyState = state;
+    }
+    /** The connection is lost, or given up. */
+    onclose(reason, details) {
+      this._setState("closed");
+      this._reconnecting = false;
+      this.engine?.close();
+      this.decoder.destroy();
+      this.backoff.reset();
+      this.emitReserved("close", reason, details);
+      this.maybeReconnectOnOpen();
+    }
+    /** Reconnects if the option says so. */
+    maybeReconnectOnOpen() {
+      if (this.opts.reconnection) this.reconnect();
+    }
+    /** Connects after the next delay, and goes on trying; unless that is done, or `skipReconnect`. */
+    reconnect() {
+      const { backoff, opts } = this;
+      if (!this._reconnecting && !this.skipReconnect && this._readyState === "closed") {
+        if (backoff.attempts >= (opts.reconnectionAttempts || Infinity)) {
+          backoff.reset();
+          this.emitReserved("reconnect_failed");
+        } else {
+          this._timer = startTimer(opts, () => this._attempt(), backoff.duration());
+          this._reconnecting = true;
+        }
+      }
+      return this;
+    }
+    /** Reconnects now. */
+    _attempt() {
+      const { backoff } = this;
+      if (!this.skipReconnect) this.emitReserved("reconnect_attempt", backoff.attempts);
+      this._reconnecting = false;
+      if (this.skipReconnect || this._readyState !== "closed") return;
+      this.open((error) => {
+        this._reconnecting = false;
+        if (error) {
+          this.reconnect();
+          this.emitReserved("reconnect_error", error);
+        } else {
+          const { attempts } = backoff;
+          backoff.reset();
+          this.emitReserved("reconnect", attempts);
+        }
+      });
+      this._reconnecting = true;
+    }
+  };
+  if (ALIASES) {
+    const { prototype } = Manager;
+    prototype.connect = prototype.open;
+    for (const name in SETTINGS) {
+      prototype[name] = function(value) {
+        if (value === void 0) return this.opts[name];
+        this.opts[name] = value;
+        if (name === "reconnection" && !value) this.skipReconnect = true;
+        return this;
+      };
+    }
   }
 
   // src/features/page.ts
@@ -1684,28 +1575,6 @@
   var PROBE_MS = 5e3;
   var watches = /* @__PURE__ */ new WeakMap();
   var probes = /* @__PURE__ */ new WeakMap();
-  var { open, _packet: send3 } = Manager.prototype;
-  Manager.prototype.open = function(callback) {
-    const { engine } = this;
-    const told = (error) => {
-      try {
-        callback(error);
-      } finally {
-        unwatch(this);
-      }
-    };
-    open.call(this, callback && told);
-    if (engine !== this.engine) watch(this);
-    return this;
-  };
-  for (const name of ["maybeReconnectOnOpen", "reconnect", "_attempt"]) {
-    const method = Manager.prototype[name];
-    Manager.prototype[name] = function() {
-      const result = method.call(this);
-      unwatch(this);
-      return result;
-    };
-  }
   function unwatch(manager) {
     if (manager._readyState === "closed" && !manager._reconnecting) watches.get(manager)?.abort();
   }
@@ -1723,7 +1592,7 @@
     for (const event of ["online", "pageshow", "visibilitychange"]) on(event, () => wake(manager));
     engine.on("data", (text) => {
       if (String(text).startsWith(`${CONNECT}${PROBE}`)) {
-        send3.call(manager, { type: DISCONNECT, nsp: PROBE });
+        manager._packet({ type: DISCONNECT, nsp: PROBE });
       }
     });
   }
@@ -1745,32 +1614,27 @@
     manager._packet({ type: CONNECT, nsp: PROBE });
   }
 
-  // src/features/retries.ts
-  var { emit, onconnect } = Socket.prototype;
-  Socket.prototype.emit = function(event, ...args) {
-    const { flags, _opts: opts } = this;
-    if (!opts.retries || flags.fromQueue || flags.volatile) return emit.call(this, event, ...args);
-    this.flags = {};
-    enqueue(this, [event, ...args], flags);
-    return this;
-  };
-  Socket.prototype.onconnect = function(id, privateId) {
-    onconnect.call(this, id, privateId);
-    this._trying = false;
-    sendQueued(this);
-  };
-  Object.defineProperty(Socket.prototype, "_queue", {
-    get() {
-      const value = [];
-      Object.defineProperty(this, "_queue", { value });
-      return value;
+  // src/features/catch-all.ts
+  function callAll(listeners, socket, args) {
+    for (const listener of listeners) {
+      try {
+        listener.apply(socket, args);
+      } catch (error) {
+        report(error);
+      }
     }
-  });
+  }
+  function without(listeners, listener) {
+    const left = listeners.indexOf(listener);
+    return listener ? listeners.filter((_, at) => at !== left) : [];
+  }
+
+  // src/features/retries.ts
   function enqueue(socket, args, flags) {
     const ack = takeAck(args);
     let tries = 0;
     const answered = (error, ...answer) => {
-      if (send4 !== socket._queue[0]) return;
+      if (send !== socket._queue[0]) return;
       socket._trying = false;
       if (!error || tries > socket._opts.retries) {
         socket._queue.shift();
@@ -1779,12 +1643,12 @@
       sendQueued(socket);
     };
     answered.withError = true;
-    const send4 = () => {
+    const send = () => {
       tries++;
       socket.flags = { ...flags, fromQueue: true };
       socket.emit(...args, answered);
     };
-    socket._queue.push(send4);
+    socket._queue.push(send);
     sendQueued(socket);
   }
   function sendQueued(socket) {
@@ -1793,11 +1657,186 @@
     socket._queue[0]();
   }
 
+  // src/features/socket.ts
+  var EARLY_EVENTS_MAX = 1e5;
+  var Socket2 = class extends Socket {
+    constructor() {
+      super(...arguments);
+      this._anyListeners = [];
+      this._anyOutgoingListeners = [];
+      /** Packets of the option `retries`, as functions that send them; the first one is under way. */
+      this._queue = [];
+      /** Whether the first one was sent on this connection. */
+      this._trying = false;
+    }
+    emit(event, ...args) {
+      const { flags } = this;
+      if (!this._opts.retries || flags.fromQueue || flags.volatile) return super.emit(event, ...args);
+      this.flags = {};
+      enqueue(this, [event, ...args], flags);
+      return this;
+    }
+    packet(packet) {
+      const { id, type, data } = packet;
+      if (type === EVENT) callAll(this._anyOutgoingListeners, this, data);
+      try {
+        super.packet(packet);
+      } catch (error) {
+        const ack = type === EVENT ? this.acks[id] : void 0;
+        if (ack) delete this.acks[id];
+        if (!ack?.withError) throw error;
+        ack.call(this, error);
+      }
+    }
+    onpacket(packet) {
+      super.onpacket(packet);
+      if (this.receiveBuffer.length <= EARLY_EVENTS_MAX) return;
+      this.receiveBuffer = [];
+      this.io.engine._onClose("transport error", new Error("too many events before CONNECT"));
+    }
+    emitEvent(args) {
+      callAll(this._anyListeners, this, args);
+      super.emitEvent(args);
+    }
+    onconnect(id, privateId) {
+      super.onconnect(id, privateId);
+      this._trying = false;
+      sendQueued(this);
+    }
+    // What was emitted before the limit was known must not keep the rest back.
+    emitBuffered() {
+      while (this.sendBuffer.length) {
+        try {
+          super.emitBuffered();
+        } catch (error) {
+          report(error);
+        }
+      }
+    }
+    /** Calls `listener` with name and arguments of every event that arrives. */
+    onAny(listener) {
+      this._anyListeners = [...this._anyListeners, listener];
+      return this;
+    }
+    /** As `onAny`, but before those that are there. */
+    prependAny(listener) {
+      this._anyListeners = [listener, ...this._anyListeners];
+      return this;
+    }
+    /** Removes a catch-all listener of `onAny`, or all of them. */
+    offAny(listener) {
+      this._anyListeners = without(this._anyListeners, listener);
+      return this;
+    }
+    /** The catch-all listeners of `onAny`. */
+    listenersAny() {
+      return this._anyListeners;
+    }
+    /** Calls `listener` with name and arguments of every event that is sent; not for acknowledgements. */
+    onAnyOutgoing(listener) {
+      this._anyOutgoingListeners = [...this._anyOutgoingListeners, listener];
+      return this;
+    }
+    /** As `onAnyOutgoing`, but before those that are there. */
+    prependAnyOutgoing(listener) {
+      this._anyOutgoingListeners = [listener, ...this._anyOutgoingListeners];
+      return this;
+    }
+    /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
+    offAnyOutgoing(listener) {
+      this._anyOutgoingListeners = without(this._anyOutgoingListeners, listener);
+      return this;
+    }
+    /** The catch-all listeners of `onAnyOutgoing`. */
+    listenersAnyOutgoing() {
+      return this._anyOutgoingListeners;
+    }
+  };
+
+  // src/features/manager.ts
+  var Manager2 = class extends Manager {
+    constructor(uri, options) {
+      super(uri, options);
+      Object.assign(this, timerFunctions);
+      for (const name of [...Object.keys(SETTINGS), "autoConnect"]) {
+        Object.defineProperty(this, "_" + name, {
+          get: () => this.opts[name],
+          set: (value) => this.opts[name] = value
+        });
+      }
+    }
+    socket(nsp, options) {
+      var _a;
+      (_a = this.nsps)[nsp] || (_a[nsp] = new Socket2(this, nsp, options));
+      return super.socket(nsp);
+    }
+    _packet(packet) {
+      const { engine } = this;
+      const messages = this.encoder.encode(packet);
+      checkSizes(messages, engine);
+      for (const message of messages) engine.send(message, packet.options);
+    }
+    open(callback) {
+      const { engine } = this;
+      const settled = (error) => {
+        try {
+          callback(error);
+        } finally {
+          unwatch(this);
+        }
+      };
+      super.open(callback && settled);
+      if (engine !== this.engine) watch(this);
+      return this;
+    }
+    connect(callback) {
+      return this.open(callback);
+    }
+    maybeReconnectOnOpen() {
+      super.maybeReconnectOnOpen();
+      unwatch(this);
+    }
+    reconnect() {
+      super.reconnect();
+      unwatch(this);
+      return this;
+    }
+    _attempt() {
+      super._attempt();
+      unwatch(this);
+    }
+    /** Same as `_close`. */
+    disconnect() {
+      this._close();
+    }
+  };
+
+  // src/io.ts
+  var classes = { Manager };
+  var cache = {};
+  function lookup(uri, options) {
+    if (uri && typeof uri === "object") {
+      options = uri;
+      uri = void 0;
+    }
+    const { _source: source, id, path, query } = url(uri, options?.path || "/socket.io");
+    const opts = { query, ...options };
+    const own = opts.forceNew || opts["force new connection"] || opts.multiplex === false || cache[id]?.nsps[path];
+    const managers = own ? {} : cache;
+    return (managers[id] = managers[id] || new classes.Manager(source, opts)).socket(path, opts);
+  }
+
   // src/index.ts
-  Object.assign(io, engine_exports, { nextTick, PayloadTooLarge });
+  classes.Manager = Manager2;
+  var lookup2 = lookup;
+  var io = Object.assign(lookup2, {
+    ...engine_exports,
+    ...{ Manager: Manager2, Socket: Socket2, PayloadTooLarge, protocol, nextTick, io: lookup2, connect: lookup2 }
+  });
+  var index_default = io;
 
   // src/global.ts
-  var io2 = Object.assign(io, { default: io });
+  var io2 = Object.assign(index_default, { default: index_default });
   if (typeof module === "object" && module.exports) module.exports = io2;
   else if (typeof define === "function" && define.amd) define([], () => io2);
   else globalThis.io = io2;

@@ -29,7 +29,7 @@ export interface Address {
  * the path option.
  */
 export function url(uri?: string | null, path = "", page?: PageLocation): Address {
-  const { source, target, path: namespace, query } = parse(uri, path, page);
+  const { _source: source, _target: target, path: namespace, query } = parse(uri, path, page);
   const { hostname, port } = target;
   const protocol = /^\w+/.exec(source)![0];
   const origin = `${protocol}://${hostname}`;

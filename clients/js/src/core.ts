@@ -1,5 +1,4 @@
-import "./features/aliases.js";
-import { transports } from "./engine/socket.js";
+import { transports } from "./engine/carrier.js";
 import { Polling } from "./engine/polling.js";
 import { WebSocketTransport } from "./engine/websocket.js";
 import { lookup } from "./io.js";
@@ -11,25 +10,8 @@ transports.polling = Polling;
 transports.websocket = WebSocketTransport;
 
 /** Connects: the same function as `io.connect`, with the library's classes as properties. */
-export const io = Object.assign(lookup, {
-  Manager,
-  Socket,
-  protocol,
-  io: lookup,
-  connect: lookup,
-});
+export const io = Object.assign(lookup, { Manager, Socket, protocol, io: lookup, connect: lookup });
 
 export { lookup as connect, Manager, protocol, Socket };
 export default io;
-
-export type { DefaultEventsMap, EventsMap } from "./events.js";
-export type { Handshake } from "./engine/socket.js";
-export type { CloseDetails, Transport, TransportError } from "./engine/transport.js";
-export type {
-  Auth,
-  ConnectOptions,
-  EngineOptions,
-  ManagerOptions,
-  SocketOptions,
-} from "./options.js";
-export type { DisconnectDescription, DisconnectReason } from "./socket.js";
+export type * from "./types.js";

@@ -1,15 +1,15 @@
 import type { EventNames, EventParams, EventsMap, ListenerOf } from "./events.js";
 import { report } from "./timer.js";
 
-type Fn = ((...args: any[]) => void) & {
+type Fn = ((...args: unknown[]) => void) & {
   /** The listener that a `once` wrapper stands for. */
-  fn?: (...args: any[]) => void;
+  fn?: (...args: unknown[]) => void;
 };
 
 /**
  * Event emitter with the methods of the one that socket.io-client uses.
  *
- * `Reserved` are the events that the library raises through {@link Emitter.emitReserved}; a subclass
+ * `Reserved` are the events that the library raises through {@link Emitter._emitReserved}; a subclass
  * may give `emit` another meaning without touching those.
  */
 export class Emitter<
@@ -66,14 +66,14 @@ export class Emitter<
 
   /** Calls the listeners of `event` in the order in which they were added. */
   emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this {
-    return this.emitReserved(event as any, ...(args as any));
+    return this._emitReserved(event as any, ...(args as any));
   }
 
   /**
    * Raises an event of the library itself. What a listener throws is reported like any uncaught
    * error, but neither leaves the protocol's state half changed nor stops the other listeners.
    */
-  emitReserved<Event extends EventNames<Reserved>>(
+  _emitReserved<Event extends EventNames<Reserved>>(
     event: Event,
     ...args: EventParams<Reserved, Event>
   ): this {

@@ -1,7 +1,9 @@
 // `sockeye-client/engine`: the engine alone, with the names of engine.io-client.
 
 import "./features/engine.js";
-import { ENGINE_PROTOCOL, EngineSocket, transports } from "./engine/socket.js";
+import { transports } from "./engine/carrier.js";
+import { ENGINE_PROTOCOL } from "./engine/packet.js";
+import { EngineSocket } from "./engine/socket.js";
 import { Transport } from "./engine/transport.js";
 import type { EngineOptions } from "./options.js";
 

@@ -28,9 +28,14 @@ export type ListenerOf<
       ? User[Event]
       : never;
 
-type AllButLast<List extends any[]> = List extends [...infer Head, any] ? Head : any[];
-type Last<List extends any[]> = List extends [...any[], infer Tail] ? Tail : any;
-type FirstParam<Fn> = Fn extends (first: infer First, ...rest: any[]) => any ? First : any;
+type AllButLast<List extends unknown[]> = List extends [...infer Head, unknown] ? Head : unknown[];
+type Last<List extends unknown[]> = List extends [...unknown[], infer Tail] ? Tail : List[number];
+/** What may be anything stays so. */
+type FirstParam<Fn> = 0 extends 1 & Fn
+  ? Fn
+  : Fn extends (first: infer First, ...rest: never[]) => unknown
+    ? First
+    : unknown;
 
 /** The arguments of an event without its acknowledgement function. */
 export type ParamsWithoutAck<Map extends EventsMap, Event extends EventNames<Map>> = AllButLast<
@@ -46,7 +51,7 @@ type PrependError<Fn> = Fn extends (...args: infer Params) => infer Result
   ? (err: Error, ...args: Params) => Result
   : Fn;
 
-type PrependErrorToLast<List extends any[]> = List extends [...infer Head, infer Tail]
+type PrependErrorToLast<List extends unknown[]> = List extends [...infer Head, infer Tail]
   ? [...Head, PrependError<Tail>]
   : List;
 

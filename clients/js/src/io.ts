@@ -4,8 +4,11 @@ import type { ConnectOptions } from "./options.js";
 import type { Socket } from "./socket.js";
 import { url } from "./url.js";
 
+/** What `io()` makes managers of. The entry file of the build with everything puts its own class here. */
+export const classes = { Manager };
+
 /** Managers in use, by origin and path. */
-const cache: Record<string, Manager<any, any>> = Object.create(null);
+const cache: Record<string, Manager<any, any>> = {};
 
 /**
  * The socket for an address: its path is the namespace, its query string comes before the option
@@ -28,7 +31,7 @@ export function lookup(
     options = uri;
     uri = undefined;
   }
-  const { source, id, path, query } = url(uri as string, options?.path || "/socket.io");
+  const { _source: source, id, path, query } = url(uri as string, options?.path || "/socket.io");
   const opts: Partial<ConnectOptions> = { query, ...options };
   const own =
     opts.forceNew ||
@@ -36,5 +39,5 @@ export function lookup(
     opts.multiplex === false ||
     cache[id]?.nsps[path];
   const managers = own ? {} : cache;
-  return (managers[id] ||= new Manager(source, opts)).socket(path, opts);
+  return (managers[id] = managers[id] || new classes.Manager(source, opts)).socket(path, opts);
 }

@@ -1,8 +1,10 @@
 import { type Backoff, createBackoff } from "./backoff.js";
-import { Emitter } from "./emitter.js";
+import type { Emitter } from "./emitter.js";
 import { EngineSocket } from "./engine/socket.js";
+import type { RawData } from "./engine/packet.js";
 import type { CloseDetails } from "./engine/transport.js";
 import type { DefaultEventsMap, EventsMap } from "./events.js";
+import { ALIASES, NamedEmitter } from "./named-emitter.js";
 import type { ManagerOptions, SocketOptions } from "./options.js";
 import { Decoder, Encoder, type Packet } from "./parser/packet.js";
 import { Socket } from "./socket.js";
@@ -31,21 +33,47 @@ export interface ManagerEvents {
   reconnect_failed: () => void;
 }
 
+/** Defaults of the options that a method of the same name reads, or sets when given a value. */
+export const SETTINGS = {
+  reconnection: true,
+  reconnectionAttempts: Infinity,
+  reconnectionDelay: 1000,
+  reconnectionDelayMax: 5000,
+  randomizationFactor: 0.5,
+  timeout: 20000,
+};
+
+/** Defaults of the options. */
+export const defaults: Partial<ManagerOptions> = { ...SETTINGS, autoConnect: true };
+
+/** Methods that read an option, or set it when given a value. */
+type Settings = {
+  [Name in keyof typeof SETTINGS]: {
+    (): NonNullable<ManagerOptions[Name]>;
+    (value: ManagerOptions[Name]): Manager;
+  };
+};
+
+export interface Manager<Listen extends EventsMap, Emit extends EventsMap> extends Settings {
+  /** Same as `open`. */
+  connect(callback?: OpenCallback): this;
+}
+
 type OpenCallback = (error?: Error) => void;
 
 /** One connection to a server, reconnected when it is lost, shared by sockets of its namespaces. */
 export class Manager<
   Listen extends EventsMap = DefaultEventsMap,
   Emit extends EventsMap = Listen,
-> extends Emitter<{}, {}, ManagerEvents> {
+> extends NamedEmitter<{}, {}, ManagerEvents> {
   /** The present connection, or the last one. */
   engine!: EngineSocket;
   /** Options in force; a change counts from the next connection on. */
   opts: ManagerOptions;
   /** Sockets by namespace. */
-  nsps: Record<string, Socket<any, any>> = {};
+  nsps: Record<string, Socket> = {};
   /** Those of them that want a connection. */
-  readonly _active = new Set<Socket<any, any>>();
+  readonly _active = new Set<object>();
   readonly uri?: string;
   _readyState: "opening" | "open" | "closed" = "closed";
   /** Whether an attempt waits or is under way. */
@@ -54,7 +82,7 @@ export class Manager<
   skipReconnect = false;
   /** Counts the attempts to reconnect. */
   readonly backoff: Backoff;
-  encoder: { encode(packet: Packet): any[] };
+  encoder: { encode(packet: Packet): RawData[] };
   decoder: Decoder;
   /** Timer of opening, of the next attempt or of a probe; they never run together. */
   _timer?: Timer;
@@ -67,8 +95,8 @@ export class Manager<
     }
     this.uri = uri as string | undefined;
     const opts: any = (this.opts = { ...options });
-    for (const name in defaults) opts[name] ??= (defaults as any)[name];
-    opts.path ||= "/socket.io";
+    for (const name in defaults) opts[name] = opts[name] ?? (defaults as any)[name];
+    opts.path = opts.path || "/socket.io";
     this.backoff = createBackoff(opts);
     const parser = opts.parser || { Encoder, Decoder };
     this.encoder = new parser.Encoder();
@@ -78,8 +106,8 @@ export class Manager<
       const { engine } = this;
       nextTick(() => {
         // What came by a connection that was closed since is no part of the next one.
-        if (engine !== this.engine || this._readyState !== "open") return;
-        if (!this.nsps[packet.nsp]?._isLate(packet)) this.emitReserved("packet", packet);
+        const isCurrent = engine === this.engine && this._readyState === "open";
+        if (isCurrent && !this.nsps[packet.nsp]?._isLate(packet)) this._emitReserved("packet", packet);
       });
     });
     if (opts.autoConnect) this.open();
@@ -94,9 +122,9 @@ export class Manager<
     this.skipReconnect = this._reconnecting = false;
     const fail = (error: Error) => {
       this._setState("closed");
-      this.emitReserved("error", error);
+      this._emitReserved("error", error);
       if (callback) callback(error);
-      else this.maybeReconnectOnOpen();
+      else this._maybeReconnectOnOpen();
     };
     if (timeout !== false) {
       const giveUp = () => {
@@ -107,19 +135,16 @@ export class Manager<
     }
     const isCurrent = () => engine === this.engine && this._readyState !== "closed";
     const on = (event: string, listener: (...args: any[]) => void) =>
-      (engine as Emitter<any>).on(event, (...args: any[]) => {
-        if (isCurrent()) listener(...args);
-      });
+      (engine as Emitter<any>).on(event, (...args: any[]) => isCurrent() && listener(...args));
     on("open", () => {
       this._setState("open");
-      this.emitReserved("open");
+      this._emitReserved("open");
       callback?.();
     });
-    on("error", (error) => {
-      if (this._readyState === "opening") fail(error);
-      else this.emitReserved("error", error);
-    });
-    on("ping", () => this.emitReserved("ping"));
+    on("error", (error) =>
+      this._readyState === "opening" ? fail(error) : this._emitReserved("error", error),
+    );
+    on("ping", () => this._emitReserved("ping"));
     on("data", (data) => {
       try {
         this.decoder.add(data);
@@ -135,12 +160,12 @@ export class Manager<
   /** The socket of a namespace, made (and connected) if there is none. */
   socket(nsp: string, options?: Partial<SocketOptions> | null): Socket<Listen, Emit> {
     const socket = this.nsps[nsp] || new Socket(this, nsp, options);
-    if (this.opts.autoConnect && !socket.active) socket.connect();
+    if (this.opts.autoConnect && !socket.subs) socket.connect();
     return socket;
   }
 
   /** A socket has become inactive: without any other the connection ends. */
-  _destroy(socket: Socket<any, any>): void {
+  _destroy(socket: object): void {
     this._active.delete(socket);
     if (!this._active.size) this._close();
   }
@@ -168,25 +193,26 @@ export class Manager<
     this.engine?.close();
     this.decoder.destroy();
     this.backoff.reset();
-    this.emitReserved("close", reason, details);
-    this.maybeReconnectOnOpen();
+    this._emitReserved("close", reason, details);
+    this._maybeReconnectOnOpen();
   }
 
   /** Reconnects if the option says so. */
-  maybeReconnectOnOpen(): void {
+  _maybeReconnectOnOpen(): void {
     if (this.opts.reconnection) this.reconnect();
   }
 
   /** Connects after the next delay, and goes on trying; unless that is done, or `skipReconnect`. */
   reconnect(): this {
     const { backoff, opts } = this;
-    if (this._reconnecting || this.skipReconnect || this._readyState !== "closed") return this;
-    if (backoff.attempts >= (opts.reconnectionAttempts || Infinity)) {
-      backoff.reset();
-      this.emitReserved("reconnect_failed");
-    } else {
-      this._timer = startTimer(opts, () => this._attempt(), backoff.duration());
-      this._reconnecting = true;
+    if (!this._reconnecting && !this.skipReconnect && this._readyState === "closed") {
+      if (backoff.attempts >= (opts.reconnectionAttempts || Infinity)) {
+        backoff.reset();
+        this._emitReserved("reconnect_failed");
+      } else {
+        this._timer = startTimer(opts, () => this._attempt(), backoff.duration());
+        this._reconnecting = true;
+      }
     }
     return this;
   }
@@ -194,7 +220,7 @@ export class Manager<
   /** Reconnects now. */
   _attempt(): void {
     const { backoff } = this;
-    if (!this.skipReconnect) this.emitReserved("reconnect_attempt", backoff.attempts);
+    if (!this.skipReconnect) this._emitReserved("reconnect_attempt", backoff.attempts);
     this._reconnecting = false;
     // A listener may have closed it for good, or opened it.
     if (this.skipReconnect || this._readyState !== "closed") return;
@@ -202,26 +228,26 @@ export class Manager<
       this._reconnecting = false;
       if (error) {
         this.reconnect();
-        this.emitReserved("reconnect_error", error);
+        this._emitReserved("reconnect_error", error);
       } else {
         const { attempts } = backoff;
         backoff.reset();
-        this.emitReserved("reconnect", attempts);
+        this._emitReserved("reconnect", attempts);
       }
     });
     this._reconnecting = true;
   }
 }
 
-/** Defaults of the options that a method of the same name reads, or sets when given a value. */
-export const SETTINGS = {
-  reconnection: true,
-  reconnectionAttempts: Infinity,
-  reconnectionDelay: 1000,
-  reconnectionDelayMax: 5000,
-  randomizationFactor: 0.5,
-  timeout: 20000,
-};
-
-/** Defaults of the options. */
-export const defaults: Partial<ManagerOptions> = { ...SETTINGS, autoConnect: true };
+if (ALIASES) {
+  const { prototype } = Manager;
+  prototype.connect = prototype.open;
+  for (const name in SETTINGS) {
+    prototype[name as keyof Settings] = function (this: Manager, value?: any): any {
+      if (value === undefined) return (this.opts as any)[name];
+      (this.opts as any)[name] = value;
+      if (name === "reconnection" && !value) this.skipReconnect = true;
+      return this;
+    };
+  }
+}

@@ -1,8 +1,8 @@
 import type { EventsMap } from "./events.js";
-import type { Transport } from "./engine/transport.js";
+import type { Transport, TransportOptions } from "./engine/transport.js";
 
 /** A transport's constructor. */
-export type TransportClass = new (options: any) => Transport;
+export type TransportClass = new (options: TransportOptions) => Transport;
 
 /** Names of the transports that exist. */
 export type TransportName = "polling" | "websocket" | "webtransport";
@@ -18,7 +18,7 @@ export interface EngineOptions {
   /** Port, if not in the address. Default: the page's, or that of the scheme. */
   port?: string | number;
   /** Query parameters of every request. */
-  query?: string | Record<string, any>;
+  query?: string | object;
   /** Path on the server. Default `/socket.io` (`/engine.io` without Socket.IO). */
   path?: string;
   /** Whether the path ends with a slash. Default true. */
@@ -62,17 +62,17 @@ export interface EngineOptions {
   /** Node: timers and sockets do not keep the process alive. Default false. */
   autoUnref?: boolean;
   /** Node: the agent for HTTP and `ws`. */
-  agent?: any;
+  agent?: unknown;
   /** Node: TLS client certificate and key, PKCS #12. */
-  pfx?: any;
+  pfx?: unknown;
   /** Node: TLS private key. */
-  key?: any;
+  key?: unknown;
   /** Node: passphrase of the key or the PKCS #12 bundle. */
   passphrase?: string;
   /** Node: TLS client certificate. */
-  cert?: any;
+  cert?: unknown;
   /** Node: certificate authorities to trust. */
-  ca?: any;
+  ca?: unknown;
   /** Node: TLS ciphers. */
   ciphers?: string;
   /** Node: whether the server's certificate must be valid. Default true. */
@@ -83,6 +83,12 @@ export interface EngineOptions {
   perMessageDeflate?: boolean | { threshold?: number; [name: string]: unknown };
   /** Node: IP version, 4 or 6. Default: either. */
   family?: number;
+}
+
+/** Classes that turn packets into messages and back, as those of `socket.io-parser`. */
+export interface Parser {
+  Encoder: new () => object;
+  Decoder: new (options?: never) => object;
 }
 
 /** Options of a manager, with their defaults. */
@@ -104,11 +110,11 @@ export interface ManagerOptions extends EngineOptions {
   /** Most binary attachments that a packet may announce. Default 10. */
   maxAttachments?: number;
   /** Encoder and decoder of packets. Default: JSON. */
-  parser?: any;
+  parser?: Parser;
 }
 
 /** What is sent with the CONNECT packet, or a function that provides it. */
-export type Auth = Record<string, any> | ((provide: (auth: Record<string, any>) => void) => void);
+export type Auth = object | ((provide: (auth: object) => void) => void);
 
 /** Options of a socket, with their defaults. */
 export interface SocketOptions {

@@ -15,9 +15,9 @@ export interface HttpResponse {
 export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
 
 /** A WebSocket, for programs whose types know one: those without the DOM's may not. */
-export type PlatformSocket = typeof globalThis extends { WebSocket: new (...args: any) => infer Instance }
+export type PlatformSocket = typeof globalThis extends { WebSocket: new (...args: never) => infer Instance }
   ? Instance
-  : any;
+  : unknown;
 
 /** What binary messages arrive as unless `binaryType` is set: `Buffer` in Node. */
 export const defaultBinaryType: BinaryType = "arraybuffer";

@@ -1,11 +1,14 @@
 // Query strings. Where everything is built, not by `URLSearchParams`: that of React Native can neither
 // decode nor encode.
 
+/** Parameters by name; what is no text is sent as one. */
+export type Query = Record<string, unknown>;
+
 /**
  * The parameters of an address's query string, in which `+` is no space, or a copy of those that an
  * object holds.
  */
-export function parseQuery(query: string | Record<string, any> = {}): Record<string, any> {
+export function parseQuery(query: string | object = {}): Query {
   if (typeof query === "object") return { ...query };
   if (!FULL) return Object.fromEntries(new URLSearchParams(query.replace(/\+/g, "%2B")));
   const parameters: Record<string, string> = {};
@@ -17,8 +20,8 @@ export function parseQuery(query: string | Record<string, any> = {}): Record<str
 }
 
 /** The inverse, without question mark. */
-export function formatQuery(parameters: Record<string, any>): string {
-  if (!FULL) return String(new URLSearchParams(parameters));
+export function formatQuery(parameters: Query): string {
+  if (!FULL) return String(new URLSearchParams(parameters as Record<string, string>));
   return Object.keys(parameters)
     .map((name) => encode(name) + "=" + encode(parameters[name]))
     .join("&");

@@ -1,4 +1,3 @@
-import { Emitter } from "./emitter.js";
 import type { EngineSocket } from "./engine/socket.js";
 import type { CloseDetails } from "./engine/transport.js";
 import type {
@@ -11,6 +10,7 @@ import type {
   WithAckErrors,
 } from "./events.js";
 import type { Manager } from "./manager.js";
+import { NamedEmitter } from "./named-emitter.js";
 import type { Auth, SocketOptions } from "./options.js";
 import {
   ACK,
@@ -37,17 +37,23 @@ export type DisconnectReason =
 /** What goes with the reason. */
 export type DisconnectDescription = CloseDetails | Error;
 
+/** Why a socket could not connect. */
+export interface ConnectError extends Error {
+  /** What the server says of it. */
+  data?: any;
+}
+
 /** Events that a socket raises itself. */
 export interface SocketReservedEvents {
   connect: () => void;
   /** Refused by the server (then `data` may say more), or the connection could not be made. */
-  connect_error: (error: Error & { data?: any }) => void;
+  connect_error: (error: ConnectError) => void;
   disconnect: (reason: DisconnectReason, details?: DisconnectDescription) => void;
 }
 
-export type Ack = ((...args: any[]) => void) & {
+export type Ack = ((...args: unknown[]) => void) & {
   /** The function takes an error first, so it is also told about a disconnection. */
-  withError?: boolean;
+  _withError?: boolean;
 };
 
 /**
@@ -61,13 +67,18 @@ export interface Flags {
   compress?: boolean;
   volatile?: boolean;
   timeout?: number;
+  /** A try of the queue of `retries`, not an event of the application. */
+  _fromQueue?: boolean;
 }
+
+/** An event or an acknowledgement. */
+type Received = Omit<Packet, "nsp" | "data"> & { data?: unknown[] };
 
 /** One client in one namespace: sends and receives events over a shared connection. */
 export class Socket<
   Listen extends EventsMap = DefaultEventsMap,
   Emit extends EventsMap = Listen,
-> extends Emitter<Listen, Emit, SocketReservedEvents> {
+> extends NamedEmitter<Listen, Emit, SocketReservedEvents> {
   /** Id that the server gave this socket, while connected. */
   id?: string;
   connected = false;
@@ -83,12 +94,12 @@ export class Socket<
    * Arguments of events that came before the connection was confirmed. They are forgotten with it:
    * a server that recovers state sends them again, since the offset counts delivered events only.
    */
-  receiveBuffer: any[][] = [];
+  receiveBuffer: unknown[][] = [];
   /** Acknowledgement functions by packet id. */
   acks: Record<string, Ack> = {};
 
   /** Id of the next packet that asks for an acknowledgement. */
-  ids = 0;
+  _ids = 0;
   /** What holds for the next packet only. */
   flags: Flags = {};
   /** What the server knows the socket by when it recovers its state. */
@@ -102,17 +113,18 @@ export class Socket<
   /** The connection on which the namespace was left, until it may be asked for again. */
   private _left?: EngineSocket;
 
-  constructor(
-    /** The connection that the socket uses. */
-    readonly io: Manager<any, any>,
-    /** The namespace, e.g. `/`. */
-    readonly nsp: string,
-    options?: Partial<SocketOptions> | null,
-  ) {
+  /** The connection that the socket uses. */
+  readonly io: Manager<Listen, Emit>;
+  /** The namespace, e.g. `/`. */
+  readonly nsp: string;
+
+  constructor(io: Manager<Listen, Emit> | Manager, nsp: string, options?: Partial<SocketOptions> | null) {
     super();
-    io.nsps[nsp] ||= this;
-    this._opts = { ...options };
-    this.auth = this._opts.auth;
+    this.io = io as Manager<Listen, Emit>;
+    this.nsp = nsp;
+    io.nsps[nsp] = io.nsps[nsp] || this;
+    this._opts = options = { ...options };
+    this.auth = options.auth;
     if (io.opts.autoConnect) this.connect();
   }
 
@@ -129,16 +141,21 @@ export class Socket<
   /** Connects, and keeps doing so when the connection is lost. */
   connect(): this {
     if (this.connected) return this;
-    const { io, active } = this;
-    this.subEvents();
+    const { io, subs } = this;
+    this._subEvents();
     if (!io._reconnecting) io.open();
     // Asking twice would be a protocol error.
-    if (!active && io._readyState === "open") this.onopen();
+    if (!subs && io._readyState === "open") this.onopen();
     return this;
   }
 
+  /** Same as `connect`. */
+  open(): this {
+    return this.connect();
+  }
+
   /** Listens to the connection. */
-  subEvents(): void {
+  _subEvents(): void {
     if (this.subs) return;
     const { io } = this;
     const subs = (this.subs = ["open", "packet", "error", "close"].map((event: any) => {
@@ -162,8 +179,13 @@ export class Socket<
     return this;
   }
 
+  /** Same as `disconnect`. */
+  close(): this {
+    return this.disconnect();
+  }
+
   /** Emits `message`. */
-  send(...args: any[]): this {
+  send(...args: unknown[]): this {
     return this.emit("message" as any, ...(args as any));
   }
 
@@ -174,7 +196,7 @@ export class Socket<
    */
   emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this {
     if (RESERVED_EVENTS.test(event)) throw new Error(`"${event}" is a reserved event name`);
-    const flags = this.flags;
+    const { flags } = this;
     this.flags = {};
     const data: any[] = [event, ...args];
     const packet: Omit<Packet, "nsp"> = { type: EVENT, data };
@@ -182,7 +204,7 @@ export class Socket<
     if (FULL) packet.options = { compress: flags.compress !== false };
     const ack = takeAck(data);
     if (ack) {
-      packet.id = this.ids++;
+      packet.id = this._ids++;
       this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
     }
     const { engine } = this.io;
@@ -203,8 +225,8 @@ export class Socket<
     ...args: ParamsWithoutAck<Emit, Event>
   ): Promise<AckValue<Emit, Event>> {
     return new Promise((resolve, reject) => {
-      const ack: Ack = (error, value) => (error ? reject(error) : resolve(value));
-      ack.withError = true;
+      const ack: Ack = (error, value) => (error ? reject(error) : resolve(value as AckValue<Emit, Event>));
+      ack._withError = true;
       this.emit(event, ...([...args, ack] as any));
     });
   }
@@ -248,11 +270,10 @@ export class Socket<
       if (!isCurrent() || this._busy === engine) return;
       this._busy = engine;
       this._asker = subs;
-      const recovery = this._pid && { pid: this._pid, offset: this._lastOffset };
       this.packet({
         type: CONNECT,
         // Nothing, also where that is written as null: servers take no `null` for an object.
-        data: recovery ? { ...recovery, ...data } : data || undefined,
+        data: this._pid ? { pid: this._pid, offset: this._lastOffset, ...data } : data || undefined,
       });
     };
     if (this._left === engine) startTimer(io.opts, askAgain, LEFT_MS);
@@ -281,63 +302,62 @@ export class Socket<
 
   /** Handles a packet of the connection. */
   onpacket(packet: Packet): void {
-    const { type, nsp, data } = packet;
+    const { type, nsp, data }: Packet & { data?: any } = packet;
     if (nsp !== this.nsp) return;
     if (type === CONNECT) {
-      if (data?.sid) this.onconnect(data.sid, data.pid);
-      else this.emitReserved("connect_error", new Error("no sid"));
+      if (data?.sid) this._onconnect(data.sid, data.pid);
+      else this._emitReserved("connect_error", new Error("no sid"));
     } else if (type === DISCONNECT) {
-      this.ondisconnect();
+      this._ondisconnect();
     } else if (type === CONNECT_ERROR) {
       this.destroy();
-      const error = new Error(data?.message ?? data);
-      this.emitReserved("connect_error", Object.assign(error, { data: data?.data }));
+      this._emitReserved("connect_error", Object.assign(new Error(data?.message ?? data), { data: data?.data }));
     } else if (type === EVENT || type === BINARY_EVENT) {
-      this.onevent(packet);
+      this.onevent(packet as Received);
     } else {
-      this.onack(packet);
+      this._onack(packet as Received);
     }
   }
 
   /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
-  onevent({ id, data = [] }: Omit<Packet, "nsp">): void {
-    if (id !== undefined) data.push(this.ack(id));
+  onevent({ id, data = [] }: Received): void {
+    if (id !== undefined) data.push(this._ack(id));
     if (this.connected) this.emitEvent(data);
     else this.receiveBuffer.push(data);
   }
 
   /** An acknowledgement came. */
-  onack({ id, data }: Omit<Packet, "nsp">): void {
+  _onack({ id, data }: Received): void {
     const ack = this.acks[id!];
-    if (typeof ack !== "function") return;
+    if (!ack) return;
     delete this.acks[id!];
-    ack.apply(this, ack.withError ? [null, ...data] : data);
+    ack.apply(this, ack._withError ? [null, ...data!] : data!);
   }
 
   /** The server has put the socket out. */
-  ondisconnect(): void {
+  _ondisconnect(): void {
     this.destroy();
     this.onclose("io server disconnect");
   }
 
   /** The connection could not be made. */
   onerror(error: Error): void {
-    if (!this.connected) this.emitReserved("connect_error", error);
+    if (!this.connected) this._emitReserved("connect_error", error);
   }
 
   /** The server has let the socket in. */
-  onconnect(id: string, privateId?: string): void {
+  _onconnect(id: string, privateId?: string): void {
     this.id = id;
     this.recovered = !!privateId && this._pid === privateId;
     this._pid = privateId;
     this.connected = true;
     for (const args of this.receiveBuffer.splice(0)) this.emitEvent(args);
-    this.emitBuffered();
-    this.emitReserved("connect");
+    this._emitBuffered();
+    this._emitReserved("connect");
   }
 
   /** Sends what waited. */
-  emitBuffered(): void {
+  _emitBuffered(): void {
     let packet;
     while ((packet = this.sendBuffer.shift())) this.packet(packet);
   }
@@ -347,13 +367,13 @@ export class Socket<
     this.connected = false;
     this.id = undefined;
     this.receiveBuffer = [];
-    this.emitReserved("disconnect", reason as DisconnectReason, details);
+    this._emitReserved("disconnect", reason as DisconnectReason, details);
     // What is still to be sent can still be acknowledged; of the rest, those are told who listen.
     for (const id in this.acks) {
-      if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
       const ack = this.acks[id];
+      if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
       delete this.acks[id];
-      if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
+      if (ack._withError) ack.call(this, new Error("socket has been disconnected"));
     }
   }
 
@@ -366,14 +386,14 @@ export class Socket<
   }
 
   /** Calls who listens to an event that came. */
-  emitEvent(args: any[]): void {
-    this.emitReserved(...(args as [any, ...any]));
+  emitEvent(args: unknown[]): void {
+    this._emitReserved(...(args as [any, ...any]));
     const last = args[args.length - 1];
     if (this._pid && typeof last === "string") this._lastOffset = last;
   }
 
   /** The function that acknowledges the peer's packet, once. */
-  ack(id: number): (...args: any[]) => void {
+  _ack(id: number): (...args: unknown[]) => void {
     let sent = false;
     return (...data) => {
       if (sent) return;
@@ -388,10 +408,10 @@ export class Socket<
       stopTimer(this.io.opts, timer);
       ack.apply(this, args);
     };
-    settle.withError = ack.withError;
+    settle._withError = ack._withError;
     this.acks[id] = settle;
     if (timeout === undefined) return;
-    settle.withError = true;
+    settle._withError = true;
     timer = startTimer(this.io.opts, () => {
       delete this.acks[id];
       this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
@@ -408,6 +428,5 @@ export declare namespace Socket {
 }
 
 /** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
-export function takeAck(args: any[]): Ack | undefined {
-  return typeof args[args.length - 1] === "function" ? args.pop() : undefined;
-}
+export const takeAck = (args: unknown[]): Ack | undefined => 
+  typeof args[args.length - 1] === "function" ? (args.pop() as Ack) : undefined;

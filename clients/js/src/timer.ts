@@ -7,3 +7,9 @@ export function report(error: unknown): void {
     throw error;
   });
 }
+
+/** The timers of the moment, by the names of socket.io-client's: as tests that hold the clock want it. */
+export const timerFunctions = {
+  setTimeoutFn: (callback: () => void, ms?: number): unknown => globalThis.setTimeout(callback, ms),
+  clearTimeoutFn: (timer?: unknown) => globalThis.clearTimeout(timer as number),
+};

@@ -19,8 +19,8 @@ export interface Target {
 /** An address taken apart. */
 export interface ParsedUrl {
   /** The address with scheme and host filled in. */
-  source: string;
-  target: Target;
+  _source: string;
+  _target: Target;
   /** Path as written, not decoded: it is the namespace. At least `/`. */
   path: string;
   /** Query string, with its question mark if there is one. */
@@ -49,18 +49,15 @@ export function url(
 ): ParsedUrl {
   let source = uri || "/";
   if (FULL && source.length > CHARACTERS_MAX) throw new Error("URI too long");
-  if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host || NOBODY : "http://localhost") + source;
-  }
-  if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
-  }
+  source = source
+    .replace(/^\/(?!\/)/, (page ? page.host || NOBODY : "http://localhost") + "/")
+    .replace(/^(?!(http|ws)s?:\/\/)(\/\/)?/, (page && page.protocol !== "https:" ? "http:" : "https:") + "//");
   const { protocol, hostname, port: explicitPort, search: query } = FULL ? partsOf(source) : new URL(source);
   const secure = /[ps]s:/.test(protocol);
   const port = explicitPort || (secure ? "443" : "80");
   return {
-    source,
-    target: { hostname, port, secure },
+    _source: source,
+    _target: { hostname, port, secure },
     // `URL` would percent-encode it, and a namespace must arrive as it was written.
     path: /\/\/[^/?#]*([^?#]*)/.exec(source)![1] || "/",
     query,

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import "../build/index.js";
-import { Emitter } from "../build/emitter.js";
+import { NamedEmitter as Emitter } from "../build/named-emitter.js";
 
 describe("Emitter", () => {
   it("calls listeners in order, with the emitter as this", () => {

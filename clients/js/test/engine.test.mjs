@@ -102,6 +102,40 @@ describe("engine: sessions", { timeout: 180_000 }, () => {
     socket.close();
   });
 
+  it("forgets what it could not send, but only after who listens to the end has seen it", async () => {
+    const socket = new Socket(url, { transports: ["websocket"] });
+    await event(socket, "open");
+    socket.send("lost");
+    const unsent = [];
+    socket.on("close", () => unsent.push(...socket.writeBuffer.map(({ data }) => data)));
+    socket._onClose("transport error");
+    assert.deepEqual(unsent, ["lost"]);
+    assert.deepEqual(socket.writeBuffer, []);
+    const sent = [];
+    socket.on("packetCreate", ({ data }) => sent.push(data));
+    socket.open();
+    await event(socket, "open");
+    socket.send("new");
+    await event(socket, "drain");
+    assert.deepEqual(sent, ["new"]);
+    socket.close();
+  });
+
+  it("has its id before it says what the server announced, and ends when a listener then closes it", async () => {
+    const socket = new Socket(url, { transports: ["websocket"] });
+    const seen = [];
+    for (const name of ["handshake", "open", "close"]) {
+      socket.on(name, () => seen.push([name, socket.readyState, typeof socket.id]));
+    }
+    socket.on("handshake", () => socket.close());
+    await event(socket, "close");
+    assert.deepEqual(seen.filter(([name]) => name !== "open"), [
+      ["handshake", "open", "string"],
+      ["close", "closed", "undefined"],
+    ]);
+    assert.equal(socket.readyState, "closed");
+  });
+
   it("starts with WebSocket if that worked the last time and it is asked to remember", async () => {
     const socket = new Socket(url);
     assert.equal(socket.transport.name, "polling");

@@ -120,9 +120,9 @@ describe("page: opening by hand", () => {
       signal.addEventListener("abort", () => count--);
     };
     t.after(() => delete globalThis.addEventListener);
-    for (let round = 0; round < 3; round++) {
+    for (const method of ["open", "connect"]) {
       const world = createWorld({ autoConnect: false });
-      const failed = new Promise((resolve) => world.manager.open(resolve));
+      const failed = new Promise((resolve) => world.manager[method](resolve));
       await settle();
       assert.notEqual(count, 0);
       world.transport.fail();

@@ -191,6 +191,28 @@ for (const file of ["node/index.cjs", "browser/index.cjs", "socket.io.js", "sock
       assert.equal(engine.readyState, "closed");
     });
 
+    it("are where programs change them for all sockets and managers", async (t) => {
+      const io = await load(file);
+      const seen = [];
+      for (const [owner, name] of [[io.Manager, "open"], [io.Socket, "onevent"], [io.Socket, "emit"], [io.Manager, "_packet"]]) {
+        assert.equal(owner.prototype.constructor, owner);
+        const before = owner.prototype[name];
+        t.mock.method(owner.prototype, name, function (...args) {
+          seen.push(name);
+          return before.apply(this, args);
+        });
+      }
+      const socket = io(server.url, { forceNew: true });
+      assert.ok(socket instanceof io.Socket && socket.io instanceof io.Manager);
+      const other = socket.io.socket("/other", { autoConnect: false });
+      assert.ok(other instanceof io.Socket);
+      socket.emit("echo", 1);
+      await event(socket, "echo");
+      assert.deepEqual([...new Set(seen)].sort(), ["_packet", "emit", "onevent", "open"]);
+      socket.disconnect();
+      other.disconnect();
+    });
+
     it("a message that cannot be decoded closes the engine, and the manager reconnects", async () => {
       const { Manager } = await load(file);
       const manager = new Manager(server.url, { reconnectionDelay: 5, reconnectionDelayMax: 5 });

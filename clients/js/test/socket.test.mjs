@@ -691,4 +691,40 @@ describe("Socket: catch-all listeners", () => {
     assert.deepEqual(socket.listenersAnyOutgoing(), []);
     socket.disconnect();
   });
+
+  it("are removed once each, those that are there", async () => {
+    const { socket } = await connected();
+    const [one, two, other] = [() => {}, () => {}, () => {}];
+    socket.onAny(one).onAny(two).onAny(one);
+    const before = socket.listenersAny();
+    assert.deepEqual(socket.offAny(one).listenersAny(), [two, one]);
+    assert.deepEqual(socket.offAny(other).listenersAny(), [two, one]);
+    // The list that is gone through while an event is raised stays as it was.
+    assert.deepEqual(before, [one, two, one]);
+    socket.disconnect();
+  });
+
+  it("may throw, which is reported and stops nothing", async () => {
+    const { world, socket } = await connected();
+    const calls = [];
+    const faulty = (name) => {
+      throw new Error(`a mistake at ${name}`);
+    };
+    socket.onAny(faulty).onAny((name) => calls.push(`any ${name}`)).on("x", () => calls.push("x"));
+    socket.onAnyOutgoing(faulty).onAnyOutgoing((name) => calls.push(`out ${name}`));
+    const listeners = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    const uncaught = [];
+    process.on("uncaughtException", ({ message }) => uncaught.push(message));
+    world.transport.receive('42["x"]');
+    await settle();
+    socket.emit("y");
+    await settle();
+    process.removeAllListeners("uncaughtException");
+    for (const listener of listeners) process.on("uncaughtException", listener);
+    assert.deepEqual(calls, ["any x", "x", "out y"]);
+    assert.deepEqual(uncaught, ["a mistake at x", "a mistake at y"]);
+    assert.equal(world.transport.sent.at(-1), 'message 2["y"]');
+    socket.disconnect();
+  });
 });

@@ -52,7 +52,7 @@ describe("url", () => {
     it(`${address} ${location ? `on ${location.protocol}` : "outside a page"}`, () => {
       const parsed = url(address, "", location);
       const [hostname, port, secure] = target;
-      assert.deepEqual(parsed.target, { hostname, port, secure });
+      assert.deepEqual(parsed._target, { hostname, port, secure });
       assert.equal(parsed.path, path);
     });
   }
@@ -62,14 +62,14 @@ describe("url", () => {
       const here = { protocol, host: "", port: "" };
       for (const [address, path] of [[undefined, "/"], ["/chat", "/chat"]]) {
         const parsed = url(address, "", here);
-        assert.match(parsed.target.hostname, /\.invalid$/);
+        assert.match(parsed._target.hostname, /\.invalid$/);
         assert.equal(parsed.path, path);
       }
-      const { target } = url("a.example:3000/chat", "", here);
-      assert.deepEqual(target, { hostname: "a.example", port: "3000", secure: false });
+      const { _target } = url("a.example:3000/chat", "", here);
+      assert.deepEqual(_target, { hostname: "a.example", port: "3000", secure: false });
     }
     const app = { protocol: "capacitor:", host: "localhost", port: "" };
-    assert.deepEqual(url("/x", "", app).target, { hostname: "localhost", port: "80", secure: false });
+    assert.deepEqual(url("/x", "", app)._target, { hostname: "localhost", port: "80", secure: false });
   });
 
   it("keeps the query string", () => {

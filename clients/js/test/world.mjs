@@ -39,7 +39,7 @@ export function createWorld(options = {}, names = ["websocket"]) {
     }
 
     drain() {
-      if (this.readyState === "open") this.onDrain();
+      if (this.readyState === "open") this._onDrain();
       if (this.writable && this.idle !== false) this.paused?.();
     }
 
@@ -48,7 +48,7 @@ export function createWorld(options = {}, names = ["websocket"]) {
       if (this.writable && this.idle !== false) callback();
     }
 
-    resume() {
+    _resume() {
       this.resumed = true;
       this.paused = undefined;
     }

@@ -4,9 +4,8 @@ pub(crate) mod acker;
 pub(crate) mod extract;
 pub(crate) mod running;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use sockeye_socket_proto::{FromArgs, IntoAck, RawEvent};
+use sockeye_socket_proto::{EventRef, FromArgs, IntoAck, RawEvent};
 
 use self::extract::{Context, FromContext};
 use self::running::{Answering, Running};
@@ -24,12 +23,7 @@ use crate::rooms::room::Room;
 )]
 pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
-    fn start(
-        &self,
-        context: Context<'_, S>,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Result<Answering, EventError>;
+    fn start(&self, context: Context<'_, S>, event: EventRef<'_>) -> Result<Answering, EventError>;
 }
 
 /// An async function that decides who comes in: extractors, then, if it wants it, what the client or
@@ -148,11 +142,10 @@ macro_rules! handlers {
             fn start(
                 &self,
                 mut context: Context<'_, S>,
-                args: &str,
-                attachments: &[Bytes],
+                event: EventRef<'_>,
             ) -> Result<Answering, EventError> {
                 extract!(context, $($T),*);
-                let payload = P::from_args(args, attachments).map_err(EventError::decode)?;
+                let payload = event.decode::<P>().map_err(EventError::decode)?;
                 let wanted = context.responder.is_some();
                 Ok(Box::pin(self($($T,)* payload).map(move |r| r.into_ack(wanted))))
             }
@@ -169,8 +162,7 @@ macro_rules! handlers {
             fn start(
                 &self,
                 mut context: Context<'_, S>,
-                _: &str,
-                _: &[Bytes],
+                _: EventRef<'_>,
             ) -> Result<Answering, EventError> {
                 extract!(context, $($T),*);
                 let wanted = context.responder.is_some();

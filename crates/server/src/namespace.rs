@@ -172,10 +172,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             let name = name?;
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
-                let Call { socket, responder, args, attachments, .. } = call;
+                let Call { socket, responder, event } = call;
                 let mut context = Context::of_socket(socket, &*state);
                 context.responder = responder;
-                handler.start(context, args, attachments)
+                handler.start(context, event)
             });
             if handlers.events.insert(name.clone(), Registered::new(&name, handler)).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
@@ -226,7 +226,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self.with(move |state, handlers| {
             let state = state.clone();
             let handler: EventHandler = Arc::new(move |call| {
-                let event = RawEvent::new(call.name, call.args, call.attachments);
+                let event = call.event.to_raw_event();
                 let running = handler.start(Context::of_socket(call.socket, &*state), event)?;
                 Ok(Box::pin(running.map(|()| Ok(None))))
             });
@@ -448,7 +448,7 @@ where
 /// Runs the connect handlers again, for a client that shows new credentials.
 fn reauthentication(admission: Option<Admission>) -> EventHandler {
     Arc::new(move |call| {
-        let auth = if call.args.is_empty() { "{}" } else { call.args };
+        let auth = if call.event.args.is_empty() { "{}" } else { call.event.args };
         let visitor = Visitor::with_auth(call.socket.clone(), auth);
         let running = admission.as_ref().map(|admission| admission(visitor));
         let (socket, auth) = (call.socket.clone(), auth.to_owned());

@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use sockeye_engine::{CloseReason, HandlerError, Message, SessionHandler};
-use sockeye_socket_proto::Incoming;
+use sockeye_socket_proto::{EventRef, Incoming};
 use tokio::time::Instant;
 
 use self::deadlines::{Deadlines, Due, after};
@@ -201,7 +201,8 @@ impl Sockets {
             Incoming::Disconnect { namespace } => self.leave(namespace),
             Incoming::Event { namespace, id, name, args, attachments } => {
                 let index = self.joined(namespace)?;
-                self.event(index, id, &name, args, &attachments);
+                let event = EventRef { name: &name, args, attachments: &attachments };
+                self.event(index, id, event);
                 Ok(())
             }
             Incoming::Ack { namespace, id, args, attachments } => {
@@ -252,6 +253,10 @@ impl Sockets {
         if std::mem::take(&mut self.has_fresh) {
             self.entries.iter_mut().for_each(|entry| entry.is_fresh = false);
         }
+    }
+
+    fn find_number(&self, number: u32) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.socket.number() == number)
     }
 
     fn find_socket(&self, socket: &Socket) -> Option<usize> {
@@ -346,14 +351,15 @@ impl Sockets {
         let commands = self.link.take_commands();
         for command in commands {
             match command {
-                Command::Disconnected(socket) => {
-                    if let Some(index) = self.find_socket(&socket) {
-                        self.remember_end(socket.namespace());
+                Command::Disconnected(number) => {
+                    if let Some(index) = self.find_number(number) {
+                        let path = Arc::clone(&self.entries[index].socket.active_namespace().path);
+                        self.remember_end(&path);
                         self.remove(index, DisconnectReason::ServerDisconnect);
                     }
                 }
-                Command::Replaced(socket) => {
-                    if let Some(index) = self.find_socket(&socket) {
+                Command::Replaced(number) => {
+                    if let Some(index) = self.find_number(number) {
                         self.remove(index, DisconnectReason::TransportClose);
                     }
                     self.link.session.close(CloseReason::TransportClose);

@@ -48,6 +48,8 @@ struct Inner {
     recovery: Recovery,
     namespace: Arc<ActiveNamespace>,
     link: Arc<SessionLink>,
+    /// Among the sockets of its session.
+    number: u32,
     phase: AtomicU8,
     /// What was sent to this socket before it was told that it is connected.
     held: Mutex<ColdState<Vec<Held>>>,
@@ -124,6 +126,7 @@ impl Socket {
             id,
             recovery,
             namespace,
+            number: link.number_socket(),
             link,
             phase: AtomicU8::new(CONNECTING),
             held: Mutex::default(),
@@ -132,6 +135,10 @@ impl Socket {
             expiry: Mutex::new(None),
             rare,
         }))
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.0.number
     }
 
     /// The id: random, different in each namespace. Of a client of Socket.IO 2 it is the session's
@@ -245,7 +252,7 @@ impl Socket {
     pub fn disconnect(&self) {
         if self.end(DisconnectReason::ServerDisconnect) {
             // First: a client that knows of it may ask for the namespace again.
-            self.0.link.command(Command::Disconnected(self.clone()));
+            self.0.link.command(Command::Disconnected(self.number()));
             self.send_disconnect();
         }
     }

@@ -317,6 +317,28 @@ async fn what_waits_behind_a_handler_is_handled_once_too() {
     assert_eq!(handled.count(), 2);
 }
 
+/// The client comes back before its first connection is known to be gone, and sends everything again:
+/// what waited there and was never started is handled here.
+#[tokio::test]
+async fn what_waits_on_a_lost_connection_is_handled_on_the_next() {
+    let handled =
+        Handled { count: Arc::new(AtomicUsize::new(0)), gate: Arc::new(Semaphore::new(0)) };
+    let namespace = namespace(&handled).concurrent_handlers_max(NonZeroU32::MIN);
+    let (server, address) = serve([namespace.reliable(Reliable::default())]).await;
+    let (mut first, _) = connect(address, ID).await;
+    first.send(r#"420["wait",{"_outbox":[1,1]}]"#).await;
+    first.send(r#"421["count",{"_outbox":[2,1]}]"#).await;
+    let (mut second, _) = connect(address, ID).await;
+    second.send(r#"425["wait",{"_outbox":[1,1]}]"#).await;
+    second.send(r#"426["count",{"_outbox":[2,1]}]"#).await;
+    second.expect("436[1]").await;
+    drop(first);
+    until(|| server.io().sockets().len() == 1).await;
+    handled.gate.add_permits(1);
+    second.expect("435[2]").await;
+    assert_eq!(handled.count(), 2);
+}
+
 /// Sends the event `count` with this ticket; the answer's text.
 async fn count(client: &mut Client, number: u64, wanted: u64) -> String {
     client.send(&format!(r#"420["count",{{"_outbox":[{number},{wanted}]}}]"#)).await;

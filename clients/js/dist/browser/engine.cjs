@@ -6,17 +6,14 @@ var __getOwnPropNames = Object.getOwnPropertyNames;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
 var __export = (target, all) => {
   for (var name in all)
-    __defProp(target, name, { get: all[name], enumerable: true });
-};
-var __copyProps = (to, from, except, desc) => {
-  if (from && typeof from === "object" || typeof from === "function") {
+    __defProp(target, name, { get: all[name], enumerable: !0 });
+}, __copyProps = (to, from, except, desc) => {
+  if (from && typeof from == "object" || typeof from == "function")
     for (let key of __getOwnPropNames(from))
-      if (!__hasOwnProp.call(to, key) && key !== except)
-        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
-  }
+      !__hasOwnProp.call(to, key) && key !== except && __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
   return to;
 };
-var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: !0 }), mod);
 
 // src/engine.ts
 var engine_exports = {};
@@ -35,53 +32,129 @@ __export(engine_exports, {
 });
 module.exports = __toCommonJS(engine_exports);
 
+// src/timer.ts
+var nextTick = queueMicrotask;
+function report(error) {
+  nextTick(() => {
+    throw error;
+  });
+}
+var timerFunctions = {
+  setTimeoutFn: (callback, ms) => globalThis.setTimeout(callback, ms),
+  clearTimeoutFn: (timer) => globalThis.clearTimeout(timer)
+};
+
+// src/emitter.ts
+var Emitter = class {
+  constructor() {
+    /**
+     * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
+     * same name as its text, and no name that comes from the peer is one that objects have by nature.
+     * They are replaced and never changed, so that listeners may come and go while an event is raised.
+     */
+    this._callbacks = {};
+  }
+  /** Calls `listener` at every `event`. */
+  on(event, listener) {
+    return this._callbacks["$" + event] = [...this.listeners(event), listener], this;
+  }
+  /** Calls `listener` at the next `event` only. */
+  once(event, listener) {
+    let wrapper = (...args) => {
+      this.off(event, wrapper), listener.apply(this, args);
+    };
+    return wrapper.fn = listener, this.on(event, wrapper);
+  }
+  /**
+   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
+   * that counts: `off("x", undefined)` names a listener that is not there.
+   */
+  off(event, listener) {
+    let count = arguments.length, rest = count > 1 ? [...this.listeners(event)] : [];
+    return rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1), rest[0] ? this._callbacks["$" + event] = rest : count ? delete this._callbacks["$" + event] : this._callbacks = {}, this;
+  }
+  /** Calls the listeners of `event` in the order in which they were added. */
+  emit(event, ...args) {
+    return this.emitReserved(event, ...args);
+  }
+  /**
+   * Raises an event of the library itself. What a listener throws is reported like any uncaught
+   * error, but neither leaves the protocol's state half changed nor stops the other listeners.
+   */
+  emitReserved(event, ...args) {
+    for (let fn of this.listeners(event))
+      try {
+        fn.apply(this, args);
+      } catch (error) {
+        report(error);
+      }
+    return this;
+  }
+  /** The listeners of `event`. */
+  listeners(event) {
+    return this._callbacks["$" + event] || [];
+  }
+};
+
+// src/named-emitter.ts
+var NamedEmitter = class extends Emitter {
+  /** Same as `on`. */
+  addEventListener(...args) {
+    return this.on(...args);
+  }
+  /** Same as `off`. */
+  removeListener(...args) {
+    return this.off(...args);
+  }
+  /** Same as `off`. */
+  removeEventListener(...args) {
+    return this.off(...args);
+  }
+  /** Same as `off`. */
+  removeAllListeners(...args) {
+    return this.off(...args);
+  }
+  /** Whether anybody listens to `event`. */
+  hasListeners(event) {
+    return !!this.listeners(event)[0];
+  }
+};
+
 // src/platform.ts
 var defaultBinaryType = "arraybuffer";
 async function request(url2, body, options, signal) {
   if (!globalThis.fetch) return requestByXhr(url2, body, options, signal);
-  const response = await fetch(url2, {
+  let response = await fetch(url2, {
     method: body && "POST",
     body,
     headers: options.extraHeaders,
     credentials: options.withCredentials ? "include" : void 0,
     signal
-  });
-  const responseText = true ? await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX) : await response.text();
+  }), responseText = await readText(response, options.receivedBytesMax ?? RECEIVED_BYTES_MAX);
   return { status: response.status, responseText };
 }
 function requestByXhr(url2, body, { extraHeaders = {}, withCredentials, receivedBytesMax = RECEIVED_BYTES_MAX }, signal) {
   return new Promise((resolve, reject) => {
-    const xhr = new XMLHttpRequest();
-    xhr.open(body === void 0 ? "GET" : "POST", url2);
-    xhr.withCredentials = !!withCredentials;
-    for (const name in extraHeaders) xhr.setRequestHeader(name, extraHeaders[name]);
-    xhr.onload = () => resolve(xhr);
-    xhr.onerror = xhr.onabort = () => reject(new Error("no answer"));
-    xhr.onprogress = ({ loaded }) => {
-      if (loaded > receivedBytesMax) xhr.abort();
-    };
-    signal.addEventListener("abort", () => xhr.abort());
-    if (signal.aborted) return reject(new Error("aborted"));
-    if (body !== void 0) xhr.setRequestHeader("content-type", "text/plain;charset=UTF-8");
-    xhr.send(body);
+    let xhr = new XMLHttpRequest();
+    xhr.open(body === void 0 ? "GET" : "POST", url2), xhr.withCredentials = !!withCredentials;
+    for (let name in extraHeaders) xhr.setRequestHeader(name, extraHeaders[name]);
+    if (xhr.onload = () => resolve(xhr), xhr.onerror = xhr.onabort = () => reject(new Error("no answer")), xhr.onprogress = ({ loaded }) => {
+      loaded > receivedBytesMax && xhr.abort();
+    }, signal.addEventListener("abort", () => xhr.abort()), signal.aborted) return reject(new Error("aborted"));
+    body !== void 0 && xhr.setRequestHeader("content-type", "text/plain;charset=UTF-8"), xhr.send(body);
   });
 }
 var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 async function readText(response, bytesMax) {
-  const reader = response.body?.getReader();
+  let reader = response.body?.getReader();
   if (!reader) return response.text();
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
+  let decoder = new TextDecoder(), text = "", bytes = 0;
   for (; ; ) {
-    const { done, value } = await reader.read();
+    let { done, value } = await reader.read();
     if (done) return text + decoder.decode();
-    bytes += value.length;
-    if (bytes > bytesMax) {
-      reader.cancel();
-      throw new Error(`more than ${bytesMax} bytes`);
-    }
-    text += decoder.decode(value, { stream: true });
+    if (bytes += value.length, bytes > bytesMax)
+      throw reader.cancel(), new Error(`more than ${bytesMax} bytes`);
+    text += decoder.decode(value, { stream: !0 });
   }
 }
 var prepareWebSocket = (_options) => {
@@ -99,70 +172,74 @@ function decodeBase64(text) {
 function toBinaryType(data, type) {
   return type === "blob" ? new Blob([data]) : data;
 }
-var nativeSetTimeout = globalThis.setTimeout;
-var nativeClearTimeout = globalThis.clearTimeout;
-var startTimer = (options, callback, ms) => (nativeSetTimeout && options.useNativeTimers && nativeSetTimeout || setTimeout)(
+var nativeSetTimeout = globalThis.setTimeout, nativeClearTimeout = globalThis.clearTimeout, startTimer = (options, callback, ms) => (nativeSetTimeout && options.useNativeTimers && nativeSetTimeout || setTimeout)(
   callback,
-  true ? Math.min(ms, 2 ** 31 - 1) : ms
-);
-var stopTimer = (options, timer) => (nativeClearTimeout && options.useNativeTimers && nativeClearTimeout || clearTimeout)(timer);
+  Math.min(ms, 2 ** 31 - 1)
+), stopTimer = (options, timer) => (nativeClearTimeout && options.useNativeTimers && nativeClearTimeout || clearTimeout)(timer);
+
+// src/query.ts
+function parseQuery(query = {}) {
+  if (typeof query == "object") return { ...query };
+  let parameters = {};
+  for (let part of query.replace(/^\?/, "").split("&")) {
+    let [, name, value] = /([^=]*)=?([^]*)/.exec(part);
+    part && (parameters[decode(name)] = decode(value));
+  }
+  return parameters;
+}
+function formatQuery(parameters) {
+  return Object.keys(parameters).map((name) => encode(name) + "=" + encode(parameters[name])).join("&");
+}
+var decode = (text) => text.replace(/(%[\da-f]{2})+/gi, decodeURIComponent), encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "�"));
 
 // src/engine/packet.ts
-var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
-var SEPARATOR = "";
+var ENGINE_PROTOCOL = 4, TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"], SEPARATOR = "";
 function isBinary(value) {
   return isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value);
 }
 function isA(name, value) {
-  const known = globalThis[name];
+  let known = globalThis[name];
   return known && value instanceof known || Object.prototype.toString.call(value) === `[object ${name}]`;
 }
-var isBuffer = (value) => true ? isA("ArrayBuffer", value) : value instanceof ArrayBuffer;
-var isBlob = (value) => true ? isA("Blob", value) || isA("File", value) : value instanceof Blob;
+var isBuffer = (value) => isA("ArrayBuffer", value), isBlob = (value) => isA("Blob", value) || isA("File", value);
 async function readBytes(data) {
   return bytesOf(isBlob(data) ? await readBlob(data) : data);
 }
 var readBlob = (blob) => blob.arrayBuffer ? blob.arrayBuffer() : readBlobByReader(blob);
 function readBlobByReader(blob) {
   return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsArrayBuffer(blob);
+    let reader = new FileReader();
+    reader.onload = () => resolve(reader.result), reader.onerror = () => reject(reader.error), reader.readAsArrayBuffer(blob);
   });
 }
 function bytesOf(data) {
-  const { buffer = data, byteOffset, byteLength: byteLength2 } = data;
+  let { buffer = data, byteOffset, byteLength: byteLength2 } = data;
   return new Uint8Array(buffer, byteOffset, byteLength2);
 }
 function byteLength(text) {
-  if (false) return new TextEncoder().encode(text).length;
   let bytes = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0);
+  for (let character of text) {
+    let code = character.codePointAt(0);
     bytes += code < 128 ? 1 : code < 2048 ? 2 : code < 65536 ? 3 : 4;
   }
   return bytes;
 }
 function encodePacket({ type, data }) {
-  if (!isBinary(data)) return TYPES.indexOf(type) + (data ?? "");
-  return true ? owned(data) : data;
+  return isBinary(data) ? owned(data) : TYPES.indexOf(type) + (data ?? "");
 }
 function owned(data) {
-  const { buffer = data } = data;
-  if (isBlob(data) || isBuffer(buffer) && !buffer.resizable) return data;
-  return bytesOf(data).slice();
+  let { buffer = data } = data;
+  return isBlob(data) || isBuffer(buffer) && !buffer.resizable ? data : bytesOf(data).slice();
 }
 async function encodeAsText(packet) {
-  const data = encodePacket(packet);
-  if (typeof data === "string") return data;
-  return "b" + encodeBase64(await readBytes(data));
+  let data = encodePacket(packet);
+  return typeof data == "string" ? data : "b" + encodeBase64(await readBytes(data));
 }
 function decodePacket(data, binaryType) {
   let type = "message";
   try {
-    if (typeof data !== "string") return { type, data: toBinaryType(data, binaryType) };
-    const rest = data.slice(1);
+    if (typeof data != "string") return { type, data: toBinaryType(data, binaryType) };
+    let rest = data.slice(1);
     if (data[0] === "b") return { type, data: toBinaryType(decodeBase64(rest), binaryType) };
     if (type = TYPES[data[0]]) return { type, data: rest };
   } catch {
@@ -170,121 +247,183 @@ function decodePacket(data, binaryType) {
   return { type: "error", data: "parser error" };
 }
 
-// src/timer.ts
-var nextTick = queueMicrotask;
-function report(error) {
-  nextTick(() => {
-    throw error;
-  });
+// src/engine/upgrade.ts
+var HEAD_START_MS = 200;
+function probeAll(engine, names) {
+  let { transport } = engine, hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis, others = names.filter((name) => name !== "webtransport"), areTried = !1, tryOthers = () => {
+    if (!(areTried || engine.upgrading || engine.transport !== transport)) {
+      areTried = !0;
+      for (let name of others)
+        engine.readyState === "open" && probe(engine, name);
+    }
+  };
+  if (!hasFavourite) return tryOthers();
+  engine.once("upgradeError", tryOthers), startTimer(engine.opts, tryOthers, HEAD_START_MS), probe(engine, "webtransport");
+}
+function probe(engine, name) {
+  let transport = engine.createTransport(name), current, fail = (cause) => {
+    engine.off("close", fail), transport.off().close(), current && (engine.upgrading = !1, engine.readyState !== "closed" && current._resume());
+    let error = new Error("probe error");
+    engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause })), engine.flush();
+  };
+  engine.on("close", fail), engine.on("upgrading", (winner) => {
+    winner !== transport && (engine.off("close", fail), transport.off().close());
+  }), transport.on("open", () => transport.send([{ type: "ping", data: "probe" }])).on("error", fail).on("close", fail).on("packet", (packet) => {
+    if (!current) {
+      if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
+      current = engine.transport, engine.upgrading = !0, engine.emitReserved("upgrading", transport), current.pause(() => {
+        engine.upgrading && (engine.off("close", fail), engine._switchTo(transport));
+      });
+    }
+  }), transport.open();
 }
 
-// src/emitter.ts
-var Emitter = class {
+// src/engine/carrier.ts
+var transports = {}, UNREAD_BYTES_MAX = 1024 * 1024, websocketWorked = !1, Carrier = class extends NamedEmitter {
   constructor() {
-    /**
-     * Lists of listeners by `$` and name, as programs find them in socket.io-client. So a number is the
-     * same name as its text, and no name that comes from the peer is one that objects have by nature.
-     * They are replaced and never changed, so that listeners may come and go while an event is raised.
-     */
-    this._callbacks = {};
+    super(...arguments);
+    /** Packets that no transport has confirmed to have passed on. */
+    this.writeBuffer = [];
+    /** Whether another transport is taking over; nothing is sent meanwhile. */
+    this.upgrading = !1;
+    /** Classes of the transports by name. The core has those that it was built with. */
+    this._transportsByName = { ...transports };
+    /** How many of the first packets of `writeBuffer` the transport has. */
+    this._prevBufferLen = 0;
   }
-  /** Calls `listener` at every `event`. */
-  on(event, listener) {
-    this._callbacks["$" + event] = [...this.listeners(event), listener];
-    return this;
-  }
-  /** Calls `listener` at the next `event` only. */
-  once(event, listener) {
-    const wrapper = (...args) => {
-      this.off(event, wrapper);
-      listener.apply(this, args);
-    };
-    wrapper.fn = listener;
-    return this.on(event, wrapper);
-  }
-  /**
-   * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
-   * that counts: `off("x", undefined)` names a listener that is not there.
-   */
-  off(event, listener) {
-    const count = arguments.length;
-    const rest = count > 1 ? [...this.listeners(event)] : [];
-    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
-    if (rest[0]) this._callbacks["$" + event] = rest;
-    else if (count) delete this._callbacks["$" + event];
-    else this._callbacks = {};
-    return this;
-  }
-  /** Calls the listeners of `event` in the order in which they were added. */
-  emit(event, ...args) {
-    return this.emitReserved(event, ...args);
-  }
-  /**
-   * Raises an event of the library itself. What a listener throws is reported like any uncaught
-   * error, but neither leaves the protocol's state half changed nor stops the other listeners.
-   */
-  emitReserved(event, ...args) {
-    for (const fn of this.listeners(event)) {
-      try {
-        fn.apply(this, args);
-      } catch (error) {
-        report(error);
-      }
+  /** Opens the first of the transports. */
+  _open() {
+    let { opts } = this;
+    this.readyState = "opening";
+    let names = this.transports = this.transports || (opts.transports || Object.keys(transports)).map((item) => {
+      if (typeof item == "string") return item;
+      let { name } = item.prototype;
+      return this._transportsByName[name] = item, name;
+    }).filter((name) => this._transportsByName[name]);
+    if (!names.length) {
+      nextTick(() => this._onError(new Error("No transports available")));
+      return;
     }
-    return this;
+    let remembered = opts.rememberUpgrade && websocketWorked && names.includes("websocket"), transport = this.createTransport(remembered ? "websocket" : names[0]);
+    this.setTransport(transport);
+    let { openTimeout, tryAllTransports } = opts;
+    if (tryAllTransports && openTimeout && names.length > 1) {
+      let timer = startTimer(opts, () => {
+        this.readyState !== "opening" || this.transport !== transport || (transport.off().close(), this._onError(new Error("timeout")));
+      }, openTimeout), stop = () => stopTimer(opts, timer);
+      this.once("open", stop).once("close", stop);
+    }
+    nextTick(() => {
+      this.readyState !== "closed" && transport.open();
+    });
   }
-  /** The listeners of `event`. */
-  listeners(event) {
-    return this._callbacks["$" + event] || [];
+  /** A transport of this session that is not open yet. */
+  createTransport(name) {
+    let query = {
+      ...parseQuery(this.opts.query),
+      EIO: ENGINE_PROTOCOL,
+      transport: name,
+      ...this.id && { sid: this.id }
+    };
+    return new this._transportsByName[name]({
+      ...this.opts,
+      query,
+      socket: this,
+      ...this.opts.transportOptions?.[name]
+    });
+  }
+  /** Makes `transport` the one that messages go through. */
+  setTransport(transport) {
+    this.transport?.off(), this.transport = transport.off().on("drain", () => {
+      this.writeBuffer.splice(0, this._prevBufferLen), this._prevBufferLen = 0, this.writeBuffer.length ? this.flush() : this.emitReserved("drain");
+    }).on("packet", (packet) => {
+      try {
+        this._onPacket(packet);
+      } catch (error) {
+        this._onError(error);
+      }
+    }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
+  }
+  /** Ends an upgrade: what follows goes through `transport`. */
+  _switchTo(transport) {
+    this.setTransport(transport), websocketWorked = transport.name === "websocket", transport.send([{ type: "upgrade" }]), this.upgrading = !1, this.emitReserved("upgrade", transport), this.flush();
+  }
+  /** Hands waiting packets to the transport if it can take them. */
+  flush() {
+    let { transport, writeBuffer } = this;
+    transport.writable && !this.upgrading && writeBuffer.length && (this._prevBufferLen = writeBuffer.length, transport.send([...writeBuffer]), this.emitReserved("flush"));
+  }
+  /** Sends a message. */
+  send(data, options) {
+    return this._sendPacket("message", data, options), this;
+  }
+  _sendPacket(type, data, options) {
+    if (!this._isActive() || type === "pong" && isFlooded(this)) return;
+    let packet = { type, data, options };
+    this.emitReserved("packetCreate", packet), this.writeBuffer.push(packet), this.flush();
+  }
+  _onPacket(packet) {
+    let { type, data } = packet;
+    this.emitReserved("packet", packet), this.emitReserved("heartbeat"), type === "open" ? this.readyState === "opening" && this._onHandshake(data) : type === "ping" ? (this._sendPacket("pong"), this._resetPingTimer(), this.emitReserved("ping"), this.emitReserved("pong")) : type === "message" ? (this.emitReserved("data", data), this.emitReserved("message", data)) : type === "error" && this._onError(Object.assign(new Error("server error"), { code: data }));
+  }
+  /** The session has begun: sends what waits, and tries the better transports that the server has. */
+  _onHandshake(text) {
+    let { name, pause, query } = this.transport, handshake = JSON.parse(text);
+    query.sid = handshake.sid, this._maxPayload = handshake.maxPayload;
+    {
+      let { pingInterval, pingTimeout, upgrades } = handshake;
+      Object.assign(this, { _pingInterval: pingInterval, _pingTimeout: pingTimeout, _upgrades: upgrades ?? [] });
+    }
+    if (websocketWorked = name === "websocket", this._begin(handshake), this.emitReserved("handshake", handshake), this.emitReserved("open"), this.flush(), this.opts.upgrade === !1 || !pause) return;
+    let names = this.transports.filter((other) => other !== name && handshake.upgrades?.includes?.(other));
+    return probeAll(this, names);
+  }
+  /** Opening or open. */
+  _isActive() {
+    return /^open/.test(this.readyState);
+  }
+  /** Opens the next transport if one could not be opened; otherwise the session ends. */
+  _onError(error) {
+    websocketWorked = !1, this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1 ? (this.transports = this.transports.filter((name) => name !== this.transport.name), this._open()) : this._giveUp(error);
+  }
+  /** Ends the session when everything has been sent and no upgrade is under way. */
+  close() {
+    if (!this._isActive()) return this;
+    this.readyState = "closing";
+    let close = () => {
+      this.writeBuffer.length ? this.once("drain", close) : this.upgrading ? this.once("upgrade", close).once("upgradeError", close) : this._onClose("forced close");
+    };
+    return close(), this;
+  }
+  /** The session has ended. */
+  _end(reason, details) {
+    this.transport?.off().close(), this.id = void 0, this.emitReserved("close", reason, details), this.writeBuffer = [], this._prevBufferLen = 0;
   }
 };
-
-// src/query.ts
-function parseQuery(query = {}) {
-  if (typeof query === "object") return { ...query };
-  if (false) return Object.fromEntries(new URLSearchParams(query.replace(/\+/g, "%2B")));
-  const parameters = {};
-  for (const part of query.replace(/^\?/, "").split("&")) {
-    const [, name, value] = /([^=]*)=?([^]*)/.exec(part);
-    if (part) parameters[decode(name)] = decode(value);
-  }
-  return parameters;
+function isFlooded({ writeBuffer, _prevBufferLen, transport }) {
+  let last = writeBuffer.length > _prevBufferLen && writeBuffer[writeBuffer.length - 1];
+  return last && last.type === "pong" || transport.ws?.bufferedAmount > UNREAD_BYTES_MAX;
 }
-function formatQuery(parameters) {
-  if (false) return String(new URLSearchParams(parameters));
-  return Object.keys(parameters).map((name) => encode(name) + "=" + encode(parameters[name])).join("&");
-}
-var decode = (text) => text.replace(/(%[\da-f]{2})+/gi, decodeURIComponent);
-var encode = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "�"));
 
 // src/url.ts
-var CHARACTERS_MAX = 8e3;
 var NOBODY = "x.invalid";
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
-  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-  if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host || NOBODY : "http://localhost") + source;
-  }
-  if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
-  }
-  const { protocol, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
-  const secure = /[ps]s:/.test(protocol);
-  const port = explicitPort || (secure ? "443" : "80");
+  if (source.length > 8e3) throw new Error("URI too long");
+  source = source.replace(/^\/(?!\/)/, (page ? page.host || NOBODY : "http://localhost") + "/").replace(/^(?!(http|ws)s?:\/\/)(\/\/)?/, (page && page.protocol !== "https:" ? "http:" : "https:") + "//");
+  let { protocol, hostname, port: explicitPort, search: query } = partsOf(source), secure = /[ps]s:/.test(protocol), port = explicitPort || (secure ? "443" : "80");
   return {
-    source,
-    target: { hostname, port, secure },
+    _source: source,
+    _target: { hostname, port, secure },
     // `URL` would percent-encode it, and a namespace must arrive as it was written.
     path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
     query,
     id: protocol + hostname + ":" + port + pathOption
   };
 }
-var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
-var PORT_MAX = 65535;
+var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/, PORT_MAX = 65535;
 function partsOf(source) {
-  const [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
+  let [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
   if (!host || +port > PORT_MAX) throw new Error("invalid address");
   return { protocol, hostname: host.toLowerCase(), port, search };
 }
@@ -293,47 +432,50 @@ function bracketed(hostname) {
 }
 
 // src/engine/transport.ts
-var Transport = class extends Emitter {
+var Transport = class extends NamedEmitter {
   constructor(opts) {
     super();
     this.opts = opts;
     /** Whether `send` may be called now. */
-    this.writable = false;
+    this.writable = !1;
     this.readyState = "opening";
     this.query = opts.query;
+    {
+      let { socket, forceBase64 } = opts;
+      Object.assign(this, timerFunctions, { socket, supportsBinary: !forceBase64 });
+    }
+  }
+  /** Same as `open`. */
+  doOpen() {
+    this.open();
   }
   close() {
-    if (this.isClosed()) return;
-    this.readyState = "closed";
-    this.doClose();
+    this._isClosed() || (this.readyState = "closed", this.doClose());
   }
   async send(packets) {
-    this.writable = false;
+    this.writable = !1;
     try {
       await this.write(packets);
     } catch (error) {
-      if (this.isClosed()) return;
-      this.onError(this.name + " error", error);
-      this.doClose();
+      if (this._isClosed()) return;
+      this.onError(this.name + " error", error), this.doClose();
     }
   }
-  isClosed() {
+  _isClosed() {
     return this.readyState === "closed";
   }
   onOpen() {
-    this.readyState = "open";
-    this.onDrain("open");
+    this.readyState = "open", this._onDrain("open");
   }
-  onDrain(event = "drain") {
-    this.writable = true;
-    this.emitReserved(event);
+  _onDrain(event = "drain") {
+    this.writable = !0, this.emitReserved(event);
   }
   onData(data) {
     this.emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
   }
   onError(message, description, context = {}) {
     this.readyState = "closed";
-    const { status, responseText: reason } = context;
+    let { status, responseText: reason } = context;
     this.emitReserved(
       "error",
       Object.assign(new Error(message), {
@@ -346,19 +488,13 @@ var Transport = class extends Emitter {
     );
   }
   onClose(details) {
-    this.readyState = "closed";
-    this.emitReserved("close", details);
+    this.readyState = "closed", this.emitReserved("close", details);
   }
   /** The address for `scheme`, with a number against caches if asked for. */
   createUri(scheme, stamped) {
-    const { hostname, port, secure, path, timestampParam, forceBase64 } = this.opts;
-    const query = { ...this.query };
-    if (stamped) query[timestampParam || "t"] = Math.random();
-    if (forceBase64) query.b64 = 1;
-    scheme += secure ? "s://" : "://";
-    const search = formatQuery(query);
-    if (false) return scheme + hostname + ":" + port + path + "?" + search;
-    const isOwn = !port || +port === (secure ? 443 : 80);
+    let { hostname, port, secure, path, timestampParam, forceBase64 } = this.opts, query = { ...this.query };
+    stamped && (query[timestampParam || "t"] = Math.random()), forceBase64 && (query.b64 = 1), scheme += secure ? "s://" : "://";
+    let search = formatQuery(query), isOwn = !port || +port == (secure ? 443 : 80);
     return scheme + bracketed(hostname) + (isOwn ? "" : ":" + port) + path + search.replace(/^(?=.)/, "?");
   }
 };
@@ -368,383 +504,64 @@ var Polling = class extends Transport {
   constructor() {
     super(...arguments);
     /** Whether a GET is waiting. */
-    this.polling = false;
+    this._polling = !1;
     this._abort = new AbortController();
   }
   get name() {
     return "polling";
   }
   uri() {
-    return this.createUri("http", this.opts.timestampRequests !== false);
+    return this.createUri("http", this.opts.timestampRequests !== !1);
   }
   // Engine.IO v4 "Upgrade": what is on its way must arrive before the other transport speaks.
   pause(onPause) {
-    this._onPause = onPause;
-    this._pauseIfIdle();
+    this._onPause = onPause, this._pauseIfIdle();
   }
-  resume() {
-    this._onPause = void 0;
-    if (!this.polling) this.open();
+  _resume() {
+    this._onPause = void 0, this._polling || this.open();
   }
   /** One GET after the other, until the session ends or pauses. */
   async open() {
-    this.polling = true;
-    const payload = await this._request("xhr poll error");
-    if (payload === void 0) return;
-    if (this.isClosed()) {
-      this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
-      return this.doClose();
-    }
-    for (const part of payload.split(SEPARATOR)) {
-      if (part[0] === "0" && this.readyState === "opening") this.onOpen();
-      if (part[0] === "1") {
-        this._abort.abort();
-        this.onClose({ description: "transport closed by the server" });
+    this._polling = !0;
+    let payload = await this._request("xhr poll error");
+    if (payload !== void 0) {
+      if (this._isClosed())
+        return this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1], this.doClose();
+      for (let part of payload.split(SEPARATOR)) {
+        if (part[0] === "0" && this.readyState === "opening" && this.onOpen(), part[0] === "1" && (this._abort.abort(), this.onClose({ description: "transport closed by the server" })), this._isClosed()) return;
+        this.onData(part);
       }
-      if (this.isClosed()) return;
-      this.onData(part);
+      this._polling = !1, this._onPause ? this._pauseIfIdle() : this.readyState === "open" && this.open();
     }
-    this.polling = false;
-    if (this._onPause) this._pauseIfIdle();
-    else if (this.readyState === "open") this.open();
   }
   async doClose() {
-    if (this.query.sid) {
-      await this._request("", "1");
-      this._abort.abort();
-    }
+    this.query.sid && (await this._request("", "1"), this._abort.abort());
   }
   async write(packets) {
-    const parts = await Promise.all(packets.map(encodeAsText));
-    const { _maxPayload: bytesMax = Infinity } = this.opts.socket;
-    while (parts.length) {
-      let body = parts.shift();
-      let bytes = byteLength(body);
-      while (parts.length && (bytes += byteLength(parts[0]) + 1) <= bytesMax) {
+    let parts = await Promise.all(packets.map(encodeAsText)), { _maxPayload: bytesMax = 1 / 0 } = this.opts.socket;
+    for (; parts.length; ) {
+      let body = parts.shift(), bytes = byteLength(body);
+      for (; parts.length && (bytes += byteLength(parts[0]) + 1) <= bytesMax; )
         body += SEPARATOR + parts.shift();
-      }
       if (await this._request("xhr post error", body) === void 0) return;
     }
-    this.onDrain();
-    this._pauseIfIdle();
+    this._onDrain(), this._pauseIfIdle();
   }
   _pauseIfIdle() {
-    if (!this.polling && this.writable) this._onPause?.();
+    !this._polling && this.writable && this._onPause?.();
   }
   /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */
   async _request(failure, body) {
-    const { opts, _abort } = this;
-    const { requestTimeout } = opts;
-    const timer = requestTimeout ? startTimer(opts, () => _abort.abort(), requestTimeout) : void 0;
-    const response = await request(
+    let { opts, _abort } = this, { requestTimeout } = opts, timer = requestTimeout ? startTimer(opts, () => _abort.abort(), requestTimeout) : void 0, response = await request(
       this.uri(),
       body,
       opts,
       _abort.signal
     ).catch((cause) => ({ status: 0, cause }));
-    stopTimer(opts, timer);
-    if (response.status === 200) return response.responseText;
-    _abort.abort();
-    this.onError(failure, response.cause || response.status, response);
+    if (stopTimer(opts, timer), response.status === 200) return response.responseText;
+    _abort.abort(), this.onError(failure, response.cause || response.status, response);
   }
 };
-
-// src/engine/upgrade.ts
-var HEAD_START_MS = 200;
-function probeAll(engine, names) {
-  const { transport } = engine;
-  const hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis;
-  const others = names.filter((name) => name !== "webtransport");
-  let areTried = false;
-  const tryOthers = () => {
-    if (areTried || engine.upgrading || engine.transport !== transport) return;
-    areTried = true;
-    for (const name of others) {
-      if (engine.readyState === "open") probe(engine, name);
-    }
-  };
-  if (!hasFavourite) return tryOthers();
-  engine.once("upgradeError", tryOthers);
-  startTimer(engine.opts, tryOthers, HEAD_START_MS);
-  probe(engine, "webtransport");
-}
-function probe(engine, name) {
-  const transport = engine.createTransport(name);
-  let current;
-  const fail = (cause) => {
-    engine.off("close", fail);
-    transport.off().close();
-    if (current) {
-      engine.upgrading = false;
-      if (engine.readyState !== "closed") current.resume();
-    }
-    const error = new Error("probe error");
-    engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
-    engine.flush();
-  };
-  engine.on("close", fail);
-  if (true) {
-    engine.on("upgrading", (winner) => {
-      if (winner === transport) return;
-      engine.off("close", fail);
-      transport.off().close();
-    });
-  }
-  transport.on("open", () => transport.send([{ type: "ping", data: "probe" }])).on("error", fail).on("close", fail).on("packet", (packet) => {
-    if (current) return;
-    if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
-    current = engine.transport;
-    engine.upgrading = true;
-    engine.emitReserved("upgrading", transport);
-    current.pause(() => {
-      if (!engine.upgrading) return;
-      engine.off("close", fail);
-      engine.switchTo(transport);
-    });
-  });
-  transport.open();
-}
-
-// src/engine/socket.ts
-var ENGINE_PROTOCOL = 4;
-var transports = {};
-var UNREAD_BYTES_MAX = 1024 * 1024;
-var DEFAULTS = {
-  addTrailingSlash: true,
-  closeOnBeforeunload: false,
-  rememberUpgrade: false,
-  timestampParam: "t",
-  transportOptions: {},
-  upgrade: true,
-  withCredentials: false
-};
-var websocketWorked = false;
-var EngineSocket = class extends Emitter {
-  constructor(uri, options = {}) {
-    var _a;
-    super();
-    this.readyState = "closed";
-    /** Packets that no transport has confirmed to have passed on. */
-    this.writeBuffer = [];
-    /** Form of received binary messages. */
-    this.binaryType = defaultBinaryType;
-    /** Whether another transport is taking over; nothing is sent meanwhile. */
-    this.upgrading = false;
-    /** When the server counts as lost, in milliseconds as `Date.now()`; 0 when that was noticed. */
-    this._pingTimeoutTime = Infinity;
-    /** Classes of the transports by name. The core has those that it was built with. */
-    this._classes = true ? { ...transports } : transports;
-    /** How many of the first packets of `writeBuffer` the transport has. */
-    this._inFlight = 0;
-    this._pingMs = 0;
-    if (true) uri || (uri = addressOf(options));
-    const { target, query } = url(uri);
-    const path = options.path.replace(/\/?$/, options.addTrailingSlash === false ? "" : "/");
-    this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
-    if (true) for (const name in DEFAULTS) (_a = this.opts)[name] ?? (_a[name] = DEFAULTS[name]);
-    this.transports = (this.opts.transports || Object.keys(transports)).map((item) => {
-      if (typeof item === "string") return item;
-      const { name } = item.prototype;
-      this._classes[name] = item;
-      return name;
-    }).filter((name) => this._classes[name]);
-    this._open();
-  }
-  /** Sends a message. */
-  send(data, options) {
-    this._sendPacket("message", data, options);
-    return this;
-  }
-  /** Ends the session when everything has been sent and no upgrade is under way. */
-  close() {
-    if (!this._isActive()) return this;
-    this.readyState = "closing";
-    const close = () => {
-      if (!this.upgrading) return this._onClose("forced close");
-      this.once("upgrade", close);
-      this.once("upgradeError", close);
-    };
-    if (this.writeBuffer.length) this.once("drain", close);
-    else close();
-    return this;
-  }
-  /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
-  _hasPingExpired() {
-    if (!this._pingTimeoutTime) return true;
-    const expired = Date.now() > this._pingTimeoutTime;
-    if (expired) {
-      this._pingTimeoutTime = 0;
-      nextTick(() => this._onClose("ping timeout"));
-    }
-    return expired;
-  }
-  /** A transport of this session that is not open yet. */
-  createTransport(name) {
-    const query = {
-      ...parseQuery(this.opts.query),
-      EIO: ENGINE_PROTOCOL,
-      transport: name
-    };
-    if (this.id) query.sid = this.id;
-    return new this._classes[name]({
-      ...this.opts,
-      query,
-      socket: this,
-      ...this.opts.transportOptions?.[name]
-    });
-  }
-  /** Makes `transport` the one that messages go through. */
-  setTransport(transport) {
-    this.transport?.off();
-    this.transport = transport.off().on("drain", () => {
-      this.writeBuffer.splice(0, this._inFlight);
-      this._inFlight = 0;
-      if (this.writeBuffer.length) this.flush();
-      else this.emitReserved("drain");
-    }).on("packet", (packet) => {
-      try {
-        this._onPacket(packet);
-      } catch (error) {
-        this._onError(error);
-      }
-    }).on("error", (error) => this._onError(error)).on("close", (details) => this._onClose("transport close", details));
-  }
-  /** Ends an upgrade: what follows goes through `transport`. */
-  switchTo(transport) {
-    this.setTransport(transport);
-    websocketWorked = transport.name === "websocket";
-    transport.send([{ type: "upgrade" }]);
-    this.upgrading = false;
-    this.emitReserved("upgrade", transport);
-    this.flush();
-  }
-  /** Hands waiting packets to the transport if it can take them. */
-  flush() {
-    const { transport, writeBuffer } = this;
-    if (!transport.writable || this.upgrading || !writeBuffer.length) return;
-    this._inFlight = writeBuffer.length;
-    transport.send([...writeBuffer]);
-    this.emitReserved("flush");
-  }
-  /** Opening or open. */
-  _isActive() {
-    return /^open/.test(this.readyState);
-  }
-  _open() {
-    this.readyState = "opening";
-    if (!this.transports.length) {
-      nextTick(() => this._onError(new Error("No transports available")));
-      return;
-    }
-    const remembered = this.opts.rememberUpgrade && websocketWorked && this.transports.includes("websocket");
-    const transport = this.createTransport(remembered ? "websocket" : this.transports[0]);
-    this.setTransport(transport);
-    const { openTimeout, tryAllTransports } = this.opts;
-    if (tryAllTransports && openTimeout && this.transports.length > 1) {
-      const giveUp = () => {
-        if (this.readyState !== "opening" || this.transport !== transport) return;
-        transport.off().close();
-        this._onError(new Error("timeout"));
-      };
-      const timer = startTimer(this.opts, giveUp, openTimeout);
-      const stop = () => stopTimer(this.opts, timer);
-      this.once("open", stop).once("close", stop);
-    }
-    nextTick(() => {
-      if (this.readyState !== "closed") transport.open();
-    });
-  }
-  _onPacket(packet) {
-    if (this.readyState === "closed") return;
-    const { type, data } = packet;
-    this.emitReserved("packet", packet);
-    this.emitReserved("heartbeat");
-    if (type === "open") {
-      if (this.readyState === "opening") this._onHandshake(data);
-    } else if (type === "ping") {
-      this._sendPacket("pong");
-      this.emitReserved("ping");
-      this.emitReserved("pong");
-      this._resetPingTimer();
-    } else if (type === "message") {
-      this.emitReserved("data", data);
-      this.emitReserved("message", data);
-    } else if (type === "error") {
-      this._onError(Object.assign(new Error("server error"), { code: data }));
-    }
-  }
-  _onHandshake(text) {
-    const handshake = JSON.parse(text);
-    this.id = this.transport.query.sid = handshake.sid;
-    this._pingMs = handshake.pingInterval + handshake.pingTimeout;
-    this._maxPayload = handshake.maxPayload;
-    if (true) this._handshake = handshake;
-    const { name } = this.transport;
-    this.readyState = "open";
-    websocketWorked = name === "websocket";
-    this._resetPingTimer();
-    this.emitReserved("handshake", handshake);
-    this.emitReserved("open");
-    this.flush();
-    if (true) {
-      const names = this.transports.filter(
-        (other) => other !== name && handshake.upgrades?.includes?.(other)
-      );
-      if (this.opts.upgrade !== false && this.transport.pause) probeAll(this, names);
-      return;
-    }
-    for (const other of this.transports) {
-      const mayUpgrade = this.readyState === "open" && this.opts.upgrade !== false;
-      if (mayUpgrade && other !== name && handshake.upgrades?.includes?.(other)) {
-        probe(this, other);
-      }
-    }
-  }
-  _resetPingTimer() {
-    stopTimer(this.opts, this._pingTimer);
-    this._pingTimeoutTime = Date.now() + this._pingMs;
-    this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
-  }
-  _sendPacket(type, data, options) {
-    if (!this._isActive()) return;
-    if (type === "pong" && isFlooded(this, this._inFlight)) return;
-    const packet = { type, data, options };
-    this.emitReserved("packetCreate", packet);
-    this.writeBuffer.push(packet);
-    this.flush();
-  }
-  _onError(error) {
-    websocketWorked = false;
-    if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
-      this.transports = this.transports.filter((name) => name !== this.transport.name);
-      return this._open();
-    }
-    this.emitReserved("error", error);
-    this._onClose("transport error", error);
-  }
-  /** Ends the session at once. */
-  _onClose(reason, details) {
-    if (this.readyState === "closed") return;
-    stopTimer(this.opts, this._pingTimer);
-    this.readyState = "closed";
-    this.transport?.off().close();
-    this.id = void 0;
-    this.emitReserved("close", reason, details);
-    this.writeBuffer = [];
-    this._inFlight = 0;
-  }
-};
-function addressOf({ hostname, host, port, secure }) {
-  const name = hostname || host;
-  if (!name) return void 0;
-  secure ?? (secure = globalThis.location?.protocol === "https:");
-  const authority = port ? bracketed(name).replace(/(:\d*)?$/, `:${port}`) : bracketed(name);
-  return `http${secure ? "s" : ""}://${authority}`;
-}
-function isFlooded({ writeBuffer, transport }, inFlight) {
-  const last = writeBuffer.length > inFlight && writeBuffer[writeBuffer.length - 1];
-  return last && last.type === "pong" || transport.ws?.bufferedAmount > UNREAD_BYTES_MAX;
-}
 
 // src/engine/websocket.ts
 var WebSocketTransport = class extends Transport {
@@ -755,10 +572,9 @@ var WebSocketTransport = class extends Transport {
     return this.createUri("ws", this.opts.timestampRequests);
   }
   async open() {
-    if (true) {
-      const loading = prepareWebSocket(this.opts);
-      if (loading) await loading;
-      if (this.isClosed()) return;
+    {
+      let loading = prepareWebSocket(this.opts);
+      if (loading && await loading, this._isClosed()) return;
     }
     let ws;
     try {
@@ -766,57 +582,40 @@ var WebSocketTransport = class extends Transport {
     } catch (error) {
       return this.onError("websocket error", error);
     }
-    ws.binaryType = "arraybuffer";
-    ws.onopen = () => this.onOpen();
-    ws.onmessage = (event) => this.onData(event.data);
-    ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context });
-    ws.onerror = (event) => this.onError("websocket error", event, true ? event.error : void 0);
+    ws.binaryType = "arraybuffer", ws.onopen = () => this.onOpen(), ws.onmessage = (event) => this.onData(event.data), ws.onclose = (context) => this.onClose({ description: "websocket connection closed", context }), ws.onerror = (event) => this.onError("websocket error", event, event.error);
   }
   doClose() {
     this.ws?.close();
   }
   async write(packets) {
-    for (const packet of packets) {
+    for (let packet of packets) {
       let data = this.opts.forceBase64 ? await encodeAsText(packet) : encodePacket(packet);
-      if (isBlob(data)) data = await readBytes(data);
-      if (true) sendMessage(this.ws, data, packet.options, this.opts);
-      else this.ws.send(data);
+      isBlob(data) && (data = await readBytes(data)), sendMessage(this.ws, data, packet.options, this.opts);
     }
-    nextTick(() => this.onDrain());
+    nextTick(() => this._onDrain());
   }
 };
 
 // src/engine/webtransport.ts
-var LENGTH_16 = 126;
-var LENGTH_64 = 127;
-var BINARY = 128;
-var RECEIVED_BYTES_MAX2 = 64 * 1024 * 1024;
-var WebTransportTransport = class extends Transport {
+var LENGTH_16 = 126, LENGTH_64 = 127, BINARY = 128, RECEIVED_BYTES_MAX2 = 64 * 1024 * 1024, WebTransportTransport = class extends Transport {
   get name() {
     return "webtransport";
   }
   uri() {
-    this.opts.secure = true;
-    return this.createUri("http", this.opts.timestampRequests);
+    return this.opts.secure = !0, this.createUri("http", this.opts.timestampRequests);
   }
   async open() {
     try {
-      const options = this.opts.transportOptions?.webtransport;
-      const session = this._session = new globalThis.WebTransport(this.uri(), options);
-      const closed = { description: "webtransport connection closed" };
+      let options = this.opts.transportOptions?.webtransport, session = this._session = new globalThis.WebTransport(this.uri(), options), closed = { description: "webtransport connection closed" };
       session.closed.then(
         () => this._end(() => this.onClose(closed)),
         (error) => this._end(() => this.onError("webtransport error", error))
-      );
-      await session.ready;
-      const stream = await session.createBidirectionalStream();
+      ), await session.ready;
+      let stream = await session.createBidirectionalStream();
       this._writer = stream.writable.getWriter();
-      const { sid } = this.query;
-      await this._writeFrame({ type: "open", data: sid && JSON.stringify({ sid }) });
-      if (this.isClosed()) return;
-      this.onOpen();
-      await this._read(stream.readable.getReader());
-      this._end(() => this.onClose(closed));
+      let { sid } = this.query;
+      if (await this._writeFrame({ type: "open", data: sid ? JSON.stringify({ sid }) : void 0 }), this._isClosed()) return;
+      this.onOpen(), await this._read(stream.readable.getReader()), this._end(() => this.onClose(closed));
     } catch (error) {
       this._end(() => this.onError("webtransport error", error));
     }
@@ -828,46 +627,34 @@ var WebTransportTransport = class extends Transport {
     }
   }
   async write(packets) {
-    for (const packet of packets) await this._writeFrame(packet);
+    for (let packet of packets) await this._writeFrame(packet);
     nextTick(() => {
-      if (!this.isClosed()) this.onDrain();
+      this._isClosed() || this._onDrain();
     });
   }
   /** Reports the end once. */
   _end(report2) {
-    if (this.isClosed()) return;
-    report2();
-    this.doClose();
+    this._isClosed() || (report2(), this.doClose());
   }
   async _writeFrame(packet) {
-    const data = encodePacket(packet);
-    const isText = typeof data === "string";
-    const payload = isText ? new TextEncoder().encode(data) : await readBytes(data);
-    const header = frameHeader(payload.length, !isText);
-    await this._writer.write(header);
-    await this._writer.write(payload);
+    let data = encodePacket(packet), isText = typeof data == "string", payload = isText ? new TextEncoder().encode(data) : await readBytes(data), header = frameHeader(payload.length, !isText);
+    await this._writer.write(header), await this._writer.write(payload);
   }
   async _read(reader) {
-    const frames = new FrameReader(this.opts.receivedBytesMax ?? RECEIVED_BYTES_MAX2);
+    let frames = new FrameReader(this.opts.receivedBytesMax ?? RECEIVED_BYTES_MAX2);
     for (; ; ) {
-      const { done, value } = await reader.read();
+      let { done, value } = await reader.read();
       if (done) return;
-      for (const data of frames.read(value)) {
-        if (this.isClosed()) return;
+      for (let data of frames.read(value)) {
+        if (this._isClosed()) return;
         this.onData(data);
       }
     }
   }
 };
 function frameHeader(length, isBinary2) {
-  const size = length < LENGTH_16 ? 1 : length < 2 ** 16 ? 3 : 9;
-  const header = new Uint8Array(size);
-  const view = new DataView(header.buffer);
-  const code = size === 1 ? length : size === 3 ? LENGTH_16 : LENGTH_64;
-  header[0] = code | (isBinary2 ? BINARY : 0);
-  if (size === 3) view.setUint16(1, length);
-  if (size === 9) view.setBigUint64(1, BigInt(length));
-  return header;
+  let size = length < LENGTH_16 ? 1 : length < 65536 ? 3 : 9, header = new Uint8Array(size), view = new DataView(header.buffer), code = size === 1 ? length : size === 3 ? LENGTH_16 : LENGTH_64;
+  return header[0] = code | (isBinary2 ? BINARY : 0), size === 3 && view.setUint16(1, length), size === 9 && view.setBigUint64(1, BigInt(length)), header;
 }
 var FrameReader = class {
   constructor(_bytesMax) {
@@ -880,46 +667,32 @@ var FrameReader = class {
   }
   /** The frames that `chunk` completes: texts, or binary messages. */
   read(chunk) {
-    const messages = [];
-    this._chunks.push(chunk);
-    this._length += chunk.length;
-    if (this._length < this._needed) return messages;
+    let messages = [];
+    if (this._chunks.push(chunk), this._length += chunk.length, this._length < this._needed) return messages;
     let rest = this._chunks.length === 1 ? chunk : joined(this._chunks, this._length);
     for (; ; ) {
-      const frame = this._next(rest);
+      let frame = this._next(rest);
       if (!frame) break;
-      messages.push(frame.message);
-      rest = rest.subarray(frame.end);
+      messages.push(frame.message), rest = rest.subarray(frame.end);
     }
-    this._chunks = rest.length ? [rest] : [];
-    this._length = rest.length;
-    return messages;
+    return this._chunks = rest.length ? [rest] : [], this._length = rest.length, messages;
   }
   _next(bytes) {
-    this._needed = 1;
-    if (!bytes.length) return void 0;
-    const code = bytes[0] & ~BINARY;
-    const head = code < LENGTH_16 ? 1 : code === LENGTH_16 ? 3 : 9;
-    this._needed = head;
-    if (bytes.length < head) return void 0;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const length = head === 1 ? code : head === 3 ? view.getUint16(1) : Number(view.getBigUint64(1));
+    if (this._needed = 1, !bytes.length) return;
+    let code = bytes[0] & ~BINARY, head = code < LENGTH_16 ? 1 : code === LENGTH_16 ? 3 : 9;
+    if (this._needed = head, bytes.length < head) return;
+    let view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), length = head === 1 ? code : head === 3 ? view.getUint16(1) : Number(view.getBigUint64(1));
     if (length > this._bytesMax) throw new Error(`message of ${length} bytes`);
-    const end = head + length;
-    this._needed = end;
-    if (bytes.length < end) return void 0;
-    const payload = bytes.slice(head, end);
-    const isBinary2 = bytes[0] & BINARY;
-    return { message: isBinary2 ? payload.buffer : new TextDecoder().decode(payload), end };
+    let end = head + length;
+    if (this._needed = end, bytes.length < end) return;
+    let payload = bytes.slice(head, end);
+    return { message: bytes[0] & BINARY ? payload.buffer : new TextDecoder().decode(payload), end };
   }
 };
 function joined(chunks, length) {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
+  let all = new Uint8Array(length), at = 0;
+  for (let chunk of chunks)
+    all.set(chunk, at), at += chunk.length;
   return all;
 }
 
@@ -929,33 +702,73 @@ Object.assign(transports, {
   websocket: WebSocketTransport,
   webtransport: WebTransportTransport
 });
-var { prototype } = EngineSocket;
-var define = (name, get) => Object.defineProperty(prototype, name, { get, configurable: true });
-define("hostname", function() {
-  return this.opts.hostname.replace(/[[\]]/g, "");
-});
-define("port", function() {
-  return String(this.opts.port);
-});
-define("secure", function() {
-  return !!this.opts.secure;
-});
-prototype.write = prototype.send;
-prototype._filterUpgrades = function(upgrades) {
-  return upgrades.filter((name) => this.transports.includes(name));
+
+// src/engine/socket.ts
+var DEFAULTS = {
+  addTrailingSlash: !0,
+  closeOnBeforeunload: !1,
+  rememberUpgrade: !1,
+  timestampParam: "t",
+  transportOptions: {},
+  upgrade: !0,
+  withCredentials: !1
+}, EngineSocket = class extends Carrier {
+  constructor(uri, options = {}) {
+    var _a;
+    super();
+    /** Form of received binary messages. */
+    this.binaryType = defaultBinaryType;
+    uri || (uri = addressOf(options));
+    let { _target: target, query } = url(uri), path = options.path.replace(/\/?$/, options.addTrailingSlash === !1 ? "" : "/");
+    this.opts = { ...target, ...options, ...uri && target, path, query: query || options.query };
+    for (let name in DEFAULTS) (_a = this.opts)[name] ?? (_a[name] = DEFAULTS[name]);
+    {
+      let { hostname, port, secure } = this.opts;
+      Object.assign(this, timerFunctions, {
+        hostname: hostname.replace(/[[\]]/g, ""),
+        port: String(port),
+        secure: !!secure,
+        write: this.send,
+        _filterUpgrades: (names) => names.filter((name) => this.transports.includes(name)),
+        _upgrades: []
+      });
+    }
+    this._open();
+  }
+  /** Whether the heartbeat deadline has passed, though its timer may have been held up. */
+  _hasPingExpired() {
+    let expired = Date.now() > this._pingTimeoutTime;
+    return expired && nextTick(() => this._onClose("ping timeout")), expired;
+  }
+  /** The session begins. */
+  _begin(handshake) {
+    this.id = handshake.sid, this._pingMs = handshake.pingInterval + handshake.pingTimeout, this.readyState = "open", this._resetPingTimer();
+  }
+  /** The server was heard: the heartbeat's next deadline. */
+  _resetPingTimer() {
+    stopTimer(this.opts, this._pingTimer), this._pingTimeoutTime = Date.now() + this._pingMs, this._pingTimer = startTimer(this.opts, () => this._onClose("ping timeout"), this._pingMs);
+  }
+  /** Ends the session over an error. */
+  _giveUp(error) {
+    this.emitReserved("error", error), this._onClose("transport error", error);
+  }
+  /** Ends the session at once. */
+  _onClose(reason, details) {
+    this.readyState !== "closed" && (stopTimer(this.opts, this._pingTimer), this.readyState = "closed", this._end(reason, details));
+  }
 };
-Transport.prototype.doOpen = function() {
-  this.open();
-};
+function addressOf({ hostname, host, port, secure }) {
+  let name = hostname || host;
+  if (!name) return;
+  secure ?? (secure = globalThis.location?.protocol === "https:");
+  let authority = port ? bracketed(name).replace(/(:\d*)?$/, `:${port}`) : bracketed(name);
+  return `http${secure ? "s" : ""}://${authority}`;
+}
 
 // src/engine.ts
 var Socket = class extends EngineSocket {
   constructor(uri, options = {}) {
-    if (uri && typeof uri === "object") {
-      options = uri;
-      uri = void 0;
-    }
-    super(uri || void 0, { path: "/engine.io", ...options });
+    uri && typeof uri == "object" && (options = uri, uri = void 0), super(uri || void 0, { path: "/engine.io", ...options });
   }
   /** Connects again after a close, with the same options. */
   open() {

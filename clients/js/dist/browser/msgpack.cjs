@@ -6,17 +6,14 @@ var __getOwnPropNames = Object.getOwnPropertyNames;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
 var __export = (target, all) => {
   for (var name in all)
-    __defProp(target, name, { get: all[name], enumerable: true });
-};
-var __copyProps = (to, from, except, desc) => {
-  if (from && typeof from === "object" || typeof from === "function") {
+    __defProp(target, name, { get: all[name], enumerable: !0 });
+}, __copyProps = (to, from, except, desc) => {
+  if (from && typeof from == "object" || typeof from == "function")
     for (let key of __getOwnPropNames(from))
-      if (!__hasOwnProp.call(to, key) && key !== except)
-        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
-  }
+      !__hasOwnProp.call(to, key) && key !== except && __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
   return to;
 };
-var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: !0 }), mod);
 
 // src/msgpack/index.ts
 var index_exports = {};
@@ -47,30 +44,22 @@ var Emitter = class {
   }
   /** Calls `listener` at every `event`. */
   on(event, listener) {
-    this._callbacks["$" + event] = [...this.listeners(event), listener];
-    return this;
+    return this._callbacks["$" + event] = [...this.listeners(event), listener], this;
   }
   /** Calls `listener` at the next `event` only. */
   once(event, listener) {
-    const wrapper = (...args) => {
-      this.off(event, wrapper);
-      listener.apply(this, args);
+    let wrapper = (...args) => {
+      this.off(event, wrapper), listener.apply(this, args);
     };
-    wrapper.fn = listener;
-    return this.on(event, wrapper);
+    return wrapper.fn = listener, this.on(event, wrapper);
   }
   /**
    * Removes one listener, all listeners of an event, or all listeners. It is the number of arguments
    * that counts: `off("x", undefined)` names a listener that is not there.
    */
   off(event, listener) {
-    const count = arguments.length;
-    const rest = count > 1 ? [...this.listeners(event)] : [];
-    rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1);
-    if (rest[0]) this._callbacks["$" + event] = rest;
-    else if (count) delete this._callbacks["$" + event];
-    else this._callbacks = {};
-    return this;
+    let count = arguments.length, rest = count > 1 ? [...this.listeners(event)] : [];
+    return rest.splice(rest.findIndex((fn) => fn === listener || listener && fn.fn === listener) >>> 0, 1), rest[0] ? this._callbacks["$" + event] = rest : count ? delete this._callbacks["$" + event] : this._callbacks = {}, this;
   }
   /** Calls the listeners of `event` in the order in which they were added. */
   emit(event, ...args) {
@@ -81,13 +70,12 @@ var Emitter = class {
    * error, but neither leaves the protocol's state half changed nor stops the other listeners.
    */
   emitReserved(event, ...args) {
-    for (const fn of this.listeners(event)) {
+    for (let fn of this.listeners(event))
       try {
         fn.apply(this, args);
       } catch (error) {
         report(error);
       }
-    }
     return this;
   }
   /** The listeners of `event`. */
@@ -102,39 +90,34 @@ var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 function toBinaryType(data, type) {
   return type === "blob" ? new Blob([data]) : data;
 }
-var nativeSetTimeout = globalThis.setTimeout;
-var nativeClearTimeout = globalThis.clearTimeout;
+var nativeSetTimeout = globalThis.setTimeout, nativeClearTimeout = globalThis.clearTimeout;
 
 // src/parser/packet.ts
 var protocol = 5;
-var EVENT = 2;
-var ACK = 3;
+var EVENT = 2, ACK = 3;
 var BINARY_EVENT = 5;
 var RESERVED_EVENTS = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
 function isValid(type, data) {
   if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
-  const isList = Array.isArray(data);
-  if (type === ACK || !isList) return isList;
-  return /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
+  let isList = Array.isArray(data);
+  return type === ACK || !isList ? isList : /string|number/.test(typeof data[0]) && !RESERVED_EVENTS.test(data[0]);
 }
 
 // src/utf8.ts
 function encodeUtf8(text) {
   if (globalThis.TextEncoder) return new TextEncoder().encode(text);
-  const escaped = encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, "�"));
-  const byBytes = escaped.match(/%..|[^]/g) || [];
+  let byBytes = encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, "�")).match(/%..|[^]/g) || [];
   return Uint8Array.from(byBytes, (part) => part[1] ? parseInt(part.slice(1), 16) : part.charCodeAt(0));
 }
 function decodeUtf8(bytes) {
   if (globalThis.TextDecoder) return new TextDecoder().decode(bytes);
-  const escaped = Array.from(bytes, (byte) => "%" + (byte + 256).toString(16).slice(1));
+  let escaped = Array.from(bytes, (byte) => "%" + (byte + 256).toString(16).slice(1));
   return decodeURIComponent(escaped.join(""));
 }
 
 // src/msgpack/decode.ts
 function decode(bytes, toBinary) {
-  const reader = new Reader(bytes, toBinary);
-  const value = reader.value();
+  let reader = new Reader(bytes, toBinary), value = reader.value();
   if (reader.at !== bytes.length) throw new Error("invalid packet");
   return value;
 }
@@ -146,7 +129,7 @@ var Reader = class {
     this._view = new DataView(_bytes.buffer, _bytes.byteOffset, _bytes.byteLength);
   }
   value() {
-    const type = this.uint(1);
+    let type = this.uint(1);
     if (type < 128) return type;
     if (type < 144) return this.map(type & 15);
     if (type < 160) return this.list(type & 15);
@@ -156,9 +139,9 @@ var Reader = class {
       case 192:
         return null;
       case 194:
-        return false;
+        return !1;
       case 195:
-        return true;
+        return !0;
       case 196:
       case 197:
       case 198:
@@ -184,13 +167,13 @@ var Reader = class {
       case 199:
       case 200:
       case 201:
-        return this.extension(this.uint(1 << type - 199), false);
+        return this.extension(this.uint(1 << type - 199), !1);
       case 212:
       case 213:
       case 214:
       case 215:
       case 216:
-        return this.extension(1 << type - 212, true);
+        return this.extension(1 << type - 212, !0);
       case 217:
       case 218:
       case 219:
@@ -206,13 +189,13 @@ var Reader = class {
     }
   }
   list(length) {
-    const items = [];
-    while (items.length < length) items.push(this.value());
+    let items = [];
+    for (; items.length < length; ) items.push(this.value());
     return items;
   }
   map(length) {
-    const entries = [];
-    while (entries.length < length) entries.push([String(this.value()), this.value()]);
+    let entries = [];
+    for (; entries.length < length; ) entries.push([String(this.value()), this.value()]);
     return Object.fromEntries(entries);
   }
   text(length) {
@@ -220,17 +203,14 @@ var Reader = class {
   }
   /** `isFixed`: its type says the length. */
   extension(length, isFixed) {
-    const type = this._view.getInt8(this.skip(1));
-    const at = this.skip(length);
-    const view = this._view;
+    let type = this._view.getInt8(this.skip(1)), at = this.skip(length), view = this._view;
     if (type === -1 && length === 4) return new Date(view.getUint32(at) * 1e3);
     if (type === -1 && length === 8) {
-      const nanoseconds = view.getUint32(at) >>> 2;
-      const seconds = (view.getUint32(at) & 3) * 2 ** 32 + view.getUint32(at + 4);
+      let nanoseconds = view.getUint32(at) >>> 2, seconds = (view.getUint32(at) & 3) * 2 ** 32 + view.getUint32(at + 4);
       return new Date(seconds * 1e3 + nanoseconds / 1e6);
     }
     if (type === -1 && length === 12) {
-      const seconds = Number(view.getBigInt64(at + 4));
+      let seconds = Number(view.getBigInt64(at + 4));
       return new Date(seconds * 1e3 + view.getUint32(at) / 1e6);
     }
     if (type === 0) return this.ofNpm(new Uint8Array(this._bytes.subarray(at, at + length)), isFixed);
@@ -242,36 +222,31 @@ var Reader = class {
    */
   ofNpm({ buffer, length }, isFixed) {
     if (!isFixed) return buffer;
-    if (length === 1) return void 0;
-    if (length === 8) return new Date(Number(new DataView(buffer).getBigInt64(0)));
-    return [0, this._toBinary(buffer)];
+    if (length !== 1)
+      return length === 8 ? new Date(Number(new DataView(buffer).getBigInt64(0))) : [0, this._toBinary(buffer)];
   }
   uint(size) {
-    const at = this.skip(size);
-    if (size === 1) return this._view.getUint8(at);
-    return size === 2 ? this._view.getUint16(at) : this._view.getUint32(at);
+    let at = this.skip(size);
+    return size === 1 ? this._view.getUint8(at) : size === 2 ? this._view.getUint16(at) : this._view.getUint32(at);
   }
   take(length) {
-    const at = this.skip(length);
+    let at = this.skip(length);
     return this._bytes.subarray(at, at + length);
   }
   /** Where the next `length` bytes begin; throws if they are not all there. */
   skip(length) {
-    const { at } = this;
-    this.at += length;
-    if (this.at > this._bytes.length) throw new Error("invalid packet");
+    let { at } = this;
+    if (this.at += length, this.at > this._bytes.length) throw new Error("invalid packet");
     return at;
   }
 };
 
 // src/msgpack/encode.ts
 function encode(value) {
-  const writer = new Writer();
-  writer.value(value);
-  return writer.bytes.slice(0, writer.length);
+  let writer = new Writer();
+  return writer.value(value), writer.bytes.slice(0, writer.length);
 }
-var BYTES_MIN = 256;
-var Writer = class {
+var BYTES_MIN = 256, Writer = class {
   constructor() {
     this.bytes = new Uint8Array(BYTES_MIN);
     this.length = 0;
@@ -297,31 +272,26 @@ var Writer = class {
   object(value) {
     if (value === null) return this.byte(192);
     if (value instanceof ArrayBuffer) return this.binary(new Uint8Array(value));
-    if (ArrayBuffer.isView(value)) {
+    if (ArrayBuffer.isView(value))
       return this.binary(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    }
     if (value instanceof Blob) throw new TypeError("a Blob cannot be sent with msgpack");
-    if (typeof value.toJSON === "function") return this.value(value.toJSON());
+    if (typeof value.toJSON == "function") return this.value(value.toJSON());
     if (Array.isArray(value)) {
       this.head(value.length, 144, 16, 0, 220, 221);
-      for (const item of value) this.value(item);
+      for (let item of value) this.value(item);
       return;
     }
-    const keys = Object.keys(value).filter((key) => !/^(undefined|function)$/.test(typeof value[key]));
+    let keys = Object.keys(value).filter((key) => !/^(undefined|function)$/.test(typeof value[key]));
     this.head(keys.length, 128, 16, 0, 222, 223);
-    for (const key of keys) {
-      this.string(key);
-      this.value(value[key]);
-    }
+    for (let key of keys)
+      this.string(key), this.value(value[key]);
   }
   string(text) {
-    const bytes = encodeUtf8(text);
-    this.head(bytes.length, 160, 32, 217, 218, 219);
-    this.raw(bytes);
+    let bytes = encodeUtf8(text);
+    this.head(bytes.length, 160, 32, 217, 218, 219), this.raw(bytes);
   }
   binary(bytes) {
-    this.head(bytes.length, 0, 0, 196, 197, 198);
-    this.raw(bytes);
+    this.head(bytes.length, 0, 0, 196, 197, 198), this.raw(bytes);
   }
   integer(value) {
     if (value >= -32 && value < 128) return this.byte(value);
@@ -337,39 +307,28 @@ var Writer = class {
     this.bigint(BigInt(value));
   }
   bigint(value) {
-    const isUnsigned = value >= 0;
-    const kept = isUnsigned ? BigInt.asUintN(64, value) : BigInt.asIntN(64, value);
-    if (kept !== value) throw new RangeError("an integer of more than 64 bits cannot be sent");
+    let isUnsigned = value >= 0;
+    if ((isUnsigned ? BigInt.asUintN(64, value) : BigInt.asIntN(64, value)) !== value) throw new RangeError("an integer of more than 64 bits cannot be sent");
     this.put(isUnsigned ? 207 : 211, 8, (view, at) => view.setBigInt64(at, value));
   }
   /** The type of what has a length: `tiny` holds less than `tinyMax`, the others 8, 16, 32 bits. */
   head(length, tiny, tinyMax, bits8, bits16, bits32) {
-    if (length < tinyMax) this.byte(tiny + length);
-    else if (bits8 && length < 2 ** 8) this.put(bits8, 1, (view, at) => view.setUint8(at, length));
-    else if (length < 2 ** 16) this.put(bits16, 2, (view, at) => view.setUint16(at, length));
-    else this.put(bits32, 4, (view, at) => view.setUint32(at, length));
+    length < tinyMax ? this.byte(tiny + length) : bits8 && length < 2 ** 8 ? this.put(bits8, 1, (view, at) => view.setUint8(at, length)) : length < 2 ** 16 ? this.put(bits16, 2, (view, at) => view.setUint16(at, length)) : this.put(bits32, 4, (view, at) => view.setUint32(at, length));
   }
   byte(byte) {
-    this.reserve(1);
-    this.bytes[this.length++] = byte;
+    this.reserve(1), this.bytes[this.length++] = byte;
   }
   put(type, size, set) {
-    this.byte(type);
-    this.reserve(size);
-    set(new DataView(this.bytes.buffer), this.length);
-    this.length += size;
+    this.byte(type), this.reserve(size), set(new DataView(this.bytes.buffer), this.length), this.length += size;
   }
   raw(bytes) {
-    this.reserve(bytes.length);
-    this.bytes.set(bytes, this.length);
-    this.length += bytes.length;
+    this.reserve(bytes.length), this.bytes.set(bytes, this.length), this.length += bytes.length;
   }
   reserve(size) {
-    const needed = this.length + size;
+    let needed = this.length + size;
     if (needed <= this.bytes.length) return;
-    const larger = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
-    larger.set(this.bytes);
-    this.bytes = larger;
+    let larger = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
+    larger.set(this.bytes), this.bytes = larger;
   }
 };
 
@@ -378,12 +337,10 @@ var Encoder = class {
   encode({ type, data, nsp, id }) {
     return [encode({ type, data, nsp, id })];
   }
-};
-var Decoder = class extends Emitter {
+}, Decoder = class extends Emitter {
   /** Takes the next message of the connection: bytes in any form but a Blob. */
   add(message) {
-    const bytes = ArrayBuffer.isView(message) ? new Uint8Array(message.buffer, message.byteOffset, message.byteLength) : new Uint8Array(message);
-    const packet = decode(bytes, (data) => toBinaryType(data, defaultBinaryType));
+    let bytes = ArrayBuffer.isView(message) ? new Uint8Array(message.buffer, message.byteOffset, message.byteLength) : new Uint8Array(message), packet = decode(bytes, (data) => toBinaryType(data, defaultBinaryType));
     if (!isPacket(packet)) throw new Error("invalid packet");
     this.emitReserved("decoded", packet);
   }
@@ -392,7 +349,7 @@ var Decoder = class extends Emitter {
   }
 };
 function isPacket(packet) {
-  const { type, nsp, id, data } = packet;
-  return Number.isInteger(type) && type >= 0 && typeof nsp === "string" && (id === void 0 || Number.isInteger(id)) && isValid(type, data);
+  let { type, nsp, id, data } = packet;
+  return Number.isInteger(type) && type >= 0 && typeof nsp == "string" && (id === void 0 || Number.isInteger(id)) && isValid(type, data);
 }
 //# sourceMappingURL=msgpack.cjs.map

@@ -6,17 +6,14 @@ var __getOwnPropNames = Object.getOwnPropertyNames;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
 var __export = (target, all) => {
   for (var name in all)
-    __defProp(target, name, { get: all[name], enumerable: true });
-};
-var __copyProps = (to, from, except, desc) => {
-  if (from && typeof from === "object" || typeof from === "function") {
+    __defProp(target, name, { get: all[name], enumerable: !0 });
+}, __copyProps = (to, from, except, desc) => {
+  if (from && typeof from == "object" || typeof from == "function")
     for (let key of __getOwnPropNames(from))
-      if (!__hasOwnProp.call(to, key) && key !== except)
-        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
-  }
+      !__hasOwnProp.call(to, key) && key !== except && __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
   return to;
 };
-var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: !0 }), mod);
 
 // src/address.ts
 var address_exports = {};
@@ -26,43 +23,31 @@ __export(address_exports, {
 module.exports = __toCommonJS(address_exports);
 
 // src/url.ts
-var CHARACTERS_MAX = 8e3;
 var NOBODY = "x.invalid";
 function url(uri, pathOption = "", page = globalThis.location) {
   let source = uri || "/";
-  if (source.length > CHARACTERS_MAX) throw new Error("URI too long");
-  if (/^\/(?!\/)/.test(source)) {
-    source = (page ? page.host || NOBODY : "http://localhost") + source;
-  }
-  if (!/^(http|ws)s?:\/\//.test(source)) {
-    source = (page && page.protocol !== "https:" ? "http:" : "https:") + source.replace(/^(\/\/)?/, "//");
-  }
-  const { protocol, hostname, port: explicitPort, search: query } = true ? partsOf(source) : new URL(source);
-  const secure = /[ps]s:/.test(protocol);
-  const port = explicitPort || (secure ? "443" : "80");
+  if (source.length > 8e3) throw new Error("URI too long");
+  source = source.replace(/^\/(?!\/)/, (page ? page.host || NOBODY : "http://localhost") + "/").replace(/^(?!(http|ws)s?:\/\/)(\/\/)?/, (page && page.protocol !== "https:" ? "http:" : "https:") + "//");
+  let { protocol, hostname, port: explicitPort, search: query } = partsOf(source), secure = /[ps]s:/.test(protocol), port = explicitPort || (secure ? "443" : "80");
   return {
-    source,
-    target: { hostname, port, secure },
+    _source: source,
+    _target: { hostname, port, secure },
     // `URL` would percent-encode it, and a namespace must arrive as it was written.
     path: /\/\/[^/?#]*([^?#]*)/.exec(source)[1] || "/",
     query,
     id: protocol + hostname + ":" + port + pathOption
   };
 }
-var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/;
-var PORT_MAX = 65535;
+var PARTS = /^(https?:|wss?:)\/\/(?:[^@/?#]*@)?(\[[^\]]+]|[^\s:@/?#[\]\\]+)(?::(\d*))?(?:\/[^?#]*)?(\?[^#]+)?\??(?:#[^]*)?$/, PORT_MAX = 65535;
 function partsOf(source) {
-  const [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
+  let [, protocol, host, port = "", search = ""] = PARTS.exec(source) || [];
   if (!host || +port > PORT_MAX) throw new Error("invalid address");
   return { protocol, hostname: host.toLowerCase(), port, search };
 }
 
 // src/address.ts
 function url2(uri, path = "", page) {
-  const { source, target, path: namespace, query } = url(uri, path, page);
-  const { hostname, port } = target;
-  const protocol = /^\w+/.exec(source)[0];
-  const origin = `${protocol}://${hostname}`;
+  let { _source: source, _target: target, path: namespace, query } = url(uri, path, page), { hostname, port } = target, protocol = /^\w+/.exec(source)[0], origin = `${protocol}://${hostname}`;
   return {
     source,
     protocol,

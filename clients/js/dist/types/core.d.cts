@@ -1,4 +1,3 @@
-import "./features/aliases.cjs";
 import { lookup } from "./io.cjs";
 import { Manager } from "./manager.cjs";
 import { protocol } from "./parser/packet.cjs";
@@ -13,8 +12,4 @@ export declare const io: typeof lookup & {
 };
 export { lookup as connect, Manager, protocol, Socket };
 export default io;
-export type { DefaultEventsMap, EventsMap } from "./events.cjs";
-export type { Handshake } from "./engine/socket.cjs";
-export type { CloseDetails, Transport, TransportError } from "./engine/transport.cjs";
-export type { Auth, ConnectOptions, EngineOptions, ManagerOptions, SocketOptions, } from "./options.cjs";
-export type { DisconnectDescription, DisconnectReason } from "./socket.cjs";
+export type * from "./types.cjs";

@@ -1,4 +1,3 @@
-import "./features/aliases.js";
 import { lookup } from "./io.js";
 import { Manager } from "./manager.js";
 import { protocol } from "./parser/packet.js";
@@ -13,8 +12,4 @@ export declare const io: typeof lookup & {
 };
 export { lookup as connect, Manager, protocol, Socket };
 export default io;
-export type { DefaultEventsMap, EventsMap } from "./events.js";
-export type { Handshake } from "./engine/socket.js";
-export type { CloseDetails, Transport, TransportError } from "./engine/transport.js";
-export type { Auth, ConnectOptions, EngineOptions, ManagerOptions, SocketOptions, } from "./options.js";
-export type { DisconnectDescription, DisconnectReason } from "./socket.js";
+export type * from "./types.js";

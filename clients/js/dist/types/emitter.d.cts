@@ -1,7 +1,7 @@
 import type { EventNames, EventParams, EventsMap, ListenerOf } from "./events.cjs";
-type Fn = ((...args: any[]) => void) & {
+type Fn = ((...args: unknown[]) => void) & {
     /** The listener that a `once` wrapper stands for. */
-    fn?: (...args: any[]) => void;
+    fn?: (...args: unknown[]) => void;
 };
 /**
  * Event emitter with the methods of the one that socket.io-client uses.

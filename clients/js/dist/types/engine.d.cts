@@ -1,5 +1,7 @@
 import "./features/engine.cjs";
-import { ENGINE_PROTOCOL, EngineSocket, transports } from "./engine/socket.cjs";
+import { transports } from "./engine/carrier.cjs";
+import { ENGINE_PROTOCOL } from "./engine/packet.cjs";
+import { EngineSocket } from "./engine/socket.cjs";
 import { Transport } from "./engine/transport.cjs";
 import type { EngineOptions } from "./options.cjs";
 /** One Engine.IO session. It opens when it is made. */

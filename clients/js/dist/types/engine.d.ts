@@ -1,5 +1,7 @@
 import "./features/engine.js";
-import { ENGINE_PROTOCOL, EngineSocket, transports } from "./engine/socket.js";
+import { transports } from "./engine/carrier.js";
+import { ENGINE_PROTOCOL } from "./engine/packet.js";
+import { EngineSocket } from "./engine/socket.js";
 import { Transport } from "./engine/transport.js";
 import type { EngineOptions } from "./options.js";
 /** One Engine.IO session. It opens when it is made. */

@@ -12,15 +12,16 @@ export type EventNames<Map extends EventsMap> = keyof Map & string;
 export type EventParams<Map extends EventsMap, Event extends EventNames<Map>> = Parameters<Map[Event]>;
 /** The listener of an event that the library raises itself, or else of a user's event. */
 export type ListenerOf<Reserved extends EventsMap, User extends EventsMap, Event extends EventNames<Reserved> | EventNames<User>> = Event extends EventNames<Reserved> ? Reserved[Event] : Event extends EventNames<User> ? User[Event] : never;
-type AllButLast<List extends any[]> = List extends [...infer Head, any] ? Head : any[];
-type Last<List extends any[]> = List extends [...any[], infer Tail] ? Tail : any;
-type FirstParam<Fn> = Fn extends (first: infer First, ...rest: any[]) => any ? First : any;
+type AllButLast<List extends unknown[]> = List extends [...infer Head, unknown] ? Head : unknown[];
+type Last<List extends unknown[]> = List extends [...unknown[], infer Tail] ? Tail : List[number];
+/** What may be anything stays so. */
+type FirstParam<Fn> = 0 extends 1 & Fn ? Fn : Fn extends (first: infer First, ...rest: never[]) => unknown ? First : unknown;
 /** The arguments of an event without its acknowledgement function. */
 export type ParamsWithoutAck<Map extends EventsMap, Event extends EventNames<Map>> = AllButLast<EventParams<Map, Event>>;
 /** What `emitWithAck` resolves with: the first value that the other side acknowledges with. */
 export type AckValue<Map extends EventsMap, Event extends EventNames<Map>> = FirstParam<Last<EventParams<Map, Event>>>;
 type PrependError<Fn> = Fn extends (...args: infer Params) => infer Result ? (err: Error, ...args: Params) => Result : Fn;
-type PrependErrorToLast<List extends any[]> = List extends [...infer Head, infer Tail] ? [...Head, PrependError<Tail>] : List;
+type PrependErrorToLast<List extends unknown[]> = List extends [...infer Head, infer Tail] ? [...Head, PrependError<Tail>] : List;
 /**
  * The same events, but every acknowledgement function gets an error first; it is null when there is
  * none, which the type does not say, as that of socket.io-client does not: functions written for one

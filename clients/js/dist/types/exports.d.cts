@@ -1,10 +1,34 @@
-import { io } from "./core.cjs";
-import "./features/catch-all.cjs";
+import type { DefaultEventsMap, EventsMap } from "./events.cjs";
+import * as engine from "./features/engine.cjs";
 import { PayloadTooLarge } from "./features/limit.cjs";
-import "./features/internals.cjs";
-import "./features/page.cjs";
-import "./features/retries.cjs";
+import { Manager } from "./features/manager.cjs";
+import { Socket } from "./features/socket.cjs";
+import type { ConnectOptions } from "./options.cjs";
+import { protocol } from "./parser/packet.cjs";
 import { nextTick } from "./timer.cjs";
-export * from "./core.cjs";
+/** Connects: the socket for an address. */
+interface Lookup {
+    <Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
+    <Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(uri: string | undefined | null, options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
+}
+declare const lookup: Lookup;
+/** Connects: the same function as `io.connect`, with the library's classes as properties. */
+export declare const io: Lookup & {
+    Fetch: typeof engine.Fetch;
+    XHR: typeof engine.Fetch;
+    NodeXHR: typeof engine.Fetch;
+    NodeWebSocket: typeof engine.NodeWebSocket;
+    WebSocket: typeof engine.NodeWebSocket;
+    WebTransport: typeof engine.WebTransport;
+    Manager: typeof Manager;
+    Socket: typeof Socket;
+    PayloadTooLarge: typeof PayloadTooLarge;
+    protocol: number;
+    nextTick: (callback: () => void) => void;
+    io: Lookup;
+    connect: Lookup;
+};
+export { lookup as connect, Manager, nextTick, PayloadTooLarge, protocol, Socket };
+export default io;
 export * from "./features/engine.cjs";
-export { io as default, nextTick, PayloadTooLarge };
+export type * from "./types.cjs";

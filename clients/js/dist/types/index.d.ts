@@ -1,10 +1,34 @@
-import { io } from "./core.js";
-import "./features/catch-all.js";
+import type { DefaultEventsMap, EventsMap } from "./events.js";
+import * as engine from "./features/engine.js";
 import { PayloadTooLarge } from "./features/limit.js";
-import "./features/internals.js";
-import "./features/page.js";
-import "./features/retries.js";
+import { Manager } from "./features/manager.js";
+import { Socket } from "./features/socket.js";
+import type { ConnectOptions } from "./options.js";
+import { protocol } from "./parser/packet.js";
 import { nextTick } from "./timer.js";
-export * from "./core.js";
+/** Connects: the socket for an address. */
+interface Lookup {
+    <Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
+    <Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(uri: string | undefined | null, options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
+}
+declare const lookup: Lookup;
+/** Connects: the same function as `io.connect`, with the library's classes as properties. */
+export declare const io: Lookup & {
+    Fetch: typeof engine.Fetch;
+    XHR: typeof engine.Fetch;
+    NodeXHR: typeof engine.Fetch;
+    NodeWebSocket: typeof engine.NodeWebSocket;
+    WebSocket: typeof engine.NodeWebSocket;
+    WebTransport: typeof engine.WebTransport;
+    Manager: typeof Manager;
+    Socket: typeof Socket;
+    PayloadTooLarge: typeof PayloadTooLarge;
+    protocol: number;
+    nextTick: (callback: () => void) => void;
+    io: Lookup;
+    connect: Lookup;
+};
+export { lookup as connect, Manager, nextTick, PayloadTooLarge, protocol, Socket };
+export default io;
 export * from "./features/engine.js";
-export { io as default, nextTick, PayloadTooLarge };
+export type * from "./types.js";

@@ -1,6 +1,11 @@
 import type { DefaultEventsMap, EventsMap } from "./events.js";
+import { Manager } from "./manager.js";
 import type { ConnectOptions } from "./options.js";
 import type { Socket } from "./socket.js";
+/** What `io()` makes managers of. The entry file of the build with everything puts its own class here. */
+export declare const classes: {
+    Manager: typeof Manager;
+};
 /**
  * The socket for an address: its path is the namespace, its query string comes before the option
  * `query`. Sockets of one server share a connection unless `forceNew` is set,

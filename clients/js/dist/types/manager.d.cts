@@ -1,8 +1,9 @@
 import { type Backoff } from "./backoff.cjs";
-import { Emitter } from "./emitter.cjs";
 import { EngineSocket } from "./engine/socket.cjs";
+import type { RawData } from "./engine/packet.cjs";
 import type { CloseDetails } from "./engine/transport.cjs";
 import type { DefaultEventsMap, EventsMap } from "./events.cjs";
+import { NamedEmitter } from "./named-emitter.cjs";
 import type { ManagerOptions, SocketOptions } from "./options.cjs";
 import { Decoder, type Packet } from "./parser/packet.cjs";
 import { Socket } from "./socket.cjs";
@@ -28,17 +29,39 @@ export interface ManagerEvents {
     /** All attempts failed. */
     reconnect_failed: () => void;
 }
+/** Defaults of the options that a method of the same name reads, or sets when given a value. */
+export declare const SETTINGS: {
+    reconnection: boolean;
+    reconnectionAttempts: number;
+    reconnectionDelay: number;
+    reconnectionDelayMax: number;
+    randomizationFactor: number;
+    timeout: number;
+};
+/** Defaults of the options. */
+export declare const defaults: Partial<ManagerOptions>;
+/** Methods that read an option, or set it when given a value. */
+type Settings = {
+    [Name in keyof typeof SETTINGS]: {
+        (): NonNullable<ManagerOptions[Name]>;
+        (value: ManagerOptions[Name]): Manager;
+    };
+};
+export interface Manager<Listen extends EventsMap, Emit extends EventsMap> extends Settings {
+    /** Same as `open`. */
+    connect(callback?: OpenCallback): this;
+}
 type OpenCallback = (error?: Error) => void;
 /** One connection to a server, reconnected when it is lost, shared by sockets of its namespaces. */
-export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<{}, {}, ManagerEvents> {
+export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends NamedEmitter<{}, {}, ManagerEvents> {
     /** The present connection, or the last one. */
     engine: EngineSocket;
     /** Options in force; a change counts from the next connection on. */
     opts: ManagerOptions;
     /** Sockets by namespace. */
-    nsps: Record<string, Socket<any, any>>;
+    nsps: Record<string, Socket>;
     /** Those of them that want a connection. */
-    readonly _active: Set<Socket<any, any>>;
+    readonly _active: Set<object>;
     readonly uri?: string;
     _readyState: "opening" | "open" | "closed";
     /** Whether an attempt waits or is under way. */
@@ -48,7 +71,7 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     /** Counts the attempts to reconnect. */
     readonly backoff: Backoff;
     encoder: {
-        encode(packet: Packet): any[];
+        encode(packet: Packet): RawData[];
     };
     decoder: Decoder;
     /** Timer of opening, of the next attempt or of a probe; they never run together. */
@@ -59,7 +82,7 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     /** The socket of a namespace, made (and connected) if there is none. */
     socket(nsp: string, options?: Partial<SocketOptions> | null): Socket<Listen, Emit>;
     /** A socket has become inactive: without any other the connection ends. */
-    _destroy(socket: Socket<any, any>): void;
+    _destroy(socket: object): void;
     /** Sends a packet. */
     _packet(packet: Packet): void;
     /** Closes the connection and stays closed. */
@@ -74,15 +97,4 @@ export declare class Manager<Listen extends EventsMap = DefaultEventsMap, Emit e
     /** Reconnects now. */
     _attempt(): void;
 }
-/** Defaults of the options that a method of the same name reads, or sets when given a value. */
-export declare const SETTINGS: {
-    reconnection: boolean;
-    reconnectionAttempts: number;
-    reconnectionDelay: number;
-    reconnectionDelayMax: number;
-    randomizationFactor: number;
-    timeout: number;
-};
-/** Defaults of the options. */
-export declare const defaults: Partial<ManagerOptions>;
 export {};

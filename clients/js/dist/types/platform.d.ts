@@ -11,8 +11,8 @@ export interface HttpResponse {
 export type BinaryType = "arraybuffer" | "blob" | "nodebuffer";
 /** A WebSocket, for programs whose types know one: those without the DOM's may not. */
 export type PlatformSocket = typeof globalThis extends {
-    WebSocket: new (...args: any) => infer Instance;
-} ? Instance : any;
+    WebSocket: new (...args: never) => infer Instance;
+} ? Instance : unknown;
 /** What binary messages arrive as unless `binaryType` is set: `Buffer` in Node. */
 export declare const defaultBinaryType: BinaryType;
 /** One request: POST when there is a body. Rejects when there is no answer or `signal` fires. */

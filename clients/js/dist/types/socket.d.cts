@@ -1,23 +1,26 @@
-import { Emitter } from "./emitter.cjs";
 import type { CloseDetails } from "./engine/transport.cjs";
 import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck, WithAckErrors } from "./events.cjs";
 import type { Manager } from "./manager.cjs";
+import { NamedEmitter } from "./named-emitter.cjs";
 import type { Auth, SocketOptions } from "./options.cjs";
 import { type Packet } from "./parser/packet.cjs";
 /** Why a socket was disconnected. */
 export type DisconnectReason = "io server disconnect" | "io client disconnect" | "ping timeout" | "transport close" | "transport error" | "parse error" | "forced close";
 /** What goes with the reason. */
 export type DisconnectDescription = CloseDetails | Error;
+/** Why a socket could not connect. */
+export interface ConnectError extends Error {
+    /** What the server says of it. */
+    data?: any;
+}
 /** Events that a socket raises itself. */
 export interface SocketReservedEvents {
     connect: () => void;
     /** Refused by the server (then `data` may say more), or the connection could not be made. */
-    connect_error: (error: Error & {
-        data?: any;
-    }) => void;
+    connect_error: (error: ConnectError) => void;
     disconnect: (reason: DisconnectReason, details?: DisconnectDescription) => void;
 }
-export type Ack = ((...args: any[]) => void) & {
+export type Ack = ((...args: unknown[]) => void) & {
     /** The function takes an error first, so it is also told about a disconnection. */
     withError?: boolean;
 };
@@ -26,13 +29,15 @@ export interface Flags {
     compress?: boolean;
     volatile?: boolean;
     timeout?: number;
+    /** A try of the queue of `retries`, not an event of the application. */
+    fromQueue?: boolean;
 }
+/** An event or an acknowledgement. */
+type Received = Omit<Packet, "nsp" | "data"> & {
+    data?: unknown[];
+};
 /** One client in one namespace: sends and receives events over a shared connection. */
-export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends Emitter<Listen, Emit, SocketReservedEvents> {
-    /** The connection that the socket uses. */
-    readonly io: Manager<any, any>;
-    /** The namespace, e.g. `/`. */
-    readonly nsp: string;
+export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen> extends NamedEmitter<Listen, Emit, SocketReservedEvents> {
     /** Id that the server gave this socket, while connected. */
     id?: string;
     connected: boolean;
@@ -48,7 +53,7 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
      * Arguments of events that came before the connection was confirmed. They are forgotten with it:
      * a server that recovers state sends them again, since the offset counts delivered events only.
      */
-    receiveBuffer: any[][];
+    receiveBuffer: unknown[][];
     /** Acknowledgement functions by packet id. */
     acks: Record<string, Ack>;
     /** Id of the next packet that asks for an acknowledgement. */
@@ -65,23 +70,27 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     private _asker?;
     /** The connection on which the namespace was left, until it may be asked for again. */
     private _left?;
-    constructor(
     /** The connection that the socket uses. */
-    io: Manager<any, any>, 
+    readonly io: Manager<Listen, Emit>;
     /** The namespace, e.g. `/`. */
-    nsp: string, options?: Partial<SocketOptions> | null);
+    readonly nsp: string;
+    constructor(io: Manager<Listen, Emit> | Manager, nsp: string, options?: Partial<SocketOptions> | null);
     /** The opposite of `connected`. */
     get disconnected(): boolean;
     /** Whether the socket connects by itself when its connection does. */
     get active(): boolean;
     /** Connects, and keeps doing so when the connection is lost. */
     connect(): this;
+    /** Same as `connect`. */
+    open(): this;
     /** Listens to the connection. */
     subEvents(): void;
     /** Disconnects and stays disconnected until `connect()`. */
     disconnect(): this;
+    /** Same as `disconnect`. */
+    close(): this;
     /** Emits `message`. */
-    send(...args: any[]): this;
+    send(...args: unknown[]): this;
     /**
      * Sends an event. A function as last argument is called with the other side's acknowledgement;
      * after `timeout()` it takes an error first. While disconnected the event waits, unless it is
@@ -113,9 +122,9 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     /** Handles a packet of the connection. */
     onpacket(packet: Packet): void;
     /** An event came. Programs wrap this to see all of them, and hand in the packet more than once. */
-    onevent({ id, data }: Omit<Packet, "nsp">): void;
+    onevent({ id, data }: Received): void;
     /** An acknowledgement came. */
-    onack({ id, data }: Omit<Packet, "nsp">): void;
+    onack({ id, data }: Received): void;
     /** The server has put the socket out. */
     ondisconnect(): void;
     /** The connection could not be made. */
@@ -129,9 +138,9 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     /** Stops listening to the connection, which ends if nobody else does. */
     destroy(): void;
     /** Calls who listens to an event that came. */
-    emitEvent(args: any[]): void;
+    emitEvent(args: unknown[]): void;
     /** The function that acknowledges the peer's packet, once. */
-    ack(id: number): (...args: any[]) => void;
+    ack(id: number): (...args: unknown[]) => void;
     private _expectAck;
 }
 type Reason = DisconnectReason;
@@ -140,5 +149,5 @@ export declare namespace Socket {
     type DisconnectReason = Reason;
 }
 /** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
-export declare function takeAck(args: any[]): Ack | undefined;
+export declare const takeAck: (args: unknown[]) => Ack | undefined;
 export {};

@@ -17,8 +17,8 @@ export interface Target {
 /** An address taken apart. */
 export interface ParsedUrl {
     /** The address with scheme and host filled in. */
-    source: string;
-    target: Target;
+    _source: string;
+    _target: Target;
     /** Path as written, not decoded: it is the namespace. At least `/`. */
     path: string;
     /** Query string, with its question mark if there is one. */

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "r
 
 import type { DefaultEventsMap, EventNames, EventsMap } from "../events.js";
 import type { ConnectOptions } from "../options.js";
-import type { Socket } from "../socket.js";
+import type { AnySocket, Socket } from "../features/socket.js";
 import { hold } from "./sockets.js";
 import { OFFLINE, type Status, watchStatus } from "./status.js";
 
@@ -32,8 +32,12 @@ export function useSocket<Listen extends EventsMap = DefaultEventsMap, Emit exte
 }
 
 /** Calls `listener`, the one of the last render, at every `event` while the component is mounted. */
-export function useEvent<Listen extends EventsMap, Event extends EventNames<Listen>>(
-  socket: Socket<Listen, any>,
+export function useEvent<
+  Listen extends EventsMap,
+  Event extends EventNames<Listen>,
+  Emit extends EventsMap = DefaultEventsMap,
+>(
+  socket: AnySocket<Listen, Emit>,
   event: Event,
   listener: Listen[Event],
 ): void {
@@ -51,7 +55,9 @@ export function useEvent<Listen extends EventsMap, Event extends EventNames<List
 }
 
 /** Whether the socket is connected, its id, and why it is not. */
-export function useStatus(socket: Socket<any, any>): Status {
+export function useStatus<Listen extends EventsMap, Emit extends EventsMap>(
+  socket: AnySocket<Listen, Emit>,
+): Status {
   const status = useRef<Status>(OFFLINE);
   const subscribe = useCallback(
     (onChange: () => void) =>

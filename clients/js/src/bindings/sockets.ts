@@ -1,7 +1,7 @@
 import { io } from "sockeye-client";
 
 import type { ConnectOptions } from "../options.js";
-import type { Socket } from "../socket.js";
+import type { Socket } from "../features/socket.js";
 
 /** Sockets of the page by address and options, each for as long as somebody uses it. */
 const sockets = new Map<string, Held>();
@@ -11,7 +11,7 @@ const UNUSED_MS = 10_000;
 
 /** A socket that several parts of a page use. */
 export interface Held {
-  readonly socket: Socket<any, any>;
+  readonly socket: Socket;
   /** Connects for the first user; returns how to leave, which disconnects after the last one. */
   use(): () => void;
 }

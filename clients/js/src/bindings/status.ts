@@ -1,4 +1,6 @@
-import type { DisconnectReason, Socket } from "../socket.js";
+import type { EventsMap } from "../events.js";
+import type { AnySocket } from "../features/socket.js";
+import type { ConnectError, DisconnectReason } from "../socket.js";
 
 /** How a socket is doing. */
 export interface Status {
@@ -6,7 +8,7 @@ export interface Status {
   /** Id that the server gave the socket, while connected. */
   id?: string;
   /** Why it is not connected: the last attempt's error. */
-  error?: Error & { data?: any };
+  error?: ConnectError;
   /** Why it was disconnected the last time. */
   reason?: DisconnectReason;
 }
@@ -17,7 +19,10 @@ export const OFFLINE: Status = { connected: false };
 const EVENTS = ["connect", "connect_error", "disconnect"] as const;
 
 /** Calls `onChange` with the status now and whenever it changes; returns how to stop. */
-export function watchStatus(socket: Socket<any, any>, onChange: (status: Status) => void): () => void {
+export function watchStatus<Listen extends EventsMap, Emit extends EventsMap>(
+  socket: AnySocket<Listen, Emit>,
+  onChange: (status: Status) => void,
+): () => void {
   const listeners = {
     connect: () => onChange(statusOf(socket)),
     connect_error: (error: Error) => onChange({ connected: false, error }),
@@ -30,6 +35,6 @@ export function watchStatus(socket: Socket<any, any>, onChange: (status: Status)
   };
 }
 
-function statusOf({ connected, id }: Socket<any, any>): Status {
+function statusOf({ connected, id }: { connected: boolean; id?: string }): Status {
   return connected ? { connected, id } : OFFLINE;
 }

@@ -2,7 +2,7 @@
 
 import type { DefaultEventsMap, EventNames, EventsMap } from "../events.js";
 import type { ConnectOptions } from "../options.js";
-import type { Socket } from "../socket.js";
+import type { AnySocket, Socket } from "../features/socket.js";
 import { hold } from "./sockets.js";
 import { OFFLINE, type Status, watchStatus } from "./status.js";
 
@@ -46,7 +46,9 @@ export function connection<Listen extends EventsMap = DefaultEventsMap, Emit ext
 }
 
 /** A store with the status of a socket. */
-export function status(socket: Socket<any, any>): Readable<Status> {
+export function status<Listen extends EventsMap, Emit extends EventsMap>(
+  socket: AnySocket<Listen, Emit>,
+): Readable<Status> {
   return {
     subscribe(run) {
       let last = OFFLINE;
@@ -61,8 +63,12 @@ export function status(socket: Socket<any, any>): Readable<Status> {
 }
 
 /** A store with the first argument of the last `event`, `initial` before there was one. */
-export function latest<Listen extends EventsMap, Event extends EventNames<Listen>>(
-  socket: Socket<Listen, any>,
+export function latest<
+  Listen extends EventsMap,
+  Event extends EventNames<Listen>,
+  Emit extends EventsMap = DefaultEventsMap,
+>(
+  socket: AnySocket<Listen, Emit>,
   event: Event,
   initial?: Parameters<Listen[Event]>[0],
 ): Readable<Parameters<Listen[Event]>[0] | undefined> {
@@ -75,8 +81,12 @@ export function latest<Listen extends EventsMap, Event extends EventNames<Listen
 }
 
 /** Listens, and returns how to stop: `$effect(() => listen(socket, "chat", onChat))`. */
-export function listen<Listen extends EventsMap, Event extends EventNames<Listen>>(
-  socket: Socket<Listen, any>,
+export function listen<
+  Listen extends EventsMap,
+  Event extends EventNames<Listen>,
+  Emit extends EventsMap = DefaultEventsMap,
+>(
+  socket: AnySocket<Listen, Emit>,
   event: Event,
   listener: Listen[Event],
 ): () => void {

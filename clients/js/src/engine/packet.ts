@@ -1,5 +1,8 @@
 import { type BinaryType, decodeBase64, encodeBase64, toBinaryType } from "../platform.js";
 
+/** The Engine.IO revision spoken here. */
+export const ENGINE_PROTOCOL = 4;
+
 /** Binary data that can be sent. */
 export type Binary = ArrayBuffer | ArrayBufferView | Blob;
 
@@ -7,7 +10,7 @@ export type Binary = ArrayBuffer | ArrayBufferView | Blob;
 export type RawData = string | Binary;
 
 /** Packet types in the order of their digits (Engine.IO v4 "Protocol"). */
-const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"] as const;
+export const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"] as const;
 
 /** Type of a packet; `error` stands for one that could not be decoded. */
 export type PacketType = (typeof TYPES)[number] | "error";

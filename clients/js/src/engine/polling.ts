@@ -5,7 +5,7 @@ import { Transport } from "./transport.js";
 /** Packets as bodies of HTTP requests: one GET waits, POSTs go out one at a time. */
 export class Polling extends Transport {
   /** Whether a GET is waiting. */
-  polling = false;
+  _polling = false;
   private _abort = new AbortController();
   private _onPause?: () => void;
 
@@ -23,17 +23,17 @@ export class Polling extends Transport {
     this._pauseIfIdle();
   }
 
-  resume(): void {
+  _resume(): void {
     this._onPause = undefined;
-    if (!this.polling) this.open();
+    if (!this._polling) this.open();
   }
 
   /** One GET after the other, until the session ends or pauses. */
   async open(): Promise<void> {
-    this.polling = true;
+    this._polling = true;
     const payload = await this._request("xhr poll error");
     if (payload === undefined) return;
-    if (this.isClosed()) {
+    if (this._isClosed()) {
       // Closed during the handshake: the session that just began would otherwise linger on the
       // server until it misses a pong.
       this.query.sid = /"sid":"([^"]*)/.exec(payload)?.[1];
@@ -45,10 +45,10 @@ export class Polling extends Transport {
         this._abort.abort();
         this.onClose({ description: "transport closed by the server" });
       }
-      if (this.isClosed()) return;
+      if (this._isClosed()) return;
       this.onData(part);
     }
-    this.polling = false;
+    this._polling = false;
     if (this._onPause) this._pauseIfIdle();
     else if (this.readyState === "open") this.open();
   }
@@ -72,12 +72,12 @@ export class Polling extends Transport {
       }
       if ((await this._request("xhr post error", body)) === undefined) return;
     }
-    this.onDrain();
+    this._onDrain();
     this._pauseIfIdle();
   }
 
   private _pauseIfIdle(): void {
-    if (!this.polling && this.writable) this._onPause?.();
+    if (!this._polling && this.writable) this._onPause?.();
   }
 
   /** One request. Undefined: it failed, which has been reported unless nobody listens any more. */

@@ -1,17 +1,25 @@
-import { Emitter } from "../emitter.js";
+import { NamedEmitter } from "../named-emitter.js";
 import type { EngineOptions } from "../options.js";
-import { formatQuery } from "../query.js";
+import { formatQuery, type Query } from "../query.js";
+import { timerFunctions } from "../timer.js";
 import { bracketed } from "../url.js";
+import type { Carrier } from "./carrier.js";
 import { decodePacket, type Packet } from "./packet.js";
-import type { EngineSocket } from "./socket.js";
+
+/** What came in answer to a request of polling. */
+export interface PollingAnswer {
+  /** The HTTP status. */
+  status?: number;
+  responseText?: string;
+}
 
 /** Why a transport failed. */
 export interface TransportError extends Error {
   type: "TransportError";
   /** The HTTP status, or the error or event that the platform gave. */
-  description: any;
-  /** For polling `{ status, responseText }`. */
-  context?: any;
+  description: unknown;
+  /** For polling the answer. */
+  context?: PollingAnswer;
   /** The HTTP status of the answer; 0 or absent if there was none, or browsers keep it to themselves. */
   status?: number;
   /** What the server answered, e.g. `{"code":1,"message":"Session ID unknown"}`. */
@@ -26,9 +34,9 @@ export interface CloseDetails {
 
 /** Options that the engine adds for its transports. */
 export interface TransportOptions extends EngineOptions {
-  query: Record<string, any>;
-  /** The engine that the transport belongs to. */
-  socket: EngineSocket;
+  query: Query;
+  /** The engine socket that the transport belongs to. */
+  socket: Carrier;
 }
 
 /** Events of a transport. */
@@ -42,22 +50,37 @@ export interface TransportEvents {
 }
 
 /** One way of carrying packets. States: opening → open → closed. */
-export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
+export abstract class Transport extends NamedEmitter<{}, {}, TransportEvents> {
   /** Query parameters of the requests; the session id joins them after the handshake. */
-  query: Record<string, any>;
+  query: Query;
   /** Whether `send` may be called now. */
   writable = false;
   readyState: "opening" | "open" | "closed" = "opening";
 
+  // Not in the core: what engine.io-client's has.
+
+  /** The engine socket that the transport belongs to. */
+  readonly socket!: Carrier;
+  /** Whether binary data is sent as it is. */
+  readonly supportsBinary!: boolean;
+
   constructor(readonly opts: TransportOptions) {
     super();
     this.query = opts.query;
+    if (FULL) {
+      const { socket, forceBase64 } = opts;
+      Object.assign(this, timerFunctions, { socket, supportsBinary: !forceBase64 });
+    }
   }
 
   /** The transport's name in the protocol. */
   abstract get name(): string;
   /** Starts connecting. */
   abstract open(): void;
+  /** Same as `open`. */
+  doOpen(): void {
+    this.open();
+  }
   /** Ends the connection; nothing is reported any more. */
   protected abstract doClose(): void;
   /**
@@ -69,7 +92,7 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
   abstract uri(): string;
 
   close(): void {
-    if (this.isClosed()) return;
+    if (this._isClosed()) return;
     this.readyState = "closed";
     this.doClose();
   }
@@ -79,7 +102,7 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
     try {
       await this.write(packets);
     } catch (error) {
-      if (this.isClosed()) return;
+      if (this._isClosed()) return;
       this.onError(this.name + " error", error);
       this.doClose();
     }
@@ -88,30 +111,30 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
   /** Lets what is under way end and sends nothing more; then calls back. */
   pause?(onPause: () => void): void;
   /** Takes a pause back. */
-  resume?(): void;
+  _resume?(): void;
 
-  protected isClosed(): boolean {
+  protected _isClosed(): boolean {
     return this.readyState === "closed";
   }
 
   protected onOpen(): void {
     this.readyState = "open";
-    this.onDrain("open");
+    this._onDrain("open");
   }
 
-  protected onDrain(event: "open" | "drain" = "drain"): void {
+  protected _onDrain(event: "open" | "drain" = "drain"): void {
     this.writable = true;
-    this.emitReserved(event);
+    this._emitReserved(event);
   }
 
   protected onData(data: string | ArrayBuffer): void {
-    this.emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
+    this._emitReserved("packet", decodePacket(data, this.opts.socket.binaryType));
   }
 
-  protected onError(message: string, description: unknown, context: any = {}): void {
+  protected onError(message: string, description: unknown, context: PollingAnswer = {}): void {
     this.readyState = "closed";
     const { status, responseText: reason } = context;
-    this.emitReserved(
+    this._emitReserved(
       "error",
       Object.assign(new Error(message), {
         type: "TransportError",
@@ -125,7 +148,7 @@ export abstract class Transport extends Emitter<{}, {}, TransportEvents> {
 
   protected onClose(details?: CloseDetails): void {
     this.readyState = "closed";
-    this.emitReserved("close", details);
+    this._emitReserved("close", details);
   }
 
   /** The address for `scheme`, with a number against caches if asked for. */

@@ -1,12 +1,12 @@
 import { startTimer } from "../platform.js";
-import type { EngineSocket } from "./socket.js";
+import type { Carrier } from "./carrier.js";
 import type { Transport } from "./transport.js";
 
 /** Milliseconds that WebTransport is ahead of others, which are as good as it once connected. */
 const HEAD_START_MS = 200;
 
 /** Tries several transports; the first one that works is taken. */
-export function probeAll(engine: EngineSocket, names: string[]): void {
+export function probeAll(engine: Carrier, names: string[]): void {
   const { transport } = engine;
   // Hardly any server has it, and few platforms.
   const hasFavourite = names.includes("webtransport") && "WebTransport" in globalThis;
@@ -35,8 +35,8 @@ export function probeAll(engine: EngineSocket, names: string[]): void {
  *
  * If it fails before `5` the session goes on as it was.
  */
-export function probe(engine: EngineSocket, name: string): void {
-  const transport = engine.createTransport(name);
+export function probe(engine: Carrier, name: string): void {
+  const transport = engine._createTransport(name);
   let current: Transport | undefined;
 
   const fail = (cause: unknown) => {
@@ -44,11 +44,11 @@ export function probe(engine: EngineSocket, name: string): void {
     transport.off().close();
     if (current) {
       engine.upgrading = false;
-      if (engine.readyState !== "closed") current.resume!();
+      if (engine.readyState !== "closed") current._resume!();
     }
     const error = new Error("probe error");
-    engine.emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
-    engine.flush();
+    engine._emitReserved("upgradeError", Object.assign(error, { transport: name, cause }));
+    engine._flush();
   };
 
   engine.on("close", fail);
@@ -69,11 +69,11 @@ export function probe(engine: EngineSocket, name: string): void {
       if (packet.type !== "pong" || packet.data !== "probe") return fail(packet);
       current = engine.transport;
       engine.upgrading = true;
-      engine.emitReserved("upgrading", transport);
+      engine._emitReserved("upgrading", transport);
       current.pause!(() => {
         if (!engine.upgrading) return;
         engine.off("close", fail);
-        engine.switchTo(transport);
+        engine._switchTo(transport);
       });
     });
   transport.open();

@@ -21,7 +21,7 @@ export class WebSocketTransport extends Transport {
       const loading = prepareWebSocket(this.opts);
       // Where nothing is loaded it begins at once.
       if (loading) await loading;
-      if (this.isClosed()) return;
+      if (this._isClosed()) return;
     }
     let ws: WebSocket;
     try {
@@ -52,6 +52,6 @@ export class WebSocketTransport extends Transport {
       else this.ws!.send(data as string);
     }
     // Later, so that what one turn sends is batched, and `volatile` sees a busy transport.
-    nextTick(() => this.onDrain());
+    nextTick(() => this._onDrain());
   }
 }

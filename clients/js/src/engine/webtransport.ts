@@ -41,8 +41,8 @@ export class WebTransportTransport extends Transport {
       const stream = await session.createBidirectionalStream();
       this._writer = stream.writable.getWriter();
       const { sid } = this.query;
-      await this._writeFrame({ type: "open", data: sid && JSON.stringify({ sid }) });
-      if (this.isClosed()) return;
+      await this._writeFrame({ type: "open", data: sid ? JSON.stringify({ sid }) : undefined });
+      if (this._isClosed()) return;
       this.onOpen();
       await this._read(stream.readable.getReader());
       this._end(() => this.onClose(closed));
@@ -62,13 +62,13 @@ export class WebTransportTransport extends Transport {
   protected async write(packets: Packet[]): Promise<void> {
     for (const packet of packets) await this._writeFrame(packet);
     nextTick(() => {
-      if (!this.isClosed()) this.onDrain();
+      if (!this._isClosed()) this._onDrain();
     });
   }
 
   /** Reports the end once. */
   private _end(report: () => void): void {
-    if (this.isClosed()) return;
+    if (this._isClosed()) return;
     report();
     this.doClose();
   }
@@ -90,7 +90,7 @@ export class WebTransportTransport extends Transport {
       const { done, value } = await reader.read();
       if (done) return;
       for (const data of frames.read(value)) {
-        if (this.isClosed()) return;
+        if (this._isClosed()) return;
         this.onData(data);
       }
     }

@@ -1,6 +1,6 @@
 // What pages go through: sleep, background, the history cache, loss of network, unloading.
 
-import { Manager } from "../manager.js";
+import type { Manager } from "../manager.js";
 import { CONNECT, DISCONNECT } from "../parser/packet.js";
 import { startTimer, stopTimer, type Timer } from "../platform.js";
 
@@ -13,39 +13,13 @@ const PROBE_MS = 5000;
 const watches = new WeakMap<object, AbortController>();
 const probes = new WeakMap<object, Timer>();
 
-const { open, _packet: send } = Manager.prototype;
-
-Manager.prototype.open = function (callback) {
-  const { engine } = this;
-  const told: typeof callback = (error) => {
-    try {
-      callback!(error);
-    } finally {
-      unwatch(this);
-    }
-  };
-  open.call(this, callback && told);
-  if (engine !== this.engine) watch(this);
-  return this;
-};
-
-// Where a connection may turn out to stay closed.
-for (const name of ["maybeReconnectOnOpen", "reconnect", "_attempt"] as const) {
-  const method: (this: Manager) => any = Manager.prototype[name];
-  Manager.prototype[name] = function (this: Manager) {
-    const result = method.call(this);
-    unwatch(this);
-    return result;
-  };
-}
-
 /** Ends the watch of a manager that stays closed. */
-function unwatch(manager: Manager): void {
+export function unwatch(manager: Manager): void {
   if (manager._readyState === "closed" && !manager._reconnecting) watches.get(manager)?.abort();
 }
 
 /** Watches the page until the manager opens again or stays closed. Outside a page does nothing. */
-function watch(manager: Manager): void {
+export function watch(manager: Manager): void {
   const { engine, opts } = manager;
   watches.get(manager)?.abort();
   const controller = new AbortController();
@@ -61,7 +35,7 @@ function watch(manager: Manager): void {
   // The server has a namespace for any name.
   engine.on("data", (text) => {
     if (String(text).startsWith(`${CONNECT}${PROBE}`)) {
-      send.call(manager, { type: DISCONNECT, nsp: PROBE });
+      manager._packet({ type: DISCONNECT, nsp: PROBE });
     }
   });
 }

@@ -24,7 +24,7 @@ export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void
       : new Uint8Array(message as ArrayBuffer);
     const packet = decode(bytes, (data) => toBinaryType(data, defaultBinaryType)) as Packet;
     if (!isPacket(packet)) throw new Error("invalid packet");
-    this.emitReserved("decoded", packet);
+    this._emitReserved("decoded", packet);
   }
 
   /** There are no incomplete packets. */

@@ -6,15 +6,15 @@ import { bytesOf, isBinary, isBlob, owned, readBytes } from "../engine/packet.js
  * A copy, but for Blobs, of what `emit` would send: `toJSON` of addresses and other objects is called
  * with the name that they have. Throws on what cannot be copied, such as functions.
  */
-export function copyOf(value: any, name = ""): any {
+export function copyOf(value: unknown, name = ""): unknown {
   if (isBlob(value)) return value;
   // Pages of test runners do not have it.
   const clone = globalThis.structuredClone as typeof structuredClone | undefined;
   if (isBinary(value)) return clone ? clone(owned(value)) : bytesOf(value as ArrayBuffer).slice();
   // Dates stay what they are, for parsers that know them.
-  const isSpoken = typeof value?.toJSON === "function" && !(value instanceof Date);
+  const isSpoken = typeof (value as any)?.toJSON === "function" && !(value instanceof Date);
   // Only once, as in JSON: it may return the object itself.
-  return isSpoken ? copyOfMembers(value.toJSON(name)) : copyOfMembers(value);
+  return isSpoken ? copyOfMembers((value as any).toJSON(name)) : copyOfMembers(value);
 }
 
 function copyOfMembers(value: any): any {

@@ -2,6 +2,7 @@
 // It uses what any client offers, so it works with socket.io-client, too.
 
 import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.js";
+import type { AnySocket } from "../features/socket.js";
 import type { Socket } from "../socket.js";
 import { byteLength, isBinary } from "../engine/packet.js";
 import { copyOf, readFiles } from "./copy.js";
@@ -23,9 +24,9 @@ export interface OutboxOptions {
   /** Where it is kept. Default: IndexedDB where that can be, otherwise the page's memory. */
   store?: OutboxStore;
   /** An event was answered; also told about those of an earlier page, whose promises are gone. */
-  onAnswer?: (event: string, args: any[], ...answer: any[]) => void;
+  onAnswer?: (event: string, args: unknown[], ...answer: unknown[]) => void;
   /** An event was given up. */
-  onLost?: (event: string, args: any[], error: Error) => void;
+  onLost?: (event: string, args: unknown[], error: Error) => void;
   /**
    * The store is lost: from now on events are kept in the page's memory only, and `isDurable` is false.
    * Those that it holds are sent by this page, and if that goes first by the next one.
@@ -91,7 +92,7 @@ let leaving: Promise<void> = Promise.resolve();
 export function outbox<
   Listen extends EventsMap = DefaultEventsMap,
   Emit extends EventsMap = Listen,
->(socket: Socket<Listen, Emit>, options: OutboxOptions = {}): Outbox<Emit> {
+>(socket: AnySocket<Listen, Emit>, options: OutboxOptions = {}): Outbox<Emit> {
   return new Outbox(socket as any, options);
 }
 
@@ -132,7 +133,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private _release: () => void;
 
   constructor(
-    private _socket: Socket<any, any>,
+    private _socket: Socket,
     private _options: OutboxOptions,
   ) {
     this._stop = this._listen();
@@ -166,7 +167,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     const bytes = bytesOf([event, ...args]);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
     // The caller may change them later, and a file that has changed cannot be read any more.
-    const copy = copyOf([event, ...args]);
+    const copy = copyOf([event, ...args]) as unknown[];
     const earlier = this._read;
     const read = readFiles(copy);
     this._read = read.catch(() => {}).then(() => earlier);
@@ -359,7 +360,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     }
     const entry = this._take(number);
     if (!entry) return;
-    const [name, ...args] = entry.event.args;
+    const [name, ...args] = entry.event.args as [string];
     tell(() => this._options.onAnswer?.(name, args, ...answer));
     entry.waiting?.resolve(answer[0]);
   }
@@ -367,7 +368,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
   private _giveUp(number: number, error: Error): void {
     const entry = this._take(number);
     if (!entry) return;
-    const [name, ...args] = entry.event.args;
+    const [name, ...args] = entry.event.args as [string];
     tell(() => this._options.onLost?.(name, args, error));
     entry.waiting?.reject(error);
   }

@@ -14,7 +14,8 @@ export function takeAttachments(data: unknown, attachments: Binary[]): string {
 }
 
 /** The inverse: puts the attachments where the placeholders are. Throws if one has no place. */
-export function fillPlaceholders(data: any, attachments: unknown[]): unknown {
+export function fillPlaceholders(value: unknown, attachments: unknown[]): unknown {
+  const data = value as { [key: string]: unknown };
   if (!data || typeof data !== "object") return data;
   if (data._placeholder === true) {
     const attachment = typeof data.num === "number" && attachments[data.num];

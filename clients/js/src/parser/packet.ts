@@ -1,5 +1,5 @@
-import { Emitter } from "../emitter.js";
 import { type Binary, isBinary, type RawData } from "../engine/packet.js";
+import { NamedEmitter } from "../named-emitter.js";
 import { fillPlaceholders, takeAttachments } from "./binary.js";
 
 /** The Socket.IO revision spoken here. */
@@ -18,7 +18,7 @@ export const BINARY_ACK = 6;
 export interface Packet {
   type: number;
   nsp: string;
-  data?: any;
+  data?: unknown;
   id?: number;
   options?: { compress?: boolean };
 }
@@ -45,7 +45,7 @@ export class Encoder {
 const PARTS = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d*)([^]*)$/;
 
 /** Turns messages into packets, raised as `decoded`. Throws on what is no packet. */
-export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void }> {
+export class Decoder extends NamedEmitter<{}, {}, { decoded: (packet: Packet) => void }> {
   private _waiting?: Packet;
   private _missing = 0;
   private _attachments: unknown[] = [];
@@ -69,7 +69,7 @@ export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void
     if (this._attachments.length < this._missing) return;
     if (this._missing) packet.data = fillPlaceholders(packet.data, this._attachments);
     this.destroy();
-    this.emitReserved("decoded", packet);
+    this._emitReserved("decoded", packet);
   }
 
   /** Forgets an incomplete packet. */
@@ -92,7 +92,7 @@ export class Decoder extends Emitter<{}, {}, { decoded: (packet: Packet) => void
 }
 
 /** Other types hold nothing that would be used unchecked. */
-export function isValid(type: number, data: any): boolean {
+export function isValid(type: number, data: unknown): boolean {
   if (type !== EVENT && type !== ACK) return type < BINARY_EVENT;
   const isList = Array.isArray(data);
   if (type === ACK || !isList) return isList;

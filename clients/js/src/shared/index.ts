@@ -3,7 +3,8 @@
 
 import { Emitter } from "../emitter.js";
 import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck } from "../events.js";
-import type { DisconnectReason, Socket, SocketReservedEvents } from "../socket.js";
+import type { Socket } from "../features/socket.js";
+import type { DisconnectReason, SocketReservedEvents } from "../socket.js";
 
 /** Options of a shared socket, with their defaults. */
 export interface SharedOptions {
@@ -159,7 +160,7 @@ export class SharedSocket<
   }
 
   /** Emits `message`. */
-  send(...args: any[]): this {
+  send(...args: unknown[]): this {
     return this.emit("message" as any, ...(args as any));
   }
 
@@ -265,17 +266,17 @@ export class SharedSocket<
     const isOther = this.id !== id;
     this.connected = connected;
     this.id = id;
-    if (was && (!connected || isOther)) this.emitReserved("disconnect", reason);
-    if (connected && (!was || isOther)) this.emitReserved("connect");
+    if (was && (!connected || isOther)) this._emitReserved("disconnect", reason);
+    if (connected && (!was || isOther)) this._emitReserved("connect");
   }
 
   private _onConnectError(message: string, data: unknown): void {
-    this.emitReserved("connect_error", Object.assign(new Error(message), { data }));
+    this._emitReserved("connect_error", Object.assign(new Error(message), { data }));
   }
 
   private _deliver(args: any[], question: number | undefined, reply: (args: any[]) => void): void {
     const list = question === undefined ? args : [...args, (...answer: any[]) => reply(answer)];
-    this.emitReserved(...(list as [any, ...any]));
+    this._emitReserved(...(list as [any, ...any]));
   }
 
   /** This tab has the lock. */
@@ -299,7 +300,7 @@ export class SharedSocket<
     // Not gone with the last leader, but on a new connection.
     this._setState(socket.connected, socket.id);
     this._postState(true);
-    this.emitReserved("leader");
+    this._emitReserved("leader");
     const calls = [...this._calls.values()];
     this._calls.clear();
     for (const { message, isTaken, answer } of calls) {

@@ -12,6 +12,7 @@ import defaultIo, {
   WebSocket,
   XHR,
 } from "sockeye-client";
+import { io as coreIo, type Socket as CoreSocket } from "sockeye-client/core";
 import { Socket as Engine } from "sockeye-client/engine";
 import { outbox } from "sockeye-client/outbox";
 import { type Status, useEvent, useSocket, useStatus } from "sockeye-client/react";
@@ -111,6 +112,14 @@ const separate: object[] = [];
   const { connected, error }: Status = useStatus(hooked);
   const last: Readable<string | undefined> = latest(socket, "chat");
   connection<FromServer, ToServer>("/chat").socket.emit("post", "x", (id) => id.toFixed());
+  const small: CoreSocket<FromServer, ToServer> = coreIo();
+  const kept: Promise<number> = outbox(small).emit("post", "hello");
+  useEvent(small, "chat", (from, text) => void (from + text));
+  const ofSmall: Readable<string | undefined> = latest(small, "chat");
+  const byHand = new Socket<FromServer, ToServer>(new Manager("http://a", { autoConnect: false }), "/chat");
+  separate.push(byHand, kept, ofSmall, useStatus(small), small.io.socket("/other"));
+  // @ts-expect-error not in the core
+  small.onAny(() => {});
   const tooLarge: number = new PayloadTooLarge(1, 2).limit;
   const { host, port } = url("http://a/");
   const session = new Engine("http://a", { transports: [WebSocket, XHR] });

@@ -12,9 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use sockeye_socket_proto::{FromArgs, RawArgs};
+use sockeye_socket_proto::{EventRef, FromArgs, RawArgs};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -129,23 +128,18 @@ where
     H: Handler<M, S, P, A>,
     P: FromArgs,
 {
-    fn start(
-        &self,
-        context: Context<'_, S>,
-        args: &str,
-        attachments: &[Bytes],
-    ) -> Result<Answering, EventError> {
-        let payload = P::from_args(args, attachments).map_err(EventError::decode)?;
+    fn start(&self, context: Context<'_, S>, event: EventRef<'_>) -> Result<Answering, EventError> {
+        let payload = event.decode::<P>().map_err(EventError::decode)?;
         let Some(key) = (self.key)(&payload) else {
-            return self.handler.start(context, args, attachments);
+            return self.handler.start(context, event);
         };
         let socket = context.socket()?;
         let user = (self.user)(socket);
         let [owner, key] = [user, key].map(|text| self.memory.digest(&text));
-        let (now, event) = (Instant::now(), (&owner, key));
+        let (now, asked) = (Instant::now(), (&owner, key));
         // The share of a user begins with an answer.
         let known =
-            self.memory.answers.lock().begin(now, event, 0, |_| {}, |repeats| repeats.subscribe());
+            self.memory.answers.lock().begin(now, asked, 0, |_| {}, |repeats| repeats.subscribe());
         match known {
             Known::Answered(answer) => Ok(Box::pin(std::future::ready(Ok(Some(answer))))),
             Known::Underway(first) => Ok(Box::pin(wait(first))),
@@ -155,7 +149,7 @@ where
                 let by = Some((socket.session().id().clone(), group));
                 let memory = Arc::clone(&self.memory);
                 let handling = Handling { answers: Arc::clone(&memory.answers), owner, key, by };
-                let running = self.handler.start(context, args, attachments)?;
+                let running = self.handler.start(context, event)?;
                 Ok(Box::pin(async move {
                     let result = running.await;
                     if let Ok(answer) = &result {

@@ -61,13 +61,13 @@ pub(crate) trait Siblings: Send + Sync {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) outboxes: Option<Arc<Outboxes>>,
-    absences: Option<Arc<AbsentSessions>>,
+    absent_sessions: Option<Arc<AbsentSessions>>,
 }
 
 impl Shared {
     pub(super) fn new(handlers: &Handlers, config: &Config) -> Self {
         let outboxes = handlers.reliable.clone().map(Outboxes::new);
-        Self { outboxes, absences: config.recovery.as_ref().map(AbsentSessions::new) }
+        Self { outboxes, absent_sessions: config.recovery.as_ref().map(AbsentSessions::new) }
     }
 }
 
@@ -77,7 +77,7 @@ impl ActiveNamespace {
         path: Arc<str>,
         params: Params,
         handlers: Arc<Handlers>,
-        Shared { outboxes, absences }: Shared,
+        Shared { outboxes, absent_sessions }: Shared,
         parent: Option<usize>,
         server: &ServerContext,
     ) -> Self {
@@ -89,10 +89,10 @@ impl ActiveNamespace {
             handlers,
             outboxes,
             next_ack: AtomicU64::new(0),
-            log: config.recovery.clone().zip(absences).map(|(recovery, absences)| {
+            log: config.recovery.clone().zip(absent_sessions).map(|(recovery, absent_sessions)| {
                 // From a ping that was answered late to the end of the next one, put off once.
                 let unnoticed_max = config.engine.ping_interval + 3 * config.engine.ping_timeout;
-                Log::new(recovery, unnoticed_max, absences)
+                Log::new(recovery, unnoticed_max, absent_sessions)
             }),
             config,
             parent,

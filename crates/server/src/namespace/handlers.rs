@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::value::RawValue;
 use sockeye_socket_proto::{EventRef, RawEvent};
 
@@ -50,10 +49,8 @@ pub(crate) type ServerSideHandler =
 /// One event on its way into a handler.
 pub(crate) struct Call<'a> {
     pub(crate) socket: &'a Socket,
-    pub(crate) name: &'a str,
     pub(crate) responder: Option<Responder>,
-    pub(crate) args: &'a str,
-    pub(crate) attachments: &'a [Bytes],
+    pub(crate) event: EventRef<'a>,
 }
 
 /// Sees something of a socket.

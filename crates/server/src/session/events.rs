@@ -5,8 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use sockeye_socket_proto::{RawArgs, RawEvent};
+use sockeye_socket_proto::{EventRef, RawArgs, RawEvent};
 
 use super::Sockets;
 use super::spans::{handler_span, traced};
@@ -20,90 +19,85 @@ use crate::socket::Socket;
 
 /// An event that waits until fewer handlers of its socket run.
 pub(super) struct Waiting {
-    responder: Option<Responder>,
+    /// The id under which its client wants an answer.
+    id: Option<u64>,
     pub(super) event: RawEvent,
 }
 
 impl Sockets {
-    pub(super) fn event(
-        &mut self,
-        index: usize,
-        id: Option<u64>,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) {
-        let socket = &self.entries[index].socket;
-        let responder = id.map(|id| Responder { socket: socket.clone(), id, handling: None });
-        let (args, responder) =
-            match socket.outbox().and_then(|at| Some((at, EventNumber::split(args)?))) {
-                None => (args, responder),
-                Some(((outboxes, key), (args, number))) => match responder {
-                    // Without an ack nothing is left to remember.
-                    None => (args, None),
-                    Some(responder) => {
-                        let address = || socket.handshake().address().map(|address| address.ip());
-                        let origin = (socket.session().id(), address);
-                        let begin = outboxes.begin(key, number, origin, &responder);
-                        if let Begin::New(handling) = begin {
-                            (args, Some(Responder { handling: Some(handling), ..responder }))
-                        } else {
-                            socket.active_namespace().handlers.metrics.outbox_hit();
-                            if let Begin::Answered(answer) = begin {
-                                responder.send(&answer);
-                            }
-                            return;
-                        }
-                    }
-                },
-            };
+    /// An event has come: its handler is started now, or when fewer run.
+    pub(super) fn event(&mut self, index: usize, id: Option<u64>, event: EventRef<'_>) {
         let entry = &mut self.entries[index];
         let handlers = &entry.socket.active_namespace().handlers;
         handlers.metrics.event_received();
         if !handlers.any.is_empty() {
-            let event = RawEvent::new(name, args, attachments);
+            let numbered = entry.socket.outbox().and_then(|_| EventNumber::split(event.args));
+            let args = numbered.map_or(event.args, |(args, _)| args);
+            let event = EventRef { args, ..event }.to_raw_event();
             handlers.any.iter().for_each(|look| look(&entry.socket, &event));
         }
         if entry.running >= handlers.concurrent_handlers_max || entry.waiting.get().is_some() {
-            let waiting = Waiting { responder, event: RawEvent::new(name, args, attachments) };
+            let waiting = Waiting { id, event: event.to_raw_event() };
             self.waiting_events += 1;
             self.waiting_bytes += waiting.event.bytes();
             entry.waiting.get_or_default().push_back(waiting);
             return;
         }
-        self.start(index, responder, name, args, attachments);
+        self.start(index, id, event);
     }
 
-    fn start(
-        &mut self,
-        index: usize,
-        responder: Option<Responder>,
-        name: &str,
-        args: &str,
-        attachments: &[Bytes],
-    ) {
+    /// Takes an event of a client outbox up. That is done when its handler is to start and not before:
+    /// one that waits and is dropped with its connection was never begun, and is handled on the next.
+    /// `None`: it was handled before.
+    fn begin<'e>(
+        socket: &Socket,
+        id: Option<u64>,
+        event: EventRef<'e>,
+    ) -> Option<(Option<Responder>, EventRef<'e>)> {
+        let responder = id.map(|id| Responder { socket: socket.clone(), id, handling: None });
+        let numbered = socket.outbox().zip(EventNumber::split(event.args));
+        let Some(((outboxes, key), (args, number))) = numbered else {
+            return Some((responder, event));
+        };
+        let event = EventRef { args, ..event };
+        // Without an ack nothing is left to remember.
+        let Some(responder) = responder else { return Some((None, event)) };
+        let address = || socket.handshake().address().map(|address| address.ip());
+        let origin = (socket.session().id(), address);
+        match outboxes.begin(key, number, origin, &responder) {
+            Begin::New(handling) => {
+                return Some((Some(Responder { handling: Some(handling), ..responder }), event));
+            }
+            Begin::Underway => {}
+            Begin::Answered(answer) => responder.send(&answer),
+        }
+        socket.active_namespace().handlers.metrics.outbox_hit();
+        None
+    }
+
+    fn start(&mut self, index: usize, id: Option<u64>, event: EventRef<'_>) {
         let socket = &self.entries[index].socket;
         if !socket.is_connected() {
             // The server has disconnected it, which is noticed here in a moment.
             return;
         }
+        let Some((responder, event)) = Self::begin(socket, id, event) else { return };
         let handlers = &socket.active_namespace().handlers;
-        let Some(registered) = handlers.events.get(name).or(handlers.fallback.as_ref()) else {
-            return;
-        };
+        let registered = handlers.events.get(event.name).or(handlers.fallback.as_ref());
+        let Some(registered) = registered else { return };
         let watch = registered.metrics.start();
         let span = handler_span(socket, &registered.event);
         let started = span.in_scope(|| {
             let responder = responder.clone();
             if handlers.guards.is_empty() {
-                return (registered.handler)(Call { socket, name, responder, args, attachments });
+                return (registered.handler)(Call { socket, responder, event });
             }
-            let event = RawEvent::new(name, args, attachments);
+            let event = event.to_raw_event();
             Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder, event)) as _)
         });
         let mut running = match started {
             Ok(running) => traced(running, span),
-            Err(error) => return answer(socket, name, responder, Err(error)),
+            Err(error) => return answer(socket, event.name, responder, Err(error)),
         };
         // Most handlers are done at once. The others register their waker in `poll`.
         let mut cx = Context::from_waker(Waker::noop());
@@ -111,7 +105,7 @@ impl Sockets {
         match polled {
             Ok(Poll::Ready(result)) => {
                 registered.metrics.done(&watch);
-                answer(socket, name, responder, result);
+                answer(socket, event.name, responder, result);
             }
             Ok(Poll::Pending) => {
                 let (socket, registered) = (socket.clone(), registered.clone());
@@ -123,7 +117,7 @@ impl Sockets {
             Err(panic) => {
                 responder.inspect(Responder::remember_panic);
                 let message = panic_message(&*panic).to_owned();
-                let (socket, event) = (Some(socket.clone()), name.to_owned());
+                let (socket, event) = (Some(socket.clone()), event.name.to_owned());
                 self.finish(Done::Panic { socket, event, message });
             }
         }
@@ -141,8 +135,7 @@ impl Sockets {
             };
             self.waiting_events -= 1;
             self.waiting_bytes -= waiting.event.bytes();
-            let Waiting { responder, event } = waiting;
-            self.start(index, responder, &event.name, event.args.json(), event.args.attachments());
+            self.start(index, waiting.id, waiting.event.event_ref());
         }
     }
 }
@@ -157,9 +150,7 @@ async fn guarded(
     for guard in &socket.active_namespace().handlers.guards {
         guard(socket.clone(), event.clone())?.await?;
     }
-    let RawEvent { name, args } = &event;
-    let (args, attachments) = (args.json(), args.attachments());
-    (registered.handler)(Call { socket: &socket, name, responder, args, attachments })?.await
+    (registered.handler)(Call { socket: &socket, responder, event: event.event_ref() })?.await
 }
 
 /// Answers the peer, if it asked, and reports an error.

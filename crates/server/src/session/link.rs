@@ -1,5 +1,6 @@
 //! What all sockets of a session share, and what its packets look like on the wire.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -8,12 +9,13 @@ use sockeye_engine::{self as engine, Encoded, Handshake, Pushed};
 use sockeye_socket_proto::{Messages, Parser, transcode};
 
 use crate::cold_state::ColdState;
-use crate::socket::Socket;
 
 /// A session, as its sockets know it. Packets are given to it in the protocol's own form.
 pub(crate) struct SessionLink {
     pub(crate) session: engine::Session,
     pub(crate) handshake: Arc<Handshake>,
+    /// The number of its next socket.
+    next_socket: AtomicU32,
     /// For the session's task; it is woken when something is added.
     commands: Mutex<ColdState<Vec<Command>>>,
     /// In which other form the client speaks, if it does. Known before anything is sent to it.
@@ -21,10 +23,10 @@ pub(crate) struct SessionLink {
 }
 
 pub(crate) enum Command {
-    /// This socket was disconnected by the server.
-    Disconnected(Socket),
-    /// This socket goes on elsewhere; the session is dead.
-    Replaced(Socket),
+    /// The socket of this number was disconnected by the server.
+    Disconnected(u32),
+    /// The socket of this number goes on in another session; this one is dead.
+    Replaced(u32),
     /// A socket has another end, or none.
     ExpiryChanged,
     /// All sockets, then the session.
@@ -33,7 +35,13 @@ pub(crate) enum Command {
 
 impl SessionLink {
     pub(crate) fn new(session: engine::Session, handshake: Arc<Handshake>) -> Self {
-        SessionLink { session, handshake, commands: Mutex::default(), parser: OnceLock::new() }
+        let (commands, parser) = (Mutex::default(), OnceLock::new());
+        SessionLink { session, handshake, next_socket: AtomicU32::new(0), commands, parser }
+    }
+
+    /// A number for a socket of this session, by which commands name it.
+    pub(crate) fn number_socket(&self) -> u32 {
+        self.next_socket.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn command(&self, command: Command) {

@@ -205,7 +205,7 @@ impl Connection for Socket {
 
     fn replace(&self) {
         if self.end(DisconnectReason::TransportClose) {
-            self.0.link.command(Command::Replaced(self.clone()));
+            self.0.link.command(Command::Replaced(self.number()));
         }
     }
 }

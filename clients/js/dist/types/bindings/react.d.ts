@@ -1,6 +1,6 @@
 import type { DefaultEventsMap, EventNames, EventsMap } from "../events.js";
 import type { ConnectOptions } from "../options.js";
-import type { Socket } from "../socket.js";
+import type { AnySocket, Socket } from "../features/socket.js";
 import { type Status } from "./status.js";
 export type { Status } from "./status.js";
 /**
@@ -9,6 +9,6 @@ export type { Status } from "./status.js";
  */
 export declare function useSocket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(address?: string, options?: Partial<ConnectOptions>): Socket<Listen, Emit>;
 /** Calls `listener`, the one of the last render, at every `event` while the component is mounted. */
-export declare function useEvent<Listen extends EventsMap, Event extends EventNames<Listen>>(socket: Socket<Listen, any>, event: Event, listener: Listen[Event]): void;
+export declare function useEvent<Listen extends EventsMap, Event extends EventNames<Listen>, Emit extends EventsMap = DefaultEventsMap>(socket: AnySocket<Listen, Emit>, event: Event, listener: Listen[Event]): void;
 /** Whether the socket is connected, its id, and why it is not. */
-export declare function useStatus(socket: Socket<any, any>): Status;
+export declare function useStatus<Listen extends EventsMap, Emit extends EventsMap>(socket: AnySocket<Listen, Emit>): Status;

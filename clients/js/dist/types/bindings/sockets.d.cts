@@ -1,8 +1,8 @@
 import type { ConnectOptions } from "../options.cjs";
-import type { Socket } from "../socket.cjs";
+import type { Socket } from "../features/socket.cjs";
 /** A socket that several parts of a page use. */
 export interface Held {
-    readonly socket: Socket<any, any>;
+    readonly socket: Socket;
     /** Connects for the first user; returns how to leave, which disconnects after the last one. */
     use(): () => void;
 }

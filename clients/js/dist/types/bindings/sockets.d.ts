@@ -1,8 +1,8 @@
 import type { ConnectOptions } from "../options.js";
-import type { Socket } from "../socket.js";
+import type { Socket } from "../features/socket.js";
 /** A socket that several parts of a page use. */
 export interface Held {
-    readonly socket: Socket<any, any>;
+    readonly socket: Socket;
     /** Connects for the first user; returns how to leave, which disconnects after the last one. */
     use(): () => void;
 }

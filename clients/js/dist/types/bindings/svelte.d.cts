@@ -1,6 +1,6 @@
 import type { DefaultEventsMap, EventNames, EventsMap } from "../events.cjs";
 import type { ConnectOptions } from "../options.cjs";
-import type { Socket } from "../socket.cjs";
+import type { AnySocket, Socket } from "../features/socket.cjs";
 import { type Status } from "./status.cjs";
 export type { Status } from "./status.cjs";
 /** Svelte's store contract. */
@@ -18,8 +18,8 @@ export interface Connection<Listen extends EventsMap, Emit extends EventsMap> ex
  */
 export declare function connection<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(address?: string, options?: Partial<ConnectOptions>): Connection<Listen, Emit>;
 /** A store with the status of a socket. */
-export declare function status(socket: Socket<any, any>): Readable<Status>;
+export declare function status<Listen extends EventsMap, Emit extends EventsMap>(socket: AnySocket<Listen, Emit>): Readable<Status>;
 /** A store with the first argument of the last `event`, `initial` before there was one. */
-export declare function latest<Listen extends EventsMap, Event extends EventNames<Listen>>(socket: Socket<Listen, any>, event: Event, initial?: Parameters<Listen[Event]>[0]): Readable<Parameters<Listen[Event]>[0] | undefined>;
+export declare function latest<Listen extends EventsMap, Event extends EventNames<Listen>, Emit extends EventsMap = DefaultEventsMap>(socket: AnySocket<Listen, Emit>, event: Event, initial?: Parameters<Listen[Event]>[0]): Readable<Parameters<Listen[Event]>[0] | undefined>;
 /** Listens, and returns how to stop: `$effect(() => listen(socket, "chat", onChat))`. */
-export declare function listen<Listen extends EventsMap, Event extends EventNames<Listen>>(socket: Socket<Listen, any>, event: Event, listener: Listen[Event]): () => void;
+export declare function listen<Listen extends EventsMap, Event extends EventNames<Listen>, Emit extends EventsMap = DefaultEventsMap>(socket: AnySocket<Listen, Emit>, event: Event, listener: Listen[Event]): () => void;

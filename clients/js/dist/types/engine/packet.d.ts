@@ -1,10 +1,12 @@
 import { type BinaryType } from "../platform.js";
+/** The Engine.IO revision spoken here. */
+export declare const ENGINE_PROTOCOL = 4;
 /** Binary data that can be sent. */
 export type Binary = ArrayBuffer | ArrayBufferView | Blob;
 /** What one message can hold. */
 export type RawData = string | Binary;
 /** Packet types in the order of their digits (Engine.IO v4 "Protocol"). */
-declare const TYPES: readonly ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+export declare const TYPES: readonly ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 /** Type of a packet; `error` stands for one that could not be decoded. */
 export type PacketType = (typeof TYPES)[number] | "error";
 /** Engine.IO packet. */
@@ -35,4 +37,3 @@ export declare function owned(data: Binary): Binary;
 export declare function encodeAsText(packet: Packet): Promise<string>;
 /** Reads one packet; bad input gives a packet of type `error`. */
 export declare function decodePacket(data: string | ArrayBuffer, binaryType: BinaryType): Packet;
-export {};

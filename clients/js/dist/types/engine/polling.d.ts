@@ -3,13 +3,13 @@ import { Transport } from "./transport.js";
 /** Packets as bodies of HTTP requests: one GET waits, POSTs go out one at a time. */
 export declare class Polling extends Transport {
     /** Whether a GET is waiting. */
-    polling: boolean;
+    _polling: boolean;
     private _abort;
     private _onPause?;
     get name(): string;
     uri(): string;
     pause(onPause: () => void): void;
-    resume(): void;
+    _resume(): void;
     /** One GET after the other, until the session ends or pauses. */
     open(): Promise<void>;
     protected doClose(): Promise<void>;

@@ -1,6 +1,6 @@
-import type { EngineSocket } from "./socket.js";
+import type { Carrier } from "./carrier.js";
 /** Tries several transports; the first one that works is taken. */
-export declare function probeAll(engine: EngineSocket, names: string[]): void;
+export declare function probeAll(engine: Carrier, names: string[]): void;
 /**
  * Tries another transport beside the one in use (Engine.IO v4 "Upgrade"):
  *
@@ -11,4 +11,4 @@ export declare function probeAll(engine: EngineSocket, names: string[]): void;
  *
  * If it fails before `5` the session goes on as it was.
  */
-export declare function probe(engine: EngineSocket, name: string): void;
+export declare function probe(engine: Carrier, name: string): void;

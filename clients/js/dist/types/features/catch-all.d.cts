@@ -1,22 +1,6 @@
-type AnyListener = (event: string, ...args: any[]) => void;
-declare module "../socket.cjs" {
-    interface Socket<Listen, Emit> {
-        /** Calls `listener` with name and arguments of every event that arrives. */
-        onAny(listener: AnyListener): this;
-        /** As `onAny`, but before those that are there. */
-        prependAny(listener: AnyListener): this;
-        /** Removes a catch-all listener of `onAny`, or all of them. */
-        offAny(listener?: AnyListener): this;
-        /** The catch-all listeners of `onAny`. */
-        listenersAny(): AnyListener[];
-        /** Calls `listener` with name and arguments of every event that is sent; not for acknowledgements. */
-        onAnyOutgoing(listener: AnyListener): this;
-        /** As `onAnyOutgoing`, but before those that are there. */
-        prependAnyOutgoing(listener: AnyListener): this;
-        /** Removes a catch-all listener of `onAnyOutgoing`, or all of them. */
-        offAnyOutgoing(listener?: AnyListener): this;
-        /** The catch-all listeners of `onAnyOutgoing`. */
-        listenersAnyOutgoing(): AnyListener[];
-    }
-}
-export {};
+/** Gets the name of an event and its arguments. */
+export type AnyListener = (event: string, ...args: any[]) => void;
+/** Calls all of them. What one throws is reported, and does not keep the event from the others. */
+export declare function callAll(listeners: AnyListener[], socket: object, args: unknown[]): void;
+/** The others, if there is one to leave out: a new list, since the old one may be in use. */
+export declare function without(listeners: AnyListener[], listener?: AnyListener): AnyListener[];

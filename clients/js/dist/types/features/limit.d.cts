@@ -1,3 +1,5 @@
+import { type RawData } from "../engine/packet.cjs";
+import type { EngineSocket } from "../engine/socket.cjs";
 /** A message is larger than the server takes. */
 export declare class PayloadTooLarge extends Error {
     /** Most bytes of a message. */
@@ -11,3 +13,5 @@ export declare class PayloadTooLarge extends Error {
     /** Bytes that this one would have. */
     size: number);
 }
+/** Throws {@link PayloadTooLarge} if the server does not take one of the messages. */
+export declare function checkSizes(messages: RawData[], engine: EngineSocket): void;

@@ -1,13 +1,6 @@
-declare module "../socket.cjs" {
-    interface Socket<Listen, Emit> {
-        /** Packets of the option `retries`, as functions that send them; the first one is under way. */
-        _queue: (() => void)[];
-        /** Whether the first one was sent on this connection. */
-        _trying: boolean;
-    }
-    interface Flags {
-        /** A try of the queue, not an event of the application. */
-        fromQueue?: boolean;
-    }
-}
-export {};
+import { type Flags } from "../socket.cjs";
+import type { Socket } from "./socket.cjs";
+/** Puts an event into the queue of a socket. */
+export declare function enqueue(socket: Socket, args: unknown[], flags: Flags): void;
+/** Sends the first event of the queue unless that was done on this connection. */
+export declare function sendQueued(socket: Socket): void;

@@ -1,4 +1,5 @@
 import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.js";
+import type { AnySocket } from "../features/socket.js";
 import type { Socket } from "../socket.js";
 import { type OutboxStore, StoreLostError } from "./store.js";
 export { indexedDbStore, memoryStore, StoreLostError } from "./store.js";
@@ -16,9 +17,9 @@ export interface OutboxOptions {
     /** Where it is kept. Default: IndexedDB where that can be, otherwise the page's memory. */
     store?: OutboxStore;
     /** An event was answered; also told about those of an earlier page, whose promises are gone. */
-    onAnswer?: (event: string, args: any[], ...answer: any[]) => void;
+    onAnswer?: (event: string, args: unknown[], ...answer: unknown[]) => void;
     /** An event was given up. */
-    onLost?: (event: string, args: any[], error: Error) => void;
+    onLost?: (event: string, args: unknown[], error: Error) => void;
     /**
      * The store is lost: from now on events are kept in the page's memory only, and `isDurable` is false.
      * Those that it holds are sent by this page, and if that goes first by the next one.
@@ -41,7 +42,7 @@ export declare class OutboxError extends Error {
     reason: "full" | "expired" | "forgotten" | "closed");
 }
 /** Makes an outbox for a socket. A socket has at most one; it must not use `retries`. */
-export declare function outbox<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(socket: Socket<Listen, Emit>, options?: OutboxOptions): Outbox<Emit>;
+export declare function outbox<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(socket: AnySocket<Listen, Emit>, options?: OutboxOptions): Outbox<Emit>;
 /** Events on their way to the server, kept until they are answered (`docs/reliable.md`). */
 export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     private _socket;
@@ -78,7 +79,7 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     private _stop;
     /** Lets the socket connect, if it should. */
     private _release;
-    constructor(_socket: Socket<any, any>, _options: OutboxOptions);
+    constructor(_socket: Socket, _options: OutboxOptions);
     /** Number of events without answer. */
     get size(): number;
     /** Bytes of the events without answer. */

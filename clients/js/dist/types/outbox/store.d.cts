@@ -3,7 +3,7 @@ export interface StoredEvent {
     /** Its number in the outbox, from 1. */
     number: number;
     /** Name and arguments. */
-    args: any[];
+    args: unknown[];
     /** Bytes that it counts for. */
     bytes: number;
     /** When it was emitted, in milliseconds as `Date.now()`. */

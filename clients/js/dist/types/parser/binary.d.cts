@@ -5,4 +5,4 @@ import { type Binary } from "../engine/packet.cjs";
  */
 export declare function takeAttachments(data: unknown, attachments: Binary[]): string;
 /** The inverse: puts the attachments where the placeholders are. Throws if one has no place. */
-export declare function fillPlaceholders(data: any, attachments: unknown[]): unknown;
+export declare function fillPlaceholders(value: unknown, attachments: unknown[]): unknown;

@@ -1,5 +1,5 @@
-import { Emitter } from "../emitter.js";
 import { type RawData } from "../engine/packet.js";
+import { NamedEmitter } from "../named-emitter.js";
 /** The Socket.IO revision spoken here. */
 export declare const protocol = 5;
 export declare const CONNECT = 0;
@@ -13,7 +13,7 @@ export declare const BINARY_ACK = 6;
 export interface Packet {
     type: number;
     nsp: string;
-    data?: any;
+    data?: unknown;
     id?: number;
     options?: {
         compress?: boolean;
@@ -26,7 +26,7 @@ export declare class Encoder {
     encode({ type, nsp, data, id }: Packet): RawData[];
 }
 /** Turns messages into packets, raised as `decoded`. Throws on what is no packet. */
-export declare class Decoder extends Emitter<{}, {}, {
+export declare class Decoder extends NamedEmitter<{}, {}, {
     decoded: (packet: Packet) => void;
 }> {
     private _waiting?;
@@ -44,4 +44,4 @@ export declare class Decoder extends Emitter<{}, {}, {
     private _parse;
 }
 /** Other types hold nothing that would be used unchecked. */
-export declare function isValid(type: number, data: any): boolean;
+export declare function isValid(type: number, data: unknown): boolean;

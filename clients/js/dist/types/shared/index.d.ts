@@ -1,6 +1,7 @@
 import { Emitter } from "../emitter.js";
 import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck } from "../events.js";
-import type { Socket, SocketReservedEvents } from "../socket.js";
+import type { Socket } from "../features/socket.js";
+import type { SocketReservedEvents } from "../socket.js";
 /** Options of a shared socket, with their defaults. */
 export interface SharedOptions {
     /** Name of the connection in the browser: tabs with the same name share it. Default `sockeye`. */
@@ -51,7 +52,7 @@ export declare class SharedSocket<Listen extends EventsMap = DefaultEventsMap, E
     /** Sends an event and resolves with the first value of its answer. */
     emitWithAck<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
     /** Emits `message`. */
-    send(...args: any[]): this;
+    send(...args: unknown[]): this;
     /** The next event's answer must come within `ms` milliseconds. */
     timeout(ms: number): this;
     /** The next event is dropped if it cannot be sent at once. */

@@ -1,6 +1,7 @@
 //! The log of one namespace: its last events, and the sessions that may come back.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod state;
+
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
+use self::state::State;
 use super::absent_sessions::{AbsentSessions, SessionKeeper};
 use super::connection::Connection;
 use super::event::{LoggedEvent, held_bytes};
@@ -18,7 +20,6 @@ use super::section::section;
 use super::session::{AbsentSession, Session, SessionState};
 use super::{RecoveryConfig, RecoveryFailure};
 use crate::checks;
-use crate::cold_state::ColdState;
 use crate::guarantees::shares::Group;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
@@ -39,24 +40,6 @@ pub(crate) struct Log<S> {
     epoch: SocketId,
     state: Mutex<State<S>>,
     this: Weak<Self>,
-}
-
-struct State<S> {
-    /// The number of the next event. They begin with 1: 0 is before the first.
-    next: u64,
-    /// The number of the first event that was not forgotten for being too many.
-    truncated: u64,
-    events: VecDeque<LoggedEvent>,
-    bytes: usize,
-    /// Of the events whose offsets were made elsewhere.
-    foreign: ColdState<ForeignOffsets>,
-    sessions: HashMap<SocketId, Session<S>>,
-    /// The private ids of the absent sessions, in the order in which they expire.
-    absent: BTreeMap<u64, SocketId>,
-    /// The number of the next absence.
-    next_absence: u64,
-    /// The same, with those of other namespaces.
-    all_absent: Arc<AbsentSessions>,
 }
 
 /// What a returning client says.
@@ -422,108 +405,6 @@ impl<S> Drop for Log<S> {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         state.absent.values().for_each(|pid| state.all_absent.remove(pid));
-    }
-}
-
-impl<S: Connection> State<S> {
-    fn new(all_absent: Arc<AbsentSessions>) -> Self {
-        let (next, truncated, bytes, next_absence) = (1, 0, 0, 0);
-        let (events, foreign) = (VecDeque::new(), ColdState::default());
-        let (sessions, absent) = (HashMap::new(), BTreeMap::new());
-        Self { next, truncated, events, bytes, foreign, sessions, absent, next_absence, all_absent }
-    }
-
-    /// What always holds. How many things were looked at.
-    fn check(&self) -> usize {
-        debug_assert!(self.next > self.events.len() as u64, "numbers begin with 1");
-        debug_assert!(self.truncated <= self.first(), "what is truncated is not kept");
-        debug_assert!(self.events.iter().is_sorted_by_key(|event| event.at), "the oldest is first");
-        let bytes: usize = self.events.iter().map(|event| event.bytes).sum();
-        debug_assert_eq!(bytes, self.bytes, "bytes are those of the events");
-        if let Some(foreign) = self.foreign.get() {
-            foreign.check(self.first() - 1, self.next);
-        }
-        let absent = self.sessions.values().filter(|session| session.absent().is_some());
-        debug_assert_eq!(absent.count(), self.absent.len(), "each absent session expires");
-        for (absence, pid) in &self.absent {
-            let absent = self.sessions.get(pid).and_then(Session::absent);
-            debug_assert_eq!(absent.map(|it| it.absence), Some(*absence), "and only once");
-            debug_assert!(absent.is_some_and(|it| it.first_missed <= self.next));
-        }
-        self.events.len() + self.sessions.len()
-    }
-
-    /// The number of the event with this offset, if that was made elsewhere and is known.
-    fn number_of(&self, text: &str) -> Option<u64> {
-        self.foreign.get()?.number_of(text)
-    }
-
-    /// The number of the oldest event kept.
-    fn first(&self) -> u64 {
-        self.next - self.events.len() as u64
-    }
-
-    /// From which number on it is known what was for a session.
-    fn known_from(&self, session: &Session<S>) -> u64 {
-        self.truncated.max(session.known_from())
-    }
-
-    /// The events from a number on, which is not before the first.
-    fn events_from(&self, number: u64) -> impl Iterator<Item = (u64, &LoggedEvent)> {
-        let skipped = usize::try_from(number - self.first()).unwrap_or(usize::MAX);
-        (number..).zip(self.events.iter().skip(skipped))
-    }
-
-    /// Whether a session was sent this offset, as far as that is known: an event that was forgotten
-    /// is believed, since all that is known to be for the session is sent again. One look at the log
-    /// is enough, so that claims which are refused cost the others nothing.
-    fn has_sent(&self, session: &Session<S>, number: u64) -> bool {
-        let (stamped, first_missed) = match &session.state {
-            SessionState::Connected(socket) => (socket.stamped(), self.next),
-            SessionState::Absent(absent) => (0, absent.first_missed),
-        };
-        let stamped = session.details.as_ref().map_or(0, |details| details.stamped).max(stamped);
-        if number < self.first().max(self.known_from(session)) || number <= stamped {
-            return true;
-        }
-        let event = self.events_from(number).next().filter(|(number, _)| *number < first_missed);
-        event.is_some_and(|(number, event)| session.includes(number, event))
-    }
-
-    /// What a session missed from this number on, in order, and which of it came to rooms that it
-    /// joined before it was admitted (`held`, in order): that belongs among the rest.
-    fn missed(
-        &self,
-        session: &Session<S>,
-        from: u64,
-        held: &[u64],
-    ) -> (Vec<(u64, Arc<Encoded>)>, Vec<u64>) {
-        let (mut missed, mut early) = (Vec::new(), Vec::new());
-        for (number, event) in self.events_from(from) {
-            let is_member = session.includes(number, event);
-            let is_held = !is_member && held.binary_search(&number).is_ok();
-            if is_held {
-                early.push(number);
-            }
-            if is_member || is_held {
-                missed.push((number, Arc::clone(&event.packet)));
-            }
-        }
-        (missed, early)
-    }
-
-    /// Whether an absent session is not to come back any more.
-    fn is_expired(&self, pid: &SocketId, now: Instant) -> bool {
-        let absent = self.sessions.get(pid).and_then(Session::absent);
-        absent.is_none_or(|absent| absent.until <= now)
-    }
-
-    fn forget(&mut self, pid: &SocketId) {
-        let session = self.sessions.remove(pid);
-        if let Some(absent) = session.as_ref().and_then(Session::absent) {
-            self.absent.remove(&absent.absence);
-            self.all_absent.remove(pid);
-        }
     }
 }
 
