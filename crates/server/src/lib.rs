@@ -51,6 +51,8 @@ mod guarantees;
 mod handler;
 /// A namespace: how it is declared, and what it is at run time.
 mod namespace;
+/// Presence: who is here, room by room.
+mod presence;
 /// Rooms, and whom a broadcast reaches.
 mod rooms;
 /// The guide, a chapter a module: begin with [`server`](guide::server).
@@ -113,6 +115,10 @@ pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
+pub use presence::handle::Presence;
+pub use presence::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
+pub use presence::rules::{PresenceError, PresenceLimit, PresenceRules};
+pub use presence::watch::{PresenceUpdate, PresenceWatch};
 pub use rooms::room::{IntoRooms, Room, RoomChange};
 pub use rooms::targets::TargetsRef;
 pub use server::Server;
