@@ -45,7 +45,7 @@ use crate::socket::Socket;
 /// ) -> Result<Ack<Vec<Present>>, PresenceError> {
 ///     socket.join(&room); // first: from now on it gets the differences
 ///     let presence = socket.io().presence(room);
-///     presence.join(&socket, user.0.as_str(), &Status { typing: false })?;
+///     presence.join(&socket, user.name.as_str(), &Status { typing: false })?;
 ///     Ok(Ack(presence.list().await))
 /// }
 ///

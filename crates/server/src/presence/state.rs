@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::SystemTime;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -177,7 +177,7 @@ impl PresenceState {
             inner.table.leave(now, &memberships.seat(room, &before));
         }
         rooms.insert(room.clone(), Membership { user, kept });
-        self.start_timer(&mut inner);
+        self.start_timer(inner);
         Ok(())
     }
 
@@ -199,7 +199,7 @@ impl PresenceState {
         let seat = memberships.seat(room, &membership.user);
         inner.table.join(Instant::now(), unix_millis(), &seat, kept.clone())?;
         membership.kept = kept;
-        self.start_timer(&mut inner);
+        self.start_timer(inner);
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl PresenceState {
         let mut inner = self.inner.lock();
         let Some(membership) = memberships.rooms.lock().remove(room) else { return false };
         inner.table.leave(Instant::now(), &memberships.seat(room, &membership.user));
-        self.start_timer(&mut inner);
+        self.start_timer(inner);
         true
     }
 
@@ -277,17 +277,19 @@ impl PresenceState {
     }
 
     /// Has the timer run by the time at which something is to be done.
-    fn start_timer(&self, inner: &mut Inner) {
+    fn start_timer(&self, mut inner: MutexGuard<'_, Inner>) {
         let Some(next) = inner.table.next() else { return };
         match inner.timer {
             Timer::SleepsUntil(until) if next < until => self.wake.notify_one(),
             Timer::SleepsUntil(_) | Timer::Busy => {}
             Timer::Absent => {
                 let here = Handle::try_current().ok();
-                if let Some(runtime) = here.as_ref().or(self.runtime.as_ref()) {
-                    inner.timer = Timer::Busy;
-                    runtime.spawn(Running(Weak::clone(&self.this)).run(Arc::clone(&self.wake)));
-                }
+                let Some(runtime) = here.as_ref().or(self.runtime.as_ref()) else { return };
+                inner.timer = Timer::Busy;
+                // A runtime that shuts down drops the task here and now, which takes the lock.
+                drop(inner);
+                let running = Running(Weak::clone(&self.this));
+                runtime.spawn(running.run(Arc::clone(&self.wake)));
             }
         }
     }
@@ -353,7 +355,7 @@ impl Memberships {
                 None => drop(inner.table.leave(now, &seat)),
             }
         }
-        self.presence.start_timer(&mut inner);
+        self.presence.start_timer(inner);
     }
 
     /// Its client has come back: it is present where it was. In a room that is full it is not.
@@ -373,7 +375,7 @@ impl Memberships {
                 )
                 .is_ok()
         });
-        self.presence.start_timer(&mut inner);
+        self.presence.start_timer(inner);
     }
 }
 
@@ -381,14 +383,15 @@ impl Memberships {
 struct Running(Weak<PresenceState>);
 
 impl Running {
-    async fn run(self, wake: Arc<Notify>) {
-        loop {
-            let Some(next) = self.0.upgrade().and_then(|presence| presence.tick()) else { return };
+    async fn run(mut self, wake: Arc<Notify>) {
+        while let Some(next) = self.0.upgrade().and_then(|presence| presence.tick()) {
             tokio::select! {
                 () = sleep_until(next) => {}
                 () = wake.notified() => {}
             }
         }
+        // It is known to be absent, and there may be another one by now.
+        self.0 = Weak::new();
     }
 }
 

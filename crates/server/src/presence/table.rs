@@ -127,7 +127,27 @@ impl<M: Clone + PartialEq> Table<M> {
         seat: &Seat,
         metadata: M,
     ) -> Result<(), PresenceError> {
-        let place = self.place(seat, &metadata)?;
+        let Some(place) = self.place(seat, &metadata)? else {
+            self.add(now, since, seat, metadata);
+            return Ok(());
+        };
+        // Nobody sees it take a place with the same metadata, and so nobody is to hear of it.
+        if self.user(seat).is_some_and(|user| user.connections[place].metadata != metadata) {
+            self.note_change(now, seat);
+        }
+        let user = self.user(seat).expect("it has that place");
+        let connection = &mut user.connections[place];
+        let key = std::mem::replace(&mut connection.key, seat.key.clone());
+        connection.metadata = metadata;
+        if let Some(until) = connection.lost_until.take() {
+            self.graces.remove(&(until, Seat { key, ..seat.clone() }));
+        }
+        self.check(&seat.room);
+        Ok(())
+    }
+
+    /// A connection comes beside the others of its user.
+    fn add(&mut self, now: Instant, since: u64, seat: &Seat, metadata: M) {
         self.note_change(now, seat);
         let room = self.rooms.get_mut(&seat.room).expect("its change is noted");
         if room.users.is_empty() {
@@ -136,19 +156,8 @@ impl<M: Clone + PartialEq> Table<M> {
         let user = room.users.entry(Arc::clone(&seat.user));
         let user = user.or_insert_with(|| User { since, connections: Vec::new() });
         let key = seat.key.clone();
-        match place {
-            Some(place) => {
-                let connection = &mut user.connections[place];
-                let old_key = std::mem::replace(&mut connection.key, key);
-                connection.metadata = metadata;
-                if let Some(until) = connection.lost_until.take() {
-                    self.graces.remove(&(until, Seat { key: old_key, ..seat.clone() }));
-                }
-            }
-            None => user.connections.push(Connection { key, since, metadata, lost_until: None }),
-        }
+        user.connections.push(Connection { key, since, metadata, lost_until: None });
         self.check(&seat.room);
-        Ok(())
     }
 
     /// Which connection of its user it is or takes the place of; `None`: it comes beside them.
@@ -321,9 +330,12 @@ impl<M: Clone + PartialEq> Table<M> {
         all
     }
 
+    fn user(&mut self, seat: &Seat) -> Option<&mut User<M>> {
+        self.rooms.get_mut(&seat.room)?.users.get_mut(&seat.user)
+    }
+
     fn connection(&mut self, seat: &Seat) -> Option<&mut Connection<M>> {
-        let user = self.rooms.get_mut(&seat.room)?.users.get_mut(&seat.user)?;
-        user.connections.iter_mut().find(|connection| connection.key == seat.key)
+        self.user(seat)?.connections.iter_mut().find(|connection| connection.key == seat.key)
     }
 
     /// Keeps what is published of a user who is about to change.
