@@ -61,6 +61,8 @@ pub mod guide {
     pub mod server {}
     #[doc = include_str!("../../../docs/guide/rooms.md")]
     pub mod rooms {}
+    #[doc = include_str!("../../../docs/guide/presence.md")]
+    pub mod presence {}
     #[doc = include_str!("../../../docs/guide/acks.md")]
     pub mod acks {}
     #[doc = include_str!("../../../docs/guide/auth.md")]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -796,4 +797,60 @@ async fn namespaces_and_rooms_are_not_each_others() {
     sleep(Duration::from_millis(1)).await;
     assert_eq!((count("/team-1", "a").await, count("/team-1", "b").await), (0, 0));
     assert_eq!(count("/team-2", "a").await, 1);
+}
+
+/// From many threads at once: nobody stays who has gone, whatever came first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_ends_while_joining_is_not_present() {
+    const ROUNDS: usize = 200;
+    let rules = PresenceRules::default().interval(Duration::ZERO).grace(Duration::ZERO);
+    let server = start_with(Config::default(), [namespace().presence(rules)]);
+    let watching = tokio::spawn(until_the_last(presence(&server).watch()));
+    let mut clients = Vec::new();
+    for round in 0..ROUNDS {
+        let client = connect(&server, "ada").await;
+        let socket = server.server().io().socket(client.id()).unwrap();
+        let lobby = presence(&server);
+        let joining = socket.clone();
+        let join = tokio::task::spawn_blocking(move || {
+            lobby.join(&joining, format!("{}", round % 3), &round).is_ok()
+        });
+        match round % 2 {
+            0 => socket.disconnect(),
+            _ => client.wire().cut(),
+        }
+        join.await.unwrap();
+        clients.push(client);
+    }
+    let gone = async {
+        while server.server().sessions() > 0 || presence(&server).count().await > 0 {
+            clients.iter().for_each(|client| client.wire().cut());
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("all of them go");
+    let _last = come(&server, "last", "phone").await;
+    let heard = tokio::time::timeout(Duration::from_secs(60), watching).await;
+    assert_eq!(heard.expect("they hear of it").unwrap(), ["last"]);
+}
+
+/// Who is present by what a watch says, when somebody called `last` is.
+async fn until_the_last(mut watch: PresenceWatch) -> Vec<String> {
+    let mut here = BTreeSet::new();
+    while !here.contains("last") {
+        match watch.next().await.unwrap() {
+            PresenceUpdate::List { present, .. } => {
+                here = present.into_iter().map(|it| it.user).collect();
+            }
+            PresenceUpdate::Difference(difference) => {
+                difference
+                    .left
+                    .iter()
+                    .for_each(|it| assert!(here.remove(&it.user), "it was there"));
+                difference.joined.iter().for_each(|it| assert!(here.insert(it.user.clone())));
+                difference.changed.iter().for_each(|it| assert!(here.contains(&it.user)));
+            }
+        }
+    }
+    here.into_iter().collect()
 }

@@ -49,7 +49,8 @@ pub struct PresentConnection<M = PresenceMetadata> {
 /// What has changed in a room: the payload of the event `presence`.
 ///
 /// A client that has the list applies it by key, in this order: `left` are removed; `joined` and
-/// `changed` are put in place of what there was.
+/// `changed` are put in place of what there was. What comes before the answer with the list is
+/// kept and applied after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresenceDifference<M = PresenceMetadata> {
     /// Those who were not present before, as they are now.

@@ -1,7 +1,7 @@
 //! The presence of a namespace at run time: the table behind a lock, its timer, what sockets
 //! remember of it, and who hears of the differences.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::SystemTime;
@@ -95,12 +95,12 @@ impl PartialEq for Kept {
 pub(crate) struct Memberships {
     presence: Arc<PresenceState>,
     socket: SocketId,
-    /// Changed under the lock of the table only.
-    rooms: Mutex<BTreeMap<Room, Membership>>,
+    /// Few. Changed under the lock of the table only.
+    rooms: Mutex<Vec<Membership>>,
 }
 
-#[derive(Clone)]
 struct Membership {
+    room: Room,
     user: Arc<str>,
     kept: Kept,
 }
@@ -165,18 +165,27 @@ impl PresenceState {
             return Err(PresenceError::NotConnected);
         }
         let mut rooms = memberships.rooms.lock();
-        let before = rooms.get(room).map(|membership| Arc::clone(&membership.user));
+        let place = rooms.iter().position(|membership| membership.room == *room);
         let rooms_max = self.rules().connection_rooms_max;
-        if before.is_none() && rooms.len() >= rooms_max {
+        if place.is_none() && rooms.len() >= rooms_max {
             return Err(PresenceLimit::ConnectionRooms.exceeded(rooms_max));
         }
         let now = Instant::now();
-        let seat = memberships.seat(room, &user);
-        inner.table.join(now, unix_millis(), &seat, kept.clone())?;
-        if let Some(before) = before.filter(|before| *before != user) {
-            inner.table.leave(now, &memberships.seat(room, &before));
+        let membership = Membership { room: room.clone(), user, kept };
+        let seat = memberships.seat(&membership);
+        inner.table.join(now, unix_millis(), &seat, membership.kept.clone())?;
+        if let Some(place) = place {
+            let before = std::mem::replace(&mut rooms[place], membership);
+            if before.user != rooms[place].user {
+                inner.table.leave(now, &memberships.seat(&before));
+            }
+        } else {
+            if rooms.is_empty() {
+                // Most are present in one.
+                rooms.reserve_exact(1);
+            }
+            rooms.push(membership);
         }
-        rooms.insert(room.clone(), Membership { user, kept });
         self.start_timer(inner);
         Ok(())
     }
@@ -191,12 +200,13 @@ impl PresenceState {
     ) -> Result<(), PresenceError> {
         let mut inner = self.inner.lock();
         let mut rooms = memberships.rooms.lock();
-        let membership = rooms.get_mut(room).ok_or(PresenceError::NotPresent)?;
+        let membership = rooms.iter_mut().find(|membership| membership.room == *room);
+        let membership = membership.ok_or(PresenceError::NotPresent)?;
         if !is_connected() {
             return Err(PresenceError::NotConnected);
         }
         let kept = self.keep(room, &membership.user, json)?;
-        let seat = memberships.seat(room, &membership.user);
+        let seat = memberships.seat(membership);
         inner.table.join(Instant::now(), unix_millis(), &seat, kept.clone())?;
         membership.kept = kept;
         self.start_timer(inner);
@@ -206,8 +216,14 @@ impl PresenceState {
     /// A socket leaves. False: it was not present in the room.
     pub(super) fn leave(&self, room: &Room, memberships: &Memberships) -> bool {
         let mut inner = self.inner.lock();
-        let Some(membership) = memberships.rooms.lock().remove(room) else { return false };
-        inner.table.leave(Instant::now(), &memberships.seat(room, &membership.user));
+        let mut rooms = memberships.rooms.lock();
+        let place = rooms.iter().position(|membership| membership.room == *room);
+        let Some(place) = place else { return false };
+        let membership = rooms.remove(place);
+        if rooms.is_empty() {
+            *rooms = Vec::new();
+        }
+        inner.table.leave(Instant::now(), &memberships.seat(&membership));
         self.start_timer(inner);
         true
     }
@@ -334,7 +350,7 @@ impl PresenceState {
 }
 
 impl Memberships {
-    fn seat(&self, room: &Room, user: &Arc<str>) -> Seat {
+    fn seat(&self, Membership { room, user, .. }: &Membership) -> Seat {
         let key = ConnectionKey { server: THIS_SERVER, socket: self.socket.clone() };
         Seat { room: room.clone(), user: Arc::clone(user), key }
     }
@@ -348,8 +364,8 @@ impl Memberships {
         }
         let now = Instant::now();
         let until = is_lost(reason).then(|| after(now, self.presence.rules().grace));
-        for (room, membership) in &*self.rooms.lock() {
-            let seat = self.seat(room, &membership.user);
+        for membership in &*self.rooms.lock() {
+            let seat = self.seat(membership);
             match until {
                 Some(until) => inner.table.lose(&seat, until),
                 None => drop(inner.table.leave(now, &seat)),
@@ -365,10 +381,10 @@ impl Memberships {
             return;
         }
         let (now, since) = (Instant::now(), unix_millis());
-        self.rooms.lock().retain(|room, membership| {
-            let seat = self.seat(room, &membership.user);
+        self.rooms.lock().retain(|membership| {
+            let seat = self.seat(membership);
             let joined = inner.table.join(now, since, &seat, membership.kept.clone());
-            let socket = &self.socket;
+            let (socket, room) = (&self.socket, &seat.room);
             joined
                 .inspect_err(
                     |error| tracing::debug!(%socket, %room, %error, "is not present again"),

@@ -154,7 +154,7 @@ impl<M: Clone + PartialEq> Table<M> {
             self.occupied += 1;
         }
         let user = room.users.entry(Arc::clone(&seat.user));
-        let user = user.or_insert_with(|| User { since, connections: Vec::new() });
+        let user = user.or_insert_with(|| User { since, connections: Vec::with_capacity(1) });
         let key = seat.key.clone();
         user.connections.push(Connection { key, since, metadata, lost_until: None });
         self.check(&seat.room);

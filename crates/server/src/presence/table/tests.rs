@@ -1,6 +1,7 @@
 //! The table by example, and against a naive model.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -253,8 +254,37 @@ impl Model {
 }
 
 /// Somebody who hears of the differences of a room.
-#[derive(Default)]
 struct Hearer(BTreeMap<Arc<str>, Person<u8>>);
+
+/// A client that asks for the list, whose answer may come after differences that came later, or
+/// before some that came earlier.
+struct Client {
+    room: Room,
+    answer: Vec<Person<u8>>,
+    early: Vec<Rc<Difference<u8>>>,
+    /// How many differences come before the answer.
+    overtaking: usize,
+    here: Hearer,
+}
+
+impl Client {
+    fn hear(&mut self, difference: &Rc<Difference<u8>>) {
+        if self.overtaking == 0 {
+            return self.here.apply(difference);
+        }
+        self.early.push(Rc::clone(difference));
+        self.overtaking -= 1;
+        if self.overtaking == 0 {
+            self.take_answer();
+        }
+    }
+
+    fn take_answer(&mut self) {
+        self.overtaking = 0;
+        self.here = Hearer::new(std::mem::take(&mut self.answer));
+        self.early.drain(..).for_each(|difference| self.here.apply(&difference));
+    }
+}
 
 impl Hearer {
     fn new(list: Vec<Person<u8>>) -> Self {
@@ -306,7 +336,8 @@ proptest! {
         let (mut table, mut now) = start();
         let mut model = Model::default();
         let mut clock = 0;
-        let mut clients: Vec<(Room, Hearer)> = Vec::new();
+        let mut clients: Vec<Client> = Vec::new();
+        let mut last: HashMap<Room, Rc<Difference<u8>>> = HashMap::new();
         let mut watches: Vec<(Room, Hearer)> = Vec::new();
         let all_taken = [Step::Wait(10), Step::Take(usize::MAX)];
         for step in steps.into_iter().chain(all_taken) {
@@ -333,7 +364,17 @@ proptest! {
                     model.0.retain(|row| row.lost_until.is_none_or(|until| until > now));
                 }
                 Step::List(n) => {
-                    clients.push((room(n), Hearer::new(table.list(&room(n)))));
+                    let mut client = Client {
+                        room: room(n),
+                        answer: table.list(&room(n)),
+                        early: last.get(&room(n)).cloned().into_iter().collect(),
+                        overtaking: clock as usize % 3,
+                        here: Hearer::new(Vec::new()),
+                    };
+                    if client.overtaking == 0 {
+                        client.take_answer();
+                    }
+                    clients.push(client);
                     watches.push((room(n), Hearer::new(table.published(&room(n)))));
                 }
                 Step::Take(max) => {
@@ -341,10 +382,10 @@ proptest! {
                     table.advance(now);
                     model.0.retain(|row| row.lost_until.is_none_or(|until| until > now));
                     while let Some(room) = table.due_room(now) {
-                        let difference = table.take_difference(now, &room, max, |_| 1);
-                        for (_, client) in clients.iter_mut().filter(|(of, _)| *of == room) {
-                            client.apply(&difference);
-                        }
+                        let difference = Rc::new(table.take_difference(now, &room, max, |_| 1));
+                        last.insert(room.clone(), Rc::clone(&difference));
+                        let of_room = clients.iter_mut().filter(|client| client.room == room);
+                        of_room.for_each(|client| client.hear(&difference));
                         for (_, watch) in watches.iter_mut().filter(|(of, _)| *of == room) {
                             watch.apply_exactly(&difference);
                         }
@@ -364,8 +405,11 @@ proptest! {
             let first = model.0.iter().filter_map(|row| row.lost_until).min();
             prop_assert_eq!(table.graces.first().map(|(until, _)| *until), first);
         }
-        for (room, client) in &clients {
-            prop_assert_eq!(client.people(), model.users(room));
+        for client in &mut clients {
+            if client.overtaking > 0 {
+                client.take_answer();
+            }
+            prop_assert_eq!(client.here.people(), model.users(&client.room));
         }
         for row in model.0.clone() {
             table.leave(now, &row.seat);
