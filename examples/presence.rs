@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use sockeye::{
-    Ack, EventError, Local, Namespace, PresenceError, PresenceRules, Present, Server, Socket,
+    Ack, Args, EventError, Local, Namespace, PresenceError, PresenceRules, Present, Server, Socket,
 };
 
 #[derive(Deserialize)]
@@ -29,7 +29,10 @@ async fn enter(
     Ok(Ack(presence.list().await))
 }
 
-async fn typing(socket: Socket, (room, typing): (String, bool)) -> Result<(), EventError> {
+async fn typing(
+    socket: Socket,
+    Args((room, typing)): Args<(String, bool)>,
+) -> Result<(), EventError> {
     socket.io().presence(room).update(&socket, &Status { typing }).map_err(refused)
 }
 

@@ -9,3 +9,4 @@ pub(crate) mod rules;
 pub(crate) mod state;
 mod table;
 pub(crate) mod watch;
+pub(crate) mod watchers;

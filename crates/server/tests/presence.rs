@@ -649,6 +649,21 @@ async fn all_bytes_together_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_namespaces_of_a_declaration_share_their_bytes() {
+    let rules = PresenceRules::default().bytes_max(2 * 1040);
+    let server = start_with(Config::default(), [Namespace::new("/team-{id}").presence(rules)]);
+    let mut clients = Vec::new();
+    let mut joined = Vec::new();
+    for n in 0..3 {
+        let name = format!("/team-{n}");
+        clients.push(server.client().namespace(&name).connect().await.unwrap());
+        let io = server.server().io().of(&name).unwrap();
+        joined.push(io.presence("lobby").join(&io.sockets()[0], "ada", &()).is_ok());
+    }
+    assert_eq!(joined, [true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_storm_of_returns_is_few_messages() {
     const PEOPLE: usize = 300;
     let server = start();

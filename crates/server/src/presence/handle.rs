@@ -18,12 +18,13 @@ use crate::socket::Socket;
 
 /// Who is present in a room of a namespace: a handle, cheap to clone, from [`Io::presence`].
 ///
-/// People are known by a key of the application's choosing, such as the id of their account. Somebody
-/// is present once, with as many connections as they have tabs and devices, each with metadata of its
-/// own; they join with the first and leave with the last. The server notices by itself when a
-/// connection ends: one that leaves (by [`leave`](Presence::leave), or disconnected by the client or
-/// the server) is gone at once, one that is lost stays for the [grace](crate::PresenceRules::grace).
-/// Who comes back within it, by a new connection or by recovery, has neither left nor joined.
+/// People are known by a key of the application's choosing, such as the id of their account.
+/// Somebody is present once, with as many connections as they have tabs and devices, each with
+/// metadata of its own; they join with the first and leave with the last. The server notices by
+/// itself when a connection ends: one that leaves (by [`leave`](Presence::leave), or disconnected
+/// by the client or the server) is gone at once, one that is lost stays for the
+/// [grace](crate::PresenceRules::grace). Who comes back within it, by a new connection or by
+/// recovery, has neither left nor joined.
 ///
 /// The sockets that are in the room ([`Socket::join`]) get the event `presence` with the
 /// [differences](PresenceDifference). To be present and to be in the room are two things: a page
@@ -31,7 +32,7 @@ use crate::socket::Socket;
 ///
 /// ```
 /// use serde::Serialize;
-/// use sockeye::{Ack, Local, Namespace, PresenceError, Present, Socket};
+/// use sockeye::{Ack, Args, Local, Namespace, PresenceError, Present, Socket};
 ///
 /// struct User { name: String } // which `on_connect` has set
 ///
@@ -49,7 +50,10 @@ use crate::socket::Socket;
 ///     Ok(Ack(presence.list().await))
 /// }
 ///
-/// async fn typing(socket: Socket, (room, typing): (String, bool)) -> Result<(), PresenceError> {
+/// async fn typing(
+///     socket: Socket,
+///     Args((room, typing)): Args<(String, bool)>,
+/// ) -> Result<(), PresenceError> {
 ///     socket.io().presence(room).update(&socket, &Status { typing })
 /// }
 ///
@@ -69,6 +73,10 @@ pub struct Presence {
 
 impl Io {
     /// Who is present in a room of the namespace. Nobody has to be in the room, nor to have been.
+    ///
+    /// Graces and differences need a tokio runtime: the one of the caller, or else the one in which
+    /// the namespace was first asked for its presence. Without either they wait for the next call,
+    /// or end of a socket, that is in one.
     pub fn presence(&self, room: impl Into<Room>) -> Presence {
         let namespace = Arc::clone(self.active_namespace());
         let state = namespace.presence.get_or_init(|| {
@@ -86,16 +94,18 @@ impl Presence {
         &self.room
     }
 
-    /// A socket is present as a connection of this user, until it ends or [leaves](Presence::leave).
-    /// The metadata are any value that is JSON, such as the device or whether somebody types.
+    /// A socket is present as a connection of this user, until it ends or
+    /// [leaves](Presence::leave). The metadata are any value that is JSON, such as the device or
+    /// whether somebody types.
     ///
     /// Said again of the same socket it replaces the metadata; with another user, the socket is
     /// that one's from then on. It is not made to enter the room, see [`Presence`].
     ///
     /// # Errors
     /// [`NotConnected`](PresenceError::NotConnected) before its `on_connected` and after its end,
-    /// [`Limit`](PresenceError::Limit) beyond a limit of the [`PresenceRules`](crate::PresenceRules),
-    /// [`Encode`](PresenceError::Encode), [`OtherNamespace`](PresenceError::OtherNamespace).
+    /// [`Limit`](PresenceError::Limit) beyond a limit of the
+    /// [`PresenceRules`](crate::PresenceRules), [`Encode`](PresenceError::Encode),
+    /// [`OtherNamespace`](PresenceError::OtherNamespace).
     pub fn join<M: Serialize + ?Sized>(
         &self,
         socket: &Socket,
@@ -129,8 +139,8 @@ impl Presence {
     }
 
     /// A socket is not present any more, without a grace. Called in
-    /// [`on_disconnect`](crate::Namespace::on_disconnect) it ends the grace of a lost one. False: it
-    /// was not present.
+    /// [`on_disconnect`](crate::Namespace::on_disconnect) it ends the grace of a lost one. False:
+    /// it was not present.
     pub fn leave(&self, socket: &Socket) -> bool {
         let is_ours = Arc::ptr_eq(&self.namespace, socket.active_namespace());
         let memberships = socket.get::<Memberships>().filter(|_| is_ours);
@@ -166,26 +176,26 @@ impl Presence {
     /// differences sent so far amount to, so it may lack the newest changes, which follow within
     /// the [interval](crate::PresenceRules::interval).
     ///
-    /// A watch that is not polled while [`waiting_differences_max`] of them wait loses them and gets
-    /// a new list, with how many it missed.
+    /// A watch that is not polled while [`waiting_differences_max`] of them wait loses them and
+    /// gets a new list, with how many it missed.
     ///
     /// [`waiting_differences_max`]: crate::PresenceRules::waiting_differences_max
     ///
     /// ```no_run
-    /// # async fn watch(io: sockeye::Io) {
-    /// use sockeye::PresenceUpdate;
+    /// use sockeye::{PresenceUpdate, PresenceWatch};
     ///
-    /// let mut watch = io.presence("lobby").watch();
-    /// while let Some(update) = watch.next().await {
-    ///     match update {
-    ///         PresenceUpdate::List { present, .. } => tracing::info!(here = present.len()),
-    ///         PresenceUpdate::Difference(difference) => {
-    ///             difference.joined.iter().for_each(|it| tracing::info!(it.user, "joined"));
-    ///             difference.left.iter().for_each(|it| tracing::info!(it.user, "left"));
+    /// // `tokio::spawn(log(server.io().presence("lobby").watch()))`
+    /// async fn log(mut watch: PresenceWatch) {
+    ///     while let Some(update) = watch.next().await {
+    ///         match update {
+    ///             PresenceUpdate::List { present, .. } => tracing::info!(here = present.len()),
+    ///             PresenceUpdate::Difference(difference) => {
+    ///                 difference.joined.iter().for_each(|it| tracing::info!(it.user, "joined"));
+    ///                 difference.left.iter().for_each(|it| tracing::info!(it.user, "left"));
+    ///             }
     ///         }
     ///     }
     /// }
-    /// # }
     /// ```
     pub fn watch(&self) -> PresenceWatch {
         PresenceWatch::new(Arc::clone(&self.state), self.room.clone())

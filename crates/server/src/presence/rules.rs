@@ -98,7 +98,8 @@ impl PresenceRules {
         self
     }
 
-    /// Connections of one user in one room. A lost one makes room for a new one. Default 32, at least 1.
+    /// Connections of one user in one room. A lost one makes room for a new one. Default 32, at
+    /// least 1.
     #[must_use]
     pub fn connections_max(mut self, max: usize) -> Self {
         self.connections_max = max.max(1);
@@ -128,8 +129,8 @@ impl PresenceRules {
 
     /// Bytes of all that is kept for presence in a namespace, or in all those of one dynamic
     /// declaration together: the names of rooms, the users' keys, the metadata, and 1 KiB for each
-    /// connection in each room. What [recovery](crate::RecoveryConfig) keeps of connections that are
-    /// away counts too. Default 256 MiB.
+    /// connection in each room. What [recovery](crate::RecoveryConfig) keeps of connections that
+    /// are away counts too. Default 256 MiB.
     #[must_use]
     pub fn bytes_max(mut self, max: usize) -> Self {
         self.bytes_max = max;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
 use super::rules::{DeclaredRules, PresenceError, PresenceLimit, PresenceRules, Share};
 use super::table::{ConnectionKey, Difference, Person, Seat, Table, TableLimits};
-use super::watch::Watched;
+use super::watchers::Watched;
 use crate::rooms::room::Room;
 use crate::session::deadlines::after;
 use crate::socket::disconnect_reason::DisconnectReason;

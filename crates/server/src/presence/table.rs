@@ -3,8 +3,8 @@
 //! A connection is named by its server and its socket, and nothing here depends on whose server it
 //! is: what another server says of its connections is the same calls with that server's keys.
 //!
-//! **Published** is what everybody who hears of differences knows. A change makes its user one of the
-//! room's changed users; what was published of them is kept until
+//! **Published** is what everybody who hears of differences knows. A change makes its user one of
+//! the room's changed users; what was published of them is kept until
 //! [`take_difference`](Table::take_difference) publishes what they are then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -229,8 +229,8 @@ impl<M: Clone + PartialEq> Table<M> {
         }
     }
 
-    /// When [`advance`](Table::advance) or [`take_difference`](Table::take_difference) has something
-    /// to do.
+    /// When [`advance`](Table::advance) or [`take_difference`](Table::take_difference) has
+    /// something to do.
     pub(super) fn next(&self) -> Option<Instant> {
         let grace = self.graces.first().map(|(until, _)| *until);
         grace.into_iter().chain(self.due.first().map(|(due, _)| *due)).min()

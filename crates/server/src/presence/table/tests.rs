@@ -52,7 +52,7 @@ fn a_user_joins_with_the_first_connection_and_leaves_with_the_last() {
     assert!(table.leave(now, &seat("r", "ada", 1)));
     assert!(!table.leave(now, &seat("r", "ada", 1)), "it has left");
     let one = person("ada", 5, &[(6, 20)]);
-    assert_eq!(take(&mut table, now, "r").changed, [one.clone()]);
+    assert_eq!(take(&mut table, now, "r").changed, std::slice::from_ref(&one));
     assert!(table.leave(now, &seat("r", "ada", 2)));
     assert_eq!(take(&mut table, now, "r").left, [one]);
     assert!(table.rooms.is_empty() && table.next().is_none(), "nothing is kept");
@@ -329,8 +329,8 @@ fn room(n: u8) -> Room {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever happens: who is present is what a naive model says, and so is what everybody makes of
-    /// the differences, from whenever they have heard of them.
+    /// Whatever happens: who is present is what a naive model says, and so is what everybody makes
+    /// of the differences, from whenever they have heard of them.
     #[test]
     fn a_naive_model_agrees(steps in vec(step(), 1..200)) {
         let (mut table, mut now) = start();
