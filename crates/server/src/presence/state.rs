@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
@@ -310,32 +311,31 @@ impl PresenceState {
         }
     }
 
-    /// Does what is to be done by now. When there is more; `None`: nothing is left, and the timer
-    /// ends.
+    /// Gives up whose grace is over, and publishes what has changed in one room. When there is more
+    /// to do, perhaps now; `None`: nothing is left, and the timer ends.
     fn tick(&self) -> Option<Instant> {
-        loop {
-            let mut inner = self.inner.lock();
-            let now = Instant::now();
-            inner.table.advance(now);
-            let Some(room) = inner.table.due_room(now) else {
-                let next = inner.table.next();
-                inner.timer = next.map_or(Timer::Absent, Timer::SleepsUntil);
-                return next;
-            };
-            inner.timer = Timer::Busy;
-            let difference = inner.table.take_difference(now, &room, EVENT_BYTES_MAX, person_bytes);
-            let (exact, repeating) = differences(difference);
-            let mut wakers = Vec::new();
-            if let Some(watched) = inner.watches.get_mut(&room)
-                && !exact.is_empty()
-            {
-                watched.push(&exact, self.rules().waiting_differences_max);
-                wakers.extend(watched.take_wakers());
-            }
-            drop(inner);
-            wakers.into_iter().for_each(Waker::wake);
-            self.announce(&room, repeating.as_ref().unwrap_or(&exact));
+        let mut inner = self.inner.lock();
+        let now = Instant::now();
+        inner.table.advance(now);
+        let Some(room) = inner.table.due_room(now) else {
+            let next = inner.table.next();
+            inner.timer = next.map_or(Timer::Absent, Timer::SleepsUntil);
+            return next;
+        };
+        inner.timer = Timer::Busy;
+        let difference = inner.table.take_difference(now, &room, EVENT_BYTES_MAX, person_bytes);
+        let (exact, repeating) = differences(difference);
+        let mut wakers = Vec::new();
+        if let Some(watched) = inner.watches.get_mut(&room)
+            && !exact.is_empty()
+        {
+            watched.push(&exact, self.rules().waiting_differences_max);
+            wakers.extend(watched.take_wakers());
         }
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+        self.announce(&room, repeating.as_ref().unwrap_or(&exact));
+        Some(now)
     }
 
     /// Sends a difference to clients, without a lock: those who look at outgoing events are the
@@ -401,6 +401,11 @@ struct Running(Weak<PresenceState>);
 impl Running {
     async fn run(mut self, wake: Arc<Notify>) {
         while let Some(next) = self.0.upgrade().and_then(|presence| presence.tick()) {
+            if next <= Instant::now() {
+                // Other tasks run between two rooms.
+                yield_now().await;
+                continue;
+            }
             tokio::select! {
                 () = sleep_until(next) => {}
                 () = wake.notified() => {}
