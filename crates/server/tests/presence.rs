@@ -13,7 +13,7 @@ use sockeye::{
     PresenceError, PresenceLimit, PresenceRules, PresenceUpdate, PresenceWatch, Present,
     RecoveryConfig, Server, Socket,
 };
-use sockeye_testing::{Ended, TestClient, TestServer};
+use sockeye_testing::{Ended, TestClient, TestCluster, TestServer};
 use tokio::time::{Instant, sleep};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -760,6 +760,24 @@ async fn the_event_has_the_name_that_was_set_or_there_is_none() {
     let reserved = namespace().presence(PresenceRules::default().event("disconnect"));
     let built = Server::builder().namespace(reserved).build();
     assert!(matches!(built, Err(BuildError::ReservedEvent(_))));
+}
+
+/// Each server of a cluster sends its own sockets what it knows, and knows its own people so far.
+#[tokio::test(start_paused = true)]
+async fn servers_of_a_cluster_speak_of_their_own_people() {
+    let cluster = TestCluster::new(7);
+    let [red, blue] = ["red", "blue"].map(|name| {
+        let builder = Server::builder().cluster(cluster.member(name)).namespace(namespace());
+        TestServer::new(builder.build().unwrap())
+    });
+    let mut lookers = [connect(&red, "nobody").await, connect(&blue, "nobody").await];
+    for looker in &mut lookers {
+        assert_eq!(looker.emit_with_ack(LIST, &()).await.unwrap(), []);
+    }
+    let _ada = come(&red, "ada", "phone").await;
+    assert_eq!(hear(&mut lookers[0]).await, joined(["ada: phone"]));
+    lookers[1].expect_no_event().await;
+    assert_eq!((here(&red).await.len(), here(&blue).await.len()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
