@@ -138,12 +138,12 @@ fn names<M: Serialize>(people: &[Present<M>]) -> Vec<String> {
 }
 
 /// Joined, left, changed.
-fn told<M: Serialize>(difference: &PresenceDifference<M>) -> [Vec<String>; 3] {
+fn parts<M: Serialize>(difference: &PresenceDifference<M>) -> [Vec<String>; 3] {
     [names(&difference.joined), names(&difference.left), names(&difference.changed)]
 }
 
 async fn hear(client: &mut TestClient) -> [Vec<String>; 3] {
-    told(&client.expect_event(PRESENCE).await)
+    parts(&client.expect_event(PRESENCE).await)
 }
 
 fn owned<const N: usize>(texts: [&str; N]) -> Vec<String> {
@@ -449,7 +449,7 @@ async fn metadata_are_json() {
 /// The next thing a watch says is a difference.
 async fn next(watch: &mut PresenceWatch) -> [Vec<String>; 3] {
     match watch.next().await.unwrap() {
-        PresenceUpdate::Difference(difference) => told(&difference),
+        PresenceUpdate::Difference(difference) => parts(&difference),
         list => panic!("a difference was expected, not {list:?}"),
     }
 }
