@@ -118,6 +118,35 @@ async fn doors_are_the_same_for_sockets_and_readers() {
 }
 
 #[tokio::test]
+async fn presence_shows_who_is_there() {
+    let example = Example::start("presence").await;
+    let connect = async |name: &str| {
+        let auth = json!({ "name": name });
+        soon(Client::builder(&example.url).unwrap().auth(&auth).connect()).await.unwrap()
+    };
+    let names = |people: &Value| -> Vec<String> {
+        let people = people.as_array().unwrap().iter();
+        people.map(|person| person["user"].as_str().unwrap().to_owned()).collect()
+    };
+    let ada = connect("ada").await;
+    let mut heard = hear::<Value>(&ada, "presence");
+    let list: Value = soon(ada.emit_with_ack("enter", "lobby")).await.unwrap();
+    assert_eq!(names(&list), ["ada"]);
+    assert_eq!(list[0]["connections"][0]["metadata"], json!({ "typing": false }));
+    assert_eq!(names(&next(&mut heard).await["joined"]), ["ada"]);
+    let bob = connect("bob").await;
+    let list: Value = soon(bob.emit_with_ack("enter", "lobby")).await.unwrap();
+    assert_eq!(names(&list), ["ada", "bob"]);
+    assert_eq!(names(&next(&mut heard).await["joined"]), ["bob"]);
+    soon(bob.emit_with_ack::<_, ()>("typing", &Args(("lobby", true)))).await.unwrap();
+    let changed = next(&mut heard).await["changed"].clone();
+    assert_eq!(changed[0]["connections"][0]["metadata"], json!({ "typing": true }));
+    bob.close().await;
+    assert_eq!(names(&next(&mut heard).await["left"]), ["bob"]);
+    example.stop().await;
+}
+
+#[tokio::test]
 async fn binary_reaches_the_others_and_its_size_the_sender() {
     let example = Example::start("binary").await;
     let (sender, other) = (example.client().await, example.client().await);

@@ -51,6 +51,8 @@ mod guarantees;
 mod handler;
 /// A namespace: how it is declared, and what it is at run time.
 mod namespace;
+/// Presence: who is here, room by room.
+mod presence;
 /// Rooms, and whom a broadcast reaches.
 mod rooms;
 /// The guide, a chapter a module: begin with [`server`](guide::server).
@@ -59,6 +61,8 @@ pub mod guide {
     pub mod server {}
     #[doc = include_str!("../../../docs/guide/rooms.md")]
     pub mod rooms {}
+    #[doc = include_str!("../../../docs/guide/presence.md")]
+    pub mod presence {}
     #[doc = include_str!("../../../docs/guide/acks.md")]
     pub mod acks {}
     #[doc = include_str!("../../../docs/guide/auth.md")]
@@ -113,6 +117,11 @@ pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
+pub use presence::handle::Presence;
+pub use presence::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
+pub use presence::rules::{PresenceError, PresenceLimit, PresenceRules};
+pub use presence::watch::PresenceWatch;
+pub use presence::watchers::PresenceUpdate;
 pub use rooms::room::{IntoRooms, Room, RoomChange};
 pub use rooms::targets::TargetsRef;
 pub use server::Server;

@@ -28,6 +28,7 @@ use crate::error::EventError;
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::extract::Context;
 use crate::handler::{ConnectHandler, Guard, Handler, Observer, ReadGuard};
+use crate::presence::rules::{DeclaredRules, PresenceRules};
 use crate::rooms::room::RoomChange;
 use crate::socket::Socket;
 use crate::socket::disconnect_reason::DisconnectReason;
@@ -340,6 +341,16 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     pub fn reliable(self, rules: Reliable) -> Self {
         self.with(move |_, handlers| {
             handlers.reliable = Some(rules);
+            Ok(())
+        })
+    }
+
+    /// Sets how [presence](crate::Presence) behaves in this namespace and how much it may keep.
+    /// Without it the defaults of [`PresenceRules`] hold. The last one said counts.
+    #[must_use]
+    pub fn presence(self, rules: PresenceRules) -> Self {
+        self.with(move |_, handlers| {
+            handlers.presence = DeclaredRules::checked(rules)?;
             Ok(())
         })
     }

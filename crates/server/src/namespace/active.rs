@@ -10,6 +10,7 @@ use crate::cluster::Cluster;
 use crate::guarantees::client_outbox::Outboxes;
 use crate::guarantees::recovery::absent_sessions::AbsentSessions;
 use crate::guarantees::recovery::log::Log;
+use crate::presence::state::PresenceSlot;
 use crate::rooms::adapter::Adapter;
 use crate::rooms::member_cache::MemberCache;
 use crate::server::config::Config;
@@ -38,6 +39,8 @@ pub(crate) struct ActiveNamespace {
     siblings: Weak<dyn Siblings>,
     /// Somebody is calling the listeners of room changes.
     is_notifying: AtomicBool,
+    /// Who is present in its rooms.
+    pub(crate) presence: PresenceSlot,
 }
 
 /// What all namespaces of a server share.
@@ -99,6 +102,7 @@ impl ActiveNamespace {
             cluster,
             siblings,
             is_notifying: AtomicBool::new(false),
+            presence: PresenceSlot::default(),
         }
     }
 

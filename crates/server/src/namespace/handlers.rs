@@ -12,6 +12,7 @@ use crate::error::{EventError, Refuse};
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::acker::Responder;
 use crate::handler::running::{Answering, Running};
+use crate::presence::rules::{DeclaredRules, PresenceRules};
 use crate::rooms::room::{Room, RoomChange};
 use crate::server::metrics::{HandlerMetrics, NamespaceMetrics};
 use crate::socket::Socket;
@@ -84,6 +85,8 @@ pub(crate) struct Handlers {
     /// Events from other servers.
     pub(crate) server_side: HashMap<String, ServerSideHandler>,
     pub(crate) metrics: NamespaceMetrics,
+    /// How presence behaves, and its share of the memory.
+    pub(crate) presence: DeclaredRules,
 }
 
 /// See [`Namespace::on_room_change`](crate::Namespace::on_room_change).
@@ -132,6 +135,7 @@ impl Handlers {
             shared: None,
             server_side: HashMap::new(),
             metrics: NamespaceMetrics::noop(),
+            presence: DeclaredRules::new(PresenceRules::default()),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::AckError;
 use crate::guarantees::recovery::connection::Connection;
 use crate::guarantees::recovery::log::{Return, Returned};
 use crate::guarantees::recovery::{Recovery, RecoveryFailure};
+use crate::presence::state::Memberships;
 use crate::rooms::room::Room;
 use crate::session::link::Command;
 
@@ -22,6 +23,11 @@ impl Socket {
     /// ended meanwhile. `Err`: it cannot continue the session that it claims.
     pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
         let is_admitted = self.admit_quietly();
+        if self.recovered()
+            && let Some(memberships) = self.get::<Memberships>()
+        {
+            memberships.come_back(|| self.is_connected());
+        }
         self.0.namespace.notify_room_changes();
         is_admitted
     }
@@ -143,6 +149,14 @@ impl Socket {
         self.rare().left.get_or_init(|| left);
         for (_, waiter) in self.0.acks.lock().take() {
             waiter.resolve(Err(AckError::Disconnected));
+        }
+        if let Some(memberships) = self.get::<Memberships>() {
+            // Of a claim that failed they are not its own; and the client may be back already.
+            let is_elsewhere = || {
+                self.key() != self.id()
+                    || self.0.namespace.adapter.socket(self.id().as_str()).is_some()
+            };
+            memberships.end(reason, is_elsewhere);
         }
         // Last: it is user code.
         self.0.namespace.notify_room_changes();

@@ -1,0 +1,246 @@
+//! The presence of one room, for an application.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::present::{PresenceDifference, Present};
+use super::rules::PresenceError;
+use super::state::{Announce, Memberships, PresenceState};
+use super::watch::PresenceWatch;
+use crate::broadcast::io::Io;
+use crate::namespace::active::ActiveNamespace;
+use crate::rooms::room::Room;
+use crate::socket::Socket;
+
+/// Who is present in a room of a namespace: a handle, cheap to clone, from [`Io::presence`].
+///
+/// People are known by a key of the application's choosing, such as the id of their account.
+/// Somebody is present once, with as many connections as they have tabs and devices, each with
+/// metadata of its own; they join with the first and leave with the last. The server notices by
+/// itself when a connection ends: one that leaves (by [`leave`](Presence::leave), or disconnected
+/// by the client or the server) is gone at once, one that is lost stays for the
+/// [grace](crate::PresenceRules::grace). Who comes back within it, by a new connection or by
+/// recovery, has neither left nor joined.
+///
+/// The sockets that are in the room ([`Socket::join`]) get the event `presence` with the
+/// [differences](PresenceDifference). To be present and to be in the room are two things: a page
+/// that only looks is in the room, and somebody who does not want to hear of others only present.
+///
+/// ```
+/// use serde::Serialize;
+/// use sockeye::{Ack, Args, Local, Namespace, PresenceError, Present, Socket};
+///
+/// struct User { name: String } // which `on_connect` has set
+///
+/// #[derive(Serialize)]
+/// struct Status { typing: bool }
+///
+/// async fn enter(
+///     socket: Socket,
+///     user: Local<User>,
+///     room: String,
+/// ) -> Result<Ack<Vec<Present>>, PresenceError> {
+///     socket.join(&room); // first: from now on it gets the differences
+///     let presence = socket.io().presence(room);
+///     presence.join(&socket, user.name.as_str(), &Status { typing: false })?;
+///     Ok(Ack(presence.list().await))
+/// }
+///
+/// async fn typing(
+///     socket: Socket,
+///     Args((room, typing)): Args<(String, bool)>,
+/// ) -> Result<(), PresenceError> {
+///     socket.io().presence(room).update(&socket, &Status { typing })
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/").on("enter", enter).on("typing", typing);
+/// # drop(namespace);
+/// ```
+///
+/// **Which servers.** All methods speak of this server; in a cluster they will speak of all its
+/// servers, which is why those that read are async. Differences go to the sockets of this server:
+/// each server sends its own sockets what it knows.
+#[derive(Clone)]
+pub struct Presence {
+    namespace: Arc<ActiveNamespace>,
+    state: Arc<PresenceState>,
+    room: Room,
+}
+
+impl Io {
+    /// Who is present in a room of the namespace. Nobody has to be in the room, nor to have been.
+    ///
+    /// Graces and differences need a tokio runtime: the one of the caller, or else the one in which
+    /// the namespace was first asked for its presence. Without either they wait for the next call,
+    /// or end of a socket, that is in one.
+    pub fn presence(&self, room: impl Into<Room>) -> Presence {
+        let namespace = Arc::clone(self.active_namespace());
+        let state = namespace.presence.get_or_init(|| {
+            let announcer = Announcer(Arc::downgrade(&namespace));
+            PresenceState::new(namespace.handlers.presence.clone(), announcer)
+        });
+        let state = Arc::clone(state);
+        Presence { namespace, state, room: room.into() }
+    }
+}
+
+impl Presence {
+    /// The room.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// A socket is present as a connection of this user, until it ends or
+    /// [leaves](Presence::leave). The metadata are any value that is JSON, such as the device or
+    /// whether somebody types.
+    ///
+    /// Said again of the same socket it replaces the metadata; with another user, the socket is
+    /// that one's from then on. It is not made to enter the room, see [`Presence`].
+    ///
+    /// # Errors
+    /// [`NotConnected`](PresenceError::NotConnected) before its `on_connected` and after its end,
+    /// [`Limit`](PresenceError::Limit) beyond a limit of the
+    /// [`PresenceRules`](crate::PresenceRules), [`Encode`](PresenceError::Encode),
+    /// [`OtherNamespace`](PresenceError::OtherNamespace).
+    pub fn join<M: Serialize + ?Sized>(
+        &self,
+        socket: &Socket,
+        user: impl Into<Arc<str>>,
+        metadata: &M,
+    ) -> Result<(), PresenceError> {
+        self.check(socket)?;
+        let memberships = || {
+            socket.get::<Memberships>().unwrap_or_else(|| {
+                socket.set(self.state.memberships(socket.id()));
+                socket.get().expect("it was set")
+            })
+        };
+        let metadata = encode(metadata)?;
+        self.state.join(&self.room, user.into(), metadata, memberships, || socket.is_connected())
+    }
+
+    /// Replaces the metadata of a socket that is present.
+    ///
+    /// # Errors
+    /// [`NotPresent`](PresenceError::NotPresent), and as [`join`](Presence::join).
+    pub fn update<M: Serialize + ?Sized>(
+        &self,
+        socket: &Socket,
+        metadata: &M,
+    ) -> Result<(), PresenceError> {
+        self.check(socket)?;
+        let memberships = socket.get::<Memberships>().ok_or(PresenceError::NotPresent)?;
+        let metadata = encode(metadata)?;
+        self.state.update(&self.room, metadata, &memberships, || socket.is_connected())
+    }
+
+    /// A socket is not present any more, without a grace. Called in
+    /// [`on_disconnect`](crate::Namespace::on_disconnect) it ends the grace of a lost one. False:
+    /// it was not present.
+    pub fn leave(&self, socket: &Socket) -> bool {
+        let is_ours = Arc::ptr_eq(&self.namespace, socket.active_namespace());
+        let memberships = socket.get::<Memberships>().filter(|_| is_ours);
+        memberships.is_some_and(|memberships| self.state.leave(&self.room, &memberships))
+    }
+
+    /// Everybody who is present, in the order of their keys, as of now. It may be ahead of the
+    /// differences, so that one that follows says again what the list said already: whoever
+    /// applies differences by key, as [`PresenceDifference`] says, is right after each of them.
+    pub async fn list(&self) -> Vec<Present> {
+        self.state.list(&self.room)
+    }
+
+    /// One who is present.
+    pub async fn get(&self, user: &str) -> Option<Present> {
+        self.state.get(&self.room, user)
+    }
+
+    /// How many users are present.
+    pub async fn count(&self) -> usize {
+        self.state.count(&self.room)
+    }
+
+    /// The sockets on this server by which a user is present, in the order in which they came; none
+    /// while all are lost.
+    pub fn sockets(&self, user: &str) -> Vec<Socket> {
+        let ids = self.state.sockets(&self.room, user);
+        ids.iter().filter_map(|id| self.namespace.adapter.socket(id.as_str())).collect()
+    }
+
+    /// Watches the room: first the list of those who are present, then each difference to it,
+    /// without a gap between them and without saying anything twice. The list is what the
+    /// differences sent so far amount to, so it may lack the newest changes, which follow within
+    /// the [interval](crate::PresenceRules::interval).
+    ///
+    /// A watch that is not polled while [`waiting_differences_max`] of them wait loses them and
+    /// gets a new list, with how many it missed.
+    ///
+    /// [`waiting_differences_max`]: crate::PresenceRules::waiting_differences_max
+    ///
+    /// ```no_run
+    /// use sockeye::{PresenceUpdate, PresenceWatch};
+    ///
+    /// // `tokio::spawn(log(server.io().presence("lobby").watch()))`
+    /// async fn log(mut watch: PresenceWatch) {
+    ///     while let Some(update) = watch.next().await {
+    ///         match update {
+    ///             PresenceUpdate::List { present, .. } => tracing::info!(here = present.len()),
+    ///             PresenceUpdate::Difference(difference) => {
+    ///                 difference.joined.iter().for_each(|it| tracing::info!(it.user, "joined"));
+    ///                 difference.left.iter().for_each(|it| tracing::info!(it.user, "left"));
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn watch(&self) -> PresenceWatch {
+        PresenceWatch::new(Arc::clone(&self.state), self.room.clone())
+    }
+
+    fn check(&self, socket: &Socket) -> Result<(), PresenceError> {
+        if !Arc::ptr_eq(&self.namespace, socket.active_namespace()) {
+            return Err(PresenceError::OtherNamespace);
+        }
+        if !socket.is_connected() {
+            return Err(PresenceError::NotConnected);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presence")
+            .field("namespace", &self.namespace.path)
+            .field("room", &self.room)
+            .finish()
+    }
+}
+
+/// Sends differences while the namespace is there.
+struct Announcer(Weak<ActiveNamespace>);
+
+impl Announce for Announcer {
+    fn announce(&self, room: &Room, event: &str, difference: &PresenceDifference) {
+        let Some(io) = self.0.upgrade().map(Io::new) else { return };
+        // A panic of who looks at outgoing events must not take the timer of everybody with it.
+        let sent = catch_unwind(AssertUnwindSafe(|| io.to(room).local().emit(event, difference)));
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%room, %error, "a difference of presence is not sent")
+            }
+            Err(_) => {
+                tracing::error!(%room, "on_any_outgoing panicked at a difference of presence")
+            }
+        }
+    }
+}
+
+fn encode<M: Serialize + ?Sized>(metadata: &M) -> Result<Box<RawValue>, PresenceError> {
+    to_raw_value(metadata).map_err(PresenceError::Encode)
+}

@@ -1,0 +1,118 @@
+//! What server and page say about presence to each other.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use sockeye_socket_proto::{PayloadError, decode_args};
+
+/// Somebody who is present in a room. `M` is the type of the metadata: on the server they are JSON,
+/// a program that receives them names its own type.
+///
+/// ```
+/// use sockeye::Present;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Status { device: String }
+///
+/// let json = r#"{"user":"ada","since":1764000000000,
+///     "connections":[{"since":1764000000000,"metadata":{"device":"phone"}}]}"#;
+/// let ada: Present<Status> = serde_json::from_str(json)?;
+/// assert_eq!(ada.connections[0].metadata.device, "phone");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present<M = PresenceMetadata> {
+    /// The key of the user.
+    pub user: String,
+    /// Since when the user is present without a break: milliseconds since 1970, by the server's
+    /// clock.
+    pub since: u64,
+    /// The user's connections in the order in which they came. A connection that takes up the place
+    /// of a lost one stands where that one stood. Empty only of somebody who has left and whom this
+    /// client may never have heard of.
+    pub connections: Vec<PresentConnection<M>>,
+}
+
+/// A connection of somebody who is present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresentConnection<M = PresenceMetadata> {
+    /// Since when it is there, or the lost one whose place it has taken: milliseconds since 1970,
+    /// by the server's clock.
+    pub since: u64,
+    /// What it joined with, or was updated to.
+    pub metadata: M,
+}
+
+/// What has changed in a room: the payload of the event `presence`.
+///
+/// A client that has the list applies it by key, in this order: `left` are removed; `joined` and
+/// `changed` are put in place of what there was. What comes before the answer with the list is
+/// kept and applied after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceDifference<M = PresenceMetadata> {
+    /// Those who were not present before, as they are now.
+    pub joined: Vec<Present<M>>,
+    /// Those who are not present any more, as they were.
+    pub left: Vec<Present<M>>,
+    /// Those who have other connections than before, or other metadata, as they are now.
+    pub changed: Vec<Present<M>>,
+}
+
+impl<M> PresenceDifference<M> {
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty() && self.left.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// The metadata of a connection: any value that JSON can write. Cheap to clone.
+#[derive(Clone)]
+pub struct PresenceMetadata(Arc<RawValue>);
+
+impl PresenceMetadata {
+    pub(super) fn new(json: Box<RawValue>) -> Self {
+        Self(Arc::from(json))
+    }
+
+    /// The JSON.
+    pub fn json(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when it is not a `T`.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        decode_args(self.json(), &[])
+    }
+}
+
+impl PartialEq for PresenceMetadata {
+    fn eq(&self, other: &Self) -> bool {
+        self.json() == other.json()
+    }
+}
+
+impl Eq for PresenceMetadata {}
+
+impl fmt::Debug for PresenceMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.json())
+    }
+}
+
+impl Serialize for PresenceMetadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PresenceMetadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(Self::new)
+    }
+}
