@@ -43,7 +43,7 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
 /// Keeps texts for outboxes, and loses connections before its answer is there.
 fn outbox() -> Namespace<Reasons> {
     let kept = Arc::new(Mutex::new(Vec::<String>::new()));
-    let (keeps, loses, tells) = (kept.clone(), kept.clone(), kept);
+    let (keeps, loses, tells) = (Arc::clone(&kept), Arc::clone(&kept), kept);
     let keep = |kept: &Mutex<Vec<String>>, text: String| {
         let mut kept = kept.lock();
         kept.push(text);

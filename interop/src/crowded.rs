@@ -49,7 +49,7 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let queued = Arc::new(OnceLock::<Server>::new());
     let server = Server::builder()
         .config(config)
-        .namespace(everybody(queued.clone()))
+        .namespace(everybody(Arc::clone(&queued)))
         .namespace(reliable())
         .namespace(Namespace::new("/keys").on("store", idempotent(key, async |_: Keyed| Ack(1))))
         .namespace(Namespace::new("/made-{name}").on("echo", async |args: RawArgs| Ack(args)))

@@ -51,7 +51,7 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let acceptor = Acceptor::new().config(config).origins(Origins::Any);
     let (stop, stopped) = watch::channel(false);
     let connections = Arc::new(Mutex::new(JoinSet::new()));
-    let draining = connections.clone();
+    let draining = Arc::clone(&connections);
     let answer = move |mut request: Request<Incoming>| {
         let response = match acceptor.upgrade(&mut request) {
             Ok((response, upgrade)) => {

@@ -58,9 +58,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let store = Arc::new(store);
     let people = Arc::new(People::default());
     let usage = Arc::new(Usage::new(args.limits.quotas()));
-    let chat = Chat { store: store.clone(), people: people.clone(), usage };
+    let chat = Chat { store: Arc::clone(&store), people: Arc::clone(&people), usage };
     let server = server(args, chat, room)?;
-    let site = Arc::new(Site::new(store.clone(), people, ui));
+    let site = Arc::new(Site::new(Arc::clone(&store), people, ui));
 
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
@@ -128,7 +128,7 @@ fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server) -> Router {
     let check = move |request: Request, next: Next| {
         address::check_host(hosts.clone(), proxies.clone(), request, next)
     };
-    site.clone()
+    Arc::clone(site)
         .router()
         .route_service("/socket.io/", sockets.clone())
         .route_service("/socket.io/{*file}", sockets)

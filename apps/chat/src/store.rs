@@ -199,7 +199,7 @@ impl Store {
         let (database, health) =
             (Arc::new(database), Arc::new(Health::new(options.free_bytes_min)));
         let (commands, queue) = mpsc::channel(QUEUED_COMMANDS_MAX);
-        let writer = Writer::new(database.clone(), health.clone(), connection, newest);
+        let writer = Writer::new(Arc::clone(&database), Arc::clone(&health), connection, newest);
         let writer = tokio::spawn(writer.run(queue));
         Ok(Store {
             database,

@@ -29,7 +29,7 @@ async fn nothing_acknowledged_is_lost_in_twenty_deaths() {
         let mut speakers = Vec::new();
         for speaker in 0..SPEAKERS {
             let person = Person::enter(&program, &format!("speaker {speaker}"), "방").await;
-            let count = count.clone();
+            let count = Arc::clone(&count);
             speakers.push(tokio::spawn(async move {
                 let mut said = Vec::new();
                 for n in 0.. {

@@ -110,7 +110,7 @@ async fn a_disk_that_fills_ten_times_loses_nothing_that_was_acknowledged() {
     let mut speakers = Vec::new();
     for speaker in 0..SPEAKERS {
         let person = Person::enter(&program, &format!("speaker {speaker}"), "방").await;
-        let (is_over, said) = (is_over.clone(), said.clone());
+        let (is_over, said) = (Arc::clone(&is_over), Arc::clone(&said));
         speakers.push(tokio::spawn(async move {
             let mut acknowledged = HashSet::new();
             for n in 0.. {

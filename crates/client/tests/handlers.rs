@@ -112,10 +112,11 @@ async fn only_so_many_run_at_once_and_the_rest_waits_its_turn() {
     limits.concurrent_handlers_max = 2;
     limits.waiting_events_max = 3;
     let handler = {
-        let (permits, running, most) = (permits.clone(), running.clone(), most.clone());
+        let (permits, running, most) =
+            (Arc::clone(&permits), Arc::clone(&running), Arc::clone(&most));
         move |number: u32| {
             let (permits, running, most, order) =
-                (permits.clone(), running.clone(), most.clone(), order.clone());
+                (Arc::clone(&permits), Arc::clone(&running), Arc::clone(&most), order.clone());
             async move {
                 let now = running.fetch_add(1, Ordering::Relaxed) + 1;
                 most.fetch_max(now, Ordering::Relaxed);

@@ -140,7 +140,7 @@ async fn refusals_are_told() {
 #[tokio::test]
 async fn a_refusal_says_which_rule_it_is() {
     let told = Arc::new(Mutex::new(Vec::new()));
-    let notes = told.clone();
+    let notes = Arc::clone(&told);
     let hooks = Hooks::new()
         .connection_error(move |error| notes.lock().unwrap().push(error.refusal.as_str()));
     let host = Host::tcp(Config { hooks, ..Config::default() }).await;

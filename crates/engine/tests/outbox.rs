@@ -121,29 +121,29 @@ async fn what_belongs_together_is_queued_as_a_whole_or_not_at_all() {
     let (first, one) = (packet("first"), packet("1"));
     // The first has always room. Attachments count.
     for rest in [
-        vec![one.clone(); 4],
-        vec![one.clone(), one.clone(), with_attachment.clone()],
-        vec![exact.clone(), long],
+        vec![Arc::clone(&one); 4],
+        vec![Arc::clone(&one), Arc::clone(&one), Arc::clone(&with_attachment)],
+        vec![Arc::clone(&exact), long],
     ] {
         let overflow = Pushed::Overflow { queued_packets: 0, queued_bytes: 0 };
         assert_eq!(session.push_all(&first, &rest), overflow, "{rest:?}");
         assert!(!session.is_closed(), "it goes on");
     }
-    let rest = [one.clone(), with_attachment];
+    let rest = [Arc::clone(&one), with_attachment];
     assert_eq!(session.push_all(&first, &rest), Pushed::Queued);
     assert_eq!(host.poll(&sid).await.text(), "4first\x1e41\x1e4b\x1ebeA==", "and nothing before");
-    assert_eq!(session.push_all(&first, &[exact.clone(), exact.clone()]), Pushed::Queued);
+    assert_eq!(session.push_all(&first, &[Arc::clone(&exact), Arc::clone(&exact)]), Pushed::Queued);
     assert_eq!(host.poll(&sid).await.text().len(), 6 + 2 * 52);
     // What waits already takes room.
     assert_eq!(session.send("2", &[]), Pushed::Queued);
     let overflow = Pushed::Overflow { queued_packets: 1, queued_bytes: 1 };
-    assert_eq!(session.push_all(&first, &vec![one.clone(); 3]), overflow);
-    assert_eq!(session.push_all(&first, &vec![one.clone(); 2]), Pushed::Queued);
+    assert_eq!(session.push_all(&first, &vec![Arc::clone(&one); 3]), overflow);
+    assert_eq!(session.push_all(&first, &vec![Arc::clone(&one); 2]), Pushed::Queued);
     assert_eq!(host.poll(&sid).await.text(), "42\x1e4first\x1e41\x1e41");
 
     let (mut socket, session) = websocket(&host).await;
     let overflow = Pushed::Overflow { queued_packets: 0, queued_bytes: 0 };
-    assert_eq!(session.push_all(&first, &vec![one.clone(); 4]), overflow);
+    assert_eq!(session.push_all(&first, &vec![Arc::clone(&one); 4]), overflow);
     assert_eq!(session.push_all(&first, &vec![one; 3]), Pushed::Queued);
     for text in ["4first", "41", "41", "41"] {
         assert_eq!(socket.text().await, text);

@@ -244,7 +244,7 @@ mod tests {
         buffer.push_bytes(&large);
         assert_eq!(buffer.own_len(), 4 + 1024 + 2 + 1025);
         let keeper = Arc::new(());
-        buffer.push_shared(&large, || Some(keeper.clone()));
+        buffer.push_shared(&large, || Some(Arc::<()>::clone(&keeper) as _));
         assert_eq!((buffer.own_len(), Arc::strong_count(&keeper)), (4 + 1024 + 2 + 1025, 2));
         buffer.clear();
         assert_eq!((buffer.len(), buffer.own_len(), buffer.is_empty()), (0, 0, true));

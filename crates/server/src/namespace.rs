@@ -35,6 +35,7 @@ use crate::socket::disconnect_reason::DisconnectReason;
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.
+#[must_use = "a namespace is there once the builder has it"]
 pub struct Namespace<S = ()> {
     path: Path,
     /// Each binds the state into one handler.
@@ -72,7 +73,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Gives a dynamic declaration the name by which [`Server::parent_namespace`](crate::Server::parent_namespace)
     /// finds what it made. Without it a pattern and a regular expression are called as they are
     /// written, and a function has no name. A namespace of a fixed name has no family.
-    #[must_use]
     pub fn called(mut self, family: impl Into<String>) -> Self {
         if let Path::Dynamic { name, .. } = &mut self.path {
             *name = family.into();
@@ -93,10 +93,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Readers over plain HTTP ([`Server::admit`](crate::Server::admit)) are let in by the same
     /// handlers, if these ask for a [`Visitor`] in place of the [`Socket`]; a handler that asks for
     /// the `Socket` refuses them.
-    #[must_use]
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
         self.with(move |state, handlers| {
-            let state = state.clone();
+            let state = Arc::clone(state);
             let admission: Admission = Arc::new(move |visitor| {
                 handler.start(Context::of_visitor(&visitor, &*state), visitor.auth_json())
             });
@@ -133,10 +132,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// let namespace: Namespace = Namespace::new("/club").on_read(read);
     /// # drop(namespace);
     /// ```
-    #[must_use]
     pub fn on_read<M: 'static>(self, guard: impl ReadGuard<M, S>) -> Self {
         self.with(move |state, handlers| {
-            let state = state.clone();
+            let state = Arc::clone(state);
             handlers.read.push(Box::new(move |visitor, room| {
                 guard.start(Context::of_visitor(visitor, &*state), room)
             }));
@@ -146,7 +144,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Runs once for each socket right after it was told that it is connected: `io.on("connection")`
     /// of the official server. Several of them start in the order of their declaration.
-    #[must_use]
     pub fn on_connected<M: 'static>(self, handler: impl Observer<M, S, ()>) -> Self {
         self.with(move |state, handlers| {
             let handler = observer(handler, state);
@@ -162,7 +159,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// string name they are the handler's own.
     ///
     /// [`Event`]: crate::Event
-    #[must_use]
     pub fn on<P: 'static, A: 'static, M: 'static>(
         self,
         event: impl Listen<P, A>,
@@ -171,7 +167,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         let name = event_name(&event).map(str::to_owned);
         self.with(move |state, handlers| {
             let name = name?;
-            let state = state.clone();
+            let state = Arc::clone(state);
             let handler: EventHandler = Arc::new(move |call| {
                 let Call { socket, responder, event } = call;
                 let mut context = Context::of_socket(socket, &*state);
@@ -186,7 +182,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Sees every incoming event before its handler starts, reserved ones excepted.
-    #[must_use]
     pub fn on_any(self, look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static) -> Self {
         self.with(move |_, handlers| {
             handlers.any.push(Box::new(look));
@@ -195,7 +190,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Sees every event on its way out, for each socket it is for. Acks are not events.
-    #[must_use]
     pub fn on_any_outgoing(
         self,
         look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static,
@@ -209,10 +203,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Puts a guard before the handlers of all events, those of [`fallback`](Namespace::fallback)
     /// included. Guards run in the order of their declaration; the first `Err` ends the event:
     /// it answers the peer's ack and goes to [`on_error`](Namespace::on_error).
-    #[must_use]
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
         self.with(move |state, handlers| {
-            let state = state.clone();
+            let state = Arc::clone(state);
             handlers.guards.push(Arc::new(move |socket, event| {
                 guard.start(Context::of_socket(&socket, &*state), event)
             }));
@@ -222,10 +215,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Handles the events that no handler is registered for. Without it they are ignored, as the
     /// official server does.
-    #[must_use]
     pub fn fallback<M: 'static>(self, handler: impl Observer<M, S, RawEvent>) -> Self {
         self.with(move |state, handlers| {
-            let state = state.clone();
+            let state = Arc::clone(state);
             let handler: EventHandler = Arc::new(move |call| {
                 let event = call.event.to_raw_event();
                 let running = handler.start(Context::of_socket(call.socket, &*state), event)?;
@@ -239,7 +231,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Hears of everything that went wrong with an event: arguments that do not decode, missing
     /// extractors, errors and panics of handlers. The peer's ack is answered in any case; without
     /// `on_error` the failure is logged.
-    #[must_use]
     pub fn on_error(self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
         self.with(move |_, handlers| {
             handlers.error = Some(Box::new(report));
@@ -250,7 +241,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Runs once for each socket that was connected, after its end.
     /// [`Socket::rooms`] still has the rooms it was in. Several of them start in the order of
     /// their declaration.
-    #[must_use]
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
         self.with(move |state, handlers| {
             let handler = observer(handler, state);
@@ -265,7 +255,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Hears of every change of the namespace's rooms, own-id rooms included: made, joined, left,
     /// ended. Changes come in their order, one at a time, after they have taken place; the listener
     /// may change rooms itself.
-    #[must_use]
     pub fn on_room_change(self, hear: impl Fn(&Io, &RoomChange) + Send + Sync + 'static) -> Self {
         self.with(move |_, handlers| {
             handlers.room_change.push(Box::new(hear));
@@ -276,7 +265,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Handles an event that a server sends to the servers of its cluster, see
     /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit): an async function of the [`Io`], if it wants it, and the payload,
     /// if the event has one, that answers as handlers do.
-    #[must_use]
     pub fn on_server_side<P: 'static, A: 'static, M: 'static>(
         self,
         event: impl Listen<P, A>,
@@ -297,7 +285,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// this server or another one of its cluster: [`RemoteSocket::data`](crate::RemoteSocket::data).
     /// It goes over the wire between servers, so it is whatever serde can write. The last one said
     /// counts.
-    #[must_use]
     pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
         self.with(move |_, handlers| {
             handlers.shared = Some(Box::new(|socket| {
@@ -310,7 +297,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// With recovery: `on_connect` does not run for a client that claims to continue an earlier
     /// connection. Then its private id is all that says who it is.
-    #[must_use]
     pub fn skip_on_connect_when_recovered(self) -> Self {
         self.with(move |_, handlers| {
             handlers.skip_admission_when_recovered = true;
@@ -321,7 +307,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// With recovery: compares what `on_connect` stored as `T` for the earlier connection and for
     /// the one that claims to continue it. If it is not the same user (or one of them has no `T`),
     /// the claim fails and the client gets a new session.
-    #[must_use]
     pub fn same_user<T: Send + Sync + 'static>(
         self,
         is_same: impl Fn(&T, &T) -> bool + Send + Sync + 'static,
@@ -337,7 +322,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Takes part in the outboxes of our clients: an event that is sent again, because its answer
     /// was lost, is answered as it was the first time and not handled again. Other clients do not
     /// notice. (`docs/reliable.md` is the whole story.)
-    #[must_use]
     pub fn reliable(self, rules: Reliable) -> Self {
         self.with(move |_, handlers| {
             handlers.reliable = Some(rules);
@@ -347,7 +331,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Sets how [presence](crate::Presence) behaves in this namespace and how much it may keep.
     /// Without it the defaults of [`PresenceRules`] hold. The last one said counts.
-    #[must_use]
     pub fn presence(self, rules: PresenceRules) -> Self {
         self.with(move |_, handlers| {
             handlers.presence = DeclaredRules::checked(rules)?;
@@ -362,7 +345,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// When they let it in, the ack is answered without a value; otherwise with the error
     /// `refused` and their message, and what was agreed before goes on: the socket still ends at its
     /// old expiry, unless a handler disconnects it.
-    #[must_use]
     pub fn reauthenticate_on(self, event: impl Into<String>) -> Self {
         let event = event.into();
         self.with(move |_, handlers| {
@@ -374,7 +356,6 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// How many handlers of one socket may run at the same time; further events wait, in order.
     /// Default 64; 1 is strictly serial.
-    #[must_use]
     pub fn concurrent_handlers_max(self, max: NonZeroU32) -> Self {
         self.with(move |_, handlers| {
             handlers.concurrent_handlers_max = max.get();
@@ -452,7 +433,7 @@ fn observer<S, M, V>(handler: impl Observer<M, S, V>, state: &Arc<S>) -> Observe
 where
     S: Send + Sync + 'static,
 {
-    let state = state.clone();
+    let state = Arc::clone(state);
     Arc::new(move |socket, value| handler.start(Context::of_socket(&socket, &*state), value))
 }
 
@@ -479,7 +460,7 @@ fn reauthentication(admission: Option<Admission>) -> EventHandler {
 /// Two connect handlers as one.
 fn one_after_the_other(first: Admission, second: Admission) -> Admission {
     Arc::new(move |visitor| {
-        let (running, second) = (first(visitor.clone()), second.clone());
+        let (running, second) = (first(visitor.clone()), Arc::clone(&second));
         Box::pin(async move {
             running.await?;
             second(visitor).await

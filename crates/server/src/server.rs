@@ -244,8 +244,8 @@ impl Application for App {
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> Peer {
         Peer::new(
             Arc::new(SessionLink::new(session, handshake)),
-            self.namespaces.clone(),
-            self.config.clone(),
+            Arc::clone(&self.namespaces),
+            Arc::clone(&self.config),
         )
     }
 }

@@ -345,7 +345,7 @@ impl Socket {
     ) -> bool {
         let is_taken = match self.0.phase.load(Ordering::Acquire) {
             CONNECTED => true,
-            CONNECTING => self.hold(place, || packet.clone()),
+            CONNECTING => self.hold(place, || Arc::clone(packet)),
             _ => false,
         };
         if is_taken && let Some(LogPosition::Behind(number)) = place {

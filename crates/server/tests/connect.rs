@@ -252,10 +252,10 @@ impl Slow {
     async fn start() -> Self {
         let gates: [Arc<Semaphore>; 3] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
         let log = Arc::new(parking_lot::Mutex::new(Vec::new()));
-        let (waits, joined, left) = (gates.clone(), log.clone(), log.clone());
+        let (waits, joined, left) = (gates.clone(), Arc::clone(&log), Arc::clone(&log));
         let slow = with_sync(Namespace::new("/b"))
             .on_connect(move |socket: Socket, who: Who| {
-                let gate = waits[who.n].clone();
+                let gate = Arc::clone(&waits[who.n]);
                 async move {
                     socket.join("inside");
                     gate.acquire().await.unwrap().forget();

@@ -16,7 +16,7 @@ use sockeye_testing::TestServer;
 type Reasons = Arc<Mutex<Vec<(String, &'static str)>>>;
 
 fn namespace(path: &'static str, reasons: &Reasons) -> Namespace {
-    let reasons = reasons.clone();
+    let reasons = Arc::clone(reasons);
     with_sync(Namespace::new(path))
         .on("kick me", async |socket: Socket| socket.disconnect())
         .on("expire", async |socket: Socket, (after, warning): (u64, u64)| {
@@ -25,7 +25,7 @@ fn namespace(path: &'static str, reasons: &Reasons) -> Namespace {
         })
         .on("close me", async |socket: Socket| socket.close_session())
         .on_disconnect(move |socket: Socket, reason: DisconnectReason| {
-            let reasons = reasons.clone();
+            let reasons = Arc::clone(&reasons);
             async move {
                 tokio::task::yield_now().await;
                 assert!(!socket.is_connected());

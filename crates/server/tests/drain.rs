@@ -31,7 +31,7 @@ fn start() -> (TestServer, World) {
     let (waits, tells) = (world.clone(), world.clone());
     let namespace = Namespace::new("/")
         .on("wait", move || {
-            let gate = waits.gate.clone();
+            let gate = Arc::clone(&waits.gate);
             async move {
                 gate.acquire().await.unwrap().forget();
                 Ack(1)

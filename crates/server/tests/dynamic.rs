@@ -77,9 +77,9 @@ async fn matchers_are_asked_in_order_and_may_take_their_time() {
 #[tokio::test]
 async fn a_second_connect_while_it_is_decided_is_decided_too() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
-    let waits = gate.clone();
+    let waits = Arc::clone(&gate);
     let slow = move |_: String| {
-        let gate = waits.clone();
+        let gate = Arc::clone(&waits);
         async move {
             gate.acquire().await.unwrap().forget();
             true
@@ -173,7 +173,7 @@ async fn children_stay_unless_they_are_to_go_and_are_empty() {
 #[tokio::test]
 async fn a_family_is_reached_as_one() {
     let made = Arc::new(Mutex::new(Vec::new()));
-    let hears = made.clone();
+    let hears = Arc::clone(&made);
     let fixed = with_sync(Namespace::new("/"));
     let server = Server::builder()
         .namespace(fixed)

@@ -89,7 +89,7 @@ async fn attachments_travel_beside_their_packet() {
 #[tokio::test]
 async fn what_does_not_decode_answers_the_ack_and_is_reported() {
     let failures = Arc::new(Mutex::new(Vec::new()));
-    let seen = failures.clone();
+    let seen = Arc::clone(&failures);
     let namespace = echo()
         .on("fails", async || Err::<(), _>(EventError::new("full", "no room left")))
         .on("io", async || Err::<(), _>(std::io::Error::other("secret")))
@@ -117,7 +117,7 @@ async fn what_does_not_decode_answers_the_ack_and_is_reported() {
 #[tokio::test]
 async fn one_place_hears_of_the_failures_of_all_namespaces() {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let (everywhere, special) = (heard.clone(), heard.clone());
+    let (everywhere, special) = (Arc::clone(&heard), Arc::clone(&heard));
     let failing = |path: &'static str| {
         Namespace::new(path)
             .on("fail", async || Err::<(), _>(EventError::new("failed", "as asked")))
@@ -153,7 +153,7 @@ async fn one_place_hears_of_the_failures_of_all_namespaces() {
 #[tokio::test]
 async fn a_panic_ends_its_session_alone_and_is_reported() {
     let codes = Arc::new(Mutex::new(Vec::new()));
-    let seen = codes.clone();
+    let seen = Arc::clone(&codes);
     let namespace = echo()
         .on("panic", async |now: bool| {
             if !now {
@@ -181,10 +181,10 @@ async fn a_panic_ends_its_session_alone_and_is_reported() {
 #[tokio::test]
 async fn handlers_start_in_order_and_overlap_where_they_wait() {
     let gate = Arc::new(Semaphore::new(0));
-    let closed = gate.clone();
+    let closed = Arc::clone(&gate);
     let namespace = Namespace::new("/")
         .on("slow", move |socket: Socket, n: u32| {
-            let gate = closed.clone();
+            let gate = Arc::clone(&closed);
             async move {
                 socket.emit("started", &n)?;
                 gate.acquire().await.map_err(std::io::Error::other)?.forget();
@@ -213,10 +213,10 @@ async fn handlers_start_in_order_and_overlap_where_they_wait() {
 #[tokio::test]
 async fn one_handler_at_a_time_is_strictly_serial_and_loses_nothing() {
     let running = Arc::new(Mutex::new(0));
-    let count = running.clone();
+    let count = Arc::clone(&running);
     let namespace = Namespace::new("/")
         .on("step", move |socket: Socket, n: u32| {
-            let count = count.clone();
+            let count = Arc::clone(&count);
             async move {
                 *count.lock().unwrap() += 1;
                 tokio::task::yield_now().await;
@@ -254,7 +254,7 @@ async fn what_one_event_sets_the_next_one_finds() {
 #[tokio::test]
 async fn every_event_is_seen_and_the_unknown_ones_handled() {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let all = seen.clone();
+    let all = Arc::clone(&seen);
     let namespace = echo()
         .on_any(move |_, event| all.lock().unwrap().push(event.name.clone()))
         .fallback(async |socket: Socket, event: RawEvent| {
@@ -272,7 +272,7 @@ async fn every_event_is_seen_and_the_unknown_ones_handled() {
 #[tokio::test]
 async fn guards_stand_before_every_handler_and_may_refuse() {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let all = seen.clone();
+    let all = Arc::clone(&seen);
     let namespace = echo()
         .before(move |event: RawEvent| {
             all.lock().unwrap().push(event.name);
@@ -301,7 +301,7 @@ async fn guards_stand_before_every_handler_and_may_refuse() {
 #[tokio::test]
 async fn every_outgoing_event_is_seen_for_each_recipient() {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let all = seen.clone();
+    let all = Arc::clone(&seen);
     let namespace = echo().on_any_outgoing(move |socket, event| {
         let (id, args) = (socket.id().to_string(), event.args.json().to_owned());
         all.lock().unwrap().push(format!("{} {args} {id}", event.name));

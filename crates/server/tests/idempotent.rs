@@ -33,9 +33,9 @@ impl Shop {
     }
 
     fn namespace(&self, remember: usize) -> Namespace {
-        let (handled, gate) = (self.handled.clone(), self.gate.clone());
+        let (handled, gate) = (Arc::clone(&self.handled), Arc::clone(&self.gate));
         let order = move |order: Order| {
-            let (handled, gate) = (handled.clone(), gate.clone());
+            let (handled, gate) = (Arc::clone(&handled), Arc::clone(&gate));
             async move {
                 gate.acquire().await.map_err(std::io::Error::other)?.forget();
                 let number = handled.fetch_add(1, Ordering::Relaxed) + 1;

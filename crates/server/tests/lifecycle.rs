@@ -35,11 +35,11 @@ impl Count {
 async fn a_client_that_leaves_while_it_is_decided_was_never_there() {
     let (gate, asked) = (Arc::new(Semaphore::new(0)), Count::default());
     let (connected, gone) = (Count::default(), Count::default());
-    let (waits, asks) = (gate.clone(), asked.clone());
+    let (waits, asks) = (Arc::clone(&gate), asked.clone());
     let (hears, ends) = (connected.clone(), gone.clone());
     let namespace = Namespace::new("/")
         .on_connect(move |socket: Socket| {
-            let (gate, asked) = (waits.clone(), asks.clone());
+            let (gate, asked) = (Arc::clone(&waits), asks.clone());
             async move {
                 socket.join("lobby");
                 asked.add().await;

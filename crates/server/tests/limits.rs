@@ -199,14 +199,14 @@ async fn a_kept_handle_of_a_namespace_that_made_room_reaches_who_comes_later() {
 #[tokio::test(start_paused = true)]
 async fn events_that_wait_are_bounded_by_their_bytes() {
     let (gate, read) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (waits, counts) = (gate.clone(), read.clone());
+    let (waits, counts) = (Arc::clone(&gate), Arc::clone(&read));
     let namespace = Namespace::new("/")
         .concurrent_handlers_max(NonZeroU32::MIN)
         .on_any(move |_, _| {
             counts.fetch_add(1, Ordering::Relaxed);
         })
         .on("work", move |_: String| {
-            let gate = waits.clone();
+            let gate = Arc::clone(&waits);
             async move { gate.acquire().await.unwrap().forget() }
         })
         .on("last", async || Ack("last"));
@@ -233,11 +233,11 @@ async fn events_that_wait_are_bounded_by_their_bytes() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_was_full_is_read_again_at_once() {
     let gate = Arc::new(Semaphore::new(0));
-    let waits = gate.clone();
+    let waits = Arc::clone(&gate);
     let namespace = Namespace::new("/")
         .concurrent_handlers_max(NonZeroU32::MIN)
         .on("work", move || {
-            let gate = waits.clone();
+            let gate = Arc::clone(&waits);
             async move { gate.acquire().await.unwrap().forget() }
         })
         .on("last", async || Ack("last"));
@@ -262,9 +262,9 @@ async fn handlers_of_sockets_that_have_ended_are_bounded() {
     for what in ["event", "connected", "disconnect"] {
         let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let work = {
-            let (gate, started) = (gate.clone(), started.clone());
+            let (gate, started) = (Arc::clone(&gate), Arc::clone(&started));
             move || {
-                let gate = gate.clone();
+                let gate = Arc::clone(&gate);
                 started.fetch_add(1, Ordering::Relaxed);
                 async move { gate.acquire().await.unwrap().forget() }
             }

@@ -330,7 +330,7 @@ async fn stored_and_volatile_events_of_many_threads_are_in_order() {
     let socket = io.socket(&clients[0].sid).unwrap();
     let (rounds, is_done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let volatile = std::thread::spawn({
-        let (io, rounds, is_done) = (io.clone(), rounds.clone(), is_done.clone());
+        let (io, rounds, is_done) = (io.clone(), Arc::clone(&rounds), Arc::clone(&is_done));
         move || {
             while !is_done.load(Ordering::Acquire) {
                 // Asked before: on one core nobody writes between these lines.
@@ -423,7 +423,7 @@ impl Observer for Echo {
 async fn an_observer_may_send_amid_a_delivery() {
     let io = Arc::new(OnceLock::new());
     let mut config = recovering();
-    config.engine.hooks = Hooks::new().observer(Echo(io.clone()));
+    config.engine.hooks = Hooks::new().observer(Echo(Arc::clone(&io)));
     let setup = Setup::new(config, [with_sync(Namespace::new("/"))]).await;
     let (mut client, _) = setup.connect("").await;
     io.set(setup.io()).unwrap();

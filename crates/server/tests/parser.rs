@@ -258,7 +258,7 @@ async fn a_parser_of_the_applications_own_serves_everybody() {
 #[tokio::test]
 async fn an_outbox_is_the_same_as_messagepack() {
     let counted = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = counted.clone();
+    let count = Arc::clone(&counted);
     let root = Namespace::new("/")
         .on("store", move |text: RawArgs| {
             let n = 1 + count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

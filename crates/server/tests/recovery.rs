@@ -26,7 +26,7 @@ struct Auth {
 type Log = Arc<Mutex<Vec<String>>>;
 
 fn namespace(log: &Log) -> Namespace {
-    let (begun, ended) = (log.clone(), log.clone());
+    let (begun, ended) = (Arc::clone(log), Arc::clone(log));
     Namespace::new("/")
         .on_connect(async |socket: Socket, auth: Auth| socket.set(User(auth.user)))
         .on_connected(move |socket: Socket| {
@@ -221,10 +221,10 @@ async fn a_stolen_private_id_does_not_recover_and_harms_nobody() {
 #[tokio::test]
 async fn what_is_sent_while_a_client_comes_back_arrives_once_and_in_order() {
     let gate = Arc::new(tokio::sync::Semaphore::new(1));
-    let (entered, let_in) = (gate.clone(), gate.clone());
+    let (entered, let_in) = (Arc::clone(&gate), Arc::clone(&gate));
     let admit = move |socket: Socket| {
         socket.join("own");
-        let entered = entered.clone();
+        let entered = Arc::clone(&entered);
         async move { entered.acquire().await.unwrap().forget() }
     };
     let config = Config { recovery: Some(RecoveryConfig::default()), ..Config::default() };

@@ -555,7 +555,7 @@ async fn one_user_with_many_sessions_takes_nothing_from_the_others() {
 #[tokio::test]
 async fn the_namespaces_of_a_declaration_share_their_bounds() {
     let count = Arc::new(AtomicUsize::new(0));
-    let counted = count.clone();
+    let counted = Arc::clone(&count);
     let rooms = Namespace::new("/room-{name}")
         .on("count", move || std::future::ready(Ack(counted.fetch_add(1, Ordering::Relaxed) + 1)))
         .reliable(Reliable::default().outboxes_max(3));

@@ -19,9 +19,9 @@ async fn repetitions_of_an_event_under_way_take_nothing() {
     const REPETITIONS: usize = 20_000;
     let _profiler = dhat::Profiler::builder().testing().build();
     let gate = Arc::new(Semaphore::new(0));
-    let waits = gate.clone();
+    let waits = Arc::clone(&gate);
     let namespace = with_sync(Namespace::new("/")).on("wait", move || {
-        let gate = waits.clone();
+        let gate = Arc::clone(&waits);
         async move {
             gate.acquire().await.unwrap().forget();
             Ack("done")

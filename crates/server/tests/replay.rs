@@ -219,9 +219,9 @@ async fn what_is_held_back_has_room_behind_the_reply() {
 #[tokio::test]
 async fn who_is_lost_again_before_the_reply_can_come_back() {
     let gate = Arc::new(Semaphore::new(1));
-    let (waits, let_in) = (gate.clone(), gate.clone());
+    let (waits, let_in) = (Arc::clone(&gate), Arc::clone(&gate));
     let admit = move |_: Socket| {
-        let gate = waits.clone();
+        let gate = Arc::clone(&waits);
         async move { gate.acquire().await.unwrap().forget() }
     };
     let setup = Setup::new(recovering(), [with_sync(Namespace::new("/").on_connect(admit))]).await;
@@ -253,8 +253,8 @@ async fn returns_at_any_moment_miss_nothing() {
     let progress: Arc<[AtomicU64; CLIENTS]> = Arc::default();
     let are_all_here = Arc::new(Barrier::new(CLIENTS + 1));
     let returning = |id: usize| {
-        let (setup, progress) = (setup.clone(), progress.clone());
-        let are_all_here = are_all_here.clone();
+        let (setup, progress) = (Arc::clone(&setup), Arc::clone(&progress));
+        let are_all_here = Arc::clone(&are_all_here);
         async move {
             let (mut client, mut last) = (Client::open(setup.address).await, None);
             let mut auth = String::new();
@@ -290,7 +290,7 @@ async fn returns_at_any_moment_miss_nothing() {
     let clients: Vec<_> = (0..CLIENTS).map(|id| tokio::spawn(returning(id))).collect();
     are_all_here.wait().await;
     let sender = std::thread::spawn({
-        let (io, progress) = (setup.io(), progress.clone());
+        let (io, progress) = (setup.io(), Arc::clone(&progress));
         move || {
             for n in 1_u64.. {
                 let slowest =

@@ -127,7 +127,7 @@ fn told(change: &RoomChange) -> String {
 #[tokio::test]
 async fn changes_of_rooms_are_told_in_order() {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let hears = heard.clone();
+    let hears = Arc::clone(&heard);
     let namespace = namespace()
         .on_connect(async |socket: Socket, auth: serde_json::Value| {
             socket.join("lobby");

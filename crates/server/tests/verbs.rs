@@ -141,9 +141,9 @@ const RELOAD: Event<String, u32> = Event::new("reload");
 #[tokio::test]
 async fn servers_talk_to_servers() {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let hears = heard.clone();
+    let hears = Arc::clone(&heard);
     let reload = move |io: Io, what: String| {
-        let heard = hears.clone();
+        let heard = Arc::clone(&hears);
         async move {
             if what == "panic" {
                 panic!("as asked");

@@ -42,7 +42,7 @@ impl Wire {
         let (far_read, far_write) = split(far_relay);
         let state = Arc::new(sender);
         let left = Arc::new(AtomicUsize::new(usize::MAX));
-        let to_client = Meter { left: left.clone(), state: Arc::downgrade(&state) };
+        let to_client = Meter { left: Arc::clone(&left), state: Arc::downgrade(&state) };
         tokio::spawn(relay(near_read, far_write, receiver.clone(), None));
         tokio::spawn(relay(far_read, near_write, receiver, Some(to_client)));
         (Self { state, left }, near, far)

@@ -18,7 +18,7 @@ type Reasons = Arc<Mutex<Vec<&'static str>>>;
 
 fn start(config: Config) -> (TestServer, Reasons) {
     let reasons = Reasons::default();
-    let tell = reasons.clone();
+    let tell = Arc::clone(&reasons);
     let namespace = Namespace::new("/")
         .on(ECHO, async |number: u32| Ack(number))
         .on("join", async |socket: Socket, room: String| socket.join(room))

@@ -45,9 +45,9 @@ const NEWCOMERS: u8 = 100;
 impl Honest {
     pub(crate) fn start(server: SocketAddr, talk: Talk) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let talking = stop.clone();
+        let talking = Arc::clone(&stop);
         let talker = thread::spawn(move || talk_on(server, talk, &talking));
-        let coming = stop.clone();
+        let coming = Arc::clone(&stop);
         let newcomers = thread::spawn(move || come(server, talk, &coming));
         Self { stop, talker, newcomers }
     }

@@ -59,7 +59,7 @@ impl Server {
     /// Notes the highest memory until it is dropped.
     pub(crate) fn watch(&self) -> Watch {
         let (stop, peak) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (stopped, highest, id) = (stop.clone(), peak.clone(), self.child.id());
+        let (stopped, highest, id) = (Arc::clone(&stop), Arc::clone(&peak), self.child.id());
         thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 highest.fetch_max(resident(id).unwrap_or(0), Ordering::Relaxed);

@@ -149,7 +149,7 @@ impl Application for Recorder {
         let client: u64 = client.expect("clients say it");
         // Every other one is answered as a member of a crowd.
         let members = client.is_multiple_of(2).then(|| MemberList::new([session.clone()]));
-        Handler { notes: self.0.clone(), session, members, client, next: 0 }
+        Handler { notes: Arc::clone(&self.0), session, members, client, next: 0 }
     }
 }
 

@@ -34,7 +34,7 @@ impl Fixture {
         };
         let store = Arc::new(Store::open(data.path(), StoreOptions::default()).await.unwrap());
         let site = Arc::new(Site::new(store, Arc::default(), ui));
-        Fixture { router: site.clone().router(), site, data }
+        Fixture { router: Arc::clone(&site).router(), site, data }
     }
 
     async fn say(&self, room: &str, text: &str) {
@@ -90,7 +90,7 @@ async fn rooms_are_listed_with_people_and_newest_message() {
     let mut fixture = Fixture::new(true).await;
     fixture.say("오래된 방", "1").await;
     fixture.say("방/2", "<script>alert(1)</script>").await;
-    let people = fixture.site.people.clone();
+    let people = Arc::clone(&fixture.site.people);
     let name = Nickname::parse("나").unwrap();
     for room in ["새 방", "방/2"] {
         people.enter(&RoomName::parse(room).unwrap(), &name, origin(2)).unwrap();

@@ -191,7 +191,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_does_not_end_is_told() {
         let health = Arc::new(Health::new(None));
-        let writing = health.clone().writing();
+        let writing = Arc::clone(&health).writing();
         tokio::time::advance(WRITE_TIME_MAX - Duration::from_millis(1)).await;
         assert!(health.check_progress().is_ok());
         tokio::time::advance(Duration::from_millis(1)).await;

@@ -77,10 +77,10 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
     let reported = Arc::new(Mutex::new(Vec::new()));
     let mut senders = Vec::new();
     for sender in 0..20 {
-        let (store, reported) = (store.clone(), reported.clone());
+        let (store, reported) = (Arc::clone(&store), Arc::clone(&reported));
         senders.push(tokio::spawn(async move {
             for n in 0..50 {
-                let reported = reported.clone();
+                let reported = Arc::clone(&reported);
                 let report = move |posted: Result<Posted, StoreError>| {
                     reported.lock().push(posted.unwrap().message().clone());
                 };

@@ -140,7 +140,7 @@ impl Writer {
     /// Works in one transaction. What it did counts only if the file is still in its place
     /// afterwards: what is stored in a file that was taken away is not stored.
     async fn transact(&mut self, work: Work<'_>) -> Result<Vec<Outcome>, Fault> {
-        let _writing = self.health.clone().writing();
+        let _writing = Arc::clone(&self.health).writing();
         self.ready().await?;
         self.health.check_space(self.database.space())?;
         let mut connection = match self.connection.take() {

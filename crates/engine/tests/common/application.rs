@@ -45,7 +45,7 @@ impl Echo {
     }
 
     pub fn handshake(&self, sid: &str) -> Arc<Handshake> {
-        self.0.handshakes.lock().unwrap()[sid].clone()
+        Arc::clone(&self.0.handshakes.lock().unwrap()[sid])
     }
 
     /// The ids of all sessions there ever were.

@@ -67,7 +67,7 @@ impl<'a> Delivery<'a> {
         if !socket.takes_broadcast(packet, self.place.filter(|_| !is_plain)) {
             return;
         }
-        let link = socket.link().clone();
+        let link = Arc::clone(socket.link());
         if self.has_parser && link.parser().is_some() {
             self.parsing[usize::from(is_plain)].push(link);
         } else if is_plain {

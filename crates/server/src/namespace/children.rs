@@ -123,7 +123,7 @@ impl Children {
 
     /// Adds one that nobody is in yet, made for this session.
     pub(super) fn insert(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink) {
-        let (path, made_by) = (active.path.clone(), MadeBy::new(link));
+        let (path, made_by) = (Arc::clone(&active.path), MadeBy::new(link));
         let MadeBy { session, group } = &made_by;
         self.empty.touch(&path, session, || group.clone());
         self.by_session.add(session.clone());
@@ -156,7 +156,7 @@ impl Children {
                 self.gone.retain(|_, active| active.strong_count() > 0);
                 self.gone_max = 2 * self.gone.len();
             }
-            self.gone.insert(path.clone(), Arc::downgrade(&active));
+            self.gone.insert(Arc::clone(path), Arc::downgrade(&active));
         }
         self.removed.push(active);
     }

@@ -106,7 +106,7 @@ impl Namespaces {
                 parents,
                 outboxes,
                 children: Mutex::default(),
-                this: this.clone(),
+                this: Weak::clone(this),
             }
         }))
     }
@@ -150,7 +150,7 @@ impl Namespaces {
     ) -> Result<Arc<ActiveNamespace>, Refuse> {
         let mut children = self.children.lock();
         if let Some(active) = children.get(path) {
-            return Ok(active.clone());
+            return Ok(Arc::clone(active));
         }
         let has_room = children.make_room(link, &self.server.config);
         let removed = children.take_removed();
@@ -161,15 +161,15 @@ impl Namespaces {
         let gone = children.take_gone(path).filter(|active| active.parent == Some(parent));
         let active = gone.unwrap_or_else(|| {
             let Parent { handlers, shared, .. } = &self.parents[parent];
-            let (handlers, shared) = (handlers.clone(), shared.clone());
+            let (handlers, shared) = (Arc::clone(handlers), shared.clone());
             let (path, parent) = (path.into(), Some(parent));
             Arc::new(ActiveNamespace::new(path, params, handlers, shared, parent, &self.server))
         });
-        children.insert(active.clone(), link);
+        children.insert(Arc::clone(&active), link);
         drop(children);
         drop(removed);
         if let Some(hear) = &self.new_namespace {
-            hear(&Io::new(active.clone()));
+            hear(&Io::new(Arc::clone(&active)));
         }
         Ok(active)
     }
@@ -184,7 +184,7 @@ impl Namespaces {
         auth: &str,
     ) -> Socket {
         let insert = |active: Arc<ActiveNamespace>| {
-            let socket = Socket::new(active.clone(), link.clone(), origin, auth);
+            let socket = Socket::new(Arc::clone(&active), Arc::clone(link), origin, auth);
             active.adapter.insert(socket.key(), socket.clone());
             socket
         };
@@ -193,9 +193,9 @@ impl Namespaces {
         }
         let mut children = self.children.lock();
         let active = match children.get(&active.path) {
-            Some(active) => active.clone(),
+            Some(active) => Arc::clone(active),
             None => {
-                children.insert(active.clone(), link);
+                children.insert(Arc::clone(&active), link);
                 active
             }
         };
@@ -213,7 +213,7 @@ impl Namespaces {
         let Some(shortest) = ages.chain(absence).min() else {
             return;
         };
-        let (this, pause) = (self.this.clone(), shortest / 2);
+        let (this, pause) = (Weak::clone(&self.this), shortest / 2);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(pause.max(SWEEP_PAUSE_MIN)).await;

@@ -20,6 +20,7 @@ use crate::namespace::{Namespace, Path};
 use crate::socket::Socket;
 
 /// Declares a server: configuration, state, namespaces.
+#[must_use = "there is no server until it is built"]
 pub struct ServerBuilder<S = ()> {
     config: Config,
     state: Arc<S>,
@@ -63,7 +64,6 @@ impl ServerBuilder {
 
 impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// Replaces the configuration.
-    #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -71,7 +71,6 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
     /// nothing.
-    #[must_use]
     pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
         self.declared.push(namespace.bind(&self.state));
         self
@@ -79,7 +78,6 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Calls a function with each namespace that a client's name makes, before its first socket is in it:
     /// `new_namespace` of the official server.
-    #[must_use]
     pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
         self.new_namespace = Some(Box::new(hear));
         self
@@ -87,7 +85,6 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Calls a function with what went wrong with an event in every namespace that has no
     /// [`on_error`](Namespace::on_error) of its own.
-    #[must_use]
     pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
         self.error = Some(Arc::new(report));
         self
@@ -119,7 +116,6 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     ///     .namespace(Namespace::new("/").on_connect(admit));
     /// # drop(builder);
     /// ```
-    #[must_use]
     pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {
         self.kept_extensions = self.kept_extensions.with::<T>();
         self
@@ -127,7 +123,6 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Makes it one of several servers: what is sent to rooms, and the other verbs of
     /// [`Broadcast`](crate::Broadcast), reach the sockets of all of them.
-    #[must_use]
     pub fn cluster(mut self, cluster: impl Cluster) -> Self {
         self.cluster = Some(Arc::new(cluster));
         self
@@ -141,7 +136,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
         if let Some(report) = &self.error {
             for (_, handlers) in &mut declared {
-                let report = report.clone();
+                let report = Arc::clone(report);
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
@@ -161,7 +156,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
             cluster.start(Node::new(siblings));
         }
         let started = Instant::now();
-        let app = App { namespaces: namespaces.clone(), config: config.clone(), started };
+        let app = App { namespaces: Arc::clone(&namespaces), config: Arc::clone(&config), started };
         // Asked once, of files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;

@@ -93,7 +93,7 @@ impl Sockets {
                 return (registered.handler)(Call { socket, responder, event });
             }
             let event = event.to_raw_event();
-            Ok(Box::pin(guarded(socket.clone(), registered.clone(), responder, event)) as _)
+            Ok(Box::pin(guarded(socket.clone(), Arc::clone(registered), responder, event)) as _)
         });
         let mut running = match started {
             Ok(running) => traced(running, span),
@@ -108,7 +108,7 @@ impl Sockets {
                 answer(socket, event.name, responder, result);
             }
             Ok(Poll::Pending) => {
-                let (socket, registered) = (socket.clone(), registered.clone());
+                let (socket, registered) = (socket.clone(), Arc::clone(registered));
                 self.entries[index].running += 1;
                 let _waits = registered.metrics.wait();
                 let task = Task::Event { socket, registered, responder, running, watch, _waits };

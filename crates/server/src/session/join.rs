@@ -208,7 +208,7 @@ impl Sockets {
                 socket.end(DisconnectReason::ServerDisconnect);
                 let auth = socket.auth_json();
                 return self.join(
-                    socket.active_namespace().clone(),
+                    Arc::clone(socket.active_namespace()),
                     &auth,
                     Origin::Failed(failure),
                 );

@@ -55,7 +55,7 @@ impl SessionLink {
 
     /// From now on packets are written by `parser`.
     pub(crate) fn speak(&self, parser: &Arc<dyn Parser>) {
-        self.parser.get_or_init(|| parser.clone());
+        self.parser.get_or_init(|| Arc::clone(parser));
     }
 
     pub(crate) fn parser(&self) -> Option<&Arc<dyn Parser>> {

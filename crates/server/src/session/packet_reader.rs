@@ -27,7 +27,7 @@ impl PacketReader {
             Some(parser) if parser.audience() == Audience::Everybody => {
                 Self::parser(parser, config, link)
             }
-            Some(_) if !is_v2(&link.session) => PacketReader::Undecided(config.clone()),
+            Some(_) if !is_v2(&link.session) => PacketReader::Undecided(Arc::clone(config)),
             _ => PacketReader::Json(Decoder::new(config.packet_limits)),
         }
     }

@@ -111,7 +111,7 @@ impl Task {
             Task::Event { socket, registered, responder, running, watch, .. } => {
                 running.as_mut().poll(cx).map(|result| {
                     registered.metrics.done(watch);
-                    let (socket, registered) = (socket.clone(), registered.clone());
+                    let (socket, registered) = (socket.clone(), Arc::clone(registered));
                     Done::Event { socket, registered, responder: responder.take(), result }
                 })
             }

@@ -22,7 +22,7 @@ use crate::rooms::targets::Targets;
 impl Socket {
     /// The namespace as a whole, to reach other sockets.
     pub fn io(&self) -> Io {
-        Io::new(self.0.namespace.clone())
+        Io::new(Arc::clone(&self.0.namespace))
     }
 
     /// Everybody else on this server.

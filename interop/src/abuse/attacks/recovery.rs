@@ -60,7 +60,7 @@ pub(super) fn returns(server: SocketAddr, count: usize) -> Result<Attacked> {
     let begun = Instant::now();
     let returned = Arc::new(AtomicUsize::new(0));
     let threads = (0..8).map(|_| {
-        let (attacker, returned) = (attacker.clone(), returned.clone());
+        let (attacker, returned) = (attacker.clone(), Arc::clone(&returned));
         thread::spawn(move || -> Result<()> {
             while begun.elapsed() < RETURNS_TIME && returned.fetch_add(1, Ordering::Relaxed) < count
             {

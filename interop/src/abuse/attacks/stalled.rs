@@ -141,7 +141,7 @@ struct Pongs(Arc<AtomicBool>);
 impl Pongs {
     fn send(mut clients: Vec<SocketIo>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
+        let stopped = Arc::clone(&stop);
         thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 for client in &mut clients {

@@ -214,7 +214,7 @@ impl Model {
     fn users(&self, room: &Room) -> Vec<Person<u8>> {
         let mut users: BTreeMap<Arc<str>, Person<u8>> = BTreeMap::new();
         for row in self.0.iter().filter(|row| row.seat.room == *room) {
-            let user = users.entry(row.seat.user.clone());
+            let user = users.entry(Arc::clone(&row.seat.user));
             let user = user.or_insert_with(|| person(&row.seat.user, row.user_since, &[]));
             user.connections.push((row.since, row.metadata));
         }
@@ -288,7 +288,7 @@ impl Client {
 
 impl Hearer {
     fn new(list: Vec<Person<u8>>) -> Self {
-        Self(list.into_iter().map(|person| (person.user.clone(), person)).collect())
+        Self(list.into_iter().map(|person| (Arc::clone(&person.user), person)).collect())
     }
 
     /// As a client does: by key, whatever was there.
@@ -298,7 +298,7 @@ impl Hearer {
         for person in joined.iter().chain(changed).chain(unchanged) {
             match person.connections.is_empty() {
                 true => self.0.remove(&person.user),
-                false => self.0.insert(person.user.clone(), person.clone()),
+                false => self.0.insert(Arc::clone(&person.user), person.clone()),
             };
         }
     }
@@ -309,10 +309,13 @@ impl Hearer {
             assert_eq!(self.0.remove(&person.user).as_ref(), Some(person), "it was there");
         }
         for person in &difference.joined {
-            assert!(self.0.insert(person.user.clone(), person.clone()).is_none(), "said twice");
+            assert!(
+                self.0.insert(Arc::clone(&person.user), person.clone()).is_none(),
+                "said twice"
+            );
         }
         for person in &difference.changed {
-            let before = self.0.insert(person.user.clone(), person.clone());
+            let before = self.0.insert(Arc::clone(&person.user), person.clone());
             assert!(before.is_some_and(|before| before != *person), "it has changed");
         }
     }
