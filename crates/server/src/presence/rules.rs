@@ -54,7 +54,6 @@ impl Default for PresenceRules {
 impl PresenceRules {
     /// How long somebody stays present whose last connection was lost, and a connection that was
     /// lost stays among those of its user. Default 10 seconds; zero: not at all.
-    #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -62,7 +61,6 @@ impl PresenceRules {
 
     /// How long after a change its difference is sent, together with those of all other changes of
     /// the room until then. Default 50 milliseconds. More of it makes fewer and larger messages.
-    #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -71,28 +69,24 @@ impl PresenceRules {
     /// The event by which the sockets in a room get the differences of its presence, each a
     /// [`PresenceDifference`](crate::PresenceDifference). Default `presence`. A reserved name is an
     /// error when the server is built.
-    #[must_use]
     pub fn event(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.event = Some(name.into());
         self
     }
 
     /// Sends clients no differences. [`Presence::watch`](crate::Presence::watch) has them still.
-    #[must_use]
     pub fn silent(mut self) -> Self {
         self.event = None;
         self
     }
 
     /// Rooms of a namespace in which somebody is present. Default 10,000, at least 1.
-    #[must_use]
     pub fn rooms_max(mut self, max: usize) -> Self {
         self.rooms_max = max.max(1);
         self
     }
 
     /// Users present in one room, those in their grace among them. Default 10,000, at least 1.
-    #[must_use]
     pub fn users_max(mut self, max: usize) -> Self {
         self.users_max = max.max(1);
         self
@@ -100,28 +94,24 @@ impl PresenceRules {
 
     /// Connections of one user in one room. A lost one makes room for a new one. Default 32, at
     /// least 1.
-    #[must_use]
     pub fn connections_max(mut self, max: usize) -> Self {
         self.connections_max = max.max(1);
         self
     }
 
     /// Rooms in which one connection is present. Default 100.
-    #[must_use]
     pub fn connection_rooms_max(mut self, max: usize) -> Self {
         self.connection_rooms_max = max;
         self
     }
 
     /// Bytes of a user's key. Default 256.
-    #[must_use]
     pub fn user_bytes_max(mut self, max: usize) -> Self {
         self.user_bytes_max = max;
         self
     }
 
     /// Bytes of a connection's metadata, as JSON. Default 4 KiB.
-    #[must_use]
     pub fn metadata_bytes_max(mut self, max: usize) -> Self {
         self.metadata_bytes_max = max;
         self
@@ -131,7 +121,6 @@ impl PresenceRules {
     /// declaration together: the names of rooms, the users' keys, the metadata, and 1 KiB for each
     /// connection in each room. What [recovery](crate::RecoveryConfig) keeps of connections that
     /// are away counts too. Default 256 MiB.
-    #[must_use]
     pub fn bytes_max(mut self, max: usize) -> Self {
         self.bytes_max = max;
         self
@@ -139,7 +128,6 @@ impl PresenceRules {
 
     /// Differences that wait for one [`PresenceWatch`](crate::PresenceWatch). Beyond them it gets a
     /// new list. Default 64, at least 1.
-    #[must_use]
     pub fn waiting_differences_max(mut self, max: usize) -> Self {
         self.waiting_differences_max = max.max(1);
         self

@@ -55,8 +55,8 @@ impl Sockets {
         event: EventRef<'e>,
     ) -> Option<(Option<Responder>, EventRef<'e>)> {
         let responder = id.map(|id| Responder { socket: socket.clone(), id, handling: None });
-        let numbered = socket.outbox().zip(EventNumber::split(event.args));
-        let Some(((outboxes, key), (args, number))) = numbered else {
+        let Some((outboxes, key)) = socket.outbox() else { return Some((responder, event)) };
+        let Some((args, number)) = EventNumber::split(event.args) else {
             return Some((responder, event));
         };
         let event = EventRef { args, ..event };
