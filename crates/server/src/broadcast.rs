@@ -3,16 +3,16 @@
 //! A verb makes an [`Operation`](crate::Operation): plain data, which goes to the other servers if there is a cluster.
 //! What it does on this server is [`recipients`].
 
-/// The acknowledgements of a broadcast.
-pub(crate) mod acks;
-/// One packet on its way to many sessions, in the forms that they take.
-pub(crate) mod delivery;
-/// Events as packets.
-pub(crate) mod encode;
 /// A namespace as a whole.
 pub(crate) mod io;
 /// The sockets of this server that an operation is for.
 pub(crate) mod recipients;
+/// One packet on its way to many sessions, in the forms that they take.
+pub(crate) mod delivery;
+/// Events as packets.
+pub(crate) mod encode;
+/// The acknowledgements of a broadcast.
+pub(crate) mod acks;
 
 use std::fmt;
 use std::future::Future;

@@ -4,10 +4,10 @@
 //! at once, on its own sockets; the other half is a [`Cluster`], which takes the operation to the
 //! other servers, each of which gives it to its [`Node`](node::Node).
 
-/// This server, as its cluster knows it.
-pub(crate) mod node;
 /// The verbs of a broadcast as plain data.
 pub(crate) mod operation;
+/// This server, as its cluster knows it.
+pub(crate) mod node;
 /// What the other servers answer.
 pub(crate) mod replies;
 /// Events between the servers themselves.

@@ -1,7 +1,10 @@
 //! Async functions as handlers: extractors first, the payload last, the answer returned.
 
-pub(crate) mod acker;
+/// Arguments that are taken from the context.
 pub(crate) mod extract;
+/// Answers that come later than the handler returns.
+pub(crate) mod acker;
+/// A handler that has started.
 pub(crate) mod running;
 
 use futures_util::FutureExt;

@@ -35,26 +35,6 @@
 //! The [`guide`] tells it at length.
 #![forbid(unsafe_code)]
 
-/// Broadcasts: one event for many sockets.
-mod broadcast;
-/// How often debug builds look whether everything agrees.
-mod checks;
-/// The servers beside this one.
-mod cluster;
-/// Collections that are empty for most.
-mod cold_state;
-/// What can go wrong.
-mod error;
-/// What outlives a connection: recovery, client outboxes, remembered answers.
-mod guarantees;
-/// Async functions as handlers: their arguments, their answers.
-mod handler;
-/// A namespace: how it is declared, and what it is at run time.
-mod namespace;
-/// Presence: who is here, room by room.
-mod presence;
-/// Rooms, and whom a broadcast reaches.
-mod rooms;
 /// The guide, a chapter a module: begin with [`server`](guide::server).
 pub mod guide {
     #[doc = include_str!("../../../docs/guide/server.md")]
@@ -83,12 +63,35 @@ pub mod guide {
     pub mod reliable {}
 }
 
+// In reading order: what a program declares, what happens when a client comes, what is sent, what outlives a
+// connection, and what lies beside.
+
 /// The server: declared by a builder, served alone or as a tower service, drained at its end.
 mod server;
+/// A namespace: how it is declared, and what it is at run time.
+mod namespace;
+/// Async functions as handlers: their arguments, their answers.
+mod handler;
 /// One session: all its namespaces, in one task.
 mod session;
 /// A socket: one client in one namespace.
 mod socket;
+/// Rooms, and whom a broadcast reaches.
+mod rooms;
+/// Presence: who is here, room by room.
+mod presence;
+/// Broadcasts: one event for many sockets.
+mod broadcast;
+/// The servers beside this one.
+mod cluster;
+/// What outlives a connection: recovery, client outboxes, remembered answers.
+mod guarantees;
+/// What can go wrong.
+mod error;
+/// Collections that are empty for most.
+mod cold_state;
+/// How often debug builds look whether everything agrees.
+mod checks;
 
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};

@@ -1,10 +1,19 @@
-pub(crate) mod active;
-mod children;
+//! A namespace: how it is declared, and what it is at run time.
+
+/// The handlers of a namespace, with the server's state bound into them.
 pub(crate) mod handlers;
+/// Which names a dynamic namespace is for.
 pub(crate) mod matcher;
-pub(crate) mod parent;
-pub(crate) mod registry;
+/// Whoever asks to be let in.
 pub(crate) mod visitor;
+/// A namespace at run time.
+pub(crate) mod active;
+/// All namespaces of a server.
+pub(crate) mod registry;
+/// Those that clients' names make, and how many there may be.
+mod children;
+/// Those that one declaration has made, as one target.
+pub(crate) mod parent;
 
 use std::borrow::Cow;
 use std::fmt;

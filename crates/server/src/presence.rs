@@ -3,10 +3,17 @@
 //! [`table`] is who is present, without IO; [`state`] gives it time, bounds its bytes and sends the
 //! differences; [`handle`] and [`watch`] are what an application uses.
 
-pub(crate) mod handle;
-pub(crate) mod present;
+/// How much is kept, and for how long.
 pub(crate) mod rules;
-pub(crate) mod state;
-mod table;
+/// The handle of a room's presence.
+pub(crate) mod handle;
+/// Who is present, as plain data.
+pub(crate) mod present;
+/// Live differences, as a stream.
 pub(crate) mod watch;
+/// The state, without input and output.
+mod table;
+/// The state of a namespace, its timer and its events.
+pub(crate) mod state;
+/// Those who watch a room.
 pub(crate) mod watchers;

@@ -1,16 +1,16 @@
 //! Rooms: who is in which, and whom a broadcast reaches on this server.
 
+/// Names of rooms, and what can happen to a room.
+pub(crate) mod room;
 /// The members of every room of a namespace, and the rooms of every member.
 pub(crate) mod adapter;
-/// The cached member list of a room that is sent to again and again.
-pub(crate) mod member_cache;
 /// The members of one room.
 mod members;
 /// The rooms of one socket, and its index among the members of each.
 mod memberships;
-/// Names of rooms, and what can happen to a room.
-pub(crate) mod room;
-/// The recipients of one broadcast.
-pub(crate) mod selection;
 /// Whom a broadcast is for.
 pub(crate) mod targets;
+/// The recipients of one broadcast.
+pub(crate) mod selection;
+/// The cached member list of a room that is sent to again and again.
+pub(crate) mod member_cache;

@@ -1,16 +1,26 @@
 //! The server: its handle, and what its parts are made from.
 
-mod admit;
-pub(crate) mod builder;
-mod client_files;
+/// Everything about a server that is not its namespaces.
 pub(crate) mod config;
-mod content_coding;
-pub(crate) mod drain;
-pub(crate) mod listing;
-pub mod metrics;
-pub(crate) mod page;
+/// The declaration of a server.
+pub(crate) mod builder;
+/// How it meets its requests: as a tower service, or by listening itself.
 pub(crate) mod serve;
+/// The browser client, served below its path.
+mod client_files;
+/// How a file is compressed on its way.
+mod content_coding;
+/// Readers over plain HTTP, let in as clients are.
+mod admit;
+/// Its end, without cutting anybody off.
+pub(crate) mod drain;
+/// What it holds, as plain data.
 pub(crate) mod snapshot;
+/// Lists of sessions, sockets and rooms, in pages.
+pub(crate) mod listing;
+/// A page of a list.
+pub(crate) mod page;
+pub mod metrics;
 
 use std::fmt;
 use std::sync::Arc;

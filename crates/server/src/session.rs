@@ -4,15 +4,24 @@
 //! their events, interleaving only where they wait. Acks are resolved at once, so a handler may
 //! await its own peer.
 
-pub(crate) mod deadlines;
-pub(crate) mod details;
-mod events;
+/// Namespaces that the client enters and leaves.
 mod join;
-pub(crate) mod link;
-pub(crate) mod packet_reader;
-mod spans;
+/// Events on their way to their handlers.
+mod events;
+/// Handlers at work, and what becomes of them.
 mod tasks;
+/// The decoder of the form in which the client speaks.
+pub(crate) mod packet_reader;
+/// What all sockets of a session share.
+pub(crate) mod link;
+/// When the session has to be looked at although nothing comes.
+pub(crate) mod deadlines;
+/// What is different for clients of Socket.IO 2.
 pub(crate) mod v2;
+/// What a session says of itself.
+pub(crate) mod details;
+/// The spans of handlers.
+mod spans;
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -1,14 +1,23 @@
 //! A socket: one client in one namespace.
 
-pub(crate) mod data;
-pub(crate) mod details;
-pub(crate) mod disconnect_reason;
-pub(crate) mod emit;
-pub(crate) mod expiry;
+/// Names of sockets.
 pub(crate) mod id;
+/// From the reply to the end.
 mod life;
-pub(crate) mod remote;
+/// What is sent to one socket, and whom a socket sends to.
+pub(crate) mod emit;
+/// Events that ask for an acknowledgement.
 pub(crate) mod requests;
+/// The values an application keeps with a socket.
+pub(crate) mod data;
+/// For how long a socket may stay.
+pub(crate) mod expiry;
+/// Why a socket ended.
+pub(crate) mod disconnect_reason;
+/// A socket as plain data, for other servers.
+pub(crate) mod details;
+/// A socket that may be another server's.
+pub(crate) mod remote;
 
 use std::collections::BTreeMap;
 use std::fmt;

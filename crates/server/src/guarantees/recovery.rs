@@ -22,15 +22,24 @@
 //! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
 //! taken over, a session can be recovered any number of times, and a failure has its reason.
 
-pub(crate) mod absent_sessions;
-pub(crate) mod connection;
-mod event;
-mod foreign_offsets;
+/// The events and sessions that one namespace keeps.
 pub(crate) mod log;
+/// Where an event stands in the log.
 pub(crate) mod offset;
-mod room_history;
-pub(crate) mod section;
+/// Offsets that a cluster has assigned.
+mod foreign_offsets;
+/// An event that is kept.
+mod event;
+/// What is kept of a session.
 mod session;
+/// What the log needs of a socket.
+pub(crate) mod connection;
+/// For which events a session was in which rooms.
+mod room_history;
+/// The sessions whose clients are away, of all namespaces of a declaration.
+pub(crate) mod absent_sessions;
+/// What is sent from inside a delivery.
+pub(crate) mod section;
 
 use std::time::Duration;
 
