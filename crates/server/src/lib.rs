@@ -27,35 +27,35 @@
 //! ```
 //!
 //! - [`Namespace`] declares who may connect and what happens on each event.
-//! - [`Socket`] is one client, [`Io`] a namespace, [`Broadcast`] says whom to reach.
+//! - [`Socket`] is one client, [`Io`] a namespace, [`Broadcast`] a selection of sockets to send to.
 //! - [`Event`] is the contract of one event, shared with clients; plain strings work too.
 //! - [`Args`] are several arguments, [`Binary`] is bytes anywhere in a payload, [`RawArgs`] leaves
 //!   the arguments as they came.
 //!
-//! The [`guide`] tells it at length.
+//! The [`guide`] explains all of it.
 #![forbid(unsafe_code)]
 
 /// Broadcasts: one event for many sockets.
 mod broadcast;
-/// How often debug builds look whether everything agrees.
+/// Consistency checks of debug builds, run only so often that tests stay fast.
 mod checks;
 /// The servers beside this one.
 mod cluster;
-/// Collections that are empty for most.
+/// Collections that take one word while empty.
 mod cold_state;
-/// What can go wrong.
+/// The error types.
 mod error;
-/// What outlives a connection: recovery, client outboxes, remembered answers.
+/// State that outlives a connection: recovery, client outboxes, remembered answers.
 mod guarantees;
-/// Async functions as handlers: their arguments, their answers.
+/// Handlers: async functions, their extractors, their answers.
 mod handler;
 /// A namespace: how it is declared, and what it is at run time.
 mod namespace;
 /// Presence: who is here, room by room.
 mod presence;
-/// Rooms, and whom a broadcast reaches.
+/// Rooms, and the recipients of broadcasts.
 mod rooms;
-/// The guide, a chapter a module: begin with [`server`](guide::server).
+/// The guide, one module per chapter; begin with [`server`](guide::server).
 pub mod guide {
     #[doc = include_str!("../../../docs/guide/server.md")]
     pub mod server {}
@@ -83,9 +83,9 @@ pub mod guide {
     pub mod reliable {}
 }
 
-/// The server: declared by a builder, served alone or as a tower service, drained at its end.
+/// The server: declared by a builder, served alone or as a tower service, drained before it ends.
 mod server;
-/// One session: all its namespaces, in one task.
+/// The sockets of one session, in its task.
 mod session;
 /// A socket: one client in one namespace.
 mod socket;
