@@ -1,4 +1,4 @@
-//! Rooms: who is in which, and whom a broadcast reaches on this server.
+//! Rooms: their members, and the recipients of broadcasts on this server.
 
 /// The members of every room of a namespace, and the rooms of every member.
 pub(crate) mod adapter;
@@ -8,9 +8,9 @@ pub(crate) mod member_cache;
 mod members;
 /// The rooms of one socket, and its index among the members of each.
 mod memberships;
-/// Names of rooms, and what can happen to a room.
+/// Names of rooms, and the changes of rooms.
 pub(crate) mod room;
 /// The recipients of one broadcast.
 pub(crate) mod selection;
-/// Whom a broadcast is for.
+/// The targets of a broadcast.
 pub(crate) mod targets;
