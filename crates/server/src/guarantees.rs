@@ -1,4 +1,4 @@
-//! What outlives a connection, and what is done once however often it is asked for.
+//! State that outlives a connection, and events that are handled once though sent repeatedly.
 
 /// A bounded memory of answers.
 mod answers;
@@ -8,5 +8,5 @@ pub(crate) mod client_outbox;
 pub(crate) mod idempotent;
 /// Connection state recovery.
 pub(crate) mod recovery;
-/// Fair shares of a bound that strangers fill together.
+/// Fair shares of a bound that many clients fill together.
 pub(crate) mod shares;

@@ -107,7 +107,7 @@ impl Responder {
         self.socket.send_ack(self.id, answer.json(), answer.attachments());
     }
 
-    /// Remembers the panic of a handler as the answer; none is sent, since the session ends.
+    /// Remembers a handler's panic as the answer, which is not sent here: the session ends.
     pub(crate) fn remember_panic(&self) {
         if let Some(handling) = &self.handling {
             handling.panicked();

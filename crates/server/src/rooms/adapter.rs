@@ -54,9 +54,8 @@ struct Slot<T> {
 }
 
 impl<T: Clone, A> Adapter<T, A> {
-    /// Has no sockets. `is_watched`: changes are kept for
-    /// [`take_changes`](Adapter::take_changes). `count`: how many rooms there are, own-id rooms
-    /// left out.
+    /// An adapter without sockets. `is_watched`: keeps changes for [`Self::take_changes`]. `count`:
+    /// how many rooms there are, own-id rooms left out.
     pub(crate) fn new(is_watched: bool, count: &Gauge) -> Self {
         let mut rooms = Slab::new();
         rooms.insert(Members::new(None));
@@ -198,8 +197,8 @@ impl<T: Clone, A> Adapter<T, A> {
         Some(state.slots[slot].socket.clone())
     }
 
-    /// The member cache of a room, or of everybody, from the second broadcast on since somebody
-    /// joined or left. `make` makes it, without a lock.
+    /// The member cache of a room, or of everybody, if it has one: from the second broadcast on
+    /// since somebody joined or left. `make` makes it, without a lock.
     pub(crate) fn member_cache(
         &self,
         room: Option<&Room>,
