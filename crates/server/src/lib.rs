@@ -30,7 +30,7 @@
 //! - [`Socket`] is one client, [`Io`] a namespace, [`Broadcast`] a selection of sockets to send to.
 //! - [`Event`] is the contract of one event, shared with clients; plain strings work too.
 //! - [`Args`] are several arguments, [`Binary`] is bytes anywhere in a payload, [`RawArgs`] leaves
-//!   the arguments as they came.
+//!   the arguments as received.
 //!
 //! The [`guide`] explains all of it.
 #![forbid(unsafe_code)]
@@ -51,7 +51,7 @@ mod guarantees;
 mod handler;
 /// A namespace: how it is declared, and what it is at run time.
 mod namespace;
-/// Presence: who is here, room by room.
+/// Presence: which users are present in a room.
 mod presence;
 /// Rooms, and the recipients of broadcasts.
 mod rooms;

@@ -203,7 +203,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Runs a guard before the handlers of all events, those of [`fallback`](Namespace::fallback)
     /// included. Guards run in the order of their declaration; the first `Err` ends the event:
-    /// it answers the peer's ack and goes to [`on_error`](Namespace::on_error).
+    /// it answers the peer's ack and is passed to [`on_error`](Namespace::on_error).
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
         self.with(move |state, handlers| {
             let state = Arc::clone(state);

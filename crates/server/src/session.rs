@@ -265,7 +265,7 @@ impl Sockets {
 
     /// Whether too many handlers are at work that no socket's `concurrent_handlers_max` counts: those
     /// of sockets that have ended, and the observers of connections and their ends. Clients that
-    /// come and go could have any number of them.
+    /// connect and disconnect again and again could have any number of them.
     fn is_overworked(&self) -> bool {
         let running = self.work.as_ref().and_then(|work| work.running.as_ref());
         let running = running.map_or(0, FuturesUnordered::len);

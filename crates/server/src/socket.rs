@@ -247,7 +247,7 @@ impl Socket {
         self.0.link.session.flushed().await;
     }
 
-    /// Disconnects the client from this namespace; it does not come back by itself. Its reason is
+    /// Disconnects the client from this namespace; it does not reconnect by itself. Its reason is
     /// `io server disconnect`, ours [`DisconnectReason::ServerDisconnect`](crate::DisconnectReason).
     pub fn disconnect(&self) {
         if self.end(DisconnectReason::ServerDisconnect) {

@@ -141,7 +141,7 @@ pub struct Answers<A> {
     /// The answers and the sockets that sent them, in the order in which they arrived.
     pub values: Vec<(Option<SocketId>, A)>,
     /// The sockets that did not answer, and why: [`AckError::Timeout`], [`AckError::Disconnected`]
-    /// … A server of the cluster that has not even said how many sockets it asked is one failure.
+    /// … A server of the cluster that did not report how many sockets it asked is one failure.
     pub failures: Vec<(Option<SocketId>, AckError)>,
 }
 

@@ -52,7 +52,7 @@ impl Reliable {
         self
     }
 
-    /// Bytes of these answers. Default 1 MiB. The newest answer is kept whatever its size.
+    /// Bytes of the answers of one outbox. Default 1 MiB. The newest is kept whatever its size.
     pub fn answer_bytes_max(mut self, max: usize) -> Self {
         self.bounds.answer_bytes_max = max;
         self

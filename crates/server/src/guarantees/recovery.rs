@@ -18,8 +18,8 @@
 //! number here too, which everything else uses; its text is looked up when a client sends it.
 //!
 //! Better than the official server where that is weak: a client that had received nothing yet
-//! recovers too (from where it connected), an old connection that nobody has noticed to be dead is
-//! taken over, a session can be recovered any number of times, and a failure has its reason.
+//! recovers too (from where it connected), an old connection that is dead but not yet noticed to be
+//! is taken over, a session can be recovered any number of times, and a failure has its reason.
 
 pub(crate) mod absent_sessions;
 pub(crate) mod connection;

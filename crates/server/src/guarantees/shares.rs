@@ -312,7 +312,7 @@ mod tests {
         Some(model.remove(at))
     }
 
-    /// Of those that have the most by some measure, whose oldest entry is the oldest.
+    /// Of the owners with the most by some measure, the one whose oldest entry is the oldest.
     fn greatest(model: &[(u8, u8, usize)], by: impl Fn(u8) -> u8, is_many: bool) -> Option<u8> {
         let amount = |of: u8| {
             let amounts = model.iter().filter(|(_, session, _)| by(*session) == of);

@@ -121,7 +121,7 @@ impl Children {
         self.gone.remove(path)?.upgrade()
     }
 
-    /// Adds one that nobody is in yet, made for this session.
+    /// Adds one without sockets, made for this session.
     pub(super) fn insert(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink) {
         let (path, made_by) = (Arc::clone(&active.path), MadeBy::new(link));
         let MadeBy { session, group } = &made_by;

@@ -25,7 +25,7 @@ use crate::socket::disconnect_reason::DisconnectReason;
 pub struct Failure {
     /// The event's name; empty when it was no event (a connect or disconnect handler).
     pub event: String,
-    /// What went wrong. A panic has the code `panic`.
+    /// The error. A panic has the code `panic`.
     pub error: EventError,
 }
 

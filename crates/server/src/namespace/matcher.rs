@@ -31,7 +31,7 @@ type Decide = dyn Fn(&str, &str) -> Decision + Send + Sync;
 /// The answer of an async matcher.
 pub(crate) type Decision = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// What a matcher returns at once.
+/// The immediate result of a matcher.
 pub(crate) enum Verdict {
     No,
     Yes(Params),

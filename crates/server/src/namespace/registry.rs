@@ -50,7 +50,7 @@ pub(crate) enum Found {
     Nothing,
     /// It would be made, but a limit of their number is reached.
     Full(Refuse),
-    /// An async matcher has to be asked first; then comes [`Namespaces::child`].
+    /// An async matcher has to be asked first; if it accepts, call [`Namespaces::child`].
     Asking(Asking),
 }
 

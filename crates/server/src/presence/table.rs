@@ -50,16 +50,16 @@ pub(super) struct Table<M> {
     rooms: HashMap<Room, RoomTable<M>>,
     /// The number of rooms with users; the others only have differences to be taken.
     occupied: usize,
-    /// When lost connections are given up.
+    /// The ends of the graces of lost connections.
     graces: BTreeSet<(Instant, Seat)>,
-    /// When the differences of rooms may be taken.
+    /// The times from which the differences of rooms may be taken.
     due: BTreeSet<(Instant, Room)>,
 }
 
 #[derive(Debug)]
 struct RoomTable<M> {
     users: BTreeMap<Arc<str>, User<M>>,
-    /// What is published of the users that have changed since; `None`: that they are not here.
+    /// The published state of the changed users; `None`: published as not present.
     changed: HashMap<Arc<str>, Option<Person<M>>>,
     /// The changed users in the order of their first change.
     order: VecDeque<Arc<str>>,

@@ -59,7 +59,7 @@ pub struct SessionKind {
     pub transport: &'static str,
     /// The revision of Engine.IO, 3 or 4.
     pub revision: u8,
-    /// How many.
+    /// Their number.
     pub sessions: usize,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! | | since version 3 | version 2 |
 //! |---|---|---|
-//! | `/` | the client asks with `0` | the server says `0` when the session opens |
+//! | `/` | the client asks with `0` | the server sends `0` when the session opens |
 //! | `auth` | the packet's payload | the query behind the namespace's name, `0/chat?token=abc,` |
 //! | the reply | `0/chat,{"sid":".."}` | `0/chat,`; the id is made by both sides from the session's |
 //! | a refusal | `4/chat,{"message":..,"data":..}` | `4/chat,` and the data, or else the message |
