@@ -39,7 +39,7 @@
 mod broadcast;
 /// Consistency checks of debug builds, run only so often that tests stay fast.
 mod checks;
-/// The servers beside this one.
+/// The other servers of a cluster.
 mod cluster;
 /// Collections that take one word while empty.
 mod cold_state;

@@ -239,9 +239,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Runs once for each socket that was connected, after it was disconnected.
-    /// [`Socket::rooms`] still returns the rooms it was in. Several of them start in the order of
-    /// their declaration.
+    /// Runs once for each connected socket after its end, while [`Socket::rooms`] still returns the
+    /// rooms it was in. Several of them start in the order of their declaration.
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
         self.with(move |state, handlers| {
             let handler = observer(handler, state);
