@@ -1,7 +1,7 @@
 //! Broadcasts: one event for many sockets.
 //!
-//! A verb makes an [`Operation`](crate::Operation): plain data, which goes to the other servers if there is a cluster.
-//! What it does on this server is [`recipients`].
+//! A verb makes an [`Operation`](crate::Operation): plain data, which is sent to the other servers
+//! of a cluster. [`recipients`] carries it out on this server.
 
 /// A namespace as a whole.
 pub(crate) mod io;
@@ -39,9 +39,9 @@ use crate::rooms::targets::TargetsRef;
 use crate::socket::Socket;
 use crate::socket::id::SocketId;
 
-/// The broadcast operator: says whom to reach, then what to do with them. A socket in several of
-/// the rooms is reached once. With a [`Cluster`](crate::Cluster) the sockets of all its servers are
-/// reached, unless it is [`local`](Broadcast::local).
+/// The broadcast operator: a selection of sockets, and the verbs to use on them. A socket in
+/// several of the rooms is reached once. With a [`Cluster`](crate::Cluster) the sockets of all its
+/// servers are reached, unless it is [`local`](Broadcast::local).
 ///
 /// ```
 /// # async fn run(io: &sockeye::Io) -> Result<(), Box<dyn std::error::Error>> {
@@ -60,18 +60,18 @@ pub struct Broadcast {
     except: Vec<Room>,
     /// The socket that sends it, which is left out unless it is the only target.
     sender: Option<Socket>,
-    /// Only the sender itself.
+    /// Whether the sender is the only target.
     is_direct: bool,
-    /// Only on this server.
+    /// Whether only this server's sockets are reached.
     is_local: bool,
     is_volatile: bool,
     may_compress: bool,
-    /// That of the configuration if nobody says otherwise.
+    /// The time for answers; `None`: that of the configuration.
     timeout: Option<Duration>,
 }
 
 impl Broadcast {
-    /// Everybody in these namespaces of one server.
+    /// The operator for everybody in these namespaces of one server.
     pub(crate) fn over(namespaces: impl IntoIterator<Item = Arc<ActiveNamespace>>) -> Self {
         Self {
             namespaces: namespaces.into_iter().collect(),
@@ -86,13 +86,13 @@ impl Broadcast {
         }
     }
 
-    /// Everybody but this socket.
+    /// The operator for everybody but this socket.
     pub(crate) fn from_socket(socket: &Socket) -> Self {
         let namespace = Arc::clone(socket.active_namespace());
         Self { sender: Some(socket.clone()), ..Self::over([namespace]) }
     }
 
-    /// This socket alone.
+    /// The operator for this socket alone.
     pub(crate) fn to_socket(socket: &Socket) -> Self {
         Self { is_direct: true, ..Self::from_socket(socket) }
     }
@@ -123,7 +123,7 @@ impl Broadcast {
         Self { except, is_direct: false, ..self.clone() }
     }
 
-    /// Only to those who can take it right now: nothing queued, transport writable.
+    /// Only to sockets with nothing queued and a writable transport at that moment.
     pub fn volatile(&self) -> Self {
         Self { is_volatile: true, ..self.clone() }
     }
@@ -133,21 +133,21 @@ impl Broadcast {
         Self { is_local: true, ..self.clone() }
     }
 
-    /// Whether what is sent may be compressed on its way, where the server and the client compress
-    /// at all. Default true. Say false for what cannot get shorter, and for a secret beside
-    /// something that a stranger chose.
+    /// Whether what is sent may be compressed, where the server and the client compress at all.
+    /// Default true. Use false for data that does not get shorter, and for a secret next to text
+    /// that an attacker may choose.
     pub fn compress(&self, compress: bool) -> Self {
         Self { may_compress: compress, ..self.clone() }
     }
 
-    /// How long answers are awaited: acknowledgements, and what other servers are asked for. Default
+    /// How long acknowledgements and the replies of other servers are awaited. Default
     /// [`Config::ack_timeout`](crate::Config::ack_timeout).
     pub fn timeout(&self, after: Duration) -> Self {
         Self { timeout: Some(after), ..self.clone() }
     }
 
-    /// Sends an event. It is encoded once for all. A recipient that reads too slowly is the
-    /// business of the overflow policy, not an error here.
+    /// Sends an event. It is encoded once for all. A recipient that reads too slowly is no error
+    /// here; the overflow policy handles it.
     ///
     /// # Errors
     /// When it cannot be encoded, or its name is reserved.
@@ -159,7 +159,7 @@ impl Broadcast {
         encoded(event_name(&event)?, payload, |event| self.send_event(event))
     }
 
-    /// Sends the event `message`, which some programs live on.
+    /// Sends the event `message`, the only event of some programs.
     ///
     /// # Errors
     /// When it cannot be encoded.
@@ -188,7 +188,7 @@ impl Broadcast {
     }
 
     /// Sends an event to servers instead of sockets: to the others of the cluster, or with
-    /// [`local`](Broadcast::local) to this one alone. Rooms say nothing here. Each handles it by
+    /// [`local`](Broadcast::local) to this one alone. Rooms have no effect. Each handles it by
     /// [`on_server_side`](crate::Namespace::on_server_side) of this namespace.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ impl Broadcast {
         })
     }
 
-    /// Makes the sockets enter rooms.
+    /// Makes the sockets join rooms.
     pub fn join(&self, rooms: impl IntoRooms) {
         let rooms: Vec<Room> = rooms.into_rooms();
         self.act(Action::Join(&rooms), |socket| socket.join(&rooms));
@@ -269,8 +269,7 @@ impl Broadcast {
         sockets
     }
 
-    /// The same operator for each namespace alone: for answers that are to be told apart, where it
-    /// reaches several.
+    /// The same operator once per namespace, to know which of several an answer is from.
     pub fn each(&self) -> impl Iterator<Item = Broadcast> {
         let alone = |namespace: &Arc<_>| SmallVec::from_iter([Arc::clone(namespace)]);
         self.namespaces.iter().map(move |it| Self { namespaces: alone(it), ..self.clone() })
@@ -285,7 +284,7 @@ impl Broadcast {
         self.in_each(|recipients| {
             let action = Action::Emit { event, offset: None };
             match recipients.namespace.offsets_from().filter(|_| !self.is_volatile) {
-                // It comes back with its offset.
+                // The cluster returns it with its offset.
                 Some(cluster) if !self.is_here_only() => {
                     cluster.record(&recipients.operation(action));
                 }
@@ -297,7 +296,7 @@ impl Broadcast {
         });
     }
 
-    /// Does something with each socket, on this server and on the others.
+    /// Applies an action to each socket, on this server and on the others.
     fn act(&self, action: Action<'_>, act: impl Fn(&Socket)) {
         self.in_each(|recipients| {
             self.publish(recipients, action);
@@ -305,14 +304,14 @@ impl Broadcast {
         });
     }
 
-    /// Starts this server's own handlers of an event between servers, where it is one of those meant.
+    /// Starts this server's own handlers of an event between servers, if it is one of the targets.
     fn handle_here(&self, event: EventRef<'_>) -> Vec<server_side::Handling> {
         let here = self.namespaces.iter().filter(|_| self.is_local);
         here.filter_map(|namespace| server_side::handle(&Io::new(Arc::clone(namespace)), event))
             .collect()
     }
 
-    /// Whether the other servers have nothing to do with it.
+    /// Whether no other server can have recipients.
     fn is_here_only(&self) -> bool {
         self.is_local || self.is_direct
     }
@@ -325,7 +324,7 @@ impl Broadcast {
         }
     }
 
-    /// Asks the other servers, if there are any.
+    /// Sends a request to the other servers, if there are any.
     fn ask_others(
         &self,
         action: Action<'_>,
@@ -356,7 +355,7 @@ impl Broadcast {
 
     /// Calls `f` with the recipients in each of the namespaces.
     pub(crate) fn in_each(&self, mut f: impl FnMut(&Recipients<'_>)) {
-        // Not by the id that it only claims to have.
+        // The id that it only claims is not used.
         let direct = self.sender.as_ref().filter(|_| self.is_direct);
         let direct = direct.map(|sender| [Room::from(sender.key())]);
         let sender = self.sender.as_ref().filter(|_| !self.is_direct);
@@ -371,7 +370,7 @@ impl Broadcast {
     }
 }
 
-/// Lends an event as it goes over the wire.
+/// Calls a function with an event in its wire form.
 fn encoded<P: Serialize + ?Sized, R>(
     name: &str,
     payload: &P,

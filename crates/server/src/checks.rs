@@ -1,13 +1,13 @@
-//! How often debug builds look whether everything agrees.
+//! Consistency checks of debug builds, run only so often that tests stay fast.
 
 use std::cell::Cell;
 
-/// So many things are looked at for each call of [`now_and_then`], on average.
+/// The average number of things that are looked at per call of [`now_and_then`].
 const LOOKS: isize = 64;
 
-/// Runs a check in debug builds, which says how many things it has looked at. After one that looked at
-/// many, as many calls are left out as make up for it: so what is small is checked after each change,
-/// and tests with thousands of sockets stay fast and find all the same what breaks.
+/// Runs a check in debug builds, which returns how many things it looked at. After a large check,
+/// calls are skipped in proportion: so small state is checked after each change, and tests with
+/// thousands of sockets stay fast and still find what breaks.
 pub(crate) fn now_and_then(check: impl FnOnce() -> usize) {
     thread_local! {
         static ALLOWED: Cell<isize> = const { Cell::new(0) };

@@ -5,12 +5,12 @@
 pub(crate) struct ColdState<C>(Option<Box<C>>);
 
 impl<C: Default> ColdState<C> {
-    /// The collection, if anything was added since it was taken.
+    /// The collection, if something was added since it was last taken.
     pub(crate) fn get(&self) -> Option<&C> {
         self.0.as_deref()
     }
 
-    /// As [`get`](ColdState::get), to change.
+    /// As [`get`](ColdState::get), mutable.
     pub(crate) fn get_mut(&mut self) -> Option<&mut C> {
         self.0.as_deref_mut()
     }
@@ -20,7 +20,7 @@ impl<C: Default> ColdState<C> {
         self.0.get_or_insert_default()
     }
 
-    /// Takes the collection out, with the memory that it takes.
+    /// Takes the collection out, which frees its memory here.
     pub(crate) fn take(&mut self) -> C {
         self.0.take().map(|collection| *collection).unwrap_or_default()
     }

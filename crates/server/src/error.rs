@@ -9,7 +9,7 @@ pub use sockeye_socket_proto::{
     AckError, EmitError, EncodeError, EventError, PayloadError, RemoteError, ReservedName,
 };
 
-/// Why the servers of a cluster could not be asked. A server alone is always asked.
+/// The reason why the servers of a cluster could not be asked. It cannot happen to a server alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
@@ -27,7 +27,7 @@ impl ClusterError {
     }
 }
 
-/// Turns a connection to a namespace away: the client gets `connect_error` with this message.
+/// The refusal of a connection to a namespace: the client gets `connect_error` with this message.
 #[derive(Debug)]
 pub struct Refuse {
     message: Cow<'static, str>,
@@ -70,7 +70,7 @@ impl fmt::Display for Refuse {
 }
 
 impl Error for Refuse {
-    /// What the client is not told: why an extractor had nothing to give.
+    /// The cause, which the client does not get: the rejection of an extractor.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as &dyn Error)
     }
@@ -78,14 +78,14 @@ impl Error for Refuse {
 
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
-        // An `auth` that does not decode is quoted in the cause, which a log is not to have.
+        // The cause quotes an `auth` that does not decode, which must not be logged.
         let cause = error.source().filter(|_| error.code() != "decode");
         let source = cause.map(|_| error.to_string().into());
         Self { message: error.message().to_owned().into(), data: None, source }
     }
 }
 
-/// A server that cannot be built.
+/// The reason why a server cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -104,7 +104,7 @@ pub enum BuildError {
     /// A namespace whose name has a comma, which ends it on the wire.
     #[error("namespace {0:?} must not contain a comma")]
     InvalidNamespace(String),
-    /// A configuration the engine refuses.
+    /// A configuration that the engine refuses.
     #[error("the configuration is not usable")]
     Config(#[from] sockeye_engine::ConfigError),
 }

@@ -1,4 +1,4 @@
-//! What outlives a connection, and what is done once however often it is asked for.
+//! State that outlives a connection, and events that are handled once though sent repeatedly.
 
 /// Connection state recovery.
 pub(crate) mod recovery;

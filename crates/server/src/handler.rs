@@ -1,4 +1,4 @@
-//! Async functions as handlers: extractors first, the payload last, the answer returned.
+//! Handlers, which are async functions: extractors first, the payload last, the answer returned.
 
 /// Arguments that are taken from the context.
 pub(crate) mod extract;
@@ -29,9 +29,9 @@ pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
     fn start(&self, context: Context<'_, S>, event: EventRef<'_>) -> Result<Answering, EventError>;
 }
 
-/// An async function that decides who comes in: extractors, then, if it wants it, what the client or
-/// reader sent as `auth` (`{}` when it sent nothing). It returns `()` or `Result<(), E>` with
-/// `E: Into<Refuse>`.
+/// An async function that decides who is admitted: extractors, then optionally what the client or
+/// reader sent as `auth` (`{}` when it sent nothing). It returns `()` or `Result<(), E>` with `E:
+/// Into<Refuse>`.
 #[diagnostic::on_unimplemented(
     message = "this function cannot decide about connections",
     note = "it must be `async fn(extractors.., auth) -> () | Result<(), Refuse>`: extractors first, the client's `auth` (a serde type) last or not at all"
@@ -41,9 +41,9 @@ pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
     fn start(&self, context: Context<'_, S>, auth: &str) -> Running<Result<(), Refuse>>;
 }
 
-/// An async function that decides who may read a room from outside: extractors, then, if it wants it,
-/// the room, or `None` for the namespace as a whole. It returns `()` or `Result<(), E>` with
-/// `E: Into<Refuse>`.
+/// An async function that decides who may read a room from outside: extractors, then optionally the
+/// room, or `None` for the namespace as a whole. It returns `()` or `Result<(), E>` with `E:
+/// Into<Refuse>`.
 #[diagnostic::on_unimplemented(
     message = "this function cannot decide who may read a room",
     note = "it must be `async fn(extractors.., Option<Room>) -> () | Result<(), Refuse>`: extractors first, the room (`None`: the namespace as a whole) last or not at all"
@@ -53,9 +53,9 @@ pub trait ReadGuard<M, S>: Clone + Send + Sync + 'static {
     fn start(&self, context: Context<'_, S>, room: Option<Room>) -> Running<Result<(), Refuse>>;
 }
 
-/// An async function that hears of something and answers nothing: extractors, then the value `V` or
-/// not. `V` is `()` for `on_connected`, a [`DisconnectReason`](crate::DisconnectReason) for
-/// `on_disconnect` and a [`RawEvent`] for `fallback`.
+/// An async function that returns no answer: extractors, then optionally the value `V`. `V` is `()`
+/// for `on_connected`, a [`DisconnectReason`](crate::DisconnectReason) for `on_disconnect` and a
+/// [`RawEvent`] for `fallback`.
 #[diagnostic::on_unimplemented(
     message = "this function cannot be told about `{V}`",
     note = "it must be `async fn(extractors..)` or `async fn(extractors.., {V})`, returning nothing"
@@ -65,8 +65,8 @@ pub trait Observer<M, S, V>: Clone + Send + Sync + 'static {
     fn start(&self, context: Context<'_, S>, value: V) -> Result<Running<()>, EventError>;
 }
 
-/// An async function that an event has to pass before its handler: extractors, then the
-/// [`RawEvent`] or not. It returns `()` or `Result<(), E>` with `E: Into<EventError>`.
+/// An async function that an event has to pass before its handler: extractors, then optionally the
+/// [`RawEvent`]. It returns `()` or `Result<(), E>` with `E: Into<EventError>`.
 #[diagnostic::on_unimplemented(
     message = "this function cannot guard events",
     note = "it must be `async fn(extractors..) -> () | Result<(), E>`, with a `RawEvent` as its last argument or not at all"
@@ -80,7 +80,7 @@ pub trait Guard<M, S>: Clone + Send + Sync + 'static {
     ) -> Result<Running<Result<(), EventError>>, EventError>;
 }
 
-/// What a guard returns.
+/// The values that a guard may return.
 pub trait IntoVerdict {
     #[doc(hidden)]
     fn into_verdict(self) -> Result<(), EventError>;
@@ -98,7 +98,7 @@ impl<E: Into<EventError>> IntoVerdict for Result<(), E> {
     }
 }
 
-/// What a rule about visitors returns, in `on_connect` and `on_read`.
+/// The values that a rule about visitors may return, in `on_connect` and `on_read`.
 pub trait IntoAdmission {
     #[doc(hidden)]
     fn into_admission(self) -> Result<(), Refuse>;
@@ -328,7 +328,7 @@ handlers!(T1, T2, T3, T4, T5, T6);
 handlers!(T1, T2, T3, T4, T5, T6, T7);
 handlers!(T1, T2, T3, T4, T5, T6, T7, T8);
 
-/// An extractor or payload that is missing refuses whoever asks.
+/// The running rule; an extractor or payload that is missing refuses the visitor.
 fn admission<Fut>(begin: Result<Fut, EventError>) -> Running<Result<(), Refuse>>
 where
     Fut: Future<Output: IntoAdmission> + Send + 'static,

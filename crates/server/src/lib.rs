@@ -27,12 +27,12 @@
 //! ```
 //!
 //! - [`Namespace`] declares who may connect and what happens on each event.
-//! - [`Socket`] is one client, [`Io`] a namespace, [`Broadcast`] says whom to reach.
+//! - [`Socket`] is one client, [`Io`] a namespace, [`Broadcast`] a selection of sockets to send to.
 //! - [`Event`] is the contract of one event, shared with clients; plain strings work too.
 //! - [`Args`] are several arguments, [`Binary`] is bytes anywhere in a payload, [`RawArgs`] leaves
-//!   the arguments as they came.
+//!   the arguments as received.
 //!
-//! The [`guide`] tells it at length.
+//! The [`guide`] explains all of it.
 #![forbid(unsafe_code)]
 
 /// The guide, a chapter a module: begin with [`server`](guide::server).

@@ -47,7 +47,7 @@ use crate::socket::disconnect_reason::DisconnectReason;
 #[must_use = "a namespace is there once the builder has it"]
 pub struct Namespace<S = ()> {
     path: Path,
-    /// Each binds the state into one handler.
+    /// Functions that each bind the state into one handler.
     parts: Vec<Part<S>>,
 }
 
@@ -55,7 +55,7 @@ type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Handlers) -> Result<(), BuildError> 
 
 impl<S: Send + Sync + 'static> Namespace<S> {
     /// A namespace of this name; the leading slash may be left out. With parts in braces, such as
-    /// `/room-{id}`, it stands for all names of that shape (no part is empty or holds a slash);
+    /// `/room-{id}`, it matches all names of that shape (no part is empty or holds a slash);
     /// each is a namespace of its own, and handlers get the part with
     /// [`PathParam`](crate::PathParam).
     pub fn new(path: impl Into<Cow<'static, str>>) -> Self {
@@ -71,17 +71,18 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// A namespace for each name that `decide` accepts, made when a client first asks for it: an
-    /// async function of the name and, if it wants it, the client's `auth`, or a regular expression
-    /// (which has to be anchored by whoever writes it). Matchers are asked in the order of their
-    /// declaration, after the fixed names.
+    /// async function of the name and optionally the client's `auth`, or a regular expression
+    /// (which is not anchored unless you write the anchors). Matchers are asked in the order of
+    /// their declaration, after the fixed names.
     pub fn matching<M>(decide: impl NamespaceMatcher<M>) -> Self {
         let matcher = decide.into_matcher();
         Self { path: Path::Dynamic { name: matcher.name(), matcher }, parts: Vec::new() }
     }
 
-    /// Gives a dynamic declaration the name by which [`Server::parent_namespace`](crate::Server::parent_namespace)
-    /// finds what it made. Without it a pattern and a regular expression are called as they are
-    /// written, and a function has no name. A namespace of a fixed name has no family.
+    /// Gives a dynamic declaration the name by which
+    /// [`Server::parent_namespace`](crate::Server::parent_namespace) finds what it made. Without it
+    /// the name is the text of the pattern or regular expression; a function has none. It does
+    /// nothing for a fixed name.
     pub fn called(mut self, family: impl Into<String>) -> Self {
         if let Path::Dynamic { name, .. } = &mut self.path {
             *name = family.into();
@@ -89,15 +90,15 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self
     }
 
-    /// Decides who may connect: runs before the client is told that it is. An `Err` becomes
+    /// Decides who may connect: runs before the client gets the reply. An `Err` becomes
     /// `connect_error` at the client.
     ///
     /// Rooms may be joined here (a refusal undoes it). What the handler emits to this socket
-    /// arrives right after the connection; broadcasts to everybody reach the socket only from
-    /// then on: for those use [`on_connected`](Namespace::on_connected).
+    /// arrives right after the connection; broadcasts to everybody reach the socket only after it:
+    /// for those use [`on_connected`](Namespace::on_connected).
     ///
-    /// Several of them run in the order of their declaration, each after the one before has said
-    /// yes; the first `Err` is the answer.
+    /// Several of them run in the order of their declaration, each after the one before has
+    /// returned `Ok`; the first `Err` is the answer.
     ///
     /// Readers over plain HTTP ([`Server::admit`](crate::Server::admit)) are let in by the same
     /// handlers, if these ask for a [`Visitor`] in place of the [`Socket`]; a handler that asks for
@@ -116,14 +117,14 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Decides who may read a room without being in it: an async function of extractors and, if it
-    /// wants it, the room, as an `Option<Room>`. `None` stands for the namespace as a whole: what is
+    /// Decides who may read a room without being in it: an async function of extractors and
+    /// optionally the room, an `Option<Room>`. `None` stands for the namespace as a whole: what is
     /// sent to everybody in it. Without an `on_read`, nobody may read anything.
     ///
-    /// It is asked about every room and about the namespace as a whole, by [`Visitor::may_read`],
-    /// and has what the connect handlers [`set`](Visitor::set) on the visitor. Several of them run
-    /// in the order of their declaration, and each has to say yes; the first `Err` is the answer. The
-    /// rooms of sockets' own ids are closed, whatever is said here: see [`Visitor::may_read`].
+    /// [`Visitor::may_read`] calls it, for every room and for the namespace as a whole. It can read
+    /// what the connect handlers [`set`](Visitor::set) on the visitor. Several of them run in the
+    /// order of their declaration, and each has to return `Ok`; the first `Err` is the answer. The
+    /// rooms of sockets' own ids cannot be read, whatever it returns: see [`Visitor::may_read`].
     ///
     /// ```
     /// use sockeye::{Local, Namespace, Refuse, Room};
@@ -151,7 +152,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Runs once for each socket right after it was told that it is connected: `io.on("connection")`
+    /// Runs once for each socket right after the reply that it is connected: `io.on("connection")`
     /// of the official server. Several of them start in the order of their declaration.
     pub fn on_connected<M: 'static>(self, handler: impl Observer<M, S, ()>) -> Self {
         self.with(move |state, handlers| {
@@ -190,7 +191,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Sees every incoming event before its handler starts, reserved ones excepted.
+    /// Calls a function with every incoming event, except reserved ones, before its handler starts.
     pub fn on_any(self, look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static) -> Self {
         self.with(move |_, handlers| {
             handlers.any.push(Box::new(look));
@@ -198,7 +199,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Sees every event on its way out, for each socket it is for. Acks are not events.
+    /// Calls a function with every outgoing event, once for each recipient. Acks are not events.
     pub fn on_any_outgoing(
         self,
         look: impl Fn(&Socket, &RawEvent) + Send + Sync + 'static,
@@ -209,9 +210,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Puts a guard before the handlers of all events, those of [`fallback`](Namespace::fallback)
+    /// Runs a guard before the handlers of all events, those of [`fallback`](Namespace::fallback)
     /// included. Guards run in the order of their declaration; the first `Err` ends the event:
-    /// it answers the peer's ack and goes to [`on_error`](Namespace::on_error).
+    /// it answers the peer's ack and is passed to [`on_error`](Namespace::on_error).
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
         self.with(move |state, handlers| {
             let state = Arc::clone(state);
@@ -237,7 +238,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Hears of everything that went wrong with an event: arguments that do not decode, missing
+    /// Calls a function with every failure of an event: arguments that do not decode, missing
     /// extractors, errors and panics of handlers. The peer's ack is answered in any case; without
     /// `on_error` the failure is logged.
     pub fn on_error(self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
@@ -247,9 +248,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Runs once for each socket that was connected, after its end.
-    /// [`Socket::rooms`] still has the rooms it was in. Several of them start in the order of
-    /// their declaration.
+    /// Runs once for each connected socket after its end, while [`Socket::rooms`] still returns the
+    /// rooms it was in. Several of them start in the order of their declaration.
     pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
         self.with(move |state, handlers| {
             let handler = observer(handler, state);
@@ -261,9 +261,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Hears of every change of the namespace's rooms, own-id rooms included: made, joined, left,
-    /// ended. Changes come in their order, one at a time, after they have taken place; the listener
-    /// may change rooms itself.
+    /// Calls a listener with every change of the namespace's rooms, own-id rooms included: created,
+    /// joined, left, deleted. Changes are reported in order, one at a time, after they have taken
+    /// place; the listener may change rooms itself.
     pub fn on_room_change(self, hear: impl Fn(&Io, &RoomChange) + Send + Sync + 'static) -> Self {
         self.with(move |_, handlers| {
             handlers.room_change.push(Box::new(hear));
@@ -272,8 +272,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Handles an event that a server sends to the servers of its cluster, see
-    /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit): an async function of the [`Io`], if it wants it, and the payload,
-    /// if the event has one, that answers as handlers do.
+    /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit): an async function of
+    /// optionally the [`Io`] and the payload, if the event has one, that answers as handlers do.
     pub fn on_server_side<P: 'static, A: 'static, M: 'static>(
         self,
         event: impl Listen<P, A>,
@@ -290,10 +290,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Shows the `T` that was [`set`](Socket::set) on a socket to whoever fetches the socket, on
-    /// this server or another one of its cluster: [`RemoteSocket::data`](crate::RemoteSocket::data).
-    /// It goes over the wire between servers, so it is whatever serde can write. The last one said
-    /// counts.
+    /// Includes the `T` that was [`set`](Socket::set) on a socket when the socket is fetched, on
+    /// this server or another one of its cluster:
+    /// [`RemoteSocket::data`](crate::RemoteSocket::data). It is sent between servers, so serde has
+    /// to be able to write it. The last call counts.
     pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
         self.with(move |_, handlers| {
             handlers.shared = Some(Box::new(|socket| {
@@ -305,7 +305,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// With recovery: `on_connect` does not run for a client that claims to continue an earlier
-    /// connection. Then its private id is all that says who it is.
+    /// connection. Then only its private id identifies it.
     pub fn skip_on_connect_when_recovered(self) -> Self {
         self.with(move |_, handlers| {
             handlers.skip_admission_when_recovered = true;
@@ -328,9 +328,9 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Takes part in the outboxes of our clients: an event that is sent again, because its answer
-    /// was lost, is answered as it was the first time and not handled again. Other clients do not
-    /// notice. (`docs/reliable.md` is the whole story.)
+    /// Supports the outboxes of our clients: an event that is sent again, because its answer was
+    /// lost, is answered as it was the first time and not handled again. Nothing changes for other
+    /// clients. (`docs/reliable.md` has the details.)
     pub fn reliable(self, rules: Reliable) -> Self {
         self.with(move |_, handlers| {
             handlers.reliable = Some(rules);
@@ -339,7 +339,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Sets how [presence](crate::Presence) behaves in this namespace and how much it may keep.
-    /// Without it the defaults of [`PresenceRules`] hold. The last one said counts.
+    /// Without it the defaults of [`PresenceRules`] hold. The last call counts.
     pub fn presence(self, rules: PresenceRules) -> Self {
         self.with(move |_, handlers| {
             handlers.presence = DeclaredRules::checked(rules)?;
@@ -347,13 +347,13 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         })
     }
 
-    /// Lets a connected client show new credentials in place: `socket.emit(event, auth, ack)` runs
-    /// the connect handlers again with this `auth`, on the same socket. They are the place to
-    /// [`set_expiry`](Socket::set_expiry) anew and to [`set`](Socket::set) whoever it is now.
+    /// Lets a connected client send new credentials: `socket.emit(event, auth, ack)` runs the
+    /// connect handlers again with this `auth`, on the same socket. They are the place to call
+    /// [`set_expiry`](Socket::set_expiry) again and to [`set`](Socket::set) the user it is now.
     ///
-    /// When they let it in, the ack is answered without a value; otherwise with the error
-    /// `refused` and their message, and what was agreed before goes on: the socket still ends at its
-    /// old expiry, unless a handler disconnects it.
+    /// When they return `Ok`, the ack has no value; otherwise it is the error `refused` with their
+    /// message, and nothing changes: the socket still ends at its old expiry, unless a handler
+    /// disconnects it.
     pub fn reauthenticate_on(self, event: impl Into<String>) -> Self {
         let event = event.into();
         self.with(move |_, handlers| {
@@ -406,7 +406,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 }
 
-/// Which names a declaration is for.
+/// The names that a declaration matches.
 #[derive(Debug)]
 pub(crate) enum Path {
     Fixed(Cow<'static, str>),
@@ -423,7 +423,7 @@ impl Path {
         matches!(self, Path::Fixed(name) if name == "/")
     }
 
-    /// The name of the declaration; empty when it has none.
+    /// The name of the declaration; empty if it has none.
     pub(crate) fn name(&self) -> &str {
         match self {
             Path::Fixed(name) => name,
@@ -446,7 +446,7 @@ where
     Arc::new(move |socket, value| handler.start(Context::of_socket(&socket, &*state), value))
 }
 
-/// Runs the connect handlers again, for a client that shows new credentials.
+/// The handler that runs the connect handlers again, for a client that sends new credentials.
 fn reauthentication(admission: Option<Admission>) -> EventHandler {
     Arc::new(move |call| {
         let auth = if call.event.args.is_empty() { "{}" } else { call.event.args };
@@ -477,7 +477,7 @@ fn one_after_the_other(first: Admission, second: Admission) -> Admission {
     })
 }
 
-/// Two observers as one: the second starts when the first waits, or is done.
+/// Two observers as one: the second starts when the first awaits or returns.
 fn side_by_side<V: Copy + Send + 'static>(
     first: ObserverHandler<V>,
     second: ObserverHandler<V>,

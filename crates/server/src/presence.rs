@@ -1,7 +1,7 @@
-//! Presence: who is here, room by room, keyed by user.
+//! Presence: which users are present in a room.
 //!
-//! [`table`] is who is present, without IO; [`state`] gives it time, bounds its bytes and sends the
-//! differences; [`handle`] and [`watch`] are what an application uses.
+//! [`table`] keeps the users, without IO; [`state`] adds the clock, bounds its bytes and sends the
+//! differences; [`handle`] and [`watch`] are the interface for applications.
 
 /// How much is kept, and for how long.
 pub(crate) mod rules;

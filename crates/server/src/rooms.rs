@@ -1,4 +1,4 @@
-//! Rooms: who is in which, and whom a broadcast reaches on this server.
+//! Rooms: their members, and the recipients of broadcasts on this server.
 
 /// Names of rooms, and what can happen to a room.
 pub(crate) mod room;

@@ -1,4 +1,4 @@
-//! The server: its handle, and what its parts are made from.
+//! The handle of the server, and the values that its parts are made from.
 
 /// Everything about a server that is not its namespaces.
 pub(crate) mod config;
@@ -62,24 +62,24 @@ impl Server {
         self.of("/").expect("every server has the namespace /")
     }
 
-    /// A namespace, if it is there: declared by its name, or dynamic and asked for by a client.
+    /// A namespace, if it exists: declared by its name, or dynamic and made for a client.
     pub fn of(&self, path: &str) -> Option<Io> {
         self.namespaces.get(path).map(Io::new)
     }
 
-    /// All namespaces there are, the dynamic ones included.
+    /// All namespaces that exist, the dynamic ones included.
     pub fn namespaces(&self) -> Vec<Io> {
         self.namespaces.all().into_iter().map(Io::new).collect()
     }
 
     /// The namespaces that one dynamic declaration has made so far, as one target. Its name is the
-    /// pattern as it was written, `/room-{id}`, the text of the regular expression, or what
-    /// [`Namespace::called`] says. `None` when nothing is called so.
+    /// pattern as it was written, `/room-{id}`, the text of the regular expression, or the name
+    /// given to [`Namespace::called`]. `None` if no declaration has this name.
     pub fn parent_namespace(&self, name: &str) -> Option<ParentNamespace> {
         self.namespaces.children_of(name).map(ParentNamespace::new)
     }
 
-    /// Everybody in every namespace there is now, as one target.
+    /// Everybody in every namespace that exists now, as one target.
     ///
     /// ```
     /// # fn run(server: &sockeye::Server) -> Result<(), sockeye::EmitError> {
@@ -91,7 +91,7 @@ impl Server {
         Broadcast::over(self.namespaces.all())
     }
 
-    /// What it was configured with.
+    /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -101,16 +101,16 @@ impl Server {
         self.engine.sessions()
     }
 
-    /// Bytes that wait for clients: queued for their sessions, or in long answers to polls that they
-    /// have not read. What many have not taken yet counts once. Bounded by
+    /// Bytes that wait for clients: queued for their sessions, or in long answers to polls that
+    /// they have not read. A packet that waits for many counts once. Bounded by
     /// [`queued_bytes_max_total`](sockeye_engine::Config::queued_bytes_max_total).
     pub fn queued_bytes(&self) -> usize {
         self.engine.queued_bytes()
     }
 
-    /// What is there at this moment, as plain data. Costs a look at every session, every namespace and
-    /// what they keep; no lock is held for more than a part of it, so that numbers of different
-    /// parts may be of different moments.
+    /// Counts of what the server holds, as plain data. It goes through every session, every
+    /// namespace and what they keep; no lock is held for more than a part of that, so numbers of
+    /// different parts may be of different moments.
     pub fn snapshot(&self) -> ServerSnapshot {
         let config = &self.config;
         let kinds = self.engine.session_counts().into_iter();
@@ -158,40 +158,40 @@ impl Server {
         SocketService::new(self)
     }
 
-    /// Serves on these listeners, alone, until the process ends or
-    /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says so. Await the result.
+    /// Serves on these listeners, alone, until the process or the future of
+    /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) ends. Await the result.
     ///
     /// Requests for a host that is neither an address nor `localhost`, nor one of
-    /// [`allowed_hosts`](sockeye_engine::Config::allowed_hosts), are answered 421: a page anywhere
-    /// can have its own name lead here (DNS rebinding). A server with a name says so,
-    /// `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
+    /// [`allowed_hosts`](sockeye_engine::Config::allowed_hosts), are answered 421: any page can
+    /// have its own name resolve to this address (DNS rebinding). Configure the name of the server
+    /// with `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
         Serve::new(self.clone(), listeners.into_listeners())
     }
 
     /// Disconnects everybody with the reason "server shutting down" and waits until what was
-    /// queued is written and all handlers are done. Connections that come later are refused.
+    /// queued is written and all handlers are done. Later connections are refused.
     pub async fn shutdown(&self) {
         self.engine.shutdown(CloseReason::ServerShutdown).await;
     }
 
-    /// Ends the server without cutting anybody off: new sessions are refused, those there are close
-    /// in waves with the reason "server shutting down", so that not all of their clients come to
-    /// the other servers at once. Each closes at the first moment at which none of its handlers is
-    /// under way, and after what was queued for it is written. What is not done at the deadline
-    /// is cut off; a client that polls and does not poll again within two seconds is not waited
-    /// for.
+    /// Ends the server without cutting anybody off: new sessions are refused, existing ones are
+    /// closed in waves with the reason "server shutting down", so that not all of their clients
+    /// connect to the other servers at once. Each is closed at the first moment at which none of
+    /// its handlers runs, after what was queued for it is written. Sessions that are open at the
+    /// deadline are cut off; a client on polling that does not poll again within two seconds is not
+    /// waited for.
     ///
     /// Up to 100 sessions are one wave; more are up to 20 waves, which begin in the first half of
-    /// the time. [`shutdown`](Server::shutdown) is the other way: all at once, and the handlers are
-    /// waited for without limit.
+    /// the time. [`shutdown`](Server::shutdown) instead closes all at once and waits for the
+    /// handlers without limit.
     ///
     /// A handler that blocks its thread instead of awaiting (a long computation, blocking input and
-    /// output) cannot be cut off by anybody: its session is given up at the deadline, but the thread
-    /// goes on, and a tokio runtime that is dropped waits for it. So a program that has to end in
+    /// output) cannot be cut off: its session is given up at the deadline, but the thread keeps
+    /// running, and a tokio runtime that is dropped waits for it. So a program that has to end in
     /// time ends its runtime with [`Runtime::shutdown_timeout`](tokio::runtime::Runtime), as below,
-    /// and moves such work to `spawn_blocking`. If all threads of the runtime are blocked and this is
-    /// awaited in one of its tasks, nobody notices the deadline until one is free.
+    /// and moves such work to `spawn_blocking`. If all threads of the runtime are blocked and this
+    /// is awaited in one of its tasks, the deadline takes effect only when one is free.
     ///
     /// ```no_run
     /// # use std::{future::pending, time::Duration};
@@ -212,14 +212,14 @@ impl Server {
     /// ```
     ///
     /// # Cancel safety
-    /// Not safe: the waves that did not begin do not.
+    /// Not safe: waves that have not begun are skipped.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.engine.refuse_sessions();
         let sessions = self.engine.all_sessions();
         let waves = drain::in_waves(&sessions, deadline);
         let in_order = async {
             waves.await;
-            // Who was on the way in when new sessions were refused.
+            // Sessions that were being opened when new ones began to be refused.
             self.engine.all_sessions().iter().for_each(Session::drain);
             tokio::select! {
                 () = self.engine.finished() => {}
@@ -240,11 +240,11 @@ impl fmt::Debug for Server {
     }
 }
 
-/// What the engine calls for each session.
+/// The application of the engine, which calls it for each session.
 struct App {
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
-    /// When the server was built. (Not in the handle: every connection has one of those.)
+    /// When the server was built. (Not in the handle, since every connection has a copy of it.)
     started: Instant,
 }
 

@@ -1,4 +1,4 @@
-//! The Socket.IO side of one session: all its namespaces. Lives in the session's task.
+//! The Socket.IO side of one session: its sockets in all namespaces. Runs in the session's task.
 //!
 //! A message is decoded where it lies. Handlers are futures of this task: started in the order of
 //! their events, interleaving only where they wait. Acks are resolved at once, so a handler may
@@ -89,14 +89,14 @@ impl Peer {
 }
 
 impl Peer {
-    /// A packet that is announced and never completed is held for so long only.
+    /// Sets a deadline for attachments that are missing; ends the session if it has passed.
     fn look_at_attachments(&mut self) {
         let now = Instant::now();
         let Sockets { deadlines, config, .. } = &mut self.sockets;
         let at = deadlines
             .at(Due::Attachments)
             .unwrap_or_else(|| after(now, config.attachments_timeout));
-        // A deadline in the past would have the task run on and on.
+        // A deadline in the past would wake the task without end.
         deadlines.set(Due::Attachments, Some(at).filter(|&at| at > now));
         if at <= now {
             tracing::debug!(sid = %self.sockets.link.session.id().shortened(), "attachments did not come in time");
@@ -115,11 +115,11 @@ impl SessionHandler for Peer {
         let Some(incoming) = incoming else {
             return Ok(());
         };
-        // The next packet's attachments have their own time.
+        // The next packet's attachments have their own deadline.
         self.sockets.deadlines.set(Due::Attachments, None);
         let sockets = &mut self.sockets;
         let handled = guard(sockets, |sockets| sockets.handle(incoming));
-        // What it led to also runs up to its first wait before the next event is looked at.
+        // Handlers it started also run up to their first await before the next event is handled.
         sockets.run_fresh(&mut Context::from_waker(Waker::noop()));
         handled
     }
@@ -164,36 +164,36 @@ struct Sockets {
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
     entries: Vec<Entry>,
-    /// What is under way; most of the time nothing.
+    /// The handlers at work; most of the time none.
     work: Option<Box<Work>>,
     waiting_events: usize,
     waiting_bytes: usize,
     deadlines: Deadlines,
-    /// Hashes of the names of namespaces that the client was refused or disconnected from. It may not
-    /// know yet, and leave.
+    /// Hashes of the names of namespaces that refused or disconnected the client. It may leave them
+    /// before it knows.
     ended: ColdState<VecDeque<u64>>,
-    /// Some of the entries are fresh.
+    /// Whether some sockets are fresh.
     has_fresh: bool,
 }
 
 #[derive(Default)]
 struct Work {
-    /// Names that a dynamic declaration is deciding about, with the numbers of the questions.
+    /// Names that a dynamic declaration is deciding about, each with the number of its question.
     asking: Vec<(u64, Box<str>)>,
     next_question: u64,
-    /// Questions and connect handlers at work, also of namespaces that the client has left meanwhile.
+    /// The number of questions and connect handlers at work, also of namespaces left meanwhile.
     deciding: usize,
-    /// Started, not yet polled.
+    /// Tasks that are started and not yet polled.
     fresh: VecDeque<Task>,
-    /// Polled, not yet done.
+    /// Tasks that are polled and not yet done.
     running: Option<FuturesUnordered<Task>>,
 }
 
 struct Entry {
     socket: Socket,
     is_joining: bool,
-    /// It was admitted while the same burst of messages is looked at, so its client has not seen the
-    /// answer.
+    /// Whether it was admitted in the current burst of messages, so that its client has not seen
+    /// the reply.
     is_fresh: bool,
     running: u32,
     waiting: ColdState<VecDeque<Waiting>>,
@@ -237,7 +237,7 @@ impl Sockets {
         Err(HandlerError)
     }
 
-    /// What is to be said of the session to who asks.
+    /// The details of the session for listings.
     fn details(&self) -> SessionDetails {
         let joined = self.entries.iter().filter(|entry| !entry.is_joining);
         let handshake = &self.link.handshake;
@@ -257,7 +257,7 @@ impl Sockets {
         self.entries.iter().position(is_it)
     }
 
-    /// What was answered is about to be written.
+    /// Called before the answers to a burst of messages are written.
     fn end_burst(&mut self) {
         if std::mem::take(&mut self.has_fresh) {
             self.entries.iter_mut().for_each(|entry| entry.is_fresh = false);
@@ -274,7 +274,7 @@ impl Sockets {
 
     /// Whether too many handlers are at work that no socket's `concurrent_handlers_max` counts: those
     /// of sockets that have ended, and the observers of connections and their ends. Clients that
-    /// come and go could have any number of them.
+    /// connect and disconnect again and again could have any number of them.
     fn is_overworked(&self) -> bool {
         let running = self.work.as_ref().and_then(|work| work.running.as_ref());
         let running = running.map_or(0, FuturesUnordered::len);
@@ -286,7 +286,7 @@ impl Sockets {
         }
     }
 
-    /// Starts the handler of a connection or its end.
+    /// Starts an observer of a connection or of its end.
     fn observe(
         &mut self,
         socket: &Socket,
@@ -310,7 +310,7 @@ impl Sockets {
             self.run_fresh(cx);
             let running = self.work.as_mut().and_then(|work| work.running.as_mut());
             let Some(running) = running else {
-                // Gives its memory back.
+                // Frees its memory.
                 self.work = None;
                 return Poll::Ready(());
             };
@@ -322,7 +322,7 @@ impl Sockets {
         }
     }
 
-    /// Starts what is to start, in order. (A started task may make another.)
+    /// Polls fresh tasks for the first time, in order. (A started task may make another.)
     fn run_fresh(&mut self, cx: &mut Context<'_>) {
         while let Some(mut task) = self.work.as_mut().and_then(|work| work.fresh.pop_front()) {
             match Pin::new(&mut task).poll(cx) {
@@ -415,7 +415,7 @@ impl Sockets {
 }
 
 impl Drop for Sockets {
-    /// Whatever ends the task: no socket stays in a room.
+    /// Removes the sockets from their rooms, whatever ended the task.
     fn drop(&mut self) {
         for entry in &self.entries {
             entry.socket.end(DisconnectReason::TransportError);
@@ -424,7 +424,7 @@ impl Drop for Sockets {
     }
 }
 
-/// Runs what leads to user code: a handler up to its first await, extractors, payload types.
+/// Runs user code, catching panics: a handler up to its first await, extractors, payload types.
 fn guard(
     sockets: &mut Sockets,
     act: impl FnOnce(&mut Sockets) -> Result<(), HandlerError>,

@@ -57,10 +57,10 @@ struct Inner {
     recovery: Recovery,
     namespace: Arc<ActiveNamespace>,
     link: Arc<SessionLink>,
-    /// Among the sockets of its session.
+    /// Its number among the sockets of its session.
     number: u32,
     phase: AtomicU8,
-    /// What was sent to this socket before it was told that it is connected.
+    /// The packets sent to this socket before the reply that it is connected.
     held: Mutex<ColdState<Vec<Held>>>,
     data: Mutex<SocketData>,
     acks: Mutex<ColdState<BTreeMap<u64, Waiter>>>,
@@ -68,39 +68,39 @@ struct Inner {
     rare: OnceLock<Box<Rare>>,
 }
 
-/// A packet that waits for the reply before it.
+/// A packet that is held back until the reply is sent.
 struct Held {
     packet: Arc<Encoded>,
     /// Its number in the log, if it is there.
     number: Option<u64>,
 }
 
-/// What many sockets never have.
+/// The state that many sockets never have.
 #[derive(Default)]
 struct Rare {
-    /// What the adapter knows it by while it claims the id of an earlier connection.
+    /// Its id in the adapter while it claims the id of an earlier connection.
     key: Mutex<Option<SocketId>>,
     claim: Option<Claim>,
-    /// Under which its state is kept, once it is connected; only with recovery.
+    /// The private id under which its state is kept, once it is connected; only with recovery.
     pid: OnceLock<SocketId>,
-    /// The highest offset that came to it with an event that is not in the log.
+    /// The highest offset of an event that it received and that is not in the log.
     stamped: AtomicU64,
-    /// Something was sent to it before it was connected for which there was no room.
+    /// Whether a packet sent before it was connected was dropped for lack of room.
     has_dropped: AtomicBool,
-    /// `None` when the client sent nothing.
+    /// The client's `auth`; `None` when it sent nothing.
     auth: Mutex<Option<Arc<str>>>,
     /// The key of its client's outbox, if it has one.
     outbox: OnceLock<Arc<str>>,
-    /// The rooms at the end of its life.
+    /// The rooms it was in when it ended.
     left: OnceLock<Vec<Room>>,
 }
 
-/// Where a socket comes from.
+/// Whether a socket is new or claims to continue an earlier one.
 pub(crate) enum Origin {
     New,
-    /// It says that it is an earlier one.
+    /// It claims to continue an earlier one.
     Claim(Claim),
-    /// It said so in vain.
+    /// It claimed so, and the claim failed.
     Failed(RecoveryFailure),
 }
 
@@ -181,7 +181,7 @@ impl Socket {
         decode_args(&self.auth_json(), &[])
     }
 
-    /// The same as JSON; `{}` when it sent nothing.
+    /// The client's `auth` as JSON; `{}` when it sent nothing.
     pub fn auth_json(&self) -> Arc<str> {
         self.kept_auth().unwrap_or_else(|| Arc::from(NO_AUTH))
     }
@@ -192,7 +192,7 @@ impl Socket {
     }
 
     /// Whether this connection continues an earlier one, and if not, why. In `on_connect` a
-    /// recovery is still a claim: rooms and data come back, and the claim is settled, after it.
+    /// recovery is still a claim: it is decided, and rooms and data come back, afterwards.
     pub fn recovery(&self) -> Recovery {
         self.0.recovery
     }
@@ -256,7 +256,7 @@ impl Socket {
         self.0.link.session.flushed().await;
     }
 
-    /// Disconnects the client from this namespace; it does not come back by itself. Its reason is
+    /// Disconnects the client from this namespace; it does not reconnect by itself. Its reason is
     /// `io server disconnect`, ours [`DisconnectReason::ServerDisconnect`](crate::DisconnectReason).
     pub fn disconnect(&self) {
         if self.end(DisconnectReason::ServerDisconnect) {
@@ -286,12 +286,12 @@ impl Socket {
         self.0.rare.get_or_init(Box::default)
     }
 
-    /// Under which its state is kept.
+    /// The private id under which its state is kept.
     pub(crate) fn pid(&self) -> Option<&SocketId> {
         self.0.rare.get()?.pid.get()
     }
 
-    /// Whether its client may still continue where it was, or does so already on another connection.
+    /// Whether its client may still continue it, or does so already on another connection.
     fn is_kept(&self) -> bool {
         let log = self.0.namespace.log.as_ref();
         log.zip(self.pid()).is_some_and(|(log, pid)| log.keeps(pid))
@@ -324,7 +324,7 @@ impl Socket {
         f(&self.0.data.lock())
     }
 
-    /// Whether the client is one of Socket.IO 2, which cannot come back as who it was.
+    /// Whether the client is one of Socket.IO 2, which does not support recovery.
     pub(crate) fn is_v2(&self) -> bool {
         is_v2(&self.0.link.session)
     }
@@ -345,8 +345,8 @@ impl Socket {
         }
     }
 
-    /// Takes part in a broadcast, of a packet that stands there in the log if it has an offset.
-    /// True: the session is to be pushed to by the caller.
+    /// Notes that a broadcast reaches it; `place` is the packet's position in the log, if it has an
+    /// offset. True: the caller has to push the packet to the session.
     pub(crate) fn takes_broadcast(
         &self,
         packet: &Arc<Encoded>,
@@ -363,7 +363,7 @@ impl Socket {
         is_taken
     }
 
-    /// Holds a packet back until the client is connected. True: it is by now.
+    /// Holds a packet back until the client is connected. True: it is connected, nothing was held.
     fn hold(&self, place: Option<LogPosition>, packet: impl FnOnce() -> Arc<Encoded>) -> bool {
         let mut held = self.0.held.lock();
         match self.0.phase.load(Ordering::Acquire) {
@@ -389,8 +389,8 @@ impl Socket {
     }
 }
 
-/// A socket's id for logs. That of a client of Socket.IO 2 is made from the id of its session, which is a
-/// credential and shortened here.
+/// A socket's id for logs. That of a v2 client contains the id of its session, which is a
+/// credential and is shortened here.
 struct IdInLogs<'a>(&'a Socket);
 
 impl fmt::Display for IdInLogs<'_> {
@@ -423,10 +423,10 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// Most clients send nothing, which takes no memory.
+/// The `auth` to keep: `None`, which takes no memory, for the many clients that send nothing.
 fn kept_auth(auth: &str) -> Option<Arc<str>> {
     (auth != NO_AUTH).then(|| auth.into())
 }
 
-/// What a client sent that sent nothing.
+/// The `auth` of a client that sent nothing.
 const NO_AUTH: &str = "{}";

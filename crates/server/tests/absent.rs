@@ -1,4 +1,4 @@
-//! Clients that are away: how many, of whom, and what is kept of them.
+//! Absent sessions: how many are kept, of which clients, and what is kept of each.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -37,7 +37,7 @@ async fn is_recovered(client: &mut TestClient) -> bool {
     client.recovered()
 }
 
-/// Somebody who comes and goes all the time is away once at most.
+/// A client that connects and disconnects all the time has one absent session at most.
 #[tokio::test(start_paused = true)]
 async fn who_returns_again_and_again_pushes_nobody_out() {
     let server = start(RecoveryConfig { sessions_max: 10, ..RecoveryConfig::default() });
@@ -107,7 +107,7 @@ async fn what_is_kept_of_absent_clients_is_bounded_by_its_bytes() {
         let expected: Vec<_> = (0..5).map(|n| n >= 5 - remembered).collect();
         assert_eq!(recovered, expected, "{sessions_bytes_max}: the oldest of the maker go");
     }
-    // Too much by itself.
+    // One session that exceeds the limit by itself.
     let server = start(RecoveryConfig { sessions_bytes_max: 50_000, ..RecoveryConfig::default() });
     let mut client = server.connect().await;
     client.emit_with_ack::<_, ()>("join", &rooms).await.unwrap();
@@ -115,14 +115,14 @@ async fn what_is_kept_of_absent_clients_is_bounded_by_its_bytes() {
     assert!(!is_recovered(&mut client).await);
 }
 
-/// A return to before a room that was forgotten is none.
+/// A client cannot recover from an offset before a room that was forgotten.
 #[tokio::test(start_paused = true)]
 async fn so_many_rooms_left_are_remembered() {
     for (left, recovers) in [(256, true), (257, false)] {
         let server = start(RecoveryConfig::default());
         let io = server.server().io();
         let mut client = server.connect().await;
-        // All of it is on its way when the connection is lost.
+        // All of it is being sent when the connection is lost.
         client.wire().go_half_open();
         let socket = io.socket(client.id()).unwrap();
         for n in 0..left {
@@ -144,7 +144,7 @@ async fn so_many_rooms_left_are_remembered() {
     }
 }
 
-/// With a namespace for each name.
+/// A server with a namespace for each name.
 fn start_many(recovery: RecoveryConfig, child_namespaces_max: usize) -> TestServer {
     let config = Config { recovery: Some(recovery), child_namespaces_max, ..Config::default() };
     let builder = Server::builder().config(config).namespace(Namespace::new("/room-{n}"));
@@ -158,7 +158,7 @@ async fn lose_in(server: &TestServer, namespace: &str, address: &str) -> TestCli
     client
 }
 
-/// Strangers make as many namespaces as they like.
+/// Clients may make any number of namespaces.
 #[tokio::test(start_paused = true)]
 async fn the_namespaces_of_a_declaration_share_the_bounds_of_absent_clients() {
     let server =
@@ -187,7 +187,7 @@ async fn clients_away_from_a_namespace_that_went_count_no_more() {
     let server = start_many(RecoveryConfig { sessions_max: 10, ..RecoveryConfig::default() }, 4);
     let _here = server.client().namespace("/room-here").connect().await.unwrap();
     let mut oldest = lose_in(&server, "/room-here", "2.2.2.2:2").await;
-    // Three of them stay.
+    // Three of them are kept.
     for n in 0..9 {
         lose_in(&server, &format!("/room-{n}"), "2.2.2.2:2").await;
     }

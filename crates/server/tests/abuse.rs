@@ -1,5 +1,5 @@
-//! What hostile peers send (`USER_ASKS`, abuse list 7, 8 and 10): the process lives, others notice
-//! nothing, and what was held for the peer is given back.
+//! What hostile peers send (`USER_ASKS`, abuse list 7, 8 and 10): the process survives, others
+//! notice nothing, and what was held for the peer is freed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,7 +21,7 @@ fn namespace() -> Namespace {
     with_sync(Namespace::new("/")).on("echo", async |args: RawArgs| Ack(args))
 }
 
-/// What a session is worth after a message.
+/// The state of a session after a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
     Ends,
@@ -132,7 +132,7 @@ async fn attachments_that_never_come_are_waited_for_in_vain_only_so_long() {
     let mut quick = Client::connect(address).await;
     slow.send(r#"4510-["echo"]"#).await;
     slow.send_binary(&[0; 1000]).await;
-    // Whoever completes each of its packets has the time anew.
+    // A client that completes each of its packets has the full time for the next.
     let ended = async {
         loop {
             quick.send(r#"451-7["echo",{"_placeholder":true,"num":0}]"#).await;
@@ -177,7 +177,7 @@ async fn namespaces_of_a_session_are_bounded() {
     until(|| server.namespaces().len() == 1 && server.sessions() == 0).await;
 }
 
-/// Abuse 8: answers nobody waits for.
+/// Abuse 8: acks that were not asked for.
 #[tokio::test]
 async fn acks_to_unknown_ids_and_second_acks_are_ignored() {
     const QUESTION: Event<(), u32> = Event::new("question");
@@ -193,7 +193,7 @@ async fn acks_to_unknown_ids_and_second_acks_are_ignored() {
     client.send_together(&["430[1]", "430[2]", "430[\"three\"]"]).await;
     assert_eq!(asked.await.unwrap().unwrap(), 1);
     client.expect_nothing().await;
-    // An id that JavaScript cannot count to comes back as it was.
+    // An id that JavaScript cannot represent is returned as it was.
     client.send("4218446744073709551615[\"echo\"]").await;
     client.expect("4318446744073709551615[]").await;
 }
@@ -231,7 +231,7 @@ async fn request(address: SocketAddr, target: &str, headers: &str) -> String {
     response.head.clone() + response.text()
 }
 
-/// Abuse 10, CVE-2020-28481, CVE-2019-13611: whoever the page is, whatever the transport, and whether it is an upgrade or a return.
+/// Abuse 10, CVE-2020-28481, CVE-2019-13611: any page, any transport, an upgrade or a return.
 #[tokio::test]
 async fn pages_from_elsewhere_get_in_by_no_way() {
     const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -257,7 +257,7 @@ async fn pages_from_elsewhere_get_in_by_no_way() {
             let websocket = "/socket.io/?EIO=4&transport=websocket";
             let opened = request(address, websocket, &format!("{UPGRADE}{headers}")).await;
             assert_eq!(opened.starts_with("HTTP/1.1 101"), is_own, "{headers}{opened}");
-            // The session of somebody else, whose id has leaked.
+            // Another client's session, whose id has leaked.
             let victim = request(address, polling, "").await;
             let sid = victim.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
             for (target, more, taken) in [

@@ -1,4 +1,4 @@
-//! Acknowledgements: every one ends, and leaves nothing behind.
+//! Acknowledgements: every one resolves, and no memory of it is kept.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -76,7 +76,7 @@ async fn every_request_ends() {
     for n in 1..4 {
         client.expect(&format!(r#"42{n}["question","{}"]"#, n + 1)).await;
     }
-    // Late, unknown and repeated answers are nobody's.
+    // Late, unknown and repeated answers are dropped.
     for packet in ["430[1]", "43777[1]", r#"431["x"]"#, r#"431[1]"#] {
         client.send(packet).await;
     }

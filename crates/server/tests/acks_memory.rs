@@ -67,7 +67,7 @@ async fn a_million_acks_that_never_come_leave_nothing_behind() {
     drop(clients);
 }
 
-/// Memory of this process, where the system tells.
+/// Memory of this process, if the system reports it.
 fn resident_bytes() -> u64 {
     let Ok(text) = std::fs::read_to_string("/proc/self/statm") else { return 0 };
     text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096

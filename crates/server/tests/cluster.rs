@@ -1,4 +1,4 @@
-//! Several servers as one: every verb of a broadcast reaches the sockets of all, whoever says it.
+//! Several servers as one: every verb of a broadcast reaches the sockets of all, from any of them.
 //!
 //! `SOCKEYE_CLUSTER_HISTORIES=n` plays more histories; a failure names its seed, and
 //! `SOCKEYE_SEED=s SOCKEYE_CLUSTER_HISTORIES=1` plays it again.
@@ -25,7 +25,7 @@ struct User {
     name: String,
 }
 
-/// Whoever says its name is in the room of everybody who does.
+/// A client that sends its name joins the room of all users and the one of its name.
 async fn admit(socket: Socket, user: User) {
     socket.join(["users", user.name.as_str()]);
     socket.set(user);
@@ -126,7 +126,7 @@ async fn every_socket_answers_whoever_asks() {
     assert_eq!(values, [1, 2, 3]);
     let answered = answers.values.iter().map(|(id, _)| id.clone().unwrap().to_string());
     assert_eq!(answered.collect::<BTreeSet<_>>(), ids);
-    // Nobody is there: the answer is there, once all have said so.
+    // Without any socket the answer is complete once all servers have replied.
     let nobody = red.server().io().to("nobody").emit_with_ack(QUESTION, "?").unwrap();
     assert!(nobody.collect_all().await.unwrap().is_empty());
 }
@@ -151,7 +151,7 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
     };
     assert!(matches!(failed(ann.id()), Some(AckError::Timeout)), "{answers:?}");
     assert!(matches!(failed(bob.id()), Some(AckError::Disconnected)), "{answers:?}");
-    // A server that nothing comes from, and one that is noticed to be gone.
+    // A server that sends nothing, and one that is known to be gone.
     cluster.cut_off("green");
     let asked = ask();
     cluster.settled().await;
@@ -222,7 +222,7 @@ async fn servers_talk_to_the_other_servers() {
     assert_eq!(counts.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), [1, 1]);
     let here = io.local().server_side_emit_with_ack(COUNT, &()).unwrap().await;
     assert_eq!(here.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), [1]);
-    // Nobody has a handler for it.
+    // No server has a handler for it.
     assert!(io.server_side_emit_with_ack::<_, u32>("unknown", &()).unwrap().await.is_empty());
     cluster.cut_off("blue");
     let counts =
@@ -262,7 +262,7 @@ async fn dynamic_namespaces_and_all_of_them_at_once() {
     let mut one_more = in_room(&blue, "1").await.unwrap();
     let mut two = in_room(&red, "2").await.unwrap();
     let mut main = join(&blue, "main").await;
-    // Blue has no room 2, and nobody minds.
+    // Blue has no room 2, which is no error.
     red.server().parent_namespace("/room-{id}").unwrap().emit(NEWS, "rooms").unwrap();
     for client in [&mut one, &mut one_more, &mut two] {
         assert_eq!(client.expect_event(NEWS).await, "rooms");
@@ -286,7 +286,7 @@ async fn dynamic_namespaces_and_all_of_them_at_once() {
     main.expect_no_event().await;
 }
 
-/// As with Redis streams: the event comes back with its offset, and is delivered and kept then.
+/// As with Redis streams: the event is returned with its offset, and delivered and kept then.
 #[tokio::test(start_paused = true)]
 async fn offsets_may_come_from_the_cluster() {
     let delays = Duration::from_millis(1)..Duration::from_millis(30);
@@ -301,7 +301,7 @@ async fn offsets_may_come_from_the_cluster() {
         assert_eq!(client.expect_event(NEWS).await, "two");
         assert_eq!(client.last_offset(), Some("2-0"), "the cluster's, in one order everywhere");
     }
-    // What a socket is sent alone goes the same way; volatile events carry the newest offset.
+    // Events to one socket take the same path; volatile events carry the newest offset.
     let id = ann.id().to_owned();
     red.server().io().socket(&id).unwrap().emit(NEWS, "alone").unwrap();
     assert_eq!(ann.expect_event(NEWS).await, "alone");
@@ -311,7 +311,7 @@ async fn offsets_may_come_from_the_cluster() {
     assert_eq!(ann.expect_event(NEWS).await, "light");
     assert_eq!(ann.last_offset(), Some("3-0"));
     assert_eq!(bob.expect_event(NEWS).await, "light");
-    // And what was missed is found by it.
+    // And missed events are found by it.
     ann.wire().cut();
     assert_eq!(ann.expect_end().await, Ended::Closed);
     blue.server().io().emit(NEWS, "missed").unwrap();
@@ -399,7 +399,7 @@ async fn history(seed: u64) {
                 }
             }
             kind => {
-                // Rooms change while nothing is on its way and nothing is lost.
+                // Rooms change while no message is under way or lost.
                 cluster.settled().await;
                 cluster.lose(0);
                 let (whom, room) = (draws.below(listeners.len()), room(&mut draws));

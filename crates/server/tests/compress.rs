@@ -1,4 +1,4 @@
-//! Whether packets are compressed on their way is the sender's choice, where both ends compress.
+//! The sender chooses whether packets are compressed, where both ends support it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -239,8 +239,8 @@ struct Who {
     refuse: bool,
 }
 
-/// What became of the sockets of `/b`, whose admissions wait for their gates: their names are what
-/// the client says as `auth`.
+/// The outcomes of the sockets of `/b`, whose admissions wait for their gates: their names are what
+/// the client sends as `auth`.
 struct Slow {
     server: sockeye::Server,
     gates: [Arc<Semaphore>; 3],
@@ -332,7 +332,7 @@ async fn who_connects_twice_before_the_answer_is_answered_twice_and_is_one() {
     }
 }
 
-/// Also when the first is decided at once: the client has not seen the answer.
+/// Also when the first is decided at once: the client has not received the reply.
 #[tokio::test]
 async fn who_connects_twice_in_one_burst_is_answered_twice_and_is_one() {
     let other = with_sync(Namespace::new("/other"));
@@ -373,8 +373,8 @@ async fn a_second_connect_that_is_refused_leaves_the_first_alone() {
     }
 }
 
-/// `connect(); disconnect(); connect()`, and leaving for good. Who was never connected is in no
-/// room, and nobody hears that it left.
+/// `connect(); disconnect(); connect()`, and leaving for good. A socket that was never connected is
+/// in no room, and no handler is called with its end.
 #[tokio::test]
 async fn who_leaves_before_the_answer_is_never_a_member() {
     let mut slow = Slow::start().await;
@@ -399,7 +399,7 @@ async fn who_leaves_before_the_answer_is_never_a_member() {
     slow.expect_one_member(2).await;
 }
 
-/// The client leaves while the answer is on its way to it: a refusal, or that it is disconnected.
+/// The client leaves while a refusal, or that it is disconnected, is being sent to it.
 #[tokio::test]
 async fn who_leaves_before_it_hears_the_answer_keeps_its_session() {
     let mut slow = Slow::start().await;
@@ -422,7 +422,7 @@ async fn who_leaves_before_it_hears_the_answer_keeps_its_session() {
     slow.client.expect_closed().await;
 }
 
-/// Handlers of namespaces that were left are still at work, and count.
+/// Handlers of namespaces that were left still run, and count.
 #[tokio::test]
 async fn who_comes_and_goes_has_so_many_decisions_under_way() {
     let mut slow = Slow::start().await;

@@ -1,4 +1,4 @@
-//! What passes without an answer, on a clock that stands still while anybody runs.
+//! Deadlines, on a clock that is paused while any task runs.
 #![allow(clippy::unwrap_used)]
 
 mod common;

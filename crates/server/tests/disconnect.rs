@@ -1,4 +1,4 @@
-//! Ends: who ends what, which packets say so, and which reasons are told.
+//! Disconnection: by server and client, the packets that are sent, and the reasons reported.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -145,7 +145,7 @@ struct Token {
     token: String,
 }
 
-/// Tokens begin with the user's name; `old` ones are about to end.
+/// Tokens begin with the user's name; `old` ones are about to expire.
 async fn admit(socket: Socket, auth: Token) -> Result<(), Refuse> {
     tokio::task::yield_now().await;
     let user = auth.token.split('-').next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Draining a server: everybody ends in order, with what they were promised, or at the deadline.
+//! Draining a server: sessions end in order, with all that was queued for them, or at the deadline.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -63,10 +63,10 @@ async fn handlers_finish_and_their_answers_arrive_before_the_end() {
     let ((), question) = asked.expect_request(QUESTION).await;
     server.server().io().emit(LAST, &1).unwrap();
     let drained = drain(&server, LONG);
-    // Who has nothing under way is told at once, after what was queued.
+    // A session without running handlers is closed at once, after what was queued.
     assert_eq!(idle.expect_event(LAST).await, 1);
     assert_eq!(idle.expect_end().await, Ended::Closed);
-    // Who has, goes on: new events are handled, answers are taken.
+    // One with running handlers continues: new events are handled, acks are accepted.
     assert_eq!(busy.emit_with_ack::<_, u32>("now", &()).await.unwrap(), 2);
     question.answer(&5);
     assert_eq!(asking.await.unwrap(), 5);
@@ -177,7 +177,7 @@ fn a_handler_that_blocks_its_thread_is_bounded_by_the_end_of_the_runtime() {
         server.drain(Duration::from_millis(50)).await
     });
     assert_eq!((drained.closed, drained.cut), (0, 1));
-    // Whoever dropped the runtime here would wait for ever.
+    // Dropping the runtime here would wait for ever.
     runtime.shutdown_timeout(Duration::from_millis(50));
     drop(release);
 }

@@ -73,7 +73,7 @@ async fn matchers_are_asked_in_order_and_may_take_their_time() {
     assert_eq!(server.namespaces().len(), 4);
 }
 
-/// As with the official server; who leaves meanwhile is in no namespace.
+/// As with the official server; a client that leaves meanwhile is in no namespace.
 #[tokio::test]
 async fn a_second_connect_while_it_is_decided_is_decided_too() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -98,7 +98,7 @@ async fn a_second_connect_while_it_is_decided_is_decided_too() {
     let members = server.of("/x").unwrap().sockets();
     assert_eq!(members.len(), 1, "the first has ended");
     assert!(second.contains(members[0].id().as_str()));
-    // Nobody was in `/y` when its maker was gone.
+    // No socket was in `/y` when its maker was gone.
     client.send("40/y,").await;
     client.send("41/y,").await;
     client.expect_nothing().await;
@@ -137,7 +137,7 @@ async fn empty_children_are_cleaned_up_when_asked_for() {
     assert!(server.of("/open-1").is_some());
 }
 
-/// Without being asked to, the server keeps what it made; and when asked to, what somebody else is in.
+/// By default the server keeps what it made; with cleanup, what another socket is in.
 #[tokio::test]
 async fn children_stay_unless_they_are_to_go_and_are_empty() {
     let child = || {

@@ -246,7 +246,7 @@ async fn what_one_event_sets_the_next_one_finds() {
         .on("who am i", async |name: Local<Name>| Ack(name.0.0.clone()));
     let (_server, address) = serve([namespace]).await;
     let mut client = Client::connect(address).await;
-    // Both in one read, whatever the network does: they leave in one write.
+    // Both in one read, whatever the network does: they are sent in one write.
     client.send_together(&[r#"42["log in","ada"]"#, r#"421["who am i"]"#]).await;
     client.expect(r#"431["ada"]"#).await;
 }

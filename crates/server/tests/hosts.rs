@@ -1,4 +1,4 @@
-//! Which hosts a server answers for: alone it owns its listener and looks, mounted it does when told.
+//! The hosts that a server answers for: checked on its own listener, or mounted if configured.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! An event that comes twice is handled once and answered twice.
+//! An event that arrives twice is handled once and answered twice.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -206,7 +206,7 @@ async fn what_is_remembered_of_all_is_bounded_by_its_bytes() {
     assert_eq!(number(&mut bob, Note::new("a", 7_000)).await, 2);
     assert_eq!(number(&mut ada, Note::new("a", 1_000)).await, 1);
     assert_eq!(number(&mut bob, Note::new("a", 7_000)).await, 2, "below the limit");
-    // Whoever has the most loses it.
+    // The owner with the most loses it.
     assert_eq!(number(&mut ada, Note::new("b", 1_500)).await, 3);
     assert_eq!(number(&mut ada, Note::new("a", 1_000)).await, 1);
     assert_eq!(number(&mut bob, Note::new("a", 7_000)).await, 4);

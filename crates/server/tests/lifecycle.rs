@@ -1,4 +1,4 @@
-//! Beginnings and ends that overlap: who is there, and who never was.
+//! Connections and disconnections that overlap: which sockets were ever connected.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -71,7 +71,7 @@ async fn a_session_leaves_so_many_namespaces_behind() {
     client.send("40/no-4,").await;
     client.expect(r#"44/no-4,{"message":"no"}"#).await;
     assert_eq!(made(&server), ["/n-1", "/n-3", "/no-4"], "the oldest empty one made room");
-    // Somebody else's count for themselves, and keep a namespace in which they are.
+    // Those of another session count separately, and a namespace with its socket is kept.
     let mut other = Client::open(&server).await;
     other.join("40/n-3,").await;
     other.join("40/n-9,").await;
@@ -108,7 +108,7 @@ async fn an_address_has_so_many_namespaces() {
     enter([7; 4], "/n-5").await.unwrap();
 }
 
-/// Mounted where nobody tells addresses, sessions are not taken for those of one address.
+/// Mounted where no addresses are reported, sessions do not count as those of one address.
 #[tokio::test(start_paused = true)]
 async fn sessions_of_no_known_address_are_not_one_address() {
     use tower_service::Service;
@@ -157,12 +157,12 @@ async fn a_server_has_so_many_namespaces_made_for_names() {
     }
     let error = enter([2; 4], "/n-more").await.unwrap_err();
     assert!(error.to_string().contains("Too many namespaces on this server"), "{error}");
-    // Those declared, and those that are there, are not in question.
+    // Declared namespaces, and existing ones, are not refused.
     enter([2; 4], "/").await.unwrap();
     enter([2; 4], "/n-16").await.unwrap();
 }
 
-/// A handle that an application kept reaches whoever is in the namespace of its name.
+/// A handle that an application kept reaches the sockets of the namespace of its name.
 #[tokio::test(start_paused = true)]
 async fn a_kept_handle_of_a_namespace_that_made_room_reaches_who_comes_later() {
     for cleanup_empty_child_namespaces in [false, true] {
@@ -229,7 +229,7 @@ async fn events_that_wait_are_bounded_by_their_bytes() {
     assert_eq!(read.load(Ordering::Relaxed), 31, "none was lost");
 }
 
-/// What came while it was full is taken at once when it no longer is, and not at the next ping.
+/// What arrived while it was full is read at once when it no longer is, not at the next ping.
 #[tokio::test(start_paused = true)]
 async fn a_session_that_was_full_is_read_again_at_once() {
     let gate = Arc::new(Semaphore::new(0));
@@ -250,13 +250,13 @@ async fn a_session_that_was_full_is_read_again_at_once() {
         sleep(Duration::from_millis(1)).await;
     }
     let begun = tokio::time::Instant::now();
-    // Both are done in one turn of the session.
+    // Both are done in one poll of the session's task.
     gate.add_permits(2);
     client.expect("430[\"last\"]").await;
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
-/// A client that comes, has something handled, and goes, again and again, on one session.
+/// A client that connects, sends an event, and leaves, again and again, on one session.
 #[tokio::test(start_paused = true)]
 async fn handlers_of_sockets_that_have_ended_are_bounded() {
     for what in ["event", "connected", "disconnect"] {

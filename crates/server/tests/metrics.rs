@@ -1,4 +1,4 @@
-//! Every number of `sockeye::metrics` says what its description says, under few labels.
+//! Every metric of `sockeye::metrics` has the value of its description, under few labels.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 /// sum is the value.
 type Values = BTreeMap<String, Vec<f64>>;
 
-/// What a recorder was given of one number.
+/// The recorded values of one metric.
 type Described = (MetricKind, String, Option<Unit>);
 
 #[derive(Clone, Default)]

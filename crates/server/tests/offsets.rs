@@ -1,4 +1,4 @@
-//! Offsets: which events carry one, and what it is worth when a client comes back with it.
+//! Offsets: which events carry one, and what a client recovers with it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -255,8 +255,8 @@ async fn what_is_sent_in_the_connect_handler_is_recovered_too() {
     }
 }
 
-/// In the connect handler the id is still a claim: nothing that is for the claimant goes to whose id
-/// it is.
+/// In the connect handler the id is still a claim: no event for the claimant is sent to the socket
+/// with that id.
 #[tokio::test]
 async fn what_a_thief_is_sent_while_it_claims_an_id_is_not_sent_to_the_victim() {
     let admit = async |socket: Socket, auth: serde_json::Value| {
@@ -282,7 +282,7 @@ async fn what_a_thief_is_sent_while_it_claims_an_id_is_not_sent_to_the_victim() 
     assert_eq!(events(&missed), [r#"42["for","ada"]"#, r#"42["for","ada"]"#], "of this time");
 }
 
-/// Where what does not fit is dropped, a later offset says nothing of what was before it.
+/// Where events that do not fit are dropped, a later offset does not prove earlier ones received.
 #[tokio::test(start_paused = true)]
 async fn who_lost_an_event_on_the_way_is_not_recovered() {
     let mut config = recovering();
@@ -315,8 +315,8 @@ async fn who_lost_an_event_on_the_way_is_not_recovered() {
     }
 }
 
-/// Whoever sends at the same time from wherever: in no queue does an offset go backwards, and before
-/// an offset stands everything that was for the client.
+/// Whatever is sent at the same time: offsets only grow in every queue, and before an offset comes
+/// everything that was for the client.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn stored_and_volatile_events_of_many_threads_are_in_order() {
     const EVENTS: u64 = 2_000;
@@ -333,7 +333,7 @@ async fn stored_and_volatile_events_of_many_threads_are_in_order() {
         let (io, rounds, is_done) = (io.clone(), Arc::clone(&rounds), Arc::clone(&is_done));
         move || {
             while !is_done.load(Ordering::Acquire) {
-                // Asked before: on one core nobody writes between these lines.
+                // Checked before: on one core no other thread writes between these lines.
                 let finds_an_empty_queue = socket.session().is_writable();
                 if rounds.load(Ordering::Relaxed) < EVENTS {
                     io.volatile().emit("volatile", &1).unwrap();
@@ -378,7 +378,7 @@ async fn stored_and_volatile_events_of_many_threads_are_in_order() {
     assert!(stamped > 0);
 }
 
-/// Whoever has the socket of before, such as a handler that still runs, reaches the client all the same.
+/// A handle of the earlier socket, as in a handler that still runs, still reaches the client.
 #[tokio::test]
 async fn what_is_sent_to_a_socket_that_has_ended_is_for_the_client_that_comes_back() {
     let setup = start().await;
@@ -392,7 +392,7 @@ async fn what_is_sent_to_a_socket_that_has_ended_is_for_the_client_that_comes_ba
     assert_eq!(events(&missed), [r#"42["n",1]"#]);
     socket.emit("n", &2).unwrap();
     assert_eq!(client.event().await, r#"42["n",2]"#);
-    // Not after an end from which nobody comes back.
+    // Not after an end that allows no recovery.
     setup.io().socket(&client.sid).unwrap().disconnect();
     socket.emit("n", &3).unwrap();
     client.client.expect("41").await;
@@ -402,7 +402,7 @@ async fn what_is_sent_to_a_socket_that_has_ended_is_for_the_client_that_comes_ba
     client.client.expect_nothing().await;
 }
 
-/// Sends from where it hears of packets.
+/// An observer that sends from where it is called with packets.
 struct Echo(Arc<OnceLock<Io>>);
 
 impl Observer for Echo {
@@ -418,7 +418,7 @@ impl Observer for Echo {
     }
 }
 
-/// What an observer sends comes behind the event it heard of, which everybody has by then.
+/// What an observer sends arrives after the event it was called with, at every client.
 #[tokio::test]
 async fn an_observer_may_send_amid_a_delivery() {
     let io = Arc::new(OnceLock::new());
@@ -476,7 +476,7 @@ async fn offsets_that_the_cluster_gives_bring_a_client_back() {
         assert_eq!(client.event().await, format!(r#"42["e",{number}]"#));
         assert_eq!(client.offset.as_deref(), Some(&*format!("{number}-0")));
     }
-    // What is not kept carries the newest.
+    // An event that is not kept carries the newest offset.
     let socket = red.io().sockets().pop().unwrap();
     until(|| socket.session().is_writable()).await;
     socket.volatile().emit("v", &()).unwrap();

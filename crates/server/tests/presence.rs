@@ -1,4 +1,4 @@
-//! Who is here: joining, leaving, being lost and coming back, and who hears of it.
+//! Presence: joining, leaving, being lost and coming back, and who gets the differences.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -63,7 +63,7 @@ async fn enter(
     Ok(Ack(lobby(&socket).list().await))
 }
 
-/// Clients say as `auth` who they are.
+/// Clients send their user as `auth`.
 fn namespace() -> Namespace {
     Namespace::new("/")
         .on_connect(async |socket: Socket, user: User| socket.set(user))
@@ -446,7 +446,7 @@ async fn metadata_are_json() {
     }
 }
 
-/// The next thing a watch says is a difference.
+/// The next update of a watch, which has to be a difference.
 async fn next(watch: &mut PresenceWatch) -> [Vec<String>; 3] {
     match watch.next().await.unwrap() {
         PresenceUpdate::Difference(difference) => parts(&difference),
@@ -454,7 +454,7 @@ async fn next(watch: &mut PresenceWatch) -> [Vec<String>; 3] {
     }
 }
 
-/// The next thing a watch says is a list; how much was missed.
+/// The next update of a watch, which has to be a list, and how much was missed.
 async fn next_list(watch: &mut PresenceWatch) -> (Vec<String>, u64) {
     match watch.next().await.unwrap() {
         PresenceUpdate::List { present, missed } => (names(&present), missed),
@@ -552,7 +552,7 @@ async fn a_look_that_panics_does_not_end_the_differences() {
     assert_eq!(here(&server).await, ["second: two"], "the timer still runs");
 }
 
-/// Each limit at its edge: so much, and no more; with what the error says.
+/// Each limit at its edge: so much, and no more; with the message of the error.
 #[tokio::test(start_paused = true)]
 async fn limits_at_the_edge() {
     let rules = PresenceRules::default()
@@ -599,7 +599,7 @@ async fn limits_at_the_edge() {
     assert_eq!(join("d", 0, "adam", ""), Some((PresenceLimit::ConnectionRooms, 3)));
     assert_eq!(join("d", 5, "eve", ""), None);
     assert_eq!(join("e", 5, "eve", ""), Some((PresenceLimit::Rooms, 4)));
-    // What was refused has left nothing behind, and who leaves makes room.
+    // What was refused is not kept, and one that leaves does not count any more.
     assert!(!io.presence("e").leave(&sockets[5]));
     assert!(io.presence("d").leave(&sockets[5]));
     assert_eq!(join("e", 5, "eve", ""), None);
@@ -701,7 +701,7 @@ async fn a_storm_of_returns_is_few_messages() {
     looker.expect_no_event().await;
 }
 
-/// What does not fit into one event goes with the next one.
+/// What does not fit into one event is sent with the next one.
 #[tokio::test(start_paused = true)]
 async fn an_event_has_so_many_bytes() {
     const EVENT_BYTES_MAX: usize = 256 * 1024;
@@ -762,7 +762,7 @@ async fn the_event_has_the_name_that_was_set_or_there_is_none() {
     assert!(matches!(built, Err(BuildError::ReservedEvent(_))));
 }
 
-/// Each server of a cluster sends its own sockets what it knows, and knows its own people so far.
+/// Each server of a cluster sends its own sockets what it knows: only its own users so far.
 #[tokio::test(start_paused = true)]
 async fn servers_of_a_cluster_speak_of_their_own_people() {
     let cluster = TestCluster::new(7);
@@ -832,7 +832,7 @@ async fn namespaces_and_rooms_are_not_each_others() {
     assert_eq!(count("/team-2", "a").await, 1);
 }
 
-/// From many threads at once: nobody stays who has gone, whatever came first.
+/// From many threads at once: no user stays present who has left, in any order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whoever_ends_while_joining_is_not_present() {
     const ROUNDS: usize = 200;
@@ -867,7 +867,7 @@ async fn whoever_ends_while_joining_is_not_present() {
     assert_eq!(heard.expect("they hear of it").unwrap(), ["last"]);
 }
 
-/// Who is present by what a watch says, when somebody called `last` is.
+/// The users present according to a watch, when one called `last` is.
 async fn until_the_last(mut watch: PresenceWatch) -> Vec<String> {
     let mut here = BTreeSet::new();
     while !here.contains("last") {

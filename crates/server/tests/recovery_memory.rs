@@ -1,5 +1,5 @@
-//! What is kept for clients that come back takes no more than is said. Alone in its file, since the
-//! heap is the process's.
+//! What is kept for clients that come back takes no more than documented. Alone in its file, since
+//! the heap is the process's.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ struct Kind {
     is_polling: bool,
 }
 
-/// What the heap holds more when the log is full of such events, which somebody has received.
+/// The growth of the heap when the log is full of such events, which a client has received.
 async fn bytes_of_a_full_log(kind: Kind) -> usize {
     let recovery = RecoveryConfig {
         log_bytes_max: LOG_BYTES_MAX,

@@ -236,7 +236,7 @@ async fn so_many_sockets_wait_for_one_answer() {
         other.expect_nothing().await;
         others.push((id, other));
     }
-    // One that is gone takes no place: 16 wait, and the first of the 17 is not among them.
+    // One that is gone does not count: 16 wait, and the first of the 17 is not among them.
     let (_, gone) = others.pop().unwrap();
     drop(gone);
     until(|| server.io().sockets().len() == 17).await;
@@ -273,7 +273,7 @@ async fn every_kind_of_answer_is_remembered() {
         client.expect(&format!("43{id}[2]")).await;
     }
     assert_eq!(handled.count(), 2, "fail and later, once each");
-    // Who drops the answer has not handled the event.
+    // An event whose `Acker` is dropped counts as not handled.
     for n in 0..2 {
         client.send(r#"429["lose",{"_outbox":[5,1]}]"#).await;
         client.expect_nothing().await;
@@ -410,8 +410,8 @@ async fn an_answer_is_remembered_for_so_long() {
     assert_eq!(count(2).await.unwrap(), 3);
 }
 
-/// However long a handler takes, its outbox is not silent meanwhile, and its answer is as old as
-/// the answer is, not as its event.
+/// However long a handler takes, its outbox is in use meanwhile, and the age of its answer counts
+/// from the answer, not from the event.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_under_way_for_long_is_handled_once() {
     let handled =
@@ -455,7 +455,7 @@ async fn outboxes_are_bounded_and_make_room() {
     }
 }
 
-/// Leaves, comes back with an outbox of its own for each number, and has an event handled in each.
+/// Leaves, connects again with an outbox of its own for each number, and sends an event in each.
 async fn make_outboxes(client: &mut Client, numbers: std::ops::Range<u32>) {
     for number in numbers {
         let offer = format!(r#"40{{"_outbox":{{"v":1,"id":"one-of-many-{number:010}"}}}}"#);
@@ -522,7 +522,7 @@ async fn one_address_with_many_sessions_takes_nothing_from_the_others() {
     assert_eq!(handled.count(), 61);
 }
 
-/// Whom the application knows is one maker on whichever connection.
+/// A user known to the application is one owner, on whichever connection.
 #[tokio::test]
 async fn one_user_with_many_sessions_takes_nothing_from_the_others() {
     struct User(String);

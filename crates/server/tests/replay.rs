@@ -1,4 +1,4 @@
-//! How what was missed comes: behind the reply and with it, as a whole or not at all.
+//! How missed events are sent: right after the reply and with it, all or none.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

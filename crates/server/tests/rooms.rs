@@ -1,4 +1,4 @@
-//! Rooms and whom a broadcast reaches.
+//! Rooms, and the recipients of broadcasts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -135,7 +135,7 @@ async fn changes_of_rooms_are_told_in_order() {
         })
         .on_room_change(move |io, change| {
             hears.lock().push(told(change));
-            // A listener may change rooms too: that is told afterwards.
+            // A listener may change rooms too: that is reported afterwards.
             if let RoomChange::Joined { room, id } = change
                 && room.as_str() == "trigger"
             {
@@ -143,7 +143,7 @@ async fn changes_of_rooms_are_told_in_order() {
             }
         });
     let (server, address) = serve([namespace]).await;
-    // They are told by whichever thread comes first, one after the other.
+    // One thread at a time reports them, one after the other.
     let take = async |count: usize| {
         until(|| heard.lock().len() == count).await;
         std::mem::take(&mut *heard.lock())

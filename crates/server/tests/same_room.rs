@@ -1,5 +1,5 @@
-//! A room that is sent to again and again, while people come and go: each message reaches exactly
-//! those who are in it at that moment, whichever way it is written.
+//! A room that is sent to again and again, while sockets join and leave: each message reaches
+//! exactly those who are in it at that moment, whichever way it is written.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What is there can be asked: counts, lists in pages, and all of it as plain data.
+//! Inspecting a server: counts, lists in pages, and all of it as plain data.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -254,7 +254,7 @@ async fn a_snapshot_has_everything_that_is_bounded() {
     assert_eq!(outboxes.answers, 1);
     assert!((1..=outboxes.bytes.max).contains(&outboxes.bytes.used));
 
-    // Who is away is counted, with what is kept of it.
+    // Absent sessions are counted, with what is kept of them.
     let clone = snapshot.clone();
     client.hang_up().await;
     until(|| server.server().sessions() == 0).await;

@@ -1,4 +1,4 @@
-//! What is traced: a span for each session, one for each handler, and no id of a session as a whole.
+//! Tracing: a span for each session, one for each handler, and no id of a session as a whole.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -186,7 +186,7 @@ async fn a_span_says_where_its_client_is_and_whether_it_was_upgraded() {
     assert!(!fields.get("peer").is_empty());
 }
 
-/// Where nobody asks for spans there are none, and the handlers run all the same.
+/// Without a subscriber there are no spans, and the handlers run all the same.
 #[tokio::test(start_paused = true)]
 async fn spans_are_for_debugging_only() {
     let (trace, _guard) = Trace::begin(Level::INFO);

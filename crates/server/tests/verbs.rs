@@ -245,7 +245,7 @@ async fn everything_a_broadcast_got_is_collected() {
     failures.sort();
     expected.sort();
     assert_eq!(failures, expected);
-    // What comes late is nobody's.
+    // What arrives late is dropped.
     clients[2].send("430[1]").await;
     clients[2].expect_nothing().await;
     let nobody = server.io().to("nobody").emit_with_ack::<_, u32>("question", &()).unwrap();

@@ -1,4 +1,4 @@
-//! Who is let in, by a socket or over plain HTTP, and what may be read from outside.
+//! Admission, of sockets and of readers over plain HTTP, and what may be read from outside.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -73,7 +73,7 @@ async fn one_rule_admits_clients_and_readers_and_its_data_stays_with_them() {
     assert!(reader.socket().is_none());
     // It is nobody that the namespace knows.
     assert_eq!(reader.io().sockets().len(), 1);
-    // Each time is decided for itself.
+    // Each time is decided separately.
     let again = server.admit("/", &request("/"), r#"{"token":"secret-of-bob"}"#).await.unwrap();
     assert_eq!(again.get::<User>().unwrap().0, "bob");
     assert_eq!(reader.get::<User>().unwrap().0, "eve");
@@ -338,7 +338,7 @@ async fn a_reader_makes_no_namespace() {
 
 #[tokio::test]
 async fn a_panic_refuses_its_visitor_alone() {
-    /// Panics where it is told to.
+    /// Panics where it is configured to.
     async fn rule(visitor: Visitor) {
         tokio::task::yield_now().await;
         assert_ne!(visitor.handshake().query("at").as_deref(), Some("connect"), "a panic");
@@ -472,7 +472,7 @@ async fn extensions_of_a_layer_reach_every_rule_and_handler() {
     client.join("40").await;
     client.send(r#"421["who"]"#).await;
     client.expect(r#"431["ada"]"#).await;
-    // What nobody asked for went with its request.
+    // What was not to be kept was dropped with its request.
     assert_eq!(traces.lock().len(), 2);
     until(|| traces.lock().iter().all(|trace| trace.strong_count() == 0)).await;
 

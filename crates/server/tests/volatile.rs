@@ -33,7 +33,7 @@ async fn one_goes_out_and_the_next_only_when_it_has() {
     }
 }
 
-/// A packet and its attachments go or stay as one.
+/// A packet and its attachments are sent or dropped together.
 #[tokio::test]
 async fn binary_goes_as_a_whole_or_not_at_all() {
     let (memory, mut client, socket) = one_client().await;
@@ -64,7 +64,7 @@ async fn others_are_neither_overtaken_nor_held_up() {
     }
 }
 
-/// In the handler of a connection the reply is still on its way.
+/// In the handler of a connection the reply is still being sent.
 #[tokio::test]
 async fn behind_the_reply_there_is_no_room_yet() {
     let greet = async |socket: Socket| {

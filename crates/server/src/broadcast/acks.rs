@@ -20,11 +20,11 @@ use crate::error::AckError;
 use crate::socket::id::SocketId;
 use crate::socket::requests::Outcome;
 
-/// The acknowledgements of a broadcast as they arrive: a stream of who answered what. It ends when
-/// everybody has answered, is gone, or the timeout is over; those who did not answer come last,
-/// each with [`AckError::Timeout`].
+/// The acknowledgements of a broadcast as they arrive: a stream of sockets' ids and answers. It
+/// ends when everybody has answered or disconnected, or at the timeout; those who did not answer
+/// come last, each with [`AckError::Timeout`].
 ///
-/// Who answered is `None` for sockets of servers that do not tell ids: Node's.
+/// The id is `None` for sockets of servers that do not report ids: Node's.
 #[must_use = "the answers arrive only where they are awaited; use `emit` to send without acks"]
 pub struct Acks<A> {
     arrivals: mpsc::UnboundedReceiver<Arrival>,
@@ -32,7 +32,7 @@ pub struct Acks<A> {
     waiting: Asked,
     /// How many sockets of the other servers have not answered.
     others: Option<Arc<Mutex<Tally>>>,
-    /// Those of them that did not answer in time.
+    /// The sockets that did not answer in time and are yet to be returned.
     late: Vec<Option<SocketId>>,
     deadline: Option<Pin<Box<Sleep>>>,
     timeout: Duration,
@@ -50,13 +50,13 @@ impl<A> Acks<A> {
         Self { arrivals, waiting, others, late, deadline, timeout, answer }
     }
 
-    /// How many have not answered yet, as far as the other servers have said how many they asked.
+    /// How many have not answered yet; sockets of other servers count once these report the number.
     pub fn waiting(&self) -> usize {
         let others = self.others.as_ref().map_or(0, |others| others.lock().unanswered());
         self.waiting.len() + others
     }
 
-    /// The next answer as it came.
+    /// The next answer, not decoded.
     pub(crate) async fn next_raw(&mut self) -> Option<(Option<SocketId>, Outcome)> {
         poll_fn(|cx| self.poll_raw(cx)).await
     }
@@ -91,7 +91,7 @@ impl<A> Acks<A> {
             && self.others.as_ref().is_none_or(is_complete)
     }
 
-    /// Waits for one of them no longer.
+    /// Stops waiting for one socket and returns its id.
     fn give_up(&mut self) -> Option<Option<SocketId>> {
         if let Some(id) = self.waiting.keys().next().cloned() {
             if let Some((socket, request)) = self.waiting.remove(&id) {
@@ -108,7 +108,7 @@ impl<A> Acks<A> {
 }
 
 impl<A: FromArgs> Acks<A> {
-    /// Waits for all, and returns the values that came and who did not answer, and why.
+    /// Waits for all, and returns the values and, for sockets that did not answer, the reasons.
     pub async fn collect(mut self) -> Answers<A> {
         let (values, failures) = (Vec::with_capacity(self.waiting.len()), Vec::new());
         let mut answers = Answers { values, failures };
@@ -121,7 +121,7 @@ impl<A: FromArgs> Acks<A> {
         answers
     }
 
-    /// Waits for all and returns the values, in the order in which they came.
+    /// Waits for all and returns the values, in the order in which they arrived.
     ///
     /// # Errors
     /// The first error of any recipient. Use the stream for partial results.
@@ -134,14 +134,14 @@ impl<A: FromArgs> Acks<A> {
     }
 }
 
-/// What became of a request to many, see [`Acks::collect`]. The official server gives the values
-/// alone, with or without an error beside them.
+/// The outcome of a request to many sockets, see [`Acks::collect`]. The official server returns the
+/// values alone, with or without an error.
 #[derive(Debug)]
 pub struct Answers<A> {
-    /// What was answered by whom, in the order in which it came.
+    /// The answers and the sockets that sent them, in the order in which they arrived.
     pub values: Vec<(Option<SocketId>, A)>,
-    /// Who did not answer, and why: [`AckError::Timeout`], [`AckError::Disconnected`] … A server of
-    /// the cluster that has not even said how many sockets it asked is one failure.
+    /// The sockets that did not answer, and why: [`AckError::Timeout`], [`AckError::Disconnected`]
+    /// … A server of the cluster that did not report how many sockets it asked is one failure.
     pub failures: Vec<(Option<SocketId>, AckError)>,
 }
 

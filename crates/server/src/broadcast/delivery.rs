@@ -1,6 +1,6 @@
-//! One packet on its way to many sessions, in the forms that they take.
+//! Delivery of one packet to many sessions, in the form that each takes.
 //!
-//! A packet is written once for each form, and only for forms that somebody takes:
+//! A packet is encoded once for each form, and only in forms that a recipient takes:
 //!
 //! | | with an offset, for recovery | without |
 //! |---|---|---|
@@ -17,16 +17,16 @@ use crate::socket::Socket;
 
 pub(crate) struct Delivery<'a> {
     packet: &'a Arc<Encoded>,
-    /// Where the packet stands in the log, if it has an offset.
+    /// The packet's position in the log, if it has an offset.
     place: Option<LogPosition>,
     /// The packet without its offset, if it has one.
     plain: Option<Plain<'a>>,
     recipients: Vec<Arc<SessionLink>>,
-    /// Those that take `plain`.
+    /// The sessions that take `plain`.
     old: Vec<Arc<SessionLink>>,
-    /// Those with the server's parser that take `packet`, and those that take `plain`.
+    /// Sessions with the server's parser: those that take `packet`, and those that take `plain`.
     parsing: [Vec<Arc<SessionLink>>; 2],
-    /// Whether there may be any.
+    /// Whether there may be sessions with a parser.
     has_parser: bool,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Delivery<'a> {
         Delivery { packet, place: None, plain: None, recipients, old, parsing, has_parser }
     }
 
-    /// Of a packet with an offset: where it stands in the log, and how it is written without.
+    /// The same for a packet with an offset: its position in the log, its form without the offset.
     pub(crate) fn with_offset(
         self,
         place: LogPosition,
@@ -56,7 +56,7 @@ impl<'a> Delivery<'a> {
         self.packet
     }
 
-    /// Counts a socket in if it takes the packet now; one that is not yet connected keeps it.
+    /// Adds a socket if it takes the packet now; one that is not yet connected keeps the packet.
     pub(crate) fn add(&mut self, socket: &Socket) {
         let plain = self.plain.as_mut().filter(|_| socket.is_v2());
         let is_plain = plain.is_some();
@@ -77,13 +77,13 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// How many sessions were counted in.
+    /// How many sessions were added.
     pub(crate) fn len(&self) -> usize {
         let parsing = self.parsing.iter().map(Vec::len).sum::<usize>();
         self.recipients.len() + self.old.len() + parsing
     }
 
-    /// Sends it to all that were counted in.
+    /// Sends it to all sessions that were added.
     pub(crate) fn send(self) {
         send_to(&self.recipients, self.packet);
         send_rewritten(&self.parsing[0], self.packet);
@@ -94,7 +94,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// All sessions of a server that have a parser have the same.
+/// Sends a packet in the parser's form. All sessions of a server with a parser have the same one.
 fn send_rewritten(links: &[Arc<SessionLink>], packet: &Arc<Encoded>) {
     if let Some(parser) = links.first().and_then(|link| link.parser()) {
         send_to(links, &rewritten(parser, packet));

@@ -1,4 +1,4 @@
-//! Events as packets, written into buffers that each thread keeps.
+//! Encoding of events as packets, in buffers that each thread keeps.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::guarantees::recovery::offset::Offset;
 /// The event of [`Socket::send`](crate::Socket::send).
 pub(crate) const MESSAGE: Event = Event::new("message");
 
-/// Lends an event's packet as text.
+/// Calls a function with an event's packet as text.
 pub(crate) fn with_event<R>(
     namespace: &str,
     id: Option<u64>,
@@ -25,7 +25,7 @@ pub(crate) fn with_event<R>(
     })
 }
 
-/// An event for many, or for later.
+/// An encoded event, for many recipients or to be kept.
 pub(crate) fn encode_shared(namespace: &str, id: Option<u64>, event: EventRef<'_>) -> Encoded {
     with_event(namespace, id, event, |text| Encoded::new(text, event.attachments.to_vec()))
 }
@@ -39,17 +39,17 @@ pub(crate) fn encode_with_offset(
     let count = u32::try_from(event.attachments.len()).unwrap_or(u32::MAX);
     with_text(|text| {
         encode_event(text, namespace, None, count, event.name, event.args);
-        // Behind the name, or the last argument, in the array that ends the packet.
+        // After the name, or the last argument, in the array that ends the packet.
         text.truncate(text.len() - 1);
         write!(text, ",\"{offset}\"]").expect("writing to a string does not fail");
         Encoded::new(&**text, event.attachments.to_vec())
     })
 }
 
-/// Buffers larger than this are given back after use.
+/// Buffers larger than this are freed after use.
 const KEPT_BUFFER: usize = 64 * 1024;
 
-/// Lends this thread's text buffer, empty. (It is taken, so a nested use gets its own.)
+/// Calls a function with this thread's text buffer, empty. (A nested call gets its own.)
 pub(crate) fn with_text<R>(f: impl FnOnce(&mut String) -> R) -> R {
     thread_local! {
         static TEXT: Cell<String> = const { Cell::new(String::new()) };

@@ -1,4 +1,4 @@
-//! A namespace as a whole.
+//! The handle of a namespace.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,8 +8,8 @@ use super::Broadcast;
 use crate::namespace::active::ActiveNamespace;
 use crate::socket::Socket;
 
-/// A namespace of the server, to reach its sockets from anywhere: a handle, cheap to clone. The verbs
-/// are those of [`Broadcast`], for everybody in it.
+/// The handle of a namespace, usable from anywhere and cheap to clone. It has the verbs of
+/// [`Broadcast`], for everybody in it.
 ///
 /// ```
 /// # fn run(io: &sockeye::Io) -> Result<(), sockeye::EmitError> {
@@ -28,7 +28,7 @@ impl Io {
         Self { everybody: Broadcast::over([namespace]) }
     }
 
-    /// Another namespace of the same server, if it is there and the server still lives.
+    /// Another namespace of the same server, if it exists and the server still does.
     pub fn of(&self, path: &str) -> Option<Io> {
         let siblings = self.active_namespace().siblings()?;
         siblings.get(path).map(Io::new)
@@ -54,7 +54,7 @@ impl Io {
     }
 }
 
-/// The verbs of everybody in the namespace.
+/// The verbs, for everybody in the namespace.
 impl Deref for Io {
     type Target = Broadcast;
 

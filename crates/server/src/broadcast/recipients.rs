@@ -1,4 +1,4 @@
-//! The recipients of an operation on this server, and what is done with them.
+//! The recipients of an operation on this server, and the actions on them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,13 +35,13 @@ pub(crate) struct Recipients<'a> {
 pub(crate) type Asked = HashMap<SocketId, (Socket, u64)>;
 
 impl Recipients<'_> {
-    /// What the other servers are to do.
+    /// The operation for the other servers.
     pub(crate) fn operation<'o>(&'o self, action: Action<'o>) -> Operation<'o> {
         let Self { namespace, targets, flags, .. } = *self;
         Operation { namespace: &namespace.path, targets, flags, action }
     }
 
-    /// Sends an event, encoded once for all. `offset`: the one that the cluster has assigned to it.
+    /// Sends an event, encoded once for all. `offset`: the one that the cluster assigned to it.
     pub(crate) fn emit(&self, event: EventRef<'_>, offset: Option<&str>) {
         self.show(event);
         let path = &self.namespace.path;
@@ -63,7 +63,7 @@ impl Recipients<'_> {
         });
     }
 
-    /// Sends an event and has each recipient's answer put into `arrivals`.
+    /// Sends an event; each recipient's answer is put into `arrivals`.
     pub(crate) fn ask(
         &self,
         event: EventRef<'_>,
@@ -79,7 +79,7 @@ impl Recipients<'_> {
             match socket.await_ack(request, Waiter::OfMany(id.clone(), arrivals.clone())) {
                 Ok(()) if self.is_for(socket) => delivery.add(socket),
                 Ok(()) => {}
-                // It is listed with its error.
+                // Its error is its answer.
                 Err(error) => drop(arrivals.send(Arrival::Local(id.clone(), Err(error)))),
             }
             asked.insert(id, (socket.clone(), request));
@@ -93,14 +93,13 @@ impl Recipients<'_> {
         self.selection().sockets()
     }
 
-    /// A packet for many, not to be compressed if the flags say so.
+    /// A packet for many recipients, marked not to be compressed if the flags say so.
     fn packet(&self, packet: Encoded) -> Arc<Encoded> {
         let packet = if self.flags.may_compress { packet } else { packet.without_compression() };
         Arc::new(packet)
     }
 
-    /// Shows it to those that look at outgoing events, before it is delivered: they are user code,
-    /// and may emit.
+    /// Calls the watchers of outgoing events, before delivery: they are user code, and may emit.
     fn show(&self, event: EventRef<'_>) {
         let handlers = &self.namespace.handlers;
         if let Some(event) = handlers.outgoing(event) {
@@ -126,7 +125,7 @@ impl Recipients<'_> {
         delivery.send();
     }
 
-    /// Whether the sender is in the room, of which it is left out.
+    /// Whether the sender is in the room, so that it has to be left out.
     fn is_sender_among(&self) -> bool {
         let (rooms, adapter) = (self.targets.rooms, &self.namespace.adapter);
         self.sender.is_some_and(|it| rooms.iter().all(|room| adapter.is_in(&it.key(), room)))
@@ -148,18 +147,18 @@ impl Recipients<'_> {
     }
 
     fn selection(&self) -> Selection<Socket> {
-        // While it claims the id of an earlier connection it is known by another one.
+        // While it claims the id of an earlier connection, the adapter has it under another id.
         let claimant = self.sender.map(Socket::key).filter(|key| Some(key) != self.targets.sender);
         self.namespace.adapter.select(self.targets, claimant.as_ref())
     }
 
-    /// Whether the flags let a socket have it.
+    /// Whether the flags allow delivery to a socket.
     fn is_for(&self, socket: &Socket) -> bool {
         !self.flags.is_volatile || (socket.is_connected() && socket.session().is_writable())
     }
 }
 
-/// Made of the members of a room, or of everybody.
+/// Makes the cache of the members of a room, or of everybody.
 fn member_cache(members: &mut dyn Iterator<Item = &Socket>) -> MemberCache<Socket> {
     let mut others = Vec::new();
     let sessions = members.filter_map(|socket| {

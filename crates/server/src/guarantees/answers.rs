@@ -1,4 +1,4 @@
-//! A bounded memory of answers: what became of events that may come twice.
+//! A bounded memory of answers to events that may arrive twice.
 //!
 //! An owner (a client's outbox, a user) has events under way and events with an answer, each by its
 //! key. [`Answers`] reads no clock: time is an argument. [`Handling`] is the guard of an event that is
@@ -24,12 +24,12 @@ use super::shares::{Group, SharesByOwner};
 use crate::checks;
 use crate::session::deadlines::after;
 
-/// How much is remembered.
+/// The limits of what is remembered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Of one owner; at least 1.
+    /// Answers of one owner; at least 1.
     pub(super) answers_max: usize,
-    /// Of one owner.
+    /// Bytes of the answers of one owner.
     pub(super) answer_bytes_max: usize,
     pub(super) age_max: Duration,
     /// At least 1.
@@ -49,17 +49,17 @@ impl Default for Bounds {
     }
 }
 
-/// What names an event of an owner, and says in which order its answers are forgotten.
+/// The key of an event of an owner, which determines the order in which answers are forgotten.
 pub(super) trait Key: Copy + Eq + Hash {
     /// True: keys are the numbers, from 1, that the owner gives its events. The lowest is forgotten
     /// first, whether it is answered or under way, and the owner is known as long as an answer of it
-    /// would be, so that no number is taken for a new one.
+    /// would be, so that no number is mistaken for a new one.
     ///
     /// False: the answer that was given first is forgotten first, an event under way never, and an
-    /// owner only has what is remembered of it.
+    /// owner is removed with its last entry.
     const IS_NUMBER: bool = false;
 
-    /// An entry takes this beside its answer, roughly.
+    /// The approximate bytes of an entry without its answer.
     const ENTRY_BYTES: usize;
 
     /// The number, if it is one.
@@ -68,26 +68,26 @@ pub(super) trait Key: Copy + Eq + Hash {
     }
 }
 
-/// The answers by owner `O` and key `K`. `W` is what waits for an answer.
+/// The answers by owner `O` and key `K`. `W` is the waiters for an answer.
 pub(super) struct Answers<O, K, W> {
     bounds: Bounds,
     owners: HashMap<O, Owner<K, W>>,
     /// The shares of the owners that have something to forget.
     shares: SharesByOwner<O>,
-    /// When each owner has to be looked at for what is too old: [`Owner::due`].
+    /// When each owner has to be checked for old answers: [`Owner::due`].
     due: BTreeSet<(Instant, O)>,
 }
 
-/// What is remembered of one owner.
+/// The events and answers of one owner.
 struct Owner<K, W> {
     events: HashMap<K, Progress<W>>,
-    /// What may be forgotten, by number; without numbers of the owner's, by the order of the answers.
+    /// The events that may be forgotten, by number; without numbers, in the order of their answers.
     order: VecDeque<Place<K>>,
     /// The highest number in the order so far.
     last: u64,
     /// The highest number forgotten.
     forgotten: u64,
-    /// How many are answered, and their bytes.
+    /// The number of answered events, and the bytes of their answers.
     answered: usize,
     bytes: usize,
     last_use: Instant,
@@ -95,7 +95,7 @@ struct Owner<K, W> {
     due: Instant,
 }
 
-/// The place of one event in the order.
+/// The position of one event in the order.
 struct Place<K> {
     number: u64,
     key: K,
@@ -103,15 +103,15 @@ struct Place<K> {
     at: Instant,
 }
 
-/// What became of one event: its answer, or while it is under way what waits for that.
+/// The state of one event: its answer, or the waiters while it is under way.
 type Progress<W> = Result<RawArgs, W>;
 
-/// What is known of an event that has come.
+/// The result of looking up an event that arrived.
 #[derive(Debug, PartialEq)]
 pub(super) enum Known<R> {
-    /// Nothing: it is under way from now on.
+    /// It is new, and under way from now on.
     New,
-    /// It is under way; what the caller has done with what waits.
+    /// It is under way; with the result of the caller's `repeat`.
     Underway(R),
     Answered(RawArgs),
     /// It may have been answered, too long ago.
@@ -120,14 +120,14 @@ pub(super) enum Known<R> {
 
 impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
     pub(super) fn new(mut bounds: Bounds) -> Self {
-        // So that what is looked at because it is due is due later from then on.
+        // Above zero, so that an owner that was due is due later after its check.
         bounds.age_max = bounds.age_max.max(Duration::from_nanos(1));
         let (owners, shares, due) = (HashMap::new(), SharesByOwner::default(), BTreeSet::new());
         Self { bounds, owners, shares, due }
     }
 
-    /// An event has come. Its owner is added if it is new; `touch` gives it a share. `wanted` is the
-    /// lowest number that will be asked for from now on. `repeat` adds what waits for an answer.
+    /// Begins an event. Its owner is added if it is new; `touch` gives it a share.
+    /// `wanted` is the lowest number that will be asked for from now on. `repeat` adds a waiter.
     pub(super) fn begin<R>(
         &mut self,
         now: Instant,
@@ -158,8 +158,8 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         known
     }
 
-    /// An event that is under way has its answer; what waited for it. `by`: the session and the group
-    /// that its owner's share belongs to from now on; `None`: it belongs to the same.
+    /// Records the answer of an event and returns the waiters. `by`: the session and the group that
+    /// its owner's share belongs to from now on; `None`: as before.
     pub(super) fn finish(
         &mut self,
         now: Instant,
@@ -176,7 +176,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         Some(waiting)
     }
 
-    /// An event that is under way will not be answered: it may come again. What waited for it.
+    /// Removes an event without an answer, so that it may be sent again, and returns the waiters.
     pub(super) fn give_up(&mut self, (id, key): (&O, K)) -> Option<W> {
         let waiting = self.owners.get_mut(id)?.give_up(key);
         self.bound(id);
@@ -188,7 +188,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         self.owners.get(id).map_or(0, |owner| owner.last)
     }
 
-    /// Forgets what is too old. When to call it next; `None`: nothing is left.
+    /// Forgets what is too old. Returns when to call it next; `None`: nothing is left.
     pub(super) fn forget_old(&mut self, now: Instant) -> Option<Instant> {
         let age_max = self.bounds.age_max;
         while let Some((due, _)) = self.due.first()
@@ -207,14 +207,13 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         self.due.first().map(|(due, _)| after(*due, age_max))
     }
 
-    /// How many owners there are, how many events of theirs, and the bytes of all answers. Looks at every
-    /// owner.
+    /// The number of owners, of their events, and the bytes of all answers. Reads every owner.
     pub(super) fn amounts(&self) -> (usize, usize, usize) {
         let events = self.owners.values().map(|owner| owner.events.len()).sum();
         (self.owners.len(), events, self.shares.bytes())
     }
 
-    /// Forgets what is too much, after a change of this owner.
+    /// Forgets what exceeds the limits, after a change of this owner.
     fn bound(&mut self, id: &O) {
         if let Some(owner) = self.owners.get_mut(id) {
             owner.forget_much(&self.bounds);
@@ -233,7 +232,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         checks::now_and_then(|| self.check());
     }
 
-    /// Updates the share of an owner, which is forgotten if nothing is known of it.
+    /// Updates the share of an owner, which is removed if nothing of it is left.
     fn keep_if_used(&mut self, id: &O) {
         let Some(owner) = self.owners.get(id) else { return };
         if K::IS_NUMBER || !owner.order.is_empty() {
@@ -252,7 +251,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Answers<O, K, W> {
         }
     }
 
-    /// What always holds. How many things were looked at.
+    /// Checks the invariants and returns how many things it looked at.
     fn check(&self) -> usize {
         debug_assert_eq!(self.due.len(), self.owners.len(), "each owner is looked at one day");
         for (id, owner) in &self.owners {
@@ -277,7 +276,7 @@ impl<K: Key, W: Default> Owner<K, W> {
 
     fn begin(&mut self, now: Instant, key: K) {
         if K::IS_NUMBER {
-            // At the end, unless it comes late.
+            // At the end, unless it arrives out of order.
             let at = self.position(key.number()).unwrap_or_else(|at| at);
             self.order.insert(at, Place { number: key.number(), key, at: now });
             self.last = self.last.max(key.number());
@@ -319,7 +318,7 @@ impl<K: Key, W: Default> Owner<K, W> {
         self.order.binary_search_by_key(&number, |place| place.number)
     }
 
-    /// Forgets the numbers before this one, for which nobody will ask.
+    /// Forgets the numbers before this one, which are not asked for any more.
     fn forget_before(&mut self, number: u64) {
         while self.order.front().is_some_and(|first| first.number < number) {
             self.forget_first();
@@ -358,14 +357,14 @@ impl<K: Key, W: Default> Owner<K, W> {
         true
     }
 
-    /// When it has to be looked at again, `age_max` aside. However long an event is under way, its
-    /// owner is known meanwhile.
+    /// When it has to be checked again, without `age_max`. While an event is under way, its owner
+    /// is kept.
     fn next_due(&self, now: Instant) -> Instant {
         let idle_since = if self.events.is_empty() { self.last_use } else { now };
         self.oldest_answer().unwrap_or(idle_since)
     }
 
-    /// What always holds.
+    /// Checks the invariants.
     fn check(&self) {
         let answers = self.events.values().flatten().map(bytes::<K>);
         debug_assert_eq!(answers.clone().count(), self.answered, "answers are counted");
@@ -381,16 +380,16 @@ impl<K: Key, W: Default> Owner<K, W> {
     }
 }
 
-/// The memory that an answer takes, roughly.
+/// The approximate memory that an answer takes.
 fn bytes<K: Key>(answer: &RawArgs) -> usize {
     K::ENTRY_BYTES + answer.bytes() + answer.attachments().len() * 32 + 64
 }
 
-/// Answers that several tasks look at.
+/// Answers that several tasks share.
 pub(super) type SharedAnswers<O, K, W> = Arc<Mutex<Answers<O, K, W>>>;
 
-/// An event that is being handled, to be answered once. Dropped without an answer it is as if it had
-/// never come.
+/// The guard of an event that is being handled, to be answered once. Dropped without an answer, the
+/// event may be sent again.
 pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Default> {
     pub(super) answers: SharedAnswers<O, K, W>,
     pub(super) owner: O,
@@ -400,7 +399,7 @@ pub(super) struct Handling<O: Clone + Ord + Hash, K: Key, W: Default> {
 }
 
 impl<O: Clone + Ord + Hash, K: Key, W: Default> Handling<O, K, W> {
-    /// The event has its answer, which is remembered; what waited for it. The first answer counts.
+    /// Remembers the event's answer and returns the waiters. The first answer counts.
     pub(super) fn finish(&self, answer: &RawArgs) -> Option<W> {
         let (now, event) = (Instant::now(), (&self.owner, self.key));
         self.answers.lock().finish(now, event, answer, self.by.as_ref())
@@ -410,7 +409,7 @@ impl<O: Clone + Ord + Hash, K: Key, W: Default> Handling<O, K, W> {
 impl<O: Clone + Ord + Hash, K: Key, W: Default> Drop for Handling<O, K, W> {
     fn drop(&mut self) {
         let waiting = self.answers.lock().give_up((&self.owner, self.key));
-        // Without the lock.
+        // Dropped without the lock.
         drop(waiting);
     }
 }

@@ -1,7 +1,7 @@
-//! Events of a client's outbox are handled once: the server's side of `docs/reliable.md`.
+//! Handling events of a client's outbox once: the server's side of `docs/reliable.md`.
 //!
-//! A client that has an outbox says so when it connects, and numbers its events. The answers of each
-//! outbox are remembered: an event whose number is known is answered as it was the first time.
+//! A client with an outbox sends its id when it connects, and numbers its events. The answers of
+//! each outbox are remembered: an event whose number is known is answered as it was the first time.
 
 use std::any::Any;
 use std::fmt::{self, Write as _};
@@ -21,7 +21,7 @@ use crate::server::snapshot::{OutboxesSnapshot, Usage};
 use crate::socket::data::SocketData;
 use crate::socket::id::SocketId;
 
-/// Which events of a client's outbox are handled once, and how much is remembered for that:
+/// The rules and limits by which events of a client's outbox are handled once:
 /// [`Namespace::reliable`](crate::Namespace::reliable).
 ///
 /// ```
@@ -52,7 +52,7 @@ impl Reliable {
         self
     }
 
-    /// Bytes of them. Default 1 MiB. The newest answer is kept whatever its size.
+    /// Bytes of the answers of one outbox. Default 1 MiB. The newest is kept whatever its size.
     pub fn answer_bytes_max(mut self, max: usize) -> Self {
         self.bounds.answer_bytes_max = max;
         self
@@ -65,24 +65,24 @@ impl Reliable {
     }
 
     /// Outboxes remembered in one namespace, or in all those of one dynamic declaration together.
-    /// Whoever has the most loses one: by user (see [`by_user`](Reliable::by_user)) or else by
-    /// address, of those the session with the most, and of its outboxes the one that was silent for
-    /// longest. Default 10,000, at least 1.
+    /// Beyond that the owner with the most loses one: the user (see [`by_user`](Reliable::by_user))
+    /// or else address, of its sessions the one with the most, and of that the outbox that was not
+    /// used for longest. Default 10,000, at least 1.
     pub fn outboxes_max(mut self, max: usize) -> Self {
         self.bounds.owners_max = max.max(1);
         self
     }
 
-    /// Bytes of all answers remembered for these outboxes; whoever has the most loses one, found as
-    /// for [`outboxes_max`](Reliable::outboxes_max). Default 64 MiB.
+    /// Bytes of all answers remembered for these outboxes; the owner with the most loses one, found
+    /// as for [`outboxes_max`](Reliable::outboxes_max). Default 64 MiB.
     pub fn bytes_max(mut self, max: usize) -> Self {
         self.bounds.bytes_max = max;
         self
     }
 
-    /// Ties an outbox to a user: to what `on_connect` [`set`](crate::Socket::set) as `T`. A client
-    /// that shows somebody else's outbox id then has an outbox of its own. Without a `T` its
-    /// outbox is not taken up at all.
+    /// Binds an outbox to a user: to what `on_connect` [`set`](crate::Socket::set) as `T`. A client
+    /// that sends another user's outbox id then has an outbox of its own. Without a `T` its outbox
+    /// is not accepted.
     pub fn by_user<T: Any + Send + Sync>(
         mut self,
         user: impl Fn(&T) -> String + Send + Sync + 'static,
@@ -113,7 +113,7 @@ pub(crate) struct Outboxes {
 /// The other recipients of the answer to an event that is being handled, one for each socket.
 type Recipients = Vec<Box<dyn Recipient>>;
 
-/// The sender of an event that is being handled already, who is to be sent its answer.
+/// The sender of an event that is being handled already, which waits for the answer.
 pub(crate) trait Recipient: Send {
     fn socket(&self) -> SocketId;
 
@@ -122,34 +122,34 @@ pub(crate) trait Recipient: Send {
     fn send(&self, answer: &RawArgs);
 }
 
-/// Sockets that wait for one answer, beside the one whose event is handled. An outbox is one
-/// client's, and few of its connections are open at a time; the ones that asked last get it.
+/// Sockets that wait for one answer, besides the one whose event is handled. An outbox is one
+/// client's, and few of its connections are open at a time; the last ones to ask get the answer.
 const WAITING_SOCKETS_MAX: usize = 16;
 
-/// The number of an event in its outbox, as the event shows it.
+/// The number of an event in its outbox, as sent with the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventNumber {
     number: u64,
-    /// The lowest number the client still wants an answer for.
+    /// The lowest number that the client still awaits an answer for.
     wanted: u64,
 }
 
-/// What to do with an event that has a number.
+/// The action for an event that has a number.
 pub(crate) enum Begin {
-    /// Handle it, and keep this until it is answered.
+    /// Handle it, and hold this until it is answered.
     New(Arc<OutboxEvent>),
-    /// It is being handled already, and answered then.
+    /// Do nothing: it is being handled already, and its answer will be sent.
     Underway,
-    /// Answer it so.
+    /// Send this answer.
     Answered(RawArgs),
 }
 
-/// An event that is being handled. Dropped without an answer it is as if it had never come; a panic is
-/// an answer.
+/// The guard of an event that is being handled. Dropped without an answer, the event may be sent
+/// again; a panic is an answer.
 pub(crate) struct OutboxEvent(Handling<Arc<str>, u64, Recipients>);
 
 impl EventNumber {
-    /// Takes the number off the arguments, if the last of them is one.
+    /// Splits the number from the arguments, if the last of them is one.
     pub(crate) fn split(args: &str) -> Option<(&str, Self)> {
         const OPENING: &str = "{\"_outbox\":[";
         let rest = args.strip_suffix("]}")?;
@@ -175,8 +175,8 @@ impl Outboxes {
         Arc::new(Self { rules, answers })
     }
 
-    /// The key of the outbox that a client offers to a namespace in its `auth`, if it does: its id,
-    /// a space, the namespace, and after a comma, which namespaces have not, the user.
+    /// The key of the outbox that a client announces in its `auth`, if it does: its id, a space,
+    /// the namespace, and after a comma, which no namespace contains, the user.
     pub(crate) fn accept(
         &self,
         namespace: &str,
@@ -207,7 +207,7 @@ impl Outboxes {
         })
     }
 
-    /// Writes the member of the reply that says to a client that its outbox is accepted.
+    /// Writes the member of the reply by which a client learns that its outbox is accepted.
     pub(crate) fn write_reply(&self, key: &Arc<str>, out: &mut String) {
         let last = self.answers.lock().last_of(key);
         let Bounds { answers_max, age_max, .. } = self.rules.bounds;
@@ -218,7 +218,7 @@ impl Outboxes {
         out.write_fmt(reply).expect("writing to a string does not fail");
     }
 
-    /// An event with a number has come, over this session.
+    /// Begins an event with a number that arrived over this session.
     pub(crate) fn begin(
         &self,
         key: &Arc<str>,
@@ -252,7 +252,7 @@ impl Outboxes {
         self.answers.lock().forget_old(Instant::now());
     }
 
-    /// What is remembered at this moment. Looks at every outbox.
+    /// Counts of what is remembered. Reads every outbox.
     pub(crate) fn snapshot(&self) -> OutboxesSnapshot {
         let Bounds { owners_max, bytes_max, .. } = self.rules.bounds;
         let (outboxes, answers, bytes) = self.answers.lock().amounts();
@@ -274,7 +274,7 @@ impl Key for u64 {
 }
 
 /// Adds a recipient. The newest request of a socket replaces its earlier one, and those of sockets that
-/// have ended are removed: however often an event comes, little is kept for it.
+/// have ended are removed: however often an event is repeated, little is kept for it.
 fn wait(waiting: &mut Recipients, recipient: Box<dyn Recipient>) {
     waiting.retain(|other| other.socket() != recipient.socket() && other.is_connected());
     if waiting.len() >= WAITING_SOCKETS_MAX {
@@ -283,7 +283,7 @@ fn wait(waiting: &mut Recipients, recipient: Box<dyn Recipient>) {
     waiting.push(recipient);
 }
 
-/// Who is behind the session that uses an outbox.
+/// The group of the session that uses an outbox.
 fn group(key: &str, address: impl FnOnce() -> Option<IpAddr>) -> Group {
     match key.split_once(',') {
         Some((_, user)) => Group::User(user.into()),
@@ -292,13 +292,13 @@ fn group(key: &str, address: impl FnOnce() -> Option<IpAddr>) -> Group {
 }
 
 impl OutboxEvent {
-    /// The event has its answer, which is sent to whoever waits for it; the first counts.
+    /// Remembers the event's answer and sends it to the waiters; the first counts.
     pub(crate) fn finish(&self, answer: &RawArgs) {
         let waiting = self.0.finish(answer);
         waiting.iter().flatten().for_each(|recipient| recipient.send(answer));
     }
 
-    /// Sent again, the event is not to end the next session too.
+    /// Remembers an error as the answer, so the repeated event does not end the next session.
     pub(crate) fn panicked(&self) {
         self.finish(&EventError::new("panic", "the handler panicked").to_ack());
     }

@@ -1,8 +1,8 @@
-//! Answers an event that comes twice with the first answer, instead of handling it twice.
+//! Idempotent handlers: a repeated event gets the first answer instead of being handled twice.
 //!
 //! The official client's `retries` send an event again until it is acknowledged, without a number
-//! of its own on the wire: when only the answer was lost, the server sees the event twice. The
-//! application's payload says what is the same: its idempotency key.
+//! of its own on the wire: when only the answer was lost, the server receives the event twice. The
+//! application's payload has to identify it: by an idempotency key.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -39,14 +39,14 @@ type User = Arc<dyn Fn(&Socket) -> String + Send + Sync>;
 /// Wraps a handler: `.on(CHAT, idempotent(|message: &Message| message.id.clone(), chat))`.
 ///
 /// A second event of the same user with the same key is answered as the first was, and not handled;
-/// if the first is still being handled, the second waits for it. An error is not remembered: what
-/// failed may be tried again. Events whose key is `None` are always handled. The handler has to
-/// return its answer, not to [defer](crate::Acker::defer) it.
+/// if the first is still being handled, the second waits for it. An error is not remembered: a
+/// failed event may be sent again. Events whose key is `None` are always handled. The handler has
+/// to return its answer, not to [defer](crate::Acker::defer) it.
 ///
-/// Whose event it is says [`by_user`](Idempotent::by_user). Remembered are the last 1,000 answers of
-/// a user, up to 1 MiB of them, for ten minutes; of at most 10,000 users and 64 MiB. Then their
-/// memory is free again, whether the user is still there or not. Users and keys may be of any
-/// length: they are remembered as hashes under a secret of this process.
+/// [`by_user`](Idempotent::by_user) determines the user of an event. The last 1,000 answers of a
+/// user are remembered, up to 1 MiB of them, for ten minutes; of at most 10,000 users and 64 MiB.
+/// Then their memory is freed, whether the user is still connected or not. Users and keys may be of
+/// any length: they are remembered as hashes under a secret of this process.
 ///
 /// ```
 /// use sockeye::{Ack, Namespace, idempotent};
@@ -75,8 +75,8 @@ where
 }
 
 impl<K, H> Idempotent<K, H> {
-    /// Says whose event it is. Without it, it is the socket's: that lasts through a recovery, but
-    /// not through a reconnection without one.
+    /// Sets how to get the user of an event. Default: the socket's id, which survives a recovery,
+    /// but not a reconnection without one.
     pub fn by_user(mut self, user: impl Fn(&Socket) -> String + Send + Sync + 'static) -> Self {
         self.user = Arc::new(user);
         self
@@ -95,13 +95,13 @@ impl<K, H> Idempotent<K, H> {
         self.with(|bounds| Bounds { answer_bytes_max: max, ..bounds })
     }
 
-    /// Users of whom answers are remembered. Whoever has the most loses one: by address, then by
-    /// session, and there the user whose last answer is the oldest. Default 10,000, at least 1.
+    /// Users of whom answers are remembered. The address with the most loses one: of its session
+    /// with the most, the user with the oldest last answer. Default 10,000, at least 1.
     pub fn users_max(self, max: usize) -> Self {
         self.with(|bounds| Bounds { owners_max: max.max(1), ..bounds })
     }
 
-    /// Bytes of all answers remembered; whoever has the most loses a user's, found as for
+    /// Bytes of all answers remembered; beyond that those of a user are forgotten, found as for
     /// [`users_max`](Idempotent::users_max). Default 64 MiB.
     pub fn bytes_max(self, max: usize) -> Self {
         self.with(|bounds| Bounds { bytes_max: max, ..bounds })
@@ -137,7 +137,7 @@ where
         let user = (self.user)(socket);
         let [owner, key] = [user, key].map(|text| self.memory.digest(&text));
         let (now, asked) = (Instant::now(), (&owner, key));
-        // The share of a user begins with an answer.
+        // A user has no share before the first answer.
         let known =
             self.memory.answers.lock().begin(now, asked, 0, |_| {}, |repeats| repeats.subscribe());
         match known {
@@ -180,18 +180,18 @@ struct Memory {
     bounds: Bounds,
     hashers: [RandomState; 2],
     answers: SharedAnswers<Digest, Digest, Repeats>,
-    /// A task forgets what is too old, also when no further event comes.
+    /// Whether a task is running that forgets old answers, even if no further event arrives.
     is_swept: AtomicBool,
 }
 
 /// The hash of a user or a key, which may be long: 128 bits, with a secret key.
 type Digest = [u64; 2];
 
-/// The second events with a key, which wait for the answer to the first. It is dropped without an
+/// The channel to repeated events, which wait for the answer to the first. It is dropped without an
 /// answer if the first fails.
 type Repeats = watch::Sender<Option<RawArgs>>;
 
-/// The shortest time between two sweeps: each looks at everything that may be too old.
+/// The shortest time between two sweeps, since each reads everything that may be too old.
 const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 impl Memory {
@@ -205,7 +205,7 @@ impl Memory {
         self.hashers.each_ref().map(|hasher| hasher.hash_one(text))
     }
 
-    /// Has what is too old forgotten, from now on until nothing is left.
+    /// Starts the task that forgets old answers, which runs until none is left.
     fn start_sweeping(self: &Arc<Self>) {
         if self.is_swept.swap(true, Ordering::AcqRel) {
             return;
@@ -221,12 +221,12 @@ impl Memory {
         });
     }
 
-    /// Forgets what is too old. When to do so next; `None`: nothing is left.
+    /// Forgets what is too old. Returns when to do so next; `None`: nothing is left.
     fn sweep(&self) -> Option<Instant> {
         let (mut answers, now) = (self.answers.lock(), Instant::now());
         let next = answers.forget_old(now);
         if next.is_none() {
-            // Under the lock: who adds an answer later starts another sweep.
+            // Under the lock, so that an answer added later starts another sweep.
             self.is_swept.store(false, Ordering::Release);
         }
         next.map(|next| next.max(now + SWEEP_PAUSE_MIN))

@@ -1,9 +1,9 @@
-//! Fair shares of a bound that strangers fill together.
+//! Fair shares of a bound that many clients fill together.
 //!
-//! What is kept for many (absent sessions, client outboxes, remembered answers, namespaces) has one
-//! bound for all of them. Were simply the oldest entry removed, an owner of many entries would push
-//! out everybody else's. So whoever has the most loses first, and of its entries the oldest: an owner
-//! loses nothing as long as another has more.
+//! State that is kept for many clients (absent sessions, client outboxes, remembered answers,
+//! namespaces) has one bound for all of them. If simply the oldest entry were removed, an owner of
+//! many entries would push out everybody else's. So the owner with the most loses its oldest entry
+//! first: an owner loses nothing as long as another has more.
 //!
 //! Owners are found in two steps. Many clients may have one address (a proxy, a school), so an address
 //! alone is not one owner; and one client may open many sessions, so a session alone is none either.
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use sockeye_engine::{SessionId, network};
 
-/// Who is behind several sessions, as far as that is known.
+/// The owner of several sessions, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Group {
     /// The user, by the name that the application gives.
@@ -29,7 +29,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    /// By an address, of IPv6 by its network.
+    /// The group of an address; for IPv6, of its network.
     pub(crate) fn of(address: Option<IpAddr>) -> Self {
         address.map_or(Group::Unknown, |address| Group::Address(network(address)))
     }
@@ -38,13 +38,13 @@ impl Group {
 /// The keys of a bounded collection, by the session that owns each and the group of the session.
 pub(crate) type SharesByOwner<K> = Shares<Group, SessionId, K>;
 
-/// The keys `K` of a bounded collection, by group `G` and session `S`. What is kept under the keys is
-/// the business of the caller, who removes it when [`evict`](Shares::evict) says so. Every operation
-/// takes logarithmic time.
+/// The keys `K` of a bounded collection, by group `G` and session `S`. The caller keeps the values
+/// and removes those whose keys [`evict`](Shares::evict) returns. Every operation takes logarithmic
+/// time.
 pub(crate) struct Shares<G, S, K> {
     entries: HashMap<K, Entry<G, S>>,
     groups: Tier<G, Tier<S, SessionShare<K>>>,
-    /// The time of the next use of an entry: uses are counted.
+    /// The number of the next use of an entry, by which uses are ordered.
     next_use: u64,
 }
 
@@ -62,13 +62,13 @@ struct Tier<O, T> {
     ranks: Ranks<O>,
 }
 
-/// What one session has: its entries by their last use.
+/// The share of one session: its entries by their last use.
 struct SessionShare<K> {
     order: BTreeMap<u64, K>,
     bytes: usize,
 }
 
-/// How much a session or a group has, and the last use of its oldest entry.
+/// The amount that a session or a group has, and the last use of its oldest entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Amount {
     entries: usize,
@@ -108,7 +108,7 @@ where
         self.entries.contains_key(key)
     }
 
-    /// What an entry takes; `None`: it is not there.
+    /// The bytes of an entry; `None`: it does not exist.
     pub(crate) fn bytes_of(&self, key: &K) -> Option<usize> {
         self.entries.get(key).map(|entry| entry.bytes)
     }
@@ -119,7 +119,7 @@ where
         share.order.first_key_value().map(|(_, key)| key)
     }
 
-    /// Adds an entry, the newest of all. One with this key that is there already is replaced.
+    /// Adds an entry, the newest of all. An existing one with this key is replaced.
     pub(crate) fn insert(&mut self, group: G, session: S, key: K, bytes: usize) {
         self.remove(&key);
         let last_use = self.next_use;
@@ -131,8 +131,8 @@ where
         self.entries.insert(key, Entry { group, session, last_use, bytes });
     }
 
-    /// Makes an entry the newest of all and this session's; it is added if it is not there. The
-    /// group is asked for when the session is another one than before.
+    /// Makes an entry the newest of all and this session's; it is added if it does not exist.
+    /// `group` is called if the session is another one than before.
     pub(crate) fn touch(&mut self, key: &K, session: &S, group: impl FnOnce() -> G) {
         match self.entries.get(key) {
             Some(entry) if entry.session == *session => self.renew(key),
@@ -143,7 +143,7 @@ where
         }
     }
 
-    /// Makes an entry the newest of all, if it is there; its owner is the same.
+    /// Makes an entry the newest of all, if it exists; its owner stays the same.
     pub(crate) fn renew(&mut self, key: &K) {
         let Some(entry) = self.entries.get_mut(key).filter(|it| it.last_use + 1 < self.next_use)
         else {
@@ -158,7 +158,7 @@ where
         });
     }
 
-    /// Says how much an entry takes now.
+    /// Sets the bytes of an entry.
     pub(crate) fn resize(&mut self, key: &K, bytes: usize) {
         let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.bytes != bytes) else {
             return;
@@ -168,7 +168,7 @@ where
         self.change(&group, &session, |share| share.bytes = share.bytes - was + bytes);
     }
 
-    /// Removes an entry, if it is there.
+    /// Removes an entry, if it exists.
     pub(crate) fn remove(&mut self, key: &K) {
         let Some(Entry { group, session, last_use, bytes }) = self.entries.remove(key) else {
             return;
@@ -179,8 +179,8 @@ where
         });
     }
 
-    /// Removes one entry if there are more, or larger ones, than there may be, and says which. To be
-    /// called until it is `None`.
+    /// Removes one entry if a bound is exceeded, and returns its key. To be called until it returns
+    /// `None`.
     pub(crate) fn evict(&mut self, entries_max: usize, bytes_max: usize) -> Option<K> {
         let is_many = self.len() > entries_max;
         if !is_many && self.groups.amount.bytes <= bytes_max {
@@ -191,12 +191,12 @@ where
         self.evict_of(&group.clone(), by)
     }
 
-    /// Removes one entry, whatever the bounds, and says which.
+    /// Removes one entry, whatever the bounds, and returns its key.
     pub(crate) fn evict_one(&mut self) -> Option<K> {
         self.evict(self.len().checked_sub(1)?, usize::MAX)
     }
 
-    /// Removes one entry of this group, and says which: the oldest of the session with the most.
+    /// Removes one entry of this group, the oldest of the session with the most; returns its key.
     pub(crate) fn evict_one_of(&mut self, group: &G) -> Option<K> {
         self.evict_of(group, BY_ENTRIES)
     }
@@ -304,7 +304,7 @@ mod tests {
         session / 4
     }
 
-    /// Key, session, bytes; the oldest first.
+    /// Key, session and bytes; the oldest first.
     type Model = Vec<(u8, u8, usize)>;
 
     fn take(model: &mut Model, key: u8) -> Option<(u8, u8, usize)> {
@@ -312,7 +312,7 @@ mod tests {
         Some(model.remove(at))
     }
 
-    /// Of those that have the most by some measure, whose oldest entry is the oldest.
+    /// Of the owners with the most by some measure, the one whose oldest entry is the oldest.
     fn greatest(model: &[(u8, u8, usize)], by: impl Fn(u8) -> u8, is_many: bool) -> Option<u8> {
         let amount = |of: u8| {
             let amounts = model.iter().filter(|(_, session, _)| by(*session) == of);

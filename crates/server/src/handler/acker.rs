@@ -1,4 +1,4 @@
-//! Answers that come later than the handler returns, and what sends them.
+//! Answers that are sent later than the handler returns.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,10 +12,10 @@ use crate::guarantees::client_outbox::{OutboxEvent, Recipient};
 use crate::socket::Socket;
 use crate::socket::id::SocketId;
 
-/// Answers later, or early, or from another task. A handler that takes an `Acker` returns
-/// [`defer`](Acker::defer)'s value.
+/// The sender of an answer that is given early, late, or by another task. A handler that takes an
+/// `Acker` returns [`defer`](Acker::defer)'s value.
 ///
-/// Dropped unanswered, the peer's request ends by its timeout; that is logged.
+/// If it is dropped unanswered, the peer's request times out, and that is logged.
 pub struct Acker<A> {
     responder: Option<Responder>,
     answer: PhantomData<fn(A)>,
@@ -31,7 +31,7 @@ impl<A> Acker<A> {
         self.responder.is_some()
     }
 
-    /// What the handler returns: the answer comes from this `Acker`.
+    /// The return value of the handler: this `Acker` sends the answer.
     pub fn defer(&self) -> Deferred<A> {
         Deferred(PhantomData)
     }
@@ -90,12 +90,12 @@ impl<A> IntoAck<A> for Deferred<A> {
     }
 }
 
-/// Sends the ack of one event.
+/// The sender of the ack of one event.
 #[derive(Clone)]
 pub(crate) struct Responder {
     pub(crate) socket: Socket,
     pub(crate) id: u64,
-    /// An event of a client's outbox: its answer is remembered.
+    /// The event, if it is of a client's outbox: its answer is remembered.
     pub(crate) handling: Option<Arc<OutboxEvent>>,
 }
 
@@ -107,7 +107,7 @@ impl Responder {
         self.socket.send_ack(self.id, answer.json(), answer.attachments());
     }
 
-    /// The handler has panicked, which ends the session: only what is remembered is left to say.
+    /// Remembers a handler's panic as the answer, which is not sent here: the session ends.
     pub(crate) fn remember_panic(&self) {
         if let Some(handling) = &self.handling {
             handling.panicked();
@@ -119,7 +119,7 @@ impl Responder {
     }
 }
 
-/// To whom the answer to a repeated event is sent.
+/// The answer to a repeated event is sent to its responder.
 impl Recipient for Responder {
     fn socket(&self) -> SocketId {
         self.socket.id()

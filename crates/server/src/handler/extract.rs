@@ -1,4 +1,4 @@
-//! The arguments of handlers, and what they are taken from.
+//! The extractors of handlers, and the context that they take values from.
 
 use std::any::type_name;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::namespace::active::ActiveNamespace;
 use crate::namespace::visitor::Visitor;
 use crate::socket::Socket;
 
-/// What a handler's arguments are made from.
+/// The context that a handler's extractors take values from.
 pub struct Context<'a, S> {
     asker: Asker<'a>,
     pub(crate) state: &'a S,
@@ -23,7 +23,7 @@ pub struct Context<'a, S> {
     pub(crate) responder: Option<Responder>,
 }
 
-/// Whose arguments are made.
+/// The socket or visitor that a handler is called for.
 #[derive(Clone, Copy)]
 enum Asker<'a> {
     Socket(&'a Socket),
@@ -66,8 +66,8 @@ impl<'a, S> Context<'a, S> {
     ///
     /// # Errors
     /// [`NoSocket`] in [`on_connect`](crate::Namespace::on_connect) and
-    /// [`on_read`](crate::Namespace::on_read), when a reader over plain HTTP asks. Passed on as a
-    /// rejection it refuses the reader. An extractor that works for readers takes the
+    /// [`on_read`](crate::Namespace::on_read), for a reader over plain HTTP. Returned as a
+    /// rejection, it refuses the reader. An extractor that works for readers uses the
     /// [`visitor`](Context::visitor).
     pub fn socket(&self) -> Result<&'a Socket, NoSocket> {
         match self.asker {
@@ -76,12 +76,12 @@ impl<'a, S> Context<'a, S> {
         }
     }
 
-    /// The request: of a client the one that opened its session, of a reader its own.
+    /// The request: the one that opened a client's session, or the reader's own.
     pub fn handshake(&self) -> &'a Arc<Handshake> {
         self.asker.handshake()
     }
 
-    /// Who asks: the client of a socket, or a reader over plain HTTP.
+    /// The visitor: the client of a socket, or a reader over plain HTTP.
     pub fn visitor(&self) -> Visitor {
         match self.asker {
             Asker::Socket(socket) => Visitor::of_socket(socket.clone()),
@@ -127,7 +127,7 @@ impl<S> fmt::Debug for Context<'_, S> {
     note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
 )]
 pub trait FromContext<S>: Sized {
-    /// Why it may be missing; answers the ack and goes to `on_error`.
+    /// The error if it is missing, which answers the ack and is passed to `on_error`.
     type Rejection: Into<EventError>;
 
     /// Takes the argument.
@@ -145,7 +145,7 @@ impl<S> FromContext<S> for Socket {
     }
 }
 
-/// A rule asks for the [`Socket`] of a reader over plain HTTP, who has none and is refused.
+/// The rejection of a rule that takes the [`Socket`], which a reader over plain HTTP has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSocket;
 
@@ -215,7 +215,7 @@ impl<S, T: FromRef<S>> FromContext<S> for State<T> {
     }
 }
 
-/// Takes a part out of the server's state, as in axum: implement it for what handlers ask for in
+/// A part of the server's state, as in axum: implement it for the types that handlers take with
 /// [`State`]. The whole state, if it is `Clone`, is a part of itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a part of the state `{S}`",
@@ -232,7 +232,7 @@ impl<T: Clone> FromRef<T> for T {
     }
 }
 
-/// What [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
+/// The value that [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local<T>(pub Arc<T>);
 
@@ -252,7 +252,7 @@ impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
     }
 }
 
-/// Nothing of this type was stored with [`Socket::set`] or [`Visitor::set`].
+/// The error that nothing of this type was stored with [`Socket::set`] or [`Visitor::set`].
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("nothing of type {type_name} is set; `on_connect` is the place to set it")]
 pub struct MissingLocal {
@@ -275,7 +275,7 @@ impl<S, T: FromStr> FromContext<S> for PathParam<T> {
     }
 }
 
-/// The namespace's name has no part, or it is not of this type.
+/// The error that the namespace's name has no part, or one that is not of this type.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the namespace's name has no part that is a {type_name}")]
 pub struct InvalidParam {

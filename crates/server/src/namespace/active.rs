@@ -34,16 +34,16 @@ pub(crate) struct ActiveNamespace {
     pub(crate) outboxes: Option<Arc<Outboxes>>,
     /// The number of the dynamic declaration that made it.
     pub(super) parent: Option<usize>,
-    /// The other servers.
+    /// The cluster: the other servers.
     pub(crate) cluster: Option<Arc<dyn Cluster>>,
     siblings: Weak<dyn Siblings>,
-    /// Somebody is calling the listeners of room changes.
+    /// Whether a thread is calling the listeners of room changes.
     is_notifying: AtomicBool,
-    /// Who is present in its rooms.
+    /// The presence of its rooms.
     pub(crate) presence: PresenceSlot,
 }
 
-/// What all namespaces of a server share.
+/// The values that all namespaces of a server share.
 #[derive(Clone)]
 pub(super) struct ServerContext {
     pub(super) config: Arc<Config>,
@@ -53,14 +53,14 @@ pub(super) struct ServerContext {
 
 /// The other namespaces of the same server.
 pub(crate) trait Siblings: Send + Sync {
-    /// The namespace of this name, if it is there.
+    /// The namespace of this name, if it exists.
     fn get(&self, path: &str) -> Option<Arc<ActiveNamespace>>;
 
-    /// The namespaces that a dynamic declaration has made so far; `None` when none is called so.
+    /// The namespaces made by the dynamic declaration of this name; `None` if there is none.
     fn children_of(&self, parent: &str) -> Option<Vec<Arc<ActiveNamespace>>>;
 }
 
-/// What all namespaces of one declaration share: it is bounded however many they are.
+/// The values that all namespaces of one declaration share, so one limit holds for all.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) outboxes: Option<Arc<Outboxes>>,
@@ -93,7 +93,7 @@ impl ActiveNamespace {
             outboxes,
             next_ack: AtomicU64::new(0),
             log: config.recovery.clone().zip(absent_sessions).map(|(recovery, absent_sessions)| {
-                // From a ping that was answered late to the end of the next one, put off once.
+                // From a ping answered late to the timeout of the next one, postponed once.
                 let unnoticed_max = config.engine.ping_interval + 3 * config.engine.ping_timeout;
                 Log::new(recovery, unnoticed_max, absent_sessions)
             }),
@@ -106,7 +106,7 @@ impl ActiveNamespace {
         }
     }
 
-    /// What it holds at this moment.
+    /// Counts of what it holds at this moment.
     pub(crate) fn snapshot(&self, parent: Option<&str>) -> NamespaceSnapshot {
         NamespaceSnapshot {
             name: self.path.as_ref().to_owned(),
@@ -123,7 +123,7 @@ impl ActiveNamespace {
         self.params.iter().find(|(name, _)| **name == *part).map(|(_, value)| &**value)
     }
 
-    /// The cluster, if its events get their offsets there and are delivered when they come back.
+    /// The cluster, if it assigns the offsets of events and returns them for delivery.
     pub(crate) fn offsets_from(&self) -> Option<&Arc<dyn Cluster>> {
         let cluster = self.cluster.as_ref().filter(|_| self.log.is_some());
         cluster.filter(|cluster| cluster.assigns_offsets())
@@ -143,7 +143,7 @@ impl ActiveNamespace {
         let io = Io::new(Arc::clone(self));
         loop {
             if self.is_notifying.swap(true, Ordering::AcqRel) {
-                // Whoever notifies looks again when it is done.
+                // The thread that is calling them checks again when it is done.
                 return;
             }
             let notifying = Notifying(self);
@@ -164,7 +164,7 @@ impl ActiveNamespace {
     }
 }
 
-/// Ends the notifying, also when a listener panics.
+/// A guard that clears `is_notifying` when dropped, also when a listener panics.
 struct Notifying<'a>(&'a ActiveNamespace);
 
 impl Drop for Notifying<'_> {

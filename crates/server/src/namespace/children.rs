@@ -1,8 +1,8 @@
 //! The namespaces that clients' names make, and how many there may be.
 //!
-//! Officially they stay for ever, and so they do here while there is room. When there is none, one
-//! that nobody is in goes: of the session or the address that has too many, or else of whoever
-//! left the most empty. Only if all are in use is the client refused.
+//! The official server keeps them for ever; here a limit applies. When it is reached, one without
+//! sockets is removed: of the session or the address that has too many, or else of the owner that
+//! left the most empty ones. The client is refused only if all are in use.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -20,16 +20,16 @@ use crate::session::link::SessionLink;
 #[derive(Default)]
 pub(super) struct Children {
     by_path: HashMap<Arc<str>, Child>,
-    /// Those that nobody is in.
+    /// The namespaces without sockets, by owner.
     empty: SharesByOwner<Arc<str>>,
     by_group: Counts<Group>,
     by_session: Counts<SessionId>,
-    /// Those that were removed while somebody had a handle of them, which is to reach whoever comes
-    /// later: then the same namespace comes back.
+    /// Those that were removed while the application kept a handle. The handle has to reach sockets
+    /// that connect later, so the same namespace is used again then.
     gone: HashMap<Arc<str>, Weak<ActiveNamespace>>,
-    /// So many of them are looked through for those that nobody has a handle of any more.
+    /// At this length `gone` is searched for entries without a handle, which are dropped.
     gone_max: usize,
-    /// To be dropped when the lock is released: an application's values may go with them.
+    /// Dropped after the lock is released, since an application's values may be dropped with them.
     removed: Vec<Arc<ActiveNamespace>>,
 }
 
@@ -38,7 +38,7 @@ struct Child {
     made_by: MadeBy,
 }
 
-/// For whom a namespace was made.
+/// The session and address for which a namespace was made.
 #[derive(Clone)]
 struct MadeBy {
     session: SessionId,
@@ -52,7 +52,7 @@ impl MadeBy {
     }
 }
 
-/// How often each value is there.
+/// The number of occurrences of each value.
 struct Counts<T>(HashMap<T, usize>);
 
 impl<T> Default for Counts<T> {
@@ -89,7 +89,7 @@ impl Children {
         self.by_path.values().map(|child| &child.active)
     }
 
-    /// Makes room for one more, made for this session.
+    /// Removes an empty one if a limit for one more, made for this session, is reached.
     pub(super) fn make_room(&mut self, link: &SessionLink, config: &Config) -> Result<(), Refuse> {
         let MadeBy { session, group } = MadeBy::new(link);
         if self.by_session.of(&session) >= config.child_namespaces_per_session_max {
@@ -121,7 +121,7 @@ impl Children {
         self.gone.remove(path)?.upgrade()
     }
 
-    /// Adds one that nobody is in yet, made for this session.
+    /// Adds one without sockets, made for this session.
     pub(super) fn insert(&mut self, active: Arc<ActiveNamespace>, link: &SessionLink) {
         let (path, made_by) = (Arc::clone(&active.path), MadeBy::new(link));
         let MadeBy { session, group } = &made_by;
@@ -132,12 +132,12 @@ impl Children {
         self.by_path.insert(path, Child { active, made_by });
     }
 
-    /// Somebody is in it now.
+    /// Notes that the namespace has a socket.
     pub(super) fn fill(&mut self, path: &Arc<str>) {
         self.empty.remove(path);
     }
 
-    /// Nobody is in it, perhaps for long.
+    /// Notes that the namespace has no socket any more.
     pub(super) fn leave_empty(&mut self, path: &Arc<str>) {
         if let Some(Child { made_by: MadeBy { session, group }, .. }) = self.by_path.get(path)
             && !self.empty.contains(path)
@@ -161,11 +161,11 @@ impl Children {
         self.removed.push(active);
     }
 
-    /// What was removed, to be dropped without the lock.
+    /// Takes the removed namespaces, which the caller drops without the lock.
     pub(super) fn take_removed(&mut self) -> Vec<Arc<ActiveNamespace>> {
         std::mem::take(&mut self.removed)
     }
 }
 
-/// Handles of so few namespaces that are gone need no looking through.
+/// The least length at which `gone` is searched.
 const GONE_MIN: usize = 64;

@@ -1,4 +1,4 @@
-//! What a namespace does, with the server's state bound into it.
+//! The handlers of a namespace, with the server's state bound into them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
 
-/// Something that went wrong with an event, for [`Namespace::on_error`](crate::Namespace::on_error).
+/// A failure in handling an event, for [`Namespace::on_error`](crate::Namespace::on_error).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {
     /// The event's name; empty when it was no event (a connect or disconnect handler).
     pub event: String,
-    /// What went wrong. A panic has the code `panic`.
+    /// The error. A panic has the code `panic`.
     pub error: EventError,
 }
 
@@ -33,34 +33,34 @@ pub struct Failure {
 pub(crate) type EventHandler = Arc<dyn Fn(Call<'_>) -> Result<Answering, EventError> + Send + Sync>;
 /// The connect handlers.
 pub(crate) type Admission = Arc<dyn Fn(Visitor) -> Running<Result<(), Refuse>> + Send + Sync>;
-/// What may end an event before its handler.
+/// A guard, which may refuse an event before its handler.
 pub(crate) type EventGuard = Arc<
     dyn Fn(Socket, RawEvent) -> Result<Running<Result<(), EventError>>, EventError> + Send + Sync,
 >;
-/// What decides whether a visitor may read a room, or the namespace as a whole.
+/// A guard that decides whether a visitor may read a room, or the namespace as a whole.
 pub(crate) type RoomGuard =
     Box<dyn Fn(&Visitor, Option<Room>) -> Running<Result<(), Refuse>> + Send + Sync>;
-/// What hears of something and answers nothing.
+/// A handler that returns no answer, such as of a connection or its end.
 pub(crate) type ObserverHandler<T> =
     Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
 /// A handler of one event between servers.
 pub(crate) type ServerSideHandler =
     Box<dyn Fn(Io, EventRef<'_>) -> Result<Answering, EventError> + Send + Sync>;
 
-/// One event on its way into a handler.
+/// The arguments of one call of a handler.
 pub(crate) struct Call<'a> {
     pub(crate) socket: &'a Socket,
     pub(crate) responder: Option<Responder>,
     pub(crate) event: EventRef<'a>,
 }
 
-/// Sees something of a socket.
+/// A watcher of events.
 type Look<T> = Box<dyn Fn(&Socket, &T) + Send + Sync>;
 
 /// The handlers of a namespace with the server's state bound into them.
 pub(crate) struct Handlers {
     pub(crate) admission: Option<Admission>,
-    /// Who may read from outside. Nobody, when there are none.
+    /// The `on_read` guards. Without any, no visitor may read.
     pub(crate) read: Vec<RoomGuard>,
     pub(crate) connected: Option<ObserverHandler<()>>,
     /// Names are the application's own, so the hash need not withstand attacks.
@@ -72,20 +72,20 @@ pub(crate) struct Handlers {
     pub(crate) error: Option<Look<Failure>>,
     pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
     pub(crate) concurrent_handlers_max: u32,
-    /// Whether the data of a connection and of the one it claims to continue are one user's.
+    /// Decides whether a connection and the one it claims to continue are of the same user.
     pub(crate) same_user: Option<SameUser>,
     pub(crate) skip_admission_when_recovered: bool,
-    /// The event by which a client shows new credentials.
+    /// The event by which a client sends new credentials.
     pub(crate) reauthentication: Option<String>,
-    /// Whether events of clients' outboxes are handled once.
+    /// The rules of clients' outboxes, whose events are handled once; `None`: not supported.
     pub(crate) reliable: Option<Reliable>,
     pub(crate) room_change: Vec<RoomListener>,
-    /// What a socket shows of itself to who fetches it, as JSON.
+    /// Makes the data, as JSON, that is included when a socket is fetched.
     pub(crate) shared: Option<Shared>,
     /// Events from other servers.
     pub(crate) server_side: HashMap<String, ServerSideHandler>,
     pub(crate) metrics: NamespaceMetrics,
-    /// How presence behaves, and its share of the memory.
+    /// The rules of presence, and its share of the memory.
     pub(crate) presence: DeclaredRules,
 }
 
@@ -95,10 +95,10 @@ pub(crate) type RoomListener = Box<dyn Fn(&Io, &RoomChange) + Send + Sync>;
 /// See [`Handlers::shared`].
 pub(crate) type Shared = Box<dyn Fn(&Socket) -> Option<Box<RawValue>> + Send + Sync>;
 
-/// See [`Handlers::same_user`]: old data, new data.
+/// See [`Handlers::same_user`]; the arguments are the old data and the new.
 pub(crate) type SameUser = Box<dyn Fn(&SocketData, &SocketData) -> bool + Send + Sync>;
 
-/// An event and who handles it.
+/// An event and its handler.
 pub(crate) struct Registered {
     /// Empty for the fallback.
     pub(crate) event: String,
@@ -113,7 +113,7 @@ impl Registered {
 }
 
 impl Handlers {
-    /// Admits everybody and handles nothing.
+    /// No handlers: everybody is admitted, nothing is handled.
     pub(crate) fn new() -> Self {
         Self {
             admission: None,
@@ -139,12 +139,12 @@ impl Handlers {
         }
     }
 
-    /// What the looks at outgoing events are shown; `None` when there are none.
+    /// The event that watchers of outgoing events are called with; `None` if there are no watchers.
     pub(crate) fn outgoing(&self, event: EventRef<'_>) -> Option<RawEvent> {
         (!self.any_outgoing.is_empty()).then(|| event.to_raw_event())
     }
 
-    /// Shows an outgoing event for one socket.
+    /// Calls the watchers of outgoing events for one socket.
     pub(crate) fn look_outgoing(&self, socket: &Socket, event: &RawEvent) {
         self.any_outgoing.iter().for_each(|look| look(socket, event));
     }

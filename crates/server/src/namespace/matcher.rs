@@ -1,4 +1,4 @@
-//! Which names a dynamic namespace is for.
+//! The matchers of dynamic declarations: which names they accept.
 
 use std::fmt;
 use std::pin::Pin;
@@ -28,10 +28,10 @@ pub enum Matcher {
 
 type Decide = dyn Fn(&str, &str) -> Decision + Send + Sync;
 
-/// An answer that takes time.
+/// The answer of an async matcher.
 pub(crate) type Decision = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// What a matcher says at once.
+/// The immediate result of a matcher.
 pub(crate) enum Verdict {
     No,
     Yes(Params),
@@ -42,7 +42,7 @@ pub(crate) enum Verdict {
 pub(crate) type Params = Vec<(Box<str>, Box<str>)>;
 
 impl Matcher {
-    /// What it is called when nobody says otherwise.
+    /// The name of the declaration unless [`called`](crate::Namespace::called) gives another.
     pub(crate) fn name(&self) -> String {
         match self {
             Matcher::Regex(regex) => regex.as_str().to_owned(),
@@ -102,7 +102,7 @@ where
     Fut: Future<Output = bool> + Send + 'static,
     A: FromArgs,
 {
-    /// An `auth` that does not decode is a no.
+    /// An `auth` that does not decode counts as `false`.
     fn into_matcher(self) -> Matcher {
         Matcher::Function(Arc::new(move |name, auth| match A::from_args(auth, &[]) {
             Ok(auth) => Box::pin(self(name.to_owned(), auth)),
@@ -125,7 +125,7 @@ enum Piece {
 }
 
 impl Pattern {
-    /// `None`: there are no braces, the name stands for itself.
+    /// `None`: there are no braces, so it is a fixed name.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let mut pieces = Vec::new();
         let mut rest = path;
@@ -146,7 +146,7 @@ impl Pattern {
         Some(Self { pieces })
     }
 
-    /// A part takes what stands before the next text of the pattern, or everything.
+    /// A part matches everything up to the next literal text of the pattern, or to the end.
     fn matches(&self, name: &str) -> Option<Params> {
         let mut params = Vec::new();
         let mut rest = name;

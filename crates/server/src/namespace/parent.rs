@@ -32,7 +32,7 @@ impl ParentNamespace {
         Self { everybody: Broadcast::over(children) }
     }
 
-    /// The namespaces, each for itself.
+    /// The namespaces, each as its own target.
     pub fn children(&self) -> impl Iterator<Item = Io> {
         self.everybody.namespaces().iter().cloned().map(Io::new)
     }
@@ -47,7 +47,7 @@ impl Io {
     }
 }
 
-/// The verbs of everybody in all of the namespaces.
+/// The verbs, for everybody in all of the namespaces.
 impl Deref for ParentNamespace {
     type Target = Broadcast;
 

@@ -19,42 +19,42 @@ use crate::server::config::Config;
 use crate::session::link::SessionLink;
 use crate::socket::{Origin, Socket};
 
-/// Every namespace of a server.
+/// The namespaces of a server.
 pub(crate) struct Namespaces {
     server: ServerContext,
     new_namespace: Option<NewNamespace>,
     fixed: HashMap<String, Arc<ActiveNamespace>>,
     parents: Vec<Parent>,
-    /// Those of the fixed namespaces, and of the parents.
+    /// The outboxes of the fixed namespaces, and of the parents.
     outboxes: Vec<Arc<Outboxes>>,
     children: Mutex<Children>,
     this: Weak<Namespaces>,
 }
 
-/// Hears of namespaces that clients' names make.
+/// The listener that is called with each namespace that a client's name makes.
 pub(crate) type NewNamespace = Box<dyn Fn(&Io) + Send + Sync>;
 
 /// A dynamic declaration: the official ParentNamespace.
 struct Parent {
-    /// By which the application calls it.
+    /// The name by which the application finds it.
     name: String,
     matcher: Matcher,
     handlers: Arc<Handlers>,
     shared: Shared,
 }
 
-/// Where a client that asks for a name is to go.
+/// The result of looking a name up for a client.
 pub(crate) enum Found {
-    /// It is there.
+    /// The namespace exists.
     Active(Arc<ActiveNamespace>),
     Nothing,
-    /// It would be made, but there are too many.
+    /// It would be made, but a limit of their number is reached.
     Full(Refuse),
-    /// Somebody has to be asked first; the answer is for [`Namespaces::child`].
+    /// An async matcher has to be asked first; if it accepts, call [`Namespaces::child`].
     Asking(Asking),
 }
 
-/// A dynamic declaration is deciding about a name.
+/// The question to a dynamic declaration whether it accepts a name.
 pub(crate) struct Asking {
     pub(crate) parent: usize,
     pub(crate) decision: Decision,
@@ -111,7 +111,7 @@ impl Namespaces {
         }))
     }
 
-    /// Every namespace there is.
+    /// Every namespace that exists.
     pub(crate) fn all(&self) -> Vec<Arc<ActiveNamespace>> {
         let children = self.children.lock();
         self.fixed.values().chain(children.all()).cloned().collect()
@@ -122,7 +122,7 @@ impl Namespaces {
         active.parent.map(|parent| self.parents[parent].name.as_str())
     }
 
-    /// Where a client goes that asks for `path`, the dynamic declarations before `from` left out.
+    /// Looks `path` up for a client, without the dynamic declarations before number `from`.
     pub(crate) fn find(&self, path: &str, link: &SessionLink, auth: &str, from: usize) -> Found {
         if let Some(active) = self.get(path) {
             return Found::Active(active);
@@ -140,7 +140,7 @@ impl Namespaces {
         Found::Nothing
     }
 
-    /// The child of this name, made for this session if it is not there yet.
+    /// The child of this name, made for this session if it does not exist yet.
     pub(crate) fn child(
         &self,
         path: &str,
@@ -174,8 +174,8 @@ impl Namespaces {
         Ok(active)
     }
 
-    /// Makes a socket and adds it to its namespace. A child that was cleaned up meanwhile comes back,
-    /// unless there is another of its name: then the socket is in that one.
+    /// Makes a socket and adds it to its namespace. A child that was removed meanwhile is added
+    /// again, unless another has its name by now: then the socket is added to that one.
     pub(crate) fn enter(
         &self,
         active: Arc<ActiveNamespace>,
@@ -203,7 +203,7 @@ impl Namespaces {
         insert(active)
     }
 
-    /// Forgets, from time to time, what was kept for recovery and outboxes and is too old. Ends with the server.
+    /// Starts the task that drops what recovery and outboxes kept too long. Ends with the server.
     pub(crate) fn start_sweeping(&self) {
         let behaviours = self.fixed.values().map(|active| &active.handlers);
         let behaviours = behaviours.chain(self.parents.iter().map(|parent| &parent.handlers));
@@ -229,8 +229,8 @@ impl Namespaces {
         });
     }
 
-    /// A socket has left, or was refused: a child without sockets is removed if the configuration
-    /// says so, and otherwise when there are too many.
+    /// Removes a child without sockets, after one has left or was refused, if the configuration
+    /// says so; otherwise it is removed when there are too many.
     pub(crate) fn clean_up(&self, active: &Arc<ActiveNamespace>) {
         if active.parent.is_none() {
             return;
@@ -253,7 +253,7 @@ impl Namespaces {
     }
 }
 
-/// However short the absences: a sweep is not free.
+/// The least time between two sweeps, however short the absences, since a sweep costs time.
 const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 impl Siblings for Namespaces {

@@ -1,4 +1,4 @@
-//! The presence of one room, for an application.
+//! The handle of the presence of one room, for applications.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,19 +16,19 @@ use crate::namespace::active::ActiveNamespace;
 use crate::rooms::room::Room;
 use crate::socket::Socket;
 
-/// Who is present in a room of a namespace: a handle, cheap to clone, from [`Io::presence`].
+/// The handle of the presence of a room, cheap to clone, from [`Io::presence`].
 ///
-/// People are known by a key of the application's choosing, such as the id of their account.
-/// Somebody is present once, with as many connections as they have tabs and devices, each with
-/// metadata of its own; they join with the first and leave with the last. The server notices by
-/// itself when a connection ends: one that leaves (by [`leave`](Presence::leave), or disconnected
-/// by the client or the server) is gone at once, one that is lost stays for the
-/// [grace](crate::PresenceRules::grace). Who comes back within it, by a new connection or by
+/// Users are identified by a key of the application's choosing, such as the id of their account. A
+/// user is present once, with as many connections as they have tabs and devices, each with metadata
+/// of its own; they join with the first and leave with the last. The server notices by itself when
+/// a connection ends: one that leaves (by [`leave`](Presence::leave), or disconnected by the client
+/// or the server) is gone at once, one that is lost stays for the
+/// [grace](crate::PresenceRules::grace). A user who comes back within it, by a new connection or by
 /// recovery, has neither left nor joined.
 ///
 /// The sockets that are in the room ([`Socket::join`]) get the event `presence` with the
-/// [differences](PresenceDifference). To be present and to be in the room are two things: a page
-/// that only looks is in the room, and somebody who does not want to hear of others only present.
+/// [differences](PresenceDifference). Being present and being in the room differ: a page that only
+/// watches is just in the room, a client that needs no differences just present.
 ///
 /// ```
 /// use serde::Serialize;
@@ -61,7 +61,7 @@ use crate::socket::Socket;
 /// # drop(namespace);
 /// ```
 ///
-/// **Which servers.** All methods speak of this server; in a cluster they will speak of all its
+/// **Which servers.** All methods are about this server; in a cluster they will be about all its
 /// servers, which is why those that read are async. Differences go to the sockets of this server:
 /// each server sends its own sockets what it knows.
 #[derive(Clone)]
@@ -72,11 +72,11 @@ pub struct Presence {
 }
 
 impl Io {
-    /// Who is present in a room of the namespace. Nobody has to be in the room, nor to have been.
+    /// The presence of a room of the namespace. The room need not exist.
     ///
     /// Graces and differences need a tokio runtime: the one of the caller, or else the one in which
-    /// the namespace was first asked for its presence. Without either they wait for the next call,
-    /// or end of a socket, that is in one.
+    /// the namespace was first asked for its presence. Without either they are delayed until the
+    /// next call, or end of a socket, that is in one.
     pub fn presence(&self, room: impl Into<Room>) -> Presence {
         let namespace = Arc::clone(self.active_namespace());
         let state = namespace.presence.get_or_init(|| {
@@ -94,12 +94,12 @@ impl Presence {
         &self.room
     }
 
-    /// A socket is present as a connection of this user, until it ends or
+    /// Makes a socket present as a connection of this user, until it ends or
     /// [leaves](Presence::leave). The metadata are any value that is JSON, such as the device or
     /// whether somebody types.
     ///
-    /// Said again of the same socket it replaces the metadata; with another user, the socket is
-    /// that one's from then on. It is not made to enter the room, see [`Presence`].
+    /// Called again for the same socket, it replaces the metadata; with another user, the socket is
+    /// that user's from then on. The socket does not join the room by this, see [`Presence`].
     ///
     /// # Errors
     /// [`NotConnected`](PresenceError::NotConnected) before its `on_connected` and after its end,
@@ -138,7 +138,7 @@ impl Presence {
         self.state.update(&self.room, metadata, &memberships, || socket.is_connected())
     }
 
-    /// A socket is not present any more, without a grace. Called in
+    /// Makes a socket present no more, without a grace. Called in
     /// [`on_disconnect`](crate::Namespace::on_disconnect) it ends the grace of a lost one. False:
     /// it was not present.
     pub fn leave(&self, socket: &Socket) -> bool {
@@ -148,13 +148,13 @@ impl Presence {
     }
 
     /// Everybody who is present, in the order of their keys, as of now. It may be ahead of the
-    /// differences, so that one that follows says again what the list said already: whoever
-    /// applies differences by key, as [`PresenceDifference`] says, is right after each of them.
+    /// differences, so that a later one repeats what the list has already: a client that applies
+    /// differences by key, as [`PresenceDifference`] explains, is right after each of them.
     pub async fn list(&self) -> Vec<Present> {
         self.state.list(&self.room)
     }
 
-    /// One who is present.
+    /// A user who is present.
     pub async fn get(&self, user: &str) -> Option<Present> {
         self.state.get(&self.room, user)
     }
@@ -164,20 +164,20 @@ impl Presence {
         self.state.count(&self.room)
     }
 
-    /// The sockets on this server by which a user is present, in the order in which they came; none
-    /// while all are lost.
+    /// The sockets on this server by which a user is present, in the order in which they joined;
+    /// none while all are lost.
     pub fn sockets(&self, user: &str) -> Vec<Socket> {
         let ids = self.state.sockets(&self.room, user);
         ids.iter().filter_map(|id| self.namespace.adapter.socket(id.as_str())).collect()
     }
 
     /// Watches the room: first the list of those who are present, then each difference to it,
-    /// without a gap between them and without saying anything twice. The list is what the
-    /// differences sent so far amount to, so it may lack the newest changes, which follow within
-    /// the [interval](crate::PresenceRules::interval).
+    /// without a gap or repetition between them. The list is the sum of the differences sent so
+    /// far, so it may lack the newest changes, which follow within the
+    /// [interval](crate::PresenceRules::interval).
     ///
     /// A watch that is not polled while [`waiting_differences_max`] of them wait loses them and
-    /// gets a new list, with how many it missed.
+    /// gets a new list, with the number it missed.
     ///
     /// [`waiting_differences_max`]: crate::PresenceRules::waiting_differences_max
     ///
@@ -221,13 +221,13 @@ impl fmt::Debug for Presence {
     }
 }
 
-/// Sends differences while the namespace is there.
+/// The sender of differences, while the namespace exists.
 struct Announcer(Weak<ActiveNamespace>);
 
 impl Announce for Announcer {
     fn announce(&self, room: &Room, event: &str, difference: &PresenceDifference) {
         let Some(io) = self.0.upgrade().map(Io::new) else { return };
-        // A panic of who looks at outgoing events must not take the timer of everybody with it.
+        // A panic of a watcher of outgoing events must not end the timer of all rooms.
         let sent = catch_unwind(AssertUnwindSafe(|| io.to(room).local().emit(event, difference)));
         match sent {
             Ok(Ok(())) => {}

@@ -1,4 +1,4 @@
-//! What server and page say about presence to each other.
+//! The data about presence that server and client exchange.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sockeye_socket_proto::{PayloadError, decode_args};
 
-/// Somebody who is present in a room. `M` is the type of the metadata: on the server they are JSON,
-/// a program that receives them names its own type.
+/// A user who is present in a room. `M` is the type of the metadata: on the server they are JSON, a
+/// program that receives them uses its own type.
 ///
 /// ```
 /// use sockeye::Present;
@@ -30,27 +30,27 @@ pub struct Present<M = PresenceMetadata> {
     /// Since when the user is present without a break: milliseconds since 1970, by the server's
     /// clock.
     pub since: u64,
-    /// The user's connections in the order in which they came. A connection that takes up the place
-    /// of a lost one stands where that one stood. Empty only of somebody who has left and whom this
-    /// client may never have heard of.
+    /// The user's connections in the order in which they joined. One that replaces a lost one has
+    /// the position of that one. Empty only for a user who has left and whom this client may never
+    /// have received.
     pub connections: Vec<PresentConnection<M>>,
 }
 
-/// A connection of somebody who is present.
+/// A connection of a user who is present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresentConnection<M = PresenceMetadata> {
-    /// Since when it is there, or the lost one whose place it has taken: milliseconds since 1970,
+    /// Since when it is there, or the lost one that it replaced: milliseconds since 1970,
     /// by the server's clock.
     pub since: u64,
-    /// What it joined with, or was updated to.
+    /// The metadata that it joined with, or was updated to.
     pub metadata: M,
 }
 
-/// What has changed in a room: the payload of the event `presence`.
+/// The changes of a room's presence: the payload of the event `presence`.
 ///
 /// A client that has the list applies it by key, in this order: `left` are removed; `joined` and
-/// `changed` are put in place of what there was. What comes before the answer with the list is
-/// kept and applied after it.
+/// `changed` replace the entries of these users. Differences that arrive before the list are kept
+/// and applied after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresenceDifference<M = PresenceMetadata> {
     /// Those who were not present before, as they are now.

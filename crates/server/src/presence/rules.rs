@@ -1,4 +1,4 @@
-//! How presence behaves, what it may take, and what goes beyond that.
+//! The rules of presence: its behaviour, its limits, and the errors beyond them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sockeye_socket_proto::{ReservedName, event_name};
 
-/// How the presence of a namespace behaves and how much it may keep:
+/// The rules of the presence of a namespace, its behaviour and limits:
 /// [`Namespace::presence`](crate::Namespace::presence). A namespace without rules has the defaults.
 ///
 /// ```
@@ -52,15 +52,15 @@ impl Default for PresenceRules {
 }
 
 impl PresenceRules {
-    /// How long somebody stays present whose last connection was lost, and a connection that was
-    /// lost stays among those of its user. Default 10 seconds; zero: not at all.
+    /// How long a user stays present after the last connection was lost, and a lost connection
+    /// stays among those of its user. Default 10 seconds; zero: not at all.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
     /// How long after a change its difference is sent, together with those of all other changes of
-    /// the room until then. Default 50 milliseconds. More of it makes fewer and larger messages.
+    /// the room until then. Default 50 milliseconds. A longer time makes fewer and larger messages.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -74,13 +74,13 @@ impl PresenceRules {
         self
     }
 
-    /// Sends clients no differences. [`Presence::watch`](crate::Presence::watch) has them still.
+    /// Sends clients no differences. [`Presence::watch`](crate::Presence::watch) still has them.
     pub fn silent(mut self) -> Self {
         self.event = None;
         self
     }
 
-    /// Rooms of a namespace in which somebody is present. Default 10,000, at least 1.
+    /// Rooms of a namespace in which a user is present. Default 10,000, at least 1.
     pub fn rooms_max(mut self, max: usize) -> Self {
         self.rooms_max = max.max(1);
         self
@@ -92,7 +92,7 @@ impl PresenceRules {
         self
     }
 
-    /// Connections of one user in one room. A lost one makes room for a new one. Default 32, at
+    /// Connections of one user in one room. A new one may replace a lost one. Default 32, at
     /// least 1.
     pub fn connections_max(mut self, max: usize) -> Self {
         self.connections_max = max.max(1);
@@ -126,8 +126,8 @@ impl PresenceRules {
         self
     }
 
-    /// Differences that wait for one [`PresenceWatch`](crate::PresenceWatch). Beyond them it gets a
-    /// new list. Default 64, at least 1.
+    /// Differences that wait for one [`PresenceWatch`](crate::PresenceWatch). If there are more, it
+    /// gets a new list. Default 64, at least 1.
     pub fn waiting_differences_max(mut self, max: usize) -> Self {
         self.waiting_differences_max = max.max(1);
         self
@@ -146,7 +146,7 @@ impl DeclaredRules {
         Self { rules: Arc::new(rules), bytes: Arc::default() }
     }
 
-    /// As [`new`](DeclaredRules::new), unless clients could not be sent such an event.
+    /// As [`new`](DeclaredRules::new), unless the name of the event is reserved.
     pub(crate) fn checked(rules: PresenceRules) -> Result<Self, ReservedName> {
         if let Some(event) = &rules.event {
             event_name(&&**event)?;
@@ -164,7 +164,7 @@ impl DeclaredRules {
     }
 }
 
-/// Bytes that are given back when nobody keeps what they are for.
+/// Reserved bytes, which are released when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
     all: Arc<AtomicUsize>,
@@ -177,11 +177,11 @@ impl Drop for Share {
     }
 }
 
-/// Why somebody is not present, or their metadata are what they were. Nothing has changed then.
+/// The reason why a join or update failed. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PresenceError {
-    /// The socket is not connected: it has ended, or its `on_connect` still decides. Join in
+    /// The socket is not connected: it has ended, or its `on_connect` has not returned. Join in
     /// [`on_connected`](crate::Namespace::on_connected) or in a handler of an event.
     #[error("the socket is not connected")]
     NotConnected,
@@ -197,9 +197,9 @@ pub enum PresenceError {
     /// A limit of the [`PresenceRules`] is reached.
     #[error("too much presence: {limit}, at most {max}")]
     Limit {
-        /// Which.
+        /// The limit.
         limit: PresenceLimit,
-        /// How much it allows.
+        /// Its value.
         max: usize,
     },
 }

@@ -1,5 +1,5 @@
-//! The presence of a namespace at run time: the table behind a lock, its timer, what sockets
-//! remember of it, and who hears of the differences.
+//! The presence of a namespace at run time: the table behind a lock, its timer, the memberships of
+//! sockets, and the recipients of differences.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -48,14 +48,14 @@ pub(super) trait Announce: Send + Sync {
     fn announce(&self, room: &Room, event: &str, difference: &PresenceDifference);
 }
 
-/// See [`PresenceSlot`].
+/// The presence of a namespace, see [`PresenceSlot`].
 pub(crate) struct PresenceState {
     declared: DeclaredRules,
     inner: Mutex<Inner>,
     /// Wakes the timer before its time.
     wake: Arc<Notify>,
     announcer: Box<dyn Announce>,
-    /// Where the timer runs if it is started by a thread that has no runtime.
+    /// The runtime of the timer if it is started by a thread without one.
     runtime: Option<Handle>,
     this: Weak<PresenceState>,
 }
@@ -64,16 +64,16 @@ struct Inner {
     table: Table<Kept>,
     watches: HashMap<Room, Watched>,
     timer: Timer,
-    /// The namespace is gone.
+    /// Whether the namespace is gone.
     is_closed: bool,
 }
 
-/// What the one task that serves all graces and differences does.
+/// The state of the timer, the one task for all graces and differences.
 #[derive(Clone, Copy, PartialEq)]
 enum Timer {
-    /// There is none.
+    /// There is no task.
     Absent,
-    /// It looks at the table before it sleeps.
+    /// It reads the table before it sleeps.
     Busy,
     SleepsUntil(Instant),
 }
@@ -91,12 +91,12 @@ impl PartialEq for Kept {
     }
 }
 
-/// Where a socket is present. Lies among the socket's values, so that recovery brings it back with
-/// them.
+/// The rooms in which a socket is present. Kept among the socket's values, so that recovery
+/// restores it with them.
 pub(crate) struct Memberships {
     presence: Arc<PresenceState>,
     socket: SocketId,
-    /// Few. Changed under the lock of the table only.
+    /// Few rooms. Changed under the lock of the table only.
     rooms: Mutex<Vec<Membership>>,
 }
 
@@ -106,14 +106,14 @@ struct Membership {
     kept: Kept,
 }
 
-/// Until there is a cluster there is one server.
+/// The number of this server, the only one until presence supports clusters.
 const THIS_SERVER: u64 = 0;
 
-/// Bytes of an event. What does not fit goes in the next one.
+/// Bytes of an event. What does not fit is sent in the next one.
 const EVENT_BYTES_MAX: usize = 256 * 1024;
 
-/// A connection in a room beside its texts: its entries in tables, among them those of differences
-/// and graces, and what the allocator adds.
+/// The bytes of a connection in a room without its texts: its entries in tables, among them those
+/// of differences and graces, and what the allocator adds.
 const SEAT_BYTES: usize = 1024;
 
 impl PresenceState {
@@ -140,13 +140,13 @@ impl PresenceState {
         &self.declared.rules
     }
 
-    /// What a socket remembers that is present nowhere yet.
+    /// The memberships of a socket that is not present yet.
     pub(super) fn memberships(self: &Arc<Self>, socket: SocketId) -> Memberships {
         Memberships { presence: Arc::clone(self), socket, rooms: Mutex::default() }
     }
 
-    /// A socket is present. `memberships` are read and made under the lock, `is_connected` is asked
-    /// after that: whoever ends the socket finds them, or is seen here.
+    /// Makes a socket present. `memberships` are read and made under the lock, `is_connected` is
+    /// checked after that: either the socket's end finds them, or it is noticed here.
     pub(super) fn join(
         &self,
         room: &Room,
@@ -182,7 +182,7 @@ impl PresenceState {
             }
         } else {
             if rooms.is_empty() {
-                // Most are present in one.
+                // Most sockets are present in one room.
                 rooms.reserve_exact(1);
             }
             rooms.push(membership);
@@ -191,7 +191,7 @@ impl PresenceState {
         Ok(())
     }
 
-    /// A socket that is present has other metadata.
+    /// Changes the metadata of a socket that is present.
     pub(super) fn update(
         &self,
         room: &Room,
@@ -214,7 +214,7 @@ impl PresenceState {
         Ok(())
     }
 
-    /// A socket leaves. False: it was not present in the room.
+    /// Makes a socket leave. False: it was not present in the room.
     pub(super) fn leave(&self, room: &Room, memberships: &Memberships) -> bool {
         let mut inner = self.inner.lock();
         let mut rooms = memberships.rooms.lock();
@@ -245,7 +245,7 @@ impl PresenceState {
         self.inner.lock().table.sockets(THIS_SERVER, room, user)
     }
 
-    /// Lets a new watch hear of a room; its number there.
+    /// Adds a watch of a room and returns its number there.
     pub(super) fn watch(&self, room: &Room) -> u64 {
         let mut inner = self.inner.lock();
         inner.watches.entry(room.clone()).or_default().add()
@@ -260,8 +260,8 @@ impl PresenceState {
         }
     }
 
-    /// Something of a room's watches, and what is published of the room. `None`: the namespace is
-    /// gone.
+    /// Calls a function with a room's watches, and what is published of the room. `None`: the
+    /// namespace is gone.
     pub(super) fn with_watched<R>(
         &self,
         room: &Room,
@@ -274,7 +274,7 @@ impl PresenceState {
         Some(f(watched, &published))
     }
 
-    /// Wakes those who watch: they hear of nothing any more.
+    /// Wakes the watches, which end.
     fn close(&self) {
         let mut inner = self.inner.lock();
         inner.is_closed = true;
@@ -293,7 +293,7 @@ impl PresenceState {
         Ok(Kept { metadata: PresenceMetadata::new(json), _share: share })
     }
 
-    /// Has the timer run by the time at which something is to be done.
+    /// Starts or wakes the timer, so that it runs when the next thing is due.
     fn start_timer(&self, mut inner: MutexGuard<'_, Inner>) {
         let Some(next) = inner.table.next() else { return };
         match inner.timer {
@@ -311,8 +311,8 @@ impl PresenceState {
         }
     }
 
-    /// Gives up whose grace is over, and publishes what has changed in one room. When there is more
-    /// to do, perhaps now; `None`: nothing is left, and the timer ends.
+    /// Removes connections whose grace has ended, and publishes the changes of one room. Returns
+    /// when more is due, perhaps now; `None`: nothing is left, and the timer ends.
     fn tick(&self) -> Option<Instant> {
         let mut inner = self.inner.lock();
         let now = Instant::now();
@@ -338,8 +338,7 @@ impl PresenceState {
         Some(now)
     }
 
-    /// Sends a difference to clients, without a lock: those who look at outgoing events are the
-    /// application's.
+    /// Sends a difference to clients, without a lock: watchers of outgoing events are user code.
     fn announce(&self, room: &Room, difference: &PresenceDifference) {
         if let Some(event) = &self.rules().event
             && !difference.is_empty()
@@ -355,8 +354,8 @@ impl Memberships {
         Seat { room: room.clone(), user: Arc::clone(user), key }
     }
 
-    /// Its socket has ended. Nothing is done if they are another socket's by then, since its client
-    /// has come back: asked under the lock.
+    /// Ends them with their socket. Nothing is done if the client has come back and they are
+    /// another socket's by now, which is checked under the lock.
     pub(crate) fn end(&self, reason: DisconnectReason, is_elsewhere: impl FnOnce() -> bool) {
         let mut inner = self.presence.inner.lock();
         if is_elsewhere() {
@@ -374,7 +373,7 @@ impl Memberships {
         self.presence.start_timer(inner);
     }
 
-    /// Its client has come back: it is present where it was. In a room that is full it is not.
+    /// Makes the client that has come back present where it was, except in rooms that are full.
     pub(crate) fn come_back(&self, is_connected: impl FnOnce() -> bool) {
         let mut inner = self.presence.inner.lock();
         if !is_connected() {
@@ -395,7 +394,7 @@ impl Memberships {
     }
 }
 
-/// The timer while it runs. Dropped, be it by a panic or with its runtime, there is none.
+/// The guard of the running timer. Dropped by a panic or with the runtime, it marks it absent.
 struct Running(Weak<PresenceState>);
 
 impl Running {
@@ -411,7 +410,7 @@ impl Running {
                 () = wake.notified() => {}
             }
         }
-        // It is known to be absent, and there may be another one by now.
+        // It is marked absent already, and another one may have been started.
         self.0 = Weak::new();
     }
 }
@@ -424,8 +423,8 @@ impl Drop for Running {
     }
 }
 
-/// Whether a connection that ended so was lost, so that its client may come back. The others have
-/// left.
+/// Whether a connection that ended for this reason was lost, so that its client may come back. The
+/// others have left.
 fn is_lost(reason: DisconnectReason) -> bool {
     use DisconnectReason as Reason;
     !matches!(reason, Reason::ServerDisconnect | Reason::ClientDisconnect | Reason::Expired)
@@ -439,7 +438,7 @@ fn present(person: Person<Kept>) -> Present {
     Present { user: person.user.to_string(), since: person.since, connections }
 }
 
-/// What it takes in an event, about.
+/// The approximate bytes of a user in an event.
 fn person_bytes(person: &Person<Kept>) -> usize {
     const NAMES: usize = 64;
     let connections = person.connections.iter();
@@ -447,8 +446,8 @@ fn person_bytes(person: &Person<Kept>) -> usize {
     person.user.len() + NAMES + bytes.sum::<usize>()
 }
 
-/// For those who watch; and for clients, if it is something else for them: they may have had a list
-/// that was ahead of what they had heard, so that they hear of some once more.
+/// The difference for watches; and the one for clients, if it is another: they may have had a list
+/// ahead of the differences they received, so some changes are sent to them once more.
 fn differences(
     difference: Difference<Kept>,
 ) -> (Arc<PresenceDifference>, Option<PresenceDifference>) {

@@ -1,10 +1,10 @@
-//! Who is present in which room: a map from user to connections, without IO and without a clock.
+//! The table of presence: by room, a map from user to connections, without IO and without a clock.
 //!
-//! A connection is named by its server and its socket, and nothing here depends on whose server it
-//! is: what another server says of its connections is the same calls with that server's keys.
+//! A connection is identified by its server and its socket, and nothing here depends on which
+//! server it is: connections of other servers take the same calls with those servers' keys.
 //!
-//! **Published** is what everybody who hears of differences knows. A change makes its user one of
-//! the room's changed users; what was published of them is kept until
+//! **Published** is the state that all recipients of differences have. A change makes its user one
+//! of the room's changed users; what was published of them is kept until
 //! [`take_difference`](Table::take_difference) publishes what they are then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -18,14 +18,14 @@ use crate::rooms::room::Room;
 use crate::session::deadlines::after;
 use crate::socket::id::SocketId;
 
-/// Names a connection among those of all servers.
+/// The key of a connection among those of all servers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionKey {
     pub(super) server: u64,
     pub(super) socket: SocketId,
 }
 
-/// Who is present in a room: a user and one connection of theirs.
+/// One presence in a room: a user and one of their connections.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Seat {
     pub(super) room: Room,
@@ -33,7 +33,7 @@ pub(super) struct Seat {
     pub(super) key: ConnectionKey,
 }
 
-/// How much the table may hold, each at least 1.
+/// The limits of the table, each at least 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableLimits {
     pub(super) rooms_max: usize,
@@ -41,29 +41,29 @@ pub(super) struct TableLimits {
     pub(super) connections_max: usize,
 }
 
-/// Who is present. `M` are the metadata.
+/// The table of presence. `M` are the metadata.
 #[derive(Debug)]
 pub(super) struct Table<M> {
     limits: TableLimits,
-    /// From a change until its difference may be taken.
+    /// The time from a change until its difference may be taken.
     interval: Duration,
     rooms: HashMap<Room, RoomTable<M>>,
-    /// Rooms in which somebody is; the others only have differences to be taken.
+    /// The number of rooms with users; the others only have differences to be taken.
     occupied: usize,
-    /// When lost connections are given up.
+    /// The ends of the graces of lost connections.
     graces: BTreeSet<(Instant, Seat)>,
-    /// When the differences of rooms may be taken.
+    /// The times from which the differences of rooms may be taken.
     due: BTreeSet<(Instant, Room)>,
 }
 
 #[derive(Debug)]
 struct RoomTable<M> {
     users: BTreeMap<Arc<str>, User<M>>,
-    /// What is published of the users that have changed since; `None`: that they are not here.
+    /// The published state of the changed users; `None`: published as not present.
     changed: HashMap<Arc<str>, Option<Person<M>>>,
     /// The changed users in the order of their first change.
     order: VecDeque<Arc<str>>,
-    /// Somebody was given a list, or a part of it, that is ahead of what is published.
+    /// Whether a list, or a part of it, was read that is ahead of what is published.
     is_read_ahead: bool,
     /// When its difference may be taken, while there are changed users.
     due: Option<Instant>,
@@ -72,7 +72,7 @@ struct RoomTable<M> {
 #[derive(Debug)]
 struct User<M> {
     since: u64,
-    /// In the order in which they came; never empty.
+    /// The connections in the order in which they joined; never empty.
     connections: Vec<Connection<M>>,
 }
 
@@ -81,11 +81,11 @@ struct Connection<M> {
     key: ConnectionKey,
     since: u64,
     metadata: M,
-    /// Until when it may come back; `None`: it is there.
+    /// Until when its client may come back; `None`: it is not lost.
     lost_until: Option<Instant>,
 }
 
-/// A user as others see them. A lost connection looks as one that is there.
+/// A user as published. A lost connection is published like any other.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Person<M> {
     pub(super) user: Arc<str>,
@@ -94,14 +94,14 @@ pub(super) struct Person<M> {
     pub(super) connections: Vec<(u64, M)>,
 }
 
-/// What has changed since the last difference.
+/// The changes since the last difference.
 #[derive(Debug, PartialEq)]
 pub(super) struct Difference<M> {
     pub(super) joined: Vec<Person<M>>,
     pub(super) left: Vec<Person<M>>,
     pub(super) changed: Vec<Person<M>>,
-    /// Those who are what was published of them, but have been something else that a list may have
-    /// shown. Of no concern to who has never had one.
+    /// Users who are again as published, after a change that a list may have shown. Irrelevant to a
+    /// recipient who has never had a list.
     pub(super) unchanged: Vec<Person<M>>,
 }
 
@@ -117,9 +117,8 @@ impl<M: Clone + PartialEq> Table<M> {
         }
     }
 
-    /// A connection is there, from now on or again, or has other metadata. It takes the place of a
-    /// lost one of its user, if there is one: first of one with the same metadata, else of the
-    /// oldest. `since` is the time by a clock that people read.
+    /// Adds a connection, or changes its metadata. It replaces a lost one of its user, if there is
+    /// one: first one with the same metadata, else the oldest. `since` is the wall-clock time.
     pub(super) fn join(
         &mut self,
         now: Instant,
@@ -131,7 +130,7 @@ impl<M: Clone + PartialEq> Table<M> {
             self.add(now, since, seat, metadata);
             return Ok(());
         };
-        // Nobody sees it take a place with the same metadata, and so nobody is to hear of it.
+        // Replacing one with the same metadata is not visible, so it is not published.
         if self.user(seat).is_some_and(|user| user.connections[place].metadata != metadata) {
             self.note_change(now, seat);
         }
@@ -146,7 +145,7 @@ impl<M: Clone + PartialEq> Table<M> {
         Ok(())
     }
 
-    /// A connection comes beside the others of its user.
+    /// Adds a connection to the others of its user.
     fn add(&mut self, now: Instant, since: u64, seat: &Seat, metadata: M) {
         self.note_change(now, seat);
         let room = self.rooms.get_mut(&seat.room).expect("its change is noted");
@@ -160,7 +159,7 @@ impl<M: Clone + PartialEq> Table<M> {
         self.check(&seat.room);
     }
 
-    /// Which connection of its user it is or takes the place of; `None`: it comes beside them.
+    /// The position of the connection of its user that it is or replaces; `None`: it is added.
     fn place(&self, seat: &Seat, metadata: &M) -> Result<Option<usize>, PresenceError> {
         let TableLimits { rooms_max, users_max, connections_max } = self.limits;
         let users = self.rooms.get(&seat.room).map(|room| &room.users);
@@ -187,7 +186,7 @@ impl<M: Clone + PartialEq> Table<M> {
         Ok(place)
     }
 
-    /// A connection has left, for good. False: it was not there.
+    /// Removes a connection. False: it was not there.
     pub(super) fn leave(&mut self, now: Instant, seat: &Seat) -> bool {
         let Some(until) = self.connection(seat).map(|connection| connection.lost_until) else {
             return false;
@@ -209,7 +208,7 @@ impl<M: Clone + PartialEq> Table<M> {
         true
     }
 
-    /// A connection was lost: it leaves at `until`, unless it or another one comes in its place.
+    /// Marks a connection as lost: it leaves at `until`, unless it comes back or is replaced.
     pub(super) fn lose(&mut self, seat: &Seat, until: Instant) {
         if let Some(connection) = self.connection(seat)
             && connection.lost_until.is_none()
@@ -220,7 +219,7 @@ impl<M: Clone + PartialEq> Table<M> {
         self.check(&seat.room);
     }
 
-    /// Gives up the lost connections whose grace is over.
+    /// Removes the lost connections whose grace has ended.
     pub(super) fn advance(&mut self, now: Instant) {
         while let Some((until, seat)) = self.graces.first().cloned()
             && until <= now
@@ -241,8 +240,8 @@ impl<M: Clone + PartialEq> Table<M> {
         self.due.first().filter(|(due, _)| *due <= now).map(|(_, room)| room.clone())
     }
 
-    /// What has changed in a room, which is published with it. At most so many bytes of it, or one
-    /// user; the rest may be taken an interval later.
+    /// Takes the changes of a room, which are published by it. At most so many bytes, or one user;
+    /// the rest may be taken an interval later.
     pub(super) fn take_difference(
         &mut self,
         now: Instant,
@@ -292,22 +291,22 @@ impl<M: Clone + PartialEq> Table<M> {
         difference
     }
 
-    /// Everybody who is present in a room, in the order of their keys, for somebody who then hears
-    /// of the differences.
+    /// Everybody who is present in a room, in the order of their keys, for a recipient of the
+    /// differences that follow.
     pub(super) fn list(&mut self, room: &Room) -> Vec<Person<M>> {
         let Some(room) = self.rooms.get_mut(room) else { return Vec::new() };
         room.is_read_ahead |= !room.order.is_empty();
         room.users.iter().map(|(user, it)| it.person(user)).collect()
     }
 
-    /// As [`list`](Table::list), one of them.
+    /// As [`list`](Table::list), for one user.
     pub(super) fn get(&mut self, room: &Room, user: &str) -> Option<Person<M>> {
         let room = self.rooms.get_mut(room)?;
         room.is_read_ahead |= !room.order.is_empty();
         room.person(user)
     }
 
-    /// How many are present.
+    /// How many users are present.
     pub(super) fn count(&self, room: &Room) -> usize {
         self.rooms.get(room).map_or(0, |room| room.users.len())
     }
@@ -320,7 +319,7 @@ impl<M: Clone + PartialEq> Table<M> {
         here.map(|it| it.key.socket.clone()).collect()
     }
 
-    /// What is published of a room: to it the next difference is the difference.
+    /// The published state of a room, to which the next difference applies.
     pub(super) fn published(&self, room: &Room) -> Vec<Person<M>> {
         let Some(room) = self.rooms.get(room) else { return Vec::new() };
         let unchanged = room.users.iter().filter(|(user, _)| !room.changed.contains_key(*user));
@@ -338,7 +337,7 @@ impl<M: Clone + PartialEq> Table<M> {
         self.user(seat)?.connections.iter_mut().find(|connection| connection.key == seat.key)
     }
 
-    /// Keeps what is published of a user who is about to change.
+    /// Keeps the published state of a user who is about to change.
     fn note_change(&mut self, now: Instant, seat: &Seat) {
         let room = self.rooms.entry(seat.room.clone()).or_insert_with(RoomTable::new);
         if room.changed.contains_key(&seat.user) {
@@ -353,7 +352,7 @@ impl<M: Clone + PartialEq> Table<M> {
         }
     }
 
-    /// What always holds, of the room that was changed.
+    /// Checks the invariants of the room that was changed.
     fn check(&self, room_name: &Room) {
         if !cfg!(debug_assertions) {
             return;

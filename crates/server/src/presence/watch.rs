@@ -1,4 +1,4 @@
-//! Hearing of a room's presence on the server.
+//! Watching a room's presence on the server.
 
 use std::fmt;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ impl PresenceWatch {
 
     /// The next update. `None`: the namespace is gone.
     ///
-    /// Whoever stops waiting for it has lost nothing.
+    /// Cancel safe: no update is lost.
     pub async fn next(&mut self) -> Option<PresenceUpdate> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -39,7 +39,7 @@ impl Stream for PresenceWatch {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<PresenceUpdate>> {
         let number = self.number;
-        // What was there before is dropped without the lock: it may be the last of a task.
+        // The waker before is dropped without the lock: it may hold the last reference to a task.
         let mut waker = Some(context.waker().clone());
         let update = self.presence.with_watched(&self.room, |watched, published| {
             watched.take(number, published, &mut waker)

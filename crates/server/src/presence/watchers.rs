@@ -1,4 +1,4 @@
-//! What waits for the watches of a room.
+//! The updates that wait for the watches of a room.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use super::present::{PresenceDifference, Present};
 
-/// What a [`PresenceWatch`](crate::PresenceWatch) says.
+/// An update of a [`PresenceWatch`](crate::PresenceWatch).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PresenceUpdate {
     /// Everybody who is present, in the order of their keys. The first update is one, and
@@ -14,10 +14,10 @@ pub enum PresenceUpdate {
     List {
         /// Everybody.
         present: Vec<Present>,
-        /// How many differences there were since the last update that nobody took.
+        /// How many differences since the last update were not taken.
         missed: u64,
     },
-    /// What has changed since the last update. Never empty.
+    /// The changes since the last update. Never empty.
     Difference(Arc<PresenceDifference>),
 }
 
@@ -28,17 +28,17 @@ pub(super) struct Watched {
     watches: BTreeMap<u64, Waiting>,
 }
 
-/// What waits for a watch.
+/// The updates that wait for a watch.
 #[derive(Default)]
 struct Waiting {
     waker: Option<Waker>,
-    /// `None`: a list is to come.
+    /// The differences; `None`: the next update is a list.
     differences: Option<VecDeque<Arc<PresenceDifference>>>,
     missed: u64,
 }
 
 impl Watched {
-    /// The number of one more.
+    /// Adds a watch and returns its number.
     pub(super) fn add(&mut self) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
@@ -46,20 +46,20 @@ impl Watched {
         number
     }
 
-    /// True: nobody watches any more.
+    /// Removes a watch. True: it was the last.
     pub(super) fn remove(&mut self, number: u64) -> bool {
         self.watches.remove(&number);
         self.watches.is_empty()
     }
 
-    /// Says a difference to all of them.
+    /// Adds a difference to all watches.
     pub(super) fn push(&mut self, difference: &Arc<PresenceDifference>, waiting_max: usize) {
         for waiting in self.watches.values_mut() {
             waiting.push(difference, waiting_max);
         }
     }
 
-    /// The next update of a watch. If there is none, this waker takes the place of the one before.
+    /// The next update of a watch. If there is none, this waker replaces the one before.
     pub(super) fn take(
         &mut self,
         number: u64,
@@ -74,7 +74,7 @@ impl Watched {
         update
     }
 
-    /// Whom to wake, without a lock.
+    /// The wakers to wake, without a lock.
     pub(super) fn take_wakers(&mut self) -> impl Iterator<Item = Waker> {
         self.watches.values_mut().filter_map(|waiting| waiting.waker.take())
     }

@@ -1,11 +1,11 @@
-//! Who is in which room, and whom a broadcast reaches.
+//! The adapter: the members of rooms, and the selection of a broadcast's recipients.
 //!
-//! Every connected socket has a slot, which knows its memberships; a room knows its
-//! [members](Members) in chunks. So neither a join nor a leave searches in the room, nor among the
-//! memberships when they are many. A broadcast clones the chunks' `Arc`s under a short lock and walks
-//! them without one. A socket's own-id room is the id map itself.
+//! Every connected socket has a slot with its memberships; a room has its [members](Members) in
+//! chunks. So neither a join nor a leave searches the room, nor the memberships when they are many.
+//! A broadcast clones the chunks' `Arc`s under a short lock and walks them without one. A socket's
+//! own-id room is the id map itself.
 //!
-//! A room that is sent to again while nobody joins or leaves keeps a member cache `A` made of its
+//! A room that is sent to again, while nobody joins or leaves, keeps a member cache `A` made of its
 //! members, so that they need not be walked for each message.
 
 mod listing;
@@ -37,13 +37,13 @@ pub(crate) struct Adapter<T, A> {
 
 struct State<T, A> {
     slots: Slab<Slot<T>>,
-    /// Of the slots that are in many rooms.
+    /// The indexes of the slots that are in many rooms.
     indexes: MembershipIndexes,
     ids: HashMap<SocketId, usize>,
     rooms: Slab<Members<T, A>>,
     names: HashMap<Room, usize>,
     count: Gauge,
-    /// What changed and was not taken yet; only when somebody wants to know.
+    /// The changes that were not taken yet; `None` if no listener is registered.
     changes: Option<Vec<RoomChange>>,
 }
 
@@ -54,8 +54,8 @@ struct Slot<T> {
 }
 
 impl<T: Clone, A> Adapter<T, A> {
-    /// Without sockets. `is_watched`: changes are kept for [`take_changes`](Adapter::take_changes).
-    /// `count`: how many rooms there are, own-id rooms left out.
+    /// An adapter without sockets. `is_watched`: keeps changes for [`Self::take_changes`]. `count`:
+    /// how many rooms there are, own-id rooms left out.
     pub(crate) fn new(is_watched: bool, count: &Gauge) -> Self {
         let mut rooms = Slab::new();
         rooms.insert(Members::new(None));
@@ -66,7 +66,7 @@ impl<T: Clone, A> Adapter<T, A> {
         Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, count, changes }) }
     }
 
-    /// What changed since the last call, in its order.
+    /// The changes since the last call, in order.
     pub(crate) fn take_changes(&self) -> Vec<RoomChange> {
         self.state.lock().changes.as_mut().map(std::mem::take).unwrap_or_default()
     }
@@ -75,7 +75,7 @@ impl<T: Clone, A> Adapter<T, A> {
         self.state.lock().changes.as_ref().is_some_and(|changes| !changes.is_empty())
     }
 
-    /// Gives a socket its slot. Broadcasts to everybody reach it only after
+    /// Adds a socket, in a slot. Broadcasts to everybody reach it only after
     /// [`admit`](Adapter::admit).
     pub(crate) fn insert(&self, id: SocketId, socket: T) {
         let mut state = self.state.lock();
@@ -88,7 +88,7 @@ impl<T: Clone, A> Adapter<T, A> {
         checks::now_and_then(|| state.check());
     }
 
-    /// Puts a socket among everybody.
+    /// Adds a socket to the room of everybody.
     pub(crate) fn admit(&self, id: &SocketId) {
         let mut state = self.state.lock();
         if let Some(&slot) = state.ids.get(id) {
@@ -100,7 +100,7 @@ impl<T: Clone, A> Adapter<T, A> {
         checks::now_and_then(|| state.check());
     }
 
-    /// Gives a socket another id, and its own room with it.
+    /// Changes a socket's id, and its own room with it.
     pub(crate) fn rename(&self, from: &SocketId, to: SocketId) {
         let mut state = self.state.lock();
         if let Some(slot) = state.ids.remove(from) {
@@ -110,7 +110,7 @@ impl<T: Clone, A> Adapter<T, A> {
         checks::now_and_then(|| state.check());
     }
 
-    /// Takes a socket out of all rooms and returns those it was in.
+    /// Removes a socket from all rooms and returns those it was in.
     pub(crate) fn remove(&self, id: &SocketId) -> Vec<Room> {
         let mut state = self.state.lock();
         let Some(slot) = state.ids.remove(id) else {
@@ -133,7 +133,7 @@ impl<T: Clone, A> Adapter<T, A> {
         left
     }
 
-    /// Puts a socket into rooms, and calls back for each that it was not in before.
+    /// Adds a socket to rooms, and calls back for each that it was not in before.
     pub(crate) fn join(&self, id: &SocketId, rooms: Vec<Room>, mut entered: impl FnMut(&Room)) {
         let mut state = self.state.lock();
         let Some(&slot) = state.ids.get(id) else {
@@ -151,7 +151,7 @@ impl<T: Clone, A> Adapter<T, A> {
         checks::now_and_then(|| state.check());
     }
 
-    /// Takes a socket out of rooms, and calls back for each that it was in.
+    /// Removes a socket from rooms, and calls back for each that it was in.
     pub(crate) fn leave(&self, id: &SocketId, rooms: &[Room], mut left: impl FnMut(&Room)) {
         let mut state = self.state.lock();
         let Some(&slot) = state.ids.get(id) else {
@@ -167,7 +167,7 @@ impl<T: Clone, A> Adapter<T, A> {
         checks::now_and_then(|| state.check());
     }
 
-    /// Whether a socket is in a room; its own is not asked for.
+    /// Whether a socket is in a room; not to be called with its own.
     pub(crate) fn is_in(&self, id: &SocketId, room: &Room) -> bool {
         let state = self.state.lock();
         let (slot, room) = (state.ids.get(id), state.names.get(room));
@@ -197,8 +197,8 @@ impl<T: Clone, A> Adapter<T, A> {
         Some(state.slots[slot].socket.clone())
     }
 
-    /// The member cache of a room, or of everybody, if there is one or there is to be one: from the
-    /// second broadcast on since somebody joined or left. `make` makes it, without a lock.
+    /// The member cache of a room, or of everybody, if it has one: from the second broadcast on
+    /// since somebody joined or left. `make` makes it, without a lock.
     pub(crate) fn member_cache(
         &self,
         room: Option<&Room>,
@@ -249,7 +249,7 @@ impl<T: Clone, A> Adapter<T, A> {
 }
 
 impl<T: Clone, A> State<T, A> {
-    /// Keeps a change for who wants to know it.
+    /// Keeps a change for the listeners, if there are any.
     fn report(&mut self, change: impl FnOnce() -> RoomChange) {
         if let Some(changes) = &mut self.changes {
             changes.push(change());
@@ -271,7 +271,7 @@ impl<T: Clone, A> State<T, A> {
         self.slots[slot].memberships.find(slot, room, &self.indexes).is_some()
     }
 
-    /// True: it was not in the room.
+    /// Adds a slot to a room. True: it was not in it.
     fn enter(&mut self, room: usize, slot: usize) -> bool {
         if self.is_member(room, slot) {
             return false;
@@ -286,7 +286,7 @@ impl<T: Clone, A> State<T, A> {
         true
     }
 
-    /// True: it was in the room.
+    /// Removes a slot from a room. True: it was in it.
     fn exit(&mut self, room: usize, slot: usize) -> bool {
         let memberships = &mut self.slots[slot].memberships;
         let Some(at) = memberships.find(slot, room, &self.indexes) else {
@@ -326,7 +326,7 @@ impl<T: Clone, A> State<T, A> {
 }
 
 impl<T, A> State<T, A> {
-    /// What always holds. How many things were looked at.
+    /// Checks the invariants and returns how many things it looked at.
     fn check(&self) -> usize {
         debug_assert_eq!(self.ids.len(), self.slots.len(), "a slot has one id");
         for (id, slot) in &self.ids {

@@ -5,9 +5,9 @@ use sockeye_engine::MemberList;
 /// The cached member list of a room, valid until somebody joins or leaves it. `T` is a handle of a
 /// socket.
 pub(crate) struct MemberCache<T> {
-    /// Sessions of those that take a packet in the protocol's own form, whatever it is.
+    /// Sessions of the members that take every packet in the protocol's own form.
     pub(crate) sessions: MemberList,
-    /// Those that are not yet connected, or take other forms.
+    /// The members that are not yet connected, or take other forms.
     pub(crate) others: Vec<T>,
 }
 

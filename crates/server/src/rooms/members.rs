@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::room::Room;
 
-/// Members in one chunk at most. All chunks but the last are full.
+/// The most members of one chunk. All chunks but the last are full.
 pub(super) const CHUNK_MEMBERS_MAX: usize = 256;
 
-/// A part of the members. An edit copies the chunk while a broadcast holds it, so joins never wait for
-/// sends.
+/// A part of the members. An edit copies the chunk while a broadcast holds it, so joins never wait
+/// for sends.
 pub(super) type Chunk<T> = Arc<Vec<Member<T>>>;
 
 /// A member of a room.
@@ -20,11 +20,11 @@ pub(super) struct Member<T> {
 
 /// The members of one room in chunks, and the member cache `A` made of them, if there is one.
 pub(super) struct Members<T, A> {
-    /// The room of everybody has none.
+    /// The room's name; `None` for the room of everybody.
     pub(super) name: Option<Room>,
     pub(super) chunks: Vec<Chunk<T>>,
     pub(super) member_cache: Option<Arc<A>>,
-    /// Whether it was sent to since somebody joined or left.
+    /// Whether a broadcast was sent to it since somebody joined or left.
     pub(super) is_sent_to: bool,
     /// The slots of those that the cache was made of.
     #[cfg(debug_assertions)]
@@ -67,7 +67,7 @@ impl<T, A> Members<T, A> {
         }
     }
 
-    /// Somebody joins or leaves.
+    /// Drops the cache, since somebody joins or leaves.
     fn change(&mut self) {
         self.member_cache = None;
         self.is_sent_to = false;
@@ -78,7 +78,7 @@ impl<T, A> Members<T, A> {
         self.chunks.iter().flat_map(|chunk| chunk.iter()).map(|member| member.slot)
     }
 
-    /// What always holds.
+    /// Checks the invariants.
     pub(super) fn check(&self) {
         if let Some((last, full)) = self.chunks.split_last() {
             debug_assert!(

@@ -19,16 +19,16 @@ impl Membership {
     }
 }
 
-/// The memberships of one socket, a room once. Most sockets are in one or two rooms: what finds one
-/// membership among many is kept [elsewhere](MembershipIndexes), so that they take no memory for it.
+/// The memberships of one socket, a room once. Most sockets are in one or two rooms: the index to
+/// find one among many is [elsewhere](MembershipIndexes), so that these take no memory for it.
 #[derive(Debug, Default)]
 pub(super) struct Memberships(SmallVec<[Membership; 1]>);
 
-/// For the slots that have many memberships: the position of the one in each room.
+/// The indexes of slots with many memberships: by room, the position of its membership.
 #[derive(Debug, Default)]
 pub(super) struct MembershipIndexes(HashMap<usize, HashMap<usize, usize>>);
 
-/// So few are searched as fast one by one as in a table.
+/// Up to so many, a linear search is as fast as a table.
 const FEW: usize = 16;
 
 impl Memberships {
@@ -76,7 +76,7 @@ impl Memberships {
         self.0[at].index = index;
     }
 
-    /// Removes the one at a position, which the last one takes.
+    /// Removes the one at a position, to which the last one moves.
     pub(super) fn remove(
         &mut self,
         slot: usize,

@@ -78,30 +78,30 @@ impl From<&SocketId> for Room {
     }
 }
 
-/// What happened to a room, see [`Namespace::on_room_change`](crate::Namespace::on_room_change).
+/// A change of a room, see [`Namespace::on_room_change`](crate::Namespace::on_room_change).
 /// The official adapter's `create-room`, `join-room`, `leave-room` and `delete-room`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomChange {
-    /// Somebody is about to be its first member.
+    /// The room is created, for its first member.
     Created {
         /// The room.
         room: Room,
     },
-    /// A socket is in it from now on.
+    /// A socket has joined it.
     Joined {
         /// The room.
         room: Room,
         /// The socket.
         id: SocketId,
     },
-    /// A socket is not in it any more.
+    /// A socket has left it.
     Left {
         /// The room.
         room: Room,
         /// The socket.
         id: SocketId,
     },
-    /// Its last member has left.
+    /// Its last member has left, which deletes it.
     Deleted {
         /// The room.
         room: Room,

@@ -29,7 +29,7 @@ pub(crate) struct Selection<T> {
 }
 
 thread_local! {
-    /// The slots this walk has seen or excluded: those whose entry equals the current epoch.
+    /// The slots that this walk has seen or excluded: those whose entry equals the current epoch.
     static DONE: RefCell<(u32, Vec<u32>)> = const { RefCell::new((0, Vec::new())) };
 }
 

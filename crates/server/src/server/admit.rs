@@ -1,4 +1,4 @@
-//! Readers over plain HTTP at a namespace's door.
+//! Admission of readers over plain HTTP to a namespace.
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -15,26 +15,24 @@ use crate::namespace::active::Siblings;
 use crate::namespace::visitor::{PANICKED, Visitor};
 
 impl Server {
-    /// Asks whether a reader over plain HTTP is let into a namespace, by the rules that clients are
-    /// let in by: the page's origin, the hook
+    /// Decides whether a reader over plain HTTP is admitted to a namespace, by the rules for
+    /// clients: the page's origin, the hook
     /// [`allow_request`](sockeye_engine::Hooks::allow_request), the namespace's
-    /// [`on_connect`](crate::Namespace::on_connect). What it may read there,
-    /// [`Visitor::may_read`] says. The host of the request is not asked about: that is for whoever
-    /// listens.
+    /// [`on_connect`](crate::Namespace::on_connect). [`Visitor::may_read`] decides what it may read
+    /// there. The host of the request is not checked: that is up to the program that listens.
     ///
-    /// `auth` is what a client sends when it connects, a JSON object; the empty text stands for `{}`.
-    /// A rule that asks for [`Socket`](crate::Socket) lets no reader in. A namespace is found if it is
-    /// there, by its name with or without the slash; a reader makes no
-    /// [dynamic](crate::Namespace::matching) one, so what would be made for a client is an `Invalid
-    /// namespace` to a reader until a client is there.
+    /// `auth` is what a client sends when it connects, a JSON object; the empty text stands for
+    /// `{}`. A rule that asks for [`Socket`](crate::Socket) lets no reader in. A namespace is found
+    /// if it exists, by its name with or without the slash. A reader makes no
+    /// [dynamic](crate::Namespace::matching) one, so a name that would be made for a client is an
+    /// `Invalid namespace` to a reader until a client has connected.
     ///
-    /// Nothing is kept between two calls: whoever reads again asks again, and everything is decided
-    /// anew. A [`Visitor`] that is kept instead holds no more than its request's head and what the
-    /// rules set on it.
+    /// Nothing is kept between two calls: each decides everything again. A [`Visitor`] that is kept
+    /// instead holds only its request's head and what the rules set on it.
     ///
     /// # Errors
-    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, a panic of a
-    /// rule with the level error.
+    /// [`Refuse`] with what may be shown to the reader. It is logged with the level debug, a panic
+    /// of a rule with the level error.
     ///
     /// # Cancel safety
     /// Safe: the rules are dropped where they stand. They have

@@ -19,7 +19,7 @@ use crate::namespace::registry::{Namespaces, NewNamespace};
 use crate::namespace::{Namespace, Path};
 use crate::socket::Socket;
 
-/// Declares a server: configuration, state, namespaces.
+/// The declaration of a server: configuration, state, namespaces.
 #[must_use = "there is no server until it is built"]
 pub struct ServerBuilder<S = ()> {
     config: Config,
@@ -47,8 +47,8 @@ impl ServerBuilder {
         }
     }
 
-    /// Gives handlers a state to ask for with [`State`](crate::State). Namespaces declared after
-    /// this have it; say it first.
+    /// Sets the state that handlers take with [`State`](crate::State). Only namespaces declared
+    /// after this have it, so call it first.
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
         ServerBuilder {
             config: self.config,
@@ -76,8 +76,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Calls a function with each namespace that a client's name makes, before its first socket is in it:
-    /// `new_namespace` of the official server.
+    /// Calls a function with each namespace made for a client's name, before its first socket is
+    /// added: `new_namespace` of the official server.
     pub fn on_new_namespace(mut self, hear: impl Fn(&Io) + Send + Sync + 'static) -> Self {
         self.new_namespace = Some(Box::new(hear));
         self
@@ -90,12 +90,12 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Keeps the extension of type `T` of each request that opens a session or comes from a reader, if
-    /// it has one, where [`Handshake::extension`](sockeye_engine::Handshake::extension) finds it in
-    /// `on_connect` and in every handler: what a layer of tower or axum in front of the server knows,
-    /// such as who is logged in. Default: none is kept. It adds to
-    /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), where it says why they are kept
-    /// by type.
+    /// Keeps the extension of type `T` of each request that opens a session or comes from a reader,
+    /// if it has one, where [`Handshake::extension`](sockeye_engine::Handshake::extension) finds it
+    /// in `on_connect` and in every handler: what a layer of tower or axum in front of the server
+    /// found out, such as the logged-in user. Default: none is kept. It adds to
+    /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), which explains why they are
+    /// kept by type.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -131,7 +131,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
-    /// [`BuildError`] says what contradicts itself.
+    /// [`BuildError`] with the contradiction in the declaration.
     pub fn build(self) -> Result<Server, BuildError> {
         let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
         if let Some(report) = &self.error {
@@ -157,18 +157,18 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         }
         let started = Instant::now();
         let app = App { namespaces: Arc::clone(&namespaces), config: Arc::clone(&config), started };
-        // Asked once, of files and other paths as well.
+        // The service checks the host itself, once, for files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;
         Ok(Server { engine, namespaces, config })
     }
 }
 
-/// Has the handlers of a declaration counted and timed.
+/// Makes the handlers of a declaration be counted and timed.
 fn measure(path: &Path, handlers: &mut Handlers) {
     let metrics = NamespaceMetrics::new(path.name());
     for registered in handlers.events.values_mut().chain(&mut handlers.fallback) {
-        // Nobody else has it yet.
+        // No other reference exists yet.
         if let Some(registered) = Arc::get_mut(registered) {
             registered.metrics = metrics.handler(&registered.event);
         }

@@ -16,7 +16,7 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const JAVASCRIPT: &str = "application/javascript; charset=utf-8";
 const SOURCE_MAP: &str = "application/json; charset=utf-8";
-/// The package's version, as the official server does it.
+/// The package's version, as on the official server.
 const ETAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
 
 struct File {
@@ -27,7 +27,7 @@ struct File {
 }
 
 impl File {
-    /// The content in this coding; as it is when it cannot be compressed.
+    /// The content in this coding; without any if it cannot be compressed.
     fn content(&self, coding: Option<ContentCoding>) -> (Bytes, Option<ContentCoding>) {
         let plain = || (Bytes::from_static(self.content), None);
         let Some(coding) = coding else { return plain() };
@@ -91,7 +91,7 @@ pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     headers.insert(header::ETAG, HeaderValue::from_static(ETAG));
-    // Pages of every origin may load them, those that are isolated too.
+    // Pages of every origin may load them, cross-origin isolated ones too.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     if let Some(coding) = coding {

@@ -6,13 +6,13 @@ use sockeye_socket_proto::Parser;
 
 use crate::guarantees::recovery::RecoveryConfig;
 
-/// Everything about a server that is not its namespaces. The defaults are those of the official
+/// The configuration of a server, except its namespaces. The defaults are those of the official
 /// server where it has them.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Transports, heartbeat, sizes and origins: Engine.IO below. Its `path` is `/socket.io` here.
+    /// Engine.IO: transports, heartbeat, sizes and origins. Its `path` is `/socket.io` here.
     ///
-    /// Its `allow_eio3` lets clients of Socket.IO 2 in beside those of version 3 and 4, into the
+    /// Its `allow_eio3` admits clients of Socket.IO 2 as well as those of version 3 and 4, to the
     /// same namespaces and rooms. Default false, as with the official server: then they are
     /// answered `Unsupported protocol version`. Those that poll by scripts need its `jsonp` too.
     pub engine: engine::Config,
@@ -20,14 +20,14 @@ pub struct Config {
     /// a reader over plain HTTP may take. Default 45 s.
     pub connect_timeout: Duration,
     /// How long the attachments of a packet may take after the packet itself, and at least until
-    /// the next time that its task runs. Default 60 s.
+    /// the next time that the session's task runs. Default 60 s.
     pub attachments_timeout: Duration,
-    /// How long an acknowledgement is awaited when nobody says otherwise. Default 10 s.
+    /// How long an acknowledgement is awaited if the request sets no timeout. Default 10 s.
     pub ack_timeout: Duration,
     /// Unanswered acknowledgements of one socket. Default 1,000.
     pub pending_acks_max: usize,
-    /// Namespaces one session may be in or on its way into, and connect handlers that run for it,
-    /// also for namespaces that it has left before their answer. Default 100.
+    /// Namespaces that one session may be in or connecting to, and connect handlers that run for
+    /// it, also for namespaces that it left before their answer. Default 100.
     pub namespaces_per_session_max: usize,
     /// Events of one session that wait because `concurrent_handlers_max` handlers run; when they
     /// are more, or larger than `waiting_event_bytes_max`, the session is not read until some are
@@ -39,22 +39,22 @@ pub struct Config {
     /// Whether clients that lost their connection may continue, and how much is kept for them.
     /// Default `None`: they may not.
     pub recovery: Option<RecoveryConfig>,
-    /// How packets are written, if not as JSON and attachments. With
+    /// How packets are encoded, if not as JSON and attachments. With
     /// [`MsgpackParser`](crate::MsgpackParser), clients with the official msgpack parser are served
-    /// beside those that speak JSON. Default `None`.
+    /// as well as those that use JSON. Default `None`.
     pub parser: Option<Arc<dyn Parser>>,
-    /// What one packet may ask of the decoder.
+    /// The limits of the decoder for one packet.
     pub packet_limits: sockeye_socket_proto::Limits,
     /// Whether a namespace that was made for a client's name is removed when its last socket
     /// leaves or is refused. Default false: it stays until one of the next three limits is reached.
     pub cleanup_empty_child_namespaces: bool,
-    /// Namespaces made for clients' names, in all. One more replaces one that nobody is
-    /// in, of whoever left the most of them; if somebody is in each, the client is refused: `Too
-    /// many namespaces on this server`. Each takes about 3 kB and its name. Default 20,000.
+    /// Namespaces made for clients' names, in all. One more replaces an empty one, of the owner
+    /// that left the most of them; if none is empty, the client is refused: `Too many namespaces on
+    /// this server`. Each takes about 3 kB and its name. Default 20,000.
     pub child_namespaces_max: usize,
     /// Those of them that were made for sessions of one address (of IPv6: one network of 64 bits).
     /// One more replaces an empty one of theirs; else the client is refused. Sessions whose
-    /// address is unknown are not bound by it. Default 10,000.
+    /// address is unknown are not limited by it. Default 10,000.
     pub child_namespaces_per_address_max: usize,
     /// Those of them that were made for one session, which may have left them meanwhile. One more
     /// replaces an empty one of its own; else it is refused. Default 1,000.

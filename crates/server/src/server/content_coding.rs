@@ -1,4 +1,4 @@
-//! How a file is compressed on its way, once for all who ask for it.
+//! The content codings of files, each file compressed once for all requests.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use sockeye_net::http::ContentCoding;
 
-/// In the order of the server's preference, for a client that takes everything.
+/// The codings in the server's order of preference, for a client that accepts all of them.
 pub(crate) const OFFERED: [ContentCoding; 3] =
     [ContentCoding::Brotli, ContentCoding::Gzip, ContentCoding::Deflate];
 

@@ -10,24 +10,24 @@ use sockeye_engine::{CloseReason, Session};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// What became of the sessions of a server that was drained, see
+/// The outcome of draining a server: what happened to its sessions, see
 /// [`Server::drain`](crate::Server::drain).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
     /// Sessions that ended in order: their handlers were done and what was queued for them written.
     pub closed: usize,
-    /// Sessions whose handlers, or clients, were not done at the deadline. They were cut off; what
-    /// their handlers still do is theirs.
+    /// Sessions whose handlers, or clients, were not done at the deadline. They were cut off; their
+    /// handlers may still run.
     pub cut: usize,
 }
 
-/// In as many parts, at most, the sessions of a server are closed.
+/// The most waves in which the sessions of a server are closed.
 const WAVES_MAX: usize = 20;
-/// As many sessions may come back to the other servers at once, however few there are in all.
+/// The least number of sessions in a wave: so many may connect to the other servers at once.
 const WAVE_MIN: usize = 100;
 
-/// When and how many sessions are closed at once: all waves begin in the first half of the time.
+/// The schedule and size of the waves: all begin in the first half of the time.
 #[derive(Debug, PartialEq, Eq)]
 struct Waves {
     size: usize,
@@ -45,8 +45,8 @@ impl Waves {
 
 /// Waits for a future until the deadline. True: it was done.
 ///
-/// The runtime's timers stand still while a handler blocks the thread that was to drive them, so
-/// the deadline has a thread of its own as well, which wakes whoever drains.
+/// The runtime's timers stop while a handler blocks the thread that drives them, so the deadline
+/// also has a thread of its own, which wakes the caller.
 pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) -> bool {
     let (over, is_over) = oneshot::channel::<()>();
     let (done, is_done) = mpsc::channel::<()>();
@@ -70,7 +70,7 @@ pub(crate) async fn until(deadline: Duration, future: impl Future<Output = ()>) 
 }
 
 /// Ends these sessions in waves. Each ends at the first moment at which none of its handlers is
-/// under way.
+/// running.
 pub(crate) async fn in_waves(sessions: &[Session], deadline: Duration) {
     let waves = Waves::new(sessions.len(), deadline);
     for (number, wave) in sessions.chunks(waves.size).enumerate() {
@@ -82,7 +82,7 @@ pub(crate) async fn in_waves(sessions: &[Session], deadline: Duration) {
 }
 
 /// Gives up sessions that are closing over polling and whose client does not poll any more: it
-/// cannot learn of its end. Runs for as long as it is polled.
+/// cannot be notified. Runs for as long as it is polled.
 pub(crate) async fn forget_silent(sessions: impl Fn() -> Vec<Session>) -> Infallible {
     let mut silent: HashSet<u64> = HashSet::new();
     loop {
@@ -96,7 +96,7 @@ pub(crate) async fn forget_silent(sessions: impl Fn() -> Vec<Session>) -> Infall
     }
 }
 
-/// Twice this, at most, a client may take between two polls. It is a round trip.
+/// A client may take at most twice this between two polls, which is a round trip.
 const SILENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

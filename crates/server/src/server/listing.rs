@@ -1,4 +1,4 @@
-//! Lists and counts of rooms, sockets and sessions, for whoever wants to see what is there.
+//! Lists and counts of rooms, sockets and sessions, for admin pages and tools.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::rooms::room::Room;
 use crate::session::details::{Describe, SessionDetails};
 use crate::socket::Socket;
 
-/// A room and how many are in it.
+/// A room and its number of sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RoomInfo {
@@ -23,8 +23,8 @@ pub struct RoomInfo {
     pub sockets: usize,
 }
 
-/// A session as a list shows it: plain data, without its id as a whole, headers or `auth`, which are
-/// credentials.
+/// An entry in a list of sessions: plain data, without its id as a whole, headers or `auth`, which
+/// are credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
@@ -34,15 +34,15 @@ pub struct SessionInfo {
     pub sid: String,
     /// The transport it is on: `polling`, `websocket` or `ndjson`.
     pub transport: &'static str,
-    /// The revision of Engine.IO that it speaks, 3 or 4.
+    /// The revision of Engine.IO that it uses, 3 or 4.
     pub revision: u8,
-    /// What its own task says of it; `None` when that did not answer within a second, since a handler
-    /// blocks its thread.
+    /// The details from its own task; `None` if that did not answer within a second, as when a
+    /// handler blocks its thread.
     pub details: Option<SessionDetails>,
 }
 
-/// Counts take the time of a lock; a page takes time and memory as it is long, and holds that lock for
-/// some of it only, however many sockets and rooms there are.
+/// A count takes the time of a lock; a page takes time and memory in proportion to its length, and
+/// holds that lock for a part of it only, however many sockets and rooms there are.
 impl Io {
     /// How many sockets are connected to the namespace on this server.
     ///
@@ -59,21 +59,21 @@ impl Io {
         self.active_namespace().adapter.socket_count()
     }
 
-    /// How many rooms the namespace has on this server. Each socket's room of its own id is left out:
-    /// there are [`socket_count`](Io::socket_count) of them. (The official `adapter.rooms` has them.)
+    /// How many rooms the namespace has on this server. Own-id rooms, of which there are
+    /// [`socket_count`](Io::socket_count), are left out. (The official `adapter.rooms` has them.)
     pub fn room_count(&self) -> usize {
         self.active_namespace().adapter.room_count()
     }
 
-    /// How many sockets of this server are in a room: 0 when it is not there, 1 in a connected socket's
-    /// own.
+    /// How many sockets of this server are in a room: 0 if it does not exist, 1 for a connected
+    /// socket's own.
     pub fn room_size(&self, room: impl Into<Room>) -> usize {
         self.active_namespace().adapter.room_size(&room.into())
     }
 
-    /// A page of the rooms with their sizes, own-id rooms left out, in no order that says anything:
-    /// `limit` of them at most, and at least one if there is one. A room that is there all the time is
-    /// on exactly one page.
+    /// A page of the rooms with their sizes, own-id rooms left out, in no particular order: `limit`
+    /// of them at most, and at least one if there is one. A room that exists all the time is on
+    /// exactly one page.
     pub fn rooms_page(&self, from: Cursor, limit: usize) -> Page<RoomInfo> {
         let (rooms, next) = self.active_namespace().adapter.rooms_from(from.slot(), limit);
         Page::new(rooms.into_iter().map(RoomInfo::new).collect(), next.map(Cursor::at))
@@ -97,17 +97,17 @@ impl Io {
         rooms.into_iter().map(RoomInfo::new).collect()
     }
 
-    /// A page of the sockets that are connected to the namespace on this server, in no order that says
-    /// anything: `limit` of them at most, and at least one if there is one. A socket that is connected
-    /// all the time is on exactly one page. For all at once there is [`sockets`](Io::sockets).
+    /// A page of the sockets that are connected to the namespace on this server, in no particular
+    /// order: `limit` of them at most, and at least one if there is one. A socket that is connected
+    /// all the time is on exactly one page. To get all at once, use [`sockets`](Io::sockets).
     pub fn sockets_page(&self, from: Cursor, limit: usize) -> Page<Socket> {
         let (sockets, next) = self.active_namespace().adapter.sockets_from(from.slot(), limit);
         Page::new(sockets, next.map(Cursor::at))
     }
 
-    /// A page of the sockets of this server that are in a room, `limit` of them at most, and at least
-    /// one if there is one. Whoever leaves between two pages gives its place to the last member, which
-    /// may be missed then; for all at one moment there is `io.to(room).sockets()`.
+    /// A page of the sockets of this server that are in a room, `limit` of them at most, and at
+    /// least one if there is one. When one leaves between two pages, the last member moves to its
+    /// position and may be missed; to get all at one moment, use `io.to(room).sockets()`.
     pub fn members_page(&self, room: impl Into<Room>, from: Cursor, limit: usize) -> Page<Socket> {
         let adapter = &self.active_namespace().adapter;
         let (members, next) = adapter.members_from(&room.into(), from.slot(), limit);
@@ -123,9 +123,9 @@ impl RoomInfo {
 
 impl Server {
     /// A page of the sessions, whatever their namespaces, in the order in which they were opened:
-    /// `limit` of them at most, and at least one if there is one. It looks at the number of every
-    /// session, and wakes those that are on the page: each says of itself what only its task knows.
-    /// One that ends meanwhile is left out.
+    /// `limit` of them at most, and at least one if there is one. It reads the number of every
+    /// session, and wakes those on the page: the task of each has to report its details. One that
+    /// ends meanwhile is left out.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -141,7 +141,7 @@ impl Server {
     /// ```
     ///
     /// # Cancel safety
-    /// Safe: nothing but reading happens here.
+    /// Safe: it only reads.
     pub async fn sessions_page(&self, from: Cursor, limit: usize) -> Page<SessionInfo> {
         let limit = limit.max(1);
         let sessions = self.engine.session_page(from.0, limit);
@@ -177,7 +177,7 @@ impl Server {
     }
 }
 
-/// How long the sessions of a page are waited for, all together.
+/// How long the details of all sessions of a page are awaited together.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl SessionInfo {

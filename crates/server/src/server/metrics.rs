@@ -1,7 +1,7 @@
-//! Numbers of a server through the `metrics` facade. [`ALL`] names each one with its unit; the engine's
-//! are in [`sockeye_engine::metrics`], and all of them stand in one table in `docs/operations.md`.
+//! The metrics of a server, through the `metrics` facade. [`ALL`] lists each with its unit; the
+//! engine's are in [`sockeye_engine::metrics`]. `docs/operations.md` has a table of all.
 //!
-//! A server takes the recorder that is installed when it is built, so install that first:
+//! A server uses the recorder that is installed when it is built, so install that first:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -25,31 +25,31 @@ use metrics::{
 };
 use tokio::time::Instant;
 
-/// How a number behaves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It only grows.
+    /// A value that only grows.
     Counter,
-    /// It grows and falls.
+    /// A value that grows and falls.
     Gauge,
-    /// Values whose distribution counts.
+    /// Values whose distribution is recorded.
     Histogram,
 }
 
-/// What one number is.
+/// The description of one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {
-    /// Under which it reaches the recorder.
+    /// Its name at the recorder.
     pub name: &'static str,
-    /// How it behaves.
+    /// Its kind.
     pub kind: MetricKind,
-    /// What it is counted in.
+    /// The unit of its values.
     pub unit: Unit,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it is, in words.
+    /// Its meaning, in words.
     pub description: &'static str,
 }
 
@@ -63,7 +63,7 @@ macro_rules! metrics {
     ($($constant:ident = $name:literal, $kind:ident, $unit:ident, [$($label:ident),*], $description:literal;)*) => {
         $(#[doc = $description] pub const $constant: &str = $name;)*
 
-        /// Every number of a server.
+        /// Every metric of a server.
         pub const ALL: &[Metric] = &[$(Metric {
             name: $constant,
             kind: MetricKind::$kind,
@@ -111,7 +111,7 @@ metrics! {
         "events of client outboxes that came again and were not handled again: their answer is remembered, or on its way";
 }
 
-/// Gives the recorder the description of each number.
+/// Gives the recorder the description of each metric.
 pub(super) fn describe() {
     for Metric { name, kind, unit, description, .. } in ALL.iter().copied() {
         match kind {
@@ -122,14 +122,14 @@ pub(super) fn describe() {
     }
 }
 
-/// Whether there is a recorder. (What is of no size is the facade's own recorder, which does
-/// nothing; there is no other way to ask.)
+/// Whether there is a recorder. (A recorder of size zero is the facade's own, which does nothing;
+/// there is no other way to find out.)
 fn is_recorded() -> bool {
     with_recorder(|recorder| size_of_val(recorder) > 0)
 }
 
-/// The numbers of one declaration. Its counters at the recorder are looked up once, so that an event
-/// costs an addition each, and nothing where nobody records.
+/// The metrics of one declaration. Its counters at the recorder are looked up once, so that an
+/// event costs one addition each, and nothing without a recorder.
 pub(crate) struct NamespaceMetrics {
     namespace: SharedString,
     is_recorded: bool,
@@ -149,7 +149,7 @@ pub(crate) struct NamespaceMetrics {
 }
 
 impl NamespaceMetrics {
-    /// Without a recorder.
+    /// The metrics without a recorder.
     pub(crate) const fn noop() -> Self {
         Self {
             namespace: SharedString::const_str(""),
@@ -170,7 +170,7 @@ impl NamespaceMetrics {
         }
     }
 
-    /// Of the declaration of this name, with the recorder of this moment.
+    /// The metrics of the declaration of this name, with the recorder that is installed now.
     pub(super) fn new(declaration: &str) -> Self {
         if !is_recorded() {
             return Self::noop();
@@ -198,7 +198,7 @@ impl NamespaceMetrics {
         }
     }
 
-    /// The time of the handlers of one event; of the fallback without a name.
+    /// The metrics of the handlers of one event, or of the fallback if the name is empty.
     pub(super) fn handler(&self, event: &str) -> HandlerMetrics {
         if !self.is_recorded {
             return HandlerMetrics::noop();
@@ -226,7 +226,7 @@ impl NamespaceMetrics {
         self.events_sent.increment(1);
     }
 
-    /// An event was sent to so many; they are counted only where somebody records it.
+    /// Records a broadcast; its recipients are counted only if there is a recorder.
     pub(crate) fn broadcast(&self, recipients: impl FnOnce() -> usize) {
         if self.is_recorded {
             self.broadcasts.increment(1);
@@ -254,7 +254,7 @@ impl NamespaceMetrics {
         self.outbox_hits.increment(1);
     }
 
-    /// A client that wanted to continue is in.
+    /// Records the outcome of a recovery claim.
     pub(crate) fn recovery(&self, outcome: &'static str) {
         if self.is_recorded {
             let namespace = self.namespace.clone();
@@ -262,7 +262,7 @@ impl NamespaceMetrics {
         }
     }
 
-    /// A handler failed, of this event if one is declared, for a reason of this code.
+    /// Records that a handler failed, of this event if it is declared, with this error code.
     pub(crate) fn handler_failed(&self, event: &str, is_declared: bool, code: &str) {
         if !self.is_recorded {
             return;
@@ -272,7 +272,7 @@ impl NamespaceMetrics {
             event if is_declared => event.to_owned().into(),
             _ => "(fallback)".into(),
         };
-        // Codes of the application may be made from anything.
+        // The application may make codes from any text.
         let code = ["decode", "internal", "panic", "refused", "retry"]
             .into_iter()
             .find(|known| *known == code)
@@ -283,14 +283,14 @@ impl NamespaceMetrics {
     }
 }
 
-/// A client is not let into a namespace, whose name may be a stranger's.
+/// Records that a client was refused by a namespace, without the name, which clients may choose.
 pub(crate) fn refused(reason: &'static str) {
     counter!(SOCKETS_REFUSED, REASON => reason).increment(1);
 }
 
-/// The numbers of the handlers of one event.
+/// The metrics of the handlers of one event.
 pub(crate) struct HandlerMetrics {
-    /// `None`: nobody records.
+    /// `None`: there is no recorder.
     seconds: Option<Histogram>,
     running: Gauge,
 }
@@ -300,29 +300,29 @@ impl HandlerMetrics {
         Self { seconds: None, running: Gauge::noop() }
     }
 
-    /// A handler is about to start.
+    /// Called before a handler starts.
     pub(crate) fn start(&self) -> Stopwatch {
         Stopwatch(self.seconds.is_some().then(Instant::now))
     }
 
-    /// A handler is done.
+    /// Called when a handler is done.
     pub(crate) fn done(&self, since: &Stopwatch) {
         if let (Some(seconds), Some(since)) = (&self.seconds, since.0) {
             seconds.record(since.elapsed());
         }
     }
 
-    /// A handler waits, until the result is dropped.
+    /// Counts a waiting handler, until the result is dropped.
     pub(crate) fn wait(&self) -> Waits {
         self.running.increment(1);
         Waits(self.running.clone())
     }
 }
 
-/// Since when a handler runs, if anybody wants to know.
+/// The start time of a handler, if there is a recorder.
 pub(crate) struct Stopwatch(Option<Instant>);
 
-/// A handler waits.
+/// The count of one waiting handler, undone when dropped.
 pub(crate) struct Waits(Gauge);
 
 impl Drop for Waits {

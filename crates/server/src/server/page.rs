@@ -1,15 +1,15 @@
-//! Lists in parts, so that nobody has to hold all of a long one.
+//! Pages of lists, so that a long list need not be held as a whole.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in a list, from which the next page is read: plain data, good for a link. The default is the
-/// beginning. It is of use with the list that it came from only; elsewhere it leads to some page.
+/// A position in a list, from which the next page is read: plain data, fit for a link. The default
+/// is the beginning. It is valid for the list it came from; with another it leads to some page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(pub(crate) u64);
 
 impl Cursor {
-    /// The place of a slot.
+    /// The cursor at a slot.
     pub(crate) fn at(slot: usize) -> Self {
         Self(slot as u64)
     }
@@ -19,7 +19,7 @@ impl Cursor {
     }
 }
 
-/// A part of a list: what is on it, and where the next part begins.
+/// A page of a list: its items, and where the next page begins.
 ///
 /// ```
 /// use sockeye::{Cursor, Io};
@@ -38,7 +38,7 @@ impl Cursor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// What is on it, at most as many as were asked for. The last page may be empty.
+    /// Its items, at most as many as were asked for. The last page may be empty.
     pub items: Vec<T>,
     /// Where the next page begins; `None`: there is none.
     pub next: Option<Cursor>,

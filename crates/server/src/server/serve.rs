@@ -1,4 +1,4 @@
-//! How a server meets its requests: as a tower service, or by listening itself.
+//! Serving requests: as a tower service, or by listening itself.
 
 use std::fmt;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ impl SocketService {
 }
 
 impl Server {
-    /// Answers what is not the engine's.
+    /// Answers the requests that are not for the engine.
     fn answer_beside<B>(
         &self,
         request: &Request<B>,
@@ -112,16 +112,16 @@ impl Serve {
         Self { server, listeners, signal: None, drain: None, keep_alive_timeout: None }
     }
 
-    /// How long a connection is kept for the next request, as answers announce it: longer than the
-    /// idle time-out of a balancer in front. Default: 10 seconds.
+    /// How long a connection is kept for the next request, as answers announce it: choose more than
+    /// the idle time-out of a load balancer in front. Default: 10 seconds.
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.keep_alive_timeout = Some(timeout);
         self
     }
 
-    /// At the end the server is [drained](Server::drain) for at most this time, instead of
-    /// [shut down](Server::shutdown). A handler that blocks its thread is not bound by it, see there
-    /// how a program ends in time all the same.
+    /// At the end the server is [drained](Server::drain) for at most this time, instead of [shut
+    /// down](Server::shutdown). A handler that blocks its thread is not bound by it; see there how
+    /// a program can still end in time.
     pub fn drain_for(mut self, deadline: Duration) -> Self {
         self.drain = Some(deadline);
         self
@@ -144,7 +144,7 @@ impl IntoFuture for Serve {
     fn into_future(self) -> Self::IntoFuture {
         let Self { server, listeners, signal, drain, keep_alive_timeout } = self;
         let mut service = server.clone().into_service();
-        // The listener is ours, so nobody else checks the host.
+        // The listener is ours, so no other code checks the host.
         service.hosts.get_or_insert_default();
         let drained = async move {
             match signal {

@@ -1,9 +1,9 @@
-//! What is there at one moment, as plain data.
+//! Counts of what a server holds at one moment, as plain data.
 
 use serde::Serialize;
 
-/// What a server holds at one moment, and the limits beside it: plain data, to be shown or written as
-/// JSON. It has counts and names of namespaces; nothing in it is a credential, a header or `auth`.
+/// The counts of what a server holds at one moment, with their limits: plain data, to be shown or
+/// written as JSON. It has counts and names of namespaces, no credential, header or `auth`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -23,7 +23,7 @@ pub struct ServerSnapshot {
     pub uptime_seconds: u64,
     /// Sessions, open or closing.
     pub sessions: usize,
-    /// The same by transport and revision, without the kinds that nobody uses.
+    /// The same by transport and revision, without kinds that have no session.
     pub session_kinds: Vec<SessionKind>,
     /// Sessions that one address may have: `engine.sessions_per_address_max`. `None`: any number.
     pub sessions_per_address_max: Option<u32>,
@@ -31,15 +31,15 @@ pub struct ServerSnapshot {
     pub queued_bytes: Usage,
     /// Namespaces that were made for clients' names, and `child_namespaces_max`.
     pub child_namespaces: Usage,
-    /// Every namespace there is, by name.
+    /// Every namespace that exists, ordered by name.
     pub namespaces: Vec<NamespaceSnapshot>,
 }
 
-/// What is used of something, and how much there may be.
+/// The used amount of a limited resource, and its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Usage {
-    /// What is used now. What is being removed may put it over `max` for a moment.
+    /// The amount used now. It may exceed `max` for a moment, while entries are being removed.
     pub used: usize,
     /// The limit.
     pub max: usize,
@@ -59,11 +59,11 @@ pub struct SessionKind {
     pub transport: &'static str,
     /// The revision of Engine.IO, 3 or 4.
     pub revision: u8,
-    /// How many.
+    /// Their number.
     pub sessions: usize,
 }
 
-/// What a namespace holds.
+/// The counts of what a namespace holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NamespaceSnapshot {
@@ -77,39 +77,39 @@ pub struct NamespaceSnapshot {
     pub sockets: usize,
     /// Rooms, own-id rooms left out.
     pub rooms: usize,
-    /// What is kept for clients that come back; `None` without
+    /// The counts of what is kept for recovery; `None` without
     /// [`Config::recovery`](crate::Config::recovery).
     pub recovery: Option<RecoverySnapshot>,
-    /// What is remembered for the outboxes of clients; `None` without
-    /// [`Namespace::reliable`](crate::Namespace::reliable). Namespaces of one dynamic declaration have
-    /// it together, and each shows all of it.
+    /// The counts of what is remembered for client outboxes; `None` without
+    /// [`Namespace::reliable`](crate::Namespace::reliable). Namespaces of one dynamic declaration
+    /// share it, and each shows all of it.
     pub outboxes: Option<OutboxesSnapshot>,
 }
 
-/// What a namespace keeps for clients that come back, see
+/// The counts of what a namespace keeps for recovery, see
 /// [`RecoveryConfig`](crate::RecoveryConfig).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecoverySnapshot {
     /// Events in the log, and `log_events_max`.
     pub log_events: Usage,
-    /// Bytes that they take, and `log_bytes_max`.
+    /// Bytes of these events, and `log_bytes_max`.
     pub log_bytes: Usage,
     /// Sessions of this namespace whose clients are away.
     pub absent_sessions: usize,
-    /// Such sessions of all namespaces of its declaration together, and `sessions_max`.
+    /// Absent sessions of all namespaces of its declaration together, and `sessions_max`.
     pub declaration_sessions: Usage,
-    /// Bytes that those take, and `sessions_bytes_max`.
+    /// Bytes of these sessions, and `sessions_bytes_max`.
     pub declaration_bytes: Usage,
 }
 
-/// What is remembered for the outboxes of clients, see [`Reliable`](crate::Reliable).
+/// The counts of what is remembered for client outboxes, see [`Reliable`](crate::Reliable).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OutboxesSnapshot {
     /// Outboxes that are known, and [`outboxes_max`](crate::Reliable::outboxes_max).
     pub outboxes: Usage,
-    /// Events of theirs that are remembered: answered, or being handled.
+    /// Their events that are remembered: answered, or being handled.
     pub answers: usize,
     /// Bytes of the answers, and [`bytes_max`](crate::Reliable::bytes_max).
     pub bytes: Usage,

@@ -1,28 +1,28 @@
-//! When a session has to be looked at although nothing comes from anybody.
+//! The deadlines of a session: when its task has to run although no message arrives.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// This long after a moment; what no clock can add is a hundred years.
+/// The moment plus the duration; a sum that the clock cannot represent becomes a hundred years.
 pub(crate) fn after(moment: Instant, duration: Duration) -> Instant {
     moment.checked_add(duration).unwrap_or_else(|| moment + NEVER)
 }
 
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// What a session waits for. Most wait for nothing most of the time, and hold one word for it.
+/// The deadlines of a session. Most sessions have none most of the time, which takes one word.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(Option<Box<[Option<Instant>; 3]>>);
 
-/// What is to have happened by then.
+/// The kinds of deadline: what has to have happened by then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Due {
     /// The client has joined a namespace.
     Joined,
-    /// The attachments of a packet are there.
+    /// The attachments of a packet have arrived.
     Attachments,
-    /// A socket was given new time, or is warned or ended.
+    /// A socket's expiry was extended, or the socket is warned or ended.
     Expiry,
 }
 
@@ -44,7 +44,7 @@ impl Deadlines {
         self.0.as_ref()?[due as usize]
     }
 
-    /// The first of all.
+    /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.as_ref()?.iter().flatten().min().copied()
     }

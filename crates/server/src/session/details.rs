@@ -1,16 +1,16 @@
-//! What a session says of itself to who asks.
+//! The details of a session for listings.
 
 use std::net::SocketAddr;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-/// What only a session's own task knows of it, see [`SessionInfo`](crate::SessionInfo).
+/// The details that only a session's own task knows, see [`SessionInfo`](crate::SessionInfo).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionDetails {
-    /// The client's address, as [`Handshake::address`](crate::Handshake::address) has it: `None` when
-    /// the listener did not say it.
+    /// The client's address, as in [`Handshake::address`](crate::Handshake::address): `None` if the
+    /// listener did not report it.
     pub address: Option<SocketAddr>,
     /// Whole seconds since the request that opened it, by the clock of the machine.
     pub age_seconds: u64,
@@ -19,18 +19,18 @@ pub struct SessionDetails {
     pub namespaces: Vec<String>,
 }
 
-/// The question for it, a command to the session's task. Dropped unanswered when the session ends.
+/// The request for them, a command to the session's task. Dropped unanswered when the session ends.
 pub(crate) struct Describe(oneshot::Sender<SessionDetails>);
 
 impl Describe {
-    /// The question, and where its answer comes.
+    /// The request, and the receiver of its answer.
     pub(crate) fn new() -> (Self, oneshot::Receiver<SessionDetails>) {
         let (sender, answer) = oneshot::channel();
         (Self(sender), answer)
     }
 
     pub(super) fn answer(self, details: SessionDetails) {
-        // Who asked may have gone away.
+        // The receiver may be dropped.
         let _ = self.0.send(details);
     }
 }

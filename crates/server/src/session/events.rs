@@ -1,4 +1,4 @@
-//! Events on their way to their handlers: at once, after guards, or when it is their turn.
+//! Starting the handlers of events: at once, after guards, or once fewer handlers run.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,7 @@ pub(super) struct Waiting {
 }
 
 impl Sockets {
-    /// An event has come: its handler is started now, or when fewer run.
+    /// Starts the handler of an event that arrived, now or when fewer run.
     pub(super) fn event(&mut self, index: usize, id: Option<u64>, event: EventRef<'_>) {
         let entry = &mut self.entries[index];
         let handlers = &entry.socket.active_namespace().handlers;
@@ -46,8 +46,8 @@ impl Sockets {
         self.start(index, id, event);
     }
 
-    /// Takes an event of a client outbox up. That is done when its handler is to start and not before:
-    /// one that waits and is dropped with its connection was never begun, and is handled on the next.
+    /// Records that an event of a client outbox begins. Only when its handler starts: one that is
+    /// dropped with its connection while it waits has not begun, and is handled on the next.
     /// `None`: it was handled before.
     fn begin<'e>(
         socket: &Socket,
@@ -60,7 +60,7 @@ impl Sockets {
             return Some((responder, event));
         };
         let event = EventRef { args, ..event };
-        // Without an ack nothing is left to remember.
+        // An event without an ack has no answer to remember.
         let Some(responder) = responder else { return Some((None, event)) };
         let address = || socket.handshake().address().map(|address| address.ip());
         let origin = (socket.session().id(), address);
@@ -78,7 +78,7 @@ impl Sockets {
     fn start(&mut self, index: usize, id: Option<u64>, event: EventRef<'_>) {
         let socket = &self.entries[index].socket;
         if !socket.is_connected() {
-            // The server has disconnected it, which is noticed here in a moment.
+            // The server has disconnected it; the command that says so is about to be run.
             return;
         }
         let Some((responder, event)) = Self::begin(socket, id, event) else { return };
@@ -99,7 +99,7 @@ impl Sockets {
             Ok(running) => traced(running, span),
             Err(error) => return answer(socket, event.name, responder, Err(error)),
         };
-        // Most handlers are done at once. The others register their waker in `poll`.
+        // Most handlers finish at once. The others register their waker in `poll`.
         let mut cx = Context::from_waker(Waker::noop());
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx)));
         match polled {
@@ -140,7 +140,7 @@ impl Sockets {
     }
 }
 
-/// The guards one after the other, then the handler.
+/// Runs the guards one after the other, then the handler.
 async fn guarded(
     socket: Socket,
     registered: Arc<Registered>,

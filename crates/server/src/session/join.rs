@@ -1,4 +1,4 @@
-//! Coming into namespaces and going: who decides, and what follows.
+//! Connecting to namespaces and leaving them: the admission, and what follows.
 
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,7 +24,7 @@ use crate::socket::disconnect_reason::DisconnectReason;
 use crate::socket::expiry::Expired;
 use crate::socket::{Origin, Socket};
 
-/// What a client sends that wants to continue: its private id, and the last offset it saw.
+/// The part of `auth` with which a client claims recovery: its private id, the last offset it saw.
 #[derive(serde::Deserialize)]
 struct RecoveryRequest {
     pid: String,
@@ -32,12 +32,12 @@ struct RecoveryRequest {
 }
 
 impl Sockets {
-    /// A client may ask again before it has the answer, because it left in the meantime or
-    /// without having done so. Each time is decided and answered for itself, as with the official
-    /// server; who is admitted last is the one, and the one before it ends.
+    /// Handles a connect packet. A client may send another before the reply, with or without
+    /// leaving in between. Each is decided and answered separately, as by the official server; the
+    /// socket admitted last stays, and the one before it ends.
     pub(super) fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), HandlerError> {
         if self.find_joined(namespace).is_some() {
-            // We may have disconnected it already, and the client comes back.
+            // We may have disconnected it already, and the client connects again.
             self.run_commands();
         }
         if self.find_joined(namespace).is_some_and(|index| !self.entries[index].is_fresh) {
@@ -56,7 +56,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// The client leaves, also what was not yet decided: then nobody ever hears of it.
+    /// Handles a disconnect packet. While the admission is undecided, no handler learns of it.
     pub(super) fn leave(&mut self, namespace: &str) -> Result<(), HandlerError> {
         let mut was_there = self.forget_end(namespace);
         if let Some(work) = &mut self.work {
@@ -71,8 +71,8 @@ impl Sockets {
         if was_there { Ok(()) } else { self.refuse("a client leaves where it is not") }
     }
 
-    /// Remembers that the client is refused by a namespace or disconnected from it: it may leave before
-    /// it reads that, which is no mistake of its own.
+    /// Remembers that a namespace refused or disconnected the client: it may leave before it reads
+    /// that, which does not break the protocol.
     pub(super) fn remember_end(&mut self, namespace: &str) {
         let ended = self.ended.get_or_default();
         if ended.len() >= self.config.namespaces_per_session_max {
@@ -81,7 +81,7 @@ impl Sockets {
         ended.push_back(hash(namespace));
     }
 
-    /// True: that was remembered.
+    /// Returns whether it was remembered.
     fn forget_end(&mut self, namespace: &str) -> bool {
         let Some(ended) = self.ended.get_mut() else { return false };
         let (before, ended_now) = (ended.len(), hash(namespace));
@@ -101,7 +101,7 @@ impl Sockets {
             Found::Nothing => {
                 metrics::refused("unknown_namespace");
                 self.remember_end(namespace);
-                // An object for clients of every revision.
+                // An error object for clients of every revision.
                 let mut text = String::new();
                 encode_connect_error(&mut text, namespace, "Invalid namespace", "");
                 self.link.send(&text, &[]);
@@ -120,7 +120,7 @@ impl Sockets {
 
     pub(super) fn answered(&mut self, question: Question, parent: usize, is_yes: bool) {
         let Question { number, namespace, auth } = question;
-        // Forgotten when the client left, or the session ended, meanwhile.
+        // Removed if the client left, or the session ended, meanwhile.
         let asking = &mut self.work().asking;
         let Some(index) = asking.iter().position(|(other, _)| *other == number) else {
             return;
@@ -136,14 +136,14 @@ impl Sockets {
         }
     }
 
-    /// There are too many namespaces.
+    /// Refuses a client because there are too many namespaces.
     fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
         metrics::refused("server_limit");
         tracing::debug!(sid = %self.link.session.id().shortened(), nsp = namespace, %refusal, "namespace refused");
         self.send_refusal(namespace, refusal);
     }
 
-    /// Joins as whoever the client says it was, if it says so and that is known.
+    /// Makes the socket, with a recovery claim if the client sent one and that session is known.
     fn claim(&mut self, active: Arc<ActiveNamespace>, auth: &str) {
         let Some(log) = &active.log else {
             return self.join(active, auth, Origin::New);
@@ -181,7 +181,7 @@ impl Sockets {
         work.fresh.push_back(Task::Admission { socket, running });
     }
 
-    /// Carries out what the connect handler decided.
+    /// Carries out the decision of the connect handlers.
     pub(super) fn decide(&mut self, socket: &Socket, decision: Result<(), Refuse>) {
         if self.find_socket(socket).is_none() {
             return;
@@ -248,7 +248,7 @@ impl Sockets {
         self.link.send(&text, &[]);
     }
 
-    /// Warns and ends sockets whose time has come, and sets the timer for the next.
+    /// Warns and ends sockets whose expiry is due, and sets the deadline for the next.
     pub(super) fn check_expiry(&mut self) {
         let now = Instant::now();
         let mut next = None;
@@ -276,7 +276,7 @@ impl Sockets {
         self.remove(index, reason);
     }
 
-    /// Forgets a socket that has ended and calls its disconnect handler.
+    /// Removes a socket that has ended and calls its disconnect handler.
     pub(super) fn remove(&mut self, index: usize, reason: DisconnectReason) {
         let entry = self.entries.swap_remove(index);
         if let Some(waiting) = entry.waiting.get() {

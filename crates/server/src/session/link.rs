@@ -1,4 +1,4 @@
-//! What all sockets of a session share, and what its packets look like on the wire.
+//! The link that all sockets of a session share, and the form of its packets on the wire.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,26 +10,26 @@ use sockeye_socket_proto::{Messages, Parser, transcode};
 
 use crate::cold_state::ColdState;
 
-/// A session, as its sockets know it. Packets are given to it in the protocol's own form.
+/// The handle of a session that its sockets share. It takes packets in the protocol's own form.
 pub(crate) struct SessionLink {
     pub(crate) session: engine::Session,
     pub(crate) handshake: Arc<Handshake>,
     /// The number of its next socket.
     next_socket: AtomicU32,
-    /// For the session's task; it is woken when something is added.
+    /// Commands for the session's task, which is woken when one is added.
     commands: Mutex<ColdState<Vec<Command>>>,
-    /// In which other form the client speaks, if it does. Known before anything is sent to it.
+    /// The client's parser, if it does not use JSON. Known before anything is sent to it.
     parser: OnceLock<Arc<dyn Parser>>,
 }
 
 pub(crate) enum Command {
     /// The socket of this number was disconnected by the server.
     Disconnected(u32),
-    /// The socket of this number goes on in another session; this one is dead.
+    /// The socket of this number continues in another session; this connection is lost.
     Replaced(u32),
-    /// A socket has another end, or none.
+    /// The expiry of a socket was changed or removed.
     ExpiryChanged,
-    /// All sockets, then the session.
+    /// Disconnect all sockets, then close the session.
     CloseSession,
 }
 
@@ -70,7 +70,7 @@ impl SessionLink {
         }
     }
 
-    /// Sends a packet that was encoded for many, or for later.
+    /// Sends a packet that was encoded before, for many recipients or to be kept.
     pub(crate) fn push(&self, packet: &Arc<Encoded>) -> Pushed {
         match self.parser() {
             Some(parser) => self.session.push(&rewritten(parser, packet)),
@@ -78,8 +78,8 @@ impl SessionLink {
         }
     }
 
-    /// Sends a packet to this session alone and others right behind it: all or none. False: there is
-    /// no room for the others.
+    /// Sends a packet to this session alone and `others` right after it: all or none. False: the
+    /// outbox has no room for the others.
     pub(crate) fn push_all(&self, text: &str, others: &[Arc<Encoded>]) -> bool {
         let first = Arc::new(Encoded::new(text, Vec::new()));
         let pushed = match self.parser() {
@@ -100,7 +100,7 @@ impl SessionLink {
     }
 }
 
-/// A packet for many in a parser's form.
+/// A packet for many recipients in a parser's form.
 pub(crate) fn rewritten(parser: &Arc<dyn Parser>, packet: &Encoded) -> Arc<Encoded> {
     let text = packet.text().unwrap_or_default();
     let Messages { text, binary } = written(parser, text, packet.attachments());

@@ -1,4 +1,4 @@
-//! In which form a client speaks, and reading it.
+//! The reader of a client's packets, in the form that the client uses.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl PacketReader {
         }
     }
 
-    /// Whether messages are missing that belong to the last packet.
+    /// Whether attachments of the last packet are missing.
     pub(crate) fn is_waiting(&self) -> bool {
         match self {
             PacketReader::Json(decoder) => decoder.is_waiting(),
@@ -61,7 +61,7 @@ impl PacketReader {
         }
     }
 
-    /// Frees what only the last packet needed.
+    /// Frees the memory that only the last packet needed.
     pub(crate) fn release(&mut self) {
         match self {
             PacketReader::Json(decoder) => decoder.release(),

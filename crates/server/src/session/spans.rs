@@ -1,12 +1,12 @@
-//! Spans of handlers, in that of their session.
+//! The spans of handlers, inside the span of their session.
 
 use tracing::{Instrument, Span};
 
 use crate::handler::running::Running;
 use crate::socket::Socket;
 
-/// The span of one run of a handler: of an event by the name that was declared, or of what else is
-/// handled, in brackets.
+/// The span of one run of a handler, named by the declared event, or in brackets by what else is
+/// handled.
 pub(super) fn handler_span(socket: &Socket, event: &str) -> Span {
     tracing::debug_span!(
         "handler",
@@ -16,7 +16,7 @@ pub(super) fn handler_span(socket: &Socket, event: &str) -> Span {
     )
 }
 
-/// A started handler, in its span while it runs. Where nobody records spans it stays as it is.
+/// A started handler that runs inside its span. Unchanged if no subscriber records spans.
 pub(super) fn traced<T: 'static>(running: Running<T>, span: Span) -> Running<T> {
     if span.is_disabled() { running } else { Box::pin(running.instrument(span)) }
 }

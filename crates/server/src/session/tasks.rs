@@ -1,4 +1,4 @@
-//! User code at work in the session's task: what is under way, and how it ends.
+//! User code that runs in the session's task, and its outcomes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::namespace::registry::Asking;
 use crate::server::metrics::{Stopwatch, Waits};
 use crate::socket::Socket;
 
-/// A connect packet that a dynamic declaration is deciding about.
+/// A connect packet about whose namespace a dynamic declaration is deciding.
 #[derive(Default)]
 pub(super) struct Question {
     pub(super) number: u64,
@@ -24,7 +24,7 @@ pub(super) struct Question {
     pub(super) auth: Box<str>,
 }
 
-/// User code at work. Its panic is an outcome too.
+/// User code that runs. Its panic is an outcome too.
 pub(super) enum Task {
     Asking {
         question: Question,

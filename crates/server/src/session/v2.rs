@@ -1,9 +1,9 @@
-//! What is different for clients of Socket.IO 2 (packet protocol 4 on Engine.IO 3). Events, acks
-//! and attachments are the same; only joining a namespace is not:
+//! The differences for clients of Socket.IO 2 (packet protocol 4 on Engine.IO 3). Events, acks and
+//! attachments are the same; only connecting to a namespace differs:
 //!
 //! | | since version 3 | version 2 |
 //! |---|---|---|
-//! | `/` | the client asks with `0` | the server says `0` when the session opens |
+//! | `/` | the client asks with `0` | the server sends `0` when the session opens |
 //! | `auth` | the packet's payload | the query behind the namespace's name, `0/chat?token=abc,` |
 //! | the reply | `0/chat,{"sid":".."}` | `0/chat,`; the id is made by both sides from the session's |
 //! | a refusal | `4/chat,{"message":..,"data":..}` | `4/chat,` and the data, or else the message |
@@ -22,8 +22,8 @@ pub(crate) fn is_v2(session: &Session) -> bool {
     session.revision() == Revision::V3
 }
 
-/// The namespace that an old client means, and its `auth` as JSON: what stands behind the name, as
-/// an object of texts. A name that is repeated has all its values in an array.
+/// The namespace that a v2 client asks for, and its `auth` as JSON: the query after the name, as an
+/// object of texts. A parameter that is repeated has all its values in an array.
 pub(crate) fn split_query(namespace: &str) -> (&str, Cow<'static, str>) {
     let Some((path, query)) = namespace.split_once('?') else {
         return (namespace, Cow::Borrowed("{}"));
@@ -41,7 +41,7 @@ pub(crate) fn split_query(namespace: &str) -> (&str, Cow<'static, str>) {
     (path, Cow::Owned(Value::Object(auth).to_string()))
 }
 
-/// The payload of a refusal: the data if there is something in it, else the message.
+/// The payload of a refusal: the data if there is any, else the message.
 pub(crate) fn refusal(refusal: &Refuse) -> String {
     match refusal.data() {
         "" | "null" | "false" | "0" | "\"\"" => Value::from(refusal.message()).to_string(),
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever stands behind the name: an object of texts and lists of texts.
+        /// Whatever the query after the name is: an object of texts and lists of texts.
         #[test]
         fn any_query_is_an_object(path in "/[a-z]{0,5}", query in ".{0,40}") {
             let name = format!("{path}?{query}");
@@ -69,7 +69,7 @@ mod tests {
             prop_assert!(is_right, "{auth:?}");
         }
 
-        /// What an old client sends, and what is sent to it, come back from the wire.
+        /// Packets from and to a v2 client are decoded to what was encoded.
         #[test]
         fn packets_of_old_clients_round_trip(
             path in "/[a-z]{1,5}",

@@ -1,4 +1,4 @@
-//! What is known of a socket on another server.
+//! A socket as plain data, for other servers.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,15 +23,15 @@ pub struct SocketDetails {
     pub rooms: Vec<Room>,
     /// The request that opened its session.
     pub handshake: RemoteHandshake,
-    /// What its namespace [shares](crate::Namespace::share) of it.
+    /// The data that its namespace [shares](crate::Namespace::share).
     pub data: SharedData,
 }
 
-/// What a namespace shares of a socket, as JSON; often nothing.
+/// The data that a namespace shares of a socket, as JSON; often none.
 #[derive(Clone, Default)]
 pub struct SharedData(pub Option<Box<RawValue>>);
 
-/// The request that opened a socket's session, as far as it is told to other servers.
+/// The request that opened a socket's session, as far as other servers get it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteHandshake {
@@ -39,13 +39,13 @@ pub struct RemoteHandshake {
     pub uri: Uri,
     /// The headers.
     pub headers: HeaderMap,
-    /// The peer's address, if the listener told it.
+    /// The peer's address, if the listener reported it.
     pub address: Option<SocketAddr>,
-    /// Whether it came over TLS.
+    /// Whether it arrived over TLS.
     pub is_secure: bool,
-    /// When it came.
+    /// When it arrived.
     pub issued: SystemTime,
-    /// What the client sent as `auth`, as JSON; `{}` when it sent nothing.
+    /// The client's `auth`, as JSON; `{}` when it sent nothing.
     pub auth: Arc<str>,
 }
 

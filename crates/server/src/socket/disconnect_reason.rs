@@ -19,7 +19,7 @@ pub enum DisconnectReason {
     TransportClose,
     /// The transport broke a rule, or its connection failed.
     TransportError,
-    /// What came was not a packet.
+    /// A message was not a packet.
     ParseError,
     /// The session was closed because the client broke a rule of Socket.IO.
     ForcedClose,
@@ -27,12 +27,12 @@ pub enum DisconnectReason {
     ForcedServerClose,
     /// The client read too slowly: its outbox was full.
     Overflow,
-    /// Its time was over, see [`Socket::set_expiry`](crate::Socket::set_expiry).
+    /// Its expiry was reached, see [`Socket::set_expiry`](crate::Socket::set_expiry).
     Expired,
 }
 
 impl DisconnectReason {
-    /// The official server's words for it; `overflow` and `expired` are our own.
+    /// The official server's name for it; `overflow` and `expired` are our own.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ServerDisconnect => "server namespace disconnect",

@@ -1,4 +1,4 @@
-//! What is sent to one socket, and whom a socket sends to.
+//! Sending to one socket, and a socket's broadcasts to others.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ use crate::rooms::room::{IntoRooms, Room};
 use crate::rooms::targets::Targets;
 
 impl Socket {
-    /// The namespace as a whole, to reach other sockets.
+    /// The namespace, to send to its other sockets.
     pub fn io(&self) -> Io {
         Io::new(Arc::clone(&self.0.namespace))
     }
@@ -45,19 +45,19 @@ impl Socket {
         Broadcast::from_socket(self)
     }
 
-    /// This socket alone, if it can take the message right now.
+    /// This socket alone, if its outbox is empty and its transport writable at that moment.
     pub fn volatile(&self) -> Broadcast {
         Broadcast::to_socket(self).volatile()
     }
 
-    /// This socket alone, with or without compression on the way: see [`Broadcast::compress`].
+    /// This socket alone, with or without compression: see [`Broadcast::compress`].
     pub fn compress(&self, compress: bool) -> Broadcast {
         Broadcast::to_socket(self).compress(compress)
     }
 
-    /// Sends an event to this client. After the socket's end nothing is sent; but with
-    /// [recovery](crate::Config::recovery) an event that asks for no answer is for the client that
-    /// comes back, as long as it may, and for the socket that it has then.
+    /// Sends an event to this client. After the socket's end nothing is sent, except with
+    /// [recovery](crate::Config::recovery): then an event that asks for no answer is delivered when
+    /// the client comes back in time, to the socket that it has then.
     ///
     /// # Errors
     /// [`EmitError::Encode`] or [`EmitError::Reserved`] when it cannot be sent to anybody,
@@ -73,7 +73,7 @@ impl Socket {
         })?
     }
 
-    /// Sends the event `message`, which some programs live on.
+    /// Sends the event `message`, the only event of some programs.
     ///
     /// # Errors
     /// As [`emit`](Socket::emit).
@@ -109,7 +109,7 @@ impl Socket {
         }
         let may_be_elsewhere = self.is_disconnected() && self.is_kept();
         if may_be_elsewhere || self.0.namespace.offsets_from().is_some() {
-            // Its client may come back, or has; or the event gets its offset elsewhere.
+            // Its client may come back, or has; or the cluster assigns the event's offset.
             self.io().to(self.id()).send_event(event);
             return Ok(());
         }
@@ -131,7 +131,7 @@ impl Socket {
             if self.takes_broadcast(&packet, Some(offset.logged())) {
                 sent = queued(self.0.link.push(&packet));
             }
-            // Not by the id that it only claims to have.
+            // The id that it only claims is not used.
             let targets = Targets { rooms: vec![Room::from(self.key())], except: Vec::new() };
             (targets, packet)
         });

@@ -9,7 +9,7 @@ use super::Socket;
 use crate::session::deadlines::after;
 use crate::session::link::Command;
 
-/// When a socket ends and when its client is warned, see [`Socket::set_expiry`].
+/// The time of a socket's end and of the warning to its client, see [`Socket::set_expiry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
     /// The time from now on until it ends.
@@ -25,18 +25,18 @@ impl Expiry {
     }
 }
 
-/// The end of a socket.
+/// The expiry that a socket has.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
     end: Instant,
-    /// How long before the end the client is warned; `None`: it is not, or was.
+    /// How long before the end the client is warned; `None`: no warning, or it was sent.
     warning: Option<Duration>,
 }
 
 /// The event that warns a client of the end of its socket, with the seconds left.
 pub(crate) const EXPIRING: Event<u64> = Event::new("expiring");
 
-/// The time of a socket has ended.
+/// The error that a socket's expiry is reached.
 #[derive(Debug)]
 pub(crate) struct Expired;
 
@@ -45,8 +45,8 @@ impl Socket {
     /// [`DisconnectReason::Expired`](crate::DisconnectReason::Expired), unless it is called again
     /// before, when the client has shown a new token:
     /// [`reauthenticate_on`](crate::Namespace::reauthenticate_on) asks for one over the same
-    /// connection. `warning` before the end the client is sent the event `expiring` with the seconds
-    /// left. `None`: it does not end by itself any more. Default: `None`.
+    /// connection. The client gets the event `expiring`, with the seconds left, the time `warning`
+    /// before the end. `None`: it does not expire any more. Default: `None`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -65,13 +65,13 @@ impl Socket {
         self.0.link.command(Command::ExpiryChanged);
     }
 
-    /// The time until it ends; `None`: it does not end by itself.
+    /// The time until it expires; `None`: it does not expire.
     pub fn expires_in(&self) -> Option<Duration> {
         let expiry = self.0.expiry.lock();
         expiry.as_ref().map(|deadline| deadline.end.saturating_duration_since(Instant::now()))
     }
 
-    /// Warns the client if it is time. `Err`: the socket has to end; `Ok`: when to ask next.
+    /// Warns the client if it is time. `Err`: the socket has to end; `Ok`: when to check next.
     pub(crate) fn check_expiry(&self, now: Instant) -> Result<Option<Instant>, Expired> {
         let mut expiry = self.0.expiry.lock();
         let Some(deadline) = &mut *expiry else {
@@ -90,7 +90,7 @@ impl Socket {
         deadline.warning = None;
         let (end, left) = (deadline.end, deadline.end - now);
         drop(expiry);
-        // A client that reads too slowly to be warned is ended all the same.
+        // A client that reads too slowly to be warned is disconnected all the same.
         let _ = self.emit(EXPIRING, &(left.as_millis().div_ceil(1000) as u64));
         Ok(Some(end))
     }

@@ -10,11 +10,10 @@ use serde::{Serialize, Serializer};
 
 const LEN: usize = 20;
 
-/// Names one socket: 20 base64url characters from 120 random bits, another one in each namespace
-/// and never the session's own id. (The length matters to others: Node's adapters recognise a
-/// socket's own room by it.)
+/// The id of a socket: 20 base64url characters from 120 random bits, different in each namespace
+/// and never the session's own id. (Node's adapters recognise a socket's own room by this length.)
 ///
-/// Clients of Socket.IO 2 make their ids themselves, so theirs are what these clients expect: the
+/// Clients of Socket.IO 2 make their ids themselves, so the server makes the same ones: the
 /// session's id in the namespace `/`, and `/namespace#id` in the others.
 #[derive(Clone)]
 pub struct SocketId(Form);
@@ -42,7 +41,7 @@ impl SocketId {
         Self::parse(session).unwrap_or_else(|| Self(Form::Long(session.into())))
     }
 
-    /// A random id as it came over the wire.
+    /// Parses a random id that was received.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Form::Short).map(Self))?
     }
@@ -130,7 +129,7 @@ impl PartialEq<str> for SocketId {
 mod tests {
     use super::*;
 
-    /// CVE-2017-16031: ids that could be guessed.
+    /// Against CVE-2017-16031, ids that could be guessed.
     #[test]
     fn ids_are_twenty_url_safe_characters_and_differ() {
         let (a, b) = (SocketId::random(), SocketId::random());

@@ -1,4 +1,4 @@
-//! The life of a socket: the reply that it is connected, its recovery, its end.
+//! The life cycle of a socket: the reply that it is connected, its recovery, its end.
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -19,8 +19,8 @@ use crate::rooms::room::Room;
 use crate::session::link::Command;
 
 impl Socket {
-    /// Replies that the client is connected, then sends what was held back. `Ok(false)`: the socket has
-    /// ended meanwhile. `Err`: it cannot continue the session that it claims.
+    /// Replies that the client is connected, then sends the packets held back. `Ok(false)`: the
+    /// socket has ended meanwhile. `Err`: it cannot continue the session that it claims.
     pub(crate) fn admit(&self) -> Result<bool, RecoveryFailure> {
         let is_admitted = self.admit_quietly();
         if self.recovered()
@@ -46,7 +46,7 @@ impl Socket {
         log.restore(claim, self, is_same_user, |returned| self.resume(&claim.pid, returned))
     }
 
-    /// The reply, then what was held back. False: the socket has ended meanwhile.
+    /// Sends the reply, then the packets held back. False: the socket has ended meanwhile.
     fn send_connected(&self, pid: Option<&SocketId>) -> bool {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
@@ -54,7 +54,7 @@ impl Socket {
         }
         let (reply, link) = (self.reply(pid), &self.0.link);
         let packets: Vec<_> = held.take().into_iter().map(|held| held.packet).collect();
-        // What does not fit as a whole is too much for the client, and ends its session.
+        // If they do not all fit into the outbox, the session is ended.
         if packets.is_empty() || !link.push_all(&reply, &packets) {
             link.send(&reply, &[]);
             for packet in &packets {
@@ -68,9 +68,9 @@ impl Socket {
         true
     }
 
-    /// The reply, what was missed, what was held back besides: all at once or nothing. The socket then
-    /// has its earlier id, rooms and data. That the reply comes first and the rest in the same write lets
-    /// the client count what it has: see [`crate::guarantees::recovery`].
+    /// Sends the reply, the missed events and the packets held back: all at once or nothing. The
+    /// socket then has its earlier id, rooms and data. The reply comes first and the rest in the
+    /// same write, so the client can count what it received: see [`crate::guarantees::recovery`].
     fn resume(&self, pid: &SocketId, returned: Returned<'_>) -> Return {
         let mut held = self.0.held.lock();
         if self.0.phase.load(Ordering::Acquire) != CONNECTING {
@@ -96,8 +96,8 @@ impl Socket {
         Return::Admitted
     }
 
-    /// From now on events are sent at once, those for everybody too. (Called with the lock of what was
-    /// held back, so that nothing is sent before that.)
+    /// Lets events be sent at once from now on, those for everybody too. (Called with the lock of
+    /// the packets held back, so that nothing is sent before them.)
     fn begin(&self) {
         self.0.phase.store(CONNECTED, Ordering::Release);
         self.0.namespace.adapter.admit(&self.0.id);
@@ -151,21 +151,21 @@ impl Socket {
             waiter.resolve(Err(AckError::Disconnected));
         }
         if let Some(memberships) = self.get::<Memberships>() {
-            // Of a claim that failed they are not its own; and the client may be back already.
+            // If its claim failed, they are not its own; and the client may be connected again.
             let is_elsewhere = || {
                 self.key() != self.id()
                     || self.0.namespace.adapter.socket(self.id().as_str()).is_some()
             };
             memberships.end(reason, is_elsewhere);
         }
-        // Last: it is user code.
+        // Last, since it calls user code.
         self.0.namespace.notify_room_changes();
         true
     }
 
-    /// The rooms it leaves as it ends, once.
+    /// Removes it from its rooms as it ends and returns them, once.
     fn leave_all(&self) -> Option<Vec<Room>> {
-        // Under the same lock as `send_connected`, so that one is before the other.
+        // Under the same lock as `send_connected`, so that the two do not overlap.
         let mut held = self.0.held.lock();
         match self.0.phase.swap(DISCONNECTED, Ordering::AcqRel) {
             CONNECTED => self.0.namespace.handlers.metrics.disconnected(),

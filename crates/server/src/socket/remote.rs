@@ -1,4 +1,4 @@
-//! A socket that may be another server's.
+//! A handle of a socket that may be on another server.
 
 use std::fmt;
 use std::ops::Deref;
@@ -18,8 +18,8 @@ use crate::cluster::replies::Reply;
 use crate::error::{AckError, ClusterError};
 use crate::rooms::room::Room;
 
-/// A socket that may be another server's: what was known of it when it was
-/// [fetched](Broadcast::fetch), and the verbs of [`Broadcast`], which reach it from anywhere.
+/// A handle of a socket that may be on another server: its data when it was
+/// [fetched](Broadcast::fetch), and the verbs of [`Broadcast`], which reach it wherever it is.
 ///
 /// ```
 /// # async fn run(io: &sockeye::Io) -> Result<(), Box<dyn std::error::Error>> {
@@ -57,7 +57,7 @@ impl RemoteSocket {
         &self.details.handshake
     }
 
-    /// What its namespace [shares](crate::Namespace::share) of it; `None` when that is nothing.
+    /// The data that its namespace [shares](crate::Namespace::share); `None` if there is none.
     ///
     /// # Errors
     /// [`PayloadError`] when it is not a `T`.
@@ -68,7 +68,7 @@ impl RemoteSocket {
     /// Sends it an event and waits for its answer.
     ///
     /// # Errors
-    /// Those of every request; [`AckError::Disconnected`] when it is gone.
+    /// The errors of every request; [`AckError::Disconnected`] when it is gone.
     pub async fn emit_with_ack<P: Serialize + ?Sized, A: FromArgs>(
         &self,
         event: impl Request<P, A>,

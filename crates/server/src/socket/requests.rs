@@ -17,10 +17,10 @@ use crate::broadcast::encode::with_event;
 use crate::cluster::replies::Arrival;
 use crate::error::{AckError, EmitError};
 
-/// What became of one request.
+/// The outcome of one request.
 pub(crate) type Outcome = Result<RawArgs, AckError>;
 
-/// Who waits for one ack. Dropped unresolved, it says that the socket is disconnected.
+/// The receiver of one ack. Dropped unresolved, it reports that the socket is disconnected.
 #[derive(Debug)]
 pub(crate) enum Waiter {
     One(oneshot::Sender<Outcome>),
@@ -29,7 +29,7 @@ pub(crate) enum Waiter {
 
 impl Waiter {
     pub(crate) fn resolve(self, outcome: Outcome) {
-        // Whoever waited may have gone away; then nobody wants to know.
+        // The receiver may be dropped; then the outcome is dropped too.
         match self {
             Waiter::One(sender) => drop(sender.send(outcome)),
             Waiter::OfMany(id, sender) => drop(sender.send(Arrival::Local(id, outcome))),
@@ -37,9 +37,9 @@ impl Waiter {
     }
 }
 
-/// An acknowledgement on its way: await it. It always ends, with the value or an [`AckError`],
-/// at the latest after [`Config::ack_timeout`](crate::Config::ack_timeout). Dropped before, it
-/// leaves nothing behind.
+/// The pending acknowledgement of one event: await it. It always resolves, to the value or an
+/// [`AckError`], at the latest after [`Config::ack_timeout`](crate::Config::ack_timeout). Dropped
+/// before, it uses no more memory.
 #[must_use = "the answer arrives only where it is awaited; use `emit` to send without an ack"]
 #[derive(Debug)]
 pub struct AckFuture<A> {

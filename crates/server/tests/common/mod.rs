@@ -61,7 +61,7 @@ pub(crate) async fn listen(server: &Server) -> SocketAddr {
     address
 }
 
-/// What came.
+/// What a client received.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Received {
     Text(String),
@@ -122,7 +122,7 @@ impl Client {
         self.socket.send_all(packets).await;
     }
 
-    /// Closes the connection without another word.
+    /// Closes the connection without sending anything.
     pub(crate) async fn hang_up(&mut self) {
         let _ = self.socket.peer.shutdown().await;
     }
@@ -180,7 +180,7 @@ impl Client {
     }
 }
 
-/// A namespace that answers `sync`, which shows that nothing else is on its way.
+/// A namespace that answers `sync`, which shows that nothing else is being sent.
 pub(crate) fn with_sync(namespace: Namespace) -> Namespace {
     namespace.on("sync", async || {})
 }

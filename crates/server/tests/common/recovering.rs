@@ -27,7 +27,7 @@ impl Setup {
         self.server.io()
     }
 
-    /// Joins anew or comes back, and what was missed, up to the answer to a request.
+    /// Joins or comes back, and returns what was missed, up to the answer to a request.
     pub(crate) async fn connect(&self, auth: &str) -> (Returning, Vec<String>) {
         let mut client = Client::open(self.address).await;
         client.send(&format!("40{auth}")).await;
@@ -41,7 +41,7 @@ impl Setup {
         (returning, missed)
     }
 
-    /// Waits until nobody is connected.
+    /// Waits until no client is connected.
     pub(crate) async fn gone(&self) {
         until(|| self.server.sessions() == 0).await;
     }

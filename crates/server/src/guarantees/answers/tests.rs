@@ -55,10 +55,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..300)
 }
 
-/// What is remembered by time, by the plainest means.
+/// A naive model of what is remembered, by time.
 #[derive(Default)]
 struct Model {
-    /// Owner, key, when, bytes; the oldest first.
+    /// Owner, key, time and bytes; the oldest first.
     answers: Vec<(u8, u64, Instant, usize)>,
     underway: BTreeSet<(u8, u64)>,
 }
@@ -114,7 +114,7 @@ impl Model {
         }
     }
 
-    /// The owner that is forgotten next: of the session that has the most the oldest.
+    /// The owner that is forgotten next: the oldest of the session that has the most.
     fn loser(&self) -> Option<u8> {
         let owners = self.owners();
         let is_many = owners.len() > bounds().owners_max;
@@ -173,8 +173,8 @@ proptest! {
         prop_assert!(answers.owners.is_empty() && answers.due.is_empty());
     }
 
-    /// However events come: what was answered is answered so again, or is forgotten; it is never new
-    /// while its owner is in use.
+    /// In any order of events, an answered one gets the same answer again or is forgotten; it is
+    /// never new while its owner is in use.
     #[test]
     fn by_number_nothing_is_handled_twice(steps in steps()) {
         let mut answers = ByNumber::new(Bounds { owners_max: 100, bytes_max: usize::MAX, ..bounds() });
@@ -225,7 +225,7 @@ proptest! {
     }
 }
 
-/// An event of owner 0 has come.
+/// Begins an event of owner 0.
 fn in_order(answers: &mut ByNumber, now: Instant, number: u64, wanted: u64) -> Known<()> {
     let touch = |shares: &mut SharesByOwner<_>| shares.touch(&0, &session(0), || Group::Unknown);
     answers.begin(now, (&0, number), wanted, touch, |_| {})
@@ -239,7 +239,7 @@ fn an_answer_is_remembered_until_it_is_as_old_as_it_may_be() {
     answers.finish(after(10), (&0, 1), &answer(1), None);
     assert_eq!(in_order(&mut answers, after(9 + AGE_MAX), 1, 1), Known::Answered(answer(1)));
     assert_eq!(in_order(&mut answers, after(10 + AGE_MAX), 1, 1), Known::Forgotten);
-    // Its owner is known as long after its last use.
+    // Its owner is kept as long after its last use.
     assert_eq!(in_order(&mut answers, after(9 + 2 * AGE_MAX), 1, 1), Known::Forgotten);
     assert_eq!(in_order(&mut answers, after(9 + 3 * AGE_MAX), 1, 1), Known::New);
 }
@@ -249,7 +249,7 @@ fn the_newest_answer_stays_whatever_its_size() {
     let (mut answers, now) = (ByNumber::new(bounds()), Instant::now());
     in_order(&mut answers, now, 1, 1);
     answers.finish(now, (&0, 1), &answer(9_000), None);
-    // It was forgotten as soon as the next event came.
+    // It was forgotten as soon as the next event began.
     assert_eq!(in_order(&mut answers, now, 2, 1), Known::New);
     assert_eq!(in_order(&mut answers, now, 1, 1), Known::Answered(answer(9_000)));
     answers.finish(now, (&0, 2), &answer(1), None);
@@ -294,7 +294,7 @@ fn handlings_that_are_dropped_give_up() {
     }
     assert_eq!(in_order(&mut answers.lock(), Instant::now(), 1, 1), Known::Answered(answer(1)));
 }
-/// Bytes that are no answer's: the next change finds them.
+/// Bytes that are of no answer are detected at the next change.
 #[test]
 #[cfg(debug_assertions)]
 #[should_panic(expected = "so are bytes")]

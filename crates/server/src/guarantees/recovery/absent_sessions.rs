@@ -1,8 +1,8 @@
-//! The absent sessions of all namespaces of one declaration together: names that strangers make up
-//! would have a bound each otherwise.
+//! The absent sessions of all namespaces of one declaration together: otherwise each name that a
+//! client invents would have its own bound.
 //!
-//! A log's lock may be held when this one is taken, never the other way round. So what is too much is
-//! first taken out here, and then forgotten by its log, unless it has come back meanwhile.
+//! A log's lock may be held when this one is taken, never the other way round. So excess sessions
+//! are first removed here, and then by their log, unless they have come back meanwhile.
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
@@ -23,11 +23,11 @@ pub(crate) struct AbsentSessions {
 
 /// A log, which keeps absent sessions.
 pub(super) trait SessionKeeper: Send + Sync {
-    /// There is no room for the absent session with this private id any more.
+    /// Called when the absent session with this private id was evicted.
     fn evicted(&self, pid: &SocketId);
 }
 
-/// A session by its private id, and where it is kept.
+/// A session by its private id, and the log that keeps it.
 #[derive(Clone)]
 struct SessionKey {
     pid: SocketId,
@@ -55,7 +55,7 @@ impl AbsentSessions {
         self.shares.lock().contains(&SessionKey::new(pid))
     }
 
-    /// Has as many forgotten as are too many. Without a log's lock.
+    /// Evicts the sessions beyond the bounds. Called without a log's lock.
     pub(super) fn evict(&self) {
         while let Some(SessionKey { pid, keeper }) = self.next_evicted() {
             if let Some(keeper) = keeper.and_then(|keeper| keeper.upgrade()) {
@@ -77,7 +77,7 @@ impl AbsentSessions {
 }
 
 impl SessionKey {
-    /// To look for one: private ids are unique.
+    /// A key to look one up: private ids are unique.
     fn new(pid: &SocketId) -> Self {
         Self { pid: pid.clone(), keeper: None }
     }

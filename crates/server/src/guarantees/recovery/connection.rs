@@ -1,4 +1,4 @@
-//! What recovery asks of a socket.
+//! The connection trait: what recovery needs of a socket.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use crate::rooms::room::Room;
 use crate::socket::data::SocketData;
 use crate::socket::id::SocketId;
 
-/// A socket, as far as recovery needs to know it.
+/// A socket, as far as recovery needs it.
 pub(crate) trait Connection: Clone + Send + Sync + 'static {
     fn id(&self) -> SocketId;
 
@@ -27,10 +27,10 @@ pub(crate) trait Connection: Clone + Send + Sync + 'static {
     /// The numbers of the events that it holds back until it is admitted, in order.
     fn held_numbers(&self) -> Vec<u64>;
 
-    /// The highest number that came to it in the offset of an event that is not kept.
+    /// The highest number that it received in the offset of an event that is not kept.
     fn stamped(&self) -> u64;
 
-    /// Whether something that was for it was dropped.
+    /// Whether a packet for it was dropped.
     fn has_dropped(&self) -> bool;
 
     /// Ends it: its client has come back on another connection.

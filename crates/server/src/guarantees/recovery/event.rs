@@ -1,4 +1,4 @@
-//! What is kept of one event.
+//! The events in the log.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use tokio::time::Instant;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
 
-/// An event that is kept.
+/// An event in the log.
 pub(super) struct LoggedEvent {
     pub(super) at: Instant,
     pub(super) packet: Arc<Encoded>,
-    /// What it takes, see [`held_bytes`].
+    /// The bytes that it takes, see [`held_bytes`].
     pub(super) bytes: usize,
     pub(super) targets: Targets,
 }
 
-/// What an event takes while it is kept: the text and the form in which it went to clients, which its
-/// packet keeps, and whom it was for.
+/// The bytes that an event takes while it is kept: its text and the form sent to clients, which its
+/// packet keeps, and its targets.
 pub(super) fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
     let text = packet.text().map_or(0, str::len);
     let attachments = packet.attachments().iter().map(|attachment| {
@@ -29,16 +29,16 @@ pub(super) fn held_bytes(packet: &Encoded, targets: &Targets) -> usize {
     2 * text + attachments.sum::<usize>() + rooms.map(room_bytes).sum::<usize>() + EVENT_BYTES
 }
 
-/// What a room takes in a list or a table.
+/// The bytes that a room takes in a list or a table.
 pub(super) fn room_bytes(room: &Room) -> usize {
     ROOM_BYTES + room.as_str().len()
 }
 
-/// An event beside its text: its entry in the log, its packet, and what the allocator adds.
+/// An event's bytes without its text: its entry in the log, its packet, and what the allocator adds.
 const EVENT_BYTES: usize = size_of::<LoggedEvent>() + size_of::<Encoded>() + 128;
-/// An attachment beside its content.
+/// The bytes of an attachment without its content.
 const ATTACHMENT_BYTES: usize = 128;
-/// Longer attachments are shared with the form that clients are sent, not copied.
+/// Longer attachments are shared with the form sent to clients, not copied.
 const COPIED_BYTES_MAX: usize = 4096;
-/// A room beside its name.
+/// The bytes of a room without its name.
 const ROOM_BYTES: usize = 64;

@@ -1,10 +1,10 @@
-//! Offsets that were made elsewhere, and the numbers that events with them have here.
+//! The offsets that the cluster assigned, and the numbers of their events here.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// The texts of the events that are kept and of the last one before them, which is what a client says
-/// that has missed all that is kept.
+/// The offset texts of the events that are kept and of the last one before them, which a client
+/// sends that has missed all of them.
 #[derive(Default)]
 pub(super) struct ForeignOffsets {
     numbers: HashMap<Arc<str>, u64>,
@@ -12,11 +12,11 @@ pub(super) struct ForeignOffsets {
     texts: VecDeque<(u64, Arc<str>)>,
 }
 
-/// A text beside its characters: its entries in both tables.
+/// The bytes of a text without its characters: its entries in both tables.
 const TEXT_BYTES: usize = 128;
 
 impl ForeignOffsets {
-    /// What one takes while it is kept.
+    /// The bytes that one takes while it is kept.
     pub(super) fn bytes(text: &str) -> usize {
         TEXT_BYTES + text.len()
     }
@@ -47,13 +47,13 @@ impl ForeignOffsets {
         }
     }
 
-    /// Gives memory back that is not needed now.
+    /// Frees memory that is not needed now.
     pub(super) fn shrink_to_fit(&mut self) {
         self.numbers.shrink_to_fit();
         self.texts.shrink_to_fit();
     }
 
-    /// What always holds of the texts of the numbers `from..to`.
+    /// Checks the invariants of the texts of the numbers `from..to`.
     pub(super) fn check(&self, from: u64, to: u64) {
         debug_assert_eq!(self.numbers.len(), self.texts.len(), "a text has one number");
         debug_assert!(self.texts.iter().is_sorted_by(|(a, _), (b, _)| a < b), "numbers rise");

@@ -32,17 +32,17 @@ use crate::socket::id::SocketId;
 /// The events and the sessions of one namespace. `S` is a handle of a socket.
 pub(crate) struct Log<S> {
     config: RecoveryConfig,
-    /// How long an event may be missed: the longest absence, and before it the longest time in which
-    /// a dead connection was not noticed. A pong says that everything sent before its ping has
-    /// arrived, so what is older was received by whoever comes back in time.
+    /// How long an event may be missed: the longest absence, and before it the longest time in
+    /// which a dead connection was not noticed. A pong proves that everything sent before its ping
+    /// has arrived, so a client that comes back in time has received older events.
     event_age_max: Duration,
-    /// Tells offsets of this log from those of others.
+    /// Distinguishes the offsets of this log from those of others.
     epoch: SocketId,
     state: Mutex<State<S>>,
     this: Weak<Self>,
 }
 
-/// What a returning client says.
+/// The claim of a returning client.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     /// The id it will have.
@@ -52,21 +52,21 @@ pub(crate) struct Claim {
     from: u64,
 }
 
-/// What was kept for a client that returns.
+/// The state that was kept for a returning client.
 pub(crate) struct Returned<'a> {
     pub(crate) rooms: &'a [Room],
     pub(crate) data: &'a SocketData,
-    /// What it missed, in order, with the numbers.
+    /// The events that it missed, in order, with their numbers.
     pub(crate) missed: Vec<(u64, Arc<Encoded>)>,
 }
 
-/// What became of a returning client.
+/// The outcome of restoring a returning client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Return {
     Admitted,
     /// It has left again meanwhile.
     Ended,
-    /// There is no room for what it missed.
+    /// Its outbox has no room for the events that it missed.
     Full,
 }
 
@@ -83,10 +83,9 @@ impl<S: Connection> Log<S> {
         })
     }
 
-    /// Gives an event its offset, and keeps the packet that `deliver` has made with it and sent, for
-    /// those whom it was for. `assigned`: the offset that was made elsewhere, a text that no other event
-    /// has, in the order of the events. An event with a text that is known has come twice, and is not
-    /// delivered.
+    /// Gives an event its offset, and keeps the packet that `deliver` made with it and sent, with
+    /// its targets. `assigned`: the offset from the cluster, a text that no other event has, in the
+    /// order of the events. An event whose text is known was received twice, and is not delivered.
     pub(crate) fn record(
         &self,
         assigned: Option<&str>,
@@ -122,7 +121,7 @@ impl<S: Connection> Log<S> {
         });
     }
 
-    /// What a client may claim that says this private id and this last offset.
+    /// The claim of a client that sends this private id and this last offset, if it is valid.
     pub(crate) fn claim(&self, pid: &str, offset: Option<&str>) -> Result<Claim, RecoveryFailure> {
         let mut state = self.state.lock();
         self.prune(&mut state);
@@ -136,9 +135,9 @@ impl<S: Connection> Log<S> {
             }
         };
         // The official client keeps the last offset it saw, also when it gets a new session. Every
-        // event of this one has an offset that this log knows, so who shows another, or one of before
-        // it began, has received nothing of it. (Or it shows a text that was made elsewhere and is
-        // older than all that is kept: then it has received nothing of that.)
+        // event of this one has an offset that this log knows, so a client that sends another, or
+        // one from before it began, has received nothing of it. (Or it sends a text of the
+        // cluster that is older than all that is kept: then it has received nothing of that.)
         let last = last.filter(|last| *last >= session.start);
         let from = last.map_or(session.start, |last| last + 1);
         if from < state.known_from(session) {
@@ -160,7 +159,7 @@ impl<S: Connection> Log<S> {
         admit: impl FnOnce(Returned<'_>) -> Return,
     ) -> Result<bool, RecoveryFailure> {
         let (old, data) = self.kept(&claim.pid).ok_or(RecoveryFailure::UnknownSession)?;
-        // User code, so without a lock.
+        // User code, so it is called without a lock.
         if !is_same_user(&data) {
             return Err(RecoveryFailure::OtherUser);
         }
@@ -171,8 +170,7 @@ impl<S: Connection> Log<S> {
         section(|| self.restore_absent(claim, socket, admit))
     }
 
-    /// The values of a session, and its socket if its connection has not ended, as far as anybody
-    /// noticed.
+    /// The values of a session, and its socket if the server has not noticed its end.
     fn kept(&self, pid: &SocketId) -> Option<(Option<S>, SocketData)> {
         let connected = match &self.state.lock().sessions.get(pid)?.state {
             SessionState::Connected(socket) => socket.clone(),
@@ -208,7 +206,7 @@ impl<S: Connection> Log<S> {
         match if has_all { admit() } else { Return::Full } {
             Return::Ended => return Ok(false),
             Return::Full => {
-                // Nor will there be room the next time.
+                // There will not be room the next time either.
                 state.forget(&claim.pid);
                 return Err(RecoveryFailure::LogTruncated);
             }
@@ -218,7 +216,7 @@ impl<S: Connection> Log<S> {
         state.absent.remove(&absence);
         state.all_absent.remove(&claim.pid);
         if let Some(session) = state.sessions.get_mut(&claim.pid) {
-            // Its own room, under the key it had while it claimed its id, is none of them.
+            // Its own room, under the key it had while it claimed its id, is left out.
             for room in entered.into_iter().skip(1) {
                 if !session.is_in(&room) {
                     session.details_mut().history.join(&room, next);
@@ -237,7 +235,7 @@ impl<S: Connection> Log<S> {
         self.state.lock().sessions.contains_key(pid)
     }
 
-    /// A session begins if `admit` says so, which runs without any event in between.
+    /// Begins a session if `admit`, which runs without any event in between, returns true.
     pub(crate) fn begin(&self, socket: &S, admit: impl FnOnce(&SocketId) -> bool) -> bool {
         section(|| {
             let mut state = self.state.lock();
@@ -253,13 +251,13 @@ impl<S: Connection> Log<S> {
         })
     }
 
-    /// A socket joins rooms: `join` calls back for each that it was not in, without any event in
-    /// between.
+    /// Lets a socket join rooms: `join` calls back for each that it was not in, without any event
+    /// in between.
     pub(crate) fn join(&self, socket: &S, join: impl FnOnce(&mut dyn FnMut(&Room))) {
         self.change_rooms(socket, join, RoomHistory::join);
     }
 
-    /// A socket leaves rooms: `leave` calls back for each that it was in, without any event in between.
+    /// Lets a socket leave rooms: `leave` calls back for each it was in, with no event in between.
     pub(crate) fn leave(&self, socket: &S, leave: impl FnOnce(&mut dyn FnMut(&Room))) {
         self.change_rooms(socket, leave, RoomHistory::leave);
     }
@@ -283,7 +281,7 @@ impl<S: Connection> Log<S> {
         }
     }
 
-    /// A session ends: kept for a while if its reason is one to come back from. `leave` ends the
+    /// Ends a session, which is kept for a while if the reason allows recovery. `leave` ends the
     /// socket and takes it out of its rooms, without any event in between; `None`: it has ended
     /// before.
     pub(crate) fn end(
@@ -328,7 +326,7 @@ impl<S: Connection> Log<S> {
         Some(rooms)
     }
 
-    /// Forgets what is too old or too much. Called with every change, and by the server's sweep.
+    /// Forgets what is too old or too much. Called at every change, and by the server's sweep.
     fn prune(&self, state: &mut State<S>) {
         let now = Instant::now();
         while let Some(event) = state.events.front() {
@@ -346,7 +344,7 @@ impl<S: Connection> Log<S> {
         }
         let first = state.first();
         if let Some(foreign) = state.foreign.get_mut() {
-            // The one before the first is what a client says that has missed all the others.
+            // The one before the first is the offset of a client that has missed all the others.
             foreign.forget_before(first - 1);
         }
         while let Some((_, pid)) = state.absent.first_key_value()
@@ -358,7 +356,7 @@ impl<S: Connection> Log<S> {
         checks::now_and_then(|| state.check());
     }
 
-    /// Forgets what is too old. True: nothing is kept any more.
+    /// Forgets what is too old. True: nothing is left.
     pub(crate) fn sweep(&self) -> bool {
         let mut state = self.state.lock();
         self.prune(&mut state);
@@ -369,7 +367,7 @@ impl<S: Connection> Log<S> {
         state.events.is_empty() && state.absent.is_empty()
     }
 
-    /// What is kept at this moment.
+    /// Counts of what is kept.
     pub(crate) fn snapshot(&self) -> RecoverySnapshot {
         let state = self.state.lock();
         let (sessions, bytes) = state.all_absent.usage();
@@ -382,7 +380,7 @@ impl<S: Connection> Log<S> {
         }
     }
 
-    /// What stands for the number in an offset of this log; `None`: it is none.
+    /// The text of the number in an offset of this log; `None`: it is not one of this log.
     fn number_in<'a>(&self, offset: &'a str) -> Option<&'a str> {
         let (epoch, number) = offset.split_once('.')?;
         (self.epoch == *epoch).then_some(number)

@@ -1,23 +1,23 @@
-//! Offsets: where an event stands in the log of its namespace.
+//! Offsets: the positions of events in the log of their namespace.
 
 use std::fmt;
 
 use crate::socket::id::SocketId;
 
 /// The offset of an event, which is its last argument on the wire: the log and a number, or a text
-/// that was made elsewhere. It is written as the content of a JSON string.
+/// that the cluster assigned. It is written as the content of a JSON string.
 #[derive(Clone, Copy)]
 pub(crate) struct Offset<'a> {
     pub(super) epoch: &'a SocketId,
     pub(super) number: u64,
-    /// Made elsewhere.
+    /// The text, if the cluster assigned it.
     pub(super) text: Option<&'a str>,
 }
 
-/// The position of an event that carries an offset.
+/// The position in the log of an event that carries an offset.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LogPosition {
-    /// It is the one with this number.
+    /// It is kept, with this number.
     Logged(u64),
     /// It is not kept; the one with this number was the newest.
     Behind(u64),

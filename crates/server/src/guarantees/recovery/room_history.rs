@@ -1,4 +1,4 @@
-//! For which events a session was in which rooms.
+//! The history of a session's rooms: for which events it was in which.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -7,25 +7,25 @@ use smallvec::SmallVec;
 
 use crate::rooms::room::Room;
 
-/// The rooms a session joined or left: an event is for those who were in its rooms when it was sent.
-/// Of a room in which it was from its start nothing is kept, as long as it is there.
+/// The rooms that a session joined or left: an event is for those who were in its rooms when it was
+/// sent. Nothing is kept of a room that the session was in from its start, until it leaves.
 ///
-/// Every operation is about one room, and costs the same however many there are.
+/// Every operation is about one room, at a cost that does not depend on their number.
 pub(super) struct RoomHistory<R = Room> {
-    /// A room is there once.
+    /// The rooms, each once.
     by_room: Vec<(R, Intervals)>,
-    /// Where a room stands among them; empty as long as they are few, which are searched one by one.
+    /// The positions in `by_room`; empty while the rooms are few, so a linear search is used.
     index: HashMap<R, usize>,
     /// The rooms it left, in that order, with the number of the first event after each.
     left: VecDeque<(R, u64)>,
 }
 
-/// When a session was in one room.
+/// The intervals in which a session was in one room.
 #[derive(Default)]
 struct Intervals {
-    /// It is in the room, and joined it before this event.
+    /// The first event since it joined, if it is in the room.
     open: Option<u64>,
-    /// When it was there before: the number of the first event, and of the first behind the last.
+    /// Earlier intervals: the number of the first event, and of the first after the last.
     past: SmallVec<[(u64, u64); 1]>,
 }
 
@@ -36,12 +36,12 @@ impl<R> Default for RoomHistory<R> {
 }
 
 impl<R: Clone + Eq + Hash> RoomHistory<R> {
-    /// It is in a room from the event with this number on.
+    /// Notes that it is in a room from the event with this number on.
     pub(super) fn join(&mut self, room: &R, number: u64) {
         self.intervals_or_new(room.clone()).open = Some(number);
     }
 
-    /// It is not in a room any more from the event with this number on.
+    /// Notes that it is not in a room any more from the event with this number on.
     pub(super) fn leave(&mut self, room: &R, number: u64) {
         let intervals = self.intervals_or_new(room.clone());
         let since = intervals.open.take().unwrap_or(0);
@@ -61,14 +61,14 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
         was_in || intervals.open.map_or_else(is_in, |since| since <= number)
     }
 
-    /// The events before this one will not be asked for any more.
+    /// Forgets the events before this one, which are not asked for any more.
     pub(super) fn forget_before(&mut self, number: u64) {
         while self.left.front().is_some_and(|(_, until)| *until <= number) {
             self.forget_oldest();
         }
     }
 
-    /// Forgets that it was in a room; the number of the first event after it.
+    /// Forgets the oldest stay in a room; returns the number of the first event after it.
     pub(super) fn forget_oldest(&mut self) -> Option<u64> {
         let (room, until) = self.left.pop_front()?;
         if let Some(at) = self.find(&room) {
@@ -78,7 +78,7 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
         Some(until)
     }
 
-    /// Rooms it was in and left.
+    /// The number of rooms it was in and left.
     pub(super) fn past(&self) -> usize {
         self.left.len()
     }
@@ -133,7 +133,7 @@ impl<R: Clone + Eq + Hash> RoomHistory<R> {
     }
 }
 
-/// So few are searched as fast one by one as in a table.
+/// Up to so many, a linear search is as fast as a table.
 const FEW: usize = 8;
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What a plain diary says.
+        /// The result agrees with a plain list of joins and leaves.
         #[test]
         fn a_session_was_where_it_was(
             before in proptest::collection::btree_set(0..14u8, 0..14),
@@ -220,7 +220,7 @@ mod tests {
                 history.leave(&Counted(room), rooms as u64 + 1);
             }
             history.forget_before(rooms as u64 + 1);
-            // Growing hashes everything once more, now and then.
+            // Growing the table hashes everything once more, now and then.
             cost.push(LOOKS.get() / rooms);
         }
         assert!(cost[0] < 20 && cost[1] < 20, "{cost:?} looks for a room");

@@ -1,8 +1,8 @@
-//! What is sent from inside a sending.
+//! Postponing events that are sent while another event is being sent.
 //!
-//! An observer of the engine hears of every packet where it is queued, and may send. Under a log's
-//! lock that would wait for itself, and an event amid the delivery of another could not have an offset
-//! that is right for everybody. So it is put off until the delivery has ended and the lock is free.
+//! An observer of the engine is called with every packet where it is queued, and may send. Under a
+//! log's lock that would deadlock, and an event amid the delivery of another has no offset that is
+//! right for everybody. So it is put off until the lock is free.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 type Job = Box<dyn FnOnce()>;
 
 thread_local! {
-    /// What was put off; `None` while this thread holds no log's lock.
+    /// The jobs that were put off; `None` while this thread holds no log's lock.
     static PUT_OFF: RefCell<Option<VecDeque<Job>>> = const { RefCell::new(None) };
 }
 
-/// Runs `f`, which takes a log's lock and gives it back, and then what was put off meanwhile.
+/// Runs `f`, which takes and releases a log's lock, and then the jobs put off meanwhile.
 pub(super) fn section<R>(f: impl FnOnce() -> R) -> R {
     debug_assert!(!is_inside(), "a log's lock is taken under another's");
     PUT_OFF.set(Some(VecDeque::new()));
@@ -31,12 +31,12 @@ pub(crate) fn is_inside() -> bool {
     PUT_OFF.with_borrow(Option::is_some)
 }
 
-/// Has a job done when this thread's section ends.
+/// Puts a job off until this thread's section ends.
 pub(crate) fn put_off(job: impl FnOnce() + 'static) {
     PUT_OFF.with_borrow_mut(|jobs| jobs.get_or_insert_default().push_back(Box::new(job)));
 }
 
-/// Ends when it is dropped, also when an observer panics.
+/// The guard of a section, which ends when it is dropped, also when an observer panics.
 struct Section;
 
 impl Drop for Section {

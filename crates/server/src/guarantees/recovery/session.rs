@@ -1,4 +1,4 @@
-//! What is kept under a private id.
+//! The session that is kept under a private id.
 
 use tokio::time::Instant;
 
@@ -14,22 +14,22 @@ pub(super) struct Session<S> {
     pub(super) id: SocketId,
     /// The number of the first event it could receive.
     pub(super) start: u64,
-    /// From this event on everything is for it that is for its rooms.
+    /// The first event from which on it gets everything that is for its rooms.
     pub(super) admitted: u64,
     pub(super) state: SessionState<S>,
     pub(super) details: Option<Box<SessionDetails>>,
 }
 
-/// What is known of few sessions only.
+/// The details that few sessions have.
 #[derive(Default)]
 pub(super) struct SessionDetails {
-    /// Of the events before this one it is not known any more which were for it.
+    /// Before this event it is not known any more which events were for it.
     pub(super) forgotten: u64,
-    /// The events for it that its rooms do not explain, in order: sent to it before it was admitted.
+    /// The events for it besides those of its rooms, in order: sent to it before it was admitted.
     pub(super) early: Vec<u64>,
-    /// The highest number that came to it in the offset of an event that is not kept.
+    /// The highest number that it received in the offset of an event that is not kept.
     pub(super) stamped: u64,
-    /// Something was dropped that was for it, so that its last offset says nothing.
+    /// Whether a packet for it was dropped, so that its last offset proves nothing.
     pub(super) has_dropped: bool,
     pub(super) history: RoomHistory,
 }
@@ -39,7 +39,7 @@ pub(super) enum SessionState<S> {
     Absent(Box<AbsentSession>),
 }
 
-/// What is kept of a session while it is absent.
+/// The state of a session while it is absent.
 pub(super) struct AbsentSession {
     /// When it is forgotten.
     pub(super) until: Instant,
@@ -47,14 +47,14 @@ pub(super) struct AbsentSession {
     pub(super) absence: u64,
     /// The number of the first event that was not sent to it.
     pub(super) first_missed: u64,
-    /// In their order, to be searched.
+    /// Its rooms, sorted, for binary search.
     pub(super) rooms: Box<[Room]>,
     pub(super) data: SocketData,
 }
 
 impl<S: Connection> Session<S> {
-    /// Of a socket that is admitted before the event with the number `admitted`; what it was sent
-    /// before.
+    /// The session of a socket that is admitted before the event with the number `admitted`;
+    /// `early`: the events that it was sent before.
     pub(super) fn new(socket: &S, admitted: u64, early: Vec<u64>) -> Self {
         let start = early.first().copied().unwrap_or(admitted);
         let (id, state) = (socket.id(), SessionState::Connected(socket.clone()));
@@ -81,7 +81,7 @@ impl<S: Connection> Session<S> {
         }
     }
 
-    /// From which number on it is known what was for it.
+    /// The number from which on it is known which events were for it.
     pub(super) fn known_from(&self) -> u64 {
         self.start.max(self.details.as_ref().map_or(0, |details| details.forgotten))
     }
@@ -121,7 +121,7 @@ impl<S: Connection> Session<S> {
         details.early.drain(..forgotten);
     }
 
-    /// What it takes while it is absent, data aside: they are the application's.
+    /// The bytes that it takes while it is absent, without the data, which are the application's.
     pub(super) fn bytes(&self) -> usize {
         let rooms = self.absent().map_or(&[][..], |absent| &absent.rooms);
         let details = self.details.as_ref().map_or(0, |details| {
@@ -135,5 +135,5 @@ impl<S: Connection> Session<S> {
 
 /// Rooms left that are remembered for a session, as long as events to them are.
 const LEFT_ROOMS_MAX: usize = 256;
-/// The entries of a session in tables.
+/// The bytes of a session's entries in tables.
 const TABLES_BYTES: usize = 320;

@@ -116,11 +116,11 @@ fn limits_at_the_edge() {
     assert_eq!(join("r", "dan", 5), Some((PresenceLimit::Users, 3)));
     assert_eq!(join("s", "dan", 5), None);
     assert_eq!(join("t", "dan", 5), Some((PresenceLimit::Rooms, 2)));
-    // A lost one makes room for one of its user and no other.
+    // A lost one is replaced by one of its user and no other.
     table.lose(&seat("r", "ada", 0), now + GRACE);
     assert!(limit_of(table.join(now, 0, &seat("r", "dan", 5), 0)).is_some());
     assert_eq!(limit_of(table.join(now, 0, &seat("r", "ada", 2), 0)), None);
-    // A room whose last one has left makes room before that is published.
+    // A room whose last one has left is not counted, even before that is published.
     table.leave(now, &seat("s", "dan", 5));
     assert_eq!(limit_of(table.join(now, 0, &seat("t", "dan", 5), 0)), None);
 }
@@ -160,7 +160,7 @@ fn a_difference_is_bounded_and_the_rest_comes_later_in_order() {
     assert_eq!(take(now + INTERVAL, 1), (vec!["bob".into()], None), "one goes in any case");
 }
 
-/// What is done to a table.
+/// An operation on a table.
 #[derive(Debug, Clone)]
 enum Step {
     Join(usize, u8),
@@ -191,7 +191,7 @@ fn nth_seat(n: usize) -> Seat {
     seat(room, user, n as u8)
 }
 
-/// One connection of the model: no index, nothing kept beside it.
+/// One connection of the model, without any index.
 #[derive(Clone)]
 struct Row {
     seat: Seat,
@@ -201,7 +201,7 @@ struct Row {
     lost_until: Option<Instant>,
 }
 
-/// All connections in the order of their places.
+/// All connections in the order of their positions.
 #[derive(Default)]
 struct Model(Vec<Row>);
 
@@ -253,16 +253,16 @@ impl Model {
     }
 }
 
-/// Somebody who hears of the differences of a room.
+/// A recipient of the differences of a room.
 struct Hearer(BTreeMap<Arc<str>, Person<u8>>);
 
-/// A client that asks for the list, whose answer may come after differences that came later, or
-/// before some that came earlier.
+/// A client that asks for the list, whose answer may arrive after differences that were made later,
+/// or before some that were made earlier.
 struct Client {
     room: Room,
     answer: Vec<Person<u8>>,
     early: Vec<Rc<Difference<u8>>>,
-    /// How many differences come before the answer.
+    /// How many differences arrive before the answer.
     overtaking: usize,
     here: Hearer,
 }
@@ -291,7 +291,7 @@ impl Hearer {
         Self(list.into_iter().map(|person| (Arc::clone(&person.user), person)).collect())
     }
 
-    /// As a client does: by key, whatever was there.
+    /// Applies a difference as a client does: by key, whatever was there.
     fn apply(&mut self, difference: &Difference<u8>) {
         let Difference { joined, left, changed, unchanged } = difference;
         left.iter().for_each(|person| drop(self.0.remove(&person.user)));
@@ -303,7 +303,7 @@ impl Hearer {
         }
     }
 
-    /// As a watch does: each difference is one.
+    /// Applies a difference as a watch does: each change has to be one.
     fn apply_exactly(&mut self, difference: &Difference<u8>) {
         for person in &difference.left {
             assert_eq!(self.0.remove(&person.user).as_ref(), Some(person), "it was there");
@@ -332,8 +332,8 @@ fn room(n: u8) -> Room {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever happens: who is present is what a naive model says, and so is what everybody makes
-    /// of the differences, from whenever they have heard of them.
+    /// After any operations, the table agrees with a naive model, and so does the list that each
+    /// recipient makes of the differences, from whenever it received them.
     #[test]
     fn a_naive_model_agrees(steps in vec(step(), 1..200)) {
         let (mut table, mut now) = start();

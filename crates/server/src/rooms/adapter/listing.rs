@@ -1,9 +1,9 @@
-//! What is there: counts of sockets and rooms, and their lists in pages.
+//! Counts of sockets and rooms, and their lists in pages.
 //!
-//! A count looks at no member. A list is read in slices of [`SLICE`] slots, with the lock let go between
-//! them, so that whoever joins, leaves or sends waits for one slice at most. A page begins at a slot and
-//! slots do not move: what is there all the time is on exactly one page, however much comes and goes
-//! meanwhile.
+//! A count reads no member. A list is read in slices of [`SLICE`] slots, and the lock is released
+//! between them, so that a join, leave or broadcast waits for one slice at most. A page begins at a
+//! slot and slots do not move: an entry that exists all the time is on exactly one page, however
+//! many are added and removed meanwhile.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -12,10 +12,10 @@ use super::super::members::CHUNK_MEMBERS_MAX;
 use super::super::room::Room;
 use super::{Adapter, EVERYBODY, State};
 
-/// Slots that are looked at under one lock.
+/// Slots that are read under one lock.
 const SLICE: usize = 1024;
 
-/// A part of a list, and the slot at which the next part begins; `None`: nothing comes after it.
+/// A part of a list, and the slot at which the next part begins; `None`: it is the last part.
 pub(crate) type Part<I> = (Vec<I>, Option<usize>);
 
 impl<T: Clone, A> Adapter<T, A> {
@@ -29,7 +29,7 @@ impl<T: Clone, A> Adapter<T, A> {
         self.state.lock().names.len()
     }
 
-    /// How many sockets are in a room: in an own-id room one.
+    /// How many sockets are in a room: one in an own-id room.
     pub(crate) fn room_size(&self, room: &Room) -> usize {
         let state = self.state.lock();
         match state.names.get(room) {
@@ -38,7 +38,7 @@ impl<T: Clone, A> Adapter<T, A> {
         }
     }
 
-    /// Connected sockets from a slot on.
+    /// Connected sockets, from a slot on.
     pub(crate) fn sockets_from(&self, from: usize, limit: usize) -> Part<T> {
         self.read(
             from,
@@ -64,14 +64,14 @@ impl<T: Clone, A> Adapter<T, A> {
         )
     }
 
-    /// Members of a room from a place in it on. Whoever leaves gives its place to the last one.
+    /// Members of a room from a position on. When one leaves, the last one moves to its position.
     pub(crate) fn members_from(&self, room: &Room, from: usize, limit: usize) -> Part<T> {
         let state = self.state.lock();
         let Some(&room) = state.names.get(room) else {
             let own = state.own_id(room).filter(|_| from == 0);
             return (own.map(|slot| state.slots[slot].socket.clone()).into_iter().collect(), None);
         };
-        // The sockets are cloned without the lock, of no more chunks than they are in.
+        // The sockets are cloned without the lock, from the chunks that hold them only.
         let size = state.rooms[room].len();
         let end = from.saturating_add(limit.max(1)).min(size);
         let chunks = state.rooms[room]
@@ -86,7 +86,7 @@ impl<T: Clone, A> Adapter<T, A> {
         (members.map(|member| member.socket.clone()).collect(), Some(end).filter(|end| *end < size))
     }
 
-    /// The rooms with the most members, the largest first, and of the same size by their names.
+    /// The rooms with the most members, the largest first, those of one size ordered by name.
     pub(crate) fn largest_rooms(&self, limit: usize) -> Vec<(Room, usize)> {
         let mut largest = BTreeSet::new();
         let mut from = Some(0_usize);
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::socket::id::SocketId;
 
-    /// So many sockets, each admitted.
+    /// An adapter with so many sockets, each admitted.
     fn filled(sockets: usize) -> (Adapter<usize, ()>, Vec<SocketId>) {
         let adapter = Adapter::new(false, &Gauge::noop());
         let ids: Vec<_> = (0..sockets).map(|_| SocketId::random()).collect();

@@ -49,7 +49,7 @@ fn targets(ids: &[SocketId], step: &Step) -> Targets {
     }
 }
 
-/// What a broadcast has to reach, by the plainest means.
+/// The recipients of a broadcast according to a naive model.
 fn expected(model: &BTreeMap<usize, BTreeSet<Room>>, targets: &Targets) -> Vec<usize> {
     let is_in = |rooms: &BTreeSet<Room>, any: &[Room]| any.iter().any(|r| rooms.contains(r));
     let reached = model.iter().filter(|(_, rooms)| {
@@ -167,8 +167,8 @@ fn before_it_is_admitted_a_socket_is_reached_through_its_rooms_only() {
     assert_eq!(adapter.select(lent(&to(Room::from(id))), None).sockets(), [1]);
 }
 
-/// One left the oldest of its rooms, and each time all of them were looked through; so were those
-/// of whoever took its place in the room.
+/// A regression test: a leave searched all rooms of the socket, and all those of the member that
+/// moved to its position.
 #[test]
 fn leaving_costs_the_same_however_many_rooms_a_socket_is_in() {
     const ROOMS: usize = 10_000;
@@ -199,8 +199,8 @@ impl Clone for Counted<'_> {
     }
 }
 
-/// What a broadcast to fifty members costs, with so many others in the namespace: handles
-/// copied, and members looked at.
+/// The cost of a broadcast to fifty members, with so many others in the namespace: handles copied,
+/// and members read.
 fn cost(others: usize, targets: impl Fn(SocketId) -> Targets) -> (usize, usize) {
     let copies = std::cell::Cell::new(0);
     let adapter = Adapter::<_, ()>::new(false, &Gauge::noop());
@@ -237,7 +237,7 @@ fn a_room_costs_the_same_however_many_others_there_are() {
     }
 }
 
-/// An index that is not the member's: the next change finds it.
+/// An index that is not the member's is detected at the next change.
 #[test]
 #[cfg(debug_assertions)]
 #[should_panic(expected = "it points back")]

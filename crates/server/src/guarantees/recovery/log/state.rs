@@ -1,4 +1,4 @@
-//! What a log keeps: its last events, and the sessions that are connected or may come back.
+//! The state of a log: its last events, and the sessions that are connected or may come back.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::guarantees::recovery::foreign_offsets::ForeignOffsets;
 use crate::guarantees::recovery::session::{Session, SessionState};
 use crate::socket::id::SocketId;
 
-/// What a log keeps, under its lock.
+/// The state of a log, under its lock.
 pub(super) struct State<S> {
     /// The number of the next event. They begin with 1: 0 is before the first.
     pub(super) next: u64,
@@ -22,7 +22,7 @@ pub(super) struct State<S> {
     pub(super) truncated: u64,
     pub(super) events: VecDeque<LoggedEvent>,
     pub(super) bytes: usize,
-    /// Of the events whose offsets were made elsewhere.
+    /// The offsets that the cluster assigned.
     pub(super) foreign: ColdState<ForeignOffsets>,
     pub(super) sessions: HashMap<SocketId, Session<S>>,
     /// The private ids of the absent sessions, in the order in which they expire.
@@ -41,7 +41,7 @@ impl<S: Connection> State<S> {
         Self { next, truncated, events, bytes, foreign, sessions, absent, next_absence, all_absent }
     }
 
-    /// What always holds. How many things were looked at.
+    /// Checks the invariants and returns how many things it looked at.
     pub(super) fn check(&self) -> usize {
         debug_assert!(self.next > self.events.len() as u64, "numbers begin with 1");
         debug_assert!(self.truncated <= self.first(), "what is truncated is not kept");
@@ -61,7 +61,7 @@ impl<S: Connection> State<S> {
         self.events.len() + self.sessions.len()
     }
 
-    /// The number of the event with this offset, if that was made elsewhere and is known.
+    /// The number of the event with this offset, if the cluster assigned it and it is known.
     pub(super) fn number_of(&self, text: &str) -> Option<u64> {
         self.foreign.get()?.number_of(text)
     }
@@ -71,7 +71,7 @@ impl<S: Connection> State<S> {
         self.next - self.events.len() as u64
     }
 
-    /// From which number on it is known what was for a session.
+    /// The number from which on it is known which events were for a session.
     pub(super) fn known_from(&self, session: &Session<S>) -> u64 {
         self.truncated.max(session.known_from())
     }
@@ -82,9 +82,9 @@ impl<S: Connection> State<S> {
         (number..).zip(self.events.iter().skip(skipped))
     }
 
-    /// Whether a session was sent this offset, as far as that is known: an event that was forgotten
-    /// is believed, since all that is known to be for the session is sent again. One look at the log
-    /// is enough, so that claims which are refused cost the others nothing.
+    /// Whether a session was sent this offset, as far as that is known: a forgotten event is
+    /// accepted, since all that is known to be for the session is sent again. It reads one entry of
+    /// the log, so that refused claims cost others nothing.
     pub(super) fn has_sent(&self, session: &Session<S>, number: u64) -> bool {
         let (stamped, first_missed) = match &session.state {
             SessionState::Connected(socket) => (socket.stamped(), self.next),
@@ -98,8 +98,8 @@ impl<S: Connection> State<S> {
         event.is_some_and(|(number, event)| session.includes(number, event))
     }
 
-    /// What a session missed from this number on, in order, and which of it came to rooms that it
-    /// joined before it was admitted (`held`, in order): that belongs among the rest.
+    /// The events that a session missed from this number on, in order, and those among them that it
+    /// got in rooms that it joined before it was admitted (`held`, in order).
     pub(super) fn missed(
         &self,
         session: &Session<S>,
@@ -120,7 +120,7 @@ impl<S: Connection> State<S> {
         (missed, early)
     }
 
-    /// Whether an absent session is not to come back any more.
+    /// Whether an absent session may not come back any more.
     pub(super) fn is_expired(&self, pid: &SocketId, now: Instant) -> bool {
         let absent = self.sessions.get(pid).and_then(Session::absent);
         absent.is_none_or(|absent| absent.until <= now)

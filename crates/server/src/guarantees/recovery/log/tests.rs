@@ -7,7 +7,7 @@ use sockeye_socket_proto::EventRef;
 use super::*;
 use crate::broadcast::encode::encode_with_offset;
 
-/// A socket that is in one room, beside its own.
+/// A socket that is in one room besides its own.
 #[derive(Clone)]
 struct Client {
     id: SocketId,
@@ -67,7 +67,7 @@ fn log(log_events_max: usize) -> Arc<Log<Client>> {
     Log::new(config, Duration::ZERO, absent)
 }
 
-/// Sends an event to a room; its packet. `None`: it was there already.
+/// Sends an event to a room and returns its packet. `None`: it was in the log already.
 fn send(log: &Log<Client>, room: &str, name: &str, text: Option<&str>) -> Option<String> {
     let mut sent = None;
     let deliver = |offset: Offset<'_>| {
@@ -79,7 +79,7 @@ fn send(log: &Log<Client>, room: &str, name: &str, text: Option<&str>) -> Option
     sent
 }
 
-/// The offset as the client takes it off the packet.
+/// The offset as the client takes it from the packet.
 fn offset(packet: &str) -> String {
     let args = packet.strip_prefix('2').unwrap();
     let args: Vec<String> = serde_json::from_str(args).unwrap();
@@ -102,7 +102,7 @@ fn leave(log: &Log<Client>, client: &Client) {
     log.end(client, DisconnectReason::TransportClose, || Some(client.rooms())).unwrap();
 }
 
-/// Comes back with the last offset that it says it has seen; the packets that it missed.
+/// Comes back with this as the last offset seen and returns the missed packets.
 fn come_back(
     log: &Log<Client>,
     client: &Client,
@@ -181,7 +181,7 @@ fn offsets_are_forgotten_with_their_events_but_for_the_last() {
         assert_eq!((1..7).filter_map(known).count(), 0);
         assert_eq!((7..=10).map(known).collect::<Vec<_>>(), [Some(7), Some(8), Some(9), Some(10)]);
     }
-    // Who has seen the event before the first one kept has missed nothing else.
+    // A client that has seen the event before the first one kept has missed nothing else.
     assert_eq!(come_back(&log, &client, Some("1-6")), Err(RecoveryFailure::LogTruncated));
     assert_eq!(come_back(&log, &client, Some("1-7")).unwrap(), sent[7..]);
     // The newest is known however long ago it was.
@@ -200,7 +200,7 @@ fn offsets_of_its_own_take_nothing_more() {
     assert!(log.state.lock().foreign.get().is_none());
 }
 
-/// A number of bytes that is not that of the events: the next event finds it.
+/// A number of bytes that is not that of the events is detected at the next event.
 #[test]
 #[cfg(debug_assertions)]
 #[should_panic(expected = "bytes are those of the events")]
@@ -232,7 +232,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// A log whose offsets are its own and one with some that were made elsewhere: clients get the same.
+    /// Clients get the same from a log with its own offsets and one with some from the cluster.
     #[test]
     fn whoever_made_the_offsets_clients_miss_the_same(
         steps in proptest::collection::vec(step(), 1..200),
