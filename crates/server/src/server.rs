@@ -74,7 +74,7 @@ impl Server {
 
     /// The namespaces that one dynamic declaration has made so far, as one target. Its name is the
     /// pattern as it was written, `/room-{id}`, the text of the regular expression, or the name
-    /// given to [`Namespace::called`]. `None` if no declaration has this name.
+    /// given to [`Namespace::called`](crate::Namespace::called). `None` if no declaration has this name.
     pub fn parent_namespace(&self, name: &str) -> Option<ParentNamespace> {
         self.namespaces.children_of(name).map(ParentNamespace::new)
     }

@@ -57,7 +57,7 @@ pub struct RecoveryConfig {
     /// with the most of them loses its oldest (of IPv6 the first 64 bits count as the address).
     pub sessions_max: usize,
     /// Bytes of what is kept of them: their rooms, and which they left meanwhile; not the values
-    /// that the application [`set`](Socket::set). Default 16 MiB. When there are more, the address
+    /// that the application [`set`](crate::Socket::set). Default 16 MiB. When there are more, the address
     /// with the most loses its oldest session.
     pub sessions_bytes_max: usize,
 }
@@ -74,7 +74,7 @@ impl Default for RecoveryConfig {
     }
 }
 
-/// Whether a connection continues an earlier one, see [`Socket::recovery`].
+/// Whether a connection continues an earlier one, see [`Socket::recovery`](crate::Socket::recovery).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recovery {

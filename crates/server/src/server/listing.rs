@@ -99,7 +99,7 @@ impl Io {
 
     /// A page of the sockets that are connected to the namespace on this server, in no particular
     /// order: `limit` of them at most, and at least one if there is one. A socket that is connected
-    /// all the time is on exactly one page. To get all at once, use [`sockets`](Io::sockets).
+    /// all the time is on exactly one page. To get all at once, use [`sockets`](crate::Broadcast::sockets).
     pub fn sockets_page(&self, from: Cursor, limit: usize) -> Page<Socket> {
         let (sockets, next) = self.active_namespace().adapter.sockets_from(from.slot(), limit);
         Page::new(sockets, next.map(Cursor::at))
