@@ -252,7 +252,7 @@ async fn a_namespace_that_has_no_room_names_no_session() {
     client.join("40/doc-1,").await;
     client.send("40/doc-2,").await;
     assert!(client.text().await.starts_with("44/doc-2,"));
-    log.expect_without("namespace refused", client.open["sid"].as_str().unwrap());
+    log.expect_without("visitor refused", client.open["sid"].as_str().unwrap());
 }
 
 /// The ids of sockets of Socket.IO 2 are made from the id of their session.

@@ -124,7 +124,7 @@ impl<S> fmt::Debug for Context<'_, S> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither an extractor nor the payload of this handler",
-    note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
+    note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `PathParam<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
 )]
 pub trait FromContext<S>: Sized {
     /// The error if it is missing, which answers the ack and is passed to `on_error`.

@@ -101,7 +101,7 @@ impl<T: Clone, A> Adapter<T, A> {
     }
 
     /// Changes a socket's id, and its own room with it.
-    pub(crate) fn rename(&self, from: &SocketId, to: SocketId) {
+    pub(crate) fn change_id(&self, from: &SocketId, to: SocketId) {
         let mut state = self.state.lock();
         if let Some(slot) = state.ids.remove(from) {
             state.slots[slot].id = to.clone();

@@ -63,9 +63,9 @@ impl Server {
             false => Cow::Owned(format!("/{namespace}")),
         };
         let auth = if auth.is_empty() { "{}" } else { auth };
-        let refused = |reason: &str| {
-            tracing::debug!(nsp = &*path, reason, "visitor refused");
-            Refuse::new(reason.to_owned())
+        let refused = |refusal: &str| {
+            tracing::debug!(nsp = &*path, refusal, "visitor refused");
+            Refuse::new(refusal.to_owned())
         };
         let judged = AssertUnwindSafe(self.engine.admit(request)).catch_unwind().await;
         let judged = judged.map_err(|panic| {

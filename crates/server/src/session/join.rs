@@ -48,8 +48,7 @@ impl Sockets {
         let deciding = self.work.as_ref().map_or(0, |work| work.deciding);
         let joined = self.entries.iter().filter(|entry| !entry.is_joining).count();
         if joined + deciding >= self.config.namespaces_per_session_max {
-            metrics::refused("session_limit");
-            self.send_refusal(namespace, &Refuse::new("Too many namespaces"));
+            self.refuse_connect(namespace, "session_limit", &Refuse::new("Too many namespaces"));
             return Ok(());
         }
         self.route(namespace, auth, 0);
@@ -97,13 +96,16 @@ impl Sockets {
     fn route(&mut self, namespace: &str, auth: &str, from: usize) {
         match self.namespaces.find(namespace, &self.link, auth, from) {
             Found::Active(active) => self.claim(active, auth),
-            Found::Full(refusal) => self.refuse_connect(namespace, &refusal),
+            Found::Full(refusal) => self.refuse_connect(namespace, "server_limit", &refusal),
             Found::Nothing => {
+                let refusal = "Invalid namespace";
+                let sid = self.link.session.id().shortened();
+                tracing::debug!(%sid, nsp = namespace, refusal, "visitor refused");
                 metrics::refused("unknown_namespace");
                 self.remember_end(namespace);
                 // An error object for clients of every revision.
                 let mut text = String::new();
-                encode_connect_error(&mut text, namespace, "Invalid namespace", "");
+                encode_connect_error(&mut text, namespace, refusal, "");
                 self.link.send(&text, &[]);
             }
             Found::Asking(asking) => {
@@ -129,7 +131,7 @@ impl Sockets {
         if is_yes {
             match self.namespaces.child(&namespace, &self.link, parent, Vec::new()) {
                 Ok(active) => self.claim(active, &auth),
-                Err(refusal) => self.refuse_connect(&namespace, &refusal),
+                Err(refusal) => self.refuse_connect(&namespace, "server_limit", &refusal),
             }
         } else {
             self.route(&namespace, &auth, parent + 1);
@@ -137,9 +139,10 @@ impl Sockets {
     }
 
     /// Refuses a client because there are too many namespaces.
-    fn refuse_connect(&mut self, namespace: &str, refusal: &Refuse) {
-        metrics::refused("server_limit");
-        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = namespace, %refusal, "namespace refused");
+    fn refuse_connect(&mut self, namespace: &str, reason: &'static str, refusal: &Refuse) {
+        metrics::refused(reason);
+        let sid = self.link.session.id().shortened();
+        tracing::debug!(%sid, nsp = namespace, %refusal, "visitor refused");
         self.send_refusal(namespace, refusal);
     }
 

@@ -89,7 +89,7 @@ impl Socket {
         drop(held.take());
         let key = self.key();
         *self.rare().key.lock() = None;
-        self.0.namespace.adapter.rename(&key, self.id());
+        self.0.namespace.adapter.change_id(&key, self.id());
         self.0.namespace.adapter.join(&self.id(), returned.rooms.to_vec(), |_| {});
         self.rare().pid.get_or_init(|| pid.clone());
         self.begin();
