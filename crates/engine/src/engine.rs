@@ -89,11 +89,11 @@ impl<A: Application> Engine<A> {
     {
         let mut added = ResponseHeaders::default();
         let answer: BoxAnswer = match self.begin(request, &mut added) {
-            Step::Done(response) => return added.on(response).into(),
-            Step::Poll(poll) => return ResponseFuture(Answering::Poll(poll, added)),
-            Step::Post(post) => Box::pin(async move { added.on(post.answer().await) }),
-            Step::Unread(unread) => Box::pin(async move { added.on(unread.answer().await) }),
-            Step::Ask(opening) => {
+            Route::Done(response) => return added.on(response).into(),
+            Route::Poll(poll) => return ResponseFuture(Answering::Poll(poll, added)),
+            Route::Post(post) => Box::pin(async move { added.on(post.answer().await) }),
+            Route::Unread(unread) => Box::pin(async move { added.on(unread.answer().await) }),
+            Route::Ask(opening) => {
                 let engine = self.clone();
                 Box::pin(async move { engine.ask(*opening, added).await })
             }
@@ -282,7 +282,7 @@ impl<A: Application> Engine<A> {
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
-    fn begin<B: HttpBody>(&self, request: Request<B>, added: &mut ResponseHeaders) -> Step<B> {
+    fn begin<B: HttpBody>(&self, request: Request<B>, added: &mut ResponseHeaders) -> Route<B> {
         if let Err(error) = check_request(&request) {
             let (head, body) = request.into_parts();
             let upgrade = is_upgrade(&head.headers, HeadersPresent::of(&head.headers));
@@ -322,18 +322,18 @@ impl<A: Application> Engine<A> {
                 self.begin_session(opening, added)
             }
             Target::Existing(session, TransportKind::WebSocket, base64) if upgrade => {
-                Step::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
+                Route::Done(self.upgrade(Arrival::Upgrade(session, base64), &mut head))
             }
-            _ if upgrade => Step::Done(self.upgrade(Arrival::Orphan, &mut head)),
+            _ if upgrade => Route::Done(self.upgrade(Arrival::Orphan, &mut head)),
             Target::Existing(session, TransportKind::Polling, _) if head.method == Method::GET => {
-                Step::Poll(Poll::new(session, &head, present))
+                Route::Poll(Poll::new(session, &head, present))
             }
             Target::Existing(session, kind, _)
                 if head.method == Method::POST && kind.takes_posts() =>
             {
                 match Post::new(session, &head, present, body) {
-                    Ok(post) => Step::Post(post),
-                    Err(unread) => Step::Unread(unread),
+                    Ok(post) => Route::Post(post),
+                    Err(unread) => Route::Unread(unread),
                 }
             }
             // A stream has one GET, which opened it.
@@ -347,11 +347,11 @@ impl<A: Application> Engine<A> {
 
     /// The answer to a request whose body does not matter. Unless its connection ends with it, what is
     /// still to come of the body comes first.
-    fn answer_now<B: HttpBody>(&self, response: Response<Body>, body: B) -> Step<B> {
+    fn answer_now<B: HttpBody>(&self, response: Response<Body>, body: B) -> Route<B> {
         if body.is_end_stream() || response.headers().contains_key(CONNECTION) {
-            return Step::Done(response);
+            return Route::Done(response);
         }
-        Step::Unread(Unread::new(response, body, &self.registry.config))
+        Route::Unread(Unread::new(response, body, &self.registry.config))
     }
 
     /// Asks the hooks whether and under which id a session may be opened, then opens it.
@@ -378,13 +378,13 @@ impl<A: Application> Engine<A> {
         asked.unwrap_or(Err(Refusal::HookTimeout))
     }
 
-    fn begin_session<B>(&self, opening: Opening, added: &mut ResponseHeaders) -> Step<B> {
+    fn begin_session<B>(&self, opening: Opening, added: &mut ResponseHeaders) -> Route<B> {
         if !self.registry.config.hooks.are_silent() {
-            return Step::Ask(Box::new(opening));
+            return Route::Ask(Box::new(opening));
         }
         match self.open(opening, None, added) {
-            Ok(poll) => Step::Poll(poll),
-            Err(response) => Step::Done(response),
+            Ok(poll) => Route::Poll(poll),
+            Err(response) => Route::Done(response),
         }
     }
 
@@ -509,7 +509,7 @@ impl fmt::Debug for ResponseFuture {
 }
 
 /// What is left to do for a request once it was judged.
-enum Step<B> {
+enum Route<B> {
     Done(Response<Body>),
     Poll(Poll),
     Post(Post<B>),

@@ -85,11 +85,11 @@ pub struct Pipe {
     /// Messages since nothing waited.
     messages: u32,
     role: Role,
-    state: State,
+    state: PipeState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum PipeState {
     Free,
     Blocked,
     Broken,
@@ -108,7 +108,7 @@ impl Pipe {
     /// A pipe of which nothing was written yet.
     pub fn new(io: WriteHalf, role: Role, compressor: Option<Box<Compressor>>) -> Self {
         let buffer = WriteBuffer::default();
-        Self { io, buffer, share: None, compressor, messages: 0, role, state: State::Free }
+        Self { io, buffer, share: None, compressor, messages: 0, role, state: PipeState::Free }
     }
 
     /// Who sends: a client masks its frames.
@@ -155,7 +155,7 @@ impl Pipe {
     /// Whether the kernel has everything that was pushed, whatever lies in a shared batch.
     #[inline]
     pub fn is_written(&self) -> bool {
-        self.buffer.is_empty() && self.state != State::Blocked
+        self.buffer.is_empty() && self.state != PipeState::Blocked
     }
 
     /// Whether something may lie in a shared batch.
@@ -167,19 +167,19 @@ impl Pipe {
     /// Whether a message would leave at once.
     #[inline]
     pub fn is_writable(&self) -> bool {
-        self.state == State::Free && self.buffer.is_empty() && self.share.is_none()
+        self.state == PipeState::Free && self.buffer.is_empty() && self.share.is_none()
     }
 
     /// Whether the kernel took no more.
     #[inline]
     pub fn is_blocked(&self) -> bool {
-        self.state == State::Blocked
+        self.state == PipeState::Blocked
     }
 
     /// Whether nothing can be written any more.
     #[inline]
     pub fn is_broken(&self) -> bool {
-        self.state == State::Broken
+        self.state == PipeState::Broken
     }
 
     /// Where to append encoded frames, and only append, if nothing lies in a shared batch: else
@@ -190,7 +190,7 @@ impl Pipe {
         let is_plain = self.compressor.is_none()
             && self.share.is_none()
             && self.role == Role::Server
-            && self.state != State::Broken;
+            && self.state != PipeState::Broken;
         is_plain.then(|| self.buffer.tail())
     }
 
@@ -203,7 +203,7 @@ impl Pipe {
 
     /// Queues a message, its payload in two parts, compressed if it may be and that is worth it.
     pub fn push(&mut self, opcode: Opcode, (head, body): (&[u8], &[u8]), compress: bool) {
-        if self.state == State::Broken {
+        if self.state == PipeState::Broken {
             return;
         }
         self.take_part();
@@ -230,7 +230,7 @@ impl Pipe {
         let bytes = head.len() + body.len();
         let compresses =
             self.compressor.as_ref().is_some_and(|by| compress && by.applies_to(bytes));
-        if compresses || self.role == Role::Client || self.state == State::Broken {
+        if compresses || self.role == Role::Client || self.state == PipeState::Broken {
             return self.push(opcode, (head, body), compress);
         }
         let out = self.tail();
@@ -244,7 +244,7 @@ impl Pipe {
     /// Queues complete unmasked frames that others get as well; what `keeper` gives is held until they
     /// are written. They are to be [counted](Self::count).
     pub fn push_shared(&mut self, frames: &Bytes, keeper: impl FnOnce() -> Option<Keeper>) {
-        if self.state == State::Broken {
+        if self.state == PipeState::Broken {
             return;
         }
         self.take_part();
@@ -266,7 +266,7 @@ impl Pipe {
             true => self.io.try_write(frames).unwrap_or(0),
             false => 0,
         };
-        if written < frames.len() && self.state != State::Broken {
+        if written < frames.len() && self.state != PipeState::Broken {
             self.buffer.tail().extend_from_slice(&frames[written..]);
         }
     }
@@ -281,14 +281,14 @@ impl Pipe {
     /// that are made for one connection (masked, compressed), nor behind a backlog, where each message
     /// counts against the limits as it comes.
     pub fn attach(&mut self, batch: &Arc<Batch>, member: MemberId) -> Attached {
-        if self.state == State::Broken {
+        if self.state == PipeState::Broken {
             return Attached::Shared;
         }
         if self.share.is_some() {
             self.end_batch();
         }
         let is_plain = self.compressor.is_none() && self.role == Role::Server;
-        if self.state == State::Blocked || !is_plain {
+        if self.state == PipeState::Blocked || !is_plain {
             return Attached::Separate;
         }
         self.share = Some(batch.share(member));
@@ -345,14 +345,14 @@ impl Pipe {
     /// When the connection is broken.
     #[inline]
     pub fn write(&mut self) -> io::Result<bool> {
-        if self.state == State::Free && self.buffer.is_empty() {
+        if self.state == PipeState::Free && self.buffer.is_empty() {
             return Ok(true);
         }
         self.write_waiting()
     }
 
     fn write_waiting(&mut self) -> io::Result<bool> {
-        if self.state == State::Broken {
+        if self.state == PipeState::Broken {
             self.buffer.clear();
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -423,7 +423,7 @@ impl Pipe {
     }
 
     fn fail(&mut self) {
-        self.state = State::Broken;
+        self.state = PipeState::Broken;
         self.share = None;
         self.messages = 0;
         self.buffer.clear();
@@ -434,11 +434,11 @@ impl Pipe {
     fn note_written(&mut self, written: io::Result<bool>) -> io::Result<bool> {
         match &written {
             Ok(true) => {
-                self.state = State::Free;
+                self.state = PipeState::Free;
                 self.messages = 0;
             }
             Ok(false) => {
-                self.state = State::Blocked;
+                self.state = PipeState::Blocked;
                 self.end_batch();
             }
             Err(error) => {
@@ -453,9 +453,9 @@ impl Pipe {
     /// What always holds, in debug builds.
     fn check(&self) {
         match self.state {
-            State::Free => {}
-            State::Blocked => debug_assert!(self.share.is_none(), "a backlog shares nothing"),
-            State::Broken => {
+            PipeState::Free => {}
+            PipeState::Blocked => debug_assert!(self.share.is_none(), "a backlog shares nothing"),
+            PipeState::Broken => {
                 debug_assert!(self.share.is_none() && self.buffer.is_empty(), "nothing waits");
                 debug_assert_eq!(self.messages, 0, "nothing waits");
             }

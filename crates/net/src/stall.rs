@@ -41,12 +41,12 @@ pin_project! {
         timer: Sleep,
         since: Instant,
         timeout: Duration,
-        state: State,
+        state: StallState,
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum StallState {
     Moving,
     Waiting,
     Asking { moved: bool },
@@ -66,27 +66,27 @@ impl Stall {
         // So far ahead that it never comes.
         let Some(next) = now.checked_add(interval) else { return Poll::Pending };
         let wait = self.wait.get_or_insert_with(|| {
-            let state = State::Waiting;
+            let state = StallState::Waiting;
             Box::pin(Wait { timer: sleep_until(next), since: now, timeout, state })
         });
         let mut wait = wait.as_mut().project();
         match *wait.state {
-            State::Moving => {
-                (*wait.since, *wait.state) = (now, State::Waiting);
+            StallState::Moving => {
+                (*wait.since, *wait.state) = (now, StallState::Waiting);
                 wait.timer.as_mut().reset(next);
             }
-            State::Waiting => {}
-            State::Asking { .. } => return Poll::Ready(Ok(())),
-            State::Over => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            StallState::Waiting => {}
+            StallState::Asking { .. } => return Poll::Ready(Ok(())),
+            StallState::Over => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
         }
         ready!(wait.timer.as_mut().poll(cx));
-        *wait.state = State::Asking { moved: false };
+        *wait.state = StallState::Asking { moved: false };
         Poll::Ready(Ok(()))
     }
 
     /// Whether writes are to be attempted whatever the reactor knows.
     pub(crate) fn is_asking(&self) -> bool {
-        self.wait.as_ref().is_some_and(|wait| matches!(wait.state, State::Asking { .. }))
+        self.wait.as_ref().is_some_and(|wait| matches!(wait.state, StallState::Asking { .. }))
     }
 
     /// Bytes were taken.
@@ -94,8 +94,8 @@ impl Stall {
         if let Some(wait) = &mut self.wait {
             let state = wait.as_mut().project().state;
             *state = match *state {
-                State::Asking { .. } => State::Asking { moved: true },
-                _ => State::Moving,
+                StallState::Asking { .. } => StallState::Asking { moved: true },
+                _ => StallState::Moving,
             };
         }
     }
@@ -104,14 +104,14 @@ impl Stall {
     pub(crate) fn note_refused(&mut self) {
         let Some(wait) = &mut self.wait else { return };
         let mut wait = wait.as_mut().project();
-        if let State::Asking { moved } = *wait.state {
+        if let StallState::Asking { moved } = *wait.state {
             let now = Instant::now();
             wait.timer.as_mut().reset(now + *wait.timeout / ASKED_PER_TIMEOUT);
             if moved {
                 *wait.since = now;
             }
             let is_over = now.duration_since(*wait.since) >= *wait.timeout;
-            *wait.state = if is_over { State::Over } else { State::Waiting };
+            *wait.state = if is_over { StallState::Over } else { StallState::Waiting };
         }
     }
 

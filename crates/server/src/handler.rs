@@ -57,10 +57,10 @@ pub trait ReadGuard<M, S>: Clone + Send + Sync + 'static {
 /// for `on_connected`, a [`DisconnectReason`](crate::DisconnectReason) for `on_disconnect` and a
 /// [`RawEvent`] for `fallback`.
 #[diagnostic::on_unimplemented(
-    message = "this function cannot be told about `{V}`",
+    message = "this function cannot be called with `{V}`",
     note = "it must be `async fn(extractors..)` or `async fn(extractors.., {V})`, returning nothing"
 )]
-pub trait Observer<M, S, V>: Clone + Send + Sync + 'static {
+pub trait NotificationHandler<M, S, V>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn start(&self, context: Context<'_, S>, value: V) -> Result<Running<()>, EventError>;
 }
@@ -286,7 +286,7 @@ macro_rules! handlers {
             }
         }
 
-        impl<F, Fut, S, V, $($T),*> Observer<(WithPayload, $($T,)* V), S, V> for F
+        impl<F, Fut, S, V, $($T),*> NotificationHandler<(WithPayload, $($T,)* V), S, V> for F
         where
             F: Fn($($T,)* V) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = ()> + Send + 'static,
@@ -303,7 +303,7 @@ macro_rules! handlers {
             }
         }
 
-        impl<F, Fut, S, V, $($T),*> Observer<(WithoutPayload, $($T,)*), S, V> for F
+        impl<F, Fut, S, V, $($T),*> NotificationHandler<(WithoutPayload, $($T,)*), S, V> for F
         where
             F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = ()> + Send + 'static,

@@ -113,7 +113,7 @@ pub use handler::extract::{
     Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
 };
 pub use handler::{
-    ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, Observer, ReadGuard,
+    ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, NotificationHandler, ReadGuard,
 };
 pub use namespace::Namespace;
 pub use namespace::handlers::Failure;

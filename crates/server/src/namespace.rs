@@ -26,7 +26,7 @@ use serde::Serialize;
 use sockeye_socket_proto::{EventRef, IntoAck, Listen, RawEvent, event_name};
 
 use self::handlers::{
-    Admission, Call, EventHandler, Failure, Handlers, ObserverHandler, Registered,
+    Admission, Call, EventHandler, Failure, Handlers, NotificationFn, Registered,
 };
 use self::matcher::{Matcher, NamespaceMatcher, Pattern};
 use self::visitor::Visitor;
@@ -36,7 +36,7 @@ use crate::error::BuildError;
 use crate::error::EventError;
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::extract::Context;
-use crate::handler::{ConnectHandler, Guard, Handler, Observer, ReadGuard};
+use crate::handler::{ConnectHandler, Guard, Handler, NotificationHandler, ReadGuard};
 use crate::presence::rules::{DeclaredRules, PresenceRules};
 use crate::rooms::room::RoomChange;
 use crate::socket::Socket;
@@ -154,7 +154,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Runs once for each socket right after the reply that it is connected: `io.on("connection")`
     /// of the official server. Several of them start in the order of their declaration.
-    pub fn on_connected<M: 'static>(self, handler: impl Observer<M, S, ()>) -> Self {
+    pub fn on_connected<M: 'static>(self, handler: impl NotificationHandler<M, S, ()>) -> Self {
         self.with(move |state, handlers| {
             let handler = observer(handler, state);
             handlers.connected = Some(match handlers.connected.take() {
@@ -225,7 +225,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Handles the events that no handler is registered for. Without it they are ignored, as the
     /// official server does.
-    pub fn fallback<M: 'static>(self, handler: impl Observer<M, S, RawEvent>) -> Self {
+    pub fn fallback<M: 'static>(self, handler: impl NotificationHandler<M, S, RawEvent>) -> Self {
         self.with(move |state, handlers| {
             let state = Arc::clone(state);
             let handler: EventHandler = Arc::new(move |call| {
@@ -250,7 +250,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Runs once for each connected socket after its end, while [`Socket::rooms`] still returns the
     /// rooms it was in. Several of them start in the order of their declaration.
-    pub fn on_disconnect<M: 'static>(self, handler: impl Observer<M, S, DisconnectReason>) -> Self {
+    pub fn on_disconnect<M: 'static>(
+        self,
+        handler: impl NotificationHandler<M, S, DisconnectReason>,
+    ) -> Self {
         self.with(move |state, handlers| {
             let handler = observer(handler, state);
             handlers.disconnect = Some(match handlers.disconnect.take() {
@@ -438,7 +441,10 @@ impl<S> fmt::Debug for Namespace<S> {
     }
 }
 
-fn observer<S, M, V>(handler: impl Observer<M, S, V>, state: &Arc<S>) -> ObserverHandler<V>
+fn observer<S, M, V>(
+    handler: impl NotificationHandler<M, S, V>,
+    state: &Arc<S>,
+) -> NotificationFn<V>
 where
     S: Send + Sync + 'static,
 {
@@ -479,9 +485,9 @@ fn one_after_the_other(first: Admission, second: Admission) -> Admission {
 
 /// Two observers as one: the second starts when the first awaits or returns.
 fn side_by_side<V: Copy + Send + 'static>(
-    first: ObserverHandler<V>,
-    second: ObserverHandler<V>,
-) -> ObserverHandler<V> {
+    first: NotificationFn<V>,
+    second: NotificationFn<V>,
+) -> NotificationFn<V> {
     Arc::new(move |socket, value| {
         let first = first(socket.clone(), value)?;
         let second = second(socket, value)?;

@@ -297,7 +297,7 @@ impl Sockets {
         match span.in_scope(start) {
             Ok(running) => {
                 let (socket, running) = (socket.clone(), traced(running, span));
-                self.work().fresh.push_back(Task::Observer { socket, running });
+                self.work().fresh.push_back(Task::Notification { socket, running });
             }
             Err(error) => socket.active_namespace().handlers.report(socket, "", error),
         }
@@ -401,7 +401,7 @@ impl Sockets {
                     self.start_waiting(index);
                 }
             }
-            Done::Observer => {}
+            Done::Notification => {}
             Done::Panic { socket, event, message } => {
                 tracing::error!(sid = %self.link.session.id().shortened(), event, message, "a handler panicked");
                 if let Some(socket) = socket {

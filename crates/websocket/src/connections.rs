@@ -36,11 +36,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ConnectionsState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ConnectionsState {
     outboxes: Vec<Weak<Outbox>>,
     /// With this many, those that are gone are looked for.
     search_at: usize,

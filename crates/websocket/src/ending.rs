@@ -27,7 +27,7 @@ use crate::outbox::{Failure, Outbox};
 
 #[derive(Debug)]
 pub(crate) struct Ending {
-    step: Step,
+    step: EndingStep,
     /// How the connection ended. `None` in `Reading`, and once an error was given out.
     pub(crate) result: Option<Result<Closed, RecvError>>,
     deadline: Pin<Box<Sleep>>,
@@ -36,7 +36,7 @@ pub(crate) struct Ending {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum EndingStep {
     Reading,
     Flushing,
     Draining,
@@ -48,18 +48,18 @@ impl Ending {
     pub(crate) fn new(close_timeout: Duration) -> Box<Self> {
         let deadline = Box::pin(sleep(close_timeout));
         let draining_bytes = FORGOTTEN_BYTES_MAX;
-        Box::new(Self { step: Step::Reading, result: None, deadline, draining_bytes })
+        Box::new(Self { step: EndingStep::Reading, result: None, deadline, draining_bytes })
     }
 
     /// Whether messages are still read.
     pub(crate) fn is_reading(&self) -> bool {
-        self.step == Step::Reading
+        self.step == EndingStep::Reading
     }
 
     /// No more messages come. The first result counts.
     pub(crate) fn finish(&mut self, result: Result<Closed, RecvError>) {
         if self.is_reading() {
-            self.step = Step::Flushing;
+            self.step = EndingStep::Flushing;
             self.result = Some(result);
         }
     }
@@ -67,7 +67,7 @@ impl Ending {
     /// The transport has ended, so there is nothing to wait for.
     pub(crate) fn end(&mut self, error: RecvError) {
         self.finish(Err(error));
-        self.step = Step::Ended;
+        self.step = EndingStep::Ended;
     }
 
     /// How the connection ended, if by a close handshake.
@@ -92,7 +92,7 @@ impl Ending {
         outbox: &Arc<Outbox>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        if self.step == Step::Ended {
+        if self.step == EndingStep::Ended {
             return Poll::Ready(());
         }
         if self.poll_steps(frames, outbox, cx).is_pending() {
@@ -103,7 +103,7 @@ impl Ending {
         }
         // Ends the transport even if writers still hold it.
         outbox.abort(Failure::Timeout);
-        self.step = Step::Ended;
+        self.step = EndingStep::Ended;
         Poll::Ready(())
     }
 
@@ -113,14 +113,14 @@ impl Ending {
         outbox: &Arc<Outbox>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        if self.step != Step::Draining {
+        if self.step != EndingStep::Draining {
             ready!(outbox.poll_flush(cx));
             // The server closes first, so that the client has no port in TIME_WAIT (RFC 6455 §7.1.1).
             if frames.ws.role() == Role::Server || self.closed().is_none() {
                 // An error means that it is closed already.
                 let _ = ready!(outbox.poll_shutdown(cx));
             }
-            self.step = Step::Draining;
+            self.step = EndingStep::Draining;
         }
         // An error is an end as well.
         frames.poll_end(cx, &mut self.draining_bytes).map(drop)

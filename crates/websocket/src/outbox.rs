@@ -45,7 +45,7 @@ pub(crate) struct Outbox {
     /// Where the tasks for the rest of a write and for the timer run.
     runtime: Handle,
     pub(crate) member: MemberId,
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
 }
 
 /// Nearly always nobody, which takes no more than a word.
@@ -53,7 +53,7 @@ pub(crate) struct Outbox {
 struct Waiters(Vec<Waker>);
 
 #[derive(Debug)]
-struct State {
+struct OutboxState {
     pipe: Pipe,
     /// Who waits for room or for the end of what is queued.
     waiters: Option<Box<Waiters>>,
@@ -106,7 +106,7 @@ pub(crate) struct SendOptions {
 impl Outbox {
     /// Must be called within a runtime.
     pub(crate) fn new(pipe: Pipe, config: Arc<Config>) -> Arc<Self> {
-        let state = State {
+        let state = OutboxState {
             pipe,
             waiters: None,
             is_open: true,
@@ -332,7 +332,7 @@ impl Outbox {
         pipe.push_shared(&frame, || None);
     }
 
-    fn schedule(self: &Arc<Self>, state: &mut State, unflushed: &mut Vec<Arc<dyn Flush>>) {
+    fn schedule(self: &Arc<Self>, state: &mut OutboxState, unflushed: &mut Vec<Arc<dyn Flush>>) {
         if !mem::replace(&mut state.scheduled, true) {
             unflushed.push(Arc::clone(self) as Arc<dyn Flush>);
         }
@@ -340,7 +340,7 @@ impl Outbox {
 
     /// Queues what has come to the shared batch, so that something else can follow.
     #[inline]
-    fn take_part(&self, state: &mut State) {
+    fn take_part(&self, state: &mut OutboxState) {
         if state.pipe.is_sharing() {
             self.queue(state, Pipe::take_part);
         }
@@ -349,7 +349,7 @@ impl Outbox {
     /// Queues something, and ends the connection if that goes beyond the limit; what is alone may.
     /// Returns how many bytes were added.
     #[inline]
-    fn queue(&self, state: &mut State, queue: impl FnOnce(&mut Pipe)) -> usize {
+    fn queue(&self, state: &mut OutboxState, queue: impl FnOnce(&mut Pipe)) -> usize {
         let before = state.pipe.queued_bytes();
         queue(&mut state.pipe);
         let added = state.pipe.queued_bytes() - before;
@@ -364,7 +364,7 @@ impl Outbox {
     #[inline]
     fn write(
         self: &Arc<Self>,
-        state: &mut State,
+        state: &mut OutboxState,
         write: impl FnOnce(&mut Pipe) -> io::Result<bool>,
     ) {
         if state.pipe.is_blocked() || state.pipe.is_broken() {
@@ -428,7 +428,7 @@ impl Drop for Outbox {
     }
 }
 
-impl State {
+impl OutboxState {
     /// Waits, unless something has happened or never will.
     fn poll_until(&mut self, cx: &Context<'_>, has_happened: bool) -> Poll<()> {
         if has_happened || self.failure.is_some() {

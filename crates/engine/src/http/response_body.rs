@@ -61,7 +61,8 @@ impl Body {
     pub(crate) fn watched_by(self, watch: impl FnOnce(usize) -> Arc<dyn Watch>) -> Self {
         match self.0 {
             Inner::Whole(data) if data.len() > WHOLE_BYTES_MAX => {
-                let answer = Arc::new(Answer { state: Mutex::default(), watch: watch(data.len()) });
+                let answer =
+                    Arc::new(SharedBody { state: Mutex::default(), watch: watch(data.len()) });
                 let handing = Handing { answer, timer: None, since: None };
                 Body(Inner::Watched(data, Box::new(handing)))
             }
@@ -83,7 +84,7 @@ pub(crate) trait Watch: fmt::Debug + Send + Sync {
 /// What hands an answer on, piece by piece.
 #[derive(Debug)]
 struct Handing {
-    answer: Arc<Answer>,
+    answer: Arc<SharedBody>,
     timer: Option<Pin<Box<Sleep>>>,
     /// When the piece that hyper has was handed on.
     since: Option<Instant>,
@@ -91,13 +92,13 @@ struct Handing {
 
 /// An answer, until its last byte is gone.
 #[derive(Debug)]
-struct Answer {
-    state: Mutex<State>,
+struct SharedBody {
+    state: Mutex<BodyState>,
     watch: Arc<dyn Watch>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BodyState {
     /// hyper has a piece.
     is_handed: bool,
     /// Who hands on the next one.
@@ -115,7 +116,7 @@ pub(crate) enum End {
     Complete,
 }
 
-impl Drop for Answer {
+impl Drop for SharedBody {
     fn drop(&mut self) {
         let end = self.state.get_mut().end;
         self.watch.ended(end);
@@ -125,7 +126,7 @@ impl Drop for Answer {
 /// Bytes on their way to the kernel.
 struct Piece {
     bytes: Bytes,
-    answer: Arc<Answer>,
+    answer: Arc<SharedBody>,
 }
 
 impl AsRef<[u8]> for Piece {

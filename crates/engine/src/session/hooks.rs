@@ -38,9 +38,9 @@ pub struct Hooks {
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
-type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type AllowRequest = dyn Fn(Handshake) -> Answer<Result<(), Rejection>> + Send + Sync;
-type GenerateId = dyn Fn(Handshake) -> Answer<Option<String>> + Send + Sync;
+type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type AllowRequest = dyn Fn(Handshake) -> HookFuture<Result<(), Rejection>> + Send + Sync;
+type GenerateId = dyn Fn(Handshake) -> HookFuture<Option<String>> + Send + Sync;
 type Headers = dyn Fn(&mut HeaderMap, &Parts) + Send + Sync;
 type OnError = dyn Fn(&ConnectionError<'_>) + Send + Sync;
 

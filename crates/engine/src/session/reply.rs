@@ -22,7 +22,7 @@ use super::inbox::SessionRequest;
 
 /// What a request is answered with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum ReplyContent {
     /// To a poll: packets.
     Payload {
         body: Bytes,
@@ -41,9 +41,9 @@ pub(crate) enum Answer {
     WrongTransport,
 }
 
-enum State {
+enum SlotState {
     Waiting(Presence, Option<Waker>),
-    Answered(Answer),
+    Answered(ReplyContent),
     Gone,
 }
 
@@ -56,42 +56,42 @@ enum Presence {
 }
 
 /// The task's end. Dropped without an answer, the request is told that the session is over.
-pub(crate) struct Reply(Arc<Mutex<State>>);
+pub(crate) struct Reply(Arc<Mutex<SlotState>>);
 
 /// The request's end, a future of the answer. Dropped, the request was given up, and the session's
 /// task is woken.
 pub(crate) struct AwaitedReply {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<SlotState>>,
     session: Session,
 }
 
 /// The two ends of an answer to a request of `session`.
 pub(crate) fn reply(session: &Session) -> (Reply, AwaitedReply) {
-    let state = Arc::new(Mutex::new(State::Waiting(Presence::Unasked, None)));
+    let state = Arc::new(Mutex::new(SlotState::Waiting(Presence::Unasked, None)));
     (Reply(Arc::clone(&state)), AwaitedReply { state, session: session.clone() })
 }
 
 impl Reply {
     /// Answers the request; gives the answer back when it was given up.
-    pub(crate) fn send(self, answer: Answer) -> Result<(), Answer> {
+    pub(crate) fn send(self, answer: ReplyContent) -> Result<(), ReplyContent> {
         let state = self.0.lock();
-        if matches!(*state, State::Gone) {
+        if matches!(*state, SlotState::Gone) {
             return Err(answer);
         }
-        settle(state, State::Answered(answer));
+        settle(state, SlotState::Answered(answer));
         Ok(())
     }
 
     /// Whether the request was given up.
     pub(crate) fn is_given_up(&self) -> bool {
-        matches!(*self.0.lock(), State::Gone)
+        matches!(*self.0.lock(), SlotState::Gone)
     }
 
     /// Has the request say whether it still waits. What its connection knows of its client's end comes
     /// before that, and wakes the task as well.
     pub(crate) fn ask(&self) {
         let mut state = self.0.lock();
-        if let State::Waiting(presence @ Presence::Unasked, waker) = &mut *state {
+        if let SlotState::Waiting(presence @ Presence::Unasked, waker) = &mut *state {
             *presence = Presence::Asked;
             if let Some(waker) = waker.clone() {
                 drop(state);
@@ -102,35 +102,35 @@ impl Reply {
 
     /// Whether the request has said so since it was asked.
     pub(crate) fn is_present(&self) -> bool {
-        matches!(*self.0.lock(), State::Waiting(Presence::Present, _))
+        matches!(*self.0.lock(), SlotState::Waiting(Presence::Present, _))
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         let state = self.0.lock();
-        if !matches!(*state, State::Answered(_)) {
-            settle(state, State::Gone);
+        if !matches!(*state, SlotState::Answered(_)) {
+            settle(state, SlotState::Gone);
         }
     }
 }
 
 /// Ends the waiting, and wakes the request.
-fn settle(mut state: MutexGuard<'_, State>, end: State) {
+fn settle(mut state: MutexGuard<'_, SlotState>, end: SlotState) {
     let before = mem::replace(&mut *state, end);
     drop(state);
-    if let State::Waiting(_, Some(waker)) = before {
+    if let SlotState::Waiting(_, Some(waker)) = before {
         waker.wake();
     }
 }
 
 impl Future for AwaitedReply {
-    type Output = Answer;
+    type Output = ReplyContent;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ReplyContent> {
         let mut state = self.state.lock();
         match &mut *state {
-            State::Waiting(presence, waker) => {
+            SlotState::Waiting(presence, waker) => {
                 if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     *waker = Some(cx.waker().clone());
                 }
@@ -141,9 +141,9 @@ impl Future for AwaitedReply {
                 }
                 Poll::Pending
             }
-            _ => Poll::Ready(match mem::replace(&mut *state, State::Gone) {
-                State::Answered(answer) => answer,
-                _ => Answer::UnknownSession,
+            _ => Poll::Ready(match mem::replace(&mut *state, SlotState::Gone) {
+                SlotState::Answered(answer) => answer,
+                _ => ReplyContent::UnknownSession,
             }),
         }
     }
@@ -152,16 +152,16 @@ impl Future for AwaitedReply {
 impl Drop for AwaitedReply {
     fn drop(&mut self) {
         let mut state = self.state.lock();
-        let before = mem::replace(&mut *state, State::Gone);
+        let before = mem::replace(&mut *state, SlotState::Gone);
         drop(state);
         match before {
-            State::Waiting(..) => self.session.wake(),
+            SlotState::Waiting(..) => self.session.wake(),
             // Its packets are lost.
-            State::Answered(Answer::Payload { .. }) => {
+            SlotState::Answered(ReplyContent::Payload { .. }) => {
                 let lost = SessionRequest::Failed(CloseDetail::PollAborted);
                 let _ = self.session.submit(lost);
             }
-            State::Answered(_) | State::Gone => {}
+            SlotState::Answered(_) | SlotState::Gone => {}
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::application::Application;
 use crate::metrics;
 use crate::session::close_detail::CloseDetail;
 use crate::session::observer::Observer;
-use crate::session::reply::Answer;
+use crate::session::reply::ReplyContent;
 
 impl<A: Application, P: SessionProtocol> Driver<A, P> {
     /// Carries out everything the session has to say, until it says no more.
@@ -148,7 +148,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         self.ticket.registry().remove(self.core.handle.id());
         // What is not answered here is told that the session is unknown.
         if let Some(post) = self.requests.take().and_then(|mut requests| requests.post.take()) {
-            let _ = post.reply.send(Answer::Accepted);
+            let _ = post.reply.send(ReplyContent::Accepted);
         }
         drop(self.core.handle.close_inbox());
         self.release_probe();

@@ -11,7 +11,7 @@ use super::driver::POLLING;
 use super::protocol::SessionProtocol;
 use crate::outbox::encoded::Encoded;
 use crate::session::Session;
-use crate::session::reply::Answer;
+use crate::session::reply::ReplyContent;
 
 /// Methods of the trait that the state has by the same name.
 macro_rules! forward {
@@ -100,7 +100,7 @@ impl SessionProtocol for proto::Session {
         self.open_data().map(|data| data.to_json()).unwrap_or_default()
     }
 
-    fn poll_answer(&self, session: &Session, controls: Vec<Control>) -> Option<Answer> {
+    fn poll_answer(&self, session: &Session, controls: Vec<Control>) -> Option<ReplyContent> {
         // OPEN goes without what is queued: simple clients read no more from their first answer.
         let opens = controls.contains(&Control::Open);
         let goes = !opens && self.outlet() == Some(POLLING);
@@ -114,7 +114,7 @@ impl SessionProtocol for proto::Session {
             }
         }
         let binary = payload.form().is_binary();
-        (!payload.is_empty()).then(|| Answer::Payload {
+        (!payload.is_empty()).then(|| ReplyContent::Payload {
             body: payload.finish().into(),
             binary,
             compress,

@@ -8,7 +8,7 @@ use sockeye_engine_proto::{
 };
 
 use crate::session::Session;
-use crate::session::reply::Answer;
+use crate::session::reply::ReplyContent;
 
 /// The state of one session and the form of what it says, in the words of Engine.IO.
 ///
@@ -72,5 +72,5 @@ pub(crate) trait SessionProtocol: Send + Sized + 'static {
 
     /// What a poll carries away: these packets of the session itself, and what is queued for it if
     /// polling is its outlet. `None`: there is nothing to say.
-    fn poll_answer(&self, session: &Session, controls: Vec<Control>) -> Option<Answer>;
+    fn poll_answer(&self, session: &Session, controls: Vec<Control>) -> Option<ReplyContent>;
 }

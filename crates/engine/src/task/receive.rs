@@ -16,7 +16,7 @@ use crate::application::{Application, SessionHandler};
 use crate::outbox::connection::Incoming;
 use crate::session::close_detail::CloseDetail;
 use crate::session::inbox::SessionRequest;
-use crate::session::reply::{Answer, Reply};
+use crate::session::reply::{Reply, ReplyContent};
 
 impl<A: Application, P: SessionProtocol> Driver<A, P> {
     pub(super) fn receive_requests(&mut self) {
@@ -64,7 +64,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                 requests.overlapping = Some(reply);
             }
             Some(_) => {
-                let _ = reply.send(Answer::Overlap);
+                let _ = reply.send(ReplyContent::Overlap);
                 self.end_for_overlap();
             }
             None => {
@@ -90,7 +90,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
             }
         } else if requests.overlapping.is_some() && parked.is_present() {
             if let Some(reply) = requests.overlapping.take() {
-                let _ = reply.send(Answer::Overlap);
+                let _ = reply.send(ReplyContent::Overlap);
             }
             self.end_for_overlap();
         }
@@ -121,7 +121,11 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     fn refuse_late(&self, reply: Reply) {
         let upgraded = !self.core.protocol.is_closed() && self.posts_via().is_none();
         // A request that was given up needs no answer.
-        let _ = reply.send(if upgraded { Answer::WrongTransport } else { Answer::UnknownSession });
+        let _ = reply.send(if upgraded {
+            ReplyContent::WrongTransport
+        } else {
+            ReplyContent::UnknownSession
+        });
     }
 
     /// Takes in the packets of a POST, as far as the handler is ready for them.
@@ -141,7 +145,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                 None => break,
             }
         }
-        let _ = post.reply.send(Answer::Accepted);
+        let _ = post.reply.send(ReplyContent::Accepted);
     }
 
     /// Reads the connection the session lives on. `true`: there may be more.

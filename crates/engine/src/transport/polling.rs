@@ -21,7 +21,7 @@ use crate::http::refusal::{
 };
 use crate::http::response_body::Body;
 use crate::session::Session;
-use crate::session::reply::Answer;
+use crate::session::reply::ReplyContent;
 
 pub(crate) use get::Poll;
 pub(crate) use post::{Post, Unread};
@@ -47,9 +47,9 @@ impl Asked {
     }
 }
 
-pub(crate) fn respond(answer: Answer, session: &Session, asked: Asked) -> Response<Body> {
+pub(crate) fn respond(answer: ReplyContent, session: &Session, asked: Asked) -> Response<Body> {
     let (headers, body) = match answer {
-        Answer::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
+        ReplyContent::Payload { body: payload, binary, .. } => match &session.dialect().jsonp {
             Some(index) => {
                 let everybody = session.config().origins == Origins::Any;
                 let headers = if everybody { &SCRIPT_FOR_ALL } else { &SCRIPT };
@@ -58,12 +58,12 @@ pub(crate) fn respond(answer: Answer, session: &Session, asked: Asked) -> Respon
             None if binary => (&BINARY, payload.into()),
             None => (&TEXT, payload.into()),
         },
-        Answer::Accepted => (&ACCEPTED, "ok".into()),
-        Answer::Overlap => return empty(StatusCode::BAD_REQUEST),
-        Answer::UnknownSession => {
+        ReplyContent::Accepted => (&ACCEPTED, "ok".into()),
+        ReplyContent::Overlap => return empty(StatusCode::BAD_REQUEST),
+        ReplyContent::UnknownSession => {
             return Refusal::UnknownSession { sid: session.id().to_string() }.response();
         }
-        Answer::WrongTransport => return Refusal::TransportMismatch.response(),
+        ReplyContent::WrongTransport => return Refusal::TransportMismatch.response(),
     };
     let mut response = Response::new(body);
     *response.headers_mut() = headers.copy(asked.kept);

@@ -25,14 +25,14 @@ use crate::network::network;
 /// Counts the connections of one server.
 #[derive(Debug)]
 pub(super) struct Admission {
-    state: Mutex<State>,
+    state: Mutex<AdmissionState>,
     connections_max: usize,
     handshakes_max: usize,
     trusted_proxies: TrustedProxies,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AdmissionState {
     next: u64,
     connections: usize,
     handshakes: usize,
@@ -111,7 +111,7 @@ impl Admission {
     }
 }
 
-impl State {
+impl AdmissionState {
     fn enter(&mut self, connection: &Arc<Admitted>) {
         self.connections += 1;
         self.handshakes += 1;

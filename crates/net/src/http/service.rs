@@ -90,7 +90,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
             Err(error) => {
                 metrics::http_refused("target");
                 return Oneshot {
-                    state: State::Refused { error },
+                    state: CallState::Refused { error },
                     keep_alive: None,
                     take_over_after: Duration::ZERO,
                     translated: false,
@@ -125,8 +125,8 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
             Poll::Ready(()) if !timer::has_to_wait() => {
                 let future = service.answer(request);
                 match may_be_ours {
-                    true => State::Undecided { future: Box::pin(future), until: None },
-                    false => State::Hypers { future, waits: upgrades },
+                    true => CallState::Undecided { future: Box::pin(future), until: None },
+                    false => CallState::Hypers { future, waits: upgrades },
                 }
             }
             // Whatever it waits for, it goes on waiting for itself, with somebody to wake. And who sends
@@ -134,7 +134,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
             _ => {
                 let fresh = service.clone();
                 let service = mem::replace(&mut *service, fresh);
-                State::Waiting { waiting: Some(Box::new(Waiting { service, request })) }
+                CallState::Waiting { waiting: Some(Box::new(Waiting { service, request })) }
             }
         };
         let take_over_after = match self.soon.get() {
@@ -149,7 +149,7 @@ pin_project! {
     /// Waits until the service is ready, then for its response.
     pub(super) struct Oneshot<S: HttpService> {
         #[pin]
-        state: State<S>,
+        state: CallState<S>,
         // What to announce.
         keep_alive: Option<Arc<KeepAlive>>,
         take_over_after: Duration,
@@ -162,7 +162,7 @@ pin_project! {
     /// Who writes the answer.
     #[project = StateProjection]
     #[project_replace = StateReplaced]
-    enum State<S: HttpService> {
+    enum CallState<S: HttpService> {
         // Rare, and large: what is answered late should not have to be held in so much room.
         Waiting { waiting: Option<Box<Waiting<S>>> },
         // hyper does, once it is prepared for an upgrade if it `waits` for that.
@@ -220,7 +220,7 @@ impl<S: HttpService> Future for Oneshot<S> {
                     }
                     if is_due(until, *this.take_over_after)
                         && let StateReplaced::Undecided { future, .. } =
-                            this.state.as_mut().project_replace(State::TakenOver)
+                            this.state.as_mut().project_replace(CallState::TakenOver)
                     {
                         take_over::wish(Wish::TakeOver(Box::new(future)));
                     }
@@ -239,7 +239,7 @@ impl<S: HttpService> Future for Oneshot<S> {
                     }
                     let Waiting { mut service, request } = *next;
                     let future = service.answer(request);
-                    this.state.set(State::Hypers { future, waits: false });
+                    this.state.set(CallState::Hypers { future, waits: false });
                 }
             }
         };
@@ -250,7 +250,7 @@ impl<S: HttpService> Future for Oneshot<S> {
         };
         let hand_over = response.extensions().get::<HandOver>();
         if is_ours && hand_over.is_some_and(HandOver::is_beside::<S::Body>) {
-            this.state.set(State::TakenOver);
+            this.state.set(CallState::TakenOver);
             take_over::wish(Wish::HandOver(Box::new(response)));
             return Poll::Pending;
         }

@@ -41,7 +41,7 @@ pub(crate) type EventGuard = Arc<
 pub(crate) type RoomGuard =
     Box<dyn Fn(&Visitor, Option<Room>) -> Running<Result<(), Refuse>> + Send + Sync>;
 /// A handler that returns no answer, such as of a connection or its end.
-pub(crate) type ObserverHandler<T> =
+pub(crate) type NotificationFn<T> =
     Arc<dyn Fn(Socket, T) -> Result<Running<()>, EventError> + Send + Sync>;
 /// A handler of one event between servers.
 pub(crate) type ServerSideHandler =
@@ -62,7 +62,7 @@ pub(crate) struct Handlers {
     pub(crate) admission: Option<Admission>,
     /// The `on_read` guards. Without any, no visitor may read.
     pub(crate) read: Vec<RoomGuard>,
-    pub(crate) connected: Option<ObserverHandler<()>>,
+    pub(crate) connected: Option<NotificationFn<()>>,
     /// Names are the application's own, so the hash need not withstand attacks.
     pub(crate) events: HashMap<String, Arc<Registered>, foldhash::fast::RandomState>,
     pub(crate) any: Vec<Look<RawEvent>>,
@@ -70,7 +70,7 @@ pub(crate) struct Handlers {
     pub(crate) guards: Vec<EventGuard>,
     pub(crate) fallback: Option<Arc<Registered>>,
     pub(crate) error: Option<Look<Failure>>,
-    pub(crate) disconnect: Option<ObserverHandler<DisconnectReason>>,
+    pub(crate) disconnect: Option<NotificationFn<DisconnectReason>>,
     pub(crate) concurrent_handlers_max: u32,
     /// Decides whether a connection and the one it claims to continue are of the same user.
     pub(crate) same_user: Option<SameUser>,

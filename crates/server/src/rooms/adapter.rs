@@ -32,10 +32,10 @@ const EVERYBODY: usize = 0;
 
 /// The rooms of one namespace on this server. `T` is a handle of a socket.
 pub(crate) struct Adapter<T, A> {
-    state: Mutex<State<T, A>>,
+    state: Mutex<AdapterState<T, A>>,
 }
 
-struct State<T, A> {
+struct AdapterState<T, A> {
     slots: Slab<Slot<T>>,
     /// The indexes of the slots that are in many rooms.
     indexes: MembershipIndexes,
@@ -63,7 +63,9 @@ impl<T: Clone, A> Adapter<T, A> {
         let changes = is_watched.then(Vec::new);
         let indexes = MembershipIndexes::default();
         let count = count.clone();
-        Self { state: Mutex::new(State { slots, indexes, ids, rooms, names, count, changes }) }
+        Self {
+            state: Mutex::new(AdapterState { slots, indexes, ids, rooms, names, count, changes }),
+        }
     }
 
     /// The changes since the last call, in order.
@@ -248,7 +250,7 @@ impl<T: Clone, A> Adapter<T, A> {
     }
 }
 
-impl<T: Clone, A> State<T, A> {
+impl<T: Clone, A> AdapterState<T, A> {
     /// Keeps a change for the listeners, if there are any.
     fn report(&mut self, change: impl FnOnce() -> RoomChange) {
         if let Some(changes) = &mut self.changes {
@@ -325,7 +327,7 @@ impl<T: Clone, A> State<T, A> {
     }
 }
 
-impl<T, A> State<T, A> {
+impl<T, A> AdapterState<T, A> {
     /// Checks the invariants and returns how many things it looked at.
     fn check(&self) -> usize {
         debug_assert_eq!(self.ids.len(), self.slots.len(), "a slot has one id");

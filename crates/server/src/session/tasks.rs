@@ -42,7 +42,7 @@ pub(super) enum Task {
         watch: Stopwatch,
         _waits: Waits,
     },
-    Observer {
+    Notification {
         socket: Socket,
         running: Running<()>,
     },
@@ -64,7 +64,7 @@ pub(super) enum Done {
         responder: Option<Responder>,
         result: Result<Option<RawArgs>, EventError>,
     },
-    Observer,
+    Notification,
     Panic {
         socket: Option<Socket>,
         event: String,
@@ -86,7 +86,7 @@ impl Future for Task {
                         responder.as_ref().inspect(|responder| responder.remember_panic());
                         (Some(socket.clone()), registered.event.clone())
                     }
-                    Task::Admission { socket, .. } | Task::Observer { socket, .. } => {
+                    Task::Admission { socket, .. } | Task::Notification { socket, .. } => {
                         (Some(socket.clone()), String::new())
                     }
                 };
@@ -115,7 +115,9 @@ impl Task {
                     Done::Event { socket, registered, responder: responder.take(), result }
                 })
             }
-            Task::Observer { running, .. } => running.as_mut().poll(cx).map(|()| Done::Observer),
+            Task::Notification { running, .. } => {
+                running.as_mut().poll(cx).map(|()| Done::Notification)
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 // A disconnect handler is told a reason.
-//~ this function cannot be told about `DisconnectReason`
+//~ this function cannot be called with `DisconnectReason`
 use sockeye::*;
 
 async fn gone(_: Socket, _: String) {}

@@ -19,7 +19,7 @@ use crate::outbox::queued_bytes::Charge;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
 use crate::session::inbox::SessionRequest;
-use crate::session::reply::{Answer, AwaitedReply, reply};
+use crate::session::reply::{AwaitedReply, ReplyContent, reply};
 
 /// A poll, answered when the session has something to say.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct Poll {
     asked: Asked,
     coding: Option<ContentCoding>,
     /// The answer is there, and waits for another one.
-    delayed: Option<(Answer, Pin<Box<Sleep>>)>,
+    delayed: Option<(ReplyContent, Pin<Box<Sleep>>)>,
 }
 
 impl Poll {
@@ -47,8 +47,8 @@ impl Poll {
         Poll { session, answer, asked, coding: coding.flatten(), delayed: None }
     }
 
-    fn respond(&self, answer: Answer) -> Response<Body> {
-        let compress = matches!(answer, Answer::Payload { compress: true, .. });
+    fn respond(&self, answer: ReplyContent) -> Response<Body> {
+        let compress = matches!(answer, ReplyContent::Payload { compress: true, .. });
         let mut response = respond(answer, &self.session, self.asked);
         if compress
             && let Some(coding) = self.coding
@@ -78,7 +78,7 @@ impl Future for Poll {
         if let Some((_, lead)) = &mut self.delayed {
             ready!(lead.as_mut().poll(cx));
         }
-        let answer = self.delayed.take().map_or(Answer::UnknownSession, |(answer, _)| answer);
+        let answer = self.delayed.take().map_or(ReplyContent::UnknownSession, |(answer, _)| answer);
         task::Poll::Ready(self.respond(answer))
     }
 }

@@ -23,7 +23,7 @@ use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
 use crate::session::config::Config;
 use crate::session::inbox::SessionRequest;
-use crate::session::reply::{Answer, reply};
+use crate::session::reply::{ReplyContent, reply};
 
 /// A POST of a session that polls.
 pub(crate) struct Post<B> {
@@ -86,7 +86,7 @@ impl<B: HttpBody> Post<B> {
                 answer.await
             }
             // As the official server does with a form that has no payload.
-            None => Answer::Accepted,
+            None => ReplyContent::Accepted,
         };
         claim.is_handed_over = true;
         respond(answer, &claim.session, asked)

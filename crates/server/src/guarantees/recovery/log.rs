@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
-use self::state::State;
+use self::state::LogState;
 use super::absent_sessions::{AbsentSessions, SessionKeeper};
 use super::connection::Connection;
 use super::event::{LoggedEvent, held_bytes};
@@ -38,7 +38,7 @@ pub(crate) struct Log<S> {
     event_age_max: Duration,
     /// Distinguishes the offsets of this log from those of others.
     epoch: SocketId,
-    state: Mutex<State<S>>,
+    state: Mutex<LogState<S>>,
     this: Weak<Self>,
 }
 
@@ -78,7 +78,7 @@ impl<S: Connection> Log<S> {
     ) -> Arc<Self> {
         let event_age_max = config.max_disconnection.saturating_add(unnoticed_max);
         Arc::new_cyclic(|this| {
-            let (epoch, state) = (SocketId::random(), Mutex::new(State::new(all_absent)));
+            let (epoch, state) = (SocketId::random(), Mutex::new(LogState::new(all_absent)));
             Self { config, event_age_max, epoch, state, this: Weak::clone(this) }
         })
     }
@@ -299,7 +299,7 @@ impl<S: Connection> Log<S> {
             return Some(rooms);
         }
         let (first, first_missed) = (state.first(), state.next);
-        let State { sessions, absent, all_absent, next_absence, .. } = &mut *state;
+        let LogState { sessions, absent, all_absent, next_absence, .. } = &mut *state;
         if let Some(session) = sessions.get_mut(pid) {
             let until = after(Instant::now(), self.config.max_disconnection);
             let (absence, mut rooms) = (*next_absence, rooms.clone());
@@ -327,7 +327,7 @@ impl<S: Connection> Log<S> {
     }
 
     /// Forgets what is too old or too much. Called at every change, and by the server's sweep.
-    fn prune(&self, state: &mut State<S>) {
+    fn prune(&self, state: &mut LogState<S>) {
         let now = Instant::now();
         while let Some(event) = state.events.front() {
             let is_old = now.duration_since(event.at) > self.event_age_max;

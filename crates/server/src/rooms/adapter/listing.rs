@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::super::members::CHUNK_MEMBERS_MAX;
 use super::super::room::Room;
-use super::{Adapter, EVERYBODY, State};
+use super::{Adapter, AdapterState, EVERYBODY};
 
 /// Slots that are read under one lock.
 const SLICE: usize = 1024;
@@ -118,8 +118,8 @@ impl<T: Clone, A> Adapter<T, A> {
         &self,
         from: usize,
         limit: usize,
-        end: impl Fn(&State<T, A>) -> usize,
-        pick: impl Fn(&State<T, A>, usize) -> Option<I>,
+        end: impl Fn(&AdapterState<T, A>) -> usize,
+        pick: impl Fn(&AdapterState<T, A>, usize) -> Option<I>,
     ) -> Part<I> {
         let (mut found, mut slot) = (Vec::new(), from);
         loop {
@@ -139,7 +139,7 @@ impl<T: Clone, A> Adapter<T, A> {
     }
 }
 
-impl<T: Clone, A> State<T, A> {
+impl<T: Clone, A> AdapterState<T, A> {
     /// The slot of the connected socket whose own-id room it is.
     fn own_id(&self, room: &Room) -> Option<usize> {
         let slot = *self.ids.get(room.as_str().as_bytes())?;

@@ -15,7 +15,7 @@ use crate::guarantees::recovery::session::{Session, SessionState};
 use crate::socket::id::SocketId;
 
 /// The state of a log, under its lock.
-pub(super) struct State<S> {
+pub(super) struct LogState<S> {
     /// The number of the next event. They begin with 1: 0 is before the first.
     pub(super) next: u64,
     /// The number of the first event that was not forgotten for being too many.
@@ -33,7 +33,7 @@ pub(super) struct State<S> {
     pub(super) all_absent: Arc<AbsentSessions>,
 }
 
-impl<S: Connection> State<S> {
+impl<S: Connection> LogState<S> {
     pub(super) fn new(all_absent: Arc<AbsentSessions>) -> Self {
         let (next, truncated, bytes, next_absence) = (1, 0, 0, 0);
         let (events, foreign) = (VecDeque::new(), ColdState::default());
