@@ -17,6 +17,9 @@ type Answered<Request extends keyof Requests> = (
 type Sent = { join: Answered<"join">; chat: Answered<"chat">; leave: (done: () => void) => void };
 type Heard = { [Notice in keyof Notices]: (notice: Notices[Notice]) => void };
 
+/** What this page puts into its outbox: a message with its key. */
+type Posted = Requests["chat"]["payload"] & { key: string };
+
 /** The client's socket, with the events of the chat. */
 export type Connection = Socket<Heard, Sent>;
 
@@ -160,8 +163,10 @@ export class Session {
     this.box = outbox(connection, {
       // A message belongs to its room, whichever page sends it.
       store: storeFor(`chat ${this.room}`, (events) => this.restore(events)),
-      onAnswer: (_event, [{ key }], answer) => this.answered(key, answer),
-      onLost: (_event, [{ key }], error) => this.refusedMessage(key, { code: reasonOf(error) }),
+      onAnswer: (_event, [message], answer) =>
+        this.answered((message as Posted).key, answer as Requests["chat"]["answer"] | Refused),
+      onLost: (_event, [message], error) =>
+        this.refusedMessage((message as Posted).key, { code: reasonOf(error) }),
     });
     return connection;
   }
@@ -278,7 +283,10 @@ export class Session {
 
   /** Takes up what was not confirmed before a reload, or in a tab that was closed. */
   private restore(events: StoredEvent[]): void {
-    const posted = events.map(({ args: [, { key, name, msg }], time }) => ({ key, name, msg, at: time }));
+    const posted = events.map(({ args: [, message], time }) => {
+      const { key, name, msg } = message as Posted;
+      return { key, name, msg, at: time };
+    });
     this.timeline.restore(posted, true);
     this.timeline.restore(this.kept.load(), false);
     this.showNow();
