@@ -323,7 +323,7 @@ impl Outbox {
         written
     }
 
-    /// Appends a packet of the session itself, or with `append` what a WebSocket connection owes. That
+    /// Appends a packet of the session itself, or with `append` the control frames of a WebSocket connection. That
     /// is never dropped; a peer that keeps asking for answers and reads none is an overflow all the
     /// same.
     pub(crate) fn push_session_packet(

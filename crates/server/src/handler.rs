@@ -80,38 +80,21 @@ pub trait Guard<M, S>: Clone + Send + Sync + 'static {
     ) -> Result<Running<Result<(), EventError>>, EventError>;
 }
 
-/// The values that a guard may return.
-pub trait IntoVerdict {
+/// The values that a rule may return, `E` being what it refuses with: `()`, which lets everything pass, or
+/// a `Result` whose error becomes an `E`.
+pub trait IntoDecision<E> {
     #[doc(hidden)]
-    fn into_verdict(self) -> Result<(), EventError>;
+    fn into_decision(self) -> Result<(), E>;
 }
 
-impl IntoVerdict for () {
-    fn into_verdict(self) -> Result<(), EventError> {
+impl<E> IntoDecision<E> for () {
+    fn into_decision(self) -> Result<(), E> {
         Ok(())
     }
 }
 
-impl<E: Into<EventError>> IntoVerdict for Result<(), E> {
-    fn into_verdict(self) -> Result<(), EventError> {
-        self.map_err(Into::into)
-    }
-}
-
-/// The values that a rule about visitors may return, in `on_connect` and `on_read`.
-pub trait IntoAdmission {
-    #[doc(hidden)]
-    fn into_admission(self) -> Result<(), Refuse>;
-}
-
-impl IntoAdmission for () {
-    fn into_admission(self) -> Result<(), Refuse> {
-        Ok(())
-    }
-}
-
-impl<E: Into<Refuse>> IntoAdmission for Result<(), E> {
-    fn into_admission(self) -> Result<(), Refuse> {
+impl<E, R: Into<E>> IntoDecision<E> for Result<(), R> {
+    fn into_decision(self) -> Result<(), E> {
         self.map_err(Into::into)
     }
 }
@@ -177,7 +160,7 @@ macro_rules! handlers {
         where
             F: Fn($($T,)* P) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAdmission,
+            R: IntoDecision<Refuse>,
             P: FromArgs,
             $($T: FromContext<S>,)*
         {
@@ -195,7 +178,7 @@ macro_rules! handlers {
         where
             F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAdmission,
+            R: IntoDecision<Refuse>,
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
@@ -212,7 +195,7 @@ macro_rules! handlers {
         where
             F: Fn($($T,)* Option<Room>) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAdmission,
+            R: IntoDecision<Refuse>,
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
@@ -233,7 +216,7 @@ macro_rules! handlers {
         where
             F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAdmission,
+            R: IntoDecision<Refuse>,
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
@@ -254,7 +237,7 @@ macro_rules! handlers {
         where
             F: Fn($($T,)* RawEvent) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoVerdict,
+            R: IntoDecision<EventError>,
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
@@ -264,7 +247,7 @@ macro_rules! handlers {
                 event: RawEvent,
             ) -> Result<Running<Result<(), EventError>>, EventError> {
                 extract!(context, $($T),*);
-                Ok(Box::pin(self($($T,)* event).map(|verdict| verdict.into_verdict())))
+                Ok(Box::pin(self($($T,)* event).map(|decision| decision.into_decision())))
             }
         }
 
@@ -272,7 +255,7 @@ macro_rules! handlers {
         where
             F: Fn($($T,)*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoVerdict,
+            R: IntoDecision<EventError>,
             $($T: FromContext<S>,)*
         {
             #[allow(unused_mut, unused_variables)]
@@ -282,7 +265,7 @@ macro_rules! handlers {
                 _: RawEvent,
             ) -> Result<Running<Result<(), EventError>>, EventError> {
                 extract!(context, $($T),*);
-                Ok(Box::pin(self($($T,)*).map(|verdict| verdict.into_verdict())))
+                Ok(Box::pin(self($($T,)*).map(|decision| decision.into_decision())))
             }
         }
 
@@ -331,10 +314,10 @@ handlers!(T1, T2, T3, T4, T5, T6, T7, T8);
 /// The running rule; an extractor or payload that is missing refuses the visitor.
 fn admission<Fut>(begin: Result<Fut, EventError>) -> Running<Result<(), Refuse>>
 where
-    Fut: Future<Output: IntoAdmission> + Send + 'static,
+    Fut: Future<Output: IntoDecision<Refuse>> + Send + 'static,
 {
     match begin {
-        Ok(future) => Box::pin(future.map(IntoAdmission::into_admission)),
+        Ok(future) => Box::pin(future.map(IntoDecision::into_decision)),
         Err(error) => Box::pin(std::future::ready(Err(error.into()))),
     }
 }

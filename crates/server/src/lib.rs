@@ -112,9 +112,7 @@ pub use handler::acker::{Acker, Deferred};
 pub use handler::extract::{
     Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
 };
-pub use handler::{
-    ConnectHandler, Guard, Handler, IntoAdmission, IntoVerdict, NotificationHandler, ReadGuard,
-};
+pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
 pub use namespace::Namespace;
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;

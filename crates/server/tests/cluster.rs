@@ -138,7 +138,7 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
     let ask =
         || io.timeout(Duration::from_secs(5)).emit_with_ack::<str, u32>("question", "?").unwrap();
     let asked = ask();
-    cluster.settled().await;
+    cluster.all_arrived().await;
     bob.disconnect();
     cyd.expect_request::<String, u32>("question").await.1.answer(&3);
     let answers = asked.collect().await;
@@ -154,7 +154,7 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
     // A server that sends nothing, and one that is known to be gone.
     cluster.cut_off("green");
     let asked = ask();
-    cluster.settled().await;
+    cluster.all_arrived().await;
     cluster.remove("blue");
     let answers = asked.collect().await;
     let errors = answers.failures.iter().map(|(id, error)| (id.is_some(), error.to_string()));
@@ -191,17 +191,17 @@ async fn sockets_of_all_servers_are_fetched_moved_and_sent_away() {
     assert_eq!(answer.unwrap(), 7);
     remote.join(["moved", "twice"]);
     remote.leave("twice");
-    cluster.settled().await;
+    cluster.all_arrived().await;
     assert_eq!(red.server().io().to("moved").sockets().len(), 1);
     assert!(red.server().io().to("twice").sockets().is_empty());
 
     green.server().io().to(["bob", "cyd"]).join("both");
-    cluster.settled().await;
+    cluster.all_arrived().await;
     red.server().io().to("both").emit(NEWS, "both").unwrap();
     assert_eq!(bob.expect_event(NEWS).await, "both");
     assert_eq!(cyd.expect_event(NEWS).await, "both");
     red.server().io().to("both").leave("both");
-    cluster.settled().await;
+    cluster.all_arrived().await;
     assert!(green.server().io().to("both").fetch().await.unwrap().is_empty());
 
     remote.disconnect();
@@ -306,7 +306,7 @@ async fn offsets_may_come_from_the_cluster() {
     red.server().io().socket(&id).unwrap().emit(NEWS, "alone").unwrap();
     assert_eq!(ann.expect_event(NEWS).await, "alone");
     assert_eq!(ann.last_offset(), Some("3-0"));
-    cluster.settled().await;
+    cluster.all_arrived().await;
     red.server().io().volatile().emit(NEWS, "light").unwrap();
     assert_eq!(ann.expect_event(NEWS).await, "light");
     assert_eq!(ann.last_offset(), Some("3-0"));
@@ -315,7 +315,7 @@ async fn offsets_may_come_from_the_cluster() {
     ann.wire().cut();
     assert_eq!(ann.expect_end().await, Ended::Closed);
     blue.server().io().emit(NEWS, "missed").unwrap();
-    cluster.settled().await;
+    cluster.all_arrived().await;
     ann.reconnect().await.unwrap();
     assert!(ann.recovered(), "{:?}", ann.recovery_failure());
     assert_eq!(ann.expect_event(NEWS).await, "missed");
@@ -400,7 +400,7 @@ async fn history(seed: u64) {
             }
             kind => {
                 // Rooms change while no message is under way or lost.
-                cluster.settled().await;
+                cluster.all_arrived().await;
                 cluster.lose(0);
                 let (whom, room) = (draws.below(listeners.len()), room(&mut draws));
                 let target = io.to(Room::from(format!("client {whom}")));
@@ -411,10 +411,10 @@ async fn history(seed: u64) {
                     target.leave(room.as_str());
                     listeners[whom].rooms.remove(&room);
                 }
-                cluster.settled().await;
+                cluster.all_arrived().await;
             }
         }
-        cluster.settled().await;
+        cluster.all_arrived().await;
     }
     for Listener { client, expected, .. } in &mut listeners {
         for (text, is_own) in expected.iter() {

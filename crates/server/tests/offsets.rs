@@ -487,7 +487,7 @@ async fn offsets_that_the_cluster_gives_bring_a_client_back() {
     blue.io().emit("e", &4).unwrap();
     red.io().to("elsewhere").emit("e", &5).unwrap();
     red.io().to(sid.as_str()).emit("e", &6).unwrap();
-    cluster.settled().await;
+    cluster.all_arrived().await;
     let (back, missed) = red.connect(&auth).await;
     assert_eq!((back.sid, back.failure), (sid, String::new()));
     assert_eq!(missed, [r#"42["e",4,"4-0"]"#, r#"42["e",6,"6-0"]"#]);
@@ -503,7 +503,7 @@ async fn an_offset_of_the_cluster_that_was_not_sent_to_a_client_is_unknown() {
     let offset = with_offset(&client, "2-0");
     red.lose(client).await;
     red.io().emit("e", &2).unwrap();
-    cluster.settled().await;
+    cluster.all_arrived().await;
     let (back, missed) = red.connect(&offset).await;
     assert_eq!((&*back.failure, missed), ("unknown_offset", Vec::new()));
 }

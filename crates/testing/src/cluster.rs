@@ -136,7 +136,7 @@ impl TestCluster {
     }
 
     /// Waits until every message has arrived, or is lost.
-    pub async fn settled(&self) {
+    pub async fn all_arrived(&self) {
         let mut in_flight = self.0.in_flight.subscribe();
         let _ = in_flight.wait_for(|messages| *messages == 0).await;
     }

@@ -381,7 +381,7 @@ impl Turns {
         let replied = outgoing.queued_bytes() > 0;
         let committed = self.writer.outbox.commit(outgoing);
         if !committed.open {
-            // A writer closed the connection, or it is broken: nothing is owed any more.
+            // A writer closed the connection, or it is broken: nothing is left to send.
             ws.handle_close_sent();
         }
         self.congested |= replied && committed.queued_bytes > HIGH_WATER_BYTES;
@@ -419,7 +419,7 @@ fn refuse(ws: &mut Connection, code: CloseCode, reason: &str, outgoing: &mut Out
     outgoing.closed = true;
 }
 
-/// Appends the frames the connection owes the peer.
+/// Appends the control frames that the connection has to send.
 fn reply(ws: &mut Connection, outgoing: &mut Outgoing) {
     while ws.has_transmit() {
         let key = outgoing.masking_key();

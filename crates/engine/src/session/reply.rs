@@ -78,7 +78,7 @@ impl Reply {
         if matches!(*state, SlotState::Gone) {
             return Err(answer);
         }
-        settle(state, SlotState::Answered(answer));
+        resolve(state, SlotState::Answered(answer));
         Ok(())
     }
 
@@ -110,13 +110,13 @@ impl Drop for Reply {
     fn drop(&mut self) {
         let state = self.0.lock();
         if !matches!(*state, SlotState::Answered(_)) {
-            settle(state, SlotState::Gone);
+            resolve(state, SlotState::Gone);
         }
     }
 }
 
 /// Ends the waiting, and wakes the request.
-fn settle(mut state: MutexGuard<'_, SlotState>, end: SlotState) {
+fn resolve(mut state: MutexGuard<'_, SlotState>, end: SlotState) {
     let before = mem::replace(&mut *state, end);
     drop(state);
     if let SlotState::Waiting(_, Some(waker)) = before {

@@ -183,7 +183,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         }
     }
 
-    /// Writes what is owed to the probe.
+    /// Writes the packets that wait for the probe.
     fn write_probe(&mut self, cx: &mut Context<'_>) {
         let write_timeout = self.core.handle.config().write_timeout;
         let Some(probe) = &mut self.probe else { return };

@@ -314,7 +314,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     }
 
     /// When to set the timer to, if it has to be set. A timer that is set earlier stays: it costs
-    /// less to fire in vain than to be moved with every packet.
+    /// less to fire without need than to be moved with every packet.
     fn next_alarm(&self) -> Option<Instant> {
         let now = self.core.now;
         let wanted = self.core.handler.as_ref().and_then(SessionHandler::poll_timeout);

@@ -106,7 +106,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if self.core.protocol.probe() == Some(id) {
             self.probe = Some(Box::new(probe));
         } else {
-            // The close packet the session owes it is this.
+            // This is the close packet that the session had still to send.
             probe.link.end(probe.pipe, self.ticket.registry());
         }
     }

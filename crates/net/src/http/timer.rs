@@ -3,7 +3,7 @@
 //! hyper asks for a timer whenever it waits for a head and drops it when the head is there. With
 //! polling that is twice for every message, and each time the runtime's wheel would be locked to
 //! let it in and out. So what hyper gets is but a note of its deadline. The connection's task has
-//! the one timer that runs; set earlier than needed it fires in vain, once per `header_timeout`.
+//! the one timer that runs; set earlier than needed it fires without need, once per `header_timeout`.
 //!
 //! hyper knows one time for a head and for the idle time before it. Here they are two: before the
 //! first byte of a second request a connection is idle, from its first byte on a head is slow.

@@ -21,7 +21,7 @@ pub enum RequestError {
     #[error("HTTP version is not 1.1")]
     HttpVersion,
     /// `Upgrade` does not name `websocket`, or `Connection` does not name `upgrade` (RFC 6455
-    /// §4.2.1, 3 and 4): an ordinary request that strayed here.
+    /// §4.2.1, 3 and 4): an ordinary request.
     #[error("not an upgrade to WebSocket")]
     NotUpgrade,
     /// `Sec-WebSocket-Version` is not 13 (RFC 6455 §4.2.1, 6).
