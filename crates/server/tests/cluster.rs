@@ -325,6 +325,25 @@ async fn offsets_may_come_from_the_cluster() {
     bob.expect_no_event().await;
 }
 
+/// What comes back from the cluster leaves its sender out, also where the members of a room are cached.
+#[tokio::test(start_paused = true)]
+async fn a_sender_is_left_out_of_what_comes_back() {
+    let cluster = TestCluster::new(10).with_offsets();
+    let config = Config { recovery: Some(RecoveryConfig::default()), ..Config::default() };
+    let red = server(&cluster, "red", config);
+    let mut clients = Vec::new();
+    for number in 0..20 {
+        clients.push(join(&red, &format!("client {number}")).await);
+    }
+    for text in ["one", "two", "three"] {
+        clients[0].emit("say", text);
+        for client in &mut clients[1..] {
+            assert_eq!(client.expect_event(NEWS).await, text);
+        }
+    }
+    clients[0].expect_no_event().await;
+}
+
 /// Draws of one history (SplitMix64).
 struct Draws(u64);
 

@@ -17,8 +17,8 @@ use crate::socket::Socket;
 use crate::socket::details::SocketDetails;
 
 /// This server, as its [`Cluster`](crate::Cluster) knows it: a handle, cheap to clone. What comes
-/// from the other servers is given to it, inside of a tokio runtime. It keeps the server from
-/// nothing: after the server's end operations do nothing.
+/// from the other servers is given to it, inside of a tokio runtime. It does not keep the server
+/// alive: after the server's end operations do nothing.
 #[derive(Clone)]
 pub struct Node {
     namespaces: Weak<dyn Siblings>,
@@ -56,7 +56,9 @@ fn nobody(action: Action<'_>, reply: impl Fn(Reply)) {
 
 fn apply(namespace: &Arc<ActiveNamespace>, operation: &Operation<'_>, reply: ReplyTo) {
     let &Operation { targets, flags, action, .. } = operation;
-    let recipients = Recipients { namespace, targets, flags, sender: None };
+    // Of this server where the operation comes back to it, see `Cluster::record`.
+    let sender = targets.sender.and_then(|id| namespace.adapter.socket(id.as_str()));
+    let recipients = Recipients { namespace, targets, flags, sender: sender.as_ref() };
     match action {
         Action::Emit { event, offset } => recipients.emit(event, offset),
         Action::EmitWithAck(event) => ask(&recipients, event, reply),
