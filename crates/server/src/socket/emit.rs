@@ -109,8 +109,9 @@ impl Socket {
         }
         let may_be_elsewhere = self.is_disconnected() && self.is_kept();
         if may_be_elsewhere || self.0.namespace.offsets_from().is_some() {
-            // Its client may come back, or has; or the cluster assigns the event's offset.
-            self.io().to(self.id()).send_event(event);
+            // Its client may come back, or has; or the cluster assigns the event's offset. The id that
+            // it only claims is not used: it may turn out to be another user's.
+            self.io().to(self.key()).send_event(event);
             return Ok(());
         }
         self.look_outgoing(event);
