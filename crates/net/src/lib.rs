@@ -8,13 +8,19 @@
 //! - [`batch`]: what many connections get, gathered once; [`flush`]: the pass that writes them;
 //! - [`lines`]: lines of JSON, a framing;
 //! - [`http`]: the listener, TLS, who is asked for and by whom.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 pub mod batch;
 pub mod flush;
 pub mod http;
 pub mod lines;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics_absent.rs"]
+mod metrics;
 mod network;
 pub mod pipe;
 pub mod pool;

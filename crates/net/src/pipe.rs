@@ -13,8 +13,11 @@
 //! which comes behind its own buffer and is copied only when something else has to follow.
 
 mod closing;
+#[cfg(feature = "deflate")]
 mod compression;
-mod compressor;
+#[cfg(not(feature = "deflate"))]
+#[path = "pipe/compression_absent.rs"]
+mod compression;
 mod masking;
 mod reader;
 
@@ -27,13 +30,16 @@ use bytes::Bytes;
 use sockeye_ws::{CloseCode, Config, Connection, FrameHeader, Opcode, Role};
 use sockeye_ws::{encode_close, encode_frame};
 
+use self::compression::decompress;
 use crate::batch::{Batch, MemberId, Share};
 use crate::stream::{Stream, WriteHalf};
 use crate::write_buffer::{Keeper, WriteBuffer};
 
 pub use self::closing::{Closing, FORGOTTEN_BYTES_MAX};
-pub use self::compression::{Compression, Deflate, Negotiated};
-pub use self::compressor::Compressor;
+#[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+pub use self::compression::Deflate;
+pub use self::compression::{Compression, Compressor, Negotiated};
 pub use self::masking::{fill_random, masking_key};
 pub use self::reader::FrameReader;
 
@@ -46,10 +52,7 @@ pub fn websocket(
     (negotiated, compression): (Option<&Negotiated>, &Compression),
 ) -> (FrameReader, Pipe) {
     let (read, write) = stream.split();
-    let mut ws = Connection::new(role, config);
-    if let Some(parameters) = negotiated {
-        ws = ws.with_deflate(parameters);
-    }
+    let ws = decompress(Connection::new(role, config), negotiated);
     let compressor = Compressor::new(role, negotiated, compression);
     (FrameReader::new(read, ws, early), Pipe::new(write, role, compressor))
 }

@@ -10,7 +10,7 @@ pub mod server;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha1::{Digest as _, Sha1};
+use sha1_smol::Sha1;
 
 pub use self::extension::{Extension, MalformedExtensions, extensions};
 pub use self::header::protocols;
@@ -22,8 +22,9 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2): 28 characters.
 pub fn accept_value(key: &[u8]) -> String {
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    STANDARD.encode(digest)
+    let mut sha1 = Sha1::from(key);
+    sha1.update(GUID);
+    STANDARD.encode(sha1.digest().bytes())
 }
 
 #[cfg(test)]

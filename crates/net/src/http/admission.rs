@@ -73,7 +73,7 @@ impl Admission {
             handshaking: AtomicBool::new(true),
             has_left: AtomicBool::new(false),
             task: OnceLock::new(),
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "http2")]
             busy: AtomicBool::new(false),
         });
         state.enter(&newcomer);
@@ -214,7 +214,7 @@ pub(super) struct Admitted {
     has_left: AtomicBool,
     task: OnceLock<AbortHandle>,
     /// It has sent a request since somebody asked.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     busy: AtomicBool,
 }
 
@@ -235,7 +235,7 @@ impl Admitted {
 
     /// It has sent a request.
     pub(super) fn note_request(&self) {
-        #[cfg(feature = "tls")]
+        #[cfg(feature = "http2")]
         self.busy.store(true, Ordering::Relaxed);
         if self.handshaking.load(Ordering::Relaxed) {
             self.admission.state.lock().note_request(self);
@@ -243,13 +243,13 @@ impl Admitted {
     }
 
     /// Whether it has not sent a request yet.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     pub(super) fn is_handshaking(&self) -> bool {
         self.handshaking.load(Ordering::Relaxed)
     }
 
     /// Whether it has sent no request since the last time this was asked.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     pub(super) fn is_idle(&self) -> bool {
         !self.busy.swap(false, Ordering::Relaxed)
     }

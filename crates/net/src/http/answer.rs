@@ -144,7 +144,7 @@ impl Sending {
     }
 
     /// Whether some of it left since this was asked last.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     pub(super) fn take_moved(&self) -> bool {
         std::mem::take(&mut self.state.lock().moved)
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use sockeye_ws::handshake::client::ResponseError;
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "client-tls")]
 use super::tls::TlsError;
 
 /// Why a connection could not be opened.
@@ -24,7 +24,7 @@ pub enum ConnectError {
     #[error("cannot reach the host")]
     Io(#[from] io::Error),
     /// No TLS with this server: above all, its certificate was refused.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "client-tls")]
     #[error("TLS handshake failed")]
     Tls(#[source] TlsError),
     /// The server did not speak HTTP, or ended the connection.
@@ -38,7 +38,7 @@ pub enum ConnectError {
     Timeout,
 }
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "client-tls")]
 impl ConnectError {
     /// tokio-rustls hands errors of TLS through those of the stream.
     pub(super) fn of_handshake(error: io::Error) -> Self {

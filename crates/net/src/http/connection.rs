@@ -1,5 +1,16 @@
 //! One connection of the listener: which protocol it speaks, and its limits.
 
+#[cfg(feature = "tls")]
+mod encryption;
+#[cfg(not(feature = "tls"))]
+#[path = "connection/encryption_absent.rs"]
+mod encryption;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(not(feature = "http2"))]
+#[path = "connection/http2_absent.rs"]
+mod http2;
+
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::net::SocketAddr;
@@ -13,7 +24,10 @@ use hyper::rt::Write;
 use hyper::server::conn::http1;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
+use self::encryption::Encryption;
+use self::http2::Http2;
 use super::admission::{Admission, Admitted};
 use super::hand_over::HandOver;
 use super::http_service::HttpService;
@@ -38,8 +52,8 @@ pub(super) struct Protocols {
     admission: Arc<Admission>,
     limits: Limits,
     keep_alive: Arc<KeepAlive>,
-    #[cfg(feature = "tls")]
-    secure: secure::Secure,
+    encryption: Option<Encryption>,
+    http2: Option<Http2>,
 }
 
 impl Protocols {
@@ -63,15 +77,16 @@ impl Protocols {
             ),
             limits: *limits,
             keep_alive: Arc::new(KeepAlive::new(limits)),
-            #[cfg(feature = "tls")]
-            secure: secure::Secure::new(settings),
+            encryption: Encryption::of(settings),
+            http2: Http2::of(settings),
         }
     }
 
     /// Looks after the certificate; never ends.
     pub(super) async fn watch(&self) {
-        #[cfg(feature = "tls")]
-        self.secure.watch().await;
+        if let Some(encryption) = &self.encryption {
+            encryption.watch().await;
+        }
         std::future::pending().await
     }
 
@@ -93,8 +108,8 @@ impl Protocols {
             return self.refuse(&stream);
         };
         let stream = TimedTcp::new(stream, self.limits.write_timeout);
-        #[cfg(feature = "tls")]
-        if self.secure.is_needed() {
+        // Whether anything but plain HTTP/1.1 may come.
+        if self.encryption.is_some() || self.http2.as_ref().is_some_and(Http2::is_expected) {
             let keep_alive = Arc::clone(&self.keep_alive);
             let service = HyperService::new(service, address, Arc::clone(&admitted), keep_alive);
             let task = tokio::spawn(self.clone().serve_any(stream, service, stopped));
@@ -118,10 +133,65 @@ impl Protocols {
         admitted.set_task(task.abort_handle());
     }
 
+    /// Finds out what the peer speaks, and speaks it.
+    async fn serve_any<S: HttpService>(
+        self,
+        stream: TimedTcp,
+        service: HyperService<S>,
+        mut stopped: watch::Receiver<()>,
+    ) {
+        let limit = self.limits.header_timeout;
+        if let Some(encryption) = &self.encryption {
+            let accepted = tokio::select! {
+                accepted = timeout(limit, encryption.accept(stream)) => accepted,
+                _ = stopped.changed() => return,
+            };
+            match accepted {
+                Ok(Ok((stream, speaks_http2))) => {
+                    self.serve_encrypted(stream, speaks_http2, service, stopped).await;
+                }
+                Ok(Err(error)) => {
+                    metrics::http_refused("tls");
+                    tracing::debug!(%error, "TLS handshake failed");
+                }
+                Err(_) => metrics::http_refused("tls"),
+            }
+        } else if let Some(http2) = &self.http2 {
+            let begins = tokio::select! {
+                begins = timeout(limit, http2.is_spoken(&stream)) => begins,
+                _ = stopped.changed() => return,
+            };
+            match begins {
+                Ok(true) => http2.serve(stream, service, stopped).await,
+                Ok(false) => {
+                    serve_http1(HttpStream::new(stream), service, self.http1, stopped).await;
+                }
+                Err(_) => metrics::http_refused("head_timeout"),
+            }
+        }
+    }
+
+    /// Boxed: what waits for a handshake need not be as large as what serves.
+    fn serve_encrypted<'a, S: HttpService>(
+        &'a self,
+        stream: encryption::Encrypted,
+        speaks_http2: bool,
+        mut service: HyperService<S>,
+        stopped: watch::Receiver<()>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        service.encrypted = true;
+        match &self.http2 {
+            Some(http2) if speaks_http2 => Box::pin(http2.serve(stream, service, stopped)),
+            _ => {
+                let http1 = Arc::clone(&self.http1);
+                Box::pin(serve_http1(HttpStream::new(stream), service, http1, stopped))
+            }
+        }
+    }
+
     /// Says no in as much as fits into the kernel, which is always enough.
     fn refuse(&self, stream: &TcpStream) {
-        #[cfg(feature = "tls")]
-        if self.secure.is_encrypted() {
+        if self.encryption.is_some() {
             return;
         }
         // The peer may be gone already.
@@ -350,176 +420,5 @@ where
             }
             phase => phase,
         };
-    }
-}
-
-/// TLS, and HTTP/2 where it was negotiated.
-#[cfg(feature = "tls")]
-mod secure {
-    use std::time::Duration;
-
-    use hyper::server::conn::http2;
-    use hyper_util::rt::{TokioIo, TokioTimer};
-    use tokio::io::{AsyncRead, AsyncWrite};
-    use tokio::time::{Instant, sleep, timeout};
-    use tokio_rustls::TlsAcceptor;
-
-    use super::super::streams::StreamExecutor;
-    use super::super::tls::TlsConfig;
-    use super::*;
-
-    /// What every connection of HTTP/2 begins with (RFC 9113 §3.4); enough of it to tell.
-    const PREFACE: &[u8] = b"PRI";
-    /// How often an HTTP/2 connection is asked whether it is alive, and how long it may take: also
-    /// how long one lasts whose peer neither takes its answers nor leaves when it is told to.
-    const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
-    const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
-
-    #[derive(Clone)]
-    pub(super) struct Secure {
-        acceptor: Option<TlsAcceptor>,
-        config: Option<TlsConfig>,
-        prior_knowledge: bool,
-        http2: http2::Builder<StreamExecutor>,
-    }
-
-    impl Secure {
-        pub(super) fn new(settings: &Settings) -> Self {
-            let limits = &settings.limits;
-            let executor = StreamExecutor { write_timeout: limits.write_timeout };
-            let mut http2 = http2::Builder::new(executor);
-            http2
-                .timer(TokioTimer::new())
-                .enable_connect_protocol()
-                .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
-                .max_concurrent_streams(limits.streams_max)
-                .keep_alive_interval(ALIVE_INTERVAL)
-                .keep_alive_timeout(ALIVE_TIMEOUT);
-            Self {
-                acceptor: settings.tls.as_ref().map(TlsConfig::acceptor),
-                config: settings.tls.clone(),
-                prior_knowledge: settings.prior_knowledge,
-                http2,
-            }
-        }
-
-        pub(super) const fn is_encrypted(&self) -> bool {
-            self.acceptor.is_some()
-        }
-
-        /// Whether anything but plain HTTP/1.1 may come.
-        pub(super) const fn is_needed(&self) -> bool {
-            self.acceptor.is_some() || self.prior_knowledge
-        }
-
-        pub(super) async fn watch(&self) {
-            if let Some(config) = &self.config {
-                config.clone().watch().await;
-            }
-        }
-    }
-
-    impl Protocols {
-        /// Finds out what the peer speaks, and speaks it.
-        pub(super) async fn serve_any<S: HttpService>(
-            self,
-            stream: TimedTcp,
-            mut service: HyperService<S>,
-            mut stopped: watch::Receiver<()>,
-        ) {
-            let limit = self.limits.header_timeout;
-            let Some(acceptor) = &self.secure.acceptor else {
-                let begins = tokio::select! {
-                    begins = timeout(limit, begins_with_preface(stream.tcp())) => begins,
-                    _ = stopped.changed() => return,
-                };
-                return match begins {
-                    Ok(true) => self.serve_http2(stream, service, stopped).await,
-                    Ok(false) => {
-                        serve_http1(HttpStream::new(stream), service, self.http1, stopped).await;
-                    }
-                    Err(_) => metrics::http_refused("head_timeout"),
-                };
-            };
-            let accepted = tokio::select! {
-                accepted = timeout(limit, acceptor.accept(stream)) => accepted,
-                _ = stopped.changed() => return,
-            };
-            match accepted {
-                Ok(Ok(stream)) => {
-                    service.encrypted = true;
-                    // Boxed: what waits for a handshake need not be as large as what serves.
-                    let serving: Pin<Box<dyn Future<Output = ()> + Send>> =
-                        match stream.get_ref().1.alpn_protocol() {
-                            Some(b"h2") => Box::pin(self.serve_http2(stream, service, stopped)),
-                            _ => Box::pin(serve_http1(
-                                HttpStream::new(stream),
-                                service,
-                                Arc::clone(&self.http1),
-                                stopped,
-                            )),
-                        };
-                    serving.await;
-                }
-                Ok(Err(error)) => {
-                    metrics::http_refused("tls");
-                    tracing::debug!(%error, "TLS handshake failed");
-                }
-                Err(_) => metrics::http_refused("tls"),
-            }
-        }
-
-        async fn serve_http2<I, S>(
-            &self,
-            io: I,
-            service: HyperService<S>,
-            mut stopped: watch::Receiver<()>,
-        ) where
-            I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-            S: HttpService,
-        {
-            let admitted = Arc::clone(&service.admitted);
-            let mut connection =
-                pin!(self.secure.http2.serve_connection(TokioIo::new(io), service));
-            let mut idle = pin!(sleep(self.limits.header_timeout));
-            let mut stopping = false;
-            let result = loop {
-                tokio::select! {
-                    result = connection.as_mut() => break result,
-                    _ = stopped.changed(), if !stopping => {
-                        stopping = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    () = idle.as_mut(), if !stopping => {
-                        if admitted.is_handshaking() {
-                            return metrics::http_refused("idle");
-                        }
-                        if admitted.is_idle() {
-                            // Whoever comes back opens another one.
-                            stopping = true;
-                            connection.as_mut().graceful_shutdown();
-                        }
-                        idle.as_mut().reset(Instant::now() + self.limits.idle_timeout());
-                    }
-                }
-            };
-            if let Err(error) = result {
-                tracing::debug!(%error, "HTTP/2 connection ended");
-            }
-        }
-    }
-
-    /// Looks at what comes first without taking it.
-    async fn begins_with_preface(stream: &TcpStream) -> bool {
-        let mut seen = [0; PREFACE.len()];
-        loop {
-            match stream.peek(&mut seen).await {
-                Ok(count) if count == PREFACE.len() || count == 0 => return seen == PREFACE,
-                Ok(count) if !PREFACE.starts_with(&seen[..count]) => return false,
-                // A part of it: `peek` would return it again at once.
-                Ok(_) => sleep(Duration::from_millis(5)).await,
-                Err(_) => return false,
-            }
-        }
     }
 }

@@ -12,14 +12,14 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-#[cfg(feature = "tls")]
+#[cfg(feature = "client-tls")]
 use tokio_rustls::client::TlsStream;
 use url::{Host, Position, Url};
 
 use super::connect_error::ConnectError;
-#[cfg(feature = "tls")]
+#[cfg(feature = "client-tls")]
 use super::timed_tcp::TimedTcp;
-#[cfg(feature = "tls")]
+#[cfg(feature = "client-tls")]
 use super::tls::{ClientTls, Roots, handshake};
 
 /// The most headers a response may have, and the most bytes.
@@ -37,7 +37,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Of a URL of the scheme `http` or `ws`, or with the feature `tls` also `https` or `wss`.
+    /// Of a URL of the scheme `http` or `ws`, or with the feature `client-tls` also `https` or `wss`.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Destination {
     pub fn of(url: &Url) -> Result<Self, ConnectError> {
         let encrypted = match url.scheme() {
             "http" | "ws" => false,
-            "https" | "wss" if cfg!(feature = "tls") => true,
+            "https" | "wss" if cfg!(feature = "client-tls") => true,
             _ => return Err(ConnectError::Scheme),
         };
         let host = match url.host().ok_or(ConnectError::Host)? {
@@ -90,11 +90,11 @@ impl Destination {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Dialer {
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "client-tls")]
     tls: ClientTls,
 }
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "client-tls")]
 impl Dialer {
     /// One that trusts these authorities. The default trusts [`Roots::system`].
     pub fn with_roots(roots: Roots) -> Self {
@@ -117,7 +117,7 @@ impl Dialer {
     ) -> Result<Dialed, ConnectError> {
         Ok(match self.open(to, write_timeout).await? {
             Opened::Tcp(tcp) => Box::new(tcp),
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "client-tls")]
             Opened::Tls(tls) => tls,
         })
     }
@@ -133,14 +133,14 @@ impl Dialer {
             Host::Ipv6(address) => TcpStream::connect((*address, to.port)).await?,
         };
         tcp.set_nodelay(true)?;
-        #[cfg(feature = "tls")]
+        #[cfg(feature = "client-tls")]
         if to.encrypted {
             let tcp = TimedTcp::new(tcp, write_timeout);
             let handshake = handshake(&self.tls, &to.host, tcp).await;
             let stream = handshake.map_err(ConnectError::of_handshake)?;
             return Ok(Opened::Tls(Box::new(stream)));
         }
-        #[cfg(not(feature = "tls"))]
+        #[cfg(not(feature = "client-tls"))]
         let _ = write_timeout;
         Ok(Opened::Tcp(tcp))
     }
@@ -161,7 +161,7 @@ impl Dialer {
         request.headers_mut().insert(HOST, host);
         match self.open(to, write_timeout).await? {
             Opened::Tcp(tcp) => exchange(tcp, request).await,
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "client-tls")]
             Opened::Tls(tls) => exchange(*tls, request).await,
         }
     }
@@ -202,6 +202,6 @@ impl Connection for Dialed {
 /// A connection that is still known for what it is.
 enum Opened {
     Tcp(TcpStream),
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "client-tls")]
     Tls(Box<TlsStream<TimedTcp>>),
 }

@@ -10,11 +10,11 @@ use std::str::FromStr;
 
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Request, Response, StatusCode};
-use url::{Host, Url};
 
 use super::forwarded::{TrustedProxies, write_instead};
 use super::origin::{HostPattern, is_below, is_dns_name, split_port, split_subdomains};
 use super::peer::PeerAddr;
+use super::url_host::{IN_ASCII, UrlHost};
 
 /// Which hosts requests may be for. Always addresses (`127.0.0.1`, `[::1]`, any other), `localhost`
 /// and what is below it; besides those the names that are added. Ports, letter case and a dot at the
@@ -164,7 +164,8 @@ impl FromStr for AllowedHosts {
     type Err = AllowedHostsError;
 
     /// Names separated by commas: `chat.example`, `*.chat.example` for all below it but not itself,
-    /// or `*` for every host. Letters beyond ASCII are taken as browsers send them (IDNA).
+    /// or `*` for every host. Letters beyond ASCII are taken as browsers send them (IDNA)
+    /// where they are Latin, Greek, Cyrillic, Chinese, Japanese or Korean; others are written as `xn--…`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut hosts = Self::local();
         for part in text.split(',').map(str::trim) {
@@ -186,7 +187,7 @@ fn parse(text: &str) -> Result<HostPattern, AllowedHostsError> {
 
 fn parse_plain(text: &str) -> Option<HostPattern> {
     let (subdomains, plain) = split_subdomains(text);
-    let Ok(Host::Domain(name)) = Host::parse(plain) else { return None };
+    let Some(UrlHost::Name(name)) = UrlHost::parse(plain) else { return None };
     let is_name = is_dns_name(&name);
     let name = name.strip_suffix('.').unwrap_or(&name).to_owned();
     is_name.then_some(HostPattern { name, subdomains })
@@ -209,9 +210,14 @@ fn advice(text: &str) -> Option<String> {
         }
         _ => ("", text.to_owned()),
     };
-    let url = if plain.contains("://") { plain } else { format!("http://{plain}") };
-    let url = Url::parse(&url).ok()?;
-    let host = format!("{subdomains}{}", url.host_str()?);
+    let rest = plain.split_once("://").map_or(&*plain, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let authority = authority.rsplit('@').next()?;
+    let (host, _) = split_port(authority)?;
+    if !host.is_ascii() && UrlHost::parse(host).is_none() {
+        return Some(IN_ASCII.to_owned());
+    }
+    let host = format!("{subdomains}{}", UrlHost::parse(host)?.as_str());
     // It has to help.
     (is_address(&host) || parse_plain(&host).is_some()).then_some(host)
 }
@@ -334,6 +340,7 @@ mod tests {
             ("a..b", ""),
             ("chat example", ""),
             ("a.example;b.example", ""),
+            ("नमस्ते.example", "the host in ASCII, xn--…, as browsers send it"),
         ] {
             let error = text.parse::<AllowedHosts>().unwrap_err().to_string();
             let (_, message) = error.split_once(" is not a host such as ").unwrap();

@@ -14,9 +14,9 @@ use std::str::FromStr;
 use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN};
 use thiserror::Error;
-use url::{Host, Url};
 
 use super::forwarded::write_instead;
+use super::url_host::{IN_ASCII, UrlHost};
 
 /// Which origins may connect.
 ///
@@ -129,15 +129,14 @@ impl Pattern {
             return None;
         }
         let (host, port) = if is_http {
-            let url = Url::parse(&format!("{scheme}://{plain}")).ok()?;
-            if subdomains && !matches!(url.host(), Some(Host::Domain(_))) {
-                return None;
-            }
-            let host = url.host_str()?.to_owned();
-            if matches!(url.host(), Some(Host::Domain(name)) if !is_dns_name(name)) {
-                return None;
-            }
-            (host, url.port_or_known_default()?)
+            // A colon without a port says nothing.
+            let (host, port) = split_port(plain.strip_suffix(':').unwrap_or(plain))?;
+            let host = match UrlHost::parse(host)? {
+                UrlHost::Name(name) if is_dns_name(&name) => name,
+                UrlHost::Address(address) if !subdomains => address,
+                _ => return None,
+            };
+            (host, port.unwrap_or(default_port(&scheme)))
         } else {
             // Schemes that the URL standard does not know: their hosts come as they are.
             let (host, port) = split_port(plain)?;
@@ -204,6 +203,12 @@ fn without_rest(scheme: &str, rest: &str) -> Option<String> {
         None => authority.to_owned(),
     };
     let advice = format!("{scheme}://{wild}");
+    if !authority.is_ascii()
+        && matches!(scheme, "http" | "https")
+        && Pattern::parse(&advice).is_none()
+    {
+        return Some(IN_ASCII.to_owned());
+    }
     (!authority.is_empty() && Pattern::parse(&advice).is_some()).then_some(advice)
 }
 
@@ -512,6 +517,7 @@ mod tests {
             ("data://x", "null"),
             ("blob://x", ""),
             ("app://b\u{fc}cher", ""),
+            ("https://नमस्ते.example", "the host in ASCII, xn--…, as browsers send it"),
             ("app://*.", ""),
             ("app://*..x", ""),
             ("app://.x", "app://*.x"),

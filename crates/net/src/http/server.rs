@@ -158,14 +158,19 @@ impl<S> HttpServer<S> {
 }
 
 #[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 impl<S> HttpServer<S> {
-    /// Serves `https://` and `wss://` instead of what is not encrypted. Clients choose between HTTP/2
-    /// and HTTP/1.1 (ALPN).
+    /// Serves `https://` and `wss://` instead of what is not encrypted. With the feature `http2` clients
+    /// choose between HTTP/2 and HTTP/1.1 (ALPN).
     pub fn tls(mut self, config: TlsConfig) -> Self {
         self.settings.tls = Some(config);
         self
     }
+}
 
+#[cfg(feature = "http2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+impl<S> HttpServer<S> {
     /// Without TLS, whether clients may begin with HTTP/2 at once ("prior knowledge", RFC 9113 §3.3),
     /// as some proxies do. Default: no.
     pub fn http2_prior_knowledge(mut self, allowed: bool) -> Self {

@@ -20,7 +20,7 @@ use super::admission::Admitted;
 use super::answer::Answer;
 use super::hand_over::HandOver;
 use super::http_service::HttpService;
-#[cfg(feature = "tls")]
+#[cfg(feature = "http2")]
 use super::http2;
 use super::keep_alive::{KEEP_ALIVE, KeepAlive};
 use super::peer::{Encrypted, PeerAddr};
@@ -114,9 +114,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
         if self.encrypted {
             request.extensions_mut().insert(Encrypted);
         }
-        #[cfg(feature = "tls")]
+        #[cfg(feature = "http2")]
         let translated = http2::translate_request(&mut request);
-        #[cfg(not(feature = "tls"))]
+        #[cfg(not(feature = "http2"))]
         let translated = false;
         // Nearly every service is always ready: it is called at once, so that what it does not keep of
         // the request is gone before hyper wants room for the next one.
@@ -243,7 +243,7 @@ impl<S: HttpService> Future for Oneshot<S> {
                 }
             }
         };
-        #[cfg(feature = "tls")]
+        #[cfg(feature = "http2")]
         let response = match *this.translated {
             true => http2::translate_response(response),
             false => response,

@@ -19,7 +19,7 @@ pub(super) struct Settings {
     pub(super) trusted_proxies: TrustedProxies,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsConfig>,
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     pub(super) prior_knowledge: bool,
 }
 
@@ -35,13 +35,13 @@ impl Default for Settings {
                 take_over_after: Duration::from_secs(1),
                 headers_max: 100,
                 header_bytes_max: 16 * 1024,
-                #[cfg(feature = "tls")]
+                #[cfg(feature = "http2")]
                 streams_max: 100,
             },
             trusted_proxies: TrustedProxies::none(),
             #[cfg(feature = "tls")]
             tls: None,
-            #[cfg(feature = "tls")]
+            #[cfg(feature = "http2")]
             prior_knowledge: false,
         }
     }
@@ -58,7 +58,7 @@ pub(super) struct Limits {
     pub(super) take_over_after: Duration,
     pub(super) headers_max: usize,
     pub(super) header_bytes_max: usize,
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     pub(super) streams_max: u32,
 }
 

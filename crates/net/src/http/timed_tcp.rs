@@ -35,7 +35,7 @@ impl TimedTcp {
     }
 
     /// To look at what comes first.
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     pub(crate) const fn tcp(&self) -> &TcpStream {
         &self.tcp
     }

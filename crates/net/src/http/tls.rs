@@ -1,5 +1,6 @@
 //! TLS for the listener and for clients, by rustls: TLS 1.2 and 1.3.
 
+#[cfg(feature = "client-tls")]
 mod client;
 mod server;
 
@@ -9,7 +10,9 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 
+#[cfg(feature = "client-tls")]
 pub(crate) use self::client::{ClientTls, handshake};
+#[cfg(feature = "client-tls")]
 pub use self::client::{Roots, RootsError};
 pub use self::server::TlsConfig;
 

@@ -1,10 +1,15 @@
 //! Compression of messages (RFC 7692): how it is asked for and negotiated.
 
-use http::HeaderValue;
+mod compressor;
+
 use http::header::HeaderMap;
-use sockeye_ws::handshake::client::Handshake;
+use http::{HeaderValue, Response};
+use sockeye_ws::Connection;
+use sockeye_ws::handshake::client::{Handshake, ResponseError};
 use sockeye_ws::handshake::deflate::{Parameters, Preferences};
 use sockeye_ws::handshake::server::RequestError;
+
+pub use self::compressor::Compressor;
 
 /// Whether messages may be compressed (permessage-deflate, RFC 7692).
 ///
@@ -55,6 +60,14 @@ impl Default for Deflate {
 /// What came of a handshake.
 pub type Negotiated = Parameters;
 
+/// Has received messages decompressed where that was negotiated.
+pub(super) fn decompress(ws: Connection, negotiated: Option<&Negotiated>) -> Connection {
+    match negotiated {
+        Some(parameters) => ws.with_deflate(parameters),
+        None => ws,
+    }
+}
+
 impl Compression {
     /// What a server answers to a client's offers.
     ///
@@ -69,6 +82,19 @@ impl Compression {
             Self::Off => Ok(None),
             Self::On(deflate) => Ok(deflate.preferences.accept(request)?),
         }
+    }
+
+    /// What a server answered to what a client [offered](Self::offer).
+    ///
+    /// # Errors
+    ///
+    /// When that is no answer to the offer.
+    pub fn answered<B>(
+        &self,
+        handshake: &Handshake,
+        response: &Response<B>,
+    ) -> Result<Option<Negotiated>, ResponseError> {
+        handshake.deflate(response)
     }
 
     /// Has a client offer it.

@@ -18,7 +18,7 @@ use super::{TlsConfigError, TlsError, provider};
 use crate::metrics;
 
 /// The protocols offered, the preferred one first (RFC 7301).
-const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const ALPN: &[&[u8]] = if cfg!(feature = "http2") { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
 
 /// A certificate with its key, for [`HttpServer::tls`](crate::http::HttpServer::tls).
 ///
@@ -87,7 +87,7 @@ impl TlsConfig {
             .expect("the provider has cipher suites for both versions")
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&self.certificate) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).into();
+        config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 

@@ -2,7 +2,7 @@
 
 use sockeye_ws::{Deflater, Opcode, Role};
 
-use super::compression::{Compression, Negotiated};
+use super::{Compression, Negotiated};
 
 /// How one connection compresses what it sends. Where messages refer to earlier ones, frames have to
 /// leave in the order they were made.
