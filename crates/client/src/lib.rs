@@ -8,6 +8,7 @@
 //! - [`ConnectError`], [`EmitError`] and [`AckError`] are the errors of these calls.
 //!
 //! Begin with the [`guide`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[doc = include_str!("../../../docs/guide/client.md")]
@@ -62,6 +63,7 @@ pub use reconnect::{Backoff, Reconnect};
 pub use socket::{AckFuture, Subscription};
 pub use sockeye_engine_proto::TransportKind as Transport;
 #[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use sockeye_net::http::{Roots, RootsError};
 pub use sockeye_socket_proto::{Ack, Args, Binary, Event, IntoAck, RawArgs, RawEvent};
 pub use state::{ConnectionState, DisconnectReason};

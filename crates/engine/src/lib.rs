@@ -48,12 +48,18 @@
 //! # Ok::<(), sockeye_engine::ConfigError>(())
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[doc = include_str!("../../../docs/guide/engine.md")]
 pub mod guide {}
 
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics_absent.rs"]
+mod metrics;
 
 mod application;
 mod broadcast;
@@ -89,4 +95,7 @@ pub use sockeye_net::http::{
     PeerAddr, TrustedProxies,
 };
 pub use sockeye_net::network;
-pub use sockeye_net::pipe::{Compression, Deflate};
+pub use sockeye_net::pipe::Compression;
+#[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+pub use sockeye_net::pipe::Deflate;

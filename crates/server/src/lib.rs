@@ -33,6 +33,7 @@
 //!   the arguments as received.
 //!
 //! The [`guide`] explains all of it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 /// The guide, a chapter a module: begin with [`server`](guide::server).
@@ -130,6 +131,8 @@ pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
 pub use server::listing::{RoomInfo, SessionInfo};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use server::metrics;
 pub use server::page::{Cursor, Page};
 pub use server::serve::{IntoListeners, Serve, SocketService};
@@ -146,8 +149,11 @@ pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
+#[cfg(feature = "msgpack")]
+#[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
+pub use sockeye_socket_proto::MsgpackParser;
 pub use sockeye_socket_proto::{
     Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
-    IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
-    Parser, RawArgs, RawEvent, Request,
+    IntoAck, Limits as PacketLimits, Listen, Messages, Outgoing, PacketDecoder, Parser, RawArgs,
+    RawEvent, Request,
 };

@@ -7,9 +7,11 @@ pub(crate) mod builder;
 /// How it meets its requests: as a tower service, or by listening itself.
 pub(crate) mod serve;
 /// The browser client, served below its path.
+#[cfg(feature = "client-files")]
 mod client_files;
-/// How a file is compressed on its way.
-mod content_coding;
+#[cfg(not(feature = "client-files"))]
+#[path = "server/client_files_absent.rs"]
+mod client_files;
 /// Readers over plain HTTP, let in as clients are.
 mod admit;
 /// Its end, without cutting anybody off.
@@ -20,7 +22,11 @@ pub(crate) mod snapshot;
 pub(crate) mod listing;
 /// A page of a list.
 pub(crate) mod page;
+#[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "server/metrics_absent.rs"]
+pub(crate) mod metrics;
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! [`Decoder`] turns a session's messages into [`Incoming`] packets, the `encode_..` functions write
 //! them. [`Event`] declares an event for both ends, [`FromArgs`] and [`RawArgs`] are its payload,
 //! [`IntoAck`] its answer. Time, ids and bytes come from the caller.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 // Events: what programs declare, send and answer.
@@ -43,6 +44,7 @@ mod json;
 mod parser;
 
 // The one such form that is built in.
+#[cfg(feature = "msgpack")]
 mod msgpack;
 
 pub use acks::PendingAcks;
@@ -56,6 +58,8 @@ pub use error::{AckError, EmitError};
 pub use event::{
     Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
 };
+#[cfg(feature = "msgpack")]
+#[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
 pub use msgpack::MsgpackParser;
 pub use packet::{DecodeError, Limits, Packet, PacketKind};
 pub use parser::{Audience, Messages, Outgoing, PacketDecoder, Parser, transcode};

@@ -11,7 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use sockeye_net::http::{
     AllowedHosts, Origins, Source, TrustedProxies, check_request, into_stream,
 };
-#[cfg(feature = "tls")]
+#[cfg(feature = "http2")]
 use sockeye_net::http::{extend_headers, is_websocket, translate_response};
 use sockeye_net::pipe::Negotiated;
 use sockeye_ws::Role;
@@ -203,7 +203,7 @@ impl Acceptor {
                 response.headers_mut().append(name, value.clone());
             }
         }
-        #[cfg(feature = "tls")]
+        #[cfg(feature = "http2")]
         if is_websocket(request) {
             response = translate_response(response);
         }
@@ -214,7 +214,7 @@ impl Acceptor {
 
 /// Checks a handshake of either version of HTTP.
 fn check<B>(request: &Request<B>) -> Result<server::Accept, RequestError> {
-    #[cfg(feature = "tls")]
+    #[cfg(feature = "http2")]
     if is_websocket(request) {
         let mut headers = request.headers().clone();
         extend_headers(&mut headers);

@@ -142,7 +142,7 @@ impl Connector {
         let to = Destination::of(url)?;
         let mut response = self.dialer.send(&to, self.config.write_timeout, request).await?;
         handshake.check(&response)?;
-        let negotiated = handshake.deflate(&response)?;
+        let negotiated = self.config.compression.answered(&handshake, &response)?;
 
         let (stream, rest) = into_stream(hyper::upgrade::on(&mut response).await?);
         let config = Arc::clone(&self.config);

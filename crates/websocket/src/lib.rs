@@ -24,6 +24,7 @@
 //!
 //! The protocol itself is `sockeye-ws`, here as [`ws`]; what lies between it and the kernel is
 //! `sockeye-net`, of which the parts that a user of WebSockets meets are here as well.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[doc = include_str!("../../../docs/guide/websocket.md")]
@@ -31,6 +32,7 @@ pub mod guide {}
 
 mod accept;
 mod config;
+#[cfg(feature = "client")]
 mod connect;
 mod connections;
 mod ending;
@@ -40,7 +42,12 @@ mod extract;
 mod group;
 mod keep_alive;
 mod message;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics_absent.rs"]
+mod metrics;
 mod outbox;
 mod outgoing;
 mod reader;
@@ -48,24 +55,34 @@ mod sink;
 mod websocket;
 mod writer;
 
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use sockeye_net::http::ConnectError;
 pub use sockeye_net::http::{
-    AllowedHosts, AllowedHostsError, ConnectError, Encrypted, ForwardedHeaders,
-    ForwardedHeadersError, HttpServer, OriginPattern, OriginPatternError, Origins, PeerAddr,
-    TargetError, TrustedProxies, TrustedProxiesError, bind,
+    AllowedHosts, AllowedHostsError, Encrypted, ForwardedHeaders, ForwardedHeadersError,
+    HttpServer, OriginPattern, OriginPatternError, Origins, PeerAddr, TargetError, TrustedProxies,
+    TrustedProxiesError, bind,
 };
 #[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use sockeye_net::http::{Roots, RootsError, TlsConfig, TlsConfigError, TlsError};
-pub use sockeye_net::pipe::{Compression, Deflate};
+pub use sockeye_net::pipe::Compression;
+#[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+pub use sockeye_net::pipe::Deflate;
 pub use sockeye_net::stream::Stream;
 /// The protocol: frames, messages, close codes, handshake headers.
 pub use sockeye_ws as ws;
 
 pub use crate::accept::{Acceptor, Upgrade, upgrade};
 pub use crate::config::Config;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::connect::{Connector, connect};
 pub use crate::connections::Connections;
 pub use crate::error::{RecvError, Refusal, SendError, UpgradeError};
 #[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use crate::extract::WebSocketUpgrade;
 pub use crate::group::{Group, Membership};
 pub use crate::message::{Closed, Message};

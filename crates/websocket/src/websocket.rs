@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sockeye_net::pipe::Negotiated;
 use sockeye_net::stream::Stream;
 use sockeye_ws as ws;
 use sockeye_ws::{CloseCode, Role};
@@ -38,7 +39,7 @@ impl WebSocket {
         rest: Vec<u8>,
         role: Role,
         config: Config,
-        deflate: Option<&ws::handshake::deflate::Parameters>,
+        deflate: Option<&Negotiated>,
     ) -> Self {
         Self { reader: Reader::new(stream, rest, role, Arc::new(config), deflate) }
     }

@@ -64,9 +64,12 @@ pub struct Config {
     pub allow_upgrades: bool,
     /// Polling answers of at least this many bytes are compressed for clients that can undo it,
     /// with gzip or deflate. `None`: never. Default 1024.
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub compress_from_bytes: Option<usize>,
     /// Whether messages on WebSockets may be compressed (permessage-deflate), with clients that
-    /// offer it; the official `perMessageDeflate`. Default off.
+    /// offer it; the official `perMessageDeflate`. Default off, and without the feature `deflate`
+    /// nothing else.
     pub compression: Compression,
     /// Which pages may connect, by the request's `Origin`, and where it has none by its
     /// `Sec-Fetch-Site`. Default: those of the same host and port.
@@ -136,6 +139,7 @@ impl Default for Config {
             allow_eio3: false,
             jsonp: false,
             allow_upgrades: true,
+            #[cfg(feature = "deflate")]
             compress_from_bytes: Some(1024),
             compression: Compression::Off,
             origins: Origins::default(),

@@ -1,5 +1,9 @@
 //! Long-polling: a GET waits until there is something to say, a POST brings packets.
 
+#[cfg(feature = "deflate")]
+mod compress;
+#[cfg(not(feature = "deflate"))]
+#[path = "polling/compress_absent.rs"]
 mod compress;
 mod get;
 pub(crate) mod jsonp;

@@ -10,7 +10,7 @@ use sockeye_socket_proto::FromArgs;
 /// of the name and the client's `auth`, that returns a `bool`; or a regular expression.
 #[diagnostic::on_unimplemented(
     message = "this cannot decide about names of namespaces",
-    note = "give a `regex::Regex`, or `async |name: String| -> bool`, or `async |name: String, auth: T| -> bool` with a serde type `T`"
+    note = "give a `regex::Regex` (feature `regex` of sockeye), or `async |name: String| -> bool`, or `async |name: String, auth: T| -> bool` with a serde type `T`"
 )]
 pub trait NamespaceMatcher<M>: Send + Sync + 'static {
     #[doc(hidden)]
@@ -22,10 +22,12 @@ pub trait NamespaceMatcher<M>: Send + Sync + 'static {
 #[derive(Clone)]
 pub enum Matcher {
     Pattern(Pattern),
-    Regex(regex::Regex),
+    /// A regular expression, and what it was made from.
+    Rule(String, Arc<Accepts>),
     Function(Arc<Decide>),
 }
 
+type Accepts = dyn Fn(&str) -> bool + Send + Sync;
 type Decide = dyn Fn(&str, &str) -> Decision + Send + Sync;
 
 /// The answer of an async matcher.
@@ -45,7 +47,7 @@ impl Matcher {
     /// The name of the declaration unless [`called`](crate::Namespace::called) gives another.
     pub(crate) fn name(&self) -> String {
         match self {
-            Matcher::Regex(regex) => regex.as_str().to_owned(),
+            Matcher::Rule(text, _) => text.clone(),
             Matcher::Pattern(_) | Matcher::Function(_) => String::new(),
         }
     }
@@ -53,8 +55,8 @@ impl Matcher {
     pub(crate) fn ask(&self, name: &str, auth: &str) -> Verdict {
         match self {
             Matcher::Pattern(pattern) => pattern.matches(name).map_or(Verdict::No, Verdict::Yes),
-            Matcher::Regex(regex) if regex.is_match(name) => Verdict::Yes(Vec::new()),
-            Matcher::Regex(_) => Verdict::No,
+            Matcher::Rule(_, accepts) if accepts(name) => Verdict::Yes(Vec::new()),
+            Matcher::Rule(..) => Verdict::No,
             Matcher::Function(decide) => Verdict::Later(decide(name, auth)),
         }
     }
@@ -64,12 +66,13 @@ impl fmt::Debug for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Matcher::Pattern(pattern) => pattern.fmt(f),
-            Matcher::Regex(regex) => regex.fmt(f),
+            Matcher::Rule(text, _) => f.debug_tuple("Rule").field(text).finish(),
             Matcher::Function(_) => f.write_str("Function"),
         }
     }
 }
 
+#[cfg(feature = "regex")]
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ByRegex;
@@ -80,9 +83,11 @@ pub struct ByName;
 #[derive(Debug)]
 pub struct ByNameAndAuth<A>(A);
 
+#[cfg(feature = "regex")]
+#[cfg_attr(docsrs, doc(cfg(feature = "regex")))]
 impl NamespaceMatcher<ByRegex> for regex::Regex {
     fn into_matcher(self) -> Matcher {
-        Matcher::Regex(self)
+        Matcher::Rule(self.as_str().to_owned(), Arc::new(move |name| self.is_match(name)))
     }
 }
 

@@ -13,7 +13,6 @@ mod listing;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use metrics::Gauge;
 use parking_lot::Mutex;
 use slab::Slab;
 
@@ -23,6 +22,7 @@ use super::room::{Room, RoomChange};
 use super::selection::{Picked, Selection};
 use super::targets::TargetsRef;
 use crate::checks;
+use crate::server::metrics::Gauge;
 use crate::socket::id::SocketId;
 
 /// With fewer members than this a member cache costs more than it saves.

@@ -3,6 +3,9 @@
 //! The files are a checked copy of what `clients/js` builds. Names and headers are those of the
 //! official server. A file is compressed at most once in each coding, when it is first asked for.
 
+/// How a file is compressed on its way.
+mod content_coding;
+
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -10,7 +13,8 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use sockeye_engine::Body;
 use sockeye_net::http::ContentCoding;
 
-use super::content_coding::{OFFERED, encode};
+use self::content_coding::{OFFERED, encode};
+use super::config::Config;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
@@ -70,8 +74,13 @@ static FILES: [File; 8] = files! {
     "socket.io.msgpack.min.js.map": SOURCE_MAP,
 };
 
+/// The answer, if the request is for one of the files and they are served.
+pub(crate) fn serve<B>(config: &Config, request: &Request<B>) -> Option<Response<Body>> {
+    config.serve_client.then(|| serve_below(&config.engine.path, request)).flatten()
+}
+
 /// The answer, if the request is for one of the files under `path`.
-pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body>> {
+fn serve_below<B>(path: &str, request: &Request<B>) -> Option<Response<Body>> {
     let name = request.uri().path().strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
     let file = FILES.iter().find(|file| file.name == name)?;
     let is_known = request
@@ -109,7 +118,7 @@ mod tests {
         if let Some(value) = if_none_match {
             request = request.header(header::IF_NONE_MATCH, value);
         }
-        serve("/socket.io", &request.body(()).unwrap())
+        serve_below("/socket.io", &request.body(()).unwrap())
     }
 
     #[test]

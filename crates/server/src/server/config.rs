@@ -40,7 +40,7 @@ pub struct Config {
     /// Default `None`: they may not.
     pub recovery: Option<RecoveryConfig>,
     /// How packets are encoded, if not as JSON and attachments. With
-    /// [`MsgpackParser`](crate::MsgpackParser), clients with the official msgpack parser are served
+    /// `MsgpackParser` (feature `msgpack`), clients with the official msgpack parser are served
     /// as well as those that use JSON. Default `None`.
     pub parser: Option<Arc<dyn Parser>>,
     /// The limits of the decoder for one packet.
@@ -60,6 +60,8 @@ pub struct Config {
     /// replaces an empty one of its own; else it is refused. Default 1,000.
     pub child_namespaces_per_session_max: usize,
     /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
+    #[cfg(feature = "client-files")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "client-files")))]
     pub serve_client: bool,
 }
 
@@ -81,6 +83,7 @@ impl Default for Config {
             child_namespaces_max: 20_000,
             child_namespaces_per_address_max: 10_000,
             child_namespaces_per_session_max: 1_000,
+            #[cfg(feature = "client-files")]
             serve_client: true,
         }
     }

@@ -19,8 +19,9 @@
 //! `event` an event that was declared, `(fallback)` for all others, or `(none)` for handlers of
 //! connections.
 
+pub(crate) use metrics::Gauge;
 use metrics::{
-    Counter, Gauge, Histogram, SharedString, Unit, counter, describe_counter, describe_gauge,
+    Counter, Histogram, SharedString, Unit, counter, describe_counter, describe_gauge,
     describe_histogram, gauge, histogram, with_recorder,
 };
 use tokio::time::Instant;

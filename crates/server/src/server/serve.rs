@@ -43,9 +43,7 @@ impl Server {
             let setting = "config.engine.allowed_hosts = Some(\"";
             return Some(denied.into_response(setting, "\".parse()?)"));
         }
-        if self.config.serve_client
-            && let Some(response) = client_files::serve(&self.config.engine.path, request)
-        {
+        if let Some(response) = client_files::serve(&self.config, request) {
             return Some(self.engine.with_cors(request, response));
         }
         if self.engine.handles(request.uri().path()) {

@@ -38,13 +38,13 @@ pub(crate) struct Poll {
 
 impl Poll {
     pub(crate) fn new(session: Session, head: &Parts, present: HeadersPresent) -> Self {
-        let accepts = present.accept_encoding && session.config().compress_from_bytes.is_some();
-        let coding = accepts.then(|| ContentCoding::accepted(&head.headers, compress::OFFERED));
+        let accepted = || compress::accepted(session.config(), &head.headers);
+        let coding = present.accept_encoding.then(accepted).flatten();
         let (reply, answer) = reply(&session);
         // Turned away, it is answered as well.
         let _ = session.submit(SessionRequest::Poll(reply));
         let asked = Asked::new(head, present);
-        Poll { session, answer, asked, coding: coding.flatten(), delayed: None }
+        Poll { session, answer, asked, coding, delayed: None }
     }
 
     fn respond(&self, answer: ReplyContent) -> Response<Body> {
@@ -52,9 +52,8 @@ impl Poll {
         let mut response = respond(answer, &self.session, self.asked);
         if compress
             && let Some(coding) = self.coding
-            && let Some(bytes_min) = self.session.config().compress_from_bytes
-            && response.body().bytes().len() >= bytes_min
-            && let Ok(body) = compress::encode(coding, response.body().bytes())
+            && let Some(body) =
+                compress::encode(self.session.config(), coding, response.body().bytes())
         {
             *response.body_mut() = body.into();
             response.headers_mut().insert(CONTENT_ENCODING, coding.header());

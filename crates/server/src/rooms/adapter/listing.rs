@@ -149,7 +149,7 @@ impl<T: Clone, A> AdapterState<T, A> {
 
 #[cfg(test)]
 mod tests {
-    use metrics::Gauge;
+    use crate::server::metrics::Gauge;
 
     use super::*;
     use crate::socket::id::SocketId;

@@ -7,10 +7,10 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use sockeye_net::http::ContentCoding;
 
 /// The codings in the server's order of preference, for a client that accepts all of them.
-pub(crate) const OFFERED: [ContentCoding; 3] =
+pub(super) const OFFERED: [ContentCoding; 3] =
     [ContentCoding::Brotli, ContentCoding::Gzip, ContentCoding::Deflate];
 
-pub(crate) fn encode(coding: ContentCoding, content: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn encode(coding: ContentCoding, content: &[u8]) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(content.len() / 3);
     match coding {
         ContentCoding::Brotli => {

@@ -1,0 +1,10 @@
+//! Stands for `client_files` in builds without that feature: no file is served.
+
+use http::{Request, Response};
+use sockeye_engine::Body;
+
+use super::config::Config;
+
+pub(crate) const fn serve<B>(_: &Config, _: &Request<B>) -> Option<Response<Body>> {
+    None
+}
