@@ -24,6 +24,7 @@ mod run;
 mod serve;
 mod tally;
 mod test;
+mod weight;
 mod workspace;
 
 use std::process::ExitCode;
@@ -67,7 +68,12 @@ enum Task {
     /// Uses a core until its input ends: `test --hogs`.
     #[command(hide = true)]
     Hog,
+    /// Count the crates that `sockeye` brings; too many are an error.
+    Crates,
     /// Measure: `bench_report` of the bench crate, in release mode, with these arguments.
+    ///
+    /// `cargo xtask bench weight` measures what it takes to compile a program that depends on `sockeye`,
+    /// beside the same with socketioxide.
     #[command(disable_help_flag = true)]
     Bench(bench::BenchArguments),
     /// Run one fuzz target, or list them.
@@ -81,6 +87,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::test(&workspace, &arguments),
         Task::Check => check::check(&workspace),
         Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
+        Task::Crates => weight::count_crates(&workspace),
         Task::Hog => rounds::hog(),
         Task::Bench(arguments) => bench::bench(&workspace, &arguments),
         Task::Fuzz(arguments) => fuzz::fuzz(&workspace, &arguments),

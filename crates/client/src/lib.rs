@@ -11,7 +11,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[doc = include_str!("../../../docs/guide/client.md")]
+#[doc = include_str!("../guide/client.md")]
 pub mod guide {}
 
 // What a program uses.

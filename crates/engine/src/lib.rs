@@ -51,7 +51,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[doc = include_str!("../../../docs/guide/engine.md")]
+#[doc = include_str!("../guide/engine.md")]
 pub mod guide {}
 
 #[cfg(feature = "metrics")]

@@ -38,29 +38,29 @@
 
 /// The guide, a chapter a module: begin with [`server`](guide::server).
 pub mod guide {
-    #[doc = include_str!("../../../docs/guide/server.md")]
+    #[doc = include_str!("../guide/server.md")]
     pub mod server {}
-    #[doc = include_str!("../../../docs/guide/rooms.md")]
+    #[doc = include_str!("../guide/rooms.md")]
     pub mod rooms {}
-    #[doc = include_str!("../../../docs/guide/presence.md")]
+    #[doc = include_str!("../guide/presence.md")]
     pub mod presence {}
-    #[doc = include_str!("../../../docs/guide/acks.md")]
+    #[doc = include_str!("../guide/acks.md")]
     pub mod acks {}
-    #[doc = include_str!("../../../docs/guide/auth.md")]
+    #[doc = include_str!("../guide/auth.md")]
     pub mod auth {}
-    #[doc = include_str!("../../../docs/guide/visitors.md")]
+    #[doc = include_str!("../guide/visitors.md")]
     pub mod visitors {}
-    #[doc = include_str!("../../../docs/guide/errors.md")]
+    #[doc = include_str!("../guide/errors.md")]
     pub mod errors {}
-    #[doc = include_str!("../../../docs/guide/recovery.md")]
+    #[doc = include_str!("../guide/recovery.md")]
     pub mod recovery {}
-    #[doc = include_str!("../../../docs/guide/namespaces.md")]
+    #[doc = include_str!("../guide/namespaces.md")]
     pub mod namespaces {}
-    #[doc = include_str!("../../../docs/guide/cluster.md")]
+    #[doc = include_str!("../guide/cluster.md")]
     pub mod cluster {}
-    #[doc = include_str!("../../../docs/guide/testing.md")]
+    #[doc = include_str!("../guide/testing.md")]
     pub mod testing {}
-    #[doc = include_str!("../../../docs/reliable.md")]
+    #[doc = include_str!("../guide/reliable.md")]
     pub mod reliable {}
 }
 

@@ -27,7 +27,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[doc = include_str!("../../../docs/guide/websocket.md")]
+#[doc = include_str!("../guide/websocket.md")]
 pub mod guide {}
 
 mod accept;
