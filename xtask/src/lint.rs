@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::check::published;
 use crate::plan::{Step, Task};
 use crate::test::coloured;
 use crate::workspace::Workspace;
@@ -21,20 +22,31 @@ pub(crate) fn quick_steps(workspace: &Workspace) -> Vec<Step> {
 pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
     let all = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     let clippy = Step::new("clippy").task(Task::check("cargo clippy", cargo(workspace, &all)));
-    let features = ["", "tls", "axum"].into_iter().fold(
-        // Everything else of the workspace has them all on.
-        Step::new("features"),
-        |step, features| {
-            let package = ["clippy", "--package", "sockeye-websocket", "--all-targets"];
-            let mut check = cargo(workspace, &package);
-            check.args(["--no-default-features", "--features", features]);
-            check.args(["--", "-D", "warnings"]);
-            step.task(Task::check(format!("only {features:?}"), check))
-        },
-    );
     let mut doc = cargo(workspace, &["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
-    vec![clippy, features, Step::new("docs").task(Task::check("cargo doc", doc))]
+    let docs = Step::new("docs").task(Task::check("cargo doc", doc));
+    vec![clippy, features(workspace), weight(workspace), docs]
+}
+
+/// Each published crate without features and with each alone: in the rest of the workspace all are on.
+fn features(workspace: &Workspace) -> Step {
+    let mut step = Step::new("features");
+    for package in published(workspace) {
+        let names = package.features.keys().map(String::as_str).filter(|name| *name != "default");
+        for feature in std::iter::once("").chain(names) {
+            let mut check = cargo(workspace, &["check", "--package", &package.name]);
+            check.args(["--no-default-features", "--features", feature]);
+            step = step.task(Task::check(format!("{}, only {feature:?}", package.name), check));
+        }
+    }
+    step
+}
+
+/// What a program takes on that depends on us.
+fn weight(workspace: &Workspace) -> Step {
+    let mut count = workspace.xtask();
+    count.arg("crates");
+    Step::new("crates").task(Task::check("cargo xtask crates", count))
 }
 
 fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {

@@ -13,6 +13,11 @@
 
 #![forbid(unsafe_code)]
 
+/// The README's program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod close;
 mod config;
 mod id;

@@ -36,6 +36,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+/// The README's program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// The guide, a chapter a module: begin with [`server`](guide::server).
 pub mod guide {
     #[doc = include_str!("../guide/server.md")]

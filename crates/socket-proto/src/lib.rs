@@ -6,6 +6,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+/// The README's program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 // Events: what programs declare, send and answer.
 
 // `Event`, the contract of an event: its name, its payload type and the type of its answer.

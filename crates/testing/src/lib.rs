@@ -47,6 +47,11 @@
 //! works too, in real time.
 #![forbid(unsafe_code)]
 
+/// The README's program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod client;
 mod cluster;
 mod connect;

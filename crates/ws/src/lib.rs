@@ -31,6 +31,11 @@ send."
 )]
 #![forbid(unsafe_code)]
 
+/// The README's program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod close;
 mod connection;
 #[cfg(feature = "deflate")]

@@ -34,28 +34,38 @@ fn violations(name: &str, manifest: &Table) -> Vec<Violation> {
         .map(|key| Violation::new(name, format!("Cargo.toml needs `{key}.workspace = true`")));
     let lints = (!manifest.get("lints").is_some_and(is_inherited))
         .then(|| Violation::new(name, "Cargo.toml needs `[lints] workspace = true`"));
-    let versions = dependencies(manifest).filter(|(_, dependency)| !is_inherited(dependency)).map(
-        |(dependency, _)| {
-            let what = format!(
-                "Cargo.toml: `{dependency}` needs `workspace = true`; its version \
+    let own = dependencies(manifest).filter(|(section, _, dependency)| {
+        !is_inherited(dependency) && !is_circle(section, dependency)
+    });
+    let versions = own.map(|(_, dependency, _)| {
+        let what = format!(
+            "Cargo.toml: `{dependency}` needs `workspace = true`; its version \
                                 belongs in [workspace.dependencies]"
-            );
-            Violation::new(name, what)
-        },
-    );
+        );
+        Violation::new(name, what)
+    });
     facts.chain(lints).chain(versions).collect()
 }
 
-/// Every dependency of every section, `[target.'cfg(…)'.dependencies]` included.
-fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
+/// Whether tests use another member by its path alone: of a published crate with a version it would have to be
+/// published first, and some use each other.
+fn is_circle(section: &str, dependency: &Value) -> bool {
+    let has = |key| dependency.get(key).is_some();
+    section == "dev-dependencies" && has("path") && !has("version") && !has("git")
+}
+
+/// Every dependency of every section with the section's name, `[target.'cfg(…)'.dependencies]` included.
+fn dependencies(manifest: &Table) -> impl Iterator<Item = (&'static str, &String, &Value)> {
     let targets = manifest.get("target").and_then(Value::as_table);
     let targets =
         targets.into_iter().flat_map(|targets| targets.values()).filter_map(Value::as_table);
     std::iter::once(manifest)
         .chain(targets)
-        .flat_map(|table| SECTIONS.iter().filter_map(|section| table.get(*section)))
-        .filter_map(Value::as_table)
-        .flatten()
+        .flat_map(|table| {
+            SECTIONS.iter().filter_map(|section| Some((*section, table.get(*section)?)))
+        })
+        .filter_map(|(section, value)| Some((section, value.as_table()?)))
+        .flat_map(|(section, table)| table.iter().map(move |(name, value)| (section, name, value)))
 }
 
 fn is_inherited(value: &Value) -> bool {
@@ -101,6 +111,15 @@ mod tests {
             let found = of(&format!("{GOOD}\n{section}"));
             assert!(matches!(&found[..], [one] if one.contains("`rand`")), "{section}: {found:?}");
         }
+    }
+
+    #[test]
+    fn tests_may_use_a_member_by_its_path() {
+        let with =
+            |section: &str, dependency: &str| of(&format!("{GOOD}\n[{section}]\n{dependency}"));
+        assert_eq!(with("dev-dependencies", "y = { path = \"../y\" }"), [""; 0]);
+        assert_eq!(with("dev-dependencies", "y = { path = \"../y\", version = \"0.1\" }").len(), 1);
+        assert_eq!(with("build-dependencies", "y = { path = \"../y\" }").len(), 1);
     }
 
     #[test]

@@ -8,22 +8,29 @@
 //! | modules of `net` and `engine` that lie side by side use each other one way only | [`modules`] |
 //! | a `use` line names the items of one module | [`imports`] |
 //! | every crate forbids unsafe code | [`unsafe_code`] |
+//! | what is published has its facts, a README and both licences | [`packages`] |
+//! | the tables of features name those there are | [`features`] |
+//! | what is promised to compile is what everything is built with | [`toolchain`] |
 //!
 //! Each rule is a function from plain facts to violations, so that its tests can show it a
 //! workspace that breaks it.
 
 mod arrows;
+mod features;
 mod imports;
 mod manifests;
 mod modules;
+mod packages;
 mod sans_io;
 mod source;
+mod toolchain;
 mod unsafe_code;
 
 use std::fmt;
 
 use anyhow::{Result, bail};
 
+pub(crate) use self::packages::published;
 use crate::workspace::Workspace;
 
 /// One broken rule: where, and what to do about it.
@@ -53,6 +60,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     violations.extend(modules::check(workspace)?);
     violations.extend(imports::check(workspace)?);
     violations.extend(unsafe_code::check(workspace)?);
+    violations.extend(packages::check(workspace)?);
+    violations.extend(features::check(workspace)?);
+    violations.extend(toolchain::check(workspace)?);
     for violation in &violations {
         println!("{violation}");
     }
