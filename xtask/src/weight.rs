@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +14,7 @@ use clap::Parser;
 use crate::workspace::Workspace;
 
 /// Crates that `sockeye` may bring, itself included: without default features, and with them.
-const CRATES_MAX: [(Features, usize); 2] = [(Features::None, 70), (Features::Default, 95)];
+const CRATES_MAX: [(Features<'_>, usize); 2] = [(Features::None, 70), (Features::Default, 95)];
 /// What is compared with.
 const PEER: (&str, &str) = ("socketioxide", "0.18");
 /// How much more time than the peer it may take.
@@ -22,18 +22,19 @@ const RATIO_MAX: f64 = 1.4;
 
 /// Which features a program asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Features {
+enum Features<'a> {
     None,
     Default,
+    /// One alone.
+    Only(&'a str),
 }
 
-impl Features {
-    const ALL: [Self; 2] = [Self::Default, Self::None];
-
-    const fn name(self) -> &'static str {
+impl<'a> Features<'a> {
+    const fn name(self) -> &'a str {
         match self {
             Self::None => "no default features",
             Self::Default => "default features",
+            Self::Only(feature) => feature,
         }
     }
 }
@@ -71,6 +72,9 @@ struct Arguments {
     /// How often each is compiled; the medians count.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// What each feature of `sockeye` adds, in place of the comparison.
+    #[arg(long)]
+    each: bool,
 }
 
 /// Compiles (`cargo check`) a crate that depends on `sockeye` and one that depends on the peer, from clean, in
@@ -82,47 +86,32 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     if arguments.rounds == 0 {
         bail!("--rounds 0 measures nothing");
     }
-    let folder = workspace.target_dir().join("weight");
+    match arguments.each {
+        true => compare_features(workspace, arguments.rounds),
+        false => compare_with_peer(workspace, arguments.rounds),
+    }
+}
+
+fn compare_with_peer(workspace: &Workspace, rounds: usize) -> Result<()> {
     let mut pairs = Vec::new();
-    for features in Features::ALL {
-        let ours = workspace.path("crates/server");
-        let ours = format!("path = {:?}", ours.display().to_string());
+    for features in [Features::Default, Features::None] {
         let peer = format!("version = {:?}", PEER.1);
-        pairs.push((
-            features,
-            Dependent::create(workspace, &folder, "sockeye", &ours, features)?,
-            Dependent::create(workspace, &folder, PEER.0, &peer, features)?,
-        ));
+        let ours = Dependent::on_sockeye(workspace, features)?;
+        let peer = Dependent::create(workspace, PEER.0, &peer, features)?;
+        pairs.push((features, [ours, peer]));
     }
-    let mut times = vec![(Vec::new(), Vec::new()); pairs.len()];
-    for round in 1..=arguments.rounds {
-        for ((features, ours, peer), times) in pairs.iter().zip(&mut times) {
-            times.0.push(ours.check()?);
-            times.1.push(peer.check()?);
-            println!(
-                "round {round}, {}: sockeye {:.2} s, {} {:.2} s",
-                features.name(),
-                times.0.last().unwrap_or(&0.0),
-                PEER.0,
-                times.1.last().unwrap_or(&0.0)
-            );
-        }
-    }
-    println!(
-        "\n| | crates, sockeye | crates, {0} | CPU of `cargo check`, sockeye | CPU, {0} | ratio |",
-        PEER.0
-    );
+    let dependents = pairs.iter().flat_map(|(_, pair)| pair).collect::<Vec<_>>();
+    let times = measure(&dependents, rounds)?;
+    println!("\n| | crates, sockeye | crates, {0} | CPU, sockeye | CPU, {0} | ratio |", PEER.0);
     println!("|---|---|---|---|---|---|");
     let mut is_heavy = false;
-    for ((features, ours, peer), (our_times, peer_times)) in pairs.iter().zip(times) {
-        let (our_time, peer_time) = (median(our_times), median(peer_times));
-        let ratio = our_time / peer_time;
+    for ((features, [ours, peer]), times) in pairs.iter().zip(times.chunks(2)) {
+        let ratio = times[0] / times[1];
         is_heavy |= ratio > RATIO_MAX;
+        let (name, our_crates, peer_crates) = (features.name(), ours.crates()?, peer.crates()?);
         println!(
-            "| {} | {} | {} | {our_time:.1} s | {peer_time:.1} s | {ratio:.2} |",
-            features.name(),
-            ours.crates()?,
-            peer.crates()?
+            "| {name} | {our_crates} | {peer_crates} | {:.1} s | {:.1} s | {ratio:.2} |",
+            times[0], times[1]
         );
     }
     if is_heavy {
@@ -131,32 +120,81 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn compare_features(workspace: &Workspace, rounds: usize) -> Result<()> {
+    let packages = &workspace.metadata().packages;
+    let package = packages.iter().find(|package| **package.name == *"sockeye");
+    let features = package.context("there is a package sockeye")?.features.keys();
+    let features = features.filter(|name| *name != "default").map(|name| Features::Only(name));
+    let mut dependents = Vec::new();
+    for features in std::iter::once(Features::None).chain(features) {
+        dependents.push(Dependent::on_sockeye(workspace, features)?);
+    }
+    let times = measure(&dependents.iter().collect::<Vec<_>>(), rounds)?;
+    let (crates, time) = (dependents[0].crates()?, times[0]);
+    println!("\n| feature of sockeye | crates | CPU |\n|---|---|---|");
+    println!("| none | {crates} | {time:.1} s |");
+    for (dependent, its_time) in dependents.iter().zip(&times).skip(1) {
+        let more = dependent.crates()?.saturating_sub(crates);
+        println!("| `{}` | +{more} | {:+.1} s |", dependent.features, its_time - time);
+    }
+    Ok(())
+}
+
+/// The median of the seconds that each takes, measured in turn.
+fn measure(dependents: &[&Dependent<'_>], rounds: usize) -> Result<Vec<f64>> {
+    let mut times = vec![Vec::new(); dependents.len()];
+    for round in 1..=rounds {
+        for (dependent, times) in dependents.iter().zip(&mut times) {
+            let time = dependent.check()?;
+            println!(
+                "round {round}, {} with {}: {time:.2} s",
+                dependent.dependency, dependent.features
+            );
+            times.push(time);
+        }
+    }
+    Ok(times.into_iter().map(median).collect())
+}
+
 /// A crate that depends on one other.
 struct Dependent<'a> {
     workspace: &'a Workspace,
+    dependency: &'static str,
+    features: String,
     folder: PathBuf,
 }
 
 impl<'a> Dependent<'a> {
+    fn on_sockeye(workspace: &'a Workspace, features: Features<'_>) -> Result<Self> {
+        let folder = workspace.path("crates/server").display().to_string();
+        Self::create(workspace, "sockeye", &format!("path = {folder:?}"), features)
+    }
+
     /// With the versions of this workspace where it has them, so that both compile the same tokio and hyper.
     fn create(
         workspace: &'a Workspace,
-        below: &Path,
-        dependency: &str,
+        dependency: &'static str,
         source: &str,
-        features: Features,
+        features: Features<'_>,
     ) -> Result<Self> {
-        let folder = below.join(format!("{dependency}-{}", features.name().replace(' ', "-")));
+        let name = features.name();
+        let folder = format!("weight/{dependency}-{}", name.replace(' ', "-"));
+        let folder = workspace.target_dir().join(folder);
         fs::create_dir_all(folder.join("src"))?;
         let default_features = features == Features::Default;
+        let features = match features {
+            Features::Only(feature) => format!("features = [{feature:?}]\n"),
+            Features::None | Features::Default => String::new(),
+        };
         let manifest = format!(
             "[package]\nname = \"dependent\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-             [dependencies.{dependency}]\n{source}\ndefault-features = {default_features}\n"
+             [dependencies.{dependency}]\n{source}\n{features}\
+             default-features = {default_features}\n"
         );
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::write(folder.join("src/lib.rs"), format!("pub use {dependency};\n"))?;
         fs::copy(workspace.path("Cargo.lock"), folder.join("Cargo.lock"))?;
-        let dependent = Self { workspace, folder };
+        let dependent = Self { workspace, dependency, features: name.to_owned(), folder };
         run(dependent.command(&["fetch"]))?;
         Ok(dependent)
     }
