@@ -65,6 +65,8 @@ pub mod guide {
     pub mod cluster {}
     #[doc = include_str!("../guide/testing.md")]
     pub mod testing {}
+    #[doc = include_str!("../guide/features.md")]
+    pub mod features {}
     #[doc = include_str!("../guide/reliable.md")]
     pub mod reliable {}
 }
