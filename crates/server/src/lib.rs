@@ -147,7 +147,7 @@ pub use socket::requests::AckFuture;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
-    Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
-    IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
-    Parser, RawArgs, RawEvent, Request,
+    Ack, Args, ArgsRef, Audience, Binary, DecodeError, EmitAs, Event, EventName, EventRef,
+    FromArgs, Incoming, IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing,
+    PacketDecoder, Parser, RawArgs, RawEvent, Request, Subscribe,
 };

@@ -68,7 +68,7 @@ async fn every_request_ends() {
     let mut client = Client::connect(address).await;
     let socket = only_socket(&server);
     let timeout = socket.emit_with_ack(QUESTION, "1").timeout(Duration::from_millis(1)).await;
-    assert!(matches!(timeout, Err(AckError::Timeout)));
+    assert!(matches!(timeout, Err(AckError::Timeout { .. })));
     client.expect(r#"420["question","1"]"#).await;
     let wrong = socket.emit_with_ack(QUESTION, "2");
     let refused = socket.emit_with_ack(QUESTION, "3");
@@ -81,13 +81,13 @@ async fn every_request_ends() {
         client.send(packet).await;
     }
     client.send(r#"432[{"error":{"code":"busy","message":"not now"}}]"#).await;
-    assert!(matches!(wrong.await, Err(AckError::Decode(_))));
+    assert!(matches!(wrong.await, Err(AckError::Decode { .. })));
     let Err(AckError::Remote(error)) = refused.await else { panic!("a remote error") };
     assert_eq!((error.code.as_str(), error.message.as_str()), ("busy", "not now"));
     drop(client);
-    assert!(matches!(cut.await, Err(AckError::Disconnected)));
+    assert!(matches!(cut.await, Err(AckError::Disconnected { .. })));
     let after = socket.emit_with_ack(QUESTION, "5").await;
-    assert!(matches!(after, Err(AckError::Disconnected)));
+    assert!(matches!(after, Err(AckError::Disconnected { .. })));
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn unanswered_requests_are_bounded_and_dropped_ones_forgotten() {
     assert!(matches!(third, Err(AckError::Full { limit: 2 })));
     drop(first);
     let fourth = socket.emit_with_ack(QUESTION, "4").timeout(Duration::from_millis(1)).await;
-    assert!(matches!(fourth, Err(AckError::Timeout)));
+    assert!(matches!(fourth, Err(AckError::Timeout { .. })));
 }
 
 #[tokio::test(start_paused = true)]

@@ -431,7 +431,7 @@ async fn half_a_surrogate_pair_is_replaced_wherever_it_stands() {
 async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
     type Relayed = Args<(Value, Binary)>;
     fn is_refused(result: Result<(), EmitError>) -> bool {
-        matches!(result, Err(EmitError::Encode(EncodeError::Placeholder)))
+        matches!(result, Err(EmitError::Encode { source: EncodeError::Placeholder, .. }))
     }
     async fn send(socket: Socket, Args((text, data)): Relayed) -> Ack<bool> {
         let payload = Args((text, data));

@@ -80,11 +80,14 @@ async fn fetched_sockets_are_reached() {
     assert_eq!(answer.unwrap(), 3);
     let late = socket.broadcast().timeout(Duration::from_millis(1));
     let late = late.emit_with_ack(QUESTION, "too late?").unwrap().collect().await;
-    assert!(matches!(late.failures[..], [(_, AckError::Timeout)]));
+    assert!(matches!(late.failures[..], [(_, AckError::Timeout { .. })]));
     ann.expect(r#"421["question","too late?"]"#).await;
     socket.disconnect();
     ann.expect("41").await;
-    assert!(matches!(socket.emit_with_ack(QUESTION, "?").await, Err(AckError::Disconnected)));
+    assert!(matches!(
+        socket.emit_with_ack(QUESTION, "?").await,
+        Err(AckError::Disconnected { .. })
+    ));
     socket.emit("hello", "nobody").unwrap();
     bob.expect_nothing().await;
 }
@@ -180,7 +183,7 @@ async fn servers_talk_to_servers() {
     assert!(matches!(nothing[..], [Ok(())]));
     let never = io.local().timeout(Duration::from_millis(1));
     let never = never.server_side_emit_with_ack::<_, ()>("never", &()).unwrap().await;
-    assert!(matches!(never[..], [Err(AckError::Timeout)]));
+    assert!(matches!(never[..], [Err(AckError::Timeout { .. })]));
     assert!(io.server_side_emit("disconnect", &()).is_err(), "reserved");
     assert!(
         io.local().server_side_emit_with_ack::<_, ()>("unknown", &()).unwrap().await.is_empty()

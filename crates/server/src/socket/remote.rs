@@ -75,8 +75,10 @@ impl RemoteSocket {
         payload: &P,
     ) -> Result<A, AckError> {
         let mut answers = self.broadcast.emit_with_ack(event, payload)?;
-        let answer = answers.next().await;
-        answer.map_or(Err(AckError::Disconnected), |(_, answer)| answer)
+        match answers.next().await {
+            Some((_, answer)) => answer,
+            None => Err(answers.disconnected()),
+        }
     }
 
     /// The socket as the only target of a broadcast.
