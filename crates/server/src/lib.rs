@@ -141,9 +141,10 @@ pub use socket::Socket;
 pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;
 pub use socket::expiry::Expiry;
-pub use socket::id::SocketId;
+pub use socket::id::{EmptySocketId, SocketId};
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
+pub use socket::shared::DataError;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{

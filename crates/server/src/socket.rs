@@ -16,6 +16,8 @@ pub(crate) mod expiry;
 pub(crate) mod disconnect_reason;
 /// A socket as plain data, for other servers.
 pub(crate) mod details;
+/// The types of its data that others get.
+pub(crate) mod shared;
 /// A socket that may be another server's.
 pub(crate) mod remote;
 

@@ -215,6 +215,24 @@ async fn sockets_of_all_servers_are_fetched_moved_and_sent_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn members_of_the_data_are_read_on_every_server() {
+    let cluster = TestCluster::new(11);
+    let [red, blue] = ["red", "blue"].map(|name| {
+        let namespace: Namespace =
+            Namespace::new("/").on_connect(admit).share_as::<User>("user").share_as::<u8>("seat");
+        let builder = Server::builder().namespace(namespace).cluster(cluster.member(name));
+        TestServer::new(builder.build().unwrap())
+    });
+    let (_ann, bob) = (join(&red, "ann").await, join(&blue, "bob").await);
+    blue.server().io().socket(bob.id()).unwrap().set(7_u8);
+    let fetched = red.server().io().fetch().await.unwrap();
+    assert_eq!(names(&fetched), ["ann".to_owned(), "bob".to_owned()].into());
+    let of_bob = fetched.iter().find(|socket| socket.id() == *bob.id()).unwrap();
+    assert_eq!(of_bob.data::<u8>().unwrap(), Some(7));
+    assert_eq!(of_bob.shared_data().json(), Some(r#"{"user":{"name":"bob"},"seat":7}"#));
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_talk_to_the_other_servers() {
     let (cluster, [red, ..], clients) = three(6).await;
     let io = red.server().io();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{Client, in_memory, serve, until, with_sync};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sockeye::{Ack, AckError, Event, EventError, Io, Namespace, RemoteSocket, Socket};
+use sockeye::{Ack, AckError, DataError, Event, EventError, Io, Namespace, RemoteSocket, Socket};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct User {
@@ -42,7 +42,10 @@ async fn fetched_sockets_tell_who_they_are() {
     let rooms: Vec<_> = socket.rooms().iter().map(ToString::to_string).collect();
     assert_eq!(rooms, [id.as_str(), "users", "ann"]);
     assert_eq!(socket.data().unwrap(), Some(User { name: "ann".to_owned() }));
-    assert!(socket.data::<u32>().is_err());
+    assert_eq!(socket.shared_data().json(), Some(r#"{"name":"ann"}"#));
+    let not_shared = socket.data::<u32>().unwrap_err();
+    assert!(matches!(&not_shared, DataError::NotShared { namespace, .. } if namespace == "/"));
+    assert!(not_shared.to_string().contains(".share::<T>()"), "{not_shared}");
     let handshake = socket.handshake();
     assert!(handshake.uri.query().unwrap().contains("color=red"));
     assert!(handshake.headers.contains_key("sec-websocket-key"));
@@ -53,6 +56,31 @@ async fn fetched_sockets_tell_who_they_are() {
     assert!(!shown.contains("name") && !shown.contains("key"), "credentials stay hidden: {shown}");
     assert!(server.io().to("nobody").fetch().await.unwrap().is_empty());
     assert_eq!(server.io().fetch().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn several_types_are_shared_as_members() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Seat(u32);
+
+    let namespace = with_sync(Namespace::new("/"))
+        .share_as::<User>("user")
+        .share_as::<Seat>("seat".to_owned())
+        .on("sit", async |socket: Socket, seat: u32| socket.set(Seat(seat)));
+    let (server, address) = serve([namespace.on_connect(admit)]).await;
+    let mut client = Client::open_with(address, "").await;
+    client.join(r#"40{"name":"ann"}"#).await;
+    let fetch = async || server.io().fetch().await.unwrap().pop().unwrap();
+    let standing = fetch().await;
+    assert_eq!(standing.shared_data().json(), Some(r#"{"user":{"name":"ann"}}"#));
+    assert_eq!(standing.data().unwrap(), Some(User { name: "ann".to_owned() }));
+    assert_eq!(standing.data::<Seat>().unwrap(), None, "shared, but not set");
+    assert!(matches!(standing.data::<u32>(), Err(DataError::NotShared { .. })));
+    client.send(r#"42["sit",7]"#).await;
+    client.expect_nothing().await;
+    let sitting = fetch().await;
+    assert_eq!(sitting.shared_data().json(), Some(r#"{"user":{"name":"ann"},"seat":7}"#));
+    assert_eq!(sitting.data::<Seat>().unwrap(), Some(Seat(7)));
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub const RESERVED_EVENTS: [&str; 6] =
 /// const JOIN: Event<Join, u32> = Event::new("join");
 /// const PING: Event = Event::new("ping");
 /// assert_eq!(JOIN.name(), "join");
+/// assert_eq!(format!("{JOIN}"), "join");
 /// # let _ = PING;
 /// ```
 ///
@@ -66,6 +67,13 @@ impl<P, A> Copy for Event<P, A> {}
 impl<P, A> fmt::Debug for Event<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Event").field(&self.name).finish()
+    }
+}
+
+/// Its name, for logs.
+impl<P, A> fmt::Display for Event<P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 

@@ -39,7 +39,7 @@ use crate::json;
 /// assert_eq!((first, second), (1, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Args<T>(pub T);
 
 /// Arguments exactly as they came: JSON text without the brackets, and the attachments its
@@ -53,10 +53,16 @@ pub struct Args<T>(pub T);
 /// assert_eq!(args.decode::<serde_json::Value>()?["n"], 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RawArgs {
     json: String,
     attachments: Vec<Bytes>,
+}
+
+impl<T> From<T> for Args<T> {
+    fn from(values: T) -> Self {
+        Self(values)
+    }
 }
 
 impl RawArgs {

@@ -30,7 +30,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(args.decode::<Picture>()?.data, picture.data);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Default, Hash)]
+///
+/// It reads and compares as bytes, and is made from them:
+///
+/// ```
+/// use sockeye_socket_proto::Binary;
+///
+/// let gif = Binary::from(b"GIF89a");
+/// assert!(gif.len() == 6 && gif.starts_with(b"GIF") && gif == b"GIF89a");
+/// let bytes: Vec<u8> = gif.into();
+/// assert_eq!(bytes, b"GIF89a");
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Binary(pub Bytes);
 
 impl From<Bytes> for Binary {
