@@ -153,7 +153,14 @@ async fn a_broadcast_collects_what_everybody_answers() {
         });
     }
     outcomes.sort_unstable();
-    assert_eq!(outcomes, ["7", "no answer in time", "the socket is disconnected"]);
+    assert_eq!(
+        outcomes,
+        [
+            "7",
+            r#"no answer to "question" in time"#,
+            r#"the socket was disconnected before "question" was answered"#
+        ]
+    );
     let nobody = server.io().to("nobody").emit_with_ack(QUESTION, "none").unwrap();
     assert!(nobody.collect_all().await.unwrap().is_empty());
 }

@@ -160,9 +160,9 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
     let errors = answers.failures.iter().map(|(id, error)| (id.is_some(), error.to_string()));
     let errors: BTreeSet<_> = errors.collect();
     let expected = [
-        (false, "no answer in time".to_owned()),
-        (true, "no answer in time".to_owned()),
-        (true, "the socket is disconnected".to_owned()),
+        (false, r#"no answer to "question" in time"#.to_owned()),
+        (true, r#"no answer to "question" in time"#.to_owned()),
+        (true, r#"the socket was disconnected before "question" was answered"#.to_owned()),
     ];
     assert_eq!(errors, BTreeSet::from(expected));
     let fetched = io.timeout(Duration::from_secs(1)).fetch().await;

@@ -269,9 +269,12 @@ async fn everything_a_broadcast_got_is_collected() {
         .map(|(id, e)| (id.clone().unwrap().to_string(), e.to_string()))
         .collect();
     let mut expected = vec![
-        (ids[1].clone(), "the answer cannot be decoded".to_owned()),
-        (ids[2].clone(), "no answer in time".to_owned()),
-        (ids[3].clone(), "the socket is disconnected".to_owned()),
+        (ids[1].clone(), r#"the answer to "question" cannot be decoded"#.to_owned()),
+        (ids[2].clone(), r#"no answer to "question" in time"#.to_owned()),
+        (
+            ids[3].clone(),
+            r#"the socket was disconnected before "question" was answered"#.to_owned(),
+        ),
     ];
     failures.sort();
     expected.sort();
