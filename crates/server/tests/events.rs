@@ -258,7 +258,7 @@ async fn every_event_is_seen_and_the_unknown_ones_handled() {
     let namespace = echo()
         .on_any(move |_, event| all.lock().unwrap().push(event.name.clone()))
         .fallback(async |socket: Socket, event: RawEvent| {
-            socket.emit(&format!("{}?", event.name), &event.args).unwrap();
+            socket.emit(format!("{}?", event.name), &event.args).unwrap();
         });
     let (_server, address) = serve([namespace]).await;
     let mut client = Client::connect(address).await;

@@ -108,7 +108,7 @@ pub fn is_reserved(name: &str) -> bool {
 #[diagnostic::on_unimplemented(
     message = "this event does not carry `{P}`",
     note = "the payload must be the one in the event's declaration, `Event<Payload, Ack>`",
-    note = "a borrowed form of it may be emitted too: `impl EmitAs<Payload> for PayloadRef<'_> {{}}`"
+    note = "a borrowed form of it may be emitted too: `impl EmitAs<Payload> for PayloadRef<'_> {{}}`; for `Args<(A, B)>` it is `ArgsRef((a, b))`"
 )]
 pub trait EventName<P: ?Sized>: sealed::Named {}
 
@@ -116,7 +116,7 @@ pub trait EventName<P: ?Sized>: sealed::Named {}
 #[diagnostic::on_unimplemented(
     message = "this event does not carry `{P}` or is not answered by `{A}`",
     note = "the payload and answer must be those in the event's declaration, `Event<Payload, Ack>`",
-    note = "a borrowed form of the payload may be emitted too: `impl EmitAs<Payload> for PayloadRef<'_> {{}}`"
+    note = "a borrowed form of the payload may be emitted too: `impl EmitAs<Payload> for PayloadRef<'_> {{}}`; for `Args<(A, B)>` it is `ArgsRef((a, b))`"
 )]
 pub trait Request<P: ?Sized, A>: sealed::Named {}
 
@@ -128,7 +128,8 @@ pub trait Listen<P, A>: sealed::Named {}
 /// which leaves it to the receiver. Sealed.
 pub trait Subscribe<P>: sealed::Named {}
 
-// So that the compiler shows the message of the trait and not that of this implementation.
+// `do_not_recommend`: so that the compiler shows the messages of these traits, without a list of what
+// does implement them.
 #[diagnostic::do_not_recommend]
 impl<Q, P: EmitAs<Q> + ?Sized, A> EventName<P> for Event<Q, A> {}
 
@@ -141,7 +142,9 @@ impl<P, A> Subscribe<P> for Event<P, A> {}
 /// Strings name events of any payload.
 macro_rules! names {
     ($($type:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<P: ?Sized> EventName<P> for $type {}
+        #[diagnostic::do_not_recommend]
         impl<P: ?Sized, A> Request<P, A> for $type {}
         impl<P, A> Listen<P, A> for $type {}
         impl<P> Subscribe<P> for $type {}

@@ -19,7 +19,7 @@ use super::recipients::Asked;
 use crate::cluster::replies::{Arrival, Reply, Tally};
 use crate::error::AckError;
 use crate::socket::id::SocketId;
-use crate::socket::requests::{NoAnswer, Outcome, decode};
+use crate::socket::requests::{NoAnswer, Outcome, Question};
 
 /// The acknowledgements of a broadcast as they arrive: a stream of sockets' ids and answers. It
 /// ends when everybody has answered or disconnected, or at the timeout; those who did not answer
@@ -28,7 +28,7 @@ use crate::socket::requests::{NoAnswer, Outcome, decode};
 /// The id is `None` for sockets of servers that do not report ids: Node's.
 #[must_use = "the answers arrive only where they are awaited; use `emit` to send without acks"]
 pub struct Acks<A> {
-    event: Cow<'static, str>,
+    question: Question,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     /// The sockets of this server that have not answered.
     waiting: Asked,
@@ -49,8 +49,9 @@ impl<A> Acks<A> {
         others: Option<Arc<Mutex<Tally>>>,
         timeout: Duration,
     ) -> Self {
-        let (late, deadline, answer) = (Vec::new(), None, PhantomData);
-        Self { event, arrivals, waiting, others, late, deadline, timeout, answer }
+        let (question, late) = (Question(event), Vec::new());
+        let (deadline, answer) = (None, PhantomData);
+        Self { question, arrivals, waiting, others, late, deadline, timeout, answer }
     }
 
     /// How many have not answered yet; sockets of other servers count once these report the number.
@@ -61,7 +62,7 @@ impl<A> Acks<A> {
 
     /// The error of a socket that is gone.
     pub(crate) fn disconnected(&self) -> AckError {
-        AckError::Disconnected { event: self.event.clone() }
+        self.question.error(NoAnswer::Disconnected)
     }
 
     /// The next answer, not decoded.
@@ -166,7 +167,7 @@ impl<A: FromArgs> Stream for Acks<A> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         let next = this.poll_raw(cx);
-        next.map(|next| next.map(|(id, outcome)| (id, decode(outcome, &this.event))))
+        next.map(|next| next.map(|(id, outcome)| (id, this.question.decode(outcome))))
     }
 }
 

@@ -321,9 +321,15 @@ mod tests {
     #[test]
     fn a_room_is_text_to_whoever_reads_it() {
         let room = Room::from("lobby");
-        assert!(room == "lobby" && "lobby" == room && room == *"lobby" && *"lobby" == room);
-        assert!(room == "lobby".to_owned() && "lobby".to_owned() == room);
-        assert!(room != "hall" && room == Cow::Borrowed("lobby"));
+        let name = "lobby".to_owned();
+        assert_eq!(room, "lobby");
+        assert_eq!("lobby", room);
+        assert_eq!(room, *"lobby");
+        assert_eq!(*"lobby", room);
+        assert_eq!(room, name);
+        assert_eq!(name, room);
+        assert_eq!(room, Cow::Borrowed("lobby"));
+        assert_ne!(room, "hall");
         assert_eq!((room.len(), room.as_ref() as &str), (5, "lobby"));
         let json = serde_json::to_string(&room).unwrap();
         assert_eq!(serde_json::from_str::<Room>(&json).unwrap(), room);

@@ -222,7 +222,10 @@ mod tests {
             assert_eq!(serde_json::from_str::<SocketId>(&json).unwrap(), id);
             let text = id.to_string();
             assert_eq!(text.parse::<SocketId>().unwrap(), id);
-            assert!(id == text && text == id && id == text.as_str() && text.as_str() == id);
+            assert_eq!(id, text);
+            assert_eq!(text, id);
+            assert_eq!(id, text.as_str());
+            assert_eq!(text.as_str(), id);
             assert_eq!(String::from(id), text);
         }
         assert_eq!("".parse::<SocketId>(), Err(EmptySocketId));

@@ -43,14 +43,21 @@ impl NoAnswer {
     }
 }
 
-/// The value of an outcome.
-pub(crate) fn decode<A: FromArgs>(
-    outcome: Outcome,
-    event: &Cow<'static, str>,
-) -> Result<A, AckError> {
-    match outcome {
-        Ok(args) => args.decode_ack(event),
-        Err(no_answer) => Err(no_answer.of(event.clone())),
+/// The event of one question, as its errors call it.
+#[derive(Debug)]
+pub(crate) struct Question(pub(crate) Cow<'static, str>);
+
+impl Question {
+    /// The value of an outcome.
+    pub(crate) fn decode<A: FromArgs>(&self, outcome: Outcome) -> Result<A, AckError> {
+        match outcome {
+            Ok(args) => args.decode_ack(&self.0),
+            Err(no_answer) => Err(self.error(no_answer)),
+        }
+    }
+
+    pub(crate) fn error(&self, no_answer: NoAnswer) -> AckError {
+        no_answer.of(self.0.clone())
     }
 }
 
@@ -78,7 +85,7 @@ impl Waiter {
 #[derive(Debug)]
 pub struct AckFuture<A> {
     pending: Result<Pending, AckError>,
-    event: Cow<'static, str>,
+    question: Question,
     timeout: Duration,
     answer: PhantomData<fn() -> A>,
 }
@@ -102,7 +109,7 @@ impl<A> AckFuture<A> {
         event: Cow<'static, str>,
         timeout: Duration,
     ) -> Self {
-        Self { pending, event, timeout, answer: PhantomData }
+        Self { pending, question: Question(event), timeout, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll.
@@ -127,7 +134,7 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
                     Err(NoAnswer::Timeout)
                 }
             };
-            decode(outcome, &self.event)
+            self.question.decode(outcome)
         })
     }
 }

@@ -191,9 +191,10 @@ mod tests {
         assert_eq!(sent(MESSAGE, &borrowed()), message);
         assert_eq!(sent(MESSAGE, &message), message);
         assert_eq!(sent(MESSAGE, &Box::new(message.clone())), message);
-        assert_eq!(sent(HISTORY, &[borrowed()]), [message.clone()]);
-        assert_eq!(sent(HISTORY, &[&message]), [message.clone()]);
-        assert_eq!(sent(HISTORY, &[Cow::Borrowed(&message)]), [message.clone()]);
+        let history = [message.clone()];
+        assert_eq!(sent(HISTORY, &[borrowed()]), history);
+        assert_eq!(sent(HISTORY, &[&message]), history);
+        assert_eq!(sent(HISTORY, &[Cow::Borrowed(&message)]), history);
         let args = Args(("room".to_owned(), message.clone(), 7));
         assert_eq!(sent(SAID, &ArgsRef(("room", borrowed(), 7))), args);
         assert_eq!(sent(SAID, &ArgsRef(("room", &message, 7))), args);
@@ -235,7 +236,8 @@ mod tests {
         assert_eq!(sent(LIMIT, &Some(7)), Some(7));
         const PAIR: Event<(u8, i64)> = Event::new("pair");
         assert_eq!(sent(PAIR, &(1, 2)), (1, 2));
-        const EIGHT: Event<Args<(u8, u8, u8, u8, u8, u8, u8, String)>> = Event::new("eight");
+        type Eight = Args<(u8, u8, u8, u8, u8, u8, u8, String)>;
+        const EIGHT: Event<Eight> = Event::new("eight");
         let Args((.., last)) = sent(EIGHT, &ArgsRef((1, 2, 3, 4, 5, 6, 7, "eight")));
         assert_eq!(last, "eight");
         const NONE: Event = Event::new("none");
