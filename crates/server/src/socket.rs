@@ -6,6 +6,8 @@ pub(crate) mod id;
 mod life;
 /// What is sent to one socket, and whom a socket sends to.
 pub(crate) mod emit;
+/// What becomes of a request.
+pub(crate) mod outcome;
 /// Events that ask for an acknowledgement.
 pub(crate) mod requests;
 /// The values an application keeps with a socket.

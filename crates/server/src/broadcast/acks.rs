@@ -19,7 +19,7 @@ use super::recipients::Asked;
 use crate::cluster::replies::{Arrival, Reply, Tally};
 use crate::error::AckError;
 use crate::socket::id::SocketId;
-use crate::socket::requests::{NoAnswer, Outcome, Question};
+use crate::socket::outcome::{NoAnswer, Outcome, Question};
 
 /// The acknowledgements of a broadcast as they arrive: a stream of sockets' ids and answers. It
 /// ends when everybody has answered or disconnected, or at the timeout; those who did not answer

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::socket::details::SocketDetails;
 use crate::socket::id::SocketId;
-use crate::socket::requests::Outcome;
+use crate::socket::outcome::Outcome;
 
 /// What one server replies to an [`Operation`](crate::Operation) that asks.
 #[derive(Debug, Clone)]

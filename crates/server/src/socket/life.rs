@@ -9,7 +9,7 @@ use super::Socket;
 use super::data::SocketData;
 use super::disconnect_reason::DisconnectReason;
 use super::id::SocketId;
-use super::requests::NoAnswer;
+use super::outcome::NoAnswer;
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held};
 use crate::guarantees::recovery::connection::Connection;
 use crate::guarantees::recovery::log::{Return, Returned};
