@@ -104,6 +104,21 @@ pub enum BuildError {
     /// A namespace whose name has a comma, which ends it on the wire.
     #[error("namespace {0:?} must not contain a comma")]
     InvalidNamespace(String),
+    /// A type is shared as the whole of a socket's data, and something else beside it.
+    #[error(
+        "`{type_name}` is shared as the whole data of a namespace's sockets, so nothing else can be: \
+         share each type by `share_as::<T>(\"member\")`"
+    )]
+    SharedWhole {
+        /// The type.
+        type_name: &'static str,
+    },
+    /// A member of the sockets' data, or a type of it, is shared twice in one namespace.
+    #[error("a namespace shares {name:?} twice: each member and each type can be shared once")]
+    DuplicateShare {
+        /// The member's name, or that of the type.
+        name: String,
+    },
     /// A configuration that the engine refuses.
     #[error("the configuration is not usable")]
     Config(#[from] sockeye_engine::ConfigError),

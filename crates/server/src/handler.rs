@@ -4,6 +4,8 @@
 pub(crate) mod extract;
 /// Answers that come later than the handler returns.
 pub(crate) mod acker;
+/// Extractors read as what they hold.
+mod deref;
 /// A handler that has started.
 pub(crate) mod running;
 

@@ -151,16 +151,17 @@ pub use socket::Socket;
 pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;
 pub use socket::expiry::Expiry;
-pub use socket::id::SocketId;
+pub use socket::id::{EmptySocketId, SocketId};
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
+pub use socket::shared::DataError;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 #[cfg(feature = "msgpack")]
 #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
 pub use sockeye_socket_proto::MsgpackParser;
 pub use sockeye_socket_proto::{
-    Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
-    IntoAck, Limits as PacketLimits, Listen, Messages, Outgoing, PacketDecoder, Parser, RawArgs,
-    RawEvent, Request,
+    Ack, Args, ArgsRef, Audience, Binary, DecodeError, EmitAs, Event, EventName, EventRef,
+    FromArgs, Incoming, IntoAck, Limits as PacketLimits, Listen, Messages, Outgoing, PacketDecoder,
+    Parser, RawArgs, RawEvent, Request, Subscribe,
 };

@@ -296,15 +296,68 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Includes the `T` that was [`set`](Socket::set) on a socket when the socket is fetched, on
     /// this server or another one of its cluster:
     /// [`RemoteSocket::data`](crate::RemoteSocket::data). It is sent between servers, so serde has
-    /// to be able to write it. The last call counts.
+    /// to be able to write it.
+    ///
+    /// It is the whole of what Node calls `socket.data`, so nothing else can be shared beside it;
+    /// for several types, or members of Node's object, use [`share_as`](Namespace::share_as).
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use sockeye::{Io, Namespace};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct User { name: String }
+    ///
+    /// let namespace: Namespace = Namespace::new("/").share::<User>();
+    ///
+    /// async fn names(io: &Io) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    ///     let mut names = Vec::new();
+    ///     for socket in io.to("lobby").fetch().await? {
+    ///         names.extend(socket.data::<User>()?.map(|user| user.name));
+    ///     }
+    ///     Ok(names)
+    /// }
+    /// # let _ = (namespace, names);
+    /// ```
+    ///
+    /// # Errors
+    /// Building the server fails with [`BuildError::SharedWhole`] when the namespace shares anything
+    /// else.
     pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
-        self.with(move |_, handlers| {
-            handlers.shared = Some(Box::new(|socket| {
-                let json = serde_json::value::to_raw_value(&*socket.get::<T>()?);
-                json.inspect_err(|error| tracing::warn!(%error, "shared data is no JSON")).ok()
-            }));
-            Ok(())
-        })
+        self.with(move |_, handlers| handlers.shared.declare::<T>(None))
+    }
+
+    /// As [`share`](Namespace::share), as a member of the data: `share_as::<User>("user")` is
+    /// `socket.data.user` of Node's servers. Several types, each under a name of its own.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use sockeye::{DataError, Namespace, RemoteSocket};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct User { name: String }
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Seat(u32);
+    ///
+    /// let namespace: Namespace =
+    ///     Namespace::new("/").share_as::<User>("user").share_as::<Seat>("seat");
+    ///
+    /// fn seat_of(socket: &RemoteSocket) -> Result<Option<u32>, DataError> {
+    ///     Ok(socket.data::<Seat>()?.map(|seat| seat.0))
+    /// }
+    /// # let _ = (namespace, seat_of);
+    /// ```
+    ///
+    /// # Errors
+    /// Building the server fails with [`BuildError::DuplicateShare`] when a name or a type is shared
+    /// twice, with [`BuildError::SharedWhole`] when a type is shared as the whole data.
+    pub fn share_as<T: Serialize + Send + Sync + 'static>(
+        self,
+        member: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let member = member.into();
+        self.with(move |_, handlers| handlers.shared.declare::<T>(Some(member)))
     }
 
     /// With recovery: `on_connect` does not run for a client that claims to continue an earlier

@@ -61,13 +61,15 @@ pub use encode::{
 };
 pub use error::{AckError, EmitError};
 pub use event::{
-    Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
+    Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, Subscribe, event_name,
+    is_reserved, to_event_name,
 };
 #[cfg(feature = "msgpack")]
 #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
 pub use msgpack::MsgpackParser;
 pub use packet::{DecodeError, Limits, Packet, PacketKind};
 pub use parser::{Audience, Messages, Outgoing, PacketDecoder, Parser, transcode};
+pub use payload::emit_as::{ArgsRef, EmitAs};
 pub use payload::{
     Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
     with_encoded_args,

@@ -29,7 +29,7 @@
 //! // A phone in a tunnel: nothing arrives any more, and nobody is told.
 //! bob.wire().go_half_open();
 //! let lost = bob.emit_with_ack(LENGTH, "?").await;
-//! assert!(matches!(lost, Err(AckError::Timeout)));
+//! assert!(matches!(lost, Err(AckError::Timeout { .. })));
 //! tokio::time::sleep(Duration::from_secs(60)).await;
 //! assert_eq!(server.server().io().sockets().len(), 1, "the heartbeat has found out");
 //! # });

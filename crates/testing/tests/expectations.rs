@@ -77,7 +77,7 @@ async fn events_and_answers_go_both_ways() {
     };
     assert_eq!((error.code.as_str(), error.message.as_str()), ("failed", "as asked"));
     let wrong = client.emit_with_ack::<_, u32>("echo", &sent).await;
-    assert!(matches!(wrong, Err(AckError::Decode(_))));
+    assert!(matches!(wrong, Err(AckError::Decode { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +140,7 @@ async fn ends_are_told_apart() {
     assert_eq!(client.expect_end().await, Ended::ByServer);
     assert_eq!(client.expect_end().await, Ended::Closed);
     let after = client.emit_with_ack::<_, ()>("fail", &()).await;
-    assert!(matches!(after, Err(AckError::Disconnected)));
+    assert!(matches!(after, Err(AckError::Disconnected { .. })));
     let client = server.connect().await;
     client.disconnect();
     let mut last = server.connect().await;

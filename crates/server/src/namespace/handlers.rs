@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use sockeye_socket_proto::{EventRef, RawEvent};
 
 use super::visitor::Visitor;
@@ -18,6 +17,7 @@ use crate::server::metrics::{HandlerMetrics, NamespaceMetrics};
 use crate::socket::Socket;
 use crate::socket::data::SocketData;
 use crate::socket::disconnect_reason::DisconnectReason;
+use crate::socket::shared::SharedTypes;
 
 /// A failure in handling an event, for [`Namespace::on_error`](crate::Namespace::on_error).
 #[derive(Debug)]
@@ -80,8 +80,8 @@ pub(crate) struct Handlers {
     /// The rules of clients' outboxes, whose events are handled once; `None`: not supported.
     pub(crate) reliable: Option<Reliable>,
     pub(crate) room_change: Vec<RoomListener>,
-    /// Makes the data, as JSON, that is included when a socket is fetched.
-    pub(crate) shared: Option<Shared>,
+    /// The data that is included when a socket is fetched.
+    pub(crate) shared: SharedTypes,
     /// Events from other servers.
     pub(crate) server_side: HashMap<String, ServerSideHandler>,
     pub(crate) metrics: NamespaceMetrics,
@@ -91,9 +91,6 @@ pub(crate) struct Handlers {
 
 /// See [`Namespace::on_room_change`](crate::Namespace::on_room_change).
 pub(crate) type RoomListener = Box<dyn Fn(&Io, &RoomChange) + Send + Sync>;
-
-/// See [`Handlers::shared`].
-pub(crate) type Shared = Box<dyn Fn(&Socket) -> Option<Box<RawValue>> + Send + Sync>;
 
 /// See [`Handlers::same_user`]; the arguments are the old data and the new.
 pub(crate) type SameUser = Box<dyn Fn(&SocketData, &SocketData) -> bool + Send + Sync>;
@@ -132,7 +129,7 @@ impl Handlers {
             reauthentication: None,
             reliable: None,
             room_change: Vec::new(),
-            shared: None,
+            shared: SharedTypes::default(),
             server_side: HashMap::new(),
             metrics: NamespaceMetrics::noop(),
             presence: DeclaredRules::new(PresenceRules::default()),
