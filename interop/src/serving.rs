@@ -71,7 +71,8 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
     }
 
     async fn bind_for(&self, scheme: &str) -> Result<Vec<TcpListener>> {
-        let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port)
+        let host = self.host.as_deref().unwrap_or("localhost");
+        let listeners = sockeye_websocket::bind((host, self.port))
             .await
             .with_context(|| format!("cannot listen on --port {}", self.port))?;
         let addresses: Vec<SocketAddr> =

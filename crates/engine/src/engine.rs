@@ -53,10 +53,15 @@ impl<A: Application> Engine<A> {
         Ok(Engine { registry, application: Arc::new(application) })
     }
 
+    /// Where it answers: its [path](Config::path), without a slash at the end.
+    pub fn path(&self) -> &str {
+        self.registry.config.path()
+    }
+
     /// Whether requests to this path are the engine's: below its own path, slash included.
     pub fn handles(&self, path: &str) -> bool {
         let config = &self.registry.config;
-        path.strip_prefix(config.path.as_str()).is_some_and(|rest| {
+        path.strip_prefix(config.path()).is_some_and(|rest| {
             rest.starts_with('/') || rest.is_empty() && !config.add_trailing_slash
         })
     }
@@ -254,7 +259,7 @@ impl<A: Application> Engine<A> {
     /// use sockeye_net::http::{HttpServer, bind};
     ///
     /// # async fn example<A: Application>(engine: Engine<A>) -> std::io::Result<()> {
-    /// let server = HttpServer::new(bind(None, 3000).await?, engine.clone().into_service());
+    /// let server = HttpServer::new(bind("localhost:3000").await?, engine.clone().into_service());
     /// server
     ///     .with_graceful_shutdown(async move {
     ///         drop(tokio::signal::ctrl_c().await);
@@ -526,7 +531,7 @@ impl<A> Clone for Engine<A> {
 impl<A> fmt::Debug for Engine<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("path", &self.registry.config.path)
+            .field("path", &self.registry.config.path())
             .field("sessions", &self.registry.sessions())
             .finish_non_exhaustive()
     }

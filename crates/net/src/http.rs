@@ -43,7 +43,7 @@ pub use self::host::{AllowedHosts, AllowedHostsError, HostDenied};
 pub use self::http_service::HttpService;
 #[cfg(feature = "tls")]
 pub use self::http2::{extend_headers, is_websocket, translate_response};
-pub use self::listen::bind;
+pub use self::listen::{BindAddress, bind};
 pub use self::origin::{OriginPattern, OriginPatternError, Origins};
 pub use self::peer::{Encrypted, PeerAddr};
 pub use self::ready_headers::{KeptSeconds, ReadyHeaders};

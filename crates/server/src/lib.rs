@@ -21,7 +21,7 @@
 //! let server = Server::builder()
 //!     .namespace(Namespace::new("/").on(CHAT, chat).on(ADD, add))
 //!     .build()?;
-//! server.serve(sockeye::bind(None, 3000).await?).await?;
+//! server.serve(sockeye::bind("localhost:3000").await?).await?;
 //! # Ok(())
 //! # }
 //! ```

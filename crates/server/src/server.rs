@@ -91,6 +91,12 @@ impl Server {
         Broadcast::over(self.namespaces.all())
     }
 
+    /// Where it answers: its [path](sockeye_engine::Config::path), without a slash at the end;
+    /// `/socket.io` unless it was set.
+    pub fn path(&self) -> &str {
+        self.engine.path()
+    }
+
     /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.config

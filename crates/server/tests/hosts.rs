@@ -20,7 +20,7 @@ async fn ask(allowed_hosts: Option<AllowedHosts>, mounted: bool, host: &str) -> 
     let mut config = Config::default();
     config.engine.allowed_hosts = allowed_hosts;
     let server = Server::builder().config(config).build().unwrap();
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     if mounted {
         tokio::spawn(HttpServer::new(listeners, server.into_service()).into_future());

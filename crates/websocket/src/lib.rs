@@ -49,7 +49,7 @@ mod websocket;
 mod writer;
 
 pub use sockeye_net::http::{
-    AllowedHosts, AllowedHostsError, ConnectError, Encrypted, ForwardedHeaders,
+    AllowedHosts, AllowedHostsError, BindAddress, ConnectError, Encrypted, ForwardedHeaders,
     ForwardedHeadersError, HttpServer, OriginPattern, OriginPatternError, Origins, PeerAddr,
     TargetError, TrustedProxies, TrustedProxiesError, bind,
 };

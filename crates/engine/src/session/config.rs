@@ -20,8 +20,8 @@ use crate::session::hooks::Hooks;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the engine answers: this path, a slash, and anything below. A trailing slash is
-    /// ignored. Default `/engine.io`.
-    pub path: String,
+    /// ignored. Default `None`: `/engine.io`, and in a `sockeye::Server` `/socket.io`.
+    pub path: Option<String>,
     /// Whether the slash behind the path is demanded; otherwise the engine answers at the path
     /// itself as well. Default `true`.
     pub add_trailing_slash: bool,
@@ -121,7 +121,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            path: "/engine.io".to_owned(),
+            path: None,
             add_trailing_slash: true,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -177,7 +177,7 @@ pub enum OverflowPolicy {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The path does not begin with a slash, or holds `?` or `#`.
-    #[error("path {path:?} is not an absolute path")]
+    #[error("path {path:?} is not an absolute path such as /socket.io")]
     Path {
         /// The path given.
         path: String,
@@ -209,12 +209,14 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Checks the values and takes the trailing slash off the path.
+    /// Checks the values, takes the trailing slash off the path, and says which it is.
     pub(crate) fn checked(mut self) -> Result<Self, ConfigError> {
-        self.path.truncate(self.path.trim_end_matches('/').len());
-        if !self.path.starts_with('/') || self.path.contains(['?', '#', ' ']) {
-            return Err(ConfigError::Path { path: self.path });
+        let mut path = self.path.take().unwrap_or_else(|| DEFAULT_PATH.to_owned());
+        path.truncate(path.trim_end_matches('/').len());
+        if !path.starts_with('/') || path.contains(['?', '#', ' ']) {
+            return Err(ConfigError::Path { path });
         }
+        self.path = Some(path);
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransports);
         }
@@ -257,6 +259,11 @@ impl Config {
         Ok(self)
     }
 
+    /// Where the engine answers, without a slash at its end once it was checked.
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(DEFAULT_PATH)
+    }
+
     pub(crate) fn speaks(&self, revision: Revision) -> bool {
         self.allow_eio3 || revision == Revision::V4
     }
@@ -280,6 +287,8 @@ impl Config {
     }
 }
 
+/// Of an engine that nobody told another one.
+const DEFAULT_PATH: &str = "/engine.io";
 /// A year: long enough for anybody, short enough to be added to any point in time.
 const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -289,16 +298,16 @@ mod tests {
 
     #[test]
     fn takes_trailing_slashes_off() {
-        for path in ["/engine.io", "/engine.io/", "/engine.io//"] {
-            let config = Config { path: path.to_owned(), ..Config::default() };
-            assert_eq!(config.checked().unwrap().path, "/engine.io");
+        for path in [None, Some("/engine.io"), Some("/engine.io/"), Some("/engine.io//")] {
+            let config = Config { path: path.map(str::to_owned), ..Config::default() };
+            assert_eq!(config.checked().unwrap().path(), "/engine.io");
         }
     }
 
     #[test]
     fn refuses_what_cannot_be_served() {
         for path in ["", "/", "engine.io", "/a?b"] {
-            let config = Config { path: path.to_owned(), ..Config::default() };
+            let config = Config { path: Some(path.to_owned()), ..Config::default() };
             assert!(matches!(config.checked(), Err(ConfigError::Path { .. })), "{path}");
         }
         let config = Config { transports: Vec::new(), ..Config::default() };

@@ -147,6 +147,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let mut config = self.config;
         config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        config.engine.path.get_or_insert_with(|| DEFAULT_PATH.to_owned());
         let config = Arc::new(config);
         let namespaces =
             Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
@@ -163,6 +164,9 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         Ok(Server { engine, namespaces, config })
     }
 }
+
+/// Where a server answers that nobody told another path, as the official one does.
+const DEFAULT_PATH: &str = "/socket.io";
 
 /// Makes the handlers of a declaration be counted and timed.
 fn measure(path: &Path, handlers: &mut Handlers) {

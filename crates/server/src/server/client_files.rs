@@ -72,7 +72,7 @@ static FILES: [File; 8] = files! {
 
 /// The answer, if the request is for one of the files under `path`.
 pub(crate) fn serve<B>(path: &str, request: &Request<B>) -> Option<Response<Body>> {
-    let name = request.uri().path().strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
+    let name = request.uri().path().strip_prefix(path)?.strip_prefix('/')?;
     let file = FILES.iter().find(|file| file.name == name)?;
     let is_known = request
         .headers()

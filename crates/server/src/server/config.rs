@@ -10,7 +10,8 @@ use crate::guarantees::recovery::RecoveryConfig;
 /// server where it has them.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Engine.IO: transports, heartbeat, sizes and origins. Its `path` is `/socket.io` here.
+    /// Engine.IO: transports, heartbeat, sizes and origins. Its `path` is `/socket.io` unless it is
+    /// set.
     ///
     /// Its `allow_eio3` admits clients of Socket.IO 2 as well as those of version 3 and 4, to the
     /// same namespaces and rooms. Default false, as with the official server: then they are
@@ -66,7 +67,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            engine: engine::Config { path: "/socket.io".to_owned(), ..engine::Config::default() },
+            engine: engine::Config::default(),
             connect_timeout: Duration::from_secs(45),
             attachments_timeout: Duration::from_secs(60),
             ack_timeout: Duration::from_secs(10),

@@ -44,7 +44,7 @@ impl Server {
             return Some(denied.into_response(setting, "\".parse()?)"));
         }
         if self.config.serve_client
-            && let Some(response) = client_files::serve(&self.config.engine.path, request)
+            && let Some(response) = client_files::serve(self.path(), request)
         {
             return Some(self.engine.with_cors(request, response));
         }
