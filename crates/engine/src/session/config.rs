@@ -69,7 +69,8 @@ pub struct Config {
     /// offer it; the official `perMessageDeflate`. Default off.
     pub compression: Compression,
     /// Which pages may connect, by the request's `Origin`, and where it has none by its
-    /// `Sec-Fetch-Site`. Default: those of the same host and port.
+    /// `Sec-Fetch-Site`. Their browsers are told so, on every transport ([`cors`](Config::cors)).
+    /// Default: those of the same host and port.
     pub origins: Origins,
     /// Which hosts requests may be for, by their `Host`, or what one of `trusted_proxies` says it
     /// was; others are answered 421. It keeps off pages that have their own name lead to this server
@@ -77,8 +78,9 @@ pub struct Config {
     /// else's listener is expected to know its hosts; `sockeye::Server::serve`, which has its own,
     /// takes addresses and loopback names.
     pub allowed_hosts: Option<AllowedHosts>,
-    /// What browsers are told about cross-origin requests. Default `None`: nothing, so that only
-    /// pages of the same origin can poll.
+    /// What browsers are told about cross-origin requests beside that pages of
+    /// [`origins`](Config::origins) may make them: cookies, headers, how long they may remember it.
+    /// Default `None`: what [`Cors::default`] says if there are such pages, else nothing.
     pub cors: Option<Cors>,
     /// A cookie with the session's id for the response that opens a polling session. Default
     /// `None`.
@@ -189,7 +191,7 @@ pub enum ConfigError {
         name: String,
     },
     /// Every page of the world would act with its visitors' cookies. List the origins instead.
-    #[error("any origin together with credentials")]
+    #[error("any origin together with credentials: list the origins instead")]
     AnyOriginWithCredentials,
     /// A frame of any page can be of the origin `null`, and would act with its visitor's cookies.
     #[error("origin null together with credentials, which a frame of any page could use")]
@@ -217,6 +219,9 @@ impl Config {
             return Err(ConfigError::Path { path });
         }
         self.path = Some(path);
+        if self.origins.include_others() {
+            self.cors.get_or_insert_default();
+        }
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransports);
         }

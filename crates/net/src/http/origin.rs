@@ -251,6 +251,15 @@ impl Origins {
         patterns.iter().any(|OriginPattern(pattern)| pattern.matches(text, origin))
     }
 
+    /// Whether pages of any other origin than the server's are let in.
+    pub fn include_others(&self) -> bool {
+        match self {
+            Origins::SameOrigin => false,
+            Origins::SameOriginOr(patterns) => !patterns.is_empty(),
+            Origins::Any => true,
+        }
+    }
+
     /// Whether pages without an origin are let in, which a frame of any page can be.
     pub fn include_null(&self) -> bool {
         *self == Origins::Any || self.names(NULL, None)
