@@ -104,8 +104,16 @@ pub enum BuildError {
     /// A namespace whose name has a comma, which ends it on the wire.
     #[error("namespace {0:?} must not contain a comma")]
     InvalidNamespace(String),
+    /// A value given to the builder means nothing.
+    #[error("{method}: {message}")]
+    InvalidValue {
+        /// The builder's method.
+        method: &'static str,
+        /// What is wrong with the value, and what to write.
+        message: String,
+    },
     /// A configuration that the engine refuses.
-    #[error("the configuration is not usable")]
+    #[error(transparent)]
     Config(#[from] sockeye_engine::ConfigError),
 }
 

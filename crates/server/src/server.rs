@@ -4,6 +4,8 @@
 pub(crate) mod config;
 /// The declaration of a server.
 pub(crate) mod builder;
+/// The options of Node's server, as methods of the builder.
+mod options;
 /// How it meets its requests: as a tower service, or by listening itself.
 pub(crate) mod serve;
 /// The browser client, served below its path.

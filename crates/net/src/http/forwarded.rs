@@ -306,6 +306,21 @@ impl FromStr for TrustedProxies {
     }
 }
 
+/// The same from each kind of text.
+macro_rules! try_from_text {
+    ($($text:ty),*) => {$(
+        impl TryFrom<$text> for TrustedProxies {
+            type Error = TrustedProxiesError;
+
+            fn try_from(text: $text) -> Result<Self, TrustedProxiesError> {
+                text.parse()
+            }
+        }
+    )*};
+}
+
+try_from_text!(&str, &String, String);
+
 impl FromStr for ForwardedHeaders {
     type Err = ForwardedHeadersError;
 

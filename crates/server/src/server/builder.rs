@@ -22,7 +22,9 @@ use crate::socket::Socket;
 /// The declaration of a server: configuration, state, namespaces.
 #[must_use = "there is no server until it is built"]
 pub struct ServerBuilder<S = ()> {
-    config: Config,
+    pub(super) config: Config,
+    /// The first value that means nothing.
+    pub(super) invalid: Option<BuildError>,
     state: Arc<S>,
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
@@ -38,6 +40,7 @@ impl ServerBuilder {
     pub(super) fn new() -> Self {
         Self {
             config: Config::default(),
+            invalid: None,
             state: Arc::new(()),
             declared: Vec::new(),
             new_namespace: None,
@@ -52,6 +55,7 @@ impl ServerBuilder {
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
         ServerBuilder {
             config: self.config,
+            invalid: self.invalid,
             state: Arc::new(state),
             declared: self.declared,
             new_namespace: self.new_namespace,
@@ -63,7 +67,7 @@ impl ServerBuilder {
 }
 
 impl<S: Send + Sync + 'static> ServerBuilder<S> {
-    /// Replaces the configuration.
+    /// Replaces the configuration, what the methods for its [options](#options) wrote before included.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -131,8 +135,11 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
-    /// [`BuildError`] with the contradiction in the declaration.
+    /// [`BuildError`] with the contradiction in the declaration, or the value that means nothing.
     pub fn build(self) -> Result<Server, BuildError> {
+        if let Some(invalid) = self.invalid {
+            return Err(invalid);
+        }
         let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
         if let Some(report) = &self.error {
             for (_, handlers) in &mut declared {
