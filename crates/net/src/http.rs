@@ -45,7 +45,7 @@ pub use self::http_service::HttpService;
 pub use self::http2::{extend_headers, is_websocket, translate_response};
 pub use self::listen::{BindAddress, bind};
 pub use self::origin::{OriginPattern, OriginPatternError, Origins};
-pub use self::peer::{Encrypted, PeerAddr};
+pub use self::peer::{Encrypted, NO_ADDRESS, PeerAddr};
 pub use self::ready_headers::{KeptSeconds, ReadyHeaders};
 pub use self::server::{HttpServer, HttpServerWithShutdown};
 pub use self::target::{TargetError, check_request, check_target};

@@ -129,6 +129,7 @@ pub use server::Server;
 pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
+pub use server::layer::{SocketLayer, WithSockets, WithSocketsFuture};
 pub use server::listing::{RoomInfo, SessionInfo};
 pub use server::metrics;
 pub use server::page::{Cursor, Page};
@@ -145,7 +146,9 @@ pub use socket::id::SocketId;
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
-pub use sockeye_net::http::bind;
+pub use sockeye_net::http::{BindAddress, HttpServer, HttpServerWithShutdown, bind};
+#[cfg(feature = "tls")]
+pub use sockeye_net::http::{TlsConfig, TlsConfigError, TlsError};
 pub use sockeye_socket_proto::{
     Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
     IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,

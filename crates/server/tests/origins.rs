@@ -2,48 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{self, Write};
-use std::sync::Arc;
+mod common;
 
-use parking_lot::Mutex;
+use common::log::Log;
 use sockeye::engine::Origins;
 use sockeye::{Config, Server};
 use sockeye_testing::TestServer;
 use sockeye_testing::raw::{Peer, Response, request};
 use tracing::Level;
-use tracing_subscriber::fmt::MakeWriter;
 
 const POLL: &str = "/socket.io/?EIO=4&transport=polling";
 const PAGE: (&str, &str) = ("Origin", "http://localhost:5173");
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Log;
-
-    fn make_writer(&self) -> Log {
-        self.clone()
-    }
-}
 
 fn server(config: Config) -> TestServer {
     TestServer::new(Server::builder().config(config).build().unwrap())
@@ -66,12 +35,7 @@ async fn ask(
 async fn a_refused_origin_is_logged_once_with_what_to_write() {
     for method in ["GET", "OPTIONS"] {
         let log = Log::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(log.clone())
-            .with_max_level(Level::WARN)
-            .with_ansi(false)
-            .finish();
-        let guard = tracing::subscriber::set_default(subscriber);
+        let guard = log.listen(Level::WARN);
         let server = server(Config::default());
         for _ in 0..3 {
             let answer = ask(&server, method, POLL, &[PAGE]).await;

@@ -93,13 +93,14 @@ pub struct Config {
     pub hook_timeout: Duration,
     /// The proxies whose word counts about the address, scheme and host of a request, and the
     /// headers they give it in: `X-Forwarded-*` unless
-    /// [`headers`](TrustedProxies::headers) says `Forwarded`. Default nobody's.
+    /// [`headers`](TrustedProxies::headers) says `Forwarded`. Where the listener tells no address
+    /// there is no proxy to trust, which is logged once. Default nobody's.
     pub trusted_proxies: TrustedProxies,
     /// The types of extensions of the request that opens a session which its
     /// [`Handshake`](crate::Handshake) keeps. Default none.
     pub kept_extensions: KeptExtensions,
     /// Sessions that one address may have, or one network of 64 bits in IPv6. Nothing is counted
-    /// where the listener tells no address. Default `None`: as many as it likes.
+    /// where the listener tells no address, which is logged once. Default `None`: as many as it likes.
     pub sessions_per_address_max: Option<u32>,
     /// Packets that a session may bring within a second, pings of WebSocket included; one more
     /// ends it. Default `None`: as many as it likes.

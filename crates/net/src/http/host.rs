@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use super::forwarded::{TrustedProxies, write_instead};
 use super::origin::{HostPattern, is_below, is_dns_name, split_port, split_subdomains};
-use super::peer::PeerAddr;
+use super::peer::address_of;
 
 /// Which hosts requests may be for. Always addresses (`127.0.0.1`, `[::1]`, any other), `localhost`
 /// and what is below it; besides those the names that are added. Ports, letter case and a dot at the
@@ -105,7 +105,7 @@ impl AllowedHosts {
         if self.any {
             return Ok(());
         }
-        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip());
+        let peer = address_of(request.extensions()).map(|peer| peer.ip());
         let forwarded = proxies.forwarded(request.headers(), peer).and_then(|it| it.host);
         let denied = match forwarded {
             Some(host) => (!self.allow(host)).then_some(host),
@@ -220,6 +220,7 @@ fn advice(text: &str) -> Option<String> {
 mod tests {
     use http::Version;
 
+    use super::super::peer::PeerAddr;
     use super::*;
 
     fn hosts(text: &str) -> AllowedHosts {

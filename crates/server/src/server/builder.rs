@@ -1,6 +1,7 @@
 //! The declaration of a server.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use sockeye_engine::{self as engine, Engine, KeptExtensions};
@@ -164,7 +165,12 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
             cluster.start(Node::new(siblings));
         }
         let started = Instant::now();
-        let app = App { namespaces: Arc::clone(&namespaces), config: Arc::clone(&config), started };
+        let app = App {
+            namespaces: Arc::clone(&namespaces),
+            config: Arc::clone(&config),
+            warned_of_no_address: AtomicBool::new(false),
+            started,
+        };
         // The service checks the host itself, once, for files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;

@@ -55,7 +55,7 @@ pub struct Config {
     pub child_namespaces_max: usize,
     /// Those of them that were made for sessions of one address (of IPv6: one network of 64 bits).
     /// One more replaces an empty one of theirs; else the client is refused. Sessions whose
-    /// address is unknown are not limited by it. Default 10,000.
+    /// address is unknown are not limited by it, which is logged once if it was set. Default 10,000.
     pub child_namespaces_per_address_max: usize,
     /// Those of them that were made for one session, which may have left them meanwhile. One more
     /// replaces an empty one of its own; else it is refused. Default 1,000.
@@ -63,6 +63,9 @@ pub struct Config {
     /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
     pub serve_client: bool,
 }
+
+/// What nobody has set.
+pub(super) const CHILD_NAMESPACES_PER_ADDRESS_MAX: usize = 10_000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -80,7 +83,7 @@ impl Default for Config {
             packet_limits: sockeye_socket_proto::Limits::default(),
             cleanup_empty_child_namespaces: false,
             child_namespaces_max: 20_000,
-            child_namespaces_per_address_max: 10_000,
+            child_namespaces_per_address_max: CHILD_NAMESPACES_PER_ADDRESS_MAX,
             child_namespaces_per_session_max: 1_000,
             serve_client: true,
         }
