@@ -55,13 +55,13 @@ impl<A: Application> Engine<A> {
 
     /// Where it answers: its [path](Config::path), without a slash at the end.
     pub fn path(&self) -> &str {
-        self.registry.config.path()
+        self.registry.config.served_path()
     }
 
     /// Whether requests to this path are the engine's: below its own path, slash included.
     pub fn handles(&self, path: &str) -> bool {
         let config = &self.registry.config;
-        path.strip_prefix(config.path()).is_some_and(|rest| {
+        path.strip_prefix(config.served_path()).is_some_and(|rest| {
             rest.starts_with('/') || rest.is_empty() && !config.add_trailing_slash
         })
     }
@@ -541,7 +541,7 @@ impl<A> Clone for Engine<A> {
 impl<A> fmt::Debug for Engine<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("path", &self.registry.config.path())
+            .field("path", &self.registry.config.served_path())
             .field("sessions", &self.registry.sessions())
             .finish_non_exhaustive()
     }

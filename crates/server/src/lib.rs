@@ -39,6 +39,12 @@
 pub mod guide {
     #[doc = include_str!("../../../docs/guide/server.md")]
     pub mod server {}
+    #[doc = include_str!("../../../docs/guide/mounting.md")]
+    pub mod mounting {}
+    #[doc = include_str!("../../../docs/guide/origins.md")]
+    pub mod origins {}
+    #[doc = include_str!("../../../docs/guide/tls.md")]
+    pub mod tls {}
     #[doc = include_str!("../../../docs/guide/rooms.md")]
     pub mod rooms {}
     #[doc = include_str!("../../../docs/guide/presence.md")]

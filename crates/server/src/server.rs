@@ -224,7 +224,7 @@ impl Server {
     /// Requests for a host that is neither an address nor `localhost`, nor one of
     /// [`allowed_hosts`](sockeye_engine::Config::allowed_hosts), are answered 421: any page can
     /// have its own name resolve to this address (DNS rebinding). Configure the name of the server
-    /// with `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
+    /// with [`allowed_hosts`](ServerBuilder::allowed_hosts).
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
         Serve::new(self.clone(), listeners.into_listeners())
     }

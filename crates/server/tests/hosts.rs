@@ -56,7 +56,7 @@ async fn alone_addresses_and_loopback_names_unless_more_are_named() {
     let any = Some(AllowedHosts::any());
     assert_eq!(statuses(any, false, "evil.test").await, [200, 200, 400, 404]);
     let refused = ask(None, false, "chat.example").await;
-    let advice = "to allow it: config.engine.allowed_hosts = Some(\"chat.example\".parse()?)\n";
+    let advice = "to allow it: Server::builder().allowed_hosts(\"chat.example\")\n";
     assert!(refused[0].text().ends_with(advice), "{:?}", refused[0]);
 }
 

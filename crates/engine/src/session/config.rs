@@ -266,7 +266,7 @@ impl Config {
     }
 
     /// Where the engine answers, without a slash at its end once it was checked.
-    pub(crate) fn path(&self) -> &str {
+    pub(crate) fn served_path(&self) -> &str {
         self.path.as_deref().unwrap_or(DEFAULT_PATH)
     }
 
@@ -306,7 +306,7 @@ mod tests {
     fn takes_trailing_slashes_off() {
         for path in [None, Some("/engine.io"), Some("/engine.io/"), Some("/engine.io//")] {
             let config = Config { path: path.map(str::to_owned), ..Config::default() };
-            assert_eq!(config.checked().unwrap().path(), "/engine.io");
+            assert_eq!(config.checked().unwrap().served_path(), "/engine.io");
         }
     }
 

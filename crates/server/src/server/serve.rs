@@ -47,8 +47,8 @@ impl Server {
             && let Err(denied) = hosts.check(request, &self.config.engine.trusted_proxies)
         {
             tracing::debug!(host = denied.host(), "request for another host refused");
-            let setting = "config.engine.allowed_hosts = Some(\"";
-            return Some(denied.into_response(setting, "\".parse()?)"));
+            let setting = "Server::builder().allowed_hosts(\"";
+            return Some(denied.into_response(setting, "\")"));
         }
         if self.config.serve_client
             && let Some(response) = client_files::serve(self.path(), request)
