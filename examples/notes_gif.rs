@@ -67,7 +67,7 @@ fn chat() -> Namespace {
 async fn main() -> anyhow::Result<()> {
     // const io = SocketIO(server, { path: '/socket.io' })
     let mut config = Config::default();
-    config.engine.path = "/socket.io".to_owned();
+    config.engine.path = Some("/socket.io".to_owned());
     config.engine.allow_eio3 = true;
     config.engine.jsonp = true;
     let io = Server::builder().config(config).namespace(room()).namespace(chat()).build()?;

@@ -119,8 +119,16 @@ pub enum BuildError {
         /// The member's name, or that of the type.
         name: String,
     },
+    /// A value given to the builder means nothing.
+    #[error("{method}: {message}")]
+    InvalidValue {
+        /// The builder's method.
+        method: &'static str,
+        /// What is wrong with the value, and what to write.
+        message: String,
+    },
     /// A configuration that the engine refuses.
-    #[error("the configuration is not usable")]
+    #[error(transparent)]
     Config(#[from] sockeye_engine::ConfigError),
 }
 

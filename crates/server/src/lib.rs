@@ -21,7 +21,7 @@
 //! let server = Server::builder()
 //!     .namespace(Namespace::new("/").on(CHAT, chat).on(ADD, add))
 //!     .build()?;
-//! server.serve(sockeye::bind(None, 3000).await?).await?;
+//! server.serve(sockeye::bind("localhost:3000").await?).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -45,6 +45,12 @@ mod readme {}
 pub mod guide {
     #[doc = include_str!("../guide/server.md")]
     pub mod server {}
+    #[doc = include_str!("../guide/mounting.md")]
+    pub mod mounting {}
+    #[doc = include_str!("../guide/origins.md")]
+    pub mod origins {}
+    #[doc = include_str!("../guide/tls.md")]
+    pub mod tls {}
     #[doc = include_str!("../guide/rooms.md")]
     pub mod rooms {}
     #[doc = include_str!("../guide/presence.md")]
@@ -137,6 +143,7 @@ pub use server::Server;
 pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
+pub use server::layer::{SocketLayer, WithSockets, WithSocketsFuture};
 pub use server::listing::{RoomInfo, SessionInfo};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
@@ -156,7 +163,10 @@ pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
 pub use socket::shared::DataError;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
-pub use sockeye_net::http::bind;
+pub use sockeye_net::http::{BindAddress, HttpServer, HttpServerWithShutdown, bind};
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use sockeye_net::http::{TlsConfig, TlsConfigError, TlsError};
 #[cfg(feature = "msgpack")]
 #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
 pub use sockeye_socket_proto::MsgpackParser;

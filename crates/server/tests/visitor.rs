@@ -461,7 +461,7 @@ async fn extensions_of_a_layer_reach_every_rule_and_handler() {
         },
     );
     let app = axum::Router::new().fallback_service(server.clone().into_service()).layer(layer);
-    let listeners = sockeye::bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = sockeye::bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(sockeye_net::http::HttpServer::new(listeners, app).into_future());
 

@@ -135,7 +135,7 @@ impl Connect {
         &self,
         stream: DuplexStream,
     ) -> Result<WebSocket<DuplexStream>, ConnectError> {
-        let path = &self.server.server().config().engine.path;
+        let path = self.server.server().path();
         let target = format!("{path}/?EIO=4&transport=websocket{}", self.query);
         let mut headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
