@@ -46,7 +46,7 @@ mod parser;
 mod msgpack;
 
 pub use acks::PendingAcks;
-pub use answer::{Ack, EventError, IntoAck, RemoteError};
+pub use answer::{Ack, EventError, IntoAck, IntoError, Refuse, RemoteError};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
