@@ -109,8 +109,11 @@ pub use guarantees::client_outbox::Reliable;
 pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
-pub use handler::extract::{
-    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
+pub use handler::context::{Context, OwnedContext};
+pub use handler::extract::{FromContext, FromContextAsync};
+pub use handler::given::{
+    FromRef, HttpExtension, InvalidParam, Local, MissingExtension, MissingLocal, NoSocket,
+    PathParam, State,
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
 pub use namespace::Namespace;
@@ -148,6 +151,6 @@ pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
     Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
-    IntoAck, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
+    IntoAck, IntoError, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
     Parser, RawArgs, RawEvent, Request,
 };

@@ -140,13 +140,17 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
+        let mut kept_extensions = self.kept_extensions;
+        for (_, handlers) in &mut declared {
+            kept_extensions = kept_extensions.and(std::mem::take(&mut handlers.kept_extensions));
+        }
         if !declared.iter().any(|(path, _)| path.is_main()) {
             declared.push((Path::main(), Handlers::new()));
         }
         metrics::describe();
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let mut config = self.config;
-        config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        config.engine.kept_extensions = config.engine.kept_extensions.and(kept_extensions);
         let config = Arc::new(config);
         let namespaces =
             Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;

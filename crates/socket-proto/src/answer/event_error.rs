@@ -138,18 +138,13 @@ impl EventError {
     }
 
     pub(super) fn into_parts(self) -> Parts {
-        let Self { code, message, data, source } = self;
-        Parts { code, message, data, source }
+        (self.message, self.data, self.source)
     }
 }
 
-/// What an error is made of.
-pub(super) struct Parts {
-    pub(super) code: Cow<'static, str>,
-    pub(super) message: Cow<'static, str>,
-    pub(super) data: Option<Box<RawValue>>,
-    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
-}
+/// Message, data and cause of an error or a refusal.
+pub(super) type Parts =
+    (Cow<'static, str>, Option<Box<RawValue>>, Option<Box<dyn Error + Send + Sync>>);
 
 /// Writes details; why they cannot be written becomes the cause.
 pub(super) fn add_data(

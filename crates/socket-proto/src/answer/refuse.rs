@@ -82,13 +82,10 @@ impl Refuse {
         self.is_internal
     }
 
-    pub(super) fn into_parts(self) -> RefuseParts {
+    pub(super) fn into_parts(self) -> Parts {
         (self.message, self.data, self.source)
     }
 }
-
-type RefuseParts =
-    (Cow<'static, str>, Option<Box<RawValue>>, Option<Box<dyn Error + Send + Sync>>);
 
 /// Any error, `anyhow::Error`, a boxed one or a text: a general message for the client, the rest is
 /// for this side.
@@ -102,7 +99,7 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Refuse {
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
         let is_internal = error.is_internal();
-        let Parts { message, data, source, .. } = error.into_parts();
+        let (message, data, source) = error.into_parts();
         if is_internal {
             return Self { source, ..Self::internal() };
         }
