@@ -8,13 +8,15 @@ pub(crate) mod extract;
 pub(crate) mod given;
 /// The functions that are handlers.
 mod functions;
+/// The questions of `#[debug_handler]`.
+pub(crate) mod debug;
 /// Answers that come later than the handler returns.
 pub(crate) mod acker;
 /// A handler that has started.
 pub(crate) mod running;
 
 use sockeye_engine::KeptExtensions;
-use sockeye_socket_proto::{EventRef, IntoError, RawEvent};
+use sockeye_socket_proto::{Diverging, EventRef, IntoError, Never, RawEvent};
 
 use self::context::Context;
 use self::running::{Answering, Running};
@@ -135,6 +137,13 @@ pub trait IntoDecision<E, M> {
 impl<E> IntoDecision<E, ()> for () {
     fn into_decision(self) -> Result<(), E> {
         Ok(())
+    }
+}
+
+/// A rule that only panics, such as one that is still `todo!()`.
+impl<E> IntoDecision<E, Diverging> for Never {
+    fn into_decision(self) -> Result<(), E> {
+        self
     }
 }
 

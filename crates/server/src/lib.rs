@@ -93,6 +93,12 @@ mod cold_state;
 /// How often debug builds look whether everything agrees.
 mod checks;
 
+/// What the macros expand to; no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::handler::debug::*;
+}
+
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};
 pub use broadcast::io::Io;
@@ -116,7 +122,7 @@ pub use handler::given::{
     PathParam, State,
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
-pub use namespace::Namespace;
+pub use namespace::{ForState, Namespace};
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
@@ -147,6 +153,8 @@ pub use socket::expiry::Expiry;
 pub use socket::id::SocketId;
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
+#[cfg(feature = "macros")]
+pub use sockeye_macros::{FromRef, debug_handler};
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{

@@ -50,6 +50,24 @@ pub struct Namespace<S = ()> {
     parts: Vec<Part<S>>,
 }
 
+/// A [`Namespace`] whose handlers are for servers with the state `S`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not for a server whose state is `{S}`",
+    label = "its handlers take another state",
+    note = "call `.state(..)` of the builder before `.namespace(..)`: only namespaces after it have the state",
+    note = "if a handler takes a part of the state, `State<Part>`, write `Namespace::<{S}>::new(..)`, and derive `FromRef` on `{S}` or implement `FromRef<{S}>` for the part"
+)]
+pub trait ForState<S> {
+    #[doc(hidden)]
+    fn into_namespace(self) -> Namespace<S>;
+}
+
+impl<S> ForState<S> for Namespace<S> {
+    fn into_namespace(self) -> Namespace<S> {
+        self
+    }
+}
+
 type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Handlers) -> Result<(), BuildError> + Send>;
 
 impl<S: Send + Sync + 'static> Namespace<S> {

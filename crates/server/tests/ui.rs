@@ -3,8 +3,12 @@
 //! Each file of `tests/ui` is one mistake; its lines `//~ text` are what the compiler has to say. The
 //! compiler runs on the library that this test is linked with, so a case takes less than a second.
 //! (The crate `trybuild` builds every dependency anew: minutes.)
+//!
+//! To read the errors as a user would: `SOCKEYE_UI=print cargo test -p sockeye --test ui -- --nocapture`,
+//! or `SOCKEYE_UI=debug_` for the cases whose name has that in it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "errors are there to be read")]
 
 use std::env;
 use std::fs;
@@ -50,10 +54,14 @@ fn mistakes_do_not_compile_and_name_the_rule() {
         fs::read_dir(folder).unwrap().map(|case| case.unwrap().path()).collect();
     cases.sort();
     assert!(cases.len() > 10, "only {} cases were found", cases.len());
+    let shown = env::var("SOCKEYE_UI").ok();
     for case in cases {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let source = fs::read_to_string(&case).unwrap();
         let complaint = complaint(&case, &deps, &library);
+        if shown.as_ref().is_some_and(|part| part == "print" || name.contains(part)) {
+            println!("\n===== {name}\n{}", complaint.as_deref().unwrap_or("compiles"));
+        }
         let wanted: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("//~ ")).collect();
         match complaint {
             None => assert!(wanted.is_empty(), "{name} compiles, but is a mistake"),

@@ -62,6 +62,31 @@ impl<A: Serialize> IntoAck<A, ()> for Ack<A> {
     }
 }
 
+/// A handler that only panics, such as one that is still `todo!()`, is one of every answer.
+impl<A> IntoAck<A, Diverging> for Never {
+    fn into_ack(self, _: bool) -> Result<Option<RawArgs>, EventError> {
+        self
+    }
+}
+
+/// The type `!`, which has no name on stable Rust yet.
+#[doc(hidden)]
+pub type Never = <fn() -> ! as Returns>::Value;
+
+/// The mark of [`Never`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Diverging;
+
+#[doc(hidden)]
+pub trait Returns {
+    type Value;
+}
+
+impl<T> Returns for fn() -> T {
+    type Value = T;
+}
+
 impl<A, R, E, M, N> IntoAck<A, (M, N)> for Result<R, E>
 where
     R: IntoAck<A, M>,

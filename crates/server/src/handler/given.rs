@@ -115,20 +115,28 @@ impl<S, T: FromRef<S>> FromContext<S> for State<T> {
 ///     .namespace(Namespace::<App>::new("/").on("load", load));
 /// # drop(server);
 /// ```
+///
+/// With the feature `axum` it is the trait of axum itself, so that what is derived for axum counts.
+#[cfg(not(feature = "axum"))]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a part of the state `{S}`",
-    note = "implement `FromRef<{S}>` for `{Self}`, or give the builder another `.state(..)`"
+    label = "not a part of the state",
+    note = "if `{Self}` is the whole state, it has to be `Clone`; if it is a part, put `#[derive(sockeye::FromRef)]` on `{S}` or implement `FromRef<{S}>` for `{Self}`"
 )]
 pub trait FromRef<S> {
     /// The part.
     fn from_ref(state: &S) -> Self;
 }
 
+#[cfg(not(feature = "axum"))]
 impl<T: Clone> FromRef<T> for T {
     fn from_ref(state: &T) -> Self {
         state.clone()
     }
 }
+
+#[cfg(feature = "axum")]
+pub use axum_core::extract::FromRef;
 
 /// The value that [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]

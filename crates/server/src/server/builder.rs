@@ -16,7 +16,7 @@ use crate::error::BuildError;
 use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
-use crate::namespace::{Namespace, Path};
+use crate::namespace::{ForState, Path};
 use crate::socket::Socket;
 
 /// The declaration of a server: configuration, state, namespaces.
@@ -71,8 +71,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
     /// nothing.
-    pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
-        self.declared.push(namespace.bind(&self.state));
+    pub fn namespace(mut self, namespace: impl ForState<S>) -> Self {
+        self.declared.push(namespace.into_namespace().bind(&self.state));
         self
     }
 
@@ -84,7 +84,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     }
 
     /// Calls a function with what went wrong with an event in every namespace that has no
-    /// [`on_error`](Namespace::on_error) of its own.
+    /// [`on_error`](crate::Namespace::on_error) of its own.
     pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
         self.error = Some(Arc::new(report));
         self
@@ -113,7 +113,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     ///
     /// let builder = Server::builder()
     ///     .keep_extension::<User>()
-    ///     .namespace(Namespace::new("/").on_connect(admit));
+    ///     .namespace(crate::Namespace::new("/").on_connect(admit));
     /// # drop(builder);
     /// ```
     pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {

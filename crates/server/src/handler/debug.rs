@@ -1,0 +1,153 @@
+//! The questions that `#[debug_handler]` asks of a function: each is a bound with one message. They are
+//! never called.
+
+#![allow(missing_docs, missing_debug_implementations, reason = "not for users")]
+
+use sockeye_socket_proto::{Ack, Diverging, FromArgs, IntoAck, IntoError, Never};
+
+use super::IntoDecision;
+use super::acker::Deferred;
+use super::extract::Extract;
+use super::given::{FromRef, State};
+use crate::error::EventError;
+
+pub struct Payload;
+pub struct Extractor<M>(M);
+pub struct Value;
+
+/// A value for an argument of a call that is type-checked only.
+pub fn any<T>() -> T {
+    unreachable!("the questions of `debug_handler` are not run")
+}
+
+pub fn is_send<F: Future<Output: Sized> + Send>(_: F) {}
+
+/// An argument before the last one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` stands before the last argument, but is no extractor",
+    label = "not an extractor",
+    note = "extractors come first, the payload last: move it to the end if it is the payload; two payloads are one, `Args((a, b)): Args<(A, B)>`",
+    note = "extractors are `Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `HttpExtension<T>`, `PathParam<T>`, `Arc<Handshake>`, `Acker<A>` of sockeye, and what implements `FromContext<{S}>` or `FromContextAsync<{S}>`",
+    note = "`{S}` is the state that is assumed here; say another with `#[debug_handler(state = App)]`"
+)]
+pub trait BeforeTheLast<M, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Extract<M, S>, M, S> BeforeTheLast<M, S> for T {}
+
+pub fn before_the_last<T: BeforeTheLast<M, S>, M, S>() {}
+
+/// The last argument: the payload or an extractor.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a payload nor an extractor",
+    label = "cannot be the last argument",
+    note = "a payload (in `on_connect`: the client's `auth`) implements serde's `Deserialize`, owns what it holds (`String`, not `&str`) and is `Send`: put `#[derive(serde::Deserialize)]` on `{Self}`",
+    note = "an extractor implements `FromContext<{S}>`; `{S}` is the state that is assumed here, say another with `#[debug_handler(state = App)]`"
+)]
+pub trait Last<M, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromArgs + Send + 'static, S> Last<Payload, S> for T {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Extract<M, S>, M, S> Last<Extractor<M>, S> for T {}
+
+pub fn last<T: Last<M, S>, M, S>() {}
+
+/// The last argument where there is no payload.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither an extractor nor `{V}`",
+    label = "there is no payload here",
+    note = "this handler takes extractors, and as its last argument `{V}` or not (`()`: nothing)",
+    note = "an extractor implements `FromContext<{S}>`; `{S}` is the state that is assumed here, say another with `#[debug_handler(state = App)]`"
+)]
+pub trait LastOr<M, V, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<V, S> LastOr<Value, V, S> for V {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Extract<M, S>, M, V, S> LastOr<Extractor<M>, V, S> for T {}
+
+pub fn last_or<T: LastOr<M, V, S>, M, V, S>() {}
+
+/// The return type of a handler of events, or the value in its `Result`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a handler returns",
+    label = "not `()`, `Ack<T>` or `Deferred<T>`",
+    note = "an answer is `Ack(value)`, its type `Ack<T>`, in a `Result` or alone; an answer that may be missing is an `Ack<Option<T>>`; nothing is `()`",
+    note = "what an `Ack` holds implements serde's `Serialize`"
+)]
+pub trait Answers<M> {}
+
+#[diagnostic::do_not_recommend]
+impl Answers<()> for () {}
+#[diagnostic::do_not_recommend]
+impl<T> Answers<Payload> for Ack<T> where Ack<T>: IntoAck<T, ()> {}
+#[diagnostic::do_not_recommend]
+impl<T> Answers<Payload> for Deferred<T> {}
+#[diagnostic::do_not_recommend]
+impl Answers<Diverging> for Never {}
+#[diagnostic::do_not_recommend]
+impl<R: Answers<M>, M, E: IntoError<EventError, N>, N> Answers<(M, N)> for Result<R, E> {}
+
+pub fn answers<T: Answers<M>, M>() {}
+
+/// The return type of a rule, or the value in its `Result`.
+pub fn decides<T: IntoDecision<EventError, M>, M>() {}
+
+pub fn is_error<E: IntoError<T, M>, T, M>() {}
+
+/// What only `sockeye::State` is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `sockeye::State`",
+    label = "another type of this name",
+    note = "write `use sockeye::State;`: axum's `State` is for handlers of axum"
+)]
+pub trait IsOurState {}
+
+#[diagnostic::do_not_recommend]
+impl<T> IsOurState for State<T> {}
+
+pub fn is_our_state<T: IsOurState>() {}
+
+pub fn is_part<T: FromRef<S>, S>() {}
+
+/// Extractors of other libraries, by the name they have there. A type of the user's own that has the
+/// name and is an argument passes.
+macro_rules! foreign {
+    ($Trait:ident, $question:ident, $message:literal, $note:literal) => {
+        #[diagnostic::on_unimplemented(message = $message, label = "of another library", note = $note)]
+        pub trait $Trait<M, S> {}
+
+        #[diagnostic::do_not_recommend]
+        impl<T: Last<M, S>, M, S> $Trait<M, S> for T {}
+
+        pub fn $question<T: $Trait<M, S>, M, S>() {}
+    };
+}
+
+foreign!(
+    ForeignData,
+    data,
+    "`{Self}` is not an argument of sockeye",
+    "the payload is the last argument as it is: `message: Message` in place of `Data(message): Data<Message>`"
+);
+foreign!(
+    ForeignExtension,
+    extension,
+    "`{Self}` is not an argument of sockeye",
+    "what `socket.set` stored is `sockeye::Local<T>`, what a layer put into the request `sockeye::HttpExtension<T>`"
+);
+foreign!(
+    ForeignSocketRef,
+    socket_ref,
+    "`{Self}` is not an argument of sockeye",
+    "the socket is `sockeye::Socket`, a handle that is cheap to clone"
+);
+foreign!(
+    ForeignAckSender,
+    ack_sender,
+    "`{Self}` is not an argument of sockeye",
+    "return `Ack(value)`, or take `sockeye::Acker<A>` to answer later and return `acker.defer()`"
+);
