@@ -22,6 +22,7 @@ use sockeye_testing::{ConnectError, TestServer};
 struct Database {
     is_down: Arc<Mutex<bool>>,
     log: Arc<Mutex<Vec<&'static str>>>,
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Database {
@@ -106,7 +107,7 @@ fn server(database: &Database, namespace: Namespace<Database>) -> TestServer {
 async fn those_that_wait_are_awaited_in_order_before_the_handler() {
     let database = Database::default();
     let server = server(&database, namespace());
-    let client = server.client().query("session=of-ada").connect().await.unwrap();
+    let mut client = server.client().query("session=of-ada").connect().await.unwrap();
     database.log.lock().clear();
     let answer: String = client.emit_with_ack("both", &7).await.unwrap();
     assert_eq!(answer, "ada 20 7");
@@ -121,7 +122,7 @@ async fn those_that_wait_are_awaited_in_order_before_the_handler() {
 async fn a_payload_that_does_not_decode_waits_for_nobody() {
     let database = Database::default();
     let server = server(&database, namespace());
-    let client = server.client().query("session=of-ada").connect().await.unwrap();
+    let mut client = server.client().query("session=of-ada").connect().await.unwrap();
     database.log.lock().clear();
     let refused: Result<String, _> = client.emit_with_ack("both", "text").await;
     assert!(refused.unwrap_err().to_string().contains("decode"));
@@ -139,7 +140,7 @@ async fn a_rejection_is_the_answer_and_a_failure_is_reported() {
     assert!(matches!(refused, ConnectError::Refused { message, .. } if message == "log in first"));
     assert!(heard.lock().is_empty(), "a stranger is no failure");
 
-    let client = server.client().query("session=of-ada").connect().await.unwrap();
+    let mut client = server.client().query("session=of-ada").connect().await.unwrap();
     *database.is_down.lock() = true;
     let failed: Result<Option<String>, _> = client.emit_with_ack("maybe", &()).await;
     assert!(failed.unwrap_err().to_string().contains("internal"));
@@ -158,8 +159,8 @@ async fn an_option_of_one_that_waits_is_none_where_it_rejects() {
     let database = Database::default();
     let maybe = async |user: Option<User>| Ack(user.is_some());
     let server = server(&database, Namespace::new("/").on("maybe", maybe));
-    let ada = server.client().query("session=of-ada").connect().await.unwrap();
-    let stranger = server.connect().await;
+    let mut ada = server.client().query("session=of-ada").connect().await.unwrap();
+    let mut stranger = server.connect().await;
     assert!(ada.emit_with_ack::<_, bool>("maybe", &()).await.unwrap());
     assert!(!stranger.emit_with_ack::<_, bool>("maybe", &()).await.unwrap());
 }
@@ -167,18 +168,19 @@ async fn an_option_of_one_that_waits_is_none_where_it_rejects() {
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_handler_takes_them() {
     let database = Database::default();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let [a, b, c, d] = std::array::from_fn(|_| Arc::clone(&told));
+    type Db = State<Database>;
     let namespace = Namespace::new("/")
-        .on_connected(async move |user: User| a.lock().push(format!("connected {}", user.0)))
-        .before(async move |user: User, event: RawEvent| {
-            b.lock().push(format!("before {} {}", user.0, event.name));
+        .on_connected(async |user: User, State(db): Db| {
+            db.told.lock().push(format!("connected {}", user.0));
         })
-        .fallback(async move |user: User, event: RawEvent| {
-            c.lock().push(format!("fallback {} {}", user.0, event.name));
+        .before(async |State(db): Db, user: User, event: RawEvent| {
+            db.told.lock().push(format!("before {} {}", user.0, event.name));
         })
-        .on_disconnect(async move |user: User, reason: DisconnectReason| {
-            d.lock().push(format!("gone {} {}", user.0, reason.as_str()));
+        .fallback(async |State(db): Db, user: User, event: RawEvent| {
+            db.told.lock().push(format!("fallback {} {}", user.0, event.name));
+        })
+        .on_disconnect(async |State(db): Db, user: User, reason: DisconnectReason| {
+            db.told.lock().push(format!("gone {} {}", user.0, reason.as_str()));
         })
         .on_read(async |user: User, room: Option<Room>| {
             let is_own = room.as_deref() == Some(user.0.as_str());
@@ -188,11 +190,11 @@ async fn every_kind_of_handler_takes_them() {
     let server = server(&database, namespace);
     let client = server.client().query("session=of-ada").connect().await.unwrap();
     client.emit("unknown", &());
-    until(|| told.lock().len() == 3).await;
+    until(|| database.told.lock().len() == 3).await;
     client.disconnect();
-    until(|| told.lock().len() == 4).await;
+    until(|| database.told.lock().len() == 4).await;
     assert_eq!(
-        *told.lock(),
+        *database.told.lock(),
         [
             "connected ada",
             "before ada unknown",
