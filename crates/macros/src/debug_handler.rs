@@ -22,13 +22,15 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn checks(options: &Options, function: &ItemFn) -> Result<TokenStream> {
-    let inputs = arguments(function)?;
+    let inputs = arguments(options.place, function)?;
     let state = state(options, &inputs)?;
     let early = inputs.split_last().map_or(&[][..], |(_, early)| early);
     let mut checks = TokenStream::new();
     for input in early {
-        checks.extend(by_name(input, &state).unwrap_or_else(|| quote_spanned! {input.span()=>
-            ::sockeye::__private::before_the_last::<#input, _, #state>();
+        checks.extend(by_name(input, &state).unwrap_or_else(|| {
+            quote_spanned! {input.span()=>
+                ::sockeye::__private::before_the_last::<#input, _, #state>();
+            }
         }));
     }
     if let Some(last) = inputs.last() {
@@ -48,11 +50,14 @@ fn checks(options: &Options, function: &ItemFn) -> Result<TokenStream> {
 }
 
 /// The types of the arguments; what the text alone shows to be wrong is refused.
-fn arguments(function: &ItemFn) -> Result<Vec<&Type>> {
+fn arguments(place: Place, function: &ItemFn) -> Result<Vec<&Type>> {
     let signature = &function.sig;
     let mut errors = Vec::new();
     if signature.asyncness.is_none() && matches!(signature.output, ReturnType::Default) {
-        errors.push(Error::new(signature.fn_token.span(), "a handler is an `async fn`: write `async` before `fn`"));
+        errors.push(Error::new(
+            signature.fn_token.span(),
+            "a handler is an `async fn`: write `async` before `fn`",
+        ));
     } else if signature.asyncness.is_none() && !is_future(&signature.output) {
         errors.push(Error::new(
             signature.fn_token.span(),
@@ -78,6 +83,14 @@ fn arguments(function: &ItemFn) -> Result<Vec<&Type>> {
             }
         }
     }
+    if let Some(acker) = types.iter().find(|ty| last_word(ty).is_some_and(|word| word == "Acker"))
+        && place == Place::On
+        && returns_nothing(&signature.output)
+    {
+        let message = "a handler that takes an `Acker` returns `acker.defer()`, of the type \
+            `Deferred<T>`: otherwise the event is answered when it returns";
+        errors.push(Error::new(acker.span(), message));
+    }
     if types.len() > EXTRACTORS_MAX + 1 {
         let message = "a handler has at most 8 extractors and a payload: gather some in a struct of \
             your own with `impl FromContext`";
@@ -90,6 +103,13 @@ fn arguments(function: &ItemFn) -> Result<Vec<&Type>> {
         Some(errors) => Err(errors),
         None => Ok(types),
     }
+}
+
+fn returns_nothing(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, ty) = output else { return true };
+    let is_unit = |ty: &Type| matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty());
+    let is_result = last_word(ty).is_some_and(|word| word == "Result");
+    is_unit(ty) || is_result && parameters(ty).first().is_some_and(|value| is_unit(value))
 }
 
 fn is_lifetime(parameter: &syn::GenericParam) -> bool {
@@ -247,6 +267,8 @@ mod tests {
             (quote! { async fn f(_: &str) {} }, "take a `String`"),
             (quote! { async fn f(_: State<A>, _: State<B>) {} }, "say which state"),
             (quote! { struct F; }, "stands on an `async fn`"),
+            (quote! { async fn f(_: Acker<u32>) {} }, "returns `acker.defer()`"),
+            (quote! { async fn f(_: Acker<u32>) -> Result<(), E> {} }, "returns `acker.defer()`"),
             (
                 quote! { async fn f(_: A, _: A, _: A, _: A, _: A, _: A, _: A, _: A, _: A, _: u8) {} },
                 "at most 8 extractors",

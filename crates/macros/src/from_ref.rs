@@ -7,14 +7,18 @@ use syn::{Error, Field, Index, ItemStruct, Member, Result};
 
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let item = syn::parse2::<ItemStruct>(item).map_err(|error| {
-        Error::new(error.span(), "`FromRef` is derived for structs: the parts of a state are fields")
+        Error::new(
+            error.span(),
+            "`FromRef` is derived for structs: the parts of a state are fields",
+        )
     });
     item.and_then(|item| parts(&item)).unwrap_or_else(Error::into_compile_error)
 }
 
 fn parts(item: &ItemStruct) -> Result<TokenStream> {
     if !item.generics.params.is_empty() {
-        let message = "`FromRef` is not derived for a generic state: implement it for the fields by hand";
+        let message =
+            "`FromRef` is not derived for a generic state: implement it for the fields by hand";
         return Err(Error::new(item.generics.span(), message));
     }
     let state = &item.ident;

@@ -32,11 +32,10 @@ use crate::rooms::room::Room;
 /// [`FromContextAsync`]: crate::FromContextAsync
 #[diagnostic::on_unimplemented(
     message = "this function cannot handle an event with payload `{P}` and answer `{A}`",
-    label = "not a handler of this event",
-    note = "a handler is `async fn(extractors.., payload) -> () | Ack<T> | Result<_, E>`: extractors first, payload last, at most 8 extractors",
-    note = "an event declared as `Event<P, A>` needs the payload `P`, and `Ack<A>` as its answer",
-    note = "ask: is the payload `Deserialize`, and owned (`String`, not `&str`)? are the extractors sockeye's (`sockeye::State`, not axum's)? is the state `Clone`, or its part `FromRef`? is `E` an `Error`? is the future `Send` (no `Rc`, no `MutexGuard` across an `.await`)?",
-    note = "`#[sockeye::debug_handler]` on the function says which of these it is"
+    label = "not a handler of this event: put `#[sockeye::debug_handler]` on the function to be told why",
+    note = "a handler is `async fn(extractors.., payload) -> () | Ack<T> | Deferred<T> | Result<_, E>`: extractors first, payload last, at most 8 extractors",
+    note = "an event declared as `Event<P, A>` needs the payload `P`, and `Ack<A>` as its answer (or `acker.defer()`, if it takes an `Acker<A>`)",
+    note = "ask: is the payload `Deserialize`, and owned (`String`, not `&str`)? are the extractors sockeye's (`sockeye::State`, not axum's)? is the state `Clone`, or its part `FromRef`? is `E` an `Error`? is the future `Send` (no `Rc`, no `MutexGuard` across an `.await`)?"
 )]
 pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
@@ -52,10 +51,9 @@ pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
 /// error that [`IntoError`] lists: a [`Refuse`] is the answer, others are failures.
 #[diagnostic::on_unimplemented(
     message = "this function cannot decide about connections",
-    label = "not a connect handler",
+    label = "not a connect handler: put `#[sockeye::debug_handler(on_connect)]` on the function to be told why",
     note = "it must be `async fn(extractors.., auth) -> () | Result<(), Refuse>`: extractors first, the client's `auth` (a serde type) last or not at all",
-    note = "ask: does it return `Err(Refuse::new(..))` and not `false`? is `auth` `Deserialize`, and owned? is the state `Clone`, or its part `FromRef`? is the future `Send`?",
-    note = "`#[sockeye::debug_handler(on_connect)]` on the function says which of these it is"
+    note = "ask: does it return `Err(Refuse::new(..))` and not `false`? is `auth` `Deserialize`, and owned? is the state `Clone`, or its part `FromRef`? is the future `Send`?"
 )]
 pub trait ConnectHandler<M, S>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
@@ -73,9 +71,8 @@ pub(crate) type Deciding = Running<Result<(), Refuse>>;
 /// [`ConnectHandler`] does.
 #[diagnostic::on_unimplemented(
     message = "this function cannot decide who may read a room",
-    label = "not a guard of rooms",
-    note = "it must be `async fn(extractors.., Option<Room>) -> () | Result<(), Refuse>`: extractors first, the room (`None`: the namespace as a whole) last or not at all",
-    note = "`#[sockeye::debug_handler(on_read)]` on the function says what is wrong with it"
+    label = "not a guard of rooms: put `#[sockeye::debug_handler(on_read)]` on the function to be told why",
+    note = "it must be `async fn(extractors.., Option<Room>) -> () | Result<(), Refuse>`: extractors first, the room (`None`: the namespace as a whole) last or not at all"
 )]
 pub trait ReadGuard<M, S>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
@@ -91,9 +88,8 @@ pub trait ReadGuard<M, S>: Clone + Send + Sync + 'static {
 /// lists.
 #[diagnostic::on_unimplemented(
     message = "this function cannot be called with `{V}`",
-    label = "its last argument is an extractor or `{V}`",
-    note = "it must be `async fn(extractors..)` or `async fn(extractors.., {V})`, returning `()` or `Result<(), E>`: there is no payload here",
-    note = "`#[sockeye::debug_handler(on_connected)]`, or `on_disconnect` or `fallback`, on the function says what is wrong with it"
+    label = "put `#[sockeye::debug_handler(on_connected)]` (or `on_disconnect`, `fallback`) on the function to be told why",
+    note = "it must be `async fn(extractors..)` or `async fn(extractors.., {V})`, returning `()` or `Result<(), E>`: there is no payload here"
 )]
 pub trait NotificationHandler<M, S, V>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
@@ -110,9 +106,8 @@ pub(crate) type Notifying = Running<Result<(), EventError>>;
 /// [`RawEvent`]. It returns `()` or `Result<(), E>` with any error that [`IntoError`] lists.
 #[diagnostic::on_unimplemented(
     message = "this function cannot guard events",
-    label = "not a guard",
-    note = "it must be `async fn(extractors..) -> () | Result<(), E>`, with a `RawEvent` as its last argument or not at all: a guard sees every event, and so no payload",
-    note = "`#[sockeye::debug_handler(before)]` on the function says what is wrong with it"
+    label = "not a guard: put `#[sockeye::debug_handler(before)]` on the function to be told why",
+    note = "it must be `async fn(extractors..) -> () | Result<(), E>`, with a `RawEvent` as its last argument or not at all: a guard sees every event, and so no payload"
 )]
 pub trait Guard<M, S>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
@@ -141,6 +136,7 @@ impl<E> IntoDecision<E, ()> for () {
 }
 
 /// A rule that only panics, such as one that is still `todo!()`.
+#[diagnostic::do_not_recommend]
 impl<E> IntoDecision<E, Diverging> for Never {
     fn into_decision(self) -> Result<(), E> {
         self

@@ -122,11 +122,11 @@ pub use handler::given::{
     PathParam, State,
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
-pub use namespace::{ForState, Namespace};
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
+pub use namespace::{ForState, Namespace};
 pub use presence::handle::Presence;
 pub use presence::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
 pub use presence::rules::{PresenceError, PresenceLimit, PresenceRules};
@@ -153,12 +153,12 @@ pub use socket::expiry::Expiry;
 pub use socket::id::SocketId;
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
+pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 #[cfg(feature = "macros")]
 pub use sockeye_macros::{FromRef, debug_handler};
-pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
 pub use sockeye_net::http::bind;
 pub use sockeye_socket_proto::{
     Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
-    IntoAck, IntoError, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing, PacketDecoder,
-    Parser, RawArgs, RawEvent, Request,
+    IntoAck, IntoError, Limits as PacketLimits, Listen, Messages, MsgpackParser, Outgoing,
+    PacketDecoder, Parser, RawArgs, RawEvent, Request,
 };

@@ -515,10 +515,7 @@ impl<S> fmt::Debug for Namespace<S> {
 }
 
 /// A handler without an answer, with the state bound into it.
-fn bound<S, M, V>(
-    handler: impl NotificationHandler<M, S, V>,
-    state: &Arc<S>,
-) -> NotificationFn<V>
+fn bound<S, M, V>(handler: impl NotificationHandler<M, S, V>, state: &Arc<S>) -> NotificationFn<V>
 where
     S: Send + Sync + 'static,
 {

@@ -92,9 +92,10 @@ fn namespace() -> Namespace<Database> {
             acker.answer(&n).unwrap();
             deferred
         })
-        .on("once", idempotent(|n: &u32| Some(n.to_string()), async |user: User, _: u32| {
-            Ack(user.0)
-        }))
+        .on(
+            "once",
+            idempotent(|n: &u32| Some(n.to_string()), async |user: User, _: u32| Ack(user.0)),
+        )
         .on("maybe", async |user: Option<User>| Ack(user.map(|user| user.0)))
 }
 

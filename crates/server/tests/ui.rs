@@ -55,22 +55,24 @@ fn mistakes_do_not_compile_and_name_the_rule() {
     cases.sort();
     assert!(cases.len() > 10, "only {} cases were found", cases.len());
     let shown = env::var("SOCKEYE_UI").ok();
+    let mut wrong = Vec::new();
     for case in cases {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let source = fs::read_to_string(&case).unwrap();
-        let complaint = complaint(&case, &deps, &library);
+        let said = complaint(&case, &deps, &library);
         if shown.as_ref().is_some_and(|part| part == "print" || name.contains(part)) {
-            println!("\n===== {name}\n{}", complaint.as_deref().unwrap_or("compiles"));
+            println!("\n===== {name}\n{}", said.as_deref().unwrap_or("compiles"));
         }
         let wanted: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("//~ ")).collect();
-        match complaint {
-            None => assert!(wanted.is_empty(), "{name} compiles, but is a mistake"),
+        match said {
+            None if wanted.is_empty() => {}
+            None => wrong.push(format!("{name} compiles, but is a mistake")),
+            Some(said) if wanted.is_empty() => wrong.push(format!("{name} is no mistake:\n{said}")),
             Some(said) => {
-                assert!(!wanted.is_empty(), "{name} is no mistake, but:\n{said}");
-                for wanted in wanted {
-                    assert!(said.contains(wanted), "{name}: {wanted:?} is not in:\n{said}");
-                }
+                let missing = wanted.into_iter().filter(|wanted| !said.contains(wanted));
+                wrong.extend(missing.map(|it| format!("{name}: {it:?} is not in:\n{said}")));
             }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

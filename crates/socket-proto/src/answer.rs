@@ -63,6 +63,7 @@ impl<A: Serialize> IntoAck<A, ()> for Ack<A> {
 }
 
 /// A handler that only panics, such as one that is still `todo!()`, is one of every answer.
+#[diagnostic::do_not_recommend]
 impl<A> IntoAck<A, Diverging> for Never {
     fn into_ack(self, _: bool) -> Result<Option<RawArgs>, EventError> {
         self

@@ -94,7 +94,17 @@ impl<R: Answers<M>, M, E: IntoError<EventError, N>, N> Answers<(M, N)> for Resul
 pub fn answers<T: Answers<M>, M>() {}
 
 /// The return type of a rule, or the value in its `Result`.
-pub fn decides<T: IntoDecision<EventError, M>, M>() {}
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what this handler returns",
+    label = "neither `()` nor `Result<(), _>`",
+    note = "return `()` or `Result<(), E>`: `Ok(())` goes on, an `Err` refuses, such as `Err(Refuse::new(\"log in first\"))`; a `bool` has no reason in it"
+)]
+pub trait Decides<M> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: IntoDecision<EventError, M>, M> Decides<M> for T {}
+
+pub fn decides<T: Decides<M>, M>() {}
 
 pub fn is_error<E: IntoError<T, M>, T, M>() {}
 
@@ -113,41 +123,53 @@ pub fn is_our_state<T: IsOurState>() {}
 
 pub fn is_part<T: FromRef<S>, S>() {}
 
-/// Extractors of other libraries, by the name they have there. A type of the user's own that has the
-/// name and is an argument passes.
-macro_rules! foreign {
-    ($Trait:ident, $question:ident, $message:literal, $note:literal) => {
-        #[diagnostic::on_unimplemented(message = $message, label = "of another library", note = $note)]
-        pub trait $Trait<M, S> {}
+// Extractors of other libraries, by the name they have there. A type of the user's own that has the
+// name and is an argument passes.
 
-        #[diagnostic::do_not_recommend]
-        impl<T: Last<M, S>, M, S> $Trait<M, S> for T {}
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an argument of sockeye",
+    label = "of another library",
+    note = "the payload is the last argument as it is: `message: Message` in place of `Data(message): Data<Message>`"
+)]
+pub trait ForeignData<M, S> {}
 
-        pub fn $question<T: $Trait<M, S>, M, S>() {}
-    };
-}
+#[diagnostic::do_not_recommend]
+impl<T: Last<M, S>, M, S> ForeignData<M, S> for T {}
 
-foreign!(
-    ForeignData,
-    data,
-    "`{Self}` is not an argument of sockeye",
-    "the payload is the last argument as it is: `message: Message` in place of `Data(message): Data<Message>`"
-);
-foreign!(
-    ForeignExtension,
-    extension,
-    "`{Self}` is not an argument of sockeye",
-    "what `socket.set` stored is `sockeye::Local<T>`, what a layer put into the request `sockeye::HttpExtension<T>`"
-);
-foreign!(
-    ForeignSocketRef,
-    socket_ref,
-    "`{Self}` is not an argument of sockeye",
-    "the socket is `sockeye::Socket`, a handle that is cheap to clone"
-);
-foreign!(
-    ForeignAckSender,
-    ack_sender,
-    "`{Self}` is not an argument of sockeye",
-    "return `Ack(value)`, or take `sockeye::Acker<A>` to answer later and return `acker.defer()`"
-);
+pub fn data<T: ForeignData<M, S>, M, S>() {}
+
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an argument of sockeye",
+    label = "of another library",
+    note = "what `socket.set` stored is `sockeye::Local<T>`, what a layer put into the request `sockeye::HttpExtension<T>`"
+)]
+pub trait ForeignExtension<M, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Last<M, S>, M, S> ForeignExtension<M, S> for T {}
+
+pub fn extension<T: ForeignExtension<M, S>, M, S>() {}
+
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an argument of sockeye",
+    label = "of another library",
+    note = "the socket is `sockeye::Socket`, a handle that is cheap to clone"
+)]
+pub trait ForeignSocketRef<M, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Last<M, S>, M, S> ForeignSocketRef<M, S> for T {}
+
+pub fn socket_ref<T: ForeignSocketRef<M, S>, M, S>() {}
+
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an argument of sockeye",
+    label = "of another library",
+    note = "return `Ack(value)`, or take `sockeye::Acker<A>` to answer later and return `acker.defer()`"
+)]
+pub trait ForeignAckSender<M, S> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Last<M, S>, M, S> ForeignAckSender<M, S> for T {}
+
+pub fn ack_sender<T: ForeignAckSender<M, S>, M, S>() {}

@@ -1,5 +1,5 @@
 // The same, asked about.
-//~ `bool` does not say whether to go on
+//~ `bool` is not what this handler returns
 //~ a `bool` has no reason in it
 use sockeye::*;
 

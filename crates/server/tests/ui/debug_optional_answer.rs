@@ -1,5 +1,5 @@
 // An answer that may be missing is an answer.
-//~ `Option<Ack<u32>>` is not what a handler returns
+//~ is not what a handler returns
 //~ an answer that may be missing is an `Ack<Option<T>>`
 use sockeye::*;
 

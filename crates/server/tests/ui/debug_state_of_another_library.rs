@@ -1,5 +1,5 @@
 // A `State` that is not sockeye's.
-//~ `axum::extract::State<App>` is not `sockeye::State`
+//~ `extract::State<App>` is not `sockeye::State`
 //~ write `use sockeye::State;`
 use sockeye::{debug_handler, Socket};
 

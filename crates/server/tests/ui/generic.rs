@@ -1,6 +1,6 @@
 // Nothing says what a generic function is called with.
 //~ type annotations needed
-//~ cannot infer type of the type parameter `T`
+//~ {message::<_>}
 use sockeye::*;
 
 async fn message<T: Into<String> + serde::de::DeserializeOwned + Send + 'static>(_: Socket, _: T) {}

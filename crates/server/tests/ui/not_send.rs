@@ -1,6 +1,6 @@
 // A handler may change its thread where it waits.
-//~ future cannot be sent between threads safely
-//~ has type `MutexGuard<'_, u32>` which is not `Send`
+//~ is the future `Send` (no `Rc`, no `MutexGuard` across an `.await`)?
+//~ put `#[sockeye::debug_handler]` on the function to be told why
 use sockeye::*;
 
 async fn message(_: Socket, _: String) {

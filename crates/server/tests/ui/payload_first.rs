@@ -1,7 +1,7 @@
 // Extractors come first, the payload last.
 //~ this function cannot handle an event with payload `String` and answer `()`
 //~ extractors first, payload last, at most 8 extractors
-//~ `#[sockeye::debug_handler]` on the function says which of these it is
+//~ put `#[sockeye::debug_handler]` on the function to be told why
 use sockeye::*;
 
 const MESSAGE: Event<String> = Event::new("message");

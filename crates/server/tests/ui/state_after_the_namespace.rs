@@ -1,5 +1,5 @@
 // The state comes before the namespaces that use it.
-//~ `Namespace<App>` is not for a server whose state is `()`
+//~ Namespace<App>` is not for a server whose state is `()`
 //~ call `.state(..)` of the builder before `.namespace(..)`
 use sockeye::*;
 

@@ -1,5 +1,5 @@
 // A namespace that asks for another state than the server has.
-//~ `Namespace<String>` is not for a server whose state is `u32`
+//~ Namespace<String>` is not for a server whose state is `u32`
 use sockeye::*;
 
 async fn message(_: State<String>, _: String) {}
