@@ -115,11 +115,10 @@ pub use guarantees::client_outbox::Reliable;
 pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
-pub use handler::context::{Context, OwnedContext};
+pub use handler::context::{Context, NoSocket, OwnedContext};
 pub use handler::extract::{FromContext, FromContextAsync};
 pub use handler::given::{
-    FromRef, HttpExtension, InvalidParam, Local, MissingExtension, MissingLocal, NoSocket,
-    PathParam, State,
+    FromRef, HttpExtension, InvalidParam, Local, MissingExtension, MissingLocal, PathParam, State,
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
 pub use namespace::handlers::Failure;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sockeye_engine::Handshake;
 
 use super::acker::Responder;
-use super::given::NoSocket;
+use crate::error::EventError;
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::visitor::Visitor;
 use crate::socket::Socket;
@@ -185,5 +185,23 @@ impl<S> OwnedContext<S> {
 impl<S> fmt::Debug for OwnedContext<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnedContext").field("visitor", &self.visitor()).finish_non_exhaustive()
+    }
+}
+
+/// The rejection of a rule that takes the [`Socket`], which a reader over plain HTTP has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSocket;
+
+impl fmt::Display for NoSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "only sockets are let in here: a rule asks for `Socket`; one that asks for `Visitor` lets readers in too",
+        )
+    }
+}
+
+impl From<NoSocket> for EventError {
+    fn from(error: NoSocket) -> Self {
+        EventError::new("no_socket", error.to_string())
     }
 }

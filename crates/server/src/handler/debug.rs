@@ -121,7 +121,18 @@ impl<T> IsOurState for State<T> {}
 
 pub fn is_our_state<T: IsOurState>() {}
 
-pub fn is_part<T: FromRef<S>, S>() {}
+/// The same as `FromRef`, which with the feature `axum` is axum's and has no words of ours.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a part of the state `{S}`",
+    label = "not a part of the state",
+    note = "if `{Self}` is the whole state, it has to be `Clone`; if it is a part, put `#[derive(sockeye::FromRef)]` on `{S}` or implement `FromRef<{S}>` for `{Self}`"
+)]
+pub trait IsPart<S> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromRef<S>, S> IsPart<S> for T {}
+
+pub fn is_part<T: IsPart<S>, S>() {}
 
 // Extractors of other libraries, by the name they have there. A type of the user's own that has the
 // name and is an argument passes.

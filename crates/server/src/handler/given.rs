@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sockeye_engine::{Handshake, KeptExtensions};
 
 use super::acker::Acker;
-use super::context::Context;
+use super::context::{Context, NoSocket};
 use super::extract::FromContext;
 use crate::broadcast::io::Io;
 use crate::error::EventError;
@@ -22,24 +22,6 @@ impl<S> FromContext<S> for Socket {
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         context.socket().cloned()
-    }
-}
-
-/// The rejection of a rule that takes the [`Socket`], which a reader over plain HTTP has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoSocket;
-
-impl fmt::Display for NoSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "only sockets are let in here: a rule asks for `Socket`; one that asks for `Visitor` lets readers in too",
-        )
-    }
-}
-
-impl From<NoSocket> for EventError {
-    fn from(error: NoSocket) -> Self {
-        EventError::new("no_socket", error.to_string())
     }
 }
 
