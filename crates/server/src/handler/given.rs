@@ -118,7 +118,7 @@ impl<T: Clone> FromRef<T> for T {
 }
 
 #[cfg(feature = "axum")]
-pub use axum_core::extract::FromRef;
+pub use axum::extract::FromRef;
 
 /// The value that [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]

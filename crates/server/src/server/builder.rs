@@ -95,7 +95,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// in `on_connect` and in every handler: what a layer of tower or axum in front of the server
     /// found out, such as the logged-in user. Default: none is kept. It adds to
     /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), which explains why they are
-    /// kept by type.
+    /// kept by type. A handler that takes a [`HttpExtension<T>`](crate::HttpExtension) does the same by
+    /// itself.
     ///
     /// ```
     /// use std::sync::Arc;
