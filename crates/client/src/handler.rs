@@ -83,11 +83,11 @@ pub struct WithoutPayload;
 
 macro_rules! handler {
     ($marker:ty, $payload:ty, ($($bound:tt)*), ($($input:ty),*), |$self:ident, $client:ident, $event:ident| $call:expr) => {
-        impl<F, Fut, R, A, $($bound)*> Handler<$marker, $payload, A> for F
+        impl<F, Fut, R, RM, A, $($bound)*> Handler<($marker, RM), $payload, A> for F
         where
             F: Fn($($input),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAck<A>,
+            R: IntoAck<A, RM>,
         {
             fn start(
                 &$self,

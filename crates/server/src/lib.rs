@@ -107,6 +107,12 @@ mod cold_state;
 /// How often debug builds look whether everything agrees.
 mod checks;
 
+/// What the macros expand to; no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::handler::debug::*;
+}
+
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};
 pub use broadcast::io::Io;
@@ -123,15 +129,17 @@ pub use guarantees::client_outbox::Reliable;
 pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
-pub use handler::extract::{
-    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
+pub use handler::context::{Context, NoSocket, OwnedContext};
+pub use handler::extract::{FromContext, FromContextAsync};
+pub use handler::given::{
+    FromRef, HttpExtension, InvalidParam, Local, MissingExtension, MissingLocal, PathParam, State,
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
-pub use namespace::Namespace;
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
+pub use namespace::{ForState, Namespace};
 pub use presence::handle::Presence;
 pub use presence::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
 pub use presence::rules::{PresenceError, PresenceLimit, PresenceRules};
@@ -163,6 +171,9 @@ pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
 pub use socket::shared::DataError;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use sockeye_macros::{FromRef, debug_handler};
 pub use sockeye_net::http::{BindAddress, HttpServer, HttpServerWithShutdown, bind};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -172,6 +183,6 @@ pub use sockeye_net::http::{TlsConfig, TlsConfigError, TlsError};
 pub use sockeye_socket_proto::MsgpackParser;
 pub use sockeye_socket_proto::{
     Ack, Args, ArgsRef, Audience, Binary, DecodeError, EmitAs, Event, EventName, EventRef,
-    FromArgs, Incoming, IntoAck, Limits as PacketLimits, Listen, Messages, Outgoing, PacketDecoder,
-    Parser, RawArgs, RawEvent, Request, Subscribe,
+    FromArgs, Incoming, IntoAck, IntoError, Limits as PacketLimits, Listen, Messages, Outgoing,
+    PacketDecoder, Parser, RawArgs, RawEvent, Request, Subscribe,
 };

@@ -53,7 +53,9 @@ mod parser;
 mod msgpack;
 
 pub use acks::PendingAcks;
-pub use answer::{Ack, EventError, IntoAck, RemoteError};
+pub use answer::{Ack, EventError, IntoAck, IntoError, Refuse, RemoteError};
+#[doc(hidden)]
+pub use answer::{Diverging, Never};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,

@@ -48,11 +48,11 @@ pub struct WithPayloadOnly;
 
 macro_rules! server_side {
     ($Marker:ident, $Payload:ty, ($($bound:ident)?), |$io:ident, $event:ident| ($($argument:expr),*), ($($Argument:ty),*)) => {
-        impl<F, Fut, R, A $(, $bound: FromArgs)?> ServerSide<$Marker, $Payload, A> for F
+        impl<F, Fut, R, RM, A $(, $bound: FromArgs)?> ServerSide<($Marker, RM), $Payload, A> for F
         where
             F: Fn($($Argument),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAck<A>,
+            R: IntoAck<A, RM>,
         {
             fn start(&self, $io: Io, $event: EventRef<'_>) -> Result<Answering, EventError> {
                 Ok(Box::pin(self($($argument),*).map(|answer| answer.into_ack(true))))
@@ -89,8 +89,9 @@ pub(crate) fn handle(io: &Io, event: EventRef<'_>) -> Option<Handling> {
             Err(error) => Err(error),
         };
         // Whoever asks between servers is answered by the return value.
-        result.map(Option::unwrap_or_default).inspect_err(|error| {
-            tracing::warn!(nsp, event = name, %error, "an event between servers failed");
+        result.map(Option::unwrap_or_default).inspect_err(|error| match error.is_internal() {
+            true => tracing::warn!(nsp, event = name, %error, "an event between servers failed"),
+            false => tracing::debug!(nsp, event = name, %error, "an event between servers refused"),
         })
     }))
 }

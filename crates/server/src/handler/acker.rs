@@ -84,7 +84,7 @@ impl<A> fmt::Debug for Acker<A> {
 #[derive(Debug)]
 pub struct Deferred<A>(PhantomData<fn(A)>);
 
-impl<A> IntoAck<A> for Deferred<A> {
+impl<A> IntoAck<A, ()> for Deferred<A> {
     fn into_ack(self, _: bool) -> Result<Option<RawArgs>, EventError> {
         Ok(None)
     }

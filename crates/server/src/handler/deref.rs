@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::extract::{PathParam, State};
+use super::given::{PathParam, State};
 
 /// The state, or the part of it: `app.name` for an argument `app: State<App>`.
 impl<T> Deref for State<T> {

@@ -17,7 +17,7 @@ use crate::error::BuildError;
 use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
-use crate::namespace::{Namespace, Path};
+use crate::namespace::{ForState, Path};
 use crate::socket::Socket;
 
 /// The declaration of a server: configuration, state, namespaces.
@@ -76,8 +76,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
     /// nothing.
-    pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
-        self.declared.push(namespace.bind(&self.state));
+    pub fn namespace(mut self, namespace: impl ForState<S>) -> Self {
+        self.declared.push(namespace.into_namespace().bind(&self.state));
         self
     }
 
@@ -89,7 +89,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     }
 
     /// Calls a function with what went wrong with an event in every namespace that has no
-    /// [`on_error`](Namespace::on_error) of its own.
+    /// [`on_error`](crate::Namespace::on_error) of its own.
     pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
         self.error = Some(Arc::new(report));
         self
@@ -100,7 +100,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// in `on_connect` and in every handler: what a layer of tower or axum in front of the server
     /// found out, such as the logged-in user. Default: none is kept. It adds to
     /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), which explains why they are
-    /// kept by type.
+    /// kept by type. A handler that takes a [`HttpExtension<T>`](crate::HttpExtension) does the same by
+    /// itself.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -118,7 +119,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     ///
     /// let builder = Server::builder()
     ///     .keep_extension::<User>()
-    ///     .namespace(Namespace::new("/").on_connect(admit));
+    ///     .namespace(crate::Namespace::new("/").on_connect(admit));
     /// # drop(builder);
     /// ```
     pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {
@@ -148,13 +149,17 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
+        let mut kept_extensions = self.kept_extensions;
+        for (_, handlers) in &mut declared {
+            kept_extensions = kept_extensions.and(std::mem::take(&mut handlers.kept_extensions));
+        }
         if !declared.iter().any(|(path, _)| path.is_main()) {
             declared.push((Path::main(), Handlers::new()));
         }
         metrics::describe();
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let mut config = self.config;
-        config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        config.engine.kept_extensions = config.engine.kept_extensions.and(kept_extensions);
         config.engine.path.get_or_insert_with(|| DEFAULT_PATH.to_owned());
         let config = Arc::new(config);
         let namespaces =
