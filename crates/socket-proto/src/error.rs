@@ -85,8 +85,7 @@ pub enum AckError {
         /// The event that was sent.
         event: Cow<'static, str>,
     },
-    /// The peer's handler answered with an error. (Which event it was, the code and the message say
-    /// as far as the peer wants it.)
+    /// The peer's handler answered with an error, whose words are its own.
     Remote(RemoteError),
     /// The answer is not what was expected, or has no value.
     Decode {
