@@ -150,7 +150,7 @@ describe("package", () => {
   });
 
   for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js"]) {
-    const script = fs.readFileSync(path.join(root, "dist", name), "utf8");
+    const script = fs.readFileSync(path.join(root, "dist/scripts", name), "utf8");
     const platform = { URL, URLSearchParams, queueMicrotask, AbortController };
 
     it(`${name} makes the global io`, () => {
@@ -231,7 +231,7 @@ describe("package", () => {
         `,
         { cwd: folder },
       );
-      const reason = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+      const reason = "this Node has no WebSocket, only polling works: `npm install ws`, or use Node 22 or later";
       assert.deepEqual(stdout.split("\n"), ["polling", "polling", `websocket error | ${reason}`]);
       assert.equal(stderr, `sockeye-client: ${reason}`);
     } finally {
