@@ -1,6 +1,6 @@
 // What a Socket.IO client and server do together, seen from the client.
 //
-//   SOCKEYE_TEST_CLIENT   ours (default): dist/node/index.mjs · browser: dist/socket.io.min.js ·
+//   SOCKEYE_TEST_CLIENT   ours (default): dist/node/index.mjs · browser: dist/scripts/socket.io.min.js ·
 //                         core: dist/socket.io.esm.min.js
 //                         with Node's fetch · official: npm's socket.io-client
 //   SOCKEYE_TEST_URL      server to use; without it test/reference-server.mjs is started
@@ -632,6 +632,6 @@ async function loadClient(name) {
   }
   // The minified build as a browser runs it: with fetch and with a WebSocket of the platform.
   globalThis.WebSocket ??= (await import("ws")).WebSocket;
-  if (name === "browser") return createRequire(import.meta.url)("./browser-client.cjs");
+  if (name === "browser") return createRequire(import.meta.url)("../dist/scripts/socket.io.min.js");
   return (await import("../dist/socket.io.esm.min.js")).io;
 }
