@@ -63,5 +63,5 @@ pub use socket::{AckFuture, Subscription};
 pub use sockeye_engine_proto::TransportKind as Transport;
 #[cfg(feature = "tls")]
 pub use sockeye_net::http::{Roots, RootsError};
-pub use sockeye_socket_proto::{Ack, Args, Binary, Event, IntoAck, RawArgs, RawEvent};
+pub use sockeye_socket_proto::{Ack, Args, Binary, Event, IntoAck, IntoError, RawArgs, RawEvent};
 pub use state::{ConnectionState, DisconnectReason};
