@@ -126,21 +126,30 @@ async fn a_refusal_of_a_connection_is_no_failure() {
     async fn by_hand(visitor: Visitor) -> Result<(), Refuse> {
         visitor.auth::<Auth>().map(drop).map_err(Into::into)
     }
+    async fn by_hand_too(visitor: Visitor) -> Result<(), EventError> {
+        visitor.auth::<Auth>().map(drop).map_err(Into::into)
+    }
     let (log, _guard) = Log::begin();
     let (heard, namespace) = listening(Namespace::new("/").on_connect(admit));
-    let server = in_memory([namespace, Namespace::new("/by-hand").on_connect(by_hand)]);
+    let [mine, other] = ["/by-hand", "/by-hand-too"].map(Namespace::new);
+    let mine = mine.on_connect(by_hand);
+    let server = in_memory([namespace, mine, other.on_connect(by_hand_too)]);
     let mut client = Client::open(&server).await;
     client.send(r#"40{"code":7}"#).await;
     client.expect(r#"44{"message":"come back later","data":7}"#).await;
     client.send(r#"40{"code":"secret"}"#).await;
     client.expect(r#"44{"message":"the `auth` is not what this namespace expects"}"#).await;
     // The same by hand.
+    client.send(r#"40/by-hand-too,{"code":"secret"}"#).await;
+    client
+        .expect(r#"44/by-hand-too,{"message":"the `auth` is not what this namespace expects"}"#)
+        .await;
     client.send(r#"40/by-hand,{"code":"secret"}"#).await;
     client
         .expect(r#"44/by-hand,{"message":"the `auth` is not what this namespace expects"}"#)
         .await;
     assert!(heard.lock().is_empty());
-    assert_eq!(log.lines(Level::DEBUG, "visitor refused").len(), 3);
+    assert_eq!(log.lines(Level::DEBUG, "visitor refused").len(), 4);
     assert!(log.lines(Level::WARN, "").is_empty());
     assert!(log.lines(Level::DEBUG, "secret").is_empty(), "an auth is not logged");
 }

@@ -59,7 +59,7 @@ async fn extractors_cost_no_allocation_but_those_that_wait() {
                        _: Option<HttpExtension<u8>>,
                        n: u32| Ack(n);
     let waits = async |_: Socket, late: Late, n: u32| {
-        assert_eq!(late.0, 0);
+        assert!(late.0 > 0, "a request has a host");
         Ack(n)
     };
     let namespace = Namespace::new("/").on("plain", plain).on("taken", taken).on("waits", waits);

@@ -112,7 +112,7 @@ macro_rules! handlers {
                 mut context: Context<'_, S>,
                 auth: &str,
             ) -> Result<Deciding, Refuse> {
-                start!(self, context, ($($T $K)*), (last = P::from_args(auth, &[]).map_err(|error| Refuse::bad_auth(&error))?), |returned: R| returned.into_decision())
+                start!(self, context, ($($T $K)*), (last = P::from_args(auth, &[]).map_err(|_| Refuse::bad_auth())?), |returned: R| returned.into_decision())
             }
 
             keep_extensions!($($T $K)*);

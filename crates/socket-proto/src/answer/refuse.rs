@@ -51,7 +51,7 @@ impl Refuse {
     /// Refuses an `auth` that does not decode. The error is not kept: it quotes the `auth`, which must
     /// not be logged.
     #[doc(hidden)]
-    pub fn bad_auth(_: &PayloadError) -> Self {
+    pub fn bad_auth() -> Self {
         Self::new("the `auth` is not what this namespace expects")
     }
 
@@ -100,19 +100,20 @@ impl Refuse {
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Refuse {
     fn from(error: E) -> Self {
         match error.into().downcast::<PayloadError>() {
-            Ok(error) => Self::bad_auth(&error),
+            Ok(_) => Self::bad_auth(),
             Err(error) => Self::internal().with_source(error),
         }
     }
 }
 
-/// Message and data are kept; an internal error stays one.
+/// Message and data are kept; an internal error stays one, and what does not decode is an `auth`.
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
-        let (is_internal, is_decode) = (error.is_internal(), error.code() == "decode");
+        if error.code() == "decode" {
+            return Self::bad_auth();
+        }
+        let is_internal = error.is_internal();
         let (message, data, source) = error.into_parts();
-        // What does not decode may be an `auth`, of which nothing is logged.
-        let source = source.filter(|_| !is_decode);
         if is_internal {
             return Self { source, ..Self::internal() };
         }
