@@ -37,7 +37,8 @@ pub(crate) struct Handlers {
 }
 
 /// An async function that handles an event: `async |payload|`, `async |client: Client, payload|`,
-/// or without the payload. It returns `()`, [`Ack`](crate::Ack) or a `Result` of one of them.
+/// or without the payload. It returns `()`, [`Ack`](crate::Ack) or a `Result` of one of them, with any
+/// error that [`IntoError`](crate::IntoError) lists, `anyhow::Error` among them.
 /// Implemented for functions and closures only.
 ///
 /// ```

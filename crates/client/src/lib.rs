@@ -71,6 +71,6 @@ pub use sockeye_engine_proto::TransportKind as Transport;
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use sockeye_net::http::{Roots, RootsError};
 pub use sockeye_socket_proto::{
-    Ack, Args, ArgsRef, Binary, EmitAs, Event, IntoAck, RawArgs, RawEvent,
+    Ack, Args, ArgsRef, Binary, EmitAs, Event, IntoAck, IntoError, RawArgs, RawEvent,
 };
 pub use state::{ConnectionState, DisconnectReason};

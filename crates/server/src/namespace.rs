@@ -43,6 +43,52 @@ use crate::socket::disconnect_reason::DisconnectReason;
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.
+///
+/// Every handler is an async function of extractors and, last, of what it is about: `on_connect` of
+/// the client's `auth`, `on` of the event's payload, `on_disconnect` of the reason. All may return a
+/// `Result`; what fails goes to [`on_error`](Namespace::on_error).
+///
+/// ```
+/// use serde::Deserialize;
+/// use sockeye::{
+///     Ack, DisconnectReason, EmitError, Event, Local, Namespace, Refuse, Server, Socket,
+/// };
+///
+/// #[derive(Deserialize)]
+/// struct Auth {
+///     name: Option<String>,
+/// }
+///
+/// const SAY: Event<String, usize> = Event::new("say");
+///
+/// struct Name(String);
+///
+/// async fn admit(socket: Socket, auth: Auth) -> Result<(), Refuse> {
+///     socket.set(Name(auth.name.ok_or_else(|| Refuse::new("who are you?"))?));
+///     Ok(())
+/// }
+///
+/// async fn welcome(socket: Socket, name: Local<Name>) -> Result<(), EmitError> {
+///     socket.broadcast().emit("arrived", &name.0.0)
+/// }
+///
+/// async fn say(socket: Socket, text: String) -> Result<Ack<usize>, EmitError> {
+///     socket.broadcast().emit(SAY, &text)?;
+///     Ok(Ack(text.len()))
+/// }
+///
+/// async fn gone(socket: Socket, reason: DisconnectReason) -> Result<(), EmitError> {
+///     socket.io().emit("left", reason.as_str())
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/chat")
+///     .on_connect(admit)
+///     .on_connected(welcome)
+///     .on(SAY, say)
+///     .on_disconnect(gone);
+/// let server = Server::builder().namespace(namespace);
+/// # drop(server);
+/// ```
 #[must_use = "a namespace is there once the builder has it"]
 pub struct Namespace<S = ()> {
     path: Path,

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
 use sockeye::{
-    Acker, Context, DisconnectReason, EventError, FromContext, Namespace, PathParam, RawArgs,
+    Ack, Acker, Context, DisconnectReason, EventError, FromContext, Namespace, PathParam, RawArgs,
     RawEvent, Refuse, Room, Server, Socket, Visitor,
 };
 use sockeye_testing::TestServer;
@@ -123,16 +123,33 @@ async fn a_refusal_of_a_connection_is_no_failure() {
     async fn admit(auth: Auth) -> Result<(), EventError> {
         Err(EventError::new("banned", "come back later").with_data(&auth.code))
     }
+    async fn by_hand(visitor: Visitor) -> Result<(), Refuse> {
+        visitor.auth::<Auth>().map(drop).map_err(Into::into)
+    }
+    async fn by_hand_too(visitor: Visitor) -> Result<(), EventError> {
+        visitor.auth::<Auth>().map(drop).map_err(Into::into)
+    }
     let (log, _guard) = Log::begin();
     let (heard, namespace) = listening(Namespace::new("/").on_connect(admit));
-    let server = in_memory([namespace]);
+    let [mine, other] = ["/by-hand", "/by-hand-too"].map(Namespace::new);
+    let mine = mine.on_connect(by_hand);
+    let server = in_memory([namespace, mine, other.on_connect(by_hand_too)]);
     let mut client = Client::open(&server).await;
     client.send(r#"40{"code":7}"#).await;
     client.expect(r#"44{"message":"come back later","data":7}"#).await;
     client.send(r#"40{"code":"secret"}"#).await;
     client.expect(r#"44{"message":"the `auth` is not what this namespace expects"}"#).await;
+    // The same by hand.
+    client.send(r#"40/by-hand-too,{"code":"secret"}"#).await;
+    client
+        .expect(r#"44/by-hand-too,{"message":"the `auth` is not what this namespace expects"}"#)
+        .await;
+    client.send(r#"40/by-hand,{"code":"secret"}"#).await;
+    client
+        .expect(r#"44/by-hand,{"message":"the `auth` is not what this namespace expects"}"#)
+        .await;
     assert!(heard.lock().is_empty());
-    assert_eq!(log.lines(Level::DEBUG, "visitor refused").len(), 2);
+    assert_eq!(log.lines(Level::DEBUG, "visitor refused").len(), 4);
     assert!(log.lines(Level::WARN, "").is_empty());
     assert!(log.lines(Level::DEBUG, "secret").is_empty(), "an auth is not logged");
 }
@@ -146,14 +163,20 @@ async fn without_on_error_failures_are_warnings_and_refusals_are_not() {
         .on_connect(admit)
         .on("internal", async || Err::<(), _>(no_disk()))
         .on("expected", async || Err::<(), _>(EventError::new("full", "no room")))
-        .on("number", async |_: u32| {});
+        .on("number", async |_: u32| {})
+        .on("by hand", async |args: RawArgs| Ok::<_, EventError>(Ack(args.decode::<u32>()?)));
     let (log, _guard) = Log::begin();
     let server = in_memory([namespace]);
     let mut client = Client::open(&server).await;
     client.send(r#"40{"fail":true}"#).await;
     client.expect(COULD_NOT_BE_DECIDED).await;
     client.join("40").await;
-    for packet in [r#"421["internal"]"#, r#"422["expected"]"#, r#"423["number","text"]"#] {
+    for packet in [
+        r#"421["internal"]"#,
+        r#"422["expected"]"#,
+        r#"423["number","text"]"#,
+        r#"424["by hand","text"]"#,
+    ] {
         client.send(packet).await;
         client.text().await;
     }
@@ -161,7 +184,7 @@ async fn without_on_error_failures_are_warnings_and_refusals_are_not() {
     assert_eq!(warnings.len(), 2, "{warnings:#?}");
     assert!(warnings.iter().all(|line| line.contains("the disk is full")), "{warnings:#?}");
     assert!(warnings[0].contains("(connect)") && warnings[1].contains("internal"));
-    assert_eq!(log.lines(Level::DEBUG, "event refused").len(), 2);
+    assert_eq!(log.lines(Level::DEBUG, "event refused").len(), 3);
 }
 
 #[tokio::test]

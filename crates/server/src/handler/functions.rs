@@ -21,9 +21,6 @@ pub struct WithPayload;
 #[derive(Debug)]
 pub struct WithoutPayload;
 
-/// What a client reads whose `auth` does not decode. The cause would quote it.
-const BAD_AUTH: &str = "the `auth` is not what this namespace expects";
-
 /// Takes the arguments, calls the function and finishes with what it returns. Where no argument has
 /// to be awaited, the function's own future is all that is kept.
 macro_rules! start {
@@ -115,7 +112,7 @@ macro_rules! handlers {
                 mut context: Context<'_, S>,
                 auth: &str,
             ) -> Result<Deciding, Refuse> {
-                start!(self, context, ($($T $K)*), (last = P::from_args(auth, &[]).map_err(|_| Refuse::new(BAD_AUTH))?), |returned: R| returned.into_decision())
+                start!(self, context, ($($T $K)*), (last = P::from_args(auth, &[]).map_err(|_| Refuse::bad_auth())?), |returned: R| returned.into_decision())
             }
 
             keep_extensions!($($T $K)*);

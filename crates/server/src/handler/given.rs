@@ -57,7 +57,27 @@ impl<S, A> FromContext<S> for Acker<A> {
     }
 }
 
-/// The server's state, or a part of it (see [`FromRef`]).
+/// The server's state, or a part of it (see [`FromRef`]): a copy, so a state is cheap to clone or in
+/// an `Arc`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use sockeye::{Ack, Namespace, Server, State};
+///
+/// type Visits = Arc<AtomicU64>;
+///
+/// async fn count(State(visits): State<Visits>) -> Ack<u64> {
+///     Ack(visits.fetch_add(1, Ordering::Relaxed) + 1)
+/// }
+///
+/// // The state first: namespaces declared after it have it.
+/// let server = Server::builder()
+///     .state(Visits::default())
+///     .namespace(Namespace::new("/").on("count", count));
+/// # drop(server);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct State<T>(pub T);
 
@@ -121,6 +141,25 @@ impl<T: Clone> FromRef<T> for T {
 pub use axum::extract::FromRef;
 
 /// The value that [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
+///
+/// ```
+/// use sockeye::{Ack, Local, Namespace, Socket};
+///
+/// struct User {
+///     name: String,
+/// }
+///
+/// async fn admit(socket: Socket, name: String) {
+///     socket.set(User { name });
+/// }
+///
+/// async fn who(user: Local<User>) -> Ack<String> {
+///     Ack(user.name.clone())
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/").on_connect(admit).on("who", who);
+/// # drop(namespace);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local<T>(pub Arc<T>);
 
@@ -150,6 +189,19 @@ pub struct MissingLocal {
 
 /// The first part of a dynamic namespace's name, parsed: with `/room-{id}`, `PathParam<u32>` is the
 /// room's number. (Others: [`Socket::param`].)
+///
+/// A name whose part is no `T` is refused in `on_connect`, with the code `param` elsewhere.
+///
+/// ```
+/// use sockeye::{Ack, Namespace, PathParam};
+///
+/// async fn number(PathParam(id): PathParam<u32>) -> Ack<u32> {
+///     Ack(id)
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/room-{id}").on("number", number);
+/// # drop(namespace);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathParam<T>(pub T);
 

@@ -119,7 +119,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     ///
     /// let builder = Server::builder()
     ///     .keep_extension::<User>()
-    ///     .namespace(crate::Namespace::new("/").on_connect(admit));
+    ///     .namespace(Namespace::new("/").on_connect(admit));
     /// # drop(builder);
     /// ```
     pub fn keep_extension<T: Clone + Send + Sync + 'static>(mut self) -> Self {

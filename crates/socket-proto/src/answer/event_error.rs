@@ -160,10 +160,14 @@ pub(super) fn add_data(
     }
 }
 
-/// Any error, `anyhow::Error`, a boxed one or a text: code `internal`, the rest is for this side.
+/// Any error, `anyhow::Error`, a boxed one or a text: code `internal`, the rest is for this side. A
+/// [`PayloadError`] has the code `decode`: the peer sent what does not fit.
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for EventError {
     fn from(error: E) -> Self {
-        Self::internal().with_source(error)
+        match error.into().downcast::<PayloadError>() {
+            Ok(error) => Self::decode(*error),
+            Err(error) => Self::internal().with_source(error),
+        }
     }
 }
 
@@ -221,6 +225,13 @@ mod tests {
         let error = EventError::new("full", "no room").with_data(&unwritable);
         assert_eq!(error.to_ack().json(), r#"{"error":{"code":"full","message":"no room"}}"#);
         assert!(error.to_string().contains("cannot be written as JSON: key must be"), "{error}");
+    }
+
+    #[test]
+    fn arguments_that_a_handler_decodes_itself_are_the_peers_mistake() {
+        let error = EventError::from(RawArgs::new("\"x\"", &[]).decode::<u8>().unwrap_err());
+        assert_eq!(error.code(), "decode");
+        assert!(error.to_string().contains("invalid type"), "{error}");
     }
 
     #[test]

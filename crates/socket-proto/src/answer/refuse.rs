@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::event_error::{EventError, Parts, add_data};
+use crate::payload::PayloadError;
 
 /// The refusal of a connection to a namespace: the client gets `connect_error` with this message.
 ///
@@ -45,6 +46,13 @@ impl Refuse {
     #[doc(hidden)]
     pub fn internal() -> Self {
         Self { is_internal: true, ..Self::new("whether you may come in could not be decided") }
+    }
+
+    /// Refuses an `auth` that does not decode. The error is not kept: it quotes the `auth`, which must
+    /// not be logged.
+    #[doc(hidden)]
+    pub fn bad_auth() -> Self {
+        Self::new("the `auth` is not what this namespace expects")
     }
 
     /// Adds details, `err.data` at the client. A second call replaces the first. Data that JSON
@@ -88,16 +96,22 @@ impl Refuse {
 }
 
 /// Any error, `anyhow::Error`, a boxed one or a text: a general message for the client, the rest is
-/// for this side.
+/// for this side. A [`PayloadError`] is an `auth` that does not decode, and no failure.
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Refuse {
     fn from(error: E) -> Self {
-        Self::internal().with_source(error)
+        match error.into().downcast::<PayloadError>() {
+            Ok(_) => Self::bad_auth(),
+            Err(error) => Self::internal().with_source(error),
+        }
     }
 }
 
-/// Message and data are kept; an internal error stays one.
+/// Message and data are kept; an internal error stays one, and what does not decode is an `auth`.
 impl From<EventError> for Refuse {
     fn from(error: EventError) -> Self {
+        if error.code() == "decode" {
+            return Self::bad_auth();
+        }
         let is_internal = error.is_internal();
         let (message, data, source) = error.into_parts();
         if is_internal {
