@@ -138,7 +138,7 @@ impl Handshake {
     }
 
     /// The client's address, if the listener told it in a
-    /// [`PeerAddr`](sockeye_net::http::PeerAddr). When one of
+    /// [`PeerAddr`](sockeye_net::http::PeerAddr), or with the feature `axum` in axum's `ConnectInfo`. When one of
     /// [`trusted_proxies`](crate::Config::trusted_proxies) handed the request on, it is the one
     /// that proxy told, and the port is 0.
     pub fn address(&self) -> Option<SocketAddr> {
