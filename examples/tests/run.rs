@@ -222,6 +222,20 @@ async fn http_session_is_the_sockets_too() {
     example.stop().await;
 }
 
+#[tokio::test]
+async fn a_contract_is_kept_by_both_ends() {
+    let server = Example::start("contract_server").await;
+    let mut client =
+        Example::start_with("contract_client", &[&server.url, "feed the otters"]).await;
+    for line in
+        [r#"card 1 says "feed the otters""#, r#"asked about "feed the otters""#, "removed: true"]
+    {
+        assert_eq!(client.line().await, line);
+    }
+    client.ended().await;
+    server.stop().await;
+}
+
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
 #[tokio::test]
