@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +9,9 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::post;
-use sockeye::{Ack, Config, Event, Handshake, Namespace, RecoveryConfig, Refuse, Server, Socket};
+use sockeye::{
+    Ack, Config, Event, HttpExtension, Namespace, RecoveryConfig, Refuse, Server, Socket,
+};
 use sockeye_testing::TestServer;
 
 const CHAT: Event<String> = Event::new("chat");
@@ -74,20 +75,20 @@ async fn authenticate(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn admit(handshake: Arc<Handshake>) -> Result<(), Refuse> {
-    handshake.extension::<User>().map(|_| ()).ok_or_else(|| Refuse::new("log in first"))
+async fn admit(user: Option<HttpExtension<User>>) -> Result<(), Refuse> {
+    user.map(|_| ()).ok_or_else(|| Refuse::new("log in first"))
 }
 
-async fn who_am_i(handshake: Arc<Handshake>) -> Ack<Option<String>> {
-    Ack(handshake.extension::<User>().map(|user| user.0.clone()))
+async fn who_am_i(HttpExtension(user): HttpExtension<User>) -> Ack<String> {
+    Ack(user.0)
 }
 
 fn application() -> (Server, Router) {
     let namespace = Namespace::new("/").on_connect(admit).on("who am i", who_am_i);
-    let server = Server::builder().keep_extension::<User>().namespace(namespace).build().unwrap();
+    let server = Server::builder().namespace(namespace).build().unwrap();
     let app = Router::new()
         .route("/login", post(login))
-        .fallback_service(server.clone().into_service())
+        .merge(server.clone().into_router())
         .layer(from_fn(authenticate));
     (server, app)
 }
@@ -101,7 +102,7 @@ async fn who_logs_in_is_known_to_the_socket() {
 
     assert_eq!(ann.post("/login").body("ann").await.status, 200);
     let mut socket = ann.connect().await;
-    let name: Option<String> = socket.emit_with_ack("who am i", &()).await.unwrap();
-    assert_eq!(name.as_deref(), Some("ann"));
+    let name: String = socket.emit_with_ack("who am i", &()).await.unwrap();
+    assert_eq!(name, "ann");
     assert!(server.browser().client().connect().await.is_err(), "another browser has another jar");
 }
