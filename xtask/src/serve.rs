@@ -56,6 +56,7 @@ pub(crate) fn serve(workspace: &Workspace, arguments: &Arguments) -> Result<()> 
     let program = format!("{}/sockeye{}", build.profile, env::consts::EXE_SUFFIX);
     if !workspace.target_dir().join(program).exists() {
         require_c_compiler("cc")?;
+        require("make", "the allocator is built with make")?;
         eprintln!("{}", build.announcement);
     }
     build_ui(workspace)?;
@@ -67,21 +68,26 @@ pub(crate) fn serve(workspace: &Workspace, arguments: &Arguments) -> Result<()> 
 }
 
 /// Says that the C compiler is missing before minutes of a build show it. One that the environment
-/// names is the build scripts' own business, and on Windows they search for one.
+/// names is the build scripts' own business, and on Windows they search for theirs.
 fn require_c_compiler(program: &str) -> Result<()> {
     let names_one = |name: &str| name == "CC" || name.starts_with("CC_") || name.ends_with("_CC");
-    if cfg!(windows) || env::vars_os().any(|(name, _)| names_one(&name.to_string_lossy())) {
+    if env::vars_os().any(|(name, _)| names_one(&name.to_string_lossy())) {
         return Ok(());
     }
+    require(program, "SQLite and the allocator are built with a C compiler (or name yours in CC)")
+}
+
+/// Says that a program is missing, what it is for, and what to install.
+fn require(program: &str, purpose: &str) -> Result<()> {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if command.status().is_ok_and(|status| status.success()) {
+    if cfg!(windows) || command.status().is_ok_and(|status| status.success()) {
         return Ok(());
     }
     bail!(
-        "SQLite and TLS are built with a C compiler, and `{program}` is not there: install one \
-         (Debian, Ubuntu: `apt install gcc libc6-dev`; Fedora: `dnf install gcc`; macOS: \
-         `xcode-select --install`), or name yours in the variable CC"
+        "`{program}` is not there, and {purpose}: install it (Debian, Ubuntu: \
+         `apt install build-essential`; Fedora: `dnf install gcc make`; macOS: \
+         `xcode-select --install`)"
     )
 }
 
@@ -158,9 +164,10 @@ mod tests {
     fn a_missing_compiler_is_told_with_what_to_install() {
         // `cargo` answers `--version` as a compiler does.
         require_c_compiler("cargo").unwrap();
-        if env::vars_os().all(|(name, _)| !name.to_string_lossy().contains("CC")) && cfg!(unix) {
-            let error = require_c_compiler("cc-that-is-not-there").unwrap_err().to_string();
-            assert!(error.contains("`cc-that-is-not-there` is not there: install one"), "{error}");
+        if cfg!(unix) {
+            let error = require("cc-that-is-not-there", "it is needed").unwrap_err().to_string();
+            let told = "`cc-that-is-not-there` is not there, and it is needed: install it (Debian";
+            assert!(error.starts_with(told), "{error}");
         }
     }
 }
