@@ -100,10 +100,12 @@ fn every_chapter_is_in_the_index() {
     for document in documents().iter().filter(|path| path.parent().unwrap().ends_with("guide")) {
         let name = document.file_name().unwrap().to_str().unwrap();
         assert!(index.contains(&format!("guide/{name}")), "{name} is not in docs/README.md");
-        // Its programs are doc tests of the crate it is about.
-        let crates = ["client", "engine", "server", "websocket"];
-        let mut crates = crates.iter().map(|name| file(&format!("{name}/src/lib.rs")).unwrap());
-        let is_compiled = crates.any(|root| root.contains(&format!("docs/guide/{name}")));
+        // Its programs are doc tests of the crate it is about, or of the examples.
+        let roots =
+            ["client", "engine", "server", "websocket"].map(|at| format!("{at}/src/lib.rs"));
+        let roots = roots.iter().map(String::as_str).chain(["examples/src/guide.rs"]);
+        let compiles = |root: &str| file(root).unwrap().contains(&format!("docs/guide/{name}"));
+        let is_compiled = roots.into_iter().any(compiles);
         let has_rust = fs::read_to_string(document).unwrap().contains("```rust");
         assert_eq!(is_compiled, has_rust, "{name} and the `guide` of a crate");
     }

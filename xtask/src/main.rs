@@ -45,8 +45,9 @@ struct Cli {
 enum Task {
     /// Build the chat with its UI and serve it (http://localhost:3000, data in ./data).
     ///
-    /// Everything after `serve` goes to the server: `cargo xtask serve --port 0 --data /tmp/chat`.
-    /// Its own help is `cargo xtask serve --help`.
+    /// The first build takes about ten minutes on two cores, with `--quick` about three (the program
+    /// is slower then), and needs a C compiler. Everything else after `serve` goes to the server:
+    /// `cargo xtask serve --port 0 --data /tmp/chat`. Its own help is `cargo xtask serve --help`.
     #[command(disable_help_flag = true)]
     Serve(serve::Arguments),
     /// Run the tests: Rust, the JavaScript client, the chat UI, interop, Chromium, Autobahn.

@@ -35,8 +35,10 @@
 //! # });
 //! ```
 //!
-//! - [`TestServer`] is a [`sockeye::Server`] that is reached through memory. Everything between its
-//!   handlers and the bytes of its WebSockets is what it is in production.
+//! - [`TestServer`] is a [`sockeye::Server`] that is reached through memory, alone or through the
+//!   application it is mounted in. Everything between its handlers and the bytes of its WebSockets is
+//!   what it is in production.
+//! - [`TestBrowser`] is somebody with a cookie jar: what a login route sets, their sockets send.
 //! - [`TestClient`] is one client in one namespace. It speaks the protocol for itself; `expect_*`
 //!   methods fail the test with what came instead.
 //! - [`Wire`] is its connection: delayed, stalled, half open, cut.
@@ -52,16 +54,21 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod browser;
 mod client;
 mod cluster;
 mod connect;
+mod cookies;
 pub mod raw;
+mod request;
 mod server;
 mod session;
 mod wire;
 
+pub use browser::TestBrowser;
 pub use client::{Answerer, Asked, Ended, TestClient};
 pub use cluster::{TestCluster, TestMember};
 pub use connect::{Connect, ConnectError};
+pub use request::TestRequest;
 pub use server::TestServer;
 pub use wire::Wire;

@@ -157,7 +157,7 @@ async fn refusals_are_errors() {
     let users = || server.client().namespace("/users");
     let refused = users().auth(&Token { name: "nobody".to_owned() }).connect().await;
     let Err(ConnectError::Refused { message, data }) = refused else { panic!("{refused:?}") };
-    assert_eq!((message.as_str(), data), ("who?", serde_json::json!(7)));
+    assert_eq!((message.as_str(), data), ("who?", Some(serde_json::json!(7))));
     assert!(matches!(users().connect().await, Err(ConnectError::Refused { .. })), "no token");
     let client = users().auth(&Token { name: "ann".to_owned() }).connect().await.unwrap();
     let rooms = server.server().of("/users").unwrap().to("ann").sockets();

@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         "sockeye-client",
         &["sockeye-net", "sockeye-ws", "sockeye-engine-proto", "sockeye-socket-proto"],
     ),
+    ("sockeye-example-contract", &["sockeye-socket-proto"]),
     ("sockeye-testing", &["sockeye", "sockeye-socket-proto", "sockeye-net", "sockeye-ws"]),
     ("sockeye-cluster", &["sockeye"]),
     ("sockeye-redis", &["sockeye-cluster"]),
