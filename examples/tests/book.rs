@@ -1,0 +1,170 @@
+//! The book and every other document hang together: links lead somewhere, and the index, the book's
+//! table of contents and the folder name the same chapters.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How pages of the book name a file that lies beside it, and a folder: the book has no such pages.
+const FILE: &str = "https://github.com/sockeye-rs/sockeye/blob/main/";
+const FOLDER: &str = "https://github.com/sockeye-rs/sockeye/tree/main/";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Every document of the repository, by its path from the root.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+            let is_ours =
+                !name.starts_with('.') && !["target", "node_modules", "data"].contains(&&*name);
+            if path.is_dir() && is_ours {
+                folders.push(path);
+            } else if name.ends_with(".md") {
+                found.push(path.strip_prefix(root()).unwrap().to_path_buf());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The lines of a document outside of code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    text.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    })
+}
+
+/// The targets of a document's links and pictures.
+fn links(text: &str) -> Vec<&str> {
+    let lines = prose(text).flat_map(|line| line.split("](").skip(1));
+    lines.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target).collect()
+}
+
+/// What a code host and mdBook call the headings of a document in an address.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut seen = HashMap::new();
+    let headings = prose(text).filter(|line| line.starts_with('#'));
+    let anchors = headings.map(|heading| {
+        let text = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = text.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let times = seen.entry(anchor.clone()).and_modify(|times| *times += 1).or_insert(0);
+        if *times == 0 { anchor } else { format!("{anchor}-{times}") }
+    });
+    anchors.collect()
+}
+
+/// What is wrong with a link of the document at `from`.
+fn fault(from: &Path, link: &str) -> Option<String> {
+    let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let elsewhere = [FILE, FOLDER].iter().find_map(|prefix| path.strip_prefix(prefix));
+    let target = match elsewhere {
+        Some(path) => root().join(path),
+        None if path.contains("://") || path.starts_with("mailto:") => return None,
+        None if path.is_empty() => root().join(from),
+        None => root().join(from.parent().unwrap()).join(path),
+    };
+    let Ok(target) = target.canonicalize() else {
+        return Some("no such file".to_owned());
+    };
+    let book = root().canonicalize().unwrap().join("docs");
+    if from.starts_with("docs") && elsewhere.is_none() && !target.starts_with(&book) {
+        return Some(format!("leaves the book; write it as {FILE}… or {FOLDER}…"));
+    }
+    if anchor.is_empty() {
+        return None;
+    }
+    let anchors = anchors(&fs::read_to_string(target).unwrap());
+    (!anchors.contains(anchor)).then(|| format!("no such heading, but {anchors:?}"))
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut faults = Vec::new();
+    let mut links_count = 0;
+    for document in documents() {
+        let text = fs::read_to_string(root().join(&document)).unwrap();
+        for link in links(&text) {
+            links_count += 1;
+            if let Some(fault) = fault(&document, link) {
+                faults.push(format!("{}: {link}: {fault}", document.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(
+        links_count > 150,
+        "only {links_count} were found: has the way of writing them changed?"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_link_is_found() {
+    let page = Path::new("docs/guide/rooms.md");
+    for right in ["presence.md", "../limits.md#websocket", "#in-and-out", "https://example.org/x"] {
+        assert_eq!(fault(page, right), None, "{right}");
+    }
+    for (wrong, words) in [
+        ("nowhere.md", "no such file"),
+        ("../limits.md#nowhere", "no such heading"),
+        ("../../README.md", "leaves the book"),
+        ("https://github.com/sockeye-rs/sockeye/blob/main/nowhere.md", "no such file"),
+    ] {
+        assert!(fault(page, wrong).unwrap().contains(words), "{wrong}");
+    }
+    assert_eq!(anchors("# A `b`-c_d!\n```\n# e\n```\n## A\n## A"), {
+        ["a-b-c_d", "a", "a-1"].map(str::to_owned).into()
+    });
+}
+
+/// The pages of the book that a document of `docs/` links to, each once, in its order.
+fn pages(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let mut pages: Vec<String> = Vec::new();
+    for link in links(&text).iter().filter(|link| link.ends_with(".md") && !link.contains("://")) {
+        if *link != "README.md" && !pages.contains(&(*link).to_owned()) {
+            pages.push((*link).to_owned());
+        }
+    }
+    pages
+}
+
+#[test]
+fn the_index_and_the_table_of_contents_name_every_page_in_one_order() {
+    let index = pages("README.md");
+    assert_eq!(index, pages("SUMMARY.md"), "docs/README.md and docs/SUMMARY.md");
+    let folder = documents().into_iter().filter_map(|document| {
+        let page = document.strip_prefix("docs").ok()?.to_str().unwrap().to_owned();
+        (!["README.md", "SUMMARY.md"].contains(&&*page)).then_some(page)
+    });
+    let (index, folder): (BTreeSet<_>, BTreeSet<_>) =
+        (index.into_iter().collect(), folder.collect());
+    assert_eq!(index, folder, "docs/README.md and the folder docs");
+}
+
+/// The Rust of every page is compiled: it is documentation of a crate.
+#[test]
+fn every_page_with_rust_is_compiled() {
+    let sources = ["examples/src/guide.rs", "crates/client/src/lib.rs", "crates/engine/src/lib.rs"];
+    let sources =
+        sources.iter().chain(&["crates/server/src/lib.rs", "crates/websocket/src/lib.rs"]);
+    let sources: String =
+        sources.map(|path| fs::read_to_string(root().join(path)).unwrap()).collect();
+    for document in documents().iter().filter(|path| path.starts_with("docs")) {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let is_compiled = sources.contains(&format!("{}\"", document.display()));
+        let has_rust = text.lines().any(|line| line.starts_with("```rust"));
+        assert_eq!(is_compiled, has_rust, "{} and the `guide` of a crate", document.display());
+    }
+}
