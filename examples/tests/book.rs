@@ -153,6 +153,25 @@ fn the_index_and_the_table_of_contents_name_every_page_in_one_order() {
     assert_eq!(index, folder, "docs/README.md and the folder docs");
 }
 
+/// The blocks of code in a document, without the line that names a file.
+fn code<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("\n```{language}");
+    let blocks = text.split(&opening).skip(1).map(|rest| rest.split("\n```").next().unwrap());
+    blocks.map(|block| block.splitn(3, '\n').last().unwrap()).collect()
+}
+
+#[test]
+fn the_tutorial_ends_with_the_program_that_is_tested() {
+    let read = |name: &str| fs::read_to_string(root().join("docs/tutorial").join(name)).unwrap();
+    let (last, program, page) = (read("4-lost-lines.md"), read("main.rs"), read("page.html"));
+    let program: Vec<&str> = program
+        .lines()
+        .filter(|line| !["//!", "#[allow("].iter().any(|start| line.starts_with(start)))
+        .collect();
+    assert_eq!(code(&last, "rust").join("\n\n"), program.join("\n").trim());
+    assert_eq!(code(&last, "html"), [page.trim_end()]);
+}
+
 /// The Rust of every page is compiled: it is documentation of a crate.
 #[test]
 fn every_page_with_rust_is_compiled() {
