@@ -126,8 +126,11 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get(Html(include_str!("page.html"))))
         .route("/outbox.mjs", get(([(CONTENT_TYPE, "text/javascript")], outbox)))
         .merge(chat()?.into_router());
-    println!("http://localhost:3000");
-    HttpServer::new(sockeye::bind("localhost:3000").await?, app).await?;
+    // `cargo run -- localhost:3001` listens elsewhere.
+    let address = std::env::args().nth(1).unwrap_or("localhost:3000".to_owned());
+    let listeners = sockeye::bind(&address).await?;
+    println!("listening on http://{address}");
+    HttpServer::new(listeners, app).await?;
     Ok(())
 }
 
