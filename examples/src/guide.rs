@@ -10,8 +10,16 @@ macro_rules! chapters {
 
 chapters! {
     Readme: "README.md",
+    Tutorial1: "docs/tutorial/1-echo.md",
+    Tutorial2: "docs/tutorial/2-everybody.md",
+    Tutorial3: "docs/tutorial/3-rooms.md",
+    Tutorial4: "docs/tutorial/4-lost-lines.md",
+    Recipes: "docs/recipes.md",
     Contract: "docs/guide/contract.md",
+    Proxy: "docs/guide/proxy.md",
+    Deploying: "docs/guide/deploying.md",
     FromNode: "docs/migrate/from-node.md",
     FromSocketioxide: "docs/migrate/from-socketioxide.md",
+    FromWs: "docs/migrate/from-ws.md",
     Operations: "docs/operations.md",
 }

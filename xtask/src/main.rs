@@ -1,4 +1,5 @@
-//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `bench` and `fuzz`.
+//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `book`, `bench`
+//! and `fuzz`.
 //!
 //! Everything a newcomer has to do is one of these commands, and CI runs the same ones, so that a
 //! green run here means a green run there.
@@ -9,6 +10,7 @@
 mod account;
 mod autobahn;
 mod bench;
+mod book;
 mod check;
 mod debian;
 mod deny;
@@ -63,6 +65,8 @@ enum Task {
     /// Dependencies point one way, sans-IO crates touch no clock, thread, socket, runtime or
     /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest.
     Check,
+    /// Build the book from docs/ into target/book with mdBook, and check every link of its pages.
+    Book,
     /// The part of `test --only autobahn` that comes after building and installing.
     #[command(hide = true)]
     Autobahn(autobahn::Arguments),
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Task::Serve(arguments) => serve::serve(&workspace, &arguments),
         Task::Test(arguments) => test::test(&workspace, &arguments),
         Task::Check => check::check(&workspace),
+        Task::Book => book::book(&workspace),
         Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
         Task::Crates => weight::count_crates(&workspace),
         Task::Hog => rounds::hog(),
