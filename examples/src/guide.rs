@@ -16,6 +16,7 @@ chapters! {
     Tutorial4: "docs/tutorial/4-lost-lines.md",
     Recipes: "docs/recipes.md",
     Contract: "docs/guide/contract.md",
+    Browser: "docs/guide/browser.md",
     Proxy: "docs/guide/proxy.md",
     Deploying: "docs/guide/deploying.md",
     FromNode: "docs/migrate/from-node.md",

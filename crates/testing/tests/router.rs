@@ -105,7 +105,7 @@ async fn what_a_login_route_sets_the_sockets_send() {
     }
     assert_eq!(server.post("/say").body("hello").await.status, 204);
     for client in [&mut at_ann, &mut at_bob] {
-        assert_eq!(client.expect_event::<String, ()>("said").await, "hello");
+        assert_eq!(client.expect_event::<String>("said").await, "hello");
     }
     // A client that comes back sends what the jar has then.
     ann.post("/login").body("anna").await;

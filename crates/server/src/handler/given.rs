@@ -160,8 +160,15 @@ pub use axum::extract::FromRef;
 /// let namespace: Namespace = Namespace::new("/").on_connect(admit).on("who", who);
 /// # drop(namespace);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Local<T>(pub Arc<T>);
+
+/// The same value, which need not be `Clone` itself.
+impl<T> Clone for Local<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<T> Deref for Local<T> {
     type Target = T;
