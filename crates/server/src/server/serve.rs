@@ -127,7 +127,7 @@ impl Serve {
         }
     }
 
-    /// Serves `https://` and `wss://` in place of what is not encrypted, over HTTP/2 too.
+    /// Serves `https://` and `wss://` in place of what is not encrypted; over HTTP/2 too with the feature `http2`.
     ///
     /// ```no_run
     /// use sockeye::{Server, TlsConfig};
