@@ -16,8 +16,8 @@
 //!
 //! Without one nothing is counted and no clock is read. Labels have few values, whatever clients send:
 //! `namespace` is a declaration's name (`/chat`, `/doc-{id}`, of a function without a name `(dynamic)`),
-//! `event` an event that was declared, `(fallback)` for all others, or `(none)` for handlers of
-//! connections.
+//! `event` an event that was declared, `(fallback)` for all others, or `(connect)`, `(connected)` and
+//! `(disconnect)` for handlers of connections.
 
 pub(crate) use metrics::Gauge;
 use metrics::{
