@@ -60,7 +60,8 @@ enum Task {
     /// Check the rules of the workspace that the compiler cannot see.
     ///
     /// Dependencies point one way, sans-IO crates touch no clock, thread, socket, runtime or
-    /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest.
+    /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest,
+    /// what is published has its facts and licences, and the tables of features are right.
     Check,
     /// The part of `test --only autobahn` that comes after building and installing.
     #[command(hide = true)]
