@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use sockeye::{Ack, Io, Namespace, Server, State};
+use sockeye::{Ack, HttpServer, Io, Namespace, Server, State};
 
 #[derive(Clone, Default)]
 struct Counter(Arc<AtomicU64>);
@@ -34,13 +34,12 @@ async fn main() -> anyhow::Result<()> {
     let app = Router::new()
         .route("/counted", get(async move || counter.0.load(Ordering::Relaxed).to_string()))
         .route("/say/{text}", get(move |Path(text): Path<String>| say(io, text)))
-        .fallback_service(server.clone().into_service());
-    // axum serves one listener; the others close here.
-    let listener = sockeye_examples::listen().await?.swap_remove(0);
+        .merge(server.clone().into_router());
     let stop = async move {
         sockeye_examples::stopped().await;
         server.shutdown().await;
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    let listeners = sockeye_examples::listen().await?;
+    HttpServer::new(listeners, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }

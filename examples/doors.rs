@@ -7,7 +7,9 @@ use axum::Router;
 use axum::extract::{Path, Request, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::get;
-use sockeye::{Args, EventError, Local, Namespace, Refuse, Room, Server, Socket, State, Visitor};
+use sockeye::{
+    Args, EventError, HttpServer, Local, Namespace, Refuse, Room, Server, Socket, State, Visitor,
+};
 
 /// What was said last in each room.
 #[derive(Clone, Default)]
@@ -79,12 +81,12 @@ async fn main() -> anyhow::Result<()> {
     let app = Router::new()
         .route("/rooms/{room}", get(look))
         .with_state((server.clone(), last))
-        .fallback_service(server.clone().into_service());
-    let listener = sockeye_examples::listen().await?.swap_remove(0);
+        .merge(server.clone().into_router());
     let stop = async move {
         sockeye_examples::stopped().await;
         server.shutdown().await;
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    let listeners = sockeye_examples::listen().await?;
+    HttpServer::new(listeners, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Namespaces that nobody declared one by one: `/doc-1`, `/doc-2` … each with its own sockets.
 
-use sockeye::{Ack, Config, EmitError, Io, Namespace, PathParam, Server, Socket};
+use sockeye::{Ack, EmitError, Io, Namespace, PathParam, Server, Socket};
 
 /// The number in the name the client asked for.
 async fn number(PathParam(number): PathParam<u32>) -> Ack<u32> {
@@ -24,8 +24,11 @@ async fn main() -> anyhow::Result<()> {
         .on("readers", readers);
     // A function may decide as well, and take its time: a look into a database, say.
     let team = Namespace::matching(async |name: String| name == "/team").on("readers", readers);
-    let config = Config { cleanup_empty_child_namespaces: true, ..Config::default() };
-    let server = Server::builder().config(config).namespace(document).namespace(team).build()?;
+    let server = Server::builder()
+        .cleanup_empty_child_namespaces(true)
+        .namespace(document)
+        .namespace(team)
+        .build()?;
     let listeners = sockeye_examples::listen().await?;
     server.serve(listeners).with_graceful_shutdown(sockeye_examples::stopped()).await?;
     Ok(())

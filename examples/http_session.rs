@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::post;
-use sockeye::{Ack, Handshake, Io, Local, Namespace, Refuse, Server, Socket, State};
+use sockeye::{Ack, Handshake, HttpServer, Io, Local, Namespace, Refuse, Server, Socket, State};
 
 /// Who is behind which cookie. (A real one is random and long, and kept in a database.)
 #[derive(Clone, Default)]
@@ -19,10 +19,8 @@ impl Sessions {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn user(&self, cookies: Option<&[u8]>) -> Option<(String, String)> {
-        let cookies = std::str::from_utf8(cookies?).ok()?;
-        let session = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="))?;
-        self.with(|users| Some((session.to_owned(), users.get(session)?.clone())))
+    fn user(&self, session: &str) -> Option<String> {
+        self.with(|users| users.get(session).cloned())
     }
 }
 
@@ -47,9 +45,11 @@ async fn logout(
     Shared((sessions, io)): Shared<(Sessions, Io)>,
     headers: HeaderMap,
 ) -> &'static str {
-    let cookie = headers.get(header::COOKIE).map(HeaderValue::as_bytes);
-    let Some((session, _)) = sessions.user(cookie) else { return "nobody was logged in\n" };
-    sessions.with(|users| users.remove(&session));
+    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
+    let session = cookies
+        .and_then(|cookies| cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session=")));
+    let Some(session) = session else { return "nobody was logged in\n" };
+    sessions.with(|users| users.remove(session));
     io.to(format!("session {session}")).close_sessions();
     "logged out\n"
 }
@@ -61,8 +61,8 @@ async fn admit(
     State(sessions): State<Sessions>,
     handshake: Arc<Handshake>,
 ) -> Result<(), Refuse> {
-    let user = sessions.user(handshake.header("cookie"));
-    let (session, name) = user.ok_or_else(|| Refuse::new("log in first"))?;
+    let session = handshake.cookie("session").unwrap_or_default();
+    let name = sessions.user(session).ok_or_else(|| Refuse::new("log in first"))?;
     socket.join(format!("session {session}"));
     socket.set(User(name));
     Ok(())
@@ -81,12 +81,12 @@ async fn main() -> anyhow::Result<()> {
         .route("/login/{name}", post(login))
         .route("/logout", post(logout))
         .with_state((sessions, server.io()))
-        .fallback_service(server.clone().into_service());
-    let listener = sockeye_examples::listen().await?.swap_remove(0);
+        .merge(server.clone().into_router());
     let stop = async move {
         sockeye_examples::stopped().await;
         server.shutdown().await;
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    let listeners = sockeye_examples::listen().await?;
+    HttpServer::new(listeners, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }

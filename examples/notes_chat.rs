@@ -5,8 +5,7 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use sockeye::{Config, EmitError, Io, Namespace, Server, Socket};
-use sockeye_websocket::HttpServer;
+use sockeye::{Config, EmitError, HttpServer, Io, Namespace, Server, Socket};
 
 #[derive(Serialize, Deserialize)]
 struct Chat {
@@ -45,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
         // app.get('/', ...) and app.get('/room', ...)
         .route("/", get(Html(include_str!("notes/index.html"))))
         .route("/room", get(Html(include_str!("notes/room.html"))))
-        .fallback_service(io.clone().into_service());
+        .merge(io.clone().into_router());
     // server.listen(port, ...)
     let listeners = sockeye_examples::listen().await?;
     let stop = async move {

@@ -5,8 +5,7 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use sockeye::{Config, EmitError, Io, Namespace, Refuse, Server, Socket};
-use sockeye_websocket::HttpServer;
+use sockeye::{Config, EmitError, HttpServer, Io, Namespace, Refuse, Server, Socket};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Chat {
@@ -35,10 +34,9 @@ async fn enter(socket: Socket, entry: Entry) -> Result<(), Refuse> {
 }
 
 /// Says something to everybody in the room of a socket.
-async fn say(socket: &Socket, io: &Io, event: &str, chat: &Chat) {
-    if let Some(entry) = socket.get::<Entry>() {
-        io.to(entry.room.as_str()).emit(event, chat).expect("a chat can be encoded");
-    }
+fn say(socket: &Socket, io: &Io, event: &str, chat: &Chat) -> Result<(), EmitError> {
+    let Some(entry) = socket.get::<Entry>() else { return Ok(()) };
+    io.to(&entry.room).emit(event, chat)
 }
 
 fn room() -> Namespace {
@@ -53,13 +51,11 @@ fn chat() -> Namespace {
         .on_connect(enter)
         // socket.to(roomId).emit('join', { user: 'system', chat: .. })
         .on_connected(async |socket: Socket, io: Io| {
-            say(&socket, &io, "join", &system("님이 입장하셨습니다.")).await;
+            say(&socket, &io, "join", &system("님이 입장하셨습니다."))
         })
-        .on("chat", async |socket: Socket, io: Io, chat: Chat| {
-            say(&socket, &io, "chat", &chat).await
-        })
+        .on("chat", async |socket: Socket, io: Io, chat: Chat| say(&socket, &io, "chat", &chat))
         .on_disconnect(async |socket: Socket, io: Io| {
-            say(&socket, &io, "exit", &system("님이 퇴장하셨습니다.")).await;
+            say(&socket, &io, "exit", &system("님이 퇴장하셨습니다."))
         })
 }
 
@@ -67,14 +63,14 @@ fn chat() -> Namespace {
 async fn main() -> anyhow::Result<()> {
     // const io = SocketIO(server, { path: '/socket.io' })
     let mut config = Config::default();
-    config.engine.path = "/socket.io".to_owned();
+    config.engine.path = Some("/socket.io".to_owned());
     config.engine.allow_eio3 = true;
     config.engine.jsonp = true;
     let io = Server::builder().config(config).namespace(room()).namespace(chat()).build()?;
     let app = Router::new()
         .route("/", get(Html(include_str!("notes/gif_list.html"))))
         .route("/room/{id}", get(Html(include_str!("notes/gif_room.html"))))
-        .fallback_service(io.clone().into_service());
+        .merge(io.clone().into_router());
     let listeners = sockeye_examples::listen().await?;
     let stop = async move {
         sockeye_examples::stopped().await;

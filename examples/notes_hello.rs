@@ -24,9 +24,7 @@ async fn main() -> anyhow::Result<()> {
     config.engine.allow_eio3 = true;
     config.engine.jsonp = true;
     // server.on("connection", socket => { ... }), socket.on("disconnect", ...)
-    let namespace = Namespace::new("/")
-        .on_connected(async |socket: Socket| connected(socket).await.expect("text can be sent"))
-        .on_disconnect(gone);
+    let namespace = Namespace::new("/").on_connected(connected).on_disconnect(gone);
     // const server = io.listen(8000)
     let server = Server::builder().config(config).namespace(namespace).build()?;
     let listeners = sockeye_examples::listen().await?;

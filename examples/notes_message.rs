@@ -4,24 +4,21 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
-use sockeye::{Config, EmitError, Io, Namespace, Server, Socket};
-use sockeye_websocket::HttpServer;
+use sockeye::{Config, EmitError, HttpServer, Io, Namespace, Server, Socket};
 
 /// `io.emit("message", ...)`, to everybody.
 async fn message(socket: Socket, io: Io, msg: String) -> Result<(), EmitError> {
     io.emit("message", &format!("{}: {msg}", socket.id()))
 }
 
-async fn connected(socket: Socket, io: Io) {
-    let text = format!("{} 님이 연결되었습니다.", socket.id());
-    io.emit("message", &text).expect("text can be encoded, and the name is not reserved");
+async fn connected(socket: Socket, io: Io) -> Result<(), EmitError> {
+    io.emit("message", &format!("{} 님이 연결되었습니다.", socket.id()))
 }
 
 /// `socket.broadcast.emit("message", ...)`, to everybody else.
-async fn disconnected(socket: Socket) {
+async fn disconnected(socket: Socket) -> Result<(), EmitError> {
     let text = format!("{} 님의 연결이 끊어졌습니다.", socket.id());
-    let told = socket.broadcast().emit("message", &text);
-    told.expect("text can be encoded, and the name is not reserved");
+    socket.broadcast().emit("message", &text)
 }
 
 #[tokio::main]
@@ -37,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
     let io = Server::builder().config(config).namespace(namespace).build()?;
     let app = Router::new()
         .route("/", get(Html(include_str!("notes/message.html"))))
-        .fallback_service(io.clone().into_service());
+        .merge(io.clone().into_router());
     let listeners = sockeye_examples::listen().await?;
     let stop = async move {
         sockeye_examples::stopped().await;

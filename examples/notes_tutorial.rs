@@ -4,8 +4,7 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
-use sockeye::{Config, EmitError, Io, Namespace, Server};
-use sockeye_websocket::HttpServer;
+use sockeye::{Config, EmitError, HttpServer, Io, Namespace, Server};
 
 /// `socket.on("chat message", msg => io.emit("chat message", msg))`
 async fn message(io: Io, msg: String) -> Result<(), EmitError> {
@@ -25,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
     let app = Router::new()
         // app.get("/", (req, res) => res.sendFile(..))
         .route("/", get(Html(include_str!("notes/tutorial.html"))))
-        .fallback_service(io.clone().into_service());
+        .merge(io.clone().into_router());
     // http.listen(3000)
     let listeners = sockeye_examples::listen().await?;
     let stop = async move {

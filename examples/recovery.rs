@@ -1,6 +1,6 @@
 //! A client that was away for a moment keeps its id, rooms and locals, and gets what it missed.
 
-use sockeye::{Ack, Config, Namespace, RecoveryConfig, Server, Socket};
+use sockeye::{Ack, Namespace, RecoveryConfig, Server, Socket};
 
 /// What is kept of a socket, besides its rooms: whatever was stored with `set`.
 struct Visits(u32);
@@ -25,9 +25,11 @@ async fn tell(socket: Socket, text: String) -> Result<(), sockeye::EmitError> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let config = Config { recovery: Some(RecoveryConfig::default()), ..Config::default() };
     let namespace = Namespace::new("/").on_connected(hello).on("visits", visits).on("tell", tell);
-    let server = Server::builder().config(config).namespace(namespace).build()?;
+    let server = Server::builder()
+        .connection_state_recovery(RecoveryConfig::default())
+        .namespace(namespace)
+        .build()?;
     let listeners = sockeye_examples::listen().await?;
     server.serve(listeners).with_graceful_shutdown(sockeye_examples::stopped()).await?;
     Ok(())

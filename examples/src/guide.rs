@@ -1,5 +1,5 @@
 //! The README's program and the snippets of pages that are no crate's are doc tests of this crate. (The
-//! chapters of the guide are those of the crates they are about.)
+//! chapters of the guide are those of the crates they are about; that of a contract is about several.)
 
 macro_rules! chapters {
     ($($name:ident: $file:literal,)*) => {
@@ -10,7 +10,17 @@ macro_rules! chapters {
 
 chapters! {
     Readme: "README.md",
+    Tutorial1: "docs/tutorial/1-echo.md",
+    Tutorial2: "docs/tutorial/2-everybody.md",
+    Tutorial3: "docs/tutorial/3-rooms.md",
+    Tutorial4: "docs/tutorial/4-lost-lines.md",
+    Recipes: "docs/recipes.md",
+    Contract: "docs/guide/contract.md",
+    Browser: "docs/guide/browser.md",
+    Proxy: "docs/guide/proxy.md",
+    Deploying: "docs/guide/deploying.md",
     FromNode: "docs/migrate/from-node.md",
     FromSocketioxide: "docs/migrate/from-socketioxide.md",
+    FromWs: "docs/migrate/from-ws.md",
     Operations: "docs/operations.md",
 }

@@ -17,7 +17,7 @@ pub async fn listen() -> anyhow::Result<Vec<TcpListener>> {
         Some(port) => port.parse().with_context(|| format!("`{port}` is no port"))?,
         None => 3000,
     };
-    let listeners = sockeye::bind(None, port).await.with_context(|| {
+    let listeners = sockeye::bind(("localhost", port)).await.with_context(|| {
         format!("cannot listen on port {port}; another one can be given as the argument")
     })?;
     #[allow(clippy::print_stdout, reason = "the line that says where to connect")]

@@ -1,4 +1,4 @@
-//! What the documents point at is there: tests by their names, files by their links.
+//! What the documents point at is there: tests by their names, numbers by theirs. (Links: `book.rs`.)
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -7,22 +7,6 @@ use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Every document of the book, and those beside it.
-fn documents() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"]
-        .map(|name| root().join(name))
-        .into();
-    for folder in ["docs", "docs/guide", "docs/migrate"] {
-        let entries = fs::read_dir(root().join(folder)).unwrap();
-        found.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| is_markdown(path)));
-    }
-    found
-}
-
-fn is_markdown(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "md")
 }
 
 /// The texts between single backquotes of one line.
@@ -60,53 +44,6 @@ fn the_tests_that_are_named_exist() {
         }
     }
     assert!(named > 100, "only {named} were found: has the way of naming them changed?");
-}
-
-#[test]
-fn links_lead_somewhere() {
-    for document in documents() {
-        let text = fs::read_to_string(&document).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
-            let (path, heading) = link.0.split_once('#').unwrap_or((link.0, ""));
-            if path.contains("://") {
-                continue;
-            }
-            let target = match path {
-                "" => document.clone(),
-                path => document.parent().unwrap().join(path),
-            };
-            let place = format!("{}: {}", document.display(), link.0);
-            assert!(target.exists(), "{place}: no such file");
-            if !heading.is_empty() {
-                let text = fs::read_to_string(&target).unwrap();
-                let headings: Vec<String> =
-                    text.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
-                assert!(headings.iter().any(|found| found == heading), "{place}: {headings:?}");
-            }
-        }
-    }
-}
-
-/// What a heading is called in an address.
-fn anchor(heading: &str) -> String {
-    let text = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = text.chars().filter(|c| c.is_alphanumeric() || [' ', '-'].contains(c));
-    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
-#[test]
-fn every_chapter_is_in_the_index() {
-    let index = file("docs/README.md").unwrap();
-    for document in documents().iter().filter(|path| path.parent().unwrap().ends_with("guide")) {
-        let name = document.file_name().unwrap().to_str().unwrap();
-        assert!(index.contains(&format!("guide/{name}")), "{name} is not in docs/README.md");
-        // Its programs are doc tests of the crate it is about.
-        let crates = ["client", "engine", "server", "websocket"];
-        let mut crates = crates.iter().map(|name| file(&format!("{name}/src/lib.rs")).unwrap());
-        let is_compiled = crates.any(|root| root.contains(&format!("docs/guide/{name}")));
-        let has_rust = fs::read_to_string(document).unwrap().contains("```rust");
-        assert_eq!(is_compiled, has_rust, "{name} and the `guide` of a crate");
-    }
 }
 
 /// Every number that the crates count, by their sources.

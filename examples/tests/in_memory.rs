@@ -4,7 +4,14 @@
 
 use std::time::Duration;
 
-use sockeye::{Ack, Config, Event, Namespace, RecoveryConfig, Server, Socket};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::post;
+use sockeye::{
+    Ack, Config, Event, HttpExtension, Namespace, RecoveryConfig, Refuse, Server, Socket,
+};
 use sockeye_testing::TestServer;
 
 const CHAT: Event<String> = Event::new("chat");
@@ -48,4 +55,54 @@ async fn a_tunnel_loses_nothing() {
     phone.reconnect().await.unwrap();
     assert!(phone.recovered());
     assert_eq!(phone.expect_event(CHAT).await, "are you there?");
+}
+
+#[derive(Clone)]
+struct User(String);
+
+/// `POST /login`: the body is the name. (A real cookie is random, and leads to the name.)
+async fn login(name: String) -> [(&'static str, String); 1] {
+    [("set-cookie", format!("sid={name}; Path=/; HttpOnly"))]
+}
+
+/// A layer: whoever sends the cookie is that user, for routes and for sockets.
+async fn authenticate(mut request: Request, next: Next) -> Response {
+    let cookie = request.headers().get("cookie").and_then(|cookie| cookie.to_str().ok());
+    if let Some(name) = cookie.and_then(|cookie| cookie.strip_prefix("sid=")) {
+        let user = User(name.to_owned());
+        request.extensions_mut().insert(user);
+    }
+    next.run(request).await
+}
+
+async fn admit(user: Option<HttpExtension<User>>) -> Result<(), Refuse> {
+    user.map(|_| ()).ok_or_else(|| Refuse::new("log in first"))
+}
+
+async fn who_am_i(HttpExtension(user): HttpExtension<User>) -> Ack<String> {
+    Ack(user.0)
+}
+
+fn application() -> (Server, Router) {
+    let namespace = Namespace::new("/").on_connect(admit).on("who am i", who_am_i);
+    let server = Server::builder().namespace(namespace).build().unwrap();
+    let app = Router::new()
+        .route("/login", post(login))
+        .merge(server.clone().into_router())
+        .layer(from_fn(authenticate));
+    (server, app)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_in_is_known_to_the_socket() {
+    let (server, app) = application();
+    let server = TestServer::with_service(server, app);
+    let ann = server.browser();
+    assert!(ann.client().connect().await.is_err(), "nobody has logged in yet");
+
+    assert_eq!(ann.post("/login").body("ann").await.status, 200);
+    let mut socket = ann.connect().await;
+    let name: String = socket.emit_with_ack("who am i", &()).await.unwrap();
+    assert_eq!(name, "ann");
+    assert!(server.browser().client().connect().await.is_err(), "another browser has another jar");
 }

@@ -6,7 +6,9 @@ mod common;
 
 use common::{Example, hear, next, refusal, soon};
 use serde_json::{Value, json};
-use sockeye_client::{Ack, Args, Binary, Client, ConnectError, Event, RawArgs};
+use sockeye_client::{
+    Ack, Args, Binary, Client, ConnectError, ConnectionState, Event, RawArgs, Reconnect,
+};
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::{Message, connect};
 
@@ -50,7 +52,7 @@ async fn auth_refuses_who_has_no_token() {
     let example = Example::start("auth").await;
     match soon(Client::builder(&example.url).unwrap().connect()).await {
         Err(ConnectError::Refused { message, data }) => {
-            assert_eq!((message.as_str(), data.json()), ("unauthorized", r#""log in first""#));
+            assert_eq!((message.as_str(), data), ("unauthorized", Some(json!("log in first"))));
         }
         other => panic!("{other:?}"),
     }
@@ -222,6 +224,74 @@ async fn http_session_is_the_sockets_too() {
     example.stop().await;
 }
 
+#[tokio::test]
+async fn axum_app_ticks_for_who_is_logged_in_and_is_drained() {
+    let example = Example::start("axum_app").await;
+    let url = format!("{}/chat", example.url);
+    let stranger = soon(Client::builder(&url).unwrap().connect()).await;
+    assert!(
+        matches!(&stranger, Err(ConnectError::Refused { message, .. }) if message == "log in first"),
+        "{stranger:?}"
+    );
+    let login = example.request("POST", "/login/ada", "", "").await;
+    assert!(login.contains("set-cookie: sid=of-ada; "), "{login}");
+    let ada = Client::builder(&url).unwrap().header("cookie", "sid=of-ada");
+    let ada = soon(ada.reconnect(Reconnect::Never).connect()).await.unwrap();
+    let mut ticks = hear::<u64>(&ada, "tick");
+    let first = next(&mut ticks).await;
+    assert_eq!(next(&mut ticks).await, first + 1);
+    assert_eq!(soon(ada.emit_with_ack::<_, usize>("say", "hello")).await.unwrap(), 1);
+    let lines = example.get("/lines").await;
+    assert!(lines.ends_with(r#"[{"from":"ada","text":"hello"}]"#), "{lines}");
+    let mut state = ada.state();
+    let closed = |state: &ConnectionState| *state == ConnectionState::Closed;
+    example.signal().await;
+    soon(state.wait_for(closed)).await.unwrap();
+    example.ended().await;
+}
+
+#[tokio::test]
+async fn port_private_messaging_lets_its_page_in() {
+    let example = Example::start("port_private_messaging").await;
+    let page = "Origin: http://localhost:8080\r\n";
+    let opened = example.request("GET", POLLING, page, "").await;
+    let allowed = "access-control-allow-origin: http://localhost:8080\r\n";
+    assert!(opened.to_lowercase().contains(allowed), "{opened}");
+    let elsewhere = "Origin: http://localhost:8081\r\n";
+    let refused = example.request("GET", POLLING, elsewhere, "").await;
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let auth = json!({ "username": "ada" });
+    let client = Client::builder(&example.url).unwrap().auth(&auth).connect();
+    soon(client).await.unwrap().close().await;
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn port_tutorial_serves_its_page() {
+    let example = Example::start("port_tutorial").await;
+    assert!(example.get("/").await.contains("socket.auth.serverOffset = serverOffset"));
+    let (ada, bob) = (example.client().await, example.client().await);
+    let mut said = hear::<Args<(String, u64)>>(&bob, "chat message");
+    let message = Args(("hello".to_owned(), "key".to_owned()));
+    soon(ada.emit_with_ack::<_, ()>("chat message", &message)).await.unwrap();
+    assert_eq!(next(&mut said).await.0, ("hello".to_owned(), 1));
+    // Like its original, it ends without a farewell: here by being dropped.
+}
+
+#[tokio::test]
+async fn a_contract_is_kept_by_both_ends() {
+    let server = Example::start("contract_server").await;
+    let mut client =
+        Example::start_with("contract_client", &[&server.url, "feed the otters"]).await;
+    for line in
+        [r#"card 1 says "feed the otters""#, r#"asked about "feed the otters""#, "removed: true"]
+    {
+        assert_eq!(client.line().await, line);
+    }
+    client.ended().await;
+    server.stop().await;
+}
+
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
 #[tokio::test]
@@ -353,8 +423,7 @@ async fn notes_chat_is_what_the_notes_show() {
     assert_eq!(next(&mut leaves).await, "둘");
     assert_eq!(example.line().await, "Socket Disconnected");
     let mut state = second.state();
-    let closed =
-        |state: &sockeye_client::ConnectionState| *state == sockeye_client::ConnectionState::Closed;
+    let closed = |state: &ConnectionState| *state == ConnectionState::Closed;
     soon(state.wait_for(closed)).await.unwrap();
     example.stop().await;
 }

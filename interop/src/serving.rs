@@ -11,7 +11,9 @@ use clap::Args;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sockeye::{Body, Server, engine};
-use sockeye_websocket::{AllowedHosts, ForwardedHeaders, HttpServer, TlsConfig, TrustedProxies};
+use sockeye_websocket::{
+    AllowedHosts, ForwardedHeaders, HttpServer, OriginPattern, TlsConfig, TrustedProxies,
+};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tower_service::Service;
@@ -47,6 +49,12 @@ pub(crate) struct Listen<const DEFAULT_PORT: u16> {
     /// Hosts to answer for beside addresses and localhost.
     #[arg(long, value_name = "HOSTS")]
     allowed_host: Option<AllowedHosts>,
+    /// Origin whose pages are let in beside its own; can be repeated.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<OriginPattern>,
+    /// Lets those pages bring their cookies.
+    #[arg(long)]
+    allow_credentials: bool,
 }
 
 impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
@@ -58,6 +66,12 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         let proxies = self.trusted_proxies.clone().unwrap_or_default();
         config.trusted_proxies = proxies.headers(self.forwarded_headers);
         config.allowed_hosts = self.allowed_host.clone();
+        for origin in &self.allow_origin {
+            config.origins = std::mem::take(&mut config.origins).with(origin.clone());
+        }
+        if self.allow_credentials {
+            config.cors.get_or_insert_default().credentials = true;
+        }
     }
 
     /// The largest message, if the command line says.
@@ -71,7 +85,8 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
     }
 
     async fn bind_for(&self, scheme: &str) -> Result<Vec<TcpListener>> {
-        let listeners = sockeye_websocket::bind(self.host.as_deref(), self.port)
+        let host = self.host.as_deref().unwrap_or("localhost");
+        let listeners = sockeye_websocket::bind((host, self.port))
             .await
             .with_context(|| format!("cannot listen on --port {}", self.port))?;
         let addresses: Vec<SocketAddr> =

@@ -41,7 +41,7 @@ async fn soak(clients: u64) {
         queued_packets_max: 50,
         ..Config::default()
     };
-    let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
+    let listeners = bind("127.0.0.1:0").await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
     let host = Host::tcp(config, address);
     let service = host.engine.clone().into_service();

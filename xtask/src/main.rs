@@ -1,4 +1,5 @@
-//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `bench` and `fuzz`.
+//! Automation for this workspace: `cargo xtask serve`, `test`, `check`, `book`, `bench`
+//! and `fuzz`.
 //!
 //! Everything a newcomer has to do is one of these commands, and CI runs the same ones, so that a
 //! green run here means a green run there.
@@ -9,6 +10,7 @@
 mod account;
 mod autobahn;
 mod bench;
+mod book;
 mod check;
 mod debian;
 mod deny;
@@ -45,8 +47,9 @@ struct Cli {
 enum Task {
     /// Build the chat with its UI and serve it (http://localhost:3000, data in ./data).
     ///
-    /// Everything after `serve` goes to the server: `cargo xtask serve --port 0 --data /tmp/chat`.
-    /// Its own help is `cargo xtask serve --help`.
+    /// The first build takes about ten minutes on two cores, with `--quick` about three (the program
+    /// is slower then), and needs a C compiler. Everything else after `serve` goes to the server:
+    /// `cargo xtask serve --port 0 --data /tmp/chat`. Its own help is `cargo xtask serve --help`.
     #[command(disable_help_flag = true)]
     Serve(serve::Arguments),
     /// Run the tests: Rust, the JavaScript client, the chat UI, interop, Chromium, Autobahn.
@@ -63,6 +66,8 @@ enum Task {
     /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest,
     /// what is published has its facts and licences, and the tables of features are right.
     Check,
+    /// Build the book from docs/ into target/book with mdBook, and check every link of its pages.
+    Book,
     /// The part of `test --only autobahn` that comes after building and installing.
     #[command(hide = true)]
     Autobahn(autobahn::Arguments),
@@ -87,6 +92,7 @@ fn main() -> ExitCode {
         Task::Serve(arguments) => serve::serve(&workspace, &arguments),
         Task::Test(arguments) => test::test(&workspace, &arguments),
         Task::Check => check::check(&workspace),
+        Task::Book => book::book(&workspace),
         Task::Autobahn(arguments) => autobahn::run(&workspace, &arguments),
         Task::Crates => weight::count_crates(&workspace),
         Task::Hog => rounds::hog(),

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::autobahn;
+use crate::book;
 use crate::debian::{self, Available, Program};
 use crate::deny;
 use crate::flaky::{self, literal};
@@ -83,6 +84,7 @@ fn plan(workspace: &Workspace, arguments: &Arguments) -> Result<Plan> {
     parts.add_lints(arguments, &mut plan, || lint::quick_steps(workspace));
     if parts.has(&[Part::Lint]) && arguments.filter.is_none() {
         deny::add(workspace, &mut plan);
+        book::add(workspace, &mut plan);
     }
     parts.prepare(workspace, arguments, &mut plan)?;
     parts.add_lints(arguments, &mut plan, || lint::steps(workspace));

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::Serialize;
 use sockeye::{
-    Acker, Deferred, DisconnectReason, EmitError, Event, Failure, Io, Local, Namespace, Reliable,
-    Socket, State,
+    Acker, Deferred, DisconnectReason, Event, Failure, Io, Local, Namespace, Reliable, Socket,
+    State,
 };
 
 use crate::contract::{
@@ -309,12 +309,12 @@ fn tell<T: Serialize>(acker: Acker<Reply<T>>, reply: &Reply<T>) {
     if let Reply::Refused { error } = reply {
         tracing::debug!(code = error.code, "event refused");
     }
-    settle(acker.answer(reply).map_err(EmitError::from));
+    settle(acker.answer(reply));
 }
 
 /// What the chat sends is always encodable, and a client that reads too slowly is disconnected by
 /// the library, so there is nothing to do but to note it.
-fn settle(sent: Result<(), EmitError>) {
+fn settle<E: std::error::Error>(sent: Result<(), E>) {
     if let Err(error) = sent {
         tracing::debug!(%error, "not sent");
     }

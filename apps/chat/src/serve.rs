@@ -48,7 +48,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let room = files::make_room();
     let scheme = if tls.is_some() { "https" } else { "http" };
     // First, because whoever starts a second one is told about the port, not about the folder.
-    let listeners = bind(args.host.as_deref(), args.port)
+    let listeners = bind((args.host.as_deref().unwrap_or("localhost"), args.port))
         .await
         .map_err(|error| cannot_listen(error, &url(scheme, args.host.as_deref(), args.port)))?;
     let free_bytes_min = args.limits.free_bytes_min();

@@ -84,7 +84,8 @@ fn runtime(options: &Options) -> io::Result<Runtime> {
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let signals = stop_signals()?;
     let service = Service::new(options)?;
-    let listeners = sockeye_websocket::bind(options.host.as_deref(), options.port).await?;
+    let host = options.host.as_deref().unwrap_or("localhost");
+    let listeners = sockeye_websocket::bind((host, options.port)).await?;
     if let Some(listener) = listeners.first() {
         let address = listener.local_addr()?;
         writeln!(io::stdout(), "listening on http://{}", shown(options, address))?;

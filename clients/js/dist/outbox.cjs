@@ -23,12 +23,32 @@ var index_exports = {};
 __export(index_exports, {
   Outbox: () => Outbox,
   OutboxError: () => OutboxError,
+  RemoteError: () => RemoteError,
   StoreLostError: () => StoreLostError,
   indexedDbStore: () => indexedDbStore,
   memoryStore: () => memoryStore,
   outbox: () => outbox
 });
 module.exports = __toCommonJS(index_exports);
+
+// src/answer.ts
+var RemoteError = class extends Error {
+  constructor({ code, message, data }) {
+    super(message);
+    this.name = "RemoteError";
+    this.code = code;
+    this.data = data;
+  }
+  /** Also true of those that another copy of the library has made, as in `sockeye-client/outbox`. */
+  static [Symbol.hasInstance](error) {
+    return error?.name === "RemoteError";
+  }
+};
+function isErrorAnswer(answer) {
+  const error = answer?.error;
+  return typeof error?.code === "string" && typeof error.message === "string" && Object.keys(answer).length === 1;
+}
+var remoteErrorOf = ([answer, ...more]) => more.length || !isErrorAnswer(answer) ? void 0 : new RemoteError(answer.error);
 
 // src/platform.ts
 var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
@@ -372,11 +392,25 @@ var Outbox = class {
    * Rejects with an {@link OutboxError}, or when it cannot be kept or sent at all.
    */
   async emit(event, ...args) {
+    const [value] = await this._post([event, ...args]);
+    return value;
+  }
+  /**
+   * The same, but an answer that is an error rejects with a `RemoteError`. The event is answered then, and
+   * not sent again.
+   */
+  async request(event, ...args) {
+    const answer = await this._post([event, ...args]);
+    const error = remoteErrorOf(answer);
+    if (error) throw error;
+    return answer[0];
+  }
+  async _post(args) {
     if (this._isClosed) throw new OutboxError("closed");
     const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
-    const bytes = bytesOf2([event, ...args]);
+    const bytes = bytesOf2(args);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
-    const copy = copyOf([event, ...args]);
+    const copy = copyOf(args);
     const earlier = this._read;
     const read = readFiles(copy);
     this._read = read.catch(() => {
@@ -551,7 +585,7 @@ var Outbox = class {
     if (!entry) return;
     const [name, ...args] = entry.event.args;
     tell(() => this._options.onAnswer?.(name, args, ...answer));
-    entry.waiting?.resolve(answer[0]);
+    entry.waiting?.resolve(answer);
   }
   _giveUp(number, error) {
     const entry = this._take(number);

@@ -1,5 +1,24 @@
 /* sockeye-client 0.1.0, MIT OR Apache-2.0 */
 
+// src/answer.ts
+var RemoteError = class extends Error {
+  constructor({ code, message, data }) {
+    super(message);
+    this.name = "RemoteError";
+    this.code = code;
+    this.data = data;
+  }
+  /** Also true of those that another copy of the library has made, as in `sockeye-client/outbox`. */
+  static [Symbol.hasInstance](error) {
+    return error?.name === "RemoteError";
+  }
+};
+function isErrorAnswer(answer) {
+  const error = answer?.error;
+  return typeof error?.code === "string" && typeof error.message === "string" && Object.keys(answer).length === 1;
+}
+var remoteErrorOf = ([answer, ...more]) => more.length || !isErrorAnswer(answer) ? void 0 : new RemoteError(answer.error);
+
 // src/platform.ts
 var RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
 var nativeSetTimeout = globalThis.setTimeout;
@@ -342,11 +361,25 @@ var Outbox = class {
    * Rejects with an {@link OutboxError}, or when it cannot be kept or sent at all.
    */
   async emit(event, ...args) {
+    const [value] = await this._post([event, ...args]);
+    return value;
+  }
+  /**
+   * The same, but an answer that is an error rejects with a `RemoteError`. The event is answered then, and
+   * not sent again.
+   */
+  async request(event, ...args) {
+    const answer = await this._post([event, ...args]);
+    const error = remoteErrorOf(answer);
+    if (error) throw error;
+    return answer[0];
+  }
+  async _post(args) {
     if (this._isClosed) throw new OutboxError("closed");
     const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
-    const bytes = bytesOf2([event, ...args]);
+    const bytes = bytesOf2(args);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
-    const copy = copyOf([event, ...args]);
+    const copy = copyOf(args);
     const earlier = this._read;
     const read = readFiles(copy);
     this._read = read.catch(() => {
@@ -521,7 +554,7 @@ var Outbox = class {
     if (!entry) return;
     const [name, ...args] = entry.event.args;
     tell(() => this._options.onAnswer?.(name, args, ...answer));
-    entry.waiting?.resolve(answer[0]);
+    entry.waiting?.resolve(answer);
   }
   _giveUp(number, error) {
     const entry = this._take(number);
@@ -648,6 +681,7 @@ function bytesOf2(args) {
 export {
   Outbox,
   OutboxError,
+  RemoteError,
   StoreLostError,
   indexedDbStore,
   memoryStore,

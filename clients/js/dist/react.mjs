@@ -7,11 +7,11 @@ import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "r
 import { io } from "sockeye-client";
 var sockets = /* @__PURE__ */ new Map();
 var UNUSED_MS = 1e4;
-function hold(address, options) {
+function hold(address, options, name) {
   const make = () => io(address, { ...options, autoConnect: false });
   if (typeof window === "undefined") return { socket: make(), use: () => () => {
   } };
-  const key = JSON.stringify([address, options]);
+  const key = JSON.stringify([address, options, name]);
   const known = sockets.get(key);
   if (known) return known;
   const socket = make();
@@ -64,10 +64,10 @@ function statusOf({ connected, id }) {
 }
 
 // src/bindings/react.ts
-function useSocket(address, options = {}) {
+function useSocket(address, options = {}, key) {
   const { auth, ...others } = options;
-  const key = JSON.stringify([address, others]);
-  const held = useMemo(() => hold(address, others), [key]);
+  const all = JSON.stringify([address, others, key]);
+  const held = useMemo(() => hold(address, others, key), [all]);
   const { socket } = held;
   useEffect(() => {
     if (auth !== void 0) socket.auth = auth;

@@ -1,5 +1,19 @@
 /* sockeye-client 0.1.0, MIT OR Apache-2.0 */
 
+// src/answer.ts
+var RemoteError = class extends Error {
+  constructor({ code, message, data }) {
+    super(message);
+    this.name = "RemoteError";
+    this.code = code;
+    this.data = data;
+  }
+  /** Also true of those that another copy of the library has made, as in `sockeye-client/outbox`. */
+  static [Symbol.hasInstance](error) {
+    return error?.name === "RemoteError";
+  }
+};
+
 // src/timer.ts
 var nextTick = queueMicrotask;
 function report(error) {
@@ -145,6 +159,14 @@ var SharedSocket = class extends Emitter {
       this._call([event, ...args], (error, value) => error ? reject(error) : resolve(value));
     });
   }
+  /**
+   * The same, but an answer that is an error rejects with a `RemoteError`; as `request` of the socket it
+   * waits 10 seconds at most, unless `timeout()` or the socket's `ackTimeout` says something else.
+   */
+  request(event, ...args) {
+    this._flags.isRequest = true;
+    return this.emitWithAck(event, ...args);
+  }
   /** Emits `message`. */
   send(...args) {
     return this.emit("message", ...args);
@@ -224,10 +246,12 @@ var SharedSocket = class extends Emitter {
     if (!call) return;
     call.isTaken = true;
     const { error } = message;
+    const remote = message.kind === "answer" && message.remote;
     if (error === void 0 && message.kind === "taken" && call.answer) return;
     this._calls.delete(message.call);
     const args = message.kind === "answer" ? message.args : [];
-    call.answer?.(error === void 0 ? null : new Error(error), ...args);
+    if (remote) call.answer?.(new RemoteError(remote));
+    else call.answer?.(error === void 0 ? null : new Error(error), ...args);
   }
   /** What the last leader did not take goes to the new one. */
   _onNewLeader() {
@@ -307,7 +331,11 @@ var SharedSocket = class extends Emitter {
   /** Emits for another tab. */
   _relay(message) {
     const { tab, call, asks } = message;
-    const answer = (error, ...args) => this._post({ kind: "answer", tab, call, args, error: error?.message });
+    const answer = (error, ...args) => {
+      const { code, message: message2, data } = error instanceof RemoteError ? error : {};
+      const remote = code === void 0 ? void 0 : { code, message: message2, data };
+      this._post({ kind: "answer", tab, call, args, error: error?.message, remote });
+    };
     try {
       this._send(message, asks ? answer : void 0);
       this._post({ kind: "taken", tab, call });
@@ -325,14 +353,15 @@ var SharedSocket = class extends Emitter {
       return;
     }
     if (flags.timeout !== void 0) socket.timeout(flags.timeout);
-    const [event, ...rest] = args;
-    socket.emitWithAck(event, ...rest).then(
+    const how = flags.isRequest ? "request" : "emitWithAck";
+    socket[how](...args).then(
       (value) => answer(null, value),
       (error) => answer(error)
     );
   }
 };
 export {
+  RemoteError,
   SharedSocket,
   shared
 };

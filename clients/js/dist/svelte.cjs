@@ -32,11 +32,11 @@ module.exports = __toCommonJS(svelte_exports);
 var import_sockeye_client = require("sockeye-client");
 var sockets = /* @__PURE__ */ new Map();
 var UNUSED_MS = 1e4;
-function hold(address, options) {
+function hold(address, options, name) {
   const make = () => (0, import_sockeye_client.io)(address, { ...options, autoConnect: false });
   if (typeof window === "undefined") return { socket: make(), use: () => () => {
   } };
-  const key = JSON.stringify([address, options]);
+  const key = JSON.stringify([address, options, name]);
   const known = sockets.get(key);
   if (known) return known;
   const socket = make();
@@ -89,9 +89,9 @@ function statusOf({ connected, id }) {
 }
 
 // src/bindings/svelte.ts
-function connection(address, options = {}) {
+function connection(address, options = {}, key) {
   const { auth, ...others } = options;
-  const held = hold(address, others);
+  const held = hold(address, others, key);
   if (auth !== void 0) held.socket.auth = auth;
   const { subscribe } = status(held.socket);
   return {

@@ -4,11 +4,11 @@
 import { io } from "sockeye-client";
 var sockets = /* @__PURE__ */ new Map();
 var UNUSED_MS = 1e4;
-function hold(address, options) {
+function hold(address, options, name) {
   const make = () => io(address, { ...options, autoConnect: false });
   if (typeof window === "undefined") return { socket: make(), use: () => () => {
   } };
-  const key = JSON.stringify([address, options]);
+  const key = JSON.stringify([address, options, name]);
   const known = sockets.get(key);
   if (known) return known;
   const socket = make();
@@ -61,9 +61,9 @@ function statusOf({ connected, id }) {
 }
 
 // src/bindings/svelte.ts
-function connection(address, options = {}) {
+function connection(address, options = {}, key) {
   const { auth, ...others } = options;
-  const held = hold(address, others);
+  const held = hold(address, others, key);
   if (auth !== void 0) held.socket.auth = auth;
   const { subscribe } = status(held.socket);
   return {

@@ -1,3 +1,4 @@
+import { isErrorAnswer, RemoteError } from "./answer.js";
 import { transports } from "./engine/carrier.js";
 import { Polling } from "./engine/polling.js";
 import { WebSocketTransport } from "./engine/websocket.js";
@@ -12,6 +13,6 @@ transports.websocket = WebSocketTransport;
 /** Connects: the same function as `io.connect`, with the library's classes as properties. */
 export const io = Object.assign(lookup, { Manager, Socket, protocol, io: lookup, connect: lookup });
 
-export { lookup as connect, Manager, protocol, Socket };
+export { isErrorAnswer, lookup as connect, Manager, protocol, RemoteError, Socket };
 export default io;
 export type * from "./types.js";

@@ -1,3 +1,5 @@
+import type { WithoutError } from "./answer.js";
+
 /** Names of events with the functions that listen to them. Extend it in an interface of your own. */
 export interface EventsMap {
   [event: string]: any;
@@ -45,6 +47,11 @@ export type ParamsWithoutAck<Map extends EventsMap, Event extends EventNames<Map
 /** What `emitWithAck` resolves with: the first value that the other side acknowledges with. */
 export type AckValue<Map extends EventsMap, Event extends EventNames<Map>> = FirstParam<
   Last<EventParams<Map, Event>>
+>;
+
+/** What `request` resolves with: the same, but for answers that are errors. */
+export type Answered<Map extends EventsMap, Event extends EventNames<Map>> = WithoutError<
+  AckValue<Map, Event>
 >;
 
 type PrependError<Fn> = Fn extends (...args: infer Params) => infer Result

@@ -3,6 +3,7 @@
 // Its classes extend those of the core. `features/socket.ts` and `features/manager.ts` say at which
 // points, and in what order the features act there; the order of imports means nothing.
 
+import { isErrorAnswer, RemoteError } from "./answer.js";
 import type { DefaultEventsMap, EventsMap } from "./events.js";
 import * as engine from "./features/engine.js";
 import { PayloadTooLarge } from "./features/limit.js";
@@ -30,10 +31,11 @@ const lookup = coreLookup as Lookup;
 /** Connects: the same function as `io.connect`, with the library's classes as properties. */
 export const io = Object.assign(lookup, {
   ...engine,
-  ...{ Manager, Socket, PayloadTooLarge, protocol, nextTick, io: lookup, connect: lookup },
+  ...{ Manager, Socket, PayloadTooLarge, RemoteError, isErrorAnswer },
+  ...{ protocol, nextTick, io: lookup, connect: lookup },
 });
 
-export { lookup as connect, Manager, nextTick, PayloadTooLarge, protocol, Socket };
+export { isErrorAnswer, lookup as connect, Manager, nextTick, PayloadTooLarge, protocol, RemoteError, Socket };
 export default io;
 export * from "./features/engine.js";
 export type * from "./types.js";

@@ -208,7 +208,7 @@ export function prepareWebSocket(options: TransportOptions): Promise<void> | voi
 }
 
 function missing(): Error {
-  const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+  const message = "this Node has no WebSocket, only polling works: `npm install ws`, or use Node 22 or later";
   if (!warned) console.warn(`sockeye-client: ${message}`);
   warned = true;
   return new Error(message);

@@ -1,5 +1,6 @@
 // Types that every build has.
 
+export type { Answer, ErrorAnswer } from "./answer.js";
 export type { DefaultEventsMap, EventsMap } from "./events.js";
 export type { Handshake } from "./engine/socket.js";
 export type { CloseDetails, Transport, TransportError } from "./engine/transport.js";

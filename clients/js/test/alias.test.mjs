@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -15,7 +16,8 @@ import { startServer } from "./reference-server.mjs";
 
 const run = promisify(execFile);
 
-const tsc = path.join(root, "node_modules/typescript/bin/tsc");
+/** The compiler, and the last one that knows `node10`: how projects without `moduleResolution` resolve in it. */
+const COMPILERS = { current: ["typescript", "--ignoreConfig", "--types", ""], older: ["typescript-5", "--typeRoots", "none"] };
 
 const MAIN = `
 import io, { connect, io as named, Manager, Socket, protocol, Fetch, WebSocket } from "socket.io-client";
@@ -44,6 +46,17 @@ function evaluate(bundle) {
   vm.createContext(context);
   vm.runInContext(bundle, context);
   return context.result;
+}
+
+/** Compiles a file of the project; fails with what the compiler says. */
+async function compile(file, module, resolution) {
+  const [name, ...options] = COMPILERS[resolution === "node10" ? "older" : "current"];
+  const args = [path.join(root, "node_modules", name, "bin/tsc"), file, ...options];
+  args.push(..."--noEmit --strict --target es2022 --lib es2022,dom".split(" "));
+  args.push("--module", module, "--moduleResolution", resolution);
+  await run(process.execPath, args, { cwd: project.folder }).catch(({ stdout, stderr }) =>
+    assert.fail(`${file} with ${resolution}:\n${stdout}${stderr}`),
+  );
 }
 
 describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
@@ -79,18 +92,17 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
       socket.emit("join", 5, () => {});
     `;
     project.write("typed.ts", source);
-    project.write("typed.cts", source.replace("import {", 'import client = require("socket.io-client");\nimport {'));
-    for (const [file, module, resolution] of [
-      ["typed.ts", "esnext", "bundler"],
-      ["typed.ts", "node16", "node16"],
-      ["typed.cts", "node16", "node16"],
-    ]) {
-      const args = [file, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom"];
-      args.push("--types", "", "--module", module, "--moduleResolution", resolution);
-      await run(process.execPath, [tsc, ...args], { cwd: project.folder }).catch(({ stdout }) =>
-        assert.fail(`${file} with ${resolution}:\n${stdout}`),
-      );
-    }
+    const required = `
+      import client = require("socket.io-client");
+      export const called: client.Socket = client("http://x.example", { forceNew: true });
+    `;
+    project.write("typed.cts", required + source);
+    project.write("required.ts", required + source);
+    await compile("typed.ts", "esnext", "bundler");
+    await compile("typed.ts", "node16", "node16");
+    await compile("typed.cts", "node16", "node16");
+    await compile("typed.ts", "commonjs", "node10");
+    await compile("required.ts", "commonjs", "node10");
   });
 
   it("has types for every part, also where a CommonJS project requires it", async () => {
@@ -122,12 +134,9 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
     `;
     for (const file of ["parts.ts", "parts.mts", "parts.cts"]) {
       project.write(file, source);
-      const args = [file, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom"];
-      args.push("--types", "", "--module", "node16", "--moduleResolution", "node16");
-      await run(process.execPath, [tsc, ...args], { cwd: project.folder }).catch(({ stdout }) =>
-        assert.fail(`${file}:\n${stdout}`),
-      );
+      await compile(file, "node16", "node16");
     }
+    await compile("parts.ts", "commonjs", "node10");
   });
 
   const ROUND_TRIP = `
@@ -147,6 +156,17 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
     const { stdout } = await run(program, [file], { cwd: project.folder, timeout: 120_000, env });
     assert.equal(stdout.trim(), "hello\n1,2");
   }
+
+  it("gives its script to those who require the file in dist, as old builds do", () => {
+    const require = createRequire(path.join(project.folder, "main.cjs"));
+    const io = require("socket.io-client/dist/socket.io.js");
+    assert.equal(io("http://x.example/chat", { autoConnect: false }).nsp, "/chat");
+    // Servers send the file to pages.
+    const script = fs.readFileSync(require.resolve("socket.io-client/dist/socket.io.min.js"), "utf8");
+    const page = vm.createContext({ URL, URLSearchParams, queueMicrotask });
+    vm.runInContext(script, page);
+    assert.equal(typeof page.io.connect, "function");
+  });
 
   it("can be required and called, in Node", async () => {
     await inProject(process.execPath, "a.cjs", `const io = require("socket.io-client");${ROUND_TRIP}`);

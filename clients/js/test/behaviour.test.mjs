@@ -1,6 +1,6 @@
 // What a Socket.IO client and server do together, seen from the client.
 //
-//   SOCKEYE_TEST_CLIENT   ours (default): dist/node/index.mjs · browser: dist/socket.io.min.js ·
+//   SOCKEYE_TEST_CLIENT   ours (default): dist/node/index.mjs · browser: dist/scripts/socket.io.min.js ·
 //                         core: dist/socket.io.esm.min.js
 //                         with Node's fetch · official: npm's socket.io-client
 //   SOCKEYE_TEST_URL      server to use; without it test/reference-server.mjs is started
@@ -58,6 +58,8 @@ before(async () => {
 after(() => server.close());
 
 const notInCore = { skip: which === "core" && "not part of the core" };
+
+const notInOfficial = { skip: which === "official" && "not part of socket.io-client" };
 
 const sockets = [];
 afterEach(() => sockets.splice(0).forEach((socket) => socket.disconnect()));
@@ -220,6 +222,25 @@ function suite(transports) {
       socket.timeout(60_000).emit("echo", 6, 7, (...values) => resolve(values));
     });
     assert.deepEqual(intime, [null, 6, 7]);
+  });
+
+  it("tells answers that are errors from values", notInOfficial, async () => {
+    const socket = await connected();
+    const refusal = { error: { code: "full", message: "no room", data: { free: 0 } } };
+    const expected = { name: "RemoteError", code: "full", message: "no room", data: { free: 0 } };
+    await assert.rejects(socket.request("echo", refusal), expected);
+    await assert.rejects(socket.timeout(60_000).request("echo", refusal), expected);
+    assert.deepEqual(await socket.emitWithAck("echo", refusal), refusal);
+    for (const value of [{ id: 5 }, { ...refusal, id: 5 }, { error: "no" }, null]) {
+      assert.deepEqual(await socket.request("echo", value), value);
+    }
+    assert.deepEqual(await socket.request("echo", refusal, "and more"), refusal);
+    await assert.rejects(socket.timeout(50).request("unknown event"), { message: "operation has timed out" });
+    const lost = assert.rejects(socket.request("unknown event"), { message: "socket has been disconnected" });
+    // The question is under way, and no longer waits for the connection.
+    await socket.request("echo");
+    socket.disconnect();
+    await lost;
   });
 
   it("carries binary both ways, nested and between texts, in order", async () => {
@@ -611,6 +632,6 @@ async function loadClient(name) {
   }
   // The minified build as a browser runs it: with fetch and with a WebSocket of the platform.
   globalThis.WebSocket ??= (await import("ws")).WebSocket;
-  if (name === "browser") return createRequire(import.meta.url)("./browser-client.cjs");
+  if (name === "browser") return createRequire(import.meta.url)("../dist/scripts/socket.io.min.js");
   return (await import("../dist/socket.io.esm.min.js")).io;
 }

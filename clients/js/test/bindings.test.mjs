@@ -180,6 +180,39 @@ describe("React", { timeout: 180_000 }, () => {
     await until("the connection", () => status.connected);
   });
 
+  it("keeps the connection when auth changes, and makes another one for another key", async (t) => {
+    const counts = countSessions(t);
+    let socket;
+    let status;
+    let sign;
+    function Part({ user, userKey }) {
+      socket = useSocket(server.url, { ...OPTIONS, auth: { user } }, userKey);
+      status = useStatus(socket);
+      return null;
+    }
+    function Page() {
+      const [props, set] = useState({ user: "ann", userKey: 1 });
+      sign = (next) => act(async () => set(next));
+      // React makes the component anew as well.
+      return h(Part, { key: props.user, ...props });
+    }
+    await mount(h(Page));
+    await until("the connection", () => status.connected);
+    const first = socket;
+    assert.deepEqual(await socket.request("auth"), { user: "ann" });
+    await sign({ user: "bob", userKey: 1 });
+    assert.equal(socket, first);
+    assert.deepEqual(await socket.request("auth"), { user: "ann" });
+    assert.equal(counts.opened, 1);
+    await sign({ user: "bob", userKey: 2 });
+    assert.notEqual(socket, first);
+    await until("the other user's connection", () => status.connected);
+    assert.deepEqual(await socket.request("auth"), { user: "bob" });
+    await until("the end of the first one", () => server.io.engine.clientsCount === 1);
+    assert.equal(first.connected, false);
+    assert.equal(counts.opened, 2);
+  });
+
   it("renders on a server, and connects to nothing", async (t) => {
     const counts = countSessions(t);
     function Part() {

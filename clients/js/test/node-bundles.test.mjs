@@ -130,6 +130,6 @@ describe("a Node program in one file", { timeout: 300_000 }, () => {
 
   it("says what it lacks", async () => {
     const said = await bundled(elsewhere, "esbuild", "main.mjs", "cjs", "websocket");
-    assert.match(said, /^websocket error no WebSocket in this Node/);
+    assert.match(said, /^websocket error this Node has no WebSocket/);
   });
 });

@@ -9,7 +9,7 @@ import { Server } from "socket.io";
 import { io as officialIo } from "socket.io-client";
 
 import { io } from "../dist/node/index.mjs";
-import { memoryStore, outbox, OutboxError, StoreLostError } from "../build/outbox/index.js";
+import { memoryStore, outbox, OutboxError, RemoteError, StoreLostError } from "../build/outbox/index.js";
 import { makeReliable } from "./reliable-server.mjs";
 import { createWorld, settle } from "./world.mjs";
 
@@ -141,6 +141,43 @@ describe("outbox: on the wire", () => {
       assert.equal(await answer, 7);
       world.manager._close();
     }
+  });
+});
+
+describe("outbox: requests", () => {
+  it("reject with the error that is the answer, and are not sent again", async () => {
+    const given = [];
+    const onAnswer = (event, args, ...answer) => given.push([event, ...answer]);
+    const { world, box, enter, sent } = await played({ onAnswer });
+    const refusal = { error: { code: "too_fast", message: "wait", data: [1] } };
+    const answers = [box.request("a", 1), box.emit("b"), box.request("c")];
+    await enter();
+    assert.equal(sent().length, 3);
+    for (const id of [0, 1]) world.transport.receive(`43${id}[${JSON.stringify(refusal)}]`);
+    world.transport.receive(`432[${JSON.stringify(refusal)},1]`);
+    await assert.rejects(answers[0], (error) => {
+      assert.ok(error instanceof RemoteError);
+      assert.deepEqual([error.code, error.message, error.data], ["too_fast", "wait", [1]]);
+      return true;
+    });
+    assert.deepEqual(await answers[1], refusal);
+    // Not the only argument.
+    assert.deepEqual(await answers[2], refusal);
+    assert.deepEqual(given, [["a", refusal], ["b", refusal], ["c", refusal, 1]]);
+    assert.equal(box.size, 0);
+    assert.deepEqual(sent(), []);
+    world.manager._close();
+  });
+
+  it("resolve with the value, or reject as emit does", async () => {
+    const { world, box, enter } = await played({ countMax: 2 });
+    const answers = [box.request("a"), box.request("b")];
+    await assert.rejects(box.request("c"), (error) => error instanceof OutboxError && error.reason === "full");
+    await enter();
+    world.transport.receive("430[7,8]", '431[{"error":{"code":"forgotten","message":""}}]');
+    assert.equal(await answers[0], 7);
+    await assert.rejects(answers[1], (error) => error instanceof OutboxError && error.reason === "forgotten");
+    world.manager._close();
   });
 });
 

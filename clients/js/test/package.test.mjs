@@ -45,8 +45,8 @@ describe("package", () => {
     const module = await import("sockeye-client");
     assert.deepEqual(
       Object.keys(module).sort().join(" "),
-      "Fetch Manager NodeWebSocket NodeXHR PayloadTooLarge Socket WebSocket WebTransport XHR connect default io " +
-        "nextTick protocol",
+      "Fetch Manager NodeWebSocket NodeXHR PayloadTooLarge RemoteError Socket WebSocket WebTransport XHR connect " +
+        "default io isErrorAnswer nextTick protocol",
     );
     assert.equal(module.default, module.io);
     assert.equal(module.io.Manager, module.Manager);
@@ -63,6 +63,19 @@ describe("package", () => {
     assert.ok(socket instanceof io.Socket);
     assert.ok(socket.io instanceof io.Manager);
     assert.equal(socket.connected, false);
+  });
+
+  it("has what tells answers that are errors in every build", async () => {
+    const require = createRequire(import.meta.url);
+    const answer = { error: { code: "full", message: "no room" } };
+    for (const name of ["", "/debug", "/core", "/websocket"]) {
+      for (const part of [await import(`sockeye-client${name}`), require(`sockeye-client${name}`)]) {
+        const error = new part.RemoteError(answer.error);
+        assert.deepEqual([error.name, error.code, error.message], ["RemoteError", "full", "no room"], name);
+        assert.ok(part.isErrorAnswer(answer), name);
+        assert.equal(typeof part.Socket.prototype.request, "function", name);
+      }
+    }
   });
 
   it("websocket.esm.min.js connects, acknowledges, carries binary and says why it ended", async () => {
@@ -137,7 +150,7 @@ describe("package", () => {
   });
 
   for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js"]) {
-    const script = fs.readFileSync(path.join(root, "dist", name), "utf8");
+    const script = fs.readFileSync(path.join(root, "dist/scripts", name), "utf8");
     const platform = { URL, URLSearchParams, queueMicrotask, AbortController };
 
     it(`${name} makes the global io`, () => {
@@ -218,7 +231,7 @@ describe("package", () => {
         `,
         { cwd: folder },
       );
-      const reason = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+      const reason = "this Node has no WebSocket, only polling works: `npm install ws`, or use Node 22 or later";
       assert.deepEqual(stdout.split("\n"), ["polling", "polling", `websocket error | ${reason}`]);
       assert.equal(stderr, `sockeye-client: ${reason}`);
     } finally {

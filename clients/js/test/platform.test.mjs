@@ -12,7 +12,7 @@ const dist = path.join(path.dirname(fileURLToPath(import.meta.url)), "../dist");
 
 const LANGUAGE =
   "Array ArrayBuffer BigInt DataView Date Error Infinity JSON Map Math Number Object Promise " +
-  "RangeError RegExp Set String TypeError Uint8Array WeakMap arguments decodeURIComponent " +
+  "RangeError RegExp Set String Symbol TypeError Uint8Array WeakMap arguments decodeURIComponent " +
   "encodeURIComponent globalThis undefined";
 
 const ENGINE = "AbortController Blob TextEncoder URL URLSearchParams WebSocket atob btoa " +

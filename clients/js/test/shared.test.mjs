@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 
 import { io } from "../dist/node/index.mjs";
-import { shared } from "../build/shared/index.js";
+import { RemoteError, shared } from "../build/shared/index.js";
 import { startServer } from "./reference-server.mjs";
 
 /** Web Locks as far as they are used: one holder, the others wait in order. */
@@ -49,9 +49,9 @@ const tabs = [];
 afterEach(() => tabs.splice(0).forEach((tab) => tab.close()));
 
 let names = 0;
-function openTabs(count, options) {
+function openTabs(count, { socket, ...options } = {}) {
   const name = `test ${names++}`;
-  const create = () => io(server.url, { forceNew: true, transports: ["websocket"] });
+  const create = () => io(server.url, { forceNew: true, transports: ["websocket"], ...socket });
   const opened = Array.from({ length: count }, () => shared(create, { name, ...options }));
   tabs.push(...opened);
   return opened;
@@ -90,6 +90,29 @@ describe("shared connection", { timeout: 180_000 }, () => {
       assert.deepEqual([...bytes], [1, 2]);
       assert.deepEqual(nested, { nested: ["x"] });
     }
+  });
+
+  it("rejects requests of every tab with the error that is the answer", async () => {
+    const all = openTabs(2, { socket: { ackTimeout: 60_000 } });
+    await connected(all);
+    const refusal = { error: { code: "full", message: "no room", data: { free: 0 } } };
+    for (const tab of all) {
+      await assert.rejects(tab.request("echo", refusal), (error) => {
+        assert.ok(error instanceof RemoteError);
+        assert.deepEqual([error.code, error.message, error.data], ["full", "no room", { free: 0 }]);
+        return true;
+      });
+      assert.deepEqual(await tab.emitWithAck("echo", refusal), refusal);
+      assert.equal(await tab.request("echo", 5), 5);
+      assert.deepEqual(await tab.request("echo", refusal, "and more"), refusal);
+      await assert.rejects(tab.timeout(20).request("no such event"), /^Error: operation has timed out$/);
+    }
+  });
+
+  it("ends requests of every tab when the socket of the leader says so", async () => {
+    const all = openTabs(2, { socket: { ackTimeout: 20 } });
+    await connected(all);
+    for (const tab of all) await assert.rejects(tab.request("no such event"), /operation has timed out/);
   });
 
   it("passes to the next tab when the one that has it closes", async () => {

@@ -64,7 +64,7 @@ describe("declarations", () => {
 describe("declarations and readable files", () => {
   it("have socket.io-client's names of what tools know", () => {
     const ours = new RegExp(`\\b(${WITHOUT_UNDERSCORE.join("|")})\\b`);
-    const files = [...filesOf("dist/types", "ts"), ...filesOf("dist", ".mjs"), ...filesOf("dist", "socket.io.js")];
+    const files = [...filesOf("dist/types", "ts"), ...filesOf("dist", ".mjs"), ...filesOf("dist/scripts", "socket.io.js")];
     for (const [name, text] of files) assert.ok(!ours.test(text), name);
     const [[, socket]] = filesOf("dist/types", "features/socket.d.ts");
     assert.match(socket, /\bonconnect\(/);

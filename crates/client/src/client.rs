@@ -1,11 +1,12 @@
 //! The client: the handle that programs hold.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use serde::Serialize;
 use sockeye_engine_proto::TransportKind;
-use sockeye_socket_proto::{EventName, Listen, Request, event_name};
+use sockeye_socket_proto::{EventName, Request, Subscribe, event_name, to_event_name};
 use tokio::sync::watch;
 
 use crate::builder::{Builder, NewSession, SameSession};
@@ -81,15 +82,18 @@ impl Client {
         event: impl Request<P, A>,
         payload: &P,
     ) -> AckFuture<A> {
-        let request = match event_name(&event) {
-            Ok(name) => self.0.socket.request(name, payload),
-            Err(error) => Err(AckError::Emit(error.into())),
-        };
-        AckFuture::new(request, self.0.socket.limits.ack_timeout)
+        let timeout = self.0.socket.limits.ack_timeout;
+        match to_event_name(&event) {
+            Ok(name) => AckFuture::new(self.0.socket.request(&name, payload), name, timeout),
+            Err(error) => {
+                let refused = Err(AckError::Emit(error.into()));
+                AckFuture::new(refused, Cow::default(), timeout)
+            }
+        }
     }
 
     /// The payloads of an event as a stream, from now on. That of a reserved event stays empty.
-    pub fn subscribe<P, A>(&self, event: impl Listen<P, A>) -> Subscription<P> {
+    pub fn subscribe<P>(&self, event: impl Subscribe<P>) -> Subscription<P> {
         // A reserved name never arrives: the decoder ends a session whose server sends one.
         self.0.socket.subscribe(event_name(&event).unwrap_or_default())
     }

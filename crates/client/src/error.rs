@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use sockeye_net::http::ConnectError as DialError;
-use sockeye_socket_proto::RawArgs;
 pub use sockeye_socket_proto::{
     AckError, EmitError, EncodeError, EventError, PayloadError, RemoteError, ReservedName,
 };
@@ -100,8 +99,8 @@ pub enum ConnectError {
     Refused {
         /// The server's reason.
         message: String,
-        /// Details, if the server gave any: one argument.
-        data: RawArgs,
+        /// The details, if the server gave any.
+        data: Option<serde_json::Value>,
     },
     /// No session with the server came about, or it was lost again.
     #[error("no session with the server")]

@@ -37,7 +37,8 @@ pub(crate) struct Handlers {
 }
 
 /// An async function that handles an event: `async |payload|`, `async |client: Client, payload|`,
-/// or without the payload. It returns `()`, [`Ack`](crate::Ack) or a `Result` of one of them.
+/// or without the payload. It returns `()`, [`Ack`](crate::Ack) or a `Result` of one of them, with any
+/// error that [`IntoError`](crate::IntoError) lists, `anyhow::Error` among them.
 /// Implemented for functions and closures only.
 ///
 /// ```
@@ -83,11 +84,11 @@ pub struct WithoutPayload;
 
 macro_rules! handler {
     ($marker:ty, $payload:ty, ($($bound:tt)*), ($($input:ty),*), |$self:ident, $client:ident, $event:ident| $call:expr) => {
-        impl<F, Fut, R, A, $($bound)*> Handler<$marker, $payload, A> for F
+        impl<F, Fut, R, RM, A, $($bound)*> Handler<($marker, RM), $payload, A> for F
         where
             F: Fn($($input),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAck<A>,
+            R: IntoAck<A, RM>,
         {
             fn start(
                 &$self,

@@ -70,5 +70,7 @@ pub use sockeye_engine_proto::TransportKind as Transport;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use sockeye_net::http::{Roots, RootsError};
-pub use sockeye_socket_proto::{Ack, Args, Binary, Event, IntoAck, RawArgs, RawEvent};
+pub use sockeye_socket_proto::{
+    Ack, Args, ArgsRef, Binary, EmitAs, Event, IntoAck, IntoError, RawArgs, RawEvent,
+};
 pub use state::{ConnectionState, DisconnectReason};

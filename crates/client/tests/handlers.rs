@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,6 +27,12 @@ async fn every_kind_of_answer() {
         .on("nothing", async || ())
         .on("refused", async |_: u32| Err::<(), _>(EventError::new("no", "not today")))
         .on("parse", async |text: String| Ok::<_, EventError>(Ack(text.parse::<u32>()?)))
+        .on("boxed", async |text: String| -> Result<Ack<u32>, Box<dyn Error>> {
+            Ok(Ack(text.parse()?))
+        })
+        .on("full", async || {
+            Err::<(), _>(EventError::new("full", "no room").with_data(&["a", "b"]))
+        })
         .on("panic", async |_: Client| -> () { panic!("on purpose") })
         .on("early", |_: u32| {
             assert!(std::hint::black_box(false), "before there is a future");
@@ -39,6 +46,8 @@ async fn every_kind_of_answer() {
         ("422[\"nothing\",\"and\",\"more\"]", "432[]"),
         ("423[\"refused\",1]", r#"433[{"error":{"code":"no","message":"not today"}}]"#),
         ("424[\"parse\",\"7\"]", "434[7]"),
+        ("424[\"boxed\",\"8\"]", "434[8]"),
+        ("424[\"full\"]", r#"434[{"error":{"code":"full","message":"no room","data":["a","b"]}}]"#),
     ];
     for (event, answer) in cases {
         peer.send(event).await;
@@ -46,6 +55,7 @@ async fn every_kind_of_answer() {
     }
     let failing = [
         ("425[\"parse\",\"x\"]", "internal"),
+        ("425[\"boxed\",\"x\"]", "internal"),
         ("426[\"panic\"]", "internal"),
         ("427[\"early\",1]", "internal"),
         ("428[\"add\",\"x\"]", "decode"),
@@ -182,7 +192,7 @@ async fn half_surrogate_pairs_and_null_are_accepted() {
         })
         .start()
         .unwrap();
-    let mut subscription = client.subscribe::<String, ()>("n\u{fffd}");
+    let mut subscription = client.subscribe::<String>("n\u{fffd}");
     let mut peer = fake.accept_joined().await;
     for (event, answer) in [
         (r#"421["say","\ud83c"]"#, "431[\"\u{fffd}\"]"),
@@ -218,10 +228,16 @@ async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
     let payload: Relayed =
         Args((serde_json::json!({ "num": 0, "_placeholder": true }), Binary(vec![1].into())));
     let emitted = client.emit("relayed", &payload);
-    assert!(matches!(emitted, Err(EmitError::Encode(EncodeError::Placeholder))), "{emitted:?}");
+    assert!(
+        matches!(emitted, Err(EmitError::Encode { source: EncodeError::Placeholder, .. })),
+        "{emitted:?}"
+    );
     let asked = client.emit_with_ack::<_, ()>("relayed", &payload).await;
     assert!(
-        matches!(asked, Err(AckError::Emit(EmitError::Encode(EncodeError::Placeholder)))),
+        matches!(
+            asked,
+            Err(AckError::Emit(EmitError::Encode { source: EncodeError::Placeholder, .. }))
+        ),
         "{asked:?}"
     );
     peer.receives_nothing().await;

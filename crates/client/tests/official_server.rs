@@ -78,7 +78,7 @@ async fn posts_stay_below_the_servers_limit() {
         return;
     };
     let client = common::builder(&server.url, common::POLLING).connect().await.unwrap();
-    let mut echoes = client.subscribe::<String, ()>("echo");
+    let mut echoes = client.subscribe::<String>("echo");
     let texts: Vec<String> = (0..50).map(|n| format!("{n}:{}", "x".repeat(n * 15))).collect();
     for text in &texts {
         client.emit("echo", text).unwrap();

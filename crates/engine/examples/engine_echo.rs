@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Config::default()
     };
     let engine = Engine::new(config, Echo)?;
-    let listeners = bind(None, port).await?;
+    let listeners = bind(("localhost", port)).await?;
     #[allow(clippy::print_stdout)]
     for listener in &listeners {
         println!("listening on http://{}", listener.local_addr()?);

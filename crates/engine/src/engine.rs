@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Context, ready};
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
@@ -20,7 +20,7 @@ use sockeye_net::http::{Source, check_request};
 
 use self::response_headers::ResponseHeaders;
 use self::service::EngineService;
-use self::verify::{Target, is_upgrade, verify, verify_beside};
+use self::verify::{Target, is_upgrade, log_denied, verify, verify_beside};
 use crate::application::Application;
 use crate::http::handshake::Handshake;
 use crate::http::headers_present::HeadersPresent;
@@ -53,10 +53,15 @@ impl<A: Application> Engine<A> {
         Ok(Engine { registry, application: Arc::new(application) })
     }
 
+    /// Where it answers: its [path](Config::path), without a slash at the end.
+    pub fn path(&self) -> &str {
+        self.registry.config.served_path()
+    }
+
     /// Whether requests to this path are the engine's: below its own path, slash included.
     pub fn handles(&self, path: &str) -> bool {
         let config = &self.registry.config;
-        path.strip_prefix(config.path.as_str()).is_some_and(|rest| {
+        path.strip_prefix(config.served_path()).is_some_and(|rest| {
             rest.starts_with('/') || rest.is_empty() && !config.add_trailing_slash
         })
     }
@@ -254,7 +259,7 @@ impl<A: Application> Engine<A> {
     /// use sockeye_net::http::{HttpServer, bind};
     ///
     /// # async fn example<A: Application>(engine: Engine<A>) -> std::io::Result<()> {
-    /// let server = HttpServer::new(bind(None, 3000).await?, engine.clone().into_service());
+    /// let server = HttpServer::new(bind("localhost:3000").await?, engine.clone().into_service());
     /// server
     ///     .with_graceful_shutdown(async move {
     ///         drop(tokio::signal::ctrl_c().await);
@@ -295,10 +300,8 @@ impl<A: Application> Engine<A> {
         let (mut head, body) = request.into_parts();
         let config = &self.registry.config;
         if head.method == Method::OPTIONS
-            && let Some(cors) = &config.cors
+            && let Some(response) = self.preflight(&head)
         {
-            let host = Source::of_head(&head, &config.trusted_proxies).host;
-            let response = cors.preflight(&config.origins, (&head.headers, host));
             return self.answer_now(response, body);
         }
         // Few requests but the first of a session are asked for it.
@@ -343,6 +346,18 @@ impl<A: Application> Engine<A> {
             }
             _ => self.answer_now(empty(StatusCode::INTERNAL_SERVER_ERROR), body),
         }
+    }
+
+    /// The answer to a preflight (the Fetch standard, "CORS-preflight request"), if pages of other origins
+    /// may ask at all.
+    fn preflight(&self, head: &Parts) -> Option<Response<Body>> {
+        let config = &self.registry.config;
+        let host = Source::of_head(head, &config.trusted_proxies).host;
+        // The request itself does not follow, and a browser does not tell its page why.
+        if head.headers.contains_key(ORIGIN) && !config.origins.allow(&head.headers, host) {
+            log_denied(&self.registry, &head.headers, host);
+        }
+        config.cors.as_ref().map(|cors| cors.preflight(&config.origins, (&head.headers, host)))
     }
 
     /// The answer to a request whose body does not matter. Unless its connection ends with it, what is
@@ -526,7 +541,7 @@ impl<A> Clone for Engine<A> {
 impl<A> fmt::Debug for Engine<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("path", &self.registry.config.path)
+            .field("path", &self.registry.config.served_path())
             .field("sessions", &self.registry.sessions())
             .finish_non_exhaustive()
     }

@@ -166,7 +166,7 @@ async fn only_the_path_and_what_is_below_is_handled() {
     }
     let path = "/engine.io/anything/deeper?EIO=4&transport=polling";
     assert_eq!(host.get(path).await.status, 200);
-    let host = Host::tcp(Config { path: "/a/b/".to_owned(), ..Config::default() }).await;
+    let host = Host::tcp(Config { path: Some("/a/b/".to_owned()), ..Config::default() }).await;
     assert_eq!(host.get("/a/b/?EIO=4&transport=polling").await.status, 200);
     host.get("/engine.io/?EIO=4&transport=polling").await.assert_empty(404);
 }

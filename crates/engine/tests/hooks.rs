@@ -221,11 +221,33 @@ async fn pages_of_listed_origins_may_read_answers() {
     assert_eq!(response.header("access-control-allow-origin"), None);
 }
 
+/// Or the first poll of such a page, which has to come before its WebSocket, could not be read.
+#[tokio::test]
+async fn to_list_an_origin_is_enough() {
+    let origins = Origins::SameOriginOr(vec!["https://app.example.com".parse().unwrap()]);
+    let host = Host::tcp(Config { origins, ..Config::default() }).await;
+    let listed = ("origin", "https://app.example.com");
+    for (method, url, status) in [("GET", OPEN, 200), ("OPTIONS", OPEN, 204)] {
+        let response = host.request(method, url, &[listed], b"").await;
+        assert_eq!(response.status, status, "{method}");
+        assert_eq!(response.header("access-control-allow-origin"), Some(listed.1), "{method}");
+        assert_eq!(response.header("access-control-allow-credentials"), None, "{method}");
+    }
+    let foreign = host.request("GET", OPEN, &[("origin", "https://example.com")], b"").await;
+    foreign.assert_refused(4, "Forbidden");
+    assert_eq!(foreign.header("access-control-allow-origin"), None);
+    // Where nobody is listed nothing is said.
+    for origins in [Origins::SameOrigin, Origins::SameOriginOr(Vec::new())] {
+        let host = Host::tcp(Config { origins, ..Config::default() }).await;
+        let response = host.get(OPEN).await;
+        assert_eq!(response.header("access-control-allow-origin"), None);
+        assert_eq!(response.header("vary"), None);
+    }
+}
+
 #[tokio::test]
 async fn any_origin_is_a_star() {
-    let cors = Some(Cors::default());
-    let config = Config { origins: Origins::Any, cors, ..Config::default() };
-    let host = Host::tcp(config).await;
+    let host = Host::tcp(Config { origins: Origins::Any, ..Config::default() }).await;
     let response = host.get(OPEN).await;
     assert_eq!(response.header("access-control-allow-origin"), Some("*"));
     assert_eq!(response.header("access-control-allow-credentials"), None);

@@ -67,7 +67,7 @@ async fn open_polling(address: SocketAddr) -> TcpStream {
 
 /// Heap bytes for each of many that `open` opens.
 async fn each(engine: &Engine<Silent>, open: impl AsyncFn(SocketAddr) -> TcpStream) -> usize {
-    let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
+    let listeners = bind("127.0.0.1:0").await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
     let service = engine.clone().into_service();
     let server = tokio::spawn(HttpServer::new(listeners, service).into_future());

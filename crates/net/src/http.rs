@@ -51,9 +51,9 @@ pub use self::http_service::HttpService;
 #[cfg(feature = "http2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
 pub use self::http2::{extend_headers, is_websocket, translate_response};
-pub use self::listen::bind;
+pub use self::listen::{BindAddress, bind};
 pub use self::origin::{OriginPattern, OriginPatternError, Origins};
-pub use self::peer::{Encrypted, PeerAddr};
+pub use self::peer::{Encrypted, NO_ADDRESS, PeerAddr};
 pub use self::ready_headers::{KeptSeconds, ReadyHeaders};
 pub use self::server::{HttpServer, HttpServerWithShutdown};
 pub use self::target::{TargetError, check_request, check_target};

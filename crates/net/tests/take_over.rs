@@ -72,7 +72,7 @@ impl Desk {
         &self,
         configure: impl FnOnce(HttpServer<Desk>) -> HttpServer<Desk>,
     ) -> SocketAddr {
-        let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+        let listeners = bind("127.0.0.1:0").await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let server = HttpServer::new(listeners, self.clone()).take_over_after(Duration::ZERO);
         let server = configure(server).into_future();
@@ -413,7 +413,7 @@ async fn other_requests_may_wait_as_well() {
 #[tokio::test]
 async fn a_server_that_stops_answers_who_waits() {
     let desk = Desk::default();
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = HttpServer::new(listeners, desk.clone())
@@ -500,7 +500,7 @@ async fn what_is_around_the_service_has_its_say() {
     }
 
     let desk = Desk::default();
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let server = HttpServer::new(listeners, Around(desk.clone()));
     tokio::spawn(server.take_over_after(Duration::ZERO).into_future());

@@ -7,6 +7,25 @@
       __defProp(target, name, { get: all[name], enumerable: true });
   };
 
+  // src/answer.ts
+  var RemoteError = class extends Error {
+    constructor({ code, message, data }) {
+      super(message);
+      this.name = "RemoteError";
+      this.code = code;
+      this.data = data;
+    }
+    /** Also true of those that another copy of the library has made, as in `sockeye-client/outbox`. */
+    static [Symbol.hasInstance](error) {
+      return error?.name === "RemoteError";
+    }
+  };
+  function isErrorAnswer(answer) {
+    const error = answer?.error;
+    return typeof error?.code === "string" && typeof error.message === "string" && Object.keys(answer).length === 1;
+  }
+  var remoteErrorOf = ([answer, ...more]) => more.length || !isErrorAnswer(answer) ? void 0 : new RemoteError(answer.error);
+
   // src/features/engine.ts
   var engine_exports = {};
   __export(engine_exports, {
@@ -1119,6 +1138,7 @@
   }
 
   // src/socket.ts
+  var REQUEST_MS = 1e4;
   var LEFT_MS = 100;
   var Socket = class extends NamedEmitter {
     constructor(io3, nsp, options) {
@@ -1212,7 +1232,7 @@
       const ack = takeAck(data);
       if (ack) {
         packet.id = this.ids++;
-        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
+        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout ?? ack._waitMax);
       }
       const { engine } = this.io;
       const isOpen = this.connected && engine.readyState === "open";
@@ -1226,11 +1246,16 @@
      * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
      */
     emitWithAck(event, ...args) {
-      return new Promise((resolve, reject) => {
-        const ack = (error, value) => error ? reject(error) : resolve(value);
-        ack.withError = true;
-        this.emit(event, ...[...args, ack]);
-      });
+      return ask(this, [event, ...args]);
+    }
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
+     * rejects with a {@link RemoteError} where that is an error. And it always ends: without `timeout()`
+     * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
+     * waits for a connection included.
+     */
+    request(event, ...args) {
+      return ask(this, [event, ...args], REQUEST_MS);
     }
     /** Whether the next packet may be compressed. Default true. */
     compress(compress) {
@@ -1399,6 +1424,15 @@
     }
   };
   var takeAck = (args) => typeof args[args.length - 1] === "function" ? args.pop() : void 0;
+  var ask = (socket, args, waitMax) => new Promise((resolve, reject) => {
+    const ack = (error, ...answer) => {
+      error = error || waitMax && remoteErrorOf(answer);
+      error ? reject(error) : resolve(answer[0]);
+    };
+    ack.withError = true;
+    ack._waitMax = waitMax;
+    socket.emit(...args, ack);
+  });
 
   // src/manager.ts
   var SETTINGS = {
@@ -1643,6 +1677,7 @@
       sendQueued(socket);
     };
     answered.withError = true;
+    answered._waitMax = ack?._waitMax;
     const send = () => {
       tries++;
       socket.flags = { ...flags, fromQueue: true };
@@ -1831,7 +1866,8 @@
   var lookup2 = lookup;
   var io = Object.assign(lookup2, {
     ...engine_exports,
-    ...{ Manager: Manager2, Socket: Socket2, PayloadTooLarge, protocol, nextTick, io: lookup2, connect: lookup2 }
+    ...{ Manager: Manager2, Socket: Socket2, PayloadTooLarge, RemoteError, isErrorAnswer },
+    ...{ protocol, nextTick, io: lookup2, connect: lookup2 }
   });
   var index_default = io;
 

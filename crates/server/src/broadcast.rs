@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use smallvec::SmallVec;
-use sockeye_socket_proto::{EventName, EventRef, Request, event_name, with_encoded_args};
+use sockeye_socket_proto::{
+    EventName, EventRef, Request, event_name, to_event_name, with_encoded_args,
+};
 use tokio::sync::mpsc;
 
 use self::acks::Acks;
@@ -177,14 +179,15 @@ impl Broadcast {
         event: impl Request<P, A>,
         payload: &P,
     ) -> Result<Acks<A>, EmitError> {
-        encoded(event_name(&event)?, payload, |event| {
-            let (sender, arrivals) = mpsc::unbounded_channel();
+        let name = to_event_name(&event)?;
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        let (asked, others) = encoded(&name, payload, |event| {
             let replies = self.ask_others(Action::EmitWithAck(event), &sender);
             let mut asked = Asked::new();
             self.in_each(|recipients| asked.extend(recipients.ask(event, &sender)));
-            let others = replies.map(|replies| Arc::clone(replies.tally()));
-            Acks::new(arrivals, asked, others, self.answer_timeout())
-        })
+            (asked, replies.map(|replies| Arc::clone(replies.tally())))
+        })?;
+        Ok(Acks::new(name, arrivals, asked, others, self.answer_timeout()))
     }
 
     /// Sends an event to servers instead of sockets: to the others of the cluster, or with
@@ -213,12 +216,14 @@ impl Broadcast {
         event: impl Request<P, A>,
         payload: &P,
     ) -> Result<ServerAcks<A>, EmitError> {
-        encoded(event_name(&event)?, payload, |event| {
-            let (sender, arrivals) = mpsc::unbounded_channel();
+        let name = to_event_name(&event)?;
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        let (here, replies) = encoded(&name, payload, |event| {
             let replies = self.ask_others(Action::ServerSideEmitWithAck(event), &sender);
-            let here = self.handle_here(event);
-            ServerAcks::new(here, replies.map(|replies| (arrivals, replies)), self.answer_timeout())
-        })
+            (self.handle_here(event), replies)
+        })?;
+        let others = replies.map(|replies| (arrivals, replies));
+        Ok(ServerAcks::new(name, here, others, self.answer_timeout()))
     }
 
     /// Makes the sockets join rooms.
@@ -376,9 +381,10 @@ fn encoded<P: Serialize + ?Sized, R>(
     payload: &P,
     send: impl FnOnce(EventRef<'_>) -> R,
 ) -> Result<R, EmitError> {
-    Ok(with_encoded_args(payload, |args, attachments| {
+    with_encoded_args(payload, |args, attachments| {
         send(EventRef { name, args, attachments: &attachments })
-    })?)
+    })
+    .map_err(|error| EmitError::encode(name, error))
 }
 
 impl fmt::Debug for Broadcast {

@@ -21,7 +21,7 @@
 //! let server = Server::builder()
 //!     .namespace(Namespace::new("/").on(CHAT, chat).on(ADD, add))
 //!     .build()?;
-//! server.serve(sockeye::bind(None, 3000).await?).await?;
+//! server.serve(sockeye::bind("localhost:3000").await?).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -45,6 +45,12 @@ mod readme {}
 pub mod guide {
     #[doc = include_str!("../guide/server.md")]
     pub mod server {}
+    #[doc = include_str!("../guide/mounting.md")]
+    pub mod mounting {}
+    #[doc = include_str!("../guide/origins.md")]
+    pub mod origins {}
+    #[doc = include_str!("../guide/tls.md")]
+    pub mod tls {}
     #[doc = include_str!("../guide/rooms.md")]
     pub mod rooms {}
     #[doc = include_str!("../guide/presence.md")]
@@ -101,6 +107,12 @@ mod cold_state;
 /// How often debug builds look whether everything agrees.
 mod checks;
 
+/// What the macros expand to; no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::handler::debug::*;
+}
+
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};
 pub use broadcast::io::Io;
@@ -117,15 +129,17 @@ pub use guarantees::client_outbox::Reliable;
 pub use guarantees::idempotent::{Idempotent, idempotent};
 pub use guarantees::recovery::{Recovery, RecoveryConfig, RecoveryFailure};
 pub use handler::acker::{Acker, Deferred};
-pub use handler::extract::{
-    Context, FromContext, FromRef, InvalidParam, Local, MissingLocal, NoSocket, PathParam, State,
+pub use handler::context::{Context, NoSocket, OwnedContext};
+pub use handler::extract::{FromContext, FromContextAsync};
+pub use handler::given::{
+    FromRef, HttpExtension, InvalidParam, Local, MissingExtension, MissingLocal, PathParam, State,
 };
 pub use handler::{ConnectHandler, Guard, Handler, IntoDecision, NotificationHandler, ReadGuard};
-pub use namespace::Namespace;
 pub use namespace::handlers::Failure;
 pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
+pub use namespace::{ForState, Namespace};
 pub use presence::handle::Presence;
 pub use presence::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
 pub use presence::rules::{PresenceError, PresenceLimit, PresenceRules};
@@ -137,6 +151,7 @@ pub use server::Server;
 pub use server::builder::ServerBuilder;
 pub use server::config::Config;
 pub use server::drain::Drained;
+pub use server::layer::{SocketLayer, WithSockets, WithSocketsFuture};
 pub use server::listing::{RoomInfo, SessionInfo};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
@@ -151,16 +166,23 @@ pub use socket::Socket;
 pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;
 pub use socket::expiry::Expiry;
-pub use socket::id::SocketId;
+pub use socket::id::{EmptySocketId, SocketId};
 pub use socket::remote::RemoteSocket;
 pub use socket::requests::AckFuture;
+pub use socket::shared::DataError;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};
-pub use sockeye_net::http::bind;
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use sockeye_macros::{FromRef, debug_handler};
+pub use sockeye_net::http::{BindAddress, HttpServer, HttpServerWithShutdown, bind};
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use sockeye_net::http::{TlsConfig, TlsConfigError, TlsError};
 #[cfg(feature = "msgpack")]
 #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
 pub use sockeye_socket_proto::MsgpackParser;
 pub use sockeye_socket_proto::{
-    Ack, Args, Audience, Binary, DecodeError, Event, EventName, EventRef, FromArgs, Incoming,
-    IntoAck, Limits as PacketLimits, Listen, Messages, Outgoing, PacketDecoder, Parser, RawArgs,
-    RawEvent, Request,
+    Ack, Args, ArgsRef, Audience, Binary, DecodeError, EmitAs, Event, EventName, EventRef,
+    FromArgs, Incoming, IntoAck, IntoError, Limits as PacketLimits, Listen, Messages, Outgoing,
+    PacketDecoder, Parser, RawArgs, RawEvent, Request, Subscribe,
 };

@@ -21,7 +21,7 @@ use std::future::ready;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
+use futures_util::TryFutureExt;
 use serde::Serialize;
 use sockeye_socket_proto::{EventRef, IntoAck, Listen, RawEvent, event_name};
 
@@ -32,11 +32,10 @@ use self::matcher::{Matcher, NamespaceMatcher, Pattern};
 use self::visitor::Visitor;
 use crate::broadcast::io::Io;
 use crate::cluster::server_side::ServerSide;
-use crate::error::BuildError;
-use crate::error::EventError;
+use crate::error::{BuildError, Refuse};
 use crate::guarantees::client_outbox::Reliable;
-use crate::handler::extract::Context;
-use crate::handler::{ConnectHandler, Guard, Handler, NotificationHandler, ReadGuard};
+use crate::handler::context::Context;
+use crate::handler::{ConnectHandler, Deciding, Guard, Handler, NotificationHandler, ReadGuard};
 use crate::presence::rules::{DeclaredRules, PresenceRules};
 use crate::rooms::room::RoomChange;
 use crate::socket::Socket;
@@ -44,11 +43,75 @@ use crate::socket::disconnect_reason::DisconnectReason;
 
 /// A namespace: who may connect to it and what happens on each event. Declared once, before the
 /// server starts; handlers are shared by all sockets.
+///
+/// Every handler is an async function of extractors and, last, of what it is about: `on_connect` of
+/// the client's `auth`, `on` of the event's payload, `on_disconnect` of the reason. All may return a
+/// `Result`; what fails goes to [`on_error`](Namespace::on_error).
+///
+/// ```
+/// use serde::Deserialize;
+/// use sockeye::{
+///     Ack, DisconnectReason, EmitError, Event, Local, Namespace, Refuse, Server, Socket,
+/// };
+///
+/// #[derive(Deserialize)]
+/// struct Auth {
+///     name: Option<String>,
+/// }
+///
+/// const SAY: Event<String, usize> = Event::new("say");
+///
+/// struct Name(String);
+///
+/// async fn admit(socket: Socket, auth: Auth) -> Result<(), Refuse> {
+///     socket.set(Name(auth.name.ok_or_else(|| Refuse::new("who are you?"))?));
+///     Ok(())
+/// }
+///
+/// async fn welcome(socket: Socket, name: Local<Name>) -> Result<(), EmitError> {
+///     socket.broadcast().emit("arrived", &name.0.0)
+/// }
+///
+/// async fn say(socket: Socket, text: String) -> Result<Ack<usize>, EmitError> {
+///     socket.broadcast().emit(SAY, &text)?;
+///     Ok(Ack(text.len()))
+/// }
+///
+/// async fn gone(socket: Socket, reason: DisconnectReason) -> Result<(), EmitError> {
+///     socket.io().emit("left", reason.as_str())
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/chat")
+///     .on_connect(admit)
+///     .on_connected(welcome)
+///     .on(SAY, say)
+///     .on_disconnect(gone);
+/// let server = Server::builder().namespace(namespace);
+/// # drop(server);
+/// ```
 #[must_use = "a namespace is there once the builder has it"]
 pub struct Namespace<S = ()> {
     path: Path,
     /// Functions that each bind the state into one handler.
     parts: Vec<Part<S>>,
+}
+
+/// A [`Namespace`] whose handlers are for servers with the state `S`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not for a server whose state is `{S}`",
+    label = "its handlers take another state",
+    note = "call `.state(..)` of the builder before `.namespace(..)`: only namespaces after it have the state",
+    note = "if a handler takes a part of the state, `State<Part>`, write `Namespace::<{S}>::new(..)`, and derive `FromRef` on `{S}` or implement `FromRef<{S}>` for the part"
+)]
+pub trait ForState<S> {
+    #[doc(hidden)]
+    fn into_namespace(self) -> Namespace<S>;
+}
+
+impl<S> ForState<S> for Namespace<S> {
+    fn into_namespace(self) -> Namespace<S> {
+        self
+    }
 }
 
 type Part<S> = Box<dyn FnOnce(&Arc<S>, &mut Handlers) -> Result<(), BuildError> + Send>;
@@ -93,6 +156,11 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Decides who may connect: runs before the client gets the reply. An `Err` becomes
     /// `connect_error` at the client.
     ///
+    /// A [`Refuse`](crate::Refuse), or an [`EventError::new`](crate::EventError::new), says what the client reads. Any other
+    /// error is a failure: the client reads a general message, and it is reported as
+    /// [`on_error`](Namespace::on_error) says, under the name `(connect)`. An `auth` that does not
+    /// decode refuses with a message that says so.
+    ///
     /// Rooms may be joined here (a refusal undoes it). What the handler emits to this socket
     /// arrives right after the connection; broadcasts to everybody reach the socket only after it:
     /// for those use [`on_connected`](Namespace::on_connected).
@@ -105,9 +173,11 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// the `Socket` refuses them.
     pub fn on_connect<M: 'static>(self, handler: impl ConnectHandler<M, S>) -> Self {
         self.with(move |state, handlers| {
+            handlers.keep(|kept| handler.keep_extensions(kept));
             let state = Arc::clone(state);
             let admission: Admission = Arc::new(move |visitor| {
-                handler.start(Context::of_visitor(&visitor, &*state), visitor.auth_json())
+                let context = Context::of_visitor(&visitor, &state);
+                handler.start(context, visitor.auth_json()).unwrap_or_else(refused)
             });
             handlers.admission = Some(match handlers.admission.take() {
                 Some(first) => one_after_the_other(first, admission),
@@ -144,23 +214,34 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// ```
     pub fn on_read<M: 'static>(self, guard: impl ReadGuard<M, S>) -> Self {
         self.with(move |state, handlers| {
+            handlers.keep(|kept| guard.keep_extensions(kept));
             let state = Arc::clone(state);
             handlers.read.push(Box::new(move |visitor, room| {
-                guard.start(Context::of_visitor(visitor, &*state), room)
+                guard.start(Context::of_visitor(visitor, &state), room).unwrap_or_else(refused)
             }));
             Ok(())
         })
     }
 
     /// Runs once for each socket right after the reply that it is connected: `io.on("connection")`
-    /// of the official server. Several of them start in the order of their declaration.
+    /// of the official server. Several of them start in the order of their declaration. An `Err` is
+    /// reported as [`on_error`](Namespace::on_error) says; the socket stays connected.
+    ///
+    /// ```
+    /// use sockeye::{EmitError, Namespace, Socket};
+    ///
+    /// async fn welcome(socket: Socket) -> Result<(), EmitError> {
+    ///     socket.emit("welcome", "hello")?;
+    ///     socket.broadcast().emit("arrived", &socket.id())
+    /// }
+    ///
+    /// let namespace: Namespace = Namespace::new("/").on_connected(welcome);
+    /// # drop(namespace);
+    /// ```
     pub fn on_connected<M: 'static>(self, handler: impl NotificationHandler<M, S, ()>) -> Self {
         self.with(move |state, handlers| {
-            let handler = observer(handler, state);
-            handlers.connected = Some(match handlers.connected.take() {
-                Some(first) => side_by_side(first, handler),
-                None => handler,
-            });
+            handlers.keep(|kept| handler.keep_extensions(kept));
+            handlers.connected.push(bound(handler, state));
             Ok(())
         })
     }
@@ -177,10 +258,11 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         let name = event_name(&event).map(str::to_owned);
         self.with(move |state, handlers| {
             let name = name?;
+            handlers.keep(|kept| handler.keep_extensions(kept));
             let state = Arc::clone(state);
             let handler: EventHandler = Arc::new(move |call| {
                 let Call { socket, responder, event } = call;
-                let mut context = Context::of_socket(socket, &*state);
+                let mut context = Context::of_socket(socket, &state);
                 context.responder = responder;
                 handler.start(context, event)
             });
@@ -215,9 +297,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// it answers the peer's ack and is passed to [`on_error`](Namespace::on_error).
     pub fn before<M: 'static>(self, guard: impl Guard<M, S>) -> Self {
         self.with(move |state, handlers| {
+            handlers.keep(|kept| guard.keep_extensions(kept));
             let state = Arc::clone(state);
             handlers.guards.push(Arc::new(move |socket, event| {
-                guard.start(Context::of_socket(&socket, &*state), event)
+                guard.start(Context::of_socket(&socket, &state), event)
             }));
             Ok(())
         })
@@ -225,22 +308,60 @@ impl<S: Send + Sync + 'static> Namespace<S> {
 
     /// Handles the events that no handler is registered for. Without it they are ignored, as the
     /// official server does.
+    ///
+    /// An ack that the client asked for is answered if the handler takes an
+    /// [`Acker<RawArgs>`](crate::Acker) and uses it, or returns an `Err`; otherwise it is not.
+    ///
+    /// ```
+    /// use sockeye::{Acker, EventError, Namespace, RawArgs, RawEvent};
+    ///
+    /// async fn unknown(acker: Acker<RawArgs>, event: RawEvent) {
+    ///     acker.fail(&EventError::new("unknown", "there is no such event").with_data(&event.name));
+    /// }
+    ///
+    /// let namespace: Namespace = Namespace::new("/").fallback(unknown);
+    /// # drop(namespace);
+    /// ```
     pub fn fallback<M: 'static>(self, handler: impl NotificationHandler<M, S, RawEvent>) -> Self {
         self.with(move |state, handlers| {
+            handlers.keep(|kept| handler.keep_extensions(kept));
             let state = Arc::clone(state);
             let handler: EventHandler = Arc::new(move |call| {
-                let event = call.event.to_raw_event();
-                let running = handler.start(Context::of_socket(call.socket, &*state), event)?;
-                Ok(Box::pin(running.map(|()| Ok(None))))
+                let Call { socket, responder, event } = call;
+                let mut context = Context::of_socket(socket, &state);
+                context.responder = responder;
+                let running = handler.start(context, event.to_raw_event())?;
+                Ok(Box::pin(running.map_ok(|()| None)))
             });
             handlers.fallback = Some(Registered::new("", handler));
             Ok(())
         })
     }
 
-    /// Calls a function with every failure of an event: arguments that do not decode, missing
-    /// extractors, errors and panics of handlers. The peer's ack is answered in any case; without
-    /// `on_error` the failure is logged.
+    /// Calls a function with every failure: of an event, arguments that do not decode, missing
+    /// extractors, errors and panics of guards and handlers; of `on_connected` and `on_disconnect`
+    /// their errors; of `on_connect` those that are no refusal, because they were made from another
+    /// error. The peer's ack is answered in any case.
+    ///
+    /// Without `on_error` a failure is logged: [internal](crate::EventError::is_internal) ones with the
+    /// level warn, others, which clients can bring about, with debug; a panic with error in any case.
+    ///
+    /// ```
+    /// use sockeye::{EventError, Namespace};
+    ///
+    /// async fn read() -> Result<(), EventError> {
+    ///     let _text = std::fs::read_to_string("notes.txt")?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let namespace: Namespace = Namespace::new("/").on("read", read).on_error(|socket, failure| {
+    ///     if failure.error.is_internal() {
+    ///         // "read" failed: this event could not be handled (internal): No such file ..
+    ///         tracing::error!(socket = %socket.id(), "{failure}");
+    ///     }
+    /// });
+    /// # drop(namespace);
+    /// ```
     pub fn on_error(self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
         self.with(move |_, handlers| {
             handlers.error = Some(Box::new(report));
@@ -249,17 +370,15 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Runs once for each connected socket after its end, while [`Socket::rooms`] still returns the
-    /// rooms it was in. Several of them start in the order of their declaration.
+    /// rooms it was in. Several of them start in the order of their declaration. An `Err` is reported
+    /// as [`on_error`](Namespace::on_error) says.
     pub fn on_disconnect<M: 'static>(
         self,
         handler: impl NotificationHandler<M, S, DisconnectReason>,
     ) -> Self {
         self.with(move |state, handlers| {
-            let handler = observer(handler, state);
-            handlers.disconnect = Some(match handlers.disconnect.take() {
-                Some(first) => side_by_side(first, handler),
-                None => handler,
-            });
+            handlers.keep(|kept| handler.keep_extensions(kept));
+            handlers.disconnect.push(bound(handler, state));
             Ok(())
         })
     }
@@ -296,15 +415,68 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Includes the `T` that was [`set`](Socket::set) on a socket when the socket is fetched, on
     /// this server or another one of its cluster:
     /// [`RemoteSocket::data`](crate::RemoteSocket::data). It is sent between servers, so serde has
-    /// to be able to write it. The last call counts.
+    /// to be able to write it.
+    ///
+    /// It is the whole of what Node calls `socket.data`, so nothing else can be shared beside it;
+    /// for several types, or members of Node's object, use [`share_as`](Namespace::share_as).
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use sockeye::{Io, Namespace};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct User { name: String }
+    ///
+    /// let namespace: Namespace = Namespace::new("/").share::<User>();
+    ///
+    /// async fn names(io: &Io) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    ///     let mut names = Vec::new();
+    ///     for socket in io.to("lobby").fetch().await? {
+    ///         names.extend(socket.data::<User>()?.map(|user| user.name));
+    ///     }
+    ///     Ok(names)
+    /// }
+    /// # let _ = (namespace, names);
+    /// ```
+    ///
+    /// # Errors
+    /// Building the server fails with [`BuildError::SharedWhole`] when the namespace shares anything
+    /// else.
     pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
-        self.with(move |_, handlers| {
-            handlers.shared = Some(Box::new(|socket| {
-                let json = serde_json::value::to_raw_value(&*socket.get::<T>()?);
-                json.inspect_err(|error| tracing::warn!(%error, "shared data is no JSON")).ok()
-            }));
-            Ok(())
-        })
+        self.with(move |_, handlers| handlers.shared.declare::<T>(None))
+    }
+
+    /// As [`share`](Namespace::share), as a member of the data: `share_as::<User>("user")` is
+    /// `socket.data.user` of Node's servers. Several types, each under a name of its own.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use sockeye::{DataError, Namespace, RemoteSocket};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct User { name: String }
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Seat(u32);
+    ///
+    /// let namespace: Namespace =
+    ///     Namespace::new("/").share_as::<User>("user").share_as::<Seat>("seat");
+    ///
+    /// fn seat_of(socket: &RemoteSocket) -> Result<Option<u32>, DataError> {
+    ///     Ok(socket.data::<Seat>()?.map(|seat| seat.0))
+    /// }
+    /// # let _ = (namespace, seat_of);
+    /// ```
+    ///
+    /// # Errors
+    /// Building the server fails with [`BuildError::DuplicateShare`] when a name or a type is shared
+    /// twice, with [`BuildError::SharedWhole`] when a type is shared as the whole data.
+    pub fn share_as<T: Serialize + Send + Sync + 'static>(
+        self,
+        member: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let member = member.into();
+        self.with(move |_, handlers| handlers.shared.declare::<T>(Some(member)))
     }
 
     /// With recovery: `on_connect` does not run for a client that claims to continue an earlier
@@ -355,8 +527,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// [`set_expiry`](Socket::set_expiry) again and to [`set`](Socket::set) the user it is now.
     ///
     /// When they return `Ok`, the ack has no value; otherwise it is the error `refused` with their
-    /// message, and nothing changes: the socket still ends at its old expiry, unless a handler
-    /// disconnects it.
+    /// message and data (`internal` if they failed), and nothing changes: the socket still ends at
+    /// its old expiry, unless a handler disconnects it.
     pub fn reauthenticate_on(self, event: impl Into<String>) -> Self {
         let event = event.into();
         self.with(move |_, handlers| {
@@ -441,15 +613,18 @@ impl<S> fmt::Debug for Namespace<S> {
     }
 }
 
-fn observer<S, M, V>(
-    handler: impl NotificationHandler<M, S, V>,
-    state: &Arc<S>,
-) -> NotificationFn<V>
+/// A handler without an answer, with the state bound into it.
+fn bound<S, M, V>(handler: impl NotificationHandler<M, S, V>, state: &Arc<S>) -> NotificationFn<V>
 where
     S: Send + Sync + 'static,
 {
     let state = Arc::clone(state);
-    Arc::new(move |socket, value| handler.start(Context::of_socket(&socket, &*state), value))
+    Box::new(move |socket, value| handler.start(Context::of_socket(&socket, &state), value))
+}
+
+/// The decision of a rule that could not start.
+fn refused(refusal: Refuse) -> Deciding {
+    Box::pin(ready(Err(refusal)))
 }
 
 /// The handler that runs the connect handlers again, for a client that sends new credentials.
@@ -462,9 +637,7 @@ fn reauthentication(admission: Option<Admission>) -> EventHandler {
         let is_wanted = call.responder.is_some();
         Ok(Box::pin(async move {
             if let Some(running) = running {
-                running.await.map_err(|refusal| {
-                    EventError::new("refused", refusal.message().to_owned()).with_source(refusal)
-                })?;
+                running.await?;
             }
             socket.set_auth(&auth);
             ().into_ack(is_wanted)
@@ -480,19 +653,5 @@ fn one_after_the_other(first: Admission, second: Admission) -> Admission {
             running.await?;
             second(visitor).await
         })
-    })
-}
-
-/// Two observers as one: the second starts when the first awaits or returns.
-fn side_by_side<V: Copy + Send + 'static>(
-    first: NotificationFn<V>,
-    second: NotificationFn<V>,
-) -> NotificationFn<V> {
-    Arc::new(move |socket, value| {
-        let first = first(socket.clone(), value)?;
-        let second = second(socket, value)?;
-        Ok(Box::pin(async move {
-            futures_util::future::join(first, second).await;
-        }))
     })
 }

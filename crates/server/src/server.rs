@@ -4,8 +4,15 @@
 pub(crate) mod config;
 /// The declaration of a server.
 pub(crate) mod builder;
+/// The options of Node's server, as methods of the builder.
+mod options;
 /// How it meets its requests: as a tower service, or by listening itself.
 pub(crate) mod serve;
+/// It as a tower layer around another service.
+pub(crate) mod layer;
+/// It as a router of axum.
+#[cfg(feature = "axum")]
+mod router;
 /// The browser client, served below its path.
 #[cfg(feature = "client-files")]
 mod client_files;
@@ -30,14 +37,17 @@ pub(crate) mod metrics;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sockeye_engine::{Application, CloseReason, Engine, Handshake, Session};
+use sockeye_net::http::NO_ADDRESS;
 use tokio::time::Instant;
 
 use self::builder::ServerBuilder;
-use self::config::Config;
+use self::config::{CHILD_NAMESPACES_PER_ADDRESS_MAX, Config};
 use self::drain::Drained;
+use self::layer::SocketLayer;
 use self::serve::{IntoListeners, Serve, SocketService};
 use self::snapshot::{ServerSnapshot, SessionKind, Usage};
 use crate::broadcast::Broadcast;
@@ -48,8 +58,9 @@ use crate::namespace::registry::Namespaces;
 use crate::session::Peer;
 use crate::session::link::SessionLink;
 
-/// A Socket.IO server: a handle, cheap to clone. Mount [`into_service`](Server::into_service) in
-/// axum or hyper, or let it [`serve`](Server::serve) alone.
+/// A Socket.IO server: a handle, cheap to clone. Let it [`serve`](Server::serve) alone, or mount it: in
+/// axum by `into_router`, around any service by [`into_layer`](Server::into_layer), in hyper by
+/// [`into_service`](Server::into_service). [The guide](crate::guide::mounting) has a table of the ways.
 #[derive(Clone)]
 pub struct Server {
     engine: Engine<App>,
@@ -95,6 +106,12 @@ impl Server {
     /// ```
     pub fn everywhere(&self) -> Broadcast {
         Broadcast::over(self.namespaces.all())
+    }
+
+    /// Where it answers: its [path](sockeye_engine::Config::path), without a slash at the end;
+    /// `/socket.io` unless it was set.
+    pub fn path(&self) -> &str {
+        self.engine.path()
     }
 
     /// Its configuration.
@@ -146,22 +163,66 @@ impl Server {
         }
     }
 
-    /// A tower service that answers requests under the server's path, and 404 elsewhere:
+    /// A tower service that answers requests under the server's path, and 404 elsewhere: for hyper and
+    /// whatever else speaks tower. Beside the routes of an axum application there is
+    /// [`into_router`](Server::into_router), around any service [`into_layer`](Server::into_layer).
     ///
     /// ```
-    /// # fn main() -> Result<(), sockeye::BuildError> {
-    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
-    /// # let _guard = runtime.enter();
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = sockeye::Server::builder().build()?;
-    /// let app: axum::Router = axum::Router::new()
-    ///     .route("/hello", axum::routing::get(|| async { "hello" }))
-    ///     .fallback_service(server.into_service());
-    /// # drop(app);
+    /// let listeners = sockeye::bind("localhost:3000").await?;
+    /// sockeye::HttpServer::new(listeners, server.into_service()).await?;
     /// # Ok(())
     /// # }
     /// ```
     pub fn into_service(self) -> SocketService {
         SocketService::new(self)
+    }
+
+    /// A tower layer: requests under the server's path are answered by it, all others by the service
+    /// that it is put around. That keeps its own fallback, files and 404.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::{Router, routing::get};
+    ///
+    /// let server = sockeye::Server::builder().build()?;
+    /// let app: Router = Router::new()
+    ///     .route("/hello", get(async || "hello"))
+    ///     .fallback(async || "no such page")
+    ///     .layer(server.into_layer()); // behind all routes and the fallback
+    /// let listeners = sockeye::bind("localhost:3000").await?;
+    /// sockeye::HttpServer::new(listeners, app).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_layer(self) -> SocketLayer {
+        SocketLayer::new(self.into_service())
+    }
+
+    /// A router of axum with everything under the server's path, to be merged into an application's,
+    /// whose fallback it leaves alone.
+    ///
+    /// # Panics
+    /// When a segment of the path begins with `:` or `*`, which axum takes for its older notation.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::{Router, routing::get};
+    ///
+    /// let server = sockeye::Server::builder().build()?;
+    /// let app: Router = Router::new()
+    ///     .route("/hello", get(async || "hello"))
+    ///     .merge(server.into_router());
+    /// let listeners = sockeye::bind("localhost:3000").await?;
+    /// sockeye::HttpServer::new(listeners, app).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "axum")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> axum::Router<S> {
+        router::router(self)
     }
 
     /// Serves on these listeners, alone, until the process or the future of
@@ -170,7 +231,7 @@ impl Server {
     /// Requests for a host that is neither an address nor `localhost`, nor one of
     /// [`allowed_hosts`](sockeye_engine::Config::allowed_hosts), are answered 421: any page can
     /// have its own name resolve to this address (DNS rebinding). Configure the name of the server
-    /// with `config.engine.allowed_hosts = Some("chat.example".parse()?)`.
+    /// with [`allowed_hosts`](ServerBuilder::allowed_hosts).
     pub fn serve(&self, listeners: impl IntoListeners) -> Serve {
         Serve::new(self.clone(), listeners.into_listeners())
     }
@@ -250,6 +311,8 @@ impl fmt::Debug for Server {
 struct App {
     namespaces: Arc<Namespaces>,
     config: Arc<Config>,
+    /// That the limit of namespaces for an address has no effect was logged.
+    warned_of_no_address: AtomicBool,
     /// When the server was built. (Not in the handle, since every connection has a copy of it.)
     started: Instant,
 }
@@ -258,6 +321,14 @@ impl Application for App {
     type Handler = Peer;
 
     fn open(&self, session: Session, handshake: Arc<Handshake>) -> Peer {
+        let namespaces_max = self.config.child_namespaces_per_address_max;
+        if handshake.address().is_none()
+            && namespaces_max != CHILD_NAMESPACES_PER_ADDRESS_MAX
+            && !self.warned_of_no_address.swap(true, Ordering::Relaxed)
+        {
+            let settings = "child_namespaces_per_address_max";
+            tracing::warn!(settings, "{NO_ADDRESS}");
+        }
         Peer::new(
             Arc::new(SessionLink::new(session, handshake)),
             Arc::clone(&self.namespaces),

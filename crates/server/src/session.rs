@@ -46,7 +46,9 @@ use self::tasks::{Done, Task};
 use self::v2::{is_v2, split_query};
 use crate::cold_state::ColdState;
 use crate::error::EventError;
-use crate::handler::running::{Running, panic_message};
+use crate::handler::Notifying;
+use crate::handler::running::panic_message;
+use crate::namespace::handlers::Moment;
 use crate::namespace::registry::Namespaces;
 use crate::server::config::Config;
 use crate::socket::Socket;
@@ -290,16 +292,16 @@ impl Sockets {
     fn observe(
         &mut self,
         socket: &Socket,
-        what: &str,
-        start: impl FnOnce() -> Result<Running<()>, EventError>,
+        moment: Moment,
+        start: impl FnOnce() -> Result<Notifying, EventError>,
     ) {
-        let span = handler_span(socket, what);
+        let span = handler_span(socket, moment.as_str());
         match span.in_scope(start) {
             Ok(running) => {
                 let (socket, running) = (socket.clone(), traced(running, span));
-                self.work().fresh.push_back(Task::Notification { socket, running });
+                self.work().fresh.push_back(Task::Notification { socket, moment, running });
             }
-            Err(error) => socket.active_namespace().handlers.report(socket, "", error),
+            Err(error) => socket.active_namespace().handlers.report_at(socket, moment, error),
         }
     }
 
@@ -401,7 +403,11 @@ impl Sockets {
                     self.start_waiting(index);
                 }
             }
-            Done::Notification => {}
+            Done::Notification { socket, moment, result } => {
+                if let Err(error) = result {
+                    socket.active_namespace().handlers.report_at(&socket, moment, error);
+                }
+            }
             Done::Panic { socket, event, message } => {
                 tracing::error!(sid = %self.link.session.id().shortened(), event, message, "a handler panicked");
                 if let Some(socket) = socket {

@@ -6,6 +6,8 @@ pub(crate) mod id;
 mod life;
 /// What is sent to one socket, and whom a socket sends to.
 pub(crate) mod emit;
+/// What becomes of a request.
+pub(crate) mod outcome;
 /// Events that ask for an acknowledgement.
 pub(crate) mod requests;
 /// The values an application keeps with a socket.
@@ -16,6 +18,8 @@ pub(crate) mod expiry;
 pub(crate) mod disconnect_reason;
 /// A socket as plain data, for other servers.
 pub(crate) mod details;
+/// The types of its data that others get.
+pub(crate) mod shared;
 /// A socket that may be another server's.
 pub(crate) mod remote;
 

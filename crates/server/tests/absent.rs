@@ -136,7 +136,7 @@ async fn so_many_rooms_left_are_remembered() {
         assert_eq!(client.recovered(), recovers, "{left} rooms left");
         if recovers {
             for n in 0..left {
-                assert_eq!(client.expect_event::<u32, ()>("n").await, n);
+                assert_eq!(client.expect_event::<u32>("n").await, n);
             }
         } else {
             assert_eq!(client.recovery_failure(), Some("log_truncated"));

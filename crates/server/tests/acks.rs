@@ -68,7 +68,7 @@ async fn every_request_ends() {
     let mut client = Client::connect(address).await;
     let socket = only_socket(&server);
     let timeout = socket.emit_with_ack(QUESTION, "1").timeout(Duration::from_millis(1)).await;
-    assert!(matches!(timeout, Err(AckError::Timeout)));
+    assert!(matches!(timeout, Err(AckError::Timeout { event }) if event == "question"));
     client.expect(r#"420["question","1"]"#).await;
     let wrong = socket.emit_with_ack(QUESTION, "2");
     let refused = socket.emit_with_ack(QUESTION, "3");
@@ -81,13 +81,30 @@ async fn every_request_ends() {
         client.send(packet).await;
     }
     client.send(r#"432[{"error":{"code":"busy","message":"not now"}}]"#).await;
-    assert!(matches!(wrong.await, Err(AckError::Decode(_))));
+    assert!(matches!(wrong.await, Err(AckError::Decode { .. })));
     let Err(AckError::Remote(error)) = refused.await else { panic!("a remote error") };
     assert_eq!((error.code.as_str(), error.message.as_str()), ("busy", "not now"));
     drop(client);
-    assert!(matches!(cut.await, Err(AckError::Disconnected)));
+    assert!(matches!(cut.await, Err(AckError::Disconnected { event }) if event == "question"));
     let after = socket.emit_with_ack(QUESTION, "5").await;
-    assert!(matches!(after, Err(AckError::Disconnected)));
+    assert!(matches!(after, Err(AckError::Disconnected { .. })));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_value_is_told_in_a_sentence() {
+    let (server, address) = serve([namespace()]).await;
+    let mut client = Client::connect(address).await;
+    let socket = only_socket(&server);
+    let asked = socket.emit_with_ack(QUESTION, "1");
+    let named = socket.emit_with_ack::<_, String>(format!("question-{}", 2), &());
+    client.expect(r#"420["question","1"]"#).await;
+    client.expect(r#"421["question-2"]"#).await;
+    client.send("430[]").await;
+    client.send("431[]").await;
+    let told = asked.await.unwrap_err().to_string();
+    assert_eq!(told, r#""question" was answered without a value, expected u32"#);
+    let told = named.await.unwrap_err().to_string();
+    assert_eq!(told, r#""question-2" was answered without a value, expected String"#);
 }
 
 #[tokio::test]
@@ -103,7 +120,7 @@ async fn unanswered_requests_are_bounded_and_dropped_ones_forgotten() {
     assert!(matches!(third, Err(AckError::Full { limit: 2 })));
     drop(first);
     let fourth = socket.emit_with_ack(QUESTION, "4").timeout(Duration::from_millis(1)).await;
-    assert!(matches!(fourth, Err(AckError::Timeout)));
+    assert!(matches!(fourth, Err(AckError::Timeout { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +153,14 @@ async fn a_broadcast_collects_what_everybody_answers() {
         });
     }
     outcomes.sort_unstable();
-    assert_eq!(outcomes, ["7", "no answer in time", "the socket is disconnected"]);
+    assert_eq!(
+        outcomes,
+        [
+            "7",
+            r#"no answer to "question" in time"#,
+            r#"the socket was disconnected before "question" was answered"#
+        ]
+    );
     let nobody = server.io().to("nobody").emit_with_ack(QUESTION, "none").unwrap();
     assert!(nobody.collect_all().await.unwrap().is_empty());
 }

@@ -27,7 +27,7 @@ async fn blocks(server: &TestServer, room: &str, members: &mut [TestClient]) -> 
         io.to(room).emit("news", &round).unwrap();
         blocks = dhat::HeapStats::get().total_blocks - before;
         for member in &mut *members {
-            assert_eq!(member.expect_event::<u32, ()>("news").await, round);
+            assert_eq!(member.expect_event::<u32>("news").await, round);
         }
     }
     blocks

@@ -103,7 +103,7 @@ async fn binary_and_order_stay() {
         red.server().io().emit("blob", &payload).unwrap();
     }
     for number in 0..50_u32 {
-        let (got, blob) = bob.expect_event::<(u32, sockeye::Binary), ()>("blob").await;
+        let (got, blob) = bob.expect_event::<(u32, sockeye::Binary)>("blob").await;
         assert_eq!((got, &blob.0[..]), (number, &[number as u8; 3][..]));
     }
 }
@@ -149,8 +149,8 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
         };
         answers.failures.iter().find(of_it).map(|(_, error)| error)
     };
-    assert!(matches!(failed(ann.id()), Some(AckError::Timeout)), "{answers:?}");
-    assert!(matches!(failed(bob.id()), Some(AckError::Disconnected)), "{answers:?}");
+    assert!(matches!(failed(ann.id()), Some(AckError::Timeout { .. })), "{answers:?}");
+    assert!(matches!(failed(bob.id()), Some(AckError::Disconnected { .. })), "{answers:?}");
     // A server that sends nothing, and one that is known to be gone.
     cluster.cut_off("green");
     let asked = ask();
@@ -160,9 +160,9 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
     let errors = answers.failures.iter().map(|(id, error)| (id.is_some(), error.to_string()));
     let errors: BTreeSet<_> = errors.collect();
     let expected = [
-        (false, "no answer in time".to_owned()),
-        (true, "no answer in time".to_owned()),
-        (true, "the socket is disconnected".to_owned()),
+        (false, r#"no answer to "question" in time"#.to_owned()),
+        (true, r#"no answer to "question" in time"#.to_owned()),
+        (true, r#"the socket was disconnected before "question" was answered"#.to_owned()),
     ];
     assert_eq!(errors, BTreeSet::from(expected));
     let fetched = io.timeout(Duration::from_secs(1)).fetch().await;
@@ -211,7 +211,25 @@ async fn sockets_of_all_servers_are_fetched_moved_and_sent_away() {
     cyd.expect_no_event().await;
     assert_eq!(names(&io.fetch().await.unwrap()), ["cyd".to_owned()].into());
     let gone = fetched.iter().find(|socket| socket.id().as_str() == bob.id()).unwrap();
-    assert!(matches!(gone.emit_with_ack(QUESTION, "?").await, Err(AckError::Disconnected)));
+    assert!(matches!(gone.emit_with_ack(QUESTION, "?").await, Err(AckError::Disconnected { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_of_the_data_are_read_on_every_server() {
+    let cluster = TestCluster::new(11);
+    let [red, blue] = ["red", "blue"].map(|name| {
+        let namespace: Namespace =
+            Namespace::new("/").on_connect(admit).share_as::<User>("user").share_as::<u8>("seat");
+        let builder = Server::builder().namespace(namespace).cluster(cluster.member(name));
+        TestServer::new(builder.build().unwrap())
+    });
+    let (_ann, bob) = (join(&red, "ann").await, join(&blue, "bob").await);
+    blue.server().io().socket(bob.id()).unwrap().set(7_u8);
+    let fetched = red.server().io().fetch().await.unwrap();
+    assert_eq!(names(&fetched), ["ann".to_owned(), "bob".to_owned()].into());
+    let of_bob = fetched.iter().find(|socket| socket.id() == *bob.id()).unwrap();
+    assert_eq!(of_bob.data::<u8>().unwrap(), Some(7));
+    assert_eq!(of_bob.shared_data().json(), Some(r#"{"user":{"name":"bob"},"seat":7}"#));
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +245,7 @@ async fn servers_talk_to_the_other_servers() {
     cluster.cut_off("blue");
     let counts =
         io.timeout(Duration::from_secs(1)).server_side_emit_with_ack(COUNT, &()).unwrap().await;
-    assert!(matches!(&counts[..], [Ok(1), Err(AckError::Timeout)]), "{counts:?}");
+    assert!(matches!(&counts[..], [Ok(1), Err(AckError::Timeout { .. })]), "{counts:?}");
     drop(clients);
 }
 

@@ -146,4 +146,12 @@ async fn contradictions_are_build_errors() {
     let reserved = Namespace::new("/").on("disconnect", async || {});
     assert!(matches!(build(vec![reserved]), Err(BuildError::ReservedEvent(_))));
     assert!(matches!(build(vec![Namespace::new("/a,b")]), Err(BuildError::InvalidNamespace(_))));
+    let mixed = Namespace::new("/").share::<Message>().share_as::<Join>("join");
+    assert!(matches!(build(vec![mixed]), Err(BuildError::SharedWhole { .. })));
+    let same_member = Namespace::new("/").share_as::<Message>("a").share_as::<Join>("a");
+    assert!(
+        matches!(build(vec![same_member]), Err(BuildError::DuplicateShare { name }) if name == "a")
+    );
+    let members = Namespace::new("/").share_as::<Message>("a").share_as::<Join>("b");
+    assert!(build(vec![members]).is_ok());
 }

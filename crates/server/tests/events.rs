@@ -258,7 +258,7 @@ async fn every_event_is_seen_and_the_unknown_ones_handled() {
     let namespace = echo()
         .on_any(move |_, event| all.lock().unwrap().push(event.name.clone()))
         .fallback(async |socket: Socket, event: RawEvent| {
-            socket.emit(&format!("{}?", event.name), &event.args).unwrap();
+            socket.emit(format!("{}?", event.name), &event.args).unwrap();
         });
     let (_server, address) = serve([namespace]).await;
     let mut client = Client::connect(address).await;
@@ -431,7 +431,7 @@ async fn half_a_surrogate_pair_is_replaced_wherever_it_stands() {
 async fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
     type Relayed = Args<(Value, Binary)>;
     fn is_refused(result: Result<(), EmitError>) -> bool {
-        matches!(result, Err(EmitError::Encode(EncodeError::Placeholder)))
+        matches!(result, Err(EmitError::Encode { source: EncodeError::Placeholder, .. }))
     }
     async fn send(socket: Socket, Args((text, data)): Relayed) -> Ack<bool> {
         let payload = Args((text, data));

@@ -58,7 +58,7 @@ async fn settled() {
 /// Heap bytes for each of many that `open` opens.
 async fn each(open: impl AsyncFn(SocketAddr) -> TcpStream) -> usize {
     let server = Server::builder().namespace(Namespace::new("/")).build().expect("a server");
-    let listeners = bind(Some("127.0.0.1"), 0).await.expect("a free port");
+    let listeners = bind("127.0.0.1:0").await.expect("a free port");
     let address = listeners[0].local_addr().expect("it is bound");
     let serving = HttpServer::new(listeners, server.into_service());
     let serving = tokio::spawn(serving.into_future());

@@ -306,7 +306,7 @@ async fn what_is_sent_before_the_connection_is_bounded() {
     let server = TestServer::new(server);
     let mut client = server.connect().await;
     for n in 0..3 {
-        assert_eq!(client.expect_event::<u32, ()>("n").await, n);
+        assert_eq!(client.expect_event::<u32>("n").await, n);
     }
     client.expect_no_event().await;
 }

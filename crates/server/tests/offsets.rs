@@ -302,7 +302,7 @@ async fn who_lost_an_event_on_the_way_is_not_recovered() {
             }
             client.wire().restore();
             while !session.is_writable() {
-                assert_eq!(client.expect_event::<String, ()>("news").await, news);
+                assert_eq!(client.expect_event::<String>("news").await, news);
             }
         }
         io.emit("last", &1).unwrap();

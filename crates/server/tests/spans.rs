@@ -261,9 +261,7 @@ async fn sockets_of_old_clients_name_no_session() {
     let (log, _guard) = Log::begin();
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
-    let fails = async |_: u32| -> Result<(), sockeye::EventError> {
-        Err(sockeye::EventError::new("no", "asked to"))
-    };
+    let fails = async |_: u32| Err::<(), _>(std::io::Error::other("asked to"));
     let shows = async |socket: Socket| tracing::info!(?socket, "shown");
     let main = Namespace::new("/").on("fail", fails).on("show", shows);
     let server = Server::builder().config(config).namespace(main).namespace(Namespace::new("/a"));

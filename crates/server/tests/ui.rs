@@ -3,8 +3,12 @@
 //! Each file of `tests/ui` is one mistake; its lines `//~ text` are what the compiler has to say. The
 //! compiler runs on the library that this test is linked with, so a case takes less than a second.
 //! (The crate `trybuild` builds every dependency anew: minutes.)
+//!
+//! To read the errors as a user would: `SOCKEYE_UI=print cargo test -p sockeye --test ui -- --nocapture`,
+//! or `SOCKEYE_UI=debug_` for the cases whose name has that in it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "errors are there to be read")]
 
 use std::env;
 use std::fs;
@@ -50,19 +54,25 @@ fn mistakes_do_not_compile_and_name_the_rule() {
         fs::read_dir(folder).unwrap().map(|case| case.unwrap().path()).collect();
     cases.sort();
     assert!(cases.len() > 10, "only {} cases were found", cases.len());
+    let shown = env::var("SOCKEYE_UI").ok();
+    let mut wrong = Vec::new();
     for case in cases {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let source = fs::read_to_string(&case).unwrap();
-        let complaint = complaint(&case, &deps, &library);
+        let said = complaint(&case, &deps, &library);
+        if shown.as_ref().is_some_and(|part| part == "print" || name.contains(part)) {
+            println!("\n===== {name}\n{}", said.as_deref().unwrap_or("compiles"));
+        }
         let wanted: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("//~ ")).collect();
-        match complaint {
-            None => assert!(wanted.is_empty(), "{name} compiles, but is a mistake"),
+        match said {
+            None if wanted.is_empty() => {}
+            None => wrong.push(format!("{name} compiles, but is a mistake")),
+            Some(said) if wanted.is_empty() => wrong.push(format!("{name} is no mistake:\n{said}")),
             Some(said) => {
-                assert!(!wanted.is_empty(), "{name} is no mistake, but:\n{said}");
-                for wanted in wanted {
-                    assert!(said.contains(wanted), "{name}: {wanted:?} is not in:\n{said}");
-                }
+                let missing = wanted.into_iter().filter(|wanted| !said.contains(wanted));
+                wrong.extend(missing.map(|it| format!("{name}: {it:?} is not in:\n{said}")));
             }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

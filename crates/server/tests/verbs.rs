@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{Client, in_memory, serve, until, with_sync};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sockeye::{Ack, AckError, Event, EventError, Io, Namespace, RemoteSocket, Socket};
+use sockeye::{Ack, AckError, DataError, Event, EventError, Io, Namespace, RemoteSocket, Socket};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct User {
@@ -42,7 +42,10 @@ async fn fetched_sockets_tell_who_they_are() {
     let rooms: Vec<_> = socket.rooms().iter().map(ToString::to_string).collect();
     assert_eq!(rooms, [id.as_str(), "users", "ann"]);
     assert_eq!(socket.data().unwrap(), Some(User { name: "ann".to_owned() }));
-    assert!(socket.data::<u32>().is_err());
+    assert_eq!(socket.shared_data().json(), Some(r#"{"name":"ann"}"#));
+    let not_shared = socket.data::<u32>().unwrap_err();
+    assert!(matches!(&not_shared, DataError::NotShared { namespace, .. } if namespace == "/"));
+    assert!(not_shared.to_string().contains(".share::<T>()"), "{not_shared}");
     let handshake = socket.handshake();
     assert!(handshake.uri.query().unwrap().contains("color=red"));
     assert!(handshake.headers.contains_key("sec-websocket-key"));
@@ -53,6 +56,31 @@ async fn fetched_sockets_tell_who_they_are() {
     assert!(!shown.contains("name") && !shown.contains("key"), "credentials stay hidden: {shown}");
     assert!(server.io().to("nobody").fetch().await.unwrap().is_empty());
     assert_eq!(server.io().fetch().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn several_types_are_shared_as_members() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Seat(u32);
+
+    let namespace = with_sync(Namespace::new("/"))
+        .share_as::<User>("user")
+        .share_as::<Seat>("seat".to_owned())
+        .on("sit", async |socket: Socket, seat: u32| socket.set(Seat(seat)));
+    let (server, address) = serve([namespace.on_connect(admit)]).await;
+    let mut client = Client::open_with(address, "").await;
+    client.join(r#"40{"name":"ann"}"#).await;
+    let fetch = async || server.io().fetch().await.unwrap().pop().unwrap();
+    let standing = fetch().await;
+    assert_eq!(standing.shared_data().json(), Some(r#"{"user":{"name":"ann"}}"#));
+    assert_eq!(standing.data().unwrap(), Some(User { name: "ann".to_owned() }));
+    assert_eq!(standing.data::<Seat>().unwrap(), None, "shared, but not set");
+    assert!(matches!(standing.data::<u32>(), Err(DataError::NotShared { .. })));
+    client.send(r#"42["sit",7]"#).await;
+    client.expect_nothing().await;
+    let sitting = fetch().await;
+    assert_eq!(sitting.shared_data().json(), Some(r#"{"user":{"name":"ann"},"seat":7}"#));
+    assert_eq!(sitting.data::<Seat>().unwrap(), Some(Seat(7)));
 }
 
 #[tokio::test]
@@ -80,11 +108,14 @@ async fn fetched_sockets_are_reached() {
     assert_eq!(answer.unwrap(), 3);
     let late = socket.broadcast().timeout(Duration::from_millis(1));
     let late = late.emit_with_ack(QUESTION, "too late?").unwrap().collect().await;
-    assert!(matches!(late.failures[..], [(_, AckError::Timeout)]));
+    assert!(matches!(late.failures[..], [(_, AckError::Timeout { .. })]));
     ann.expect(r#"421["question","too late?"]"#).await;
     socket.disconnect();
     ann.expect("41").await;
-    assert!(matches!(socket.emit_with_ack(QUESTION, "?").await, Err(AckError::Disconnected)));
+    assert!(matches!(
+        socket.emit_with_ack(QUESTION, "?").await,
+        Err(AckError::Disconnected { .. })
+    ));
     socket.emit("hello", "nobody").unwrap();
     bob.expect_nothing().await;
 }
@@ -180,7 +211,7 @@ async fn servers_talk_to_servers() {
     assert!(matches!(nothing[..], [Ok(())]));
     let never = io.local().timeout(Duration::from_millis(1));
     let never = never.server_side_emit_with_ack::<_, ()>("never", &()).unwrap().await;
-    assert!(matches!(never[..], [Err(AckError::Timeout)]));
+    assert!(matches!(never[..], [Err(AckError::Timeout { .. })]));
     assert!(io.server_side_emit("disconnect", &()).is_err(), "reserved");
     assert!(
         io.local().server_side_emit_with_ack::<_, ()>("unknown", &()).unwrap().await.is_empty()
@@ -238,9 +269,12 @@ async fn everything_a_broadcast_got_is_collected() {
         .map(|(id, e)| (id.clone().unwrap().to_string(), e.to_string()))
         .collect();
     let mut expected = vec![
-        (ids[1].clone(), "the answer cannot be decoded".to_owned()),
-        (ids[2].clone(), "no answer in time".to_owned()),
-        (ids[3].clone(), "the socket is disconnected".to_owned()),
+        (ids[1].clone(), r#"the answer to "question" cannot be decoded"#.to_owned()),
+        (ids[2].clone(), r#"no answer to "question" in time"#.to_owned()),
+        (
+            ids[3].clone(),
+            r#"the socket was disconnected before "question" was answered"#.to_owned(),
+        ),
     ];
     failures.sort();
     expected.sort();

@@ -1,8 +1,10 @@
 //! The contract of an event: its name, its payload type and the type of its answer.
 
-use std::borrow::Borrow;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+
+use crate::payload::emit_as::EmitAs;
 
 /// Names a user may not emit or listen to: both ends use them for the life of a socket
 /// (Socket.IO, "Reserved event names").
@@ -24,6 +26,7 @@ pub const RESERVED_EVENTS: [&str; 6] =
 /// const JOIN: Event<Join, u32> = Event::new("join");
 /// const PING: Event = Event::new("ping");
 /// assert_eq!(JOIN.name(), "join");
+/// assert_eq!(format!("{JOIN}"), "join");
 /// # let _ = PING;
 /// ```
 ///
@@ -67,6 +70,13 @@ impl<P, A> fmt::Debug for Event<P, A> {
     }
 }
 
+/// Its name, for logs.
+impl<P, A> fmt::Display for Event<P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// Whether a name is one of [`RESERVED_EVENTS`].
 ///
 /// ```
@@ -79,30 +89,34 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED_EVENTS.contains(&name)
 }
 
-/// A name of an event with payload `P`: an [`Event`] or a string. Sealed.
+/// A name of an event that may be emitted with a `P`: a string, or an [`Event`] whose payload `P` can
+/// be [emitted as](EmitAs). Sealed.
 ///
 /// ```
 /// use sockeye_socket_proto::{Event, EventName, ReservedName, event_name};
 ///
-/// fn send<P>(event: impl EventName<P>, _payload: P) -> Result<String, ReservedName> {
+/// fn send<P: ?Sized>(event: impl EventName<P>, _payload: &P) -> Result<String, ReservedName> {
 ///     Ok(event_name(&event)?.to_owned())
 /// }
 /// const SAY: Event<String> = Event::new("say");
-/// assert_eq!(send(SAY, "hello".to_owned())?, "say");
-/// assert_eq!(send("count", 7)?, "count");
-/// assert!(send("disconnect", ()).is_err());
+/// assert_eq!(send(SAY, "hello")?, "say");
+/// assert_eq!(send("count", &7)?, "count");
+/// assert_eq!(send(format!("room-{}", 7), &7)?, "room-7");
+/// assert!(send("disconnect", &()).is_err());
 /// # Ok::<(), ReservedName>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "this event does not carry `{P}`",
-    note = "the payload must be the one in the event's declaration, `Event<Payload, Ack>`"
+    note = "the payload must be the one in the event's declaration, `Event<Payload, Ack>`",
+    note = "a borrowed form of it may be emitted too: `impl EmitAs<Payload> for PayloadRef<'_> {{}}`; for `Args<(A, B)>` it is `ArgsRef((a, b))`"
 )]
 pub trait EventName<P: ?Sized>: sealed::Named {}
 
-/// A name of an event with payload `P` and answer `A`. Sealed.
+/// A name of an event that may be emitted with a `P` and is answered by an `A`. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this event does not carry `{P}` or is not answered by `{A}`",
-    note = "the payload and answer must be those in the event's declaration, `Event<Payload, Ack>`"
+    note = "the payload and answer must be those in the event's declaration, `Event<Payload, Ack>`",
+    note = "a borrowed form of the payload may be emitted too: `impl EmitAs<Payload> for PayloadRef<'_> {{}}`; for `Args<(A, B)>` it is `ArgsRef((a, b))`"
 )]
 pub trait Request<P: ?Sized, A>: sealed::Named {}
 
@@ -110,42 +124,62 @@ pub trait Request<P: ?Sized, A>: sealed::Named {}
 /// which leaves both to the handler. Sealed.
 pub trait Listen<P, A>: sealed::Named {}
 
-// So that the compiler shows the message of the trait and not that of this implementation.
+/// A name to receive the payloads of an event by: an [`Event`], which fixes the payload, or a string,
+/// which leaves it to the receiver. Sealed.
+pub trait Subscribe<P>: sealed::Named {}
+
+// `do_not_recommend`: so that the compiler shows the messages of these traits, without a list of what
+// does implement them.
 #[diagnostic::do_not_recommend]
-impl<Q: Borrow<P>, P: ?Sized, A> EventName<P> for Event<Q, A> {}
-impl<P: ?Sized> EventName<P> for &str {}
-impl<P: ?Sized> EventName<P> for &String {}
+impl<Q, P: EmitAs<Q> + ?Sized, A> EventName<P> for Event<Q, A> {}
 
 #[diagnostic::do_not_recommend]
-impl<Q: Borrow<P>, P: ?Sized, A> Request<P, A> for Event<Q, A> {}
-impl<P: ?Sized, A> Request<P, A> for &str {}
-impl<P: ?Sized, A> Request<P, A> for &String {}
+impl<Q, P: EmitAs<Q> + ?Sized, A> Request<P, A> for Event<Q, A> {}
 
 impl<P, A> Listen<P, A> for Event<P, A> {}
-impl<P, A> Listen<P, A> for &str {}
+impl<P, A> Subscribe<P> for Event<P, A> {}
+
+/// Strings name events of any payload.
+macro_rules! names {
+    ($($type:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<P: ?Sized> EventName<P> for $type {}
+        #[diagnostic::do_not_recommend]
+        impl<P: ?Sized, A> Request<P, A> for $type {}
+        impl<P, A> Listen<P, A> for $type {}
+        impl<P> Subscribe<P> for $type {}
+
+        impl sealed::Named for $type {
+            fn event_name(&self) -> &str {
+                self
+            }
+        }
+    )*};
+}
+
+names!(&str, String, &String, Cow<'_, str>);
 
 mod sealed {
-    /// A type with an event's name: what the three public traits share.
+    use std::borrow::Cow;
+
+    /// A type with an event's name: what the public traits share.
     pub trait Named {
         /// The event's name, not yet checked against the reserved ones.
         fn event_name(&self) -> &str;
+
+        /// The name, to be kept: copied where it is not a declared one.
+        fn to_event_name(&self) -> Cow<'static, str> {
+            Cow::Owned(self.event_name().to_owned())
+        }
     }
 
     impl<P, A> Named for super::Event<P, A> {
         fn event_name(&self) -> &str {
             self.name
         }
-    }
 
-    impl Named for &str {
-        fn event_name(&self) -> &str {
-            self
-        }
-    }
-
-    impl Named for &String {
-        fn event_name(&self) -> &str {
-            self
+        fn to_event_name(&self) -> Cow<'static, str> {
+            Cow::Borrowed(self.name)
         }
     }
 }
@@ -157,6 +191,25 @@ mod sealed {
 pub fn event_name<N: sealed::Named>(event: &N) -> Result<&str, ReservedName> {
     let name = event.event_name();
     if is_reserved(name) { Err(ReservedName { name: name.to_owned() }) } else { Ok(name) }
+}
+
+/// The checked name of an event, to be kept: that of an [`Event`] is not copied.
+///
+/// ```
+/// use std::borrow::Cow;
+///
+/// use sockeye_socket_proto::{Event, to_event_name};
+///
+/// const SAY: Event<String> = Event::new("say");
+/// assert!(matches!(to_event_name(&SAY), Ok(Cow::Borrowed("say"))));
+/// assert!(to_event_name(&"disconnect").is_err());
+/// ```
+///
+/// # Errors
+/// [`ReservedName`] when the name is one of [`RESERVED_EVENTS`].
+pub fn to_event_name<N: sealed::Named>(event: &N) -> Result<Cow<'static, str>, ReservedName> {
+    event_name(event)?;
+    Ok(event.to_event_name())
 }
 
 /// The error when a reserved name is used for an event of one's own.
@@ -209,13 +262,29 @@ mod tests {
     }
 
     #[test]
-    fn an_event_accepts_what_its_payload_borrows_as() {
-        fn names<P: ?Sized>(event: impl EventName<P>, _payload: &P) -> String {
+    fn names_are_events_and_strings_of_every_kind() {
+        fn emitted<P: ?Sized>(event: impl EventName<P>, _payload: &P) -> String {
+            event_name(&event).unwrap().to_owned()
+        }
+        fn heard<P>(event: impl Listen<P, ()>, _payload: P) -> String {
             event_name(&event).unwrap().to_owned()
         }
         const NOTICE: Event<String> = Event::new("notice");
-        assert_eq!(names(NOTICE, "text"), "notice");
-        assert_eq!(names(NOTICE, &String::new()), "notice");
-        assert_eq!(names("any", &[1, 2]), "any");
+        assert_eq!(emitted(NOTICE, "text"), "notice");
+        assert_eq!(heard(NOTICE, String::new()), "notice");
+        let owned = "any".to_owned();
+        assert_eq!(emitted(&owned, &[1, 2]), "any");
+        assert_eq!(emitted(owned.as_str(), &[1, 2]), "any");
+        assert_eq!(heard(&owned, 7), "any");
+        assert_eq!(heard(Cow::Borrowed("any"), 7), "any");
+        assert_eq!(heard(owned, 7), "any");
+    }
+
+    #[test]
+    fn a_kept_name_is_copied_only_where_it_is_not_declared() {
+        const NOTICE: Event<String> = Event::new("notice");
+        assert!(matches!(to_event_name(&NOTICE), Ok(Cow::Borrowed("notice"))));
+        assert!(matches!(to_event_name(&"notice"), Ok(Cow::Owned(name)) if name == "notice"));
+        assert!(to_event_name(&"connect".to_owned()).is_err());
     }
 }

@@ -53,7 +53,9 @@ mod parser;
 mod msgpack;
 
 pub use acks::PendingAcks;
-pub use answer::{Ack, EventError, IntoAck, RemoteError};
+pub use answer::{Ack, EventError, IntoAck, IntoError, Refuse, RemoteError};
+#[doc(hidden)]
+pub use answer::{Diverging, Never};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,
@@ -61,13 +63,15 @@ pub use encode::{
 };
 pub use error::{AckError, EmitError};
 pub use event::{
-    Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, event_name, is_reserved,
+    Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, Subscribe, event_name,
+    is_reserved, to_event_name,
 };
 #[cfg(feature = "msgpack")]
 #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
 pub use msgpack::MsgpackParser;
 pub use packet::{DecodeError, Limits, Packet, PacketKind};
 pub use parser::{Audience, Messages, Outgoing, PacketDecoder, Parser, transcode};
+pub use payload::emit_as::{ArgsRef, EmitAs};
 pub use payload::{
     Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
     with_encoded_args,

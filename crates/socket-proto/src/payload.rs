@@ -5,9 +5,12 @@
 //! values stand in the text as placeholders and travel as attachments beside it.
 
 mod binary;
+pub(crate) mod emit_as;
 mod shape;
 
+use std::any::type_name;
 use std::cell::Cell;
+use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -36,7 +39,7 @@ use crate::json;
 /// assert_eq!((first, second), (1, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Args<T>(pub T);
 
 /// Arguments exactly as they came: JSON text without the brackets, and the attachments its
@@ -50,10 +53,16 @@ pub struct Args<T>(pub T);
 /// assert_eq!(args.decode::<serde_json::Value>()?["n"], 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RawArgs {
     json: String,
     attachments: Vec<Bytes>,
+}
+
+impl<T> From<T> for Args<T> {
+    fn from(values: T) -> Self {
+        Self(values)
+    }
 }
 
 impl RawArgs {
@@ -103,20 +112,24 @@ impl RawArgs {
     /// ```
     /// use sockeye_socket_proto::{AckError, RawArgs};
     ///
-    /// assert_eq!(RawArgs::encode(&7)?.decode_ack::<u8>()?, 7);
+    /// assert_eq!(RawArgs::encode(&7)?.decode_ack::<u8>("join")?, 7);
     /// let refusal = RawArgs::new(r#"{"error":{"code":"full","message":"no room"}}"#, &[]);
-    /// let Err(AckError::Remote(error)) = refusal.decode_ack::<u8>() else { panic!() };
+    /// let Err(AckError::Remote(error)) = refusal.decode_ack::<u8>("join") else { panic!() };
     /// assert_eq!(error.code, "full");
+    /// let nothing = RawArgs::default().decode_ack::<u8>("join").unwrap_err();
+    /// assert_eq!(nothing.to_string(), r#""join" was answered without a value, expected u8"#);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`AckError::Remote`] when it is an error, [`AckError::Decode`] when it is no `A` either.
-    pub fn decode_ack<A: FromArgs>(&self) -> Result<A, AckError> {
-        match RemoteError::of(self) {
-            Some(error) => Err(AckError::Remote(error)),
-            None => self.decode().map_err(AckError::Decode),
+    /// [`AckError::Remote`] when it is an error, [`AckError::Decode`] when it is no `A` either, with
+    /// the name of the event that was answered.
+    pub fn decode_ack<A: FromArgs>(&self, event: &str) -> Result<A, AckError> {
+        if let Some(error) = RemoteError::of(self) {
+            return Err(AckError::Remote(error));
         }
+        let event = || event.to_owned().into();
+        self.decode().map_err(|source| AckError::Decode { event: event(), source })
     }
 }
 
@@ -305,7 +318,9 @@ pub fn decode_args<P: DeserializeOwned>(
     let _scope = AttachmentScope::provide(attachments);
     P::deserialize(ArgsDeserializer::new(json)).or_else(|error| {
         // Only arguments that cannot be decoded are looked through for half pairs.
-        let replaced = json::replace_lone_surrogates(json).ok_or(error)?;
+        let Some(replaced) = json::replace_lone_surrogates(json) else {
+            return Err(PayloadError::of::<P>(json, error));
+        };
         Ok(P::deserialize(ArgsDeserializer::new(&replaced))?)
     })
 }
@@ -327,10 +342,90 @@ pub enum EncodeError {
     Placeholder,
 }
 
-/// Arguments that are not what the handler expects.
-#[derive(Debug, thiserror::Error)]
-#[error("the arguments are not what was expected")]
-pub struct PayloadError(#[from] serde_json::Error);
+/// Arguments that are not what was expected: other ones, or none at all.
+///
+/// ```
+/// use sockeye_socket_proto::RawArgs;
+///
+/// let nothing = RawArgs::default().decode::<Vec<String>>().unwrap_err();
+/// assert!(nothing.is_missing());
+/// assert_eq!(nothing.to_string(), "there is no argument, expected Vec<String>");
+/// assert!(!RawArgs::new("7", &[]).decode::<String>().unwrap_err().is_missing());
+/// ```
+#[derive(Debug)]
+pub struct PayloadError(Mismatch);
+
+#[derive(Debug)]
+enum Mismatch {
+    /// There is no argument; the type that was asked for.
+    Missing(&'static str),
+    Other(serde_json::Error),
+}
+
+impl PayloadError {
+    /// The error of a `P` that could not be read from these arguments.
+    fn of<P>(json: &str, error: serde_json::Error) -> Self {
+        let is_missing = json.trim_ascii().is_empty();
+        Self(if is_missing { Mismatch::Missing(type_name::<P>()) } else { Mismatch::Other(error) })
+    }
+
+    /// Whether there was no argument where one was expected.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.0, Mismatch::Missing(_))
+    }
+
+    /// The name of the type that was expected, without its modules, where nothing has come.
+    pub(crate) fn expected(&self) -> Option<impl fmt::Display + use<>> {
+        match self.0 {
+            Mismatch::Missing(path) => Some(WithoutModules(path)),
+            Mismatch::Other(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.expected() {
+            Some(expected) => write!(f, "there is no argument, expected {expected}"),
+            None => f.write_str("the arguments are not what was expected"),
+        }
+    }
+}
+
+impl Error for PayloadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Mismatch::Missing(_) => None,
+            Mismatch::Other(error) => Some(error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for PayloadError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(Mismatch::Other(error))
+    }
+}
+
+/// The name of a type as programs write it: `Option<String>` for
+/// `core::option::Option<alloc::string::String>`.
+struct WithoutModules(&'static str);
+
+impl fmt::Display for WithoutModules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let path = rest.find(|c| !is_in_path(c)).unwrap_or(rest.len());
+            let (path, after) = rest.split_at(path);
+            f.write_str(path.rsplit("::").next().unwrap_or(path))?;
+            let between = after.find(is_in_path).unwrap_or(after.len());
+            f.write_str(&after[..between])?;
+            rest = &after[between..];
+        }
+        Ok(())
+    }
+}
 
 impl<T: Serialize> Serialize for Args<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,5 @@
 use std::any::type_name;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -6,8 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, Request};
-use sockeye_socket_proto::{encode_ack, encode_disconnect, encode_event, event_name};
+use sockeye::{AckError, EventName, FromArgs, Listen, RawArgs, RawEvent, Request, Subscribe};
+use sockeye_socket_proto::{
+    encode_ack, encode_disconnect, encode_event, event_name, to_event_name,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -17,7 +20,10 @@ use crate::wire::Wire;
 
 macro_rules! name_of {
     ($event:expr) => {
-        match event_name($event) {
+        name_of!($event, event_name)
+    };
+    ($event:expr, $name:ident) => {
+        match $name($event) {
             Ok(name) => name,
             Err(error) => panic!("{error}"),
         }
@@ -165,10 +171,11 @@ impl TestClient {
     ) -> Asked<A> {
         let id = self.next_ack;
         self.next_ack += 1;
-        let (packet, attachments) = self.encode(name_of!(&event), payload, Some(id));
+        let event = name_of!(&event, to_event_name);
+        let (packet, attachments) = self.encode(&event, payload, Some(id));
         let (answer, answered) = oneshot::channel();
         self.command(Command::Ask { id, packet, attachments, answer });
-        Asked { answered, patience: self.patience, answer: PhantomData }
+        Asked { event, answered, patience: self.patience, answer: PhantomData }
     }
 
     /// Leaves the namespace.
@@ -182,7 +189,7 @@ impl TestClient {
     ///
     /// # Panics
     /// When it is another event, its payload is no `P`, the connection ends, or nothing comes.
-    pub async fn expect_event<P: FromArgs, A>(&mut self, event: impl Listen<P, A>) -> P {
+    pub async fn expect_event<P: FromArgs>(&mut self, event: impl Subscribe<P>) -> P {
         self.expect(name_of!(&event)).await.0
     }
 
@@ -319,6 +326,7 @@ impl fmt::Debug for TestClient {
 #[derive(Debug)]
 #[must_use = "the answer arrives only where it is awaited"]
 pub struct Asked<A> {
+    event: Cow<'static, str>,
     answered: oneshot::Receiver<RawArgs>,
     patience: Duration,
     answer: PhantomData<fn() -> A>,
@@ -331,9 +339,9 @@ impl<A: FromArgs + 'static> IntoFuture for Asked<A> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             match timeout(self.patience, self.answered).await {
-                Ok(Ok(args)) => args.decode_ack(),
-                Ok(Err(_)) => Err(AckError::Disconnected),
-                Err(_) => Err(AckError::Timeout),
+                Ok(Ok(args)) => args.decode_ack(&self.event),
+                Ok(Err(_)) => Err(AckError::Disconnected { event: self.event }),
+                Err(_) => Err(AckError::Timeout { event: self.event }),
             }
         })
     }

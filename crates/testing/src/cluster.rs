@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep_until};
 /// let mut ann = red.connect().await;
 ///
 /// blue.server().io().emit("news", "from another server").unwrap();
-/// assert_eq!(ann.expect_event::<String, ()>("news").await, "from another server");
+/// assert_eq!(ann.expect_event::<String>("news").await, "from another server");
 /// # });
 /// ```
 #[derive(Clone)]

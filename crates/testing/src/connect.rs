@@ -6,7 +6,9 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::{Returning, TestClient};
+use crate::cookies::CookieJar;
 use crate::raw::{self, Peer, Response, WebSocket};
+use crate::request::with_cookies;
 use crate::server::TestServer;
 use crate::session::{self, Command, Joined};
 use crate::wire::Wire;
@@ -16,6 +18,7 @@ use crate::wire::Wire;
 #[must_use = "nobody connects until `connect` is awaited"]
 pub struct Connect {
     server: TestServer,
+    jar: Option<CookieJar>,
     pub(crate) namespace: String,
     /// A JSON object.
     auth: serde_json::Value,
@@ -35,8 +38,8 @@ pub enum ConnectError {
     Refused {
         /// The message.
         message: String,
-        /// The details, or null.
-        data: serde_json::Value,
+        /// The details, if there are any.
+        data: Option<serde_json::Value>,
     },
     /// The server did not open a session.
     #[error("HTTP status {status}: {body}")]
@@ -52,9 +55,10 @@ pub enum ConnectError {
 }
 
 impl Connect {
-    pub(crate) fn new(server: TestServer) -> Self {
+    pub(crate) fn new(server: TestServer, jar: Option<CookieJar>) -> Self {
         Self {
             server,
+            jar,
             namespace: "/".to_owned(),
             auth: serde_json::Value::Null,
             headers: Vec::new(),
@@ -85,6 +89,11 @@ impl Connect {
         self
     }
 
+    /// A cookie of its request, beside those of its [browser](crate::TestBrowser).
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.header("cookie", &format!("{name}={value}"))
+    }
+
     /// More of its query: `name=value`, escaped by whoever needs it.
     pub fn query(mut self, query: &str) -> Self {
         self.query.push('&');
@@ -106,16 +115,20 @@ impl Connect {
         TestClient::connect(self).await
     }
 
+    pub(crate) async fn connect_or_panic(self) -> TestClient {
+        match self.connect().await {
+            Ok(client) => client,
+            Err(error) => panic!("the server does not let a client in: {error}"),
+        }
+    }
+
     /// Opens a session and joins the namespace. What arrives goes to `events`.
     pub(crate) async fn open(
         &self,
         returning: Option<&Returning>,
         events: mpsc::UnboundedSender<session::Arrived>,
     ) -> Result<(Joined, mpsc::UnboundedSender<Command>, Wire), ConnectError> {
-        let (stream, wire) = match self.address {
-            Some(address) => self.server.open_from(address),
-            None => self.server.open(),
-        };
+        let (stream, wire) = self.server.open_for(self.address);
         if let Some(bytes) = self.cut_after {
             wire.cut_after(bytes);
         }
@@ -135,15 +148,20 @@ impl Connect {
         &self,
         stream: DuplexStream,
     ) -> Result<WebSocket<DuplexStream>, ConnectError> {
-        let path = &self.server.server().config().engine.path;
+        let path = self.server.server().path();
         let target = format!("{path}/?EIO=4&transport=websocket{}", self.query);
-        let mut headers: Vec<_> =
-            self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let headers = with_cookies(self.headers.clone(), self.jar.as_ref(), &target);
+        let mut headers: Vec<_> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             headers.push(("host", "in-memory"));
         }
         match Peer::new(stream).upgrade(&target, &headers).await {
-            Ok(socket) => Ok(socket),
+            Ok(socket) => {
+                if let Some(jar) = &self.jar {
+                    jar.store(&target, socket.headers("set-cookie"));
+                }
+                Ok(socket)
+            }
             Err(raw::Error::Refused(Response { status, body, .. })) => {
                 let body = String::from_utf8_lossy(&body).into_owned();
                 Err(ConnectError::Http { status, body })

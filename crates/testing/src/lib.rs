@@ -29,14 +29,16 @@
 //! // A phone in a tunnel: nothing arrives any more, and nobody is told.
 //! bob.wire().go_half_open();
 //! let lost = bob.emit_with_ack(LENGTH, "?").await;
-//! assert!(matches!(lost, Err(AckError::Timeout)));
+//! assert!(matches!(lost, Err(AckError::Timeout { .. })));
 //! tokio::time::sleep(Duration::from_secs(60)).await;
 //! assert_eq!(server.server().io().sockets().len(), 1, "the heartbeat has found out");
 //! # });
 //! ```
 //!
-//! - [`TestServer`] is a [`sockeye::Server`] that is reached through memory. Everything between its
-//!   handlers and the bytes of its WebSockets is what it is in production.
+//! - [`TestServer`] is a [`sockeye::Server`] that is reached through memory, alone or through the
+//!   application it is mounted in. Everything between its handlers and the bytes of its WebSockets is
+//!   what it is in production.
+//! - [`TestBrowser`] is somebody with a cookie jar: what a login route sets, their sockets send.
 //! - [`TestClient`] is one client in one namespace. It speaks the protocol for itself; `expect_*`
 //!   methods fail the test with what came instead.
 //! - [`Wire`] is its connection: delayed, stalled, half open, cut.
@@ -52,16 +54,21 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod browser;
 mod client;
 mod cluster;
 mod connect;
+mod cookies;
 pub mod raw;
+mod request;
 mod server;
 mod session;
 mod wire;
 
+pub use browser::TestBrowser;
 pub use client::{Answerer, Asked, Ended, TestClient};
 pub use cluster::{TestCluster, TestMember};
 pub use connect::{Connect, ConnectError};
+pub use request::TestRequest;
 pub use server::TestServer;
 pub use wire::Wire;

@@ -187,11 +187,10 @@ fn refusal(data: &str) -> ConnectError {
     #[derive(Deserialize)]
     struct Refusal {
         message: String,
-        #[serde(default)]
-        data: serde_json::Value,
+        data: Option<serde_json::Value>,
     }
     match serde_json::from_str(data) {
         Ok(Refusal { message, data }) => ConnectError::Refused { message, data },
-        Err(_) => ConnectError::Refused { message: data.to_owned(), data: serde_json::Value::Null },
+        Err(_) => ConnectError::Refused { message: data.to_owned(), data: None },
     }
 }

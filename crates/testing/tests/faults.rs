@@ -72,7 +72,7 @@ async fn a_half_open_connection_is_found_by_the_heartbeat() {
     client.wire().go_half_open();
     client.set_patience(Duration::from_secs(1));
     let lost = client.emit_with_ack(ECHO, &1).await;
-    assert!(matches!(lost, Err(AckError::Timeout)));
+    assert!(matches!(lost, Err(AckError::Timeout { .. })));
     // 25 s to the ping and 20 s for the pong.
     sleep(Duration::from_secs(43)).await;
     assert_eq!(server.server().io().sockets().len(), 1);

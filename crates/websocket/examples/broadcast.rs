@@ -26,7 +26,7 @@ struct Shared {
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
-    let listeners = bind(None, port).await?;
+    let listeners = bind(("localhost", port)).await?;
     // Who is gone without a word is noticed after a minute.
     let config = Config {
         keep_alive_interval: Some(Duration::from_secs(25)),

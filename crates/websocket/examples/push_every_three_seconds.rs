@@ -20,7 +20,7 @@ socket.onmessage = event => document.querySelector("pre").append(event.data + "\
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
-    let listeners = bind(None, port).await?;
+    let listeners = bind(("localhost", port)).await?;
     let router = Router::new().route("/", get(Html(PAGE))).route("/push", any(accept));
     writeln!(std::io::stdout(), "listening on http://{}", listeners[0].local_addr()?)?;
     HttpServer::new(listeners, router).await

@@ -68,7 +68,7 @@ async fn talk(socket: WebSocket) {
 
 /// The other one: an echo on a free port.
 async fn serve() -> std::io::Result<String> {
-    let listeners = bind(Some("127.0.0.1"), 0).await?;
+    let listeners = bind("127.0.0.1:0").await?;
     let address = listeners[0].local_addr()?;
     let server = HttpServer::new(listeners, Router::new().route("/echo", any(echo)));
     tokio::spawn(server.into_future());

@@ -26,7 +26,7 @@ use crate::websocket::WebSocket;
 ///
 /// # async fn example() -> std::io::Result<()> {
 /// let router = Router::new().route("/echo", any(echo));
-/// HttpServer::new(bind(None, 3000).await?, router).await
+/// HttpServer::new(bind("localhost:3000").await?, router).await
 /// # }
 /// ```
 #[derive(Debug)]

@@ -64,9 +64,9 @@ mod writer;
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use sockeye_net::http::ConnectError;
 pub use sockeye_net::http::{
-    AllowedHosts, AllowedHostsError, Encrypted, ForwardedHeaders, ForwardedHeadersError,
-    HttpServer, OriginPattern, OriginPatternError, Origins, PeerAddr, TargetError, TrustedProxies,
-    TrustedProxiesError, bind,
+    AllowedHosts, AllowedHostsError, BindAddress, Encrypted, ForwardedHeaders,
+    ForwardedHeadersError, HttpServer, OriginPattern, OriginPatternError, Origins, PeerAddr,
+    TargetError, TrustedProxies, TrustedProxiesError, bind,
 };
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]

@@ -62,7 +62,7 @@ async fn under_attack(attack: impl AsyncFnOnce(&mut Scene)) {
 
 async fn with_header_bytes(bytes: usize, attack: impl AsyncFnOnce(&mut Scene)) {
     let _turn = PROFILER.lock().await;
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let service = FnService(|request| accept_all(request, echo));
     let server = HttpServer::new(listeners, service).header_bytes_max(bytes);

@@ -264,7 +264,7 @@ async fn serve(config: Config) -> String {
             }
         }
     });
-    let listeners = bind(None, 0).await.unwrap();
+    let listeners = bind("localhost:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
     format!("ws://{address}/")

@@ -34,7 +34,7 @@ async fn beside_other_routes_with_state() {
         .layer(Extension(Acceptor::new().protocols(["v1"])))
         .route("/page", get("hello"))
         .with_state("hi");
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(HttpServer::new(listeners, router).into_future());
 

@@ -36,7 +36,7 @@ async fn serve_h2c<S>(
 where
     HttpServer<FnService<S>>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
 {
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let server = HttpServer::new(listeners, FnService(service)).http2_prior_knowledge(true);
     let server = configure(server).into_future();

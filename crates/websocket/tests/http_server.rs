@@ -35,7 +35,7 @@ async fn serve_with<S>(
 where
     HttpServer<FnService<S>>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
 {
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let server = configure(HttpServer::new(listeners, FnService(service))).into_future();
     tokio::spawn(async move { server.await.unwrap() });
@@ -50,7 +50,7 @@ async fn status(address: SocketAddr, request: &str) -> u16 {
 
 #[tokio::test]
 async fn both_loopback_addresses_on_the_same_port() {
-    let listeners = bind(None, 0).await.unwrap();
+    let listeners = bind("localhost:0").await.unwrap();
     let addresses: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
     assert_eq!(addresses[0].ip().to_string(), "127.0.0.1");
     assert_ne!(addresses[0].port(), 0);
@@ -64,7 +64,7 @@ async fn both_loopback_addresses_on_the_same_port() {
 #[tokio::test]
 async fn hosts_by_address_and_by_name() {
     for (host, expected) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1")] {
-        match bind(Some(host), 0).await {
+        match bind((host, 0)).await {
             Ok(listeners) => {
                 assert_eq!(listeners.len(), 1);
                 assert_eq!(listeners[0].local_addr().unwrap().ip().to_string(), expected);
@@ -73,19 +73,36 @@ async fn hosts_by_address_and_by_name() {
             Err(error) => assert!(expected == "::1", "{error}"),
         }
     }
-    assert!(!bind(Some("localhost"), 0).await.unwrap().is_empty());
-    assert!(bind(Some("no such host"), 0).await.is_err());
+    let message = bind("no-such-host.invalid:0").await.unwrap_err().to_string();
+    assert!(message.contains("\"no-such-host.invalid\""), "{message}");
+}
+
+#[tokio::test]
+async fn a_port_alone_is_on_every_address() {
+    let listeners = bind(0).await.unwrap();
+    let addresses: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
+    assert_eq!(addresses[0].ip().to_string(), "0.0.0.0");
+    // A machine without IPv6 has the first alone.
+    if let Some(second) = addresses.get(1) {
+        assert_eq!(
+            (second.ip().to_string(), second.port()),
+            ("::".to_owned(), addresses[0].port())
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken() {
     let port = quiet_port();
-    let taken = bind(Some("127.0.0.1"), port).await.unwrap();
-    for host in [None, Some("127.0.0.1")] {
-        assert_eq!(bind(host, port).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+    let taken = bind(("127.0.0.1", port)).await.unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let error = bind((host, port)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        let expected = format!("cannot listen on 127.0.0.1:{port}: another program listens there");
+        assert!(error.to_string().starts_with(&expected), "{error}");
     }
     drop(taken);
-    bind(Some("127.0.0.1"), port).await.unwrap();
+    bind(("127.0.0.1", port)).await.unwrap();
 }
 
 #[tokio::test]
@@ -177,7 +194,7 @@ async fn graceful_shutdown() {
             }
         }
     });
-    let listeners = bind(Some("127.0.0.1"), quiet_port()).await.unwrap();
+    let listeners = bind(("127.0.0.1", quiet_port())).await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let signal = async {
         let _ = stopped.await;
@@ -273,7 +290,7 @@ impl Service<Request<Incoming>> for Gate {
 #[tokio::test]
 async fn a_service_that_is_not_ready_is_waited_for() {
     let gate = Gate(Arc::default());
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(HttpServer::new(listeners, gate.clone()).into_future());
     let answer = tokio::spawn(status(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));

@@ -35,7 +35,7 @@ async fn serve<F>(service: F, configure: impl FnOnce(Server<F>) -> Server<F>) ->
 where
     Server<F>: IntoFuture<Output = std::io::Result<()>, IntoFuture: Send + 'static>,
 {
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let server = configure(HttpServer::new(listeners, FnService(service))).into_future();
     tokio::spawn(async move { server.await.unwrap() });

@@ -197,7 +197,7 @@ async fn sub_protocols_and_headers() {
             response
         }
     });
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
     for (offered, expected) in
@@ -372,7 +372,7 @@ async fn message_limit_at_the_edge() {
             response
         }
     });
-    let listeners = bind(None, 0).await.unwrap();
+    let listeners = bind("localhost:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
     let mut socket = connect(&url(address)).await.unwrap();

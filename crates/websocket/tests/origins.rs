@@ -24,7 +24,7 @@ async fn opens_with(
             let _ = socket.recv().await;
         })
     });
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let server = tokio::spawn(HttpServer::new(listeners, service).into_future());
     let mut connector = Connector::new();

@@ -26,7 +26,7 @@ async fn serve_tls(config: TlsConfig) -> Vec<SocketAddr> {
 
 /// [`serve_tls`] for those who take that long for the handshake.
 async fn serve_within(config: TlsConfig, timeout: Duration) -> Vec<SocketAddr> {
-    let listeners = bind(None, 0).await.unwrap();
+    let listeners = bind("localhost:0").await.unwrap();
     let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let server = HttpServer::new(listeners, FnService(|request| accept_all(request, common::echo)));
     let server = server.tls(config).header_timeout(timeout).into_future();
@@ -196,7 +196,7 @@ async fn requests_say_that_they_came_encrypted() {
         sender.send(request.extensions().get::<Encrypted>().is_some()).unwrap();
         accept_all(request, common::echo)
     });
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
     let server = HttpServer::new(listeners, service).tls(config).into_future();
@@ -260,7 +260,7 @@ async fn a_group_over_tls() {
             })
         }
     });
-    let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+    let listeners = bind("127.0.0.1:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     let config = TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
     let server = HttpServer::new(listeners, service).tls(config).into_future();

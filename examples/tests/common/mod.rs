@@ -104,7 +104,7 @@ pub(crate) async fn soon<F: IntoFuture>(future: F) -> F::Output {
 
 /// What somebody hears of an event, from now on.
 pub(crate) fn hear<P: sockeye::FromArgs>(client: &Client, event: &str) -> Subscription<P> {
-    client.subscribe::<P, ()>(event)
+    client.subscribe::<P>(event)
 }
 
 /// The next one of what somebody hears.

@@ -8,7 +8,7 @@ const dist = fileURLToPath(new URL("../../../clients/js/dist/", import.meta.url)
 
 /** Lets all pages of a context load the client's files under `/client/`, at `origin`. */
 export function serveClient(context, origin) {
-  return context.route(`${origin}/client/*`, async (route) => {
+  return context.route(`${origin}/client/**`, async (route) => {
     const name = new URL(route.request().url()).pathname.slice("/client/".length);
     route.fulfill({ contentType: "text/javascript", body: await readFile(dist + name) });
   });
@@ -29,5 +29,5 @@ export async function clientPage(browser, origin, context) {
  */
 export async function show(page, origin) {
   await page.goto(`${origin}/socket.io/socket.io.js`);
-  await page.addScriptTag({ url: "/client/socket.io.js" });
+  await page.addScriptTag({ url: "/client/scripts/socket.io.js" });
 }

@@ -289,7 +289,7 @@ function prepareWebSocket(options) {
   ws = loaded;
 }
 function missing() {
-  let message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+  let message = "this Node has no WebSocket, only polling works: `npm install ws`, or use Node 22 or later";
   return warned || console.warn(`sockeye-client: ${message}`), warned = !0, new Error(message);
 }
 

@@ -27,6 +27,25 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   mod
 ));
 
+// src/answer.ts
+var RemoteError = class extends Error {
+  constructor({ code, message, data }) {
+    super(message);
+    this.name = "RemoteError";
+    this.code = code;
+    this.data = data;
+  }
+  /** Also true of those that another copy of the library has made, as in `sockeye-client/outbox`. */
+  static [Symbol.hasInstance](error) {
+    return error?.name === "RemoteError";
+  }
+};
+function isErrorAnswer(answer) {
+  const error = answer?.error;
+  return typeof error?.code === "string" && typeof error.message === "string" && Object.keys(answer).length === 1;
+}
+var remoteErrorOf = ([answer, ...more]) => more.length || !isErrorAnswer(answer) ? void 0 : new RemoteError(answer.error);
+
 // src/features/engine.ts
 var engine_exports = {};
 __export(engine_exports, {
@@ -346,7 +365,7 @@ function prepareWebSocket(options) {
   ws = loaded;
 }
 function missing() {
-  const message = "no WebSocket in this Node: update to Node 22 or install the package `ws`";
+  const message = "this Node has no WebSocket, only polling works: `npm install ws`, or use Node 22 or later";
   if (!warned) console.warn(`sockeye-client: ${message}`);
   warned = true;
   return new Error(message);
@@ -1282,6 +1301,7 @@ function isValid(type, data) {
 }
 
 // src/socket.ts
+var REQUEST_MS = 1e4;
 var LEFT_MS = 100;
 var Socket = class extends NamedEmitter {
   constructor(io3, nsp, options) {
@@ -1375,7 +1395,7 @@ var Socket = class extends NamedEmitter {
     const ack = takeAck(data);
     if (ack) {
       packet.id = this.ids++;
-      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
+      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout ?? ack._waitMax);
     }
     const { engine } = this.io;
     const isOpen = this.connected && engine.readyState === "open";
@@ -1389,11 +1409,16 @@ var Socket = class extends NamedEmitter {
    * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
    */
   emitWithAck(event, ...args) {
-    return new Promise((resolve, reject) => {
-      const ack = (error, value) => error ? reject(error) : resolve(value);
-      ack.withError = true;
-      this.emit(event, ...[...args, ack]);
-    });
+    return ask(this, [event, ...args]);
+  }
+  /**
+   * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
+   * rejects with a {@link RemoteError} where that is an error. And it always ends: without `timeout()`
+   * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
+   * waits for a connection included.
+   */
+  request(event, ...args) {
+    return ask(this, [event, ...args], REQUEST_MS);
   }
   /** Whether the next packet may be compressed. Default true. */
   compress(compress) {
@@ -1562,6 +1587,15 @@ var Socket = class extends NamedEmitter {
   }
 };
 var takeAck = (args) => typeof args[args.length - 1] === "function" ? args.pop() : void 0;
+var ask = (socket, args, waitMax) => new Promise((resolve, reject) => {
+  const ack = (error, ...answer) => {
+    error = error || waitMax && remoteErrorOf(answer);
+    error ? reject(error) : resolve(answer[0]);
+  };
+  ack.withError = true;
+  ack._waitMax = waitMax;
+  socket.emit(...args, ack);
+});
 
 // src/manager.ts
 var SETTINGS = {
@@ -1806,6 +1840,7 @@ function enqueue(socket, args, flags) {
     sendQueued(socket);
   };
   answered.withError = true;
+  answered._waitMax = ack?._waitMax;
   const send = () => {
     tries++;
     socket.flags = { ...flags, fromQueue: true };
@@ -1993,7 +2028,8 @@ classes.Manager = Manager2;
 var lookup2 = lookup;
 var io = Object.assign(lookup2, {
   ...engine_exports,
-  ...{ Manager: Manager2, Socket: Socket2, PayloadTooLarge, protocol, nextTick, io: lookup2, connect: lookup2 }
+  ...{ Manager: Manager2, Socket: Socket2, PayloadTooLarge, RemoteError, isErrorAnswer },
+  ...{ protocol, nextTick, io: lookup2, connect: lookup2 }
 });
 var index_default = io;
 

@@ -1,3 +1,4 @@
+import { isErrorAnswer, RemoteError } from "./answer.cjs";
 import type { DefaultEventsMap, EventsMap } from "./events.cjs";
 import * as engine from "./features/engine.cjs";
 import { PayloadTooLarge } from "./features/limit.cjs";
@@ -23,12 +24,14 @@ export declare const io: Lookup & {
     Manager: typeof Manager;
     Socket: typeof Socket;
     PayloadTooLarge: typeof PayloadTooLarge;
+    RemoteError: typeof RemoteError;
+    isErrorAnswer: typeof isErrorAnswer;
     protocol: number;
     nextTick: (callback: () => void) => void;
     io: Lookup;
     connect: Lookup;
 };
-export { lookup as connect, Manager, nextTick, PayloadTooLarge, protocol, Socket };
+export { isErrorAnswer, lookup as connect, Manager, nextTick, PayloadTooLarge, protocol, RemoteError, Socket };
 export default io;
 export * from "./features/engine.cjs";
 export type * from "./types.cjs";

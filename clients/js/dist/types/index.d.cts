@@ -35,6 +35,9 @@ declare namespace io {
 
   export type PayloadTooLarge = client.PayloadTooLarge;
   export const PayloadTooLarge: typeof client.PayloadTooLarge;
+  export type RemoteError = client.RemoteError;
+  export const RemoteError: typeof client.RemoteError;
+  export const isErrorAnswer: typeof client.isErrorAnswer;
   export const protocol: typeof client.protocol;
   export const nextTick: typeof client.nextTick;
   export const Fetch: typeof client.Fetch;
@@ -44,6 +47,7 @@ declare namespace io {
   export const WebTransport: typeof client.WebTransport;
   export const XHR: typeof client.XHR;
 
+  export type Answer<Value> = client.Answer<Value>;
   export type Auth = client.Auth;
   export type CloseDetails = client.CloseDetails;
   export type ConnectOptions = client.ConnectOptions;
@@ -51,6 +55,7 @@ declare namespace io {
   export type DisconnectDescription = client.DisconnectDescription;
   export type DisconnectReason = client.DisconnectReason;
   export type EngineOptions = client.EngineOptions;
+  export type ErrorAnswer = client.ErrorAnswer;
   export type EventsMap = client.EventsMap;
   export type Handshake = client.Handshake;
   export type ManagerOptions = client.ManagerOptions;

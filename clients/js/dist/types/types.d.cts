@@ -1,3 +1,4 @@
+export type { Answer, ErrorAnswer } from "./answer.cjs";
 export type { DefaultEventsMap, EventsMap } from "./events.cjs";
 export type { Handshake } from "./engine/socket.cjs";
 export type { CloseDetails, Transport, TransportError } from "./engine/transport.cjs";

@@ -1,3 +1,4 @@
+export type { Answer, ErrorAnswer } from "./answer.js";
 export type { DefaultEventsMap, EventsMap } from "./events.js";
 export type { Handshake } from "./engine/socket.js";
 export type { CloseDetails, Transport, TransportError } from "./engine/transport.js";

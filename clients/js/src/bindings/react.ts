@@ -13,16 +13,25 @@ export type { Status } from "./status.js";
 
 /**
  * The socket for an address: shared by all components that ask for the same one, connected while
- * any of them is mounted. `auth` may change between renders; other options name another socket.
+ * any of them is mounted. Other options, or another `key`, name another socket.
+ *
+ * `auth` may change between renders, and counts from the next connection on: while the socket is connected
+ * the server goes on taking it for who it was. Where another user signs in, the user's id as `key` makes
+ * it another socket, also if the component itself is made anew:
+ *
+ * ```jsx
+ * const socket = useSocket("https://example.com/chat", { auth: { token: user.token } }, user.id);
+ * ```
  */
 export function useSocket<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(
   address?: string,
   options: Partial<ConnectOptions> = {},
+  key?: string | number,
 ): Socket<Listen, Emit> {
   const { auth, ...others } = options;
-  const key = JSON.stringify([address, others]);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- the key stands for both
-  const held = useMemo(() => hold(address, others), [key]);
+  const all = JSON.stringify([address, others, key]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- this stands for all three
+  const held = useMemo(() => hold(address, others, key), [all]);
   const { socket } = held;
   useEffect(() => {
     if (auth !== undefined) socket.auth = auth;

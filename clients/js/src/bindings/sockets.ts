@@ -3,7 +3,7 @@ import { io } from "sockeye-client";
 import type { ConnectOptions } from "../options.js";
 import type { Socket } from "../features/socket.js";
 
-/** Sockets of the page by address and options, each for as long as somebody uses it. */
+/** Sockets of the page by address, options and key, each for as long as somebody uses it. */
 const sockets = new Map<string, Held>();
 
 /** Milliseconds after which a socket that nobody came to use is forgotten. */
@@ -17,15 +17,15 @@ export interface Held {
 }
 
 /**
- * The socket for an address, the same for the same address and options. It is not connected until
+ * The socket for an address, the same for the same address, options and key. It is not connected until
  * it is used. A user who leaves and comes back in the same turn, as React's Strict Mode does, is
  * not noticed by the server.
  */
-export function hold(address: string | undefined, options: Partial<ConnectOptions>): Held {
+export function hold(address: string | undefined, options: Partial<ConnectOptions>, name?: string | number): Held {
   const make = () => io(address, { ...options, autoConnect: false });
   // On a server every page has its own.
   if (typeof window === "undefined") return { socket: make(), use: () => () => {} };
-  const key = JSON.stringify([address, options]);
+  const key = JSON.stringify([address, options, name]);
   const known = sockets.get(key);
   if (known) return known;
 

@@ -21,14 +21,18 @@ export interface Connection<Listen extends EventsMap, Emit extends EventsMap> ex
 
 /**
  * A store with the status of the socket for an address. It is connected while anybody subscribes,
- * and shared by all that ask for the same address and options.
+ * and shared by all that ask for the same address, options and `key`.
+ *
+ * `auth` is not among these, and counts from the next connection on; another user needs another `key`, such
+ * as the user's id.
  */
 export function connection<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(
   address?: string,
   options: Partial<ConnectOptions> = {},
+  key?: string | number,
 ): Connection<Listen, Emit> {
   const { auth, ...others } = options;
-  const held = hold(address, others);
+  const held = hold(address, others, key);
   if (auth !== undefined) held.socket.auth = auth;
   const { subscribe } = status(held.socket);
   return {

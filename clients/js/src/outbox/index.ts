@@ -1,13 +1,15 @@
 // `sockeye-client/outbox`: events that are sent again until they are answered, also after a reload.
 // It uses what any client offers, so it works with socket.io-client, too.
 
-import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.js";
+import { remoteErrorOf } from "../answer.js";
+import type { AckValue, Answered, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.js";
 import type { AnySocket } from "../features/socket.js";
 import type { Socket } from "../socket.js";
 import { byteLength, isBinary } from "../engine/packet.js";
 import { copyOf, readFiles } from "./copy.js";
 import { indexedDbStore, locksHere, memoryStore, newId, type OutboxStore, type StoredEvent, StoreLostError } from "./store.js";
 
+export { RemoteError } from "../answer.js";
 export { indexedDbStore, memoryStore, StoreLostError } from "./store.js";
 export type { OutboxStore, StoredEvent, StoredOutbox } from "./store.js";
 
@@ -50,7 +52,7 @@ export class OutboxError extends Error {
 }
 
 interface Waiting {
-  resolve: (value: any) => void;
+  resolve: (answer: unknown[]) => void;
   reject: (error: unknown) => void;
 }
 
@@ -162,12 +164,31 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     event: Event,
     ...args: ParamsWithoutAck<Emit, Event>
   ): Promise<AckValue<Emit, Event>> {
+    const [value] = await this._post([event, ...args]);
+    return value as AckValue<Emit, Event>;
+  }
+
+  /**
+   * The same, but an answer that is an error rejects with a `RemoteError`. The event is answered then, and
+   * not sent again.
+   */
+  async request<Event extends EventNames<Emit>>(
+    event: Event,
+    ...args: ParamsWithoutAck<Emit, Event>
+  ): Promise<Answered<Emit, Event>> {
+    const answer = await this._post([event, ...args]);
+    const error = remoteErrorOf(answer);
+    if (error) throw error;
+    return answer[0] as Answered<Emit, Event>;
+  }
+
+  private async _post(args: unknown[]): Promise<unknown[]> {
     if (this._isClosed) throw new OutboxError("closed");
     const { countMax = COUNT_MAX, bytesMax = BYTES_MAX } = this._options;
-    const bytes = bytesOf([event, ...args]);
+    const bytes = bytesOf(args);
     if (this._count >= countMax || this._bytes + bytes > bytesMax) throw new OutboxError("full");
     // The caller may change them later, and a file that has changed cannot be read any more.
-    const copy = copyOf([event, ...args]) as unknown[];
+    const copy = copyOf(args) as unknown[];
     const earlier = this._read;
     const read = readFiles(copy);
     this._read = read.catch(() => {}).then(() => earlier);
@@ -362,7 +383,7 @@ export class Outbox<Emit extends EventsMap = DefaultEventsMap> {
     if (!entry) return;
     const [name, ...args] = entry.event.args as [string];
     tell(() => this._options.onAnswer?.(name, args, ...answer));
-    entry.waiting?.resolve(answer[0]);
+    entry.waiting?.resolve(answer);
   }
 
   private _giveUp(number: number, error: Error): void {

@@ -1,10 +1,13 @@
 // `sockeye-client/shared`: one connection for all tabs of a browser. The tab that holds a lock has
 // the socket; the others talk to it over a BroadcastChannel. When it closes, the next one takes over.
 
+import { type ErrorAnswer, RemoteError } from "../answer.js";
 import { Emitter } from "../emitter.js";
-import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck } from "../events.js";
+import type { AckValue, Answered, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck } from "../events.js";
 import type { Socket } from "../features/socket.js";
 import type { DisconnectReason, SocketReservedEvents } from "../socket.js";
+
+export { RemoteError } from "../answer.js";
 
 /** Options of a shared socket, with their defaults. */
 export interface SharedOptions {
@@ -35,11 +38,14 @@ type Message =
   /** A tab wants to emit; the leader says that it did, and what the answer was. */
   | { kind: "emit"; tab: string; call: number; args: any[]; asks: boolean; flags: Flags }
   | { kind: "taken"; tab: string; call: number; error?: string }
-  | { kind: "answer"; tab: string; call: number; args: any[]; error?: string };
+  /** `remote`: the error that the server answered with. */
+  | { kind: "answer"; tab: string; call: number; args: any[]; error?: string; remote?: ErrorAnswer["error"] };
 
 interface Flags {
   timeout?: number;
   volatile?: boolean;
+  /** It is to be sent by `request`. */
+  isRequest?: boolean;
 }
 
 interface Call {
@@ -159,6 +165,18 @@ export class SharedSocket<
     });
   }
 
+  /**
+   * The same, but an answer that is an error rejects with a `RemoteError`; as `request` of the socket it
+   * waits 10 seconds at most, unless `timeout()` or the socket's `ackTimeout` says something else.
+   */
+  request<Event extends EventNames<Emit>>(
+    event: Event,
+    ...args: ParamsWithoutAck<Emit, Event>
+  ): Promise<Answered<Emit, Event>> {
+    this._flags.isRequest = true;
+    return this.emitWithAck(event, ...args) as Promise<any>;
+  }
+
   /** Emits `message`. */
   send(...args: unknown[]): this {
     return this.emit("message" as any, ...(args as any));
@@ -243,10 +261,12 @@ export class SharedSocket<
     if (!call) return;
     call.isTaken = true;
     const { error } = message;
+    const remote = message.kind === "answer" && message.remote;
     if (error === undefined && message.kind === "taken" && call.answer) return;
     this._calls.delete(message.call);
     const args = message.kind === "answer" ? message.args : [];
-    call.answer?.(error === undefined ? null : new Error(error), ...args);
+    if (remote) call.answer?.(new RemoteError(remote));
+    else call.answer?.(error === undefined ? null : new Error(error), ...args);
   }
 
   /** What the last leader did not take goes to the new one. */
@@ -336,8 +356,11 @@ export class SharedSocket<
   /** Emits for another tab. */
   private _relay(message: Message & { kind: "emit" }): void {
     const { tab, call, asks } = message;
-    const answer: Call["answer"] = (error, ...args) =>
-      this._post({ kind: "answer", tab, call, args, error: error?.message });
+    const answer: Call["answer"] = (error, ...args) => {
+      const { code, message, data } = error instanceof RemoteError ? error : ({} as Partial<RemoteError>);
+      const remote = code === undefined ? undefined : { code, message: message!, data };
+      this._post({ kind: "answer", tab, call, args, error: error?.message, remote });
+    };
     try {
       this._send(message, asks ? answer : undefined);
       this._post({ kind: "taken", tab, call });
@@ -357,9 +380,9 @@ export class SharedSocket<
       return;
     }
     if (flags.timeout !== undefined) socket.timeout(flags.timeout);
-    // `emitWithAck` takes errors, so that a lost connection is told.
-    const [event, ...rest] = args;
-    socket.emitWithAck(event, ...(rest as any)).then(
+    // Both take errors, so that a lost connection is told.
+    const how = flags.isRequest ? "request" : "emitWithAck";
+    socket[how](...(args as [string])).then(
       (value) => answer(null, value),
       (error) => answer(error),
     );

@@ -23,4 +23,11 @@ const transports = [io.WebSocket, io.Fetch];
 // A function written for socket.io-client's types fits.
 socket.timeout(5).emit("chat", "hello", (error: Error, id: number) => void [error, id]);
 
-export = { named, manager, options, reason, byDefault: io.default, described, told, isOne, transports };
+// Answers that are errors.
+const failed: io.Answer<number> = { error: { code: "full", message: "no room" } };
+const code: string = new io.RemoteError(failed.error).code;
+const answered: Promise<number> = socket.request("chat", "hello");
+const problem = (error: unknown): string => (error instanceof io.RemoteError ? error.code : "");
+const isError: boolean = io.isErrorAnswer(failed);
+
+export = { code, answered, problem, isError, named, manager, options, reason, byDefault: io.default, described, told, isOne, transports };

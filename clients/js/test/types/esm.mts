@@ -1,18 +1,22 @@
 // Compiled, never run: the types that users see, by `import`.
 
 import defaultIo, {
+  type Answer,
   type ConnectOptions,
   connect,
   type DisconnectReason,
   io,
+  isErrorAnswer,
   Manager,
   PayloadTooLarge,
   protocol,
+  RemoteError,
   Socket,
   WebSocket,
   XHR,
 } from "sockeye-client";
-import { io as coreIo, type Socket as CoreSocket } from "sockeye-client/core";
+import { type Answer as CoreAnswer, io as coreIo, RemoteError as CoreError, type Socket as CoreSocket } from "sockeye-client/core";
+import { isErrorAnswer as isSmallError } from "sockeye-client/websocket";
 import { Socket as Engine } from "sockeye-client/engine";
 import { outbox } from "sockeye-client/outbox";
 import { type Status, useEvent, useSocket, useStatus } from "sockeye-client/react";
@@ -87,6 +91,52 @@ const same: typeof io = defaultIo;
 const number: number = protocol;
 const constructors = [io.Manager, io.Socket, io.connect, io.io, io.protocol];
 
+// Answers that are errors: `emitWithAck` gives them as values, `request` does not.
+const answers: Promise<unknown>[] = [];
+{
+  interface ToServer {
+    join: (room: string, ack: (answer: Answer<{ people: number }>) => void) => void;
+    own: (ack: (answer: string | { error: { code: "full"; message: string } }) => void) => void;
+    mixed: (ack: (answer: { error?: undefined; id: number } | { error: { code: string; message: string }; id: 0 }) => void) => void;
+    last: (ack: (answer: number, more: string) => void) => void;
+    leave: (room: string) => void;
+  }
+  const socket: Socket<FromServer, ToServer> = io();
+  const joined: Promise<{ people: number }> = socket.request("join", "room");
+  const timed: Promise<{ people: number }> = socket.timeout(5).request("join", "room");
+  const dropped: Promise<{ people: number }> = socket.volatile.request("join", "room");
+  const own: Promise<string> = socket.request("own");
+  const mixed: Promise<{ id: number }> = socket.request("mixed");
+  const first: Promise<number> = socket.request("last");
+  const untyped: Promise<any> = connect().request("anything", 1);
+  const raw: Promise<CoreAnswer<{ people: number }>> = socket.emitWithAck("join", "room");
+  answers.push(joined, timed, dropped, own, mixed, first, untyped, raw);
+  answers.push(outbox(socket).request("join", "room").then(({ people }) => people));
+  answers.push(shared(() => socket).timeout(5).request("own").then((text) => text.length));
+  answers.push(useSocket<FromServer, ToServer>("/chat").request("join", "room").then(({ people }) => people));
+  const small: CoreSocket<FromServer, ToServer> = coreIo();
+  answers.push(small.request("join", "room").then(({ people }) => people));
+  raw.then((answer) => {
+    // @ts-expect-error it may be an error
+    answer.people;
+    const people: number | string = isErrorAnswer(answer) ? answer.error.code : answer.people;
+    return [people, isSmallError(answer) || answer.people.toFixed()];
+  });
+  joined.catch((error: unknown) => {
+    if (error instanceof RemoteError) return [error.code.length, error.message, error.data];
+    if (error instanceof CoreError) return error.code.length;
+    return error;
+  });
+  // @ts-expect-error an argument is missing
+  socket.request("join");
+  // @ts-expect-error another type
+  socket.request("join", 5);
+  // @ts-expect-error no such event
+  socket.request("nothing");
+  // @ts-expect-error the error is not among what it resolves with
+  socket.request("join", "room").then(({ error }) => error);
+}
+
 // The separate imports know the events as well.
 const separate: object[] = [];
 {
@@ -127,4 +177,4 @@ const separate: object[] = [];
   separate.push({ id, answer, connected, error, last, tooLarge, host, port, session });
 }
 
-export { active, answer, constructors, id, number, options, own, same, second, separate, size };
+export { active, answer, answers, constructors, id, number, options, own, same, second, separate, size };

@@ -175,7 +175,10 @@ fn respond(responder: Option<Responder>, result: Result<Option<RawArgs>, EventEr
 /// Runs a handler's code. A panic is turned into an error, so that it does not end the client.
 fn run_user_code<T>(code: impl FnOnce() -> Result<T, EventError>) -> Result<T, EventError> {
     match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(result) => result.inspect_err(|error| tracing::warn!(%error, "a handler failed")),
+        Ok(result) => result.inspect_err(|error| match error.is_internal() {
+            true => tracing::warn!(%error, "a handler failed"),
+            false => tracing::debug!(%error, "a handler refused an event"),
+        }),
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().copied();
             let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockeye_engine_proto::Message;
-use sockeye_socket_proto::{DecodeError, Decoder, EventRef, FromArgs, Incoming, RawArgs};
+use sockeye_socket_proto::{DecodeError, Decoder, EventRef, FromArgs, Incoming};
 
 use crate::error::ConnectError;
 use crate::handler::RunningHandlers;
@@ -140,17 +140,13 @@ fn decode_connect_error(json: &str) -> ConnectError {
     struct Details {
         #[serde(default)]
         message: String,
-        #[serde(default)]
-        data: Option<Box<serde_json::value::RawValue>>,
+        data: Option<serde_json::Value>,
     }
     match Details::from_args(json, &[]) {
-        Ok(Details { message, data }) => {
-            let data = data.map_or(RawArgs::default(), |data| RawArgs::new(data.get(), &[]));
-            ConnectError::Refused { message, data }
-        }
+        Ok(Details { message, data }) => ConnectError::Refused { message, data },
         Err(_) => {
             let message = String::from_args(json, &[]).unwrap_or_default();
-            ConnectError::Refused { message, data: RawArgs::default() }
+            ConnectError::Refused { message, data: None }
         }
     }
 }

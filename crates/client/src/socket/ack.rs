@@ -1,6 +1,8 @@
 //! Requests to the server: the future of the acknowledgement.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -38,6 +40,7 @@ use crate::error::AckError;
 pub struct AckFuture<A> {
     /// `None` after the result was returned.
     request: Option<Result<PendingRequest, AckError>>,
+    event: Cow<'static, str>,
     timeout: Duration,
     /// Set at the first poll.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -62,8 +65,12 @@ impl Drop for PendingRequest {
 }
 
 impl<A> AckFuture<A> {
-    pub(crate) fn new(request: Result<PendingRequest, AckError>, timeout: Duration) -> Self {
-        AckFuture { request: Some(request), timeout, deadline: None, answer: PhantomData }
+    pub(crate) fn new(
+        request: Result<PendingRequest, AckError>,
+        event: Cow<'static, str>,
+        timeout: Duration,
+    ) -> Self {
+        AckFuture { request: Some(request), event, timeout, deadline: None, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll.
@@ -82,13 +89,15 @@ impl<A: FromArgs> Future for AckFuture<A> {
         let this = self.get_mut();
         let result = match &mut this.request {
             Some(Ok(pending)) => match pending.answer.poll_unpin(cx) {
-                Poll::Ready(Ok(args)) => args.decode_ack(),
-                Poll::Ready(Err(_)) => Err(AckError::Disconnected),
+                Poll::Ready(Ok(args)) => args.decode_ack(&this.event),
+                Poll::Ready(Err(_)) => {
+                    Err(AckError::Disconnected { event: mem::take(&mut this.event) })
+                }
                 Poll::Pending => {
                     let timeout = this.timeout;
                     let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
                     ready!(deadline.as_mut().poll(cx));
-                    Err(AckError::Timeout)
+                    Err(AckError::Timeout { event: mem::take(&mut this.event) })
                 }
             },
             request => match request.take() {

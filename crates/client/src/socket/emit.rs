@@ -25,7 +25,8 @@ impl Socket {
                 return Ok(());
             }
             self.push_event(&mut inner, name, None, args, attachments)
-        })??;
+        })
+        .map_err(|error| EmitError::encode(name, error))??;
         self.link.waker.wake();
         Ok(())
     }
@@ -39,7 +40,7 @@ impl Socket {
         let id = with_encoded_args(payload, |args, attachments| {
             let mut inner = self.inner.lock();
             if inner.phase == JoinPhase::Left {
-                return Err(AckError::Disconnected);
+                return Err(AckError::Disconnected { event: name.to_owned().into() });
             }
             let id = inner.acks.insert(sender)?;
             if let Err(error) = self.push_event(&mut inner, name, Some(id), args, attachments) {
@@ -48,7 +49,7 @@ impl Socket {
             }
             Ok(id)
         })
-        .map_err(EmitError::from)??;
+        .map_err(|error| EmitError::encode(name, error))??;
         self.link.waker.wake();
         Ok(PendingRequest { socket: Arc::clone(self), id, answer })
     }
@@ -109,7 +110,8 @@ impl Socket {
         if queued_packets >= self.limits.queued_packets_max
             || queued_bytes.saturating_add(more) > self.limits.queued_bytes_max
         {
-            return Err(EmitError::Overflow { queued_packets, queued_bytes });
+            let event = name.to_owned().into();
+            return Err(EmitError::Overflow { event, queued_packets, queued_bytes });
         }
         let kind = id.map_or(QueuedKind::Event, QueuedKind::Request);
         let count = attachments.len() as u32;

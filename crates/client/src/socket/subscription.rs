@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 ///
 /// ```no_run
 /// # async fn example(client: sockeye_client::Client) {
-/// let mut prices = client.subscribe::<f64, ()>("price");
+/// let mut prices = client.subscribe::<f64>("price");
 /// while let Some(price) = prices.next().await {
 ///     println!("{price}, after {} that were too fast", prices.missed());
 /// }

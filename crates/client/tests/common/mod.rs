@@ -113,7 +113,8 @@ pub async fn is_refused_with_data(url: &str, transports: &[Transport]) {
     match soon("refusal", attempt).await {
         Err(ConnectError::Refused { message, data }) => {
             assert_eq!(message, "unauthorized");
-            assert_eq!(data.decode::<Data>().unwrap().code, 7);
+            let data: Data = serde_json::from_value(data.unwrap()).unwrap();
+            assert_eq!(data.code, 7);
         }
         other => panic!("{other:?}"),
     }
@@ -123,7 +124,7 @@ pub async fn is_refused_with_data(url: &str, transports: &[Transport]) {
     let nowhere = format!("{url}/nowhere");
     match soon("unknown namespace", builder(&nowhere, transports).connect()).await {
         Err(ConnectError::Refused { message, data }) => {
-            assert_eq!((message.as_str(), data.json()), ("Invalid namespace", ""));
+            assert_eq!((message.as_str(), data), ("Invalid namespace", None));
         }
         other => panic!("{other:?}"),
     }
@@ -144,7 +145,7 @@ pub async fn events_go_both_ways_in_order(url: &str, transports: &[Transport]) {
 
     // Also during an upgrade nothing is lost or repeated, and the order is kept.
     let mut numbers = client.subscribe(NUMBER);
-    let mut mine = client.subscribe::<u32, ()>("echo");
+    let mut mine = client.subscribe::<u32>("echo");
     for number in 0..500_u32 {
         client.emit("echo", &number).unwrap();
         if number % 100 == 0 {
@@ -186,9 +187,12 @@ pub async fn acks_go_both_ways(url: &str, transports: &[Transport]) {
     assert_eq!(soon("ack of none", none).await.unwrap(), Args((Value::Null,)));
 
     let wrong = soon("ack", client.emit_with_ack::<_, u32>("ack", "text")).await;
-    assert!(matches!(wrong, Err(AckError::Decode(_))), "{wrong:?}");
+    assert!(matches!(&wrong, Err(AckError::Decode { event, .. }) if event == "ack"), "{wrong:?}");
+    let number: u32 = soon("ack", client.emit_with_ack("ack", &7)).await.unwrap();
+    assert_eq!(number, 7);
     let silent = client.emit_with_ack::<_, ()>("silent", &()).timeout(Duration::from_millis(50));
-    assert!(matches!(soon("silence", silent).await, Err(AckError::Timeout)));
+    let silence = soon("silence", silent).await.unwrap_err();
+    assert_eq!(silence.to_string(), r#"no answer to "silent" in time"#);
 
     // Many at a time, awaited in another order than they were sent.
     let asked: Vec<_> =
@@ -197,7 +201,7 @@ pub async fn acks_go_both_ways(url: &str, transports: &[Transport]) {
         assert_eq!(soon("ack", answer).await.unwrap(), number as u32);
     }
 
-    let mut answered = client.subscribe::<(String, u32), ()>("answered");
+    let mut answered = client.subscribe::<(String, u32)>("answered");
     client.emit("ask", "really").unwrap();
     assert_eq!(soon("answer", answered.next()).await, Some(("really!".to_owned(), 42)));
 }
@@ -217,7 +221,7 @@ pub async fn binary_goes_both_ways(url: &str, transports: &[Transport]) {
             Binary(Bytes::from(vec![7; 200_000])),
         ],
     };
-    let mut echoes = client.subscribe::<Args<(File, u8)>, ()>("echo");
+    let mut echoes = client.subscribe::<Args<(File, u8)>>("echo");
     client.emit("echo", &Args((&file, 9))).unwrap();
     assert_eq!(soon("echo", echoes.next()).await, Some(Args((file.clone(), 9))));
     let back = soon("ack", client.emit_with_ack::<_, File>("ack", &file)).await.unwrap();
@@ -236,7 +240,7 @@ pub async fn namespaces_share_a_session(url: &str, transports: &[Transport]) {
     let guarded = soon("guarded", client.namespace("/guarded").connect()).await;
     assert!(matches!(guarded, Err(ConnectError::Refused { .. })), "{guarded:?}");
 
-    let mut said = chat.subscribe::<String, ()>("said");
+    let mut said = chat.subscribe::<String>("said");
     let id = soon("join", chat.emit_with_ack::<_, String>("join", "room")).await.unwrap();
     assert_eq!(Some(&*id), chat.id().as_deref());
     chat.emit("say", &Args(("room", "hello"))).unwrap();
@@ -268,13 +272,13 @@ pub async fn the_server_may_disconnect(url: &str, transports: &[Transport]) {
     let waiting = client.emit_with_ack::<_, ()>("silent", &());
     client.emit("expel", &()).unwrap();
     assert_eq!(soon("reason", told.recv()).await, Some(DisconnectReason::ServerDisconnect));
-    assert!(matches!(soon("ack", waiting).await, Err(AckError::Disconnected)));
+    assert!(matches!(soon("ack", waiting).await, Err(AckError::Disconnected { .. })));
     soon("closed", client.state().wait_for(|state| *state == ConnectionState::Closed))
         .await
         .unwrap();
     client.emit("echo", &1).unwrap();
     let late = soon("ack", client.emit_with_ack::<_, ()>("ack", &())).await;
-    assert!(matches!(late, Err(AckError::Disconnected)));
+    assert!(matches!(late, Err(AckError::Disconnected { .. })));
     drop(client);
     assert_eq!(soon("no second reason", told.recv()).await, None);
 }
@@ -308,10 +312,10 @@ pub async fn lost_connections_are_made_again(url: &str, transports: &[Transport]
     let sent = client.emit_with_ack::<_, ()>("silent", &());
     client.emit("cut", &()).unwrap();
     soon("loss", state.wait_for(|state| !state.is_connected())).await.unwrap();
-    assert!(matches!(soon("sent ack", sent).await, Err(AckError::Disconnected)));
+    assert!(matches!(soon("sent ack", sent).await, Err(AckError::Disconnected { .. })));
     assert!(soon("reason", told.recv()).await.unwrap().starts_with("transport "));
 
-    let mut echoes = client.subscribe::<u32, ()>("echo");
+    let mut echoes = client.subscribe::<u32>("echo");
     for number in 0..10_u32 {
         client.emit("echo", &number).unwrap();
     }

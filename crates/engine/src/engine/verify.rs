@@ -127,6 +127,12 @@ fn check_origin<'a>(
     if origins.allow(headers, host) {
         return Ok(());
     }
+    log_denied(registry, headers, host);
+    Err(Refusal::OriginDenied)
+}
+
+/// Logs an origin that is not let in with what to write, the first time.
+pub(crate) fn log_denied(registry: &Registry, headers: &HeaderMap, host: Option<&str>) {
     if let Some(origin) = headers.get(ORIGIN)
         && registry.is_news(origin.as_bytes())
     {
@@ -134,8 +140,8 @@ fn check_origin<'a>(
         tracing::warn!(
             %origin,
             host = host.unwrap_or_default(),
-            "origin refused; to let it in: Config {{ origins: Origins::SameOriginOr(vec![{origin:?}.parse()?]), .. }}"
+            "origin refused; to let it in: Server::builder().allow_origin({origin:?}), or in the engine's \
+             configuration: origins = Origins::SameOriginOr(vec![{origin:?}.parse()?])"
         );
     }
-    Err(Refusal::OriginDenied)
 }

@@ -1,7 +1,8 @@
 //! Cross-origin requests (the Fetch standard, "CORS protocol").
 //!
 //! Which pages may connect is for [`Config::origins`](crate::Config::origins) alone; this only
-//! tells browsers so.
+//! tells browsers so. Where that names pages of other origins it is said without being asked for
+//! (`Config::checked`).
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -14,8 +15,8 @@ use sockeye_net::http::Origins;
 use crate::http::refusal::empty;
 use crate::http::response_body::Body;
 
-/// What browsers are told about cross-origin requests. The pages are those that
-/// [`Config::origins`](crate::Config::origins) lets in.
+/// What browsers are told about cross-origin requests, if it is more than that they may be made. The
+/// pages are those that [`Config::origins`](crate::Config::origins) lets in.
 ///
 /// ```
 /// use sockeye_engine::{Config, Cors, Origins};

@@ -74,9 +74,56 @@ impl Handshake {
         self.lines().filter_map(header).collect()
     }
 
-    /// The first value of a header. The name is to be in lower case.
+    /// The first value of a header, in bytes: [`header_str`](Handshake::header_str) is the same as
+    /// text. Letter case does not matter in its name.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.lines().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+        self.lines()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// The first value of a header. Letter case does not matter in its name. `None`: there is none, or
+    /// it is not UTF-8.
+    ///
+    /// ```
+    /// # fn example(handshake: &sockeye_engine::Handshake) {
+    /// let token = handshake
+    ///     .header_str("authorization")
+    ///     .and_then(|value| value.strip_prefix("Bearer "));
+    /// # drop(token.map(str::len));
+    /// # }
+    /// ```
+    pub fn header_str(&self, name: &str) -> Option<&str> {
+        self.header(name).and_then(|value| str::from_utf8(value).ok())
+    }
+
+    /// The value of a cookie, as it came: quotes stay, and nothing is decoded. Of several with this name
+    /// the first, which browsers give the longest path (RFC 6265 §5.4).
+    ///
+    /// For signed and encrypted cookies hand [`headers`](Handshake::headers) to the library that made
+    /// them: `CookieJar::from_headers(&handshake.headers())` of axum-extra.
+    ///
+    /// ```
+    /// # fn example(handshake: &sockeye_engine::Handshake) {
+    /// match handshake.cookie("sid") {
+    ///     Some(sid) => println!("the session {sid}"),
+    ///     None => println!("not logged in"),
+    /// }
+    /// # }
+    /// ```
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// All cookies as names and values, in their order (RFC 6265 §4.2.1). What is no pair, or not UTF-8, is
+    /// left out.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        // HTTP/2 may cut the list into several fields (RFC 9113 §8.2.3).
+        let lists = self.lines().filter(|(name, _)| *name == b"cookie").map(|(_, value)| value);
+        lists.flat_map(|list| list.split(|byte| *byte == b';')).filter_map(|pair| {
+            let (name, value) = str::from_utf8(pair).ok()?.split_once('=')?;
+            Some((name.trim_ascii(), value.trim_ascii()))
+        })
     }
 
     /// A parameter of the query; the last one if it is repeated.
@@ -91,7 +138,7 @@ impl Handshake {
     }
 
     /// The client's address, if the listener told it in a
-    /// [`PeerAddr`](sockeye_net::http::PeerAddr). When one of
+    /// [`PeerAddr`](sockeye_net::http::PeerAddr), or with the feature `axum` in axum's `ConnectInfo`. When one of
     /// [`trusted_proxies`](crate::Config::trusted_proxies) handed the request on, it is the one
     /// that proxy told, and the port is 0.
     pub fn address(&self) -> Option<SocketAddr> {
@@ -191,6 +238,51 @@ mod tests {
         assert_eq!(handshake.queries().count(), 3);
         assert_eq!(handshake.address(), Some(address));
         assert!(!format!("{handshake:?}").contains("token"));
+    }
+
+    fn with_headers(headers: &[(&str, &[u8])]) -> Handshake {
+        let request = http::Request::get("/engine.io/");
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, HeaderValue::from_bytes(value).unwrap())
+        });
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let source = Source::of_head(&head, &TrustedProxies::none());
+        Handshake::new(&head, &source, &KeptExtensions::new())
+    }
+
+    #[test]
+    fn headers_are_found_in_any_letter_case_and_are_text_if_they_are() {
+        let handshake = with_headers(&[("X-Token", b"abc"), ("x-bytes", b"\xff")]);
+        for name in ["x-token", "X-Token", "X-TOKEN"] {
+            assert_eq!(handshake.header_str(name), Some("abc"), "{name}");
+            assert_eq!(handshake.header(name), Some(&b"abc"[..]), "{name}");
+        }
+        assert_eq!(handshake.header_str("x-bytes"), None);
+        assert_eq!(handshake.header_str("missing"), None);
+    }
+
+    #[test]
+    fn cookies_are_pairs_of_every_list() {
+        let handshake = with_headers(&[
+            ("cookie", b"sid=31d4d96e407aad42; lang=en-US"),
+            ("x-cookie", b"sid=other"),
+            ("cookie", b"quoted=\"a b\";tight=1 ;  sid=2;none;empty=;\xff=1;equals=a=b; "),
+        ]);
+        assert_eq!(handshake.cookie("sid"), Some("31d4d96e407aad42"));
+        let cookies: Vec<_> = handshake.cookies().collect();
+        let expected = [
+            ("sid", "31d4d96e407aad42"),
+            ("lang", "en-US"),
+            ("quoted", "\"a b\""),
+            ("tight", "1"),
+            ("sid", "2"),
+            ("empty", ""),
+            ("equals", "a=b"),
+        ];
+        assert_eq!(cookies, expected);
+        // Letter case matters in their names.
+        assert_eq!(handshake.cookie("SID"), None);
+        assert_eq!(with_headers(&[]).cookie("sid"), None);
     }
 
     #[test]

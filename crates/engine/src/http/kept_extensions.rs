@@ -1,6 +1,6 @@
 //! Which extensions of a request outlive it.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::fmt;
 
 use http::Extensions;
@@ -30,6 +30,7 @@ pub struct KeptExtensions {
 
 #[derive(Clone, Copy)]
 struct Kind {
+    id: TypeId,
     name: &'static str,
     copy: fn(&Extensions, &mut Extensions),
 }
@@ -41,18 +42,24 @@ impl KeptExtensions {
     }
 
     /// Keeps the extension of type `T` too, of each request that has one. It is cloned, and dropped
-    /// with the session.
+    /// with the session. A type named again is kept once.
     #[must_use]
     pub fn with<T: Clone + Send + Sync + 'static>(mut self) -> Self {
-        self.kinds.push(Kind { name: type_name::<T>(), copy: copy::<T> });
+        self.add(Kind { id: TypeId::of::<T>(), name: type_name::<T>(), copy: copy::<T> });
         self
     }
 
     /// Keeps those of the other too.
     #[must_use]
     pub fn and(mut self, other: KeptExtensions) -> Self {
-        self.kinds.extend(other.kinds);
+        other.kinds.into_iter().for_each(|kind| self.add(kind));
         self
+    }
+
+    fn add(&mut self, kind: Kind) {
+        if self.kinds.iter().all(|other| other.id != kind.id) {
+            self.kinds.push(kind);
+        }
     }
 
     /// Copies what is to be kept. Nothing is allocated when there is nothing to keep.
@@ -91,7 +98,9 @@ mod tests {
         let users = KeptExtensions::new().with::<User>().with::<u16>();
         let kept = users.of(&extensions);
         assert_eq!((kept.len(), kept.get()), (1, Some(&User("ada"))));
-        let both = users.and(KeptExtensions::new().with::<u8>()).of(&extensions);
+        let both = users.clone().and(KeptExtensions::new().with::<u8>()).of(&extensions);
         assert_eq!((both.len(), both.get::<u8>()), (2, Some(&7)));
+        let twice = users.clone().with::<User>().and(users);
+        assert_eq!(twice.kinds.len(), 2, "{twice:?}");
     }
 }

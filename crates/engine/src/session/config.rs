@@ -20,8 +20,8 @@ use crate::session::hooks::Hooks;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the engine answers: this path, a slash, and anything below. A trailing slash is
-    /// ignored. Default `/engine.io`.
-    pub path: String,
+    /// ignored. Default `None`: `/engine.io`, and in a `sockeye::Server` `/socket.io`.
+    pub path: Option<String>,
     /// Whether the slash behind the path is demanded; otherwise the engine answers at the path
     /// itself as well. Default `true`.
     pub add_trailing_slash: bool,
@@ -72,7 +72,8 @@ pub struct Config {
     /// nothing else.
     pub compression: Compression,
     /// Which pages may connect, by the request's `Origin`, and where it has none by its
-    /// `Sec-Fetch-Site`. Default: those of the same host and port.
+    /// `Sec-Fetch-Site`. Their browsers are told so, on every transport ([`cors`](Config::cors)).
+    /// Default: those of the same host and port.
     pub origins: Origins,
     /// Which hosts requests may be for, by their `Host`, or what one of `trusted_proxies` says it
     /// was; others are answered 421. It keeps off pages that have their own name lead to this server
@@ -80,8 +81,9 @@ pub struct Config {
     /// else's listener is expected to know its hosts; `sockeye::Server::serve`, which has its own,
     /// takes addresses and loopback names.
     pub allowed_hosts: Option<AllowedHosts>,
-    /// What browsers are told about cross-origin requests. Default `None`: nothing, so that only
-    /// pages of the same origin can poll.
+    /// What browsers are told about cross-origin requests beside that pages of
+    /// [`origins`](Config::origins) may make them: cookies, headers, how long they may remember it.
+    /// Default `None`: what [`Cors::default`] says if there are such pages, else nothing.
     pub cors: Option<Cors>,
     /// A cookie with the session's id for the response that opens a polling session. Default
     /// `None`.
@@ -94,13 +96,14 @@ pub struct Config {
     pub hook_timeout: Duration,
     /// The proxies whose word counts about the address, scheme and host of a request, and the
     /// headers they give it in: `X-Forwarded-*` unless
-    /// [`headers`](TrustedProxies::headers) says `Forwarded`. Default nobody's.
+    /// [`headers`](TrustedProxies::headers) says `Forwarded`. Where the listener tells no address
+    /// there is no proxy to trust, which is logged once. Default nobody's.
     pub trusted_proxies: TrustedProxies,
     /// The types of extensions of the request that opens a session which its
     /// [`Handshake`](crate::Handshake) keeps. Default none.
     pub kept_extensions: KeptExtensions,
     /// Sessions that one address may have, or one network of 64 bits in IPv6. Nothing is counted
-    /// where the listener tells no address. Default `None`: as many as it likes.
+    /// where the listener tells no address, which is logged once. Default `None`: as many as it likes.
     pub sessions_per_address_max: Option<u32>,
     /// Packets that a session may bring within a second, pings of WebSocket included; one more
     /// ends it. Default `None`: as many as it likes.
@@ -124,7 +127,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            path: "/engine.io".to_owned(),
+            path: None,
             add_trailing_slash: true,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -181,7 +184,7 @@ pub enum OverflowPolicy {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The path does not begin with a slash, or holds `?` or `#`.
-    #[error("path {path:?} is not an absolute path")]
+    #[error("path {path:?} is not an absolute path such as /socket.io")]
     Path {
         /// The path given.
         path: String,
@@ -193,7 +196,7 @@ pub enum ConfigError {
         name: String,
     },
     /// Every page of the world would act with its visitors' cookies. List the origins instead.
-    #[error("any origin together with credentials")]
+    #[error("any origin together with credentials: list the origins instead")]
     AnyOriginWithCredentials,
     /// A frame of any page can be of the origin `null`, and would act with its visitor's cookies.
     #[error("origin null together with credentials, which a frame of any page could use")]
@@ -213,11 +216,16 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Checks the values and takes the trailing slash off the path.
+    /// Checks the values, takes the trailing slash off the path, and says which it is.
     pub(crate) fn checked(mut self) -> Result<Self, ConfigError> {
-        self.path.truncate(self.path.trim_end_matches('/').len());
-        if !self.path.starts_with('/') || self.path.contains(['?', '#', ' ']) {
-            return Err(ConfigError::Path { path: self.path });
+        let mut path = self.path.take().unwrap_or_else(|| DEFAULT_PATH.to_owned());
+        path.truncate(path.trim_end_matches('/').len());
+        if !path.starts_with('/') || path.contains(['?', '#', ' ']) {
+            return Err(ConfigError::Path { path });
+        }
+        self.path = Some(path);
+        if self.origins.include_others() {
+            self.cors.get_or_insert_default();
         }
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransports);
@@ -261,6 +269,11 @@ impl Config {
         Ok(self)
     }
 
+    /// Where the engine answers, without a slash at its end once it was checked.
+    pub(crate) fn served_path(&self) -> &str {
+        self.path.as_deref().unwrap_or(DEFAULT_PATH)
+    }
+
     pub(crate) fn speaks(&self, revision: Revision) -> bool {
         self.allow_eio3 || revision == Revision::V4
     }
@@ -284,6 +297,8 @@ impl Config {
     }
 }
 
+/// Of an engine that nobody told another one.
+const DEFAULT_PATH: &str = "/engine.io";
 /// A year: long enough for anybody, short enough to be added to any point in time.
 const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -293,16 +308,16 @@ mod tests {
 
     #[test]
     fn takes_trailing_slashes_off() {
-        for path in ["/engine.io", "/engine.io/", "/engine.io//"] {
-            let config = Config { path: path.to_owned(), ..Config::default() };
-            assert_eq!(config.checked().unwrap().path, "/engine.io");
+        for path in [None, Some("/engine.io"), Some("/engine.io/"), Some("/engine.io//")] {
+            let config = Config { path: path.map(str::to_owned), ..Config::default() };
+            assert_eq!(config.checked().unwrap().served_path(), "/engine.io");
         }
     }
 
     #[test]
     fn refuses_what_cannot_be_served() {
         for path in ["", "/", "engine.io", "/a?b"] {
-            let config = Config { path: path.to_owned(), ..Config::default() };
+            let config = Config { path: Some(path.to_owned()), ..Config::default() };
             assert!(matches!(config.checked(), Err(ConfigError::Path { .. })), "{path}");
         }
         let config = Config { transports: Vec::new(), ..Config::default() };

@@ -9,6 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use sockeye_engine_proto::{self as proto, Revision, SessionId, TransportKind};
 use sockeye_net::flush::Flusher;
+use sockeye_net::http::NO_ADDRESS;
 use sockeye_net::pipe::Pipe;
 use sockeye_ws::CloseCode;
 use tokio::runtime::Handle;
@@ -52,6 +53,7 @@ pub(crate) struct Registry {
     flusher: OnceLock<Flusher>,
     address_slots: Arc<AddressSlots>,
     refused_origins: Mutex<Vec<Box<[u8]>>>,
+    warned_of_no_address: AtomicBool,
 }
 
 /// Ids are made here, or by the application's hook: what strangers ask for is only looked up.
@@ -84,6 +86,7 @@ impl Registry {
             flusher: OnceLock::new(),
             address_slots: Arc::default(),
             refused_origins: Mutex::default(),
+            warned_of_no_address: AtomicBool::new(false),
             config,
         })
     }
@@ -211,15 +214,34 @@ impl Registry {
         }
     }
 
-    /// A slot for a session of this address, if they are limited.
+    /// A slot for a session of this address, if they are limited. Where nobody tells an address nothing
+    /// is, which is seldom meant.
     pub(crate) fn address_slot(
         &self,
         address: Option<SocketAddr>,
     ) -> Result<Option<AddressSlot>, Refusal> {
+        if address.is_none() {
+            self.warn_of_no_address();
+        }
         let limited = self.config.sessions_per_address_max.zip(address);
         let Some((limit, address)) = limited else { return Ok(None) };
         let slot = self.address_slots.take(address.ip(), limit);
         slot.map(Some).ok_or(Refusal::TooManySessions { limit })
+    }
+
+    /// Logs, the first time, that settings have no effect because requests carry no address.
+    fn warn_of_no_address(&self) {
+        let is_set = [
+            ("sessions_per_address_max", self.config.sessions_per_address_max.is_some()),
+            ("trusted_proxies", !self.config.trusted_proxies.is_empty()),
+        ];
+        let mut settings = is_set.into_iter().filter_map(|(name, is_set)| is_set.then_some(name));
+        if let Some(first) = settings.next()
+            && !self.warned_of_no_address.swap(true, Ordering::Relaxed)
+        {
+            let settings = settings.fold(first.to_owned(), |all, name| all + ", " + name);
+            tracing::warn!(settings, "{NO_ADDRESS}");
+        }
     }
 
     /// Ends a connection in good order behind what is queued, at once if that is possible, else in a

@@ -46,7 +46,7 @@ impl Host {
     pub async fn tcp(config: Config) -> Host {
         let app = Echo::default();
         let engine = Engine::new(config, app.clone()).unwrap();
-        let listeners = bind(Some("127.0.0.1"), 0).await.unwrap();
+        let listeners = bind("127.0.0.1:0").await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let service = engine.clone().into_service();
         tokio::spawn(async move { HttpServer::new(listeners, service).await });

@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{Extensions, Request, Uri};
 use ipnet::{IpNet, Ipv4Net};
 
-use super::peer::{Encrypted, PeerAddr};
+use super::peer::{Encrypted, address_of};
 use super::target::Inspected;
 
 /// The proxies whose word about a request counts, as networks, and the headers that they write. None
@@ -72,7 +72,7 @@ pub struct ForwardedHeadersError {
 /// Where a request comes from, as its listener and trusted proxies tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// The client's address, `None` where the listener tells none ([`PeerAddr`]). Its port is 0 when
+    /// The client's address, `None` where the listener tells none ([`PeerAddr`](super::PeerAddr)). Its port is 0 when
     /// a proxy told it.
     pub address: Option<SocketAddr>,
     /// The client used TLS.
@@ -93,6 +93,11 @@ impl TrustedProxies {
     pub const fn headers(mut self, headers: ForwardedHeaders) -> Self {
         self.headers = headers;
         self
+    }
+
+    /// Whether it is nobody's word that counts.
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty()
     }
 
     /// Whether an address is a trusted proxy's. An IPv4-mapped address of IPv6
@@ -192,7 +197,7 @@ impl<'a> Source<'a> {
         extensions: &Extensions,
         proxies: &TrustedProxies,
     ) -> Self {
-        let address = extensions.get::<PeerAddr>().map(|peer| peer.0);
+        let address = address_of(extensions);
         let is_encrypted = extensions.get::<Encrypted>().is_some();
         let asks_for_https = uri.scheme_str() == Some("https");
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -305,6 +310,21 @@ impl FromStr for TrustedProxies {
         Ok(Self { networks, ..Self::none() })
     }
 }
+
+/// The same from each kind of text.
+macro_rules! try_from_text {
+    ($($text:ty),*) => {$(
+        impl TryFrom<$text> for TrustedProxies {
+            type Error = TrustedProxiesError;
+
+            fn try_from(text: $text) -> Result<Self, TrustedProxiesError> {
+                text.parse()
+            }
+        }
+    )*};
+}
+
+try_from_text!(&str, &String, String);
 
 impl FromStr for ForwardedHeaders {
     type Err = ForwardedHeadersError;

@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 
 use super::forwarded::{TrustedProxies, write_instead};
 use super::origin::{HostPattern, is_below, is_dns_name, split_port, split_subdomains};
-use super::peer::PeerAddr;
+use super::peer::address_of;
 use super::url_host::{IN_ASCII, UrlHost};
 
 /// Which hosts requests may be for. Always addresses (`127.0.0.1`, `[::1]`, any other), `localhost`
@@ -105,7 +105,7 @@ impl AllowedHosts {
         if self.any {
             return Ok(());
         }
-        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip());
+        let peer = address_of(request.extensions()).map(|peer| peer.ip());
         let forwarded = proxies.forwarded(request.headers(), peer).and_then(|it| it.host);
         let denied = match forwarded {
             Some(host) => (!self.allow(host)).then_some(host),
@@ -226,6 +226,7 @@ fn advice(text: &str) -> Option<String> {
 mod tests {
     use http::Version;
 
+    use super::super::peer::PeerAddr;
     use super::*;
 
     fn hosts(text: &str) -> AllowedHosts {

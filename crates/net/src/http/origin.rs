@@ -256,6 +256,28 @@ impl Origins {
         patterns.iter().any(|OriginPattern(pattern)| pattern.matches(text, origin))
     }
 
+    /// These, and those of a pattern.
+    #[must_use]
+    pub fn with(self, pattern: OriginPattern) -> Self {
+        match self {
+            Origins::SameOrigin => Origins::SameOriginOr(vec![pattern]),
+            Origins::SameOriginOr(mut patterns) => {
+                patterns.push(pattern);
+                Origins::SameOriginOr(patterns)
+            }
+            Origins::Any => Origins::Any,
+        }
+    }
+
+    /// Whether pages of any other origin than the server's are let in.
+    pub fn include_others(&self) -> bool {
+        match self {
+            Origins::SameOrigin => false,
+            Origins::SameOriginOr(patterns) => !patterns.is_empty(),
+            Origins::Any => true,
+        }
+    }
+
     /// Whether pages without an origin are let in, which a frame of any page can be.
     pub fn include_null(&self) -> bool {
         *self == Origins::Any || self.names(NULL, None)

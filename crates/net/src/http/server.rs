@@ -59,7 +59,7 @@ const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 ///
 /// # async fn example() -> std::io::Result<()> {
 /// let router = Router::new().route("/", get(async || "hello"));
-/// HttpServer::new(bind(None, 3000).await?, router)
+/// HttpServer::new(bind("localhost:3000").await?, router)
 ///     .keep_alive_timeout(Duration::from_secs(75))
 ///     .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
 ///     .await

@@ -1,5 +1,6 @@
 //! The acknowledgements of a broadcast.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -18,7 +19,7 @@ use super::recipients::Asked;
 use crate::cluster::replies::{Arrival, Reply, Tally};
 use crate::error::AckError;
 use crate::socket::id::SocketId;
-use crate::socket::requests::Outcome;
+use crate::socket::outcome::{NoAnswer, Outcome, Question};
 
 /// The acknowledgements of a broadcast as they arrive: a stream of sockets' ids and answers. It
 /// ends when everybody has answered or disconnected, or at the timeout; those who did not answer
@@ -27,6 +28,7 @@ use crate::socket::requests::Outcome;
 /// The id is `None` for sockets of servers that do not report ids: Node's.
 #[must_use = "the answers arrive only where they are awaited; use `emit` to send without acks"]
 pub struct Acks<A> {
+    question: Question,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     /// The sockets of this server that have not answered.
     waiting: Asked,
@@ -41,19 +43,26 @@ pub struct Acks<A> {
 
 impl<A> Acks<A> {
     pub(crate) fn new(
+        event: Cow<'static, str>,
         arrivals: mpsc::UnboundedReceiver<Arrival>,
         waiting: Asked,
         others: Option<Arc<Mutex<Tally>>>,
         timeout: Duration,
     ) -> Self {
-        let (late, deadline, answer) = (Vec::new(), None, PhantomData);
-        Self { arrivals, waiting, others, late, deadline, timeout, answer }
+        let (question, late) = (Question(event), Vec::new());
+        let (deadline, answer) = (None, PhantomData);
+        Self { question, arrivals, waiting, others, late, deadline, timeout, answer }
     }
 
     /// How many have not answered yet; sockets of other servers count once these report the number.
     pub fn waiting(&self) -> usize {
         let others = self.others.as_ref().map_or(0, |others| others.lock().unanswered());
         self.waiting.len() + others
+    }
+
+    /// The error of a socket that is gone.
+    pub(crate) fn disconnected(&self) -> AckError {
+        self.question.error(NoAnswer::Disconnected)
     }
 
     /// The next answer, not decoded.
@@ -68,7 +77,7 @@ impl<A> Acks<A> {
                     return Poll::Ready(Some((Some(id), outcome)));
                 }
                 Arrival::Remote(Reply::Ack { id, answer }) => {
-                    return Poll::Ready(Some((id, answer.ok_or(AckError::Disconnected))));
+                    return Poll::Ready(Some((id, answer.ok_or(NoAnswer::Disconnected))));
                 }
                 _ => {}
             }
@@ -81,7 +90,7 @@ impl<A> Acks<A> {
         if !deadline.is_elapsed() {
             ready!(deadline.as_mut().poll(cx));
         }
-        Poll::Ready(self.give_up().map(|id| (id, Err(AckError::Timeout))))
+        Poll::Ready(self.give_up().map(|id| (id, Err(NoAnswer::Timeout))))
     }
 
     fn is_complete(&self) -> bool {
@@ -156,8 +165,9 @@ impl<A: FromArgs> Stream for Acks<A> {
     type Item = (Option<SocketId>, Result<A, AckError>);
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.get_mut().poll_raw(cx);
-        next.map(|next| next.map(|(id, outcome)| (id, outcome.and_then(|args| args.decode_ack()))))
+        let this = self.get_mut();
+        let next = this.poll_raw(cx);
+        next.map(|next| next.map(|(id, outcome)| (id, this.question.decode(outcome))))
     }
 }
 

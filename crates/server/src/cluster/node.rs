@@ -95,7 +95,8 @@ fn ask(recipients: &Recipients<'_>, event: EventRef<'_>, reply: ReplyTo) {
     let ids: Vec<_> = asked.keys().cloned().collect();
     reply(Reply::Asked { count: ids.len(), ids });
     let timeout = recipients.flags.timeout;
-    let mut acks = Acks::<RawArgs>::new(arrivals, asked, None, timeout);
+    let mut acks =
+        Acks::<RawArgs>::new(event.name.to_owned().into(), arrivals, asked, None, timeout);
     tokio::spawn(async move {
         while let Some((id, outcome)) = acks.next_raw().await {
             reply(Reply::Ack { id, answer: outcome.ok() });

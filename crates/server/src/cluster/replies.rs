@@ -11,9 +11,9 @@ use sockeye_socket_proto::{RawArgs, RemoteError};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::error::AckError;
 use crate::socket::details::SocketDetails;
 use crate::socket::id::SocketId;
+use crate::socket::outcome::Outcome;
 
 /// What one server replies to an [`Operation`](crate::Operation) that asks.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub struct Replies {
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// A socket of this server has answered, or cannot.
-    Local(SocketId, Result<RawArgs, AckError>),
+    Local(SocketId, Outcome),
     /// Another server has replied.
     Remote(Reply),
     /// All replies are there that will come.

@@ -1,5 +1,6 @@
 //! Events between the servers of a cluster.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
@@ -47,11 +48,11 @@ pub struct WithPayloadOnly;
 
 macro_rules! server_side {
     ($Marker:ident, $Payload:ty, ($($bound:ident)?), |$io:ident, $event:ident| ($($argument:expr),*), ($($Argument:ty),*)) => {
-        impl<F, Fut, R, A $(, $bound: FromArgs)?> ServerSide<$Marker, $Payload, A> for F
+        impl<F, Fut, R, RM, A $(, $bound: FromArgs)?> ServerSide<($Marker, RM), $Payload, A> for F
         where
             F: Fn($($Argument),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoAck<A>,
+            R: IntoAck<A, RM>,
         {
             fn start(&self, $io: Io, $event: EventRef<'_>) -> Result<Answering, EventError> {
                 Ok(Box::pin(self($($argument),*).map(|answer| answer.into_ack(true))))
@@ -88,8 +89,9 @@ pub(crate) fn handle(io: &Io, event: EventRef<'_>) -> Option<Handling> {
             Err(error) => Err(error),
         };
         // Whoever asks between servers is answered by the return value.
-        result.map(Option::unwrap_or_default).inspect_err(|error| {
-            tracing::warn!(nsp, event = name, %error, "an event between servers failed");
+        result.map(Option::unwrap_or_default).inspect_err(|error| match error.is_internal() {
+            true => tracing::warn!(nsp, event = name, %error, "an event between servers failed"),
+            false => tracing::debug!(nsp, event = name, %error, "an event between servers refused"),
         })
     }))
 }
@@ -107,6 +109,7 @@ pub(crate) fn outcome(
 #[must_use = "the answers arrive only where they are awaited"]
 #[derive(Debug)]
 pub struct ServerAcks<A> {
+    event: Cow<'static, str>,
     /// The handlers of this server.
     here: Vec<Handling>,
     others: Option<(mpsc::UnboundedReceiver<Arrival>, Replies)>,
@@ -116,11 +119,12 @@ pub struct ServerAcks<A> {
 
 impl<A> ServerAcks<A> {
     pub(crate) fn new(
+        event: Cow<'static, str>,
         here: Vec<Handling>,
         others: Option<(mpsc::UnboundedReceiver<Arrival>, Replies)>,
         timeout: Duration,
     ) -> Self {
-        Self { here, others, timeout, answer: PhantomData }
+        Self { event, here, others, timeout, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll. Default
@@ -138,18 +142,19 @@ impl<A: FromArgs + Send + 'static> IntoFuture for ServerAcks<A> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { here, others, timeout, .. } = self;
+        let Self { event, here, others, timeout, .. } = self;
         let deadline = after(Instant::now(), timeout);
-        let decode = |answer: Result<RawArgs, RemoteError>| match answer {
-            Ok(answer) => answer.decode_ack(),
-            Err(error) => Err(AckError::Remote(error)),
-        };
         Box::pin(async move {
+            let decode = |answer: Result<RawArgs, RemoteError>| match answer {
+                Ok(answer) => answer.decode_ack(&event),
+                Err(error) => Err(AckError::Remote(error)),
+            };
+            let late = || AckError::Timeout { event: event.clone() };
             let mut answers = Vec::with_capacity(here.len());
             for running in here {
                 answers.push(match timeout_at(deadline, running).await {
                     Ok(handled) => decode(outcome(handled).map_err(|error| error.to_remote())),
-                    Err(_) => Err(AckError::Timeout),
+                    Err(_) => Err(late()),
                 });
             }
             if let Some((arrivals, replies)) = others {
@@ -160,7 +165,7 @@ impl<A: FromArgs + Send + 'static> IntoFuture for ServerAcks<A> {
                     _ => None,
                 });
                 answers.extend(handled);
-                answers.extend(missing.iter().map(|_| Err(AckError::Timeout)));
+                answers.extend(missing.iter().map(|_| Err(late())));
             }
             answers
         })

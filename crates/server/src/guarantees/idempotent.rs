@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sockeye_engine::KeptExtensions;
 use sockeye_socket_proto::{EventRef, FromArgs, RawArgs};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ use super::answers::{Answers, Bounds, Handling, Key, Known, SharedAnswers};
 use super::shares::Group;
 use crate::error::EventError;
 use crate::handler::Handler;
-use crate::handler::extract::Context;
+use crate::handler::context::Context;
 use crate::handler::running::Answering;
 use crate::socket::Socket;
 
@@ -122,6 +123,7 @@ impl<K, H> fmt::Debug for Idempotent<K, H> {
 #[derive(Debug)]
 pub struct Once<M>(M);
 
+#[diagnostic::do_not_recommend]
 impl<M, S, P, A, K, H> Handler<Once<M>, S, P, A> for Idempotent<K, H>
 where
     K: Fn(&P) -> Option<String> + Clone + Send + Sync + 'static,
@@ -165,6 +167,10 @@ where
                 }))
             }
         }
+    }
+
+    fn keep_extensions(&self, kept: KeptExtensions) -> KeptExtensions {
+        self.handler.keep_extensions(kept)
     }
 }
 

@@ -16,6 +16,24 @@ use crate::socket::id::SocketId;
 /// `Acker` returns [`defer`](Acker::defer)'s value.
 ///
 /// If it is dropped unanswered, the peer's request times out, and that is logged.
+///
+/// ```
+/// use sockeye::{Acker, Deferred, EventError, Namespace};
+///
+/// async fn render(acker: Acker<String>, page: u32) -> Deferred<String> {
+///     let deferred = acker.defer();
+///     tokio::spawn(async move {
+///         match page {
+///             0 => acker.fail(&EventError::new("page", "pages begin with 1")),
+///             page => drop(acker.answer(&format!("page {page}"))),
+///         }
+///     });
+///     deferred
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/").on("render", render);
+/// # drop(namespace);
+/// ```
 pub struct Acker<A> {
     responder: Option<Responder>,
     answer: PhantomData<fn(A)>,
@@ -84,7 +102,7 @@ impl<A> fmt::Debug for Acker<A> {
 #[derive(Debug)]
 pub struct Deferred<A>(PhantomData<fn(A)>);
 
-impl<A> IntoAck<A> for Deferred<A> {
+impl<A> IntoAck<A, ()> for Deferred<A> {
     fn into_ack(self, _: bool) -> Result<Option<RawArgs>, EventError> {
         Ok(None)
     }

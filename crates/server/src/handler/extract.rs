@@ -1,110 +1,20 @@
-//! The extractors of handlers, and the context that they take values from.
+//! Extractors: the arguments of handlers before the payload.
 
-use std::any::type_name;
-use std::fmt;
-use std::ops::Deref;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::convert::Infallible;
 
-use sockeye_engine::Handshake;
+use sockeye_engine::KeptExtensions;
 
-use super::acker::{Acker, Responder};
-use crate::broadcast::io::Io;
+use super::context::{Context, OwnedContext};
+use super::running::Running;
 use crate::error::EventError;
-use crate::namespace::active::ActiveNamespace;
-use crate::namespace::visitor::Visitor;
-use crate::socket::Socket;
-
-/// The context that a handler's extractors take values from.
-pub struct Context<'a, S> {
-    asker: Asker<'a>,
-    pub(crate) state: &'a S,
-    /// Present while the peer waits for an ack and no [`Acker`] was taken.
-    pub(crate) responder: Option<Responder>,
-}
-
-/// The socket or visitor that a handler is called for.
-#[derive(Clone, Copy)]
-enum Asker<'a> {
-    Socket(&'a Socket),
-    Visitor(&'a Visitor),
-}
-
-impl<'a> Asker<'a> {
-    fn namespace(self) -> &'a Arc<ActiveNamespace> {
-        match self {
-            Asker::Socket(socket) => socket.active_namespace(),
-            Asker::Visitor(visitor) => visitor.active_namespace(),
-        }
-    }
-
-    fn handshake(self) -> &'a Arc<Handshake> {
-        match self {
-            Asker::Socket(socket) => socket.handshake(),
-            Asker::Visitor(visitor) => visitor.handshake(),
-        }
-    }
-
-    fn get<T: Send + Sync + 'static>(self) -> Option<Arc<T>> {
-        match self {
-            Asker::Socket(socket) => socket.get(),
-            Asker::Visitor(visitor) => visitor.get(),
-        }
-    }
-}
-
-impl<'a, S> Context<'a, S> {
-    pub(crate) fn of_socket(socket: &'a Socket, state: &'a S) -> Self {
-        Self { asker: Asker::Socket(socket), state, responder: None }
-    }
-
-    pub(crate) fn of_visitor(visitor: &'a Visitor, state: &'a S) -> Self {
-        Self { asker: Asker::Visitor(visitor), state, responder: None }
-    }
-
-    /// The socket: the one the event came from, or the one that is being connected.
-    ///
-    /// # Errors
-    /// [`NoSocket`] in [`on_connect`](crate::Namespace::on_connect) and
-    /// [`on_read`](crate::Namespace::on_read), for a reader over plain HTTP. Returned as a
-    /// rejection, it refuses the reader. An extractor that works for readers uses the
-    /// [`visitor`](Context::visitor).
-    pub fn socket(&self) -> Result<&'a Socket, NoSocket> {
-        match self.asker {
-            Asker::Socket(socket) => Ok(socket),
-            Asker::Visitor(visitor) => visitor.socket().ok_or(NoSocket),
-        }
-    }
-
-    /// The request: the one that opened a client's session, or the reader's own.
-    pub fn handshake(&self) -> &'a Arc<Handshake> {
-        self.asker.handshake()
-    }
-
-    /// The visitor: the client of a socket, or a reader over plain HTTP.
-    pub fn visitor(&self) -> Visitor {
-        match self.asker {
-            Asker::Socket(socket) => Visitor::of_socket(socket.clone()),
-            Asker::Visitor(visitor) => visitor.clone(),
-        }
-    }
-
-    /// The server's state.
-    pub fn state(&self) -> &'a S {
-        self.state
-    }
-}
-
-impl<S> fmt::Debug for Context<'_, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("visitor", &self.visitor()).finish_non_exhaustive()
-    }
-}
 
 /// An argument of handlers that is taken from the [`Context`]: an extractor.
 ///
-/// Given: [`Socket`], [`Visitor`], [`Io`], [`State`], [`Local`], [`PathParam`], [`Handshake`] in an
-/// `Arc`, [`Acker`], and `Option` of any of them.
+/// Given: [`Socket`](crate::Socket), [`Visitor`](crate::Visitor), [`Io`](crate::Io),
+/// [`State`](crate::State), [`Local`](crate::Local), [`HttpExtension`](crate::HttpExtension),
+/// [`PathParam`](crate::PathParam), [`Handshake`](crate::Handshake) in an `Arc`,
+/// [`Acker`](crate::Acker), and `Option` of any of them. One that has to wait, for a database, is a
+/// [`FromContextAsync`].
 ///
 /// ```
 /// use sockeye::{Context, EventError, FromContext};
@@ -124,7 +34,8 @@ impl<S> fmt::Debug for Context<'_, S> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither an extractor nor the payload of this handler",
-    note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `PathParam<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
+    label = "not an extractor",
+    note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `HttpExtension<T>`, `PathParam<T>`, `Arc<Handshake>`, `Acker<A>`), the payload, a serde type, comes last"
 )]
 pub trait FromContext<S>: Sized {
     /// The error if it is missing, which answers the ack and is passed to `on_error`.
@@ -135,150 +46,195 @@ pub trait FromContext<S>: Sized {
     /// # Errors
     /// The rejection; the handler is not called then.
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection>;
-}
 
-impl<S> FromContext<S> for Socket {
-    type Rejection = NoSocket;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        context.socket().cloned()
+    /// Adds the request extensions that it reads to those that are kept; asked once, when a handler
+    /// that takes it is declared. An extractor that reads what another one reads passes the
+    /// question on: `HttpExtension::<User>::keep_extensions` in the form of
+    /// `<HttpExtension<User> as FromContext<S>>::keep_extensions(kept)`. Default: none are added.
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions {
+        kept
     }
 }
 
-/// The rejection of a rule that takes the [`Socket`], which a reader over plain HTTP has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoSocket;
+/// An extractor that has to wait: for a database, another service, a lock. Handlers take it as they
+/// take any other, before the payload.
+///
+/// When an event comes, the extractors that need not wait and the payload are taken at once; then
+/// those that wait are awaited, in their order, one after the other; then the handler runs. All of
+/// that counts as the handler's run: its time, its place among
+/// [`concurrent_handlers_max`](crate::Namespace::concurrent_handlers_max). A handler without such an
+/// extractor costs nothing for it.
+///
+/// A user who is asked for with every event is better looked up once, in `on_connect`, and kept by
+/// [`Socket::set`](crate::Socket::set) for [`Local`](crate::Local).
+///
+/// ```
+/// use sockeye::{Ack, EventError, FromContextAsync, FromRef, Namespace, OwnedContext, Socket};
+///
+/// #[derive(Clone)]
+/// struct Database;
+///
+/// impl Database {
+///     async fn user_of(&self, session: &str) -> Result<Option<String>, std::io::Error> {
+///         tokio::task::yield_now().await;
+///         Ok((session == "secret").then(|| "Ada".to_owned()))
+///     }
+/// }
+///
+/// /// The user whose session the cookie `sid` names.
+/// struct User {
+///     name: String,
+/// }
+///
+/// impl<S> FromContextAsync<S> for User
+/// where
+///     S: Send + Sync + 'static,
+///     Database: FromRef<S>,
+/// {
+///     type Rejection = EventError;
+///
+///     async fn from_context(context: OwnedContext<S>) -> Result<Self, EventError> {
+///         let stranger = || EventError::new("stranger", "log in first");
+///         let cookies = context.handshake().header("cookie").unwrap_or_default();
+///         let cookies = String::from_utf8_lossy(cookies);
+///         let sid = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("sid="));
+///         let database = Database::from_ref(context.state());
+///         // A database that is down is an internal error: `on_error` hears of it.
+///         let name = database.user_of(sid.ok_or_else(stranger)?).await?;
+///         Ok(User { name: name.ok_or_else(stranger)? })
+///     }
+/// }
+///
+/// async fn admit(socket: Socket, user: User) {
+///     socket.join(user.name);
+/// }
+///
+/// async fn who(user: User) -> Ack<String> {
+///     Ack(user.name)
+/// }
+///
+/// let namespace = Namespace::<Database>::new("/").on_connect(admit).on("who", who);
+/// # drop(namespace);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an extractor that waits",
+    note = "implement `FromContextAsync<S>` for `{Self}`, or `FromContext<S>` if it need not wait"
+)]
+pub trait FromContextAsync<S>: Sized {
+    /// The error if it is missing, which answers the ack and is passed to `on_error`.
+    type Rejection: Into<EventError>;
 
-impl fmt::Display for NoSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "only sockets are let in here: a rule asks for `Socket`; one that asks for `Visitor` lets readers in too",
-        )
+    /// Takes the argument.
+    ///
+    /// # Errors
+    /// The rejection; the handler is not called then.
+    ///
+    /// # Cancel safety
+    /// It is dropped where it waits when the server's session ends by a panic or the runtime stops.
+    fn from_context(
+        context: OwnedContext<S>,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+
+    /// Adds the request extensions that it reads to those that are kept, as
+    /// [`FromContext::keep_extensions`].
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions {
+        kept
     }
 }
 
-impl From<NoSocket> for EventError {
-    fn from(error: NoSocket) -> Self {
-        EventError::new("no_socket", error.to_string())
-    }
-}
-
-impl<S> FromContext<S> for Visitor {
-    type Rejection = std::convert::Infallible;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(context.visitor())
-    }
-}
-
-impl<S> FromContext<S> for Io {
-    type Rejection = std::convert::Infallible;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(Io::new(Arc::clone(context.asker.namespace())))
-    }
-}
-
-impl<S> FromContext<S> for Arc<Handshake> {
-    type Rejection = std::convert::Infallible;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(Arc::clone(context.handshake()))
-    }
-}
-
-impl<S, A> FromContext<S> for Acker<A> {
-    type Rejection = std::convert::Infallible;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(Acker::new(context.responder.take()))
-    }
-}
-
+/// An extractor or none: `None` whatever the reason is.
 impl<S, T: FromContext<S>> FromContext<S> for Option<T> {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
         Ok(T::from_context(context).ok())
     }
-}
 
-/// The server's state, or a part of it (see [`FromRef`]).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct State<T>(pub T);
-
-impl<S, T: FromRef<S>> FromContext<S> for State<T> {
-    type Rejection = std::convert::Infallible;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        Ok(State(T::from_ref(context.state)))
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions {
+        T::keep_extensions(kept)
     }
 }
 
-/// A part of the server's state, as in axum: implement it for the types that handlers take with
-/// [`State`]. The whole state, if it is `Clone`, is a part of itself.
+/// An extractor that waits, or none: `None` where its rejection is one that was to be expected. What
+/// [is internal](EventError::is_internal), such as a database that is down, fails all the same.
+impl<S, T> FromContextAsync<S> for Option<T>
+where
+    S: Send + Sync + 'static,
+    T: FromContextAsync<S> + Send,
+{
+    type Rejection = EventError;
+
+    async fn from_context(context: OwnedContext<S>) -> Result<Self, EventError> {
+        let taken = T::from_context(context).await.map_err(Into::into);
+        taken.map(Some).or_else(|error| if error.is_internal() { Err(error) } else { Ok(None) })
+    }
+
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions {
+        T::keep_extensions(kept)
+    }
+}
+
+/// An argument of handlers before the payload, of either kind; `M` says of which.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a part of the state `{S}`",
-    note = "implement `FromRef<{S}>` for `{Self}`, or give the builder another `.state(..)`"
+    message = "`{Self}` is neither an extractor nor the payload of this handler",
+    label = "not an extractor",
+    note = "extractors come first (`Socket`, `Visitor`, `Io`, `State<T>`, `Local<T>`, `HttpExtension<T>`, `PathParam<T>`, `Arc<Handshake>`, `Acker<A>`, or an own `FromContext`), the payload, a serde type, comes last"
 )]
-pub trait FromRef<S> {
-    /// The part.
-    fn from_ref(state: &S) -> Self;
+pub trait Extract<M, S>: Sized + Send + 'static {
+    /// Takes it, or begins to.
+    fn begin(context: &mut Context<'_, S>) -> Result<Begun<Self>, EventError>;
+
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions;
 }
 
-impl<T: Clone> FromRef<T> for T {
-    fn from_ref(state: &T) -> Self {
-        state.clone()
+/// An argument that is there or awaited.
+#[doc(hidden)]
+#[allow(missing_debug_implementations, reason = "never seen by users")]
+pub enum Begun<T> {
+    Ready(T),
+    Pending(Running<Result<T, EventError>>),
+}
+
+impl<T> Begun<T> {
+    pub(crate) async fn ready(self) -> Result<T, EventError> {
+        match self {
+            Begun::Ready(value) => Ok(value),
+            Begun::Pending(running) => running.await,
+        }
     }
 }
 
-/// The value that [`Socket::set`] or [`Visitor::set`] stored under the type `T`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Local<T>(pub Arc<T>);
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct AtOnce;
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Waiting;
 
-impl<T> Deref for Local<T> {
-    type Target = T;
+impl<S, T: FromContext<S> + Send + 'static> Extract<AtOnce, S> for T {
+    fn begin(context: &mut Context<'_, S>) -> Result<Begun<Self>, EventError> {
+        <T as FromContext<S>>::from_context(context).map(Begun::Ready).map_err(Into::into)
+    }
 
-    fn deref(&self) -> &T {
-        &self.0
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions {
+        <T as FromContext<S>>::keep_extensions(kept)
     }
 }
 
-impl<S, T: Send + Sync + 'static> FromContext<S> for Local<T> {
-    type Rejection = MissingLocal;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        context.asker.get().map(Local).ok_or(MissingLocal { type_name: type_name::<T>() })
+impl<S, T> Extract<Waiting, S> for T
+where
+    S: Send + Sync + 'static,
+    T: FromContextAsync<S> + Send + 'static,
+{
+    fn begin(context: &mut Context<'_, S>) -> Result<Begun<Self>, EventError> {
+        let context = context.to_owned_context();
+        Ok(Begun::Pending(Box::pin(async move {
+            <T as FromContextAsync<S>>::from_context(context).await.map_err(Into::into)
+        })))
     }
-}
 
-/// The error that nothing of this type was stored with [`Socket::set`] or [`Visitor::set`].
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("nothing of type {type_name} is set; `on_connect` is the place to set it")]
-pub struct MissingLocal {
-    /// The type asked for.
-    pub type_name: &'static str,
-}
-
-/// The first part of a dynamic namespace's name, parsed: with `/room-{id}`, `PathParam<u32>` is the
-/// room's number. (Others: [`Socket::param`].)
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PathParam<T>(pub T);
-
-impl<S, T: FromStr> FromContext<S> for PathParam<T> {
-    type Rejection = InvalidParam;
-
-    fn from_context(context: &mut Context<'_, S>) -> Result<Self, Self::Rejection> {
-        let params = &context.asker.namespace().params;
-        let value = params.first().and_then(|(_, value)| value.parse().ok());
-        value.map(PathParam).ok_or(InvalidParam { type_name: type_name::<T>() })
+    fn keep_extensions(kept: KeptExtensions) -> KeptExtensions {
+        <T as FromContextAsync<S>>::keep_extensions(kept)
     }
-}
-
-/// The error that the namespace's name has no part, or one that is not of this type.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the namespace's name has no part that is a {type_name}")]
-pub struct InvalidParam {
-    /// The type asked for.
-    pub type_name: &'static str,
 }

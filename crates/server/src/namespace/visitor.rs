@@ -1,6 +1,5 @@
 //! Whoever asks to be let into a namespace, and what is asked of them.
 
-use std::error::Error;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -162,8 +161,9 @@ impl Visitor {
     /// The answer holds for this moment: ask anew before anything is read later.
     ///
     /// # Errors
-    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, a panic of a
-    /// rule with the level error.
+    /// [`Refuse`] with what the reader may be told. It is logged with the level debug, a failure of
+    /// a rule (an error that is no `Refuse`) with the level warn and its causes, a panic with the
+    /// level error.
     ///
     /// # Cancel safety
     /// Safe: the rules are dropped where they stand. They have
@@ -227,12 +227,17 @@ impl Visitor {
             Ok(Ok(decision)) => decision,
             Ok(Err(panic)) => {
                 tracing::error!(nsp, rules, panic = panic_message(&*panic), "a rule panicked");
-                Err(Refuse::new(PANICKED))
+                return Err(Refuse::internal());
             }
             Err(_) => Err(Refuse::new(TOO_SLOW)),
         };
         decision.inspect_err(|refusal| {
-            tracing::debug!(nsp, rules, %refusal, cause = refusal.source(), "visitor refused");
+            let cause = refusal.source();
+            if refusal.is_internal() {
+                tracing::warn!(nsp, rules, %refusal, cause, "a rule failed");
+            } else {
+                tracing::debug!(nsp, rules, %refusal, cause, "visitor refused");
+            }
         })
     }
 
@@ -263,5 +268,4 @@ const CLOSED: &str =
     "nobody reads this namespace from outside: it has no rule in `Namespace::on_read`";
 const OF_ONE_SOCKET: &str =
     "a room whose name could be the id of a socket is not read from outside";
-pub(crate) const PANICKED: &str = "whether you may come in could not be decided";
 const TOO_SLOW: &str = "whether you may come in was not decided in time";

@@ -12,7 +12,7 @@ use super::Server;
 use crate::error::Refuse;
 use crate::handler::running::panic_message;
 use crate::namespace::active::Siblings;
-use crate::namespace::visitor::{PANICKED, Visitor};
+use crate::namespace::visitor::Visitor;
 
 impl Server {
     /// Decides whether a reader over plain HTTP is admitted to a namespace, by the rules for
@@ -31,8 +31,9 @@ impl Server {
     /// instead holds only its request's head and what the rules set on it.
     ///
     /// # Errors
-    /// [`Refuse`] with what may be shown to the reader. It is logged with the level debug, a panic
-    /// of a rule with the level error.
+    /// [`Refuse`] with what may be shown to the reader. It is logged with the level debug, a failure
+    /// of a rule (an error that is no `Refuse`) with the level warn and its causes, a panic with the
+    /// level error.
     ///
     /// # Cancel safety
     /// Safe: the rules are dropped where they stand. They have
@@ -70,7 +71,7 @@ impl Server {
         let judged = AssertUnwindSafe(self.engine.admit(request)).catch_unwind().await;
         let judged = judged.map_err(|panic| {
             tracing::error!(panic = panic_message(&*panic), "the hook `allow_request` panicked");
-            refused(PANICKED)
+            Refuse::internal()
         })?;
         let handshake = judged.map_err(|refusal| refused(refusal.message()))?;
         if !is_object(auth) {

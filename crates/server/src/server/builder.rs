@@ -1,6 +1,7 @@
 //! The declaration of a server.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use sockeye_engine::{self as engine, Engine, KeptExtensions};
@@ -16,13 +17,15 @@ use crate::error::BuildError;
 use crate::namespace::active::Siblings;
 use crate::namespace::handlers::{Failure, Handlers};
 use crate::namespace::registry::{Namespaces, NewNamespace};
-use crate::namespace::{Namespace, Path};
+use crate::namespace::{ForState, Path};
 use crate::socket::Socket;
 
 /// The declaration of a server: configuration, state, namespaces.
 #[must_use = "there is no server until it is built"]
 pub struct ServerBuilder<S = ()> {
-    config: Config,
+    pub(super) config: Config,
+    /// The first value that means nothing.
+    pub(super) invalid: Option<BuildError>,
     state: Arc<S>,
     declared: Vec<Result<(Path, Handlers), BuildError>>,
     new_namespace: Option<NewNamespace>,
@@ -38,6 +41,7 @@ impl ServerBuilder {
     pub(super) fn new() -> Self {
         Self {
             config: Config::default(),
+            invalid: None,
             state: Arc::new(()),
             declared: Vec::new(),
             new_namespace: None,
@@ -52,6 +56,7 @@ impl ServerBuilder {
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> ServerBuilder<S> {
         ServerBuilder {
             config: self.config,
+            invalid: self.invalid,
             state: Arc::new(state),
             declared: self.declared,
             new_namespace: self.new_namespace,
@@ -63,7 +68,7 @@ impl ServerBuilder {
 }
 
 impl<S: Send + Sync + 'static> ServerBuilder<S> {
-    /// Replaces the configuration.
+    /// Replaces the configuration, what the methods for its [options](#options) wrote before included.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -71,8 +76,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
     /// Adds a namespace. Without a declared `/`, there is one that admits everybody and handles
     /// nothing.
-    pub fn namespace(mut self, namespace: Namespace<S>) -> Self {
-        self.declared.push(namespace.bind(&self.state));
+    pub fn namespace(mut self, namespace: impl ForState<S>) -> Self {
+        self.declared.push(namespace.into_namespace().bind(&self.state));
         self
     }
 
@@ -84,7 +89,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     }
 
     /// Calls a function with what went wrong with an event in every namespace that has no
-    /// [`on_error`](Namespace::on_error) of its own.
+    /// [`on_error`](crate::Namespace::on_error) of its own.
     pub fn on_error(mut self, report: impl Fn(&Socket, &Failure) + Send + Sync + 'static) -> Self {
         self.error = Some(Arc::new(report));
         self
@@ -95,7 +100,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// in `on_connect` and in every handler: what a layer of tower or axum in front of the server
     /// found out, such as the logged-in user. Default: none is kept. It adds to
     /// [`kept_extensions`](sockeye_engine::Config::kept_extensions), which explains why they are
-    /// kept by type.
+    /// kept by type. A handler that takes a [`HttpExtension<T>`](crate::HttpExtension) does the same by
+    /// itself.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -131,8 +137,11 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// Makes the server. Has to be called inside of a tokio runtime.
     ///
     /// # Errors
-    /// [`BuildError`] with the contradiction in the declaration.
+    /// [`BuildError`] with the contradiction in the declaration, or the value that means nothing.
     pub fn build(self) -> Result<Server, BuildError> {
+        if let Some(invalid) = self.invalid {
+            return Err(invalid);
+        }
         let mut declared = self.declared.into_iter().collect::<Result<Vec<_>, _>>()?;
         if let Some(report) = &self.error {
             for (_, handlers) in &mut declared {
@@ -140,13 +149,18 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 handlers.error.get_or_insert_with(|| Box::new(move |s, f| report(s, f)));
             }
         }
+        let mut kept_extensions = self.kept_extensions;
+        for (_, handlers) in &mut declared {
+            kept_extensions = kept_extensions.and(std::mem::take(&mut handlers.kept_extensions));
+        }
         if !declared.iter().any(|(path, _)| path.is_main()) {
             declared.push((Path::main(), Handlers::new()));
         }
         metrics::describe();
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
         let mut config = self.config;
-        config.engine.kept_extensions = config.engine.kept_extensions.and(self.kept_extensions);
+        config.engine.kept_extensions = config.engine.kept_extensions.and(kept_extensions);
+        config.engine.path.get_or_insert_with(|| DEFAULT_PATH.to_owned());
         let config = Arc::new(config);
         let namespaces =
             Namespaces::new(declared, &config, self.new_namespace, self.cluster.clone())?;
@@ -156,13 +170,21 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
             cluster.start(Node::new(siblings));
         }
         let started = Instant::now();
-        let app = App { namespaces: Arc::clone(&namespaces), config: Arc::clone(&config), started };
+        let app = App {
+            namespaces: Arc::clone(&namespaces),
+            config: Arc::clone(&config),
+            warned_of_no_address: AtomicBool::new(false),
+            started,
+        };
         // The service checks the host itself, once, for files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };
         let engine = Engine::new(engine_config, app)?;
         Ok(Server { engine, namespaces, config })
     }
 }
+
+/// Where a server answers that nobody told another path, as the official one does.
+const DEFAULT_PATH: &str = "/socket.io";
 
 /// Makes the handlers of a declaration be counted and timed.
 fn measure(path: &Path, handlers: &mut Handlers) {

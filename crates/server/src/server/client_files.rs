@@ -75,13 +75,17 @@ static FILES: [File; 8] = files! {
 };
 
 /// The answer, if the request is for one of the files and they are served.
-pub(crate) fn serve<B>(config: &Config, request: &Request<B>) -> Option<Response<Body>> {
-    config.serve_client.then(|| serve_below(&config.engine.path, request)).flatten()
+pub(crate) fn serve<B>(
+    config: &Config,
+    path: &str,
+    request: &Request<B>,
+) -> Option<Response<Body>> {
+    config.serve_client.then(|| serve_below(path, request)).flatten()
 }
 
 /// The answer, if the request is for one of the files under `path`.
 fn serve_below<B>(path: &str, request: &Request<B>) -> Option<Response<Body>> {
-    let name = request.uri().path().strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
+    let name = request.uri().path().strip_prefix(path)?.strip_prefix('/')?;
     let file = FILES.iter().find(|file| file.name == name)?;
     let is_known = request
         .headers()

@@ -5,6 +5,6 @@ use sockeye_engine::Body;
 
 use super::config::Config;
 
-pub(crate) const fn serve<B>(_: &Config, _: &Request<B>) -> Option<Response<Body>> {
+pub(crate) const fn serve<B>(_: &Config, _: &str, _: &Request<B>) -> Option<Response<Body>> {
     None
 }

@@ -10,7 +10,8 @@ use crate::guarantees::recovery::RecoveryConfig;
 /// server where it has them.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Engine.IO: transports, heartbeat, sizes and origins. Its `path` is `/socket.io` here.
+    /// Engine.IO: transports, heartbeat, sizes and origins. Its `path` is `/socket.io` unless it is
+    /// set.
     ///
     /// Its `allow_eio3` admits clients of Socket.IO 2 as well as those of version 3 and 4, to the
     /// same namespaces and rooms. Default false, as with the official server: then they are
@@ -54,7 +55,7 @@ pub struct Config {
     pub child_namespaces_max: usize,
     /// Those of them that were made for sessions of one address (of IPv6: one network of 64 bits).
     /// One more replaces an empty one of theirs; else the client is refused. Sessions whose
-    /// address is unknown are not limited by it. Default 10,000.
+    /// address is unknown are not limited by it, which is logged once if it was set. Default 10,000.
     pub child_namespaces_per_address_max: usize,
     /// Those of them that were made for one session, which may have left them meanwhile. One more
     /// replaces an empty one of its own; else it is refused. Default 1,000.
@@ -65,10 +66,13 @@ pub struct Config {
     pub serve_client: bool,
 }
 
+/// What nobody has set.
+pub(super) const CHILD_NAMESPACES_PER_ADDRESS_MAX: usize = 10_000;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
-            engine: engine::Config { path: "/socket.io".to_owned(), ..engine::Config::default() },
+            engine: engine::Config::default(),
             connect_timeout: Duration::from_secs(45),
             attachments_timeout: Duration::from_secs(60),
             ack_timeout: Duration::from_secs(10),
@@ -81,7 +85,7 @@ impl Default for Config {
             packet_limits: sockeye_socket_proto::Limits::default(),
             cleanup_empty_child_namespaces: false,
             child_namespaces_max: 20_000,
-            child_namespaces_per_address_max: 10_000,
+            child_namespaces_per_address_max: CHILD_NAMESPACES_PER_ADDRESS_MAX,
             child_namespaces_per_session_max: 1_000,
             #[cfg(feature = "client-files")]
             serve_client: true,

@@ -269,7 +269,6 @@ impl NamespaceMetrics {
             return;
         }
         let event: SharedString = match event {
-            "" => "(none)".into(),
             event if is_declared => event.to_owned().into(),
             _ => "(fallback)".into(),
         };
@@ -290,6 +289,7 @@ pub(crate) fn refused(reason: &'static str) {
 }
 
 /// The metrics of the handlers of one event.
+#[derive(Clone)]
 pub(crate) struct HandlerMetrics {
     /// `None`: there is no recorder.
     seconds: Option<Histogram>,

@@ -1,10 +1,22 @@
 //! Pages of lists, so that a long list need not be held as a whole.
 
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// A position in a list, from which the next page is read: plain data, fit for a link. The default
 /// is the beginning. It is valid for the list it came from; with another it leads to some page.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use sockeye::Cursor;
+///
+/// let link = format!("/rooms?from={}", Cursor::default());
+/// let (_, from) = link.split_once('=').unwrap();
+/// assert_eq!(from.parse(), Ok(Cursor::default()));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(pub(crate) u64);
 
@@ -16,6 +28,20 @@ impl Cursor {
 
     pub(crate) fn slot(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
     }
 }
 

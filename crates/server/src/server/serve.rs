@@ -11,6 +11,8 @@ use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use sockeye_engine::{self as engine, AllowedHosts, Body};
 use sockeye_net::http::HttpServer;
+#[cfg(feature = "tls")]
+use sockeye_net::http::TlsConfig;
 use tokio::net::TcpListener;
 
 use super::{Server, client_files};
@@ -27,6 +29,11 @@ impl SocketService {
         let hosts = server.config.engine.allowed_hosts.clone().map(Arc::new);
         Self { server, hosts }
     }
+
+    /// Whether a request is for the server: at its path.
+    pub(super) fn takes<B>(&self, request: &Request<B>) -> bool {
+        self.server.engine.handles(request.uri().path())
+    }
 }
 
 impl Server {
@@ -40,10 +47,10 @@ impl Server {
             && let Err(denied) = hosts.check(request, &self.config.engine.trusted_proxies)
         {
             tracing::debug!(host = denied.host(), "request for another host refused");
-            let setting = "config.engine.allowed_hosts = Some(\"";
-            return Some(denied.into_response(setting, "\".parse()?)"));
+            let setting = "Server::builder().allowed_hosts(\"";
+            return Some(denied.into_response(setting, "\")"));
         }
-        if let Some(response) = client_files::serve(&self.config, request) {
+        if let Some(response) = client_files::serve(&self.config, self.path(), request) {
             return Some(self.engine.with_cors(request, response));
         }
         if self.engine.handles(request.uri().path()) {
@@ -95,7 +102,7 @@ impl IntoListeners for Vec<TcpListener> {
     }
 }
 
-/// A server that serves alone; await it.
+/// A server that serves alone; await it. It logs `listening` with each address, level info.
 #[must_use = "nothing is served until this is awaited"]
 pub struct Serve {
     server: Server,
@@ -103,11 +110,40 @@ pub struct Serve {
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     drain: Option<Duration>,
     keep_alive_timeout: Option<Duration>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
 }
 
 impl Serve {
     pub(super) fn new(server: Server, listeners: Vec<TcpListener>) -> Self {
-        Self { server, listeners, signal: None, drain: None, keep_alive_timeout: None }
+        Self {
+            server,
+            listeners,
+            signal: None,
+            drain: None,
+            keep_alive_timeout: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Serves `https://` and `wss://` in place of what is not encrypted, over HTTP/2 too.
+    ///
+    /// ```no_run
+    /// use sockeye::{Server, TlsConfig};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::builder().allowed_hosts("chat.example").build()?;
+    /// let tls = TlsConfig::from_pem_files("cert.pem", "key.pem")?;
+    /// server.serve(sockeye::bind(443).await?).tls(tls).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
     }
 
     /// How long a connection is kept for the next request, as answers announce it: choose more than
@@ -140,8 +176,10 @@ impl IntoFuture for Serve {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { server, listeners, signal, drain, keep_alive_timeout } = self;
-        let mut service = server.clone().into_service();
+        let mut service = self.server.clone().into_service();
+        #[cfg(feature = "tls")]
+        let tls = self.tls;
+        let Self { server, listeners, signal, drain, keep_alive_timeout, .. } = self;
         // The listener is ours, so no other code checks the host.
         service.hosts.get_or_insert_default();
         let drained = async move {
@@ -158,10 +196,17 @@ impl IntoFuture for Serve {
             }
         };
         Box::pin(async move {
+            for listener in &listeners {
+                tracing::info!(address = %listener.local_addr()?, path = service.server.path(), "listening");
+            }
             let proxies = service.server.config.engine.trusted_proxies.clone();
             let mut http = HttpServer::new(listeners, service).trusted_proxies(proxies);
             if let Some(timeout) = keep_alive_timeout {
                 http = http.keep_alive_timeout(timeout);
+            }
+            #[cfg(feature = "tls")]
+            if let Some(tls) = tls {
+                http = http.tls(tls);
             }
             http.with_graceful_shutdown(drained).await
         })

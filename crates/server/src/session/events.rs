@@ -108,7 +108,11 @@ impl Sockets {
                 answer(socket, event.name, responder, result);
             }
             Ok(Poll::Pending) => {
-                let (socket, registered) = (socket.clone(), Arc::clone(registered));
+                let registered = match registered.event.is_empty() {
+                    true => Arc::new(registered.for_event(event.name)),
+                    false => Arc::clone(registered),
+                };
+                let socket = socket.clone();
                 self.entries[index].running += 1;
                 let _waits = registered.metrics.wait();
                 let task = Task::Event { socket, registered, responder, running, watch, _waits };

@@ -1,6 +1,5 @@
 //! Connecting to namespaces and leaving them: the admission, and what follows.
 
-use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use crate::cold_state::ColdState;
 use crate::error::Refuse;
 use crate::guarantees::recovery::Recovery;
 use crate::namespace::active::ActiveNamespace;
+use crate::namespace::handlers::Moment;
 use crate::namespace::registry::Found;
 use crate::namespace::visitor::Visitor;
 use crate::server::metrics;
@@ -176,7 +176,7 @@ impl Sockets {
         let Some(admission) = handlers.admission.as_ref().filter(|_| !is_trusted) else {
             return self.decide(&socket, Ok(()));
         };
-        let span = handler_span(&socket, "(connect)");
+        let span = handler_span(&socket, Moment::Connect.as_str());
         let admit = || admission(Visitor::of_socket(socket.clone()));
         let running = traced(span.in_scope(admit), span);
         let work = self.work();
@@ -186,17 +186,18 @@ impl Sockets {
 
     /// Carries out the decision of the connect handlers.
     pub(super) fn decide(&mut self, socket: &Socket, decision: Result<(), Refuse>) {
-        if self.find_socket(socket).is_none() {
+        let is_gone = self.find_socket(socket).is_none();
+        if let Err(refusal) = decision {
+            if !is_gone {
+                self.turn_away(socket, &refusal);
+            }
+            if refusal.is_internal() {
+                let handlers = &socket.active_namespace().handlers;
+                handlers.report_at(socket, Moment::Connect, refusal.into());
+            }
             return;
         }
-        if let Err(refusal) = decision {
-            tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
-            self.forget(socket);
-            if socket.end(DisconnectReason::ServerDisconnect) {
-                metrics::refused("handler");
-                self.send_refusal(socket.namespace(), &refusal);
-            }
-            self.namespaces.clean_up(socket.active_namespace());
+        if is_gone {
             return;
         }
         if let Some(before) = self.find_joined(socket.namespace()) {
@@ -231,9 +232,20 @@ impl Sockets {
         }
         self.deadlines.set(Due::Joined, None);
         tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id_in_logs(), "connected");
-        if let Some(connected) = &socket.active_namespace().handlers.connected {
-            self.observe(socket, "(connected)", || connected(socket.clone(), ()));
+        for connected in &socket.active_namespace().handlers.connected {
+            self.observe(socket, Moment::Connected, || connected(socket.clone(), ()));
         }
+    }
+
+    /// Ends a socket that is not admitted, and tells its client.
+    fn turn_away(&mut self, socket: &Socket, refusal: &Refuse) {
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
+        self.forget(socket);
+        if socket.end(DisconnectReason::ServerDisconnect) {
+            metrics::refused("handler");
+            self.send_refusal(socket.namespace(), refusal);
+        }
+        self.namespaces.clean_up(socket.active_namespace());
     }
 
     fn forget(&mut self, socket: &Socket) {
@@ -293,8 +305,8 @@ impl Sockets {
         }
         let socket = entry.socket;
         tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), socket = %socket.id_in_logs(), %reason, "disconnected");
-        if let Some(disconnect) = &socket.active_namespace().handlers.disconnect {
-            self.observe(&socket, "(disconnect)", || disconnect(socket.clone(), reason));
+        for disconnect in &socket.active_namespace().handlers.disconnect {
+            self.observe(&socket, Moment::Disconnect, || disconnect(socket.clone(), reason));
         }
     }
 }

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use sockeye_socket_proto::RawArgs;
 
-use crate::error::EventError;
-use crate::error::Refuse;
+use crate::error::{EventError, Refuse};
 use crate::handler::acker::Responder;
-use crate::handler::running::{Answering, Running, panic_message};
-use crate::namespace::handlers::Registered;
+use crate::handler::running::{Answering, panic_message};
+use crate::handler::{Deciding, Notifying};
+use crate::namespace::handlers::{Moment, Registered};
 use crate::namespace::registry::Asking;
 use crate::server::metrics::{Stopwatch, Waits};
 use crate::socket::Socket;
@@ -32,7 +32,7 @@ pub(super) enum Task {
     },
     Admission {
         socket: Socket,
-        running: Running<Result<(), Refuse>>,
+        running: Deciding,
     },
     Event {
         socket: Socket,
@@ -44,7 +44,8 @@ pub(super) enum Task {
     },
     Notification {
         socket: Socket,
-        running: Running<()>,
+        moment: Moment,
+        running: Notifying,
     },
 }
 
@@ -64,7 +65,11 @@ pub(super) enum Done {
         responder: Option<Responder>,
         result: Result<Option<RawArgs>, EventError>,
     },
-    Notification,
+    Notification {
+        socket: Socket,
+        moment: Moment,
+        result: Result<(), EventError>,
+    },
     Panic {
         socket: Option<Socket>,
         event: String,
@@ -86,8 +91,11 @@ impl Future for Task {
                         responder.as_ref().inspect(|responder| responder.remember_panic());
                         (Some(socket.clone()), registered.event.clone())
                     }
-                    Task::Admission { socket, .. } | Task::Notification { socket, .. } => {
-                        (Some(socket.clone()), String::new())
+                    Task::Admission { socket, .. } => {
+                        (Some(socket.clone()), Moment::Connect.as_str().to_owned())
+                    }
+                    Task::Notification { socket, moment, .. } => {
+                        (Some(socket.clone()), moment.as_str().to_owned())
                     }
                 };
                 let message = panic_message(&*panic).to_owned();
@@ -115,8 +123,13 @@ impl Task {
                     Done::Event { socket, registered, responder: responder.take(), result }
                 })
             }
-            Task::Notification { running, .. } => {
-                running.as_mut().poll(cx).map(|()| Done::Notification)
+            Task::Notification { socket, moment, running } => {
+                let (socket, moment) = (&*socket, *moment);
+                running.as_mut().poll(cx).map(|result| Done::Notification {
+                    socket: socket.clone(),
+                    moment,
+                    result,
+                })
             }
         }
     }

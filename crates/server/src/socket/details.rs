@@ -23,13 +23,24 @@ pub struct SocketDetails {
     pub rooms: Vec<Room>,
     /// The request that opened its session.
     pub handshake: RemoteHandshake,
-    /// The data that its namespace [shares](crate::Namespace::share).
+    /// The data that its namespace [shares](crate::Namespace::share): Node's `socket.data`.
     pub data: SharedData,
 }
 
-/// The data that a namespace shares of a socket, as JSON; often none.
+/// The data that a namespace shares of a socket, as JSON; `None` where nothing was set.
+///
+/// With [`share`](crate::Namespace::share) it is the value that was shared, with
+/// [`share_as`](crate::Namespace::share_as) an object of those members that were set, as Node's
+/// `socket.data` is.
 #[derive(Clone, Default)]
 pub struct SharedData(pub Option<Box<RawValue>>);
+
+impl SharedData {
+    /// The JSON.
+    pub fn json(&self) -> Option<&str> {
+        self.0.as_deref().map(RawValue::get)
+    }
+}
 
 /// The request that opened a socket's session, as far as other servers get it.
 #[derive(Clone)]
@@ -64,7 +75,7 @@ impl SocketDetails {
                 issued: handshake.issued(),
                 auth: socket.auth_json(),
             },
-            data: SharedData(namespace.handlers.shared.as_ref().and_then(|shared| shared(socket))),
+            data: SharedData(namespace.handlers.shared.write(socket)),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Sending to one socket, and a socket's broadcasts to others.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use serde::Serialize;
 use sockeye_engine::{Encoded, Pushed};
-use sockeye_socket_proto::{EventName, EventRef, Request, event_name, with_encoded_args};
+use sockeye_socket_proto::{
+    EventName, EventRef, Request, event_name, to_event_name, with_encoded_args,
+};
 
 use super::requests::AckFuture;
 use super::{CONNECTED, CONNECTING, Socket};
@@ -70,7 +73,8 @@ impl Socket {
         let name = event_name(&event)?;
         with_encoded_args(payload, |args, attachments| {
             self.send_event(EventRef { name, args, attachments: &attachments })
-        })?
+        })
+        .map_err(|error| EmitError::encode(name, error))?
     }
 
     /// Sends the event `message`, the only event of some programs.
@@ -88,10 +92,14 @@ impl Socket {
         event: impl Request<P, A>,
         payload: &P,
     ) -> AckFuture<A> {
-        let pending = event_name(&event)
-            .map_err(|error| AckError::Emit(error.into()))
-            .and_then(|name| self.request(name, payload));
-        AckFuture::new(pending, self.0.namespace.config.ack_timeout)
+        let timeout = self.0.namespace.config.ack_timeout;
+        match to_event_name(&event) {
+            Ok(name) => AckFuture::new(self.request(&name, payload), name, timeout),
+            Err(error) => {
+                let refused = Err(AckError::Emit(error.into()));
+                AckFuture::new(refused, Cow::default(), timeout)
+            }
+        }
     }
 
     pub(super) fn look_outgoing(&self, event: EventRef<'_>) {
@@ -119,7 +127,7 @@ impl Socket {
         match &self.0.namespace.log {
             Some(log) if !self.is_disconnected() && !self.is_v2() => self.send_logged(log, event),
             _ => with_event(self.namespace(), None, event, |text| {
-                self.transmit(text, event.attachments)
+                self.transmit(event.name, text, event.attachments)
             }),
         }
     }
@@ -130,7 +138,7 @@ impl Socket {
         log.record(None, |offset| {
             let packet = Arc::new(encode_with_offset(self.namespace(), event, offset));
             if self.takes_broadcast(&packet, Some(offset.logged())) {
-                sent = queued(self.0.link.push(&packet));
+                sent = queued(event.name, self.0.link.push(&packet));
             }
             // The id that it only claims is not used.
             let targets = Targets { rooms: vec![Room::from(self.key())], except: Vec::new() };
@@ -139,13 +147,19 @@ impl Socket {
         sent
     }
 
-    pub(super) fn transmit(&self, text: &str, attachments: &[Bytes]) -> Result<(), EmitError> {
+    /// Sends the packet of an event; its name is for the error.
+    pub(super) fn transmit(
+        &self,
+        event: &str,
+        text: &str,
+        attachments: &[Bytes],
+    ) -> Result<(), EmitError> {
         match self.0.phase.load(Ordering::Acquire) {
-            CONNECTED => queued(self.0.link.send(text, attachments)),
+            CONNECTED => queued(event, self.0.link.send(text, attachments)),
             CONNECTING => {
                 let encode = || Arc::new(Encoded::new(text.to_owned(), attachments.to_vec()));
                 if self.hold(None, encode) {
-                    return queued(self.0.link.send(text, attachments));
+                    return queued(event, self.0.link.send(text, attachments));
                 }
                 Ok(())
             }
@@ -154,12 +168,12 @@ impl Socket {
     }
 }
 
-fn queued(pushed: Pushed) -> Result<(), EmitError> {
+fn queued(event: &str, pushed: Pushed) -> Result<(), EmitError> {
     match pushed {
         Pushed::Overflow { queued_packets, queued_bytes }
         | Pushed::Dropped { queued_packets, queued_bytes } => {
-            let queued_packets = queued_packets as usize;
-            Err(EmitError::Overflow { queued_packets, queued_bytes })
+            let (event, queued_packets) = (event.to_owned().into(), queued_packets as usize);
+            Err(EmitError::Overflow { event, queued_packets, queued_bytes })
         }
         _ => Ok(()),
     }

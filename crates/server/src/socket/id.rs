@@ -1,12 +1,14 @@
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const LEN: usize = 20;
 
@@ -15,6 +17,21 @@ const LEN: usize = 20;
 ///
 /// Clients of Socket.IO 2 make their ids themselves, so the server makes the same ones: the
 /// session's id in the namespace `/`, and `/namespace#id` in the others.
+///
+/// It is written and read as text, and compares with it. A text that is parsed need not be the id of
+/// any socket; what is sent to such an id reaches nobody.
+///
+/// ```
+/// use sockeye::{EmptySocketId, Io, SocketId};
+///
+/// fn whisper(io: &Io, to: &str) -> Result<(), Box<dyn std::error::Error>> {
+///     let id: SocketId = to.parse()?;
+///     assert!(id == to);
+///     Ok(io.to(&id).emit("whisper", "hello")?)
+/// }
+/// assert_eq!("".parse::<SocketId>(), Err(EmptySocketId));
+/// # let _ = whisper;
+/// ```
 #[derive(Clone)]
 pub struct SocketId(Form);
 
@@ -113,6 +130,41 @@ impl Serialize for SocketId {
     }
 }
 
+/// As its text.
+impl<'de> Deserialize<'de> for SocketId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The error that a text is no socket's id, because it is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a socket cannot be empty")]
+pub struct EmptySocketId;
+
+impl FromStr for SocketId {
+    type Err = EmptySocketId;
+
+    fn from_str(text: &str) -> Result<Self, EmptySocketId> {
+        if text.is_empty() {
+            return Err(EmptySocketId);
+        }
+        Ok(Self::parse(text).unwrap_or_else(|| Self(Form::Long(text.into()))))
+    }
+}
+
+impl From<SocketId> for String {
+    fn from(id: SocketId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl AsRef<str> for SocketId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl Borrow<[u8]> for SocketId {
     fn borrow(&self) -> &[u8] {
         self.as_bytes()
@@ -122,6 +174,31 @@ impl Borrow<[u8]> for SocketId {
 impl PartialEq<str> for SocketId {
     fn eq(&self, other: &str) -> bool {
         self.as_str() == other
+    }
+}
+
+/// Ids compare with text, from either side.
+macro_rules! equals {
+    ($($text:ty),*) => {$(
+        impl PartialEq<$text> for SocketId {
+            fn eq(&self, other: &$text) -> bool {
+                self.as_str() == &**other
+            }
+        }
+
+        impl PartialEq<SocketId> for $text {
+            fn eq(&self, other: &SocketId) -> bool {
+                &**self == other.as_str()
+            }
+        }
+    )*};
+}
+
+equals!(&str, String);
+
+impl PartialEq<SocketId> for str {
+    fn eq(&self, other: &SocketId) -> bool {
+        self == other.as_str()
     }
 }
 
@@ -136,6 +213,27 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a.as_str().len(), 20);
         assert!(a.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_'));
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        for id in [SocketId::random(), SocketId::of_session("abc", "/chat")] {
+            let json = serde_json::to_string(&id).unwrap();
+            assert_eq!(serde_json::from_str::<SocketId>(&json).unwrap(), id);
+            let text = id.to_string();
+            assert_eq!(text.parse::<SocketId>().unwrap(), id);
+            assert_eq!(id, text);
+            assert_eq!(text, id);
+            assert_eq!(id, text.as_str());
+            assert_eq!(text.as_str(), id);
+            assert_eq!(String::from(id), text);
+        }
+        assert_eq!("".parse::<SocketId>(), Err(EmptySocketId));
+        let error = serde_json::from_str::<SocketId>("\"\"").unwrap_err();
+        assert!(error.to_string().contains("cannot be empty"), "{error}");
+        assert!(serde_json::from_str::<SocketId>("7").is_err());
+        // Escapes, so that it cannot be borrowed.
+        assert_eq!(serde_json::from_str::<SocketId>("\"a\\u0062\"").unwrap(), "ab");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::Socket;
 use super::data::SocketData;
 use super::disconnect_reason::DisconnectReason;
 use super::id::SocketId;
+use super::outcome::NoAnswer;
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held};
-use crate::error::AckError;
 use crate::guarantees::recovery::connection::Connection;
 use crate::guarantees::recovery::log::{Return, Returned};
 use crate::guarantees::recovery::{Recovery, RecoveryFailure};
@@ -148,7 +148,7 @@ impl Socket {
         };
         self.rare().left.get_or_init(|| left);
         for (_, waiter) in self.0.acks.lock().take() {
-            waiter.resolve(Err(AckError::Disconnected));
+            waiter.resolve(Err(NoAnswer::Disconnected));
         }
         if let Some(memberships) = self.get::<Memberships>() {
             // If its claim failed, they are not its own; and the client may be connected again.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sockeye_socket_proto::{FromArgs, PayloadError, Request, decode_args};
+use sockeye_socket_proto::{FromArgs, Request};
 
-use super::details::{RemoteHandshake, SocketDetails};
+use super::details::{RemoteHandshake, SharedData, SocketDetails};
 use super::id::SocketId;
+use super::shared::DataError;
 use crate::broadcast::Broadcast;
 use crate::broadcast::io::Io;
 use crate::cluster::operation::Action;
@@ -57,12 +58,20 @@ impl RemoteSocket {
         &self.details.handshake
     }
 
-    /// The data that its namespace [shares](crate::Namespace::share); `None` if there is none.
+    /// The `T` that was [`set`](crate::Socket::set) on the socket, if its namespace
+    /// [shares](crate::Namespace::share) it; `None` where nothing was set.
     ///
     /// # Errors
-    /// [`PayloadError`] when it is not a `T`.
-    pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
-        self.details.data.0.as_ref().map(|data| decode_args(data.get(), &[])).transpose()
+    /// [`DataError::NotShared`] when the namespace does not share this type,
+    /// [`DataError::Decode`] when what was set is not a `T`.
+    pub fn data<T: DeserializeOwned + 'static>(&self) -> Result<Option<T>, DataError> {
+        let namespace = self.broadcast.namespaces().first().expect("a socket is in a namespace");
+        namespace.handlers.shared.read(&self.details.data, &self.details.namespace)
+    }
+
+    /// All that its namespace shares, as JSON: also what servers of Node set as `socket.data`.
+    pub fn shared_data(&self) -> &SharedData {
+        &self.details.data
     }
 
     /// Sends it an event and waits for its answer.
@@ -75,8 +84,10 @@ impl RemoteSocket {
         payload: &P,
     ) -> Result<A, AckError> {
         let mut answers = self.broadcast.emit_with_ack(event, payload)?;
-        let answer = answers.next().await;
-        answer.map_or(Err(AckError::Disconnected), |(_, answer)| answer)
+        match answers.next().await {
+            Some((_, answer)) => answer,
+            None => Err(answers.disconnected()),
+        }
     }
 
     /// The socket as the only target of a broadcast.

@@ -1,5 +1,6 @@
 //! Requests to one socket: events that ask for an acknowledgement.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
@@ -12,13 +13,11 @@ use sockeye_socket_proto::{EventRef, FromArgs, RawArgs, with_encoded_args};
 use tokio::sync::{mpsc, oneshot};
 
 use super::id::SocketId;
+use super::outcome::{NoAnswer, Outcome, Question};
 use super::{DISCONNECTED, Socket};
 use crate::broadcast::encode::with_event;
 use crate::cluster::replies::Arrival;
 use crate::error::{AckError, EmitError};
-
-/// The outcome of one request.
-pub(crate) type Outcome = Result<RawArgs, AckError>;
 
 /// The receiver of one ack. Dropped unresolved, it reports that the socket is disconnected.
 #[derive(Debug)]
@@ -44,6 +43,7 @@ impl Waiter {
 #[derive(Debug)]
 pub struct AckFuture<A> {
     pending: Result<Pending, AckError>,
+    question: Question,
     timeout: Duration,
     answer: PhantomData<fn() -> A>,
 }
@@ -62,8 +62,12 @@ impl Drop for Pending {
 }
 
 impl<A> AckFuture<A> {
-    pub(crate) fn new(pending: Result<Pending, AckError>, timeout: Duration) -> Self {
-        Self { pending, timeout, answer: PhantomData }
+    pub(crate) fn new(
+        pending: Result<Pending, AckError>,
+        event: Cow<'static, str>,
+        timeout: Duration,
+    ) -> Self {
+        Self { pending, question: Question(event), timeout, answer: PhantomData }
     }
 
     /// Waits at most `after`, counted from the first poll.
@@ -80,14 +84,15 @@ impl<A: FromArgs + 'static> IntoFuture for AckFuture<A> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let mut pending = self.pending?;
-            match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
-                Ok(Ok(outcome)) => outcome.and_then(|args| args.decode_ack()),
-                Ok(Err(_)) => Err(AckError::Disconnected),
+            let outcome = match tokio::time::timeout(self.timeout, &mut pending.outcome).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(NoAnswer::Disconnected),
                 Err(_) => {
                     pending.socket.active_namespace().handlers.metrics.ack_timed_out();
-                    Err(AckError::Timeout)
+                    Err(NoAnswer::Timeout)
                 }
-            }
+            };
+            self.question.decode(outcome)
         })
     }
 }
@@ -108,14 +113,14 @@ impl Socket {
         }
     }
 
-    pub(crate) fn await_ack(&self, id: u64, waiter: Waiter) -> Result<(), AckError> {
+    pub(crate) fn await_ack(&self, id: u64, waiter: Waiter) -> Result<(), NoAnswer> {
         let limit = self.0.namespace.config.pending_acks_max;
         let mut acks = self.0.acks.lock();
         if self.0.phase.load(Ordering::Acquire) == DISCONNECTED {
-            return Err(AckError::Disconnected);
+            return Err(NoAnswer::Disconnected);
         }
         if acks.get().map_or(0, BTreeMap::len) >= limit {
-            return Err(AckError::Full { limit });
+            return Err(NoAnswer::Full { limit });
         }
         acks.get_or_default().insert(id, waiter);
         self.0.namespace.handlers.metrics.ack_asked();
@@ -143,15 +148,18 @@ impl Socket {
     ) -> Result<Pending, AckError> {
         let id = self.0.namespace.next_ack.fetch_add(1, Ordering::Relaxed);
         let (sender, outcome) = oneshot::channel();
-        self.await_ack(id, Waiter::One(sender))?;
+        let asked = self.await_ack(id, Waiter::One(sender));
+        asked.map_err(|error| error.of(name.to_owned().into()))?;
         let pending = Pending { socket: self.clone(), id, outcome };
         self.0.namespace.handlers.metrics.event_sent();
         with_encoded_args(payload, |args, attachments| {
             let event = EventRef { name, args, attachments: &attachments };
             self.look_outgoing(event);
-            with_event(self.namespace(), Some(id), event, |text| self.transmit(text, &attachments))
+            with_event(self.namespace(), Some(id), event, |text| {
+                self.transmit(name, text, &attachments)
+            })
         })
-        .map_err(EmitError::from)??;
+        .map_err(|error| EmitError::encode(name, error))??;
         Ok(pending)
     }
 }

@@ -2,6 +2,7 @@
 //! what is asserted.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod log;
 pub(crate) mod recovering;
 
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 // A handler that does not answer although the event promises an answer.
 //~ this function cannot handle an event with payload `String` and answer `u32`
-//~ an event declared as `Event<P, A>` needs the payload `P`, and `Ack<A>` as its answer
+//~ needs the payload `P`, and `Ack<A>` as its answer
 use sockeye::*;
 
 const LENGTH: Event<String, u32> = Event::new("length");

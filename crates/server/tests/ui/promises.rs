@@ -10,7 +10,23 @@ async fn infers(socket: &Socket) -> Result<usize, AckError> {
 }
 
 fn a_borrowed_payload_is_enough(io: &Io) -> Result<(), EmitError> {
+    io.emit(NOTICE, &"text".to_owned())?;
+    io.emit(NAMES, &["ann", "bob"])?;
+    io.emit(SAID, &ArgsRef(("ann", ["hi"], 7)))?;
+    io.emit(COUNT, &7)?;
+    io.emit("any", &[1, 2])?;
     io.emit(NOTICE, "text")
+}
+
+const NAMES: Event<Vec<String>> = Event::new("names");
+const SAID: Event<Args<(String, Vec<String>, u64)>> = Event::new("said");
+const COUNT: Event<u64> = Event::new("count");
+
+async fn the_answer_follows_from_where_it_goes(socket: &Socket) -> Result<u32, AckError> {
+    let n: u32 = socket.emit_with_ack("x", &()).await?;
+    let text: String = socket.emit_with_ack(&"x".to_owned(), "text").await?;
+    let length = text.len() as u32;
+    Ok(n + length + socket.emit_with_ack::<_, u32>("x", &7).await?)
 }
 
 async fn join(socket: Socket, State(app): State<u64>, n: u32) -> Result<Ack<Vec<u8>>, EmitError> {
@@ -32,5 +48,7 @@ fn main() {
     let _: Namespace = Namespace::new("/")
         .on(JOIN, later)
         .on("any name", async |user: Local<String>| Ok::<_, EventError>(Ack(user.len())));
-    let _ = (infers, a_borrowed_payload_is_enough);
+    let name = "of any kind".to_owned();
+    let _: Namespace = Namespace::new("/").on(&name, async || ()).on(name, async |_: u32| ());
+    let _ = (infers, a_borrowed_payload_is_enough, the_answer_follows_from_where_it_goes);
 }

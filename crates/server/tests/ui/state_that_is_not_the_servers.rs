@@ -1,5 +1,5 @@
 // A namespace that asks for another state than the server has.
-//~ expected `Namespace<u32>`, found `Namespace<String>`
+//~ Namespace<String>` is not for a server whose state is `u32`
 use sockeye::*;
 
 async fn message(_: State<String>, _: String) {}

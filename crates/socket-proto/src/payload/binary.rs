@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::Deref;
 
 use bytes::Bytes;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
@@ -29,7 +30,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(args.decode::<Picture>()?.data, picture.data);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Default, Hash)]
+///
+/// It reads and compares as bytes, and is made from them:
+///
+/// ```
+/// use sockeye_socket_proto::Binary;
+///
+/// let gif = Binary::from(b"GIF89a");
+/// assert!(gif.len() == 6 && gif.starts_with(b"GIF") && gif == b"GIF89a");
+/// let bytes: Vec<u8> = gif.into();
+/// assert_eq!(bytes, b"GIF89a");
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Binary(pub Bytes);
 
 impl From<Bytes> for Binary {
@@ -41,6 +53,82 @@ impl From<Bytes> for Binary {
 impl From<Vec<u8>> for Binary {
     fn from(bytes: Vec<u8>) -> Self {
         Self(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Binary {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Binary {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Binary {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl FromIterator<u8> for Binary {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        Self(bytes.into_iter().collect())
+    }
+}
+
+/// Without a copy where nobody else holds the bytes.
+impl From<Binary> for Vec<u8> {
+    fn from(binary: Binary) -> Self {
+        binary.0.into()
+    }
+}
+
+impl From<Binary> for Bytes {
+    fn from(binary: Binary) -> Self {
+        binary.0
+    }
+}
+
+/// Its bytes: `picture.len()`, `&picture[..4]`, `picture.starts_with(b"GIF")`.
+impl Deref for Binary {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl PartialEq<[u8]> for Binary {
+    fn eq(&self, other: &[u8]) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl PartialEq<&[u8]> for Binary {
+    fn eq(&self, other: &&[u8]) -> bool {
+        *self.0 == **other
+    }
+}
+
+impl PartialEq<Vec<u8>> for Binary {
+    fn eq(&self, other: &Vec<u8>) -> bool {
+        *self.0 == **other
+    }
+}
+
+impl<const N: usize> PartialEq<[u8; N]> for Binary {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Binary {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        *self.0 == **other
     }
 }
 

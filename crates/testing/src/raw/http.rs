@@ -1,7 +1,9 @@
 //! HTTP/1.1, as much of it as a test needs to see what a server answers.
 
+use std::any::type_name;
 use std::fmt::Write as _;
 
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Error, Peer};
@@ -26,9 +28,7 @@ impl Response {
 
     /// All headers of this name, in whatever case.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        headers(&self.head)
-            .filter(move |(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        headers_named(&self.head, name)
     }
 
     /// The body as text.
@@ -39,6 +39,20 @@ impl Response {
         match str::from_utf8(&self.body) {
             Ok(text) => text,
             Err(error) => panic!("the body is no text: {error}"),
+        }
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// When it is none, or no `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => value,
+            Err(error) => {
+                let body = String::from_utf8_lossy(&self.body);
+                panic!("the body is no {}: {error}: {body:?}", type_name::<T>())
+            }
         }
     }
 
@@ -181,10 +195,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 }
 
-/// The header fields of a head.
-pub(super) fn headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
+/// The values of the header fields of this name, in whatever case.
+pub(super) fn headers_named<'a>(head: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let lines = head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
-    lines.map(|(name, value)| (name, value.trim()))
+    lines.filter(move |(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
 pub(super) fn malformed(read: &str) -> Error {

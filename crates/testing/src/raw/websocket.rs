@@ -191,10 +191,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self
     }
 
-    /// A header of the [`head`](Self::head).
+    /// The first header of this name in the [`head`](Self::head).
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = http::headers(&self.head);
-        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.headers(name).next()
+    }
+
+    /// All headers of this name in the [`head`](Self::head).
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        http::headers_named(&self.head, name)
     }
 
     /// What the head says of compression, with windows at their largest. None: it says nothing.

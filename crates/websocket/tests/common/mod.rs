@@ -52,7 +52,7 @@ where
     R: Future<Output = ()> + Send + 'static,
 {
     let service = FnService(move |request| accept_all(request, handle.clone()));
-    let listeners = bind(None, 0).await.unwrap();
+    let listeners = bind("localhost:0").await.unwrap();
     let address = listeners[0].local_addr().unwrap();
     tokio::spawn(async move { HttpServer::new(listeners, service).await.unwrap() });
     address

@@ -7,8 +7,8 @@ export interface Held {
     use(): () => void;
 }
 /**
- * The socket for an address, the same for the same address and options. It is not connected until
+ * The socket for an address, the same for the same address, options and key. It is not connected until
  * it is used. A user who leaves and comes back in the same turn, as React's Strict Mode does, is
  * not noticed by the server.
  */
-export declare function hold(address: string | undefined, options: Partial<ConnectOptions>): Held;
+export declare function hold(address: string | undefined, options: Partial<ConnectOptions>, name?: string | number): Held;

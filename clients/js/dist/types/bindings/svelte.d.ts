@@ -14,9 +14,12 @@ export interface Connection<Listen extends EventsMap, Emit extends EventsMap> ex
 }
 /**
  * A store with the status of the socket for an address. It is connected while anybody subscribes,
- * and shared by all that ask for the same address and options.
+ * and shared by all that ask for the same address, options and `key`.
+ *
+ * `auth` is not among these, and counts from the next connection on; another user needs another `key`, such
+ * as the user's id.
  */
-export declare function connection<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(address?: string, options?: Partial<ConnectOptions>): Connection<Listen, Emit>;
+export declare function connection<Listen extends EventsMap = DefaultEventsMap, Emit extends EventsMap = Listen>(address?: string, options?: Partial<ConnectOptions>, key?: string | number): Connection<Listen, Emit>;
 /** A store with the status of a socket. */
 export declare function status<Listen extends EventsMap, Emit extends EventsMap>(socket: AnySocket<Listen, Emit>): Readable<Status>;
 /** A store with the first argument of the last `event`, `initial` before there was one. */

@@ -1,7 +1,8 @@
-import type { AckValue, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.cjs";
+import type { AckValue, Answered, DefaultEventsMap, EventNames, EventsMap, ParamsWithoutAck } from "../events.cjs";
 import type { AnySocket } from "../features/socket.cjs";
 import type { Socket } from "../socket.cjs";
 import { type OutboxStore, StoreLostError } from "./store.cjs";
+export { RemoteError } from "../answer.cjs";
 export { indexedDbStore, memoryStore, StoreLostError } from "./store.cjs";
 export type { OutboxStore, StoredEvent, StoredOutbox } from "./store.cjs";
 /** Bounds of an outbox and who is told, with their defaults. */
@@ -89,6 +90,12 @@ export declare class Outbox<Emit extends EventsMap = DefaultEventsMap> {
      * Rejects with an {@link OutboxError}, or when it cannot be kept or sent at all.
      */
     emit<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
+    /**
+     * The same, but an answer that is an error rejects with a `RemoteError`. The event is answered then, and
+     * not sent again.
+     */
+    request<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<Answered<Emit, Event>>;
+    private _post;
     /**
      * Resolves when everything emitted until now is kept (or was refused) and every answer until now
      * is noted: nothing of that is lost when the page goes, if the outbox {@link isDurable}.

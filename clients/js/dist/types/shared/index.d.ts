@@ -1,7 +1,8 @@
 import { Emitter } from "../emitter.js";
-import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck } from "../events.js";
+import type { AckValue, Answered, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck } from "../events.js";
 import type { Socket } from "../features/socket.js";
 import type { SocketReservedEvents } from "../socket.js";
+export { RemoteError } from "../answer.js";
 /** Options of a shared socket, with their defaults. */
 export interface SharedOptions {
     /** Name of the connection in the browser: tabs with the same name share it. Default `sockeye`. */
@@ -51,6 +52,11 @@ export declare class SharedSocket<Listen extends EventsMap = DefaultEventsMap, E
     emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this;
     /** Sends an event and resolves with the first value of its answer. */
     emitWithAck<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
+    /**
+     * The same, but an answer that is an error rejects with a `RemoteError`; as `request` of the socket it
+     * waits 10 seconds at most, unless `timeout()` or the socket's `ackTimeout` says something else.
+     */
+    request<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<Answered<Emit, Event>>;
     /** Emits `message`. */
     send(...args: unknown[]): this;
     /** The next event's answer must come within `ms` milliseconds. */
@@ -77,4 +83,3 @@ export declare class SharedSocket<Listen extends EventsMap = DefaultEventsMap, E
     private _relay;
     private _send;
 }
-export {};

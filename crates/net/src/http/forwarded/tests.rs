@@ -1,5 +1,6 @@
 use http::HeaderValue;
 
+use super::super::peer::PeerAddr;
 use super::*;
 
 const FAMILIES: [ForwardedHeaders; 2] = [ForwardedHeaders::XForwarded, ForwardedHeaders::Forwarded];

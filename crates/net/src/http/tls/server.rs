@@ -31,7 +31,7 @@ const ALPN: &[&[u8]] = if cfg!(feature = "http2") { &[b"h2", b"http/1.1"] } else
 ///
 /// # async fn example(router: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
 /// let tls = TlsConfig::from_pem_files("cert.pem", "key.pem")?;
-/// HttpServer::new(bind(Some("::"), 443).await?, router).tls(tls).await?;
+/// HttpServer::new(bind(443).await?, router).tls(tls).await?;
 /// # Ok(())
 /// # }
 /// ```
