@@ -63,7 +63,8 @@ enum Task {
     /// Check the rules of the workspace that the compiler cannot see.
     ///
     /// Dependencies point one way, sans-IO crates touch no clock, thread, socket, runtime or
-    /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest.
+    /// random source, unsafe code is forbidden everywhere, versions are only in the root manifest,
+    /// what is published has its facts and licences, and the tables of features are right.
     Check,
     /// Build the book from docs/ into target/book with mdBook, and check every link of its pages.
     Book,

@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
 /// A group of tests that can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Formatting, the rules of the workspace, clippy, docs; only with `--all`, or asked for by its
-    /// name.
+    /// Formatting, the rules of the workspace, clippy, each feature alone, docs; only with `--all`, or
+    /// asked for by its name.
     Lint,
     /// `cargo test` of the workspace: unit, integration and doc tests, examples built.
     Rust,

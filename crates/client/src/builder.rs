@@ -102,6 +102,7 @@ impl Builder<NewSession> {
 
     /// Sets the authorities that are trusted for `https://` and `wss://`. Default: [`Roots::system`].
     #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn roots(mut self, roots: Roots) -> Self {
         self.session.target.dialer = Dialer::with_roots(roots);
         self

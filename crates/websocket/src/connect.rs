@@ -104,6 +104,7 @@ impl Connector {
 
     /// The authorities to trust for `wss://`. Default: [`Roots::system`].
     #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
     pub fn roots(mut self, roots: Roots) -> Self {
         self.dialer = Dialer::with_roots(roots);

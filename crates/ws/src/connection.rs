@@ -93,6 +93,7 @@ impl Connection {
     /// The same with compression as it was negotiated. Received messages are decompressed; those to
     /// send are compressed by whoever sends, with a [`Deflater`](crate::Deflater).
     #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     #[must_use]
     pub fn with_deflate(mut self, parameters: &Parameters) -> Self {
         self.receiver.set_inflater(Inflater::new(self.role(), parameters));

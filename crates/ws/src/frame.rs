@@ -96,6 +96,7 @@ impl FrameHeader {
 
     /// Marks the message as compressed (RFC 7692 §6): to be sent only where that was negotiated.
     #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     #[must_use]
     pub const fn compressed(mut self) -> Self {
         self.bytes[0] |= RSV1;

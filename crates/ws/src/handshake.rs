@@ -3,6 +3,7 @@
 
 pub mod client;
 #[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub mod deflate;
 mod extension;
 mod header;

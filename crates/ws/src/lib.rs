@@ -29,6 +29,7 @@ Messages can be compressed (permessage-deflate, RFC 7692): [`handshake::deflate`
 [`Connection::with_deflate`] has received messages decompressed, and [`Deflater`] compresses those to
 send."
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 /// The README's program is compiled.
@@ -56,9 +57,11 @@ mod utf8;
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::connection::{Config, Connection, Event, Role};
 #[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use crate::deflater::Deflater;
 pub use crate::error::{ProtocolError, SendError};
 #[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use crate::frame::encode_compressed_frame;
 pub use crate::frame::{
     CONTROL_PAYLOAD_BYTES_MAX, FrameHeader, Opcode, encode_close, encode_frame,

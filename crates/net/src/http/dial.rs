@@ -95,6 +95,7 @@ pub struct Dialer {
 }
 
 #[cfg(feature = "client-tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client-tls")))]
 impl Dialer {
     /// One that trusts these authorities. The default trusts [`Roots::system`].
     pub fn with_roots(roots: Roots) -> Self {

@@ -61,6 +61,7 @@ impl NamespaceMetrics {
 
 pub(crate) const fn refused(_: &'static str) {}
 
+#[derive(Clone)]
 pub(crate) struct HandlerMetrics;
 
 impl HandlerMetrics {

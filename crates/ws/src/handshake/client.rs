@@ -67,6 +67,7 @@ impl Handshake {
 
     /// Offers compression as well. What came of it: [`deflate`](Self::deflate).
     #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     #[must_use]
     pub const fn offer_deflate(mut self, preferences: Preferences) -> Self {
         self.deflate = Some(preferences);
@@ -127,6 +128,7 @@ impl Handshake {
     ///
     /// When it is no answer to that offer, as [`check`](Self::check) finds as well.
     #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub fn deflate<B>(
         &self,
         response: &http::Response<B>,
