@@ -4,12 +4,12 @@
 export const INTERNAL = /^_/;
 
 /** But these stay, since outside code knows them, or they are sent; … */
-export const KEPT = "_placeholder _close _callbacks _reconnecting _readyState".split(" ");
+export const KEPT = "_placeholder _close _callbacks _opts _reconnecting _readyState".split(" ");
 
 /** …and these, which only some tools know, in the files with everything. */
 export const KEPT_WITH_EVERYTHING = [
   ..."_anyListeners _anyOutgoingListeners _destroy _filterUpgrades _hasPingExpired _lastOffset _maxPayload".split(" "),
-  ..."_onClose _onError _onPacket _open _opts _packet _pid _pingInterval _pingTimeout _pingTimeoutTime".split(" "),
+  ..."_onClose _onError _onPacket _open _packet _pid _pingInterval _pingTimeout _pingTimeoutTime".split(" "),
   ..."_polling _prevBufferLen _queue _sendPacket _transportsByName _upgrades".split(" "),
 ];
 

@@ -19,33 +19,13 @@ var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: !0 
 var core_exports = {};
 __export(core_exports, {
   Manager: () => Manager,
-  RemoteError: () => RemoteError,
   Socket: () => Socket,
   connect: () => lookup,
   default: () => core_default,
   io: () => io,
-  isErrorAnswer: () => isErrorAnswer,
   protocol: () => protocol
 });
 module.exports = __toCommonJS(core_exports);
-
-// src/answer.ts
-var RemoteError = class extends Error {
-  constructor({ code, message, data }) {
-    super(message);
-    this.name = "RemoteError";
-    this.code = code, this.data = data;
-  }
-  /** Also true of those that another copy of the library has made, as in `sockeye-client/outbox`. */
-  static [Symbol.hasInstance](error) {
-    return error?.name === "RemoteError";
-  }
-};
-function isErrorAnswer(answer) {
-  let error = answer?.error;
-  return typeof error?.code == "string" && typeof error.message == "string" && Object.keys(answer).length === 1;
-}
-var remoteErrorOf = ([answer, ...more]) => more.length || !isErrorAnswer(answer) ? void 0 : new RemoteError(answer.error);
 
 // src/timer.ts
 var nextTick = queueMicrotask;
@@ -612,7 +592,7 @@ function isValid(type, data) {
 }
 
 // src/socket.ts
-var REQUEST_MS = 1e4, LEFT_MS = 100, Socket = class extends NamedEmitter {
+var LEFT_MS = 100, Socket = class extends NamedEmitter {
   constructor(io2, nsp, options) {
     super();
     this.connected = !1;
@@ -685,7 +665,7 @@ var REQUEST_MS = 1e4, LEFT_MS = 100, Socket = class extends NamedEmitter {
     let { flags } = this;
     this.flags = {};
     let data = [event, ...args], packet = { type: EVENT, data }, ack = takeAck(data);
-    ack && (packet.id = this.ids++, this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout ?? ack._waitMax));
+    ack && (packet.id = this.ids++, this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout));
     let { engine } = this.io, isOpen = this.connected && engine.readyState === "open";
     return flags.volatile && !(isOpen && engine.transport.writable) ? this : (isOpen && !engine._hasPingExpired() ? this.packet(packet) : this.sendBuffer.push(packet), this);
   }
@@ -694,16 +674,10 @@ var REQUEST_MS = 1e4, LEFT_MS = 100, Socket = class extends NamedEmitter {
    * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
    */
   emitWithAck(event, ...args) {
-    return ask(this, [event, ...args]);
-  }
-  /**
-   * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
-   * rejects with a {@link RemoteError} where that is an error. And it always ends: without `timeout()`
-   * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
-   * waits for a connection included.
-   */
-  request(event, ...args) {
-    return ask(this, [event, ...args], REQUEST_MS);
+    return new Promise((resolve, reject) => {
+      let ack = (error, value) => error ? reject(error) : resolve(value);
+      ack.withError = !0, this.emit(event, ...args, ack);
+    });
   }
   /** Whether the next packet may be compressed. Default true. */
   compress(compress) {
@@ -813,12 +787,7 @@ var REQUEST_MS = 1e4, LEFT_MS = 100, Socket = class extends NamedEmitter {
       delete this.acks[id], this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id), settle(new Error("operation has timed out"));
     }, timeout));
   }
-}, takeAck = (args) => typeof args[args.length - 1] == "function" ? args.pop() : void 0, ask = (socket, args, waitMax) => new Promise((resolve, reject) => {
-  let ack = (error, ...answer) => {
-    error = error || waitMax && remoteErrorOf(answer), error ? reject(error) : resolve(answer[0]);
-  };
-  ack.withError = !0, ack._waitMax = waitMax, socket.emit(...args, ack);
-});
+}, takeAck = (args) => typeof args[args.length - 1] == "function" ? args.pop() : void 0;
 
 // src/manager.ts
 var SETTINGS = {

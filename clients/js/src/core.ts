@@ -1,4 +1,3 @@
-import { isErrorAnswer, RemoteError } from "./answer.js";
 import { transports } from "./engine/carrier.js";
 import { Polling } from "./engine/polling.js";
 import { WebSocketTransport } from "./engine/websocket.js";
@@ -13,6 +12,6 @@ transports.websocket = WebSocketTransport;
 /** Connects: the same function as `io.connect`, with the library's classes as properties. */
 export const io = Object.assign(lookup, { Manager, Socket, protocol, io: lookup, connect: lookup });
 
-export { isErrorAnswer, lookup as connect, Manager, protocol, RemoteError, Socket };
+export { lookup as connect, Manager, protocol, Socket };
 export default io;
 export type * from "./types.js";

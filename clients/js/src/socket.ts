@@ -1,9 +1,7 @@
-import { remoteErrorOf } from "./answer.js";
 import type { EngineSocket } from "./engine/socket.js";
 import type { CloseDetails } from "./engine/transport.js";
 import type {
   AckValue,
-  Answered,
   DefaultEventsMap,
   EventNames,
   EventParams,
@@ -56,12 +54,7 @@ export interface SocketReservedEvents {
 export type Ack = ((...args: unknown[]) => void) & {
   /** The function takes an error first, so it is also told about a disconnection. */
   _withError?: boolean;
-  /** Milliseconds that it waits at most where nothing else is said. */
-  _waitMax?: number;
 };
-
-/** Milliseconds that a request waits for its answer unless something else is said. */
-const REQUEST_MS = 10_000;
 
 /**
  * Milliseconds between leaving a namespace and asking for it again on the same connection. A server
@@ -212,7 +205,7 @@ export class Socket<
     const ack = takeAck(data);
     if (ack) {
       packet.id = this._ids++;
-      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout ?? ack._waitMax);
+      this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
     }
     const { engine } = this.io;
     const isOpen = this.connected && engine.readyState === "open";
@@ -231,20 +224,11 @@ export class Socket<
     event: Event,
     ...args: ParamsWithoutAck<Emit, Event>
   ): Promise<AckValue<Emit, Event>> {
-    return ask(this, [event, ...args]);
-  }
-
-  /**
-   * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
-   * rejects with a {@link RemoteError} where that is an error. And it always ends: without `timeout()`
-   * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
-   * waits for a connection included.
-   */
-  request<Event extends EventNames<Emit>>(
-    event: Event,
-    ...args: ParamsWithoutAck<Emit, Event>
-  ): Promise<Answered<Emit, Event>> {
-    return ask(this, [event, ...args], REQUEST_MS);
+    return new Promise((resolve, reject) => {
+      const ack: Ack = (error, value) => (error ? reject(error) : resolve(value as AckValue<Emit, Event>));
+      ack._withError = true;
+      this.emit(event, ...([...args, ack] as any));
+    });
   }
 
   /** Whether the next packet may be compressed. Default true. */
@@ -262,7 +246,7 @@ export class Socket<
   /** The next packet's acknowledgement must come within `ms` milliseconds. */
   timeout(
     ms: number,
-  ): Pick<Socket<Listen, Emit>, "emitWithAck" | "request"> & Socket<Listen, WithAckErrors<Emit>> {
+  ): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>> {
     this.flags.timeout = ms;
     return this as any;
   }
@@ -446,18 +430,3 @@ export declare namespace Socket {
 /** Takes the acknowledgement function from the end of an event's arguments, if there is one. */
 export const takeAck = (args: unknown[]): Ack | undefined =>
   typeof args[args.length - 1] === "function" ? (args.pop() as Ack) : undefined;
-
-/**
- * Sends an event and resolves with the first value of its acknowledgement. With `waitMax`, milliseconds,
- * it is a request: an answer that is an error, and nothing else, rejects.
- */
-const ask = (socket: Socket<any, any>, args: unknown[], waitMax?: number): Promise<any> =>
-  new Promise((resolve, reject) => {
-    const ack: Ack = (error, ...answer) => {
-      error = error || (waitMax && remoteErrorOf(answer));
-      error ? reject(error) : resolve(answer[0]);
-    };
-    ack._withError = true;
-    ack._waitMax = waitMax;
-    socket.emit(...(args as [string]), ack);
-  });

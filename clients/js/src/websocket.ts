@@ -1,10 +1,8 @@
 // The smallest build: WebSocket only, without the features of `features/`.
 
-import { isErrorAnswer, RemoteError } from "./answer.js";
 import { lookup } from "./io.js";
 import { Manager } from "./manager.js";
 import { protocol } from "./parser/packet.js";
 import { Socket } from "./socket.js";
 
-export { lookup as connect, lookup as default, lookup as io };
-export { isErrorAnswer, Manager, protocol, RemoteError, Socket };
+export { lookup as connect, lookup as default, lookup as io, Manager, protocol, Socket };

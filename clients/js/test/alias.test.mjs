@@ -114,6 +114,7 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
       import * as parser from "socket.io-client/msgpack";
       import * as core from "socket.io-client/core";
       import * as websocket from "socket.io-client/websocket";
+      import { isErrorAnswer, RemoteError, request } from "socket.io-client/request";
       import { outbox, OutboxError, type OutboxOptions } from "socket.io-client/outbox";
       import { shared, type SharedSocket } from "socket.io-client/shared";
       import { useSocket, useStatus, type Status } from "socket.io-client/react";
@@ -128,7 +129,8 @@ describe("in the place of socket.io-client", { timeout: 300_000 }, () => {
       const store: Readable<Status> = connection("/chat");
       const small: core.Socket = core.io("http://x.example");
       websocket.io("http://x.example").on("connect", () => raw.close());
-      export { address, box, OutboxError, small, status, store, tabs };
+      const refused = request(small, "say", 5).catch((error) => error instanceof RemoteError || isErrorAnswer(error));
+      export { address, box, OutboxError, small, refused, status, store, tabs };
       // @ts-expect-error a number is no address
       url(5);
     `;

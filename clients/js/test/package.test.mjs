@@ -65,15 +65,22 @@ describe("package", () => {
     assert.equal(socket.connected, false);
   });
 
-  it("has what tells answers that are errors in every build", async () => {
+  it("has what tells answers that are errors, and request where it is no method", async () => {
     const require = createRequire(import.meta.url);
     const answer = { error: { code: "full", message: "no room" } };
-    for (const name of ["", "/debug", "/core", "/websocket"]) {
+    for (const name of ["", "/debug", "/request"]) {
       for (const part of [await import(`sockeye-client${name}`), require(`sockeye-client${name}`)]) {
         const error = new part.RemoteError(answer.error);
         assert.deepEqual([error.name, error.code, error.message], ["RemoteError", "full", "no room"], name);
         assert.ok(part.isErrorAnswer(answer), name);
-        assert.equal(typeof part.Socket.prototype.request, "function", name);
+        if (name !== "/request") assert.equal(typeof part.Socket.prototype.request, "function", name);
+        else assert.deepEqual(Object.keys(part).sort(), ["RemoteError", "isErrorAnswer", "request"]);
+      }
+    }
+    for (const name of ["/core", "/websocket"]) {
+      for (const part of [await import(`sockeye-client${name}`), require(`sockeye-client${name}`)]) {
+        assert.equal("request" in part.Socket.prototype, false, name);
+        assert.equal("RemoteError" in part || "isErrorAnswer" in part, false, name);
       }
     }
   });
@@ -82,16 +89,21 @@ describe("package", () => {
     const { stdout } = await inNode(`
       globalThis.WebSocket ??= (await import("ws")).WebSocket;
       const { io } = await import("sockeye-client/websocket");
-      const socket = io(process.env.URL);
+      const { request } = await import("sockeye-client/request");
+      const socket = io(process.env.URL, { ackTimeout: 20 });
       socket.on("disconnect", (reason) => console.log(reason));
       socket.on("connect", async () => {
         console.log(await socket.emitWithAck("transport"));
         const [bytes] = [await socket.emitWithAck("echo", Uint8Array.of(1, 2))].flat();
         console.log(new Uint8Array(bytes).join());
+        const refusal = { error: { code: "full", message: "no room" } };
+        await request(socket.timeout(60_000), "echo", refusal).catch(({ name, code }) => console.log(name, code));
+        await request(socket, "no such event").catch(({ message }) => console.log(message));
         socket.disconnect();
       });
     `);
-    assert.equal(stdout, "websocket\n1,2\nio client disconnect");
+    const lines = ["websocket", "1,2", "RemoteError full", "operation has timed out", "io client disconnect"];
+    assert.deepEqual(stdout.split("\n"), lines);
   });
 
   it("has the engine and the parser of addresses as separate imports", async () => {

@@ -24,6 +24,7 @@ const NEEDS = {
   "websocket.esm.min.js": "Blob URL URLSearchParams WebSocket clearTimeout queueMicrotask setTimeout",
   "browser/index.mjs": `${ENGINE} FileReader TextDecoder XMLHttpRequest`,
   "outbox.mjs": "Blob DOMException FileReader IDBKeyRange TextEncoder URL clearTimeout crypto indexedDB queueMicrotask setTimeout",
+  "request.mjs": "Promise",
   "shared.mjs": "AbortController BroadcastChannel queueMicrotask",
 };
 

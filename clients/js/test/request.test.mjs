@@ -3,7 +3,13 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 
+import { io as official } from "socket.io-client";
+
 import { isErrorAnswer, RemoteError } from "../build/index.js";
+import { request } from "../build/request.js";
+import { Socket as CoreSocket } from "../build/socket.js";
+import { io as core } from "../dist/socket.io.esm.min.js";
+import { io as websocket } from "../dist/websocket.esm.min.js";
 import { createWorld, record, settle } from "./world.mjs";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
@@ -233,8 +239,9 @@ describe("request", () => {
 
   it("can be told apart from other errors, whichever copy of the library made it", async () => {
     const built = await import("../dist/node/index.mjs");
-    const [outbox, shared] = [await import("../dist/outbox.mjs"), await import("../dist/shared.mjs")];
-    const made = [built, outbox, shared].map((copy) => new copy.RemoteError({ code: "a", message: "b", data: [1] }));
+    const names = ["outbox", "shared", "request"];
+    const copies = await Promise.all(names.map((name) => import(`../dist/${name}.mjs`)));
+    const made = [built, ...copies].map((copy) => new copy.RemoteError({ code: "a", message: "b", data: [1] }));
     for (const error of made) {
       assert.ok(error instanceof RemoteError);
       assert.ok(error instanceof built.RemoteError);
@@ -256,5 +263,84 @@ describe("request", () => {
     assert.deepEqual(seen, [["x", 1]]);
     assert.equal(ends.length, 1);
     assert.equal(answer.error?.message, "socket has been disconnected");
+  });
+});
+
+/** Sockets that have no `request`, not connected. */
+const WITHOUT = {
+  "the core": (options) => core("http://request.example", options),
+  "the WebSocket build": (options) => websocket("http://request.example", options),
+  "socket.io-client": (options) => official("http://request.example", options),
+};
+
+describe("request as a function", () => {
+  it("tells errors from values, for a socket of the core", async () => {
+    const world = createWorld();
+    const socket = new CoreSocket(world.manager, "/");
+    await settle();
+    world.transport.accept().enter();
+    await settle();
+    assert.equal("request" in socket, false);
+    const outcomes = [];
+    for (const [id, answer] of [...VALUES, JSON.stringify(FULL)].entries()) {
+      const seen = watch(request(socket.timeout(50), "join", id));
+      assert.equal(world.transport.sent.at(-1), `message 2${id}["join",${id}]`);
+      world.transport.receive(`43${id}[${answer}]`);
+      await settle();
+      outcomes.push(seen);
+    }
+    const { error } = outcomes.pop();
+    assert.ok(error instanceof RemoteError);
+    assert.deepEqual([error.code, error.message, error.data], ["full", "no room", { free: 0 }]);
+    assert.deepEqual(outcomes, VALUES.map((json) => ({ value: JSON.parse(json) })));
+    const lost = watch(request(socket, "x"));
+    world.transport.lose();
+    await settle();
+    assert.equal(lost.error?.message, "socket has been disconnected");
+    socket.disconnect();
+  });
+
+  for (const [name, make] of Object.entries(WITHOUT)) {
+    it(`ends in time for ${name}`, async () => {
+      for (const [options, timeout, ms] of [
+        [{}, undefined, 10_000],
+        [{ ackTimeout: 300 }, undefined, 300],
+        [{ ackTimeout: 20_000 }, undefined, 20_000],
+        [{ ackTimeout: 300 }, 50, 50],
+        [{}, 20_000, 20_000],
+      ]) {
+        const socket = make({ autoConnect: false, forceNew: true, ...options });
+        assert.equal("request" in socket, false);
+        const answer = watch(request(timeout ? socket.timeout(timeout) : socket, "x", 1));
+        mock.timers.tick(ms - 1);
+        await settle();
+        assert.deepEqual(answer, {});
+        mock.timers.tick(1);
+        await settle();
+        assert.equal(answer.error?.message, "operation has timed out");
+        assert.deepEqual(socket.sendBuffer, []);
+      }
+    });
+
+    it(`rejects what cannot be sent, and leaves nothing to the next event of ${name}`, async () => {
+      const socket = make({ autoConnect: false, forceNew: true });
+      for (const asked of [socket, socket.timeout(5)]) await assert.rejects(request(asked, "connect"), /reserved/);
+      assert.deepEqual(socket.flags, {});
+      const seen = [];
+      socket.emit("plain", (...args) => seen.push(args));
+      mock.timers.tick(30_000);
+      await settle();
+      assert.deepEqual(seen, []);
+      assert.equal(socket.sendBuffer.length, 1);
+    });
+  }
+
+  it("leaves no time to the next event while an official socket with retries keeps it", async () => {
+    const socket = official("http://request.example", { autoConnect: false, forceNew: true, retries: 1 });
+    const kept = watch(request(socket, "x"));
+    assert.deepEqual(socket.flags, {});
+    assert.equal(socket._queue[0].flags.timeout, 10_000);
+    await settle();
+    assert.deepEqual(kept, {});
   });
 });

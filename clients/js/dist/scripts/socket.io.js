@@ -1138,7 +1138,6 @@
   }
 
   // src/socket.ts
-  var REQUEST_MS = 1e4;
   var LEFT_MS = 100;
   var Socket = class extends NamedEmitter {
     constructor(io3, nsp, options) {
@@ -1232,7 +1231,7 @@
       const ack = takeAck(data);
       if (ack) {
         packet.id = this.ids++;
-        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout ?? ack._waitMax);
+        this._expectAck(packet.id, ack, flags.timeout ?? this._opts.ackTimeout);
       }
       const { engine } = this.io;
       const isOpen = this.connected && engine.readyState === "open";
@@ -1246,16 +1245,11 @@
      * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
      */
     emitWithAck(event, ...args) {
-      return ask(this, [event, ...args]);
-    }
-    /**
-     * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
-     * rejects with a {@link RemoteError} where that is an error. And it always ends: without `timeout()`
-     * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
-     * waits for a connection included.
-     */
-    request(event, ...args) {
-      return ask(this, [event, ...args], REQUEST_MS);
+      return new Promise((resolve, reject) => {
+        const ack = (error, value) => error ? reject(error) : resolve(value);
+        ack.withError = true;
+        this.emit(event, ...[...args, ack]);
+      });
     }
     /** Whether the next packet may be compressed. Default true. */
     compress(compress) {
@@ -1424,15 +1418,6 @@
     }
   };
   var takeAck = (args) => typeof args[args.length - 1] === "function" ? args.pop() : void 0;
-  var ask = (socket, args, waitMax) => new Promise((resolve, reject) => {
-    const ack = (error, ...answer) => {
-      error = error || waitMax && remoteErrorOf(answer);
-      error ? reject(error) : resolve(answer[0]);
-    };
-    ack.withError = true;
-    ack._waitMax = waitMax;
-    socket.emit(...args, ack);
-  });
 
   // src/manager.ts
   var SETTINGS = {
@@ -1648,6 +1633,23 @@
     manager._packet({ type: CONNECT, nsp: PROBE });
   }
 
+  // src/request.ts
+  var REQUEST_MS = 1e4;
+  function request2(socket, ...args) {
+    return new Promise((resolve, reject) => {
+      const { flags, _opts } = socket;
+      const answered = (error, ...answer) => {
+        error = error || remoteErrorOf(answer);
+        error ? reject(error) : resolve(answer[0]);
+      };
+      try {
+        socket.timeout(flags.timeout ?? _opts.ackTimeout ?? REQUEST_MS).emit(...args, answered);
+      } finally {
+        if (socket.flags === flags) socket.flags = {};
+      }
+    });
+  }
+
   // src/features/catch-all.ts
   function callAll(listeners, socket, args) {
     for (const listener of listeners) {
@@ -1677,7 +1679,6 @@
       sendQueued(socket);
     };
     answered.withError = true;
-    answered._waitMax = ack?._waitMax;
     const send = () => {
       tries++;
       socket.flags = { ...flags, fromQueue: true };
@@ -1710,6 +1711,19 @@
       this.flags = {};
       enqueue(this, [event, ...args], flags);
       return this;
+    }
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
+     * rejects with a `RemoteError` where that is an error. And it always ends: without `timeout()`
+     * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
+     * waits for a connection included.
+     */
+    request(event, ...args) {
+      return request2(this, event, ...args);
+    }
+    /** The next packet's acknowledgement must come within `ms` milliseconds. */
+    timeout(ms) {
+      return super.timeout(ms);
     }
     packet(packet) {
       const { id, type, data } = packet;

@@ -1,4 +1,3 @@
-import { isErrorAnswer, RemoteError } from "./answer.cjs";
 import { lookup } from "./io.cjs";
 import { Manager } from "./manager.cjs";
 import { protocol } from "./parser/packet.cjs";
@@ -11,6 +10,6 @@ export declare const io: typeof lookup & {
     io: typeof lookup;
     connect: typeof lookup;
 };
-export { isErrorAnswer, lookup as connect, Manager, protocol, RemoteError, Socket };
+export { lookup as connect, Manager, protocol, Socket };
 export default io;
 export type * from "./types.cjs";

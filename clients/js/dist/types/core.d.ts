@@ -1,4 +1,3 @@
-import { isErrorAnswer, RemoteError } from "./answer.js";
 import { lookup } from "./io.js";
 import { Manager } from "./manager.js";
 import { protocol } from "./parser/packet.js";
@@ -11,6 +10,6 @@ export declare const io: typeof lookup & {
     io: typeof lookup;
     connect: typeof lookup;
 };
-export { isErrorAnswer, lookup as connect, Manager, protocol, RemoteError, Socket };
+export { lookup as connect, Manager, protocol, Socket };
 export default io;
 export type * from "./types.js";

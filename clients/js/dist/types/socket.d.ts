@@ -1,5 +1,5 @@
 import type { CloseDetails } from "./engine/transport.js";
-import type { AckValue, Answered, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck, WithAckErrors } from "./events.js";
+import type { AckValue, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck, WithAckErrors } from "./events.js";
 import type { Manager } from "./manager.js";
 import { NamedEmitter } from "./named-emitter.js";
 import type { Auth, SocketOptions } from "./options.js";
@@ -23,8 +23,6 @@ export interface SocketReservedEvents {
 export type Ack = ((...args: unknown[]) => void) & {
     /** The function takes an error first, so it is also told about a disconnection. */
     withError?: boolean;
-    /** Milliseconds that it waits at most where nothing else is said. */
-    _waitMax?: number;
 };
 /** What holds for the next packet only. */
 export interface Flags {
@@ -104,19 +102,12 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
      * timeout passes or the connection is lost after sending; without `timeout()` it may wait for ever.
      */
     emitWithAck<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<AckValue<Emit, Event>>;
-    /**
-     * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
-     * rejects with a {@link RemoteError} where that is an error. And it always ends: without `timeout()`
-     * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
-     * waits for a connection included.
-     */
-    request<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<Answered<Emit, Event>>;
     /** Whether the next packet may be compressed. Default true. */
     compress(compress: boolean): this;
     /** The next packet is dropped if it cannot be sent at once. */
     get volatile(): this;
     /** The next packet's acknowledgement must come within `ms` milliseconds. */
-    timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck" | "request"> & Socket<Listen, WithAckErrors<Emit>>;
+    timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck"> & Socket<Listen, WithAckErrors<Emit>>;
     /** Sends a packet of this namespace. */
     packet(packet: Omit<Packet, "nsp">): void;
     /** The connection is open: asks for the namespace. */

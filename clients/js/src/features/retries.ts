@@ -18,7 +18,6 @@ export function enqueue(socket: Socket, args: unknown[], flags: Flags): void {
     sendQueued(socket);
   };
   answered._withError = true;
-  answered._waitMax = ack?._waitMax;
   const send = () => {
     tries++;
     socket.flags = { ...flags, _fromQueue: true };

@@ -1,5 +1,14 @@
-import type { EventNames, EventParams, DefaultEventsMap, EventsMap } from "../events.js";
+import type {
+  Answered,
+  DefaultEventsMap,
+  EventNames,
+  EventParams,
+  EventsMap,
+  ParamsWithoutAck,
+  WithAckErrors,
+} from "../events.js";
 import { EVENT, type Packet } from "../parser/packet.js";
+import { request } from "../request.js";
 import { type DisconnectReason as Reason, Socket as CoreSocket } from "../socket.js";
 import { report } from "../timer.js";
 import { type AnyListener, callAll, without } from "./catch-all.js";
@@ -45,6 +54,26 @@ export class Socket<
     this.flags = {};
     enqueue(this, [event, ...args], flags);
     return this;
+  }
+
+  /**
+   * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
+   * rejects with a `RemoteError` where that is an error. And it always ends: without `timeout()`
+   * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
+   * waits for a connection included.
+   */
+  request<Event extends EventNames<Emit>>(
+    event: Event,
+    ...args: ParamsWithoutAck<Emit, Event>
+  ): Promise<Answered<Emit, Event>> {
+    return request<any, any>(this, event, ...args) as Promise<any>;
+  }
+
+  /** The next packet's acknowledgement must come within `ms` milliseconds. */
+  timeout(
+    ms: number,
+  ): Pick<Socket<Listen, Emit>, "emitWithAck" | "request"> & CoreSocket<Listen, WithAckErrors<Emit>> {
+    return super.timeout(ms) as any;
   }
 
   packet(packet: Omit<Packet, "nsp">): void {

@@ -15,8 +15,10 @@ import defaultIo, {
   WebSocket,
   XHR,
 } from "sockeye-client";
-import { type Answer as CoreAnswer, io as coreIo, RemoteError as CoreError, type Socket as CoreSocket } from "sockeye-client/core";
-import { isErrorAnswer as isSmallError } from "sockeye-client/websocket";
+import { type Answer as CoreAnswer, io as coreIo, type Socket as CoreSocket } from "sockeye-client/core";
+import { io as smallIo } from "sockeye-client/websocket";
+import { isErrorAnswer as isSmallError, RemoteError as CoreError, request } from "sockeye-client/request";
+import { io as officialIo, type Socket as OfficialSocket } from "socket.io-client";
 import { Socket as Engine } from "sockeye-client/engine";
 import { outbox } from "sockeye-client/outbox";
 import { type Status, useEvent, useSocket, useStatus } from "sockeye-client/react";
@@ -115,7 +117,39 @@ const answers: Promise<unknown>[] = [];
   answers.push(shared(() => socket).timeout(5).request("own").then((text) => text.length));
   answers.push(useSocket<FromServer, ToServer>("/chat").request("join", "room").then(({ people }) => people));
   const small: CoreSocket<FromServer, ToServer> = coreIo();
-  answers.push(small.request("join", "room").then(({ people }) => people));
+  const smallest: CoreSocket<FromServer, ToServer> = smallIo();
+  const official: OfficialSocket<FromServer, ToServer> = officialIo();
+  // @ts-expect-error the core does not have it
+  small.request("join", "room");
+  const separate: Promise<{ people: number }>[] = [
+    request(small, "join", "room"),
+    request(small.timeout(5), "join", "room"),
+    request(small.volatile, "join", "room"),
+    request(small.volatile.timeout(5), "join", "room"),
+    request(smallest, "join", "room"),
+    request(socket, "join", "room"),
+    request(socket.timeout(5), "join", "room"),
+    request(official, "join", "room"),
+    request(official.timeout(5), "join", "room"),
+    request(official.volatile, "join", "room"),
+  ];
+  const texts: Promise<string>[] = [request(small, "own"), request(official, "own"), request(small.timeout(5), "own")];
+  const ids: Promise<{ id: number }>[] = [request(small, "mixed"), request(official.timeout(5), "mixed")];
+  const numbers: Promise<number>[] = [request(small, "last"), request(small.timeout(5), "last"), request(official, "last")];
+  const anything: Promise<any>[] = [request(coreIo(), "anything", 1), request(officialIo(), "anything", 1)];
+  answers.push(...separate, ...texts, ...ids, ...numbers, ...anything);
+  // @ts-expect-error a shared socket has it as a method
+  request(shared(() => socket), "join", "room");
+  // @ts-expect-error an argument is missing
+  request(small, "join");
+  // @ts-expect-error another type
+  request(small, "join", 5);
+  // @ts-expect-error no such event
+  request(small, "nothing");
+  // @ts-expect-error the error is not among what it resolves with
+  request(small, "join", "room").then(({ error }) => error);
+  // @ts-expect-error nor after a timeout
+  request(small.timeout(5), "join", "room").then(({ error }) => error);
   raw.then((answer) => {
     // @ts-expect-error it may be an error
     answer.people;

@@ -1,4 +1,4 @@
-import type { EventNames, EventParams, DefaultEventsMap, EventsMap } from "../events.cjs";
+import type { Answered, DefaultEventsMap, EventNames, EventParams, EventsMap, ParamsWithoutAck, WithAckErrors } from "../events.cjs";
 import { type Packet } from "../parser/packet.cjs";
 import { type DisconnectReason as Reason, Socket as CoreSocket } from "../socket.cjs";
 import { type AnyListener } from "./catch-all.cjs";
@@ -27,6 +27,15 @@ export declare class Socket<Listen extends EventsMap = DefaultEventsMap, Emit ex
     /** Whether the first one was sent on this connection. */
     _trying: boolean;
     emit<Event extends EventNames<Emit>>(event: Event, ...args: EventParams<Emit, Event>): this;
+    /**
+     * Sends an event and resolves with the first value of its acknowledgement, as `emitWithAck`; but
+     * rejects with a `RemoteError` where that is an error. And it always ends: without `timeout()`
+     * or the option `ackTimeout` it rejects when there is no answer within 10 seconds, the time that it
+     * waits for a connection included.
+     */
+    request<Event extends EventNames<Emit>>(event: Event, ...args: ParamsWithoutAck<Emit, Event>): Promise<Answered<Emit, Event>>;
+    /** The next packet's acknowledgement must come within `ms` milliseconds. */
+    timeout(ms: number): Pick<Socket<Listen, Emit>, "emitWithAck" | "request"> & CoreSocket<Listen, WithAckErrors<Emit>>;
     packet(packet: Omit<Packet, "nsp">): void;
     onpacket(packet: Packet): void;
     emitEvent(args: unknown[]): void;
