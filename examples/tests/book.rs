@@ -200,6 +200,9 @@ fn every_page_with_rust_is_compiled() {
         let text = fs::read_to_string(&path).unwrap();
         let has_rust = text.lines().any(|line| line.starts_with("```rust"));
         let place = document.display();
-        assert_eq!(compiled.contains(&path), has_rust, "{place} and the `guide` of a crate");
+        assert!(
+            compiled.contains(&path) || !has_rust,
+            "{place} has Rust in it, and neither the `guide` of a crate nor examples/src/guide.rs includes it"
+        );
     }
 }
