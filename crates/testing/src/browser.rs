@@ -21,8 +21,8 @@ use crate::server::TestServer;
 /// use sockeye_testing::TestServer;
 ///
 /// async fn admit(handshake: Arc<Handshake>) -> Result<(), Refuse> {
-///     match handshake.header("cookie") {
-///         Some(b"sid=ann") => Ok(()),
+///     match handshake.cookie("sid") {
+///         Some("ann") => Ok(()),
 ///         _ => Err(Refuse::new("log in first")),
 ///     }
 /// }

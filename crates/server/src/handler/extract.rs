@@ -95,12 +95,10 @@ pub trait FromContext<S>: Sized {
 ///
 ///     async fn from_context(context: OwnedContext<S>) -> Result<Self, EventError> {
 ///         let stranger = || EventError::new("stranger", "log in first");
-///         let cookies = context.handshake().header("cookie").unwrap_or_default();
-///         let cookies = String::from_utf8_lossy(cookies);
-///         let sid = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("sid="));
+///         let sid = context.handshake().cookie("sid").ok_or_else(stranger)?;
 ///         let database = Database::from_ref(context.state());
 ///         // A database that is down is an internal error: `on_error` hears of it.
-///         let name = database.user_of(sid.ok_or_else(stranger)?).await?;
+///         let name = database.user_of(sid).await?;
 ///         Ok(User { name: name.ok_or_else(stranger)? })
 ///     }
 /// }
