@@ -121,10 +121,11 @@ fn chat() -> Result<Server, BuildError> {
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "it says where it listens")]
 async fn main() -> anyhow::Result<()> {
-    let outbox = std::fs::read_to_string("src/outbox.mjs")?;
+    tracing_subscriber::fmt::init();
+    let outbox = ([(CONTENT_TYPE, "text/javascript")], include_str!("outbox.mjs"));
     let app = Router::new()
         .route("/", get(Html(include_str!("page.html"))))
-        .route("/outbox.mjs", get(([(CONTENT_TYPE, "text/javascript")], outbox)))
+        .route("/outbox.mjs", get(outbox))
         .merge(chat()?.into_router());
     // `cargo run -- localhost:3001` listens elsewhere.
     let address = std::env::args().nth(1).unwrap_or("localhost:3000".to_owned());

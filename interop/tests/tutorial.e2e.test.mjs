@@ -1,31 +1,20 @@
 // The finished program and page of the tutorial (docs/tutorial), in Chromium, as its last step says to try them.
 import assert from "node:assert/strict";
-import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { launch, openPage, watch } from "./support/browser.mjs";
 import { Program } from "./support/program.mjs";
 import { event, until } from "./support/waiting.mjs";
 
-const OUTBOX = fileURLToPath(new URL("../../clients/js/dist/outbox.mjs", import.meta.url));
-
-let browser, folder, port, server;
+let browser, port, server;
 before(async () => {
   browser = await launch();
-  // The project of who follows the tutorial: the program reads the outbox from there.
-  folder = await mkdtemp(path.join(tmpdir(), "tutorial-"));
-  await mkdir(path.join(folder, "src"));
-  await copyFile(OUTBOX, path.join(folder, "src/outbox.mjs"));
   port = await freePort();
   await start();
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** A port that nobody has, and the server has again after a restart. */
@@ -39,7 +28,7 @@ async function freePort() {
 }
 
 async function start() {
-  server = await Program.start("examples/tutorial", [`localhost:${port}`], { cwd: folder });
+  server = await Program.start("examples/tutorial", [`localhost:${port}`]);
 }
 
 /** A page of somebody, before entering. */
