@@ -22,6 +22,17 @@ impl ClusterError {
     }
 }
 
+/// What a program from Node means by a handler of this name.
+fn in_place_of(reserved: &ReservedName) -> &'static str {
+    match reserved.name.as_str() {
+        "connect" => ": what runs for each new socket is `Namespace::on_connected(..)`",
+        "disconnect" | "disconnecting" => {
+            ": what runs at a socket's end is `Namespace::on_disconnect(..)`"
+        }
+        _ => "",
+    }
+}
+
 /// The reason why a server cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,7 +47,7 @@ pub enum BuildError {
         event: String,
     },
     /// A handler for an event whose name is reserved.
-    #[error(transparent)]
+    #[error("{0}{hint}", hint = in_place_of(.0))]
     ReservedEvent(#[from] ReservedName),
     /// A namespace whose name has a comma, which ends it on the wire.
     #[error("namespace {0:?} must not contain a comma")]

@@ -13,6 +13,9 @@ pub(crate) mod layer;
 /// It as a router of axum.
 #[cfg(feature = "axum")]
 mod router;
+/// What the compiler says about `into_router` without axum.
+#[cfg(not(feature = "axum"))]
+mod router_absent;
 /// The browser client, served below its path.
 #[cfg(feature = "client-files")]
 mod client_files;
@@ -223,6 +226,13 @@ impl Server {
     #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> axum::Router<S> {
         router::router(self)
+    }
+
+    /// Without the feature `axum` there is no router: the error says what to write.
+    #[cfg(not(feature = "axum"))]
+    #[doc(hidden)]
+    pub fn into_router<R: router_absent::FeatureAxum>(self) -> R {
+        unreachable!("nothing implements `FeatureAxum`")
     }
 
     /// Serves on these listeners, alone, until the process or the future of

@@ -188,6 +188,51 @@ async fn without_on_error_failures_are_warnings_and_refusals_are_not() {
 }
 
 #[tokio::test]
+async fn what_a_client_answers_is_no_warning_and_no_line_of_its_own() {
+    async fn ask(socket: Socket) -> Result<Ack<u32>, EventError> {
+        Ok(Ack(socket.emit_with_ack("number?", &()).await?))
+    }
+    async fn store(text: String) -> Result<(), EventError> {
+        Err(io::Error::other(format!("{text} is in no table")))?;
+        Ok(())
+    }
+    let (log, _guard) = Log::begin();
+    let namespace = Namespace::new("/").on("ask", ask).on("store", store);
+    let server = in_memory([namespace]);
+    let mut client = Client::open(&server).await;
+    client.join("40").await;
+    let long = "x".repeat(100_000);
+    let answers = [
+        format!(r#"["{long}"]"#),
+        r#"[{"error":{"code":"no","message":"\n2026 ERROR all is lost"}}]"#.to_owned(),
+        "[]".to_owned(),
+    ];
+    for (id, answer) in answers.iter().enumerate() {
+        client.send(&format!(r#"42{id}["ask"]"#)).await;
+        assert_eq!(client.text().await, format!(r#"42{id}["number?"]"#));
+        client.send(&format!("43{id}{answer}")).await;
+        let refusal = r#"[{"error":{"code":"no_answer","message":"the answer that this needed did not come"}}]"#;
+        assert_eq!(client.text().await, format!("43{id}{refusal}"));
+    }
+    let lines = log.lines(Level::DEBUG, "event refused");
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| line.len() < 800), "{lines:#?}");
+    assert!(log.lines(Level::WARN, "").is_empty());
+
+    // What fails on this side may quote the client: it stays one line, and a short one.
+    client.send(&format!(r#"427["store","\r\n{long}"]"#)).await;
+    client.text().await;
+    let lines = log.lines(Level::WARN, "event failed");
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains(r"\r\nxxx") && lines[0].len() < 600, "{}", lines[0]);
+    let forged = log.lines(Level::ERROR, "all is lost");
+    assert!(
+        !forged.is_empty() && forged.iter().all(|line| line.contains(" DEBUG ")),
+        "{forged:#?}"
+    );
+}
+
+#[tokio::test]
 async fn the_handlers_of_a_connection_and_its_end_may_fail_each_alone() {
     async fn welcome(socket: Socket) -> Result<(), sockeye::EmitError> {
         socket.emit("welcome", "hello")

@@ -7,6 +7,8 @@ mod event_error;
 mod anyhow;
 /// What may be returned as an error.
 mod into_error;
+/// Texts of others in logs.
+mod log_text;
 /// The refusal of a connection.
 mod refuse;
 /// An error that the peer answered with.
@@ -16,6 +18,7 @@ use serde::Serialize;
 
 pub use self::event_error::EventError;
 pub use self::into_error::IntoError;
+pub use self::log_text::{LogCauses, LogText};
 pub use self::refuse::Refuse;
 pub use self::remote_error::RemoteError;
 use crate::payload::RawArgs;

@@ -56,6 +56,8 @@ pub use acks::PendingAcks;
 pub use answer::{Ack, EventError, IntoAck, IntoError, Refuse, RemoteError};
 #[doc(hidden)]
 pub use answer::{Diverging, Never};
+#[doc(hidden)]
+pub use answer::{LogCauses, LogText};
 pub use decoder::{Decoder, Incoming};
 pub use encode::{
     encode_ack, encode_connect, encode_connect_error, encode_connected, encode_disconnect,

@@ -8,7 +8,8 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use sockeye_engine::Handshake;
-use sockeye_socket_proto::{PayloadError, decode_args};
+use sockeye_socket_proto::{LogCauses, LogText, PayloadError, decode_args};
+use tracing::field::display;
 
 use super::active::ActiveNamespace;
 use crate::broadcast::io::Io;
@@ -232,8 +233,9 @@ impl Visitor {
             Err(_) => Err(Refuse::new(TOO_SLOW)),
         };
         decision.inspect_err(|refusal| {
-            let cause = refusal.source();
-            if refusal.is_internal() {
+            let cause = refusal.source().map(|cause| display(LogCauses(cause)));
+            let (refusal, is_internal) = (LogText(refusal), refusal.is_internal());
+            if is_internal {
                 tracing::warn!(nsp, rules, %refusal, cause, "a rule failed");
             } else {
                 tracing::debug!(nsp, rules, %refusal, cause, "visitor refused");

@@ -158,6 +158,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         }
         metrics::describe();
         declared.iter_mut().for_each(|(path, handlers)| measure(path, handlers));
+        declared.iter().for_each(|(path, handlers)| warn_of_connection(path, handlers));
         let mut config = self.config;
         config.engine.kept_extensions = config.engine.kept_extensions.and(kept_extensions);
         config.engine.path.get_or_insert_with(|| DEFAULT_PATH.to_owned());
@@ -185,6 +186,17 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
 
 /// Where a server answers that nobody told another path, as the official one does.
 const DEFAULT_PATH: &str = "/socket.io";
+
+/// Warns of a handler that a program from Node has brought along: no client emits this event.
+fn warn_of_connection(path: &Path, handlers: &Handlers) {
+    if handlers.events.contains_key("connection") {
+        let nsp = path.name();
+        tracing::warn!(
+            nsp,
+            "a handler of the event \"connection\" runs only where a client emits that; for each new socket it is `Namespace::on_connected(..)`"
+        );
+    }
+}
 
 /// Makes the handlers of a declaration be counted and timed.
 fn measure(path: &Path, handlers: &mut Handlers) {

@@ -4,8 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use sockeye_engine::HandlerError;
-use sockeye_socket_proto::{decode_args, encode_connect_error, encode_error};
+use sockeye_socket_proto::{LogCauses, LogText, decode_args, encode_connect_error, encode_error};
 use tokio::time::Instant;
+use tracing::field::display;
 
 use super::deadlines::Due;
 use super::spans::{handler_span, traced};
@@ -239,7 +240,8 @@ impl Sockets {
 
     /// Ends a socket that is not admitted, and tells its client.
     fn turn_away(&mut self, socket: &Socket, refusal: &Refuse) {
-        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), %refusal, cause = refusal.source(), "visitor refused");
+        let cause = refusal.source().map(|cause| display(LogCauses(cause)));
+        tracing::debug!(sid = %self.link.session.id().shortened(), nsp = socket.namespace(), refusal = %LogText(refusal), cause, "visitor refused");
         self.forget(socket);
         if socket.end(DisconnectReason::ServerDisconnect) {
             metrics::refused("handler");

@@ -7,8 +7,10 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::log_text::{LogCauses, LogText};
 use super::refuse::Refuse;
 use super::remote_error::RemoteError;
+use crate::error::{AckError, EmitError};
 use crate::payload::{PayloadError, RawArgs};
 
 /// The error of a handler: it answers the peer's ack, and is reported on this side, by a server to
@@ -54,7 +56,7 @@ struct ErrorObject<'a> {
 
 impl EventError {
     /// An error the peer may see: a word for programs and a sentence for people. The words
-    /// `internal`, `decode` and `panic` have a meaning already.
+    /// `internal`, `decode`, `no_answer`, `overflow` and `panic` have a meaning already.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code: code.into(), message: message.into(), data: None, source: None }
     }
@@ -160,15 +162,37 @@ pub(super) fn add_data(
     }
 }
 
-/// Any error, `anyhow::Error`, a boxed one or a text: code `internal`, the rest is for this side. A
-/// [`PayloadError`] has the code `decode`: the peer sent what does not fit.
+/// Any error, `anyhow::Error`, a boxed one or a text: code `internal`, the rest is for this side.
+///
+/// What a peer brings about by itself is expected instead: a [`PayloadError`] has the code `decode`, an
+/// [`AckError`] of a peer that does not answer as it should `no_answer`, a full queue `overflow`.
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for EventError {
     fn from(error: E) -> Self {
-        match error.into().downcast::<PayloadError>() {
-            Ok(error) => Self::decode(*error),
-            Err(error) => Self::internal().with_source(error),
-        }
+        let error = match error.into().downcast::<PayloadError>() {
+            Ok(error) => return Self::decode(*error),
+            Err(error) => error,
+        };
+        let expected = match (error.downcast_ref(), error.downcast_ref()) {
+            (Some(error), _) => of_ack(error),
+            (_, Some(error)) => of_emit(error),
+            _ => None,
+        };
+        expected.unwrap_or_else(Self::internal).with_source(error)
     }
+}
+
+/// The error of a peer that does not answer, or not as it should.
+fn of_ack(error: &AckError) -> Option<EventError> {
+    match error {
+        AckError::Emit(error) => of_emit(error),
+        _ => Some(EventError::new("no_answer", "the answer that this needed did not come")),
+    }
+}
+
+/// The error of a peer that does not read.
+fn of_emit(error: &EmitError) -> Option<EventError> {
+    let is_overflow = matches!(error, EmitError::Overflow { .. });
+    is_overflow.then(|| EventError::new("overflow", "more waits to be read than may"))
 }
 
 /// A refusal has the code `refused` and keeps message and data; one that was made from an error is
@@ -185,15 +209,14 @@ impl From<Refuse> for EventError {
 }
 
 impl fmt::Display for EventError {
-    /// The chain of causes in one line, for logs.
+    /// The chain of causes in one line, for logs: of each at most 200 letters, without any that would
+    /// begin a new line, since a cause may quote what the peer sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)?;
-        let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
+        write!(f, "{} ({})", LogText(&self.message), LogText(&self.code))?;
+        match &self.source {
+            Some(source) => write!(f, ": {}", LogCauses(&**source)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -232,6 +255,25 @@ mod tests {
         let error = EventError::from(RawArgs::new("\"x\"", &[]).decode::<u8>().unwrap_err());
         assert_eq!(error.code(), "decode");
         assert!(error.to_string().contains("invalid type"), "{error}");
+    }
+
+    #[test]
+    fn a_peer_that_does_not_answer_is_no_failure_of_this_side() {
+        let remote = RemoteError::new("no", "line\n".repeat(100));
+        let decode = RawArgs::new("\"x\"", &[]).decode_ack::<u8>("add").unwrap_err();
+        let late = AckError::Timeout { event: "add".into() };
+        for error in [AckError::Remote(remote), decode, late, AckError::Full { limit: 1 }] {
+            let error = EventError::from(error);
+            assert_eq!((error.code(), error.is_internal()), ("no_answer", false));
+            let text = error.to_string();
+            assert!(text.len() < 500 && !text.contains('\n'), "{text}");
+        }
+        let overflow =
+            || EmitError::Overflow { event: "add".into(), queued_packets: 1, queued_bytes: 1 };
+        assert_eq!(EventError::from(overflow()).code(), "overflow");
+        assert_eq!(EventError::from(AckError::Emit(overflow())).code(), "overflow");
+        let reserved = crate::event::event_name(&"disconnect").unwrap_err();
+        assert!(EventError::from(EmitError::Reserved(reserved)).is_internal());
     }
 
     #[test]
