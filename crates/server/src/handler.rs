@@ -37,7 +37,8 @@ use crate::rooms::room::Room;
     label = "not a handler of this event: put `#[sockeye::debug_handler]` on the function to be told why",
     note = "a handler is `async fn(extractors.., payload) -> () | Ack<T> | Deferred<T> | Result<_, E>`: extractors first, payload last, at most 8 extractors",
     note = "an event declared as `Event<P, A>` needs the payload `P`, and `Ack<A>` as its answer (or `acker.defer()`, if it takes an `Acker<A>`)",
-    note = "ask: is the payload `Deserialize`, and owned (`String`, not `&str`)? are the extractors sockeye's (`sockeye::State`, not axum's)? is the state `Clone`, or its part `FromRef`? is `E` an `Error`? is the future `Send` (no `Rc`, no `MutexGuard` across an `.await`)?"
+    note = "if `debug_handler` is there, read its error; if it has none, the function is a handler, but not of this event: compare payload and answer above with the function's",
+    note = "ask: is the payload `Deserialize`, and owned (`String`, not `&str`)? is the answer (what `Ack` holds) `Serialize`? are the extractors sockeye's (`sockeye::State`, not axum's)? is the state `Clone`, or its part `FromRef`? is `E` an `Error`? is the future `Send` (no `Rc`, no `MutexGuard` across an `.await`)?"
 )]
 pub trait Handler<M, S, P, A>: Clone + Send + Sync + 'static {
     #[doc(hidden)]

@@ -57,8 +57,19 @@ async fn every_file_has_its_map_and_its_headers() {
         (400, &br#"{"code":0,"message":"Transport unknown"}"#[..])
     );
     let none = Config { serve_client: false, ..Config::default() };
-    let other = ask(&self::server(none), "GET", "/socket.io/socket.io.js", "").await;
-    assert_eq!(other.status, 400);
+    assert_files_are_the_engines(&self::server(none)).await;
+}
+
+/// Without `serveClient` Node's server has nothing in front of the engine: no name is special.
+async fn assert_files_are_the_engines(server: &TestServer) {
+    let unknown = (400, &br#"{"code":0,"message":"Transport unknown"}"#[..]);
+    for name in ["socket.io.js", "socket.io.js.map", "socket.io.mjs", "socket.io.js?EIO=4"] {
+        let answer = ask(server, "GET", &format!("/socket.io/{name}"), "").await;
+        assert_eq!((answer.status, &*answer.body), unknown, "{name}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{name}");
+    }
+    let opened = ask(server, "GET", "/socket.io/socket.io.js?EIO=4&transport=polling", "").await;
+    assert_eq!((opened.status, opened.body.first()), (200, Some(&b'0')));
 }
 
 #[tokio::test]

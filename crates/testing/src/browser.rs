@@ -98,9 +98,26 @@ impl TestBrowser {
         self.client().connect_or_panic().await
     }
 
-    /// The value of a cookie in its jar.
+    /// The value of a cookie that its sockets send: of one for every path (`Path=/`). `None`: there is
+    /// none, it is over (`Max-Age`, `Expires`), or it is for a folder, which
+    /// [`cookie_for`](TestBrowser::cookie_for) reads.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.jar.get(name)
+        self.cookie_for("/", name)
+    }
+
+    /// The value of a cookie that a request to `target`, a path, sends; of several with this name the
+    /// one with the longest path.
+    ///
+    /// ```
+    /// # async fn example(browser: sockeye_testing::TestBrowser) {
+    /// // It sets `refresh=1; Path=/api/refresh`, which goes nowhere else.
+    /// browser.post("/api/login").await;
+    /// assert_eq!(browser.cookie_for("/api/refresh", "refresh").as_deref(), Some("1"));
+    /// assert_eq!(browser.cookie("refresh"), None);
+    /// # }
+    /// ```
+    pub fn cookie_for(&self, target: &str, name: &str) -> Option<String> {
+        self.jar.get(target, name)
     }
 
     /// Puts a cookie into its jar, for every path.

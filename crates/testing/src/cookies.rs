@@ -37,12 +37,13 @@ impl CookieJar {
         self.0.lock().clear();
     }
 
-    /// What a page at `/` reads of this name, or else what any path has.
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
+    /// The value of this name that a request sends; of several the first, with the longest path.
+    pub(crate) fn get(&self, target: &str, name: &str) -> Option<String> {
+        let path = path_of(target);
         let mut cookies = self.0.lock();
         cookies.retain(Cookie::is_alive);
-        let named = cookies.iter().filter(|cookie| cookie.name == name);
-        named.min_by_key(|cookie| cookie.path.len()).map(|cookie| cookie.value.clone())
+        let named = cookies.iter().filter(|cookie| cookie.name == name && cookie.is_for(path));
+        named.max_by_key(|cookie| cookie.path.len()).map(|cookie| cookie.value.clone())
     }
 
     /// The pairs `name=value` for a request: those with longer paths first (§5.4).
@@ -147,15 +148,17 @@ mod tests {
         ] {
             assert_eq!(jar.pairs_for(target), sent, "{target}");
         }
-        assert_eq!(jar.get("c").as_deref(), Some("3"));
-        assert_eq!(jar.get("d"), None);
+        assert_eq!(jar.get("/app/x?y", "c").as_deref(), Some("3"));
+        assert_eq!(jar.get("/", "c"), None);
+        assert_eq!(jar.get("/app", "d"), None);
     }
 
     #[test]
     fn a_cookie_of_a_folder_hides_none_of_the_root() {
         let jar = jar("/", &["a=root; Path=/", "a=folder; Path=/x"]);
         assert_eq!(jar.pairs_for("/x/y"), ["a=folder", "a=root"]);
-        assert_eq!(jar.get("a").as_deref(), Some("root"));
+        assert_eq!(jar.get("/", "a").as_deref(), Some("root"));
+        assert_eq!(jar.get("/x/y", "a").as_deref(), Some("folder"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -180,6 +183,6 @@ mod tests {
         jar.set("c", "e");
         assert_eq!(jar.pairs_for("/x"), ["c=e"]);
         jar.clear();
-        assert_eq!(jar.get("c"), None);
+        assert_eq!(jar.get("/", "c"), None);
     }
 }

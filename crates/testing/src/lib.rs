@@ -71,4 +71,6 @@ pub use cluster::{TestCluster, TestMember};
 pub use connect::{Connect, ConnectError};
 pub use request::TestRequest;
 pub use server::TestServer;
+pub use sockeye::{AckError, RawEvent};
+pub use sockeye_net::http::HttpService;
 pub use wire::Wire;

@@ -33,7 +33,8 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 pub use http::{Response, request};
-pub use sockeye_ws::Opcode;
+pub use sockeye_ws::handshake::deflate::Parameters;
+pub use sockeye_ws::{Opcode, ProtocolError, Role};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 pub use websocket::{KEY, MASK, Received, WebSocket, frame, handshake};

@@ -5,10 +5,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sockeye::{
-    Ack, AckError, Args, Binary, Event, EventError, Handshake, Namespace, Refuse, Server, Socket,
-};
-use sockeye_testing::{ConnectError, Ended, TestClient, TestServer};
+use sockeye::{Ack, Args, Binary, Event, EventError, Handshake, Namespace, Refuse, Server, Socket};
+use sockeye_testing::{AckError, ConnectError, Ended, RawEvent, TestClient, TestServer};
 
 type Both = Args<(String, Binary)>;
 
@@ -182,4 +180,18 @@ async fn the_request_is_the_tests_choice() {
     let page = server.client().header("Origin", "http://in-memory").connect().await.unwrap();
     let has_origin = |id: &str| server.server().io().socket(id).unwrap().handshake().has_origin();
     assert!(has_origin(page.id()) && !has_origin(client.id()));
+}
+
+/// What the methods return is named by this crate alone.
+#[tokio::test(start_paused = true)]
+async fn the_types_of_what_comes_are_here() {
+    let server = TestServer::new(Server::builder().namespace(Namespace::new("/")).build().unwrap());
+    let mut client = server.connect().await;
+    server.server().io().emit("news", &1).unwrap();
+    let event: Option<RawEvent> = client.next_event().await;
+    let RawEvent { name, args } = event.unwrap();
+    assert_eq!((&*name, args.json()), ("news", "1"));
+    client.set_patience(Duration::from_secs(1));
+    let answer: Result<u32, AckError> = client.emit_with_ack("nobody answers", &()).await;
+    assert!(answer.is_err());
 }

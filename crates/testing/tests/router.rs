@@ -63,6 +63,7 @@ fn start() -> TestServer {
     let app = Router::new()
         .route("/login", post(login))
         .route("/api/login", post(async || [("set-cookie", "sid=folder")]))
+        .route("/short", post(async || [("set-cookie", "sid=short; Path=/; Max-Age=60")]))
         .route("/logout", post(async || [("set-cookie", "sid=; Path=/; Max-Age=0")]))
         .route("/cookies", get(cookies))
         .route("/say", post(move |text: String| say(io, text)))
@@ -122,7 +123,8 @@ async fn a_cookie_for_a_folder_is_none_for_sockets() {
     let server = start();
     let browser = server.browser();
     browser.post("/api/login").await;
-    assert_eq!(browser.cookie("sid").as_deref(), Some("folder"));
+    assert_eq!(browser.cookie("sid"), None, "no socket sends it");
+    assert_eq!(browser.cookie_for("/api/x?y", "sid").as_deref(), Some("folder"));
     assert!(browser.client().connect().await.is_err());
     browser.set_cookie("sid", "ann");
     browser.connect().await;
@@ -229,6 +231,20 @@ async fn a_layers_time_out_ends_what_it_ends_in_production() {
     let poll = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
     assert_eq!(server.get(&poll).await.status, 408);
     socket.expect_no_event_for(Duration::from_secs(60)).await;
+}
+
+/// What is read is what is sent: a cookie of the same name for a folder does not stand for one that is over.
+#[tokio::test(start_paused = true)]
+async fn a_cookie_that_is_over_is_not_read() {
+    let server = start();
+    let browser = server.browser();
+    browser.post("/api/login").await;
+    browser.post("/short").await;
+    assert_eq!(browser.cookie("sid").as_deref(), Some("short"));
+    assert_eq!(browser.get("/cookies").await.text(), r#"["sid=short"]"#);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(browser.get("/cookies").await.text(), "[]");
+    assert_eq!(browser.cookie("sid"), None);
 }
 
 #[cfg(feature = "axum")]

@@ -7,6 +7,7 @@ mod certificates;
 mod common;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -149,15 +150,57 @@ fn what_is_no_certificate() {
     let load = |certificate: &str, key: &str| {
         TlsConfig::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap_err()
     };
-    assert!(matches!(load("", &a.1), TlsConfigError::Certificate));
-    assert!(matches!(load(&a.1, &a.1), TlsConfigError::Certificate));
-    assert!(matches!(load(&a.0, &a.0), TlsConfigError::Key));
-    assert!(matches!(load(&a.0, &b.1), TlsConfigError::Pair(_)));
+    assert!(matches!(load("", &a.1), TlsConfigError::Certificate { file: None }));
+    assert!(matches!(load(&a.1, &a.1), TlsConfigError::Certificate { file: None }));
+    assert!(matches!(load(&a.0, &a.0), TlsConfigError::Key { file: None }));
+    assert!(matches!(load(&a.0, &b.1), TlsConfigError::Pair { files: None, .. }));
     let error = TlsConfig::from_pem_files("/no/such/file", "/no/such/key").unwrap_err();
     assert!(matches!(error, TlsConfigError::File { .. }));
     assert!(error.to_string().contains("/no/such/file"));
     assert!(Roots::empty().with_pem(b"").is_err());
     assert!(Roots::empty().with_pem(a.1.as_bytes()).is_err());
+}
+
+/// What is wrong, in which file, and what to do.
+#[test]
+fn files_that_are_no_pair_are_named() {
+    let (a, b) = (Authority::new().issue("a"), Authority::new().issue("b"));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let (cert, key) = (write("a.pem", &a.0), write("a.key", &a.1));
+    let other = write("b.key", &b.1);
+    let locked = write("locked.key", &a.1.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
+    let broken = write("broken.pem", &a.0.replacen("MII", "AAA", 1));
+    let p521 = write("no.key", "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n");
+    let shown = |path: &Path| path.display().to_string();
+    for (certificate, private, said) in [
+        (
+            &cert,
+            &other,
+            vec![shown(&cert), shown(&other), "is not that of".into(), "the first".into()],
+        ),
+        (&cert, &p521, vec![shown(&cert), shown(&p521), "cannot be used".into(), "ECDSA".into()]),
+        (&broken, &key, vec![shown(&broken), shown(&key), "cannot be used".into()]),
+        (&key, &cert, vec![shown(&key), "no certificate".into(), "the key the second".into()]),
+        (
+            &cert,
+            &cert,
+            vec![shown(&cert), "no private key".into(), "-----BEGIN PRIVATE KEY-----".into()],
+        ),
+        (&cert, &locked, vec![shown(&locked), "no private key".into(), "passphrase".into()]),
+    ] {
+        let error = TlsConfig::from_pem_files(certificate, private).unwrap_err().to_string();
+        for part in said {
+            assert!(error.contains(&part), "{part:?} is not in {error:?}");
+        }
+    }
+    let text = TlsConfig::from_pem(a.0.as_bytes(), b.1.as_bytes()).unwrap_err().to_string();
+    assert!(text.contains("the key is not that of the first certificate"), "{text}");
+    TlsConfig::from_pem_files(cert, key).unwrap();
 }
 
 /// Everything a peer can do instead of TLS ends its own connection only.

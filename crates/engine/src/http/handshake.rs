@@ -109,6 +109,8 @@ impl Handshake {
     ///     Some(sid) => println!("the session {sid}"),
     ///     None => println!("not logged in"),
     /// }
+    /// let theme: String = handshake.cookie("theme").unwrap_or("light").to_owned();
+    /// # drop(theme);
     /// # }
     /// ```
     pub fn cookie(&self, name: &str) -> Option<&str> {
@@ -126,7 +128,17 @@ impl Handshake {
         })
     }
 
-    /// A parameter of the query; the last one if it is repeated.
+    /// A parameter of the query, decoded; the last one if it is repeated. It is borrowed, or owned where
+    /// something was decoded: as a `&str` by `as_deref`, as a `String` by `into_owned`.
+    ///
+    /// ```
+    /// # fn example(handshake: &sockeye_engine::Handshake) {
+    /// let is_mobile = handshake.query("device").as_deref() == Some("mobile");
+    /// let name: Option<String> = handshake.query("name").map(|name| name.into_owned());
+    /// let page: u32 = handshake.query("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+    /// # drop((is_mobile, name, page));
+    /// # }
+    /// ```
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         self.queries().filter(|(found, _)| found == name).last().map(|(_, value)| value)
     }

@@ -74,9 +74,9 @@ pub fn last_or<T: LastOr<M, V, S>, M, V, S>() {}
 /// The return type of a handler of events, or the value in its `Result`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a handler returns",
-    label = "not `()`, `Ack<T>` or `Deferred<T>`",
+    label = "not `()`, `Deferred<T>` or `Ack<T>` with a `T: Serialize`",
     note = "an answer is `Ack(value)`, its type `Ack<T>`, in a `Result` or alone; an answer that may be missing is an `Ack<Option<T>>`; nothing is `()`",
-    note = "what an `Ack` holds implements serde's `Serialize`"
+    note = "what an `Ack` holds implements serde's `Serialize`: put `#[derive(serde::Serialize)]` on a type of yours"
 )]
 pub trait Answers<M> {}
 

@@ -160,6 +160,26 @@ pub use axum::extract::FromRef;
 /// let namespace: Namespace = Namespace::new("/").on_connect(admit).on("who", who);
 /// # drop(namespace);
 /// ```
+///
+/// Of a tuple struct take the `Local` apart in the argument: `user.0` on a `Local<User>` is the `Arc`
+/// in the `Local`, not the field of the `User`.
+///
+/// ```
+/// use sockeye::{Ack, Local, Namespace, Socket};
+///
+/// struct User(String);
+///
+/// async fn who(Local(user): Local<User>) -> Ack<String> {
+///     Ack(user.0.clone())
+/// }
+///
+/// async fn admit(socket: Socket, name: String) {
+///     socket.set(User(name));
+/// }
+///
+/// let namespace: Namespace = Namespace::new("/").on_connect(admit).on("who", who);
+/// # drop(namespace);
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Local<T>(pub Arc<T>);
 

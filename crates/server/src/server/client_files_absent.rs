@@ -1,4 +1,5 @@
-//! Stands for `client_files` in builds without that feature: no file is served.
+//! Stands for `client_files` in builds without that feature: no file is served, and a request for one
+//! is the engine's, as with `serve_client(false)`.
 
 use http::{Request, Response};
 use sockeye_engine::Body;

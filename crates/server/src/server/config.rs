@@ -60,7 +60,8 @@ pub struct Config {
     /// Those of them that were made for one session, which may have left them meanwhile. One more
     /// replaces an empty one of its own; else it is refused. Default 1,000.
     pub child_namespaces_per_session_max: usize,
-    /// Whether `<path>/socket.io.js` and its siblings are served. Default true.
+    /// Whether `<path>/socket.io.js` and its siblings are served. If not, a request for them is one for
+    /// a session that names no transport: 400 `Transport unknown`, as in Node. Default true.
     #[cfg(feature = "client-files")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client-files")))]
     pub serve_client: bool,

@@ -78,8 +78,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
-    /// Whether `<path>/socket.io.js` and its siblings are served. Node's `serveClient`. Default
-    /// `true`.
+    /// Whether `<path>/socket.io.js` and its siblings are served. If not, a request for them is answered
+    /// 400 `Transport unknown`, as in Node. Node's `serveClient`. Default `true`.
     #[cfg(feature = "client-files")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client-files")))]
     pub fn serve_client(mut self, served: bool) -> Self {

@@ -93,7 +93,7 @@ impl Default for Roots {
 #[non_exhaustive]
 pub enum RootsError {
     /// There is no certificate in the PEM text, or it is not PEM.
-    #[error("no certificate in PEM")]
+    #[error("no certificate in the text: it takes PEM text with `-----BEGIN CERTIFICATE-----`")]
     Pem,
     /// A certificate cannot be a root.
     #[error("unusable certificate")]

@@ -65,7 +65,7 @@ impl TlsConfig {
     ///
     /// When there is no certificate or no key in it, or the two do not belong together.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
-        Ok(Self::new(parse(certificate, key)?, None))
+        Ok(Self::new(parse(certificate, key, None)?, None))
     }
 
     /// How often the files are looked at. Default: 10 seconds.
@@ -182,7 +182,7 @@ impl Files {
     }
 
     fn read(&self) -> Result<Arc<CertifiedKey>, TlsConfigError> {
-        parse(&read(&self.certificate)?, &read(&self.key)?)
+        parse(&read(&self.certificate)?, &read(&self.key)?, Some(self))
     }
 }
 
@@ -190,15 +190,25 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsConfigError> {
     fs::read(path).map_err(|source| TlsConfigError::File { path: path.to_owned(), source })
 }
 
-fn parse(certificate: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, TlsConfigError> {
+/// The pair in two PEM texts; `files` are where they came from.
+fn parse(
+    certificate: &[u8],
+    key: &[u8],
+    files: Option<&Files>,
+) -> Result<Arc<CertifiedKey>, TlsConfigError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
         .collect::<Result<_, _>>()
-        .map_err(|_| TlsConfigError::Certificate)?;
-    if chain.is_empty() {
-        return Err(TlsConfigError::Certificate);
-    }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsConfigError::Key)?;
-    let pair = CertifiedKey::from_der(chain, key, &provider())
-        .map_err(|error| TlsConfigError::Pair(TlsError(error)))?;
+        .ok()
+        .filter(|chain: &Vec<_>| !chain.is_empty())
+        .ok_or_else(|| TlsConfigError::Certificate {
+            file: files.map(|files| files.certificate.clone()),
+        })?;
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|_| TlsConfigError::Key { file: files.map(|files| files.key.clone()) })?;
+    let pair =
+        CertifiedKey::from_der(chain, key, &provider()).map_err(|error| TlsConfigError::Pair {
+            files: files.map(|files| (files.certificate.clone(), files.key.clone())),
+            source: TlsError(error),
+        })?;
     Ok(Arc::new(pair))
 }
