@@ -25,7 +25,7 @@ pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
     let mut doc = cargo(workspace, &["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     let docs = Step::new("docs").task(Task::check("cargo doc", doc));
-    vec![clippy, features(workspace), weight(workspace), docs]
+    vec![clippy, features(workspace), weight(workspace), packages(workspace), docs]
 }
 
 /// Each published crate without features and with each alone: in the rest of the workspace all are on.
@@ -47,6 +47,13 @@ fn weight(workspace: &Workspace) -> Step {
     let mut count = workspace.xtask();
     count.arg("crates");
     Step::new("crates").task(Task::check("cargo xtask crates", count))
+}
+
+/// Whether each crate can be packed: every file it includes is in it, every dependency has a version.
+fn packages(workspace: &Workspace) -> Step {
+    // What is not committed yet is packed as well, so that it is seen before.
+    let all = ["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"];
+    Step::new("packages").task(Task::check("cargo package", cargo(workspace, &all)))
 }
 
 fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {

@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 /// A group of tests that can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Formatting, the rules of the workspace, clippy, each feature alone, docs; only with `--all`, or
+    /// Formatting, the rules of the workspace, clippy, each feature alone, packages, docs; only with `--all`, or
     /// asked for by its name.
     Lint,
     /// `cargo test` of the workspace: unit, integration and doc tests, examples built.
