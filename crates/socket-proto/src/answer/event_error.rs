@@ -165,7 +165,8 @@ pub(super) fn add_data(
 /// Any error, `anyhow::Error`, a boxed one or a text: code `internal`, the rest is for this side.
 ///
 /// What a peer brings about by itself is expected instead: a [`PayloadError`] has the code `decode`, an
-/// [`AckError`] of a peer that does not answer as it should `no_answer`, a full queue `overflow`.
+/// [`AckError`] of a peer that does not answer as it should `no_answer`, a full queue `overflow`. Inside of
+/// an `anyhow::Error`, or of another error, they are not recognized.
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for EventError {
     fn from(error: E) -> Self {
         let error = match error.into().downcast::<PayloadError>() {
@@ -209,7 +210,7 @@ impl From<Refuse> for EventError {
 }
 
 impl fmt::Display for EventError {
-    /// The chain of causes in one line, for logs: of each at most 200 letters, without any that would
+    /// The chain of causes in one line, for logs: of each at most 200 characters, without any that would
     /// begin a new line, since a cause may quote what the peer sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", LogText(&self.message), LogText(&self.code))?;
@@ -268,6 +269,9 @@ mod tests {
             let text = error.to_string();
             assert!(text.len() < 500 && !text.contains('\n'), "{text}");
         }
+        // The guide says so: an `anyhow::Error` does not show what is in it.
+        let late = AckError::Timeout { event: "add".into() };
+        assert!(EventError::from(anyhow::Error::new(late)).is_internal());
         let overflow =
             || EmitError::Overflow { event: "add".into(), queued_packets: 1, queued_bytes: 1 };
         assert_eq!(EventError::from(overflow()).code(), "overflow");

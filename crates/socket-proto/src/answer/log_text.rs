@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
-/// Letters of one text that go into a log.
-const LETTERS_MAX: usize = 200;
+/// Characters of one text that go into a log.
+const CHARACTERS_MAX: usize = 200;
 
 /// A text in which a peer's words may be, such as an error that quotes what it sent, as a part of one
-/// line of a log: cut after 200 letters, with what would begin a new line or steer a terminal escaped
+/// line of a log: cut after 200 characters, with what would begin a new line or steer a terminal escaped
 /// as Rust does it.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct LogCauses<'a>(pub &'a (dyn Error + 'static));
 
 impl<T: fmt::Display> fmt::Display for LogText<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = Line { out: f, left: LETTERS_MAX, is_cut: false };
+        let mut line = Line { out: f, left: CHARACTERS_MAX, is_cut: false };
         let written = write!(line, "{}", self.0);
         // What is longer is not formatted to its end.
         if line.is_cut { f.write_char('…') } else { written }
@@ -48,16 +48,18 @@ struct Line<'a, 'f> {
 
 impl Write for Line<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for letter in text.chars() {
+        for character in text.chars() {
             if self.left == 0 {
                 self.is_cut = true;
                 return Err(fmt::Error);
             }
             self.left -= 1;
-            match letter {
-                '\u{2028}' | '\u{2029}' => write!(self.out, "{}", letter.escape_unicode())?,
-                letter if letter.is_control() => write!(self.out, "{}", letter.escape_default())?,
-                letter => self.out.write_char(letter)?,
+            match character {
+                '\u{2028}' | '\u{2029}' => write!(self.out, "{}", character.escape_unicode())?,
+                character if character.is_control() => {
+                    write!(self.out, "{}", character.escape_default())?;
+                }
+                character => self.out.write_char(character)?,
             }
         }
         Ok(())
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_is_long_is_cut_and_says_so() {
-        let whole = "é".repeat(LETTERS_MAX);
+        let whole = "é".repeat(CHARACTERS_MAX);
         assert_eq!(LogText(&whole).to_string(), whole);
         assert_eq!(LogText(format!("{whole}x")).to_string(), format!("{whole}…"));
         // Several pieces count together.
