@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Context, ready};
 
-use http::header::{CONNECTION, ORIGIN};
+use http::header::{ACCESS_CONTROL_ALLOW_METHODS, CONNECTION, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
@@ -123,9 +123,9 @@ impl<A: Application> Engine<A> {
     }
 
     /// Judges a request for what is served beside the engine as one that opens a session is
-    /// judged: its method is GET, its page's [origin](Config::origins) may connect, and the hook
-    /// [`allow_request`](crate::Hooks::allow_request) lets it in. No session comes of it. The host is
-    /// [`check_host`](Engine::check_host)'s business.
+    /// judged: its page's [origin](Config::origins) may connect, and the hook
+    /// [`allow_request`](crate::Hooks::allow_request) lets it in. No session comes of it. The method is
+    /// the business of whoever serves it, the host [`check_host`](Engine::check_host)'s.
     ///
     /// # Errors
     /// [`Refusal`] with the code and message that a client would get; hooks that hear of refusals
@@ -239,6 +239,19 @@ impl<A: Application> Engine<A> {
             cors.extend(&config.origins, (request.headers(), host), response.headers_mut());
         }
         response
+    }
+
+    /// The answer to a preflight (the Fetch standard, "CORS-preflight request") for what is served beside
+    /// the engine, with these `methods`. `None`: no page of another origin may ask, see
+    /// [`Cors`](crate::Cors).
+    pub fn preflight_beside(
+        &self,
+        request: &Parts,
+        methods: HeaderValue,
+    ) -> Option<Response<Body>> {
+        let mut response = self.preflight(request)?;
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        Some(response)
     }
 
     /// What is served.
@@ -498,6 +511,13 @@ impl From<Response<Body>> for ResponseFuture {
     /// An answer that is there.
     fn from(response: Response<Body>) -> Self {
         ResponseFuture(Answering::Done(future::ready(response)))
+    }
+}
+
+impl ResponseFuture {
+    /// An answer that somebody works on.
+    pub fn waiting(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
+        ResponseFuture(Answering::Boxed(Box::pin(answer)))
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod recipients;
 pub(crate) mod delivery;
 /// Events as packets.
 pub(crate) mod encode;
+/// Listeners of what is sent.
+pub(crate) mod listeners;
 /// The acknowledgements of a broadcast.
 pub(crate) mod acks;
 

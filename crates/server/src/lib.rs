@@ -156,6 +156,7 @@ pub use server::listing::{RoomInfo, SessionInfo};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use server::metrics;
+pub use server::mounts::{Mount, MountError, RequestBody};
 pub use server::page::{Cursor, Page};
 pub use server::serve::{IntoListeners, Serve, SocketService};
 pub use server::snapshot::{

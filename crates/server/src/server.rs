@@ -24,6 +24,8 @@ mod client_files;
 mod client_files;
 /// Readers over plain HTTP, let in as clients are.
 mod admit;
+/// What is served beside the sockets.
+pub(crate) mod mounts;
 /// Its end, without cutting anybody off.
 pub(crate) mod drain;
 /// What it holds, as plain data.
@@ -43,7 +45,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sockeye_engine::{Application, CloseReason, Engine, Handshake, Session};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use sockeye_engine::{Application, Body, CloseReason, Engine, Handshake, Session};
 use sockeye_net::http::NO_ADDRESS;
 use tokio::time::Instant;
 
@@ -51,10 +55,12 @@ use self::builder::ServerBuilder;
 use self::config::{CHILD_NAMESPACES_PER_ADDRESS_MAX, Config};
 use self::drain::Drained;
 use self::layer::SocketLayer;
+use self::mounts::Mounts;
 use self::serve::{IntoListeners, Serve, SocketService};
 use self::snapshot::{ServerSnapshot, SessionKind, Usage};
 use crate::broadcast::Broadcast;
 use crate::broadcast::io::Io;
+use crate::cluster::operation::Operation;
 use crate::namespace::active::Siblings;
 use crate::namespace::parent::ParentNamespace;
 use crate::namespace::registry::Namespaces;
@@ -109,6 +115,43 @@ impl Server {
     /// ```
     pub fn everywhere(&self) -> Broadcast {
         Broadcast::over(self.namespaces.all())
+    }
+
+    /// Calls a function with every event that is sent on this server without asking for an answer, to
+    /// whomever: what a handler emits, what the application does, and in a cluster what comes from the
+    /// other servers. It hears an event before the sockets get it, where it is sent, so it is to be brief,
+    /// and does not send itself. Namespaces that come later are heard as well.
+    ///
+    /// ```
+    /// use sockeye::{Action, Server};
+    ///
+    /// fn log_what_is_sent(server: &Server) {
+    ///     server.on_emit(|operation| {
+    ///         if let Action::Emit { event, .. } = operation.action {
+    ///             tracing::debug!(nsp = operation.namespace, event = event.name, "sent");
+    ///         }
+    ///     });
+    /// }
+    /// ```
+    pub fn on_emit(&self, listener: impl Fn(&Operation<'_>) + Send + Sync + 'static) {
+        self.namespaces.listeners().add(Arc::new(listener));
+    }
+
+    pub(crate) fn mounts(&self) -> &Mounts {
+        &self.engine.application().mounts
+    }
+
+    /// Adds what the server's own answers say about requests of pages of other
+    /// [origins](ServerBuilder::allow_origin), for what is [mounted](Server::mount).
+    pub fn with_cors<B>(&self, request: &Request<B>, response: Response<Body>) -> Response<Body> {
+        self.engine.with_cors(request, response)
+    }
+
+    /// The answer to the question of a browser whether a page of another origin may send such a request
+    /// (`OPTIONS`), for what is [mounted](Server::mount) and takes these `methods`. `None`: no such page
+    /// may ask anything.
+    pub fn preflight(&self, request: &Parts, methods: HeaderValue) -> Option<Response<Body>> {
+        self.engine.preflight_beside(request, methods)
     }
 
     /// Where it answers: its [path](sockeye_engine::Config::path), without a slash at the end;
@@ -249,6 +292,7 @@ impl Server {
     /// Disconnects everybody with the reason "server shutting down" and waits until what was
     /// queued is written and all handlers are done. Later connections are refused.
     pub async fn shutdown(&self) {
+        self.mounts().shutdown();
         self.engine.shutdown(CloseReason::ServerShutdown).await;
     }
 
@@ -292,6 +336,7 @@ impl Server {
     /// Not safe: waves that have not begun are skipped.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.engine.refuse_sessions();
+        self.mounts().shutdown();
         let sessions = self.engine.all_sessions();
         let waves = drain::in_waves(&sessions, deadline);
         let in_order = async {
@@ -325,6 +370,8 @@ struct App {
     warned_of_no_address: AtomicBool,
     /// When the server was built. (Not in the handle, since every connection has a copy of it.)
     started: Instant,
+    /// What is served beside the sockets.
+    mounts: Mounts,
 }
 
 impl Application for App {

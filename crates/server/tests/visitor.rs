@@ -199,7 +199,7 @@ async fn a_reader_comes_by_the_doors_that_sessions_come_by() {
     assert_eq!(reason(admit(elsewhere).await), "Forbidden");
     let mut post = request("/?key=right");
     post.method = http::Method::POST;
-    assert_eq!(reason(admit(post).await), "Bad handshake method");
+    assert!(admit(post).await.is_ok(), "the method is for whoever serves it");
 }
 
 #[tokio::test]

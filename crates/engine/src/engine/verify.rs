@@ -87,15 +87,12 @@ pub(crate) fn verify<'a>(
 }
 
 /// Judges a request that is to be answered beside the engine, as far as one that opens a session is
-/// judged whatever its transport.
+/// judged whatever its transport and method.
 pub(crate) fn verify_beside<'a>(
     registry: &Registry,
     head: &'a Parts,
     host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
-    if head.method != Method::GET {
-        return Err(Refusal::HandshakeMethod { method: head.method.clone() });
-    }
     check_origin(registry, &head.headers, HeadersPresent::of(&head.headers), host)
 }
 

@@ -42,9 +42,25 @@ pub enum BodyError {
 }
 
 impl Body {
-    /// A stream that `write` is given the other end of, in the extensions of whose response `HandOver`
-    /// is to be: then it may be the connection itself.
-    pub(crate) fn stream(write: impl FnOnce(Stream) + Send + 'static) -> (Self, HandOver) {
+    /// A body that goes on and on: `write` is given the byte stream behind the head of the response,
+    /// once and within a tokio runtime. The [`HandOver`] belongs into the response's extensions: then
+    /// [`HttpServer`](sockeye_net::http::HttpServer) gives away the connection itself, which ends with the
+    /// stream; elsewhere the body reads from the other end of a pipe of 16 KiB.
+    ///
+    /// ```
+    /// use http::Response;
+    /// use sockeye_engine::Body;
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// let (body, hand_over) = Body::stream(|stream| {
+    ///     let (_, write) = stream.split();
+    ///     // An error comes up again in the next write.
+    ///     let _ = write.try_write(b"one line at once\n");
+    /// });
+    /// let mut response = Response::new(body);
+    /// response.extensions_mut().insert(hand_over);
+    /// ```
+    pub fn stream(write: impl FnOnce(Stream) + Send + 'static) -> (Self, HandOver) {
         let hand_over = HandOver::new::<Body>(write);
         (Body(Inner::Stream(Box::new((hand_over.clone(), None)))), hand_over)
     }

@@ -44,6 +44,7 @@ impl Recipients<'_> {
     /// Sends an event, encoded once for all. `offset`: the one that the cluster assigned to it.
     pub(crate) fn emit(&self, event: EventRef<'_>, offset: Option<&str>) {
         self.show(event);
+        self.namespace.listeners.call(|| self.operation(Action::Emit { event, offset }));
         let path = &self.namespace.path;
         let plain = || self.packet(encode_shared(path, None, event));
         let Some(log) = &self.namespace.log else {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use super::handlers::Handlers;
 use super::matcher::Params;
 use crate::broadcast::io::Io;
+use crate::broadcast::listeners::EmitListeners;
 use crate::cluster::Cluster;
 use crate::guarantees::client_outbox::Outboxes;
 use crate::guarantees::recovery::absent_sessions::AbsentSessions;
@@ -36,6 +37,8 @@ pub(crate) struct ActiveNamespace {
     pub(super) parent: Option<usize>,
     /// The cluster: the other servers.
     pub(crate) cluster: Option<Arc<dyn Cluster>>,
+    /// Listeners of what is sent on this server.
+    pub(crate) listeners: Arc<EmitListeners>,
     siblings: Weak<dyn Siblings>,
     /// Whether a thread is calling the listeners of room changes.
     is_notifying: AtomicBool,
@@ -48,6 +51,7 @@ pub(crate) struct ActiveNamespace {
 pub(super) struct ServerContext {
     pub(super) config: Arc<Config>,
     pub(super) cluster: Option<Arc<dyn Cluster>>,
+    pub(super) listeners: Arc<EmitListeners>,
     pub(super) siblings: Weak<dyn Siblings>,
 }
 
@@ -84,7 +88,7 @@ impl ActiveNamespace {
         parent: Option<usize>,
         server: &ServerContext,
     ) -> Self {
-        let ServerContext { config, cluster, siblings } = server.clone();
+        let ServerContext { config, cluster, listeners, siblings } = server.clone();
         Self {
             path,
             params,
@@ -100,6 +104,7 @@ impl ActiveNamespace {
             config,
             parent,
             cluster,
+            listeners,
             siblings,
             is_notifying: AtomicBool::new(false),
             presence: PresenceSlot::default(),

@@ -12,6 +12,7 @@ use super::children::Children;
 use super::handlers::Handlers;
 use super::matcher::{Decision, Matcher, Params, Verdict};
 use crate::broadcast::io::Io;
+use crate::broadcast::listeners::EmitListeners;
 use crate::cluster::Cluster;
 use crate::error::{BuildError, Refuse};
 use crate::guarantees::client_outbox::Outboxes;
@@ -86,7 +87,8 @@ impl Namespaces {
         }
         Ok(Arc::new_cyclic(|this| {
             let siblings: Weak<dyn Siblings> = Weak::clone(this) as _;
-            let server = ServerContext { config: Arc::clone(config), cluster, siblings };
+            let listeners = Arc::default();
+            let server = ServerContext { config: Arc::clone(config), cluster, listeners, siblings };
             let active = |(path, handlers): (String, Handlers)| {
                 let shared = Shared::new(&handlers, config);
                 let handlers = Arc::new(handlers);
@@ -109,6 +111,11 @@ impl Namespaces {
                 this: Weak::clone(this),
             }
         }))
+    }
+
+    /// Listeners of what is sent in any of them.
+    pub(crate) fn listeners(&self) -> &EmitListeners {
+        &self.server.listeners
     }
 
     /// Every namespace that exists.

@@ -19,7 +19,7 @@ impl Server {
     /// clients: the page's origin, the hook
     /// [`allow_request`](sockeye_engine::Hooks::allow_request), the namespace's
     /// [`on_connect`](crate::Namespace::on_connect). [`Visitor::may_read`] decides what it may read
-    /// there. The host of the request is not checked: that is up to the program that listens.
+    /// there. Its method and its host are not checked: they are up to whoever serves it.
     ///
     /// `auth` is what a client sends when it connects, a JSON object; the empty text stands for
     /// `{}`. A rule that asks for [`Socket`](crate::Socket) lets no reader in. A namespace is found

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::config::Config;
 use super::metrics::{self, NamespaceMetrics};
+use super::mounts::Mounts;
 use super::{App, Server};
 use crate::broadcast::io::Io;
 use crate::cluster::Cluster;
@@ -176,6 +177,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
             config: Arc::clone(&config),
             warned_of_no_address: AtomicBool::new(false),
             started,
+            mounts: Mounts::default(),
         };
         // The service checks the host itself, once, for files and other paths as well.
         let engine_config = engine::Config { allowed_hosts: None, ..config.engine.clone() };

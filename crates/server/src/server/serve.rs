@@ -15,6 +15,7 @@ use sockeye_net::http::HttpServer;
 use sockeye_net::http::TlsConfig;
 use tokio::net::TcpListener;
 
+use super::mounts::{self, Mount};
 use super::{Server, client_files};
 
 /// A server as a tower service, see [`Server::into_service`].
@@ -32,13 +33,14 @@ impl SocketService {
 
     /// Whether a request is for the server: at its path.
     pub(super) fn takes<B>(&self, request: &Request<B>) -> bool {
-        self.server.engine.handles(request.uri().path())
+        let path = request.uri().path();
+        self.server.engine.handles(path) || self.server.mounts().find(path).is_some()
     }
 }
 
 impl Server {
-    /// Answers the requests that are not for the engine.
-    fn answer_beside<B>(
+    /// Answers what no body and no waiting is needed for: another host, the client's files.
+    fn answer_at_once<B>(
         &self,
         request: &Request<B>,
         hosts: Option<&AllowedHosts>,
@@ -50,15 +52,15 @@ impl Server {
             let setting = "Server::builder().allowed_hosts(\"";
             return Some(denied.into_response(setting, "\")"));
         }
-        if let Some(response) = client_files::serve(&self.config, self.path(), request) {
-            return Some(self.engine.with_cors(request, response));
-        }
-        if self.engine.handles(request.uri().path()) {
-            return None;
-        }
-        let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        Some(response)
+        let response = client_files::serve(&self.config, self.path(), request)?;
+        Some(self.engine.with_cors(request, response))
+    }
+
+    /// What is mounted for a request, unless it is for the sockets, as nearly all are.
+    fn mounted<B>(&self, request: &Request<B>) -> Option<Arc<dyn Mount>> {
+        let path = request.uri().path();
+        let is_for_sockets = path.strip_prefix(self.path()) == Some("/");
+        (!is_for_sockets).then(|| self.mounts().find(path)).flatten()
     }
 }
 
@@ -77,10 +79,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.server.answer_beside(&request, self.hosts.as_deref()) {
-            Some(response) => response.into(),
-            None => self.server.engine.respond(request),
+        let server = &self.server;
+        if let Some(response) = server.answer_at_once(&request, self.hosts.as_deref()) {
+            return response.into();
         }
+        if let Some(mount) = server.mounted(&request) {
+            return mount.answer(server, mounts::boxed(request));
+        }
+        if server.engine.handles(request.uri().path()) {
+            return server.engine.respond(request);
+        }
+        let mut response = Response::new(Body::from(Bytes::from_static(b"not found")));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response.into()
     }
 }
 
