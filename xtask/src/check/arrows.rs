@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 
 /// What each crate may name under `[dependencies]`. A crate that is missing here is a violation:
 /// whoever adds one decides where it stands.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("sockeye-ws", &[]),
     ("sockeye-engine-proto", &[]),
     ("sockeye-socket-proto", &[]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("sockeye-engine", &["sockeye-net", "sockeye-ws", "sockeye-engine-proto"]),
     ("sockeye-macros", &[]),
     ("sockeye", &["sockeye-engine", "sockeye-macros", "sockeye-net", "sockeye-socket-proto"]),
+    ("sockeye-feeds", &["sockeye", "sockeye-net"]),
     (
         "sockeye-client",
         &["sockeye-net", "sockeye-ws", "sockeye-engine-proto", "sockeye-socket-proto"],
@@ -28,7 +29,14 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("sockeye-nats", &["sockeye-cluster"]),
     (
         "sockeye-chat",
-        &["sockeye", "sockeye-client", "sockeye-websocket", "sockeye-cluster", "sockeye-redis"],
+        &[
+            "sockeye",
+            "sockeye-client",
+            "sockeye-feeds",
+            "sockeye-websocket",
+            "sockeye-cluster",
+            "sockeye-redis",
+        ],
     ),
 ];
 
@@ -43,7 +51,7 @@ const TOOLS: [&str; 6] = [
 ];
 
 /// What a test may use although the crate itself may not: both ends of the wire.
-const ALLOWED_IN_TESTS: [&str; 10] = [
+const ALLOWED_IN_TESTS: [&str; 11] = [
     "sockeye-net",
     "sockeye-ws",
     "sockeye-engine-proto",
@@ -52,6 +60,7 @@ const ALLOWED_IN_TESTS: [&str; 10] = [
     "sockeye-engine",
     "sockeye",
     "sockeye-client",
+    "sockeye-feeds",
     "sockeye-cluster",
     "sockeye-testing",
 ];
