@@ -165,6 +165,8 @@ describe("what it cannot have", () => {
   for (const [reason, offset] of [["malformed", "what is this?"], ["foreign", FOREIGN]]) {
     test(`a cursor that is ${reason}`, async (t) => {
       const publisher = await publisherOf(t);
+      // What a room says is kept from its first reader on.
+      await ask(server.url + feedPath("/news", reason));
       await publisher.publish(reason, "tick", "kept");
       const page = await pageOf(t, server.url);
       await listen(page, `${feedPath("/news", reason)}?${new URLSearchParams({ offset })}`);
