@@ -93,13 +93,12 @@ fn publishing(path: &'static str) -> Namespace {
 /// The first argument is a room or null, the second the name; the others are sent as they came.
 fn emit(io: &Io, args: &RawArgs, is_volatile: bool) -> Result<Ack<()>, EventError> {
     let Args((room, event)) = args.decode::<Args<(Option<String>, String)>>()?;
-    let mut values = Deserializer::from_str(args.json()).into_iter::<&RawValue>();
     let mut others = args.json();
     for _ in 0..2 {
+        let mut values = Deserializer::from_str(others).into_iter::<&RawValue>();
         values.next().transpose()?;
-        others = args.json()[values.byte_offset()..].trim_start();
+        others = others[values.byte_offset()..].trim_start();
         others = others.strip_prefix(',').unwrap_or(others);
-        values = Deserializer::from_str(others).into_iter();
     }
     let others = RawArgs::new(others, args.attachments());
     // No room is everybody.

@@ -198,7 +198,8 @@ describe("what is to come", () => {
       const following = follow(t, room("heads") + query, "--include", ...options);
       await shows(following, "\r\n\r\n");
       const head = following.text.split("\r\n\r\n")[0].split("\r\n").slice(1).map((line) => line.toLowerCase());
-      assert.ok(head.includes(`content-type: ${type}`), head.join("\n"));
+      // First, for a browser that has no more of the head than that.
+      assert.equal(head[0], `content-type: ${type}`);
       assert.ok(head.includes("cache-control: no-cache, no-store, no-transform"));
       assert.ok(head.includes("x-content-type-options: nosniff"));
       assert.ok(head.includes("x-accel-buffering: no"));
@@ -256,11 +257,11 @@ describe("what is refused says what to do", () => {
     ["too many segments", `${feedPath("/", "a")}/b`, 404, "unknown_feed"],
     ["another road", `${feedPath("/")}?live=carrier-pigeon&offset=-1`, 400, "bad_request"],
     ["a long poll without an offset", `${feedPath("/")}?live=long-poll`, 400, "bad_request"],
-    ["a wait of no seconds", `${feedPath("/")}?wait=0`, 400, "bad_request"],
-    ["a wait of a minute", `${feedPath("/")}?wait=60`, 400, "bad_request"],
+    ["a wait that is no number", `${feedPath("/")}?wait=long`, 400, "bad_request"],
+    ["a wait of less than nothing", `${feedPath("/")}?wait=-1`, 400, "bad_request"],
     ["a cursor that is none", `${feedPath("/")}?offset=1`, 400, "malformed"],
     ["a cursor of another feed", `${feedPath("/")}?offset=${FOREIGN}`, 410, "foreign"],
-    ["a method that feeds do not have", feedPath("/"), 405, "method_not_allowed", "--request", "DELETE"],
+    ["a method that feeds do not have", feedPath("/"), 405, "wrong_method", "--request", "DELETE"],
     ["a stream that is not there", "/v1/stream/nobody-made-this", 404, "unknown_stream"],
   ]) {
     test(what, async () => {
@@ -270,7 +271,7 @@ describe("what is refused says what to do", () => {
       assert.equal(answer.headers["x-content-type-options"], "nosniff");
       const { error } = JSON.parse(answer.body);
       assert.equal(error.code, code);
-      assert.match(error.message, /\w{2,} \w/);
+      assert.match(error.message, /^.*\S \S.*$/);
       if (status === 405) assert.match(answer.headers.allow, /\bGET\b/);
     });
   }

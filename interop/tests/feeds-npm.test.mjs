@@ -88,12 +88,14 @@ describe("eventsource", () => {
 describe("@durable-streams/client", () => {
   /** Reads live from an offset until `stop`; `items` are what came. */
   async function read(t, options) {
+    // It would go over to long polls where connections are short, as those are that are cut.
+    const sseResilience = { minConnectionDuration: 0 };
     const abort = new AbortController();
     t.after(() => abort.abort());
     const reading = { items: [], cursor: options.offset, stop: () => abort.abort() };
     const from = async () => {
       const { cursor: offset } = reading;
-      reading.response = await stream({ ...options, offset, signal: abort.signal, json: true });
+      reading.response = await stream({ ...options, offset, sseResilience, signal: abort.signal, json: true });
       reading.response.subscribeJson((batch) => {
         reading.items.push(...batch.items);
         reading.cursor = batch.offset;
@@ -161,6 +163,7 @@ describe("@durable-streams/client", () => {
       await until("all values", () => reading.items.length === values.length);
       await handle.close({ body: JSON.stringify({ last: true }) });
       await within(PATIENCE, "the end", reading.response.closed);
+      await until("what came before the end", () => reading.items.length > values.length, 2_000);
       assert.deepEqual(reading.items, [...values, { last: true }]);
     });
 

@@ -63,21 +63,21 @@ describe("a journey", () => {
   test("a hundred legs at random while events keep coming", async () => {
     const url = room("random");
     let cursor = await end(url);
+    const seen = [];
     let published = 0;
     let isOver = false;
     const publishing = (async () => {
-      while (!isOver) await publisher.publish("random", "tick", published++);
+      while (!isOver) {
+        // Who is away for longer than what is kept is told so; this reader never is.
+        await until("the reader", () => isOver || published < seen.length + KEPT / 2);
+        await publisher.publish("random", "tick", published++);
+      }
     })();
-    const seen = [];
     const taken = [];
     try {
       for (let leg = 0; leg < 100; leg += 1) {
         const road = ROADS[Math.floor(Math.random() * ROADS.length)];
         taken.push(road);
-        // Who is away for longer than what is kept is told so; this reader never is for so long.
-        const from = await end(url);
-        const behind = parseInt(from.slice(0, 16), 16) - parseInt(cursor.slice(0, 16), 16);
-        assert.ok(behind < KEPT || seen.length === 0, `${behind} events behind after ${taken.slice(-2)}`);
         const answer = await travel(road, url, cursor, 1 + Math.floor(Math.random() * 4));
         assert.ok(answer.cursor > cursor, road);
         cursor = answer.cursor;
@@ -262,7 +262,7 @@ describe("a stream", () => {
     assert.deepEqual(JSON.parse((await ask(url)).body), values);
   });
 
-  test("a closed one ends: what there was first, then 204 to whoever comes back", async () => {
+  test("a closed one ends: what there was first, then 204 to an EventSource that comes back", async () => {
     for (const road of ["EventSource", "NDJSON"]) {
       const url = await create(`closed-${road}`, "[1]");
       const listener = await Listener.open(road, withQuery(url, { offset: "-1" }));
@@ -273,10 +273,9 @@ describe("a stream", () => {
       assert.equal(await listener.ended, "end");
       const headers = { accept: road === "NDJSON" ? "application/x-ndjson" : "text/event-stream" };
       const again = await ask(url, { ...headers, "last-event-id": listener.cursor });
-      assert.equal(again.status, 204, road);
-      // Who had seen only the first still gets the second, and then the end.
-      const from = (await ask(withQuery(url, { offset: "-1" }))).headers["stream-next-offset"];
-      assert.equal(from, listener.cursor);
+      // The one stays away for good with that; others see that nothing is there, and no more comes.
+      assert.deepEqual([again.status, again.body], road === "NDJSON" ? [200, "\n"] : [204, ""]);
+      assert.equal((await ask(url)).headers["stream-next-offset"], listener.cursor);
     }
   });
 });

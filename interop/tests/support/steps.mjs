@@ -8,7 +8,7 @@ import { once } from "node:events";
  */
 export const STEPS = {
   "before the head": (sent) => (sent === "" ? undefined : 0),
-  "in the middle of the head": (sent) => found(sent.indexOf("\r\n", 20), 2),
+  "in the middle of the head": (sent) => found(/^HTTP.*\r\n.*\r\n/.exec(sent)?.[0].length ?? -1, 0),
   "behind the head": (sent) => found(sent.indexOf("\r\n\r\n"), 4),
   "in the middle of an id": (sent) => found(afterHead(sent, 'id"?: ?"?0{10}'), 0),
   "in the middle of an event": (sent) => found(afterHead(sent, 'data"?: ?\\["'), 0),
