@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -98,7 +98,11 @@ impl Asked {
         let auth = match auth(&feeds, &head, &namespace) {
             Ok(auth) => auth,
             Err(message) => {
-                return done(cors, error(StatusCode::UNAUTHORIZED, "bad_credentials", message));
+                let mut refused = error(StatusCode::UNAUTHORIZED, "bad_credentials", message);
+                // RFC 9110, 11.6.1.
+                let bearer = HeaderValue::from_static("Bearer");
+                refused.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+                return done(cors, refused);
             }
         };
         let admitted = async {

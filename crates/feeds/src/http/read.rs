@@ -13,7 +13,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
+};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use sockeye::{Body, Server};
@@ -64,6 +66,8 @@ struct Poll {
     /// The answer depends on when it was asked.
     is_from_now: bool,
     known: Option<HeaderValue>,
+    /// It asked to wait.
+    waited: bool,
 }
 
 impl Answering {
@@ -141,6 +145,7 @@ impl Readers {
             is_long: query.wanted == Wanted::LongPoll,
             is_from_now: seek == Seek::Now,
             known: head.headers.get(IF_NONE_MATCH).cloned(),
+            waited: !wait.is_zero(),
         };
         let is_now = seek == Seek::Now && !poll.is_long && wait.is_zero();
         if is_now || wait.is_zero() || stream.has_more(from) {
@@ -237,6 +242,8 @@ impl Poll {
         };
         match part.phase {
             Phase::Deleted => gone(),
+            // Whoever asked again at once would be answered at once, again and again.
+            Phase::Ending if self.waited && part.is_empty => ending(),
             _ if self.is_long && part.is_empty => {
                 self.on(&part, answer(StatusCode::NO_CONTENT, Body::default()))
             }
@@ -350,6 +357,14 @@ pub(crate) fn lost(gap: &Gap) -> Response<Body> {
 
 fn bad_query(BadQuery(message): BadQuery) -> Response<Body> {
     error(StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+/// 503 of a server that ends.
+fn ending() -> Response<Body> {
+    let message = "the server ends: ask again after the seconds of `Retry-After`";
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "ending", message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// 404 of a stream that was deleted while somebody waited.
