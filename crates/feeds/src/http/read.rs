@@ -28,6 +28,7 @@ use super::query::{BadQuery, Query, Wanted};
 use crate::config::Reading;
 use crate::gap::{Gap, GapReason};
 use crate::message::Kind;
+use crate::metrics;
 use crate::places::{Place, Places};
 use crate::road::{Control, Road, push_control, push_opening, push_retry};
 use crate::stream::readers::Opening;
@@ -205,6 +206,7 @@ impl Readers {
             (Road::DurableSse, _) => {}
         }
         if let Some(gap) = &gap {
+            metrics::gap(gap.reason);
             road.push_gap(gap, &mut opening);
         }
         // A deleted one has nothing more to say.
@@ -333,6 +335,7 @@ fn endless(road: Road, body: Body) -> Response<Body> {
 /// An answer in a stream's form that says what is wrong and ends: to a page that shall come back, which no
 /// error status lets it (the HTML standard, 9.2.3).
 pub(crate) fn only_gap(road: Road, gap: &Gap) -> Response<Body> {
+    metrics::gap(gap.reason);
     let mut out = Vec::new();
     match road {
         Road::Ndjson => out.push(b'\n'),
@@ -344,6 +347,7 @@ pub(crate) fn only_gap(road: Road, gap: &Gap) -> Response<Body> {
 
 /// What a poll is told that cannot go on where it was.
 pub(crate) fn lost(gap: &Gap) -> Response<Body> {
+    metrics::gap(gap.reason);
     let status = match gap.reason {
         GapReason::Malformed => StatusCode::BAD_REQUEST,
         _ => StatusCode::GONE,

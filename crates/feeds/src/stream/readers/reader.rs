@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Fetched, ReadyRun, Shared};
 use crate::gap::GapReason;
+use crate::metrics;
 use crate::places::Place;
 use crate::road::Road;
 
@@ -150,6 +151,17 @@ enum End {
     Talks,
 }
 
+impl End {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Over => "over",
+            Self::TooSlow => "too_slow",
+            Self::Talks => "talks",
+        }
+    }
+}
+
 impl Driver {
     pub(super) fn new(
         stream: Arc<Shared>,
@@ -159,6 +171,7 @@ impl Driver {
         opening: Opening,
         place: Place,
     ) -> Self {
+        metrics::listening(opening.road, true);
         Self {
             stream,
             reader,
@@ -181,7 +194,8 @@ impl Driver {
             poll_fn(|cx| self.poll(cx, timer.as_mut())).await
         };
         let name = &*self.stream.name;
-        tracing::debug!(feed = name, road = self.road.name(), ?end, "reader gone");
+        tracing::debug!(feed = name, road = self.road.name(), reason = end.name(), "reader gone");
+        metrics::ended(end.name());
         if end == End::Over {
             // What was written last would be lost if the connection were reset.
             let _ = tokio::time::timeout(END_TIMEOUT, poll_fn(|cx| self.poll_closed(cx))).await;
@@ -312,6 +326,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        metrics::listening(self.road, false);
         self.stream.leave(self.road, self.key);
         let driver = mem::take(&mut self.reader.out.lock().driver);
         drop(driver);
