@@ -9,8 +9,11 @@
 //! | polls | 410 | 400 | 410 with a cursor, else 404 | 503 |
 //! | `live=sse` | 410 | 400 | 410 with a cursor, else 404 | 503 |
 
+use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{
@@ -30,10 +33,13 @@ use crate::gap::{Gap, GapReason};
 use crate::message::Kind;
 use crate::metrics;
 use crate::places::{Place, Places};
-use crate::road::{Control, Road, push_control, push_opening, push_retry};
+use crate::road::{
+    Control, RETRY_MS_MIN, RETRY_MS_SPREAD, Road, push_control, push_opening, push_retry,
+    random_below,
+};
 use crate::stream::readers::Opening;
 use crate::stream::waiting::Waiting;
-use crate::stream::{Part, Phase, Seek, Shared, interval, random_below};
+use crate::stream::{Part, Phase, Seek, Shared, interval};
 
 /// What serves the readers of one owner.
 #[derive(Debug)]
@@ -51,13 +57,13 @@ pub(crate) enum Answering {
 /// A poll that waits. It holds what its answer needs, and nothing else of its request.
 pub(crate) struct Waiter {
     waiting: Waiting,
-    poll: Poll,
+    poll: Polled,
     cors: CorsHeaders,
-    _place: Place,
+    place: Place,
 }
 
 /// How a poll is answered.
-struct Poll {
+struct Polled {
     stream: Arc<Shared>,
     bytes_max: usize,
     from: u64,
@@ -76,9 +82,12 @@ impl Answering {
         match self {
             Self::Done(response) => response,
             Self::Waiting(waiter) => {
-                let Waiter { waiting, poll, cors, _place } = *waiter;
-                waiting.await;
-                cors.on(poll.answer())
+                let Waiter { mut waiting, poll, cors, place } = *waiter;
+                let is_displaced = poll_fn(|cx| match place.poll_displaced(cx) {
+                    Poll::Ready(()) => Poll::Ready(true),
+                    Poll::Pending => Pin::new(&mut waiting).poll(cx).map(|()| false),
+                });
+                cors.on(if is_displaced.await { no_place() } else { poll.answer() })
             }
         }
     }
@@ -90,10 +99,6 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const NO_TRANSFORM: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const STREAM_SSE_DATA_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
-/// When there is no place for a reader it comes back after this time, and up to as much more.
-const RETRY_MS_MIN: u64 = 10_000;
-const RETRY_MS_SPREAD: u64 = 10_000;
-
 impl Readers {
     /// Answers a request to read, which was let in. `HEAD` is answered as well.
     pub(crate) fn read(
@@ -138,7 +143,7 @@ impl Readers {
             Ok(from) => from,
             Err(gap) => return Answering::Done(cors.on(lost(&gap))),
         };
-        let poll = Poll {
+        let poll = Polled {
             stream: Arc::clone(stream),
             bytes_max: self.reading.answer_bytes_max,
             from,
@@ -156,7 +161,7 @@ impl Readers {
             return Answering::Done(cors.on(no_place()));
         };
         let waiting = stream.wait(from, wait);
-        Answering::Waiting(Box::new(Waiter { waiting, poll, cors, _place: place }))
+        Answering::Waiting(Box::new(Waiter { waiting, poll, cors, place }))
     }
 
     fn listen(
@@ -236,7 +241,7 @@ impl Readers {
     }
 }
 
-impl Poll {
+impl Polled {
     fn answer(self) -> Response<Body> {
         let part = match self.stream.part(self.from, self.bytes_max) {
             Ok(part) => part,

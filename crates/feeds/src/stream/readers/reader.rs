@@ -18,7 +18,7 @@ use super::{Fetched, ReadyRun, Shared};
 use crate::gap::GapReason;
 use crate::metrics;
 use crate::places::Place;
-use crate::road::Road;
+use crate::road::{Road, push_no_place};
 
 /// How an answer begins, and how long it goes on.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ pub(super) struct Driver {
     is_last: bool,
     /// Bytes that the client sent, and nobody needs.
     ignored: usize,
-    _place: Place,
+    place: Place,
 }
 
 /// A client that goes on sending is cut off after so much.
@@ -184,7 +184,7 @@ impl Driver {
             interval_min: opening.interval_min,
             is_last: opening.is_all,
             ignored: 0,
-            _place: place,
+            place,
         }
     }
 
@@ -208,6 +208,9 @@ impl Driver {
         loop {
             if let Poll::Ready(end) = self.poll_read(cx) {
                 return Poll::Ready(end);
+            }
+            if !self.is_last && self.place.poll_displaced(cx).is_ready() {
+                self.make_way();
             }
             match self.poll_write(cx) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
@@ -250,6 +253,15 @@ impl Driver {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Somebody else has this place: the client is sent away, and nothing is lost for it.
+    fn make_way(&mut self) {
+        let out = &mut *self.reader.out.lock();
+        let mut farewell = out.rest.to_vec();
+        push_no_place(self.road, &mut farewell);
+        out.rest = farewell.into();
+        self.is_last = true;
     }
 
     /// Reads what nobody needs, and its end.
