@@ -144,6 +144,7 @@ export function feedsBehind(options) {
     assert.equal((await ask(url, { "if-none-match": etag })).status, 304);
     // What an answer is compressed to does not change which one it is, but for being weak.
     const zipped = await ask(url, { "accept-encoding": "gzip" });
+    assert.equal(zipped.headers["content-encoding"], "gzip");
     assert.equal(zipped.headers.etag.replace(/^W\//, "").replace(/-gzip"$/, '"'), etag);
     assert.equal((await ask(url, { "if-none-match": zipped.headers.etag })).status, 304);
   });
@@ -165,9 +166,10 @@ export function feedsBehind(options) {
   test("a reader that goes away is not kept for", async () => {
     const url = withQuery(proxy.url + feedPath("/", "gone"), { offset: "now" });
     const before = await server.openFiles();
-    const listeners = await Promise.all(Array.from({ length: 20 }, () => Listener.open("EventSource", url)));
-    await until("their connections", async () => (await server.openFiles()) >= before + 20);
+    // Some of them go over connections that the proxy has kept.
+    const listeners = await Promise.all(Array.from({ length: 60 }, () => Listener.open("EventSource", url)));
+    await until("their connections", async () => (await server.openFiles()) > before + 40);
     listeners.forEach((listener) => listener.close());
-    await until("their connections to be closed", async () => (await server.openFiles()) <= before + 5);
+    await until("their connections to be closed", async () => (await server.openFiles()) < before + 10);
   });
 }
