@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use crate::config::StreamsConfig;
 use crate::cursor::CursorKey;
 use crate::http::answer::{CorsHeaders, answer, error, options, wrong_method};
-use crate::http::body::collect;
+use crate::http::body::{collect, discard};
 use crate::http::read::{Answering, Readers};
 use crate::http::write::{self, WriteHead};
 use crate::message::ContentType;
@@ -382,7 +382,10 @@ impl Serving {
             .map_err(|refuse| error(StatusCode::FORBIDDEN, "refused", refuse.message()));
         let address = match address {
             Ok(address) => address,
-            Err(response) => return Err(Box::new(cors.on(response))),
+            Err(response) => {
+                discard(&head.headers, body, self.streams.inner.config.body_timeout).await;
+                return Err(Box::new(cors.on(response)));
+            }
         };
         let stream = self.streams.get(&name);
         if verb == Verb::Read {
@@ -413,19 +416,19 @@ impl Serving {
             |body| collect(&head.headers, body, config.append_bytes_max, config.body_timeout);
         match verb {
             Verb::Create => {
+                let data = read(body).await?;
                 if let Some(refused) = write::not_served(&head.headers) {
                     return Ok(refused);
                 }
                 let asked = WriteHead::parse(&head.headers)?;
-                let data = read(body).await?;
                 let content_type = asked.content_type_or_default();
                 let made = self.streams.create_with(name, content_type, (data, asked.closes));
                 Ok(write::made(head, made))
             }
             Verb::Append => {
+                let data = read(body).await?;
                 let stream = stream.ok_or_else(|| Box::new(unknown()))?;
                 let asked = WriteHead::parse(&head.headers)?;
-                let data = read(body).await?;
                 Ok(asked.append(&stream.shared, data))
             }
             _ => Ok(match self.streams.delete(name) {
