@@ -264,7 +264,9 @@ async fn a_shutdown_ends_who_reads_and_a_path_is_taken_once() {
     let poll = tokio::spawn(server.get("/streams/a?wait=25").into_future());
     tokio::task::yield_now().await;
     server.server().clone().shutdown().await;
-    assert_eq!(poll.await.unwrap().status, 200);
+    let poll = poll.await.unwrap();
+    assert_eq!((poll.status, &*code(&poll)), (503, "ending"), "or it would ask again at once");
+    assert_eq!(poll.header("retry-after"), Some("1"));
     let rest = durable.rest().await;
     assert!(rest.starts_with("event: control\ndata:{\"streamNextOffset\":"), "{rest}");
 }
