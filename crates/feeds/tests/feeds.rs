@@ -235,6 +235,7 @@ async fn a_ticket_is_good_once() {
     // What `EventSource` does by itself when it is cut off.
     let again = server.get(&target).header(SSE.0, SSE.1).await;
     assert_eq!((again.status, &*code(&again)), (401, "bad_credentials"));
+    assert_eq!(again.header("www-authenticate"), Some("Bearer"));
     // One that the application gave is judged as what it stands for.
     for (token, status) in [("sesame", 200), ("wrong", 403)] {
         let ticket = feeds.ticket("/news", &json!({ "token": token })).unwrap();
