@@ -9,6 +9,8 @@ use crate::address::PublicUrl;
 
 pub use limits::LimitArgs;
 
+pub mod credentials;
+pub mod http;
 mod limits;
 
 /// A team chat in one program.
