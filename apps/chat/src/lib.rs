@@ -26,5 +26,6 @@ pub mod serve;
 pub mod signals;
 pub mod site;
 pub mod store;
+pub mod tail;
 pub mod tls;
 pub mod ui;
