@@ -3,7 +3,10 @@
 pub mod answer;
 pub mod backoff;
 pub mod event_stream;
+pub mod follow;
+pub mod head;
 pub mod line;
 pub mod lines;
 pub mod ndjson;
+pub mod refusal;
 pub mod road;

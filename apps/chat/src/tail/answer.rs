@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::event_stream::{EventStream, Said};
+use super::head::Head;
 use super::line::Line;
 use super::lines::{EVENT_BYTES_MAX, TooLong};
 use super::ndjson::{Ndjson, NdjsonError};
@@ -85,16 +86,11 @@ impl Content {
 /// What the head of a page says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageHead {
-    /// What its messages are.
-    pub content: Content,
-    /// `Stream-Next-Offset`.
-    pub next: String,
-    /// `Stream-Cursor`.
-    pub stream_cursor: Option<String>,
-    /// `Stream-Up-To-Date`.
-    pub is_up_to_date: bool,
-    /// `Stream-Closed`.
-    pub is_closed: bool,
+    content: Content,
+    next: String,
+    stream_cursor: Option<String>,
+    is_up_to_date: bool,
+    is_closed: bool,
 }
 
 /// An answer that is being read.
@@ -111,6 +107,18 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// A page after whose events it goes on from `next`.
+    pub fn page(head: &Head, next: String) -> Self {
+        let head = PageHead {
+            content: Content::of_type(&head.media_type),
+            next,
+            stream_cursor: head.stream_cursor.clone(),
+            is_up_to_date: head.is_up_to_date,
+            is_closed: head.is_closed,
+        };
+        Answer::Page(head, Vec::new())
+    }
+
     /// Takes what arrived and appends what it gives.
     ///
     /// # Errors

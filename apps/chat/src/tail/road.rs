@@ -114,6 +114,15 @@ impl Place {
         if fits { Ok(Place::At(cursor.to_owned())) } else { Err(NoPlace) }
     }
 
+    /// Whether it is known to be this cursor or behind it: those of one feed sort as text. What has
+    /// no cursor yet has missed nothing.
+    pub fn is_at_least(&self, cursor: &str) -> bool {
+        match self {
+            Place::Beginning | Place::Now => true,
+            Place::At(own) => own.as_str() >= cursor,
+        }
+    }
+
     /// As the parameter `offset` has it.
     pub fn offset(&self) -> &str {
         match self {
