@@ -239,8 +239,9 @@ mod tests {
                 .filter(|(field, _)| *field == "data")
                 .map(|(_, value)| *value)
                 .collect();
-            let ids = block.iter().filter(|(field, value)| *field == "id" && !value.contains('\0'));
-            let own = ids.last().map(|(_, value)| *value);
+            let mut ids =
+                block.iter().filter(|(field, value)| *field == "id" && !value.contains('\0'));
+            let own = ids.next_back().map(|(_, value)| *value);
             if !data.is_empty() {
                 said.push(event(
                     own,

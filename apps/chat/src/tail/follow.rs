@@ -159,6 +159,28 @@ impl Follow {
         }
     }
 
+    /// The time that it was given is over.
+    pub fn time_is_over(&self) -> Ending {
+        let (status, message) = match self.settings.events_max {
+            _ if !self.was_answered => (
+                ExitStatus::Unreachable,
+                "the time is over, and no feed or stream has answered".to_owned(),
+            ),
+            Some(events_max) => {
+                let events = self.events;
+                (
+                    ExitStatus::Failed,
+                    format!("the time is over after {events} of {events_max} events"),
+                )
+            }
+            None if self.settings.is_once => {
+                (ExitStatus::Failed, "the time is over before everything had come".to_owned())
+            }
+            None => return Ending { status: ExitStatus::Done, message: None },
+        };
+        Ending { status, message: Some(message) }
+    }
+
     /// What to do next. An answer that was not read to its end is given up.
     pub fn step(&mut self) -> Step {
         let after = match &self.doing {

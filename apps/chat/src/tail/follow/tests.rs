@@ -355,7 +355,7 @@ fn a_gap_is_a_line_on_every_road_and_it_goes_on_from_the_oldest() {
                     play.answer(410, &[("stream-next-offset", "0m")], &GAP.replacen('{', error, 1));
                 }
             }
-            assert_eq!(play.lines(), [line.clone()], "{road:?}");
+            assert_eq!(play.lines(), [line.as_str()], "{road:?}");
             assert_eq!(play.follow.place(), &Place::At("0m".to_owned()));
             assert_eq!(play.follow.events(), 0);
             if ends_at_gap {
