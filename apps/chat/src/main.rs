@@ -48,7 +48,8 @@ fn tail(args: &TailArgs) -> anyhow::Result<ExitStatus> {
         let stop = signals::stop_requested().context("cannot listen for signals")?;
         Ok(tail::run(args, stop).await)
     });
-    runtime.shutdown_timeout(RUNTIME_TIMEOUT);
+    // What still waits for a standard output that takes nothing ends with the process.
+    runtime.shutdown_background();
     status
 }
 

@@ -102,18 +102,23 @@ impl Reader<'_> {
             };
             sleep(ask.after).await;
             let asked_at = Instant::now();
-            match self.send(&ask).await {
+            let body = match self.send(&ask).await {
                 Ok(response) => {
                     let head = Head::read(response.status(), response.headers(), SystemTime::now());
                     follow.head(head, &mut outputs);
-                    let read = self.read(response.into_body(), follow, asked_at);
-                    if let Err(ending) = read.await {
-                        return ending;
-                    }
+                    Some(response.into_body())
                 }
-                Err(failure) => follow.failed(failure, &mut outputs),
-            }
+                Err(failure) => {
+                    follow.failed(failure, &mut outputs);
+                    None
+                }
+            };
             if let Err(ending) = self.screen.tell(&mut outputs).await {
+                return ending;
+            }
+            if let Some(body) = body
+                && let Err(ending) = self.read(body, follow, asked_at).await
+            {
                 return ending;
             }
         }
@@ -180,5 +185,28 @@ fn failure(error: &HttpError) -> Failure {
         error => {
             Failure::Final(Ending { status: error.exit_status(), message: Some(error.line()) })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// The difference that sends [`Road::Auto`](road::Road::Auto) on to long polling.
+    #[tokio::test]
+    async fn silence_is_not_taken_for_a_lost_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/x", listener.local_addr().unwrap()).parse().unwrap();
+        let mut client = HttpClient::default();
+        client.answer_timeout = Duration::from_millis(1);
+        let error = client.send(&url, Request::new(Bytes::new())).await.unwrap_err();
+        assert_eq!(failure(&error), Failure::Silent);
+        drop(listener);
+        let error = client.send(&url, Request::new(Bytes::new())).await.unwrap_err();
+        assert!(matches!(failure(&error), Failure::Unreachable(_)), "{error}");
+        let url = "ws://localhost/x".parse().unwrap();
+        let error = client.send(&url, Request::new(Bytes::new())).await.unwrap_err();
+        assert!(matches!(failure(&error), Failure::Final(_)), "{error}");
     }
 }
