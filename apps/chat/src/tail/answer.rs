@@ -96,8 +96,8 @@ pub struct PageHead {
 /// An answer that is being read.
 #[derive(Debug)]
 pub enum Answer {
-    /// Server-sent events, each with its cursor.
-    Events(EventStream),
+    /// Server-sent events, each with its cursor; whether their data is base64.
+    Events(EventStream, bool),
     /// NDJSON.
     Ndjson(Ndjson),
     /// Server-sent events of Durable Streams.
@@ -125,10 +125,13 @@ impl Answer {
     /// It cannot be read further.
     pub fn read(&mut self, bytes: &[u8], got: &mut Vec<Got>) -> Result<(), Unreadable> {
         match self {
-            Answer::Events(stream) => {
+            Answer::Events(stream, is_base64) => {
                 let mut said = Vec::new();
                 let read = stream.read(bytes, &mut said);
                 got.extend(said.into_iter().map(|said| match said {
+                    Said::Event(event) if *is_base64 && event.event.is_none() => {
+                        Got::Line(Line { id: event.id, event: None, data: base64(&event.data) })
+                    }
                     Said::Event(event) => {
                         Got::Line(Line::of_data(event.id, event.event, &event.data))
                     }
@@ -166,6 +169,12 @@ impl Answer {
         got.extend(head.is_closed.then_some(Got::Closed));
         Ok(())
     }
+}
+
+/// Bytes as events carry them, from lines of base64.
+fn base64(lines: &str) -> String {
+    let base64: String = lines.split('\n').collect();
+    format!(r#"{{"base64":{}}}"#, serde_json::Value::from(base64))
 }
 
 /// The events of a page, the last one with the cursor behind it.
@@ -230,9 +239,7 @@ impl Durable {
             return Err(TooLong(PAGE_BYTES_MAX).into());
         }
         if self.is_base64 {
-            let data: String = data.split('\n').collect();
-            let data = format!(r#"{{"base64":{}}}"#, serde_json::Value::from(data));
-            self.held.push(Line { id: None, event: None, data });
+            self.held.push(Line { id: None, event: None, data: base64(data) });
         } else {
             let page =
                 Line::of_page(data.as_bytes()).or_else(|_| Content::Text.lines(data.as_bytes()));
@@ -323,6 +330,16 @@ mod tests {
             answer.finish(&mut got).unwrap();
             assert_eq!(got.len(), expected.len());
         }
+    }
+
+    #[test]
+    fn bytes_come_as_base64_on_event_streams() {
+        let mut got = Vec::new();
+        let bytes = b"id: 0b\ndata: YW\ndata: Jj\n\nid: 0m\nevent: gap\ndata: {}\n\n";
+        Answer::Events(EventStream::default(), true).read(bytes, &mut got).unwrap();
+        assert_eq!(got[0], line(Some("0b"), "{\"base64\":\"YWJj\"}"));
+        let gap = Line::of_data(Some("0m".into()), Some("gap".into()), "{}");
+        assert_eq!(got[1..], [Got::Line(gap)]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod events;
 #[cfg(test)]
 mod tests;
 
+/// What is said when there will be no more events.
+const CLOSED: &str = "the stream is closed, nothing will follow";
 /// A stream that lasted this long was none that fails at once.
 const LASTED: Duration = Duration::from_secs(10);
 /// A poll that was answered sooner was not held.
@@ -122,6 +124,8 @@ pub struct Follow {
     is_opened: bool,
     /// The answer had events, or a `control`.
     has_progress: bool,
+    /// The head of the stream says that nothing follows what it has.
+    is_closed: bool,
     /// How the page that has just ended stands to what there is.
     is_up_to_date: bool,
     /// Answers in a row that fell silent without an event.
@@ -151,6 +155,7 @@ impl Follow {
             is_lost: false,
             is_opened: false,
             has_progress: false,
+            is_closed: false,
             is_up_to_date: false,
             silences: 0,
             gaps: 0,
@@ -242,7 +247,7 @@ impl Follow {
         let answer = match (head.media_type.as_str(), &head.next) {
             ("text/event-stream", _) if is_durable => Answer::Durable(Durable::new(head.is_base64)),
             ("text/event-stream", _) if matches!(self.road, Road::Auto | Road::Sse) => {
-                Answer::Events(EventStream::default())
+                Answer::Events(EventStream::default(), head.is_base64)
             }
             ("application/x-ndjson", _) if matches!(self.road, Road::Auto | Road::Ndjson) => {
                 Answer::Ndjson(Ndjson::default())
@@ -263,6 +268,7 @@ impl Follow {
         }
         if !matches!(self.doing, Doing::Ended(_)) {
             self.connected(out);
+            self.is_closed = is_plain_stream && head.is_closed;
             self.doing = Doing::Reading(answer);
         }
     }
@@ -334,6 +340,7 @@ impl Follow {
             Doing::Reading(Answer::Durable(_)) if self.has_progress && lasted >= HELD => {
                 self.backoff.reset();
             }
+            Doing::Reading(_) if self.is_closed => self.finish(ExitStatus::Done, CLOSED),
             Doing::Reading(_) => self.lost("the answer ended", lasted, out),
             Doing::ReadingRefusal(refusal) => self.refused(&refusal, out),
             doing @ (Doing::Asking(_) | Doing::Ended(_)) => self.doing = doing,

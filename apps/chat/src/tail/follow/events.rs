@@ -1,6 +1,6 @@
 //! What an answer gave: events, gaps, and the place behind them.
 
-use super::{Doing, Ending, Follow, Output};
+use super::{CLOSED, Doing, Ending, Follow, Output};
 use crate::cli::credentials::ExitStatus;
 use crate::tail::answer::Got;
 use crate::tail::line::{Gap, Line};
@@ -24,9 +24,7 @@ impl Follow {
                             Doing::Ended(Ending { status: ExitStatus::Done, message: None });
                     }
                 }
-                Got::Closed => {
-                    self.finish(ExitStatus::Done, "the stream is closed, nothing will follow")
-                }
+                Got::Closed => self.finish(ExitStatus::Done, CLOSED),
             }
             if matches!(self.doing, Doing::Ended(_)) {
                 return;

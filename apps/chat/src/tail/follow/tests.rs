@@ -601,6 +601,9 @@ fn what_is_closed_ends_it() {
     play.end(SECOND);
     play.answer(204, &[], "");
     assert_eq!(play.ending().0, ExitStatus::Done);
+    let mut play = Play::on(Road::Ndjson, "0a");
+    play.answer(200, &[NDJSON[0], ("stream-closed", "true")], "\n");
+    assert_eq!(play.ending().0, ExitStatus::Done);
     let mut play = Play::on(Road::LongPoll, "0a");
     let headers = page_headers("0b");
     play.answer(200, &[headers[0], headers[1], ("stream-closed", "true")], "[1]");
