@@ -327,7 +327,7 @@ impl Shared {
                 let id = *sealed.get_or_insert_with(|| self.sealer.seal(before + 1));
                 road.push(self.kind(), &message, Some(&id), out);
                 if road.has_control() {
-                    self.push_control(&id, (true, false), out);
+                    self.push_control(&id, (true, false), None, out);
                 }
             });
         }

@@ -47,7 +47,8 @@ impl FeedsBuilder {
         self
     }
 
-    /// Offers every namespace whose name a function accepts, such as dynamic ones, and each of its rooms.
+    /// Offers every namespace whose name a function accepts, such as dynamic ones, and each of its rooms. What
+    /// is sent to all of one that is not there yet is kept from the first time that somebody reads it.
     ///
     /// ```
     /// let builder = sockeye_feeds::Feeds::builder().offer_where(|name| name.starts_with("/doc-"));

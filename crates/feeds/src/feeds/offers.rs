@@ -41,11 +41,6 @@ impl Offers {
         self.rooms.get(namespace).is_some_and(|rooms| rooms.iter().any(|name| name == room))
     }
 
-    /// The namespaces that are offered by name.
-    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
-        self.namespaces.iter().map(String::as_str)
-    }
-
     /// The rooms that are offered by name.
     pub(super) fn rooms(&self) -> impl Iterator<Item = (&str, &str)> {
         self.rooms.iter().flat_map(|(namespace, rooms)| {

@@ -79,19 +79,19 @@ impl Spaces {
     /// among which there is one. False: all are being read.
     fn make_place(&mut self) -> bool {
         let mut begun: HashMap<Option<IpAddr>, usize> = HashMap::new();
-        let mut idle: Vec<(Option<IpAddr>, Instant, Box<str>, Box<str>)> = Vec::new();
+        let mut idle = Vec::new();
         for (namespace, space) in &self.by_namespace {
             for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
                 *begun.entry(room.group).or_default() += 1;
                 if let Some(since) = room.stream.idle_since() {
-                    idle.push((room.group, since, namespace.clone(), name.clone()));
+                    idle.push((room.group, since, (namespace.clone(), name.clone())));
                 }
             }
         }
         let first = idle.into_iter().max_by_key(|(group, since, ..)| {
             (begun.get(group).copied(), std::cmp::Reverse(*since))
         });
-        let Some((_, _, namespace, name)) = first else { return false };
+        let Some((_, _, (namespace, name))) = first else { return false };
         if let Some(space) = self.by_namespace.get_mut(&namespace) {
             space.rooms.remove(&name);
         }
@@ -118,10 +118,12 @@ impl Inner {
     /// Begins what was offered by name.
     pub(super) fn begin(&self, server: &Server) {
         let spaces = &mut *self.spaces.write();
-        for namespace in self.offers.namespaces() {
-            let Some(io) = server.of(namespace) else { continue };
-            let whole = self.new_feed(namespace, io);
-            spaces.by_namespace.entry(namespace.into()).or_default().whole = Some(whole);
+        for io in server.namespaces() {
+            let namespace = io.namespace().to_owned();
+            if self.offers.has(&namespace, None) {
+                let whole = self.new_feed(&namespace, io);
+                spaces.by_namespace.entry(namespace.into()).or_default().whole = Some(whole);
+            }
         }
         for (namespace, room) in self.offers.rooms() {
             let Some(io) = server.of(namespace) else { continue };

@@ -180,6 +180,10 @@ impl Readers {
         if is_over && road == Road::EventSource {
             return answer(StatusCode::NO_CONTENT, Body::default());
         }
+        // Only where the client shows one that is not over yet.
+        let interval_min = query.interval.filter(|_| road == Road::DurableSse);
+        let interval_min = interval_min.map(|shown| interval(Some(shown)));
+        let interval_min = interval_min.filter(|min| *min > interval(None));
         let mut opening = Vec::new();
         match (road, &gap) {
             (Road::EventSource, _) => {
@@ -189,7 +193,7 @@ impl Readers {
             (Road::Ndjson, _) => opening.push(b'\n'),
             (Road::DurableSse, _) if at == tail => {
                 let is_closed = phase == Phase::Closed;
-                let interval = interval(query.interval);
+                let interval = interval_min.unwrap_or_else(|| interval(None));
                 let control = Control { next: at, interval, is_up_to_date: true, is_closed };
                 push_control(&control, &mut opening);
             }
@@ -208,6 +212,7 @@ impl Readers {
             is_all,
             heartbeat: self.reading.heartbeat,
             write_timeout: self.reading.write_timeout,
+            interval_min,
             duration: road.has_control().then_some(self.reading.durable_sse_max),
         };
         let stream_again = Arc::clone(stream);

@@ -233,30 +233,46 @@ impl Shared {
     }
 
     /// What a reader gets next that has everything before `next`.
-    fn fetch(&self, road: Road, next: u64) -> Fetched {
+    fn fetch(&self, road: Road, next: u64, interval_min: Option<u64>) -> Fetched {
         let state = &mut *self.state.lock();
         self.trim(state);
         if state.phase == Phase::Deleted {
-            return Fetched::Last(self.farewell(state, road, Some(GapReason::Gone), next));
+            return Fetched::Last(self.farewell(
+                state,
+                road,
+                Some(GapReason::Gone),
+                (next, interval_min),
+            ));
         }
         if next < state.log.start() {
-            return Fetched::Last(self.farewell(state, road, Some(GapReason::Overload), next));
+            return Fetched::Last(self.farewell(
+                state,
+                road,
+                Some(GapReason::Overload),
+                (next, interval_min),
+            ));
         }
         let end = state.log.end();
         // What was appended since the last flush pass, that one brings.
         let handed = state.roads[road.index()].handed.min(end);
         if next < handed {
-            let (bytes, to) = self.encode(state, road, (next, handed));
+            let (bytes, to) = self.encode(state, road, (next, handed), interval_min);
             return Fetched::Some(bytes, to);
         }
         if next < end || state.phase == Phase::Open {
             return Fetched::Nothing;
         }
-        Fetched::Last(self.farewell(state, road, None, next))
+        Fetched::Last(self.farewell(state, road, None, (next, interval_min)))
     }
 
     /// Messages from one position up to another, or as many as are fetched at once.
-    fn encode(&self, state: &State, road: Road, (from, to): (u64, u64)) -> (Bytes, u64) {
+    fn encode(
+        &self,
+        state: &State,
+        road: Road,
+        (from, to): (u64, u64),
+        interval_min: Option<u64>,
+    ) -> (Bytes, u64) {
         let count = usize::try_from(to - from).unwrap_or(usize::MAX);
         let messages = state.log.from(from).take(count);
         let mut out = Vec::new();
@@ -270,7 +286,8 @@ impl Shared {
                 is_more
             });
             push_data(self.kind(), part.collect::<Vec<_>>(), &mut out);
-            self.push_control(&self.seal(at), (at == state.log.end(), false), &mut out);
+            let says = (at == state.log.end(), false);
+            self.push_control(&self.seal(at), says, interval_min, &mut out);
             return (out.into(), at);
         }
         for message in messages {
@@ -288,14 +305,22 @@ impl Shared {
         &self,
         next: &Cursor,
         (is_up_to_date, is_closed): (bool, bool),
+        interval_min: Option<u64>,
         out: &mut Vec<u8>,
     ) {
-        let control = Control { next: *next, interval: interval(None), is_up_to_date, is_closed };
+        let interval = interval(None).max(interval_min.unwrap_or_default());
+        let control = Control { next: *next, interval, is_up_to_date, is_closed };
         push_control(&control, out);
     }
 
     /// The last that a reader is told.
-    fn farewell(&self, state: &State, road: Road, lost: Option<GapReason>, next: u64) -> Bytes {
+    fn farewell(
+        &self,
+        state: &State,
+        road: Road,
+        lost: Option<GapReason>,
+        (next, interval_min): (u64, Option<u64>),
+    ) -> Bytes {
         let mut out = Vec::new();
         match lost {
             Some(reason) => {
@@ -307,7 +332,7 @@ impl Shared {
             }
             None if road.has_control() => {
                 let is_closed = state.phase == Phase::Closed;
-                self.push_control(&self.seal(next), (true, is_closed), &mut out);
+                self.push_control(&self.seal(next), (true, is_closed), interval_min, &mut out);
             }
             // So that not all of them come back at once.
             None if state.phase == Phase::Ending && road == Road::EventSource => {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::request::Parts;
-use sockeye_engine::Handshake;
 use serde_json::value::RawValue;
+use sockeye_engine::Handshake;
 
 use super::Server;
 use crate::error::Refuse;

@@ -31,6 +31,8 @@ pub(crate) struct Opening {
     pub(crate) is_all: bool,
     pub(crate) heartbeat: Duration,
     pub(crate) write_timeout: Duration,
+    /// On the road of Durable Streams: what `streamCursor` is at least. Such a reader is written to alone.
+    pub(crate) interval_min: Option<u64>,
     /// How long the answer goes on; `None`: as long as the client likes.
     pub(crate) duration: Option<Duration>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Opening {
 /// The side of a reader that the flush pass and its own task share.
 pub(super) struct Reader {
     out: Mutex<Out>,
+    /// Nothing that is the same for others is for it.
+    is_alone: bool,
 }
 
 struct Out {
@@ -56,6 +60,7 @@ struct Out {
 impl Reader {
     pub(super) fn new(write: WriteHalf, opening: &Opening) -> Self {
         Self {
+            is_alone: opening.interval_min.is_some(),
             out: Mutex::new(Out {
                 write,
                 rest: opening.bytes.clone(),
@@ -70,8 +75,8 @@ impl Reader {
     /// Writes what came, if this reader has everything before that. If not its own task looks after it.
     pub(super) fn hand(&self, runs: &[ReadyRun], wakes: bool, at: Instant) {
         let out = &mut *self.out.lock();
-        let mut is_for_driver = wakes;
-        if out.rest.is_empty() && !out.is_broken {
+        let mut is_for_driver = wakes || self.is_alone;
+        if !self.is_alone && out.rest.is_empty() && !out.is_broken {
             is_for_driver |= !runs.iter().all(|run| out.take(run, at));
         }
         if is_for_driver && let Some(driver) = &out.driver {
@@ -119,6 +124,7 @@ pub(super) struct Driver {
     heartbeat: Duration,
     write_timeout: Duration,
     until: Option<Instant>,
+    interval_min: Option<u64>,
     /// What comes behind `rest` is the end.
     is_last: bool,
     /// Bytes that the client sent, and nobody needs.
@@ -162,6 +168,7 @@ impl Driver {
             heartbeat: opening.heartbeat,
             write_timeout: opening.write_timeout,
             until: opening.duration.map(|duration| Instant::now() + duration),
+            interval_min: opening.interval_min,
             is_last: opening.is_all,
             ignored: 0,
             _place: place,
@@ -280,7 +287,7 @@ impl Driver {
             if self.is_last {
                 return Poll::Ready(Some(End::Over));
             }
-            match self.stream.fetch(self.road, out.next) {
+            match self.stream.fetch(self.road, out.next, self.interval_min) {
                 Fetched::Nothing => return Poll::Ready(None),
                 Fetched::Some(bytes, next) => (out.rest, out.next) = (bytes, next),
                 Fetched::Last(bytes) => {
