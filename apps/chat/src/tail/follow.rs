@@ -124,6 +124,9 @@ pub struct Follow {
     is_opened: bool,
     /// The answer had events, or a `control`.
     has_progress: bool,
+    /// `ETag` of the page that is being read. Before that is whole it must not be sent back: the server would
+    /// take its events for known.
+    etag: Option<String>,
     /// The head of the stream says that nothing follows what it has.
     is_closed: bool,
     /// How the page that has just ended stands to what there is.
@@ -155,6 +158,7 @@ impl Follow {
             is_lost: false,
             is_opened: false,
             has_progress: false,
+            etag: None,
             is_closed: false,
             is_up_to_date: false,
             silences: 0,
@@ -226,7 +230,13 @@ impl Follow {
                 self.finish(ExitStatus::Done, "the server says that nothing will follow");
             }
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED if self.was_answered => {
-                let next = head.next.clone().unwrap_or_else(|| self.place.offset().to_owned());
+                let own = self.place.offset().to_owned();
+                let next = match head.status {
+                    // What is behind it is known, but nothing was read now.
+                    StatusCode::NOT_MODIFIED => own,
+                    _ => head.next.clone().unwrap_or(own),
+                };
+                self.etag = head.etag.clone().or_else(|| self.remembered.etag.clone());
                 let head = Head { is_up_to_date: true, ..head };
                 self.connected(out);
                 self.doing = Doing::Reading(Answer::page(&head, next));
@@ -253,7 +263,7 @@ impl Follow {
                 Answer::Ndjson(Ndjson::default())
             }
             (media_type, Some(next)) if wants_page && media_type != "text/event-stream" => {
-                self.remembered.etag = head.etag.clone();
+                self.etag = head.etag.clone();
                 Answer::page(&head, next.clone())
             }
             (media_type, _) if self.road == Road::Auto => {

@@ -15,6 +15,7 @@ impl Follow {
         self.gaps = 0;
         self.cut_pages = 0;
         let has_moved = *before != self.place;
+        self.remembered.etag = self.etag.take().filter(|_| !has_moved);
         let is_held = lasted >= HELD;
         let after = match self.road {
             _ if has_moved && (!self.is_up_to_date || *before == Place::Now) => Duration::ZERO,

@@ -74,6 +74,9 @@ impl Follow {
     }
 
     pub(super) fn set_place(&mut self, cursor: &str) {
+        if cursor == self.place.offset() {
+            return;
+        }
         if cursor.is_empty() {
             // An event stream of somebody else may take its last event id back.
             self.place = Place::Now;
@@ -81,10 +84,8 @@ impl Follow {
         }
         match Place::at(cursor) {
             Ok(place) => {
-                if place != self.place {
-                    self.remembered.etag = None;
-                    self.place = place;
-                }
+                self.remembered.etag = None;
+                self.place = place;
             }
             Err(_) => self.finish(
                 ExitStatus::Failed,

@@ -1,5 +1,6 @@
 use std::time::SystemTime;
 
+use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
@@ -117,7 +118,7 @@ fn is_about(delay: Duration, seconds: u32) -> bool {
 }
 
 /// What a server answers that has these many events, `e1` behind the cursor `c1`, and gives two at once.
-fn model(road: Road, ask: &Ask, events: u32) -> (Vec<(&'static str, String)>, String) {
+fn model(road: Road, ask: &Ask, events: u32) -> (u16, Vec<(&'static str, String)>, String) {
     let query =
         |name| ask.query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
     let id = ask.headers.iter().find(|(name, _)| *name == LAST_EVENT_ID);
@@ -161,11 +162,20 @@ fn model(road: Road, ask: &Ask, events: u32) -> (Vec<(&'static str, String)>, St
             ("application/json", two.last().copied().unwrap_or(from), format!("[{data}]"))
         }
     };
-    let is_up_to_date = media_type == "application/json" && next == events;
+    let is_page = media_type == "application/json";
     let mut headers =
         vec![("content-type", media_type.to_owned()), ("stream-next-offset", format!("c{next}"))];
-    headers.extend(is_up_to_date.then(|| ("stream-up-to-date", "true".to_owned())));
-    (headers, body)
+    if is_page && next == events {
+        headers.push(("stream-up-to-date", "true".to_owned()));
+    }
+    if is_page && place != "now" {
+        let etag = format!("\"{from}.{next}\"");
+        headers.push(("etag", etag.clone()));
+        if ask.headers.contains(&(IF_NONE_MATCH, etag)) {
+            return (304, headers, String::new());
+        }
+    }
+    (200, headers, body)
 }
 
 const ROADS: [Road; 7] = [
@@ -187,9 +197,9 @@ fn read_with_cuts(road: Road, since: &str, cut: usize) -> Vec<String> {
         // What `now` has is decided at the first answer.
         let events = if answer == 0 && since == "now" { 3 } else { 8 };
         let Step::Ask(ask) = play.follow.step() else { break };
-        let (headers, body) = model(road, &ask, events);
+        let (status, headers, body) = model(road, &ask, events);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        play.head(200, &headers);
+        play.head(status, &headers);
         if answer < 4 && cut < body.len() {
             play.bytes(&body[..cut]);
             play.follow.broken("cut", Duration::ZERO, &mut play.out);
@@ -569,17 +579,29 @@ fn polls_wait_as_their_road_says() {
 }
 
 #[test]
-fn a_poll_sends_back_the_tag_of_the_same_place() {
+fn a_poll_sends_back_the_tag_of_the_same_place_when_its_page_was_whole() {
     let tag = |play: &mut Play| play.ask().headers.get(1).map(|(_, tag)| tag.clone());
     let mut play = Play::on(Road::Poll, "0a");
     let headers = page_headers("0a");
     play.answer(200, &[headers[0], headers[1], headers[2], ("etag", "\"e\"")], "[]");
     assert_eq!(tag(&mut play).as_deref(), Some("\"e\""));
-    play.answer(304, &[], "");
+    play.answer(304, &[("stream-next-offset", "0z")], "");
     assert_eq!(play.ask().after, 3 * SECOND);
+    assert_eq!(play.follow.place(), &Place::At("0a".to_owned()));
     assert_eq!(tag(&mut play).as_deref(), Some("\"e\""));
     play.answer(200, &[headers[0], ("stream-next-offset", "0b"), ("etag", "\"f\"")], "[1]");
     assert_eq!(tag(&mut play), None);
+    // Its events would be taken for known.
+    play.head(200, &[headers[0], ("stream-next-offset", "0c"), ("etag", "\"g\"")]);
+    play.follow.broken("cut", SECOND, &mut play.out);
+    assert_eq!(tag(&mut play), None);
+    let mut play = Play::on(Road::Poll, "beginning");
+    for _ in 0..2 {
+        play.answer(200, &[headers[0], ("stream-next-offset", "-1"), ("etag", "\"e\"")], "[]");
+        assert_eq!(tag(&mut play).as_deref(), Some("\"e\""));
+        play.answer(304, &[], "");
+        assert_eq!(play.follow.place(), &Place::Beginning);
+    }
 }
 
 #[test]
