@@ -360,6 +360,10 @@ impl Follow {
     /// The connection broke before the answer ended.
     pub fn broken(&mut self, why: &str, lasted: Duration, out: &mut Vec<Output>) {
         match mem::replace(&mut self.doing, Doing::Asking(Duration::ZERO)) {
+            Doing::ReadingRefusal(refusal) if refusal.may_be_gap() && refusal.gap().is_none() => {
+                // What was lost, and why, stood in the rest.
+                self.lost(why, lasted, out);
+            }
             Doing::ReadingRefusal(refusal) => self.refused(&refusal, out),
             Doing::Reading(_) => self.lost(why, lasted, out),
             doing @ (Doing::Asking(_) | Doing::Ended(_)) => self.doing = doing,

@@ -59,21 +59,27 @@ impl Refusal {
         self.head.retry_after
     }
 
-    /// What was lost, if that is what it says: 410, or 400 for a cursor that is none.
+    /// Whether its status is one with which a loss is told: 410, or 400 for a cursor that is none.
+    pub fn may_be_gap(&self) -> bool {
+        matches!(self.head.status, StatusCode::GONE | StatusCode::BAD_REQUEST)
+    }
+
+    /// What was lost, if its body says so.
     pub fn gap(&self) -> Option<Gap> {
-        if !matches!(self.head.status, StatusCode::GONE | StatusCode::BAD_REQUEST) {
-            return None;
-        }
-        let mut gap: Gap = match serde_json::from_slice(&self.body) {
-            Ok(gap) => gap,
-            // Another server of Durable Streams, which says no more than where it goes on.
-            Err(_) if self.head.status == StatusCode::GONE && self.head.next.is_some() => {
-                Gap { reason: "too_old".to_owned(), oldest: None, newest: None }
-            }
-            Err(_) => return None,
-        };
-        gap.oldest = gap.oldest.or_else(|| self.head.next.clone());
-        Some(gap)
+        let gap: Option<Gap> = serde_json::from_slice(&self.body).ok();
+        let oldest = || self.head.next.clone();
+        let gap = gap.map(|gap| Gap { oldest: gap.oldest.or_else(oldest), ..gap });
+        gap.filter(|_| self.may_be_gap())
+    }
+
+    /// What was lost, of an answer that came whole. Other servers of Durable Streams say in its head where it
+    /// goes on, and no more.
+    pub fn whole_gap(&self) -> Option<Gap> {
+        self.gap().or_else(|| {
+            let oldest = self.head.next.clone();
+            let is_gap = self.head.status == StatusCode::GONE && oldest.is_some();
+            is_gap.then(|| Gap { reason: "too_old".to_owned(), oldest, newest: None })
+        })
     }
 
     /// It in one line.
@@ -136,9 +142,11 @@ mod tests {
         assert_eq!(refusal(400, None, &malformed).gap().unwrap().reason, "malformed");
         assert_eq!(refusal(404, None, body).gap(), None);
         let other = Gap { newest: None, ..gap };
-        assert_eq!(refusal(410, Some("0a"), "gone").gap(), Some(other));
-        assert_eq!(refusal(400, Some("0a"), "bad").gap(), None);
-        assert_eq!(refusal(410, None, "gone").gap(), None);
+        assert_eq!(refusal(410, Some("0a"), "gone").whole_gap(), Some(other));
+        for (status, next) in [(400, Some("0a")), (410, None), (404, Some("0a"))] {
+            assert_eq!(refusal(status, next, "bad").whole_gap(), None);
+        }
+        assert_eq!(refusal(410, Some("0a"), "{\"reas").gap(), None);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Follow {
     /// The answer was a refusal, whose body has been read.
     pub(super) fn refused(&mut self, refusal: &Refusal, out: &mut Vec<Output>) {
         let status = refusal.status();
-        if let Some(gap) = refusal.gap() {
+        if let Some(gap) = refusal.whole_gap() {
             self.gaps += 1;
             self.connected(out);
             let gaps = self.gaps;

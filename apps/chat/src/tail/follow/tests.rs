@@ -1,10 +1,11 @@
 use std::time::SystemTime;
 
-use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
 use crate::tail::road::LAST_EVENT_ID;
+
+mod model;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -117,67 +118,6 @@ fn is_about(delay: Duration, seconds: u32) -> bool {
     base <= delay && delay <= base + base / 2
 }
 
-/// What a server answers that has these many events, `e1` behind the cursor `c1`, and gives two at once.
-fn model(road: Road, ask: &Ask, events: u32) -> (u16, Vec<(&'static str, String)>, String) {
-    let query =
-        |name| ask.query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
-    let id = ask.headers.iter().find(|(name, _)| *name == LAST_EVENT_ID);
-    let place = id.map(|(_, id)| id.as_str()).or(query("offset")).unwrap_or("now");
-    let from = match place {
-        "-1" => 0,
-        "now" => events,
-        cursor => cursor[1..].parse().unwrap(),
-    };
-    let all: Vec<u32> = (from + 1..=events).collect();
-    let event = |number: u32| format!(r#"{{"event":"e{number}","data":[{number}]}}"#);
-    let is_live = query("live") == Some("sse");
-    let (media_type, next, body) = match road {
-        Road::Auto | Road::Sse => {
-            let each = |n: &u32| format!("id: c{n}\r\nevent: e{n}\r\ndata: [{n}]\r\n\r\n");
-            let opening = format!(":\nretry: 2000\nid: c{from}\n\n");
-            let body = opening + &all.iter().map(each).collect::<String>();
-            ("text/event-stream", from, body)
-        }
-        Road::Ndjson => {
-            let each =
-                |n: &u32| format!("{{\"id\":\"c{n}\",\"event\":\"e{n}\",\"data\":[{n}]}}\n\n");
-            (
-                "application/x-ndjson",
-                from,
-                "\n".to_owned() + &all.iter().map(each).collect::<String>(),
-            )
-        }
-        Road::DurableSse if is_live => {
-            let each = |two: &[u32]| {
-                let data = two.iter().map(|number| event(*number)).collect::<Vec<_>>().join(",");
-                let next = two.last().unwrap();
-                let control = format!(r#"{{"streamNextOffset":"c{next}","streamCursor":"1"}}"#);
-                format!("event: data\ndata:[{data}]\n\nevent: control\ndata:{control}\n\n")
-            };
-            ("text/event-stream", from, all.chunks(2).map(each).collect())
-        }
-        _ => {
-            let two = &all[..all.len().min(2)];
-            let data = two.iter().map(|number| event(*number)).collect::<Vec<_>>().join(",");
-            ("application/json", two.last().copied().unwrap_or(from), format!("[{data}]"))
-        }
-    };
-    let is_page = media_type == "application/json";
-    let mut headers =
-        vec![("content-type", media_type.to_owned()), ("stream-next-offset", format!("c{next}"))];
-    if is_page && next == events {
-        headers.push(("stream-up-to-date", "true".to_owned()));
-    }
-    if is_page && place != "now" {
-        let etag = format!("\"{from}.{next}\"");
-        headers.push(("etag", etag.clone()));
-        if ask.headers.contains(&(IF_NONE_MATCH, etag)) {
-            return (304, headers, String::new());
-        }
-    }
-    (200, headers, body)
-}
-
 const ROADS: [Road; 7] = [
     Road::Auto,
     Road::Sse,
@@ -187,50 +127,6 @@ const ROADS: [Road; 7] = [
     Road::DurableSse,
     Road::DurableLongPoll,
 ];
-
-/// Reads from a model that cuts each of the first answers after `cut` bytes, until all events came.
-fn read_with_cuts(road: Road, since: &str, cut: usize) -> Vec<String> {
-    let mut play = Play::new(Settings { events_max: Some(5), ..settings(road, since) });
-    let mut names = Vec::new();
-    for answer in 0.. {
-        assert!(answer < 40, "{road:?} makes no progress with a cut at {cut}: {names:?}");
-        // What `now` has is decided at the first answer.
-        let events = if answer == 0 && since == "now" { 3 } else { 8 };
-        let Step::Ask(ask) = play.follow.step() else { break };
-        let (status, headers, body) = model(road, &ask, events);
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        play.head(status, &headers);
-        if answer < 4 && cut < body.len() {
-            play.bytes(&body[..cut]);
-            play.follow.broken("cut", Duration::ZERO, &mut play.out);
-        } else {
-            play.bytes(&body);
-            play.end(Duration::ZERO);
-        }
-        names.extend(play.lines().iter().map(|line| line.split(' ').nth(1).unwrap().to_owned()));
-    }
-    assert_eq!(play.ending(), (ExitStatus::Done, String::new()));
-    names
-}
-
-#[test]
-fn every_event_comes_once_and_in_order_wherever_answers_are_cut() {
-    for road in ROADS {
-        for cut in 0..400 {
-            let names = read_with_cuts(road, "beginning", cut);
-            assert_eq!(names, ["e1", "e2", "e3", "e4", "e5"], "{road:?}, cut at {cut}");
-            // Where the first answer is a page, `now` is a place once that is whole.
-            let is_decided =
-                matches!(road, Road::Auto | Road::Sse | Road::Ndjson) || cut >= "[]".len();
-            if is_decided {
-                let names = read_with_cuts(road, "now", cut);
-                assert_eq!(names, ["e4", "e5", "e6", "e7", "e8"], "{road:?}, cut at {cut}");
-            }
-            let names = read_with_cuts(road, "c2", cut);
-            assert_eq!(names, ["e3", "e4", "e5", "e6", "e7"], "{road:?}, cut at {cut}");
-        }
-    }
-}
 
 /// A reader on an event stream that has said `0a` and been heard.
 fn opened() -> Play {
