@@ -59,7 +59,9 @@ pub async fn run(args: &TailArgs, stop: impl Future<Output = ()>) -> ExitStatus 
         }
     };
     if key.is_some() && is_readable_on_the_way(&args.url) {
-        screen.news("everybody on the way can read the key: use https://");
+        screen.news(
+            "the key goes to another machine without TLS, where others can read it: use https://",
+        );
     }
     let mut follow = Follow::new(Settings {
         road: args.road,

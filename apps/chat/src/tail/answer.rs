@@ -303,6 +303,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_page_has_a_bound() {
+        let mut answer = Answer::page(
+            &Head::read(
+                http::StatusCode::OK,
+                &http::HeaderMap::new(),
+                std::time::SystemTime::UNIX_EPOCH,
+            ),
+            "0c".into(),
+        );
+        let quarter = vec![b' '; EVENT_BYTES_MAX];
+        for _ in 0..4 {
+            answer.read(&quarter, &mut Vec::new()).unwrap();
+        }
+        let error = answer.read(b" ", &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, Unreadable::TooLong(TooLong(PAGE_BYTES_MAX))));
+    }
+
+    #[test]
+    fn what_durable_streams_hold_has_a_bound() {
+        let message = format!("event: data\ndata:[\"{}\"]\n\n", "x".repeat(EVENT_BYTES_MAX - 64));
+        let mut answer = Answer::Durable(Durable::new(false));
+        let read = |answer: &mut Answer| answer.read(message.as_bytes(), &mut Vec::new());
+        for _ in 0..4 {
+            read(&mut answer).unwrap();
+        }
+        let error = read(&mut answer).unwrap_err();
+        assert!(matches!(error, Unreadable::TooLong(TooLong(PAGE_BYTES_MAX))));
+    }
+
     const DURABLE: &str = "event: control\ndata: {\"streamNextOffset\":\"0a\"}\n\n\
         event: data\ndata: [1,\ndata: 2]\n\nevent: data\ndata: [3]\n\n\
         event: control\ndata: {\"streamNextOffset\":\"0b\",\"streamCursor\":\"9\",\"upToDate\":true}\n\n\
