@@ -12,7 +12,7 @@ use common::{PATIENCE, command};
 use serde_json::{Value, json};
 use sockeye::{Binary, Io, Namespace, RawArgs, Refuse, Server};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -284,6 +284,49 @@ async fn what_is_not_kept_any_more_and_a_restart_are_gaps_on_every_road() {
             "{road}"
         );
         assert_eq!(without_ids(lines).0, emitted, "{road}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_restart_under_a_reader_is_a_gap_and_it_goes_on() {
+    let site = Site::start().await;
+    let url = site.url("/socket.io/feeds/news");
+    let mut readers = Vec::new();
+    let mut number = 0;
+    for road in ROADS {
+        let args = ["tail", &url, "--road", road, "--interval", "0.05"];
+        let mut reader = command(&args).spawn().unwrap();
+        let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+        // It follows once it has an event.
+        loop {
+            emit(&site.news(), number, 1);
+            number += 1;
+            if let Ok(line) = timeout(Duration::from_millis(50), lines.next_line()).await {
+                assert!(line.unwrap().is_some(), "{road}");
+                break;
+            }
+        }
+        readers.push((road, reader, lines));
+    }
+    let address = site.address;
+    site.stop().await;
+    let site = Site::on(TcpListener::bind(address).await.unwrap());
+    let emitted = emit(&site.news(), 1000, 1);
+    for (road, reader, mut lines) in readers {
+        let mut before = Value::Null;
+        loop {
+            let line = timeout(PATIENCE, lines.next_line()).await.expect(road).unwrap();
+            let line: Value = serde_json::from_str(&line.expect(road)).unwrap();
+            if line["data"][0] == 1000 {
+                assert_eq!(before["event"], "gap", "{road}: {before}");
+                assert_eq!(before["data"]["reason"], "foreign", "{road}: {before}");
+                assert_eq!(line["data"], emitted[0]["data"], "{road}");
+                break;
+            }
+            before = line;
+        }
+        drop(reader);
     }
     site.stop().await;
 }
