@@ -151,9 +151,13 @@ const STREAM: &str = "text/event-stream";
 async fn an_event_stream_is_continued_where_it_was_cut() {
     let script = Script::new().await;
     let mut tail = Tail::of(&script, &[]);
+    let asked = script.asked().await;
+    assert_eq!(asked.target(), "/socket.io/feeds/news/sport?offset=now");
+    asked.page("0a", "[]").await;
     let mut asked = script.asked().await;
     assert_eq!(asked.target(), "/socket.io/feeds/news/sport");
     assert!(asked.has("accept: text/event-stream, application/x-ndjson;q=0.9"), "{}", asked.head);
+    assert!(asked.has("last-event-id: 0a"), "{}", asked.head);
     asked.open(STREAM).await;
     asked.chunk(":\nretry: 100\nid: 0a\n\n").await;
     asked.chunk("id: 0b\nevent: tick\ndata: [1]\n\nid: 0c\nevent: tick\ndata: [2").await;
@@ -465,7 +469,9 @@ async fn a_key_comes_from_the_environment_or_a_file_and_is_never_shown() {
         let (status, _, errors) = tail.ended().await;
         assert_eq!(status, 0, "{errors}");
         assert!(
-            errors.contains("> GET /socket.io/feeds/news/sport HTTP/1.1\n> host: 127.0.0.1:"),
+            errors.contains(
+                "> GET /socket.io/feeds/news/sport?offset=now HTTP/1.1\n> host: 127.0.0.1:"
+            ),
             "{errors}"
         );
         assert!(errors.contains("> authorization: Bearer ***\n"), "{errors}");

@@ -118,6 +118,8 @@ pub struct Follow {
     events: u64,
     /// An answer was one of a feed or a stream.
     was_answered: bool,
+    /// The server gives no cursor of `now`: it is one that has streams only.
+    has_no_anchor: bool,
     /// The connection was lost, which was told.
     is_lost: bool,
     /// Something of the body has arrived.
@@ -155,6 +157,7 @@ impl Follow {
             doing: Doing::Asking(Duration::ZERO),
             events: 0,
             was_answered: false,
+            has_no_anchor: false,
             is_lost: false,
             is_opened: false,
             has_progress: false,
@@ -197,7 +200,15 @@ impl Follow {
             Doing::Asking(after) => *after,
             Doing::Reading(_) | Doing::ReadingRefusal(_) => Duration::ZERO,
         };
-        Step::Ask(ask(self.road, &self.place, &self.remembered, after))
+        let road = if self.is_anchoring() { Road::Poll } else { self.road };
+        let ask = ask(road, &self.place, &self.remembered, after);
+        Step::Ask(Ask { patience: patience(self.road, false), ..ask })
+    }
+
+    /// Whether it asks for the cursor of `now` first. Where no stream comes through that is known after seconds
+    /// only, and what has come meanwhile has to be read on the other road.
+    pub(super) fn is_anchoring(&self) -> bool {
+        self.road == Road::Auto && self.place == Place::Now && !self.has_no_anchor
     }
 
     /// How long the next bytes of the answer may take; `None`: it is not needed any further.
@@ -253,7 +264,8 @@ impl Follow {
     fn accept(&mut self, head: Head, out: &mut Vec<Output>) {
         let is_plain_stream = self.is_plain_stream();
         let is_durable = self.road == Road::DurableSse && self.place != Place::Now;
-        let wants_page = !is_plain_stream && !is_durable;
+        let is_anchoring = self.is_anchoring();
+        let wants_page = is_anchoring || (!is_plain_stream && !is_durable);
         let answer = match (head.media_type.as_str(), &head.next) {
             ("text/event-stream", _) if is_durable => Answer::Durable(Durable::new(head.is_base64)),
             ("text/event-stream", _) if matches!(self.road, Road::Auto | Road::Sse) => {
@@ -266,21 +278,30 @@ impl Follow {
                 self.etag = head.etag.clone();
                 Answer::page(&head, next.clone())
             }
+            _ if is_anchoring => return self.give_up_anchor(),
             (media_type, _) if self.road == Road::Auto => {
                 let why = format!("what answers is no stream ({})", plain(media_type));
                 return self.fall_back(&why, out);
             }
             _ => return self.is_no_feed(&head, wants_page),
         };
-        if let (Place::Now, Some(next), true) = (&self.place, &head.next, is_plain_stream) {
+        let is_stream = matches!(answer, Answer::Events(..) | Answer::Ndjson(_));
+        if let (Place::Now, Some(next), true) = (&self.place, &head.next, is_stream) {
             // Streams say it at once: from here on nothing is missed.
             self.set_place(next);
         }
+        self.has_no_anchor |= is_anchoring && is_stream;
         if !matches!(self.doing, Doing::Ended(_)) {
             self.connected(out);
             self.is_closed = is_plain_stream && head.is_closed;
             self.doing = Doing::Reading(answer);
         }
+    }
+
+    /// The stream itself comes next.
+    pub(super) fn give_up_anchor(&mut self) {
+        self.has_no_anchor = true;
+        self.doing = Doing::Asking(Duration::ZERO);
     }
 
     fn is_no_feed(&mut self, head: &Head, wants_page: bool) {

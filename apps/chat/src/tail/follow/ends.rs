@@ -95,6 +95,7 @@ impl Follow {
                 };
                 self.finish(ExitStatus::Refused, &format!("refused: {message}{hint}"));
             }
+            406 if self.is_anchoring() => self.give_up_anchor(),
             406 if self.road == Road::Auto => self.fall_back("streams are not offered", out),
             504 if self.road == Road::Auto => {
                 self.fall_back("something on the way has no patience for streams", out);

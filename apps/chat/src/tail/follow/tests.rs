@@ -375,6 +375,34 @@ fn where_no_stream_comes_through_it_polls() {
 }
 
 #[test]
+fn a_stream_that_may_not_come_through_begins_with_the_cursor_of_now() {
+    const STREAM: &str = "text/event-stream, application/x-ndjson;q=0.9";
+    let mut play = Play::on(Road::Auto, "now");
+    let ask = play.ask();
+    assert_eq!(ask.query, [("offset", "now".to_owned())]);
+    assert_eq!((ask.headers[0].1.as_str(), ask.patience), ("*/*", 8 * SECOND));
+    play.answer(200, &page_headers("0a"), "[]");
+    let ask = play.ask();
+    assert_eq!(ask.after, Duration::ZERO);
+    assert_eq!(ask.headers[0].1, STREAM);
+    assert_eq!(ask.headers[1], (LAST_EVENT_ID, "0a".to_owned()));
+    // Who has nothing but streams answers with one, or refuses, and is not asked that way again.
+    let mut play = Play::on(Road::Auto, "now");
+    play.head(200, EVENTS);
+    play.bytes("data: 1\n\n");
+    assert_eq!(play.lines(), ["- - 1"]);
+    play.end(SECOND);
+    assert_eq!((play.ask().query, play.ask().headers[0].1.as_str()), (vec![], STREAM));
+    for (status, media_type) in [(200, "text/html"), (406, "")] {
+        let mut play = Play::on(Road::Auto, "now");
+        play.answer(status, &[("content-type", media_type)], "");
+        let ask = play.ask();
+        assert_eq!((ask.query, ask.headers[0].1.as_str()), (vec![], STREAM), "{status}");
+        assert_eq!((ask.after, play.news()), (Duration::ZERO, String::new()));
+    }
+}
+
+#[test]
 fn a_stream_that_falls_silent_is_opened_again() {
     for (road, headers) in [(Road::Sse, EVENTS), (Road::Ndjson, NDJSON)] {
         let mut play = Play::on(road, "0a");
