@@ -240,7 +240,9 @@ impl Follow {
             StatusCode::NO_CONTENT if self.is_plain_stream() => {
                 self.finish(ExitStatus::Done, "the server says that nothing will follow");
             }
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED if self.was_answered => {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+                if self.was_answered || head.next.is_some() =>
+            {
                 let own = self.place.offset().to_owned();
                 let next = match head.status {
                     // What is behind it is known, but nothing was read now.
@@ -395,6 +397,10 @@ impl Follow {
     pub fn silent(&mut self, lasted: Duration, out: &mut Vec<Output>) {
         if matches!(self.doing, Doing::ReadingRefusal(_)) {
             return self.broken("", lasted, out);
+        }
+        if lasted >= 2 * patience(self.road, true) {
+            // Heartbeats came through.
+            self.silences = 0;
         }
         self.silences += 1;
         if self.road == Road::Auto && (!self.is_opened || self.silences > 1) {

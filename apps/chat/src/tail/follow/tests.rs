@@ -365,6 +365,14 @@ fn where_no_stream_comes_through_it_polls() {
         play.follow.silent(45 * SECOND, &mut play.out);
     }
     falls_back(play, "nothing comes through");
+    // But not what had gone on for a while: a machine that slept finds its connection silent too.
+    let mut play = Play::on(Road::Auto, "0a");
+    for _ in 0..3 {
+        play.head(200, EVENTS);
+        play.bytes(":\n\n");
+        play.follow.silent(600 * SECOND, &mut play.out);
+        assert!(play.news().contains("nothing came for 45 s; connecting again"));
+    }
     // A page that is no feed is none on the other road either.
     let mut play = Play::on(Road::Auto, "0a");
     play.head(200, &[("content-type", "text/html")]);
@@ -500,6 +508,18 @@ fn polls_wait_as_their_road_says() {
         play.follow.broken("cut", SECOND, &mut play.out);
         assert!(is_about(play.ask().after, 2));
     }
+}
+
+#[test]
+fn the_first_answer_may_be_that_nothing_came() {
+    let mut play = Play::on(Road::DurableLongPoll, "0a");
+    play.head(204, &[("stream-next-offset", "0a"), ("stream-up-to-date", "true")]);
+    play.end(20 * SECOND);
+    assert_eq!(play.ask().after, Duration::ZERO);
+    assert_eq!(play.ask().query[0], ("offset", "0a".to_owned()));
+    let mut play = Play::on(Road::DurableLongPoll, "0a");
+    play.answer(204, &[], "");
+    assert_eq!(play.ending().0, ExitStatus::Failed);
 }
 
 #[test]
