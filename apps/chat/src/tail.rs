@@ -22,7 +22,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -74,7 +74,8 @@ pub async fn run(args: &TailArgs, stop: impl Future<Output = ()>) -> ExitStatus 
         seed: RandomState::new().hash_one(0),
     });
     let key = key.map(|key| key.bearer());
-    let reader = Reader { url: &args.url, key, client: HttpClient::default(), screen };
+    let client = HttpClient::default();
+    let reader = Reader { url: &args.url, headers: &args.headers, key, client, screen };
     let ending = tokio::select! {
         ending = reader.drive(&mut follow) => Some(ending),
         () = stop => Some(Ending { status: ExitStatus::Done, message: None }),
@@ -89,6 +90,7 @@ pub async fn run(args: &TailArgs, stop: impl Future<Output = ()>) -> ExitStatus 
 /// What sends the requests of a [`Follow`] and tells it what comes.
 struct Reader<'a> {
     url: &'a Url,
+    headers: &'a [(HeaderName, HeaderValue)],
     key: Option<HeaderValue>,
     client: HttpClient,
     screen: Screen,
@@ -132,6 +134,9 @@ impl Reader<'_> {
             url.query_pairs_mut().extend_pairs(&ask.query);
         }
         let mut request = Request::new(Bytes::new());
+        for (name, value) in self.headers {
+            request.headers_mut().append(name, value.clone());
+        }
         for (name, value) in &ask.headers {
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
                 let message = Some(format!("the value for the header `{name}` cannot be sent"));

@@ -459,11 +459,13 @@ async fn a_key_comes_from_the_environment_or_a_file_and_is_never_shown() {
     std::fs::write(&file, "from-file\n").unwrap();
     let file = file.to_str().unwrap();
     for (args, key) in [(vec![], "from-environment"), (vec!["--key-file", file], "from-file")] {
-        let args = [vec!["tail", &script.url, "-v", "--max-events", "1"], args].concat();
+        let args = [vec!["tail", &script.url, "-v", "-H", "x-mine: 1", "--max-events", "1"], args]
+            .concat();
         let tail =
             Tail::start(command(&args).env("SOCKEYE_KEY", "from-environment").stdin(Stdio::null()));
         let mut asked = script.asked().await;
         assert!(asked.has(&format!("authorization: Bearer {key}")), "{}", asked.head);
+        assert!(asked.has("x-mine: 1"), "{}", asked.head);
         asked.open(STREAM).await;
         asked.chunk("data: 1\n\n").await;
         let (status, _, errors) = tail.ended().await;

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
+    IF_NONE_MATCH, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
 use url::Url;
 
-use super::road::{OWN_PARAMETERS, Place, Road};
+use super::road::{LAST_EVENT_ID, OWN_PARAMETERS, Place, Road};
 use crate::cli::credentials::{EXIT_STATUSES, KeyArgs};
 
 /// What to follow, and how.
@@ -55,6 +59,12 @@ pub struct TailArgs {
     #[command(flatten)]
     pub key: KeyArgs,
 
+    /// Header of each request, such as `Origin: https://chat.example`; can be repeated
+    ///
+    /// None with a secret: other users of this machine could read it.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+
     /// Say nothing on standard error but why it failed
     #[arg(short, long, conflicts_with = "verbose")]
     pub silent: bool,
@@ -90,6 +100,35 @@ fn seconds(text: &str) -> Result<Duration, String> {
     // Three years are enough, and in the range of every clock.
     time.filter(|time| time.as_secs() < 100_000_000)
         .ok_or_else(|| "it takes seconds, such as 30 or 0.5".to_owned())
+}
+
+/// A header that is not set here, and has no secret.
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is `NAME: VALUE`")?;
+    let name: HeaderName = name.trim().parse().map_err(|_| "this is no name of a header")?;
+    let value: HeaderValue = value.trim().parse().map_err(|_| "this is no value of a header")?;
+    if matches!(name, AUTHORIZATION | COOKIE | PROXY_AUTHORIZATION) {
+        return Err(
+            "others can see what stands in the arguments: a key comes from SOCKEYE_KEY or --key-file"
+                .to_owned(),
+        );
+    }
+    let is_own = matches!(
+        name,
+        ACCEPT
+            | CONNECTION
+            | CONTENT_LENGTH
+            | HOST
+            | IF_NONE_MATCH
+            | TE
+            | TRANSFER_ENCODING
+            | UPGRADE
+            | USER_AGENT
+    );
+    if is_own || name == LAST_EVENT_ID {
+        return Err(format!("the header `{name}` is set by this program"));
+    }
+    Ok((name, value))
 }
 
 /// The address of a feed or a stream.
@@ -188,6 +227,37 @@ mod tests {
             ["http://h/x", "https://h:1/v1/stream/a", "http://h/feeds/a?ticket=t", "http://[::1]/f"]
         {
             assert_eq!(parse(address).unwrap().url.as_str(), address);
+        }
+    }
+
+    #[test]
+    fn headers_are_added_but_for_secrets_and_those_of_its_own() {
+        let with = |headers: &[&str]| {
+            let headers = headers.iter().flat_map(|header| ["-H", header]);
+            let words = ["sockeye", "tail", FEED].into_iter().chain(headers);
+            match Cli::try_parse_from(words).map(Cli::into_command) {
+                Ok(Command::Tail(args)) => Ok(args.headers),
+                Ok(command) => panic!("{command:?}"),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let headers = with(&["Origin: https://a.example", "x-a:b:c"]).unwrap();
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_eq!(headers, [("origin", &b"https://a.example"[..]), ("x-a", &b"b:c"[..])]);
+        for (header, words) in [
+            ("Authorization: Bearer x", "SOCKEYE_KEY or --key-file"),
+            ("cookie: a=b", "SOCKEYE_KEY or --key-file"),
+            ("Accept: text/html", "the header `accept` is set by this program"),
+            ("Last-Event-ID: 1", "the header `last-event-id` is set"),
+            ("host: a", "the header `host` is set"),
+            ("a", "a header is `NAME: VALUE`"),
+            (": a", "this is no name"),
+            ("a b: c", "this is no name"),
+            ("a: b\r\nc: d", "this is no value"),
+        ] {
+            let error = with(&[header]).unwrap_err();
+            assert!(error.contains(words), "{header}: {error}");
         }
     }
 
