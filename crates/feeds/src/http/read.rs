@@ -234,6 +234,10 @@ impl Readers {
         response.extensions_mut().insert(hand_over);
         let headers = response.headers_mut();
         headers.insert(STREAM_NEXT_OFFSET, cursor_value(&at));
+        if is_over {
+            // NDJSON has no other word for it: who follows need not come back.
+            headers.insert(STREAM_CLOSED, TRUE);
+        }
         if stream.kind() == Kind::Bytes && road != Road::Ndjson {
             headers.insert(STREAM_SSE_DATA_ENCODING, HeaderValue::from_static("base64"));
         }
