@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body::Body as _;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -106,11 +105,15 @@ impl Inner {
         head: &Request<()>,
         body: RequestBody,
     ) -> Response<Body> {
-        let admitted = match self.admit(server, route, head, body.size_hint().lower()).await {
+        let admitted = match self.admit(server, route, head).await {
             Ok(admitted) => admitted,
+            Err(error) if error.code == ErrorCode::TooLarge => {
+                return closing(error.into_response());
+            }
             // The sender may not listen before it has sent all, so that is read, and forgotten.
             Err(error) => {
-                let is_read = body.is_end_stream() || body::discard(body, self.bounds()).await;
+                let is_short = self.check_length(head.headers()).is_ok();
+                let is_read = is_short && body::discard(body, self.bounds()).await;
                 let response = error.into_response();
                 return if is_read { response } else { closing(response) };
             }
@@ -136,7 +139,6 @@ impl Inner {
         server: &Server,
         route: Option<Route>,
         head: &Request<()>,
-        body_bytes: u64,
     ) -> Result<(Route, Admitted), ApiError> {
         let route = route.ok_or(ErrorCode::UnknownRoute.error())?;
         let is_allowed = match route.is_read() {
@@ -151,9 +153,7 @@ impl Inner {
         if !engine.origins.allow(head.headers(), host) {
             return Err(ErrorCode::WrongOrigin.error());
         }
-        if body_bytes > self.config.body_bytes_max as u64 {
-            return Err(ErrorCode::TooLarge.error());
-        }
+        self.check_length(head.headers())?;
         let key = self.key(head.headers()).await?;
         let running = self.usages.begin(key.id())?;
         if !route.is_read() {
@@ -161,6 +161,16 @@ impl Inner {
             idempotency_key(head.headers())?;
         }
         Ok((route, Admitted { key, running }))
+    }
+
+    /// Whether a body is too long by what is said of it.
+    fn check_length(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let length: Option<u64> = length.and_then(|length| length.parse().ok());
+        match length.is_some_and(|length| length > self.config.body_bytes_max as u64) {
+            true => Err(ErrorCode::TooLarge.error()),
+            false => Ok(()),
+        }
     }
 
     /// The valid key that a request comes with.

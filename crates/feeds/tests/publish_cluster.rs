@@ -1,0 +1,51 @@
+//! Publishing on one server of several: whom it reaches, and what is said when the others are silent.
+
+#![cfg(feature = "publishing")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod publish_common;
+
+use publish_common::{Api, api_on, assert_error};
+use serde_json::json;
+use sockeye::Server;
+use sockeye_feeds::publish::{ErrorCode, PublishingConfig};
+use sockeye_testing::{Ended, TestCluster, TestServer};
+
+fn two(cluster: &TestCluster) -> (Api, TestServer) {
+    let server = |name| Server::builder().cluster(cluster.member(name)).build().unwrap();
+    (api_on(server("here"), PublishingConfig::default()), TestServer::new(server("there")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_of_other_servers_are_reached() {
+    let (api, there) = two(&TestCluster::new(1));
+    let mut ann = there.connect().await;
+    api.done("publish", r#"{"event":"to all"}"#).await;
+    ann.expect_event::<()>("to all").await;
+    let id = ann.id().to_owned();
+    api.done("join", &json!({"socket": id, "to": "red"}).to_string()).await;
+    api.done("publish", r#"{"event":"to red","room":"red"}"#).await;
+    ann.expect_event::<()>("to red").await;
+    api.done("publish", &json!({"event": "to you", "socket": id}).to_string()).await;
+    ann.expect_event::<()>("to you").await;
+    api.done("disconnect", &json!({"socket": id}).to_string()).await;
+    assert_eq!(ann.expect_end().await, Ended::ByServer);
+    let response = api.post("disconnect", &json!({"socket": id}).to_string()).await;
+    assert_error(&response, ErrorCode::UnknownSocket);
+}
+
+/// Nobody knows then whether there is such a socket, so nobody says that there is none.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_is_told_and_nothing_is_done() {
+    let cluster = TestCluster::new(1);
+    let (api, there) = two(&cluster);
+    let mut ann = there.connect().await;
+    let mut here = api.memory.connect().await;
+    cluster.cut_off("there");
+    let body = json!({"event": "e", "socket": ann.id()}).to_string();
+    assert_error(&api.post("publish", &body).await, ErrorCode::ClusterUnavailable);
+    ann.expect_no_event().await;
+    // Who is here needs nobody else.
+    api.done("publish", &json!({"event": "e", "socket": here.id()}).to_string()).await;
+    here.expect_event::<()>("e").await;
+}
