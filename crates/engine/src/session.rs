@@ -1,6 +1,5 @@
 //! Sessions: the handle that everybody sends with, what all of them share, what ends them.
 
-pub(crate) mod address_slots;
 pub(crate) mod close_detail;
 pub(crate) mod config;
 pub(crate) mod dialect;

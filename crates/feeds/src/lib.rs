@@ -1,6 +1,16 @@
-//! The plain roads to a Socket.IO server.
+//! The plain roads to a Socket.IO server: polling, long polling, NDJSON and SSE, on one cursor; Durable
+//! Streams 1.0; publishing over HTTP.
+//!
+//! - [`Feeds`] offers namespaces and rooms to readers over plain HTTP;
+//! - [`Streams`] are streams of their own, which the application or requests append to;
+//! - [`publish`] lets programs send without a connection.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+
+/// The README's program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 /// The guide, a chapter a module.
 pub mod guide {
@@ -9,6 +19,29 @@ pub mod guide {
     pub mod publishing {}
 }
 
+// In reading order: positions, what is kept, a stream and its readers, the roads, requests, and what is offered.
+mod cursor;
+mod gap;
+mod message;
+mod log;
+mod road;
+mod config;
+mod places;
+mod stream;
+mod http;
+mod ticket;
+mod streams;
+mod feeds;
+
 #[cfg(feature = "publishing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "publishing")))]
 pub mod publish;
+
+pub use config::{FeedsConfig, Reading, StreamsConfig};
+pub use cursor::{Cursor, CursorError};
+pub use feeds::{Feeds, FeedsBuilder, TicketError};
+pub use gap::GapReason;
+pub use log::History;
+pub use stream::producers::ProducerError;
+pub use stream::{AppendError, Stream};
+pub use streams::{Access, CreateError, Streams, Verb};

@@ -6,7 +6,7 @@
 //! - [`write_buffer`]: what waits to be written on one connection, `stall` how long it may;
 //! - [`pipe`]: one connection's way out and in, with frames on it;
 //! - [`batch`]: what many connections get, gathered once; [`flush`]: the pass that writes them;
-//! - [`lines`]: lines of JSON, a framing;
+//! - [`lines`]: lines of JSON, a framing; [`address_slots`]: how many places one address has;
 //! - [`http`]: the listener, TLS, who is asked for and by whom.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+pub mod address_slots;
 pub mod batch;
 pub mod flush;
 pub mod http;

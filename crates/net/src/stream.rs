@@ -224,10 +224,10 @@ impl WriteHalf {
         }
     }
 
-    /// Everything that waited was accepted. Whether it has left this process as well, and nothing waits
-    /// any more.
+    /// Everything that waited was accepted: the peer is not waited for any more. Whether it has left this
+    /// process as well.
     #[inline]
-    pub(crate) fn note_written(&self) -> bool {
+    pub fn note_written(&self) -> bool {
         let is_flushed = self.is_flushed();
         if is_flushed && self.stalls.load(Ordering::Relaxed) {
             self.stalls.store(false, Ordering::Relaxed);

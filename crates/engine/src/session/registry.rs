@@ -20,7 +20,7 @@ use crate::outbox::Limits;
 use crate::outbox::connection::Incoming;
 use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
-use crate::session::address_slots::{AddressSlot, AddressSlots};
+use sockeye_net::address_slots::{AddressSlot, AddressSlots};
 use crate::session::config::{Config, ConfigError, OverflowPolicy};
 
 /// How many sessions there are of one kind.

@@ -27,7 +27,7 @@ use crate::metrics;
 use crate::outbox::Outbox;
 use crate::outbox::connection::Connection;
 use crate::session::Session;
-use crate::session::address_slots::AddressSlot;
+use sockeye_net::address_slots::AddressSlot;
 use crate::session::dialect::Dialect;
 use crate::session::registry::{Registry, Ticket};
 use crate::session::reply::Reply;

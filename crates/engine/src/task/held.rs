@@ -6,7 +6,7 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 
 use crate::session::Session;
-use crate::session::address_slots::AddressSlot;
+use sockeye_net::address_slots::AddressSlot;
 
 /// What few sessions hold for as long as they live. Most have nothing of it, and no memory for it.
 pub(super) enum Held {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use http::request::Parts;
 use serde_json::value::RawValue;
+use sockeye_engine::Handshake;
 
 use super::Server;
 use crate::error::Refuse;
@@ -68,12 +69,7 @@ impl Server {
             tracing::debug!(nsp = &*path, refusal, "visitor refused");
             Refuse::new(refusal.to_owned())
         };
-        let judged = AssertUnwindSafe(self.engine.admit(request)).catch_unwind().await;
-        let judged = judged.map_err(|panic| {
-            tracing::error!(panic = panic_message(&*panic), "the hook `allow_request` panicked");
-            Refuse::internal()
-        })?;
-        let handshake = judged.map_err(|refusal| refused(refusal.message()))?;
+        let handshake = self.admit_request(request).await?;
         if !is_object(auth) {
             return Err(refused("the auth is not a JSON object"));
         }
@@ -81,6 +77,26 @@ impl Server {
         let visitor = Visitor::reader(active, Arc::new(handshake), auth);
         visitor.ask_connect_handlers().await?;
         Ok(visitor)
+    }
+
+    /// The part of [`admit`](Server::admit) that no namespace has a say in: the page's origin, and the hook
+    /// [`allow_request`](sockeye_engine::Hooks::allow_request). For what is served beside the namespaces.
+    ///
+    /// # Errors
+    /// [`Refuse`], as of [`admit`](Server::admit).
+    ///
+    /// # Cancel safety
+    /// Safe, as [`admit`](Server::admit) is.
+    pub async fn admit_request(&self, request: &Parts) -> Result<Handshake, Refuse> {
+        let judged = AssertUnwindSafe(self.engine.admit(request)).catch_unwind().await;
+        let judged = judged.map_err(|panic| {
+            tracing::error!(panic = panic_message(&*panic), "the hook `allow_request` panicked");
+            Refuse::internal()
+        })?;
+        judged.map_err(|refusal| {
+            tracing::debug!(refusal = refusal.message(), "visitor refused");
+            Refuse::new(refusal.message().to_owned())
+        })
     }
 }
 

@@ -78,8 +78,10 @@ pub enum MountError {
 /// What is mounted, by path.
 #[derive(Default)]
 pub(crate) struct Mounts {
-    all: RwLock<Vec<(Box<str>, Arc<dyn Mount>)>>,
+    all: RwLock<Vec<Mounted>>,
 }
+
+type Mounted = (Box<str>, Arc<dyn Mount>);
 
 impl Mounts {
     /// Mounts a service; `own` is the path of the sockets.

@@ -1,21 +1,22 @@
-//! How many sessions one address may have.
+//! How many places one address may have: sessions, readers.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sockeye_net::network;
 
-/// Counts the sessions of each address, see [`network`].
+use crate::network;
+
+/// Counts the places that each address has taken, see [`network`].
 #[derive(Debug, Default)]
-pub(crate) struct AddressSlots {
+pub struct AddressSlots {
     taken: Mutex<HashMap<IpAddr, u32>>,
 }
 
 impl AddressSlots {
-    /// A slot for one more session; `None` when the address has `limit` already.
-    pub(crate) fn take(self: &Arc<Self>, address: IpAddr, limit: u32) -> Option<AddressSlot> {
+    /// A slot for one more; `None` when the address has `limit` already.
+    pub fn take(self: &Arc<Self>, address: IpAddr, limit: u32) -> Option<AddressSlot> {
         let address = network(address);
         let mut taken = self.taken.lock();
         let count = taken.entry(address).or_default();
@@ -27,9 +28,9 @@ impl AddressSlots {
     }
 }
 
-/// A session's slot, until it is dropped.
+/// A place that an address has, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct AddressSlot {
+pub struct AddressSlot {
     address_slots: Arc<AddressSlots>,
     address: IpAddr,
 }

@@ -1,0 +1,187 @@
+//! Which feeds there are: of namespaces, and of the rooms that somebody reads.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use sockeye::{Io, Operation, Server, TargetsRef};
+use sockeye_net::network;
+use tokio::time::Instant;
+
+use super::Inner;
+use crate::stream::Shared;
+
+/// The feeds of all namespaces.
+#[derive(Default)]
+pub(super) struct Spaces {
+    by_namespace: HashMap<Box<str>, Space>,
+    /// How many feeds of rooms there are that may make room for others.
+    passing: usize,
+}
+
+/// The feeds of one namespace.
+#[derive(Default)]
+pub(super) struct Space {
+    whole: Option<Arc<Shared>>,
+    rooms: HashMap<Box<str>, RoomFeed>,
+}
+
+struct RoomFeed {
+    stream: Arc<Shared>,
+    /// It was offered by its name.
+    is_kept: bool,
+    /// Who read it first: a stranger who reads many rooms takes the place of his own.
+    group: Option<IpAddr>,
+}
+
+impl Spaces {
+    /// The feeds that an event is for. They are pushed to without a lock on what there is: they may have to
+    /// give something up.
+    pub(super) fn of(&self, operation: &Operation<'_>) -> SmallVec<[Arc<Shared>; 2]> {
+        let space = self.by_namespace.get(operation.namespace);
+        space.map(|space| space.feeds(&operation.targets)).unwrap_or_default()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        self.by_namespace.values().flat_map(|space| {
+            space.whole.iter().chain(space.rooms.values().map(|room| &room.stream))
+        })
+    }
+
+    fn find(&self, namespace: &str, room: Option<&str>) -> Option<Arc<Shared>> {
+        let space = self.by_namespace.get(namespace)?;
+        match room {
+            None => space.whole.clone(),
+            Some(room) => space.rooms.get(room).map(|room| Arc::clone(&room.stream)),
+        }
+    }
+
+    /// Gives up what nobody has read for long, and namespaces that are no more.
+    fn sweep(&mut self, now: Instant, idle_max: std::time::Duration) {
+        let is_in_use = |stream: &Arc<Shared>| {
+            stream.idle_since().is_none_or(|since| now.duration_since(since) < idle_max)
+        };
+        for space in self.by_namespace.values_mut() {
+            space.rooms.retain(|_, room| room.is_kept || is_in_use(&room.stream));
+            space.whole.take_if(|whole| !whole.is_alive() && !is_in_use(whole));
+        }
+        self.by_namespace.retain(|_, space| space.whole.is_some() || !space.rooms.is_empty());
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let rooms = self.by_namespace.values().flat_map(|space| space.rooms.values());
+        self.passing = rooms.filter(|room| !room.is_kept).count();
+    }
+
+    /// Gives up the feed that nobody has read for longest, of those of the address that has begun the most
+    /// among which there is one. False: all are being read.
+    fn make_place(&mut self) -> bool {
+        let mut begun: HashMap<Option<IpAddr>, usize> = HashMap::new();
+        let mut idle = Vec::new();
+        for (namespace, space) in &self.by_namespace {
+            for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
+                *begun.entry(room.group).or_default() += 1;
+                if let Some(since) = room.stream.idle_since() {
+                    idle.push((room.group, since, (namespace.clone(), name.clone())));
+                }
+            }
+        }
+        let first = idle.into_iter().max_by_key(|(group, since, ..)| {
+            (begun.get(group).copied(), std::cmp::Reverse(*since))
+        });
+        let Some((_, _, (namespace, name))) = first else { return false };
+        if let Some(space) = self.by_namespace.get_mut(&namespace) {
+            space.rooms.remove(&name);
+        }
+        self.count();
+        true
+    }
+}
+
+impl Space {
+    /// Of all of it what is for everybody, of a room what is for that room, once.
+    fn feeds(&self, targets: &TargetsRef<'_>) -> SmallVec<[Arc<Shared>; 2]> {
+        if targets.rooms.is_empty() {
+            return self.whole.iter().cloned().collect();
+        }
+        let rooms = targets.rooms.iter().enumerate().filter(|(at, room)| {
+            !targets.except.contains(room) && !targets.rooms[..*at].contains(room)
+        });
+        let feeds = rooms.filter_map(|(_, room)| self.rooms.get(room.as_str()));
+        feeds.map(|feed| Arc::clone(&feed.stream)).collect()
+    }
+}
+
+impl Inner {
+    /// Begins what was offered by name.
+    pub(super) fn begin(&self, server: &Server) {
+        let spaces = &mut *self.spaces.write();
+        for io in server.namespaces() {
+            let namespace = io.namespace().to_owned();
+            if self.offers.has(&namespace, None) {
+                let whole = self.new_feed(&namespace, io);
+                spaces.by_namespace.entry(namespace.into()).or_default().whole = Some(whole);
+            }
+        }
+        for (namespace, room) in self.offers.rooms() {
+            let Some(io) = server.of(namespace) else { continue };
+            let stream = self.new_feed(&feed_name(namespace, Some(room)), io);
+            let feed = RoomFeed { stream, is_kept: true, group: None };
+            spaces
+                .by_namespace
+                .entry(namespace.into())
+                .or_default()
+                .rooms
+                .insert(room.into(), feed);
+        }
+    }
+
+    /// The feed of a namespace or a room, which begins now if nobody has read it before. `None`: there are
+    /// too many that somebody reads.
+    pub(super) fn feed(
+        &self,
+        io: Io,
+        room: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Option<Arc<Shared>> {
+        let namespace = io.namespace().to_owned();
+        if let Some(feed) = self.spaces.read().find(&namespace, room) {
+            return Some(feed);
+        }
+        let spaces = &mut *self.spaces.write();
+        if let Some(feed) = spaces.find(&namespace, room) {
+            return Some(feed);
+        }
+        let stream = self.new_feed(&feed_name(&namespace, room), io);
+        let Some(room) = room else {
+            let space = spaces.by_namespace.entry(namespace.into()).or_default();
+            space.whole = Some(Arc::clone(&stream));
+            return Some(stream);
+        };
+        let is_kept = self.offers.has_room(&namespace, room);
+        if !is_kept {
+            let is_full = |spaces: &Spaces| spaces.passing >= self.config.rooms_max;
+            if is_full(spaces) || spaces.passing.is_power_of_two() {
+                spaces.sweep(Instant::now(), self.config.room_idle_max);
+            }
+            if is_full(spaces) && !spaces.make_place() {
+                return None;
+            }
+            spaces.passing += 1;
+        }
+        let feed = RoomFeed { stream: Arc::clone(&stream), is_kept, group: address.map(network) };
+        let space = spaces.by_namespace.entry(namespace.into()).or_default();
+        space.rooms.insert(room.into(), feed);
+        Some(stream)
+    }
+}
+
+/// The name of a feed in logs.
+fn feed_name(namespace: &str, room: Option<&str>) -> String {
+    match room {
+        None => namespace.to_owned(),
+        Some(room) => format!("{namespace} {}", room.escape_debug()),
+    }
+}
