@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 
 use crate::address::PublicUrl;
+use crate::emit::EmitArgs;
+use crate::keys::KeyCommand;
 
 pub use limits::LimitArgs;
 
@@ -36,6 +38,15 @@ pub enum Command {
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
     Serve(ServeArgs),
+    /// Make, list and revoke the keys of the publishing API
+    ///
+    /// They are in the data folder. A server that runs on it is asked to do it, and does it at once; without
+    /// one the file is changed. The API is served while there is a key.
+    Key(KeyCommand),
+    /// Send an event to the sockets of a server, through its publishing API
+    ///
+    /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.
+    Emit(EmitArgs),
 }
 
 /// How to serve.
@@ -131,12 +142,9 @@ pub struct ServeArgs {
 }
 
 impl Cli {
-    /// How to serve, whether or not the command was named.
-    pub fn into_serve(self) -> ServeArgs {
-        match self.command {
-            Some(Command::Serve(args)) => args,
-            None => self.serve,
-        }
+    /// What to do, whether or not a command was named.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
     }
 }
 
@@ -147,7 +155,10 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> ServeArgs {
-        Cli::try_parse_from(line.split(' ')).unwrap().into_serve()
+        match Cli::try_parse_from(line.split(' ')).unwrap().into_command() {
+            Command::Serve(args) => args,
+            command => panic!("{command:?}"),
+        }
     }
 
     #[test]

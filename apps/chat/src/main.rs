@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use sockeye_chat::cli::{Cli, ServeArgs};
-use sockeye_chat::{serve, signals};
+use sockeye_chat::cli::credentials::ExitStatus;
+use sockeye_chat::cli::{Cli, Command, ServeArgs};
+use sockeye_chat::{emit, keys, serve, signals};
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
@@ -24,9 +25,13 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 const RUNTIME_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let args = Cli::parse().into_serve();
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+    let ended = match Cli::parse().into_command() {
+        Command::Serve(args) => run(&args).map(|()| ExitStatus::Done),
+        Command::Key(args) => keys::run(&args),
+        Command::Emit(args) => emit::run(&args),
+    };
+    match ended {
+        Ok(status) => status.into(),
         Err(error) => {
             // Not through the log, whose filter may hide it.
             let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("error: {error:#}\n"));

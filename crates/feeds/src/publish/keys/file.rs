@@ -211,6 +211,21 @@ impl FileKeys {
         self.shared.state.read().keys.values().map(Arc::clone).collect()
     }
 
+    /// Whether there is no key, as of a second ago at most.
+    pub async fn is_empty(&self) -> bool {
+        self.look_if_due().await;
+        self.shared.state.read().keys.is_empty()
+    }
+
+    /// Reads the file again if it has changed, in a thread for that, and not for every request.
+    async fn look_if_due(&self) {
+        if self.shared.is_look_due() {
+            let shared = Arc::clone(&self.shared);
+            // It is cut off only where the runtime ends.
+            let _ = spawn_blocking(move || shared.look()).await;
+        }
+    }
+
     /// Reads the file again if it has changed. It blocks the thread meanwhile.
     ///
     /// # Errors
@@ -284,10 +299,7 @@ impl Shared {
 impl KeyStore for FileKeys {
     fn find<'a>(&'a self, id: &'a str) -> Found<'a> {
         Box::pin(async move {
-            if self.shared.is_look_due() {
-                let shared = Arc::clone(&self.shared);
-                spawn_blocking(move || shared.look()).await?;
-            }
+            self.look_if_due().await;
             Ok(self.shared.state.read().keys.get(id).map(Arc::clone))
         })
     }
