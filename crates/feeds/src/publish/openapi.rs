@@ -196,9 +196,8 @@ fn schemas(config: &PublishingConfig) -> Value {
                     "type": "array",
                     "minItems": 1,
                     "maxItems": config.operations_max,
-                    "items": {"type": "object", "required": ["verb"], "properties": {
-                        "verb": {"enum": ["publish", "join", "leave", "disconnect"]},
-                    }, "description": "The body of the operation, and its verb."},
+                    "items": {"description": "The body of an operation with its `verb`: publish, join, leave or \
+                              disconnect. What is none is answered with an error in the place of its result."},
                 },
             },
             "examples": [{"operations": [

@@ -228,7 +228,7 @@ impl Claim {
     where
         F: Future<Output = Result<Bytes, ApiError>>,
     {
-        self.answer.get_or_try_init(work).await.map(Bytes::clone)
+        self.answer.get_or_try_init(work).await.cloned()
     }
 
     /// Whether this is a repeat whose answer is known.

@@ -107,13 +107,9 @@ impl Inner {
     ) -> Response<Body> {
         let admitted = match self.admit(server, route, head).await {
             Ok(admitted) => admitted,
-            Err(error) if error.code == ErrorCode::TooLarge => {
-                return closing(error.into_response());
-            }
             // The sender may not listen before it has sent all, so that is read, and forgotten.
             Err(error) => {
-                let is_short = self.check_length(head.headers()).is_ok();
-                let is_read = is_short && body::discard(body, self.bounds()).await;
+                let is_read = body::discard(body, self.discarded(head.headers())).await;
                 let response = error.into_response();
                 return if is_read { response } else { closing(response) };
             }
@@ -165,9 +161,7 @@ impl Inner {
 
     /// Whether a body is too long by what is said of it.
     fn check_length(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        let length: Option<u64> = length.and_then(|length| length.parse().ok());
-        match length.is_some_and(|length| length > self.config.body_bytes_max as u64) {
+        match length(headers).is_some_and(|length| length > self.config.body_bytes_max as u64) {
             true => Err(ErrorCode::TooLarge.error()),
             false => Ok(()),
         }
@@ -268,9 +262,31 @@ impl Inner {
         Ok(Work::Batch(each.collect()))
     }
 
+    /// How much is read of a body that does not matter: of one that is too long more than may come, so that who
+    /// does not know the limit hears of it; of one that is far too long nothing.
+    fn discarded(&self, headers: &HeaderMap) -> Bounds {
+        let bytes_max = self.config.body_bytes_max;
+        let bytes_max = match length(headers) {
+            Some(length) if length > (bytes_max as u64).saturating_mul(DISCARDED_TIMES_MAX) => 0,
+            Some(length) if length > bytes_max as u64 => {
+                bytes_max.saturating_mul(DISCARDED_TIMES_MAX as usize)
+            }
+            _ => bytes_max,
+        };
+        Bounds { bytes_max, ..self.bounds() }
+    }
+
     fn bounds(&self) -> Bounds {
         Bounds { bytes_max: self.config.body_bytes_max, timeout: self.config.body_timeout }
     }
+}
+
+/// How many times its limit is read of a body that is too long.
+const DISCARDED_TIMES_MAX: u64 = 16;
+
+/// How long a body is, by what is said of it.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// What a request wants done.
