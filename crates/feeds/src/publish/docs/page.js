@@ -14,10 +14,12 @@ function resolve(node) {
   return node.$ref.slice(2).split("/").reduce((at, part) => at[part], api);
 }
 
-/** The operations as [{path, method, operation}]. */
+/** The operations as [{path, method, operation}]: what most come for first, and the rest as it is listed. */
 function operations() {
-  return Object.entries(api.paths).flatMap(([path, item]) =>
+  const all = Object.entries(api.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })));
+  const isFirst = ({ path }) => path === "/publish";
+  return [...all.filter(isFirst), ...all.filter((entry) => !isFirst(entry))];
 }
 
 function suggestion({ method, operation }) {
