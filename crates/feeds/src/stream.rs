@@ -36,7 +36,7 @@ use crate::cursor::{Cursor, CursorError, Sealer};
 use crate::gap::{Gap, GapReason};
 use crate::log::{History, Log};
 use crate::message::{ContentType, Kind, Message};
-use crate::road::{ROADS, Road};
+use crate::road::{ROADS, Road, random_below};
 
 /// A stream of messages that is appended to, and read over plain HTTP on every road: a handle, cheap to
 /// clone. [`Streams`](crate::Streams) makes it.
@@ -516,14 +516,6 @@ pub(crate) fn interval(shown: Option<u64>) -> u64 {
         Some(shown) if shown >= current => shown.saturating_add(1 + random_below(JITTER_MAX)),
         _ => current,
     }
-}
-
-/// A number below another, to spread what would come at once otherwise.
-pub(crate) fn random_below(end: u64) -> u64 {
-    let mut random = [0; 8];
-    // Without one, nothing is spread.
-    let _ = getrandom::fill(&mut random);
-    u64::from_le_bytes(random) % end.max(1)
 }
 
 const INTERVALS_BEGIN: u64 = 1_728_432_000;
