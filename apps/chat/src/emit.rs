@@ -1,16 +1,19 @@
 //! `sockeye emit`: an event to the sockets of a server, through its publishing API.
 
-use std::fmt;
+use std::error::Error;
+use std::fmt::{self, Write as _};
 use std::io::{self, Read as _, Write as _};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
+use tokio::runtime::Builder;
 use url::Url;
 
 use crate::cli::credentials::{EXIT_STATUSES, ExitStatus, KeyArgs, Secret};
@@ -76,7 +79,7 @@ pub struct EmitArgs {
 /// # Errors
 /// When there is no runtime to do it with.
 pub fn run(args: &EmitArgs) -> anyhow::Result<ExitStatus> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     Ok(match runtime.block_on(emit(args)) {
         Ok(()) => ExitStatus::Done,
@@ -110,16 +113,12 @@ impl From<HttpError> for Failure {
 impl fmt::Display for Failure {
     /// In one line: a server's text may have anything in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message.chars().map(|c| if c.is_control() { ' ' } else { c }).try_for_each(|c| {
-            use fmt::Write as _;
-
-            f.write_char(c)
-        })
+        self.message.chars().try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))
     }
 }
 
 async fn emit(args: &EmitArgs) -> Result<(), Failure> {
-    let usage = |error: &dyn std::error::Error| {
+    let usage = |error: &dyn Error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         Failure::usage(format!("{error}{cause}"))
     };
@@ -158,10 +157,7 @@ fn publish_url(url: &Url) -> Result<Url, Failure> {
 }
 
 /// The arguments as JSON.
-fn arguments(
-    args: &EmitArgs,
-    input: &mut impl io::Read,
-) -> Result<Vec<Box<serde_json::value::RawValue>>, Failure> {
+fn arguments(args: &EmitArgs, input: &mut impl io::Read) -> Result<Vec<Box<RawValue>>, Failure> {
     if args.data.iter().filter(|data| *data == "-").count() > 1 {
         return Err(Failure::usage("only one argument can be `-`, the standard input"));
     }
@@ -187,9 +183,7 @@ fn arguments(
 }
 
 /// One argument: as it was written where that is JSON, so that no digit of a number is lost.
-fn argument(data: &str, is_text: bool) -> Result<Box<serde_json::value::RawValue>, Failure> {
-    use serde_json::value::{RawValue, to_raw_value};
-
+fn argument(data: &str, is_text: bool) -> Result<Box<RawValue>, Failure> {
     let text = || to_raw_value(data).map_err(|error| Failure::usage(error.to_string()));
     if is_text {
         return text();
@@ -205,14 +199,14 @@ fn argument(data: &str, is_text: bool) -> Result<Box<serde_json::value::RawValue
 
 fn request(
     args: &EmitArgs,
-    data: Vec<Box<serde_json::value::RawValue>>,
+    data: Vec<Box<RawValue>>,
     secret: &Secret,
 ) -> Result<Request<Bytes>, Failure> {
-    #[derive(serde::Serialize)]
+    #[derive(Serialize)]
     struct Body<'a> {
         namespace: &'a str,
         event: &'a str,
-        data: Vec<Box<serde_json::value::RawValue>>,
+        data: Vec<Box<RawValue>>,
         #[serde(flatten)]
         whom: Value,
     }
@@ -266,7 +260,7 @@ async fn answered(client: &HttpClient, response: Response<Incoming>) -> Result<(
     }
 
     let status = response.status();
-    let wait = response.headers().get(http::header::RETRY_AFTER);
+    let wait = response.headers().get(RETRY_AFTER);
     let wait = wait.and_then(|wait| wait.to_str().ok()).and_then(|wait| wait.parse::<u64>().ok());
     let body = client.read(response.into_body(), ANSWER_BYTES_MAX).await?;
     if status.is_success() {

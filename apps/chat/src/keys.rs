@@ -7,6 +7,8 @@
 #[cfg(unix)]
 pub mod control;
 
+use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -16,14 +18,21 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use sockeye_feeds::publish::{FileKeys, NewKey, StoredKey, Verb};
 
-use crate::cli::credentials::{EXIT_STATUSES, ExitStatus};
+use crate::cli::credentials::ExitStatus;
 
 /// The file of the keys in the data folder.
 pub const FILE_NAME: &str = "keys.json";
 
+/// The statuses with which the command exits, as its `--help` has them.
+const KEY_EXIT_STATUSES: &str = "\
+Exit status:
+  0  done
+  1  failed: nothing was changed, and standard error says why
+  2  used wrongly: an argument is not as it has to be";
+
 /// What to do with keys, and where.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = EXIT_STATUSES)]
+#[command(after_help = KEY_EXIT_STATUSES)]
 pub struct KeyCommand {
     /// Folder of the data, the same as for `sockeye serve`
     #[arg(
@@ -162,7 +171,7 @@ pub fn run(command: &KeyCommand) -> anyhow::Result<ExitStatus> {
 
 /// Does what is asked.
 pub fn answer(keys: &FileKeys, asked: Asked) -> Answer {
-    let failed = |error: &dyn std::error::Error| {
+    let failed = |error: &dyn Error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         Answer::Failed(format!("{error}{cause}"))
     };
@@ -208,7 +217,7 @@ fn ask_server(_: &Path, _: &Asked) -> anyhow::Result<Option<Answer>> {
 
 fn ask_file(data: &Path, asked: Asked) -> anyhow::Result<Answer> {
     if matches!(asked, Asked::Create { .. }) {
-        std::fs::create_dir_all(data)
+        fs::create_dir_all(data)
             .with_context(|| format!("cannot make the data folder {}", data.display()))?;
     }
     if !data.is_dir() {

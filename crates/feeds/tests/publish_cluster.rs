@@ -5,10 +5,13 @@
 
 mod publish_common;
 
-use publish_common::{Api, api_on, assert_error};
-use serde_json::json;
+use std::time::Duration;
+
+use publish_common::{Api, KEY, api_on, assert_error};
+use serde_json::{Value, json};
 use sockeye::Server;
 use sockeye_feeds::publish::{ErrorCode, PublishingConfig};
+use sockeye_testing::raw::{Peer, request};
 use sockeye_testing::{Ended, TestCluster, TestServer};
 
 fn two(cluster: &TestCluster) -> (Api, TestServer) {
@@ -48,4 +51,66 @@ async fn a_server_that_does_not_answer_is_told_and_nothing_is_done() {
     // Who is here needs nobody else.
     api.done("publish", &json!({"event": "e", "socket": here.id()}).to_string()).await;
     here.expect_event::<()>("e").await;
+}
+
+/// A batch that has to ask the other server in its middle, which takes a while.
+fn slow_batch(socket: &str) -> Vec<u8> {
+    let operations = json!([
+        {"verb": "publish", "event": "first"},
+        {"verb": "publish", "event": "second", "socket": socket},
+        {"verb": "publish", "event": "third"},
+    ]);
+    let authorization = format!("Bearer {KEY}");
+    let headers = [
+        ("authorization", &*authorization),
+        ("content-type", "application/json"),
+        ("idempotency-key", "once"),
+    ];
+    request("POST", "/api/v1/batch", &headers, json!({"operations": operations}).to_string())
+}
+
+const SLOW: Duration = Duration::from_millis(100);
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_comes_while_the_first_is_done_waits_for_it() {
+    let cluster = TestCluster::new(1).delay(SLOW..SLOW);
+    let (api, there) = two(&cluster);
+    let mut ann = there.connect().await;
+    let mut bob = api.memory.connect().await;
+    let batch = slow_batch(ann.id());
+    let mut peers = [(); 3].map(|()| Peer::new(api.memory.open().0));
+    for peer in &mut peers {
+        peer.send(&batch).await;
+    }
+    let done = json!({"results": [{"published": true}, {"published": true}, {"published": true}]});
+    for peer in &mut peers {
+        let response = peer.response().await.unwrap();
+        assert_eq!((response.status, response.json::<Value>()), (200, done.clone()));
+    }
+    for event in ["first", "third"] {
+        bob.expect_event::<()>(event).await;
+    }
+    bob.expect_no_event().await;
+    for event in ["first", "second", "third"] {
+        ann.expect_event::<()>(event).await;
+    }
+    ann.expect_no_event().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_is_finished_for_a_client_that_goes_away() {
+    let cluster = TestCluster::new(1).delay(SLOW..SLOW);
+    let (api, there) = two(&cluster);
+    let ann = there.connect().await;
+    let mut bob = api.memory.connect().await;
+    let batch = slow_batch(ann.id());
+    let mut peer = Peer::new(api.memory.open().0);
+    peer.send(&batch).await;
+    bob.expect_event::<()>("first").await;
+    drop(peer);
+    bob.expect_event::<()>("third").await;
+    let mut peer = Peer::new(api.memory.open().0);
+    peer.send(&batch).await;
+    assert_eq!(peer.response().await.unwrap().status, 200);
+    bob.expect_no_event().await;
 }

@@ -105,9 +105,10 @@ fn the_guide_has_every_code_with_its_status() {
 #[tokio::test(start_paused = true)]
 async fn the_page_has_nothing_from_elsewhere_and_keeps_no_key() {
     let api = api();
-    for path in ["/api/v1", "/api/v1/"] {
+    // Relative to what was asked for, so that it leads there behind a proxy with a path of its own too.
+    for (path, location) in [("/api/v1", "v1/docs"), ("/api/v1/", "docs")] {
         let response = api.memory.get(path).await;
-        assert_eq!((response.status, response.header("location")), (308, Some("/api/v1/docs")));
+        assert_eq!((response.status, response.header("location")), (308, Some(location)));
     }
     let page = api.memory.get("/api/v1/docs").await;
     let policy = page.header("content-security-policy").unwrap();
@@ -131,7 +132,7 @@ async fn the_page_has_nothing_from_elsewhere_and_keeps_no_key() {
         assert!(!script.text().contains(kept), "{kept}");
     }
     assert!(!page.text().contains("<style") && !page.text().contains(" style="));
-    assert_eq!(page.text().matches("<script").count(), 2 - 1);
+    assert_eq!(page.text().matches("<script").count(), 1);
     assert!(style.text().contains("light-dark(") && page.text().contains("width=device-width"));
 
     let response = api.request("POST", "/api/v1/docs", KEY, "{}").await;
@@ -148,7 +149,7 @@ async fn it_can_be_left_out_and_lie_elsewhere() {
     let elsewhere = server(Config::default());
     Publishing::new(MemoryKeys::new()).path("/shop").mount(&elsewhere).unwrap();
     let memory = TestServer::new(elsewhere);
-    assert_eq!(memory.get("/shop/").await.header("location"), Some("/shop/docs"));
+    assert_eq!(memory.get("/shop").await.header("location"), Some("shop/docs"));
     let document: Value = memory.get("/shop/openapi.json").await.json();
     assert_eq!(document["servers"][0]["url"], "/shop");
     let described = api_on(

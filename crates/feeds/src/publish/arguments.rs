@@ -4,6 +4,7 @@
 //! gone through once, without recursion.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -105,7 +106,7 @@ impl<'a> Scan<'a> {
             "A `base64` in `data` is not base64 (RFC 4648 \u{a7}4): an object with this one member stands for bytes.",
         ))?;
         let number = self.attachments.len();
-        self.out.push_str(&format!(r#"{{"_placeholder":true,"num":{number}}}"#));
+        let _ = write!(self.out, r#"{{"_placeholder":true,"num":{number}}}"#);
         self.attachments.push(bytes.into());
         Ok(())
     }
@@ -114,10 +115,9 @@ impl<'a> Scan<'a> {
 /// The text in `{"base64":"text"}`, quotes and all, if that is what a valid JSON text begins with, and what follows.
 fn binary(json: &str) -> Option<(&str, &str)> {
     let rest = json.strip_prefix('{')?.trim_ascii_start();
-    let (name, rest) = string(rest).filter(|(name, _)| is_text(name, "base64"))?;
+    let (_, rest) = string(rest).filter(|(name, _)| is_text(name, "base64"))?;
     let rest = rest.trim_ascii_start().strip_prefix(':')?.trim_ascii_start();
     let (text, rest) = string(rest)?;
-    let _ = name;
     let rest = rest.trim_ascii_start().strip_prefix('}')?;
     Some((text, rest))
 }

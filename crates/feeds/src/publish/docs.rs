@@ -26,14 +26,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 #[derive(Debug)]
 pub(super) struct Docs {
     openapi: Bytes,
+    /// Where the page is, for who asks for the mount without a slash at its end.
     page: HeaderValue,
 }
 
 impl Docs {
     pub(super) fn new(config: &PublishingConfig, path: &str) -> Self {
         let openapi = openapi::document(config, path).to_string().into();
-        let page = HeaderValue::from_str(&format!("{path}/docs"));
-        // What is mounted at another path than this answers nothing at all.
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let page = HeaderValue::from_str(&format!("{name}/docs"));
+        // Nothing is mounted at another path than that of a URL.
         Self { openapi, page: page.unwrap_or(HeaderValue::from_static("docs")) }
     }
 
@@ -44,7 +46,7 @@ impl Docs {
             Route::Script => ("text/javascript; charset=utf-8", SCRIPT.into()),
             Route::Style => ("text/css; charset=utf-8", STYLE.into()),
             Route::Page => ("text/html; charset=utf-8", PAGE.into()),
-            _ => return self.to_page(),
+            _ => return self.to_page(route),
         };
         let mut response = Response::new(Body::from(body));
         let headers = response.headers_mut();
@@ -63,11 +65,15 @@ impl Docs {
         response
     }
 
-    /// From the mount itself to the page below it.
-    fn to_page(&self) -> Response<Body> {
+    /// From the mount itself to the page below it, whatever a proxy has put before its path.
+    fn to_page(&self, route: Route) -> Response<Body> {
         let mut response = Response::new(Body::default());
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        response.headers_mut().insert(LOCATION, self.page.clone());
+        let page = match route {
+            Route::Root => self.page.clone(),
+            _ => HeaderValue::from_static("docs"),
+        };
+        response.headers_mut().insert(LOCATION, page);
         response
     }
 }

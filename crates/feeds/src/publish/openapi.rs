@@ -187,24 +187,7 @@ fn schemas(config: &PublishingConfig) -> Value {
         "Joined": done("joined"),
         "Left": done("left"),
         "Disconnected": done("disconnected"),
-        "Batch": {
-            "type": "object",
-            "required": ["operations"],
-            "additionalProperties": false,
-            "properties": {
-                "operations": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": config.operations_max,
-                    "items": {"description": "The body of an operation with its `verb`: publish, join, leave or \
-                              disconnect. What is none is answered with an error in the place of its result."},
-                },
-            },
-            "examples": [{"operations": [
-                {"verb": "publish", "event": "news", "data": ["hello"]},
-                {"verb": "join", "room": "lobby", "to": "game-1"},
-            ]}],
-        },
+        "Batch": batch(config),
         "Results": {
             "type": "object",
             "required": ["results"],
@@ -236,6 +219,28 @@ fn schemas(config: &PublishingConfig) -> Value {
         schemas[pascal(verb.as_str())] = operation(verb, config);
     }
     schemas
+}
+
+/// The body of several operations.
+fn batch(config: &PublishingConfig) -> Value {
+    json!({
+        "type": "object",
+        "required": ["operations"],
+        "additionalProperties": false,
+        "properties": {
+            "operations": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": config.operations_max,
+                "items": {"description": "The body of an operation with its `verb`: publish, join, leave or \
+                          disconnect. What is none is answered with an error in the place of its result."},
+            },
+        },
+        "examples": [{"operations": [
+            {"verb": "publish", "event": "news", "data": ["hello"]},
+            {"verb": "join", "room": "lobby", "to": "game-1"},
+        ]}],
+    })
 }
 
 /// The body of an operation.

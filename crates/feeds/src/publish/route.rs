@@ -19,8 +19,9 @@ pub(super) enum Route {
     Page,
     Script,
     Style,
-    /// The mount itself leads to the page.
+    /// The mount itself, without and with a slash: it leads to the page.
     Root,
+    RootSlash,
 }
 
 impl Route {
@@ -37,7 +38,7 @@ impl Route {
 
     const DOCS: [(&str, Route); 6] = [
         ("", Route::Root),
-        ("/", Route::Root),
+        ("/", Route::RootSlash),
         ("/docs", Route::Page),
         ("/docs.js", Route::Script),
         ("/docs.css", Route::Style),

@@ -2,11 +2,15 @@
 //!
 //! Nothing of a body is kept before the key is known to be valid, and nothing is looked up for one that is too long.
 
+use std::borrow::Cow;
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -233,7 +237,12 @@ impl Inner {
             let _running = running;
             claim.answer(|| work.perform(&server)).await
         });
-        done.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        match done.await.map_err(|error| error.try_into_panic()) {
+            Ok(answer) => answer,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime ends, and this with it.
+            Err(Err(_)) => pending().await,
+        }
     }
 
     /// What there is to do, every part of it within the key's scope where that is for all or nothing.
@@ -334,10 +343,10 @@ impl Work {
 
 /// The verb of an operation in a batch.
 fn verb_of(operation: &[u8]) -> Result<Verb, ApiError> {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     struct Named<'a> {
         #[serde(borrow)]
-        verb: Option<std::borrow::Cow<'a, str>>,
+        verb: Option<Cow<'a, str>>,
     }
 
     let no_verb = ErrorCode::BadRequest.because(NO_VERB);
