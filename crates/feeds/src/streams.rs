@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::header::HeaderValue;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
@@ -21,7 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::config::StreamsConfig;
 use crate::cursor::CursorKey;
-use crate::http::answer::{CorsHeaders, answer, error, wrong_method};
+use crate::http::answer::{CorsHeaders, answer, error, options, wrong_method};
 use crate::http::body::collect;
 use crate::http::read::{Answering, Readers};
 use crate::http::write::{self, WriteHead};
@@ -130,6 +129,18 @@ impl Streams {
         &self,
         name: &str,
         content_type: &str,
+        first: (Bytes, bool),
+    ) -> Result<Created, CreateError> {
+        let created = self.create_unrelieved(name, content_type, first);
+        // That looks at all of them.
+        self.inner.owner.relieve_if_too_much();
+        created
+    }
+
+    fn create_unrelieved(
+        &self,
+        name: &str,
+        content_type: &str,
         (data, closes): (Bytes, bool),
     ) -> Result<Created, CreateError> {
         let is_name =
@@ -169,7 +180,7 @@ impl Streams {
         let is_empty = data.is_empty() || data.trim_ascii() == b"[]" || is_empty_array(&data);
         if !is_empty || closes {
             let data = if is_empty { Bytes::new() } else { data };
-            stream.shared.append(Append { data, closes, ..Append::default() })?;
+            stream.shared.append_unrelieved(Append { data, closes, ..Append::default() })?;
         }
         all.insert(name.into(), stream.clone());
         Ok(Created { stream, is_new: true })
@@ -314,10 +325,7 @@ impl Mount for Mounted {
     fn answer(&self, server: &Server, request: Request<RequestBody>) -> ResponseFuture {
         let (head, body) = request.into_parts();
         if head.method == Method::OPTIONS {
-            let preflight = server.preflight(&head, HeaderValue::from_static(METHODS));
-            return preflight
-                .unwrap_or_else(|| answer(StatusCode::NO_CONTENT, Body::default()))
-                .into();
+            return options(server, &head, METHODS).into();
         }
         let verb = match head.method {
             Method::GET | Method::HEAD => Verb::Read,

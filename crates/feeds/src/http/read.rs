@@ -171,10 +171,11 @@ impl Readers {
         query: &Query<'_>,
         address: Option<IpAddr>,
     ) -> Response<Body> {
-        let (mut next, gap) = match stream.seek(&query.seek()) {
+        let (next, gap) = match stream.seek(&query.seek()) {
             Ok(next) => (next, None),
             Err(gap) if road == Road::DurableSse => return lost(&gap),
-            Err(gap) => (stream.start(), Some(gap)),
+            // Where the gap says, though what is there may be dropped before it is sent: that is then said too.
+            Err(gap) => (stream.oldest(&gap), Some(gap)),
         };
         let Some(place) = self.places.take(address) else {
             return match road {
@@ -216,7 +217,6 @@ impl Readers {
         }
         // A deleted one has nothing more to say.
         let is_all = phase == Phase::Deleted || is_over;
-        next = next.max(stream.start());
         let opening = Opening {
             road,
             bytes: opening.into(),
