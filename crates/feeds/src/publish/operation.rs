@@ -7,6 +7,7 @@ use super::config::PublishingConfig;
 use super::error::{ApiError, ErrorCode};
 use super::keys::{ApiKey, Verb};
 use super::members::{Members, Texts};
+use crate::metrics;
 
 /// The members that say which sockets, in every operation.
 const WHOM: [&str; 6] = ["namespace", "room", "rooms", "socket", "everybody", "except"];
@@ -98,6 +99,12 @@ impl Operation {
 
     /// Does it; gives the JSON that is answered.
     pub(super) async fn perform(&self, server: &Server) -> Result<&'static str, ApiError> {
+        let json = self.apply(server).await?;
+        metrics::publish_done(self.verb().as_str());
+        Ok(json)
+    }
+
+    async fn apply(&self, server: &Server) -> Result<&'static str, ApiError> {
         let io = server.of(&self.namespace).ok_or(ErrorCode::UnknownNamespace.error())?;
         let targets = match &self.whom {
             Whom::Everybody => io.everybody(),

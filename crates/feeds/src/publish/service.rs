@@ -29,6 +29,7 @@ use super::operation::Operation;
 use super::repeats::{Claim, Repeats};
 use super::route::Route;
 use super::usage::{Running, Usages};
+use crate::metrics;
 
 /// What is mounted: a handle, cheap to clone.
 #[derive(Clone)]
@@ -114,14 +115,14 @@ impl Inner {
             // The sender may not listen before it has sent all, so that is read, and forgotten.
             Err(error) => {
                 let is_read = body::discard(body, self.discarded(head.headers())).await;
-                let response = error.into_response();
+                let response = refused(error);
                 return if is_read { response } else { closing(response) };
             }
         };
         let (route, admitted) = admitted;
         let body = match body::collect(body, self.bounds()).await {
             Ok(body) => body,
-            Err(error) => return closing(error.into_response()),
+            Err(error) => return closing(refused(error)),
         };
         let answered = match route.is_read() {
             true => self.list(server, route, head, &admitted),
@@ -129,7 +130,7 @@ impl Inner {
         };
         match answered {
             Ok(json) => json_response(StatusCode::OK, json),
-            Err(error) => error.into_response(),
+            Err(error) => refused(error),
         }
     }
 
@@ -204,8 +205,9 @@ impl Inner {
         let query = head.uri().query().unwrap_or_default();
         let listing = Listing::parse(query, is_of_sockets, &self.config)?;
         listing.check_scope(&admitted.key)?;
-        let page = if is_of_sockets { listing.sockets(server) } else { listing.rooms(server) };
-        Ok(page?.to_string().into())
+        let page = if is_of_sockets { listing.sockets(server) } else { listing.rooms(server) }?;
+        metrics::publish_done(Verb::Read.as_str());
+        Ok(page.to_string().into())
     }
 
     /// Operations, unless they were done before.
@@ -334,11 +336,20 @@ impl Work {
             };
             results.push(match done {
                 Ok(json) => serde_json::from_str(json).unwrap_or(Value::Null),
-                Err(error) => error.to_json(),
+                Err(error) => {
+                    metrics::publish_refused(error.code.as_str());
+                    error.to_json()
+                }
             });
         }
         Ok(json!({"results": results}).to_string().into())
     }
+}
+
+/// The answer to a request that is refused, which is counted.
+fn refused(error: ApiError) -> Response<Body> {
+    metrics::publish_refused(error.code.as_str());
+    error.into_response()
 }
 
 /// The verb of an operation in a batch.
