@@ -442,7 +442,10 @@ async fn volatile_events_have_no_cursor_and_are_not_kept() {
     assert_eq!(durable.event().await.data, r#"[{"event":"tick","data":[1]}]"#);
     assert_eq!(server.get(NEWS).await.text(), r#"[{"event":"tick","data":[1]}]"#);
     let behind = at.as_str().unwrap();
-    assert_eq!(server.get(&format!("{NEWS}?offset={behind}")).await.text().matches("tick").count(), 1);
+    assert_eq!(
+        server.get(&format!("{NEWS}?offset={behind}")).await.text().matches("tick").count(),
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -552,7 +555,8 @@ async fn polls_wait() {
     let long = server.get(&format!("{NEWS}?offset={at}&live=long-poll")).await;
     assert_eq!((long.status, long.header("stream-up-to-date")), (204, Some("true")));
     assert_eq!((next(&long), before.elapsed().as_secs()), (at.clone(), 20));
-    for target in [format!("{NEWS}?offset={at}&wait=25"), format!("{NEWS}?offset=now&live=long-poll")]
+    for target in
+        [format!("{NEWS}?offset={at}&wait=25"), format!("{NEWS}?offset=now&live=long-poll")]
     {
         let asking = tokio::spawn(server.get(&target).into_future());
         until("it waits", || feeds.readers() == 1).await;
@@ -636,7 +640,8 @@ async fn pages_of_other_origins() {
     let shop = Listener::open(&server, NEWS, &from("https://shop.example")).await.head;
     assert_eq!(shop.header("access-control-allow-origin"), Some("https://shop.example"));
     let exposed = shop.header("access-control-expose-headers").unwrap();
-    for name in ["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Cursor", "ETag", "Retry-After"] {
+    for name in ["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Cursor", "ETag", "Retry-After"]
+    {
         assert!(exposed.contains(name), "{name} in {exposed}");
     }
     assert_eq!(shop.header("vary"), Some("Origin"));
