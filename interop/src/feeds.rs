@@ -15,13 +15,16 @@ use sockeye::{
 use sockeye_feeds::publish::{ApiKey, Found, KeyStore, Publishing, StoredKey, Verb};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, Reading, Streams, StreamsConfig};
 
-use crate::serving::Listen;
+use crate::serving::{Listen, self_signed};
 
 /// Options of this server. What is not given is as the library has it.
 #[derive(Debug, Options)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     listen: Listen<4437>,
+    /// Serves HTTPS with a certificate of its own, over HTTP/2 too.
+    #[arg(long)]
+    tls_self_signed: bool,
     /// Events that a feed keeps.
     #[arg(long, value_name = "COUNT")]
     history_events: Option<usize>,
@@ -70,7 +73,10 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let streams = Streams::new(StreamsConfig { reading, ..StreamsConfig::default() });
     streams.mount(&server, "/v1/stream", Access::everything())?;
     Publishing::new(OneKey(Arc::new(ApiKey::new(test_key())?))).mount(&server)?;
-    arguments.listen.serve(&server).await
+    match arguments.tls_self_signed {
+        true => arguments.listen.serve_encrypted(&server, self_signed()?).await,
+        false => arguments.listen.serve(&server).await,
+    }
 }
 
 /// The store of the one key that tests know.
