@@ -61,7 +61,7 @@ const COUNTS: [Count; 11] = [
     Count {
         what: "worlds of feeds and their readers",
         variable: "SOCKEYE_FEED_WORLDS",
-        short: 200,
+        short: 150,
         long: 20_000,
     },
     Count {
