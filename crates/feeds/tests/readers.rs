@@ -132,7 +132,14 @@ struct World {
 struct Wait {
     asked: Instant,
     begin: Option<u64>,
-    answer: JoinHandle<(StatusCode, Option<String>, Bytes)>,
+    answer: JoinHandle<Answered>,
+}
+
+struct Answered {
+    at: Instant,
+    status: StatusCode,
+    next: Option<String>,
+    body: Bytes,
 }
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -245,7 +252,8 @@ impl World {
             let (head, body) = response.into_parts();
             let next = head.headers.get("stream-next-offset");
             let next = next.map(|next| next.to_str().unwrap().to_owned());
-            (head.status, next, body.collect().await.unwrap().to_bytes())
+            let body = body.collect().await.unwrap().to_bytes();
+            Answered { at: Instant::now(), status: head.status, next, body }
         });
         self.waits.push(Wait { asked: Instant::now(), begin, answer });
     }
@@ -307,8 +315,7 @@ impl World {
         }
         sleep(Duration::from_secs(30)).await;
         for Wait { asked, begin, answer } in std::mem::take(&mut self.waits) {
-            let (status, next, body) = answer.await.unwrap();
-            self.judge_poll((asked, begin), status, next.as_deref(), &body);
+            self.judge_poll(asked, begin, &answer.await.unwrap());
         }
         sleep(Duration::from_secs(3)).await;
         let left = match &self.subject {
@@ -318,25 +325,24 @@ impl World {
         assert_eq!(left, 0, "readers are left");
     }
 
-    fn judge_poll(
-        &self,
-        (asked, begin): (Instant, Option<u64>),
-        status: StatusCode,
-        next: Option<&str>,
-        body: &[u8],
-    ) {
-        match status {
+    fn judge_poll(&self, asked: Instant, begin: Option<u64>, answered: &Answered) {
+        let Answered { at, status, next, body } = answered;
+        match *status {
             StatusCode::OK => {
                 let got: Vec<Value> = serde_json::from_slice(body).unwrap();
                 let got: Vec<u64> = got.iter().map(number).collect();
-                let end = position(next.unwrap());
+                let end = position(next.as_deref().unwrap());
                 let from = end - got.len() as u64;
                 assert!(begin.is_none_or(|begin| from == begin), "{begin:?} {from} {end}");
                 assert_eq!(got, self.kept[from as usize..end as usize]);
-                if got.is_empty() && self.end.is_none() {
-                    let next = self.times.get(end as usize);
-                    assert!(next.is_none_or(|next| *next >= asked + WAIT), "it waited in vain");
-                }
+                // It is answered at once when there is something, and not before its time without.
+                let due = self
+                    .times
+                    .get(from as usize)
+                    .map_or(asked + WAIT, |next| (*next).clamp(asked, asked + WAIT));
+                let is_in_time = *at <= due + Duration::from_millis(2);
+                assert!(is_in_time, "{:?} late", *at - due);
+                assert!(!got.is_empty() || *at >= asked + WAIT || self.end.is_some());
             }
             StatusCode::GONE => assert!(self.kept.len() > self.events_max || self.end.is_some()),
             status => assert!(self.end.is_some(), "{status}"),
