@@ -5,6 +5,7 @@
 //!
 //! - [`cli`] reads the command line, [`serve`] puts the parts together and drains at the end,
 //!   [`signals`] says when, [`tls`] has the certificate.
+//! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
 //!   handles them.
@@ -26,5 +27,6 @@ pub mod serve;
 pub mod signals;
 pub mod site;
 pub mod store;
+pub mod tail;
 pub mod tls;
 pub mod ui;

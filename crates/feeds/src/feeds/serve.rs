@@ -11,7 +11,7 @@ use sockeye::{Body, Mount, RequestBody, Server};
 
 use super::Feeds;
 use crate::gap::{Gap, GapReason};
-use crate::http::answer::{CorsHeaders, answer, error, json, no_place, wrong_method};
+use crate::http::answer::{CorsHeaders, error, json, no_place, options, wrong_method};
 use crate::http::query::{Query, Wanted};
 use crate::http::read::{Answering, lost, only_gap};
 use crate::metrics;
@@ -57,10 +57,7 @@ impl Mount for Mounted {
     fn answer(&self, server: &Server, request: Request<RequestBody>) -> ResponseFuture {
         let (head, _) = request.into_parts();
         if head.method == Method::OPTIONS {
-            let preflight = server.preflight(&head, HeaderValue::from_static(METHODS));
-            return preflight
-                .unwrap_or_else(|| answer(StatusCode::NO_CONTENT, Body::default()))
-                .into();
+            return options(server, &head, METHODS).into();
         }
         if !matches!(head.method, Method::GET | Method::HEAD | Method::POST) {
             return wrong_method(METHODS).into();
@@ -141,6 +138,10 @@ impl Asked {
 fn auth(feeds: &Feeds, head: &Parts, namespace: &str) -> Result<Box<str>, &'static str> {
     let query = head.uri.query().unwrap_or_default();
     if let Some((_, ticket)) = query_pairs(query).find(|(name, _)| name == "ticket") {
+        // Or whoever once saw one in a log would have another for ever.
+        if head.method == Method::POST {
+            return Err("a ticket is good for reading: get another with the credentials themselves");
+        }
         let auth = feeds.inner.tickets.take(&ticket, namespace);
         return auth.ok_or("this ticket was used, is too old, or is for another namespace");
     }
