@@ -231,10 +231,8 @@ async fn a_slow_reader_is_told_so_and_ends_and_the_others_do_not_notice() {
     assert!(last.contains("event: gap\ndata: {\"reason\":\"overload\",\"oldest\":\""), "{last}");
     // Whatever came before that is in order, and complete.
     let numbers = told.lines().filter_map(|line| line.strip_prefix("data: [\""));
-    let count = numbers
-        .enumerate()
-        .map(|(at, text)| assert!(text.starts_with(&format!("{at}x"))))
-        .count();
+    let count =
+        numbers.enumerate().map(|(at, text)| assert!(text.starts_with(&format!("{at}x")))).count();
     assert!(count < 990, "{count}");
     let told = slow_lines.rest().await;
     let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();

@@ -140,7 +140,9 @@ fn auth(feeds: &Feeds, head: &Parts, namespace: &str) -> Result<Box<str>, &'stat
     if let Some((_, ticket)) = query_pairs(query).find(|(name, _)| name == "ticket") {
         // Or whoever once saw one in a log would have another for ever.
         if head.method == Method::POST {
-            return Err("a ticket is good for reading: get another with the credentials themselves");
+            return Err(
+                "a ticket is good for reading: get another with the credentials themselves",
+            );
         }
         let auth = feeds.inner.tickets.take(&ticket, namespace);
         return auth.ok_or("this ticket was used, is too old, or is for another namespace");
