@@ -242,6 +242,9 @@ async fn a_ticket_is_good_once() {
         assert_eq!(server.get(&format!("{NEWS}?ticket={ticket}")).await.status, status);
     }
     assert!(feeds.ticket("/news", "no object").is_err());
+    // Named with its slash or without, as where it was offered.
+    let ticket = feeds.ticket("news", &json!({ "token": "sesame" })).unwrap();
+    assert_eq!(server.get(&format!("{NEWS}?ticket={ticket}")).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
