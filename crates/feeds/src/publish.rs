@@ -48,7 +48,8 @@ pub use self::error::ErrorCode;
 pub use self::keys::file::{FileKeys, KeyFileError};
 pub use self::keys::memory::MemoryKeys;
 pub use self::keys::{
-    ApiKey, Found, IssuedKey, KeyError, KeyStore, NewKey, StoreError, StoredKey, Verb,
+    ApiKey, Found, IssuedKey, KeyError, KeyRefused, KeyStore, NewKey, StoreError, StoredKey, Verb,
+    verify,
 };
 
 /// Where it is mounted unless [`Publishing::path`] says otherwise.

@@ -22,7 +22,7 @@ use super::body::{self, Bounds};
 use super::config::PublishingConfig;
 use super::docs::Docs;
 use super::error::{ApiError, ErrorCode, closing, json_response};
-use super::keys::{self, ApiKey, KeyStore, Verb};
+use super::keys::{ApiKey, KeyRefused, KeyStore, Verb, verify};
 use super::listing::Listing;
 use super::members::Members;
 use super::operation::Operation;
@@ -175,22 +175,14 @@ impl Inner {
     /// The valid key that a request comes with.
     async fn key(&self, headers: &HeaderMap) -> Result<Arc<ApiKey>, ApiError> {
         let secret = bearer(headers).ok_or(ErrorCode::KeyMissing.error())?;
-        let (id, _) = keys::split(secret).ok_or(ErrorCode::KeyUnknown.error())?;
-        let found = self.keys.find(id).await.map_err(|error| {
-            tracing::error!(error = &*error, "the store of API keys cannot be asked");
-            ErrorCode::KeysUnavailable.error()
-        })?;
-        let Some(key) = found else {
-            keys::compare_with_nothing(secret);
-            return Err(ErrorCode::KeyUnknown.error());
-        };
-        if !key.is(secret) {
-            return Err(ErrorCode::KeyUnknown.error());
-        }
-        if key.is_expired() {
-            return Err(ErrorCode::KeyExpired.error());
-        }
-        Ok(key)
+        verify(&*self.keys, secret).await.map_err(|refused| match refused {
+            KeyRefused::Unknown => ErrorCode::KeyUnknown.error(),
+            KeyRefused::Expired => ErrorCode::KeyExpired.error(),
+            KeyRefused::Unavailable(error) => {
+                tracing::error!(error = &*error, "the store of API keys cannot be asked");
+                ErrorCode::KeysUnavailable.error()
+            }
+        })
     }
 
     /// A list.
