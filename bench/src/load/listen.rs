@@ -133,8 +133,8 @@ impl<'a> Pool<'a> {
 
     /// Everybody must get the next events, whose numbers begin with `first`.
     fn expect(&mut self, first: u64) {
+        self.listeners.iter_mut().for_each(|listener| listener.begin_batch(&self.batch));
         self.batch.expect(self.wire, first, self.options.pipeline);
-        self.listeners.iter_mut().for_each(Listener::begin_batch);
     }
 
     fn send(&mut self, messages: &[u8]) -> Result<(), LoadError> {

@@ -33,13 +33,19 @@ impl Batch {
         self.known = 0;
     }
 
-    /// Takes what one of the readers got, behind `at`. False: it is not what it must be.
-    fn accept(&mut self, wire: &FeedWire, at: usize, input: &[u8]) -> bool {
-        let known = self.known.saturating_sub(at).min(input.len());
-        if self.bytes[at..at + known] != input[..known] {
-            return false;
+    /// Takes what one of the readers got behind `at`: all of it with one comparison, if that is possible,
+    /// or the rest of an event. How many bytes; 0: they are not what they must be.
+    fn accept(&mut self, wire: &FeedWire, at: usize, input: &[u8]) -> usize {
+        let known = &self.bytes[at..self.known.max(at)];
+        if known.starts_with(input) {
+            return input.len();
         }
-        input[known..].iter().all(|&byte| self.learn(wire, byte))
+        // A heartbeat may come behind it.
+        let rest = self.event_bytes - at % self.event_bytes;
+        let input = &input[..rest.min(input.len())];
+        let (got, news) = input.split_at(known.len().min(input.len()));
+        let is_right = known.starts_with(got) && news.iter().all(|&byte| self.learn(wire, byte));
+        if is_right { input.len() } else { 0 }
     }
 
     /// Takes a byte that nobody got before.
@@ -74,8 +80,8 @@ pub(crate) struct Listener {
     /// Bytes of a heartbeat that came.
     heartbeat: usize,
     pub(crate) heartbeats: u64,
-    /// Events that came.
-    received: u64,
+    /// Events of the batches before.
+    behind: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +110,7 @@ impl Listener {
             position: 0,
             heartbeat: 0,
             heartbeats: 0,
-            received: 0,
+            behind: 0,
         })
     }
 
@@ -112,8 +118,9 @@ impl Listener {
         &mut self.stream
     }
 
-    /// Everybody has got everything: the next batch begins.
-    pub(crate) fn begin_batch(&mut self) {
+    /// Everybody has got everything of the batch: the next begins.
+    pub(crate) fn begin_batch(&mut self, batch: &Batch) {
+        self.behind += (self.position / batch.event_bytes) as u64;
         self.position = 0;
     }
 
@@ -198,28 +205,23 @@ impl Listener {
                 input = &input[used..];
                 continue;
             }
-            // Up to the end of the event when a heartbeat may come behind it, else as far as it goes.
-            let missing = batch.bytes.len() - self.position;
-            if missing == 0 {
+            if self.position == batch.bytes.len() {
                 return Err(ConnectionError::Surplus);
             }
-            let used = missing.min(input.len());
-            let used = match batch.accept(wire, self.position, &input[..used]) {
-                true => used,
-                false => return Err(self.wrong(batch, input)),
-            };
+            let used = batch.accept(wire, self.position, input);
+            if used == 0 {
+                return Err(self.wrong(batch, input));
+            }
             self.position += used;
             input = &input[used..];
         }
-        let events = self.position / batch.event_bytes - before;
-        self.received += events as u64;
-        Ok(events)
+        Ok(self.position / batch.event_bytes - before)
     }
 
     fn wrong(&self, batch: &Batch, input: &[u8]) -> ConnectionError {
         let excerpt = |bytes: &[u8]| bytes[..bytes.len().min(60)].escape_ascii().to_string();
         ConnectionError::Wrong {
-            number: self.received,
+            number: self.behind + (self.position / batch.event_bytes) as u64,
             position: self.position % batch.event_bytes,
             expected: excerpt(&batch.bytes[self.position..]),
             got: excerpt(input),
