@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 10] = [
+const COUNTS: [Count; 11] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -56,6 +56,12 @@ const COUNTS: [Count; 10] = [
         what: "returns of one client while others are away",
         variable: "SOCKEYE_RECOVERY_RETURNS",
         short: 2_000,
+        long: 20_000,
+    },
+    Count {
+        what: "worlds of feeds and their readers",
+        variable: "SOCKEYE_FEED_WORLDS",
+        short: 200,
         long: 20_000,
     },
     Count {

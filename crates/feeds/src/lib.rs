@@ -26,6 +26,12 @@ mod ticket;
 mod streams;
 mod feeds;
 
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics_absent.rs"]
+mod metrics;
 #[cfg(feature = "publishing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "publishing")))]
 pub mod publish;

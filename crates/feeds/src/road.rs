@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use sockeye_net::lines::push_json_string;
 
 use crate::cursor::Cursor;
-use crate::gap::Gap;
+use crate::gap::{Gap, GapReason};
 use crate::message::{Kind, Message};
 
 /// A road on which an answer goes on and on.
@@ -177,6 +177,26 @@ pub(crate) fn push_opening(retry_ms: u64, id: Option<&Cursor>, out: &mut Vec<u8>
 pub(crate) fn push_retry(retry_ms: u64, out: &mut Vec<u8>) {
     push_field("retry", &retry_ms.to_string(), out);
     out.push(b'\n');
+}
+
+/// Appends that there is no place for a reader, who is to come back later.
+pub(crate) fn push_no_place(road: Road, out: &mut Vec<u8>) {
+    if road == Road::EventSource {
+        push_retry(RETRY_MS_MIN + random_below(RETRY_MS_SPREAD), out);
+    }
+    road.push_gap(&Gap { reason: GapReason::Overload, oldest: None, newest: None }, out);
+}
+
+/// When there is no place for a reader it comes back after this time, and up to as much more.
+pub(crate) const RETRY_MS_MIN: u64 = 10_000;
+pub(crate) const RETRY_MS_SPREAD: u64 = 10_000;
+
+/// A number below another, to spread what would come at once otherwise.
+pub(crate) fn random_below(end: u64) -> u64 {
+    let mut random = [0; 8];
+    // Without one, nothing is spread.
+    let _ = getrandom::fill(&mut random);
+    u64::from_le_bytes(random) % end.max(1)
 }
 
 fn push_event(kind: Kind, message: &Message, id: Option<&Cursor>, out: &mut Vec<u8>) {

@@ -36,7 +36,7 @@ use crate::cursor::{Cursor, CursorError, Sealer};
 use crate::gap::{Gap, GapReason};
 use crate::log::{History, Log};
 use crate::message::{ContentType, Kind, Message};
-use crate::road::{ROADS, Road};
+use crate::road::{ROADS, Road, random_below};
 
 /// A stream of messages that is appended to, and read over plain HTTP on every road: a handle, cheap to
 /// clone. [`Streams`](crate::Streams) makes it.
@@ -257,9 +257,20 @@ impl Shared {
 
     /// Judges an append, and carries it out.
     pub(crate) fn append(self: &Arc<Self>, append: Append<'_>) -> Result<Appended, AppendError> {
+        let appended = self.append_unrelieved(append);
+        self.owner.relieve_if_too_much();
+        appended
+    }
+
+    /// The same for callers with a lock on all streams: behind it they have to call
+    /// [`relieve_if_too_much`](Owner::relieve_if_too_much), which needs that lock.
+    pub(crate) fn append_unrelieved(
+        self: &Arc<Self>,
+        append: Append<'_>,
+    ) -> Result<Appended, AppendError> {
         let messages = self.messages(&append);
         let now = Instant::now();
-        self.change(|state| {
+        self.change_unrelieved(|state| {
             let tail = self.sealer.seal(state.log.end());
             if state.phase == Phase::Deleted {
                 return Err(AppendError::Deleted);
@@ -408,9 +419,10 @@ impl Shared {
         state.log.end() > from || state.phase != Phase::Open
     }
 
-    /// The oldest position that is kept.
-    pub(crate) fn start(&self) -> u64 {
-        self.state.lock().log.start()
+    /// The position that a gap of this stream says was the oldest.
+    pub(crate) fn oldest(&self, gap: &Gap) -> u64 {
+        let oldest = gap.oldest.and_then(|oldest| self.sealer.open(oldest.as_str()).ok());
+        oldest.unwrap_or_default()
     }
 
     pub(crate) fn seal(&self, position: u64) -> Cursor {
@@ -474,12 +486,16 @@ impl Shared {
 
     /// Changes the state, and notes what is held then.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = self.change_unrelieved(change);
+        self.owner.relieve_if_too_much();
+        result
+    }
+
+    fn change_unrelieved<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let before = state.log.bytes();
         let result = change(&mut state);
         self.owner.note_bytes(before, state.log.bytes());
-        drop(state);
-        self.owner.relieve_if_too_much();
         result
     }
 }
@@ -516,14 +532,6 @@ pub(crate) fn interval(shown: Option<u64>) -> u64 {
         Some(shown) if shown >= current => shown.saturating_add(1 + random_below(JITTER_MAX)),
         _ => current,
     }
-}
-
-/// A number below another, to spread what would come at once otherwise.
-pub(crate) fn random_below(end: u64) -> u64 {
-    let mut random = [0; 8];
-    // Without one, nothing is spread.
-    let _ = getrandom::fill(&mut random);
-    u64::from_le_bytes(random) % end.max(1)
 }
 
 const INTERVALS_BEGIN: u64 = 1_728_432_000;

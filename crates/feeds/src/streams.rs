@@ -130,6 +130,18 @@ impl Streams {
         &self,
         name: &str,
         content_type: &str,
+        first: (Bytes, bool),
+    ) -> Result<Created, CreateError> {
+        let created = self.create_unrelieved(name, content_type, first);
+        // That looks at all of them.
+        self.inner.owner.relieve_if_too_much();
+        created
+    }
+
+    fn create_unrelieved(
+        &self,
+        name: &str,
+        content_type: &str,
         (data, closes): (Bytes, bool),
     ) -> Result<Created, CreateError> {
         let is_name =
@@ -169,7 +181,7 @@ impl Streams {
         let is_empty = data.is_empty() || data.trim_ascii() == b"[]" || is_empty_array(&data);
         if !is_empty || closes {
             let data = if is_empty { Bytes::new() } else { data };
-            stream.shared.append(Append { data, closes, ..Append::default() })?;
+            stream.shared.append_unrelieved(Append { data, closes, ..Append::default() })?;
         }
         all.insert(name.into(), stream.clone());
         Ok(Created { stream, is_new: true })

@@ -17,7 +17,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use parking_lot::Mutex;
-use sockeye_net::http::{HttpServer, bind};
+use sockeye_net::http::{HandOver, HttpServer, bind};
 use sockeye_testing::raw::{Peer, Response as Answer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -509,4 +509,34 @@ async fn what_is_around_the_service_has_its_say() {
     desk.answer_text("/later", "later").await;
     let Answer { head, body, .. } = client.response().await.unwrap();
     assert!(head.contains("x-around: yes\r\n") && body == b"later", "{head}");
+}
+
+/// Proxies ask with `Connection: close`, or in HTTP/1.0.
+#[tokio::test]
+async fn the_stream_is_handed_over_also_where_the_connection_ends_behind_it() {
+    let desk = Desk::default();
+    let address = desk.serve().await;
+    for (number, head) in
+        ["HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "HTTP/1.0\r\n"]
+            .iter()
+            .enumerate()
+    {
+        let mut client = connect(address).await;
+        let path = format!("/stream/{number}");
+        client.send(format!("GET {path} {head}\r\n")).await;
+        let answer = desk.waiting(&path).await;
+        // The body itself never has anything.
+        let (_, body) = stream();
+        let mut response = Response::new(body);
+        let hand_over = HandOver::new::<AnyBody>(|stream| {
+            let (_, write) = stream.split();
+            write.try_write(b"all of it").unwrap();
+        });
+        response.extensions_mut().insert(hand_over);
+        drop(answer.send(response));
+        let all = String::from_utf8(client.read_to_end().await.unwrap()).unwrap();
+        let (head, body) = all.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("connection: close"), "{head}");
+        assert_eq!(body, "all of it");
+    }
 }

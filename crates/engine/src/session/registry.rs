@@ -20,8 +20,8 @@ use crate::outbox::Limits;
 use crate::outbox::connection::Incoming;
 use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
-use sockeye_net::address_slots::{AddressSlot, AddressSlots};
 use crate::session::config::{Config, ConfigError, OverflowPolicy};
+use sockeye_net::address_slots::{AddressSlot, AddressSlots};
 
 /// How many sessions there are of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,10 +27,10 @@ use crate::metrics;
 use crate::outbox::Outbox;
 use crate::outbox::connection::Connection;
 use crate::session::Session;
-use sockeye_net::address_slots::AddressSlot;
 use crate::session::dialect::Dialect;
 use crate::session::registry::{Registry, Ticket};
 use crate::session::reply::Reply;
+use sockeye_net::address_slots::AddressSlot;
 
 /// A session that is about to begin, with what its first request leaves behind.
 pub(crate) struct NewSession<A> {

@@ -60,7 +60,7 @@ impl Spaces {
     /// Gives up what nobody has read for long, and namespaces that are no more.
     fn sweep(&mut self, now: Instant, idle_max: std::time::Duration) {
         let is_in_use = |stream: &Arc<Shared>| {
-            stream.idle_since().is_none_or(|since| now.duration_since(since) < idle_max)
+            idle_since(stream).is_none_or(|since| now.duration_since(since) < idle_max)
         };
         for space in self.by_namespace.values_mut() {
             space.rooms.retain(|_, room| room.is_kept || is_in_use(&room.stream));
@@ -83,7 +83,7 @@ impl Spaces {
         for (namespace, space) in &self.by_namespace {
             for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
                 *begun.entry(room.group).or_default() += 1;
-                if let Some(since) = room.stream.idle_since() {
+                if let Some(since) = idle_since(&room.stream) {
                     idle.push((room.group, since, (namespace.clone(), name.clone())));
                 }
             }
@@ -176,6 +176,13 @@ impl Inner {
         space.rooms.insert(room.into(), feed);
         Some(stream)
     }
+}
+
+/// Since when nobody reads a feed; `None` while somebody does, or is about to: whoever holds it counts on
+/// what is sent being pushed to it, also before it is among those who listen.
+fn idle_since(stream: &Arc<Shared>) -> Option<Instant> {
+    let is_ours_alone = Arc::strong_count(stream) == 1;
+    is_ours_alone.then(|| stream.idle_since()).flatten()
 }
 
 /// The name of a feed in logs.

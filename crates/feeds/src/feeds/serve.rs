@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -14,6 +14,7 @@ use crate::gap::{Gap, GapReason};
 use crate::http::answer::{CorsHeaders, answer, error, json, no_place, wrong_method};
 use crate::http::query::{Query, Wanted};
 use crate::http::read::{Answering, lost, only_gap};
+use crate::metrics;
 use crate::road::Road;
 
 /// The feeds under a path.
@@ -89,16 +90,23 @@ impl Asked {
         let cors = CorsHeaders::new(&server, &head);
         let done = |cors: CorsHeaders, response| Answering::Done(cors.on(response));
         let Some(Address { namespace, room }) = address else {
+            metrics::refused("unknown");
             return done(cors, unknown());
         };
         let room = room.as_deref();
         if !inner.offers.has(&namespace, room) || server.of(&namespace).is_none() {
+            metrics::refused("unknown");
             return done(cors, gone(&head));
         }
         let auth = match auth(&feeds, &head, &namespace) {
             Ok(auth) => auth,
             Err(message) => {
-                return done(cors, error(StatusCode::UNAUTHORIZED, "bad_credentials", message));
+                metrics::refused("credentials");
+                let mut refused = error(StatusCode::UNAUTHORIZED, "bad_credentials", message);
+                // RFC 9110, 11.6.1.
+                let bearer = HeaderValue::from_static("Bearer");
+                refused.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+                return done(cors, refused);
             }
         };
         let admitted = async {
@@ -113,6 +121,7 @@ impl Asked {
             Ok(visitor) => visitor,
             Err(refuse) => {
                 let refuse: sockeye::Refuse = refuse;
+                metrics::refused("refused");
                 return done(cors, error(StatusCode::FORBIDDEN, "refused", refuse.message()));
             }
         };

@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode};
 use sockeye::{Body, Server};
 
 use crate::cursor::Cursor;
+use crate::metrics;
 
 pub(crate) const STREAM_NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
 pub(crate) const STREAM_UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
@@ -62,6 +63,7 @@ pub(crate) fn wrong_method(allowed: &'static str) -> Response<Body> {
 
 /// 503 of a server that has no place for one more.
 pub(crate) fn no_place() -> Response<Body> {
+    metrics::refused("overload");
     let mut response = error(
         StatusCode::SERVICE_UNAVAILABLE,
         "overload",

@@ -9,11 +9,16 @@
 //! | polls | 410 | 400 | 410 with a cursor, else 404 | 503 |
 //! | `live=sse` | 410 | 400 | 410 with a cursor, else 404 | 503 |
 
+use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
+};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use sockeye::{Body, Server};
@@ -26,11 +31,15 @@ use super::query::{BadQuery, Query, Wanted};
 use crate::config::Reading;
 use crate::gap::{Gap, GapReason};
 use crate::message::Kind;
+use crate::metrics;
 use crate::places::{Place, Places};
-use crate::road::{Control, Road, push_control, push_opening, push_retry};
+use crate::road::{
+    Control, RETRY_MS_MIN, RETRY_MS_SPREAD, Road, push_control, push_opening, push_retry,
+    random_below,
+};
 use crate::stream::readers::Opening;
 use crate::stream::waiting::Waiting;
-use crate::stream::{Part, Phase, Seek, Shared, interval, random_below};
+use crate::stream::{Part, Phase, Seek, Shared, interval};
 
 /// What serves the readers of one owner.
 #[derive(Debug)]
@@ -48,13 +57,13 @@ pub(crate) enum Answering {
 /// A poll that waits. It holds what its answer needs, and nothing else of its request.
 pub(crate) struct Waiter {
     waiting: Waiting,
-    poll: Poll,
+    poll: Polled,
     cors: CorsHeaders,
-    _place: Place,
+    place: Place,
 }
 
 /// How a poll is answered.
-struct Poll {
+struct Polled {
     stream: Arc<Shared>,
     bytes_max: usize,
     from: u64,
@@ -64,6 +73,8 @@ struct Poll {
     /// The answer depends on when it was asked.
     is_from_now: bool,
     known: Option<HeaderValue>,
+    /// It asked to wait.
+    waited: bool,
 }
 
 impl Answering {
@@ -71,9 +82,12 @@ impl Answering {
         match self {
             Self::Done(response) => response,
             Self::Waiting(waiter) => {
-                let Waiter { waiting, poll, cors, _place } = *waiter;
-                waiting.await;
-                cors.on(poll.answer())
+                let Waiter { mut waiting, poll, cors, place } = *waiter;
+                let is_displaced = poll_fn(|cx| match place.poll_displaced(cx) {
+                    Poll::Ready(()) => Poll::Ready(true),
+                    Poll::Pending => Pin::new(&mut waiting).poll(cx).map(|()| false),
+                });
+                cors.on(if is_displaced.await { no_place() } else { poll.answer() })
             }
         }
     }
@@ -85,10 +99,6 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const NO_TRANSFORM: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const STREAM_SSE_DATA_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
-/// When there is no place for a reader it comes back after this time, and up to as much more.
-const RETRY_MS_MIN: u64 = 10_000;
-const RETRY_MS_SPREAD: u64 = 10_000;
-
 impl Readers {
     /// Answers a request to read, which was let in. `HEAD` is answered as well.
     pub(crate) fn read(
@@ -133,7 +143,7 @@ impl Readers {
             Ok(from) => from,
             Err(gap) => return Answering::Done(cors.on(lost(&gap))),
         };
-        let poll = Poll {
+        let poll = Polled {
             stream: Arc::clone(stream),
             bytes_max: self.reading.answer_bytes_max,
             from,
@@ -141,6 +151,7 @@ impl Readers {
             is_long: query.wanted == Wanted::LongPoll,
             is_from_now: seek == Seek::Now,
             known: head.headers.get(IF_NONE_MATCH).cloned(),
+            waited: !wait.is_zero(),
         };
         let is_now = seek == Seek::Now && !poll.is_long && wait.is_zero();
         if is_now || wait.is_zero() || stream.has_more(from) {
@@ -150,7 +161,7 @@ impl Readers {
             return Answering::Done(cors.on(no_place()));
         };
         let waiting = stream.wait(from, wait);
-        Answering::Waiting(Box::new(Waiter { waiting, poll, cors, _place: place }))
+        Answering::Waiting(Box::new(Waiter { waiting, poll, cors, place }))
     }
 
     fn listen(
@@ -160,10 +171,11 @@ impl Readers {
         query: &Query<'_>,
         address: Option<IpAddr>,
     ) -> Response<Body> {
-        let (mut next, gap) = match stream.seek(&query.seek()) {
+        let (next, gap) = match stream.seek(&query.seek()) {
             Ok(next) => (next, None),
             Err(gap) if road == Road::DurableSse => return lost(&gap),
-            Err(gap) => (stream.start(), Some(gap)),
+            // Where the gap says, though what is there may be dropped before it is sent: that is then said too.
+            Err(gap) => (stream.oldest(&gap), Some(gap)),
         };
         let Some(place) = self.places.take(address) else {
             return match road {
@@ -200,11 +212,11 @@ impl Readers {
             (Road::DurableSse, _) => {}
         }
         if let Some(gap) = &gap {
+            metrics::gap(gap.reason);
             road.push_gap(gap, &mut opening);
         }
         // A deleted one has nothing more to say.
         let is_all = phase == Phase::Deleted || is_over;
-        next = next.max(stream.start());
         let opening = Opening {
             road,
             bytes: opening.into(),
@@ -229,7 +241,7 @@ impl Readers {
     }
 }
 
-impl Poll {
+impl Polled {
     fn answer(self) -> Response<Body> {
         let part = match self.stream.part(self.from, self.bytes_max) {
             Ok(part) => part,
@@ -237,6 +249,8 @@ impl Poll {
         };
         match part.phase {
             Phase::Deleted => gone(),
+            // Whoever asked again at once would be answered at once, again and again.
+            Phase::Ending if self.waited && part.is_empty => ending(),
             _ if self.is_long && part.is_empty => {
                 self.on(&part, answer(StatusCode::NO_CONTENT, Body::default()))
             }
@@ -326,6 +340,7 @@ fn endless(road: Road, body: Body) -> Response<Body> {
 /// An answer in a stream's form that says what is wrong and ends: to a page that shall come back, which no
 /// error status lets it (the HTML standard, 9.2.3).
 pub(crate) fn only_gap(road: Road, gap: &Gap) -> Response<Body> {
+    metrics::gap(gap.reason);
     let mut out = Vec::new();
     match road {
         Road::Ndjson => out.push(b'\n'),
@@ -337,6 +352,7 @@ pub(crate) fn only_gap(road: Road, gap: &Gap) -> Response<Body> {
 
 /// What a poll is told that cannot go on where it was.
 pub(crate) fn lost(gap: &Gap) -> Response<Body> {
+    metrics::gap(gap.reason);
     let status = match gap.reason {
         GapReason::Malformed => StatusCode::BAD_REQUEST,
         _ => StatusCode::GONE,
@@ -350,6 +366,14 @@ pub(crate) fn lost(gap: &Gap) -> Response<Body> {
 
 fn bad_query(BadQuery(message): BadQuery) -> Response<Body> {
     error(StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+/// 503 of a server that ends.
+fn ending() -> Response<Body> {
+    let message = "the server ends: ask again after the seconds of `Retry-After`";
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "ending", message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// 404 of a stream that was deleted while somebody waited.

@@ -52,8 +52,8 @@ impl Owner {
         }
     }
 
-    /// To be called without the lock of a stream.
-    pub(super) fn relieve_if_too_much(&self) {
+    /// To be called without a lock, of a stream or of all.
+    pub(crate) fn relieve_if_too_much(&self) {
         let Inner { bytes_max, is_relieving, relieve, .. } = &*self.inner;
         if self.bytes() <= *bytes_max || is_relieving.swap(true, Ordering::Acquire) {
             return;

@@ -19,11 +19,12 @@ use tokio::time::Instant;
 
 pub(crate) use self::reader::Opening;
 use self::reader::{Driver, Reader};
-use super::{Phase, Shared, State, interval, random_below};
+use super::{Phase, Shared, State, interval};
 use crate::cursor::Cursor;
 use crate::gap::GapReason;
+use crate::metrics;
 use crate::places::Place;
-use crate::road::{Control, Road, push_control, push_data, push_retry};
+use crate::road::{Control, Road, push_control, push_data, push_retry, random_below};
 
 /// Those who listen on one road.
 #[derive(Default)]
@@ -324,6 +325,7 @@ impl Shared {
         let mut out = Vec::new();
         match lost {
             Some(reason) => {
+                metrics::gap(reason);
                 let mut gap = self.gap_locked(state, reason);
                 if reason == GapReason::Gone {
                     (gap.oldest, gap.newest) = (None, None);

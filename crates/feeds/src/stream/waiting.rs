@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Phase, Shared};
+use crate::metrics;
 
 /// Waits until there is something behind a position, until the stream is over, or until its time is.
 pub(crate) struct Waiting {
@@ -24,6 +25,7 @@ impl Shared {
         let timer = Box::pin(sleep_until(Instant::now() + time));
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        metrics::waiting(true);
         Waiting { stream: Arc::clone(self), from, number, timer }
     }
 }
@@ -47,6 +49,7 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        metrics::waiting(false);
         let mut state = self.stream.state.lock();
         state.read_at = Instant::now();
         state.waiting.remove(&self.number);

@@ -104,8 +104,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
         if upgrades {
             take_over::wish(Wish::Upgrade);
         }
+        // Also where the connection ends behind the answer, as with most proxies: an answer that wants the
+        // byte stream gets it.
         let may_be_ours = self.takes_over.get()
-            && keep_alive.is_some()
             && *request.method() == Method::GET
             && request.body().is_end_stream();
         request.extensions_mut().insert(PeerAddr(self.address));
@@ -125,7 +126,10 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
             Poll::Ready(()) if !timer::has_to_wait() => {
                 let future = service.answer(request);
                 match may_be_ours {
-                    true => CallState::Undecided { future: Box::pin(future), until: None },
+                    true => {
+                        let is_kept = keep_alive.is_some();
+                        CallState::Undecided { future: Box::pin(future), until: None, is_kept }
+                    }
                     false => CallState::Hypers { future, waits: upgrades },
                 }
             }
@@ -167,8 +171,9 @@ pin_project! {
         Waiting { waiting: Option<Box<Waiting<S>>> },
         // hyper does, once it is prepared for an upgrade if it `waits` for that.
         Hypers { #[pin] future: S::Answer, waits: bool },
-        // hyper does, unless the answer is not there at this moment.
-        Undecided { future: Pending<S::Answer>, until: Option<Instant> },
+        // hyper does, unless the answer wants the byte stream, or is not there at this moment and the
+        // connection is kept behind it.
+        Undecided { future: Pending<S::Answer>, until: Option<Instant>, is_kept: bool },
         Refused { error: TargetError },
         // The connection's task has the future.
         TakenOver,
@@ -214,11 +219,12 @@ impl<S: HttpService> Future for Oneshot<S> {
                     return Poll::Pending;
                 }
                 StateProjection::Hypers { future, .. } => break (ready!(future.poll(cx))?, false),
-                StateProjection::Undecided { future, until } => {
+                StateProjection::Undecided { future, until, is_kept } => {
                     if let Poll::Ready(response) = future.as_mut().poll(cx)? {
                         break (response, true);
                     }
-                    if is_due(until, *this.take_over_after)
+                    if *is_kept
+                        && is_due(until, *this.take_over_after)
                         && let StateReplaced::Undecided { future, .. } =
                             this.state.as_mut().project_replace(CallState::TakenOver)
                     {

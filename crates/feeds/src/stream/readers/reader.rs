@@ -16,8 +16,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Fetched, ReadyRun, Shared};
 use crate::gap::GapReason;
+use crate::metrics;
 use crate::places::Place;
-use crate::road::Road;
+use crate::road::{Road, push_no_place};
 
 /// How an answer begins, and how long it goes on.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ pub(super) struct Driver {
     is_last: bool,
     /// Bytes that the client sent, and nobody needs.
     ignored: usize,
-    _place: Place,
+    place: Place,
 }
 
 /// A client that goes on sending is cut off after so much.
@@ -150,6 +151,17 @@ enum End {
     Talks,
 }
 
+impl End {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Over => "over",
+            Self::TooSlow => "too_slow",
+            Self::Talks => "talks",
+        }
+    }
+}
+
 impl Driver {
     pub(super) fn new(
         stream: Arc<Shared>,
@@ -159,6 +171,7 @@ impl Driver {
         opening: Opening,
         place: Place,
     ) -> Self {
+        metrics::listening(opening.road, true);
         Self {
             stream,
             reader,
@@ -171,7 +184,7 @@ impl Driver {
             interval_min: opening.interval_min,
             is_last: opening.is_all,
             ignored: 0,
-            _place: place,
+            place,
         }
     }
 
@@ -181,7 +194,8 @@ impl Driver {
             poll_fn(|cx| self.poll(cx, timer.as_mut())).await
         };
         let name = &*self.stream.name;
-        tracing::debug!(feed = name, road = self.road.name(), ?end, "reader gone");
+        tracing::debug!(feed = name, road = self.road.name(), reason = end.name(), "reader gone");
+        metrics::ended(end.name());
         if end == End::Over {
             // What was written last would be lost if the connection were reset.
             let _ = tokio::time::timeout(END_TIMEOUT, poll_fn(|cx| self.poll_closed(cx))).await;
@@ -194,6 +208,9 @@ impl Driver {
         loop {
             if let Poll::Ready(end) = self.poll_read(cx) {
                 return Poll::Ready(end);
+            }
+            if !self.is_last && self.place.poll_displaced(cx).is_ready() {
+                self.make_way();
             }
             match self.poll_write(cx) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
@@ -236,6 +253,15 @@ impl Driver {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Somebody else has this place: the client is sent away, and nothing is lost for it.
+    fn make_way(&mut self) {
+        let out = &mut *self.reader.out.lock();
+        let mut farewell = out.rest.to_vec();
+        push_no_place(self.road, &mut farewell);
+        out.rest = farewell.into();
+        self.is_last = true;
     }
 
     /// Reads what nobody needs, and its end.
@@ -312,6 +338,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        metrics::listening(self.road, false);
         self.stream.leave(self.road, self.key);
         let driver = mem::take(&mut self.reader.out.lock().driver);
         drop(driver);
