@@ -10,45 +10,49 @@ use crate::counted::{Counted, settled};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const READERS: usize = 512;
+const READERS: usize = 256;
 /// Of one who listens. Half of the goal of 3 KiB, which counts the allocator's own as well.
 const LISTENER_BYTES_MAX: usize = 1536;
 /// Of one whose poll waits.
-const PARKED_BYTES_MAX: usize = 3584;
-/// What may be left of so many: tables that were made longer.
-const LEFT_BYTES_MAX: usize = 64 * 1024;
+const PARKED_BYTES_MAX: usize = 2560;
+/// What may be left of all who vanish: less than one byte of each.
+const LEFT_BYTES_MAX: usize = READERS - 1;
 
-/// Heap bytes for each of many that `open` opens, and what is left when they have vanished.
+/// Heap bytes for each of many that `open` opens; those who vanish leave nothing.
 async fn each(name: &str, open: impl AsyncFn(&Counted) -> TcpStream) -> usize {
     let counted = Counted::new().await;
-    let fill = async || {
+    let fill = async |count: usize| {
         let mut readers = Vec::with_capacity(READERS);
         for _ in 0..READERS {
             readers.push(open(&counted).await);
         }
         settled().await;
-        readers
+        assert_eq!(counted.feeds.readers(), count, "{name}");
+        (readers, dhat::HeapStats::get().curr_bytes)
     };
-    // The first make the tables that stay.
-    let base = fill().await;
-    assert_eq!(counted.feeds.readers(), READERS, "{name}");
-    let before = dhat::HeapStats::get().curr_bytes;
-    let more = fill().await;
-    let after = dhat::HeapStats::get().curr_bytes;
-    assert_eq!(counted.feeds.readers(), 2 * READERS, "{name}");
-    drop(more);
-    while counted.feeds.readers() > READERS {
-        tokio::task::yield_now().await;
-    }
-    settled().await;
-    let left = dhat::HeapStats::get().curr_bytes.saturating_sub(before);
+    let vanish = async |readers: Vec<TcpStream>, count: usize| {
+        drop(readers);
+        while counted.feeds.readers() > count {
+            tokio::task::yield_now().await;
+        }
+        settled().await;
+        dhat::HeapStats::get().curr_bytes
+    };
+    let (base, before) = fill(READERS).await;
+    let (more, after) = fill(2 * READERS).await;
     let each = (after - before) / READERS;
-    eprintln!("{name}: {each} bytes each, {left} left of {READERS} that vanished");
+    // The tables that they have made longer stay.
+    let first = vanish(more, READERS).await;
+    let (more, _) = fill(2 * READERS).await;
+    let second = vanish(more, READERS).await;
+    let left = second.saturating_sub(first);
+    eprintln!(
+        "{name}: {each} bytes each; of {READERS} that vanished tables of {} bytes are left, of as many \
+         more {left} bytes",
+        first.saturating_sub(before),
+    );
     assert!(left <= LEFT_BYTES_MAX, "{name}: {left} bytes are left");
-    drop(base);
-    while counted.feeds.readers() > 0 {
-        tokio::task::yield_now().await;
-    }
+    vanish(base, 0).await;
     each
 }
 
@@ -59,7 +63,7 @@ async fn what_a_reader_holds_and_leaves() {
         let listener = each(accept, async |counted: &Counted| counted.listen(accept).await).await;
         assert!(listener <= LISTENER_BYTES_MAX, "{accept}: {listener} bytes");
     }
-    for query in ["?offset=now&wait=25", "?offset=now&live=long-poll"] {
+    for query in ["?offset=now&wait=3600", "?offset=now&live=long-poll"] {
         let parked = each(query, async |counted: &Counted| counted.wait(query).await).await;
         assert!(parked <= PARKED_BYTES_MAX, "{query}: {parked} bytes");
     }

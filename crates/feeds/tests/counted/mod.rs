@@ -1,9 +1,10 @@
 //! A server with a feed, for tests that count what readers hold and what an event takes.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sockeye::{Namespace, Server};
-use sockeye_feeds::Feeds;
+use sockeye_feeds::{Feeds, FeedsConfig, Reading};
 use sockeye_net::http::{HttpServer, bind};
 use sockeye_testing::raw::Peer;
 use tokio::net::TcpStream;
@@ -17,13 +18,19 @@ pub struct Counted {
     serving: JoinHandle<()>,
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
 const FEED: &str = "/socket.io/feeds/~/room";
 
 impl Counted {
     pub async fn new() -> Self {
         let namespace = Namespace::new("/").on_read(async || {});
         let server = Server::builder().namespace(namespace).build().expect("a server");
-        let feeds = Feeds::builder().offer_room("/", "room").mount(&server).expect("a free path");
+        // Nobody's time is over while the others are opened, however slow the machine is.
+        let (heartbeat, wait_max, long_poll) = (HOUR, HOUR, HOUR);
+        let reading = Reading { heartbeat, wait_max, long_poll, ..Reading::default() };
+        let config = FeedsConfig { reading, ..FeedsConfig::default() };
+        let feeds = Feeds::builder().offer_room("/", "room").config(config).mount(&server);
+        let feeds = feeds.expect("a free path");
         let listeners = bind("127.0.0.1:0").await.expect("a free port");
         let address = listeners[0].local_addr().expect("it is bound");
         let serving = HttpServer::new(listeners, server.clone().into_service()).into_future();
