@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::header::HeaderValue;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
@@ -21,7 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::config::StreamsConfig;
 use crate::cursor::CursorKey;
-use crate::http::answer::{CorsHeaders, answer, error, wrong_method};
+use crate::http::answer::{CorsHeaders, answer, error, options, wrong_method};
 use crate::http::body::collect;
 use crate::http::read::{Answering, Readers};
 use crate::http::write::{self, WriteHead};
@@ -326,10 +325,7 @@ impl Mount for Mounted {
     fn answer(&self, server: &Server, request: Request<RequestBody>) -> ResponseFuture {
         let (head, body) = request.into_parts();
         if head.method == Method::OPTIONS {
-            let preflight = server.preflight(&head, HeaderValue::from_static(METHODS));
-            return preflight
-                .unwrap_or_else(|| answer(StatusCode::NO_CONTENT, Body::default()))
-                .into();
+            return options(server, &head, METHODS).into();
         }
         let verb = match head.method {
             Method::GET | Method::HEAD => Verb::Read,

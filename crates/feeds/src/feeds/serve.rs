@@ -11,7 +11,7 @@ use sockeye::{Body, Mount, RequestBody, Server};
 
 use super::Feeds;
 use crate::gap::{Gap, GapReason};
-use crate::http::answer::{CorsHeaders, answer, error, json, no_place, wrong_method};
+use crate::http::answer::{CorsHeaders, error, json, no_place, options, wrong_method};
 use crate::http::query::{Query, Wanted};
 use crate::http::read::{Answering, lost, only_gap};
 use crate::metrics;
@@ -57,10 +57,7 @@ impl Mount for Mounted {
     fn answer(&self, server: &Server, request: Request<RequestBody>) -> ResponseFuture {
         let (head, _) = request.into_parts();
         if head.method == Method::OPTIONS {
-            let preflight = server.preflight(&head, HeaderValue::from_static(METHODS));
-            return preflight
-                .unwrap_or_else(|| answer(StatusCode::NO_CONTENT, Body::default()))
-                .into();
+            return options(server, &head, METHODS).into();
         }
         if !matches!(head.method, Method::GET | Method::HEAD | Method::POST) {
             return wrong_method(METHODS).into();

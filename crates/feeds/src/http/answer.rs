@@ -61,6 +61,16 @@ pub(crate) fn wrong_method(allowed: &'static str) -> Response<Body> {
     response
 }
 
+/// The answer to `OPTIONS`: to a browser's question about a page of another origin, or what is allowed.
+pub(crate) fn options(server: &Server, head: &Parts, allowed: &'static str) -> Response<Body> {
+    let allowed = HeaderValue::from_static(allowed);
+    let mut response = server
+        .preflight(head, allowed.clone())
+        .unwrap_or_else(|| answer(StatusCode::NO_CONTENT, Body::default()));
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
 /// 503 of a server that has no place for one more.
 pub(crate) fn no_place() -> Response<Body> {
     metrics::refused("overload");
