@@ -1,5 +1,7 @@
 //! A server with a feed, for tests that count what readers hold and what an event takes.
 
+#![allow(dead_code, reason = "each test needs a part of it")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// A server on our own listener, whose room `room` anybody may read.
-pub struct Counted {
-    pub server: Server,
-    pub feeds: Feeds,
+pub(crate) struct Counted {
+    pub(crate) server: Server,
+    pub(crate) feeds: Feeds,
     address: SocketAddr,
     serving: JoinHandle<()>,
 }
@@ -22,7 +24,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const FEED: &str = "/socket.io/feeds/~/room";
 
 impl Counted {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let namespace = Namespace::new("/").on_read(async || {});
         let server = Server::builder().namespace(namespace).build().expect("a server");
         // Nobody's time is over while the others are opened, however slow the machine is.
@@ -39,7 +41,7 @@ impl Counted {
     }
 
     /// Somebody who listens, and has the opening of the answer.
-    pub async fn listen(&self, accept: &str) -> TcpStream {
+    pub(crate) async fn listen(&self, accept: &str) -> TcpStream {
         let mut peer = self.connect().await;
         peer.send(request("", accept)).await;
         let head = peer.read_until("\r\n\r\n").await.expect("a head");
@@ -50,7 +52,7 @@ impl Counted {
     }
 
     /// Somebody who has asked once, and waits with the next poll.
-    pub async fn wait(&self, query: &str) -> TcpStream {
+    pub(crate) async fn wait(&self, query: &str) -> TcpStream {
         let mut peer = self.connect().await;
         peer.send(request("?offset=now", "*/*")).await;
         assert_eq!(peer.response().await.expect("an answer").text(), "[]");
@@ -74,7 +76,7 @@ fn request(query: &str, accept: &str) -> String {
 }
 
 /// Waits until nothing is allocated or freed any more.
-pub async fn settled() {
+pub(crate) async fn settled() {
     let state = || {
         let stats = dhat::HeapStats::get();
         (stats.total_bytes, stats.curr_bytes)
