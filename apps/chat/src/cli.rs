@@ -6,9 +6,14 @@ use clap::{Args, Parser, Subcommand};
 use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 
 use crate::address::PublicUrl;
+use crate::emit::EmitArgs;
+use crate::keys::KeyCommand;
+use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
 
+pub mod credentials;
+pub mod http;
 mod limits;
 
 /// A team chat in one program.
@@ -34,6 +39,22 @@ pub enum Command {
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
     Serve(ServeArgs),
+    /// Make, list and revoke the keys of the publishing API
+    ///
+    /// They are in the data folder. A server that runs on it is asked to do it, and does it at once; without
+    /// one the file is changed. The API is served while there is a key.
+    Key(KeyCommand),
+    /// Send an event to the sockets of a server, through its publishing API
+    ///
+    /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.
+    Emit(EmitArgs),
+    /// Follow a feed or a durable stream: its events on standard output, a line of JSON each
+    ///
+    /// A line is {"id":"…","event":"…","data":…}. `id` is the cursor behind the event, for --since. Lost events
+    /// are a line with the event `gap`, whose data say why. A connection that is lost is opened again where
+    /// it was, so that no event is missing or comes twice; news of it is on standard error. SIGINT and
+    /// SIGTERM end it with status 0, as does whoever closes its standard output.
+    Tail(TailArgs),
 }
 
 /// How to serve.
@@ -129,12 +150,9 @@ pub struct ServeArgs {
 }
 
 impl Cli {
-    /// How to serve, whether or not the command was named.
-    pub fn into_serve(self) -> ServeArgs {
-        match self.command {
-            Some(Command::Serve(args)) => args,
-            None => self.serve,
-        }
+    /// What to do, whether or not a command was named.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
     }
 }
 
@@ -145,7 +163,10 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> ServeArgs {
-        Cli::try_parse_from(line.split(' ')).unwrap().into_serve()
+        match Cli::try_parse_from(line.split(' ')).unwrap().into_command() {
+            Command::Serve(args) => args,
+            command => panic!("{command:?}"),
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "sockeye",
             "sockeye-client",
             "sockeye-feeds",
+            "sockeye-net",
             "sockeye-websocket",
             "sockeye-cluster",
             "sockeye-redis",
