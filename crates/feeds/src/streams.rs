@@ -348,8 +348,10 @@ impl Mount for Mounted {
             access: self.access.clone(),
             readers: Arc::clone(&self.readers),
         };
+        // In a box of its own: what waits behind it is held long.
+        let answering = Box::pin(serving.begin(head, body, verb, name));
         ResponseFuture::waiting(async move {
-            match Box::pin(serving.begin(head, body, verb, name)).await {
+            match answering.await {
                 Ok(answering) => answering.finish().await,
                 Err(response) => *response,
             }
