@@ -1,10 +1,9 @@
 //! Bodies of requests: read within a size and a time, or read and forgotten.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap};
 use http_body_util::BodyExt as _;
 use sockeye::RequestBody;
 use thiserror::Error;
@@ -28,6 +27,14 @@ pub(crate) enum BodyError {
     Timeout,
 }
 
+/// A body that was not read as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unread {
+    pub(crate) reason: BodyError,
+    /// All of it has come, and was thrown away.
+    pub(crate) is_read: bool,
+}
+
 /// A body may come in so many pieces: one for this many of the bytes it may have. Each piece takes time by itself.
 const PIECE_BYTES: usize = 16;
 /// How many times its limit is read of a body that is too long.
@@ -42,8 +49,12 @@ impl Bounds {
         }
     }
 
-    /// The whole of a body.
-    pub(crate) async fn collect(self, body: RequestBody) -> Result<Bytes, BodyError> {
+    /// The whole of a body. Of one that is too long the rest is [discarded](Self::discard).
+    pub(crate) async fn collect(
+        self,
+        headers: &HeaderMap,
+        mut body: RequestBody,
+    ) -> Result<Bytes, Unread> {
         let mut first = Bytes::new();
         let mut joined = BytesMut::new();
         let join = |data: Bytes| {
@@ -54,27 +65,39 @@ impl Bounds {
             joined.extend_from_slice(&std::mem::take(&mut first));
             joined.extend_from_slice(&data);
         };
-        self.read(body, join).await?;
-        Ok(if joined.is_empty() { first } else { joined.freeze() })
-    }
-
-    /// Reads what is left of a body whose request is answered already: its sender may not listen before it
-    /// has sent all, or something in between does not. Of one that is too long more is read than may come, so
-    /// that who does not know the limit hears of it; of one that is far too long nothing. False: there is
-    /// more.
-    pub(crate) async fn discard(self, headers: &HeaderMap, body: RequestBody) -> bool {
-        let far = self.bytes_max.saturating_mul(DISCARDED_TIMES_MAX);
-        let bytes_max = match declared(headers) {
-            Some(length) if length > far as u64 => return false,
-            Some(length) if length > self.bytes_max as u64 => far,
-            _ => self.bytes_max,
+        let read = match self.check(headers) {
+            Ok(()) => self.read(&mut body, join).await,
+            Err(error) => Err(error),
         };
-        bytes_max > 0 && Self { bytes_max, ..self }.read(body, drop).await.is_ok()
+        match read {
+            Ok(()) => Ok(if joined.is_empty() { first } else { joined.freeze() }),
+            Err(BodyError::TooLarge) => {
+                drop((first, joined));
+                let is_read = self.discard(headers, body).await;
+                Err(Unread { reason: BodyError::TooLarge, is_read })
+            }
+            Err(reason) => Err(Unread { reason, is_read: false }),
+        }
     }
 
-    async fn read(self, body: RequestBody, mut take: impl FnMut(Bytes)) -> Result<(), BodyError> {
+    /// Reads what is left of a body that nobody wants: a client that is still sending when its connection is
+    /// closed does not see the answer (RFC 9112, 9.6). Of one that is far too long nothing is read. False:
+    /// there is more.
+    pub(crate) async fn discard(self, headers: &HeaderMap, mut body: RequestBody) -> bool {
+        let far = self.bytes_max.saturating_mul(DISCARDED_TIMES_MAX);
+        // Who asks first has sent nothing yet, and sends nothing when the answer is no.
+        if headers.contains_key(EXPECT) || declared(headers).is_some_and(|it| it > far as u64) {
+            return false;
+        }
+        Self { bytes_max: far, ..self }.read(&mut body, drop).await.is_ok()
+    }
+
+    async fn read(
+        self,
+        body: &mut RequestBody,
+        mut take: impl FnMut(Bytes),
+    ) -> Result<(), BodyError> {
         let reading = async {
-            let mut body = pin!(body);
             let (mut bytes, mut pieces) = (0, 0);
             while let Some(frame) = body.frame().await {
                 let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };

@@ -29,7 +29,7 @@ use super::repeats::{Claim, Repeats};
 use super::route::Route;
 use super::usage::{Running, Usages};
 use crate::http::answer::closing;
-use crate::http::body::Bounds;
+use crate::http::body::{Bounds, Unread};
 use crate::metrics;
 
 /// What is mounted: a handle, cheap to clone.
@@ -121,9 +121,12 @@ impl Inner {
             }
         };
         let (route, admitted) = admitted;
-        let body = match self.bounds().collect(body).await {
+        let body = match self.bounds().collect(head.headers(), body).await {
             Ok(body) => body,
-            Err(error) => return closing(refused(error.into())),
+            Err(Unread { reason, is_read }) => {
+                let response = refused(reason.into());
+                return if is_read { response } else { closing(response) };
+            }
         };
         let answered = match route.is_read() {
             true => self.list(server, route, head, &admitted),
