@@ -1,87 +1,120 @@
-//! Bodies of requests, within bounds.
+//! Bodies of requests: read within a size and a time, or read and forgotten.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap};
-use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
-use sockeye::{Body, RequestBody};
+use sockeye::RequestBody;
+use thiserror::Error;
 use tokio::time::timeout;
 
-use super::answer::error;
+/// How much of a body is read, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) bytes_max: usize,
+    pub(crate) timeout: Duration,
+}
 
-/// What is read and thrown away at most of a body that nobody wants. A client that is still sending when its
-/// connection is closed does not see the answer (RFC 9112, 9.6).
-const UNWANTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Why there is no whole body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum BodyError {
+    #[error("the body has more bytes than are taken: send it in parts")]
+    TooLarge,
+    #[error("the body broke off, or was not what its head says: send it again")]
+    Broken,
+    #[error("the body did not come in time: send it again")]
+    Timeout,
+}
 
-/// Reads a body of at most `max` bytes, which comes within `time`.
-///
-/// # Errors
-/// With the answer: 413, 408 or 400.
-pub(crate) async fn collect(
-    headers: &HeaderMap,
-    mut body: RequestBody,
-    max: usize,
-    time: Duration,
-) -> Result<Bytes, Box<Response<Body>>> {
-    let reading = async {
-        if length(headers).is_some_and(|length| length > max as u64) {
-            throw_away(headers, &mut body).await;
-            return Err(too_large(max));
+/// A body that was not read as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unread {
+    pub(crate) reason: BodyError,
+    /// All of it has come, and was thrown away.
+    pub(crate) is_read: bool,
+}
+
+/// A body may come in so many pieces: one for this many of the bytes it may have. Each piece takes time by itself.
+const PIECE_BYTES: usize = 16;
+/// How many times its limit is read of a body that is too long.
+const DISCARDED_TIMES_MAX: usize = 16;
+
+impl Bounds {
+    /// Whether a body is too long by what is said of it.
+    pub(crate) fn check(self, headers: &HeaderMap) -> Result<(), BodyError> {
+        match declared(headers).is_some_and(|length| length > self.bytes_max as u64) {
+            true => Err(BodyError::TooLarge),
+            false => Ok(()),
         }
-        let mut whole = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return Err(broken()) };
-            let Ok(data) = frame.into_data() else { continue };
-            if whole.len() + data.len() > max {
-                drop((data, whole));
-                throw_away(headers, &mut body).await;
-                return Err(too_large(max));
+    }
+
+    /// The whole of a body. Of one that is too long the rest is [discarded](Self::discard).
+    pub(crate) async fn collect(
+        self,
+        headers: &HeaderMap,
+        mut body: RequestBody,
+    ) -> Result<Bytes, Unread> {
+        let mut first = Bytes::new();
+        let mut joined = BytesMut::new();
+        let join = |data: Bytes| {
+            if first.is_empty() && joined.is_empty() {
+                first = data;
+                return;
             }
-            whole.extend_from_slice(&data);
-        }
-        Ok(whole.freeze())
-    };
-    timeout(time, reading).await.unwrap_or_else(|_| Err(too_slow()))
-}
-
-/// Reads what is to come of a body that nobody wants, as long as that is not too much and comes within `time`.
-pub(crate) async fn discard(headers: &HeaderMap, mut body: RequestBody, time: Duration) {
-    let _ = timeout(time, throw_away(headers, &mut body)).await;
-}
-
-async fn throw_away(headers: &HeaderMap, body: &mut RequestBody) {
-    // Who asks first has sent nothing yet, and sends nothing when the answer is no.
-    if headers.contains_key(EXPECT) || length(headers).is_some_and(|it| it > UNWANTED_BYTES_MAX) {
-        return;
-    }
-    let mut left = UNWANTED_BYTES_MAX;
-    while let Some(Ok(frame)) = body.frame().await {
-        let count = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match left.checked_sub(count) {
-            Some(rest) => left = rest,
-            None => return,
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&data);
+        };
+        let read = match self.check(headers) {
+            Ok(()) => self.read(&mut body, join).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(()) => Ok(if joined.is_empty() { first } else { joined.freeze() }),
+            Err(BodyError::TooLarge) => {
+                drop((first, joined));
+                let is_read = self.discard(headers, body).await;
+                Err(Unread { reason: BodyError::TooLarge, is_read })
+            }
+            Err(reason) => Err(Unread { reason, is_read: false }),
         }
     }
+
+    /// Reads what is left of a body that nobody wants: a client that is still sending when its connection is
+    /// closed does not see the answer (RFC 9112, 9.6). Of one that is far too long nothing is read. False:
+    /// there is more.
+    pub(crate) async fn discard(self, headers: &HeaderMap, mut body: RequestBody) -> bool {
+        let far = self.bytes_max.saturating_mul(DISCARDED_TIMES_MAX);
+        // Who asks first has sent nothing yet, and sends nothing when the answer is no.
+        if headers.contains_key(EXPECT) || declared(headers).is_some_and(|it| it > far as u64) {
+            return false;
+        }
+        Self { bytes_max: far, ..self }.read(&mut body, drop).await.is_ok()
+    }
+
+    async fn read(
+        self,
+        body: &mut RequestBody,
+        mut take: impl FnMut(Bytes),
+    ) -> Result<(), BodyError> {
+        let reading = async {
+            let (mut bytes, mut pieces) = (0, 0);
+            while let Some(frame) = body.frame().await {
+                let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+                bytes += data.len();
+                pieces += 1;
+                if bytes > self.bytes_max || pieces * PIECE_BYTES > self.bytes_max.max(1024) {
+                    return Err(BodyError::TooLarge);
+                }
+                take(data);
+            }
+            Ok(())
+        };
+        timeout(self.timeout, reading).await.unwrap_or(Err(BodyError::Timeout))
+    }
 }
 
-/// How long a body is to be.
-fn length(headers: &HeaderMap) -> Option<u64> {
+/// How long a body is, by what is said of it.
+fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn too_large(max: usize) -> Box<Response<Body>> {
-    let message = format!("the body has more than {max} bytes: send it in parts");
-    Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message))
-}
-
-fn broken() -> Box<Response<Body>> {
-    let message = "the body broke off, or was not what its head says";
-    Box::new(error(StatusCode::BAD_REQUEST, "bad_request", message))
-}
-
-fn too_slow() -> Box<Response<Body>> {
-    let message = "the body did not come in time: send it again";
-    Box::new(error(StatusCode::REQUEST_TIMEOUT, "too_slow", message))
 }
