@@ -11,6 +11,8 @@ use sockeye_client::{
 };
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::{Message, connect};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 
 const ADD_TO_ROOM: Event<String, Vec<String>> = Event::new("join");
 
@@ -466,5 +468,81 @@ async fn notes_hello_greets_and_tells_its_console() {
     assert_eq!(example.line().await, format!("Client connected [id={id}]"));
     client.close().await;
     assert_eq!(example.line().await, format!("Client gone [id={id}]"));
+    example.stop().await;
+}
+
+/// An answer that goes on and on, by line.
+async fn listen(example: &Example, path: &str, headers: &str) -> Lines<BufReader<TcpStream>> {
+    let address = example.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let status = soon(lines.next_line()).await.unwrap().unwrap();
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    lines
+}
+
+/// What is behind the next line that begins so.
+async fn behind(lines: &mut Lines<BufReader<TcpStream>>, begin: &str) -> String {
+    loop {
+        let line = soon(lines.next_line()).await.unwrap().expect("it goes on");
+        if let Some(rest) = line.strip_prefix(begin) {
+            return rest.to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_ticker_ticks_for_event_source_and_goes_on_where_it_was() {
+    let example = Example::start("ticker").await;
+    assert!(example.get("/").await.contains("new EventSource("));
+    let accept = "Accept: text/event-stream\r\n";
+    let mut all = listen(&example, "/socket.io/feeds/stocks?offset=-1", accept).await;
+    assert_eq!(behind(&mut all, "event: ").await, "price");
+    let price: Value = serde_json::from_str(&behind(&mut all, "data: ").await).unwrap();
+    assert!(price[0]["cents"].as_i64().unwrap() > 9_000, "{price}");
+    let id = behind(&mut all, "id: ").await;
+    drop(all);
+    let last = format!("{accept}Last-Event-ID: {id}\r\n");
+    let mut again = listen(&example, "/socket.io/feeds/stocks?offset=-1", &last).await;
+    assert_eq!(behind(&mut again, "id: ").await, id, "from there and not from the beginning");
+    assert!(behind(&mut again, "id: ").await > id);
+    // One share alone.
+    let mut tea = listen(&example, "/socket.io/feeds/stocks/TEA?offset=-1", accept).await;
+    for _ in 0..2 {
+        let price: Value = serde_json::from_str(&behind(&mut tea, "data: ").await).unwrap();
+        assert_eq!(price[0]["symbol"], "TEA");
+    }
+    example.stop().await;
+}
+
+#[tokio::test]
+async fn four_roads_lead_to_one_board() {
+    let example = Example::start("four_roads").await;
+    let page = example.get("/").await;
+    let script = page.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
+    let lines = script.lines().filter(|line| !line.is_empty()).count();
+    assert!(lines <= 40, "{lines} lines of script");
+    const FEED: &str = "/socket.io/feeds/board";
+    let accept = |media_type: &str| format!("Accept: {media_type}\r\n");
+    let mut sse = listen(&example, FEED, &accept("text/event-stream")).await;
+    let mut ndjson = listen(&example, FEED, &accept("application/x-ndjson")).await;
+    let wait = format!("{FEED}?wait=25");
+    let waiting = example.get(&wait);
+    let saying = example.request("POST", "/say", "Content-Type: text/plain\r\n", "hello");
+    let (waited, said) = tokio::join!(waiting, saying);
+    assert!(said.starts_with("HTTP/1.1 204"), "{said}");
+    let event = r#"[{"event":"said","data":["hello"]}]"#;
+    assert!(waited.ends_with(event), "{waited}");
+    assert!(example.get(FEED).await.ends_with(event));
+    assert_eq!(behind(&mut sse, "data: ").await, r#"["hello"]"#);
+    let line = format!("{{{}", behind(&mut ndjson, "{").await);
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["event"], &line["data"]), (&json!("said"), &json!(["hello"])));
+    for text in ["", &"x".repeat(501)] {
+        let refused = example.request("POST", "/say", "", text).await;
+        assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+    }
     example.stop().await;
 }

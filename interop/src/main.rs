@@ -13,6 +13,7 @@ mod engine_echo;
 mod engine_io_client;
 mod engine_v3;
 mod everything;
+mod feeds;
 mod recovery;
 mod serving;
 mod socket_io_client;
@@ -54,6 +55,8 @@ enum Kind {
     EngineIoClient(Listen<3000>),
     /// Tests of socket.io-client: /socket.io/, several namespaces, pings every 2 s.
     SocketIoClient(Listen<3210>),
+    /// Suite of Durable Streams and readers over plain HTTP: /v1/stream/, /socket.io/feeds/, /socket.io/.
+    Feeds(feeds::Arguments),
     /// The server that `abuse` attacks: /socket.io/, what strangers fill together.
     Crowded(crowded::Arguments),
     /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
@@ -98,6 +101,7 @@ async fn run(kind: Kind) -> Result<()> {
         Kind::EngineV3(listen) => engine_v3::serve(&listen).await,
         Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
         Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
+        Kind::Feeds(arguments) => feeds::serve(&arguments).await,
         Kind::Crowded(arguments) => crowded::serve(&arguments).await,
         Kind::Websocket(arguments) => websocket::serve(&arguments).await,
         Kind::WebsocketClient(arguments) => websocket_client::run(&arguments).await,

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Socket } from "engine.io-client";
+import { answers, freePort } from "./support/ports.mjs";
 import { standIn } from "./support/program.mjs";
 import { upgradeUnderWay } from "./support/engine-exchange.mjs";
 import { event, Inbox, until } from "./support/waiting.mjs";
@@ -93,32 +93,6 @@ http {
   }
 }
 `;
-}
-
-/** A free port that the system gives to nobody who asks for any: those begin at 32768. */
-async function freePort() {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const probe = net.createServer();
-    const isFree = await new Promise((resolve) => {
-      probe.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!isFree) continue;
-    probe.close();
-    await once(probe, "close");
-    return port;
-  }
-}
-
-function answers(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1");
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }
 
 async function open(t, options) {

@@ -8,6 +8,7 @@ use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 use crate::address::PublicUrl;
 use crate::emit::EmitArgs;
 use crate::keys::KeyCommand;
+use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
 
@@ -47,6 +48,13 @@ pub enum Command {
     ///
     /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.
     Emit(EmitArgs),
+    /// Follow a feed or a durable stream: its events on standard output, a line of JSON each
+    ///
+    /// A line is {"id":"…","event":"…","data":…}. `id` is the cursor behind the event, for --since. Lost events
+    /// are a line with the event `gap`, whose data say why. A connection that is lost is opened again where
+    /// it was, so that no event is missing or comes twice; news of it is on standard error. SIGINT and
+    /// SIGTERM end it with status 0, as does whoever closes its standard output.
+    Tail(TailArgs),
 }
 
 /// How to serve.

@@ -6,6 +6,7 @@
 //! - [`cli`] reads the command line, [`serve`] puts the parts together and drains at the end,
 //!   [`signals`] says when, [`tls`] has the certificate.
 //! - [`keys`] are those of the publishing API: how they are made, and where a server is asked to; [`emit`] uses one.
+//! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
 //!   handles them.
@@ -29,5 +30,6 @@ pub mod serve;
 pub mod signals;
 pub mod site;
 pub mod store;
+pub mod tail;
 pub mod tls;
 pub mod ui;

@@ -9,10 +9,11 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::{Cli, Command, ServeArgs};
-use sockeye_chat::{emit, keys, serve, signals};
+use sockeye_chat::tail::TailArgs;
+use sockeye_chat::{emit, keys, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 /// It gives back what floods have taken; the system's keeps it (docs/operations.md).
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => run(&args).map(|()| ExitStatus::Done),
         Command::Key(args) => keys::run(&args),
         Command::Emit(args) => emit::run(&args),
+        Command::Tail(args) => tail(&args),
     };
     match ended {
         Ok(status) => status.into(),
@@ -38,6 +40,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Two threads: what waits for standard output is in one of its own.
+fn tail(args: &TailArgs) -> anyhow::Result<ExitStatus> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let status = runtime.block_on(async {
+        let stop = signals::stop_requested().context("cannot listen for signals")?;
+        Ok(tail::run(args, stop).await)
+    });
+    // What still waits for a standard output that takes nothing ends with the process.
+    runtime.shutdown_background();
+    status
 }
 
 fn run(args: &ServeArgs) -> anyhow::Result<()> {

@@ -86,15 +86,16 @@ impl Feeds {
     }
 
     /// A ticket, to be used once as `?ticket=` for feeds of this namespace within
-    /// [`ticket_max`](FeedsConfig::ticket_max): `on_connect` gets `auth` as if a client had sent it. For
-    /// `EventSource`, which sends no header; a page whose user is known by a cookie needs none.
+    /// [`ticket_max`](FeedsConfig::ticket_max): `on_connect` gets `auth` as if a client had sent it, so it is
+    /// to be something that it can check: a token, never a bare name. For `EventSource`, which sends no
+    /// header; a page whose user is known by a cookie needs none.
     ///
     /// # Errors
     /// [`TicketError`].
     ///
     /// ```
-    /// # fn example(feeds: &sockeye_feeds::Feeds) -> Result<String, sockeye_feeds::TicketError> {
-    /// let ticket = feeds.ticket("/news", &serde_json::json!({ "user": "ada" }))?;
+    /// # fn example(feeds: &sockeye_feeds::Feeds, token: &str) -> Result<String, sockeye_feeds::TicketError> {
+    /// let ticket = feeds.ticket("/news", &serde_json::json!({ "token": token }))?;
     /// Ok(format!("/socket.io/feeds/news?ticket={ticket}"))
     /// # }
     /// ```

@@ -4,20 +4,28 @@
 //! - [`Feeds`] offers namespaces and rooms to readers over plain HTTP;
 //! - [`Streams`] are streams of their own, which the application or requests append to;
 //! - [`publish`] lets programs send without a connection.
+//!
+//! The [guide] has a chapter for each, and one with every byte.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+
+/// The guide, a chapter a module.
+pub mod guide {
+    #[doc = include_str!("../guide/feeds.md")]
+    pub mod feeds {}
+    #[doc = include_str!("../guide/feeds-wire.md")]
+    pub mod feeds_wire {}
+    #[doc = include_str!("../guide/streams.md")]
+    pub mod streams {}
+    #[cfg(feature = "publishing")]
+    #[doc = include_str!("../guide/publishing.md")]
+    pub mod publishing {}
+}
 
 /// The README's program is compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
-
-/// The guide, a chapter a module.
-pub mod guide {
-    #[cfg(feature = "publishing")]
-    #[doc = include_str!("../guide/publishing.md")]
-    pub mod publishing {}
-}
 
 // In reading order: positions, what is kept, a stream and its readers, the roads, requests, and what is offered.
 mod cursor;

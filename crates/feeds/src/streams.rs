@@ -20,12 +20,15 @@ use tokio::runtime::Handle;
 
 use crate::config::StreamsConfig;
 use crate::cursor::CursorKey;
+use crate::gap::{Gap, GapReason};
 use crate::http::answer::{CorsHeaders, answer, error, options, wrong_method};
 use crate::http::body::collect;
-use crate::http::read::{Answering, Readers};
+use crate::http::query::{Query, Wanted};
+use crate::http::read::{Answering, Readers, only_gap};
 use crate::http::write::{self, WriteHead};
 use crate::message::ContentType;
 use crate::places::Places;
+use crate::road::Road;
 use crate::stream::owner::{Owner, relieve};
 use crate::stream::{Append, AppendError, Phase, Shared, Stream};
 
@@ -386,7 +389,7 @@ impl Serving {
         };
         let stream = self.streams.get(&name);
         if verb == Verb::Read {
-            let Some(stream) = stream else { return Err(Box::new(cors.on(unknown()))) };
+            let Some(stream) = stream else { return Err(Box::new(cors.on(unknown_to(&head)))) };
             return Ok(self.readers.read(&stream.shared, &head, address, &self.server));
         }
         let written = self.write(&head, body, verb, &name, stream).await;
@@ -438,4 +441,17 @@ impl Serving {
 
 fn unknown() -> Response<Body> {
     error(StatusCode::NOT_FOUND, "unknown_stream", "there is no such stream: `PUT` makes one")
+}
+
+/// What a reader is told of a stream that is not there: one that comes back to a plain road is told so there,
+/// and by no status that ends it for good.
+fn unknown_to(head: &Parts) -> Response<Body> {
+    let gap = Gap { reason: GapReason::Gone, oldest: None, newest: None };
+    match Query::parse(head) {
+        Ok(query) if query.resumes() && head.method == Method::GET => match query.wanted {
+            Wanted::Listen(road @ (Road::EventSource | Road::Ndjson)) => only_gap(road, &gap),
+            _ => unknown(),
+        },
+        _ => unknown(),
+    }
 }

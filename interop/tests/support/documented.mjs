@@ -5,11 +5,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { io } from "socket.io-client";
+import { answers, freePort } from "./ports.mjs";
 import { standIn } from "./program.mjs";
 import { event, until } from "./waiting.mjs";
 
@@ -38,32 +38,6 @@ async function block(language) {
 function replaceOnce(text, pattern, replacement) {
   assert.equal(text.split(pattern).length, 2, `${pattern} once in:\n${text}`);
   return text.replace(pattern, replacement);
-}
-
-/** A free port that the system gives to nobody who asks for any: those begin at 32768. */
-async function freePort() {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const probe = net.createServer();
-    const isFree = await new Promise((resolve) => {
-      probe.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!isFree) continue;
-    probe.close();
-    await once(probe, "close");
-    return port;
-  }
-}
-
-function answers(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1");
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }
 
 /** A proxy of our own, in a folder of its own. */

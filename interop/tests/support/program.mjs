@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { PATIENCE, within } from "./waiting.mjs";
@@ -52,9 +53,19 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Resident memory in bytes, where the system tells. */
   get pid() {
     return this.#child.pid;
+  }
+
+  /** How many files and connections it has open, where the system tells. */
+  async openFiles() {
+    return (await readdir(`/proc/${this.pid}/fd`)).length;
+  }
+
+  /** Resident memory in bytes, where the system tells. */
+  async residentBytes() {
+    const status = await readFile(`/proc/${this.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
   }
 
   /** Asks it to drain; resolves with its exit code. */

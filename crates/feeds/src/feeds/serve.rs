@@ -138,6 +138,12 @@ impl Asked {
 fn auth(feeds: &Feeds, head: &Parts, namespace: &str) -> Result<Box<str>, &'static str> {
     let query = head.uri.query().unwrap_or_default();
     if let Some((_, ticket)) = query_pairs(query).find(|(name, _)| name == "ticket") {
+        // Or whoever once saw one in a log would have another for ever.
+        if head.method == Method::POST {
+            return Err(
+                "a ticket is good for reading: get another with the credentials themselves",
+            );
+        }
         let auth = feeds.inner.tickets.take(&ticket, namespace);
         return auth.ok_or("this ticket was used, is too old, or is for another namespace");
     }

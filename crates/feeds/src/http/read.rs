@@ -234,6 +234,10 @@ impl Readers {
         response.extensions_mut().insert(hand_over);
         let headers = response.headers_mut();
         headers.insert(STREAM_NEXT_OFFSET, cursor_value(&at));
+        if is_over {
+            // NDJSON has no other word for it: who follows need not come back.
+            headers.insert(STREAM_CLOSED, TRUE);
+        }
         if stream.kind() == Kind::Bytes && road != Road::Ndjson {
             headers.insert(STREAM_SSE_DATA_ENCODING, HeaderValue::from_static("base64"));
         }
@@ -325,12 +329,15 @@ fn metadata(stream: &Shared) -> Response<Body> {
     response
 }
 
-/// The head of an answer that goes on and on.
+/// The head of an answer that goes on and on. Its type comes first: Chromium takes a head that breaks off for
+/// a whole one where nothing is encrypted, and one without this type ends its `EventSource` for good.
 fn endless(road: Road, body: Body) -> Response<Body> {
     let mut response = answer(StatusCode::OK, body);
+    let usual = std::mem::take(response.headers_mut());
     let headers = response.headers_mut();
     let content_type = if road == Road::Ndjson { NDJSON } else { EVENT_STREAM };
     headers.insert(CONTENT_TYPE, content_type);
+    headers.extend(usual);
     headers.insert(CACHE_CONTROL, NO_TRANSFORM);
     // nginx would keep events back until it has some thousand bytes.
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));

@@ -1,0 +1,109 @@
+// A TCP proxy that loses a connection at a step of the answer that a test names.
+import net from "node:net";
+import { once } from "node:events";
+
+/**
+ * Steps at which a connection is lost: each is given what the server has sent on it so far, as latin1, and
+ * says how many bytes of it pass, or nothing while the step is not reached.
+ */
+export const STEPS = {
+  "before the head": (sent) => (sent === "" ? undefined : 0),
+  "in the middle of the head": (sent) => found(/^HTTP.*\r\n.*\r\n/.exec(sent)?.[0].length ?? -1, 0),
+  "behind the head": (sent) => found(sent.indexOf("\r\n\r\n"), 4),
+  "in the middle of an id": (sent) => found(afterHead(sent, 'id"?: ?"?0{10}'), 0),
+  "in the middle of an event": (sent) => found(afterHead(sent, 'data"?: ?\\["'), 0),
+  "before the end of an event": (sent) => found(afterHead(sent, 'data"?: ?\\["[^"]*"\\]'), 0),
+  "behind an event": (sent) => found(afterHead(sent, '"\\](?:\\}\\n|\\n\\n)'), 0),
+};
+
+function found(index, more) {
+  return index < 0 ? undefined : index + more;
+}
+
+/** Behind the first match in the body. */
+function afterHead(sent, pattern) {
+  const head = sent.indexOf("\r\n\r\n");
+  if (head < 0) return -1;
+  const match = new RegExp(pattern, "d").exec(sent.slice(head + 4));
+  return match ? head + 4 + match.indices[0][1] : -1;
+}
+
+/** Forwards to a port of this machine. */
+export class SteppingProxy {
+  #server;
+  #connections = new Set();
+  #step;
+  /** Connections that were lost at a step. */
+  lost = 0;
+  /** Connections that were made. */
+  made = 0;
+
+  static async start(port, host = "127.0.0.1") {
+    const proxy = new SteppingProxy();
+    proxy.#server = net.createServer((client) => proxy.#forward(client, port));
+    proxy.#server.listen(0, host);
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  get port() {
+    return this.#server.address().port;
+  }
+
+  get url() {
+    return `http://localhost:${this.port}`;
+  }
+
+  /** Loses the next connection that reaches this step, and no other. */
+  loseAt(step) {
+    this.#step = STEPS[step];
+  }
+
+  /** Whether no step is waited for. */
+  get isCalm() {
+    return this.#step === undefined;
+  }
+
+  /** Loses all that are there. */
+  cut() {
+    for (const connection of this.#connections) connection.resetAndDestroy();
+  }
+
+  async stop() {
+    this.#server.close();
+    this.cut();
+    await once(this.#server, "close");
+  }
+
+  #forward(client, port) {
+    this.made += 1;
+    const server = net.connect({ port, host: "127.0.0.1" });
+    let sent = "";
+    let passed = 0;
+    const lose = () => [client, server].forEach((connection) => connection.destroySoon());
+    client.pipe(server);
+    server.on("data", (chunk) => {
+      sent += chunk.toString("latin1");
+      const limit = this.#step?.(sent);
+      if (limit !== undefined) {
+        this.#step = undefined;
+        this.lost += 1;
+        if (limit > passed) client.write(Buffer.from(sent.slice(passed, limit), "latin1"));
+        lose();
+        server.removeAllListeners("data");
+        return;
+      }
+      passed += chunk.length;
+      client.write(chunk);
+    });
+    for (const connection of [client, server]) {
+      this.#connections.add(connection);
+      connection.setNoDelay(true);
+      connection.on("error", () => {});
+      connection.on("close", () => {
+        this.#connections.delete(connection);
+        lose();
+      });
+    }
+  }
+}
