@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use sockeye::{
     Ack, Args, Config, EventError, Io, Namespace, RawArgs, Refuse, Room, Server, Visitor,
 };
+use sockeye_feeds::publish::{MemoryKeys, NewKey, Publishing};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, Reading, Streams, StreamsConfig};
 
 use crate::serving::Listen;
@@ -46,6 +47,7 @@ pub(crate) struct Arguments {
 /// | `/socket.io/feeds/club` | whose token is `ticket to ride` |
 /// | `/socket.io/feeds/closed` | nobody |
 /// | `/v1/stream/..` | everybody, who may also write |
+/// | `/api/v1/..` | whoever has the key `sk_test_stand_in`, who may do everything |
 ///
 /// A client of each of these namespaces can `publish`: a room or null, the name of an event and its
 /// arguments. `publish volatile` does so for those who are there. Both are acknowledged.
@@ -66,6 +68,9 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     Feeds::builder().offer_all().config(feeds).mount(&server)?;
     let streams = Streams::new(StreamsConfig { reading, ..StreamsConfig::default() });
     streams.mount(&server, "/v1/stream", Access::everything())?;
+    let keys = MemoryKeys::new();
+    keys.add(NewKey::for_everything("stand-in"), "sk_test_stand_in")?;
+    Publishing::new(keys).mount(&server)?;
     arguments.listen.serve(&server).await
 }
 
