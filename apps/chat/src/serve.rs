@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use sockeye::{BuildError, Config, Server, SocketService};
+use sockeye_feeds::Feeds;
 use sockeye_feeds::publish::{FileKeys, PATH, Publishing};
 use sockeye_websocket::{HttpServer, TrustedProxies, bind};
 use tokio::net::TcpListener;
@@ -63,10 +64,12 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let store = Arc::new(store);
     let people = Arc::new(People::default());
     let usage = Arc::new(Usage::new(args.limits.quotas()));
-    let chat = Chat { store: Arc::clone(&store), people: Arc::clone(&people), usage };
     let keys = FileKeys::open(args.data.join(keys::FILE_NAME))?;
+    let (store_of_chat, people_of_chat) = (Arc::clone(&store), Arc::clone(&people));
+    let chat = Chat { store: store_of_chat, people: people_of_chat, usage, keys: keys.clone() };
     let server = server(args, chat, room)?;
     Publishing::new(keys.clone()).mount(&server)?;
+    Feeds::builder().offer("/").mount(&server)?;
     let _control = control_socket(&args.data, &keys);
     let site = Arc::new(Site::new(Arc::clone(&store), people, ui));
 

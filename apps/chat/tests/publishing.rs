@@ -264,3 +264,38 @@ async fn the_help_has_the_statuses_and_no_way_to_give_a_key() {
         assert!(!said.out.contains("--key <"), "{}", said.out);
     }
 }
+
+#[tokio::test]
+async fn rooms_of_the_chat_are_read_with_a_key_and_by_nobody_else() {
+    let data = TempDir::new().unwrap();
+    let reader = created(data.path(), &["reader", "--verb", "read"]).await;
+    let sender = created(data.path(), &["sender", "--verb", "publish"]).await;
+    let program = Program::serve(data.path()).await;
+    let feed = format!("{}/socket.io/feeds/~/lobby", program.url);
+    for key in ["", &sender, "sk_a_b"] {
+        let mut tail = command(&["tail", "--once", &feed]);
+        let tail = if key.is_empty() { &mut tail } else { tail.env("SOCKEYE_KEY", key) };
+        let refused = run(tail).await;
+        assert_eq!((refused.status, &*refused.out), (3, ""), "{refused:?}");
+        assert!(refused.err.contains("key"), "{refused:?}");
+    }
+
+    // From the first look on the room is kept for its readers.
+    let tail = async |args: &[&str]| {
+        let args = [&["tail"], args, &[&feed]].concat();
+        let said = run(command(&args).env("SOCKEYE_KEY", &reader)).await;
+        assert_eq!(said.status, 0, "{said:?}");
+        let lines = said.out.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect::<Vec<serde_json::Value>>()
+    };
+    assert_eq!(tail(&["--once"]).await.len(), 0);
+    let mut person = Person::enter(&program, "ann", "lobby").await;
+    person.say("hello").await.unwrap();
+    next(&mut person.posted).await;
+    let said = tail(&["--once"]).await;
+    let last = said.last().unwrap();
+    assert_eq!((&last["event"], &last["data"][0]["msg"]), (&"chat".into(), &"hello".into()));
+
+    drop(person);
+    program.stop().await;
+}

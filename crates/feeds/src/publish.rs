@@ -22,7 +22,6 @@
 //! whether it came before, `operation` what it asks for, `listing` what it may look at.
 
 mod arguments;
-mod body;
 mod config;
 mod docs;
 mod error;
@@ -48,7 +47,8 @@ pub use self::error::ErrorCode;
 pub use self::keys::file::{FileKeys, KeyFileError};
 pub use self::keys::memory::MemoryKeys;
 pub use self::keys::{
-    ApiKey, Found, IssuedKey, KeyError, KeyStore, NewKey, StoreError, StoredKey, Verb,
+    ApiKey, Found, IssuedKey, KeyError, KeyRefused, KeyStore, NewKey, StoreError, StoredKey, Verb,
+    verify,
 };
 
 /// Where it is mounted unless [`Publishing::path`] says otherwise.

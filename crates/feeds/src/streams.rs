@@ -21,8 +21,8 @@ use tokio::runtime::Handle;
 use crate::config::StreamsConfig;
 use crate::cursor::CursorKey;
 use crate::gap::{Gap, GapReason};
-use crate::http::answer::{CorsHeaders, answer, error, options, wrong_method};
-use crate::http::body::collect;
+use crate::http::answer::{CorsHeaders, answer, closing, error, options, wrong_method};
+use crate::http::body::{BodyError, Bounds};
 use crate::http::query::{Query, Wanted};
 use crate::http::read::{Answering, Readers, only_gap};
 use crate::http::write::{self, WriteHead};
@@ -348,8 +348,10 @@ impl Mount for Mounted {
             access: self.access.clone(),
             readers: Arc::clone(&self.readers),
         };
+        // In a box of its own: what waits behind it is held long.
+        let answering = Box::pin(serving.begin(head, body, verb, name));
         ResponseFuture::waiting(async move {
-            match Box::pin(serving.begin(head, body, verb, name)).await {
+            match answering.await {
                 Ok(answering) => answering.finish().await,
                 Err(response) => *response,
             }
@@ -412,8 +414,14 @@ impl Serving {
         stream: Option<Stream>,
     ) -> Result<Response<Body>, Box<Response<Body>>> {
         let config = &self.streams.inner.config;
-        let read =
-            |body| collect(&head.headers, body, config.append_bytes_max, config.body_timeout);
+        let bounds = Bounds { bytes_max: config.append_bytes_max, timeout: config.body_timeout };
+        let read = async |body| {
+            if let Err(error) = bounds.check(&head.headers) {
+                let is_read = bounds.discard(&head.headers, body).await;
+                return Err(Box::new(no_body(error, is_read)));
+            }
+            bounds.collect(body).await.map_err(|error| Box::new(no_body(error, false)))
+        };
         match verb {
             Verb::Create => {
                 if let Some(refused) = write::not_served(&head.headers) {
@@ -437,6 +445,17 @@ impl Serving {
             }),
         }
     }
+}
+
+/// The answer to a body that is not there as a whole. More of it may come, unless it was read.
+fn no_body(reason: BodyError, is_read: bool) -> Response<Body> {
+    let (status, code) = match reason {
+        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "bad_request"),
+        BodyError::Timeout => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+    };
+    let response = error(status, code, &reason.to_string());
+    if is_read { response } else { closing(response) }
 }
 
 fn unknown() -> Response<Body> {

@@ -329,7 +329,7 @@ impl ApiKey {
     }
 
     /// Whether this text is the key, in a time that does not depend on how much of it is right.
-    pub(super) fn is(&self, secret: &str) -> bool {
+    fn is(&self, secret: &str) -> bool {
         is_equal(&self.hash, &hash(secret))
     }
 }
@@ -376,8 +376,59 @@ impl<S: KeyStore + ?Sized> KeyStore for Arc<S> {
     }
 }
 
+/// Why a text is not taken for a key.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum KeyRefused {
+    /// It is none, or not any more.
+    #[error("this key is not known here")]
+    Unknown,
+    /// It was one.
+    #[error("this key has expired")]
+    Expired,
+    /// The store cannot be asked now.
+    #[error("the keys cannot be looked up now")]
+    Unavailable(#[source] StoreError),
+}
+
+/// The valid key that a text is, for rules of your own such as
+/// [`on_read`](sockeye::Namespace::on_read). What it is for, [`ApiKey::may`] says.
+///
+/// # Errors
+/// [`KeyRefused`]. It takes as long for an unknown key as for a known one.
+///
+/// ```
+/// use sockeye::{Refuse, Visitor};
+/// use sockeye_feeds::publish::{MemoryKeys, Verb, verify};
+///
+/// async fn with_key(keys: &MemoryKeys, visitor: &Visitor, token: &str) -> Result<(), Refuse> {
+///     let key = verify(keys, token).await.map_err(|refused| Refuse::new(refused.to_string()))?;
+///     match key.may(Verb::Read, visitor.namespace()) {
+///         true => Ok(()),
+///         false => Err(Refuse::new("this key does not read here")),
+///     }
+/// }
+/// # let _ = with_key;
+/// ```
+pub async fn verify(
+    keys: &(impl KeyStore + ?Sized),
+    text: &str,
+) -> Result<Arc<ApiKey>, KeyRefused> {
+    let (id, _) = split(text).ok_or(KeyRefused::Unknown)?;
+    let found = keys.find(id).await.map_err(KeyRefused::Unavailable)?;
+    let Some(key) = found else {
+        compare_with_nothing(text);
+        return Err(KeyRefused::Unknown);
+    };
+    match (key.is(text), key.is_expired()) {
+        (false, _) => Err(KeyRefused::Unknown),
+        (true, true) => Err(KeyRefused::Expired),
+        (true, false) => Ok(key),
+    }
+}
+
 /// The id and the secret of `sk_<id>_<secret>`.
-pub(super) fn split(key: &str) -> Option<(&str, &str)> {
+fn split(key: &str) -> Option<(&str, &str)> {
     let (id, secret) = key.strip_prefix("sk_")?.split_once('_')?;
     let is_secret = (1..=SECRET_MAX).contains(&secret.len())
         && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
@@ -385,7 +436,7 @@ pub(super) fn split(key: &str) -> Option<(&str, &str)> {
 }
 
 /// Compares with nothing, in the time that a comparison takes: an unknown id shall not be told by time.
-pub(super) fn compare_with_nothing(secret: &str) {
+fn compare_with_nothing(secret: &str) {
     black_box(is_equal(&[0; 32], &hash(secret)));
 }
 

@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,17 +18,18 @@ use sockeye::engine::ResponseFuture;
 use sockeye::{Body, Mount, RequestBody, Server};
 use sockeye_net::http::Source;
 
-use super::body::{self, Bounds};
 use super::config::PublishingConfig;
 use super::docs::Docs;
-use super::error::{ApiError, ErrorCode, closing, json_response};
-use super::keys::{self, ApiKey, KeyStore, Verb};
+use super::error::{ApiError, ErrorCode, json_response};
+use super::keys::{ApiKey, KeyRefused, KeyStore, Verb, verify};
 use super::listing::Listing;
 use super::members::Members;
 use super::operation::Operation;
 use super::repeats::{Claim, Repeats};
 use super::route::Route;
 use super::usage::{Running, Usages};
+use crate::http::answer::closing;
+use crate::http::body::Bounds;
 use crate::metrics;
 
 /// What is mounted: a handle, cheap to clone.
@@ -114,15 +115,15 @@ impl Inner {
             Ok(admitted) => admitted,
             // The sender may not listen before it has sent all, so that is read, and forgotten.
             Err(error) => {
-                let is_read = body::discard(body, self.discarded(head.headers())).await;
+                let is_read = self.bounds().discard(head.headers(), body).await;
                 let response = refused(error);
                 return if is_read { response } else { closing(response) };
             }
         };
         let (route, admitted) = admitted;
-        let body = match body::collect(body, self.bounds()).await {
+        let body = match self.bounds().collect(body).await {
             Ok(body) => body,
-            Err(error) => return closing(refused(error)),
+            Err(error) => return closing(refused(error.into())),
         };
         let answered = match route.is_read() {
             true => self.list(server, route, head, &admitted),
@@ -154,7 +155,7 @@ impl Inner {
         if !engine.origins.allow(head.headers(), host) {
             return Err(ErrorCode::WrongOrigin.error());
         }
-        self.check_length(head.headers())?;
+        self.bounds().check(head.headers())?;
         let key = self.key(head.headers()).await?;
         let running = self.usages.begin(key.id())?;
         if !route.is_read() {
@@ -164,33 +165,17 @@ impl Inner {
         Ok((route, Admitted { key, running }))
     }
 
-    /// Whether a body is too long by what is said of it.
-    fn check_length(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        match length(headers).is_some_and(|length| length > self.config.body_bytes_max as u64) {
-            true => Err(ErrorCode::TooLarge.error()),
-            false => Ok(()),
-        }
-    }
-
     /// The valid key that a request comes with.
     async fn key(&self, headers: &HeaderMap) -> Result<Arc<ApiKey>, ApiError> {
         let secret = bearer(headers).ok_or(ErrorCode::KeyMissing.error())?;
-        let (id, _) = keys::split(secret).ok_or(ErrorCode::KeyUnknown.error())?;
-        let found = self.keys.find(id).await.map_err(|error| {
-            tracing::error!(error = &*error, "the store of API keys cannot be asked");
-            ErrorCode::KeysUnavailable.error()
-        })?;
-        let Some(key) = found else {
-            keys::compare_with_nothing(secret);
-            return Err(ErrorCode::KeyUnknown.error());
-        };
-        if !key.is(secret) {
-            return Err(ErrorCode::KeyUnknown.error());
-        }
-        if key.is_expired() {
-            return Err(ErrorCode::KeyExpired.error());
-        }
-        Ok(key)
+        verify(&*self.keys, secret).await.map_err(|refused| match refused {
+            KeyRefused::Unknown => ErrorCode::KeyUnknown.error(),
+            KeyRefused::Expired => ErrorCode::KeyExpired.error(),
+            KeyRefused::Unavailable(error) => {
+                tracing::error!(error = &*error, "the store of API keys cannot be asked");
+                ErrorCode::KeysUnavailable.error()
+            }
+        })
     }
 
     /// A list.
@@ -273,31 +258,9 @@ impl Inner {
         Ok(Work::Batch(each.collect()))
     }
 
-    /// How much is read of a body that does not matter: of one that is too long more than may come, so that who
-    /// does not know the limit hears of it; of one that is far too long nothing.
-    fn discarded(&self, headers: &HeaderMap) -> Bounds {
-        let bytes_max = self.config.body_bytes_max;
-        let bytes_max = match length(headers) {
-            Some(length) if length > (bytes_max as u64).saturating_mul(DISCARDED_TIMES_MAX) => 0,
-            Some(length) if length > bytes_max as u64 => {
-                bytes_max.saturating_mul(DISCARDED_TIMES_MAX as usize)
-            }
-            _ => bytes_max,
-        };
-        Bounds { bytes_max, ..self.bounds() }
-    }
-
     fn bounds(&self) -> Bounds {
         Bounds { bytes_max: self.config.body_bytes_max, timeout: self.config.body_timeout }
     }
-}
-
-/// How many times its limit is read of a body that is too long.
-const DISCARDED_TIMES_MAX: u64 = 16;
-
-/// How long a body is, by what is said of it.
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// What a request wants done.
