@@ -1,6 +1,7 @@
 // What strangers can do to feeds and streams over plain HTTP: every wrong request has an answer that says what
 // to do and echoes nothing, and readers who vanish, or take nothing, cost nobody else anything.
 import assert from "node:assert/strict";
+import http from "node:http";
 import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import {
@@ -313,6 +314,59 @@ describe("what one says reaches others as what it is", () => {
       const answer = await raw(`PUT /v1/stream/hosted HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
       const location = /^location: (.*)$/im.exec(answer)?.[1];
       assert.ok(location === undefined || URL.canParse(location), answer);
+    }
+  });
+});
+
+describe("too many things", () => {
+  test("rooms: a stranger who reads many leaves others theirs, and memory bounded", { timeout: 120_000 }, async (t) => {
+    const crowded = await standIn("feeds");
+    t.after(() => crowded.stop());
+    const teller = await Publisher.connect(crowded.url);
+    t.after(() => teller.close());
+    const own = crowded.url + feedPath("/", "own");
+    const listener = await Listener.open("NDJSON", own);
+    await teller.publish("own", "tick", 1);
+    const { cursor } = listener;
+    const before = await crowded.residentBytes();
+    /** Asks for so many rooms, one after the other on a few connections from another address. */
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 8, localAddress: "127.0.2.1" });
+    t.after(() => agent.destroy());
+    const rooms = Array.from({ length: 15_000 }, (_, index) => `${"room".repeat(50)} ${index}`);
+    const asking = Array.from({ length: 8 }, async () => {
+      while (rooms.length > 0) assert.equal((await ask(crowded.url + feedPath("/", rooms.pop()), {}, { agent })).status, 200);
+    });
+    await Promise.all(asking);
+    const grown = (await crowded.residentBytes()) - before;
+    assert.ok(grown < 64 * 1024 * 1024, `${Math.round(grown / 2 ** 20)} MB for rooms of a stranger`);
+    await teller.publish("own", "tick", 2);
+    assert.deepEqual((await listener.take(2)).map(({ data }) => data[0]), [1, 2]);
+    listener.close();
+    assert.equal((await ask(withQuery(own, { offset: cursor }))).status, 200, "what was kept is still there");
+  });
+
+  test("streams, tickets", { timeout: 120_000 }, async (t) => {
+    const crowded = await standIn("feeds");
+    t.after(() => crowded.stop());
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const make = (index) => ask(`${crowded.url}/v1/stream/${index}`, json, { method: "PUT", agent });
+    for (let index = 0; index < 1_000; index += 1) assert.equal((await make(index)).status, 201);
+    isError(await make(1_000), 507, "full");
+    assert.equal((await make(1)).status, 200, "those that are there are");
+    assert.equal((await ask(`${crowded.url}/v1/stream/1`, {}, { method: "DELETE" })).status, 204);
+    assert.equal((await make(1_000)).status, 201);
+    const tickets = new Set();
+    let last;
+    for (let index = 0; index < 20_000 && last?.status !== 429; index += 1) {
+      last = await ask(crowded.url + feedPath("/"), {}, { method: "POST", agent });
+      if (last.status === 200) tickets.add(JSON.parse(last.body).ticket);
+    }
+    isError(last, 429, "too_many_tickets");
+    for (const ticket of [...tickets].slice(0, 2)) {
+      assert.equal((await ask(withQuery(crowded.url + feedPath("/"), { ticket }))).status, 200);
+      isError(await ask(withQuery(crowded.url + feedPath("/"), { ticket })), 401, "bad_credentials");
+      isError(await ask(withQuery(crowded.url + feedPath("/news"), { ticket: [...tickets][3] })), 401, "bad_credentials");
     }
   });
 });

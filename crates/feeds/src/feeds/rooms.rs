@@ -1,5 +1,6 @@
 //! Which feeds there are: of namespaces, and of the rooms that somebody reads.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -93,29 +94,54 @@ impl Spaces {
         self.passing = rooms.filter(|room| !room.is_kept).count();
     }
 
-    /// Gives up the feed that nobody has read for longest, of those of the address that has begun the most
-    /// among which there is one. False: all are being read.
-    fn make_place(&mut self) -> bool {
-        let mut begun: HashMap<Option<IpAddr>, usize> = HashMap::new();
-        let mut idle = Vec::new();
+    /// Gives up the feeds that nobody has read for longest, of the address that has begun the most among which
+    /// there is one: several at once, for looking at all of them takes time in which nothing is heard, but no
+    /// more than leave it as many as the next address has. False: all are being read.
+    fn make_place(&mut self, rooms_max: usize) -> bool {
+        let mut groups: HashMap<Option<IpAddr>, Group<'_>> = HashMap::new();
         for (namespace, space) in &self.by_namespace {
             for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
-                *begun.entry(room.group).or_default() += 1;
+                let group = groups.entry(room.group).or_default();
+                group.begun += 1;
                 if let Some(since) = idle_since(&room.stream) {
-                    idle.push((room.group, since, (namespace.clone(), name.clone())));
+                    group.idle.push((since, namespace, name));
                 }
             }
         }
-        let first = idle.into_iter().max_by_key(|(group, since, ..)| {
-            (begun.get(group).copied(), std::cmp::Reverse(*since))
-        });
-        let Some((_, _, (namespace, name))) = first else { return false };
-        if let Some(space) = self.by_namespace.get_mut(&namespace) {
-            space.rooms.remove(&name);
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_unstable_by_key(|group| Reverse((!group.idle.is_empty(), group.begun)));
+        let mut groups = groups.into_iter();
+        let Some(mut most) = groups.next().filter(|group| !group.idle.is_empty()) else {
+            return false;
+        };
+        let spare = most.begun.saturating_sub(groups.next().map_or(0, |next| next.begun));
+        let count = spare.clamp(1, (rooms_max / PLACES_AT_ONCE).max(1)).min(most.idle.len());
+        most.idle.select_nth_unstable_by_key(count - 1, |(since, ..)| *since);
+        most.idle.truncate(count);
+        let given_up: Vec<_> = most
+            .idle
+            .into_iter()
+            .map(|(_, namespace, name)| (namespace.clone(), name.clone()))
+            .collect();
+        for (namespace, name) in given_up {
+            if let Some(space) = self.by_namespace.get_mut(&namespace) {
+                space.rooms.remove(&name);
+            }
         }
         self.count();
         true
     }
+}
+
+/// Of so many rooms one is given up when there is no place for another, if they are many.
+const PLACES_AT_ONCE: usize = 16;
+
+/// What readers of one address began.
+#[derive(Default)]
+struct Group<'a> {
+    begun: usize,
+    /// What nobody reads, since when, and its namespace and room.
+    idle: Vec<(Instant, &'a Box<str>, &'a Box<str>)>,
 }
 
 impl Space {
@@ -183,7 +209,7 @@ impl Inner {
             if is_full(spaces) || spaces.passing.is_power_of_two() {
                 spaces.sweep(Instant::now(), self.config.room_idle_max);
             }
-            if is_full(spaces) && !spaces.make_place() {
+            if is_full(spaces) && !spaces.make_place(self.config.rooms_max) {
                 return None;
             }
             spaces.passing += 1;
