@@ -329,12 +329,16 @@ describe("too many things", () => {
     await teller.publish("own", "tick", 1);
     const { cursor } = listener;
     const before = await crowded.residentBytes();
-    /** Asks for so many rooms, one after the other on a few connections from another address. */
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 8, localAddress: "127.0.2.1" });
-    t.after(() => agent.destroy());
+    // Half of them from one address, the others from many.
+    const agents = Array.from({ length: 50 }, (_, index) =>
+      new http.Agent({ keepAlive: true, maxSockets: 4, localAddress: `127.0.2.${1 + index}` }));
+    t.after(() => agents.forEach((agent) => agent.destroy()));
     const rooms = Array.from({ length: 15_000 }, (_, index) => `${"room".repeat(50)} ${index}`);
     const asking = Array.from({ length: 8 }, async () => {
-      while (rooms.length > 0) assert.equal((await ask(crowded.url + feedPath("/", rooms.pop()), {}, { agent })).status, 200);
+      while (rooms.length > 0) {
+        const agent = agents[rooms.length % 2 === 0 ? 0 : rooms.length % agents.length];
+        assert.equal((await ask(crowded.url + feedPath("/", rooms.pop()), {}, { agent })).status, 200);
+      }
     });
     await Promise.all(asking);
     const grown = (await crowded.residentBytes()) - before;

@@ -94,36 +94,30 @@ impl Spaces {
         self.passing = rooms.filter(|room| !room.is_kept).count();
     }
 
-    /// Gives up the feeds that nobody has read for longest, of the address that has begun the most among which
-    /// there is one: several at once, for looking at all of them takes time in which nothing is heard, but no
-    /// more than leave it as many as the next address has. False: all are being read.
+    /// Gives up the feeds that nobody has read for longest, first those of the address that has begun the most:
+    /// several at once, for looking at all of them takes time in which nothing is heard. False: all are being
+    /// read.
     fn make_place(&mut self, rooms_max: usize) -> bool {
-        let mut groups: HashMap<Option<IpAddr>, Group<'_>> = HashMap::new();
+        let mut begun: HashMap<Option<IpAddr>, usize> = HashMap::new();
+        let mut idle = Vec::new();
         for (namespace, space) in &self.by_namespace {
             for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
-                let group = groups.entry(room.group).or_default();
-                group.begun += 1;
+                *begun.entry(room.group).or_default() += 1;
                 if let Some(since) = idle_since(&room.stream) {
-                    group.idle.push((since, namespace, name));
+                    idle.push((room.group, since, &**namespace, &**name));
                 }
             }
         }
-        let mut groups: Vec<_> = groups.into_values().collect();
-        groups.sort_unstable_by_key(|group| Reverse((!group.idle.is_empty(), group.begun)));
-        let mut groups = groups.into_iter();
-        let Some(mut most) = groups.next().filter(|group| !group.idle.is_empty()) else {
+        if idle.is_empty() {
             return false;
-        };
-        let spare = most.begun.saturating_sub(groups.next().map_or(0, |next| next.begun));
-        let count = spare.clamp(1, (rooms_max / PLACES_AT_ONCE).max(1)).min(most.idle.len());
-        most.idle.select_nth_unstable_by_key(count - 1, |(since, ..)| *since);
-        most.idle.truncate(count);
-        let given_up: Vec<_> = most
-            .idle
-            .into_iter()
-            .map(|(_, namespace, name)| (namespace.clone(), name.clone()))
-            .collect();
-        for (namespace, name) in given_up {
+        }
+        let count = (rooms_max / PLACES_AT_ONCE).clamp(1, idle.len());
+        idle.select_nth_unstable_by_key(count - 1, |(group, since, ..)| {
+            (Reverse(begun.get(group).copied()), *since)
+        });
+        idle.truncate(count);
+        let names = idle.into_iter().map(|(.., namespace, name)| (namespace.into(), name.into()));
+        for (namespace, name) in names.collect::<Vec<(Box<str>, Box<str>)>>() {
             if let Some(space) = self.by_namespace.get_mut(&namespace) {
                 space.rooms.remove(&name);
             }
@@ -133,16 +127,8 @@ impl Spaces {
     }
 }
 
-/// Of so many rooms one is given up when there is no place for another, if they are many.
+/// One of so many rooms is given up when there is no place for another.
 const PLACES_AT_ONCE: usize = 16;
-
-/// What readers of one address began.
-#[derive(Default)]
-struct Group<'a> {
-    begun: usize,
-    /// What nobody reads, since when, and its namespace and room.
-    idle: Vec<(Instant, &'a Box<str>, &'a Box<str>)>,
-}
 
 impl Space {
     /// Of all of it what is for everybody, of a room what is for that room, once.
