@@ -64,7 +64,9 @@ impl Mount for Mounted {
         }
         let address = Address::parse(head.uri.path().strip_prefix(&*self.path).unwrap_or_default());
         let asked = Asked { server: server.clone(), feeds: self.feeds.clone(), head, address };
-        ResponseFuture::waiting(async move { Box::pin(asked.begin()).await.finish().await })
+        // In a box of its own: what waits behind it is held long.
+        let answering = Box::pin(asked.begin());
+        ResponseFuture::waiting(async move { answering.await.finish().await })
     }
 
     fn shutdown(&self) {
