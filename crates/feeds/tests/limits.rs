@@ -11,7 +11,7 @@ use common::{Listener, NDJSON, SSE, code, next, until};
 use serde_json::{Value, json};
 use sockeye::{Config, Namespace, Server};
 use sockeye_feeds::{
-    Access, CreateError, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig,
+    Access, CreateError, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig, TicketError,
 };
 use sockeye_testing::raw::{Peer, request};
 use sockeye_testing::{TestServer, Wire};
@@ -343,6 +343,18 @@ async fn an_address_has_so_many_tickets_that_are_not_used() {
     assert_eq!(server.post(NEWS).address(address(2)).await.status, 200);
     tokio::time::advance(Duration::from_secs(31)).await;
     assert_eq!(ask().await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_tickets_are_not_used() {
+    let (server, feeds) = feeds(FeedsConfig::default());
+    for _ in 0..100_000 {
+        feeds.ticket("/news", &json!({})).unwrap();
+    }
+    assert!(matches!(feeds.ticket("/news", &json!({})), Err(TicketError::TooMany)));
+    assert_eq!(code(&server.post(NEWS).await), "too_many_tickets");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    feeds.ticket("/news", &json!({})).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

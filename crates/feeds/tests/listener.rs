@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sockeye::{Namespace, Server};
-use sockeye_feeds::Feeds;
+use sockeye_feeds::{Feeds, FeedsConfig, Reading};
 use sockeye_testing::raw::{Peer, request};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -25,9 +25,13 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
+        Self::start_with(FeedsConfig::default()).await
+    }
+
+    async fn start_with(config: FeedsConfig) -> Self {
         let news = Namespace::new("/news").on_read(async || {});
         let server = Server::builder().namespace(news).build().unwrap();
-        let feeds = Feeds::builder().offer("/news").mount(&server).unwrap();
+        let feeds = Feeds::builder().offer("/news").config(config).mount(&server).unwrap();
         let listeners = sockeye::bind("127.0.0.1:0").await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -81,6 +85,17 @@ async fn nothing_is_left_of_readers_that_vanish() {
         drop(peers);
         served.readers(0).await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_close_is_not_waited_for() {
+    let reading = Reading { durable_sse_max: Duration::from_millis(1), ..Reading::default() };
+    let served = Served::start_with(FeedsConfig { reading, ..FeedsConfig::default() }).await;
+    let mut peer = served.ask(&format!("{NEWS}?offset=now&live=sse"), "*/*").await;
+    let all = String::from_utf8(peer.read_to_end().await.unwrap()).unwrap();
+    assert!(all.contains("\"upToDate\":true"), "{all}");
+    served.readers(0).await;
+    drop(peer);
 }
 
 #[tokio::test]
