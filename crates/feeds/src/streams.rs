@@ -122,7 +122,8 @@ impl Streams {
     /// JSON values.
     ///
     /// # Errors
-    /// [`CreateError`] when one of another type is there, when there are too many, or the name is none.
+    /// [`CreateError`] when one of another type is there, or one that is closed; when there are too many, or the
+    /// name is none.
     pub fn create(&self, name: &str, content_type: &str) -> Result<Stream, CreateError> {
         self.create_with(name, content_type, (Bytes::new(), false)).map(|created| created.stream)
     }
