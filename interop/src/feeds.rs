@@ -8,6 +8,7 @@ use clap::Args as Options;
 use serde::Deserialize;
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
+use sockeye::engine::Origins;
 use sockeye::{
     Ack, Args, Config, EventError, Io, Namespace, RawArgs, Refuse, Room, Server, Visitor,
 };
@@ -21,6 +22,10 @@ use crate::serving::Listen;
 pub(crate) struct Arguments {
     #[command(flatten)]
     listen: Listen<4437>,
+    /// Lets only pages of its own origin in, and those of `--allow-origin`. Without either every page is let
+    /// in: the suite of Durable Streams asks as one of another.
+    #[arg(long)]
+    same_origin: bool,
     /// Events that a feed keeps.
     #[arg(long, value_name = "COUNT")]
     history_events: Option<usize>,
@@ -53,6 +58,9 @@ pub(crate) struct Arguments {
 /// arguments. `publish volatile` does so for those who are there. Both are acknowledged.
 pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let mut config = Config::default();
+    if !arguments.same_origin && !arguments.listen.names_origins() {
+        config.engine.origins = Origins::Any;
+    }
     arguments.listen.configure(&mut config.engine, 25_000, 20_000);
     let server = Server::builder()
         .config(config)
