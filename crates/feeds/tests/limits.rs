@@ -157,6 +157,22 @@ async fn a_room_that_nobody_reads_is_kept_for_so_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_name_of_a_room_has_so_many_bytes() {
+    let (server, feeds) = feeds(FeedsConfig::default());
+    for (room, status) in [
+        ("x".repeat(1_024), 200),
+        ("x".repeat(1_025), 404),
+        ("%EB%91%98".repeat(341), 200),
+        ("%EB%91%98".repeat(342), 404),
+        ("x".repeat(12_000), 404),
+    ] {
+        let answer = server.get(&format!("{NEWS}/{room}")).await;
+        assert_eq!(answer.status, status, "{} bytes", room.len());
+    }
+    assert_eq!(feeds.len(), 1 + 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn feeds_of_namespaces_that_are_gone_do_not_pile_up() {
     let config = Config { child_namespaces_max: 2, ..Config::default() };
     let documents = Namespace::new("/doc-{id}").on_read(async || {});

@@ -202,10 +202,16 @@ fn idle_since(stream: &Arc<Shared>) -> Option<Instant> {
     is_ours_alone.then(|| stream.idle_since()).flatten()
 }
 
+/// So much of a room's name is in logs.
+const LOGGED_CHARS_MAX: usize = 100;
+
 /// The name of a feed in logs.
 fn feed_name(namespace: &str, room: Option<&str>) -> String {
     match room {
         None => namespace.to_owned(),
-        Some(room) => format!("{namespace} {}", room.escape_debug()),
+        Some(room) => {
+            let begin: String = room.chars().take(LOGGED_CHARS_MAX).collect();
+            format!("{namespace} {}", begin.escape_debug())
+        }
     }
 }
