@@ -143,6 +143,31 @@ async fn so_many_rooms_have_feeds_and_whoever_began_the_most_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_fills_all_rooms_gives_up_some_at_once() {
+    let (server, feeds) = feeds(FeedsConfig { rooms_max: 640, ..FeedsConfig::default() });
+    let begin = async |room: usize, last: u8| {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        server.get(&format!("{NEWS}/{room}")).address(address(last)).await
+    };
+    let of_other = next(&begin(0, 2).await);
+    for room in 1..640 {
+        begin(room, 1).await;
+    }
+    assert_eq!(feeds.len(), 1 + 640);
+    begin(640, 1).await;
+    // A sixty-fourth, so that not each request has all of them looked at.
+    assert_eq!(feeds.len(), 1 + 640 - 10 + 1);
+    let other = server.get(&format!("{NEWS}/0?offset={of_other}")).await;
+    assert_eq!(other.status, 200, "none of them another's");
+    // The oldest of them: the eleventh is still there, and the first begins anew.
+    let before = feeds.len();
+    begin(11, 1).await;
+    assert_eq!(feeds.len(), before);
+    begin(1, 1).await;
+    assert_eq!(feeds.len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_that_nobody_reads_is_kept_for_so_long() {
     let (server, feeds) = feeds(FeedsConfig::default());
     let room = |room: &str| format!("{NEWS}/{room}");

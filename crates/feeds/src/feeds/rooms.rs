@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use sockeye::{Io, Operation, Server, TargetsRef};
@@ -16,6 +17,8 @@ use crate::stream::Shared;
 #[derive(Default)]
 pub(super) struct Spaces {
     by_namespace: HashMap<Box<str>, Space>,
+    /// When all of them were looked at last.
+    swept: Option<Instant>,
     /// At so many namespaces those are looked for that are no more.
     namespaces_swept_at: usize,
     /// How many feeds of rooms there are that may make room for others.
@@ -63,7 +66,11 @@ impl Spaces {
     }
 
     /// Gives up what nobody has read for long, and namespaces that are no more.
-    fn sweep(&mut self, now: Instant, idle_max: std::time::Duration) {
+    fn sweep(&mut self, now: Instant, idle_max: Duration) {
+        if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP_INTERVAL) {
+            return;
+        }
+        self.swept = Some(now);
         let is_in_use = |stream: &Arc<Shared>| {
             idle_since(stream).is_none_or(|since| now.duration_since(since) < idle_max)
         };
@@ -93,30 +100,66 @@ impl Spaces {
         self.passing = rooms.filter(|room| !room.is_kept).count();
     }
 
-    /// Gives up the feed that nobody has read for longest, of those of the address that has begun the most
-    /// among which there is one. False: all are being read.
-    fn make_place(&mut self) -> bool {
-        let mut begun: HashMap<Option<IpAddr>, usize> = HashMap::new();
-        let mut idle = Vec::new();
-        for (namespace, space) in &self.by_namespace {
-            for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
-                *begun.entry(room.group).or_default() += 1;
-                if let Some(since) = idle_since(&room.stream) {
-                    idle.push((room.group, since, (namespace.clone(), name.clone())));
-                }
-            }
+    /// Gives up feeds that nobody reads, of the address that has begun the most among which there is one:
+    /// those that were read longest ago, a sixty-fourth of the bound while it still has the most, and one at
+    /// least. So whoever fills all has them looked at rarely. False: all are being read.
+    fn make_place(&mut self, rooms_max: usize) -> bool {
+        let mut groups: HashMap<Option<IpAddr>, Group> = HashMap::new();
+        for (_, _, room) in self.passing_rooms() {
+            let group = groups.entry(room.group).or_default();
+            group.begun += 1;
+            let since = idle_since(&room.stream);
+            group.oldest = group.oldest.into_iter().chain(since).min();
         }
-        let first = idle.into_iter().max_by_key(|(group, since, ..)| {
-            (begun.get(group).copied(), std::cmp::Reverse(*since))
+        let has_idle = groups.iter().filter_map(|(address, group)| {
+            group.oldest.map(|oldest| (group.begun, std::cmp::Reverse(oldest), *address))
         });
-        let Some((_, _, (namespace, name))) = first else { return false };
-        if let Some(space) = self.by_namespace.get_mut(&namespace) {
-            space.rooms.remove(&name);
+        let Some((begun, _, address)) = has_idle.max() else { return false };
+        let others = groups.iter().filter(|(other, _)| **other != address);
+        let next = others.map(|(_, group)| group.begun).max().unwrap_or_default();
+        let count = begun.saturating_sub(next).min(rooms_max / PARTS).max(1);
+        let of_address = self.passing_rooms().filter(|(_, _, room)| room.group == address);
+        let mut idle: Vec<_> = of_address
+            .filter_map(|(namespace, name, room)| {
+                Some((idle_since(&room.stream)?, namespace, name))
+            })
+            .collect();
+        idle.sort_unstable();
+        let gone: Vec<(Box<str>, Box<str>)> = idle
+            .iter()
+            .take(count)
+            .map(|(_, namespace, name)| ((*namespace).into(), (*name).into()))
+            .collect();
+        for (namespace, name) in gone {
+            if let Some(space) = self.by_namespace.get_mut(&namespace) {
+                space.rooms.remove(&name);
+            }
         }
         self.count();
         true
     }
+
+    /// The feeds of rooms that may make room for others, by namespace and name.
+    fn passing_rooms(&self) -> impl Iterator<Item = (&str, &str, &RoomFeed)> {
+        self.by_namespace.iter().flat_map(|(namespace, space)| {
+            let rooms = space.rooms.iter().filter(|(_, room)| !room.is_kept);
+            rooms.map(|(name, room)| (&**namespace, &**name, room))
+        })
+    }
 }
+
+/// What one address has begun.
+#[derive(Default)]
+struct Group {
+    begun: usize,
+    /// Since when nobody reads the one that was read longest ago, of those that nobody reads.
+    oldest: Option<Instant>,
+}
+
+/// One part of so many is given up at once.
+const PARTS: usize = 64;
+/// All of them are looked at no more often.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Space {
     /// Of all of it what is for everybody, of a room what is for that room, once.
@@ -183,7 +226,7 @@ impl Inner {
             if is_full(spaces) || spaces.passing.is_power_of_two() {
                 spaces.sweep(Instant::now(), self.config.room_idle_max);
             }
-            if is_full(spaces) && !spaces.make_place() {
+            if is_full(spaces) && !spaces.make_place(self.config.rooms_max) {
                 return None;
             }
             spaces.passing += 1;
