@@ -22,6 +22,31 @@ pub enum Protocol {
     EngineIo,
     /// Socket.IO events over a WebSocket at `/socket.io/`, namespace `/`.
     SocketIo,
+    /// The feed of a Socket.IO room as `EventSource` reads it (`text/event-stream`).
+    EventSource,
+    /// The same feed as lines of JSON (`application/x-ndjson`).
+    Ndjson,
+    /// The same feed polled with `wait=25`.
+    Poll,
+    /// The same feed polled as Durable Streams has it (`live=long-poll`).
+    LongPoll,
+}
+
+impl Protocol {
+    /// Whether it reads a feed over plain HTTP; somebody on a WebSocket sends the events then.
+    pub fn is_feed(self) -> bool {
+        self.is_listening() || self.is_waiting()
+    }
+
+    /// Whether it reads a feed by one answer that goes on and on.
+    pub fn is_listening(self) -> bool {
+        matches!(self, Self::EventSource | Self::Ndjson)
+    }
+
+    /// Whether it reads a feed by polls that wait.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Poll | Self::LongPoll)
+    }
 }
 
 impl fmt::Display for Protocol {
@@ -31,6 +56,10 @@ impl fmt::Display for Protocol {
             Self::Websocket => "WebSocket",
             Self::EngineIo => "Engine.IO",
             Self::SocketIo => "Socket.IO",
+            Self::EventSource => "EventSource",
+            Self::Ndjson => "NDJSON",
+            Self::Poll => "poll",
+            Self::LongPoll => "long poll",
         })
     }
 }
@@ -44,6 +73,8 @@ pub enum Route {
     Broadcast,
     /// To the connections in a room, the sender included: Socket.IO only.
     Room,
+    /// To a room whose feed others read, and in which the sender is not: Socket.IO only.
+    Feed,
 }
 
 /// Everything that is sent and expected on one kind of connection.
@@ -80,7 +111,7 @@ impl Wire {
             match (protocol, route) {
                 // The server's frame both ways for fan-out, where sending is what counts, and
                 // the client's for echo, where both directions do.
-                (Protocol::Tcp, Route::Broadcast | Route::Room) => {
+                (Protocol::Tcp, Route::Broadcast | Route::Room | Route::Feed) => {
                     requests.push(frame(TEXT, None, message.as_bytes()));
                     replies.push(frame(TEXT, None, message.as_bytes()));
                 }
@@ -243,6 +274,65 @@ pub fn server_frame(input: &[u8]) -> Result<Option<ServerFrame<'_>>, &'static st
     Ok(Some(ServerFrame { opcode: first & 0xF, payload, frame_bytes }))
 }
 
+/// What a feed's readers are sent, and ask with.
+#[derive(Debug)]
+pub struct FeedWire {
+    /// The request that a reader listens or waits with.
+    pub request_head: Vec<u8>,
+    /// What every reader is sent, with [`ID_BYTES`] of nothing where the cursor stands, which only the
+    /// server knows.
+    pub events: Ring,
+    /// Where in an event its cursor begins.
+    pub id_at: usize,
+    /// What a silence is broken with.
+    pub heartbeat: &'static [u8],
+    /// What stands before and behind the cursor with which an answer opens, if it opens with one.
+    pub opening: (&'static [u8], &'static [u8]),
+    /// The content type of the answer.
+    pub content_type: &'static str,
+}
+
+/// Length of a cursor.
+pub const ID_BYTES: usize = 38;
+
+const FEED_EVENT: &str = "feed";
+const FEED: &str = "/socket.io/feeds/~/readers";
+
+impl FeedWire {
+    /// Prepares what readers get of the messages of [`Wire::new`] with [`Route::Feed`].
+    pub fn new(protocol: Protocol, size: usize, batch: usize, server: SocketAddr) -> Self {
+        let (query, accept) = match protocol {
+            Protocol::EventSource => ("", "text/event-stream"),
+            Protocol::Ndjson => ("", "application/x-ndjson"),
+            Protocol::LongPoll => ("?offset=now&live=long-poll", "*/*"),
+            _ => ("?offset=now&wait=25", "*/*"),
+        };
+        let (before, between) = match protocol {
+            Protocol::Ndjson => ("{\"id\":\"", format!("\",\"event\":\"{FEED_EVENT}\",\"data\":")),
+            _ => ("id: ", format!("\nevent: {FEED_EVENT}\ndata: ")),
+        };
+        let after = if protocol == Protocol::Ndjson { "}\n" } else { "\n\n" };
+        let events: Vec<Vec<u8>> = (0..slots(size, batch))
+            .map(|slot| {
+                let id = "\0".repeat(ID_BYTES);
+                format!("{before}{id}{between}[\"{}\"]{after}", text(slot, size)).into_bytes()
+            })
+            .collect();
+        let is_lines = protocol == Protocol::Ndjson;
+        Self {
+            request_head: format!(
+                "GET {FEED}{query} HTTP/1.1\r\nHost: {server}\r\nAccept: {accept}\r\n\r\n"
+            )
+            .into_bytes(),
+            events: Ring::new(&events),
+            id_at: before.len(),
+            heartbeat: if is_lines { b"\n" } else { b":\n\n" },
+            opening: if is_lines { (b"\n", b"") } else { (b":\nretry: 2000\nid: ", b"\n\n") },
+            content_type: accept,
+        }
+    }
+}
+
 /// As many slots as tell messages apart well without a large ring pushing everything else out of
 /// the processor's cache.
 fn slots(size: usize, batch: usize) -> usize {
@@ -262,11 +352,13 @@ fn message(protocol: Protocol, route: Route, text: &str) -> String {
         Route::Echo => "echo",
         Route::Broadcast => "broadcast",
         Route::Room => "room",
+        Route::Feed => FEED_EVENT,
     };
     match protocol {
         Protocol::Tcp | Protocol::Websocket => text.to_owned(),
         Protocol::EngineIo => format!("4{text}"),
-        Protocol::SocketIo => format!("42[\"{event}\",\"{text}\"]"),
+        // What reads a feed sends nothing: it is sent to as Socket.IO has it.
+        _ => format!("42[\"{event}\",\"{text}\"]"),
     }
 }
 
@@ -279,9 +371,9 @@ fn request_head(protocol: Protocol, route: Route, server: SocketAddr) -> Vec<u8>
     let target = match (protocol, route) {
         (Protocol::Tcp, _) => return Vec::new(),
         (Protocol::Websocket, Route::Echo) => "/echo",
-        (Protocol::Websocket, Route::Broadcast | Route::Room) => "/broadcast",
+        (Protocol::Websocket, _) => "/broadcast",
         (Protocol::EngineIo, _) => "/engine.io/?EIO=4&transport=websocket",
-        (Protocol::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket",
+        _ => "/socket.io/?EIO=4&transport=websocket",
     };
     format!(
         "GET {target} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -314,6 +406,27 @@ mod tests {
             bytes.push(0xFF);
             let expected = ServerFrame { opcode: TEXT, payload: &payload, frame_bytes };
             assert_eq!(server_frame(&bytes), Ok(Some(expected)), "{size}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_feed_has_room_for_its_cursor() {
+        let server = "127.0.0.1:80".parse().unwrap();
+        let id = "\0".repeat(ID_BYTES);
+        for (protocol, expected) in [
+            (Protocol::EventSource, format!("id: {id}\nevent: feed\ndata: [\"00000000ab\"]\n\n")),
+            (
+                Protocol::Ndjson,
+                format!("{{\"id\":\"{id}\",\"event\":\"feed\",\"data\":[\"00000000ab\"]}}\n"),
+            ),
+        ] {
+            let wire = FeedWire::new(protocol, 10, 8, server);
+            let first = wire.events.messages(0, 1);
+            assert_eq!(first, expected.as_bytes());
+            assert_eq!(first[wire.id_at..][..ID_BYTES], *id.as_bytes());
+            let sent = Wire::new(Protocol::SocketIo, Route::Feed, 10, 8, server);
+            assert_eq!(sent.text(0), b"42[\"feed\",\"00000000ab\"]");
+            assert_eq!(sent.requests.slots(), wire.events.slots());
         }
     }
 

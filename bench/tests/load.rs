@@ -4,14 +4,17 @@
 #![expect(clippy::unwrap_used, reason = "a failed helper fails its test")]
 
 mod common;
+#[path = "common/websocket.rs"]
+mod websocket;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 use sockeye_bench::load::{self, ConnectionError, LoadError, Options, Workload};
-use sockeye_bench::wire::{self, ACCEPT, Protocol};
+use sockeye_bench::wire::{self, Protocol};
 
 use crate::common::{options, options_until_stalled, read_head, run, run_until_wrong, serve};
+use crate::websocket::{accept_head, read_frame};
 
 #[test]
 fn a_right_websocket_echo_gets_a_figure() {
@@ -166,44 +169,4 @@ fn websocket_echo(answer: impl Fn(u64) -> Answer + Clone + Send + 'static) -> So
             number += 1;
         }
     })
-}
-
-fn accept_head() -> Vec<u8> {
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         sec-websocket-accept: {ACCEPT}\r\n\r\n"
-    )
-    .into_bytes()
-}
-
-/// Reads the next text frame of a client and returns its payload.
-fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
-    loop {
-        let mut header = [0; 2];
-        stream.read_exact(&mut header)?;
-        let length = match header[1] & 0x7F {
-            126 => {
-                let mut length = [0; 2];
-                stream.read_exact(&mut length)?;
-                u64::from(u16::from_be_bytes(length))
-            }
-            127 => {
-                let mut length = [0; 8];
-                stream.read_exact(&mut length)?;
-                u64::from_be_bytes(length)
-            }
-            length => u64::from(length),
-        };
-        let mut key = [0; 4];
-        stream.read_exact(&mut key)?;
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        stream.read_exact(&mut payload)?;
-        for (byte, key) in payload.iter_mut().zip(key.iter().cycle()) {
-            *byte ^= key;
-        }
-        if header[0] & 0xF == wire::TEXT {
-            return Ok(payload);
-        }
-        assert_eq!((header[0] & 0xF, &payload[..]), (wire::PONG, &b"are you there"[..]));
-    }
 }

@@ -30,6 +30,12 @@ fn every_workload_is_served_without_a_wrong_message() {
         (Protocol::SocketIo, Workload::Polling),
         (Protocol::SocketIo, Workload::Idle),
         (Protocol::SocketIo, Workload::IdlePolling),
+        (Protocol::EventSource, Workload::Broadcast),
+        (Protocol::EventSource, Workload::Idle),
+        (Protocol::Ndjson, Workload::Broadcast),
+        (Protocol::Ndjson, Workload::Idle),
+        (Protocol::Poll, Workload::IdlePolling),
+        (Protocol::LongPoll, Workload::IdlePolling),
     ] {
         let has_rooms = (protocol, workload) == (Protocol::SocketIo, Workload::Broadcast);
         for (size, others) in [(32, 0), (20_000, 0), (32, if has_rooms { 7 } else { 0 })] {
@@ -159,7 +165,7 @@ struct BenchServer {
 impl BenchServer {
     fn start() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bench_server"))
-            .args(["--port", "0", "--workers", "1"])
+            .args(["--port", "0", "--workers", "1", "--feeds"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

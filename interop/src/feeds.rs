@@ -1,6 +1,7 @@
 //! The server for whoever reads and writes over plain HTTP: every namespace offered as feeds, streams
 //! that anybody may make and write, and clients who have events emitted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use sockeye::{
     Ack, Args, Config, EventError, Io, Namespace, RawArgs, Refuse, Room, Server, Visitor,
 };
+use sockeye_feeds::publish::{ApiKey, Found, KeyStore, Publishing, StoredKey, Verb};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, Reading, Streams, StreamsConfig};
 
 use crate::serving::Listen;
@@ -46,6 +48,7 @@ pub(crate) struct Arguments {
 /// | `/socket.io/feeds/club` | whose token is `ticket to ride` |
 /// | `/socket.io/feeds/closed` | nobody |
 /// | `/v1/stream/..` | everybody, who may also write |
+/// | `/api/v1/..` | whose key is `sk_test_stand_in`, who may do everything |
 ///
 /// A client of each of these namespaces can `publish`: a room or null, the name of an event and its
 /// arguments. `publish volatile` does so for those who are there. Both are acknowledged.
@@ -66,7 +69,31 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     Feeds::builder().offer_all().config(feeds).mount(&server)?;
     let streams = Streams::new(StreamsConfig { reading, ..StreamsConfig::default() });
     streams.mount(&server, "/v1/stream", Access::everything())?;
+    Publishing::new(OneKey(Arc::new(ApiKey::new(test_key())?))).mount(&server)?;
     arguments.listen.serve(&server).await
+}
+
+/// The store of the one key that tests know.
+struct OneKey(Arc<ApiKey>);
+
+impl KeyStore for OneKey {
+    fn find<'a>(&'a self, id: &'a str) -> Found<'a> {
+        let found = (id == self.0.id()).then(|| Arc::clone(&self.0));
+        Box::pin(std::future::ready(Ok(found)))
+    }
+}
+
+/// `sk_test_stand_in`
+fn test_key() -> StoredKey {
+    StoredKey {
+        id: "test".to_owned(),
+        name: "tests".to_owned(),
+        sha256: "76b750f0086b6415b1885920a08a58c4e527fa7c97f6bb7c90dd810216b94cfe".to_owned(),
+        namespaces: vec!["*".to_owned()],
+        verbs: Verb::ALL.to_vec(),
+        created_at: 0,
+        expires_at: None,
+    }
 }
 
 impl Arguments {

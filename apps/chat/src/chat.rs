@@ -14,11 +14,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sockeye::{
-    Acker, Deferred, DisconnectReason, Event, Failure, Io, Local, Namespace, Reliable, Socket,
-    State,
+    Acker, Deferred, DisconnectReason, Event, Failure, Io, Local, Namespace, Refuse, Reliable,
+    Socket, State, Visitor,
 };
+use sockeye_feeds::publish::{FileKeys, Verb, verify};
 
 use crate::contract::{
     self, JOINED, Join, LEAVE, LEFT, NewMessage, POSTED, Presence, StoredMessage,
@@ -38,12 +39,15 @@ pub struct Chat {
     pub people: Arc<People>,
     /// How much each address has done.
     pub usage: Arc<Usage>,
+    /// Whose holders may read rooms from outside.
+    pub keys: FileKeys,
 }
 
 /// The namespace `/` with its handlers.
 pub fn namespace() -> Namespace<Chat> {
     Namespace::new("/")
         .on_connect(connected)
+        .on_read(read)
         .on(JOIN, join)
         .on(CHAT, chat)
         .on(LEAVE, leave)
@@ -82,7 +86,32 @@ struct Member {
     is_new: bool,
 }
 
-async fn connected(socket: Socket) {
+/// What a reader over plain HTTP brings: `Authorization: Bearer`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Credentials {
+    token: Option<String>,
+}
+
+/// Rooms are read from outside with a key whose verbs have `read`: people in a room see each other, and
+/// nobody else listens unseen.
+async fn read(visitor: Visitor, State(chat): State<Chat>) -> Result<(), Refuse> {
+    let Credentials { token } = visitor.auth().unwrap_or_default();
+    let needs_key =
+        || Refuse::new("reading needs a key: make one by `sockeye key create --verb read`");
+    let key = verify(&chat.keys, &token.ok_or_else(needs_key)?).await;
+    let key = key.map_err(|refused| Refuse::new(refused.to_string()))?;
+    match key.may(Verb::Read, visitor.namespace()) {
+        true => Ok(()),
+        false => Err(Refuse::new(
+            "this key does not read: its verbs have no `read`, or not for this namespace",
+        )),
+    }
+}
+
+async fn connected(visitor: Visitor) {
+    // A reader over plain HTTP has no seat.
+    let Some(socket) = visitor.socket() else { return };
     let address = socket.handshake().address();
     let origin = Origin::of(address.map(|address| address.ip()));
     socket.set(Seat { place: Mutex::default(), origin });

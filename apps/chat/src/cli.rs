@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 
 use crate::address::PublicUrl;
+use crate::emit::EmitArgs;
+use crate::keys::KeyCommand;
 use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
@@ -37,6 +39,15 @@ pub enum Command {
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
     Serve(ServeArgs),
+    /// Make, list and revoke the keys of the publishing API
+    ///
+    /// They are in the data folder. A server that runs on it is asked to do it, and does it at once; without
+    /// one the file is changed. The API is served while there is a key.
+    Key(KeyCommand),
+    /// Send an event to the sockets of a server, through its publishing API
+    ///
+    /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.
+    Emit(EmitArgs),
     /// Follow a feed or a durable stream: its events on standard output, a line of JSON each
     ///
     /// A line is {"id":"…","event":"…","data":…}. `id` is the cursor behind the event, for --since. Lost events

@@ -5,6 +5,7 @@
 //!
 //! - [`cli`] reads the command line, [`serve`] puts the parts together and drains at the end,
 //!   [`signals`] says when, [`tls`] has the certificate.
+//! - [`keys`] are those of the publishing API: how they are made, and where a server is asked to; [`emit`] uses one.
 //! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
@@ -17,8 +18,10 @@ pub mod address;
 pub mod chat;
 pub mod cli;
 pub mod contract;
+pub mod emit;
 mod files;
 pub mod input;
+pub mod keys;
 pub mod names;
 pub mod people;
 pub mod quota;

@@ -10,7 +10,7 @@ use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::{Cli, Command, ServeArgs};
 use sockeye_chat::tail::TailArgs;
-use sockeye_chat::{serve, signals, tail};
+use sockeye_chat::{emit, keys, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +28,8 @@ const RUNTIME_TIMEOUT: Duration = Duration::from_secs(2);
 fn main() -> ExitCode {
     let ended = match Cli::parse().into_command() {
         Command::Serve(args) => run(&args).map(|()| ExitStatus::Done),
+        Command::Key(args) => keys::run(&args),
+        Command::Emit(args) => emit::run(&args),
         Command::Tail(args) => tail(&args),
     };
     match ended {

@@ -1,14 +1,17 @@
 //! Puts the parts together, serves, and takes them apart again in the right order.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
-use sockeye::{BuildError, Config, Server};
+use sockeye::{BuildError, Config, Server, SocketService};
+use sockeye_feeds::Feeds;
+use sockeye_feeds::publish::{FileKeys, PATH, Publishing};
 use sockeye_websocket::{HttpServer, TrustedProxies, bind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -17,6 +20,9 @@ use crate::address;
 use crate::chat::{self, Chat};
 use crate::cli::ServeArgs;
 use crate::files::{self, Room};
+use crate::keys;
+#[cfg(unix)]
+use crate::keys::control::ControlSocket;
 use crate::people::People;
 use crate::quota::Usage;
 use crate::site::Site;
@@ -58,13 +64,18 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let store = Arc::new(store);
     let people = Arc::new(People::default());
     let usage = Arc::new(Usage::new(args.limits.quotas()));
-    let chat = Chat { store: Arc::clone(&store), people: Arc::clone(&people), usage };
+    let keys = FileKeys::open(args.data.join(keys::FILE_NAME))?;
+    let (store_of_chat, people_of_chat) = (Arc::clone(&store), Arc::clone(&people));
+    let chat = Chat { store: store_of_chat, people: people_of_chat, usage, keys: keys.clone() };
     let server = server(args, chat, room)?;
+    Publishing::new(keys.clone()).mount(&server)?;
+    Feeds::builder().offer("/").mount(&server)?;
+    let _control = control_socket(&args.data, &keys);
     let site = Arc::new(Site::new(Arc::clone(&store), people, ui));
 
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
-    let http = HttpServer::new(listeners, router(args, &site, &server))
+    let http = HttpServer::new(listeners, router(args, &site, &server, keys))
         .connections_max(room.connections)
         .handshakes_max(room.handshakes)
         .keep_alive_timeout(Duration::from_secs(args.keep_alive.into()))
@@ -121,8 +132,37 @@ fn trusted_proxies(args: &ServeArgs) -> TrustedProxies {
     args.trusted_proxies.clone().headers(args.forwarded_headers)
 }
 
-/// The pages, and the socket server at its path, for the hosts that are allowed.
-fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server) -> Router {
+/// Where `sockeye key` asks; without it that changes the file, which is read again a second later.
+#[cfg(unix)]
+fn control_socket(data: &Path, keys: &FileKeys) -> Option<ControlSocket> {
+    let socket = ControlSocket::open(data, keys.clone());
+    socket
+        .inspect_err(|error| {
+            tracing::warn!(%error, "no control socket: `sockeye key` changes the file of keys itself");
+        })
+        .ok()
+}
+
+#[cfg(not(unix))]
+fn control_socket(_: &Path, _: &FileKeys) {}
+
+/// The publishing API, while there is a key.
+fn publishing(site: &Arc<Site>, sockets: SocketService, keys: FileKeys) -> Router {
+    let site = Arc::clone(site);
+    let is_there = async move |State((site, keys)): State<(Arc<Site>, FileKeys)>,
+                               request: Request,
+                               next: Next| {
+        if keys.is_empty().await { site.missing() } else { next.run(request).await }
+    };
+    Router::new()
+        .route_service(PATH, sockets.clone())
+        .route_service(&format!("{PATH}/"), sockets.clone())
+        .route_service(&format!("{PATH}/{{*rest}}"), sockets)
+        .layer(middleware::from_fn_with_state((site, keys), is_there))
+}
+
+/// The pages, the socket server at its path and the publishing API at its own, for the hosts that are allowed.
+fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server, keys: FileKeys) -> Router {
     let sockets = server.clone().into_service();
     let (hosts, proxies) = (address::allowed_hosts(args), trusted_proxies(args));
     let check = move |request: Request, next: Next| {
@@ -130,6 +170,7 @@ fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server) -> Router {
     };
     Arc::clone(site)
         .router()
+        .merge(publishing(site, sockets.clone(), keys))
         .route_service("/socket.io/", sockets.clone())
         .route_service("/socket.io/{*file}", sockets)
         .layer(middleware::from_fn(check))

@@ -131,7 +131,8 @@ impl Site {
         Ok(listed.insert(new).clone())
     }
 
-    fn missing(&self) -> Response {
+    /// The answer at a path where there is nothing.
+    pub(crate) fn missing(&self) -> Response {
         let page = self.ui.page(&Boot::Missing, html::MISSING);
         let page = page.unwrap_or_else(|| html::document(html::MISSING));
         (StatusCode::NOT_FOUND, [NOT_CACHED], Html(page)).into_response()

@@ -21,6 +21,9 @@ struct Arguments {
     /// Whether WebSockets may be compressed (permessage-deflate).
     #[arg(long, default_value = "off")]
     deflate: Switch,
+    /// Serve the room `readers` over plain HTTP as well, at `/socket.io/feeds/~/readers`.
+    #[arg(long)]
+    feeds: bool,
     /// Which of tokio's runtimes serves.
     #[arg(long, default_value = "auto")]
     scheduler: Scheduler,
@@ -47,5 +50,6 @@ fn main() -> anyhow::Result<()> {
         workers: arguments.workers,
         scheduler: arguments.scheduler,
         deflate: arguments.deflate == Switch::On,
+        feeds: arguments.feeds,
     })
 }

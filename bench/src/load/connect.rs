@@ -41,5 +41,5 @@ pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> 
         }
         pool.check_stall((options.connections - ready.len()) as u64)?;
     }
-    Outcome::new(&meter, wire, latencies.summary(), pool.pings())
+    Outcome::new(&meter, wire.into(), latencies.summary(), pool.pings())
 }

@@ -119,6 +119,11 @@ impl Connection {
         &mut self.stream
     }
 
+    /// Whether messages may be sent.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
     /// Messages that are due and have not come.
     pub(crate) fn missing(&self) -> u64 {
         self.due - self.received

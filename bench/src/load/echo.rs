@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> 
         pool.check_stall((options.connections * options.pipeline) as u64)?;
     }
     pool.drain()?;
-    Outcome::new(&meter, wire, latencies.summary(), pool.pings())
+    Outcome::new(&meter, wire.into(), latencies.summary(), pool.pings())
 }
 
 /// When messages of one connection were sent, and how many at once; oldest first. The clock is

@@ -44,5 +44,5 @@ pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> 
         latencies.record(started.elapsed(), 1);
     }
     pool.drain()?;
-    Outcome::new(&meter, wire, latencies.summary(), pool.pings())
+    Outcome::new(&meter, wire.into(), latencies.summary(), pool.pings())
 }

@@ -38,6 +38,11 @@ impl HttpConnection {
         self.send(head.as_bytes())
     }
 
+    /// Sends a request that was written before.
+    pub(crate) fn send_head(&mut self, head: &[u8]) -> io::Result<()> {
+        self.send(head)
+    }
+
     pub(crate) fn post(&mut self, target: &str, body: &[u8]) -> io::Result<()> {
         let mut request = format!(
             "POST {target} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain;charset=UTF-8\r\n\
@@ -117,7 +122,7 @@ struct Response {
     body_bytes: usize,
 }
 
-/// `None` while it is incomplete. Refuses every status but 200 and bodies of unknown length.
+/// `None` while it is incomplete. Refuses every status but 200 and 204, and bodies of unknown length.
 fn response(input: &[u8]) -> Result<Option<Response>, ConnectionError> {
     let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
@@ -127,7 +132,13 @@ fn response(input: &[u8]) -> Result<Option<Response>, ConnectionError> {
         head.lines().skip(1).filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         });
-    let Some(body_bytes) = length.filter(|_| head.starts_with("HTTP/1.1 200 ")) else {
+    let length = match head.get(..13) {
+        Some("HTTP/1.1 200 ") => length,
+        // It has no body (RFC 9110, 15.3.5).
+        Some("HTTP/1.1 204 ") => Some(0),
+        _ => None,
+    };
+    let Some(body_bytes) = length else {
         return Err(ConnectionError::Handshake(String::from_utf8_lossy(input).into_owned()));
     };
     let head_bytes = end + 4;
@@ -153,5 +164,7 @@ mod tests {
     fn other_statuses_and_unknown_lengths_are_refused() {
         assert!(response(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").is_err());
         assert!(response(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        let none = response(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        assert_eq!(none, Some(Response { head_bytes: 27, body_bytes: 0 }));
     }
 }

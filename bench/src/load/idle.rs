@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::pool::Pool;
-use super::{CpuSeconds, LoadError, MemoryGrowth, Options, Outcome};
+use super::{CpuSeconds, LoadError, MemoryGrowth, Options, Outcome, Sizes};
 use crate::process::{CpuTime, Memory};
 use crate::wire::Wire;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(options: &Options, wire: &Wire) -> Result<Outcome, LoadError> 
     while !meter.has_ended() {
         pool.wait(|_, _, _| Ok(()))?;
     }
-    meter.outcome(wire, pool.pings())
+    meter.outcome(wire.into(), pool.pings())
 }
 
 /// Measures the opening of many connections, and the memory they hold after a while.
@@ -67,7 +67,7 @@ impl OpenedMeter<'_> {
         Instant::now() >= self.ends
     }
 
-    pub(crate) fn outcome(self, wire: &Wire, pings: u64) -> Result<Outcome, LoadError> {
+    pub(crate) fn outcome(self, sizes: Sizes, pings: u64) -> Result<Outcome, LoadError> {
         let memory = self.start.options.server_pid.map(Memory::of).transpose()?;
         let growth = |before: u64, after: u64| after as i64 - before as i64;
         Ok(Outcome {
@@ -81,8 +81,8 @@ impl OpenedMeter<'_> {
                 anonymous: growth(before.anonymous, after.anonymous),
             }),
             pings,
-            request_head_bytes: wire.request_head.len(),
-            message_bytes: (wire.requests.message_bytes(), wire.replies.message_bytes()),
+            request_head_bytes: sizes.request_head,
+            message_bytes: sizes.message,
         })
     }
 }

@@ -8,7 +8,10 @@ mod fan_out;
 mod http;
 mod idle;
 mod latency;
+mod listen;
+mod listener;
 mod meter;
+mod parked;
 mod polling;
 mod pool;
 
@@ -20,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::connection::ConnectionError;
 pub use self::latency::Latency;
 use self::meter::Meter;
-use crate::wire::{Protocol, Route, Wire};
+use crate::wire::{FeedWire, Protocol, Route, Wire};
 
 /// What the clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -31,6 +34,8 @@ pub enum Workload {
     Echo,
     /// One connection sends `pipeline` messages in one segment, waits until every connection has
     /// got all of them, and starts again. One operation is one delivery.
+    ///
+    /// Readers of a feed get what one more connection, a Socket.IO client, sends.
     Broadcast,
     /// `connections` at a time are opened up to the point where messages may be sent (Socket.IO:
     /// two round trips after TCP's; bare TCP: one message there and back) and closed at once. One
@@ -41,8 +46,8 @@ pub enum Workload {
     /// Echo over HTTP long polling: every session posts `pipeline` messages in one payload and
     /// polls until all have come back. One operation is one message there and back.
     Polling,
-    /// `connections` sessions over HTTP long polling, each with a poll waiting. One operation is
-    /// one session opened.
+    /// `connections` sessions over HTTP long polling, or readers of a feed, each with a poll waiting.
+    /// One operation is one session opened.
     IdlePolling,
 }
 
@@ -123,7 +128,7 @@ impl Outcome {
     /// The outcome of a window that has ended.
     fn new(
         meter: &Meter,
-        wire: &Wire,
+        sizes: Sizes,
         latency: Option<Latency>,
         pings: u64,
     ) -> Result<Self, LoadError> {
@@ -136,8 +141,8 @@ impl Outcome {
             latency,
             memory: None,
             pings,
-            request_head_bytes: wire.request_head.len(),
-            message_bytes: (wire.requests.message_bytes(), wire.replies.message_bytes()),
+            request_head_bytes: sizes.request_head,
+            message_bytes: sizes.message,
         })
     }
 
@@ -145,6 +150,26 @@ impl Outcome {
     pub fn server_cpu_us(&self) -> Option<f64> {
         let server = self.server?;
         (self.operations > 0).then(|| server.total * 1e6 / self.operations as f64)
+    }
+}
+
+/// Lengths that belong to the figures.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    request_head: usize,
+    message: (usize, usize),
+}
+
+impl From<&Wire> for Sizes {
+    fn from(wire: &Wire) -> Self {
+        let message = (wire.requests.message_bytes(), wire.replies.message_bytes());
+        Self { request_head: wire.request_head.len(), message }
+    }
+}
+
+impl From<&FeedWire> for Sizes {
+    fn from(wire: &FeedWire) -> Self {
+        Self { request_head: wire.request_head.len(), message: (0, wire.events.message_bytes()) }
     }
 }
 
@@ -204,6 +229,9 @@ pub fn run(options: &Options) -> Result<Outcome, LoadError> {
     if options.connections == 0 || options.pipeline == 0 {
         return Err(LoadError::Options("there must be a connection and a message"));
     }
+    if options.protocol.is_feed() {
+        return run_feed(options);
+    }
     let route = match options.workload {
         Workload::Broadcast if options.protocol == Protocol::EngineIo => {
             return Err(LoadError::Options("Engine.IO has no broadcast"));
@@ -228,5 +256,22 @@ pub fn run(options: &Options) -> Result<Outcome, LoadError> {
         Workload::Idle => idle::run(options, &wire),
         Workload::Polling => polling::echo(options, &wire),
         Workload::IdlePolling => polling::idle(options, &wire),
+    }
+}
+
+/// The same for readers of a feed.
+fn run_feed(options: &Options) -> Result<Outcome, LoadError> {
+    let Options { protocol, size, pipeline, server, .. } = *options;
+    if options.others > 0 {
+        return Err(LoadError::Options("only Socket.IO broadcasts have others, in no room"));
+    }
+    let wire = FeedWire::new(protocol, size, pipeline, server);
+    match options.workload {
+        Workload::Broadcast if protocol.is_listening() => listen::broadcast(options, &wire),
+        Workload::Idle if protocol.is_listening() => listen::idle(options, &wire),
+        Workload::IdlePolling if protocol.is_waiting() => parked::idle(options, &wire),
+        _ => Err(LoadError::Options(
+            "feeds have broadcast and idle (EventSource, NDJSON), and idle-polling (the polls)",
+        )),
     }
 }

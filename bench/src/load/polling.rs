@@ -39,7 +39,7 @@ pub(crate) fn echo(options: &Options, wire: &Wire) -> Result<Outcome, LoadError>
         }
     }
     pool.drain()?;
-    Outcome::new(&meter, wire, latencies.summary(), pool.pings())
+    Outcome::new(&meter, wire.into(), latencies.summary(), pool.pings())
 }
 
 /// Idle: each session has one poll waiting and no second connection.
@@ -51,7 +51,7 @@ pub(crate) fn idle(options: &Options, wire: &Wire) -> Result<Outcome, LoadError>
     while !meter.has_ended() {
         pool.wait(|_, _, _| {})?;
     }
-    meter.outcome(wire, pool.pings())
+    meter.outcome(wire.into(), pool.pings())
 }
 
 /// All sessions on one `Poll`. Session i has the tokens 2i (polls) and 2i + 1 (posts).

@@ -63,6 +63,8 @@ pub struct Row {
     pub cost: Spread,
     /// Cost over the bare loop's in the same round.
     pub ratio: Option<Spread>,
+    /// Of those who listen to a feed: cost over that of Socket.IO in the same round.
+    pub to_socket_io: Option<Spread>,
     /// What it should have been.
     pub budget: Option<Budget>,
     /// All rounds, in full.
@@ -138,19 +140,25 @@ impl Measured {
 
     fn finish(&self, all: &[Self]) -> Option<Row> {
         let costs = self.costs();
-        let is_bare = |row: &&Self| row.point == self.point && row.subject == Subject::Bare;
-        let bare = all.iter().find(is_bare).filter(|_| self.subject != Subject::Bare);
-        let ratio = bare.and_then(|bare| {
+        let ratio_to = |other: (Subject, Protocol)| {
+            let mut rows = all.iter().filter(|row| row.point == self.point);
+            let other = rows.find(|row| (row.subject, row.protocol) == other)?;
             let ratios: Vec<f64> =
-                costs.iter().zip(bare.costs()).map(|(cost, bare)| cost / bare).collect();
+                costs.iter().zip(other.costs()).map(|(cost, other)| cost / other).collect();
             Spread::of(&ratios)
-        });
+        };
+        let is_bare = self.subject == Subject::Bare;
+        let ratio = if is_bare { None } else { ratio_to((Subject::Bare, Protocol::Tcp)) };
+        let is_beside = self.protocol.is_listening() && !self.point.workload.is_idle();
+        let to_socket_io =
+            if is_beside { ratio_to((Subject::Sockeye, Protocol::SocketIo)) } else { None };
         Some(Row {
             point: self.point,
             subject: self.subject,
             protocol: self.protocol,
             cost: Spread::of(&costs)?,
             ratio,
+            to_socket_io,
             budget: self.budget,
             outcomes: self.outcomes.clone(),
         })
@@ -182,7 +190,8 @@ fn measure(
     subject: Subject,
     protocol: Protocol,
 ) -> anyhow::Result<Outcome> {
-    let server = ServerProcess::start(server_command(options, point, subject)?, cores.server)?;
+    let server =
+        ServerProcess::start(server_command(options, point, (subject, protocol))?, cores.server)?;
     let (warm_up, window) = match (options.quick, point.workload.is_idle()) {
         (true, true) => ("0", "0.3"),
         (true, false) => ("0.2", "0.5"),
@@ -208,7 +217,11 @@ fn measure(
     Ok(outcome)
 }
 
-fn server_command(options: &Options, point: Point, subject: Subject) -> anyhow::Result<Command> {
+fn server_command(
+    options: &Options,
+    point: Point,
+    (subject, protocol): (Subject, Protocol),
+) -> anyhow::Result<Command> {
     match subject {
         Subject::Bare => {
             let mut command = Command::new(program(&options.programs, "bare_tcp")?);
@@ -224,6 +237,9 @@ fn server_command(options: &Options, point: Point, subject: Subject) -> anyhow::
         Subject::Sockeye => {
             let mut command = Command::new(program(&options.programs, "bench_server")?);
             command.args(["--port", "0", "--workers", "1"]).args(&options.server_arguments);
+            if protocol.is_feed() {
+                command.arg("--feeds");
+            }
             Ok(command)
         }
         peer => peers::command(options.peers.as_deref().context("no peers")?, peer),

@@ -84,8 +84,8 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What a figure must not exceed, and what it should try for: a ratio to the bare loop, or bytes
-/// where memory is measured.
+/// What a figure must not exceed, and what it should try for: a ratio to the bare loop, for what reads a
+/// feed to Socket.IO, or bytes where memory is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     /// Above this something is wrong.
@@ -137,6 +137,10 @@ pub(crate) fn contenders(point: Point, peers: &[Subject]) -> Vec<(Subject, Proto
         (Subject::Sockeye, Protocol::Websocket),
         (Subject::Sockeye, Protocol::EngineIo),
         (Subject::Sockeye, Protocol::SocketIo),
+        (Subject::Sockeye, Protocol::EventSource),
+        (Subject::Sockeye, Protocol::Ndjson),
+        (Subject::Sockeye, Protocol::Poll),
+        (Subject::Sockeye, Protocol::LongPoll),
     ];
     let peers = peers.iter().map(|&peer| (peer, peer.protocol()));
     own.into_iter().chain(peers).filter(|&(_, protocol)| takes_part(point, protocol)).collect()
@@ -150,12 +154,16 @@ fn takes_part(point: Point, protocol: Protocol) -> bool {
         Protocol::Websocket => !point.workload.is_polling(),
         Protocol::EngineIo => point.workload != Workload::Broadcast,
         Protocol::SocketIo => true,
+        Protocol::EventSource | Protocol::Ndjson => {
+            matches!(point.workload, Workload::Broadcast | Workload::Idle)
+        }
+        Protocol::Poll | Protocol::LongPoll => point.workload == Workload::IdlePolling,
     }
 }
 
 /// The budget for our own server, where one was set.
 pub(crate) fn budget(point: Point, protocol: Protocol) -> Option<Budget> {
-    use Protocol::{EngineIo, SocketIo, Websocket};
+    use Protocol::{EngineIo, EventSource, LongPoll, Ndjson, Poll, SocketIo, Websocket};
     let Point { workload, connections, pipeline, .. } = point;
     let (bar, goal) = match (workload, connections, pipeline, protocol) {
         (Workload::Echo, 200, 1, Websocket) => (1.15, 1.05),
@@ -169,11 +177,14 @@ pub(crate) fn budget(point: Point, protocol: Protocol) -> Option<Budget> {
         (Workload::Broadcast, 5_000, 8, SocketIo) => (0.21, 0.15),
         (Workload::Broadcast, 1_000, 1, SocketIo) => (1.15, 1.05),
         (Workload::Broadcast, 5_000, 1, SocketIo) => (1.25, 1.05),
+        (Workload::Broadcast, _, 8, EventSource | Ndjson) => (1.3, 1.1),
         (Workload::Connect, _, _, SocketIo) => (1.7, 1.7),
         (Workload::Idle, _, _, Websocket) => (1536.0, 1024.0),
         (Workload::Idle, _, _, EngineIo) => (2048.0, 1536.0),
         (Workload::Idle, _, _, SocketIo) => (2560.0, 1536.0),
+        (Workload::Idle, _, _, EventSource | Ndjson) => (6144.0, 3072.0),
         (Workload::IdlePolling, _, _, EngineIo) => (14_336.0, 14_336.0),
+        (Workload::IdlePolling, _, _, Poll | LongPoll) => (6144.0, 6144.0),
         _ => return None,
     };
     Some(Budget { bar, goal })
@@ -196,6 +207,18 @@ mod tests {
             let bare = contenders.iter().position(|&(subject, _)| subject == Subject::Bare);
             let has_floor = !point.workload.is_idle() && !point.workload.is_polling();
             assert_eq!(bare, has_floor.then_some(0), "{point}");
+        }
+    }
+
+    #[test]
+    fn whoever_listens_to_a_feed_is_measured_beside_socket_io() {
+        for point in points(false) {
+            let contenders = contenders(point, &[]);
+            let protocols: Vec<_> = contenders.into_iter().map(|(_, protocol)| protocol).collect();
+            let has_feeds = protocols.iter().any(|protocol| protocol.is_listening());
+            let is_listened_to = matches!(point.workload, Workload::Broadcast | Workload::Idle);
+            assert_eq!(has_feeds, is_listened_to, "{point}");
+            assert!(!has_feeds || protocols.contains(&Protocol::SocketIo), "{point}");
         }
     }
 }

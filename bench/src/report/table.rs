@@ -101,7 +101,11 @@ fn line(row: &Row) -> String {
     let server = name(row.subject, row.protocol);
     let digits = if row.point.workload.is_idle() { 0 } else { 3 };
     let costs = spread(row.cost, digits);
-    let ratio = row.ratio.map_or_else(String::new, |ratio| spread(ratio, 2));
+    let mut ratio = row.ratio.map_or_else(String::new, |ratio| spread(ratio, 2));
+    if let Some(to_socket_io) = row.to_socket_io {
+        // Writing to a string cannot fail.
+        let _ = write!(ratio, "; to Socket.IO {}", spread(to_socket_io, 2));
+    }
     format!("| {server} | {costs} | {ratio} | {} | {} |", budget(row), speed(row))
 }
 
@@ -117,7 +121,7 @@ fn budget(row: &Row) -> String {
     let Some(budget) = row.budget else {
         return String::new();
     };
-    let (figure, digits) = match row.ratio {
+    let (figure, digits) = match row.to_socket_io.or(row.ratio) {
         Some(ratio) => (ratio.median, 2),
         None if row.point.workload.is_idle() => (row.cost.median, 0),
         None => return format!("{} ({})", budget.bar, budget.goal),

@@ -7,6 +7,7 @@
 //! | `/broadcast` | WebSocket: each message goes to every client of this path, the sender too |
 //! | `/engine.io/` | Engine.IO: each message goes back |
 //! | `/socket.io/` | Socket.IO, namespace `/`: events `echo`, `broadcast` and `ack` |
+//! | `/socket.io/feeds/~/readers` | with `feeds`: what clients send with the event `feed`, over plain HTTP |
 //!
 //! Arguments of Socket.IO events stay bytes: JSON comes back as it came.
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub scheduler: Scheduler,
     /// Whether WebSockets may be compressed.
     pub deflate: bool,
+    /// Whether a room can be read over plain HTTP.
+    pub feeds: bool,
 }
 
 /// Which of tokio's runtimes serves.

@@ -24,7 +24,7 @@ pub(crate) struct Service {
 impl Service {
     /// Must be called within a runtime.
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
-        let server = socket_io::server()?;
+        let server = socket_io::server(options.feeds)?;
         Ok(Self {
             websockets: WebSockets::new(options.deflate),
             engine: engine_io::engine()?.into_service(),

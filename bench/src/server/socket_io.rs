@@ -1,23 +1,33 @@
-//! Socket.IO: `echo`, `broadcast` and `ack`; `room`, which reaches the clients that said `enter`.
+//! Socket.IO: `echo`, `broadcast` and `ack`; `room`, which reaches the clients that said `enter`; `feed`, which
+//! goes to a room that is read over plain HTTP.
 
-use sockeye::{Ack, BuildError, Config, EmitError, Namespace, RawArgs, Server, Socket};
+use sockeye::{Ack, Config, EmitError, Namespace, RawArgs, Server, Socket};
+use sockeye_feeds::Feeds;
 
 use super::engine_io::limits;
 
-/// The server at `/socket.io/`.
-pub(crate) fn server() -> Result<Server, BuildError> {
+/// The server at `/socket.io/`; with feeds at `/socket.io/feeds` if they are asked for.
+pub(crate) fn server(has_feeds: bool) -> anyhow::Result<Server> {
     let namespace = Namespace::new("/")
         .on("echo", echo)
         .on("broadcast", broadcast)
         .on("enter", async |socket: Socket| socket.join(ROOM))
         .on("room", room)
-        .on("ack", acknowledge);
+        .on("feed", feed)
+        .on("ack", acknowledge)
+        .on_read(async || {});
     let mut config = Config::default();
     config.engine = limits(config.engine);
-    Server::builder().config(config).namespace(namespace).build()
+    let server = Server::builder().config(config).namespace(namespace).build()?;
+    if has_feeds {
+        Feeds::builder().offer_room("/", READERS).mount(&server)?;
+    }
+    Ok(server)
 }
 
 const ROOM: &str = "members";
+/// In which no socket is.
+const READERS: &str = "readers";
 
 async fn echo(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
     socket.emit("echo", &args)
@@ -29,6 +39,10 @@ async fn broadcast(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
 
 async fn room(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
     socket.io().to(ROOM).emit("room", &args)
+}
+
+async fn feed(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
+    socket.io().to(READERS).emit("feed", &args)
 }
 
 async fn acknowledge(args: RawArgs) -> Ack<RawArgs> {

@@ -17,6 +17,9 @@ pub mod guide {
     pub mod feeds_wire {}
     #[doc = include_str!("../guide/streams.md")]
     pub mod streams {}
+    #[cfg(feature = "publishing")]
+    #[doc = include_str!("../guide/publishing.md")]
+    pub mod publishing {}
 }
 
 /// The README's program is compiled.

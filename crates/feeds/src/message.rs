@@ -112,10 +112,21 @@ impl Message {
 /// JSON without the line breaks that may stand between its parts: a line is one message where lines count
 /// (NDJSON), and in strings there are none (RFC 8259, 7).
 fn without_line_breaks(json: &str) -> Cow<'_, str> {
-    match json.contains(['\n', '\r']) {
+    match has_any(json, b"\n\r") {
         true => json.replace(['\n', '\r'], " ").into(),
         false => json.into(),
     }
+}
+
+/// Whether one of some ASCII characters is in a text. A part is looked through whole, without an end at the
+/// first that is found: so the processor takes many bytes at once, and nearly always there is none.
+pub(crate) fn has_any<const N: usize>(text: &str, characters: &[u8; N]) -> bool {
+    const PART_BYTES: usize = 256;
+    text.as_bytes().chunks(PART_BYTES).any(|part| {
+        part.iter().fold(false, |found, byte| {
+            characters.iter().fold(found, |found, character| found | (byte == character))
+        })
+    })
 }
 
 /// Arguments with base64 in place of the placeholders.
@@ -196,6 +207,22 @@ mod tests {
             text,
             r#"{"event":"x","data":["{\"_placeholder\":true,\"num\":0}",{"base64":"BA=="}]}"#
         );
+    }
+
+    #[test]
+    fn any_of_some_characters_is_found_wherever_it_is() {
+        for length in [0, 1, 255, 256, 257, 1000] {
+            let text = "é".repeat(length);
+            assert!(!has_any(&text, b"\n\r\0"), "{length}");
+            for character in ["\n", "\r", "\0"] {
+                for at in [0, length / 4 * 2, 2 * length] {
+                    let mut text = text.clone();
+                    text.insert_str(at, character);
+                    assert!(has_any(&text, b"\n\r\0"), "{length}, {character:?} at {at}");
+                    assert_eq!(has_any(&text, b"\n\r"), character != "\0");
+                }
+            }
+        }
     }
 
     #[test]

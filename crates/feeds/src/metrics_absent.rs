@@ -12,3 +12,9 @@ pub(crate) const fn gap(_: GapReason) {}
 pub(crate) const fn ended(_: &'static str) {}
 
 pub(crate) const fn refused(_: &'static str) {}
+
+#[cfg(feature = "publishing")]
+pub(crate) const fn publish_done(_: &'static str) {}
+
+#[cfg(feature = "publishing")]
+pub(crate) const fn publish_refused(_: &'static str) {}

@@ -242,6 +242,9 @@ async fn a_ticket_is_good_once() {
         assert_eq!(server.get(&format!("{NEWS}?ticket={ticket}")).await.status, status);
     }
     assert!(feeds.ticket("/news", "no object").is_err());
+    // Named with its slash or without, as where it was offered.
+    let ticket = feeds.ticket("news", &json!({ "token": "sesame" })).unwrap();
+    assert_eq!(server.get(&format!("{NEWS}?ticket={ticket}")).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -442,7 +445,10 @@ async fn volatile_events_have_no_cursor_and_are_not_kept() {
     assert_eq!(durable.event().await.data, r#"[{"event":"tick","data":[1]}]"#);
     assert_eq!(server.get(NEWS).await.text(), r#"[{"event":"tick","data":[1]}]"#);
     let behind = at.as_str().unwrap();
-    assert_eq!(server.get(&format!("{NEWS}?offset={behind}")).await.text().matches("tick").count(), 1);
+    assert_eq!(
+        server.get(&format!("{NEWS}?offset={behind}")).await.text().matches("tick").count(),
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -552,7 +558,8 @@ async fn polls_wait() {
     let long = server.get(&format!("{NEWS}?offset={at}&live=long-poll")).await;
     assert_eq!((long.status, long.header("stream-up-to-date")), (204, Some("true")));
     assert_eq!((next(&long), before.elapsed().as_secs()), (at.clone(), 20));
-    for target in [format!("{NEWS}?offset={at}&wait=25"), format!("{NEWS}?offset=now&live=long-poll")]
+    for target in
+        [format!("{NEWS}?offset={at}&wait=25"), format!("{NEWS}?offset=now&live=long-poll")]
     {
         let asking = tokio::spawn(server.get(&target).into_future());
         until("it waits", || feeds.readers() == 1).await;
@@ -627,6 +634,21 @@ async fn a_shutdown_answers_who_waits_and_ends_who_listens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_sends_away_who_waits_for_nothing() {
+    let (server, feeds) = news();
+    let polls: Vec<_> = ["wait=25", "offset=now&live=long-poll"]
+        .map(|road| tokio::spawn(server.get(&format!("{NEWS}?{road}")).into_future()))
+        .into();
+    until("they wait", || feeds.readers() == 2).await;
+    server.server().clone().shutdown().await;
+    for poll in polls {
+        let answer = poll.await.unwrap();
+        assert_eq!((answer.status, &*code(&answer)), (503, "ending"));
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_of_other_origins() {
     let server = Server::builder().allow_origin("https://shop.example").namespace(open("/news"));
     let server = server.build().unwrap();
@@ -636,7 +658,8 @@ async fn pages_of_other_origins() {
     let shop = Listener::open(&server, NEWS, &from("https://shop.example")).await.head;
     assert_eq!(shop.header("access-control-allow-origin"), Some("https://shop.example"));
     let exposed = shop.header("access-control-expose-headers").unwrap();
-    for name in ["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Cursor", "ETag", "Retry-After"] {
+    for name in ["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Cursor", "ETag", "Retry-After"]
+    {
         assert!(exposed.contains(name), "{name} in {exposed}");
     }
     assert_eq!(shop.header("vary"), Some("Origin"));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Listener, NDJSON, SSE, code, next, until};
 use serde_json::{Value, json};
-use sockeye::{Namespace, Server};
+use sockeye::{Config, Namespace, Server};
 use sockeye_feeds::{
     Access, CreateError, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig,
 };
@@ -157,6 +157,24 @@ async fn a_room_that_nobody_reads_is_kept_for_so_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn feeds_of_namespaces_that_are_gone_do_not_pile_up() {
+    let config = Config { child_namespaces_max: 2, ..Config::default() };
+    let documents = Namespace::new("/doc-{id}").on_read(async || {});
+    let server = Server::builder().config(config).namespace(documents).build().unwrap();
+    let feeds = Feeds::builder().offer_all().mount(&server).unwrap();
+    let server = TestServer::new(server);
+    for number in 0..300 {
+        let name = format!("/doc-{number}");
+        let client = server.client().namespace(&*name).connect().await.unwrap();
+        assert_eq!(server.get(&format!("/socket.io/feeds{name}")).await.status, 200);
+        client.disconnect();
+        let io = server.server().of(&name).unwrap();
+        until("it is empty", || io.sockets().is_empty()).await;
+    }
+    assert!(feeds.len() <= 2 + 64, "{} of 2 namespaces", feeds.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poll_waits_no_longer_than_it_may() {
     let (server, _feeds) = feeds(FeedsConfig::default());
     for (asked, waited) in [(24, 24), (25, 25), (26, 25), (9999, 25)] {
@@ -231,10 +249,8 @@ async fn a_slow_reader_is_told_so_and_ends_and_the_others_do_not_notice() {
     assert!(last.contains("event: gap\ndata: {\"reason\":\"overload\",\"oldest\":\""), "{last}");
     // Whatever came before that is in order, and complete.
     let numbers = told.lines().filter_map(|line| line.strip_prefix("data: [\""));
-    let count = numbers
-        .enumerate()
-        .map(|(at, text)| assert!(text.starts_with(&format!("{at}x"))))
-        .count();
+    let count =
+        numbers.enumerate().map(|(at, text)| assert!(text.starts_with(&format!("{at}x")))).count();
     assert!(count < 990, "{count}");
     let told = slow_lines.rest().await;
     let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();

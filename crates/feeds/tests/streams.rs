@@ -153,7 +153,10 @@ async fn a_closed_stream_says_that_it_is_the_end() {
     assert_eq!((long.status, long.header("stream-closed")), (204, Some("true")));
     let refused = server.post("/streams/a").header("content-type", "application/json").body("1");
     let refused = refused.await;
-    assert_eq!((refused.status, &*code(&refused), next(&refused)), (409, "closed", end.to_string()));
+    assert_eq!(
+        (refused.status, &*code(&refused), next(&refused)),
+        (409, "closed", end.to_string())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +233,11 @@ async fn access_is_asked_with_every_request() {
     for (method, status) in [("PUT", 201), ("GET", 200), ("POST", 204), ("DELETE", 204)] {
         let ask = || {
             let request = server.request(method, "/streams/a");
-            request.header("content-type", "text/plain").body(if method == "POST" { "x" } else { "" })
+            request.header("content-type", "text/plain").body(if method == "POST" {
+                "x"
+            } else {
+                ""
+            })
         };
         if method != "GET" {
             let refused = ask().await;

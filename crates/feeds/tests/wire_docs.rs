@@ -220,7 +220,14 @@ fn every_code_is_in_the_table() {
     let table = text.split("## Errors").nth(1).unwrap().split("## ").next().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = 0;
-    for name in ["feeds/serve.rs", "http/answer.rs", "http/body.rs", "http/read.rs", "http/write.rs", "streams.rs"] {
+    for name in [
+        "feeds/serve.rs",
+        "http/answer.rs",
+        "http/body.rs",
+        "http/read.rs",
+        "http/write.rs",
+        "streams.rs",
+    ] {
         for code in codes(&fs::read_to_string(root.join(name)).unwrap()) {
             assert!(table.contains(&format!("`{code}`")), "{name}: {code}");
             found += 1;

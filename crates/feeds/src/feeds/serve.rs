@@ -64,7 +64,9 @@ impl Mount for Mounted {
         }
         let address = Address::parse(head.uri.path().strip_prefix(&*self.path).unwrap_or_default());
         let asked = Asked { server: server.clone(), feeds: self.feeds.clone(), head, address };
-        ResponseFuture::waiting(async move { Box::pin(asked.begin()).await.finish().await })
+        // In a box of its own: what waits behind it is held long.
+        let answering = Box::pin(asked.begin());
+        ResponseFuture::waiting(async move { answering.await.finish().await })
     }
 
     fn shutdown(&self) {
@@ -140,7 +142,9 @@ fn auth(feeds: &Feeds, head: &Parts, namespace: &str) -> Result<Box<str>, &'stat
     if let Some((_, ticket)) = query_pairs(query).find(|(name, _)| name == "ticket") {
         // Or whoever once saw one in a log would have another for ever.
         if head.method == Method::POST {
-            return Err("a ticket is good for reading: get another with the credentials themselves");
+            return Err(
+                "a ticket is good for reading: get another with the credentials themselves",
+            );
         }
         let auth = feeds.inner.tickets.take(&ticket, namespace);
         return auth.ok_or("this ticket was used, is too old, or is for another namespace");

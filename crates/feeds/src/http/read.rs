@@ -9,11 +9,11 @@
 //! | polls | 410 | 400 | 410 with a cursor, else 404 | 503 |
 //! | `live=sse` | 410 | 400 | 410 with a cursor, else 404 | 503 |
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{
@@ -78,17 +78,31 @@ struct Polled {
 }
 
 impl Answering {
-    pub(crate) async fn finish(self) -> Response<Body> {
-        match self {
-            Self::Done(response) => response,
-            Self::Waiting(waiter) => {
-                let Waiter { mut waiting, poll, cors, place } = *waiter;
-                let is_displaced = poll_fn(|cx| match place.poll_displaced(cx) {
-                    Poll::Ready(()) => Poll::Ready(true),
-                    Poll::Pending => Pin::new(&mut waiting).poll(cx).map(|()| false),
-                });
-                cors.on(if is_displaced.await { no_place() } else { poll.answer() })
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` holds its argument twice, as long as a poll waits"
+    )]
+    pub(crate) fn finish(self) -> impl Future<Output = Response<Body>> + Send {
+        async move {
+            match self {
+                Self::Done(response) => response,
+                // It stays in its box, for the same reason.
+                Self::Waiting(mut waiter) => {
+                    let is_displaced = poll_fn(|cx| waiter.poll(cx)).await;
+                    let Waiter { poll, cors, .. } = *waiter;
+                    cors.on(if is_displaced { no_place() } else { poll.answer() })
+                }
             }
+        }
+    }
+}
+
+impl Waiter {
+    /// Whether its place was given to another meanwhile.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self.place.poll_displaced(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => Pin::new(&mut self.waiting).poll(cx).map(|()| false),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! One reader: the answer that goes on and on, and the task of its connection.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -198,20 +198,34 @@ impl Driver {
         }
     }
 
-    pub(super) async fn run(mut self) {
-        let end = {
-            let mut timer = Box::pin(sleep_until(Instant::now() + self.heartbeat));
-            poll_fn(|cx| self.poll(cx, timer.as_mut())).await
-        };
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` holds its argument twice, as long as it is idle"
+    )]
+    pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            // The one timer of all of it, held here and not in a box: there is one for each idle reader.
+            let mut timer = pin!(sleep_until(Instant::now() + self.heartbeat));
+            let end = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+            self.note(end);
+            if end == End::Over {
+                // What was written last would be lost if the connection were reset.
+                timer.as_mut().reset(Instant::now() + END_TIMEOUT);
+                poll_fn(|cx| match self.poll_closed(cx) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => timer.as_mut().poll(cx),
+                })
+                .await;
+            } else {
+                self.reader.out.lock().write.abort();
+            }
+        }
+    }
+
+    fn note(&self, end: End) {
         let name = &*self.stream.name;
         tracing::debug!(feed = name, road = self.road.name(), reason = end.name(), "reader gone");
         metrics::ended(end.name());
-        if end == End::Over {
-            // What was written last would be lost if the connection were reset.
-            let _ = tokio::time::timeout(END_TIMEOUT, poll_fn(|cx| self.poll_closed(cx))).await;
-        } else {
-            self.reader.out.lock().write.abort();
-        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<End> {
