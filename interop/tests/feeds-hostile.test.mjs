@@ -12,7 +12,7 @@ import { PATIENCE, until, within } from "./support/waiting.mjs";
 let server;
 let publisher;
 before(async () => {
-  server = await standIn("feeds", "--history-events", "100", "--long-poll", "1000");
+  server = await standIn("feeds", "--same-origin", "--history-events", "100");
   publisher = await Publisher.connect(server.url);
 });
 after(async () => {

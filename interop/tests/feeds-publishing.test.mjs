@@ -12,7 +12,7 @@ const KEY = { authorization: "Bearer sk_test_stand_in", "content-type": "applica
 
 let server;
 before(async () => {
-  server = await standIn("feeds");
+  server = await standIn("feeds", "--same-origin");
 });
 after(() => server?.stop());
 
