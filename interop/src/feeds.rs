@@ -8,9 +8,11 @@ use clap::Args as Options;
 use serde::Deserialize;
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
+use sockeye::engine::Origins;
 use sockeye::{
     Ack, Args, Config, EventError, Io, Namespace, RawArgs, Refuse, Room, Server, Visitor,
 };
+use sockeye_feeds::publish::{MemoryKeys, NewKey, Publishing};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, Reading, Streams, StreamsConfig};
 
 use crate::serving::Listen;
@@ -20,6 +22,10 @@ use crate::serving::Listen;
 pub(crate) struct Arguments {
     #[command(flatten)]
     listen: Listen<4437>,
+    /// Lets only pages of its own origin in, and those of `--allow-origin`. Without either every page is let
+    /// in: the suite of Durable Streams asks as one of another.
+    #[arg(long)]
+    same_origin: bool,
     /// Events that a feed keeps.
     #[arg(long, value_name = "COUNT")]
     history_events: Option<usize>,
@@ -29,9 +35,9 @@ pub(crate) struct Arguments {
     /// Milliseconds until `EventSource` comes back.
     #[arg(long, value_name = "MS")]
     retry: Option<u64>,
-    /// Milliseconds that a long poll waits.
-    #[arg(long, value_name = "MS")]
-    long_poll: Option<u64>,
+    /// Milliseconds that a long poll waits: the suite of Durable Streams gives each case five seconds.
+    #[arg(long, value_name = "MS", default_value_t = 1_000)]
+    long_poll: u64,
     /// Milliseconds in which a reader may take nothing of what is written to it.
     #[arg(long, value_name = "MS")]
     write_timeout: Option<u64>,
@@ -46,11 +52,15 @@ pub(crate) struct Arguments {
 /// | `/socket.io/feeds/club` | whose token is `ticket to ride` |
 /// | `/socket.io/feeds/closed` | nobody |
 /// | `/v1/stream/..` | everybody, who may also write |
+/// | `/api/v1/..` | whoever has the key `sk_test_stand_in`, who may do everything |
 ///
 /// A client of each of these namespaces can `publish`: a room or null, the name of an event and its
 /// arguments. `publish volatile` does so for those who are there. Both are acknowledged.
 pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let mut config = Config::default();
+    if !arguments.same_origin && !arguments.listen.names_origins() {
+        config.engine.origins = Origins::Any;
+    }
     arguments.listen.configure(&mut config.engine, 25_000, 20_000);
     let server = Server::builder()
         .config(config)
@@ -66,6 +76,9 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     Feeds::builder().offer_all().config(feeds).mount(&server)?;
     let streams = Streams::new(StreamsConfig { reading, ..StreamsConfig::default() });
     streams.mount(&server, "/v1/stream", Access::everything())?;
+    let keys = MemoryKeys::new();
+    keys.add(NewKey::for_everything("stand-in"), "sk_test_stand_in")?;
+    Publishing::new(keys).mount(&server)?;
     arguments.listen.serve(&server).await
 }
 
@@ -76,7 +89,7 @@ impl Arguments {
         Reading {
             heartbeat: or(self.heartbeat, usual.heartbeat),
             retry: or(self.retry, usual.retry),
-            long_poll: or(self.long_poll, usual.long_poll),
+            long_poll: Duration::from_millis(self.long_poll),
             write_timeout: or(self.write_timeout, usual.write_timeout),
             readers_max: self.readers_max.unwrap_or(usual.readers_max),
             ..usual

@@ -74,6 +74,11 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         }
     }
 
+    /// Whether the command line lets pages of other origins in.
+    pub(crate) fn names_origins(&self) -> bool {
+        !self.allow_origin.is_empty()
+    }
+
     /// The largest message, if the command line says.
     pub(crate) const fn payload_bytes_max(&self) -> Option<usize> {
         self.payload_bytes_max

@@ -68,7 +68,7 @@ async function run(url) {
   }
 }
 
-const server = process.env.DURABLE_URL ? undefined : await standIn("feeds", "--long-poll", "500", "--allow-origin", "https://example.com");
+const server = process.env.DURABLE_URL ? undefined : await standIn("feeds");
 const cases = await run(process.env.DURABLE_URL ?? server.url).finally(() => server?.stop());
 const wanted = cases.filter(({ name }) => !leftOut.includes(name) && (!only || name.includes(only)));
 

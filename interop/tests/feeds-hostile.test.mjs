@@ -12,7 +12,7 @@ import { PATIENCE, until, within } from "./support/waiting.mjs";
 let server;
 let publisher;
 before(async () => {
-  server = await standIn("feeds", "--history-events", "100", "--long-poll", "1000");
+  server = await standIn("feeds", "--same-origin", "--history-events", "100");
   publisher = await Publisher.connect(server.url);
 });
 after(async () => {
@@ -201,6 +201,12 @@ describe("a body that is none", () => {
     const chunked = { "content-type": "application/octet-stream", "transfer-encoding": "chunked" };
     isError(await ask(url, chunked, { method: "POST", body: large }), 413, "too_large");
     isError(await ask(`${url}-made`, {}, { method: "PUT", body: large }), 413, "too_large");
+    // Who is refused for something else sees that answer, however much they were about to send.
+    const evil = { "content-type": "application/octet-stream", origin: "http://evil.example" };
+    isError(await ask(url, evil, { method: "POST", body: large }), 403, "refused");
+    const little = large.subarray(0, 900_000);
+    isError(await ask(`${url}-none`, { "content-type": "text/plain" }, { method: "POST", body: little }),
+      404, "unknown_stream");
     assert.equal((await ask(`${url}-made`)).status, 404);
     assert.deepEqual((await ask(url)).body, before.body);
   });

@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 11] = [
+const COUNTS: [Count; 12] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -61,7 +61,13 @@ const COUNTS: [Count; 11] = [
     Count {
         what: "worlds of feeds and their readers",
         variable: "SOCKEYE_FEED_WORLDS",
-        short: 200,
+        short: 150,
+        long: 20_000,
+    },
+    Count {
+        what: "histories of one feed and its readers",
+        variable: "SOCKEYE_READER_HISTORIES",
+        short: 128,
         long: 20_000,
     },
     Count {

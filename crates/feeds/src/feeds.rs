@@ -15,7 +15,7 @@ use sockeye::{Action, Io, Operation};
 use thiserror::Error;
 
 pub use self::builder::FeedsBuilder;
-use self::offers::Offers;
+use self::offers::{Offers, with_slash};
 use self::rooms::Spaces;
 use crate::config::FeedsConfig;
 use crate::cursor::CursorKey;
@@ -109,7 +109,10 @@ impl Feeds {
             return Err(TicketError::Auth);
         }
         let time = self.inner.config.ticket_max;
-        self.inner.tickets.give(namespace, &auth, None, time).ok_or(TicketError::TooMany)
+        self.inner
+            .tickets
+            .give(&with_slash(namespace), &auth, None, time)
+            .ok_or(TicketError::TooMany)
     }
 
     /// How many readers listen or wait at this moment.

@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | `sockeye_feeds_listeners` | gauge | `road` | readers whose answers go on and on |
 //! | `sockeye_feeds_waiting` | gauge | – | polls that wait |
-//! | `sockeye_feeds_gaps_total` | counter | `reason` | readers that were told of a loss, see [`GapReason`](crate::GapReason) |
+//! | `sockeye_feeds_gaps_total` | counter | `reason` | readers that were told of a loss, see [`GapReason`] |
 //! | `sockeye_feeds_ended_total` | counter | `reason` | listeners that ended |
 //! | `sockeye_feeds_refused_total` | counter | `reason` | requests for feeds that were not let in |
 //! | `sockeye_publish_operations_total` | counter | `verb` | what was done over HTTP |

@@ -22,7 +22,6 @@
 //! whether it came before, `operation` what it asks for, `listing` what it may look at.
 
 mod arguments;
-mod body;
 mod config;
 mod docs;
 mod error;

@@ -21,8 +21,8 @@ use tokio::runtime::Handle;
 use crate::config::StreamsConfig;
 use crate::cursor::CursorKey;
 use crate::gap::{Gap, GapReason};
-use crate::http::answer::{CorsHeaders, answer, error, options, wrong_method};
-use crate::http::body::collect;
+use crate::http::answer::{CorsHeaders, answer, closing, error, options, wrong_method};
+use crate::http::body::{BodyError, Bounds, Unread};
 use crate::http::query::{Query, Wanted};
 use crate::http::read::{Answering, Readers, only_gap};
 use crate::http::write::{self, WriteHead};
@@ -387,7 +387,11 @@ impl Serving {
             .map_err(|refuse| error(StatusCode::FORBIDDEN, "refused", refuse.message()));
         let address = match address {
             Ok(address) => address,
-            Err(response) => return Err(Box::new(cors.on(response))),
+            Err(response) => {
+                let is_read = self.bounds().discard(&head.headers, body).await;
+                let response = if is_read { response } else { closing(response) };
+                return Err(Box::new(cors.on(response)));
+            }
         };
         let stream = self.streams.get(&name);
         if verb == Verb::Read {
@@ -405,6 +409,11 @@ impl Serving {
         Ok(handshake.address().map(|address| address.ip()))
     }
 
+    fn bounds(&self) -> Bounds {
+        let config = &self.streams.inner.config;
+        Bounds { bytes_max: config.append_bytes_max, timeout: config.body_timeout }
+    }
+
     async fn write(
         &self,
         head: &Parts,
@@ -413,24 +422,26 @@ impl Serving {
         name: &str,
         stream: Option<Stream>,
     ) -> Result<Response<Body>, Box<Response<Body>>> {
-        let config = &self.streams.inner.config;
-        let read =
-            |body| collect(&head.headers, body, config.append_bytes_max, config.body_timeout);
+        // Before anything else is said, so that whoever is still sending hears it.
+        let read = async |body| {
+            let read = self.bounds().collect(&head.headers, body).await;
+            read.map_err(|unread| Box::new(no_body(unread)))
+        };
         match verb {
             Verb::Create => {
+                let data = read(body).await?;
                 if let Some(refused) = write::not_served(&head.headers) {
                     return Ok(refused);
                 }
                 let asked = WriteHead::parse(&head.headers)?;
-                let data = read(body).await?;
                 let content_type = asked.content_type_or_default();
                 let made = self.streams.create_with(name, content_type, (data, asked.closes));
                 Ok(write::made(head, made))
             }
             Verb::Append => {
+                let data = read(body).await?;
                 let stream = stream.ok_or_else(|| Box::new(unknown()))?;
                 let asked = WriteHead::parse(&head.headers)?;
-                let data = read(body).await?;
                 Ok(asked.append(&stream.shared, data))
             }
             _ => Ok(match self.streams.delete(name) {
@@ -439,6 +450,17 @@ impl Serving {
             }),
         }
     }
+}
+
+/// The answer to a body that is not there as a whole. More of it may come, unless it was read.
+fn no_body(Unread { reason, is_read }: Unread) -> Response<Body> {
+    let (status, code) = match reason {
+        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "bad_request"),
+        BodyError::Timeout => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+    };
+    let response = error(status, code, &reason.to_string());
+    if is_read { response } else { closing(response) }
 }
 
 fn unknown() -> Response<Body> {

@@ -242,6 +242,9 @@ async fn a_ticket_is_good_once() {
         assert_eq!(server.get(&format!("{NEWS}?ticket={ticket}")).await.status, status);
     }
     assert!(feeds.ticket("/news", "no object").is_err());
+    // Named with its slash or without, as where it was offered.
+    let ticket = feeds.ticket("news", &json!({ "token": "sesame" })).unwrap();
+    assert_eq!(server.get(&format!("{NEWS}?ticket={ticket}")).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -628,6 +631,21 @@ async fn a_shutdown_answers_who_waits_and_ends_who_listens() {
     ending.await.unwrap();
     assert!(before.elapsed() < Duration::from_secs(3), "nobody is waited for");
     until("nobody is left", || feeds.readers() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_sends_away_who_waits_for_nothing() {
+    let (server, feeds) = news();
+    let polls: Vec<_> = ["wait=25", "offset=now&live=long-poll"]
+        .map(|road| tokio::spawn(server.get(&format!("{NEWS}?{road}")).into_future()))
+        .into();
+    until("they wait", || feeds.readers() == 2).await;
+    server.server().clone().shutdown().await;
+    for poll in polls {
+        let answer = poll.await.unwrap();
+        assert_eq!((answer.status, &*code(&answer)), (503, "ending"));
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Listener, NDJSON, SSE, code, next, until};
 use serde_json::{Value, json};
-use sockeye::{Namespace, Server};
+use sockeye::{Config, Namespace, Server};
 use sockeye_feeds::{
     Access, CreateError, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig,
 };
@@ -154,6 +154,24 @@ async fn a_room_that_nobody_reads_is_kept_for_so_long() {
     // It is looked at when another begins.
     kept(&server, &room("three")).await;
     assert_eq!(feeds.len(), 3, "the first is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn feeds_of_namespaces_that_are_gone_do_not_pile_up() {
+    let config = Config { child_namespaces_max: 2, ..Config::default() };
+    let documents = Namespace::new("/doc-{id}").on_read(async || {});
+    let server = Server::builder().config(config).namespace(documents).build().unwrap();
+    let feeds = Feeds::builder().offer_all().mount(&server).unwrap();
+    let server = TestServer::new(server);
+    for number in 0..300 {
+        let name = format!("/doc-{number}");
+        let client = server.client().namespace(&*name).connect().await.unwrap();
+        assert_eq!(server.get(&format!("/socket.io/feeds{name}")).await.status, 200);
+        client.disconnect();
+        let io = server.server().of(&name).unwrap();
+        until("it is empty", || io.sockets().is_empty()).await;
+    }
+    assert!(feeds.len() <= 2 + 64, "{} of 2 namespaces", feeds.len());
 }
 
 #[tokio::test(start_paused = true)]

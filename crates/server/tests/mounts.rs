@@ -66,6 +66,7 @@ async fn expect_echoes(address: SocketAddr) {
         ("PUT", "/socket.io/echo/a/b"),
         ("POST", "/api/v1/publish"),
         ("GET", "/api/v1"),
+        ("GET", "/api/v1/"),
     ] {
         let body = if method == "GET" { "" } else { "some text" };
         let expected = format!("{method} {target} {body}");

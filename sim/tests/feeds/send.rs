@@ -22,7 +22,8 @@ impl World {
     pub(crate) fn send(&mut self) {
         let number = self.next;
         self.next += 1;
-        if self.random.chance(15) {
+        let favourite = self.random.chance(50).then_some(self.favourite);
+        if favourite == Some(STREAM_AT) || self.random.chance(15) {
             return self.append(number);
         }
         let name = NAMES[self.random.below(NAMES.len() as u64) as usize];
@@ -30,7 +31,7 @@ impl World {
             let io = self.news().to(ROOMS[0]);
             return drop(io.emit_with_ack::<_, ()>(name, &number).unwrap());
         }
-        let sending = self.sending();
+        let sending = self.sending(favourite);
         let data = self.emit(&sending.to, name, number);
         let message = Message { name: Some(name.to_owned()), data };
         for feed in sending.feeds {
@@ -46,12 +47,21 @@ impl World {
         self.offered.host.server.of("/news").unwrap()
     }
 
-    fn sending(&mut self) -> Sending {
+    fn sending(&mut self, favourite: Option<usize>) -> Sending {
         let io = self.news();
-        let [first, second] = [0, 1].map(|_| self.random.below(ROOMS.len() as u64) as usize);
+        let [mut first, second] = [0, 1].map(|_| self.random.below(ROOMS.len() as u64) as usize);
+        let way = match favourite {
+            Some(0) => [0, 6, 8][self.random.below(3) as usize],
+            Some(MAIN_AT) => 10,
+            Some(room) => {
+                first = room - ROOMS_AT;
+                [2, 4, 5, 7][self.random.below(4) as usize]
+            }
+            None => self.random.below(11),
+        };
         let (room, other) = (ROOMS[first], ROOMS[second]);
         let (room_at, other_at) = (ROOMS_AT + first, ROOMS_AT + second);
-        let (to, feeds, is_volatile) = match self.random.below(11) {
+        let (to, feeds, is_volatile) = match way {
             0 | 1 => (io.local(), vec![0], false),
             2 | 3 => (io.to(room), vec![room_at], false),
             4 if first != second => (io.to([room, other]), vec![room_at, other_at], false),

@@ -6,6 +6,7 @@ use sockeye::{Namespace, Server};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, History, Reading, Stream, Streams, StreamsConfig};
 use sockeye_sim::Random;
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::connect::Host;
@@ -118,6 +119,8 @@ pub(crate) struct World {
     server: u32,
     pub(crate) journals: Vec<Journal>,
     readers: Vec<Reader>,
+    /// The feed that is sent to most often.
+    pub(crate) favourite: usize,
     /// The number of the next message.
     pub(crate) next: u64,
     /// Tasks that are there without readers.
@@ -130,15 +133,20 @@ impl World {
         let offered = Offered::new(&rules);
         let journals = PATHS.iter().enumerate();
         let journals = journals.map(|(at, path)| Journal::new(path, at != STREAM_AT)).collect();
-        let count = 1 + random.below(5) as usize;
+        let count = 1 + random.below(8) as usize;
+        // In half of the worlds all read the same.
+        let one = random.below(2 * PATHS.len() as u64) as usize;
         let readers = (0..count).map(|number| {
+            let feed = random.below(PATHS.len() as u64) as usize;
             // One of them has an address of its own.
-            Reader::new(random.below(PATHS.len() as u64) as usize, u8::from(number == 0))
+            Reader::new(if one < PATHS.len() { one } else { feed }, u8::from(number == 0))
         });
         let readers = readers.collect();
         let tasks = Handle::current().metrics().num_alive_tasks();
+        let favourite = one % PATHS.len();
+        let (server, next) = (0, 0);
         let mut world =
-            Self { random, rules, offered, server: 0, journals, readers, next: 0, tasks };
+            Self { random, rules, offered, server, journals, readers, favourite, next, tasks };
         world.begin().await;
         world
     }
@@ -176,6 +184,7 @@ impl World {
                     let most = if self.random.chance(10) { 60 } else { 4 };
                     for _ in 0..=self.random.below(most) {
                         self.send();
+                        self.turns().await;
                     }
                 }
                 6..9 => self.ask(at, tally).await,
@@ -189,7 +198,14 @@ impl World {
                         self.read(at, usize::MAX, tally).await;
                     }
                 }
-                16 => self.readers[at].leave(tally),
+                16 => {
+                    for at in 0..self.readers.len() {
+                        if !self.readers[at].is_live() {
+                            self.ask(at, tally).await;
+                        }
+                    }
+                }
+                17 if self.random.chance(50) => self.readers[at].leave(tally),
                 17 if self.random.chance(10) => self.restart(tally).await,
                 _ => self.wait().await,
             }
@@ -200,6 +216,13 @@ impl World {
         }
         self.readers.iter_mut().for_each(|reader| reader.leave(tally));
         self.assert_left().await;
+    }
+
+    /// Others run for some steps, and time stands still.
+    async fn turns(&mut self) {
+        for _ in 0..self.random.below(8).saturating_sub(3) {
+            yield_now().await;
+        }
     }
 
     async fn wait(&mut self) {
@@ -215,6 +238,7 @@ impl World {
         let mut random = Random::new(self.random.number());
         reader.ask(&self.offered.host, self.around(), foreign, &mut random, tally).await;
         self.readers[at] = reader;
+        self.turns().await;
     }
 
     async fn read(&mut self, at: usize, max: usize, tally: &mut Tally) {

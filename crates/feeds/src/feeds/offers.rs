@@ -49,7 +49,8 @@ impl Offers {
     }
 }
 
-fn with_slash(name: &str) -> String {
+/// The name of a namespace, however it was written.
+pub(super) fn with_slash(name: &str) -> String {
     if name.starts_with('/') { name.to_owned() } else { format!("/{name}") }
 }
 

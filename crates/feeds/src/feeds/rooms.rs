@@ -16,9 +16,14 @@ use crate::stream::Shared;
 #[derive(Default)]
 pub(super) struct Spaces {
     by_namespace: HashMap<Box<str>, Space>,
+    /// At so many namespaces those are looked for that are no more.
+    namespaces_swept_at: usize,
     /// How many feeds of rooms there are that may make room for others.
     passing: usize,
 }
+
+/// Below this many, nobody minds.
+const NAMESPACES_SWEPT_AT_MIN: usize = 64;
 
 /// The feeds of one namespace.
 #[derive(Default)]
@@ -68,6 +73,19 @@ impl Spaces {
         }
         self.by_namespace.retain(|_, space| space.whole.is_some() || !space.rooms.is_empty());
         self.count();
+    }
+
+    /// Keeps the feed of a whole namespace. There are as many as namespaces that are there, and at most as
+    /// many again of those that are no more: clients may come up with one name after the other.
+    fn add_whole(&mut self, namespace: String, stream: Arc<Shared>) {
+        if self.by_namespace.len() >= self.namespaces_swept_at.max(NAMESPACES_SWEPT_AT_MIN) {
+            for space in self.by_namespace.values_mut() {
+                space.whole.take_if(|whole| !whole.is_alive() && idle_since(whole).is_some());
+            }
+            self.by_namespace.retain(|_, space| space.whole.is_some() || !space.rooms.is_empty());
+            self.namespaces_swept_at = 2 * self.by_namespace.len();
+        }
+        self.by_namespace.entry(namespace.into()).or_default().whole = Some(stream);
     }
 
     fn count(&mut self) {
@@ -156,8 +174,7 @@ impl Inner {
         }
         let stream = self.new_feed(&feed_name(&namespace, room), io);
         let Some(room) = room else {
-            let space = spaces.by_namespace.entry(namespace.into()).or_default();
-            space.whole = Some(Arc::clone(&stream));
+            spaces.add_whole(namespace, Arc::clone(&stream));
             return Some(stream);
         };
         let is_kept = self.offers.has_room(&namespace, room);

@@ -1,8 +1,8 @@
 //! Answers: errors as JSON, and the headers that all have.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
-    HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONNECTION,
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -51,6 +51,13 @@ pub(crate) fn json(status: StatusCode, body: String) -> Response<Body> {
 /// An error: a word for programs, a sentence for people.
 pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
     json(status, serde_json::json!({ "error": { "code": code, "message": message } }).to_string())
+}
+
+/// The connection ends behind this answer: more of the request may come.
+pub(crate) fn closing(mut response: Response<Body>) -> Response<Body> {
+    // HTTP/2 leaves it out.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// 405, with what is allowed.

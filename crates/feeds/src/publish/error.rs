@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 use sockeye::Body;
+
+use crate::http::body::BodyError;
 
 /// The codes of errors, with their statuses and what to do about them.
 macro_rules! codes {
@@ -166,11 +167,16 @@ pub(super) fn json_response(status: StatusCode, body: Bytes) -> Response<Body> {
     response
 }
 
-/// The connection ends behind this answer: more of the request may come.
-pub(super) fn closing(mut response: Response<Body>) -> Response<Body> {
-    // HTTP/2 leaves it out.
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => ErrorCode::TooLarge.error(),
+            BodyError::Broken => {
+                ErrorCode::BadJson.because("The body ended before its end: send it again.")
+            }
+            BodyError::Timeout => ErrorCode::BodyTimeout.error(),
+        }
+    }
 }
 
 #[cfg(test)]

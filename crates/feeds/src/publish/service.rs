@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,10 +18,9 @@ use sockeye::engine::ResponseFuture;
 use sockeye::{Body, Mount, RequestBody, Server};
 use sockeye_net::http::Source;
 
-use super::body::{self, Bounds};
 use super::config::PublishingConfig;
 use super::docs::Docs;
-use super::error::{ApiError, ErrorCode, closing, json_response};
+use super::error::{ApiError, ErrorCode, json_response};
 use super::keys::{ApiKey, KeyRefused, KeyStore, Verb, verify};
 use super::listing::Listing;
 use super::members::Members;
@@ -29,6 +28,8 @@ use super::operation::Operation;
 use super::repeats::{Claim, Repeats};
 use super::route::Route;
 use super::usage::{Running, Usages};
+use crate::http::answer::closing;
+use crate::http::body::{Bounds, Unread};
 use crate::metrics;
 
 /// What is mounted: a handle, cheap to clone.
@@ -114,15 +115,18 @@ impl Inner {
             Ok(admitted) => admitted,
             // The sender may not listen before it has sent all, so that is read, and forgotten.
             Err(error) => {
-                let is_read = body::discard(body, self.discarded(head.headers())).await;
+                let is_read = self.bounds().discard(head.headers(), body).await;
                 let response = refused(error);
                 return if is_read { response } else { closing(response) };
             }
         };
         let (route, admitted) = admitted;
-        let body = match body::collect(body, self.bounds()).await {
+        let body = match self.bounds().collect(head.headers(), body).await {
             Ok(body) => body,
-            Err(error) => return closing(refused(error)),
+            Err(Unread { reason, is_read }) => {
+                let response = refused(reason.into());
+                return if is_read { response } else { closing(response) };
+            }
         };
         let answered = match route.is_read() {
             true => self.list(server, route, head, &admitted),
@@ -154,7 +158,7 @@ impl Inner {
         if !engine.origins.allow(head.headers(), host) {
             return Err(ErrorCode::WrongOrigin.error());
         }
-        self.check_length(head.headers())?;
+        self.bounds().check(head.headers())?;
         let key = self.key(head.headers()).await?;
         let running = self.usages.begin(key.id())?;
         if !route.is_read() {
@@ -162,14 +166,6 @@ impl Inner {
             idempotency_key(head.headers())?;
         }
         Ok((route, Admitted { key, running }))
-    }
-
-    /// Whether a body is too long by what is said of it.
-    fn check_length(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        match length(headers).is_some_and(|length| length > self.config.body_bytes_max as u64) {
-            true => Err(ErrorCode::TooLarge.error()),
-            false => Ok(()),
-        }
     }
 
     /// The valid key that a request comes with.
@@ -265,31 +261,9 @@ impl Inner {
         Ok(Work::Batch(each.collect()))
     }
 
-    /// How much is read of a body that does not matter: of one that is too long more than may come, so that who
-    /// does not know the limit hears of it; of one that is far too long nothing.
-    fn discarded(&self, headers: &HeaderMap) -> Bounds {
-        let bytes_max = self.config.body_bytes_max;
-        let bytes_max = match length(headers) {
-            Some(length) if length > (bytes_max as u64).saturating_mul(DISCARDED_TIMES_MAX) => 0,
-            Some(length) if length > bytes_max as u64 => {
-                bytes_max.saturating_mul(DISCARDED_TIMES_MAX as usize)
-            }
-            _ => bytes_max,
-        };
-        Bounds { bytes_max, ..self.bounds() }
-    }
-
     fn bounds(&self) -> Bounds {
         Bounds { bytes_max: self.config.body_bytes_max, timeout: self.config.body_timeout }
     }
-}
-
-/// How many times its limit is read of a body that is too long.
-const DISCARDED_TIMES_MAX: u64 = 16;
-
-/// How long a body is, by what is said of it.
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// What a request wants done.

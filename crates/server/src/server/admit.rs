@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use http::request::Parts;
 use serde_json::value::RawValue;
-use sockeye_engine::Handshake;
+use sockeye_engine::{Handshake, Refusal};
 
 use super::Server;
 use crate::error::Refuse;
@@ -94,8 +94,18 @@ impl Server {
             Refuse::internal()
         })?;
         judged.map_err(|refusal| {
-            tracing::debug!(refusal = refusal.message(), "visitor refused");
-            Refuse::new(refusal.message().to_owned())
+            tracing::debug!(refusal = refusal.as_str(), "visitor refused");
+            // What a client of Engine.IO is told here is fixed, and is no help.
+            Refuse::new(
+                match &refusal {
+                    Refusal::OriginDenied => {
+                        "the origin of this page is not among those that are allowed"
+                    }
+                    Refusal::CrossSite => "pages of other sites may not load this",
+                    refusal => refusal.message(),
+                }
+                .to_owned(),
+            )
         })
     }
 }

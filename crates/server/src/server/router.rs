@@ -18,6 +18,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(server: Server) -> Router
     {
         router = router
             .route_service(&at, service.clone())
+            .route_service(&format!("{at}/"), service.clone())
             .route_service(&format!("{at}/{{*rest}}"), service.clone());
     }
     match answers_without_slash {

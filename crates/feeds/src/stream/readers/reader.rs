@@ -5,7 +5,7 @@ use std::io;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,6 +52,8 @@ struct Out {
     /// The position behind everything that was written or lies in `rest`.
     next: u64,
     written_at: Instant,
+    /// What comes behind `rest` is the end: nothing that is appended now is for this reader.
+    is_last: bool,
     /// Nothing can be written any more.
     is_broken: bool,
     /// Its own task.
@@ -67,6 +69,7 @@ impl Reader {
                 rest: opening.bytes.clone(),
                 next: opening.next,
                 written_at: Instant::now(),
+                is_last: opening.is_all,
                 is_broken: false,
                 driver: None,
             }),
@@ -77,7 +80,7 @@ impl Reader {
     pub(super) fn hand(&self, runs: &[ReadyRun], wakes: bool, at: Instant) {
         let out = &mut *self.out.lock();
         let mut is_for_driver = wakes || self.is_alone;
-        if !self.is_alone && out.rest.is_empty() && !out.is_broken {
+        if !self.is_alone && out.rest.is_empty() && !out.is_last && !out.is_broken {
             is_for_driver |= !runs.iter().all(|run| out.take(run, at));
         }
         if is_for_driver && let Some(driver) = &out.driver {
@@ -114,6 +117,16 @@ impl Out {
     }
 }
 
+impl Out {
+    /// Waits until the client takes more.
+    fn poll_writable(&self, cx: &mut Context<'_>, timeout: Duration) -> Poll<Result<(), End>> {
+        self.write.poll_writable(cx, timeout).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => End::TooSlow,
+            _ => End::Left,
+        })
+    }
+}
+
 /// What a connection's task does for its reader: it writes what could not be written at once, notices that
 /// the client is gone, and breaks a long silence.
 pub(super) struct Driver {
@@ -126,8 +139,6 @@ pub(super) struct Driver {
     write_timeout: Duration,
     until: Option<Instant>,
     interval_min: Option<u64>,
-    /// What comes behind `rest` is the end.
-    is_last: bool,
     /// Bytes that the client sent, and nobody needs.
     ignored: usize,
     place: Place,
@@ -182,7 +193,6 @@ impl Driver {
             write_timeout: opening.write_timeout,
             until: opening.duration.map(|duration| Instant::now() + duration),
             interval_min: opening.interval_min,
-            is_last: opening.is_all,
             ignored: 0,
             place,
         }
@@ -223,7 +233,7 @@ impl Driver {
             if let Poll::Ready(end) = self.poll_read(cx) {
                 return Poll::Ready(end);
             }
-            if !self.is_last && self.place.poll_displaced(cx).is_ready() {
+            if self.place.poll_displaced(cx).is_ready() {
                 self.make_way();
             }
             match self.poll_write(cx) {
@@ -233,17 +243,17 @@ impl Driver {
             }
             // Everything was written.
             let now = Instant::now();
+            let out = &mut *self.reader.out.lock();
             if self.until.is_some_and(|until| until <= now) {
-                self.is_last = true;
+                out.is_last = true;
                 continue;
             }
-            let out = &mut *self.reader.out.lock();
             let silent_until = out.written_at + self.heartbeat;
             if silent_until <= now && out.rest.is_empty() {
                 out.rest = if self.stream.is_alive() {
                     Bytes::from_static(self.road.heartbeat())
                 } else {
-                    self.is_last = true;
+                    out.is_last = true;
                     let mut gone = Vec::new();
                     let gap = self.stream.gap(GapReason::Gone);
                     self.road.push_gap(
@@ -272,10 +282,12 @@ impl Driver {
     /// Somebody else has this place: the client is sent away, and nothing is lost for it.
     fn make_way(&mut self) {
         let out = &mut *self.reader.out.lock();
+        if mem::replace(&mut out.is_last, true) {
+            return;
+        }
         let mut farewell = out.rest.to_vec();
         push_no_place(self.road, &mut farewell);
         out.rest = farewell.into();
-        self.is_last = true;
     }
 
     /// Reads what nobody needs, and its end.
@@ -309,22 +321,20 @@ impl Driver {
                         out.written_at = Instant::now();
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        match out.write.poll_writable(cx, self.write_timeout) {
-                            Poll::Pending => return Poll::Pending,
-                            Poll::Ready(Ok(())) => {}
-                            Poll::Ready(Err(error)) => {
-                                let is_slow = error.kind() == io::ErrorKind::TimedOut;
-                                let end = if is_slow { End::TooSlow } else { End::Left };
-                                return Poll::Ready(Some(end));
-                            }
+                        if let Err(end) = ready!(out.poll_writable(cx, self.write_timeout)) {
+                            return Poll::Ready(Some(end));
                         }
                     }
                     Err(_) => return Poll::Ready(Some(End::Left)),
                 }
             }
-            out.write.note_written();
+            let has_left = out.write.note_written();
             out.rest = Bytes::new();
-            if self.is_last {
+            if out.is_last {
+                // What this process still has would end with the connection.
+                if !has_left && let Err(end) = ready!(out.poll_writable(cx, self.write_timeout)) {
+                    return Poll::Ready(Some(end));
+                }
                 return Poll::Ready(Some(End::Over));
             }
             match self.stream.fetch(self.road, out.next, self.interval_min) {
@@ -332,7 +342,7 @@ impl Driver {
                 Fetched::Some(bytes, next) => (out.rest, out.next) = (bytes, next),
                 Fetched::Last(bytes) => {
                     out.rest = bytes;
-                    self.is_last = true;
+                    out.is_last = true;
                 }
             }
         }
