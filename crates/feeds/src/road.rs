@@ -9,7 +9,7 @@ use sockeye_net::lines::push_json_string;
 
 use crate::cursor::Cursor;
 use crate::gap::{Gap, GapReason};
-use crate::message::{Kind, Message, has_any};
+use crate::message::{Kind, Message, has_control};
 
 /// A road on which an answer goes on and on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -259,7 +259,7 @@ fn push_field(name: &str, value: &str, out: &mut Vec<u8>) {
 }
 
 fn one_line(text: &str) -> Cow<'_, str> {
-    match has_any(text, b"\n\r\0") {
+    match has_control(text) && text.contains(['\n', '\r', '\0']) {
         true => text.replace(['\n', '\r', '\0'], "\u{fffd}").into(),
         false => text.into(),
     }

@@ -253,6 +253,7 @@ impl Shared {
         if is_heard {
             self.schedule(state);
         }
+        state.check();
     }
 
     /// Judges an append, and carries it out.
@@ -366,6 +367,7 @@ impl Shared {
         let before = state.log.bytes();
         self.end_locked(state, phase);
         self.owner.note_bytes(before, state.log.bytes());
+        state.check();
     }
 
     fn end_locked(self: &Arc<Self>, state: &mut State, phase: Phase) {
@@ -507,6 +509,7 @@ impl Shared {
         let before = state.log.bytes();
         let result = change(&mut state);
         self.owner.note_bytes(before, state.log.bytes());
+        state.check();
         result
     }
 }
@@ -514,6 +517,18 @@ impl Shared {
 impl State {
     fn wake_waiting(&mut self) {
         mem::take(&mut self.waiting).into_values().for_each(Waker::wake);
+    }
+
+    fn check(&self) {
+        if cfg!(debug_assertions) {
+            let (start, end) = (self.log.start(), self.log.end());
+            self.roads.iter().for_each(|listeners| listeners.check(end, self.is_scheduled));
+            let is_over = self.phase != Phase::Open;
+            assert!(!is_over || self.waiting.is_empty(), "nobody waits for what does not come");
+            assert!(self.phase != Phase::Deleted || start == end, "a deleted one holds nothing");
+            let is_past = self.answer.as_ref().is_none_or(|it| it.from < it.to && it.to <= end);
+            assert!(is_past, "an answer is of what was appended");
+        }
     }
 }
 

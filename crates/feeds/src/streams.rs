@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use crate::http::body::{BodyError, Bounds, Unread};
 use crate::http::query::{Query, Wanted};
 use crate::http::read::{Answering, Readers, only_gap};
 use crate::http::write::{self, WriteHead};
-use crate::message::ContentType;
+use crate::message::{ContentType, Kind};
 use crate::places::Places;
 use crate::road::Road;
 use crate::stream::owner::{Owner, relieve};
@@ -65,6 +65,8 @@ struct Inner {
     owner: Owner,
     next_number: AtomicU64,
     all: Mutex<HashMap<Box<str>, Stream>>,
+    /// A server that it is mounted on has begun to end.
+    is_ending: AtomicBool,
 }
 
 /// Why a stream was not made.
@@ -113,7 +115,14 @@ impl Streams {
             };
             let owner = Owner::new(flusher, config.bytes_max_total, relieve);
             let key = CursorKey::random();
-            Inner { config, key, owner, next_number: AtomicU64::new(0), all: Mutex::default() }
+            Inner {
+                config,
+                key,
+                owner,
+                next_number: AtomicU64::new(0),
+                all: Mutex::default(),
+                is_ending: AtomicBool::new(false),
+            }
         });
         Self { inner }
     }
@@ -122,7 +131,8 @@ impl Streams {
     /// JSON values.
     ///
     /// # Errors
-    /// [`CreateError`] when one of another type is there, when there are too many, or the name is none.
+    /// [`CreateError`] when one of another type is there, or one that is closed; when there are too many, or the
+    /// name is none.
     pub fn create(&self, name: &str, content_type: &str) -> Result<Stream, CreateError> {
         self.create_with(name, content_type, (Bytes::new(), false)).map(|created| created.stream)
     }
@@ -179,11 +189,15 @@ impl Streams {
             || true,
         );
         let stream = Stream { shared };
-        // An empty array has no messages, which is no error here.
-        let is_empty = data.is_empty() || data.trim_ascii() == b"[]" || is_empty_array(&data);
+        // An empty array of JSON has no messages, which is no error here.
+        let is_json = stream.shared.kind() == Kind::Json;
+        let is_empty = data.is_empty() || is_json && is_empty_array(&data);
         if !is_empty || closes {
             let data = if is_empty { Bytes::new() } else { data };
             stream.shared.append_unrelieved(Append { data, closes, ..Append::default() })?;
+        }
+        if self.inner.is_ending.load(Ordering::Relaxed) {
+            stream.shared.end(Phase::Ending);
         }
         all.insert(name.into(), stream.clone());
         Ok(Created { stream, is_new: true })
@@ -359,7 +373,13 @@ impl Mount for Mounted {
     }
 
     fn shutdown(&self) {
-        let all: Vec<_> = self.streams.inner.all.lock().values().cloned().collect();
+        let inner = &self.streams.inner;
+        let all: Vec<_> = {
+            let all = inner.all.lock();
+            // One that is made from now on ends at once.
+            inner.is_ending.store(true, Ordering::Relaxed);
+            all.values().cloned().collect()
+        };
         all.iter().for_each(|stream| stream.shared.end(Phase::Ending));
     }
 }

@@ -15,8 +15,17 @@ use tokio::time::Instant;
 /// Tickets that were given out and not used yet.
 #[derive(Default)]
 pub(crate) struct Tickets {
-    given: Mutex<HashMap<String, Ticket>>,
+    given: Mutex<Given>,
     addresses: Arc<AddressSlots>,
+}
+
+#[derive(Default)]
+struct Given {
+    by_text: HashMap<String, Ticket>,
+    /// Bytes of what they are worth.
+    bytes: usize,
+    /// When all of them were looked at last.
+    swept: Option<Instant>,
 }
 
 struct Ticket {
@@ -30,6 +39,26 @@ struct Ticket {
 const TICKETS_MAX: usize = 100_000;
 /// And so many of them to one address.
 const TICKETS_PER_ADDRESS_MAX: u32 = 100;
+/// And so many bytes of what they are worth, which strangers show.
+const TICKET_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Given {
+    /// Forgets those whose time is over, but not again and again for each that is refused.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP_INTERVAL) {
+            return;
+        }
+        self.swept = Some(now);
+        self.by_text.retain(|_, ticket| ticket.until > now);
+        self.bytes = self.by_text.values().map(|ticket| ticket.auth.len()).sum();
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        self.by_text.len() >= TICKETS_MAX || self.bytes + more > TICKET_BYTES_MAX
+    }
+}
 
 impl Tickets {
     /// A ticket for a namespace, with what it is worth; `None`: there are too many.
@@ -41,52 +70,54 @@ impl Tickets {
         time: Duration,
     ) -> Option<String> {
         let now = Instant::now();
-        let mut given = self.given.lock();
+        let given = &mut *self.given.lock();
         // Those that nobody used go when there are twice as many as before, so each is looked at rarely.
-        if given.len() == given.capacity() || given.len() >= TICKETS_MAX {
-            given.retain(|_, ticket| ticket.until > now);
+        if given.by_text.len() == given.by_text.capacity() || given.is_full(auth.len()) {
+            given.sweep(now);
         }
-        if given.len() >= TICKETS_MAX {
+        if given.is_full(auth.len()) {
             return None;
         }
         let address = match address {
-            Some(address) => Some(self.slot(&mut given, address, now)?),
+            Some(address) => Some(self.slot(given, address, now)?),
             None => None,
         };
         let mut random = [0; 24];
         getrandom::fill(&mut random).ok()?;
         let text = URL_SAFE_NO_PAD.encode(random);
         let (namespace, auth, until) = (namespace.into(), auth.into(), now + time);
-        given.insert(text.clone(), Ticket { namespace, auth, until, _address: address });
+        let ticket = Ticket { namespace, auth, until, _address: address };
+        given.bytes += ticket.auth.len();
+        given.by_text.insert(text.clone(), ticket);
         Some(text)
     }
 
-    fn slot(
-        &self,
-        given: &mut HashMap<String, Ticket>,
-        address: IpAddr,
-        now: Instant,
-    ) -> Option<AddressSlot> {
+    fn slot(&self, given: &mut Given, address: IpAddr, now: Instant) -> Option<AddressSlot> {
         let take = || self.addresses.take(address, TICKETS_PER_ADDRESS_MAX);
         take().or_else(|| {
-            given.retain(|_, ticket| ticket.until > now);
+            given.sweep(now);
             take()
         })
     }
 
     /// What a ticket is worth, once.
     pub(crate) fn take(&self, text: &str, namespace: &str) -> Option<Box<str>> {
-        let mut given = self.given.lock();
+        let given = &mut *self.given.lock();
         let is_good = given
+            .by_text
             .get(text)
             .is_some_and(|ticket| &*ticket.namespace == namespace && ticket.until > Instant::now());
-        is_good.then(|| given.remove(text)).flatten().map(|ticket| ticket.auth)
+        let ticket = is_good.then(|| given.by_text.remove(text)).flatten()?;
+        given.bytes -= ticket.auth.len();
+        Some(ticket.auth)
     }
 }
 
 impl fmt::Debug for Tickets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tickets").field("len", &self.given.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Tickets")
+            .field("len", &self.given.lock().by_text.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,6 +138,23 @@ mod tests {
         tokio::time::advance(time).await;
         assert_eq!(tickets.take(&late, "/news"), None);
         assert_eq!(tickets.take("", "/news"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_they_are_worth_has_so_many_bytes_together() {
+        let tickets = Tickets::default();
+        let time = Duration::from_secs(30);
+        let auth = "x".repeat(TICKET_BYTES_MAX / 64);
+        let give = |auth: &str| tickets.give("/", auth, None, time);
+        let first = give(&auth).unwrap();
+        for _ in 1..64 {
+            assert!(give(&auth).is_some());
+        }
+        assert!(give("x").is_none() && give("").is_some());
+        assert!(tickets.take(&first, "/").is_some());
+        assert!(give(&auth).is_some() && give("x").is_none());
+        tokio::time::advance(time).await;
+        assert!(give(&auth).is_some());
     }
 
     #[tokio::test(start_paused = true)]

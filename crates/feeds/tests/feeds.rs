@@ -19,6 +19,7 @@ use sockeye::{
     Ack, Binary, Config, Event, MountError, Namespace, Refuse, Room, Server, Socket, Visitor,
 };
 use sockeye_feeds::{Feeds, FeedsBuilder, FeedsConfig, History, Reading};
+use sockeye_testing::raw::{Peer, request};
 use sockeye_testing::{TestCluster, TestServer};
 
 /// A namespace that everybody reads.
@@ -776,6 +777,43 @@ async fn nothing_of_a_request_is_echoed() {
         assert!(!said.contains("script"), "{said}");
         assert!(answer.json::<Value>()["error"]["message"].as_str().unwrap().len() > 5);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_a_reader_shows_as_where_it_was_is_answered() {
+    let (server, _feeds) = news();
+    emit(&server, "tick", &json!(1));
+    let long = "x".repeat(8_000);
+    for shown in ["x", "\u{fffd}", "0", "-1,", &long] {
+        let mut sse = Listener::open(&server, NEWS, &[SSE, ("last-event-id", shown)]).await;
+        assert_eq!(sse.event().await.json()["reason"], "malformed");
+    }
+    // Spaces around the value of a header are no part of it (RFC 9112, 5).
+    let mut sse = Listener::open(&server, NEWS, &[SSE, ("last-event-id", " -1 ")]).await;
+    assert_eq!(sse.event().await.name, "tick");
+    for (offset, code_of) in [("", "malformed"), ("%00", "malformed"), ("-1%20", "malformed")] {
+        let answer = server.get(&format!("{NEWS}?offset={offset}")).await;
+        assert_eq!((answer.status, &*code(&answer)), (400, code_of), "{offset:?}");
+    }
+    let twice = server.get(&format!("{NEWS}?offset=-1&offset=-1")).await;
+    assert_eq!((twice.status, &*code(&twice)), (400, "bad_request"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_gives_the_place_back() {
+    let (server, feeds) = news();
+    let mut held = Vec::new();
+    for target in [format!("{NEWS}?wait=25"), format!("{NEWS}?offset=now&live=long-poll")] {
+        let (stream, wire) = server.open();
+        let mut peer = Peer::new(stream);
+        peer.send(request("GET", &target, &[], "")).await;
+        held.push((peer, wire));
+    }
+    until("they wait", || feeds.readers() == 2).await;
+    let listening = Listener::open(&server, NEWS, &[NDJSON]).await;
+    assert_eq!(feeds.readers(), 3);
+    drop((held, listening));
+    until("nobody is left", || feeds.readers() == 0).await;
 }
 
 /// Somebody at another address.

@@ -11,7 +11,7 @@ use common::{Listener, NDJSON, SSE, code, next, until};
 use serde_json::{Value, json};
 use sockeye::{Config, Namespace, Server};
 use sockeye_feeds::{
-    Access, CreateError, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig,
+    Access, CreateError, Feeds, FeedsConfig, History, Reading, Streams, StreamsConfig, TicketError,
 };
 use sockeye_testing::raw::{Peer, request};
 use sockeye_testing::{TestServer, Wire};
@@ -143,6 +143,31 @@ async fn so_many_rooms_have_feeds_and_whoever_began_the_most_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_fills_all_rooms_gives_up_some_at_once() {
+    let (server, feeds) = feeds(FeedsConfig { rooms_max: 640, ..FeedsConfig::default() });
+    let begin = async |room: usize, last: u8| {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        server.get(&format!("{NEWS}/{room}")).address(address(last)).await
+    };
+    let of_other = next(&begin(0, 2).await);
+    for room in 1..640 {
+        begin(room, 1).await;
+    }
+    assert_eq!(feeds.len(), 1 + 640);
+    begin(640, 1).await;
+    // A sixty-fourth, so that not each request has all of them looked at.
+    assert_eq!(feeds.len(), 1 + 640 - 10 + 1);
+    let other = server.get(&format!("{NEWS}/0?offset={of_other}")).await;
+    assert_eq!(other.status, 200, "none of them another's");
+    // The oldest of them: the eleventh is still there, and the first begins anew.
+    let before = feeds.len();
+    begin(11, 1).await;
+    assert_eq!(feeds.len(), before);
+    begin(1, 1).await;
+    assert_eq!(feeds.len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_that_nobody_reads_is_kept_for_so_long() {
     let (server, feeds) = feeds(FeedsConfig::default());
     let room = |room: &str| format!("{NEWS}/{room}");
@@ -154,6 +179,22 @@ async fn a_room_that_nobody_reads_is_kept_for_so_long() {
     // It is looked at when another begins.
     kept(&server, &room("three")).await;
     assert_eq!(feeds.len(), 3, "the first is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_name_of_a_room_has_so_many_bytes() {
+    let (server, feeds) = feeds(FeedsConfig::default());
+    for (room, status) in [
+        ("x".repeat(1_024), 200),
+        ("x".repeat(1_025), 404),
+        ("%EB%91%98".repeat(341), 200),
+        ("%EB%91%98".repeat(342), 404),
+        ("x".repeat(12_000), 404),
+    ] {
+        let answer = server.get(&format!("{NEWS}/{room}")).await;
+        assert_eq!(answer.status, status, "{} bytes", room.len());
+    }
+    assert_eq!(feeds.len(), 1 + 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,6 +384,18 @@ async fn an_address_has_so_many_tickets_that_are_not_used() {
     assert_eq!(server.post(NEWS).address(address(2)).await.status, 200);
     tokio::time::advance(Duration::from_secs(31)).await;
     assert_eq!(ask().await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_tickets_are_not_used() {
+    let (server, feeds) = feeds(FeedsConfig::default());
+    for _ in 0..100_000 {
+        feeds.ticket("/news", &json!({})).unwrap();
+    }
+    assert!(matches!(feeds.ticket("/news", &json!({})), Err(TicketError::TooMany)));
+    assert_eq!(code(&server.post(NEWS).await), "too_many_tickets");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    feeds.ticket("/news", &json!({})).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

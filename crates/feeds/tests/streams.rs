@@ -139,6 +139,7 @@ async fn a_closed_stream_says_that_it_is_the_end() {
     let end = stream.close();
     assert!(stream.is_closed() && at == end);
     assert!(matches!(stream.append_json(&2), Err(AppendError::Closed { tail }) if tail == end));
+    assert!(matches!(streams.create("a", "application/json"), Err(CreateError::Exists)));
     assert_eq!(sse.rest().await, "");
     let control = durable.event().await.json();
     let told = json!({ "streamNextOffset": end.as_str(), "streamClosed": true, "upToDate": true });

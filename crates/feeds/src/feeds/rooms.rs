@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use sockeye::{Io, Operation, Server, TargetsRef};
@@ -17,6 +18,8 @@ use crate::stream::Shared;
 #[derive(Default)]
 pub(super) struct Spaces {
     by_namespace: HashMap<Box<str>, Space>,
+    /// When all of them were looked at last.
+    swept: Option<Instant>,
     /// At so many namespaces those are looked for that are no more.
     namespaces_swept_at: usize,
     /// How many feeds of rooms there are that may make room for others.
@@ -64,7 +67,11 @@ impl Spaces {
     }
 
     /// Gives up what nobody has read for long, and namespaces that are no more.
-    fn sweep(&mut self, now: Instant, idle_max: std::time::Duration) {
+    fn sweep(&mut self, now: Instant, idle_max: Duration) {
+        if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP_INTERVAL) {
+            return;
+        }
+        self.swept = Some(now);
         let is_in_use = |stream: &Arc<Shared>| {
             idle_since(stream).is_none_or(|since| now.duration_since(since) < idle_max)
         };
@@ -128,7 +135,9 @@ impl Spaces {
 }
 
 /// One of so many rooms is given up when there is no place for another.
-const PLACES_AT_ONCE: usize = 16;
+const PLACES_AT_ONCE: usize = 64;
+/// All of them are looked at no more often.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Space {
     /// Of all of it what is for everybody, of a room what is for that room, once.
@@ -214,10 +223,16 @@ fn idle_since(stream: &Arc<Shared>) -> Option<Instant> {
     is_ours_alone.then(|| stream.idle_since()).flatten()
 }
 
+/// So much of a room's name is in logs.
+const LOGGED_CHARS_MAX: usize = 100;
+
 /// The name of a feed in logs.
 fn feed_name(namespace: &str, room: Option<&str>) -> String {
     match room {
         None => namespace.to_owned(),
-        Some(room) => format!("{namespace} {}", room.escape_debug()),
+        Some(room) => {
+            let begin: String = room.chars().take(LOGGED_CHARS_MAX).collect();
+            format!("{namespace} {}", begin.escape_debug())
+        }
     }
 }

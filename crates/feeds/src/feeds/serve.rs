@@ -24,6 +24,8 @@ pub(super) struct Mounted {
 }
 
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+/// The longest name of a room that a stranger can have a feed begun for: names are kept beside what is counted.
+const ROOM_BYTES_MAX: usize = 1_024;
 
 /// What an address names.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Address {
         let room = match segments.next() {
             None => None,
             Some("") => return None,
-            Some(room) => Some(decode(room)?),
+            Some(room) => Some(decode(room).filter(|room| room.len() <= ROOM_BYTES_MAX)?),
         };
         segments.next().is_none().then_some(Self { namespace, room })
     }

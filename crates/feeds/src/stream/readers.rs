@@ -140,6 +140,28 @@ impl Listeners {
             Arc::new(Handing { runs, readers, wakes, at }) as Arc<dyn Flush>
         }));
     }
+
+    /// Called within [`State::check`].
+    pub(super) fn check(&self, tail: u64, is_scheduled: bool) {
+        let is_empty = self.runs.is_empty() && !self.is_too_much && !self.wakes;
+        if self.readers.is_empty() {
+            assert!(is_empty && self.parts.is_empty(), "nothing is kept ready for nobody");
+            return;
+        }
+        assert!(is_empty || is_scheduled, "what is kept ready is handed out");
+        let in_parts: usize = self.parts.iter().map(|part| part.len()).sum();
+        let is_whole = self.parts.is_empty() || in_parts == self.readers.len();
+        assert!(is_whole, "the parts are everybody");
+        if self.is_too_much {
+            return;
+        }
+        let end = self.runs.iter().fold(self.handed, |at, run| {
+            assert!(run.from == at && run.from <= run.to, "a run follows the one before");
+            run.to
+        });
+        assert_eq!(end, tail, "all that was appended is handed, or kept ready");
+        assert!(self.runs.len() <= RUNS_MAX, "no more is kept ready than may be");
+    }
 }
 
 /// A run to which nothing is added any more.
@@ -181,6 +203,7 @@ impl Flush for Shared {
         state.is_scheduled = false;
         let tail = state.log.end();
         state.roads.iter_mut().for_each(|listeners| listeners.take(tail, &mut handings));
+        state.check();
         self.owner.flusher().schedule_all(&mut handings);
     }
 
@@ -209,7 +232,9 @@ impl Shared {
         let key = {
             let state = &mut *self.state.lock();
             let tail = state.log.end();
-            state.roads[opening.road.index()].add(Arc::clone(&reader), tail)
+            let key = state.roads[opening.road.index()].add(Arc::clone(&reader), tail);
+            state.check();
+            key
         };
         let driver = Driver::new(Arc::clone(self), reader, read, key, opening, place);
         tokio::spawn(driver.run());
@@ -224,6 +249,7 @@ impl Shared {
         let state = &mut *self.state.lock();
         state.roads[road.index()].remove(key);
         state.read_at = Instant::now();
+        state.check();
     }
 
     pub(super) fn schedule(self: &Arc<Self>, state: &mut State) {
