@@ -173,7 +173,7 @@ describe("a method that is none", () => {
         assert.match(answer, /^HTTP\/1\.1 405 /, method);
         const allow = /^allow: (.*)$/im.exec(answer)[1].split(", ");
         for (const name of allowed) assert.ok(allow.includes(name), `${name} in ${allow}`);
-        assert.match(answer, /\{"error":\{"code":"wrong_method","message":"[^"]+"\}\}$/);
+        assert.match(answer, /\{"error":\{"code":"method_not_allowed","message":"[^"]+"\}\}$/);
       }
     });
   }
