@@ -69,7 +69,7 @@ impl Log {
     }
 
     pub(crate) fn push(&mut self, message: Message, now: Instant) {
-        self.bytes += message.data.len() + ENTRY_BYTES;
+        self.bytes += message.bytes() + ENTRY_BYTES;
         self.entries.push_back(Entry { message, at: now });
         self.trim(now);
     }
@@ -98,7 +98,7 @@ impl Log {
 
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.entries.pop_front() else { return false };
-        self.bytes -= oldest.message.data.len() + ENTRY_BYTES;
+        self.bytes -= oldest.message.bytes() + ENTRY_BYTES;
         self.start += 1;
         true
     }
@@ -119,8 +119,7 @@ impl Log {
 
     fn check(&self) {
         if cfg!(debug_assertions) {
-            let bytes: usize =
-                self.entries.iter().map(|it| it.message.data.len() + ENTRY_BYTES).sum();
+            let bytes: usize = self.entries.iter().map(|it| it.message.bytes() + ENTRY_BYTES).sum();
             assert_eq!(bytes, self.bytes, "the sum is what is held");
             let is_within = self.bytes <= self.history.bytes_max || self.entries.len() <= 1;
             assert!(is_within, "no more is kept than may be");

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::mem;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -60,6 +61,8 @@ pub(crate) struct Message {
     pub(crate) data: Bytes,
     /// Of an event: where its arguments begin in `data`.
     args_at: Option<u32>,
+    /// Of text whose characters are not whole: the text to show in place of `data`.
+    shown: Option<Box<str>>,
 }
 
 /// What comes before the name of an event, and what between that and its arguments.
@@ -69,7 +72,21 @@ const BEFORE_ARGS: &str = ",\"data\":";
 impl Message {
     /// Anything that was appended to a stream that is not JSON.
     pub(crate) const fn raw(data: Bytes) -> Self {
-        Self { data, args_at: None }
+        Self { data, args_at: None, shown: None }
+    }
+
+    /// Text behind other text. A character that was begun there is shown as a part of this one, and `begun`
+    /// is what this one has of the next: an append may end anywhere in it.
+    pub(crate) fn text_behind(begun: &mut Vec<u8>, data: Bytes) -> Self {
+        let mut joined = mem::take(begun);
+        let had_begun = !joined.is_empty();
+        joined.extend_from_slice(&data[..if had_begun { data.len() } else { 0 }]);
+        let text: &[u8] = if had_begun { &joined } else { &data };
+        let unfinished = unfinished(text);
+        begun.extend_from_slice(&text[text.len() - unfinished..]);
+        let shown = (had_begun || unfinished > 0)
+            .then(|| String::from_utf8_lossy(&text[..text.len() - unfinished]).into());
+        Self { data, args_at: None, shown }
     }
 
     /// One JSON text, which is known to be one.
@@ -92,7 +109,7 @@ impl Message {
         data.push(b'[');
         data.extend_from_slice(args.as_bytes());
         data.extend_from_slice(b"]}");
-        Self { data: data.into(), args_at }
+        Self { data: data.into(), args_at, shown: None }
     }
 
     /// The name of an event as a JSON string, and its arguments as a JSON array.
@@ -103,10 +120,25 @@ impl Message {
         Some((name, text.get(at..text.len() - 1)?))
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len() + self.shown.as_ref().map_or(0, |shown| shown.len())
+    }
+
     /// It as text, with whatever is none replaced.
     pub(crate) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+        match &self.shown {
+            Some(text) => Cow::Borrowed(text),
+            None => String::from_utf8_lossy(&self.data),
+        }
     }
+}
+
+/// How many bytes at the end of a text are the beginning of a character.
+fn unfinished(text: &[u8]) -> usize {
+    let last = text.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let is_cut = str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+    if is_cut { last.len() } else { 0 }
 }
 
 /// JSON without the line breaks that may stand between its parts: a line is one message where lines count
@@ -227,6 +259,29 @@ mod tests {
             }
         }
         assert!(!has_control(" ~\u{7f}"));
+    }
+
+    #[test]
+    fn characters_that_are_split_between_two_appends_are_whole() {
+        let whole = "Zählt 한국 🎉!".as_bytes();
+        for first in 0..whole.len() {
+            for second in first..whole.len() {
+                let begun = &mut Vec::new();
+                let parts = [&whole[..first], &whole[first..second], &whole[second..]];
+                let parts = parts.map(|it| Message::text_behind(begun, Bytes::from_static(it)));
+                let text: String = parts.iter().map(Message::text).collect();
+                assert_eq!(text.as_bytes(), whole, "{first} {second}");
+                assert!(begun.is_empty());
+            }
+        }
+        // What will never be one is replaced, at once or when that is known.
+        let begun = &mut Vec::new();
+        let text = |begun: &mut Vec<u8>, data: &'static [u8]| {
+            Message::text_behind(begun, data.into()).text().into_owned()
+        };
+        assert_eq!(text(begun, b"a\xff\xc3"), "a\u{fffd}");
+        assert_eq!(text(begun, b"b"), "\u{fffd}b");
+        assert_eq!(text(begun, b"c"), "c");
     }
 
     #[test]

@@ -134,8 +134,8 @@ pub(crate) fn push_data<'a>(
             out.push(b'\n');
         }
         Kind::Text => {
-            let texts: Vec<u8> = messages.into_iter().flat_map(|it| it.data.to_vec()).collect();
-            push_lines(&String::from_utf8_lossy(&texts), out);
+            let text: String = messages.into_iter().map(Message::text).collect();
+            push_lines(&text, out);
         }
         Kind::Bytes => {
             let bytes: Vec<u8> = messages.into_iter().flat_map(|it| it.data.to_vec()).collect();

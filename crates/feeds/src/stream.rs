@@ -128,6 +128,8 @@ struct State {
     log: Log,
     phase: Phase,
     producers: Producers,
+    /// Of text: what was appended last of a character that is not whole yet.
+    begun: Vec<u8>,
     /// The last `Stream-Seq`.
     sequence: Option<Box<str>>,
     /// Those who poll and wait.
@@ -195,6 +197,7 @@ impl Shared {
                 log: Log::new(history),
                 phase: Phase::Open,
                 producers: Producers::default(),
+                begun: Vec::new(),
                 sequence: None,
                 waiting: HashMap::new(),
                 roads: Default::default(),
@@ -341,6 +344,10 @@ impl Shared {
         is_last: bool,
         now: Instant,
     ) {
+        let message = match self.kind() {
+            Kind::Text => Message::text_behind(&mut state.begun, message.data),
+            Kind::Json | Kind::Bytes => message,
+        };
         let before = state.log.end();
         let mut sealed = None;
         let mut is_heard = false;
@@ -567,12 +574,21 @@ const JITTER_MAX: u64 = 180;
 
 impl Stream {
     /// Appends a message; to a stream of JSON a value, or the elements of an array each. Returns the
-    /// cursor behind it.
+    /// cursor behind it. Nothing, to a stream that is not of JSON, is no message, and no error either.
     ///
     /// # Errors
     /// [`AppendError`] when the stream takes no more, or not this.
     pub fn append(&self, data: impl Into<Bytes>) -> Result<Cursor, AppendError> {
-        let append = Append { data: data.into(), ..Append::default() };
+        let data = data.into();
+        if data.is_empty() && self.shared.kind() != Kind::Json {
+            let (tail, phase) = self.shared.tail();
+            return match phase {
+                Phase::Open | Phase::Ending => Ok(tail),
+                Phase::Closed => Err(AppendError::Closed { tail }),
+                Phase::Deleted => Err(AppendError::Deleted),
+            };
+        }
+        let append = Append { data, ..Append::default() };
         self.shared.append(append).map(|appended| appended.tail)
     }
 

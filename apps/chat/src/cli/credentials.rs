@@ -24,8 +24,8 @@ pub const EXIT_STATUSES: &str = "\
 Exit status:
   0  done
   1  failed: the server answered with an error, or something here went wrong
-  2  used wrongly: an argument, a variable or a file is not as it has to be
-  3  refused: the key or token is missing, wrong, or may not do this (401, 403)
+  2  used wrongly: an argument, a variable or a file is missing, or not as it has to be
+  3  refused by the server: no key, a wrong one, or one that may not do this (401, 403)
   4  not reachable: no answer in time, or no connection
   5  loss: events are missing that nobody can send any more";
 

@@ -41,6 +41,11 @@ impl Offers {
         self.rooms.get(namespace).is_some_and(|rooms| rooms.iter().any(|name| name == room))
     }
 
+    /// The namespaces that are named.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().chain(self.rooms.keys()).map(String::as_str)
+    }
+
     /// The rooms that are offered by name.
     pub(super) fn rooms(&self) -> impl Iterator<Item = (&str, &str)> {
         self.rooms.iter().flat_map(|(namespace, rooms)| {

@@ -156,6 +156,10 @@ impl Space {
 impl Inner {
     /// Begins what was offered by name.
     pub(super) fn begin(&self, server: &Server) {
+        for name in self.offers.names().filter(|name| server.of(name).is_none()) {
+            // A dynamic one may still come.
+            tracing::warn!(nsp = name, "feeds are offered of a namespace that is not there");
+        }
         let spaces = &mut *self.spaces.write();
         for io in server.namespaces() {
             let namespace = io.namespace().to_owned();

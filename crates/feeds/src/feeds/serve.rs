@@ -182,7 +182,7 @@ fn give_ticket(
 }
 
 fn unknown() -> Response<Body> {
-    let message = "there is no such feed: an address is `<namespace>` or `<namespace>/<room>`, each \
+    let message = "there is no such feed, or it is not offered: an address is `<namespace>` or `<namespace>/<room>`, each \
                    percent-encoded, `~` for the main namespace";
     error(StatusCode::NOT_FOUND, "unknown_feed", message)
 }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "axum")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf as _, Bytes};
 use http::Request;
@@ -79,6 +81,9 @@ pub enum MountError {
 #[derive(Default)]
 pub(crate) struct Mounts {
     all: RwLock<Vec<Mounted>>,
+    /// A router of axum has the routes of what was mounted until then.
+    #[cfg(feature = "axum")]
+    is_routed: AtomicBool,
 }
 
 type Mounted = (Box<str>, Arc<dyn Mount>);
@@ -107,6 +112,13 @@ impl Mounts {
         if let Some((other, _)) = other {
             return Err(MountError::Overlap { path, other: other.to_string() });
         }
+        #[cfg(feature = "axum")]
+        if self.is_routed.load(Ordering::Relaxed) && !is_within(&path, own) {
+            tracing::warn!(
+                path,
+                "mounted after `into_router`, whose router does not have it: mount before that"
+            );
+        }
         all.push((path.into(), mount));
         Ok(())
     }
@@ -117,9 +129,10 @@ impl Mounts {
         all.iter().find(|(at, _)| is_within(path, at)).map(|(_, mount)| Arc::clone(mount))
     }
 
-    /// The paths there are.
+    /// The paths there are, for a router.
     #[cfg(feature = "axum")]
     pub(super) fn paths(&self) -> Vec<Box<str>> {
+        self.is_routed.store(true, Ordering::Relaxed);
         self.all.read().iter().map(|(path, _)| path.clone()).collect()
     }
 
