@@ -15,13 +15,16 @@ use sockeye::{
 use sockeye_feeds::publish::{MemoryKeys, NewKey, Publishing};
 use sockeye_feeds::{Access, Feeds, FeedsConfig, Reading, Streams, StreamsConfig};
 
-use crate::serving::Listen;
+use crate::serving::{Listen, self_signed};
 
 /// Options of this server. What is not given is as the library has it.
 #[derive(Debug, Options)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     listen: Listen<4437>,
+    /// Serves HTTPS with a certificate of its own, over HTTP/2 too.
+    #[arg(long)]
+    tls_self_signed: bool,
     /// Lets only pages of its own origin in, and those of `--allow-origin`. Without either every page is let
     /// in: the suite of Durable Streams asks as one of another.
     #[arg(long)]
@@ -79,7 +82,10 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let keys = MemoryKeys::new();
     keys.add(NewKey::for_everything("stand-in"), "sk_test_stand_in")?;
     Publishing::new(keys).mount(&server)?;
-    arguments.listen.serve(&server).await
+    match arguments.tls_self_signed {
+        true => arguments.listen.serve_encrypted(&server, self_signed()?).await,
+        false => arguments.listen.serve(&server).await,
+    }
 }
 
 impl Arguments {

@@ -108,6 +108,13 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         Ok(())
     }
 
+    /// The same with a certificate, over HTTP/2 too.
+    pub(crate) async fn serve_encrypted(&self, server: &Server, tls: TlsConfig) -> Result<()> {
+        let listeners = self.bind_for("https").await?;
+        server.serve(listeners).tls(tls).with_graceful_shutdown(terminated()).await?;
+        Ok(())
+    }
+
     /// The same over HTTP/2 as well, for clients that begin with it (RFC 9113 §3.3).
     pub(crate) async fn serve_http2_too(
         &self,
@@ -179,6 +186,14 @@ impl<const DEFAULT_PORT: u16> Listen<DEFAULT_PORT> {
         HttpServer::new(self.bind().await?, service).with_graceful_shutdown(stop).await?;
         Ok(())
     }
+}
+
+/// A certificate of this machine's own.
+pub(crate) fn self_signed() -> Result<TlsConfig> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names)?;
+    let key = made.signing_key.serialize_pem();
+    Ok(TlsConfig::from_pem(made.cert.pem().as_bytes(), key.as_bytes())?)
 }
 
 /// Resolves on SIGTERM, or Ctrl-C at a terminal.

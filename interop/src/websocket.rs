@@ -8,13 +8,11 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use sockeye_websocket::ws::CloseCode;
 use sockeye_websocket::ws::handshake::deflate::Preferences;
-use sockeye_websocket::{
-    Acceptor, Compression, Config, Deflate, Message, Origins, TlsConfig, Upgrade,
-};
+use sockeye_websocket::{Acceptor, Compression, Config, Deflate, Message, Origins, Upgrade};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::serving::Listen;
+use crate::serving::{Listen, self_signed};
 
 /// Largest message of the conformance suite, with room to spare.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -72,13 +70,6 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     };
     let tls = arguments.tls_self_signed.then(self_signed).transpose()?;
     listen.serve_fn_with(answer, drain, tls).await
-}
-
-fn self_signed() -> Result<TlsConfig> {
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let made = rcgen::generate_simple_self_signed(names)?;
-    let key = made.signing_key.serialize_pem();
-    Ok(TlsConfig::from_pem(made.cert.pem().as_bytes(), key.as_bytes())?)
 }
 
 async fn echo(upgrade: Upgrade, mut stopped: watch::Receiver<bool>) {

@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { launch, openPage } from "./support/browser.mjs";
 import { ask, CURSOR, feedPath, FOREIGN, Publisher } from "./support/feeds.mjs";
 import { standIn } from "./support/program.mjs";
+import { SteppingProxy } from "./support/steps.mjs";
 import { until } from "./support/waiting.mjs";
 
 let browser;
@@ -24,7 +25,7 @@ before(async () => {
   origin = `http://localhost:${front.address().port}`;
   [browser, listing, other] = await Promise.all([
     launch(),
-    standIn("feeds", "--allow-origin", origin, "--allow-credentials"),
+    standIn("feeds", "--allow-origin", origin, "--allow-credentials", "--retry", "50"),
     standIn("feeds", "--allow-origin", "http://localhost:1"),
   ]);
 });
@@ -110,6 +111,28 @@ describe("a page of a listed origin", () => {
       assert.deepEqual(await seen(), ["open", "[1]"]);
     });
   }
+
+  test("comes back with the id of the last event when its connection was lost", async (t) => {
+    const proxy = await SteppingProxy.start(listing.port, "localhost");
+    t.after(() => proxy.stop());
+    const page = await frontPage(t);
+    await page.evaluate((url) => {
+      window.seen = [];
+      const source = new EventSource(url);
+      source.onopen = () => window.seen.push("open");
+      for (const type of ["tick", "gap"]) source.addEventListener(type, ({ data }) => window.seen.push(data));
+    }, proxy.url + feedPath("/", "back"));
+    const sees = (count) => until(`${count} things`, () => page.evaluate((count) => window.seen.length >= count, count));
+    await sees(1);
+    const publisher = await Publisher.connect(listing.url);
+    t.after(() => publisher.close());
+    await publisher.publish("back", "tick", 1);
+    await sees(2);
+    proxy.cut();
+    await publisher.publish("back", "tick", 2);
+    await sees(4);
+    assert.deepEqual(await page.evaluate(() => window.seen), ["open", "[1]", "open", "[2]"]);
+  });
 
   test("shows a token, in a header that its browser asks about first", async (t) => {
     const page = await frontPage(t);

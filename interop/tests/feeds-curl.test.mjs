@@ -261,7 +261,7 @@ describe("what is refused says what to do", () => {
     ["a wait of less than nothing", `${feedPath("/")}?wait=-1`, 400, "bad_request"],
     ["a cursor that is none", `${feedPath("/")}?offset=1`, 400, "malformed"],
     ["a cursor of another feed", `${feedPath("/")}?offset=${FOREIGN}`, 410, "foreign"],
-    ["a method that feeds do not have", feedPath("/"), 405, "wrong_method", "--request", "DELETE"],
+    ["a method that feeds do not have", feedPath("/"), 405, "method_not_allowed", "--request", "DELETE"],
     ["a stream that is not there", "/v1/stream/nobody-made-this", 404, "unknown_stream"],
   ]) {
     test(what, async () => {

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { launch, openPage } from "./support/browser.mjs";
 import { ask, feedPath, FOREIGN, Publisher, withQuery } from "./support/feeds.mjs";
 import { freePort } from "./support/ports.mjs";
-import { Program } from "./support/program.mjs";
+import { Program, standIn } from "./support/program.mjs";
 import { SteppingProxy, STEPS } from "./support/steps.mjs";
 import { until } from "./support/waiting.mjs";
 
@@ -180,6 +180,47 @@ describe("what it cannot have", () => {
       assert.deepEqual(await states(page), ["open"]);
     });
   }
+
+  test("a stream that is deleted: it is told so, and may come back", async (t) => {
+    const json = { "content-type": "application/json" };
+    const url = `${server.url}/v1/stream/deleting`;
+    assert.equal((await ask(url, json, { method: "PUT", body: "[1]" })).status, 201);
+    const page = await pageOf(t, server.url);
+    await listen(page, "/v1/stream/deleting?offset=-1");
+    await sees(page, 1);
+    await ask(url, {}, { method: "DELETE" });
+    const [, gap] = await sees(page, 2);
+    assert.deepEqual([gap.type, gap.data], ["gap", { reason: "gone", oldest: null, newest: null }]);
+    await until("it to be on its way back", async () => (await states(page)).includes("connecting"));
+    assert.ok(!(await states(page)).includes("closed"), "it never gave up");
+  });
+
+  test("no place: it is told so, and comes back later", async (t) => {
+    const narrow = await standIn("feeds", "--readers-max", "1");
+    t.after(() => narrow.stop());
+    const [first, second] = await Promise.all([pageOf(t, narrow.url), pageOf(t, narrow.url)]);
+    await listen(first, feedPath("/", "narrow"));
+    await opened(first);
+    await listen(second, feedPath("/", "narrow"));
+    const [gap] = await sees(second, 1);
+    assert.deepEqual([gap.type, gap.data.reason], ["gap", "overload"]);
+    await until("it to be on its way back", async () => (await states(second)).includes("connecting"));
+    assert.deepEqual(await states(first), ["open"]);
+    // Ten seconds and more lie between its attempts.
+    assert.deepEqual(await states(second), ["open", "connecting"]);
+  });
+
+  test("a namespace that was there: it is told so where it has read it before", async (t) => {
+    const page = await pageOf(t, server.url);
+    await listen(page, `${feedPath("/no longer")}?offset=${FOREIGN}`);
+    const [gap] = await sees(page, 1);
+    assert.deepEqual([gap.type, gap.data.reason], ["gap", "gone"]);
+    await until("it to be on its way back", async () => (await states(page)).includes("connecting"));
+    // One that has never been there is an error like any other.
+    await listen(page, feedPath("/no longer"));
+    await until("it to end", async () => (await states(page)).includes("closed"));
+    assert.deepEqual(await seen(page), []);
+  });
 
   test("a stream that is closed: the last message, and then it stays closed", async (t) => {
     const json = { "content-type": "application/json" };

@@ -262,6 +262,22 @@ describe("a stream", () => {
     assert.deepEqual(JSON.parse((await ask(url)).body), values);
   });
 
+  test("Durable SSE: of messages that are appended together only the last is the end", async () => {
+    const url = await create("together");
+    const listener = await Listener.open("Durable SSE", withQuery(url, { offset: "-1" }));
+    await until("the opening", () => listener.control?.upToDate);
+    const { length } = listener.text;
+    assert.equal((await ask(url, json, { method: "POST", body: "[[1],[2],[3]]" })).status, 204);
+    await until("the messages", () => /data:.*\[3\]\][^]*\}\n\n/.test(listener.text));
+    const controls = [...listener.text.slice(length).matchAll(/^data:(\{.*\})$/gm)].map(([, json]) => JSON.parse(json));
+    const { headers } = await ask(url);
+    for (const { upToDate, streamNextOffset } of controls) {
+      assert.equal(upToDate === true, streamNextOffset === headers["stream-next-offset"]);
+    }
+    assert.equal(controls.at(-1).upToDate, true);
+    listener.close();
+  });
+
   test("a closed one ends: what there was first, then 204 to an EventSource that comes back", async () => {
     for (const road of ["EventSource", "NDJSON"]) {
       const url = await create(`closed-${road}`, "[1]");

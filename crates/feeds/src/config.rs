@@ -54,8 +54,9 @@ pub struct FeedsConfig {
     /// The most bytes that all feeds keep together. When there are more, the one that keeps the most gives
     /// up the older half. Default 256 MiB.
     pub bytes_max_total: usize,
-    /// The most feeds of rooms. When there are as many, those that nobody has read for longest make room, of
-    /// the address that has begun the most, up to a sixty-fourth of this number at once. Default 10,000.
+    /// The most feeds of rooms. When there are as many, those that nobody has read for longest make room, a
+    /// sixty-fourth of this number at once at most, first of the address that has begun the most. Default
+    /// 10,000.
     pub rooms_max: usize,
     /// How long the feed of a room is kept that nobody reads, unless it was offered by its name. Default
     /// 5 minutes.

@@ -142,6 +142,10 @@ fn with_base64(args: &str, attachments: &[Bytes]) -> String {
         rest = &rest[at + placeholder.len()..];
     }
     out.push_str(rest);
+    // One may stand there twice.
+    if out.contains("\"_placeholder\":true") {
+        return with_base64_anywhere(args, attachments);
+    }
     without_line_breaks(&out).into_owned()
 }
 
@@ -197,6 +201,9 @@ mod tests {
         assert_eq!(event("x", both, &[&[1, 2, 3], &[4]]).text(), expected);
         let spaced = r#"{"a":{ "num": 0, "_placeholder":true}},{"_placeholder" :true,"num":1}"#;
         assert_eq!(event("x", spaced, &[&[1, 2, 3], &[4]]).text(), expected);
+        let twice = r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}"#;
+        let expected = r#"{"event":"x","data":[{"base64":"BA=="},{"base64":"BA=="}]}"#;
+        assert_eq!(event("x", twice, &[&[4]]).text(), expected);
         // No string becomes one.
         let quoted = r#""{\"_placeholder\":true,\"num\":0}",{"_placeholder":true,"num":0}"#;
         let text = event("x", quoted, &[&[4]]).text().into_owned();

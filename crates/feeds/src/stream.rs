@@ -237,7 +237,7 @@ impl Shared {
 
     /// Appends one message for all readers.
     pub(crate) fn push(self: &Arc<Self>, message: Message) {
-        self.change(|state| self.push_locked(state, message, Instant::now()));
+        self.change(|state| self.push_locked(state, message, true, Instant::now()));
     }
 
     /// Sends a message to those who listen now, and keeps it for nobody.
@@ -302,7 +302,11 @@ impl Shared {
             if let Some(producer) = append.producer {
                 state.producers.note(producer, now);
             }
-            messages.into_iter().for_each(|message| self.push_locked(state, message, now));
+            let mut messages = messages.into_iter();
+            while let Some(message) = messages.next() {
+                let is_last = messages.len() == 0;
+                self.push_locked(state, message, is_last, now);
+            }
             if append.closes {
                 self.end_locked(state, Phase::Closed);
             }
@@ -329,7 +333,14 @@ impl Shared {
         }
     }
 
-    fn push_locked(self: &Arc<Self>, state: &mut State, message: Message, now: Instant) {
+    /// `is_last`: no other comes together with it.
+    fn push_locked(
+        self: &Arc<Self>,
+        state: &mut State,
+        message: Message,
+        is_last: bool,
+        now: Instant,
+    ) {
         let before = state.log.end();
         let mut sealed = None;
         let mut is_heard = false;
@@ -339,7 +350,7 @@ impl Shared {
                 let id = *sealed.get_or_insert_with(|| self.sealer.seal(before + 1));
                 road.push(self.kind(), &message, Some(&id), out);
                 if road.has_control() {
-                    self.push_control(&id, (true, false), None, out);
+                    self.push_control(&id, (is_last, false), None, out);
                 }
             });
         }

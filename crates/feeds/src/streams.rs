@@ -456,7 +456,8 @@ impl Serving {
                 let asked = WriteHead::parse(&head.headers)?;
                 let content_type = asked.content_type_or_default();
                 let made = self.streams.create_with(name, content_type, (data, asked.closes));
-                Ok(write::made(head, made))
+                let proxies = &self.server.config().engine.trusted_proxies;
+                Ok(write::made(head, proxies, made))
             }
             Verb::Append => {
                 let data = read(body).await?;
@@ -477,7 +478,7 @@ fn no_body(Unread { reason, is_read }: Unread) -> Response<Body> {
     let (status, code) = match reason {
         BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         BodyError::Broken => (StatusCode::BAD_REQUEST, "bad_request"),
-        BodyError::Timeout => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+        BodyError::Timeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
     };
     let response = error(status, code, &reason.to_string());
     if is_read { response } else { closing(response) }

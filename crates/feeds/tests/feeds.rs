@@ -353,7 +353,7 @@ async fn methods_and_head() {
     emit(&server, "tick", &json!(1));
     for method in ["PUT", "DELETE", "PATCH"] {
         let answer = server.request(method, NEWS).await;
-        assert_eq!((answer.status, &*code(&answer)), (405, "wrong_method"));
+        assert_eq!((answer.status, &*code(&answer)), (405, "method_not_allowed"));
         assert_eq!(answer.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
     }
     let head = server.request("HEAD", NEWS).await;

@@ -92,7 +92,7 @@ async fn what_is_not_served_is_refused() {
     }
     assert!(streams.is_empty());
     let wrong = server.request("PATCH", "/streams/a").await;
-    assert_eq!((wrong.status, &*code(&wrong)), (405, "wrong_method"));
+    assert_eq!((wrong.status, &*code(&wrong)), (405, "method_not_allowed"));
     assert_eq!(wrong.header("allow"), Some("GET, HEAD, PUT, POST, DELETE, OPTIONS"));
 }
 
@@ -277,4 +277,21 @@ async fn a_shutdown_ends_who_reads_and_a_path_is_taken_once() {
     assert_eq!(poll.header("retry-after"), Some("1"));
     let rest = durable.rest().await;
     assert!(rest.starts_with("event: control\ndata:{\"streamNextOffset\":"), "{rest}");
+}
+
+/// Behind a proxy that ends TLS the address is the one that the client asked for.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_is_trusted_says_where_a_stream_is() {
+    for (trusted, expected) in [
+        ("127.0.0.1", "https://streams.example/streams/a"),
+        ("10.0.0.1", "http://localhost/streams/a"),
+    ] {
+        let server = Server::builder().trusted_proxies(trusted).build().unwrap();
+        let streams = Streams::new(StreamsConfig::default());
+        streams.mount(&server, "/streams", Access::everything()).unwrap();
+        let put = TestServer::new(server).request("PUT", "/streams/a");
+        let put =
+            put.header("x-forwarded-proto", "https").header("x-forwarded-host", "streams.example");
+        assert_eq!(put.await.header("location"), Some(expected));
+    }
 }

@@ -1,4 +1,5 @@
 // The roads to a feed or a stream, without a library: what a test asks for is what it gets, byte for byte.
+import assert from "node:assert/strict";
 import http from "node:http";
 import { io } from "socket.io-client";
 import { event, PATIENCE, within } from "./waiting.mjs";
@@ -28,7 +29,12 @@ export class Publisher {
 
   static async connect(url, namespace = "/") {
     const publisher = new Publisher();
-    publisher.#socket = io(url + namespace, { transports: ["websocket"], forceNew: true });
+    publisher.#socket = io(url + namespace, {
+      transports: ["websocket"],
+      forceNew: true,
+      // The certificates of stand-ins are their own.
+      rejectUnauthorized: false,
+    });
     await event(publisher.#socket, "connect");
     return publisher;
   }
@@ -63,6 +69,17 @@ function request(url, headers, { method = "GET", body, agent = false } = {}) {
     const request = http.request(url, { method, agent, headers });
     request.on("response", resolve).on("error", reject).end(body);
   }));
+}
+
+/** An error: JSON that says what to do, which no cache keeps. */
+export function isError({ status, headers, body }, expected, code) {
+  assert.equal(status, expected, body);
+  assert.match(headers["content-type"], /^application\/json/);
+  assert.equal(headers["x-content-type-options"], "nosniff");
+  assert.match(headers["cache-control"] ?? "", /no-store/);
+  const { error } = JSON.parse(body);
+  assert.equal(error.code, code);
+  assert.match(error.message, /\S \S/);
 }
 
 /** An answer that goes on, as what it says: `{ id, event, data }` each, with what is missing left out. */

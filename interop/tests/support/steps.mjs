@@ -35,8 +35,6 @@ export class SteppingProxy {
   #step;
   /** Connections that were lost at a step. */
   lost = 0;
-  /** Connections that were made. */
-  made = 0;
 
   static async start(port, host = "127.0.0.1") {
     const proxy = new SteppingProxy();
@@ -52,6 +50,11 @@ export class SteppingProxy {
 
   get url() {
     return `http://localhost:${this.port}`;
+  }
+
+  /** How many clients are connected. */
+  get open() {
+    return this.#connections.size / 2;
   }
 
   /** Loses the next connection that reaches this step, and no other. */
@@ -76,7 +79,6 @@ export class SteppingProxy {
   }
 
   #forward(client, port) {
-    this.made += 1;
     const server = net.connect({ port, host: "127.0.0.1" });
     let sent = "";
     let passed = 0;

@@ -1,5 +1,6 @@
 //! Which feeds there are: of namespaces, and of the rooms that somebody reads.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -100,37 +101,30 @@ impl Spaces {
         self.passing = rooms.filter(|room| !room.is_kept).count();
     }
 
-    /// Gives up feeds that nobody reads, of the address that has begun the most among which there is one:
-    /// those that were read longest ago, a sixty-fourth of the bound while it still has the most, and one at
-    /// least. So whoever fills all has them looked at rarely. False: all are being read.
+    /// Gives up the feeds that nobody has read for longest, first those of the address that has begun the most:
+    /// several at once, for looking at all of them takes time in which nothing is heard. False: all are being
+    /// read.
     fn make_place(&mut self, rooms_max: usize) -> bool {
-        let mut groups: HashMap<Option<IpAddr>, Group> = HashMap::new();
-        for (_, _, room) in self.passing_rooms() {
-            let group = groups.entry(room.group).or_default();
-            group.begun += 1;
-            let since = idle_since(&room.stream);
-            group.oldest = group.oldest.into_iter().chain(since).min();
+        let mut begun: HashMap<Option<IpAddr>, usize> = HashMap::new();
+        let mut idle = Vec::new();
+        for (namespace, space) in &self.by_namespace {
+            for (name, room) in space.rooms.iter().filter(|(_, room)| !room.is_kept) {
+                *begun.entry(room.group).or_default() += 1;
+                if let Some(since) = idle_since(&room.stream) {
+                    idle.push((room.group, since, &**namespace, &**name));
+                }
+            }
         }
-        let has_idle = groups.iter().filter_map(|(address, group)| {
-            group.oldest.map(|oldest| (group.begun, std::cmp::Reverse(oldest), *address))
+        if idle.is_empty() {
+            return false;
+        }
+        let count = (rooms_max / PLACES_AT_ONCE).clamp(1, idle.len());
+        idle.select_nth_unstable_by_key(count - 1, |(group, since, ..)| {
+            (Reverse(begun.get(group).copied()), *since)
         });
-        let Some((begun, _, address)) = has_idle.max() else { return false };
-        let others = groups.iter().filter(|(other, _)| **other != address);
-        let next = others.map(|(_, group)| group.begun).max().unwrap_or_default();
-        let count = begun.saturating_sub(next).min(rooms_max / PARTS).max(1);
-        let of_address = self.passing_rooms().filter(|(_, _, room)| room.group == address);
-        let mut idle: Vec<_> = of_address
-            .filter_map(|(namespace, name, room)| {
-                Some((idle_since(&room.stream)?, namespace, name))
-            })
-            .collect();
-        idle.sort_unstable();
-        let gone: Vec<(Box<str>, Box<str>)> = idle
-            .iter()
-            .take(count)
-            .map(|(_, namespace, name)| ((*namespace).into(), (*name).into()))
-            .collect();
-        for (namespace, name) in gone {
+        idle.truncate(count);
+        let names = idle.into_iter().map(|(.., namespace, name)| (namespace.into(), name.into()));
+        for (namespace, name) in names.collect::<Vec<(Box<str>, Box<str>)>>() {
             if let Some(space) = self.by_namespace.get_mut(&namespace) {
                 space.rooms.remove(&name);
             }
@@ -138,26 +132,10 @@ impl Spaces {
         self.count();
         true
     }
-
-    /// The feeds of rooms that may make room for others, by namespace and name.
-    fn passing_rooms(&self) -> impl Iterator<Item = (&str, &str, &RoomFeed)> {
-        self.by_namespace.iter().flat_map(|(namespace, space)| {
-            let rooms = space.rooms.iter().filter(|(_, room)| !room.is_kept);
-            rooms.map(|(name, room)| (&**namespace, &**name, room))
-        })
-    }
 }
 
-/// What one address has begun.
-#[derive(Default)]
-struct Group {
-    begun: usize,
-    /// Since when nobody reads the one that was read longest ago, of those that nobody reads.
-    oldest: Option<Instant>,
-}
-
-/// One part of so many is given up at once.
-const PARTS: usize = 64;
+/// One of so many rooms is given up when there is no place for another.
+const PLACES_AT_ONCE: usize = 64;
 /// All of them are looked at no more often.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 

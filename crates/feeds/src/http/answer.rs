@@ -63,7 +63,7 @@ pub(crate) fn closing(mut response: Response<Body>) -> Response<Body> {
 /// 405, with what is allowed.
 pub(crate) fn wrong_method(allowed: &'static str) -> Response<Body> {
     let message = format!("this address takes {allowed}");
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", &message);
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", &message);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

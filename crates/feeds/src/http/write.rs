@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use sockeye::Body;
+use sockeye_net::http::{Source, TrustedProxies};
 
 use super::answer::{
     PRODUCER_EPOCH, PRODUCER_SEQ, STREAM_CLOSED, STREAM_NEXT_OFFSET, TRUE, answer, cursor_value,
@@ -101,7 +102,11 @@ pub(crate) fn not_served(headers: &HeaderMap) -> Option<Response<Body>> {
 }
 
 /// The answer to `PUT`.
-pub(crate) fn made(head: &Parts, made: Result<Created, CreateError>) -> Response<Body> {
+pub(crate) fn made(
+    head: &Parts,
+    proxies: &TrustedProxies,
+    made: Result<Created, CreateError>,
+) -> Response<Body> {
     let created = match made {
         Ok(created) => created,
         Err(CreateError::Exists) => {
@@ -129,27 +134,18 @@ pub(crate) fn made(head: &Parts, made: Result<Created, CreateError>) -> Response
         headers.insert(STREAM_CLOSED, TRUE);
     }
     if created.is_new
-        && let Some(location) = location(head)
+        && let Some(location) = location(head, proxies)
     {
         headers.insert(LOCATION, location);
     }
     response
 }
 
-/// The address of a stream, as the request had it.
-fn location(head: &Parts) -> Option<HeaderValue> {
-    let path = head.uri.path();
-    let scheme = head.uri.scheme_str().unwrap_or(
-        match head.extensions.get::<sockeye_net::http::Encrypted>() {
-            Some(_) => "https",
-            None => "http",
-        },
-    );
-    let host = match head.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => head.headers.get(http::header::HOST)?.to_str().ok()?,
-    };
-    HeaderValue::try_from(format!("{scheme}://{host}{path}")).ok()
+/// The address of a stream, as its client has it: a proxy that is trusted says under which name.
+fn location(head: &Parts, proxies: &TrustedProxies) -> Option<HeaderValue> {
+    let source = Source::of_head(head, proxies);
+    let scheme = if source.secure { "https" } else { "http" };
+    HeaderValue::try_from(format!("{scheme}://{}{}", source.host?, head.uri.path())).ok()
 }
 
 fn taken(appended: &Appended, has_data: bool) -> Response<Body> {
