@@ -98,7 +98,7 @@ struct Credentials {
 async fn read(visitor: Visitor, State(chat): State<Chat>) -> Result<(), Refuse> {
     let Credentials { token } = visitor.auth().unwrap_or_default();
     let needs_key =
-        || Refuse::new("reading needs a key: make one by `sockeye key create --verb read`");
+        || Refuse::new("reading needs a key: make one by `sockeye key create NAME --verb read`");
     let key = verify(&chat.keys, &token.ok_or_else(needs_key)?).await;
     let key = key.map_err(|refused| Refuse::new(refused.to_string()))?;
     match key.may(Verb::Read, visitor.namespace()) {
