@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use sockeye_net::lines::push_json_string;
 
 use crate::cursor::Cursor;
-use crate::gap::{Gap, GapReason};
+use crate::gap::Gap;
 use crate::message::{Kind, Message, has_control};
 
 /// A road on which an answer goes on and on.
@@ -179,17 +179,17 @@ pub(crate) fn push_retry(retry_ms: u64, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends that there is no place for a reader, who is to come back later.
-pub(crate) fn push_no_place(road: Road, out: &mut Vec<u8>) {
+/// Appends what is wrong, behind which an answer ends whose client is to come back later.
+pub(crate) fn push_parting(road: Road, gap: &Gap, out: &mut Vec<u8>) {
     if road == Road::EventSource {
-        push_retry(RETRY_MS_MIN + random_below(RETRY_MS_SPREAD), out);
+        push_retry(PARTING_RETRY_MS_MIN + random_below(PARTING_RETRY_MS_SPREAD), out);
     }
-    road.push_gap(&Gap { reason: GapReason::Overload, oldest: None, newest: None }, out);
+    road.push_gap(gap, out);
 }
 
-/// When there is no place for a reader it comes back after this time, and up to as much more.
-pub(crate) const RETRY_MS_MIN: u64 = 10_000;
-pub(crate) const RETRY_MS_SPREAD: u64 = 10_000;
+/// It comes back after this time, and up to as much more.
+const PARTING_RETRY_MS_MIN: u64 = 10_000;
+const PARTING_RETRY_MS_SPREAD: u64 = 10_000;
 
 /// A number below another, to spread what would come at once otherwise.
 pub(crate) fn random_below(end: u64) -> u64 {

@@ -400,7 +400,7 @@ impl Serving {
         verb: Verb,
         name: String,
     ) -> Result<Answering, Box<Response<Body>>> {
-        let cors = CorsHeaders::new(&self.server, &head);
+        let (cors, head) = CorsHeaders::new(&self.server, head);
         let address = self
             .judge(&head, verb)
             .await
@@ -416,7 +416,7 @@ impl Serving {
         let stream = self.streams.get(&name);
         if verb == Verb::Read {
             let Some(stream) = stream else { return Err(Box::new(cors.on(unknown_to(&head)))) };
-            return Ok(self.readers.read(&stream.shared, &head, address, &self.server));
+            return Ok(self.readers.read(&stream.shared, &head, address, cors));
         }
         let written = self.write(&head, body, verb, &name, stream).await;
         Ok(Answering::Done(cors.on(written.unwrap_or_else(|response| *response))))

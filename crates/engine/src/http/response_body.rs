@@ -50,7 +50,6 @@ impl Body {
     /// ```
     /// use http::Response;
     /// use sockeye_engine::Body;
-    /// use tokio::io::AsyncWriteExt;
     ///
     /// let (body, hand_over) = Body::stream(|stream| {
     ///     let (_, write) = stream.split();

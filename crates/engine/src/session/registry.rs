@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use sockeye_engine_proto::{self as proto, Revision, SessionId, TransportKind};
+use sockeye_net::address_slots::{AddressSlot, AddressSlots};
 use sockeye_net::flush::Flusher;
 use sockeye_net::http::NO_ADDRESS;
 use sockeye_net::pipe::Pipe;
@@ -21,7 +22,6 @@ use crate::outbox::connection::Incoming;
 use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
 use crate::session::config::{Config, ConfigError, OverflowPolicy};
-use sockeye_net::address_slots::{AddressSlot, AddressSlots};
 
 /// How many sessions there are of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use sockeye_engine_proto::{
     self as proto, CloseReason, Control, SessionId, TransportId, TransportKind,
 };
 use sockeye_net::Rate;
+use sockeye_net::address_slots::AddressSlot;
 use tokio::time::Sleep;
 
 use super::core::Core;
@@ -30,7 +31,6 @@ use crate::session::Session;
 use crate::session::dialect::Dialect;
 use crate::session::registry::{Registry, Ticket};
 use crate::session::reply::Reply;
-use sockeye_net::address_slots::AddressSlot;
 
 /// A session that is about to begin, with what its first request leaves behind.
 pub(crate) struct NewSession<A> {

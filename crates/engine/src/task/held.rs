@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
+use sockeye_net::address_slots::AddressSlot;
 use tracing::Span;
 use tracing::field::{Empty, display};
 
 use crate::session::Session;
-use sockeye_net::address_slots::AddressSlot;
 
 /// What few sessions hold for as long as they live. Most have nothing of it, and no memory for it.
 pub(super) enum Held {

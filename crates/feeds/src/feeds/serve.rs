@@ -88,7 +88,7 @@ impl Asked {
     async fn begin(self) -> Answering {
         let Self { server, feeds, head, address } = self;
         let inner = &feeds.inner;
-        let cors = CorsHeaders::new(&server, &head);
+        let (cors, head) = CorsHeaders::new(&server, head);
         let done = |cors: CorsHeaders, response| Answering::Done(cors.on(response));
         let Some(Address { namespace, room }) = address else {
             metrics::refused("unknown");
@@ -131,7 +131,7 @@ impl Asked {
             return done(cors, give_ticket(&feeds, &namespace, &auth, reader));
         }
         match inner.feed(visitor.io(), room, reader) {
-            Some(stream) => inner.readers.read(&stream, &head, reader, &server),
+            Some(stream) => inner.readers.read(&stream, &head, reader, cors),
             None => done(cors, full(&head)),
         }
     }

@@ -40,7 +40,7 @@ pub(crate) fn answer(status: StatusCode, body: impl Into<Body>) -> Response<Body
 }
 
 /// An answer of JSON that nobody keeps.
-pub(crate) fn json(status: StatusCode, body: String) -> Response<Body> {
+pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     let mut response = answer(status, body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -100,16 +100,14 @@ pub(crate) fn cursor_value(cursor: &Cursor) -> HeaderValue {
 pub(crate) struct CorsHeaders(HeaderMap);
 
 impl CorsHeaders {
-    pub(crate) fn new(server: &Server, head: &Parts) -> Self {
-        let mut request = Request::new(());
-        *request.headers_mut() = head.headers.clone();
-        *request.uri_mut() = head.uri.clone();
-        *request.extensions_mut() = head.extensions.clone();
+    /// With the head, which it only borrows.
+    pub(crate) fn new(server: &Server, head: Parts) -> (Self, Parts) {
+        let request = Request::from_parts(head, ());
         let mut headers = server.with_cors(&request, Response::default()).into_parts().0.headers;
         if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             headers.append(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
-        Self(headers)
+        (Self(headers), request.into_parts().0)
     }
 
     pub(crate) fn on(self, mut response: Response<Body>) -> Response<Body> {

@@ -6,8 +6,8 @@
 //! |---|---|---|---|---|
 //! | `EventSource` | 200, event `gap`, goes on from the oldest | the same | 200, `gap`, the end; comes back | 200, `gap`, the end; comes back |
 //! | NDJSON | 200, line `gap`, goes on from the oldest | the same | 200, line `gap`, the end | 200, line `gap`, the end |
-//! | polls | 410 | 400 | 410 with a cursor, else 404 | 503 |
-//! | `live=sse` | 410 | 400 | 410 with a cursor, else 404 | 503 |
+//! | polls | 410 | 400 | 410 of a feed with a cursor, else 404 | 503 |
+//! | `live=sse` | 410 | 400 | 410 of a feed with a cursor, else 404 | 503 |
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use sockeye::{Body, Server};
+use sockeye::Body;
 
 use super::answer::{
     CorsHeaders, NO_STORE, STREAM_CLOSED, STREAM_CURSOR, STREAM_NEXT_OFFSET, STREAM_UP_TO_DATE,
@@ -33,10 +33,7 @@ use crate::gap::{Gap, GapReason};
 use crate::message::Kind;
 use crate::metrics;
 use crate::places::{Place, Places};
-use crate::road::{
-    Control, RETRY_MS_MIN, RETRY_MS_SPREAD, Road, push_control, push_opening, push_retry,
-    random_below,
-};
+use crate::road::{Control, Road, push_control, push_opening, push_parting};
 use crate::stream::readers::Opening;
 use crate::stream::waiting::Waiting;
 use crate::stream::{Part, Phase, Seek, Shared, interval};
@@ -113,6 +110,7 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const NO_TRANSFORM: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const STREAM_SSE_DATA_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
+
 impl Readers {
     /// Answers a request to read, which was let in. `HEAD` is answered as well.
     pub(crate) fn read(
@@ -120,9 +118,8 @@ impl Readers {
         stream: &Arc<Shared>,
         head: &Parts,
         address: Option<IpAddr>,
-        server: &Server,
+        cors: CorsHeaders,
     ) -> Answering {
-        let cors = CorsHeaders::new(server, head);
         if head.method == Method::HEAD {
             return Answering::Done(cors.on(metadata(stream)));
         }
@@ -167,8 +164,7 @@ impl Readers {
             known: head.headers.get(IF_NONE_MATCH).cloned(),
             waited: !wait.is_zero(),
         };
-        let is_now = seek == Seek::Now && !poll.is_long && wait.is_zero();
-        if is_now || wait.is_zero() || stream.has_more(from) {
+        if wait.is_zero() || stream.has_more(from) {
             return Answering::Done(cors.on(poll.answer()));
         }
         let Some(place) = self.places.take(address) else {
@@ -363,11 +359,10 @@ fn endless(road: Road, body: Body) -> Response<Body> {
 pub(crate) fn only_gap(road: Road, gap: &Gap) -> Response<Body> {
     metrics::gap(gap.reason);
     let mut out = Vec::new();
-    match road {
-        Road::Ndjson => out.push(b'\n'),
-        _ => push_retry(RETRY_MS_MIN + random_below(RETRY_MS_SPREAD), &mut out),
+    if road == Road::Ndjson {
+        out.push(b'\n');
     }
-    road.push_gap(gap, &mut out);
+    push_parting(road, gap, &mut out);
     endless(road, out.into())
 }
 

@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 use sockeye::Body;
 
+use crate::http::answer;
 use crate::http::body::BodyError;
 
 /// The codes of errors, with their statuses and what to do about them.
@@ -132,7 +130,7 @@ impl ApiError {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        let mut response = json_response(self.code.status(), self.to_json().to_string().into());
+        let mut response = answer::json(self.code.status(), self.to_json().to_string());
         let headers = response.headers_mut();
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -154,17 +152,6 @@ impl ApiError {
         }
         response
     }
-}
-
-/// A JSON answer that nobody keeps.
-pub(super) fn json_response(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }
 
 impl From<BodyError> for ApiError {

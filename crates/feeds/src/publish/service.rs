@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ use sockeye_net::http::Source;
 
 use super::config::PublishingConfig;
 use super::docs::Docs;
-use super::error::{ApiError, ErrorCode, json_response};
+use super::error::{ApiError, ErrorCode};
 use super::keys::{ApiKey, KeyRefused, KeyStore, Verb, verify};
 use super::listing::Listing;
 use super::members::Members;
@@ -28,7 +28,7 @@ use super::operation::Operation;
 use super::repeats::{Claim, Repeats};
 use super::route::Route;
 use super::usage::{Running, Usages};
-use crate::http::answer::closing;
+use crate::http::answer::{closing, json, options};
 use crate::http::body::{Bounds, Unread};
 use crate::metrics;
 
@@ -93,15 +93,8 @@ impl Inner {
             let response = ErrorCode::UnknownRoute.error().into_response();
             return server.with_cors(&head, response).into();
         };
-        let methods = HeaderValue::from_static(route.methods());
         let (parts, ()) = head.into_parts();
-        let mut response = server.preflight(&parts, methods.clone()).unwrap_or_else(|| {
-            let mut response = Response::new(Body::default());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            response
-        });
-        response.headers_mut().insert(ALLOW, methods);
-        response.into()
+        options(server, &parts, route.methods()).into()
     }
 
     async fn answer(
@@ -133,7 +126,7 @@ impl Inner {
             false => self.change(server, route, head, admitted, body).await,
         };
         match answered {
-            Ok(json) => json_response(StatusCode::OK, json),
+            Ok(body) => json(StatusCode::OK, body),
             Err(error) => refused(error),
         }
     }

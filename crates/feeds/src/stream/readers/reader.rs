@@ -15,10 +15,10 @@ use sockeye_net::with_scratch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Fetched, ReadyRun, Shared};
-use crate::gap::GapReason;
+use crate::gap::{Gap, GapReason};
 use crate::metrics;
 use crate::places::Place;
-use crate::road::{Road, push_no_place};
+use crate::road::{Road, push_parting};
 
 /// How an answer begins, and how long it goes on.
 #[derive(Debug)]
@@ -256,10 +256,7 @@ impl Driver {
                     out.is_last = true;
                     let mut gone = Vec::new();
                     let gap = self.stream.gap(GapReason::Gone);
-                    self.road.push_gap(
-                        &crate::gap::Gap { oldest: None, newest: None, ..gap },
-                        &mut gone,
-                    );
+                    self.road.push_gap(&Gap { oldest: None, newest: None, ..gap }, &mut gone);
                     gone.into()
                 };
                 continue;
@@ -286,7 +283,8 @@ impl Driver {
             return;
         }
         let mut farewell = out.rest.to_vec();
-        push_no_place(self.road, &mut farewell);
+        let gap = Gap { reason: GapReason::Overload, oldest: None, newest: None };
+        push_parting(self.road, &gap, &mut farewell);
         out.rest = farewell.into();
     }
 
