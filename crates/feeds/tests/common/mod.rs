@@ -1,4 +1,4 @@
-//! What the tests of feeds and streams share: a reader of an answer that goes on and on.
+//! What the tests of feeds and streams share: a server with a feed, and a reader of an answer that goes on and on.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -6,12 +6,39 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
+use sockeye::{Namespace, Server};
+use sockeye_feeds::{Feeds, FeedsBuilder};
 use sockeye_testing::raw::{Peer, Response, request};
 use sockeye_testing::{TestServer, Wire};
 use tokio::io::DuplexStream;
 
 pub(crate) const SSE: (&str, &str) = ("accept", "text/event-stream");
 pub(crate) const NDJSON: (&str, &str) = ("accept", "application/x-ndjson");
+
+/// A namespace that everybody reads.
+pub(crate) fn open(name: &'static str) -> Namespace {
+    Namespace::new(name).on_read(async || {})
+}
+
+pub(crate) fn offered(builder: FeedsBuilder, namespace: Namespace) -> (TestServer, Feeds) {
+    let server = Server::builder().namespace(namespace).build().unwrap();
+    let feeds = builder.mount(&server).unwrap();
+    (TestServer::new(server), feeds)
+}
+
+pub(crate) fn news() -> (TestServer, Feeds) {
+    offered(Feeds::builder().offer("/news"), open("/news"))
+}
+
+pub(crate) fn emit(server: &TestServer, event: &str, data: &Value) {
+    server.server().of("/news").unwrap().emit(event, data).unwrap();
+}
+
+pub(crate) fn emit_to(server: &TestServer, room: &str, event: &str, data: &Value) {
+    server.server().of("/news").unwrap().to(room).emit(event, data).unwrap();
+}
+
+pub(crate) const NEWS: &str = "/socket.io/feeds/news";
 
 /// An answer that goes on and on, as it comes.
 pub(crate) struct Listener {
