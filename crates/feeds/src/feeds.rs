@@ -120,7 +120,7 @@ impl Feeds {
         self.inner.readers.places.taken()
     }
 
-    /// Bytes that all feeds keep.
+    /// Bytes that all feeds keep: events, and the last answer to a poll of each, for who asks for the same.
     pub fn bytes(&self) -> usize {
         self.inner.owner.bytes()
     }

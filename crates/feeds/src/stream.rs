@@ -219,7 +219,7 @@ impl Shared {
 
     /// Bytes that are held.
     pub(crate) fn bytes(&self) -> usize {
-        self.state.lock().log.bytes()
+        self.state.lock().bytes()
     }
 
     /// Whether nobody reads it, and since when.
@@ -230,11 +230,13 @@ impl Shared {
         is_idle.then_some(state.read_at)
     }
 
-    /// Gives up the older half of what is held.
-    pub(crate) fn give_up_half(&self) {
+    /// Gives up the answer that is at hand, which can be made again, or else the older half of the log.
+    pub(crate) fn give_up_some(&self) {
         self.change(|state| {
-            let bytes = state.log.bytes() / 2;
-            state.log.shrink(bytes);
+            if state.answer.take().is_none() {
+                let bytes = state.log.bytes() / 2;
+                state.log.shrink(bytes);
+            }
         });
     }
 
@@ -370,11 +372,7 @@ impl Shared {
 
     /// Ends it for all who read.
     pub(crate) fn end(self: &Arc<Self>, phase: Phase) {
-        let state = &mut *self.state.lock();
-        let before = state.log.bytes();
-        self.end_locked(state, phase);
-        self.owner.note_bytes(before, state.log.bytes());
-        state.check();
+        self.change_unrelieved(|state| self.end_locked(state, phase));
     }
 
     fn end_locked(self: &Arc<Self>, state: &mut State, phase: Phase) {
@@ -408,20 +406,21 @@ impl Shared {
     /// # Errors
     /// [`Gap`] when that is not there.
     pub(crate) fn seek(&self, seek: &Seek<'_>) -> Result<u64, Gap> {
-        let mut state = self.state.lock();
-        state.read_at = Instant::now();
-        self.trim(&mut state);
-        let gap = |reason| Err(self.gap_locked(&state, reason));
-        match seek {
-            Seek::Beginning => Ok(state.log.start()),
-            Seek::Now => Ok(state.log.end()),
-            Seek::At(text) => match self.sealer.open(text) {
-                Err(CursorError::Malformed) => gap(GapReason::Malformed),
-                Err(CursorError::Foreign) => gap(GapReason::Foreign),
-                Ok(position) if position < state.log.start() => gap(GapReason::TooOld),
-                Ok(position) => Ok(position.min(state.log.end())),
-            },
-        }
+        self.change_unrelieved(|state| {
+            state.read_at = Instant::now();
+            state.log.trim(state.read_at);
+            let gap = |reason| Err(self.gap_locked(state, reason));
+            match seek {
+                Seek::Beginning => Ok(state.log.start()),
+                Seek::Now => Ok(state.log.end()),
+                Seek::At(text) => match self.sealer.open(text) {
+                    Err(CursorError::Malformed) => gap(GapReason::Malformed),
+                    Err(CursorError::Foreign) => gap(GapReason::Foreign),
+                    Ok(position) if position < state.log.start() => gap(GapReason::TooOld),
+                    Ok(position) => Ok(position.min(state.log.end())),
+                },
+            }
+        })
     }
 
     pub(crate) fn gap(&self, reason: GapReason) -> Gap {
@@ -454,8 +453,11 @@ impl Shared {
     /// # Errors
     /// [`Gap`] when it is not kept any more.
     pub(crate) fn part(&self, from: u64, bytes_max: usize) -> Result<Part, Gap> {
-        let state = &mut *self.state.lock();
-        self.trim(state);
+        self.change(|state| self.part_locked(state, from, bytes_max))
+    }
+
+    fn part_locked(&self, state: &mut State, from: u64, bytes_max: usize) -> Result<Part, Gap> {
+        state.log.trim(Instant::now());
         if from < state.log.start() {
             return Err(self.gap_locked(state, GapReason::TooOld));
         }
@@ -498,12 +500,6 @@ impl Shared {
         body.into()
     }
 
-    fn trim(&self, state: &mut State) {
-        let before = state.log.bytes();
-        state.log.trim(Instant::now());
-        self.owner.note_bytes(before, state.log.bytes());
-    }
-
     /// Changes the state, and notes what is held then.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let result = self.change_unrelieved(change);
@@ -513,15 +509,26 @@ impl Shared {
 
     fn change_unrelieved<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
-        let before = state.log.bytes();
+        let before = state.bytes();
         let result = change(&mut state);
-        self.owner.note_bytes(before, state.log.bytes());
+        state.forget_old_answer();
+        self.owner.note_bytes(before, state.bytes());
         state.check();
         result
     }
 }
 
 impl State {
+    /// Bytes that are held.
+    fn bytes(&self) -> usize {
+        self.log.bytes() + self.answer.as_ref().map_or(0, |answer| answer.body.len())
+    }
+
+    /// An answer whose beginning is not kept any more is not asked for any more.
+    fn forget_old_answer(&mut self) {
+        self.answer.take_if(|answer| answer.from < self.log.start());
+    }
+
     fn wake_waiting(&mut self) {
         mem::take(&mut self.waiting).into_values().for_each(Waker::wake);
     }
@@ -533,15 +540,15 @@ impl State {
             let is_over = self.phase != Phase::Open;
             assert!(!is_over || self.waiting.is_empty(), "nobody waits for what does not come");
             assert!(self.phase != Phase::Deleted || start == end, "a deleted one holds nothing");
-            let is_past = self.answer.as_ref().is_none_or(|it| it.from < it.to && it.to <= end);
-            assert!(is_past, "an answer is of what was appended");
+            let is_kept = |it: &Answer| start <= it.from && it.from < it.to && it.to <= end;
+            assert!(self.answer.as_ref().is_none_or(is_kept), "an answer is of what is kept");
         }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.owner.note_bytes(self.state.get_mut().log.bytes(), 0);
+        self.owner.note_bytes(self.state.get_mut().bytes(), 0);
     }
 }
 

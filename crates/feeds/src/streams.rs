@@ -226,7 +226,7 @@ impl Streams {
         self.len() == 0
     }
 
-    /// Bytes that all of them hold.
+    /// Bytes that all of them hold: messages, and the last answer to a poll of each, for who asks for the same.
     pub fn bytes(&self) -> usize {
         self.inner.owner.bytes()
     }

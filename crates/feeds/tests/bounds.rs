@@ -49,6 +49,30 @@ fn a_stream_that_is_made_with_too_much_has_others_give_something_up() {
     assert_eq!(is_done.recv_timeout(Duration::from_secs(30)), Ok(()));
 }
 
+/// The answer to a poll is kept for the next that asks for the same: as memory that counts, and no longer
+/// than what it is made of.
+#[tokio::test(start_paused = true)]
+async fn the_answers_that_are_kept_count_with_what_they_are_made_of() {
+    let server = Server::builder().build().unwrap();
+    let history = History { bytes_max: 10_000, ..History::default() };
+    let config = StreamsConfig { history, bytes_max_total: 40_000, ..StreamsConfig::default() };
+    let streams = Streams::new(config);
+    streams.mount(&server, "/s", Access::read_only()).unwrap();
+    let server = TestServer::new(server);
+    for number in 0..20 {
+        let before = streams.bytes();
+        let stream = streams.create(&number.to_string(), "text/plain").unwrap();
+        stream.append("x".repeat(8_000)).unwrap();
+        assert_eq!(server.request("GET", &format!("/s/{number}")).await.status, 200);
+        if number == 0 {
+            assert!(streams.bytes() > before + 16_000, "{}", streams.bytes());
+            stream.append("y".repeat(8_000)).unwrap();
+            assert!(streams.bytes() < before + 9_000, "{}", streams.bytes());
+        }
+        assert!(streams.bytes() <= 40_000, "{}", streams.bytes());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_feed_of_somebody_who_is_about_to_listen_makes_room_for_nobody() {
     let namespace = Namespace::new("/").on_read(async || {});

@@ -77,8 +77,8 @@ async fn so_many_bytes_are_kept_and_the_newest_event_at_least() {
     for number in 1..=4 {
         emit(&server, None, &format!("{number}{}", "x".repeat(900)));
     }
-    assert_eq!(kept(&server, NEWS).await.len(), 3);
     assert!(feeds.bytes() <= 3_000);
+    assert_eq!(kept(&server, NEWS).await.len(), 3);
     emit(&server, None, &"y".repeat(10_000));
     assert_eq!(kept(&server, NEWS).await, ["y".repeat(10_000)]);
 }

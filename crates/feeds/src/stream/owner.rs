@@ -68,11 +68,11 @@ impl Owner {
     }
 }
 
-/// The one that holds the most gives up the older half.
+/// The one that holds the most gives something up.
 pub(crate) fn relieve<'a>(streams: impl Iterator<Item = &'a Arc<Shared>>) {
     if let Some(largest) = streams.max_by_key(|stream| stream.bytes()) {
-        tracing::debug!(feed = &*largest.name, "too much is kept: its older half is given up");
-        largest.give_up_half();
+        tracing::debug!(feed = &*largest.name, "too much is kept: it gives something up");
+        largest.give_up_some();
     }
 }
 

@@ -261,8 +261,17 @@ impl Shared {
 
     /// What a reader gets next that has everything before `next`.
     fn fetch(&self, road: Road, next: u64, interval_min: Option<u64>) -> Fetched {
-        let state = &mut *self.state.lock();
-        self.trim(state);
+        self.change_unrelieved(|state| self.fetch_locked(state, road, next, interval_min))
+    }
+
+    fn fetch_locked(
+        &self,
+        state: &mut State,
+        road: Road,
+        next: u64,
+        interval_min: Option<u64>,
+    ) -> Fetched {
+        state.log.trim(Instant::now());
         if state.phase == Phase::Deleted {
             return Fetched::Last(self.farewell(
                 state,
