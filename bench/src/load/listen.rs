@@ -1,15 +1,16 @@
 //! [`Workload::Broadcast`](super::Workload::Broadcast) and [`Workload::Idle`](super::Workload::Idle) of
 //! those who listen to a feed: one Socket.IO client sends, everybody else reads over plain HTTP.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Token};
 
 use super::connection::Connection;
 use super::idle::IdleMeter;
 use super::latency::Histogram;
 use super::listener::{Batch, Listener, Progress};
 use super::meter::{Meter, Stage};
+use super::waiter::{OPENING_MAX, Waiter};
 use super::{ConnectionError, LoadError, Options, Outcome};
 use crate::wire::{FeedWire, Protocol, Route, Wire};
 
@@ -43,7 +44,7 @@ pub(crate) fn broadcast(options: &Options, wire: &FeedWire) -> Result<Outcome, L
             if stage == Stage::Begin {
                 latencies.clear();
             }
-            pool.check_stall(missing as u64)?;
+            pool.waiter.check_stall(missing as u64)?;
         }
         if stage == Stage::End {
             break;
@@ -70,16 +71,13 @@ pub(crate) fn idle(options: &Options, wire: &FeedWire) -> Result<Outcome, LoadEr
 struct Pool<'a> {
     options: &'a Options,
     wire: &'a FeedWire,
-    poll: Poll,
-    events: Events,
+    waiter: Waiter,
     buffer: Vec<u8>,
     sender: Option<Connection>,
     listeners: Vec<Listener>,
     batch: Batch,
-    last_progress: Instant,
 }
 
-const OPENING_MAX: usize = 100;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 const SENDER: Token = Token(usize::MAX);
 
@@ -88,24 +86,22 @@ impl<'a> Pool<'a> {
         Ok(Self {
             options,
             wire,
-            poll: Poll::new()?,
-            events: Events::with_capacity(1024),
+            waiter: Waiter::new(options)?,
             buffer: vec![0; READ_BUFFER_BYTES],
             sender: None,
             listeners: Vec::with_capacity(options.connections),
             batch: Batch::new(wire),
-            last_progress: Instant::now(),
         })
     }
 
     fn open_sender(&mut self, wire: &Wire) -> Result<(), LoadError> {
         let mut sender = Connection::open(self.options.server, 0)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(sender.stream_mut(), SENDER, interest)?;
+        self.waiter.registry().register(sender.stream_mut(), SENDER, interest)?;
         self.sender = Some(sender);
         while !self.sender.as_ref().is_some_and(Connection::is_ready) {
             self.wait(Some(wire), |_| {})?;
-            self.check_stall(1)?;
+            self.waiter.check_stall(1)?;
         }
         Ok(())
     }
@@ -122,11 +118,11 @@ impl<'a> Pool<'a> {
                 let mut listener = Listener::open(self.options.server, index)
                     .map_err(|error| fail(ConnectionError::from(error)))?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
-                self.poll.registry().register(listener.stream_mut(), Token(index), interest)?;
+                self.waiter.registry().register(listener.stream_mut(), Token(index), interest)?;
                 self.listeners.push(listener);
             }
             self.wait(None, |progress| ready += usize::from(progress.ready))?;
-            self.check_stall((self.options.connections - ready) as u64)?;
+            self.waiter.check_stall((self.options.connections - ready) as u64)?;
         }
         Ok(())
     }
@@ -150,20 +146,8 @@ impl<'a> Pool<'a> {
         sent: Option<&Wire>,
         mut on_progress: impl FnMut(Progress),
     ) -> Result<(), LoadError> {
-        const TICK: Duration = Duration::from_millis(100);
-        let started = Instant::now();
-        loop {
-            let is_awake = started.elapsed() < self.options.awake;
-            let timeout = if is_awake { Duration::ZERO } else { TICK };
-            match self.poll.poll(&mut self.events, Some(timeout)) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
-                result => result?,
-            }
-            if !is_awake || !self.events.is_empty() {
-                break;
-            }
-        }
-        for event in &self.events {
+        let mut any = false;
+        for event in self.waiter.wait()? {
             if event.token() == SENDER {
                 let Some((sender, wire)) = self.sender.as_mut().zip(sent) else { continue };
                 sender
@@ -176,19 +160,12 @@ impl<'a> Pool<'a> {
                 .handle_ready(self.wire, &mut self.batch, &mut self.buffer)
                 .map_err(|source| LoadError::Connection { connection: index, source })?;
             if progress.ready || progress.events > 0 {
-                self.last_progress = Instant::now();
+                any = true;
                 on_progress(progress);
             }
         }
-        Ok(())
-    }
-
-    /// Fails when nothing has arrived for long although something is `missing`.
-    fn check_stall(&mut self, missing: u64) -> Result<(), LoadError> {
-        if missing == 0 {
-            self.last_progress = Instant::now();
-        } else if self.last_progress.elapsed() > self.options.stall {
-            return Err(LoadError::Stalled { waited: self.options.stall, missing });
+        if any {
+            self.waiter.note_progress();
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod meter;
 mod parked;
 mod polling;
 mod pool;
+mod waiter;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,11 +1,10 @@
 //! [`Workload::IdlePolling`](super::Workload::IdlePolling) of readers of a feed: each has one poll waiting.
 
-use std::time::{Duration, Instant};
-
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Token};
 
 use super::http::HttpConnection;
 use super::idle::IdleMeter;
+use super::waiter::{OPENING_MAX, Waiter};
 use super::{ConnectionError, LoadError, Options, Outcome};
 use crate::wire::FeedWire;
 
@@ -16,11 +15,9 @@ pub(crate) fn idle(options: &Options, wire: &FeedWire) -> Result<Outcome, LoadEr
     let mut pool = Pool {
         options,
         wire,
-        poll: Poll::new()?,
-        events: Events::with_capacity(1024),
+        waiter: Waiter::new(options)?,
         buffer: vec![0; READ_BUFFER_BYTES],
         readers: Vec::with_capacity(options.connections),
-        last_progress: Instant::now(),
     };
     pool.open()?;
     let meter = meter.opened()?;
@@ -34,14 +31,11 @@ pub(crate) fn idle(options: &Options, wire: &FeedWire) -> Result<Outcome, LoadEr
 struct Pool<'a> {
     options: &'a Options,
     wire: &'a FeedWire,
-    poll: Poll,
-    events: Events,
+    waiter: Waiter,
     buffer: Vec<u8>,
     readers: Vec<HttpConnection>,
-    last_progress: Instant,
 }
 
-const OPENING_MAX: usize = 100;
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// What a poll without `wait` is answered with at once: then the server has the connection, and whatever
 /// it keeps between two requests.
@@ -62,28 +56,21 @@ impl Pool<'_> {
                 };
                 let mut reader = HttpConnection::open(self.options.server, index).map_err(fail)?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
-                self.poll.registry().register(reader.stream_mut(), Token(index), interest)?;
+                self.waiter.registry().register(reader.stream_mut(), Token(index), interest)?;
                 reader.get(FIRST).map_err(fail)?;
                 self.readers.push(reader);
             }
+            // Some have a second answer before others have their first.
             ready += self.turn()?;
-            if self.last_progress.elapsed() > self.options.stall {
-                let missing = (self.options.connections - ready) as u64;
-                return Err(LoadError::Stalled { waited: self.options.stall, missing });
-            }
+            self.waiter.check_stall(self.options.connections.saturating_sub(ready) as u64)?;
         }
         Ok(())
     }
 
     /// Handles one batch of events, asks anew whoever was answered, and returns how many were.
     fn turn(&mut self) -> Result<usize, LoadError> {
-        const TICK: Duration = Duration::from_millis(100);
-        match self.poll.poll(&mut self.events, Some(TICK)) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(0),
-            result => result?,
-        }
         let mut answered = 0;
-        for event in &self.events {
+        for event in self.waiter.wait()? {
             let index = event.token().0;
             let fail = |source| LoadError::Connection { connection: index, source };
             let reader = &mut self.readers[index];
@@ -94,10 +81,12 @@ impl Pool<'_> {
             if !matches!(&body[..], b"[]" | b"") {
                 return Err(fail(ConnectionError::Surplus));
             }
-            self.last_progress = Instant::now();
             answered += 1;
             let asked = reader.send_head(&self.wire.request_head);
             asked.map_err(|error| fail(error.into()))?;
+        }
+        if answered > 0 {
+            self.waiter.note_progress();
         }
         Ok(answered)
     }

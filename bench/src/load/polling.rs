@@ -6,12 +6,13 @@
 
 use std::time::Instant;
 
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Interest, Registry, Token};
 
 use super::http::HttpConnection;
 use super::idle::IdleMeter;
 use super::latency::Histogram;
 use super::meter::{Meter, Stage};
+use super::waiter::{OPENING_MAX, Waiter};
 use super::{ConnectionError, LoadError, Options, Outcome};
 use crate::wire::{Protocol, Wire};
 
@@ -59,13 +60,11 @@ pub(crate) fn idle(options: &Options, wire: &Wire) -> Result<Outcome, LoadError>
 struct Pool<'a> {
     options: &'a Options,
     wire: &'a Wire,
-    poll: Poll,
-    events: Events,
+    waiter: Waiter,
     buffer: Vec<u8>,
     sessions: Vec<Session>,
     /// Whether sessions post messages once they are open, until [`drain`](Self::drain).
     talks: bool,
-    last_progress: Instant,
 }
 
 #[derive(Debug)]
@@ -107,7 +106,6 @@ struct Progress {
     complete: bool,
 }
 
-const OPENING_MAX: usize = 100;
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 const SEPARATOR: u8 = 0x1E;
 
@@ -116,12 +114,10 @@ impl<'a> Pool<'a> {
         Ok(Self {
             options,
             wire,
-            poll: Poll::new()?,
-            events: Events::with_capacity(1024),
+            waiter: Waiter::new(options)?,
             buffer: vec![0; READ_BUFFER_BYTES],
             sessions: Vec::with_capacity(options.connections),
             talks: false,
-            last_progress: Instant::now(),
         })
     }
 
@@ -133,12 +129,12 @@ impl<'a> Pool<'a> {
                 && self.sessions.len() - ready < OPENING_MAX
             {
                 let index = self.sessions.len();
-                let session = Session::open(self.options, self.poll.registry(), index)
+                let session = Session::open(self.options, self.waiter.registry(), index)
                     .map_err(|source| LoadError::Connection { connection: index, source })?;
                 self.sessions.push(session);
             }
             ready += self.turn(|_, _| {})?;
-            self.check_stall((self.options.connections - ready) as u64)?;
+            self.waiter.check_stall((self.options.connections - ready) as u64)?;
         }
         self.talks = talks;
         if talks {
@@ -156,7 +152,7 @@ impl<'a> Pool<'a> {
             on_messages(index, progress.messages, progress.complete);
         })?;
         let missing = self.sessions.iter().map(|session| session.due - session.received).sum();
-        self.check_stall(missing)
+        self.waiter.check_stall(missing)
     }
 
     /// Receives until everything posted has come back.
@@ -174,20 +170,15 @@ impl<'a> Pool<'a> {
 
     /// Handles one batch of events and returns how many sessions became ready.
     fn turn(&mut self, mut on_messages: impl FnMut(usize, &Progress)) -> Result<usize, LoadError> {
-        const TICK: std::time::Duration = std::time::Duration::from_millis(100);
-        match self.poll.poll(&mut self.events, Some(TICK)) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(0),
-            result => result?,
-        }
         let mut ready = 0;
-        let tokens: Vec<usize> = self.events.iter().map(|event| event.token().0).collect();
+        let tokens: Vec<usize> = self.waiter.wait()?.map(|event| event.token().0).collect();
         for token in tokens {
             let index = token / 2;
             let progress = self.sessions[index]
                 .handle_ready(self.wire, token % 2 == 1, &mut self.buffer)
                 .map_err(|source| LoadError::Connection { connection: index, source })?;
             let Some(progress) = progress else { continue };
-            self.last_progress = Instant::now();
+            self.waiter.note_progress();
             ready += usize::from(progress.ready);
             if progress.messages > 0 {
                 on_messages(index, &progress);
@@ -201,17 +192,8 @@ impl<'a> Pool<'a> {
     fn talk(&mut self, index: usize) -> Result<(), LoadError> {
         let batch = if self.talks { self.options.pipeline } else { 0 };
         self.sessions[index]
-            .talk(self.options, self.wire, self.poll.registry(), index, batch)
+            .talk(self.options, self.wire, self.waiter.registry(), index, batch)
             .map_err(|source| LoadError::Connection { connection: index, source })
-    }
-
-    fn check_stall(&mut self, missing: u64) -> Result<(), LoadError> {
-        if missing == 0 {
-            self.last_progress = Instant::now();
-        } else if self.last_progress.elapsed() > self.options.stall {
-            return Err(LoadError::Stalled { waited: self.options.stall, missing });
-        }
-        Ok(())
     }
 }
 

@@ -1,10 +1,9 @@
 //! All clients of a run on one `Poll`.
 
-use std::time::{Duration, Instant};
-
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Token};
 
 use super::connection::{Connection, Progress};
+use super::waiter::{OPENING_MAX, Waiter};
 use super::{ConnectionError, LoadError, Options};
 use crate::wire::Wire;
 
@@ -13,15 +12,10 @@ use crate::wire::Wire;
 pub(crate) struct Pool<'a> {
     options: &'a Options,
     wire: &'a Wire,
-    poll: Poll,
-    events: Events,
+    waiter: Waiter,
     buffer: Vec<u8>,
     connections: Vec<Connection>,
-    last_progress: Instant,
 }
-
-/// Handshakes in progress while many connections are opened; below the listen queue of any peer.
-const OPENING_MAX: usize = 100;
 
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -30,11 +24,9 @@ impl<'a> Pool<'a> {
         Ok(Self {
             options,
             wire,
-            poll: Poll::new()?,
-            events: Events::with_capacity(1024),
+            waiter: Waiter::new(options)?,
             buffer: vec![0; READ_BUFFER_BYTES],
             connections: Vec::with_capacity(options.connections),
-            last_progress: Instant::now(),
         })
     }
 
@@ -62,21 +54,8 @@ impl<'a> Pool<'a> {
         &mut self,
         mut on_progress: impl FnMut(usize, &mut Connection, Progress) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
-        const TICK: Duration = Duration::from_millis(100);
-        let started = Instant::now();
-        loop {
-            let is_awake = started.elapsed() < self.options.awake;
-            let timeout = if is_awake { Duration::ZERO } else { TICK };
-            match self.poll.poll(&mut self.events, Some(timeout)) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
-                result => result?,
-            }
-            if !is_awake || !self.events.is_empty() {
-                break;
-            }
-        }
         let mut any = false;
-        for event in &self.events {
+        for event in self.waiter.wait()? {
             let index = event.token().0;
             let connection = &mut self.connections[index];
             let progress = connection
@@ -88,19 +67,14 @@ impl<'a> Pool<'a> {
             }
         }
         if any {
-            self.last_progress = Instant::now();
+            self.waiter.note_progress();
         }
         Ok(())
     }
 
     /// Fails when nothing has arrived for long although something is `missing`.
     pub(crate) fn check_stall(&mut self, missing: u64) -> Result<(), LoadError> {
-        if missing == 0 {
-            self.last_progress = Instant::now();
-        } else if self.last_progress.elapsed() > self.options.stall {
-            return Err(LoadError::Stalled { waited: self.options.stall, missing });
-        }
-        Ok(())
+        self.waiter.check_stall(missing)
     }
 
     /// Receives until every message that is due has come.
@@ -138,7 +112,7 @@ impl<'a> Pool<'a> {
             connection.enter_room();
         }
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll
+        self.waiter
             .registry()
             .register(connection.stream_mut(), Token(index), interest)
             .map_err(|error| fail(error.into()))?;
