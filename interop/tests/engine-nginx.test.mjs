@@ -1,64 +1,27 @@
 // Engine.IO behind a real nginx with buffering on, as docs/operations.md has it: polling, the upgrade
 // and messages on their way; the client's address, the scheme and the host by the proxy's word.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, before, test } from "node:test";
 import { Socket } from "engine.io-client";
-import { answers, freePort } from "./support/ports.mjs";
 import { standIn } from "./support/program.mjs";
+import { ProxyProgram } from "./support/proxy-program.mjs";
 import { upgradeUnderWay } from "./support/engine-exchange.mjs";
-import { event, Inbox, until } from "./support/waiting.mjs";
+import { event, Inbox } from "./support/waiting.mjs";
 
 let server;
 let nginx;
 before(async () => {
   server = await standIn("engine-io-client", "--trusted-proxies", "127.0.0.0/8", "--payload-bytes-max", "100000");
-  nginx = await Nginx.start(server.port);
+  nginx = await ProxyProgram.start({
+    name: "nginx",
+    configuration: ({ port, folder }) => configuration(folder, port, server.port),
+    command: (file, folder) => ["nginx", "-e", "stderr", "-p", folder, "-c", file],
+  });
 });
 after(async () => {
   await nginx?.stop();
   await server?.stop();
 });
-
-/** An nginx of our own, in a folder of its own. */
-class Nginx {
-  #child;
-  #folder;
-  #log = "";
-
-  static async start(upstream) {
-    const nginx = new Nginx();
-    nginx.#folder = await mkdtemp(path.join(tmpdir(), "sockeye-nginx-"));
-    nginx.port = await freePort();
-    const file = path.join(nginx.#folder, "nginx.conf");
-    await writeFile(file, configuration(nginx.#folder, nginx.port, upstream));
-    nginx.#child = spawn("nginx", ["-e", "stderr", "-p", nginx.#folder, "-c", file], {
-      stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
-    });
-    nginx.#child.stderr.setEncoding("utf8").on("data", (chunk) => (nginx.#log += chunk));
-    await until("nginx to listen", () => {
-      if (nginx.#child.exitCode !== null) throw new Error(`nginx ended:\n${nginx.#log}`);
-      return answers(nginx.port);
-    });
-    return nginx;
-  }
-
-  get url() {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  async stop() {
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGTERM");
-    await ended;
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-}
 
 /** What our documentation advises, but for the folders and the port. The client is to come from
  * 203.0.113.9 by TLS: nginx says so, as one that ends TLS on another address would. */

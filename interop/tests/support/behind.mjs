@@ -1,15 +1,10 @@
 // Feeds behind a proxy that is left as it comes: buffering on, no location of its own for them, and little
 // patience with a server that says nothing.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, before, test } from "node:test";
 import { ask, ASKING, feedPath, Listener, Publisher, STREAMING_ROADS, travel, withQuery } from "./feeds.mjs";
-import { answers, freePort } from "./ports.mjs";
 import { standIn } from "./program.mjs";
+import { ProxyProgram } from "./proxy-program.mjs";
 import { until } from "./waiting.mjs";
 
 /** After so much silence the proxy gives up. */
@@ -19,56 +14,18 @@ const HEARTBEAT_MS = 300;
 /** Without the proxy's patience ever ending, an answer that goes on lives for as long as anybody looks. */
 const WATCHED_MS = PATIENCE_SECONDS * 1_000 * 2;
 
-/** A proxy of our own, in a folder of its own. */
-class Proxy {
-  #child;
-  #folder;
-  #log = "";
-
-  static async start({ name, configuration, command }, upstream) {
-    const proxy = new Proxy();
-    proxy.#folder = await mkdtemp(path.join(tmpdir(), `sockeye-${name}-`));
-    // Workers that are somebody else look into it too.
-    await chmod(proxy.#folder, 0o755);
-    proxy.port = await freePort();
-    const file = path.join(proxy.#folder, "configuration");
-    await writeFile(file, configuration({ port: proxy.port, upstream, folder: proxy.#folder }));
-    const [program, ...args] = command(file, proxy.#folder);
-    proxy.#child = spawn(program, args, {
-      cwd: proxy.#folder,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { HOME: proxy.#folder, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
-    });
-    for (const stream of [proxy.#child.stdout, proxy.#child.stderr]) {
-      stream.setEncoding("utf8").on("data", (chunk) => (proxy.#log += chunk));
-    }
-    await until(`${program} to listen`, () => {
-      if (proxy.#child.exitCode !== null) throw new Error(`${program} ended:\n${proxy.#log}`);
-      return answers(proxy.port);
-    });
-    return proxy;
-  }
-
-  get url() {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  async stop() {
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGTERM");
-    await ended;
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-}
-
 /** The tests of feeds behind one proxy. */
-export function feedsBehind(options) {
+export function feedsBehind({ name, configuration, command }) {
   let server;
   let proxy;
   let publisher;
   before(async () => {
     server = await standIn("feeds", "--heartbeat", String(HEARTBEAT_MS), "--long-poll", "1000");
-    proxy = await Proxy.start(options, server.port);
+    proxy = await ProxyProgram.start({
+      name,
+      configuration: (place) => configuration({ ...place, upstream: server.port }),
+      command,
+    });
     // Past the proxy, so that what is seen of it is the readers' alone.
     publisher = await Publisher.connect(server.url);
   });
@@ -150,7 +107,7 @@ export function feedsBehind(options) {
   });
 
   test("streams are written and read through it", async () => {
-    const url = `${proxy.url}/v1/stream/behind-${options.name}`;
+    const url = `${proxy.url}/v1/stream/behind-${name}`;
     const json = { "content-type": "application/json" };
     assert.equal((await ask(url, json, { method: "PUT" })).status, 201);
     const listener = await Listener.open("Durable SSE", withQuery(url, { offset: "-1" }));

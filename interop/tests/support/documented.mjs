@@ -1,17 +1,13 @@
 // The proxies of docs/operations.md: each is started with the configuration that stands there, but for
 // the port, the certificate and the ports of the servers, and has to do all that the page says.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import http from "node:http";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, before, test } from "node:test";
 import { io } from "socket.io-client";
-import { answers, freePort } from "./ports.mjs";
 import { standIn } from "./program.mjs";
-import { event, until } from "./waiting.mjs";
+import { ProxyProgram } from "./proxy-program.mjs";
+import { event } from "./waiting.mjs";
 
 const PAGE = new URL("../../../docs/operations.md", import.meta.url);
 const HOST = "chat.example";
@@ -40,46 +36,20 @@ function replaceOnce(text, pattern, replacement) {
   return text.replace(pattern, replacement);
 }
 
-/** A proxy of our own, in a folder of its own. */
-class Proxy {
-  #child;
-  #log = "";
-
-  static async start({ language, configuration, command }, servers) {
-    const proxy = new Proxy();
-    proxy.folder = await mkdtemp(path.join(tmpdir(), `sockeye-${language}-`));
-    // Workers that are somebody else look into it too.
-    await chmod(proxy.folder, 0o755);
-    proxy.port = await freePort();
-    let text = await block(language);
-    for (const [index, server] of servers.entries()) {
-      text = replaceOnce(text, `127.0.0.1:${3001 + index}`, `127.0.0.1:${server.port}`);
-    }
-    const file = path.join(proxy.folder, "configuration");
-    const replace = (pattern, replacement) => (text = replaceOnce(text, pattern, replacement));
-    await writeFile(file, configuration({ replace, port: proxy.port, folder: proxy.folder, text: () => text }));
-    const [program, ...args] = command(file, proxy.folder);
-    proxy.#child = spawn(program, args, {
-      cwd: proxy.folder,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { HOME: proxy.folder, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
-    });
-    for (const stream of [proxy.#child.stdout, proxy.#child.stderr]) {
-      stream.setEncoding("utf8").on("data", (chunk) => (proxy.#log += chunk));
-    }
-    await until(`${program} to listen`, () => {
-      if (proxy.#child.exitCode !== null) throw new Error(`${program} ended:\n${proxy.#log}`);
-      return answers(proxy.port);
-    });
-    return proxy;
-  }
-
-  async stop() {
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGTERM");
-    await ended;
-    await rm(this.folder, { recursive: true, force: true });
-  }
+/** The documented proxy, in front of these servers. */
+function start({ language, configuration, command }, servers) {
+  return ProxyProgram.start({
+    name: language,
+    async configuration({ port, folder }) {
+      let text = await block(language);
+      const replace = (pattern, replacement) => (text = replaceOnce(text, pattern, replacement));
+      for (const [index, server] of servers.entries()) {
+        replace(`127.0.0.1:${3001 + index}`, `127.0.0.1:${server.port}`);
+      }
+      return configuration({ replace, port, folder, text: () => text });
+    },
+    command,
+  });
 }
 
 /** The tests of one documented proxy. */
@@ -90,7 +60,7 @@ export function documentedProxy(options) {
     for (let index = 0; index < (options.servers ?? 2); index += 1) {
       servers.push(await standIn("behaviour", "--trusted-proxies", "127.0.0.1", "--allowed-host", HOST));
     }
-    proxy = await Proxy.start(options, servers);
+    proxy = await start(options, servers);
   });
   after(async () => {
     await proxy?.stop();
