@@ -35,7 +35,7 @@ use crate::transport::polling::{LongAnswer, Upload};
 use crate::transport::websocket;
 
 pub use crate::http::response_body::Pieces;
-pub use crate::outbox::message_form::MessageForm;
+pub use crate::outbox::message_form::{MessageForm, WriteBinary};
 pub use crate::session::inbox::Place;
 pub use crate::session::reply::{AwaitedReply, ReplyContent};
 pub use crate::task::{Farewell, NewSession, POLLING, SessionProtocol};

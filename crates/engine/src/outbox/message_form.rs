@@ -12,12 +12,15 @@ pub struct MessageForm {
     /// Appends what the WebSocket message says for a text message.
     pub text: fn(&str, &mut Vec<u8>),
     /// Appends what it says for a binary message, as text. `None`: it is a binary message there as well.
-    pub binary: Option<fn(&[u8], &mut Vec<u8>)>,
+    pub binary: Option<WriteBinary>,
     /// What it says for a packet of the session itself; nothing is sent if that is empty.
     pub control: fn(Control) -> &'static str,
     /// A ping of the session goes with one of WebSocket, which every client answers.
     pub pings: bool,
 }
+
+/// Appends what a text message says for a binary one.
+pub type WriteBinary = fn(&[u8], &mut Vec<u8>);
 
 impl MessageForm {
     /// Queues a message of one session alone.

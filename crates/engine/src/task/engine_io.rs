@@ -87,7 +87,7 @@ impl SessionProtocol for proto::Session {
         });
     }
 
-    fn body_reader(form: PayloadForm) -> PayloadReader {
+    fn body_reader(_: Revision, form: PayloadForm) -> PayloadReader {
         PayloadReader::with_form(form)
     }
 

@@ -84,7 +84,7 @@ pub trait SessionProtocol: Send + Sized + 'static {
     fn read(form: Self::Form, data: Message<'_>, take: impl FnMut(Result<Packet<'_>, DecodeError>));
 
     /// At the beginning of a body.
-    fn body_reader(form: PayloadForm) -> Self::BodyReader;
+    fn body_reader(form: Self::Form, body: PayloadForm) -> Self::BodyReader;
 
     /// The next packet of a body.
     fn next_packet<'a>(

@@ -27,7 +27,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                     let open = self.posts_via().is_some();
                     match &mut self.requests {
                         Some(requests) if open && requests.post.is_none() => {
-                            let reader = P::body_reader(form);
+                            let reader = P::body_reader(self.core.protocol.form(), form);
                             requests.post = Some(Post { body, reader, reply });
                         }
                         _ => self.refuse_late(reply),
