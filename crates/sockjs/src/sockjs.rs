@@ -384,13 +384,15 @@ async fn received(
     bytes_max: usize,
     common: Common,
 ) -> Response<Body> {
-    let content = answer.await;
     let (content_type, is_jsonp) = (wrap.content_type(), matches!(wrap, Wrap::Jsonp { .. }));
     let body = if is_stream(&wrap) {
-        let frames = FrameStream::new(session.clone(), wrap, content, bytes_max);
+        // The answer begins before there is a frame; a listener that keeps idle connections small takes
+        // those over whose answer was not there at once.
+        tokio::task::yield_now().await;
+        let frames = FrameStream::new(session.clone(), wrap, answer, bytes_max);
         driver::stream(&session, Box::new(frames))
     } else {
-        driver::answer_body(&session, wrap.frame(&frame_of(content).bytes))
+        driver::answer_body(&session, wrap.frame(&frame_of(answer.await).bytes))
     };
     let mut response = never_cached(typed(StatusCode::OK, content_type, body));
     let headers = response.headers_mut();

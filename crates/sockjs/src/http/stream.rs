@@ -19,8 +19,6 @@ pub(crate) struct FrameStream {
     session: Session,
     wrap: Wrap,
     prelude: Option<Bytes>,
-    /// The answer to the first poll, for which the head waited.
-    first: Option<ReplyContent>,
     /// The poll that waits.
     answer: Option<AwaitedReply>,
     bytes_left: usize,
@@ -38,13 +36,12 @@ enum State {
 }
 
 impl FrameStream {
-    pub(crate) fn new(session: Session, wrap: Wrap, first: ReplyContent, bytes_max: usize) -> Self {
+    pub(crate) fn new(session: Session, wrap: Wrap, first: AwaitedReply, bytes_max: usize) -> Self {
         FrameStream {
             session,
             prelude: wrap.prelude(),
             wrap,
-            first: Some(first),
-            answer: None,
+            answer: Some(first),
             bytes_left: bytes_max,
             state: State::GoesOn,
         }
@@ -77,16 +74,10 @@ impl Pieces for FrameStream {
             }
             State::Ended => return Poll::Ready(None),
         }
-        let content = match self.first.take() {
-            Some(first) => first,
-            None => {
-                let session = &self.session;
-                let answer = self.answer.get_or_insert_with(|| poll(session, Place::Next));
-                let content = ready!(Pin::new(answer).poll(cx));
-                self.answer = None;
-                content
-            }
-        };
+        let session = &self.session;
+        let answer = self.answer.get_or_insert_with(|| poll(session, Place::Next));
+        let content = ready!(Pin::new(answer).poll(cx));
+        self.answer = None;
         Poll::Ready(Some(self.piece(content)))
     }
 }
