@@ -64,4 +64,6 @@ pub use config::{Config, ConfigError, Iframe};
 pub use sockeye_engine::{
     Application, CloseReason, HandlerError, Handshake, Message, Session, SessionHandler,
 };
+#[doc(hidden)]
+pub use sockjs::Service;
 pub use sockjs::{SockJs, SockJsService};

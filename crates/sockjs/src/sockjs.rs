@@ -15,7 +15,7 @@ use http_body::Body as HttpBody;
 use sockeye_engine::session_protocol::{self as driver, AwaitedReply, Place, ReplyContent};
 use sockeye_engine::{Application, Body, CloseDetail, Engine, Refusal, ResponseFuture, Session};
 use sockeye_engine_proto::TransportId;
-use tower_service::Service;
+use tower_service::Service as TowerService;
 
 use crate::clients::{Client, Clients};
 use crate::codec::messages::Messages;
@@ -34,6 +34,26 @@ use crate::state::{Delays, State};
 pub struct SockJs<A> {
     engine: Engine<A>,
     shared: Arc<Shared>,
+}
+
+/// A SockJS service without its engine, for whoever is lent that with each request. A cheap handle.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Service(Arc<Shared>);
+
+impl Service {
+    /// # Errors
+    /// When the configuration makes no sense.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let config = config.checked()?;
+        let delays = Delays {
+            heartbeat: config.heartbeat_delay,
+            heartbeat_timeout: config.heartbeat_timeout,
+            disconnect: config.disconnect_delay,
+        };
+        let shared = Shared { config, delays: Arc::new(delays), clients: Arc::default() };
+        Ok(Service(Arc::new(shared)))
+    }
 }
 
 #[derive(Debug)]
@@ -61,14 +81,13 @@ impl<A: Application> SockJs<A> {
     /// # Errors
     /// When the configuration makes no sense.
     pub fn on(engine: Engine<A>, config: Config) -> Result<Self, ConfigError> {
-        let config = config.checked()?;
-        let delays = Delays {
-            heartbeat: config.heartbeat_delay,
-            heartbeat_timeout: config.heartbeat_timeout,
-            disconnect: config.disconnect_delay,
-        };
-        let shared = Shared { config, delays: Arc::new(delays), clients: Arc::default() };
-        Ok(SockJs { engine, shared: Arc::new(shared) })
+        Ok(Self::of(engine, Service::new(config)?))
+    }
+
+    /// A service on the engine that it is lent.
+    #[doc(hidden)]
+    pub fn of(engine: Engine<A>, service: Service) -> Self {
+        SockJs { engine, shared: service.0 }
     }
 
     /// The engine that it stands on.
@@ -482,7 +501,7 @@ impl<A> SockJsService<A> {
     }
 }
 
-impl<A, B> Service<Request<B>> for SockJsService<A>
+impl<A, B> TowerService<Request<B>> for SockJsService<A>
 where
     A: Application,
     B: HttpBody + Send + 'static,

@@ -42,9 +42,9 @@ pub(crate) fn answer(iframe: &Iframe, request: &HeaderMap) -> Response<Body> {
 fn page(script: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html>\n<head>\n  <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />\n  \
-         <meta http-equiv=\"Content-Type\" content=\"text/html; charset=UTF-8\" />\n  <script>\n    \
-         document.domain = document.domain;\n    _sockjs_onload = function(){{SockJS.bootstrap_iframe();}};\n  \
-         </script>\n  <script src=\"{script}\"></script>\n</head>\n<body>\n  <h2>Don't panic!</h2>\n  \
+         <meta http-equiv=\"Content-Type\" content=\"text/html; charset=UTF-8\" />\n  \
+         <script src=\"{script}\"></script>\n  <script>\n    document.domain = document.domain;\n    \
+         SockJS.bootstrap_iframe();\n  </script>\n</head>\n<body>\n  <h2>Don't panic!</h2>\n  \
          <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>\n</body>\n</html>"
     )
 }

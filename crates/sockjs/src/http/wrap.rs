@@ -46,7 +46,7 @@ impl Wrap {
             }
             Wrap::EventSource => {
                 out.extend_from_slice(b"data: ");
-                out.extend_from_slice(frame);
+                push_percent_escaped(frame, &mut out);
                 out.extend_from_slice(b"\r\n\r\n");
             }
             Wrap::HtmlFile { .. } => {
@@ -78,6 +78,17 @@ impl Wrap {
     }
 }
 
+/// The client undoes percent-encoding (RFC 3986 §2.1) of what it gets by `EventSource`. Of what it has to
+/// undo only the percent sign itself is left in a frame.
+fn push_percent_escaped(frame: &[u8], out: &mut Vec<u8>) {
+    for (number, part) in frame.split(|&byte| byte == b'%').enumerate() {
+        if number > 0 {
+            out.extend_from_slice(b"%25");
+        }
+        out.extend_from_slice(part);
+    }
+}
+
 /// The page of an iframe, up to where its scripts follow. Browsers show nothing of a page before they have
 /// 1,024 bytes of it.
 fn html_head(callback: &str) -> String {
@@ -85,7 +96,7 @@ fn html_head(callback: &str) -> String {
         "<!doctype html>\n<html><head>\n  <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />\n  \
          <meta http-equiv=\"Content-Type\" content=\"text/html; charset=UTF-8\" />\n</head><body><h2>Don't \
          panic!</h2>\n  <script>\n    document.domain = document.domain;\n    var c = parent.{callback};\n    \
-         c.start();\n    function p(d) {{c.message(d);}};\n    window.onload = c.stop;\n  </script>"
+         c.start();\n    function p(d) {{c.message(d);}};\n    window.onload = function() {{c.stop();}};\n  </script>"
     );
     while head.len() < HTML_HEAD_BYTES {
         head.push(' ');
@@ -125,6 +136,7 @@ mod tests {
         let jsonp = Wrap::Jsonp { callback: "_j.x".to_owned() };
         assert_eq!(&Wrap::Xhr.frame(frame)[..], b"a[\"<\\\"\"]\n");
         assert_eq!(&Wrap::EventSource.frame(b"o")[..], b"data: o\r\n\r\n");
+        assert_eq!(&Wrap::EventSource.frame(b"%a[%]%")[..], b"data: %25a[%25]%25\r\n\r\n");
         assert_eq!(
             &html.frame(frame)[..],
             b"<script>\np(\"a[\\\"\\u003c\\\\\\\"\\\"]\");\n</script>\r\n"
