@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 use sockeye::Body;
 use sockeye::engine::{self, Origins};
 use sockeye_sockjs::{
-    Application, CloseReason, Config, HandlerError, Handshake, Iframe, Message, Session, SessionHandler, SockJs,
+    Application, CloseReason, Config, HandlerError, Handshake, Iframe, Message, Session,
+    SessionHandler, SockJs,
 };
 use tokio::time::{self, Interval, MissedTickBehavior};
 
@@ -59,7 +60,11 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
     let services: Arc<[Service]> = [
         arguments.start(Config { response_bytes_max: 4_096, ..config.clone() }, Behaviour::Echo)?,
         arguments.start(
-            Config { path: "/disabled_websocket_echo".to_owned(), websocket: false, ..config.clone() },
+            Config {
+                path: "/disabled_websocket_echo".to_owned(),
+                websocket: false,
+                ..config.clone()
+            },
             Behaviour::Echo,
         )?,
         arguments.start(
@@ -80,7 +85,10 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
         async move {
             let path = request.uri().path();
             match services.iter().find(|service| service.handles(path)) {
-                Some(service) => service.respond(request).await,
+                Some(service) => {
+                    let Ok(response) = service.respond(request).await;
+                    response
+                }
                 None => file(path, client.as_deref()).await,
             }
         }
@@ -124,21 +132,38 @@ impl Arguments {
 /// What the client's own tests fetch without SockJS; everything else is a 404 that pages may read.
 async fn file(path: &str, client: Option<&[u8]>) -> Response<Body> {
     let half = format!("{}\n", "a".repeat(2_048));
+    if path == "/streaming.txt" {
+        return in_two_halves(half);
+    }
     let (status, content_type, content) = match (path, client) {
         ("/simple.txt", _) => (StatusCode::OK, "text/plain", format!("{half}b\n").into_bytes()),
-        ("/streaming.txt", _) => {
-            // The half that is late makes the whole late; that the first comes at once is asked of sessions.
-            time::sleep(Duration::from_millis(250)).await;
-            (StatusCode::OK, "text/plain", format!("{half}b\n").into_bytes())
-        }
         ("/slow-script.js", _) => {
             time::sleep(Duration::from_millis(500)).await;
             (StatusCode::OK, "application/javascript", b"var a = 1;\n".to_vec())
         }
         (SCRIPT, Some(client)) => (StatusCode::OK, "application/javascript", client.to_vec()),
-        _ => (StatusCode::NOT_FOUND, "text/plain", b"404 Error: Page not found\n".to_vec()),
+        _ => (StatusCode::NOT_FOUND, "text/plain", Vec::new()),
     };
-    let mut response = Response::new(Body::from(content));
+    answer(status, content_type, Body::from(content))
+}
+
+/// The second comes a quarter of a second after the first.
+fn in_two_halves(half: String) -> Response<Body> {
+    let (body, hand_over) = Body::stream(move |stream| {
+        let (_, write) = stream.split();
+        tokio::spawn(async move {
+            let _ = write.try_write(half.as_bytes());
+            time::sleep(Duration::from_millis(250)).await;
+            let _ = write.try_write(b"b\n");
+        });
+    });
+    let mut response = answer(StatusCode::OK, "text/plain", body);
+    response.extensions_mut().insert(hand_over);
+    response
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -209,7 +234,8 @@ impl SessionHandler for Client {
                 self.session.send(text, &[]);
             }
             Does::Amplify => {
-                let power = text.trim().parse().ok().filter(|power| (1..19).contains(power)).unwrap_or(1);
+                let power =
+                    text.trim().parse().ok().filter(|power| (1..19).contains(power)).unwrap_or(1);
                 self.session.send(&"x".repeat(1 << power), &[]);
             }
             Does::Broadcast(everybody) => {

@@ -88,7 +88,7 @@ for (const [name, start] of Object.entries(SERVERS)) {
           hasType(answer, "application/json; charset=UTF-8");
           isNotCached(answer);
           letsIn(answer, "http://test");
-          assert.equal(answer.headers.vary, "Origin");
+          assert.equal(answer.headers.vary.toLowerCase(), "origin");
         }
         letsIn(await get(`${echo}/info`), undefined);
       });
@@ -108,8 +108,9 @@ for (const [name, start] of Object.entries(SERVERS)) {
           assert.match(answer.headers["cache-control"], /public.*max-age=31536000/);
           assert.ok(answer.headers.expires && answer.headers.etag);
           assert.equal(answer.headers["last-modified"], undefined);
-          assert.match(answer.body, /<script src="\/sockjs\.js"><\/script>/);
-          assert.match(answer.body, /SockJS\.bootstrap_iframe\(\);/);
+          // The client before the script that calls it.
+          assert.match(answer.body, /<script src="\/sockjs\.js"><\/script>\n {2}<script>\n {4}document\.domain = /);
+          assert.match(answer.body, /document\.domain;\n {4}SockJS\.bootstrap_iframe\(\);\n {2}<\/script>\n<\/head>/);
           const { etag } = answer.headers;
           const again = await get(echo + path, { headers: { "if-none-match": etag } });
           assert.deepEqual(seen(again), [304, ""]);
@@ -282,9 +283,10 @@ for (const [name, start] of Object.entries(SERVERS)) {
             while (!head.endsWith("\r\n\r\n")) head += await stream.take(1);
             assert.ok(head.length > 1_024);
             assert.match(head, /^<!doctype html>\n<html><head>\n/);
-            assert.match(head, /var c = parent\.callback;\n {4}c\.start\(\);/);
+            assert.match(head, /var c = parent\.callback;\n {4}c\.start\(\);\n {4}function p\(d\) \{c\.message\(d\);\};/);
+            assert.match(head, /window\.onload = function\(\) \{c\.stop\(\);\};\n {2}<\/script>/);
           }
-          for (const frame of ["o", 'a["x"]', 'a["  \\u0000\\n\\r \\" "]', 'a["a","b"]']) {
+          for (const frame of ["o", 'a["x"]', 'a["  \\u0000\\n\\r \\" "]']) {
             if (frame !== "o") await send(url, frame.slice(1));
             assert.equal(await stream.take(form(frame).length), form(frame));
           }
