@@ -22,5 +22,6 @@ chapters! {
     FromNode: "docs/migrate/from-node.md",
     FromSocketioxide: "docs/migrate/from-socketioxide.md",
     FromWs: "docs/migrate/from-ws.md",
+    FromSockJs: "docs/migrate/from-sockjs-node.md",
     Operations: "docs/operations.md",
 }
