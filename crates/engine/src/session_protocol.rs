@@ -6,7 +6,7 @@
 //! | the state of a session | [`SessionProtocol`] |
 //! | its messages on a WebSocket | [`MessageForm`] |
 //! | a request, before anything is done for it | [`check`], [`check_page`] |
-//! | a new session | [`new_session`], then [`poll`] or [`websocket`] |
+//! | a new session | [`new_session`], then [`poll`] or [`websocket()`] |
 //! | a poll, a stream of polls, a POST | [`poll`], [`stream`], [`read_body`] and [`post`] |
 
 use std::sync::Arc;
