@@ -3,3 +3,6 @@
 pub(crate) mod frame;
 pub(crate) mod messages;
 pub(crate) mod quote;
+
+#[cfg(test)]
+mod tests;
