@@ -75,12 +75,16 @@ async fn bodies_over_their_limits() {
     let large = "x".repeat(1001);
     let in_chunks = format!("3e9\r\n{large}\r\n0\r\n\r\n");
     let in_pieces = format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(51));
-    for (headers, body) in [(&[][..], &large), (&chunked, &in_chunks), (&chunked, &in_pieces)] {
+    for (headers, body, expected) in [
+        (&[][..], &large, Some("payload_too_large")),
+        (&chunked, &in_chunks, Some("payload_too_large")),
+        (&chunked, &in_pieces, Some("body_chunks")),
+    ] {
         for (key, path) in [("a", "/echo/000/a/xhr_send"), ("b", "/echo/000/b/jsonp_send")] {
             assert_eq!(host.poll(key).await, "o\n");
             assert_eq!(host.request("POST", path, headers, body).await.status, 413);
             assert_alone(&host).await;
-            assert_eq!(detail(&host), Some("body_too_large"), "{path}");
+            assert_eq!(detail(&host), expected, "{path}");
         }
         // What nobody waits for is as little worth.
         for path in ["/echo/000/c/xhr", "/echo/000/c/xhr_streaming"] {
@@ -130,24 +134,19 @@ async fn an_address_has_as_many_keys_as_it_may_have_sessions() {
     let limits = EngineConfig { sessions_per_address_max: Some(8), ..any_origin() };
     let host = Host::tcp(open_doors(), limits).await;
     bystander(&host).await;
-    let mut opened = 1;
-    for key in 0..100 {
-        let answer = host.post(&format!("/echo/000/{key}/xhr"), "").await;
-        assert!([200, 403, 503].contains(&answer.status), "{answer:?}");
-        opened += usize::from(answer.status == 200);
-        let streamed = host.get(&format!("/echo/000/s{key}/htmlfile?c=x")).await;
-        assert!([403, 503].contains(&streamed.status) || opened < 8, "{streamed:?}");
-        if key == 10 {
-            break;
-        }
+    for key in 0..7 {
+        assert_eq!(host.poll(&key.to_string()).await, "o\n");
     }
-    assert!(host.sockjs.engine().sessions() <= 8);
+    assert_eq!(host.sockjs.engine().sessions(), 8);
     for key in 0..100 {
         let refused = host.post(&format!("/echo/000/more{key}/xhr"), "").await;
         assert!([403, 503].contains(&refused.status), "{refused:?}");
+        let mut stream = host.connect().await;
+        stream.get(&format!("/echo/000/more{key}/eventsource")).await;
+        assert!([403, 503].contains(&stream.response_head().await.unwrap().status));
         assert_eq!(host.send(&format!("more{key}"), "[\"x\"]").await.status, 404);
     }
-    assert!(host.sockjs.engine().sessions() <= 8);
+    assert_eq!(host.sockjs.engine().sessions(), 8);
     assert_served(&host).await;
 }
 
@@ -286,6 +285,7 @@ async fn any_header_on_any_route_is_harmless() {
     let host = Host::tcp(open_doors(), any_origin()).await;
     bystander(&host).await;
     let key = raw::KEY;
+    let mut count = 0;
     let headers: [&[(&str, &str)]; 6] = [
         &[("upgrade", "websocket")],
         &[("connection", "upgrade"), ("upgrade", "websocket")],
@@ -319,20 +319,23 @@ async fn any_header_on_any_route_is_harmless() {
         "/echo/iframe.html",
         "/echo/websocket",
         "/echo/nothing",
-        "/echo/000/k/xhr",
-        "/echo/000/k/xhr_send",
-        "/echo/000/k/xhr_streaming",
-        "/echo/000/k/eventsource",
-        "/echo/000/k/htmlfile?c=x",
-        "/echo/000/k/jsonp?c=x",
-        "/echo/000/k/jsonp_send",
-        "/echo/000/k/websocket",
+        "/echo/000/KEY/xhr",
+        "/echo/000/KEY/xhr_send",
+        "/echo/000/KEY/xhr_streaming",
+        "/echo/000/KEY/eventsource",
+        "/echo/000/KEY/htmlfile?c=x",
+        "/echo/000/KEY/jsonp?c=x",
+        "/echo/000/KEY/jsonp_send",
+        "/echo/000/KEY/websocket",
         "/elsewhere",
     ] {
         for headers in headers {
             for method in ["GET", "POST", "HEAD", "OPTIONS", "PUT", "TRACE", "X"] {
+                // A session for each: a poll of one that is there would wait.
+                count += 1;
+                let path = path.replace("KEY", &count.to_string());
                 let mut peer = host.connect().await;
-                peer.send(raw::request(method, path, headers, "")).await;
+                peer.send(raw::request(method, &path, headers, "")).await;
                 let head = peer.response_head().await;
                 let is_websocket = path.ends_with("/websocket") && method == "GET";
                 if let Ok(head) = head {
@@ -366,7 +369,17 @@ async fn deep_json_and_what_is_no_text() {
         let mut websocket = host.websocket("/echo/000/w/websocket").await;
         assert_eq!(websocket.text().await, "o");
         websocket.peer.send(frame(Opcode::Text, body)).await;
-        assert!([1007, 3000].contains(&websocket.close_code().await));
+        let close = loop {
+            match websocket.receive().await {
+                // Who broke a rule is not told that all is well.
+                Received::Text(text) => panic!("{text}"),
+                other => break other,
+            }
+        };
+        match close {
+            Received::Close(code, _) => assert!([1007, 3000].contains(&code), "{code}"),
+            other => panic!("{other:?}"),
+        }
     }
     // The form of a JSONP client, with what is no UTF-8 in it.
     let form = [("content-type", "application/x-www-form-urlencoded")];
@@ -400,7 +413,12 @@ async fn a_crowd_at_one_session_is_turned_away() {
     }
     for mut peer in crowd {
         let answer = peer.response().await.unwrap();
-        assert!(answer.text().contains("c[2010,\"Another connection still open\"]"), "{answer:?}");
+        // So many at once that the session's inbox is full: those are told the other.
+        let is_turned_away =
+            ["c[2010,\"Another connection still open\"]", "c[1002,\"Connection interrupted\"]"]
+                .iter()
+                .any(|told| answer.text().contains(told));
+        assert!(is_turned_away, "{answer:?}");
     }
     // POSTs at once: each is answered, most of them only that there are too many.
     let mut posts = Vec::new();
@@ -472,7 +490,7 @@ async fn a_receiver_that_never_reads_is_let_go() {
             assert!(begin.elapsed() < Duration::from_secs(20), "{target} is held for ever");
         }
         let why = session.close_detail().map(|it| it.as_str());
-        assert!(session.close_reason().is_some(), "{why:?}");
+        assert!(why.is_some(), "{target}");
         assert_alone(&host).await;
         drop(stream);
     }
