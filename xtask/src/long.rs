@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 12] = [
+const COUNTS: [Count; 13] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -81,6 +81,12 @@ const COUNTS: [Count; 12] = [
         variable: "SOCKEYE_OUTBOX_SEEDS",
         short: 40,
         long: 2_000,
+    },
+    Count {
+        what: "worlds of SockJS clients that are cut off",
+        variable: "SOCKEYE_SOCKJS_WORLDS",
+        short: 1_000,
+        long: 20_000,
     },
     Count { what: "seconds of each fuzz target", variable: FUZZ_SECONDS, short: 6, long: 300 },
 ];

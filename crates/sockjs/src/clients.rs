@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use sockeye_engine::Session;
@@ -42,13 +42,19 @@ impl Clients {
         match shard.entry(key.into()) {
             Entry::Occupied(there) => Arc::clone(there.get()),
             Entry::Vacant(room) => {
-                let place = Place { clients: Arc::clone(self), key: key.into() };
+                let standing = Arc::new(AtomicU8::new(COMING));
+                let (clients, told) = (Arc::clone(self), Arc::clone(&standing));
+                let place = Place { clients, key: key.into(), standing: told };
                 let client = Client {
                     session: start(place),
                     posting: tokio::sync::Mutex::default(),
                     posts: AtomicUsize::new(0),
                 };
-                Arc::clone(room.insert(Arc::new(client)))
+                let client = Arc::new(client);
+                if standing.swap(LISTED, Ordering::AcqRel) == COMING {
+                    room.insert(Arc::clone(&client));
+                }
+                client
             }
         }
     }
@@ -92,10 +98,17 @@ impl Drop for Count<'_> {
 pub(crate) struct Place {
     clients: Arc<Clients>,
     key: Box<str>,
+    /// [`COMING`], [`LISTED`] or [`GONE`].
+    standing: Arc<AtomicU8>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // A session that is over before it is listed, as when its runtime shuts down, is over within
+        // `find_or_start`, which holds the lock.
+        if self.standing.swap(GONE, Ordering::AcqRel) == COMING {
+            return;
+        }
         let gone = self.clients.shard(&self.key).lock().remove(&self.key);
         // The last handle may drop here, outside the lock.
         drop(gone);
@@ -105,3 +118,33 @@ impl Drop for Place {
 const SHARDS: usize = 16;
 /// POSTs of one session that wait for one another.
 const POSTS_MAX: usize = 16;
+/// How a [`Place`] stands.
+const COMING: u8 = 0;
+const LISTED: u8 = 1;
+const GONE: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// It would wait for the lock that it holds itself.
+    #[test]
+    fn a_session_that_does_not_start_leaves_its_key_free() {
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            let clients = Arc::new(Clients::default());
+            let start = |place: Place| -> Session {
+                drop(place);
+                panic!("there is no runtime")
+            };
+            let started = catch_unwind(AssertUnwindSafe(|| clients.find_or_start("a", start)));
+            let _ = tell.send(started.is_err() && clients.find("a").is_none());
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(true));
+    }
+}

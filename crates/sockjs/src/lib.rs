@@ -60,6 +60,8 @@ mod protocol;
 mod sockjs;
 mod state;
 
+#[doc(hidden)]
+pub use codec::door as codec_door;
 pub use config::{Config, ConfigError, Iframe};
 pub use sockeye_engine::{
     Application, CloseReason, HandlerError, Handshake, Message, Session, SessionHandler,

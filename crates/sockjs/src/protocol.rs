@@ -68,6 +68,7 @@ impl Protocol {
                 Some(CloseReason::ServerShutdown) => (1001, "Going away"),
                 Some(CloseReason::PingTimeout) => (3000, "No response from heartbeat"),
                 Some(CloseReason::ParseError) => (3000, "Broken framing."),
+                Some(CloseReason::TransportError) => (1002, "Connection interrupted"),
                 _ => (1000, "Normal closure"),
             };
             (code, reason.to_owned())
@@ -245,7 +246,11 @@ impl SessionProtocol for Protocol {
 
     fn farewell(&self, session: &Session) -> Farewell {
         let (code, reason) = self.told(session);
-        let is_broken = self.state.reason() == Some(CloseReason::ParseError);
+        // Who broke a rule hears of it from the WebSocket, and no frame before that tells otherwise.
+        let is_broken = matches!(
+            self.state.reason(),
+            Some(CloseReason::ParseError | CloseReason::TransportError)
+        );
         match self.form {
             Form::Framed { .. } if !is_broken => Farewell {
                 text: Some(frame::close(code, &reason)),

@@ -319,8 +319,12 @@ impl State {
         if self.phase != Phase::Closed {
             self.phase = Phase::Closed;
             self.due = None;
+            self.ping = Ping::None;
             self.reason.get_or_insert(reason);
             self.ended = Some(reason);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
