@@ -22,6 +22,8 @@ pub enum Protocol {
     EngineIo,
     /// Socket.IO events over a WebSocket at `/socket.io/`, namespace `/`.
     SocketIo,
+    /// SockJS messages over a WebSocket below `/sockjs`.
+    SockJs,
     /// The feed of a Socket.IO room as `EventSource` reads it (`text/event-stream`).
     EventSource,
     /// The same feed as lines of JSON (`application/x-ndjson`).
@@ -56,6 +58,7 @@ impl fmt::Display for Protocol {
             Self::Websocket => "WebSocket",
             Self::EngineIo => "Engine.IO",
             Self::SocketIo => "Socket.IO",
+            Self::SockJs => "SockJS",
             Self::EventSource => "EventSource",
             Self::Ndjson => "NDJSON",
             Self::Poll => "poll",
@@ -118,6 +121,10 @@ impl Wire {
                 (Protocol::Tcp, Route::Echo) => {
                     requests.push(frame(TEXT, Some(masking_key(slot)), message.as_bytes()));
                     replies.push(frame(TEXT, Some(masking_key(slot)), message.as_bytes()));
+                }
+                (Protocol::SockJs, _) => {
+                    requests.push(frame(TEXT, Some(masking_key(slot)), message.as_bytes()));
+                    replies.push(frame(TEXT, None, format!("a{message}").as_bytes()));
                 }
                 _ => {
                     requests.push(frame(TEXT, Some(masking_key(slot)), message.as_bytes()));
@@ -357,6 +364,7 @@ fn message(protocol: Protocol, route: Route, text: &str) -> String {
     match protocol {
         Protocol::Tcp | Protocol::Websocket => text.to_owned(),
         Protocol::EngineIo => format!("4{text}"),
+        Protocol::SockJs => format!("[\"{text}\"]"),
         // What reads a feed sends nothing: it is sent to as Socket.IO has it.
         _ => format!("42[\"{event}\",\"{text}\"]"),
     }
@@ -373,6 +381,8 @@ fn request_head(protocol: Protocol, route: Route, server: SocketAddr) -> Vec<u8>
         (Protocol::Websocket, Route::Echo) => "/echo",
         (Protocol::Websocket, _) => "/broadcast",
         (Protocol::EngineIo, _) => "/engine.io/?EIO=4&transport=websocket",
+        // On a WebSocket the session's name means nothing, so all may have the same.
+        (Protocol::SockJs, _) => "/sockjs/000/bench/websocket",
         _ => "/socket.io/?EIO=4&transport=websocket",
     };
     format!(
@@ -428,6 +438,13 @@ mod tests {
             assert_eq!(sent.text(0), b"42[\"feed\",\"00000000ab\"]");
             assert_eq!(sent.requests.slots(), wire.events.slots());
         }
+    }
+
+    #[test]
+    fn sockjs_has_an_array_up_and_a_frame_of_the_same_array_down() {
+        let wire = Wire::new(Protocol::SockJs, Route::Echo, 10, 1, "127.0.0.1:80".parse().unwrap());
+        assert_eq!(wire.text(0), b"[\"00000000ab\"]");
+        assert_eq!(wire.replies.messages(0, 1)[2..], *b"a[\"00000000ab\"]");
     }
 
     #[test]

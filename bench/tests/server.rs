@@ -20,6 +20,7 @@ fn every_workload_is_served_without_a_wrong_message() {
     for (protocol, workload) in [
         (Protocol::Websocket, Workload::Echo),
         (Protocol::EngineIo, Workload::Echo),
+        (Protocol::SockJs, Workload::Echo),
         (Protocol::SocketIo, Workload::Echo),
         (Protocol::Websocket, Workload::Broadcast),
         (Protocol::SocketIo, Workload::Broadcast),

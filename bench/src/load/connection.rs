@@ -68,7 +68,7 @@ pub(crate) enum Phase {
     Connecting,
     /// The HTTP request is sent.
     Upgrading,
-    /// Engine.IO's open packet is awaited.
+    /// Engine.IO's open packet, or SockJS' open frame, is awaited.
     Opening,
     /// Socket.IO's connect packet is sent.
     Joining,
@@ -258,6 +258,7 @@ impl Connection {
             return Ok(0);
         };
         let expected: &[u8] = match self.phase {
+            Phase::Opening if protocol == Protocol::SockJs => b"o",
             Phase::Opening => b"0{\"sid\":\"",
             Phase::Entering => b"430[]",
             _ => b"40{\"sid\":\"",
@@ -335,17 +336,22 @@ impl Connection {
         Ok(used)
     }
 
-    /// Collects a WebSocket ping or an Engine.IO ping, answers it, and refuses everything else.
+    /// Collects a WebSocket ping or an Engine.IO ping, answers it, and refuses everything else; SockJS'
+    /// heartbeat has no answer.
     fn handle_heartbeat(&mut self, wire: &Wire, input: &[u8]) -> Result<usize, ConnectionError> {
         let had = self.incomplete.len();
         self.incomplete.extend(input.iter().take(HEARTBEAT_BYTES_MAX - had));
         let is_engine = matches!(wire.protocol, Protocol::EngineIo | Protocol::SocketIo);
+        let is_sockjs = wire.protocol == Protocol::SockJs;
         let (frame_bytes, pong) = match wire::server_frame(&self.incomplete) {
             Ok(Some(frame)) if frame.opcode == PING => {
                 (frame.frame_bytes, wire::frame(PONG, Some(CONTROL_KEY), frame.payload))
             }
             Ok(Some(frame)) if is_engine && frame.opcode == TEXT && frame.payload == b"2" => {
                 (frame.frame_bytes, wire::frame(TEXT, Some(CONTROL_KEY), b"3"))
+            }
+            Ok(Some(frame)) if is_sockjs && frame.opcode == TEXT && frame.payload == b"h" => {
+                (frame.frame_bytes, Vec::new())
             }
             Ok(None) if self.incomplete.len() < HEARTBEAT_BYTES_MAX => return Ok(input.len()),
             _ => return Err(self.wrong(wire, input)),

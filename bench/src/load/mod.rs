@@ -234,8 +234,10 @@ pub fn run(options: &Options) -> Result<Outcome, LoadError> {
         return run_feed(options);
     }
     let route = match options.workload {
-        Workload::Broadcast if options.protocol == Protocol::EngineIo => {
-            return Err(LoadError::Options("Engine.IO has no broadcast"));
+        Workload::Broadcast
+            if matches!(options.protocol, Protocol::EngineIo | Protocol::SockJs) =>
+        {
+            return Err(LoadError::Options("Engine.IO and SockJS have no broadcast"));
         }
         Workload::Polling | Workload::IdlePolling
             if !matches!(options.protocol, Protocol::EngineIo | Protocol::SocketIo) =>

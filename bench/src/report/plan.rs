@@ -137,6 +137,7 @@ pub(crate) fn contenders(point: Point, peers: &[Subject]) -> Vec<(Subject, Proto
         (Subject::Sockeye, Protocol::Websocket),
         (Subject::Sockeye, Protocol::EngineIo),
         (Subject::Sockeye, Protocol::SocketIo),
+        (Subject::Sockeye, Protocol::SockJs),
         (Subject::Sockeye, Protocol::EventSource),
         (Subject::Sockeye, Protocol::Ndjson),
         (Subject::Sockeye, Protocol::Poll),
@@ -153,6 +154,7 @@ fn takes_part(point: Point, protocol: Protocol) -> bool {
         Protocol::Tcp => !point.workload.is_idle() && !point.workload.is_polling(),
         Protocol::Websocket => !point.workload.is_polling(),
         Protocol::EngineIo => point.workload != Workload::Broadcast,
+        Protocol::SockJs => point.workload != Workload::Broadcast && !point.workload.is_polling(),
         Protocol::SocketIo => true,
         Protocol::EventSource | Protocol::Ndjson => {
             matches!(point.workload, Workload::Broadcast | Workload::Idle)

@@ -1,4 +1,4 @@
-//! Engine.IO echo.
+//! Engine.IO echo, and the same application for SockJS.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,6 +8,7 @@ use sockeye_engine::{
     Application, CloseReason, Config, ConfigError, Engine, HandlerError, Handshake, Message,
     Session, SessionHandler,
 };
+use sockeye_sockjs::SockJs;
 
 use super::MESSAGE_BYTES_MAX;
 
@@ -24,6 +25,11 @@ pub(crate) struct EchoHandler {
 /// The engine at `/engine.io/`.
 pub(crate) fn engine() -> Result<Engine<Echo>, ConfigError> {
     Engine::new(limits(Config::default()), Echo)
+}
+
+/// SockJS at `/sockjs`, on an engine of its own.
+pub(crate) fn sockjs() -> Result<SockJs<Echo>, sockeye_sockjs::ConfigError> {
+    SockJs::new(sockeye_sockjs::Config::default(), limits(Config::default()), Echo)
 }
 
 /// Limits for large messages; everything else stays as it is by default.

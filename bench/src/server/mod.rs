@@ -6,6 +6,7 @@
 //! | `/echo` | WebSocket: each message goes back with the same opcode |
 //! | `/broadcast` | WebSocket: each message goes to every client of this path, the sender too |
 //! | `/engine.io/` | Engine.IO: each message goes back |
+//! | `/sockjs` | SockJS: each message goes back |
 //! | `/socket.io/` | Socket.IO, namespace `/`: events `echo`, `broadcast` and `ack` |
 //! | `/socket.io/feeds/~/readers` | with `feeds`: what clients send with the event `feed`, over plain HTTP |
 //!

@@ -7,6 +7,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sockeye::{Server, SocketService};
 use sockeye_engine::{Body, CloseReason, EngineService, ResponseFuture};
+use sockeye_sockjs::SockJsService;
 
 use super::engine_io::{self, Echo};
 use super::websocket::{Endpoint, WebSockets};
@@ -17,6 +18,7 @@ use super::{Options, socket_io};
 pub(crate) struct Service {
     websockets: WebSockets,
     engine: EngineService<Echo>,
+    sockjs: SockJsService<Echo>,
     server: Server,
     socket_io: SocketService,
 }
@@ -28,6 +30,7 @@ impl Service {
         Ok(Self {
             websockets: WebSockets::new(options.deflate),
             engine: engine_io::engine()?.into_service(),
+            sockjs: engine_io::sockjs()?.into_service(),
             socket_io: server.clone().into_service(),
             server,
         })
@@ -38,6 +41,7 @@ impl Service {
         tokio::join!(
             self.websockets.shutdown(),
             self.engine.engine().shutdown(CloseReason::ServerShutdown),
+            self.sockjs.sockjs().engine().shutdown(CloseReason::ServerShutdown),
             self.server.shutdown(),
         );
     }
@@ -59,6 +63,9 @@ impl tower_service::Service<Request<Incoming>> for Service {
             "/broadcast" => self.websockets.handle(Endpoint::Broadcast, &mut request),
             path if self.engine.engine().handles(path) => {
                 return tower_service::Service::call(&mut self.engine, request);
+            }
+            path if self.sockjs.sockjs().handles(path) => {
+                return tower_service::Service::call(&mut self.sockjs, request);
             }
             path if path == "/socket.io" || path.starts_with("/socket.io/") => {
                 return tower_service::Service::call(&mut self.socket_io, request);

@@ -384,7 +384,7 @@ async fn answers_without_a_body_have_no_length() {
     assert_eq!(body_of(&mut client).await, "next");
 }
 
-/// Everything but a GET without a body over a connection that is kept is left to hyper.
+/// Everything but a GET or a POST without a body over a connection that is kept is left to hyper.
 #[tokio::test]
 async fn other_requests_may_wait_as_well() {
     let desk = Desk::default();
@@ -393,6 +393,7 @@ async fn other_requests_may_wait_as_well() {
         ("GET /later HTTP/1.0\r\nhost: a\r\n\r\n", "later"),
         ("GET /later HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", "later"),
         ("POST /later HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab", "later"),
+        ("POST /later HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "later"),
         ("GET /later HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab", "later"),
     ] {
         let mut client = connect(address).await;

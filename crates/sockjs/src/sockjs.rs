@@ -396,31 +396,35 @@ impl Drop for Upload<'_> {
 }
 
 /// The answer to a request that waits for frames.
-async fn received(
+fn received(
     session: Session,
     answer: AwaitedReply,
     wrap: Wrap,
     bytes_max: usize,
     common: Common,
-) -> Response<Body> {
-    let (content_type, is_jsonp) = (wrap.content_type(), matches!(wrap, Wrap::Jsonp { .. }));
-    let body = if is_stream(&wrap) {
-        // The answer begins before there is a frame; a listener that keeps idle connections small takes
-        // those over whose answer was not there at once.
-        tokio::task::yield_now().await;
-        let frames = FrameStream::new(session.clone(), wrap, answer, bytes_max);
-        driver::stream(&session, Box::new(frames))
-    } else {
-        driver::answer_body(&session, wrap.frame(&frame_of(answer.await).bytes))
-    };
-    let mut response = never_cached(typed(StatusCode::OK, content_type, body));
-    let headers = response.headers_mut();
-    // nginx would keep frames back until it has some thousand bytes.
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    if is_jsonp {
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+) -> impl Future<Output = Response<Body>> + Send {
+    let is_jsonp = matches!(wrap, Wrap::Jsonp { .. });
+    // An `async fn` would hold its arguments twice, and polls wait here.
+    async move {
+        let content_type = wrap.content_type();
+        let body = if is_stream(&wrap) {
+            // The answer begins before there is a frame; a listener that keeps idle connections small takes
+            // those over whose answer was not there at once.
+            tokio::task::yield_now().await;
+            let frames = FrameStream::new(session.clone(), wrap, answer, bytes_max);
+            driver::stream(&session, Box::new(frames))
+        } else {
+            driver::answer_body(&session, wrap.frame(&frame_of(answer.await).bytes))
+        };
+        let mut response = never_cached(typed(StatusCode::OK, content_type, body));
+        let headers = response.headers_mut();
+        // nginx would keep frames back until it has some thousand bytes.
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        if is_jsonp {
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        common.on(response)
     }
-    common.on(response)
 }
 
 fn is_stream(wrap: &Wrap) -> bool {

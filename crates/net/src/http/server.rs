@@ -103,7 +103,7 @@ impl<S> HttpServer<S> {
         self
     }
 
-    /// While the answer to a GET is not there, the listener takes the connection from hyper, which holds
+    /// While the answer to a GET or a POST without a body is not there, the listener takes the connection from hyper, which holds
     /// 12 KiB for it, and writes the answer itself: at once, or, if the last four on this connection took
     /// less than this time, after it. Nothing else depends on it. Default: 1 second.
     pub fn take_over_after(mut self, time: Duration) -> Self {

@@ -107,7 +107,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for HyperService
         // Also where the connection ends behind the answer, as with most proxies: an answer that wants the
         // byte stream gets it.
         let may_be_ours = self.takes_over.get()
-            && *request.method() == Method::GET
+            && matches!(*request.method(), Method::GET | Method::POST)
             && request.body().is_end_stream();
         request.extensions_mut().insert(PeerAddr(self.address));
         let kept_seconds = keep_alive.is_some().then_some(self.keep_alive.seconds);

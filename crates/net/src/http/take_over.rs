@@ -36,6 +36,9 @@ use super::stream::HttpStream;
 /// Slices handed to the kernel in one call: the head or chunk's size, the data, what follows it.
 const SLICES_MAX: usize = 16;
 
+/// The size of a chunk in hexadecimal digits, and the end of its line.
+const CHUNK_LINE_BYTES_MAX: usize = 18;
+
 /// What a service wants of the task of its connection, behind hyper's back.
 pub(super) enum Wish {
     /// A request asks for another protocol, which hyper has to be prepared for.
@@ -172,6 +175,10 @@ impl<B: Body + 'static> Writing<B> {
                 }
             }
             self.before.clear();
+            // The head took room that a stream which waits needs no more.
+            if is_waiting && self.before.capacity() > CHUNK_LINE_BYTES_MAX {
+                self.before = Vec::with_capacity(CHUNK_LINE_BYTES_MAX);
+            }
             (self.data, self.after, self.written) = (None, b"", (0, 0));
             if is_waiting || self.ended {
                 if ready!(pin!(&mut *io).poll_flush(cx)).is_err() {

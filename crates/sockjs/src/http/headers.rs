@@ -13,29 +13,30 @@ use sockeye_engine::{Body, Origins};
 
 use crate::config::Config;
 
-/// What every answer to a request says, from what the request says.
+/// What every answer to a request says, from what the request says. A poll holds it while it waits: the
+/// values alone, for a map of headers takes some 700 bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Common(Box<HeaderMap>);
+pub(crate) struct Common {
+    /// The origin whose pages may read the answer.
+    origin: Option<HeaderValue>,
+    /// Whether they may bring cookies.
+    has_credentials: bool,
+    /// The cookie to be set.
+    cookie: Option<HeaderValue>,
+}
 
 impl Common {
     /// What browsers are told of pages of other origins (the Fetch standard, "CORS protocol"). The page was
     /// let in before.
     pub(crate) fn new(config: &Config, origins: &Origins, request: &HeaderMap) -> Self {
-        let mut headers = HeaderMap::new();
-        let origin = request.get(ORIGIN);
+        let own = request.get(ORIGIN);
         let may_bring_cookies = config.cookies_of_any_origin || *origins != Origins::Any;
-        match origin {
-            Some(origin) if may_bring_cookies => {
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-                headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            }
-            _ if *origins == Origins::Any => {
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            }
-            _ => {}
-        }
-        headers.insert(VARY, HeaderValue::from_name(ORIGIN));
-        Common(Box::new(headers))
+        let (origin, has_credentials) = match own {
+            Some(origin) if may_bring_cookies => (Some(origin.clone()), true),
+            _ if *origins == Origins::Any => (Some(HeaderValue::from_static("*")), false),
+            _ => (None, false),
+        };
+        Common { origin, has_credentials, cookie: None }
     }
 
     /// For the answers of sessions: the cookie that keeps a client with its server.
@@ -43,14 +44,24 @@ impl Common {
         if config.cookie_needed {
             let own = request.get_all(COOKIE).iter().find_map(session_cookie);
             let value = own.unwrap_or_else(|| HeaderValue::from_static("JSESSIONID=dummy; path=/"));
-            self.0.insert(SET_COOKIE, value);
+            self.cookie = Some(value);
         }
         self
     }
 
     /// Adds them to an answer.
     pub(crate) fn on(self, mut response: Response<Body>) -> Response<Body> {
-        response.headers_mut().extend(*self.0);
+        let headers = response.headers_mut();
+        if let Some(origin) = self.origin {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+        if self.has_credentials {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        headers.insert(VARY, HeaderValue::from_name(ORIGIN));
+        if let Some(cookie) = self.cookie {
+            headers.insert(SET_COOKIE, cookie);
+        }
         response
     }
 
