@@ -10,6 +10,7 @@
 //! | a poll, a stream of polls, a POST | [`poll`], [`stream`], [`read_body`] and [`post`] |
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -147,10 +148,9 @@ pub fn answer_body(session: &Session, data: Bytes) -> Body {
     Body::from(data).watched_by(|bytes| LongAnswer::watch(session, bytes))
 }
 
-/// The body of the answer to a stream of polls, whose pieces `pieces` makes of their answers. A client that
-/// takes nothing for [`write_timeout`](crate::Config::write_timeout), or leaves, ends the session.
-pub fn stream(session: &Session, pieces: Box<dyn Pieces>) -> Body {
-    Body::pieces(pieces, Arc::new(StreamWatch(session.clone())))
+/// The body of the answer to a stream of polls, whose pieces `pieces` makes of their answers.
+pub fn stream(watch: Arc<StreamWatch>, pieces: Box<dyn Pieces>) -> Body {
+    Body::pieces(pieces, watch)
 }
 
 /// Says that a stream has come to its end, before its client can know: its next poll is no overlap.
@@ -199,27 +199,51 @@ pub fn take_queued(session: &Session, mut take: impl FnMut(Option<&str>, &[Bytes
     outbox.take_queued(|content| take(content.text, content.attachments));
 }
 
-/// How the answer to a stream of polls is taken.
+/// How the answer to a stream of polls is taken. A client that takes nothing for
+/// [`write_timeout`](crate::Config::write_timeout), or leaves, ends the session, once it
+/// [has](StreamWatch::receive) something of it. Before that its poll tells what becomes of it: a stream that
+/// is refused beside another one harms nobody.
 #[derive(Debug)]
-struct StreamWatch(Session);
+pub struct StreamWatch {
+    session: Session,
+    receives: AtomicBool,
+}
+
+impl StreamWatch {
+    /// Of a stream that has nothing yet.
+    pub fn new(session: Session) -> Arc<Self> {
+        Arc::new(StreamWatch { session, receives: AtomicBool::new(false) })
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The answer has something of the session that nobody else will have.
+    pub fn receive(&self) {
+        self.receives.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Watch for StreamWatch {
     fn write_timeout(&self) -> Duration {
-        self.0.config().write_timeout
+        self.session.config().write_timeout
     }
 
     fn is_discarded(&self) -> bool {
-        self.0.is_discarded()
+        self.session.is_discarded()
     }
 
     fn ended(&self, end: End) {
         let request = match end {
             // Told before, by `end_stream`.
             End::Complete => return,
+            _ if !self.receives.load(Ordering::Relaxed) => return,
             End::Dropped => SessionRequest::Failed(CloseDetail::PollAborted),
             End::TimedOut => SessionRequest::Failed(CloseDetail::WriteTimeout),
         };
         // A session that is over needs no word.
-        let _ = self.0.submit(request);
+        let _ = self.session.submit(request);
     }
 }

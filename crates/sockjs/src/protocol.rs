@@ -35,7 +35,8 @@ pub(crate) static RAW: MessageForm = MessageForm {
     text: |text, out| out.extend_from_slice(text.as_bytes()),
     binary: None,
     control: |_| "",
-    pings: false,
+    // Nobody hears of it but the WebSocket itself: a connection that is gone shows.
+    pings: true,
 };
 
 /// How a client writes.
@@ -68,6 +69,7 @@ impl Protocol {
                 Some(CloseReason::ServerShutdown) => (1001, "Going away"),
                 Some(CloseReason::PingTimeout) => (3000, "No response from heartbeat"),
                 Some(CloseReason::ParseError) => (3000, "Broken framing."),
+                Some(CloseReason::Overflow) => (1008, "More was sent than was read"),
                 Some(CloseReason::TransportError) => (1002, "Connection interrupted"),
                 _ => (1000, "Normal closure"),
             };
@@ -185,12 +187,10 @@ impl SessionProtocol for Protocol {
                 let Ok(mut messages) = Messages::of_frame(text) else {
                     return take(Err(broken(text)));
                 };
-                let mut count = 0;
+                if messages.are_more_than(FRAME_MESSAGES_MAX, text.as_bytes()) {
+                    return take(Err(DecodeError::Length));
+                }
                 while let Some(message) = messages.next(text.as_bytes()) {
-                    count += 1;
-                    if count > FRAME_MESSAGES_MAX {
-                        return take(Err(DecodeError::Length));
-                    }
                     with_packet(message, binary, |packet| take(Ok(packet)));
                 }
             }

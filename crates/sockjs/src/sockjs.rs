@@ -12,7 +12,9 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
-use sockeye_engine::session_protocol::{self as driver, AwaitedReply, Place, ReplyContent};
+use sockeye_engine::session_protocol::{
+    self as driver, AwaitedReply, Place, ReplyContent, StreamWatch,
+};
 use sockeye_engine::{Application, Body, CloseDetail, Engine, Refusal, ResponseFuture, Session};
 use sockeye_engine_proto::TransportId;
 use tower_service::Service as TowerService;
@@ -333,7 +335,7 @@ impl Shared {
         place: Option<crate::clients::Place>,
         now: Instant,
     ) -> Protocol {
-        let state = State::accept(Arc::clone(&self.delays), via, form == Form::Raw, now);
+        let state = State::accept(Arc::clone(&self.delays), via, form != Form::Raw, now);
         Protocol::new(state, form, place)
     }
 }
@@ -411,8 +413,9 @@ fn received(
             // The answer begins before there is a frame; a listener that keeps idle connections small takes
             // those over whose answer was not there at once.
             tokio::task::yield_now().await;
-            let frames = FrameStream::new(session.clone(), wrap, answer, bytes_max);
-            driver::stream(&session, Box::new(frames))
+            let watch = StreamWatch::new(session);
+            let frames = FrameStream::new(Arc::clone(&watch), wrap, answer, bytes_max);
+            driver::stream(watch, Box::new(frames))
         } else {
             driver::answer_body(&session, wrap.frame(&frame_of(answer.await).bytes))
         };

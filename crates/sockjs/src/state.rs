@@ -62,8 +62,6 @@ pub(crate) struct State {
     writable: bool,
     /// Messages wait for a receiver: `c[..]` comes behind them.
     backlog: bool,
-    /// Raw WebSocket: nothing is ever said by the session itself.
-    silent: bool,
     ping: Ping,
     /// Something is due: the heartbeat, its answer, or the end.
     due: Option<Instant>,
@@ -90,25 +88,20 @@ enum Ping {
 }
 
 impl State {
-    /// A session that arrived on `via`: a WebSocket is its receiver from the beginning; polls are reported.
-    pub(crate) fn accept(
-        delays: Arc<Delays>,
-        via: TransportId,
-        silent: bool,
-        now: Instant,
-    ) -> Self {
+    /// A session that arrived on `via`: a WebSocket is its receiver from the beginning; polls are
+    /// reported. A raw WebSocket does not open with `o`.
+    pub(crate) fn accept(delays: Arc<Delays>, via: TransportId, opens: bool, now: Instant) -> Self {
         let receiver = via.kind() == TransportKind::WebSocket;
         let mut state = State {
             delays,
             via,
             phase: Phase::Open,
-            unopened: !silent,
+            unopened: opens,
             unclosed: false,
             unpinged: false,
             receiver,
             writable: false,
             backlog: false,
-            silent,
             ping: Ping::None,
             due: None,
             ended: None,
@@ -291,11 +284,11 @@ impl State {
 
     /// What is due next: the heartbeat while something could carry it, else the end.
     fn schedule(&mut self, now: Instant) {
-        self.due = match (self.receiver, self.silent) {
-            (true, true) => None,
-            (true, false) => Some(now + self.delays.heartbeat),
-            (false, _) => Some(now + self.delays.disconnect),
+        let delay = match self.receiver {
+            true => self.delays.heartbeat,
+            false => self.delays.disconnect,
         };
+        self.due = Some(now + delay);
     }
 
     fn expire(&mut self, now: Instant) {

@@ -169,3 +169,31 @@ async fn a_stream_that_nobody_reads_ends() {
         session.close_detail()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_and_leaves_harms_nobody() {
+    let host = host();
+    let mut first = host.connect().await;
+    first.send(raw::request("POST", "/echo/000/a/xhr_streaming", &[], "")).await;
+    first.response_head().await.unwrap();
+    assert_eq!(chunk(&mut first).await.unwrap().len(), 2049);
+    assert_eq!(chunk(&mut first).await.unwrap(), "o\n");
+    // It leaves while its answer is being written.
+    for reads_the_head in [false, true] {
+        parked(&host).await;
+        let mut intruder = host.connect_of(1024).await;
+        intruder.send(raw::request("POST", "/echo/000/a/xhr_streaming", &[], "")).await;
+        if reads_the_head {
+            intruder.response_head().await.unwrap();
+        }
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        drop(intruder);
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(host.send("a", "[\"x\"]").await.status, 204, "{reads_the_head}");
+        assert_eq!(chunk(&mut first).await.unwrap(), "a[\"x\"]\n");
+    }
+}

@@ -107,6 +107,12 @@ impl Messages {
         Some(&self.unescaped)
     }
 
+    /// Whether more than `count` messages are left. Each takes two bytes and a comma at least.
+    pub(crate) fn are_more_than(&self, count: usize, text: &[u8]) -> bool {
+        let mut ahead = Messages { at: self.at, unescaped: String::new() };
+        text.len() > count * 3 && (0..=count).all(|_| ahead.next(text).is_some())
+    }
+
     /// Goes on to where the next message begins.
     fn seek(&mut self, text: &[u8]) {
         let is_between = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'[' | b',');

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use sockeye_engine::Session;
 use sockeye_engine::session_protocol::{
-    AwaitedReply, Pieces, Place, ReplyContent, end_stream, poll,
+    AwaitedReply, Pieces, Place, ReplyContent, StreamWatch, end_stream, poll,
 };
 
 use super::wrap::Wrap;
@@ -16,7 +16,7 @@ use crate::codec::frame;
 /// The frames of one answer, until there are so many that it has to end.
 #[derive(Debug)]
 pub(crate) struct FrameStream {
-    session: Session,
+    watch: Arc<StreamWatch>,
     wrap: Wrap,
     prelude: Option<Bytes>,
     /// The poll that waits.
@@ -36,9 +36,14 @@ enum State {
 }
 
 impl FrameStream {
-    pub(crate) fn new(session: Session, wrap: Wrap, first: AwaitedReply, bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        watch: Arc<StreamWatch>,
+        wrap: Wrap,
+        first: AwaitedReply,
+        bytes_max: usize,
+    ) -> Self {
         FrameStream {
-            session,
+            watch,
             prelude: wrap.prelude(),
             wrap,
             answer: Some(first),
@@ -49,6 +54,9 @@ impl FrameStream {
 
     fn piece(&mut self, content: ReplyContent) -> Bytes {
         let frame = frame_of(content);
+        if frame.is_the_sessions {
+            self.watch.receive();
+        }
         let piece = self.wrap.frame(&frame.bytes);
         self.bytes_left = self.bytes_left.saturating_sub(piece.len());
         if !frame.goes_on || self.bytes_left == 0 {
@@ -68,13 +76,13 @@ impl Pieces for FrameStream {
             State::Last { is_told } => {
                 self.state = State::Ended;
                 if is_told {
-                    end_stream(&self.session);
+                    end_stream(self.watch.session());
                 }
                 return Poll::Ready(None);
             }
             State::Ended => return Poll::Ready(None),
         }
-        let session = &self.session;
+        let session = self.watch.session();
         let answer = self.answer.get_or_insert_with(|| poll(session, Place::Next));
         let content = ready!(Pin::new(answer).poll(cx));
         self.answer = None;

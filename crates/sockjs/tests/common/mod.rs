@@ -149,6 +149,11 @@ impl Host {
     }
 
     pub async fn connect(&self) -> Peer {
+        self.connect_of(64 * 1024).await
+    }
+
+    /// A connection that holds so many bytes each way, if it is in memory.
+    pub async fn connect_of(&self, bytes: usize) -> Peer {
         let stream: Box<dyn Io> = match self.address {
             Some(address) => {
                 let stream = TcpStream::connect(address).await.unwrap();
@@ -156,7 +161,7 @@ impl Host {
                 Box::new(stream)
             }
             None => {
-                let (client, server) = tokio::io::duplex(64 * 1024);
+                let (client, server) = tokio::io::duplex(bytes);
                 let sockjs = self.sockjs.clone();
                 let service = service_fn(move |request| {
                     let answer = sockjs.respond(request);
