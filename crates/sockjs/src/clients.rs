@@ -36,7 +36,7 @@ impl Clients {
     pub(crate) fn find_or_start(
         self: &Arc<Self>,
         key: &str,
-        start: impl FnOnce(Place) -> Session,
+        start: impl FnOnce(Listing) -> Session,
     ) -> Arc<Client> {
         let mut shard = self.shard(key).lock();
         match shard.entry(key.into()) {
@@ -44,7 +44,7 @@ impl Clients {
             Entry::Vacant(room) => {
                 let standing = Arc::new(AtomicU8::new(COMING));
                 let (clients, told) = (Arc::clone(self), Arc::clone(&standing));
-                let place = Place { clients, key: key.into(), standing: told };
+                let place = Listing { clients, key: key.into(), standing: told };
                 let client = Client {
                     session: start(place),
                     posting: tokio::sync::Mutex::default(),
@@ -93,16 +93,16 @@ impl Drop for Count<'_> {
     }
 }
 
-/// A session's place among the others, until it is over.
+/// a session's entry among the others, until it is over.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Listing {
     clients: Arc<Clients>,
     key: Box<str>,
     /// [`COMING`], [`LISTED`] or [`GONE`].
     standing: Arc<AtomicU8>,
 }
 
-impl Drop for Place {
+impl Drop for Listing {
     fn drop(&mut self) {
         // A session that is over before it is listed, as when its runtime shuts down, is over within
         // `find_or_start`, which holds the lock.
@@ -118,7 +118,7 @@ impl Drop for Place {
 const SHARDS: usize = 16;
 /// POSTs of one session that wait for one another.
 const POSTS_MAX: usize = 16;
-/// How a [`Place`] stands.
+/// How a [`Listing`] stands.
 const COMING: u8 = 0;
 const LISTED: u8 = 1;
 const GONE: u8 = 2;
@@ -138,7 +138,7 @@ mod tests {
         let (tell, told) = channel();
         thread::spawn(move || {
             let clients = Arc::new(Clients::default());
-            let start = |place: Place| -> Session {
+            let start = |place: Listing| -> Session {
                 drop(place);
                 panic!("there is no runtime")
             };

@@ -13,7 +13,7 @@ use sockeye_engine_proto::{
 };
 use sockeye_ws::CloseCode;
 
-use crate::clients::Place;
+use crate::clients::Listing;
 use crate::codec::frame::{self, MessagesFrame};
 use crate::codec::messages::{Messages, plain_message};
 use crate::state::State;
@@ -54,11 +54,11 @@ pub(crate) struct Protocol {
     state: State,
     form: Form,
     /// Given up at its end, so that its key can be used again.
-    place: Option<Place>,
+    place: Option<Listing>,
 }
 
 impl Protocol {
-    pub(crate) fn new(state: State, form: Form, place: Option<Place>) -> Self {
+    pub(crate) fn new(state: State, form: Form, place: Option<Listing>) -> Self {
         Protocol { state, form, place }
     }
 

@@ -332,7 +332,7 @@ impl Shared {
         &self,
         via: TransportId,
         form: Form,
-        place: Option<crate::clients::Place>,
+        place: Option<crate::clients::Listing>,
         now: Instant,
     ) -> Protocol {
         let state = State::accept(Arc::clone(&self.delays), via, form != Form::Raw, now);

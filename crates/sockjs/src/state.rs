@@ -185,7 +185,9 @@ impl State {
                 self.unpinged = false;
                 match self.reason {
                     // Nobody is there any more who could ask again.
-                    Some(CloseReason::ServerShutdown) => self.end(CloseReason::ServerShutdown),
+                    Some(CloseReason::ServerShutdown) if !self.unclosed => {
+                        self.end(CloseReason::ServerShutdown);
+                    }
                     _ => self.schedule(now),
                 }
             }

@@ -70,9 +70,9 @@ async fn open_websocket(address: SocketAddr, _: usize) -> TcpStream {
 async fn open_poll(address: SocketAddr, number: usize) -> TcpStream {
     let mut peer = connect(address).await;
     let target = format!("/sockjs/000/poll{number}/xhr");
-    peer.send(request("POST", &target, &[], "")).await;
+    peer.send(request("POST", &target, PAGE, "")).await;
     assert_eq!(peer.response().await.expect("an answer").text(), "o\n");
-    peer.send(request("POST", &target, &[], "")).await;
+    peer.send(request("POST", &target, PAGE, "")).await;
     peer.into_stream()
 }
 
@@ -80,7 +80,7 @@ async fn open_poll(address: SocketAddr, number: usize) -> TcpStream {
 async fn open_stream(address: SocketAddr, number: usize) -> TcpStream {
     let mut peer = connect(address).await;
     let target = format!("/sockjs/000/stream{number}/xhr_streaming");
-    peer.send(request("POST", &target, &[], "")).await;
+    peer.send(request("POST", &target, PAGE, "")).await;
     peer.read_until("o\n\r\n").await.expect("an open frame");
     peer.into_stream()
 }
@@ -217,3 +217,6 @@ async fn an_idle_session_is_small_and_a_message_takes_nothing_from_the_heap() {
     assert!(stream <= SESSION_BYTES_MAX, "{stream} bytes with a stream");
     assert_eq!((few, many), (0, 0), "blocks of 16 and of 1,024 messages");
 }
+
+/// Browsers send it with each POST, and with each request to another origin.
+const PAGE: &[(&str, &str)] = &[("origin", "http://localhost")];

@@ -197,3 +197,15 @@ async fn who_is_refused_and_leaves_harms_nobody() {
         assert_eq!(chunk(&mut first).await.unwrap(), "a[\"x\"]\n");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_is_told_behind_what_waits() {
+    let host = host();
+    assert_eq!(host.poll("a").await, "o\n");
+    let session = host.app.session();
+    session.send("x", &[]);
+    session.close(CloseReason::ServerShutdown);
+    assert_eq!(host.poll("a").await, "a[\"x\"]\n");
+    assert_eq!(host.poll("a").await, "c[1001,\"Going away\"]\n");
+    host.sockjs.engine().finished().await;
+}

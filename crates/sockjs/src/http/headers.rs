@@ -32,7 +32,11 @@ impl Common {
         let own = request.get(ORIGIN);
         let may_bring_cookies = config.cookies_of_any_origin || *origins != Origins::Any;
         let (origin, has_credentials) = match own {
-            Some(origin) if may_bring_cookies => (Some(origin.clone()), true),
+            // A copy: the request's own is a slice of the connection's read buffer, which would be held for as
+            // long as the poll waits.
+            Some(origin) if may_bring_cookies => {
+                (HeaderValue::from_bytes(origin.as_bytes()).ok(), true)
+            }
             _ if *origins == Origins::Any => (Some(HeaderValue::from_static("*")), false),
             _ => (None, false),
         };
