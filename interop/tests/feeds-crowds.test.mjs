@@ -6,6 +6,7 @@ import net from "node:net";
 import { describe, test } from "node:test";
 import { ask, feedPath, isError, Listener, Publisher, STREAMING_ROADS, withQuery } from "./support/feeds.mjs";
 import { standIn } from "./support/program.mjs";
+import { reset } from "./support/resetting.mjs";
 import { PATIENCE, until, within } from "./support/waiting.mjs";
 
 const json = { "content-type": "application/json" };
@@ -117,7 +118,7 @@ describe("readers", () => {
       sockets.forEach((socket, index) => {
         socket.on("error", () => {});
         if (index % 2 === 0) socket.destroy();
-        else socket.resetAndDestroy();
+        else reset(socket);
       });
       await until("them to be gone", async () => (await crowded.openFiles()) <= calm + 2);
       await teller.publish("wave", "tick", "nobody is there");

@@ -33,8 +33,18 @@ pub(crate) enum Shown {
 }
 
 /// Runs `command` to its end, copying both of its streams line by line. Without output for
-/// [`QUIET_MAX`] a line says that it is still running.
+/// [`QUIET_MAX`] a line says that it is still running; without output for [`SILENCE_MAX`] it is
+/// ended, and has failed.
 pub(crate) fn stream(label: &str, command: &mut Command, shown: Shown) -> Result<Outcome> {
+    stream_within(SILENCE_MAX, label, command, shown)
+}
+
+fn stream_within(
+    silence_max: Duration,
+    label: &str,
+    command: &mut Command,
+    shown: Shown,
+) -> Result<Outcome> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -51,16 +61,25 @@ pub(crate) fn stream(label: &str, command: &mut Command, shown: Shown) -> Result
     drop(lines);
 
     let started = Instant::now();
+    let mut heard = started;
+    let mut is_ended = false;
     let mut tally = Tally::default();
     let mut reader = Reader::default();
     loop {
-        match received.recv_timeout(QUIET_MAX) {
+        match received.recv_timeout(QUIET_MAX.min(silence_max)) {
             Ok(line) => {
+                heard = Instant::now();
                 tally.read_line(&line);
                 reader.read_line(&line);
                 if shown.includes(&line) {
                     println!("{line}");
                 }
+            }
+            Err(RecvTimeoutError::Timeout) if heard.elapsed() >= silence_max => {
+                // What it started may live on and hold its streams open: they are not waited for.
+                child.kill().with_context(|| format!("end {label}"))?;
+                is_ended = true;
+                break;
             }
             Err(RecvTimeoutError::Timeout) => {
                 println!("… {label}: running for {} s", started.elapsed().as_secs());
@@ -71,7 +90,10 @@ pub(crate) fn stream(label: &str, command: &mut Command, shown: Shown) -> Result
     let status = child.wait().with_context(|| format!("wait for {label}"))?;
     let success = status.success();
     let mut failures = reader.finish(label, success);
-    if !success && status.code() != Some(1) && status.code() != Some(101) {
+    if is_ended {
+        let silence = silence_max.as_secs();
+        failures.push(Failure::of(format!("{label}: ended after {silence} s without output")));
+    } else if !success && status.code() != Some(1) && status.code() != Some(101) {
         // Not the way in which a test runner says that a test failed.
         failures.push(Failure::of(format!("{label}: {status}")));
     }
@@ -89,6 +111,8 @@ impl Shown {
 
 /// A program that says nothing for this long gets a line of ours.
 const QUIET_MAX: Duration = Duration::from_secs(20);
+/// A program that says nothing for this long hangs: no build and no test is silent for half of it.
+const SILENCE_MAX: Duration = Duration::from_secs(30 * 60);
 
 fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
@@ -132,6 +156,19 @@ mod tests {
         all.add("step", outcome.failures);
         let report = all.to_string();
         assert_eq!(report, "\n✗ step: sh\n    why\n\n✗ step: sh: exit status: 3\n");
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let mut command = Command::new("sh");
+        // The second one holds the streams open when the first one is ended.
+        command.args(["-c", "echo begun; sleep 5 & exec sleep 1000"]);
+        let silence = Duration::from_millis(200);
+        let outcome = stream_within(silence, "sh", &mut command, Shown::All).unwrap();
+        assert!(!outcome.success);
+        let mut all = Failures::default();
+        all.add("step", outcome.failures);
+        assert!(all.to_string().contains("sh: ended after 0 s without output"), "{all}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -358,6 +359,10 @@ fn node_tests(
     // Each file is a process that mostly waits for timers of the protocol, so more of them than
     // there are cores.
     command.current_dir(folder).args(["--test", "--test-reporter=spec", "--test-concurrency=4"]);
+    if !arguments.long {
+        // A file that does not end is ended, and fails by its name.
+        command.arg(format!("--test-timeout={}", FILE_MAX.as_millis()));
+    }
     if let Some(filter) = &arguments.filter {
         command.arg(format!("{}{}", flaky::PATTERN, literal(filter)));
     }
@@ -377,6 +382,9 @@ pub(crate) fn coloured(workspace: &Workspace) -> Command {
 fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")
 }
+
+/// Time for one file of Node tests. The longest needs about a fifth of it on two cores.
+const FILE_MAX: Duration = Duration::from_secs(8 * 60);
 
 /// Tests that need curl.
 const CURL_TESTS: &str = "-curl.test.mjs";

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import net from "node:net";
 import { once } from "node:events";
+import { reset } from "./resetting.mjs";
 
 const OPEN = '0{"sid":"hostile-session-0001","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -151,7 +152,7 @@ export class HostileServer {
     const query = new URL(target, "http://x").searchParams;
     const name = query.get("case");
     const key = /^sec-websocket-key: *(\S+)/im.exec(request)?.[1];
-    if (name === "a reset") return socket.resetAndDestroy();
+    if (name === "a reset") return reset(socket);
     if (name === "no HTTP") return void socket.end("\0\x01not HTTP\r\n\r\n");
     const messages = [MESSAGES[name] ?? []].flat();
     const handshake = HANDSHAKES[name] ?? OPEN;

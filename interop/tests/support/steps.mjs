@@ -1,6 +1,7 @@
 // A TCP proxy that loses a connection at a step of the answer that a test names.
 import net from "node:net";
 import { once } from "node:events";
+import { reset } from "./resetting.mjs";
 
 /**
  * Steps at which a connection is lost: each is given what the server has sent on it so far, as latin1, and
@@ -69,7 +70,7 @@ export class SteppingProxy {
 
   /** Loses all that are there. */
   cut() {
-    for (const connection of this.#connections) connection.resetAndDestroy();
+    for (const connection of this.#connections) reset(connection);
   }
 
   async stop() {
