@@ -44,6 +44,18 @@ struct Live {
     kept: watch::Sender<Kept>,
 }
 
+impl Live {
+    fn new(by: SocketId, key: String) -> Self {
+        let kept = watch::Sender::new(Kept::default());
+        Self { by, key, heard: Instant::now(), reader: Reader::default(), kept }
+    }
+
+    /// To its own page, which has lost its connection, and to anybody when nothing comes any more.
+    fn yields_to(&self, key: &str, now: Instant) -> bool {
+        self.key == key || now.duration_since(self.heard) >= SILENCE_MAX
+    }
+}
+
 /// Whether somebody is live, for a page that has just come.
 async fn hello(socket: Socket, State(stage): State<Stage>) -> Result<(), EmitError> {
     let live = stage.0.lock();
@@ -60,17 +72,10 @@ async fn go_live(
         return Err(EventError::new("bad_key", format!("a key has {KEY_BYTES_MAX} bytes at most")));
     }
     let mut stage = stage.0.lock();
-    let is_taken = |live: &Live| live.key != key && live.heard.elapsed() < SILENCE_MAX;
-    if stage.as_ref().is_some_and(is_taken) {
+    if stage.as_ref().is_some_and(|live| !live.yields_to(&key, Instant::now())) {
         return Err(EventError::new("taken", "somebody else is live; wait until that is over"));
     }
-    *stage = Some(Live {
-        by: socket.id(),
-        key,
-        heard: Instant::now(),
-        reader: Reader::default(),
-        kept: watch::Sender::new(Kept::default()),
-    });
+    *stage = Some(Live::new(socket.id(), key));
     io.emit("stage", &true)?;
     Ok(())
 }
@@ -220,6 +225,15 @@ mod tests {
 
     fn block(is_keyframe: bool, bytes: Vec<u8>) -> Part {
         Part::Block(Block { bytes: bytes.into(), is_keyframe })
+    }
+
+    #[test]
+    fn who_is_silent_or_comes_back_is_replaced() {
+        let live = Live::new("one".parse().unwrap(), "key".to_owned());
+        assert!(live.yields_to("key", live.heard));
+        let just_before = live.heard + SILENCE_MAX - Duration::from_millis(1);
+        assert!(!live.yields_to("other", just_before));
+        assert!(live.yields_to("other", live.heard + SILENCE_MAX));
     }
 
     #[test]

@@ -70,6 +70,7 @@ const SIMPLE_BLOCK: u32 = 0xA3;
 const BLOCK_GROUP: u32 = 0xA0;
 const BLOCK: u32 = 0xA1;
 const REFERENCE_BLOCK: u32 = 0xFB;
+const KNOWN: [u32; 6] = [EBML, INFO, TRACKS, TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP];
 /// SeekHead, Cues, Tags, Void, CRC-32, Position, PrevSize: of no use in a live stream, and left out.
 const LEFT_OUT: [u32; 7] = [0x114D_9B74, 0x1C53_BB6B, 0x1254_C367, 0xEC, 0xBF, 0xA7, 0xAB];
 
@@ -110,6 +111,10 @@ impl Reader {
                     self.extend_init(&head)?;
                 }
                 continue;
+            }
+            // What belongs nowhere is not waited for.
+            if !KNOWN.contains(&id) && !LEFT_OUT.contains(&id) {
+                return Err(WebmError::Unexpected(id));
             }
             let size = size.ok_or(WebmError::Malformed("an element without a size"))?;
             let size = usize::try_from(size)
@@ -510,6 +515,7 @@ mod tests {
             read(&[&clip[..], &clip[..5]].concat()),
             Err(WebmError::Unexpected(0x1A45_DFA3))
         );
+        assert_eq!(read(&[&clip[..], b"GIF89a"].concat()), Err(WebmError::Unexpected(0x4749)));
         let begin = [beginning(&[track(1, 1, b"V_VP8")]), cluster(0)].concat();
         // Of 1 MiB, and of one byte more.
         let size = |low: u8| [&begin[..], &[0xA3, 0x10, 0x10, 0, low]].concat();

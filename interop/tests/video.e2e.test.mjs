@@ -262,6 +262,25 @@ describe("the live video", () => {
     assert.deepEqual([viewer, refused, drawing].flatMap((page) => page.problems), []);
   });
 
+  test("has sound, where there is some", async (t) => {
+    const own = await launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
+    t.after(() => own.close());
+    const [live, viewer] = [await openPage(own), await openPage(own)];
+    for (const page of [live, viewer]) await page.goto(server.url);
+    await live.click("#go");
+    await state(live, "air");
+    assert.match((await fetch(`${server.url}/live.webm`)).headers.get("content-type"), /^video\/webm; codecs="vp[89],opus"$/);
+    await viewer.getByRole("button", { name: "Sound" }).click();
+    await viewer.getByRole("button", { name: "Sound", pressed: true }).waitFor();
+    assert.equal(await viewer.evaluate(() => video.muted), false);
+    const from = await viewer.evaluate(() => video.currentTime);
+    await viewer.waitForFunction((from) => video.currentTime > from + 1, from);
+    await state(viewer, "live");
+    await picture(viewer, "video-sound");
+    await ends(live, viewer);
+    assert.deepEqual([live, viewer].flatMap((page) => page.problems), []);
+  });
+
   test("forgets what was seen", async (t) => {
     const live = await goLive(t, server.url);
     const viewer = await open(t, server.url);
