@@ -265,7 +265,7 @@ describe("the live video", () => {
   test("has sound, where there is some", async (t) => {
     const own = await launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
     t.after(() => own.close());
-    const [live, viewer] = [await openPage(own), await openPage(own)];
+    const [live, viewer] = [await openPage(own, { colorScheme: "dark" }), await openPage(own, { viewport: { width: 390, height: 844 } })];
     for (const page of [live, viewer]) await page.goto(server.url);
     await live.click("#go");
     await state(live, "air");
@@ -276,7 +276,8 @@ describe("the live video", () => {
     const from = await viewer.evaluate(() => video.currentTime);
     await viewer.waitForFunction((from) => video.currentTime > from + 1, from);
     await state(viewer, "live");
-    await picture(viewer, "video-sound");
+    await picture(viewer, "video-sound-phone");
+    await picture(live, "video-air-dark");
     await ends(live, viewer);
     assert.deepEqual([live, viewer].flatMap((page) => page.problems), []);
   });
