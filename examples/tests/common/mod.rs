@@ -79,9 +79,14 @@ impl Example {
         answer
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it is running")
+    }
+
     /// Asks it to end.
     pub(crate) async fn signal(&self) {
-        let id = self.child.id().expect("it is running").to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
     }
 
