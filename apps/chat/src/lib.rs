@@ -22,6 +22,7 @@ pub mod emit;
 mod files;
 pub mod input;
 pub mod keys;
+pub mod lab;
 pub mod names;
 pub mod people;
 pub mod quota;

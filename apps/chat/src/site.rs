@@ -52,6 +52,7 @@ pub struct Site {
     store: Arc<Store>,
     people: Arc<People>,
     ui: Ui,
+    has_lab: bool,
     listed: Mutex<Option<Listed>>,
     is_stopping: AtomicBool,
 }
@@ -68,7 +69,14 @@ impl Site {
     /// The pages of this store, with these files.
     pub fn new(store: Arc<Store>, people: Arc<People>, ui: Ui) -> Self {
         let (listed, is_stopping) = (Mutex::default(), AtomicBool::new(false));
-        Site { store, people, ui, listed, is_stopping }
+        Site { store, people, ui, has_lab: false, listed, is_stopping }
+    }
+
+    /// Whether the pages have a link to the lab. Default: no.
+    #[must_use]
+    pub fn with_lab(mut self, has_lab: bool) -> Self {
+        self.has_lab = has_lab;
+        self
     }
 
     /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
@@ -125,7 +133,7 @@ impl Site {
         let rooms = self.rooms().await?;
         let json = serde_json::to_vec(&rooms).expect("plain structs with string keys").into();
         let links = html::room_links(&rooms);
-        let page = self.ui.page(&Boot::Rooms { rooms }, &links);
+        let page = self.ui.page(&Boot::Rooms { rooms, lab: self.has_lab }, &links);
         let page = page.unwrap_or_else(|| html::document(&format!("{}{links}", html::NO_UI)));
         let new = Listed { at: Instant::now(), json, html: page.into() };
         Ok(listed.insert(new).clone())
@@ -189,7 +197,8 @@ async fn room(
 }
 
 fn room_page(site: &Site, room: &str) -> Response {
-    let page = site.ui.page(&Boot::Room { room: room.to_owned() }, html::NEEDS_SCRIPT);
+    let page =
+        site.ui.page(&Boot::Room { room: room.to_owned(), lab: site.has_lab }, html::NEEDS_SCRIPT);
     let page = page.unwrap_or_else(|| html::document(html::NO_UI));
     ([NOT_CACHED], Html(page)).into_response()
 }

@@ -182,12 +182,12 @@ mod tests {
     fn text_of_people_cannot_leave_the_script_element() {
         let evil = "</script><script>alert(1)</script><!--\u{2028}&";
         let page = ui("<html><!--boot--></html>").unwrap();
-        let html = page.page(&Boot::Room { room: evil.to_owned() }, "").unwrap();
+        let html = page.page(&Boot::Room { room: evil.to_owned(), lab: false }, "").unwrap();
         let start = html.find("json\">").unwrap() + "json\">".len();
         let json = &html[start..start + html[start..].find("</script>").unwrap()];
         assert!(!json.contains(['<', '>', '&', '\u{2028}']), "{json}");
         let back: Boot = serde_json::from_str(json).unwrap();
-        assert_eq!(back, Boot::Room { room: evil.to_owned() });
+        assert_eq!(back, Boot::Room { room: evil.to_owned(), lab: false });
     }
 
     #[test]

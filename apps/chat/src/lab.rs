@@ -1,0 +1,3 @@
+//! The lab: one live feed on eight roads, side by side, and what each costs on the wire.
+
+pub mod contract;
