@@ -4,4 +4,4 @@ pub mod contract;
 pub mod decode;
 mod head;
 mod marks;
-mod sample;
+pub mod sample;

@@ -62,11 +62,3 @@ fn length(headers: &[Header<'_>]) -> Option<Length> {
     let Some(length) = value("content-length") else { return Some(Length::Absent) };
     std::str::from_utf8(length).ok()?.trim().parse().ok().map(Length::Bytes)
 }
-
-/// The value of a header in a head, as text.
-pub(crate) fn header(head: &[u8], name: &str) -> Option<String> {
-    String::from_utf8_lossy(head).split("\r\n").skip(1).find_map(|line| {
-        let (own, value) = line.split_once(':')?;
-        own.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-    })
-}

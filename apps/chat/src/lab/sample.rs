@@ -11,15 +11,15 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 4 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// How many bytes there were on the wire.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// The first of them.
-    pub(crate) wire: Vec<u8>,
+    pub wire: Vec<u8>,
     /// The first bytes of the payload, unmasked; of a head the head.
-    pub(crate) payload: Vec<u8>,
+    pub payload: Vec<u8>,
     /// Of a frame its header.
-    pub(crate) frame: Option<ObservedHeader>,
+    pub frame: Option<ObservedHeader>,
     /// Of a chunk its size, and how many bytes the line with it took.
-    pub(crate) chunk: Option<(u64, u64)>,
+    pub chunk: Option<(u64, u64)>,
 }
 
 impl Sample {
