@@ -1,7 +1,11 @@
 //! The lab: one live feed on eight roads, side by side, and what each costs on the wire.
 
+mod board;
 pub mod contract;
 pub mod decode;
+mod handshake;
 mod head;
 mod marks;
+mod packets;
 pub mod sample;
+mod tap;

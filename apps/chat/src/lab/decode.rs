@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::ops::AddAssign;
 
 use sockeye_websocket::ws::ObservedHeader;
 
@@ -35,6 +36,32 @@ pub struct Counts {
     pub upstream_bytes: u64,
     /// Bytes to the browser.
     pub downstream_bytes: u64,
+}
+
+impl Counts {
+    /// What came on top of `earlier`, which is of the same connection.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests - earlier.requests,
+            header_bytes: self.header_bytes - earlier.header_bytes,
+            payload_bytes: self.payload_bytes - earlier.payload_bytes,
+            framing_bytes: self.framing_bytes - earlier.framing_bytes,
+            upstream_bytes: self.upstream_bytes - earlier.upstream_bytes,
+            downstream_bytes: self.downstream_bytes - earlier.downstream_bytes,
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.requests += more.requests;
+        self.header_bytes += more.header_bytes;
+        self.payload_bytes += more.payload_bytes;
+        self.framing_bytes += more.framing_bytes;
+        self.upstream_bytes += more.upstream_bytes;
+        self.downstream_bytes += more.downstream_bytes;
+    }
 }
 
 /// Something that has passed whole.
