@@ -8,4 +8,6 @@ mod head;
 mod marks;
 mod packets;
 pub mod sample;
+mod sockjs;
 mod tap;
+mod visit;
