@@ -2,12 +2,16 @@
 
 mod board;
 pub mod contract;
+mod control;
 pub mod decode;
 mod handshake;
 mod head;
 mod marks;
 mod packets;
 pub mod sample;
+mod settings;
 mod sockjs;
 mod tap;
 mod visit;
+
+pub use control::Lab;

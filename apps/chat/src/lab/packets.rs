@@ -244,7 +244,13 @@ mod tests {
         assert!(told(Road::SocketIo, Down, "ok").is_empty());
         assert_eq!(
             told(Road::Sockjs, Down, "hhhh\no\na[\"x\"]\nh\nc[3000,\"Go\"]\n"),
-            [" prelude hhhh", "o open ", "a messages [\"x\"]", "h heartbeat ", "c close [3000,\"Go\"]"]
+            [
+                " prelude hhhh",
+                "o open ",
+                "a messages [\"x\"]",
+                "h heartbeat ",
+                "c close [3000,\"Go\"]"
+            ]
         );
         assert!(told(Road::Sockjs, Down, "{\"websocket\":true}").is_empty());
         assert_eq!(told(Road::Sockjs, Up, "[\"y\"]"), [" messages [\"y\"]"]);
@@ -283,7 +289,10 @@ mod tests {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         let bytes = format!("{head}3\r\nabc\r\n0\r\n\r\n");
         let records = records(Direction::Down, bytes.as_bytes());
-        assert_eq!(parts(&records[0]), [("start_line", "GET / HTTP/1.1", 0, 14), ("host", "a", 16, 23)]);
+        assert_eq!(
+            parts(&records[0]),
+            [("start_line", "GET / HTTP/1.1", 0, 14), ("host", "a", 16, 23)]
+        );
         assert_eq!(
             parts(&records[1])[1],
             ("transfer-encoding", "chunked", 17, 17 + "transfer-encoding: chunked".len() as u32)

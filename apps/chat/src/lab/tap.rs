@@ -234,17 +234,16 @@ impl<'a> Way<'a> {
         let (mut has_ended, mut input) = (false, BytesMut::new());
         loop {
             let line = *self.line.borrow_and_update();
-            let has_room = self.held_bytes + READ_BYTES <= HELD_BYTES_MAX
-                && self.held.len() < HELD_PIECES_MAX;
+            let has_room =
+                self.held_bytes + READ_BYTES <= HELD_BYTES_MAX && self.held.len() < HELD_PIECES_MAX;
             let front = self.held.front();
             if has_ended && front.is_none() {
                 return to.shutdown().await;
             }
             let (due, piece) = match front {
-                Some((due, bytes)) => (
-                    (*due).max(self.free_at),
-                    bytes.slice(..bytes.len().min(slice_bytes(line))),
-                ),
+                Some((due, bytes)) => {
+                    ((*due).max(self.free_at), bytes.slice(..bytes.len().min(slice_bytes(line))))
+                }
                 None => (self.free_at, Bytes::new()),
             };
             let now = Instant::now();

@@ -128,7 +128,17 @@ impl Visit {
 
     /// Sends the next event on every road: its number.
     pub(crate) fn send(&self, size: u32) -> u64 {
-        let n = self.board.lock().send();
+        self.send_first(size, |_, _| {})
+    }
+
+    /// The same, but first tells the board its number.
+    pub(crate) fn send_first(&self, size: u32, tell: impl FnOnce(&mut Board, u64)) -> u64 {
+        let n = {
+            let mut board = self.board.lock();
+            let n = board.send();
+            tell(&mut board, n);
+            n
+        };
         let (tick, json) = tick(n, now_ms(), size as usize);
         self.board.lock().sent(json.len());
         if let Err(error) = self.events.emit(EVENT, &tick) {
