@@ -8,10 +8,14 @@ mod handshake;
 mod head;
 mod marks;
 mod packets;
+mod page;
 pub mod sample;
+mod serve;
 mod settings;
 mod sockjs;
 mod tap;
 mod visit;
 
 pub use control::Lab;
+pub(crate) use page::pages;
+pub use serve::serve;

@@ -10,7 +10,7 @@
 //!
 //! Nothing here reads a request's body.
 
-mod html;
+pub(crate) mod html;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 const LIST_VALIDITY: Duration = Duration::from_secs(1);
 
 /// Everything comes from this server, nothing is inline, nobody may frame the pages.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'self'; frame-ancestors 'none'";
 
@@ -227,17 +227,19 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn file(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let name = request.uri().path().trim_start_matches('/');
+    asset(&site.ui, &request).unwrap_or_else(|| site.missing())
+}
+
+/// The file of the page that is asked for.
+pub(crate) fn asset(ui: &Ui, request: &Request) -> Option<Response> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return site.missing();
+        return None;
     }
-    let Some(asset) = site.ui.file(name) else {
-        return site.missing();
-    };
+    let asset = ui.file(request.uri().path().trim_start_matches('/'))?;
     let caching =
         if asset.is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = [(header::CACHE_CONTROL, caching), (header::CONTENT_TYPE, asset.content_type)];
-    (headers, asset.body.clone()).into_response()
+    Some((headers, asset.body.clone()).into_response())
 }
 
 fn failed(error: &StoreError) -> Response {
@@ -246,10 +248,13 @@ fn failed(error: &StoreError) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, [NOT_CACHED], Html(page)).into_response()
 }
 
-async fn secure(mut response: Response) -> Response {
+/// Adds the headers that keep pages to themselves; a policy that is there already stays.
+pub(crate) async fn secure(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         // Room names are nobody else's business.
