@@ -304,3 +304,62 @@ fn slice_bytes(line: Line) -> usize {
         bytes => ((f64::from(bytes) * SLICE.as_secs_f64()) as usize).clamp(1, READ_BYTES),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    fn open(line: watch::Receiver<Line>) -> Open {
+        let (_, cut) = watch::channel(Cut::default());
+        let board = Arc::new(Mutex::new(Board::default()));
+        let number = board.lock().open(Road::Sse);
+        let server = SocketAddr::from(([127, 0, 0, 1], 1));
+        let relay = Relay { road: Road::Sse, server, board, line, cut: cut.clone() };
+        Open { relay: Arc::new(relay), number, cut }
+    }
+
+    #[tokio::test]
+    async fn a_way_holds_so_much_and_reads_no_further() {
+        let delay = Duration::from_secs(3600);
+        let (line, receiver) = watch::channel(Line { delay, bytes_per_second: 0 });
+        let open = open(receiver);
+        let decoder = Mutex::new(Decoder::default());
+        let mut way = Way::new(&open, &decoder, Direction::Down);
+        let ((mut writer, mut from), (mut to, _reader)) = (pair().await, pair().await);
+        let write = tokio::spawn(async move {
+            let _ = writer.write_all(&vec![b'x'; 16 * 1024 * 1024]).await;
+        });
+        let mut full = 0;
+        while full < 10 {
+            let (read, write) = (from.split().0, to.split().1);
+            let ended = timeout(Duration::from_millis(5), way.pump(read, write)).await;
+            assert!(ended.is_err(), "it goes on");
+            let is_full = way.held_bytes + READ_BYTES > HELD_BYTES_MAX;
+            full = if is_full { full + 1 } else { 0 };
+        }
+        assert!(way.held_bytes <= HELD_BYTES_MAX, "{}", way.held_bytes);
+        assert!(way.held.iter().is_sorted_by_key(|(due, _)| *due));
+
+        // A line that gets fast lets what is on its way keep its time.
+        line.send_replace(Line::default());
+        let held = way.held_bytes;
+        let (read, write_half) = (from.split().0, to.split().1);
+        let ended = timeout(Duration::from_millis(5), way.pump(read, write_half)).await;
+        assert!(ended.is_err() && way.held_bytes == held);
+        write.abort();
+    }
+
+    #[test]
+    fn a_slow_line_passes_little_at_once() {
+        let slice = |bytes_per_second| slice_bytes(Line { bytes_per_second, ..Line::default() });
+        assert_eq!([0, 1, 100, 20_000, u32::MAX].map(slice), [READ_BYTES, 1, 5, 1_000, READ_BYTES]);
+    }
+}

@@ -81,8 +81,7 @@ impl Visit {
             ..engine::Config::default()
         };
         let namespace: Namespace = Namespace::new(NAMESPACE).on_read(async || {});
-        let mut config = Config::default();
-        config.engine = limits.clone();
+        let config = Config { engine: limits.clone(), ..Config::default() };
         let server = Server::builder().config(config).namespace(namespace).build()?;
         Feeds::builder().offer(NAMESPACE).mount(&server)?;
         let events = server.of(NAMESPACE).context("the namespace is there")?;
