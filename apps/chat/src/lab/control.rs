@@ -32,8 +32,9 @@ const GUIDE_URL: &str = "https://github.com/sockeye-rs/sockeye/blob/main/docs/gu
 const TELL_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the page is told what was counted.
 const NUMBERS_INTERVAL: Duration = Duration::from_millis(250);
-/// A page that has so much to read is told nothing new until it has read.
-const QUEUED_BYTES_MAX: usize = 256 * 1024;
+/// A page that has so much to read is told nothing new until it has read: less than what a writer waits
+/// at, so that the feed goes on meanwhile.
+const QUEUED_BYTES_MAX: usize = 32 * 1024;
 /// The most bytes of a message from the page.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// An end that says nothing for so long is gone, and its visit with it.
