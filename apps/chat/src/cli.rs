@@ -39,6 +39,11 @@ pub enum Command {
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
     Serve(ServeArgs),
+    /// Serve the lab: one live feed on eight roads, side by side, and what each costs on the wire
+    ///
+    /// Prints `listening on http://HOST:PORT` when it is ready; the page is at /lab. Each visit listens on
+    /// eight ports more, which the system chooses.
+    Lab(LabArgs),
     /// Make, list and revoke the keys of the publishing API
     ///
     /// They are in the data folder. A server that runs on it is asked to do it, and does it at once; without
@@ -140,6 +145,12 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FOLDER", env = "SOCKEYE_UI_DIR")]
     pub ui: Option<PathBuf>,
 
+    /// Serve the lab at /lab too, which is done anyway while only this machine is listened for
+    ///
+    /// Each of its visits listens on eight ports more, which the system chooses. Without TLS alone.
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key", "tls_self_signed"])]
+    pub lab: bool,
+
     /// What to log to standard error, such as `debug` or `info,sockeye_chat=debug`
     #[arg(long, default_value = "info", value_name = "FILTER", env = "RUST_LOG")]
     pub log: String,
@@ -147,6 +158,26 @@ pub struct ServeArgs {
     /// How much people may do.
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+/// How to serve the lab.
+#[derive(Clone, Debug, Args)]
+pub struct LabArgs {
+    /// Port to listen on; 0 lets the system choose one
+    #[arg(long, default_value_t = 3200)]
+    pub port: u16,
+
+    /// Address or name to listen on, for the roads too [default: this machine only, 127.0.0.1 and ::1]
+    #[arg(long)]
+    pub host: Option<String>,
+
+    /// Folder of the built page, to serve instead of the one inside of the program
+    #[arg(long, value_name = "FOLDER", env = "SOCKEYE_UI_DIR")]
+    pub ui: Option<PathBuf>,
+
+    /// What to log to standard error, such as `debug` or `info,sockeye_chat=debug`
+    #[arg(long, default_value = "info", value_name = "FILTER", env = "RUST_LOG")]
+    pub log: String,
 }
 
 impl Cli {
@@ -185,6 +216,18 @@ mod tests {
         for line in ["--trusted-proxies localhost", "--forwarded-headers x-real-ip"] {
             let line = format!("sockeye {line}");
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_lab_has_a_command_and_no_tls() {
+        let cli = Cli::try_parse_from(["sockeye", "lab"]).unwrap();
+        let Command::Lab(args) = cli.into_command() else { panic!("it is the lab's command") };
+        assert_eq!((args.port, args.host), (3200, None));
+        assert!(parse("sockeye --lab").lab && !parse("sockeye").lab);
+        for line in ["sockeye --lab --tls-self-signed", "sockeye lab --tls-self-signed"] {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
+            assert!(error.contains("--tls-self-signed"), "{error}");
         }
     }
 

@@ -132,15 +132,19 @@ pub enum Boot {
     Rooms {
         /// The rooms, the busiest of late first.
         rooms: Vec<RoomSummary>,
+        /// Whether the lab is served as well, at `/lab`.
+        lab: bool,
     },
     /// One room, at `/room` and `/room/<name>`.
     Room {
         /// The room's name.
         room: String,
+        /// Whether the lab is served as well, at `/lab`.
+        lab: bool,
     },
     /// There is no such page.
     Missing,
 }
 
 #[cfg(test)]
-mod typescript;
+pub(crate) mod typescript;

@@ -8,6 +8,7 @@
 //! - [`keys`] are those of the publishing API: how they are made, and where a server is asked to; [`emit`] uses one.
 //! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
+//! - [`lab`] shows one live feed on eight roads, and what each costs: by itself, or beside the chat.
 //! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
 //!   handles them.
 //! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`people`] counts who is where,
@@ -22,6 +23,7 @@ pub mod emit;
 mod files;
 pub mod input;
 pub mod keys;
+pub mod lab;
 pub mod names;
 pub mod people;
 pub mod quota;

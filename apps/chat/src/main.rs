@@ -2,15 +2,16 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, IsTerminal as _};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
-use sockeye_chat::cli::{Cli, Command, ServeArgs};
+use sockeye_chat::cli::{Cli, Command};
 use sockeye_chat::tail::TailArgs;
-use sockeye_chat::{emit, keys, serve, signals, tail};
+use sockeye_chat::{emit, keys, lab, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
@@ -25,13 +26,20 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// wait for that as long as it takes.
 const RUNTIME_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Done when the server is told to stop.
+type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 fn main() -> ExitCode {
-    let ended = match Cli::parse().into_command() {
-        Command::Serve(args) => run(&args).map(|()| ExitStatus::Done),
-        Command::Key(args) => keys::run(&args),
-        Command::Emit(args) => emit::run(&args),
-        Command::Tail(args) => tail(&args),
-    };
+    let ended =
+        match Cli::parse().into_command() {
+            Command::Serve(args) => run(&args.log, async |stop| serve::serve(&args, stop).await)
+                .map(|()| ExitStatus::Done),
+            Command::Lab(args) => run(&args.log, async |stop| lab::serve(&args, stop).await)
+                .map(|()| ExitStatus::Done),
+            Command::Key(args) => keys::run(&args),
+            Command::Emit(args) => emit::run(&args),
+            Command::Tail(args) => tail(&args),
+        };
     match ended {
         Ok(status) => status.into(),
         Err(error) => {
@@ -55,9 +63,10 @@ fn tail(args: &TailArgs) -> anyhow::Result<ExitStatus> {
     status
 }
 
-fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&args.log)
-        .with_context(|| format!("`{}` is not a filter for the log", args.log))?;
+/// Logs, and serves until it is told to stop.
+fn run(log: &str, serve: impl AsyncFnOnce(Stop) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let filter =
+        EnvFilter::try_new(log).with_context(|| format!("`{log}` is not a filter for the log"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -66,7 +75,7 @@ fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let served = runtime.block_on(async {
         let stop = signals::stop_requested().context("cannot listen for signals")?;
-        serve::serve(args, stop).await
+        serve(Box::pin(stop)).await
     });
     runtime.shutdown_timeout(RUNTIME_TIMEOUT);
     served

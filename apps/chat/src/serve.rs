@@ -1,6 +1,7 @@
 //! Puts the parts together, serves, and takes them apart again in the right order.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::files::{self, Room};
 use crate::keys;
 #[cfg(unix)]
 use crate::keys::control::ControlSocket;
+use crate::lab::{self, Lab};
 use crate::people::People;
 use crate::quota::Usage;
 use crate::site::Site;
@@ -71,11 +73,14 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
     let _control = control_socket(&args.data, &keys);
-    let site = Arc::new(Site::new(Arc::clone(&store), people, ui));
+    let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
+    let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
+    let site = Site::new(Arc::clone(&store), people, ui).with_lab(lab.is_some());
+    let site = Arc::new(site);
 
     let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
-    let http = HttpServer::new(listeners, router(args, &site, &server, keys))
+    let http = HttpServer::new(listeners, router(args, &site, &server, (keys, pages_of_lab)))
         .connections_max(room.connections)
         .handshakes_max(room.handshakes)
         .keep_alive_timeout(Duration::from_secs(args.keep_alive.into()))
@@ -98,6 +103,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     tracing::info!(sessions = server.sessions(), "stopping");
     site.stop();
     let _ = close.send(());
+    if let Some(lab) = lab {
+        lab.shutdown().await;
+    }
     let drained = server.drain(DRAIN_TIMEOUT).await;
     tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
     let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
@@ -126,6 +134,17 @@ fn server(args: &ServeArgs, chat: Chat, room: Room) -> Result<Server, BuildError
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
     Server::builder().config(config).state(chat).namespace(chat::namespace()).build()
+}
+
+/// Whether the lab is there: whoever reaches it can have this machine send a lot, so others than its own
+/// people only if somebody asks for it. Its roads have no TLS, and pages of `https` cannot take them.
+fn has_lab(args: &ServeArgs) -> bool {
+    let has_tls = args.tls_cert.is_some() || args.tls_self_signed;
+    let is_loopback = args.host.as_deref().is_none_or(|host| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    });
+    !has_tls && (args.lab || is_loopback)
 }
 
 fn trusted_proxies(args: &ServeArgs) -> TrustedProxies {
@@ -162,7 +181,12 @@ fn publishing(site: &Arc<Site>, sockets: SocketService, keys: FileKeys) -> Route
 }
 
 /// The pages, the socket server at its path and the publishing API at its own, for the hosts that are allowed.
-fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server, keys: FileKeys) -> Router {
+fn router(
+    args: &ServeArgs,
+    site: &Arc<Site>,
+    server: &Server,
+    (keys, lab): (FileKeys, Option<Router>),
+) -> Router {
     let sockets = server.clone().into_service();
     let (hosts, proxies) = (address::allowed_hosts(args), trusted_proxies(args));
     let check = move |request: Request, next: Next| {
@@ -171,6 +195,7 @@ fn router(args: &ServeArgs, site: &Arc<Site>, server: &Server, keys: FileKeys) -
     Arc::clone(site)
         .router()
         .merge(publishing(site, sockets.clone(), keys))
+        .merge(lab.unwrap_or_default())
         .route_service("/socket.io/", sockets.clone())
         .route_service("/socket.io/{*file}", sockets)
         .layer(middleware::from_fn(check))
@@ -189,7 +214,7 @@ fn announce(args: &ServeArgs, scheme: &str, port: u16) -> io::Result<()> {
 }
 
 /// Says what to do about the errors that people meet.
-fn cannot_listen(error: io::Error, url: &str) -> anyhow::Error {
+pub(crate) fn cannot_listen(error: io::Error, url: &str) -> anyhow::Error {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => ", which another program does; --port chooses another port",
         io::ErrorKind::PermissionDenied => "; a --port of 1024 or more needs no permission",
@@ -199,13 +224,13 @@ fn cannot_listen(error: io::Error, url: &str) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot listen on {url}{advice}"))
 }
 
-fn port(listeners: &[TcpListener]) -> io::Result<u16> {
+pub(crate) fn port(listeners: &[TcpListener]) -> io::Result<u16> {
     let first = listeners.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok(first.local_addr()?.port())
 }
 
 /// The address to open in a browser on this machine.
-fn url(scheme: &str, host: Option<&str>, port: u16) -> String {
+pub(crate) fn url(scheme: &str, host: Option<&str>, port: u16) -> String {
     match host {
         None => format!("{scheme}://localhost:{port}"),
         Some(host) if host.contains(':') && !host.starts_with('[') => {
@@ -217,7 +242,30 @@ fn url(scheme: &str, host: Option<&str>, port: u16) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn the_lab_is_for_this_machine_unless_asked_for() {
+        for (line, expected) in [
+            ("", true),
+            ("--host 127.0.0.1", true),
+            ("--host [::1]", true),
+            ("--host localhost", true),
+            ("--host 0.0.0.0", false),
+            ("--host chat.example", false),
+            ("--host 0.0.0.0 --lab", true),
+            ("--tls-self-signed", false),
+            ("--tls-cert a --tls-key b", false),
+        ] {
+            let line = format!("sockeye serve {line}");
+            let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+            let Command::Serve(args) = cli.into_command() else { panic!("{line}") };
+            assert_eq!(has_lab(&args), expected, "{line}");
+        }
+    }
 
     #[test]
     fn the_ready_line_has_an_address_that_works() {

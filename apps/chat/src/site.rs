@@ -10,7 +10,7 @@
 //!
 //! Nothing here reads a request's body.
 
-mod html;
+pub(crate) mod html;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 const LIST_VALIDITY: Duration = Duration::from_secs(1);
 
 /// Everything comes from this server, nothing is inline, nobody may frame the pages.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'self'; frame-ancestors 'none'";
 
@@ -52,6 +52,7 @@ pub struct Site {
     store: Arc<Store>,
     people: Arc<People>,
     ui: Ui,
+    has_lab: bool,
     listed: Mutex<Option<Listed>>,
     is_stopping: AtomicBool,
 }
@@ -68,7 +69,14 @@ impl Site {
     /// The pages of this store, with these files.
     pub fn new(store: Arc<Store>, people: Arc<People>, ui: Ui) -> Self {
         let (listed, is_stopping) = (Mutex::default(), AtomicBool::new(false));
-        Site { store, people, ui, listed, is_stopping }
+        Site { store, people, ui, has_lab: false, listed, is_stopping }
+    }
+
+    /// Whether the pages have a link to the lab. Default: no.
+    #[must_use]
+    pub fn with_lab(mut self, has_lab: bool) -> Self {
+        self.has_lab = has_lab;
+        self
     }
 
     /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
@@ -125,7 +133,7 @@ impl Site {
         let rooms = self.rooms().await?;
         let json = serde_json::to_vec(&rooms).expect("plain structs with string keys").into();
         let links = html::room_links(&rooms);
-        let page = self.ui.page(&Boot::Rooms { rooms }, &links);
+        let page = self.ui.page(&Boot::Rooms { rooms, lab: self.has_lab }, &links);
         let page = page.unwrap_or_else(|| html::document(&format!("{}{links}", html::NO_UI)));
         let new = Listed { at: Instant::now(), json, html: page.into() };
         Ok(listed.insert(new).clone())
@@ -189,7 +197,8 @@ async fn room(
 }
 
 fn room_page(site: &Site, room: &str) -> Response {
-    let page = site.ui.page(&Boot::Room { room: room.to_owned() }, html::NEEDS_SCRIPT);
+    let page =
+        site.ui.page(&Boot::Room { room: room.to_owned(), lab: site.has_lab }, html::NEEDS_SCRIPT);
     let page = page.unwrap_or_else(|| html::document(html::NO_UI));
     ([NOT_CACHED], Html(page)).into_response()
 }
@@ -218,17 +227,19 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn file(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let name = request.uri().path().trim_start_matches('/');
+    asset(&site.ui, &request).unwrap_or_else(|| site.missing())
+}
+
+/// The file of the page that is asked for.
+pub(crate) fn asset(ui: &Ui, request: &Request) -> Option<Response> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return site.missing();
+        return None;
     }
-    let Some(asset) = site.ui.file(name) else {
-        return site.missing();
-    };
+    let asset = ui.file(request.uri().path().trim_start_matches('/'))?;
     let caching =
         if asset.is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = [(header::CACHE_CONTROL, caching), (header::CONTENT_TYPE, asset.content_type)];
-    (headers, asset.body.clone()).into_response()
+    Some((headers, asset.body.clone()).into_response())
 }
 
 fn failed(error: &StoreError) -> Response {
@@ -237,10 +248,13 @@ fn failed(error: &StoreError) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, [NOT_CACHED], Html(page)).into_response()
 }
 
-async fn secure(mut response: Response) -> Response {
+/// Adds the headers that keep pages to themselves; a policy that is there already stays.
+pub(crate) async fn secure(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         // Room names are nobody else's business.

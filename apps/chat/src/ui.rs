@@ -20,10 +20,12 @@ const FOLDER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/ui.rs"));
 
 /// The page's files. Empty when the program was built without them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ui {
     /// `index.html` before and after [`BOOT_MARK`].
     index: Option<(String, String)>,
+    /// `lab.html`, which is told nothing.
+    lab: Option<Bytes>,
     files: HashMap<String, Asset>,
 }
 
@@ -88,6 +90,11 @@ impl Ui {
         ))
     }
 
+    /// The lab's HTML; `None` without it.
+    pub fn lab_page(&self) -> Option<Bytes> {
+        self.lab.clone()
+    }
+
     /// The file of that name, such as `assets/index-4f2a.js`.
     pub fn file(&self, name: &str) -> Option<&Asset> {
         self.files.get(name)
@@ -99,6 +106,8 @@ impl Ui {
             if name == "index.html" {
                 let html = std::str::from_utf8(&body).ok()?;
                 ui.index = html.split_once(BOOT_MARK).map(|(a, b)| (a.to_owned(), b.to_owned()));
+            } else if name == "lab.html" {
+                ui.lab = Some(body);
             } else {
                 let content_type = content_type(&name);
                 let is_immutable = name.starts_with("assets/");
@@ -170,7 +179,12 @@ mod tests {
     use super::*;
 
     fn ui(index: &str) -> Option<Ui> {
-        let files = [("index.html", index), ("assets/a-1.js", "1"), ("favicon.svg", "<svg/>")];
+        let files = [
+            ("index.html", index),
+            ("lab.html", "<html></html>"),
+            ("assets/a-1.js", "1"),
+            ("favicon.svg", "<svg/>"),
+        ];
         Ui::from_files(
             files
                 .into_iter()
@@ -182,12 +196,12 @@ mod tests {
     fn text_of_people_cannot_leave_the_script_element() {
         let evil = "</script><script>alert(1)</script><!--\u{2028}&";
         let page = ui("<html><!--boot--></html>").unwrap();
-        let html = page.page(&Boot::Room { room: evil.to_owned() }, "").unwrap();
+        let html = page.page(&Boot::Room { room: evil.to_owned(), lab: false }, "").unwrap();
         let start = html.find("json\">").unwrap() + "json\">".len();
         let json = &html[start..start + html[start..].find("</script>").unwrap()];
         assert!(!json.contains(['<', '>', '&', '\u{2028}']), "{json}");
         let back: Boot = serde_json::from_str(json).unwrap();
-        assert_eq!(back, Boot::Room { room: evil.to_owned() });
+        assert_eq!(back, Boot::Room { room: evil.to_owned(), lab: false });
     }
 
     #[test]
@@ -195,7 +209,10 @@ mod tests {
         let ui = ui("<!--boot-->").unwrap();
         assert!(ui.file("assets/a-1.js").unwrap().is_immutable);
         assert!(!ui.file("favicon.svg").unwrap().is_immutable);
-        for missing in ["", "index.html", "assets", "assets/", "assets/../favicon.svg", "../x"] {
+        assert_eq!(ui.lab_page().unwrap(), "<html></html>");
+        for missing in
+            ["", "index.html", "lab.html", "assets", "assets/", "assets/../favicon.svg", "../x"]
+        {
             assert!(ui.file(missing).is_none(), "{missing}");
         }
     }

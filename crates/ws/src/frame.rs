@@ -219,6 +219,57 @@ impl ReceivedHeader {
     }
 }
 
+/// The header of a frame as it passes somebody who only looks on: taken apart, and not judged.
+///
+/// ```
+/// use sockeye_ws::ObservedHeader;
+///
+/// let header = ObservedHeader::read(b"\x81\x85\x01\x02\x03\x04")?.expect("it is whole");
+/// assert!(header.is_final && header.opcode_bits == 1);
+/// assert_eq!((header.payload_len, header.size), (5, 6));
+/// assert_eq!(header.masking_key, Some([1, 2, 3, 4]));
+/// # Ok::<(), sockeye_ws::ProtocolError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedHeader {
+    /// FIN: no fragment of the message follows.
+    pub is_final: bool,
+    /// RSV1 to RSV3, the first one the highest of three bits.
+    pub reserved_bits: u8,
+    /// The opcode, 0 to 15; [`Opcode`] names those that mean something.
+    pub opcode_bits: u8,
+    /// How many bytes of payload follow the header.
+    pub payload_len: u64,
+    /// What the payload is masked with, if it is.
+    pub masking_key: Option<[u8; 4]>,
+    /// How many bytes the header takes: 2 to 14.
+    pub size: usize,
+}
+
+impl ObservedHeader {
+    /// Reads a header from the front of `bytes`; `None` when its end is not there yet.
+    ///
+    /// # Errors
+    /// When the length is not in its shortest form, or above 2⁶³ - 1.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        let &[first, second, ..] = bytes else { return Ok(None) };
+        let Some((payload_len, length_end)) = decode_length(bytes, second & !MASK)? else {
+            return Ok(None);
+        };
+        let masked = second & MASK != 0;
+        let size = if masked { length_end + 4 } else { length_end };
+        let Some(key) = bytes.get(length_end..size) else { return Ok(None) };
+        Ok(Some(Self {
+            is_final: first & FIN != 0,
+            reserved_bits: (first & RESERVED) >> 4,
+            opcode_bits: first & 0x0F,
+            payload_len,
+            masking_key: key.try_into().ok(),
+            size,
+        }))
+    }
+}
+
 fn check_first_byte(first: u8, context: Context) -> Result<Opcode, ProtocolError> {
     let Context { continuing, compression, .. } = context;
     let starts_message =
@@ -338,6 +389,31 @@ mod tests {
                 assert_eq!(decode(bytes, role), Ok(Some(expected)));
             }
         }
+    }
+
+    #[test]
+    fn whoever_looks_on_sees_the_same_header() {
+        for length in [0, 1, 125, 126, 65_535, 65_536, i64::MAX as usize] {
+            for masking_key in [Some([1, 2, 3, 4]), None] {
+                let header = FrameHeader::new(Opcode::Ping, length, masking_key);
+                let bytes = header.as_bytes();
+                for cut in 0..bytes.len() {
+                    assert_eq!(ObservedHeader::read(&bytes[..cut]), Ok(None), "{length} at {cut}");
+                }
+                let expected = ObservedHeader {
+                    is_final: true,
+                    reserved_bits: 0,
+                    opcode_bits: 9,
+                    payload_len: length as u64,
+                    masking_key,
+                    size: bytes.len(),
+                };
+                assert_eq!(ObservedHeader::read(bytes), Ok(Some(expected)));
+            }
+        }
+        let unusual = ObservedHeader::read(b"\x5f\0").unwrap().unwrap();
+        assert_eq!((unusual.is_final, unusual.reserved_bits), (false, 0b101));
+        assert_eq!(unusual.opcode_bits, 15);
     }
 
     #[test]

@@ -64,6 +64,6 @@ pub use crate::error::{ProtocolError, SendError};
 #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use crate::frame::encode_compressed_frame;
 pub use crate::frame::{
-    CONTROL_PAYLOAD_BYTES_MAX, FrameHeader, Opcode, encode_close, encode_frame,
+    CONTROL_PAYLOAD_BYTES_MAX, FrameHeader, ObservedHeader, Opcode, encode_close, encode_frame,
 };
 pub use crate::message::Message;

@@ -11,15 +11,19 @@ use crate::input;
 
 #[test]
 fn the_page_knows_the_same_contract() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/src/contract.ts");
-    let expected = declarations();
+    assert_committed("web/src/contract.ts", "contract.rs", &declarations());
+}
+
+/// Compares with the committed file, or writes it.
+pub(crate) fn assert_committed(path: &str, source: &str, expected: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE_CONTRACT").is_some() {
-        std::fs::write(&path, &expected).unwrap();
+        std::fs::write(&file, expected).unwrap();
     }
-    let actual = std::fs::read_to_string(&path).unwrap();
+    let actual = std::fs::read_to_string(&file).unwrap();
     assert!(
         actual == expected,
-        "web/src/contract.ts differs from contract.rs; write it anew with \
+        "{path} differs from {source}; write it anew with \
          UPDATE_CONTRACT=1 cargo test -p sockeye-chat contract"
     );
 }
@@ -64,7 +68,7 @@ fn declarations() -> String {
     shorten_comments(&out)
 }
 
-fn declare<T: TS>(out: &mut String, config: &Config) {
+pub(crate) fn declare<T: TS>(out: &mut String, config: &Config) {
     if let Some(docs) = T::docs() {
         out.push_str(&docs);
     }
@@ -89,7 +93,7 @@ fn notice<P: TS>(out: &mut String, config: &Config, event: Event<P>) {
 }
 
 /// Puts a comment of one line on one line.
-fn shorten_comments(text: &str) -> String {
+pub(crate) fn shorten_comments(text: &str) -> String {
     let mut out = Vec::new();
     for line in text.lines() {
         let body = out.last().and_then(|last: &String| last.trim_start().strip_prefix("* "));

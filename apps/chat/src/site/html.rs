@@ -8,10 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::contract::{FIRST_ROOM, RoomSummary};
 
-pub(super) const NO_UI: &str = "<h1>Sockeye</h1>\
+pub(crate) const NO_UI: &str = "<h1>Sockeye</h1>\
     <p lang=\"ko\">이 프로그램은 화면 없이 만들어졌습니다. <code>cargo xtask serve</code> 로 화면까지 만들어 실행하세요.</p>\
     <p lang=\"en\">This program was built without its page. Build and serve both with <code>cargo xtask serve</code>.</p>";
-pub(super) const MISSING: &str = "<h1>404</h1>\
+pub(crate) const MISSING: &str = "<h1>404</h1>\
     <p lang=\"ko\">이 주소에는 아무것도 없습니다. <a href=\"/\">방 목록</a></p>\
     <p lang=\"en\">There is nothing at this address. <a href=\"/\">All rooms</a></p>";
 pub(super) const FAILED: &str = "<h1>500</h1>\
@@ -25,7 +25,7 @@ const ESCAPED_IN_PATHS: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A whole page.
-pub(super) fn document(body: &str) -> String {
+pub(crate) fn document(body: &str) -> String {
     format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"><title>Sockeye</title>\
          <meta name=\"viewport\" content=\"width=device-width\">\

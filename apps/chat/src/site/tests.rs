@@ -133,7 +133,7 @@ async fn room_names_come_from_the_address() {
     ] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
-        let boot = format!(r#"{{"page":"room","room":"{room}"}}"#);
+        let boot = format!(r#"{{"page":"room","room":"{room}","lab":false}}"#);
         assert!(html.contains(&boot), "{path}: {html}");
     }
     let long = format!("/room/{}", "x".repeat(crate::input::ROOM_CHARS_MAX + 1));

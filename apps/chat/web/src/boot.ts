@@ -7,10 +7,10 @@ export function readBoot(): Boot {
 }
 
 function bootOf(path: string): Boot {
-  if (path === "/") return { page: "rooms", rooms: [] };
-  if (path === "/room") return { page: "room", room: FIRST_ROOM };
+  if (path === "/") return { page: "rooms", rooms: [], lab: false };
+  if (path === "/room") return { page: "room", room: FIRST_ROOM, lab: false };
   const name = /^\/room\/([^/]+)$/.exec(path)?.[1];
-  return name ? { page: "room", room: decodeURIComponent(name) } : { page: "missing" };
+  return name ? { page: "room", room: decodeURIComponent(name), lab: false } : { page: "missing" };
 }
 
 /** The address of a room. */

@@ -74,9 +74,13 @@ export type RoomSummary = {
 export type Boot = { "page": "rooms",
 /** The rooms, the busiest of late first. */
 rooms: Array<RoomSummary>,
+/** Whether the lab is served as well, at `/lab`. */
+lab: boolean,
 } | { "page": "room",
 /** The room's name. */
 room: string,
+/** Whether the lab is served as well, at `/lab`. */
+lab: boolean,
 } | { "page": "missing" };
 
 /** What a refused event is answered with. */
