@@ -10,7 +10,7 @@ export const english = {
   unavailable: "Not served here", connecting: "Connecting", open: "Open", roadLost: "Lost",
   requests: "Requests", headers: "Headers", payload: "Payload", late: "Delay", missed: "missed {count}",
   second: "a second", statements: "What the notes say", show: "Show it", showing: "Measuring…",
-  guide: "Guide", failed: "It could not be measured: {why}",
+  watch: "Watch the wire of", handshake: "The handshake", guide: "Guide", failed: "It could not be measured: {why}",
 };
 export const korean: Record<keyof typeof english, string> = {
   title: "실험실",
@@ -22,7 +22,7 @@ export const korean: Record<keyof typeof english, string> = {
   unavailable: "여기서는 제공하지 않습니다", connecting: "연결하는 중", open: "열림", roadLost: "끊김",
   requests: "요청", headers: "헤더", payload: "본문", late: "지연", missed: "놓친 수 {count}",
   second: "초당", statements: "노트에서 말하는 것", show: "직접 보기", showing: "재는 중…",
-  guide: "안내서", failed: "잴 수 없었습니다: {why}",
+  watch: "오가는 바이트 보기", handshake: "핸드셰이크", guide: "안내서", failed: "잴 수 없었습니다: {why}",
 };
 
 /** A pattern with its values. */
