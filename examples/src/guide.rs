@@ -19,8 +19,10 @@ chapters! {
     Browser: "docs/guide/browser.md",
     Proxy: "docs/guide/proxy.md",
     Deploying: "docs/guide/deploying.md",
+    SockJs: "docs/guide/sockjs.md",
     FromNode: "docs/migrate/from-node.md",
     FromSocketioxide: "docs/migrate/from-socketioxide.md",
     FromWs: "docs/migrate/from-ws.md",
+    FromSockJs: "docs/migrate/from-sockjs-node.md",
     Operations: "docs/operations.md",
 }

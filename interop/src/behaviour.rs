@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sockeye::engine::CloseReason;
 use sockeye::{
     Ack, AckError, Acker, Args, Binary, Config, Deferred, DisconnectReason, EmitError, EventError,
-    Io, Local, MsgpackParser, Namespace, RawArgs, Refuse, Reliable, Server, Socket, State,
+    Io, Local, MsgpackParser, Namespace, RawArgs, Refuse, Reliable, Server, Socket, State, sockjs,
 };
 
 use crate::anything::Anything;
@@ -37,6 +37,7 @@ pub(crate) async fn serve(listen: &Listen<3000>) -> Result<()> {
         .namespace(everything::namespace())
         .namespace(outbox())
         .build()?;
+    server.mount_sockjs(sockjs::Config::default())?;
     listen.serve(&server).await
 }
 

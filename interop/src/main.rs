@@ -18,6 +18,7 @@ mod recovery;
 mod serving;
 mod socket_io_client;
 mod socket_v5;
+mod sockjs;
 mod websocket;
 mod websocket_client;
 
@@ -57,6 +58,8 @@ enum Kind {
     SocketIoClient(Listen<3210>),
     /// Suite of Durable Streams and readers over plain HTTP: /v1/stream/, /socket.io/feeds/, /socket.io/.
     Feeds(feeds::Arguments),
+    /// Suites of SockJS: /echo, /close and others, every transport on, every origin let in.
+    Sockjs(sockjs::Arguments),
     /// The server that `abuse` attacks: /socket.io/, what strangers fill together.
     Crowded(crowded::Arguments),
     /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
@@ -102,6 +105,7 @@ async fn run(kind: Kind) -> Result<()> {
         Kind::EngineIoClient(listen) => engine_io_client::serve(&listen).await,
         Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
         Kind::Feeds(arguments) => feeds::serve(&arguments).await,
+        Kind::Sockjs(arguments) => sockjs::serve(&arguments).await,
         Kind::Crowded(arguments) => crowded::serve(&arguments).await,
         Kind::Websocket(arguments) => websocket::serve(&arguments).await,
         Kind::WebsocketClient(arguments) => websocket_client::run(&arguments).await,

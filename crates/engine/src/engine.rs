@@ -154,8 +154,7 @@ impl<A: Application> Engine<A> {
             Handshake::new(head, &source, &config.kept_extensions)
         };
         let judged = async {
-            let host = || Source::of_head(head, &config.trusted_proxies).host;
-            verify_beside(&self.registry, head, host)?;
+            self.verify_page(head)?;
             let asked = tokio::time::timeout(config.hook_timeout, config.hooks.allow(&handshake));
             asked.await.unwrap_or(Err(Refusal::HookTimeout))
         };
@@ -297,6 +296,20 @@ impl<A: Application> Engine<A> {
             }
             self.registry.tasks_done().await;
         }
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(crate) fn shared_application(&self) -> Arc<A> {
+        Arc::clone(&self.application)
+    }
+
+    /// Whether the page that a request comes from may connect.
+    pub(crate) fn verify_page(&self, head: &Parts) -> Result<(), Refusal> {
+        let proxies = &self.registry.config.trusted_proxies;
+        verify_beside(&self.registry, head, || Source::of_head(head, proxies).host)
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
@@ -474,7 +487,7 @@ impl<A: Application> Engine<A> {
         if upgrade { refusal.upgrade_response() } else { refusal.response() }
     }
 
-    fn tell(&self, request: &Parts, refusal: &Refusal) {
+    pub(crate) fn tell(&self, request: &Parts, refusal: &Refusal) {
         metrics::refused(refusal.as_str());
         tracing::debug!(reason = refusal.as_str(), "request refused");
         if let Some(hear) = &self.registry.config.hooks.connection_error {

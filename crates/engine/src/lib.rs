@@ -72,6 +72,8 @@ mod engine;
 mod http;
 mod outbox;
 mod session;
+#[doc(hidden)]
+pub mod session_protocol;
 mod task;
 mod transport;
 

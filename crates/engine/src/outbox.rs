@@ -21,6 +21,7 @@ pub(crate) mod connection;
 pub(crate) mod content;
 pub(crate) mod encoded;
 pub(crate) mod framing;
+pub(crate) mod message_form;
 mod outlet;
 mod queue;
 pub(crate) mod queued_bytes;
@@ -40,7 +41,7 @@ use sockeye_net::pipe::{Attached, Pipe};
 use self::outlet::Outlet;
 use self::queue::Queue;
 use crate::metrics;
-use crate::outbox::content::{Content, push_text_frame};
+use crate::outbox::content::Content;
 use crate::outbox::encoded::Encoded;
 use crate::outbox::framing::Framing;
 use crate::outbox::queued_bytes::QueuedBytes;
@@ -108,11 +109,18 @@ pub(crate) struct Outbox {
     has_dropped: bool,
     /// Bytes that the server's count has of it.
     counted: usize,
-    /// Who waits until everything is written. Nearly always nobody, which takes no more than a word.
-    waiters: Option<Box<Waiters>>,
+    /// What few have, at few moments, so that the others hold no more than a word for it.
+    rare: Option<Box<Rare>>,
 }
 
-type Waiters = SmallVec<[Waker; 1]>;
+/// What few outboxes have, at few moments.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Who waits until everything is written.
+    waiters: SmallVec<[Waker; 1]>,
+    /// What the peer is told at the end, if its protocol has words for that.
+    farewell: Option<(u16, Box<str>)>,
+}
 
 impl Outbox {
     /// Of a session that lives on a pipe, or polls.
@@ -128,7 +136,7 @@ impl Outbox {
             discarded: false,
             has_dropped: false,
             counted: 0,
-            waiters: None,
+            rare: None,
         }
     }
 
@@ -137,16 +145,13 @@ impl Outbox {
     /// nothing was done.
     #[inline]
     pub(crate) fn push_small_text(&mut self, text: &str, limits: Limits) -> bool {
-        if let Outlet::Pipe(pipe, Framing::WebSocket(_)) = &mut self.outlet
+        if let Outlet::Pipe(pipe, framing) = &mut self.outlet
             && self.turn
             && self.closing.is_none()
             && pipe.messages() < limits.packets_max
             && pipe.queued_bytes() + text.len() < limits.bytes_max.min(WRITE_EARLY_BYTES)
-            && let Some(tail) = pipe.plain_tail()
         {
-            push_text_frame(text, tail);
-            pipe.count(1);
-            return true;
+            return framing.push_small_text(pipe, text);
         }
         false
     }
@@ -246,6 +251,22 @@ impl Outbox {
         true
     }
 
+    /// Starts closing with a code and a reason for the peer, unless that happened before. True: the task is
+    /// to be woken.
+    pub(crate) fn close_with(&mut self, reason: CloseReason, farewell: (u16, Box<str>)) -> bool {
+        let is_new = self.close(reason);
+        if is_new {
+            self.rare.get_or_insert_default().farewell = Some(farewell);
+        }
+        is_new
+    }
+
+    /// What [`close_with`](Self::close_with) was given.
+    pub(crate) fn farewell(&self) -> Option<(u16, &str)> {
+        let farewell = self.rare.as_ref()?.farewell.as_ref()?;
+        Some((farewell.0, &farewell.1))
+    }
+
     /// Gives up what is queued: the peer had its time.
     pub(crate) fn discard(&mut self, reason: CloseReason) {
         self.closing.get_or_insert(reason);
@@ -277,7 +298,7 @@ impl Outbox {
         if self.outlet.is_flushed() {
             return Poll::Ready(());
         }
-        let waiters = self.waiters.get_or_insert_default();
+        let waiters = &mut self.rare.get_or_insert_default().waiters;
         if !waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
             waiters.push(cx.waker().clone());
         }
@@ -358,6 +379,14 @@ impl Outbox {
         self.wake_flushed();
         self.check();
         may_be_compressed
+    }
+
+    /// Takes everything queued, for the answer to a poll.
+    pub(crate) fn take_queued(&mut self, take: impl FnMut(Content<'_>)) {
+        let Some(queue) = self.outlet.queue() else { return };
+        queue.take(take);
+        self.wake_flushed();
+        self.check();
     }
 
     /// The session lives on a pipe now: what is queued goes behind what that holds already.
@@ -461,8 +490,9 @@ impl Outbox {
     }
 
     fn wake_flushed(&mut self) {
-        if let Some(waiters) = self.waiters.take() {
-            waiters.into_iter().for_each(Waker::wake);
+        if let Some(mut rare) = self.rare.take() {
+            rare.waiters.drain(..).for_each(Waker::wake);
+            self.rare = Some(rare).filter(|rare| rare.farewell.is_some());
         }
     }
 }

@@ -9,4 +9,5 @@ mod link;
 mod protocol;
 mod receive;
 
-pub(crate) use driver::NewSession;
+pub use driver::{NewSession, POLLING};
+pub use protocol::{Farewell, SessionProtocol};

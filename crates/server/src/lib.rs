@@ -41,6 +41,11 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+/// SockJS, for [`Server::mount_sockjs`].
+#[cfg(feature = "sockjs")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sockjs")))]
+pub use sockeye_sockjs as sockjs;
+
 /// The guide, a chapter a module: begin with [`server`](guide::server).
 pub mod guide {
     #[doc = include_str!("../guide/server.md")]
@@ -162,6 +167,9 @@ pub use server::serve::{IntoListeners, Serve, SocketService};
 pub use server::snapshot::{
     NamespaceSnapshot, OutboxesSnapshot, RecoverySnapshot, ServerSnapshot, SessionKind, Usage,
 };
+#[cfg(feature = "sockjs")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sockjs")))]
+pub use server::sockjs::SockJsError;
 pub use session::details::SessionDetails;
 pub use socket::Socket;
 pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};

@@ -30,6 +30,8 @@ pub(crate) mod mounts;
 pub(crate) mod drain;
 /// What it holds, as plain data.
 pub(crate) mod snapshot;
+#[cfg(feature = "sockjs")]
+pub(crate) mod sockjs;
 /// Lists of sessions, sockets and rooms, in pages.
 pub(crate) mod listing;
 /// A page of a list.

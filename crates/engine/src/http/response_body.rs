@@ -26,6 +26,14 @@ enum Inner {
     Watched(Bytes, Box<Handing>),
     /// What somebody writes to the other end; `None` before it is started.
     Stream(Box<(HandOver, Option<DuplexStream>)>),
+    /// Pieces as they come, each asked for when the kernel has the one before.
+    Pieces(Box<(Handing, Box<dyn Pieces>)>),
+}
+
+/// A body that comes piece by piece, for as long as somebody reads it.
+pub trait Pieces: Send {
+    /// The next piece; `None` at the end. Not empty.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 }
 
 /// Why a body ends before its end. The connection ends with it.
@@ -64,11 +72,16 @@ impl Body {
         (Body(Inner::Stream(Box::new((hand_over.clone(), None)))), hand_over)
     }
 
+    /// A body that comes piece by piece, while `watch` looks at how it is taken.
+    pub(crate) fn pieces(pieces: Box<dyn Pieces>, watch: Arc<dyn Watch>) -> Self {
+        Body(Inner::Pieces(Box::new((Handing::new(watch), pieces))))
+    }
+
     /// What is left of one that is no stream.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.0 {
             Inner::Whole(data) | Inner::Watched(data, _) => data,
-            Inner::Stream(_) => &[],
+            Inner::Stream(_) | Inner::Pieces(_) => &[],
         }
     }
 
@@ -76,9 +89,7 @@ impl Body {
     pub(crate) fn watched_by(self, watch: impl FnOnce(usize) -> Arc<dyn Watch>) -> Self {
         match self.0 {
             Inner::Whole(data) if data.len() > WHOLE_BYTES_MAX => {
-                let answer =
-                    Arc::new(SharedBody { state: Mutex::default(), watch: watch(data.len()) });
-                let handing = Handing { answer, timer: None, since: None };
+                let handing = Handing::new(watch(data.len()));
                 Body(Inner::Watched(data, Box::new(handing)))
             }
             inner => Body(inner),
@@ -163,6 +174,11 @@ impl Drop for Piece {
 }
 
 impl Handing {
+    fn new(watch: Arc<dyn Watch>) -> Self {
+        let answer = Arc::new(SharedBody { state: Mutex::default(), watch });
+        Handing { answer, timer: None, since: None }
+    }
+
     /// Waits until the kernel has what was handed on.
     fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         let mut state = self.answer.state.lock();
@@ -195,12 +211,19 @@ impl Handing {
             length => length,
         };
         let bytes = data.split_to(length);
-        let mut state = self.answer.state.lock();
-        state.is_handed = true;
         if data.is_empty() {
-            state.end = End::Complete;
+            self.complete();
         }
-        drop(state);
+        self.hand(bytes)
+    }
+
+    /// Nothing follows.
+    fn complete(&self) {
+        self.answer.state.lock().end = End::Complete;
+    }
+
+    fn hand(&self, bytes: Bytes) -> Bytes {
+        self.answer.state.lock().is_handed = true;
         Bytes::from_owner(Piece { bytes, answer: Arc::clone(&self.answer) })
     }
 }
@@ -232,6 +255,17 @@ impl http_body::Body for Body {
                 return Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))));
             }
             Inner::Stream(stream) => return poll_stream(&mut *stream, cx).map(|it| it.map(Ok)),
+            Inner::Pieces(pieces) => {
+                let (handing, pieces) = &mut **pieces;
+                if let Err(error) = ready!(handing.poll_taken(cx)) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                let piece = ready!(pieces.poll_next(cx));
+                if piece.is_none() {
+                    handing.complete();
+                }
+                return Poll::Ready(piece.map(|piece| Ok(Frame::data(handing.hand(piece)))));
+            }
             Inner::Watched(data, handing) => (data, handing),
         };
         if let Err(error) = ready!(handing.poll_taken(cx)) {
@@ -251,7 +285,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Inner::Whole(data) | Inner::Watched(data, _) => SizeHint::with_exact(data.len() as u64),
-            Inner::Stream(_) => SizeHint::default(),
+            Inner::Stream(_) | Inner::Pieces(_) => SizeHint::default(),
         }
     }
 }
@@ -288,6 +322,7 @@ impl fmt::Debug for Inner {
             Inner::Whole(data) => f.debug_tuple("Whole").field(&data.len()).finish(),
             Inner::Watched(data, _) => f.debug_tuple("Watched").field(&data.len()).finish(),
             Inner::Stream(_) => f.write_str("Stream"),
+            Inner::Pieces(_) => f.write_str("Pieces"),
         }
     }
 }

@@ -14,6 +14,20 @@ pub(crate) struct Connection {
     pub(crate) incoming: Incoming,
 }
 
+/// What a close frame says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goodbye<'a> {
+    /// This, to a peer that kept to the rules.
+    Told(CloseCode, &'a str),
+    /// This, to one that broke them.
+    Failed(CloseCode),
+}
+
+impl Goodbye<'_> {
+    /// Nothing.
+    pub(crate) const SILENT: Self = Goodbye::Told(CloseCode::NO_STATUS, "");
+}
+
 /// What comes from a byte stream.
 pub(crate) enum Incoming {
     /// Frames of WebSocket.
@@ -47,13 +61,13 @@ impl Connection {
 }
 
 impl Incoming {
-    /// Ends the connection in good order, behind what is queued. `code` is what a close frame says;
-    /// [`CloseCode::NO_STATUS`] unless the peer broke a rule.
-    pub(crate) fn close(self, mut pipe: Pipe, code: CloseCode) -> Closing {
+    /// Ends the connection in good order, behind what is queued.
+    pub(crate) fn close(self, mut pipe: Pipe, goodbye: Goodbye<'_>) -> Closing {
         match self {
-            Incoming::Frames(reader) => {
-                Closing::new(pipe, reader, code, code != CloseCode::NO_STATUS)
-            }
+            Incoming::Frames(reader) => match goodbye {
+                Goodbye::Told(code, reason) => Closing::new(pipe, reader, (code, reason), false),
+                Goodbye::Failed(code) => Closing::new(pipe, reader, (code, ""), true),
+            },
             Incoming::Ignored { .. } => {
                 // Of a stream of lines the end alone does not tell whether it is whole.
                 push_line("1", "", pipe.tail());

@@ -1,7 +1,7 @@
 //! A message encoded once for many sessions.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::{fmt, ptr};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -10,6 +10,7 @@ use sockeye_net::pipe::Compressor;
 use sockeye_ws::{FrameHeader, Opcode};
 
 use crate::outbox::content::{Content, MESSAGE_HEAD_BYTES_MAX, push_text_frame};
+use crate::outbox::message_form::MessageForm;
 use crate::outbox::queued_bytes::{Charge, QueuedBytes};
 
 /// A text message with its attachments, binary messages that follow it without anything in
@@ -32,10 +33,18 @@ pub struct Encoded {
     forms: [OnceLock<Pieces>; WireForm::COUNT],
     /// Not to be compressed on its way.
     uncompressed: bool,
-    /// Compressed frames, one form for each way to compress: nearly always one.
-    compressed: Mutex<Vec<(Compressor, Arc<Pieces>)>>,
+    /// Forms that few sessions take, each made once: nearly always none.
+    others: Mutex<Vec<(OtherForm, Arc<Pieces>)>>,
     /// Counts its bytes, once somebody has to wait for them.
     charge: OnceLock<Charge>,
+}
+
+/// A form that few sessions take.
+enum OtherForm {
+    /// Frames that are compressed this way.
+    Compressed(Compressor),
+    /// Frames of another session protocol.
+    Messages(&'static MessageForm),
 }
 
 /// What a message looks like on its way, the same for many.
@@ -91,7 +100,7 @@ impl Encoded {
             attachments: attachments.into_boxed_slice(),
             forms: [const { OnceLock::new() }; WireForm::COUNT],
             uncompressed: false,
-            compressed: Mutex::default(),
+            others: Mutex::default(),
             charge: OnceLock::new(),
         }
     }
@@ -118,14 +127,34 @@ impl Encoded {
 
     /// The WebSocket form as `by` compresses it, made once for all that compress alike.
     pub(crate) fn compressed_frames(&self, by: &Compressor) -> Arc<Pieces> {
-        let mut compressed = self.compressed.lock();
-        if let Some((_, frames)) = compressed.iter().find(|(other, _)| other.is_equivalent(by)) {
-            return Arc::clone(frames);
+        let is_it = |other: &OtherForm| matches!(other, OtherForm::Compressed(other) if other.is_equivalent(by));
+        self.other(is_it, || {
+            let mut fresh = by.fresh();
+            let frames = self.encode_frames(Some(&mut fresh));
+            (OtherForm::Compressed(fresh), frames)
+        })
+    }
+
+    /// The WebSocket form of another session protocol, made once for all that speak it.
+    pub(crate) fn messages(&self, form: &'static MessageForm) -> Arc<Pieces> {
+        let is_it = |other: &OtherForm| matches!(other, OtherForm::Messages(other) if ptr::eq(*other, form));
+        self.other(is_it, || (OtherForm::Messages(form), self.encode_messages(form)))
+    }
+
+    /// One of the other forms, made when it is needed first.
+    fn other(
+        &self,
+        is_it: impl Fn(&OtherForm) -> bool,
+        make: impl FnOnce() -> (OtherForm, Pieces),
+    ) -> Arc<Pieces> {
+        let mut others = self.others.lock();
+        if let Some((_, pieces)) = others.iter().find(|(form, _)| is_it(form)) {
+            return Arc::clone(pieces);
         }
-        let mut fresh = by.fresh();
-        let frames = Arc::new(self.encode_frames(Some(&mut fresh)));
-        compressed.push((fresh, Arc::clone(&frames)));
-        frames
+        let (form, pieces) = make();
+        let pieces = Arc::new(pieces);
+        others.push((form, Arc::clone(&pieces)));
+        pieces
     }
 
     /// The text, without the packet type in front.
@@ -194,16 +223,35 @@ impl Encoded {
                 by.encode(Opcode::Binary, (b"", attachment), None, &mut piece);
                 continue;
             }
-            let head = FrameHeader::new(Opcode::Binary, attachment.len(), None);
-            piece.extend_from_slice(head.as_bytes());
-            if attachment.len() <= JOINED_BYTES_MAX {
-                piece.extend_from_slice(attachment);
-            } else {
-                pieces.push(Bytes::from(std::mem::take(&mut piece)));
-                pieces.push(attachment.clone());
+            push_binary_frame(attachment, &mut piece, &mut pieces);
+        }
+        Pieces::of(piece, pieces)
+    }
+
+    /// Complete frames as another session protocol has them.
+    fn encode_messages(&self, form: &MessageForm) -> Pieces {
+        let mut pieces = Vec::new();
+        let mut piece = Vec::new();
+        if let Some(text) = &self.text {
+            form.push_text_frame(text, &mut piece);
+        }
+        for attachment in &self.attachments {
+            if !form.push_binary_frame(attachment, &mut piece) {
+                push_binary_frame(attachment, &mut piece, &mut pieces);
             }
         }
         Pieces::of(piece, pieces)
+    }
+}
+
+/// Appends a binary frame, whose content is shared if it is long.
+fn push_binary_frame(data: &Bytes, piece: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+    piece.extend_from_slice(FrameHeader::new(Opcode::Binary, data.len(), None).as_bytes());
+    if data.len() <= JOINED_BYTES_MAX {
+        piece.extend_from_slice(data);
+    } else {
+        pieces.push(Bytes::from(std::mem::take(piece)));
+        pieces.push(data.clone());
     }
 }
 
@@ -270,7 +318,7 @@ mod tests {
         let first = encoded.compressed_frames(&by(15));
         assert!(Arc::ptr_eq(&first, &encoded.compressed_frames(&by(15))));
         assert!(!Arc::ptr_eq(&first, &encoded.compressed_frames(&by(9))));
-        assert_eq!(encoded.compressed.lock().len(), 2);
+        assert_eq!(encoded.others.lock().len(), 2);
     }
 
     #[test]

@@ -10,8 +10,9 @@ use sockeye_net::lines::push_line;
 use sockeye_net::pipe::{Attached, Pipe};
 use sockeye_ws::{Opcode, encode_frame};
 
-use crate::outbox::content::Content;
+use crate::outbox::content::{Content, push_text_frame};
 use crate::outbox::encoded::{Encoded, WireForm};
+use crate::outbox::message_form::MessageForm;
 
 /// What the bytes on a pipe look like.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +21,24 @@ pub(crate) enum Framing {
     WebSocket(BinaryForm),
     /// A packet a line, as a JSON string.
     Lines,
+    /// Frames of WebSocket as another session protocol has them.
+    Messages(&'static MessageForm),
 }
 
 impl Framing {
+    /// Appends a small text message of one session alone, if it is one frame at once.
+    #[inline]
+    pub(crate) fn push_small_text(self, pipe: &mut Pipe, text: &str) -> bool {
+        let Some(tail) = pipe.plain_tail() else { return false };
+        match self {
+            Framing::WebSocket(_) => push_text_frame(text, tail),
+            Framing::Messages(form) => form.push_text_frame(text, tail),
+            Framing::Lines => return false,
+        }
+        pipe.count(1);
+        true
+    }
+
     /// Queues a message of one session alone.
     pub(crate) fn push_own(self, pipe: &mut Pipe, content: Content<'_>) {
         match self {
@@ -31,6 +47,7 @@ impl Framing {
                 content.push_lines(pipe.tail());
                 pipe.count(content.packets());
             }
+            Framing::Messages(form) => form.push_own(pipe, content),
         }
     }
 
@@ -38,9 +55,19 @@ impl Framing {
     /// take binary messages as they are, and everybody while there are none.
     pub(crate) fn push_shared(self, pipe: &mut Pipe, packet: &Arc<Encoded>) {
         let content = packet.content();
-        let Framing::WebSocket(form) = self else {
-            packet.form(WireForm::Lines).for_each(|piece| push_kept(pipe, piece, packet));
-            return pipe.count(content.packets());
+        let form = match self {
+            Framing::WebSocket(form) => form,
+            Framing::Lines => {
+                packet.form(WireForm::Lines).for_each(|piece| push_kept(pipe, piece, packet));
+                return pipe.count(content.packets());
+            }
+            Framing::Messages(form) if pipe.compressor().is_some() => {
+                return form.push_own(pipe, content);
+            }
+            Framing::Messages(form) => {
+                packet.messages(form).iter().for_each(|piece| push_kept(pipe, piece, packet));
+                return pipe.count(content.packets());
+            }
         };
         let is_plain = form == BinaryForm::Raw || content.attachments.is_empty();
         let compressor = pipe.compressor().filter(|by| packet.is_worth_compressing(by));
@@ -61,21 +88,24 @@ impl Framing {
     pub(crate) fn attach(self, pipe: &mut Pipe, batch: &Arc<Batch>, member: MemberId) -> Attached {
         match self {
             Framing::WebSocket(_) => pipe.attach(batch, member),
-            // It is a batch of frames.
-            Framing::Lines => Attached::Separate,
+            // It is a batch of Engine.IO's frames.
+            Framing::Lines | Framing::Messages(_) => Attached::Separate,
         }
     }
 
     /// Queues a packet of the session itself; `open` is what OPEN says.
     pub(crate) fn push_control(self, pipe: &mut Pipe, control: Control, open: &str) {
+        if let Framing::Messages(form) = self {
+            return form.push_control(control, pipe.tail());
+        }
         let text = match control.as_str() {
             Some(text) => Cow::Borrowed(text),
             None => Cow::Owned(format!("0{open}")),
         };
         let out = pipe.tail();
         match self {
-            Framing::WebSocket(_) => encode_frame(Opcode::Text, text.as_bytes(), None, out),
             Framing::Lines => push_line(&text, "", out),
+            _ => encode_frame(Opcode::Text, text.as_bytes(), None, out),
         }
     }
 }

@@ -85,7 +85,7 @@ impl Queue {
     pub(super) fn drain_into(&mut self, payload: &mut PayloadWriter) -> bool {
         let mut may_be_compressed = false;
         payload.reserve(self.packets as usize, self.bytes);
-        for group in self.groups.drain(..) {
+        self.empty(|group| {
             let content = group.content();
             may_be_compressed |= content.compress;
             match &group {
@@ -94,12 +94,21 @@ impl Queue {
                 }
                 _ => content.push_payload(payload),
             }
-        }
+        });
+        may_be_compressed
+    }
+
+    /// Takes everything, message by message.
+    pub(super) fn take(&mut self, mut take: impl FnMut(Content<'_>)) {
+        self.empty(|group| take(group.content()));
+    }
+
+    fn empty(&mut self, take: impl FnMut(Group)) {
+        self.groups.drain(..).for_each(take);
         if self.groups.capacity() > CAPACITY_KEPT {
             self.groups.shrink_to(CAPACITY_KEPT);
         }
         (self.packets, self.bytes, self.own_bytes) = (0, 0, 0);
-        may_be_compressed
     }
 }
 

@@ -260,6 +260,27 @@ impl Session {
         }
     }
 
+    /// Ends the session as [`close`](Session::close) does, and tells the client this code and reason where
+    /// its protocol has words for it: SockJS has, Engine.IO has not. The application is told
+    /// `forced server close`. SockJS leaves codes from 3000 to 4999 to applications; of the reason the first
+    /// 123 bytes are said, as a close frame has no room for more (RFC 6455 §5.5).
+    ///
+    /// ```
+    /// use sockeye_engine::Session;
+    ///
+    /// fn send_away(session: &Session) {
+    ///     session.close_with(3000, "Go away!");
+    /// }
+    /// ```
+    pub fn close_with(&self, code: u16, reason: &str) {
+        let reason = &reason[..reason.floor_char_boundary(FAREWELL_BYTES_MAX)];
+        let close_reason = CloseReason::ForcedServerClose;
+        let is_new = self.0.outbox.lock().close_with(close_reason, (code, reason.into()));
+        if is_new {
+            self.begin_closing(CloseDetail::of_reason(close_reason));
+        }
+    }
+
     /// Ends the session as [`close`](Session::close) does, with the reason `server shutting down`, at
     /// the first moment at which its handler has nothing under way: when
     /// [`SessionHandler::poll`](crate::SessionHandler::poll) is `Ready`. Until then it goes on as
@@ -501,6 +522,9 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
+
+/// What of a reason fits into a close frame, behind its code.
+const FAREWELL_BYTES_MAX: usize = 123;
 
 /// What one session's handles hold together, without their reference counts.
 #[cfg(test)]

@@ -12,9 +12,11 @@ use crate::outbox::connection::Connection;
 /// Something that arrived for a session, in order of arrival.
 pub(crate) enum SessionRequest {
     /// A poll, to be parked until there is something to say.
-    Poll(Reply),
+    Poll(Reply, Place),
     /// The body of a POST and its form. Answered when its packets were taken in.
     Post(Bytes, PayloadForm, Reply),
+    /// A stream of polls has come to its end.
+    StreamEnded,
     /// A request broke a rule, was given up, or took too long: the session ends, with this detail and
     /// the reason `transport error`. Whoever judged the request has answered it.
     Failed(CloseDetail),
@@ -22,6 +24,17 @@ pub(crate) enum SessionRequest {
     Connection(Box<Connection>),
     /// Something for the application's handler, see [`Session::command`](crate::Session::command).
     Command(Box<dyn Any + Send>),
+}
+
+/// Where a poll stands: alone, or in a stream, whose answer is made of one poll after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is answered, and that is all.
+    Alone,
+    /// It begins a stream.
+    First,
+    /// It goes on with the stream of the poll before it.
+    Next,
 }
 
 /// The requests of one session, few by construction: one poll that is parked, one POST that is read,

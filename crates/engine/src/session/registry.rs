@@ -12,13 +12,12 @@ use sockeye_net::address_slots::{AddressSlot, AddressSlots};
 use sockeye_net::flush::Flusher;
 use sockeye_net::http::NO_ADDRESS;
 use sockeye_net::pipe::Pipe;
-use sockeye_ws::CloseCode;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::http::refusal::Refusal;
 use crate::outbox::Limits;
-use crate::outbox::connection::Incoming;
+use crate::outbox::connection::{Goodbye, Incoming};
 use crate::outbox::queued_bytes::QueuedBytes;
 use crate::session::Session;
 use crate::session::config::{Config, ConfigError, OverflowPolicy};
@@ -245,14 +244,14 @@ impl Registry {
     }
 
     /// Ends a connection in good order behind what is queued, at once if that is possible, else in a
-    /// task of its own, within `websocket_close_timeout`. `code` as in [`Incoming::close`].
+    /// task of its own, within `websocket_close_timeout`.
     pub(crate) fn end_connection(
         self: &Arc<Self>,
         pipe: Pipe,
         incoming: Incoming,
-        code: CloseCode,
+        goodbye: Goodbye<'_>,
     ) {
-        let mut ending = incoming.close(pipe, code);
+        let mut ending = incoming.close(pipe, goodbye);
         if ending.is_done_at_once() {
             return;
         }

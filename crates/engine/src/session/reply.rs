@@ -8,10 +8,10 @@
 //! | `Answered`           | the answer is there                                                  |
 //! | `Gone`               | the request was given up, or the task has no answer for it           |
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
@@ -22,9 +22,10 @@ use super::inbox::SessionRequest;
 
 /// What a request is answered with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum ReplyContent {
+pub enum ReplyContent {
     /// To a poll: packets.
     Payload {
+        /// All of it.
         body: Bytes,
         /// They are no text.
         binary: bool,
@@ -60,7 +61,7 @@ pub(crate) struct Reply(Arc<Mutex<SlotState>>);
 
 /// The request's end, a future of the answer. Dropped, the request was given up, and the session's
 /// task is woken.
-pub(crate) struct AwaitedReply {
+pub struct AwaitedReply {
     state: Arc<Mutex<SlotState>>,
     session: Session,
 }
@@ -112,6 +113,12 @@ impl Drop for Reply {
         if !matches!(*state, SlotState::Answered(_)) {
             resolve(state, SlotState::Gone);
         }
+    }
+}
+
+impl fmt::Debug for AwaitedReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitedReply").field("session", &self.session).finish_non_exhaustive()
     }
 }
 

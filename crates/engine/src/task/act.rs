@@ -8,7 +8,7 @@ use sockeye_engine_proto::{
 };
 
 use super::driver::{Driver, POLLING};
-use super::protocol::SessionProtocol;
+use super::protocol::{Farewell, SessionProtocol};
 use crate::application::Application;
 use crate::metrics;
 use crate::session::close_detail::CloseDetail;
@@ -117,6 +117,8 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         let Some(reply) = requests.parked.take() else { return };
         self.core.handle.shared().outbox.lock().set_parked(false);
         match reply.send(answer) {
+            // What a stream brings is not its end.
+            Ok(()) if requests.streams => {}
             Ok(()) => self.core.change(POLLING, TransportChange::Answered, None),
             // The poll was given up with what it should have carried.
             Err(_) => self.core.lose(POLLING, Loss::Failed, CloseDetail::PollAborted),
@@ -172,14 +174,15 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
     fn release_link(&mut self) {
         let Some(link) = self.link.take() else { return };
         let discard = self.core.handle.is_discarded();
+        let farewell = self.core.protocol.farewell(&self.core.handle);
         if let Some(pipe) = self.core.handle.end_outbox().filter(|_| !discard) {
-            link.end(pipe, self.ticket.registry());
+            link.end(pipe, farewell, self.ticket.registry());
         }
     }
 
     fn release_probe(&mut self) {
         if let Some(probe) = self.probe.take() {
-            probe.link.end(probe.pipe, self.ticket.registry());
+            probe.link.end(probe.pipe, Farewell::default(), self.ticket.registry());
         }
     }
 

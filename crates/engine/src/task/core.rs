@@ -54,16 +54,25 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
     pub(super) fn frame(&mut self, via: TransportId, frame: Frame<'_>) {
         let form = self.protocol.form();
         match frame {
-            Frame::Text(text) => match P::plain_message(text) {
+            Frame::Text(text) => match P::plain_message(form, text) {
                 Some(message) if self.handle.observer().is_none() => {
                     self.take(via, Packet::Message(message));
                 }
-                _ => P::read(form, Message::Text(text), |packet| self.decoded(via, packet)),
+                _ => {
+                    // The frame counted as one packet.
+                    let mut is_first = true;
+                    P::read(form, Message::Text(text), |packet| {
+                        if std::mem::take(&mut is_first) || self.admits(via) {
+                            self.decoded(via, packet);
+                        }
+                    });
+                }
             },
             Frame::Binary(data) => {
                 P::read(form, Message::Binary(data), |packet| self.decoded(via, packet));
             }
-            Frame::Ping(_) | Frame::Pong(_) => {}
+            Frame::Ping(_) => {}
+            Frame::Pong(_) => self.protocol.handle_pong(self.now),
             Frame::Close(frame) => {
                 let code = frame.map(|frame| frame.code);
                 self.lose(via, Loss::Closed, CloseDetail::CloseFrame(code));
@@ -143,7 +152,7 @@ impl<H: SessionHandler, P: SessionProtocol> Core<H, P> {
             });
         }
         if self.handle.is_closing() {
-            self.protocol.close(self.now);
+            self.protocol.close(CloseReason::ForcedServerClose, self.now);
         }
     }
 

@@ -4,6 +4,7 @@
 //! wakes, takes in its requests and what its WebSocket brings, drives the handler, lets the protocol
 //! state say what follows, and ends by writing everything that was queued in one write.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,7 +34,7 @@ use crate::session::registry::{Registry, Ticket};
 use crate::session::reply::Reply;
 
 /// A session that is about to begin, with what its first request leaves behind.
-pub(crate) struct NewSession<A> {
+pub struct NewSession<A> {
     pub(crate) application: Arc<A>,
     pub(crate) id: SessionId,
     pub(crate) dialect: Dialect,
@@ -41,22 +42,41 @@ pub(crate) struct NewSession<A> {
     pub(crate) slot: Option<AddressSlot>,
 }
 
+impl<A> fmt::Debug for NewSession<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSession").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl<A: Application> NewSession<A> {
-    /// Starts its task, on a connection of this kind, or to poll. The first poll is to be the
-    /// handshake's.
+    /// Starts the task of one that speaks Engine.IO, on a connection of this kind, or to poll. The first
+    /// poll is to be the handshake's.
     pub(crate) fn spawn(
         self,
         registry: &Arc<Registry>,
         kind: TransportKind,
         connection: Option<Connection>,
     ) -> Session {
+        let (id, revision) = (self.id.clone(), self.dialect.revision);
+        let config = Arc::clone(&registry.protocol);
+        let accept = |via, now| proto::Session::accept(config, revision, id, via, now);
+        self.spawn_with(registry, kind, connection, accept)
+    }
+
+    /// Starts the task of one that speaks what `accept` gives the state of.
+    pub(crate) fn spawn_with<P: SessionProtocol>(
+        self,
+        registry: &Arc<Registry>,
+        kind: TransportKind,
+        connection: Option<Connection>,
+        accept: impl FnOnce(TransportId, Instant) -> P,
+    ) -> Session {
         let NewSession { application, id, dialect, handshake, slot } = self;
         let via = TransportId::new(kind, 0);
         let split = |it: Connection| ((it.pipe, it.framing), SessionLink::new(via, it.incoming));
         let (pipe, link) = connection.map(split).unzip();
         let now = now();
-        let config = Arc::clone(&registry.protocol);
-        let protocol = proto::Session::accept(config, dialect.revision, id.clone(), via, now);
+        let protocol = accept(via, now);
         let handle = Session::new(Arc::clone(registry), id, dialect, Outbox::new(pipe));
         handle.set_transport(kind);
         let limit = registry.config.packets_per_second_max;
@@ -152,13 +172,21 @@ pub(super) struct Requests<P: SessionProtocol> {
     /// Another poll, until the parked one has said whether it still waits.
     pub(super) overlapping: Option<Reply>,
     pub(super) post: Option<Post<P>>,
+    /// The polls are those of a stream, which is under way.
+    pub(super) streams: bool,
     /// What the session itself has to say to the parked poll.
     pub(super) controls: Vec<Control>,
 }
 
 impl<P: SessionProtocol> Default for Requests<P> {
     fn default() -> Self {
-        Requests { parked: None, overlapping: None, post: None, controls: Vec::new() }
+        Requests {
+            parked: None,
+            overlapping: None,
+            post: None,
+            streams: false,
+            controls: Vec::new(),
+        }
     }
 }
 
@@ -267,8 +295,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         while let Some(transmit) = self.core.protocol.poll_transmit() {
             self.transmit(transmit);
         }
-        // On polling it goes into the same answer as OPEN.
-        if self.link.is_some()
+        if (self.link.is_some() || !P::OPENS_WITH_MESSAGE)
             && let Some(packet) = &self.ticket.registry().config.initial_packet
         {
             self.core.handle.push(packet);
@@ -296,7 +323,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         if discard {
             self.core.protocol.abort(reason);
         } else {
-            self.core.protocol.close(self.core.now);
+            self.core.protocol.close(reason, self.core.now);
         }
     }
 
@@ -358,7 +385,7 @@ fn now() -> Instant {
 }
 
 /// The one polling transport of a session.
-pub(crate) const POLLING: TransportId = TransportId::new(TransportKind::Polling, 0);
+pub const POLLING: TransportId = TransportId::new(TransportKind::Polling, 0);
 /// What tokio's timer can tell apart.
 const TICK: Duration = Duration::from_millis(1);
 /// After this many passes other tasks get a turn.

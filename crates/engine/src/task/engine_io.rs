@@ -8,7 +8,7 @@ use sockeye_engine_proto::{
 };
 
 use super::driver::POLLING;
-use super::protocol::SessionProtocol;
+use super::protocol::{Farewell, SessionProtocol};
 use crate::outbox::encoded::Encoded;
 use crate::session::Session;
 use crate::session::reply::ReplyContent;
@@ -25,6 +25,9 @@ macro_rules! forward {
 }
 
 impl SessionProtocol for proto::Session {
+    const OPENS_WITH_MESSAGE: bool = true;
+    const ENDS_BY_OVERLAP: bool = true;
+
     type Form = Revision;
     type BodyReader = PayloadReader;
 
@@ -44,7 +47,6 @@ impl SessionProtocol for proto::Session {
         fn handle_pause(&mut self, now: Instant);
         fn handle_ping_written(&mut self, now: Instant);
         fn set_backlog(&mut self, waits: bool);
-        fn close(&mut self, now: Instant);
         fn abort(&mut self, reason: CloseReason);
         fn poll_transmit(&mut self) -> Option<Transmit>;
         fn poll_event(&mut self) -> Option<Event>;
@@ -56,11 +58,18 @@ impl SessionProtocol for proto::Session {
         fn is_ping_out(&self) -> bool;
     }
 
+    fn close(&mut self, _: CloseReason, now: Instant) {
+        self.close(now);
+    }
+
+    /// The heartbeat is packets of its own.
+    fn handle_pong(&mut self, _: Instant) {}
+
     fn form(&self) -> Revision {
         self.revision()
     }
 
-    fn plain_message(text: &str) -> Option<Message<'_>> {
+    fn plain_message(_: Revision, text: &str) -> Option<Message<'_>> {
         text.strip_prefix('4').map(Message::Text)
     }
 
@@ -78,7 +87,7 @@ impl SessionProtocol for proto::Session {
         });
     }
 
-    fn body_reader(form: PayloadForm) -> PayloadReader {
+    fn body_reader(_: Revision, form: PayloadForm) -> PayloadReader {
         PayloadReader::with_form(form)
     }
 
@@ -119,6 +128,10 @@ impl SessionProtocol for proto::Session {
             binary,
             compress,
         })
+    }
+
+    fn farewell(&self, _: &Session) -> Farewell {
+        Farewell::default()
     }
 }
 

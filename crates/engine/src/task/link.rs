@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use sockeye_engine_proto::TransportId;
 use sockeye_net::pipe::Pipe;
-use sockeye_ws::CloseCode;
+use sockeye_ws::{CloseCode, Opcode};
 
-use crate::outbox::connection::{Connection, Incoming};
+use super::protocol::Farewell;
+use crate::outbox::connection::{Connection, Goodbye, Incoming};
 use crate::outbox::framing::Framing;
 use crate::session::registry::Registry;
 
@@ -25,11 +26,20 @@ impl SessionLink {
         SessionLink { id, incoming, code: CloseCode::NO_STATUS, gone: false }
     }
 
-    /// Ends it in good order behind what is queued, unless it has ended.
-    pub(super) fn end(self, pipe: Pipe, registry: &Arc<Registry>) {
-        if !self.gone {
-            registry.end_connection(pipe, self.incoming, self.code);
+    /// Ends it in good order behind what is queued, unless it has ended. What a peer is told that broke a
+    /// rule goes before any farewell.
+    pub(super) fn end(self, mut pipe: Pipe, farewell: Farewell, registry: &Arc<Registry>) {
+        if self.gone {
+            return;
         }
+        if let Some(text) = farewell.text {
+            pipe.push(Opcode::Text, (b"", text.as_bytes()), false);
+        }
+        let goodbye = match self.code {
+            CloseCode::NO_STATUS => Goodbye::Told(farewell.code, &farewell.reason),
+            code => Goodbye::Failed(code),
+        };
+        registry.end_connection(pipe, self.incoming, goodbye);
     }
 
     /// Whether something was read that is not yet handled.

@@ -11,28 +11,29 @@ use sockeye_ws::{CloseCode, Connection as Frames};
 use super::core::Core;
 use super::driver::{Driver, POLLING, Post};
 use super::link::{Probe, SessionLink};
-use super::protocol::SessionProtocol;
+use super::protocol::{Farewell, SessionProtocol};
 use crate::application::{Application, SessionHandler};
 use crate::outbox::connection::Incoming;
 use crate::session::close_detail::CloseDetail;
-use crate::session::inbox::SessionRequest;
+use crate::session::inbox::{Place, SessionRequest};
 use crate::session::reply::{Reply, ReplyContent};
 
 impl<A: Application, P: SessionProtocol> Driver<A, P> {
     pub(super) fn receive_requests(&mut self) {
         for request in self.core.handle.take_requests() {
             match request {
-                SessionRequest::Poll(reply) => self.receive_poll(reply),
+                SessionRequest::Poll(reply, place) => self.receive_poll(reply, place),
                 SessionRequest::Post(body, form, reply) => {
                     let open = self.posts_via().is_some();
                     match &mut self.requests {
                         Some(requests) if open && requests.post.is_none() => {
-                            let reader = P::body_reader(form);
+                            let reader = P::body_reader(self.core.protocol.form(), form);
                             requests.post = Some(Post { body, reader, reply });
                         }
                         _ => self.refuse_late(reply),
                     }
                 }
+                SessionRequest::StreamEnded => self.end_stream(),
                 SessionRequest::Failed(detail) => {
                     let via = self.posts_via().unwrap_or(POLLING);
                     self.core.change(via, TransportChange::Broken, detail);
@@ -51,7 +52,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         }
     }
 
-    fn receive_poll(&mut self, reply: Reply) {
+    fn receive_poll(&mut self, reply: Reply, place: Place) {
         self.look_at_polls();
         let polls = !self.core.protocol.is_closed() && self.core.protocol.transport() == POLLING;
         let Some(requests) = self.requests.as_mut().filter(|_| polls) else {
@@ -63,12 +64,17 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
                 parked.ask();
                 requests.overlapping = Some(reply);
             }
+            // The stream's answer is being read.
+            None if requests.streams && place != Place::Next => {
+                let _ = reply.send(ReplyContent::Overlap);
+            }
             Some(_) => {
                 let _ = reply.send(ReplyContent::Overlap);
                 self.end_for_overlap();
             }
             None => {
                 requests.parked = Some(reply);
+                requests.streams = place != Place::Alone;
                 self.core.handle.shared().outbox.lock().set_parked(true);
                 self.core.change(POLLING, TransportChange::Writable, None);
             }
@@ -96,7 +102,19 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         }
     }
 
+    /// The client is to come for more with another poll.
+    fn end_stream(&mut self) {
+        if let Some(requests) = &mut self.requests
+            && std::mem::take(&mut requests.streams)
+        {
+            self.core.change(POLLING, TransportChange::Answered, None);
+        }
+    }
+
     fn end_for_overlap(&mut self) {
+        if !P::ENDS_BY_OVERLAP {
+            return;
+        }
         self.core.change(POLLING, TransportChange::Writable, CloseDetail::PollOverlap);
     }
 
@@ -107,7 +125,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
             self.probe = Some(Box::new(probe));
         } else {
             // This is the close packet that the session had still to send.
-            probe.link.end(probe.pipe, self.ticket.registry());
+            probe.link.end(probe.pipe, Farewell::default(), self.ticket.registry());
         }
     }
 

@@ -8,6 +8,7 @@ mod compress;
 mod get;
 pub(crate) mod jsonp;
 mod post;
+mod upload;
 
 use std::sync::LazyLock;
 
@@ -27,8 +28,9 @@ use crate::http::response_body::Body;
 use crate::session::Session;
 use crate::session::reply::ReplyContent;
 
-pub(crate) use get::Poll;
+pub(crate) use get::{LongAnswer, Poll};
 pub(crate) use post::{Post, Unread};
+pub(crate) use upload::Upload;
 
 /// What of a request matters to its answer.
 #[derive(Clone, Copy, Debug)]

@@ -8,13 +8,12 @@ use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use sockeye_engine_proto::{BinaryForm, TransportKind};
 use sockeye_net::http::into_stream;
-use sockeye_ws::CloseCode;
-use sockeye_ws::handshake::server::check_parts;
+use sockeye_ws::handshake::server::{RequestError, check_parts};
 
 use crate::application::Application;
 use crate::http::refusal::{CROSS_ORIGIN_RESOURCE_POLICY, Refusal, SAME_ORIGIN};
 use crate::http::response_body::Body;
-use crate::outbox::connection::Connection;
+use crate::outbox::connection::{Connection, Goodbye};
 use crate::outbox::framing::Framing;
 use crate::session::Session;
 use crate::session::inbox::SessionRequest;
@@ -27,20 +26,33 @@ pub(crate) fn accept<A: Application>(
     arrival: Arrival<A>,
     head: &mut Parts,
 ) -> Response<Body> {
-    let mut accept = match check_parts(&head.method, head.version, &head.headers) {
-        Ok(accept) => accept,
-        Err(error) => {
-            tracing::debug!(%error, "bad websocket handshake");
-            let mut response = Refusal::BadUpgrade.upgrade_response();
+    let framing = Framing::WebSocket(arrival.binary_form());
+    let opened = move |registry: &Arc<Registry>, connection| arrival.proceed(registry, connection);
+    open(registry, head, framing, opened).unwrap_or_else(|error| {
+        let mut response = Refusal::BadUpgrade.upgrade_response();
+        if let BadHandshake::Request(error) = error {
             error.extend_headers(response.headers_mut());
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            return response;
         }
-    };
-    let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
+        response
+    })
+}
+
+/// Answers a WebSocket handshake; `opened` gets the connection, from another task.
+pub(crate) fn open(
+    registry: &Arc<Registry>,
+    head: &mut Parts,
+    framing: Framing,
+    opened: impl FnOnce(&Arc<Registry>, Connection) + Send + 'static,
+) -> Result<Response<Body>, BadHandshake> {
+    let mut accept = check_parts(&head.method, head.version, &head.headers).map_err(|error| {
+        tracing::debug!(%error, "bad websocket handshake");
+        BadHandshake::Request(error)
+    })?;
+    let upgrade = head.extensions.remove::<OnUpgrade>().ok_or_else(|| {
         tracing::warn!("the HTTP server in front offers no upgrades");
-        return Refusal::BadUpgrade.upgrade_response();
-    };
+        BadHandshake::NoUpgrade
+    })?;
     if let Some(protocol) = sockeye_ws::handshake::protocols(&head.headers).next() {
         accept = accept.with_protocol(protocol);
     }
@@ -49,24 +61,33 @@ pub(crate) fn accept<A: Application>(
         Ok(None) => (accept, None),
         Err(error) => {
             tracing::debug!(%error, "bad websocket handshake");
-            return Refusal::BadUpgrade.upgrade_response();
+            return Err(BadHandshake::Extensions);
         }
     };
     let ticket = registry.ticket();
     tokio::spawn(async move {
         let registry = ticket.registry();
-        let opened = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
-        let Ok(Ok(upgraded)) = opened else { return };
+        let upgraded = tokio::time::timeout(registry.config.upgrade_timeout, upgrade).await;
+        let Ok(Ok(upgraded)) = upgraded else { return };
         let (stream, early) = into_stream(upgraded);
-        let framing = Framing::WebSocket(arrival.binary_form());
         let compression = (deflate.as_ref(), &registry.config.compression);
         let config = registry.websocket();
-        let connection = Connection::websocket(stream, early, framing, config, compression);
-        arrival.proceed(registry, connection);
+        opened(registry, Connection::websocket(stream, early, framing, config, compression));
     });
     let mut response = accept.into_response::<Body>();
     response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
-    response
+    Ok(response)
+}
+
+/// Why a handshake is not answered by a WebSocket.
+#[derive(Debug)]
+pub(crate) enum BadHandshake {
+    /// It is no proper one.
+    Request(RequestError),
+    /// Nothing in front of us lends its connections.
+    NoUpgrade,
+    /// What it says of extensions makes no sense.
+    Extensions,
 }
 
 /// What a WebSocket is for, once it is open.
@@ -102,6 +123,6 @@ impl<A: Application> Arrival<A> {
             _ => connection,
         };
         let Connection { pipe, incoming, .. } = connection;
-        registry.end_connection(pipe, incoming, CloseCode::NO_STATUS);
+        registry.end_connection(pipe, incoming, Goodbye::SILENT);
     }
 }

@@ -30,9 +30,14 @@ impl Closing {
     }
 
     /// Of a WebSocket. Queues the close frame, unless one was sent. `failed`: the peer broke the protocol.
-    pub fn new(mut pipe: Pipe, mut reader: FrameReader, code: CloseCode, failed: bool) -> Self {
+    pub fn new(
+        mut pipe: Pipe,
+        mut reader: FrameReader,
+        (code, reason): (CloseCode, &str),
+        failed: bool,
+    ) -> Self {
         let key = pipe.masking_key();
-        reader.ws.close(code, "", key, pipe.tail());
+        reader.ws.close(code, reason, key, pipe.tail());
         Self { pipe, reader: Some(reader), failed }
     }
 

@@ -114,7 +114,7 @@ impl WebSocket {
     /// server broke the protocol.
     pub(crate) fn finish(mut self, code: CloseCode, has_failed: bool) {
         self.queue_replies();
-        let mut closing = Closing::new(self.pipe, self.reader, code, has_failed);
+        let mut closing = Closing::new(self.pipe, self.reader, (code, ""), has_failed);
         if !closing.is_done_at_once() {
             tokio::spawn(timeout(CLOSE_TIMEOUT, closing.carry_out(WRITE_TIMEOUT)));
         }

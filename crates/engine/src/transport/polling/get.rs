@@ -18,7 +18,7 @@ use crate::http::response_body::{Body, End, Watch};
 use crate::outbox::queued_bytes::Charge;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
-use crate::session::inbox::SessionRequest;
+use crate::session::inbox::{Place, SessionRequest};
 use crate::session::reply::{AwaitedReply, ReplyContent, reply};
 
 /// A poll, answered when the session has something to say.
@@ -42,7 +42,7 @@ impl Poll {
         let coding = present.accept_encoding.then(accepted).flatten();
         let (reply, answer) = reply(&session);
         // Turned away, it is answered as well.
-        let _ = session.submit(SessionRequest::Poll(reply));
+        let _ = session.submit(SessionRequest::Poll(reply, Place::Alone));
         let asked = Asked::new(head, present);
         Poll { session, answer, asked, coding, delayed: None }
     }
@@ -85,14 +85,14 @@ impl Future for Poll {
 /// A long answer, which counts as waiting until it was taken. Its end before its end ends the session,
 /// whose messages it carries.
 #[derive(Debug)]
-struct LongAnswer {
+pub(crate) struct LongAnswer {
     session: Session,
     bytes: usize,
     _charge: Charge,
 }
 
 impl LongAnswer {
-    fn watch(session: &Session, bytes: usize) -> Arc<dyn Watch> {
+    pub(crate) fn watch(session: &Session, bytes: usize) -> Arc<dyn Watch> {
         session.shared().add_unread(bytes);
         let charge = session.shared().registry().queued_bytes.charge(bytes);
         Arc::new(LongAnswer { session: session.clone(), bytes, _charge: charge })
