@@ -21,16 +21,25 @@ export interface Window {
   roads: Record<Road, Passed>;
 }
 
+/** A slow network, each way: 0 of either is none. */
+export interface Slowness {
+  delay_ms: number;
+  bytes_per_second: number;
+}
+
 /** What a demonstration may do to the lab. */
 export interface Bench {
   settings: Settings;
   period: number;
+  lines: Record<Road, Slowness>;
   available(road: Road): boolean;
   set(settings: Partial<Settings>): void;
-  line(road: RoadChoice, line: { delay_ms?: number; bytes_per_second?: number }): void;
+  line(road: RoadChoice, line: Partial<Slowness>): void;
   cut(road: RoadChoice, for_ms: number): void;
   reopen(road: Road): void;
   setPeriod(milliseconds: number): void;
+  /** One request on a road, with this query and perhaps a body, and the text of its answer. */
+  ask(road: Road, query: string, body?: string): Promise<string>;
   measure(milliseconds: number): Promise<Window>;
 }
 

@@ -5,7 +5,8 @@ import {
   type FromPage, type FromServer, type Limits, type Road, type RoadChoice, ROADS, type RoadNumbers,
   type Settings, type WireRecord,
 } from "./contract.ts";
-import { type Bench, type Window, windowOf } from "./bench.ts";
+import { type Axis, axisOf } from "./axis.ts";
+import { type Bench, type Slowness, type Window, windowOf } from "./bench.ts";
 import { openRoad } from "./roads/open.ts";
 import type { OpenRoad, State } from "./roads/road.ts";
 import { Series } from "./series.ts";
@@ -16,14 +17,11 @@ export const METRICS: readonly Metric[] = ["requests", "headers", "payload", "de
 type Hello = Extract<FromServer, { type: "hello" }>;
 type Raced = Extract<FromServer, { type: "raced" }>;
 type Handshake = Extract<FromServer, { type: "handshake" }>;
-/** A slow network. */
-export interface Slowness {
-  delay_ms: number;
-  bytes_per_second: number;
-}
-
 /** How many records the wire view keeps. */
 const RECORDS_KEPT = 200;
+
+/** How many delays of a road a measurement keeps. */
+const DELAYS_KEPT = 5_000;
 
 const perRoad = <T>(make: () => T) => Object.fromEntries(ROADS.map((road) => [road, make()])) as Record<Road, T>;
 
@@ -41,14 +39,17 @@ export class Lab implements Bench {
   metric = $state<Metric>("delay");
   period = $state(1_000);
   raced = $state.raw<Raced | null>(null);
+  /** When the race began, in milliseconds of the page's clock; 0 before the first. */
+  racedFrom = $state(0);
   refusal = $state("");
   watched = $state<Road | null>(null);
   records = $state.raw<WireRecord[]>([]);
   dropped = $state(0);
+  /** Whether the wire view stands still; what passes meanwhile is not kept. */
+  isPaused = $state(false);
   handshakes = $state.raw<Partial<Record<Road, Handshake>>>({});
   /** Grows with each second that ended: plots are drawn then. */
   second = $state(0);
-  /** The ends of the axis that all plots share. */
   readonly arrivals = perRoad(() => new Arrivals());
   readonly continuity = perRoad(() => new Continuity());
   readonly series = perRoad(() => ({
@@ -58,12 +59,15 @@ export class Lab implements Bench {
   readonly #open = new Map<Road, OpenRoad>();
   readonly #control: Control;
   readonly #waiting = new Set<() => void>();
-  #delays = perRoad(() => [] as number[]);
-  #isMeasuring = false;
+  /** The delays that the measurements of now gather: one for each, they may overlap. */
+  readonly #measuring = new Set<Record<Road, number[]>>();
+  #told = this.settings;
+  #axis: { second: number; metric: Metric; axis: Axis } | undefined;
+  #tallest = { at: 0, most: 0 };
   #at = 0;
 
-  constructor() {
-    this.#control = new Control((state) => this.#turned(state), (message) => this.#took(message));
+  constructor(connect?: () => WebSocket) {
+    this.#control = new Control((state) => this.#turned(state), (message) => this.#took(message), connect);
   }
 
   close(): void {
@@ -100,6 +104,7 @@ export class Lab implements Bench {
 
   race(): void {
     this.raced = null;
+    this.racedFrom = performance.now();
     this.send({ type: "race" });
   }
 
@@ -130,19 +135,57 @@ export class Lab implements Bench {
     this.#openRoad(road);
   }
 
+  /** The address of a road's tap. */
+  address(road: Road): string {
+    const address = this.hello?.roads.find(({ id }) => id === road);
+    if (!address) throw new Error("the lab's server has not told where its roads are");
+    return `http://${location.hostname}:${address.port}${address.path}`;
+  }
+
+  /** One request on a road, and the text of its answer. */
+  async ask(road: Road, query: string, body?: string): Promise<string> {
+    const url = `${this.address(road).replace(/\/?$/, "/")}?${query}`;
+    const answer = await fetch(url, { method: body === undefined ? "GET" : "POST", body, cache: "no-store" });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}: ${text.slice(0, 200)}`);
+    return text;
+  }
+
+  /** The axis that all plots share in this second. */
+  axis(): Axis {
+    const { second, metric } = this;
+    if (this.#axis?.second !== second || this.#axis.metric !== metric) {
+      const of = metric === "delay" ? "mean" : "sum";
+      const views = ROADS.map((road) => this.series[road][metric].view(second, of));
+      this.#axis = { second, metric, axis: axisOf(views, metric === "delay") };
+    }
+    return this.#axis.axis;
+  }
+
+  /** The most events that came in any column of any lane, reckoned anew every half second. */
+  tallest(now: number): number {
+    if (now - this.#tallest.at > 500) {
+      this.#tallest = { at: now, most: Math.max(...ROADS.map((road) => this.arrivals[road].most(now))) };
+    }
+    return this.#tallest.most;
+  }
+
   /** What passes on every road in so many milliseconds from now on. */
   async measure(milliseconds: number): Promise<Window> {
     const before = await this.#fresh();
-    this.#delays = perRoad(() => []);
-    this.#isMeasuring = true;
     const start = this.#at;
+    const delays = perRoad(() => [] as number[]);
     const missed = perRoad(() => 0);
     for (const road of ROADS) missed[road] = this.continuity[road].missed;
-    await new Promise((resolve) => setTimeout(resolve, milliseconds));
-    const after = await this.#fresh();
-    this.#isMeasuring = false;
-    for (const road of ROADS) missed[road] = this.continuity[road].missed - missed[road];
-    return windowOf(before, after, (this.#at - start) / 1_000, this.#delays, missed);
+    this.#measuring.add(delays);
+    try {
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      const after = await this.#fresh();
+      for (const road of ROADS) missed[road] = this.continuity[road].missed - missed[road];
+      return windowOf(before, after, (this.#at - start) / 1_000, delays, missed);
+    } finally {
+      this.#measuring.delete(delays);
+    }
   }
 
   /** The next numbers, or the last ones when nothing changes any more. */
@@ -156,7 +199,7 @@ export class Lab implements Bench {
       const timer = setTimeout(done, 1_000);
       this.#waiting.add(done);
     });
-    if (!this.numbers) throw new Error("the lab's server does not answer");
+    if (!this.numbers || this.control !== "open") throw new Error("the lab's server does not answer");
     return this.numbers;
   }
 
@@ -197,11 +240,13 @@ export class Lab implements Bench {
           const road = ROADS[index];
           if (!road) continue;
           if (this.#at > 0) this.series[road].delay.add(Math.floor(this.#at / 1_000), delay);
-          if (this.#isMeasuring && this.#delays[road].length < 5_000) this.#delays[road].push(delay);
+          for (const delays of this.#measuring) {
+            if (delays[road].length < DELAYS_KEPT) delays[road].push(delay);
+          }
         }
         return;
       case "wire":
-        if (message.road !== this.watched) return;
+        if (message.road !== this.watched || this.isPaused) return;
         this.records = [...this.records, ...message.records].slice(-RECORDS_KEPT);
         this.dropped += message.dropped;
         return;
@@ -213,17 +258,22 @@ export class Lab implements Bench {
         return;
       case "refused":
         this.refusal = message.message;
+        // What the page has shown in advance is not so.
+        if (message.of === "set") this.settings = this.#told;
     }
   }
 
   #greeted(hello: Hello): void {
     this.#closeRoads();
     this.hello = hello;
-    this.settings = hello.settings;
+    this.settings = this.#told = hello.settings;
     this.numbers = this.rates = this.raced = null;
     this.#at = 0;
-    this.watched = null;
     this.records = [];
+    this.dropped = 0;
+    this.handshakes = {};
+    // The server's visit is a new one: what this page had asked for, it asks for again.
+    if (this.watched) this.#control.send({ type: "watch", road: this.watched });
     for (const road of ROADS) {
       Object.assign(this.lines[road], { delay_ms: 0, bytes_per_second: 0 });
       this.continuity[road].reset();
@@ -247,7 +297,10 @@ export class Lab implements Bench {
     }
     this.#at = at;
     this.numbers = roads;
-    this.settings = settings;
+    if (Object.entries(settings).some(([name, value]) => this.settings[name as keyof Settings] !== value)) {
+      this.settings = settings;
+    }
+    this.#told = settings;
     if (isNewSecond) this.#ended(second);
     for (const done of this.#waiting) done();
   }

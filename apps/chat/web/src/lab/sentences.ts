@@ -1,4 +1,20 @@
-import type { StatementId } from "./statements.ts";
+import type { Section, StatementId } from "./statements.ts";
+
+/** What a section of the notes is about. */
+export const SECTIONS: Record<Section, { en: string; ko: string }> = {
+  S1: { en: "HTTP polling", ko: "HTTP 폴링" },
+  S2: { en: "HTTP long polling", ko: "HTTP 롱 폴링" },
+  S3: { en: "HTTP streaming", ko: "HTTP 스트리밍" },
+  S4: { en: "Server-Sent Events", ko: "Server-Sent Events" },
+  S5: { en: "WebSocket, the protocol", ko: "WebSocket 프로토콜" },
+  S6: { en: "WebSocket, the server", ko: "WebSocket 서버" },
+  S8: { en: "Socket.IO, the server", ko: "Socket.IO 서버" },
+  S9: { en: "Socket.IO, the client", ko: "Socket.IO 클라이언트" },
+  S10: { en: "From polling to WebSocket", ko: "폴링에서 WebSocket으로" },
+  S11: { en: "Old clients", ko: "예전 클라이언트" },
+  S12: { en: "SockJS", ko: "SockJS" },
+  S18: { en: "What it is for", ko: "쓰임새" },
+};
 
 /** A statement and its answer, in English and in Korean. */
 export const SENTENCES: Record<StatementId, { en: [string, string]; ko: [string, string] }> = {
@@ -16,6 +32,7 @@ export const SENTENCES: Record<StatementId, { en: [string, string]; ko: [string,
   again: { en: ["The Socket.IO client connects again by itself.", "After a cut of 1 s: {requests} requests to come back, {events} events seen, {missed} missed."], ko: ["Socket.IO 클라이언트는 스스로 다시 연결합니다.", "1초 끊긴 뒤 요청 {requests}번으로 돌아와 이벤트 {events}개를 받았고, {missed}개를 놓쳤습니다."] },
   dance: { en: ["Socket.IO begins with polling and upgrades to WebSocket.", "{requests} requests and {headers} of headers to begin; then {events} events with {after} requests."], ko: ["Socket.IO는 폴링으로 시작해 WebSocket으로 업그레이드합니다.", "시작에 요청 {requests}번과 헤더 {headers}, 그 뒤 이벤트 {events}개에 요청 {after}번이었습니다."] },
   stays: { en: ["Where it cannot upgrade, it stays on polling.", "{events} events took {requests} requests, {polling} late; upgraded {upgraded} requests, {websocket} late."], ko: ["업그레이드할 수 없으면 폴링에 머뭅니다.", "이벤트 {events}개에 요청 {requests}번, 지연 {polling}. 업그레이드하면 요청 {upgraded}번, 지연 {websocket}였습니다."] },
+  old: { en: ["Clients of Socket.IO 2 connect beside those of 4.", "EIO=3 was answered with {old} bytes that begin {old_begins}, EIO=4 with {new} bytes that begin {new_begins}."], ko: ["Socket.IO 2의 클라이언트도 4의 클라이언트와 나란히 연결됩니다.", "EIO=3에는 {old_begins}로 시작하는 {old}바이트, EIO=4에는 {new_begins}로 시작하는 {new}바이트로 응답했습니다."] },
   sockjs: { en: ["SockJS is the other way around old browsers.", "{events} events, {requests} new requests, {sockjs} late; WebSocket {websocket}."], ko: ["SockJS는 오래된 브라우저를 위한 또 다른 방법입니다.", "이벤트 {events}개, 새 요청 {requests}번, 지연 {sockjs}. WebSocket은 {websocket}였습니다."] },
   headers: { en: ["HTTP exchanges large headers again and again.", "Headers were {polling} of all bytes on polling, {long} on long polling, {sse} on SSE, {websocket} on WebSocket."], ko: ["HTTP는 큰 헤더를 거듭 주고받습니다.", "전체 바이트 중 헤더는 폴링 {polling}, 롱 폴링 {long}, SSE {sse}, WebSocket {websocket}였습니다."] },
   games: { en: ["Games need the newest state soon.", "On a line of 100 ms: polling {polling} late, long polling {long}, WebSocket {websocket}."], ko: ["게임에는 가장 새로운 상태가 빨리 와야 합니다.", "지연 100 ms 회선에서 폴링 {polling}, 롱 폴링 {long}, WebSocket {websocket} 늦었습니다."] },

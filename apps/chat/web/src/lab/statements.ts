@@ -1,12 +1,12 @@
 import type { Bench, Passed } from "./bench.ts";
-import type { Road } from "./contract.ts";
+import { type Road, ROADS } from "./contract.ts";
 import { bytes, count, figure, milliseconds } from "./format.ts";
 
 /** A statement of the notes: its text is `s_<id>`, its answer `a_<id>`. */
 export interface Statement {
   id: StatementId;
   /** The section of the notes' reading. */
-  section: string;
+  section: Section;
   /** The page of the guide, without its ending. */
   guide: string;
   /** The roads that it is about: without one of them it cannot be shown. */
@@ -17,7 +17,10 @@ export interface Statement {
 
 export type StatementId =
   | "wasted" | "late" | "waits" | "degenerates" | "streams" | "sse" | "returns" | "once" | "lengths"
-  | "pushes" | "envelope" | "again" | "dance" | "stays" | "sockjs" | "headers" | "games" | "charts";
+  | "pushes" | "envelope" | "again" | "dance" | "stays" | "old" | "sockjs" | "headers" | "games" | "charts";
+
+/** The sections of the notes' reading that the lab can show. */
+export type Section = "S1" | "S2" | "S3" | "S4" | "S5" | "S6" | "S8" | "S9" | "S10" | "S11" | "S12" | "S18";
 
 const late = ({ delay_ms }: Passed) => (delay_ms === null ? "–" : milliseconds(delay_ms));
 
@@ -178,6 +181,13 @@ export const STATEMENTS: readonly Statement[] = [
     },
   },
   {
+    id: "old", section: "S11", guide: "engine", roads: ["socketio-polling"],
+    async show(bench) {
+      const [old, now] = [await hello(bench, 3), await hello(bench, 4)];
+      return { old: count(old.bytes), old_begins: old.begins, new: count(now.bytes), new_begins: now.begins };
+    },
+  },
+  {
     id: "sockjs", section: "S12", guide: "sockjs", roads: ["sockjs", "websocket"],
     async show(bench) {
       const { roads } = await at(bench, 10, 200, 3_000);
@@ -211,14 +221,28 @@ export const STATEMENTS: readonly Statement[] = [
   },
 ];
 
+/** Opens a session with a version of Engine.IO, ends it, and gives what the server said to begin with. */
+async function hello(bench: Bench, version: 3 | 4): Promise<{ bytes: number; begins: string }> {
+  const asked = `EIO=${version}&transport=polling`;
+  const text = await bench.ask("socketio-polling", asked);
+  const sid = /"sid":"([^"]+)"/.exec(text)?.[1];
+  if (!sid) throw new Error(`EIO=${version} was answered without a session`);
+  // The packet "close", which version 3 wants with its length.
+  await bench.ask("socketio-polling", `${asked}&sid=${encodeURIComponent(sid)}`, version === 3 ? "1:1" : "1");
+  return { bytes: new TextEncoder().encode(text).length, begins: text.slice(0, text.indexOf("{") + 1) };
+}
+
 /** Shows a statement, and leaves the lab as it was, whatever happens. */
 export async function demonstrate(statement: Statement, bench: Bench): Promise<Record<string, string>> {
-  const { settings, period } = bench;
+  const { period } = bench;
+  const settings = { ...bench.settings };
+  const lines = ROADS.map((road) => [road, { ...bench.lines[road] }] as const);
   bench.line("all", { delay_ms: 0, bytes_per_second: 0 });
   try {
     return await statement.show(bench);
   } finally {
     bench.line("all", { delay_ms: 0, bytes_per_second: 0 });
+    for (const [road, line] of lines) if (line.delay_ms > 0 || line.bytes_per_second > 0) bench.line(road, line);
     bench.set(settings);
     bench.setPeriod(period);
   }
