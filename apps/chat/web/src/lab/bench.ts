@@ -40,6 +40,9 @@ export interface Bench {
   setPeriod(milliseconds: number): void;
   /** One request on a road, with this query and perhaps a body, and the text of its answer. */
   ask(road: Road, query: string, body?: string): Promise<string>;
+  /** Waits until what was sent before has passed on every road. */
+  settle(): Promise<void>;
+  /** What passes on every road in so many milliseconds from now on; measurements may overlap. */
   measure(milliseconds: number): Promise<Window>;
 }
 

@@ -23,6 +23,9 @@ const RECORDS_KEPT = 200;
 /** How many delays of a road a measurement keeps. */
 const DELAYS_KEPT = 5_000;
 
+/** How long after a period of polling everything has passed, in milliseconds. */
+const SETTLE_MS = 250;
+
 const perRoad = <T>(make: () => T) => Object.fromEntries(ROADS.map((road) => [road, make()])) as Record<Road, T>;
 
 /** The lab of this page: its control WebSocket, its roads, and all that was counted. */
@@ -168,6 +171,11 @@ export class Lab implements Bench {
       this.#tallest = { at: now, most: Math.max(...ROADS.map((road) => this.arrivals[road].most(now))) };
     }
     return this.#tallest.most;
+  }
+
+  /** Polling is the last to show what was sent: it needs a whole period. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.period + SETTLE_MS));
   }
 
   /** What passes on every road in so many milliseconds from now on. */

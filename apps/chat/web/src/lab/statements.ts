@@ -1,4 +1,4 @@
-import type { Bench, Passed } from "./bench.ts";
+import type { Bench, Passed, Window } from "./bench.ts";
 import { type Road, ROADS } from "./contract.ts";
 import { bytes, count, figure, milliseconds } from "./format.ts";
 
@@ -26,7 +26,15 @@ const late = ({ delay_ms }: Passed) => (delay_ms === null ? "–" : milliseconds
 
 async function at(bench: Bench, rate: number, size: number, ms: number) {
   bench.set({ rate, size, burst: 1, running: true });
+  await bench.settle();
   return bench.measure(ms);
+}
+
+/** What passes while something is done, a little after the beginning. */
+async function during(bench: Bench, ms: number, act: () => void): Promise<Window> {
+  // The first reading takes a moment, and what is done has to be behind it.
+  const [window] = await Promise.all([bench.measure(ms), bench.measure(250).then(act)]);
+  return window;
 }
 
 export const STATEMENTS: readonly Statement[] = [
@@ -92,12 +100,10 @@ export const STATEMENTS: readonly Statement[] = [
     id: "returns", section: "S4", guide: "feeds", roads: ["sse", "websocket"],
     async show(bench) {
       bench.set({ rate: 10, size: 200, burst: 1, running: true });
-      const window = bench.measure(6_000);
-      // The first reading takes a moment; the cut has to be within the window.
-      await bench.measure(500);
-      bench.cut("sse", 1_500);
-      bench.cut("websocket", 1_500);
-      const { roads } = await window;
+      const { roads } = await during(bench, 6_000, () => {
+        bench.cut("sse", 1_500);
+        bench.cut("websocket", 1_500);
+      });
       return { sse: count(roads.sse.missed), websocket: count(roads.websocket.missed) };
     },
   },
@@ -105,10 +111,7 @@ export const STATEMENTS: readonly Statement[] = [
     id: "once", section: "S5", guide: "websocket", roads: ["websocket", "long-polling"],
     async show(bench) {
       bench.set({ rate: 10, size: 200, burst: 1, running: true });
-      const opening = bench.measure(2_000);
-      await bench.measure(200);
-      bench.reopen("websocket");
-      const { roads: first } = await opening;
+      const { roads: first } = await during(bench, 2_000, () => bench.reopen("websocket"));
       const { roads } = await bench.measure(3_000);
       return {
         handshake: bytes(first.websocket.header_bytes), events: count(roads.websocket.events),
@@ -126,6 +129,15 @@ export const STATEMENTS: readonly Statement[] = [
         each.push(events === 0 ? "–" : figure(Math.round(framing_bytes / events)));
       }
       return { small: each[0], medium: each[1], large: each[2] };
+    },
+  },
+  {
+    id: "headers", section: "S5", guide: "feeds", roads: ["polling", "long-polling", "sse", "websocket"],
+    async show(bench) {
+      const { roads } = await at(bench, 10, 200, 4_000);
+      const share = ({ header_bytes, payload_bytes, framing_bytes }: Passed) =>
+        `${Math.round((100 * header_bytes) / Math.max(1, header_bytes + payload_bytes + framing_bytes))} %`;
+      return { polling: share(roads.polling), long: share(roads["long-polling"]), sse: share(roads.sse), websocket: share(roads.websocket) };
     },
   },
   {
@@ -149,10 +161,7 @@ export const STATEMENTS: readonly Statement[] = [
     id: "again", section: "S9", guide: "browser", roads: ["socketio"],
     async show(bench) {
       bench.set({ rate: 10, size: 200, burst: 1, running: true });
-      const window = bench.measure(5_000);
-      await bench.measure(500);
-      bench.cut("socketio", 1_000);
-      const { roads } = await window;
+      const { roads } = await during(bench, 5_000, () => bench.cut("socketio", 1_000));
       const { requests, missed, events } = roads.socketio;
       return { requests: count(requests), missed: count(missed), events: count(events) };
     },
@@ -161,10 +170,7 @@ export const STATEMENTS: readonly Statement[] = [
     id: "dance", section: "S10", guide: "browser", roads: ["socketio"],
     async show(bench) {
       bench.set({ rate: 2, size: 200, burst: 1, running: true });
-      const opening = bench.measure(2_500);
-      await bench.measure(200);
-      bench.reopen("socketio");
-      const first = (await opening).roads.socketio;
+      const first = (await during(bench, 2_500, () => bench.reopen("socketio"))).roads.socketio;
       const after = (await bench.measure(2_000)).roads.socketio;
       return { requests: count(first.requests), headers: bytes(first.header_bytes), after: count(after.requests), events: count(after.events) };
     },
@@ -193,15 +199,6 @@ export const STATEMENTS: readonly Statement[] = [
       const { roads } = await at(bench, 10, 200, 3_000);
       const { events, requests } = roads.sockjs;
       return { events: count(events), requests: count(requests), sockjs: late(roads.sockjs), websocket: late(roads.websocket) };
-    },
-  },
-  {
-    id: "headers", section: "S5", guide: "feeds", roads: ["polling", "long-polling", "sse", "websocket"],
-    async show(bench) {
-      const { roads } = await at(bench, 10, 200, 4_000);
-      const share = ({ header_bytes, payload_bytes, framing_bytes }: Passed) =>
-        `${Math.round((100 * header_bytes) / Math.max(1, header_bytes + payload_bytes + framing_bytes))} %`;
-      return { polling: share(roads.polling), long: share(roads["long-polling"]), sse: share(roads.sse), websocket: share(roads.websocket) };
     },
   },
   {
