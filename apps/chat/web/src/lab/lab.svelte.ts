@@ -20,6 +20,8 @@ type Handshake = Extract<FromServer, { type: "handshake" }>;
 /** How many records the wire view keeps. */
 const RECORDS_KEPT = 200;
 
+/** How often the wire view shows what has passed, in milliseconds: oftener nobody can read it. */
+const SHOWN_EVERY_MS = 300;
 /** How many delays of a road a measurement keeps. */
 const DELAYS_KEPT = 5_000;
 
@@ -65,6 +67,9 @@ export class Lab implements Bench {
   /** The delays that the measurements of now gather: one for each, they may overlap. */
   readonly #measuring = new Set<Record<Road, number[]>>();
   #told = this.settings;
+  #passing: WireRecord[] = [];
+  #droppedSince = 0;
+  #showing: ReturnType<typeof setTimeout> | undefined;
   #axis: { second: number; metric: Metric; axis: Axis } | undefined;
   #tallest = { at: 0, most: 0 };
   #at = 0;
@@ -75,6 +80,7 @@ export class Lab implements Bench {
 
   close(): void {
     this.#control.close();
+    this.#forget();
     this.#closeRoads();
   }
 
@@ -113,8 +119,7 @@ export class Lab implements Bench {
 
   watch(road: Road | null): void {
     this.watched = road;
-    this.records = [];
-    this.dropped = 0;
+    this.#forget();
     this.send({ type: "watch", road });
   }
 
@@ -255,8 +260,9 @@ export class Lab implements Bench {
         return;
       case "wire":
         if (message.road !== this.watched || this.isPaused) return;
-        this.records = [...this.records, ...message.records].slice(-RECORDS_KEPT);
-        this.dropped += message.dropped;
+        this.#passing.push(...message.records);
+        this.#droppedSince += message.dropped;
+        this.#showing ??= setTimeout(() => this.#show(), SHOWN_EVERY_MS);
         return;
       case "handshake":
         this.handshakes = { ...this.handshakes, [message.road]: message };
@@ -271,14 +277,34 @@ export class Lab implements Bench {
     }
   }
 
+  /** Shows what has passed the watched road since the last time. */
+  #show(): void {
+    this.#showing = undefined;
+    if (!this.isPaused) {
+      this.records = [...this.records, ...this.#passing].slice(-RECORDS_KEPT);
+      this.dropped += this.#droppedSince;
+    }
+    this.#passing = [];
+    this.#droppedSince = 0;
+  }
+
+  /** Begins with an empty view of the wire. */
+  #forget(): void {
+    this.records = [];
+    this.dropped = 0;
+    clearTimeout(this.#showing);
+    this.#showing = undefined;
+    this.#passing = [];
+    this.#droppedSince = 0;
+  }
+
   #greeted(hello: Hello): void {
     this.#closeRoads();
     this.hello = hello;
     this.settings = this.#told = hello.settings;
     this.numbers = this.rates = this.raced = null;
     this.#at = 0;
-    this.records = [];
-    this.dropped = 0;
+    this.#forget();
     this.handshakes = {};
     // The server's visit is a new one: what this page had asked for, it asks for again.
     if (this.watched) this.#control.send({ type: "watch", road: this.watched });

@@ -101,15 +101,19 @@ test("after a loss the page comes back, and watches what it watched", async () =
   expect(socket.sent).toContainEqual({ type: "watch", road: "sse" });
 });
 
-test("while the wire view stands still, nothing is added to it", () => {
+test("while the wire view stands still, nothing is added to it", async () => {
   const record = { type: "wire", road: "sse", records: [{ at: 1, kind: "open" }], dropped: 3 };
   lab.watch("sse");
+  const shown = () => vi.advanceTimersByTimeAsync(300);
   socket.tell(record);
+  await shown();
   lab.isPaused = true;
   socket.tell(record);
+  await shown();
   expect([lab.records.length, lab.dropped]).toEqual([1, 3]);
   lab.isPaused = false;
   socket.tell({ ...record, road: "ndjson" });
   socket.tell(record);
+  await shown();
   expect([lab.records.length, lab.dropped]).toEqual([2, 6]);
 });
