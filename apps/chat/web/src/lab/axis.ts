@@ -17,12 +17,12 @@ const LEAST = 0.1;
 
 /**
  * The axis on which the values of all roads can be read: with `mayBeLogarithmic`, powers of ten
- * where the largest typical value is more than ten times the smallest.
+ * where what is usual on one road is more than ten times what is usual on another.
  */
 export function axisOf(views: (number | null)[][], mayBeLogarithmic: boolean): Axis {
-  const typical = views.map((view) => largest(view)).filter((value) => value > 0);
-  const most = Math.max(0, ...typical);
-  if (mayBeLogarithmic && most > RATIO * Math.min(...typical)) {
+  const usual = views.map((view) => middle(view)).filter((value) => value > 0);
+  const most = Math.max(0, ...views.map((view) => largest(view)));
+  if (mayBeLogarithmic && Math.max(...usual) > RATIO * Math.min(...usual)) {
     let least = most;
     for (const view of views) for (const value of view) if (value) least = Math.min(least, value);
     const from = Math.floor(Math.log10(Math.max(LEAST, least)));
@@ -48,4 +48,10 @@ function largest(view: (number | null)[]): number {
   let most = 0;
   for (const value of view) most = Math.max(most, value ?? 0);
   return most;
+}
+
+/** The middle one, so that a moment in which all were late changes nothing; 0 of none. */
+function middle(view: (number | null)[]): number {
+  const sorted = view.filter((value) => value !== null).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

@@ -72,7 +72,7 @@ export const STATEMENTS: readonly Statement[] = [
     async show(bench) {
       const calm = await at(bench, 1, 200, 3_000);
       const busy = await at(bench, 50, 200, 3_000);
-      const of = ({ roads, seconds }: typeof calm) => figure(roads["long-polling"].requests / seconds);
+      const of = ({ roads, seconds }: typeof calm) => figure(Math.round((10 * roads["long-polling"].requests) / seconds) / 10);
       const headers = busy.roads["long-polling"].header_bytes / busy.seconds;
       return { calm: of(calm), busy: of(busy), headers: bytes(headers) };
     },

@@ -29,6 +29,7 @@ test("delays that differ by more than ten times are shown on powers of ten", () 
   expect([plotted(null, axis), plotted(100, axis), plotted(0, axis)]).toEqual([null, 2, -1]);
   expect(valueOf(2, axis)).toBe(100);
   expect(axisOf([[1, 2], [800]], false)).toEqual({ isLogarithmic: false, from: 0, to: 1_000, splits: [0, 500, 1_000] });
+  expect(axisOf([[1, 2, 300], [800]], true).isLogarithmic, "a moment in which all were late").toBe(true);
   expect(axisOf([[null], []], true)).toMatchObject({ from: 0, to: 1 });
 });
 
