@@ -24,6 +24,7 @@ export default defineConfig({
     // The content security policy allows scripts and styles from files only.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "lab.html"] },
   },
   server: {
     // `npm run dev` beside a running `sockeye serve`.

@@ -4,6 +4,7 @@ import type { Refusal } from "./contract.ts";
 export const english = {
   rooms: "Rooms",
   tagline: "Say it once, and the whole room hears it.",
+  lab: "The lab: see how messages travel",
   roomList: "All rooms",
   newRoom: "New room",
   newRoomHint: "Name of the room",
@@ -74,6 +75,7 @@ export type Text = keyof typeof english;
 export const korean: Record<Text, string> = {
   rooms: "대화방",
   tagline: "말하면, 방에 있는 모두에게 바로 전해집니다.",
+  lab: "실험실: 메시지가 오가는 길 보기",
   roomList: "방 목록",
   newRoom: "새 방",
   newRoomHint: "방 이름",
