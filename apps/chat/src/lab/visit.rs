@@ -82,7 +82,9 @@ impl Visit {
         };
         let namespace: Namespace = Namespace::new(NAMESPACE).on_read(async || {});
         let config = Config { engine: limits.clone(), ..Config::default() };
-        let server = Server::builder().config(config).namespace(namespace).build()?;
+        // A statement of the page compares the handshakes of clients of 2.x and of 4.x.
+        let server =
+            Server::builder().config(config).allow_eio3(true).namespace(namespace).build()?;
         Feeds::builder().offer(NAMESPACE).mount(&server)?;
         let events = server.of(NAMESPACE).context("the namespace is there")?;
         let listeners = Listeners::default();
