@@ -199,9 +199,9 @@ pub fn take_queued(session: &Session, mut take: impl FnMut(Option<&str>, &[Bytes
     outbox.take_queued(|content| take(content.text, content.attachments));
 }
 
-/// How the answer to a stream of polls is taken. A client that takes nothing for
-/// [`write_timeout`](crate::Config::write_timeout), or leaves, ends the session, once it
-/// [has](StreamWatch::receive) something of it. Before that its poll tells what becomes of it: a stream that
+/// How the answer to a stream of polls is taken. A long piece of it counts as waiting until it is. A client
+/// that takes nothing for [`write_timeout`](crate::Config::write_timeout), or leaves, ends the session, once
+/// it [has](StreamWatch::receive) something of it. Before that its poll tells what becomes of it: a stream that
 /// is refused beside another one harms nobody.
 #[derive(Debug)]
 pub struct StreamWatch {
@@ -233,6 +233,14 @@ impl Watch for StreamWatch {
 
     fn is_discarded(&self) -> bool {
         self.session.is_discarded()
+    }
+
+    fn begin(&self, bytes: usize) {
+        self.session.shared().begin_unread(bytes);
+    }
+
+    fn end(&self, bytes: usize) {
+        self.session.shared().end_unread(bytes);
     }
 
     fn ended(&self, end: End) {

@@ -27,7 +27,7 @@ enum Inner {
     /// What somebody writes to the other end; `None` before it is started.
     Stream(Box<(HandOver, Option<DuplexStream>)>),
     /// Pieces as they come, each asked for when the kernel has the one before.
-    Pieces(Box<(Handing, Box<dyn Pieces>)>),
+    Pieces(Box<Series>),
 }
 
 /// A body that comes piece by piece, for as long as somebody reads it.
@@ -74,7 +74,8 @@ impl Body {
 
     /// A body that comes piece by piece, while `watch` looks at how it is taken.
     pub(crate) fn pieces(pieces: Box<dyn Pieces>, watch: Arc<dyn Watch>) -> Self {
-        Body(Inner::Pieces(Box::new((Handing::new(watch), pieces))))
+        let handing = Handing::new(watch);
+        Body(Inner::Pieces(Box::new(Series { handing, pieces, rest: Bytes::new(), begun: 0 })))
     }
 
     /// What is left of one that is no stream.
@@ -103,6 +104,10 @@ pub(crate) trait Watch: fmt::Debug + Send + Sync {
     fn write_timeout(&self) -> Duration;
     /// Whether nobody wants it to be read any more.
     fn is_discarded(&self) -> bool;
+    /// So many bytes more wait to be taken. An answer that is whole counts from its making.
+    fn begin(&self, _bytes: usize) {}
+    /// They are taken, or nobody will have them.
+    fn end(&self, _bytes: usize) {}
     /// Its last byte is gone, or it ended before.
     fn ended(&self, end: End);
 }
@@ -228,6 +233,47 @@ impl Handing {
     }
 }
 
+/// Pieces as they come. A long one is handed on in parts: hyper asks for nothing, and so nobody looks at the
+/// time, while it has much.
+struct Series {
+    handing: Handing,
+    pieces: Box<dyn Pieces>,
+    /// What of the newest piece is not handed on.
+    rest: Bytes,
+    /// The size of the piece that is not taken whole.
+    begun: usize,
+}
+
+impl Series {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Err(error) = ready!(self.handing.poll_taken(cx)) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        if self.rest.is_empty() {
+            self.end_piece();
+            let Some(piece) = ready!(self.pieces.poll_next(cx)) else {
+                self.handing.complete();
+                return Poll::Ready(None);
+            };
+            self.begun = piece.len();
+            self.handing.answer.watch.begin(self.begun);
+            self.rest = piece;
+        }
+        let part = self.rest.split_to(self.rest.len().min(PIECE_BYTES_MAX));
+        Poll::Ready(Some(Ok(self.handing.hand(part))))
+    }
+
+    fn end_piece(&mut self) {
+        self.handing.answer.watch.end(std::mem::take(&mut self.begun));
+    }
+}
+
+impl Drop for Series {
+    fn drop(&mut self) {
+        self.end_piece();
+    }
+}
+
 /// A body that is whole from the beginning, from anything that bytes can be made of.
 macro_rules! whole_from {
     ($($data:ty),*) => {$(
@@ -256,15 +302,8 @@ impl http_body::Body for Body {
             }
             Inner::Stream(stream) => return poll_stream(&mut *stream, cx).map(|it| it.map(Ok)),
             Inner::Pieces(pieces) => {
-                let (handing, pieces) = &mut **pieces;
-                if let Err(error) = ready!(handing.poll_taken(cx)) {
-                    return Poll::Ready(Some(Err(error)));
-                }
                 let piece = ready!(pieces.poll_next(cx));
-                if piece.is_none() {
-                    handing.complete();
-                }
-                return Poll::Ready(piece.map(|piece| Ok(Frame::data(handing.hand(piece)))));
+                return Poll::Ready(piece.map(|piece| piece.map(Frame::data)));
             }
             Inner::Watched(data, handing) => (data, handing),
         };
@@ -329,8 +368,8 @@ impl fmt::Debug for Inner {
 
 /// What of a stream may wait to be read.
 const STREAM_BYTES_MAX: usize = 16 * 1024;
-/// An answer up to this size is handed on whole, and is not counted.
-const WHOLE_BYTES_MAX: usize = 16 * 1024;
+/// An answer up to this size is handed on whole, and is not counted; nor is a piece of a stream.
+pub(crate) const WHOLE_BYTES_MAX: usize = 16 * 1024;
 /// hyper has so much of an answer at most.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 /// The last piece is short: hyper does not ask for anything after it, so nobody watches it.

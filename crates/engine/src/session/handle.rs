@@ -14,6 +14,7 @@ use sockeye_net::batch::{Batch, MemberId};
 use sockeye_net::flush::Flush;
 use sockeye_net::pipe::{Attached, Pipe};
 
+use crate::http::response_body::WHOLE_BYTES_MAX;
 use crate::outbox::content::Content;
 use crate::outbox::encoded::Encoded;
 use crate::outbox::framing::Framing;
@@ -495,12 +496,23 @@ impl Shared {
         self.unread.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add_unread(&self, bytes: usize) {
-        self.unread.fetch_add(bytes, Ordering::Relaxed);
+    /// So many bytes have left the outbox and are not written. Where there are few they are not counted:
+    /// nearly always they are gone at once.
+    pub(crate) fn begin_unread(&self, bytes: usize) {
+        if bytes > WHOLE_BYTES_MAX {
+            self.unread.fetch_add(bytes, Ordering::Relaxed);
+            self.registry.queued_bytes.change(0, bytes);
+        }
     }
 
-    pub(crate) fn end_unread(&self, bytes: usize) {
-        self.unread.fetch_sub(bytes, Ordering::Relaxed);
+    /// They are written, or nobody will have them. Whether they were counted.
+    pub(crate) fn end_unread(&self, bytes: usize) -> bool {
+        let is_counted = bytes > WHOLE_BYTES_MAX;
+        if is_counted {
+            self.unread.fetch_sub(bytes, Ordering::Relaxed);
+            self.registry.queued_bytes.change(bytes, 0);
+        }
+        is_counted
     }
 
     pub(crate) const fn registry(&self) -> &Arc<Registry> {

@@ -42,6 +42,15 @@ pub enum ReplyContent {
     WrongTransport,
 }
 
+impl ReplyContent {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            ReplyContent::Payload { body, .. } => body.len(),
+            _ => 0,
+        }
+    }
+}
+
 enum SlotState {
     Waiting(Presence, Option<Waker>),
     Answered(ReplyContent),
@@ -81,6 +90,20 @@ impl Reply {
         }
         resolve(state, SlotState::Answered(answer));
         Ok(())
+    }
+
+    /// Answers a poll of `session` with packets. A long answer counts as unread until it is taken, which is
+    /// late where a stream begins with something that its client does not read.
+    pub(crate) fn send_packets(
+        self,
+        session: &Session,
+        answer: ReplyContent,
+    ) -> Result<(), ReplyContent> {
+        let bytes = answer.payload_bytes();
+        session.shared().begin_unread(bytes);
+        self.send(answer).inspect_err(|_| {
+            session.shared().end_unread(bytes);
+        })
     }
 
     /// Whether the request was given up.
@@ -148,10 +171,18 @@ impl Future for AwaitedReply {
                 }
                 Poll::Pending
             }
-            _ => Poll::Ready(match mem::replace(&mut *state, SlotState::Gone) {
-                SlotState::Answered(answer) => answer,
-                _ => ReplyContent::UnknownSession,
-            }),
+            _ => {
+                let before = mem::replace(&mut *state, SlotState::Gone);
+                drop(state);
+                let SlotState::Answered(answer) = before else {
+                    return Poll::Ready(ReplyContent::UnknownSession);
+                };
+                // Perhaps a ping was among it.
+                if self.session.shared().end_unread(answer.payload_bytes()) {
+                    self.session.wake();
+                }
+                Poll::Ready(answer)
+            }
         }
     }
 }
@@ -164,7 +195,8 @@ impl Drop for AwaitedReply {
         match before {
             SlotState::Waiting(..) => self.session.wake(),
             // Its packets are lost.
-            SlotState::Answered(ReplyContent::Payload { .. }) => {
+            SlotState::Answered(ReplyContent::Payload { body, .. }) => {
+                self.session.shared().end_unread(body.len());
                 let lost = SessionRequest::Failed(CloseDetail::PollAborted);
                 let _ = self.session.submit(lost);
             }

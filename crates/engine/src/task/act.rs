@@ -116,7 +116,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
         };
         let Some(reply) = requests.parked.take() else { return };
         self.core.handle.shared().outbox.lock().set_parked(false);
-        match reply.send(answer) {
+        match reply.send_packets(&self.core.handle, answer) {
             // What a stream brings is not its end.
             Ok(()) if requests.streams => {}
             Ok(()) => self.core.change(POLLING, TransportChange::Answered, None),
@@ -132,7 +132,7 @@ impl<A: Application, P: SessionProtocol> Driver<A, P> {
             && let Some(answer) =
                 self.core.protocol.poll_answer(&self.core.handle, vec![Control::Noop])
         {
-            let _ = reply.send(answer);
+            let _ = reply.send_packets(&self.core.handle, answer);
         }
         self.core.handle.set_transport(probe.link.id.kind());
         self.core.handle.shared().outbox.lock().upgrade(probe.pipe, probe.framing);

@@ -18,7 +18,6 @@ use crate::codec::frame;
 pub(crate) struct FrameStream {
     watch: Arc<StreamWatch>,
     wrap: Wrap,
-    prelude: Option<Bytes>,
     /// The poll that waits.
     answer: Option<AwaitedReply>,
     bytes_left: usize,
@@ -27,6 +26,7 @@ pub(crate) struct FrameStream {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    Begins,
     GoesOn,
     /// The last frame is on its way; with whether the session goes on without this stream.
     Last {
@@ -44,11 +44,10 @@ impl FrameStream {
     ) -> Self {
         FrameStream {
             watch,
-            prelude: wrap.prelude(),
             wrap,
             answer: Some(first),
             bytes_left: bytes_max,
-            state: State::GoesOn,
+            state: State::Begins,
         }
     }
 
@@ -68,10 +67,13 @@ impl FrameStream {
 
 impl Pieces for FrameStream {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(prelude) = self.prelude.take() {
-            return Poll::Ready(Some(prelude));
-        }
         match self.state {
+            State::Begins => {
+                self.state = State::GoesOn;
+                if let Some(prelude) = self.wrap.prelude() {
+                    return Poll::Ready(Some(prelude));
+                }
+            }
             State::GoesOn => {}
             State::Last { is_told } => {
                 self.state = State::Ended;

@@ -15,7 +15,6 @@ use tokio::time::{Sleep, sleep};
 use super::{Asked, compress, respond};
 use crate::http::headers_present::HeadersPresent;
 use crate::http::response_body::{Body, End, Watch};
-use crate::outbox::queued_bytes::Charge;
 use crate::session::Session;
 use crate::session::close_detail::CloseDetail;
 use crate::session::inbox::{Place, SessionRequest};
@@ -88,14 +87,12 @@ impl Future for Poll {
 pub(crate) struct LongAnswer {
     session: Session,
     bytes: usize,
-    _charge: Charge,
 }
 
 impl LongAnswer {
     pub(crate) fn watch(session: &Session, bytes: usize) -> Arc<dyn Watch> {
-        session.shared().add_unread(bytes);
-        let charge = session.shared().registry().queued_bytes.charge(bytes);
-        Arc::new(LongAnswer { session: session.clone(), bytes, _charge: charge })
+        session.shared().begin_unread(bytes);
+        Arc::new(LongAnswer { session: session.clone(), bytes })
     }
 }
 
