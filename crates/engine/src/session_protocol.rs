@@ -134,12 +134,11 @@ pub fn websocket<A: Application, P: SessionProtocol>(
     opened.ok()
 }
 
-/// Hands a poll to a session. Its answer is [`ReplyContent::UnknownSession`] if that is over. Giving it up
-/// ends the session.
+/// Hands a poll to a session. Its answer is [`ReplyContent::UnknownSession`] if that is over, and
+/// [`ReplyContent::Overlap`] beside too many others. Giving it up ends the session.
 pub fn poll(session: &Session, place: Place) -> AwaitedReply {
     let (reply, answer) = reply(session);
-    // Turned away, it is answered as well.
-    let _ = session.submit(SessionRequest::Poll(reply, place));
+    session.submit_poll(reply, place);
     answer
 }
 

@@ -22,9 +22,10 @@ use crate::outbox::{Limits, Next, Outbox, Pushed};
 use crate::session::close_detail::CloseDetail;
 use crate::session::config::Config;
 use crate::session::dialect::Dialect;
-use crate::session::inbox::{Inbox, SessionRequest};
+use crate::session::inbox::{Inbox, Place, SessionRequest};
 use crate::session::observer::Observer;
 use crate::session::registry::Registry;
+use crate::session::reply::{Reply, ReplyContent};
 
 /// A handle of one session: cheap to clone, usable from any thread. It does not keep the session
 /// alive; what is sent to a closed one is dropped.
@@ -429,6 +430,22 @@ impl Session {
         self.0.inbox.lock().push(request)?;
         self.wake();
         Ok(())
+    }
+
+    /// Hands a poll over, which is answered also when it is turned away: by so many others that have
+    /// arrived, or since the session is over.
+    pub(crate) fn submit_poll(&self, reply: Reply, place: Place) {
+        let mut inbox = self.0.inbox.lock();
+        let pushed = inbox.push(SessionRequest::Poll(reply, place));
+        let is_over = inbox.is_closed();
+        drop(inbox);
+        match pushed {
+            Ok(()) => self.wake(),
+            Err(SessionRequest::Poll(reply, _)) if !is_over => {
+                let _ = reply.send(ReplyContent::Overlap);
+            }
+            Err(_) => {}
+        }
     }
 
     /// Whether something could be written now or soon: a poll is parked or there is a WebSocket.

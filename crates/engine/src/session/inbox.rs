@@ -38,7 +38,11 @@ pub enum Place {
 }
 
 /// The requests of one session, few by construction: one poll that is parked, one POST that is read,
-/// one probe; every second one of a kind ends something.
+/// one probe; every second one of a kind ends something, or is turned away.
+///
+/// Whoever knows the session's address decides how many polls and connections arrive at once, and the
+/// application how many commands. So places are kept for what the session depends on: of the sixteen the
+/// last four are for its one POST, the end of its one stream, and a loss, of which one is enough.
 ///
 /// `None` once the session is over.
 pub(crate) struct Inbox(Option<Vec<SessionRequest>>);
@@ -50,11 +54,20 @@ impl Inbox {
 
     /// Hands a request over, or gives it back when the session is over or overrun.
     pub(crate) fn push(&mut self, request: SessionRequest) -> Result<(), SessionRequest> {
+        let requests_max = match request {
+            SessionRequest::Poll(..) | SessionRequest::Connection(_) => ARRIVALS_MAX,
+            _ => REQUESTS_MAX,
+        };
         match &mut self.0 {
-            Some(requests) if requests.len() < REQUESTS_MAX => requests.push(request),
+            Some(requests) if requests.len() < requests_max => requests.push(request),
             _ => return Err(request),
         }
         Ok(())
+    }
+
+    /// Whether the session is over.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Hands a command over, unless the session is over or half of the room is taken: the client's
@@ -82,6 +95,7 @@ impl Inbox {
 
 /// More than this at once is no client that keeps to the protocol.
 const REQUESTS_MAX: usize = 16;
+const ARRIVALS_MAX: usize = REQUESTS_MAX - 4;
 const COMMANDS_MAX: usize = REQUESTS_MAX / 2;
 
 #[cfg(test)]
@@ -99,6 +113,22 @@ mod tests {
         assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_ok());
         assert_eq!(inbox.close().len(), 1);
         assert!(inbox.push(SessionRequest::Failed(CloseDetail::PostOverlap)).is_err());
+    }
+
+    #[test]
+    fn a_crowd_leaves_room_for_what_the_session_depends_on() {
+        let mut inbox = Inbox::new();
+        let poll = || SessionRequest::Poll(Reply::to_nobody(), Place::Alone);
+        for _ in 0..ARRIVALS_MAX {
+            assert!(inbox.push(poll()).is_ok());
+        }
+        assert!(inbox.push(poll()).is_err() && !inbox.is_closed());
+        let post = SessionRequest::Post(Bytes::new(), PayloadForm::V4, Reply::to_nobody());
+        assert!(inbox.push(post).is_ok());
+        assert!(inbox.push(SessionRequest::StreamEnded).is_ok());
+        assert!(inbox.push(SessionRequest::Failed(CloseDetail::PollAborted)).is_ok());
+        inbox.close();
+        assert!(inbox.push(poll()).is_err() && inbox.is_closed());
     }
 
     #[test]

@@ -130,6 +130,13 @@ impl Reply {
     }
 }
 
+#[cfg(test)]
+impl Reply {
+    pub(crate) fn to_nobody() -> Self {
+        Reply(Arc::new(Mutex::new(SlotState::Gone)))
+    }
+}
+
 impl Drop for Reply {
     fn drop(&mut self) {
         let state = self.0.lock();

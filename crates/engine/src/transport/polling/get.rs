@@ -40,8 +40,7 @@ impl Poll {
         let accepted = || compress::accepted(session.config(), &head.headers);
         let coding = present.accept_encoding.then(accepted).flatten();
         let (reply, answer) = reply(&session);
-        // Turned away, it is answered as well.
-        let _ = session.submit(SessionRequest::Poll(reply, Place::Alone));
+        session.submit_poll(reply, Place::Alone);
         let asked = Asked::new(head, present);
         Poll { session, answer, asked, coding, delayed: None }
     }
