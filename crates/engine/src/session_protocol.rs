@@ -168,10 +168,15 @@ pub async fn read_body<A: Application, B: HttpBody>(
     Upload::new(body, config(engine)).collect().await
 }
 
-/// Reads and forgets what of a request's body is still to come. False: it goes beyond the engine's limits,
-/// and so the connection cannot go on.
-pub async fn skip_body<A: Application, B: HttpBody>(engine: &Engine<A>, body: B) -> bool {
-    Upload::new(body, config(engine)).read(drop).await.is_ok()
+/// Reads and forgets what of a request's body is still to come.
+///
+/// # Errors
+/// When it goes beyond the engine's limits, or breaks off, and so the connection cannot go on.
+pub async fn skip_body<A: Application, B: HttpBody>(
+    engine: &Engine<A>,
+    body: B,
+) -> Result<(), CloseDetail> {
+    Upload::new(body, config(engine)).read(drop).await
 }
 
 /// Hands the body of a POST to a session, of which only one is to be under way.

@@ -202,7 +202,7 @@ impl<A: Application> SockJs<A> {
         }
         let engine = self.engine.clone();
         ResponseFuture::waiting(async move {
-            if !driver::skip_body(&engine, body).await {
+            if driver::skip_body(&engine, body).await.is_err() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
@@ -267,8 +267,8 @@ impl<A: Application> SockJs<A> {
         }
         let sockjs = self.clone();
         ResponseFuture::waiting(async move {
-            if !driver::skip_body(&sockjs.engine, body).await {
-                return common.on(too_large());
+            if let Err(detail) = driver::skip_body(&sockjs.engine, body).await {
+                return common.on(bad_body(detail));
             }
             match sockjs.find_or_open(&key, &head).await {
                 Ok(session) => {
@@ -361,13 +361,7 @@ where
         Ok(body) => body,
         Err(detail) => {
             upload.broken = Some(detail);
-            return Err(match detail {
-                CloseDetail::PostAborted => text(StatusCode::BAD_REQUEST, "The body broke off."),
-                CloseDetail::BodyTimeout => {
-                    closing(text(StatusCode::REQUEST_TIMEOUT, "The body took too long."))
-                }
-                _ => too_large(),
-            });
+            return Err(bad_body(detail));
         }
     };
     upload.broken = None;
@@ -483,8 +477,15 @@ fn refuse(refusal: Option<&Refusal>) -> Response<Body> {
     }
 }
 
-fn too_large() -> Response<Body> {
-    closing(text(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."))
+/// The answer to a request whose body could not be read.
+fn bad_body(detail: CloseDetail) -> Response<Body> {
+    match detail {
+        CloseDetail::PostAborted => text(StatusCode::BAD_REQUEST, "The body broke off."),
+        CloseDetail::BodyTimeout => {
+            closing(text(StatusCode::REQUEST_TIMEOUT, "The body took too long."))
+        }
+        _ => closing(text(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.")),
+    }
 }
 
 /// The connection ends behind this answer: more of the request may come.

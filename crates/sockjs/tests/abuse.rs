@@ -60,9 +60,13 @@ async fn a_body_a_byte_at_a_time_has_a_deadline() {
     assert_alone(&host).await;
 
     // A poll's body is nobody's: it opens nothing, and it ends.
-    let mut poll = host.connect().await;
-    poll.send(raw::request("POST", "/echo/000/never/xhr", &lie, "x")).await;
-    assert!((400..500).contains(&poll.response().await.unwrap().status));
+    for action in ["xhr", "xhr_streaming"] {
+        let mut poll = host.connect().await;
+        poll.send(raw::request("POST", &format!("/echo/000/never/{action}"), &lie, "x")).await;
+        let answer = poll.response().await.unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (408, Some("close")), "{action}");
+        assert_eq!(answer.text(), "The body took too long.");
+    }
     assert_eq!(host.app.opened(), 2);
 }
 
