@@ -18,8 +18,10 @@ use super::sample::Sample;
 
 /// The most bytes of a head, and of a line between chunks. More than any server here takes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// The most requests without an answer whose heads are kept.
+/// The most requests without an answer that are known.
 const UNANSWERED_MAX: usize = 64;
+/// The most bytes of their heads, which a handshake shows: with more, further ones are not kept.
+const UNANSWERED_BYTES_MAX: usize = HEAD_BYTES_MAX;
 
 /// What was counted on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -213,12 +215,17 @@ impl Decoder {
     }
 
     fn request(&mut self, head: Vec<u8>) -> State {
-        let Some(request) = RequestHead::parse(head) else { return State::Rest };
+        let Some(mut request) = RequestHead::parse(head) else { return State::Rest };
         self.counts.requests += 1;
         let next = body(request.length);
         if self.unanswered.len() >= UNANSWERED_MAX {
             return State::Rest;
         }
+        let held: usize = self.unanswered.iter().map(|request| request.bytes.capacity()).sum();
+        if held + request.bytes.len() > UNANSWERED_BYTES_MAX {
+            request.bytes = Vec::new();
+        }
+        request.bytes.shrink_to_fit();
         self.unanswered.push_back(request);
         next
     }
@@ -344,6 +351,25 @@ fn body(length: Length) -> State {
         Length::Absent | Length::Bytes(0) => State::default(),
         Length::Bytes(bytes) => State::Body(bytes),
         Length::Chunked => State::ChunkSize(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+impl Decoder {
+    /// Bytes on the heap, but for the places of requests, of which there are a number.
+    fn held_bytes(&self) -> usize {
+        let side = |side: &Side| {
+            let state = match &side.state {
+                State::Head(held)
+                | State::ChunkSize(held)
+                | State::Trailer(held)
+                | State::FrameHeader(held) => held.capacity(),
+                _ => 0,
+            };
+            state + side.sample.wire.capacity() + side.sample.payload.capacity()
+        };
+        let heads = self.unanswered.iter().map(|request| request.bytes.capacity());
+        side(&self.up) + side(&self.down) + heads.sum::<usize>()
     }
 }
 

@@ -231,7 +231,7 @@ impl<'a> Way<'a> {
     }
 
     async fn pump(&mut self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
-        let (mut has_ended, mut input) = (false, BytesMut::new());
+        let (mut has_ended, mut input) = (false, BytesMut::with_capacity(READ_BYTES));
         loop {
             let line = *self.line.borrow_and_update();
             let has_room =
@@ -248,15 +248,14 @@ impl<'a> Way<'a> {
             };
             let now = Instant::now();
             let is_due = !piece.is_empty() && due <= now;
-            if has_room {
-                input.reserve(READ_BYTES / 4);
-            }
             let mut some = (&mut from).take(READ_BYTES as u64);
             // All of these may be given up and begun anew: none has done anything before it is ready.
             tokio::select! {
                 read = some.read_buf(&mut input), if !has_ended && has_room => {
                     has_ended = read? == 0;
-                    self.hold(input.split().freeze(), line);
+                    // Copied, since a piece of a few bytes would hold all the room that was read into.
+                    self.hold(Bytes::copy_from_slice(&input), line);
+                    input.clear();
                 }
                 written = to.write(&piece), if is_due => self.wrote(&piece[..written?], line),
                 () = sleep_until(due), if !piece.is_empty() && !is_due => {}
@@ -355,6 +354,29 @@ mod tests {
         let ended = timeout(Duration::from_millis(5), way.pump(read, write_half)).await;
         assert!(ended.is_err() && way.held_bytes == held);
         write.abort();
+    }
+
+    #[tokio::test]
+    async fn pieces_of_a_byte_hold_no_more_than_that() {
+        let delay = Duration::from_secs(3600);
+        let (_line, receiver) = watch::channel(Line { delay, bytes_per_second: 0 });
+        let open = open(receiver);
+        let decoder = Mutex::new(Decoder::default());
+        let mut way = Way::new(&open, &decoder, Direction::Up);
+        let ((mut writer, mut from), (mut to, _reader)) = (pair().await, pair().await);
+        for pieces in 1..=50 {
+            writer.write_all(b"x").await.unwrap();
+            while way.held.len() < pieces {
+                let (read, write) = (from.split().0, to.split().1);
+                let ended = timeout(Duration::from_millis(1), way.pump(read, write)).await;
+                assert!(ended.is_err(), "it goes on");
+            }
+        }
+        let sizes = way
+            .held
+            .drain(..)
+            .map(|(_, piece)| piece.try_into_mut().map_or(usize::MAX, |piece| piece.capacity()));
+        assert_eq!(sizes.max(), Some(1));
     }
 
     #[test]
