@@ -3,270 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
 use axum::http::header::ORIGIN;
-use parking_lot::Mutex;
-use serde_json::{Value, json};
-use sockeye_chat::lab::Lab;
+use serde_json::json;
 use sockeye_chat::lab::contract::{
-    CLOSE_FULL, CONTROL_PATH, Direction, FromServer, Phase, RecordKind, Road, RoadAddress,
-    RoadNumbers, Sent, Settings,
+    CLOSE_FULL, CONTROL_PATH, Direction, FromServer, Phase, RecordKind, Road, RoadNumbers, Settings,
 };
-use sockeye_websocket::ws::{Opcode, encode_frame};
-use sockeye_websocket::{Connector, HttpServer, WebSocket, bind, connect};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use sockeye_websocket::{Connector, connect};
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use common::lab::{Client, KEY, Page, lab, listeners, marks, polling_session};
 use common::{PATIENCE, Program, command};
 
 mod common;
-
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-/// A lab on a port of its own: its `host:port`.
-async fn lab() -> String {
-    let listeners = bind("127.0.0.1:0").await.unwrap();
-    let address = listeners[0].local_addr().unwrap();
-    let router = Lab::new(Some("127.0.0.1")).router();
-    tokio::spawn(HttpServer::new(listeners, router).into_future());
-    address.to_string()
-}
-
-/// The page of a visit.
-struct Page {
-    socket: WebSocket,
-    roads: Vec<RoadAddress>,
-    settings: Settings,
-}
-
-impl Page {
-    /// A visit that sends nothing yet.
-    async fn open(lab: &str) -> Self {
-        let socket = connect(&format!("ws://{lab}{CONTROL_PATH}")).await.unwrap();
-        let mut page = Self { socket, roads: Vec::new(), settings: first_settings() };
-        let hello = page.until(|message| match message {
-            FromServer::Hello { roads, settings, origin_host, .. } => {
-                Some((roads, settings, origin_host))
-            }
-            _ => None,
-        });
-        let (roads, settings, host) = hello.await;
-        assert_eq!(host, "127.0.0.1");
-        assert_eq!(roads.iter().map(|road| road.id).collect::<Vec<_>>(), Road::ALL);
-        (page.roads, page.settings) = (roads, settings);
-        page.say(&json!({ "type": "set", "running": false })).await;
-        page.numbers(|_, settings, _| !settings.running).await;
-        page.say(&json!({ "type": "reset" })).await;
-        page
-    }
-
-    async fn say(&self, message: &Value) {
-        self.socket.send(&*message.to_string()).await.unwrap();
-    }
-
-    /// Reads up to the message that is looked for.
-    async fn until<T>(&mut self, mut look: impl FnMut(FromServer) -> Option<T>) -> T {
-        let read = async {
-            loop {
-                let message = self.socket.recv().await.unwrap().expect("the visit goes on");
-                let message = serde_json::from_str(message.as_text().unwrap()).unwrap();
-                if let Some(found) = look(message) {
-                    return found;
-                }
-            }
-        };
-        timeout(PATIENCE, read).await.expect("the lab tells it")
-    }
-
-    /// Reads up to the numbers that are looked for.
-    async fn numbers(
-        &mut self,
-        mut look: impl FnMut(Sent, Settings, &BTreeMap<Road, RoadNumbers>) -> bool,
-    ) -> (Sent, BTreeMap<Road, RoadNumbers>) {
-        self.until(|message| match message {
-            FromServer::Numbers { sent, settings, roads, .. } => {
-                look(sent, settings, &roads).then_some((sent, roads))
-            }
-            _ => None,
-        })
-        .await
-    }
-
-    fn address(&self, road: Road) -> String {
-        format!("127.0.0.1:{}", self.roads[road.index()].port)
-    }
-
-    fn path(&self, road: Road) -> &str {
-        &self.roads[road.index()].path
-    }
-
-    /// A client of a road, not yet anything asked.
-    async fn client(&self, road: Road) -> Client {
-        Client::connect(&self.address(road)).await
-    }
-}
-
-fn first_settings() -> Settings {
-    Settings { rate: 0.0, size: 0, burst: 0, running: false }
-}
-
-/// One connection, whose bytes are counted.
-struct Client {
-    write: OwnedWriteHalf,
-    sent: u64,
-    received: Arc<Mutex<Received>>,
-    more: Arc<tokio::sync::Notify>,
-    reader: JoinSet<()>,
-}
-
-#[derive(Default)]
-struct Received {
-    bytes: Vec<u8>,
-    end: Option<ErrorKind>,
-    is_closed: bool,
-}
-
-impl Client {
-    async fn connect(address: &str) -> Self {
-        let (mut read, write) = TcpStream::connect(address).await.unwrap().into_split();
-        let (received, more) = (Arc::new(Mutex::new(Received::default())), Arc::default());
-        let reader = JoinSet::new();
-        let mut client = Self { write, sent: 0, received: Arc::clone(&received), more, reader };
-        let more = Arc::clone(&client.more);
-        client.reader.spawn(async move {
-            let mut buffer = [0; 4096];
-            loop {
-                let got = read.read(&mut buffer).await;
-                {
-                    let mut received = received.lock();
-                    match got {
-                        Ok(0) => received.is_closed = true,
-                        Ok(size) => received.bytes.extend_from_slice(&buffer[..size]),
-                        Err(error) => {
-                            (received.is_closed, received.end) = (true, Some(error.kind()));
-                        }
-                    }
-                }
-                more.notify_one();
-                if received.lock().is_closed {
-                    return;
-                }
-            }
-        });
-        client
-    }
-
-    async fn write(&mut self, bytes: &[u8]) {
-        self.sent += bytes.len() as u64;
-        self.write.write_all(bytes).await.unwrap();
-    }
-
-    /// Waits until what was received is as it is looked for.
-    async fn until(&self, look: impl Fn(&Received) -> bool) {
-        let wait = async {
-            while !look(&self.received.lock()) {
-                self.more.notified().await;
-            }
-        };
-        timeout(PATIENCE, wait).await.expect("it is received");
-    }
-
-    async fn get(&mut self, target: &str, headers: &str) {
-        let head = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n");
-        self.write(head.as_bytes()).await;
-    }
-
-    /// A request with an answer of known length: its body.
-    async fn ask(&mut self, method: &str, target: &str, headers: &str, body: &str) -> String {
-        let before = self.received.lock().bytes.len();
-        let length = body.len();
-        let request = format!(
-            "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-        );
-        self.write(request.as_bytes()).await;
-        self.until(|received| answer(&received.bytes[before..]).is_some()).await;
-        answer(&self.received.lock().bytes[before..]).unwrap()
-    }
-
-    async fn upgrade(&mut self, target: &str) {
-        let headers = format!(
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
-        );
-        self.get(target, &headers).await;
-        self.until(|received| received.bytes.windows(4).any(|it| it == b"\r\n\r\n")).await;
-        assert!(self.received.lock().bytes.starts_with(b"HTTP/1.1 101 "));
-    }
-
-    async fn frame(&mut self, text: &str) {
-        let mut frame = Vec::new();
-        encode_frame(Opcode::Text, text.as_bytes(), Some([1, 2, 3, 4]), &mut frame);
-        self.write(&frame).await;
-    }
-
-    fn has(&self, text: &str) -> bool {
-        holds(&self.received.lock().bytes, text)
-    }
-
-    /// The events in what was received.
-    fn marks(&self) -> BTreeSet<u64> {
-        marks(&self.received.lock().bytes)
-    }
-}
-
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|it| it == text.as_bytes())
-}
-
-fn marks(bytes: &[u8]) -> BTreeSet<u64> {
-    String::from_utf8_lossy(bytes).split('#').filter_map(|part| part.parse().ok()).collect()
-}
-
-/// The body of a whole answer.
-fn answer(bytes: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let length = head.to_lowercase();
-    let length = length.split("content-length: ").nth(1)?.lines().next()?.parse().ok()?;
-    (body.len() >= length).then(|| body.to_owned())
-}
-
-/// Clients of all roads that are told by themselves, ready to listen.
-async fn listeners(page: &Page) -> BTreeMap<Road, Client> {
-    let mut clients = BTreeMap::new();
-    for (road, accept) in [(Road::Ndjson, "application/x-ndjson"), (Road::Sse, "text/event-stream")]
-    {
-        let mut client = page.client(road).await;
-        client.get(page.path(road), &format!("Accept: {accept}\r\n")).await;
-        client.until(|received| holds(&received.bytes, "\r\n\r\n")).await;
-        clients.insert(road, client);
-    }
-    let mut client = page.client(Road::LongPolling).await;
-    let path = format!("{}?offset=now&wait=25", page.path(Road::LongPolling));
-    client.get(&path, "").await;
-    clients.insert(Road::LongPolling, client);
-
-    let mut client = page.client(Road::Websocket).await;
-    client.upgrade(page.path(Road::Websocket)).await;
-    clients.insert(Road::Websocket, client);
-
-    let mut client = page.client(Road::Sockjs).await;
-    client.upgrade(&format!("{}/000/abcdefgh/websocket", page.path(Road::Sockjs))).await;
-    client.until(|received| received.bytes.ends_with(b"o")).await;
-    clients.insert(Road::Sockjs, client);
-
-    let mut client = page.client(Road::SocketIo).await;
-    client.upgrade(&format!("{}?EIO=4&transport=websocket", page.path(Road::SocketIo))).await;
-    client.frame("40/lab,").await;
-    client.until(|received| holds(&received.bytes, "40/lab,{")).await;
-    clients.insert(Road::SocketIo, client);
-    clients
-}
 
 #[tokio::test]
 async fn the_numbers_of_each_road_are_those_of_its_client() {
@@ -274,13 +26,7 @@ async fn the_numbers_of_each_road_are_those_of_its_client() {
     let mut clients = listeners(&page).await;
     // Not before the others are there: the request of the long poll has to wait already.
     page.numbers(|_, _, roads| roads[&Road::LongPolling].requests == 1).await;
-    let mut polling = page.client(Road::SocketIoPolling).await;
-    let path = format!("{}?EIO=4&transport=polling", page.path(Road::SocketIoPolling));
-    let open = polling.ask("GET", &path, "", "").await;
-    let open: Value = serde_json::from_str(&open[1..]).unwrap();
-    let path = format!("{path}&sid={}", open["sid"].as_str().unwrap());
-    assert_eq!(polling.ask("POST", &path, "", "40/lab,").await, "ok");
-    assert!(polling.ask("GET", &path, "", "").await.starts_with("40/lab,"));
+    let (mut polling, path) = polling_session(&page).await;
 
     page.say(&json!({ "type": "set", "running": true, "rate": 50, "size": 300 })).await;
     page.numbers(|sent, _, _| sent.events >= 5).await;

@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
+pub(crate) mod lab;
+
 /// Longer than anything here may take; only a failing test ever waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
