@@ -117,7 +117,7 @@ for (const transport of ["websocket", "xhr-streaming", "eventsource", "xhr-polli
     // The client's own request in Node does not notice that a stream breaks off.
     if (transport === "xhr-streaming") return;
     test("a connection that is lost ends it, and a new one serves", async (t) => {
-      const proxy = await SteppingProxy.start(server.port, "localhost");
+      const proxy = await SteppingProxy.start(server.port);
       t.after(() => proxy.stop());
       const client = await Client.open(`${proxy.url}/echo`, transport);
       client.send("before");
