@@ -546,3 +546,33 @@ async fn four_roads_lead_to_one_board() {
     }
     example.stop().await;
 }
+
+#[tokio::test]
+async fn game_moves_a_fish_as_it_is_told_and_has_eight() {
+    let example = Example::start("game").await;
+    let mut clients = vec![example.client().await];
+    let mut states = hear::<Value>(&clients[0], "state");
+    let before = next(&mut states).await;
+    let refused: Result<(), _> =
+        soon(clients[0].emit_with_ack("input", &json!({"number": 1, "x": 2, "y": 0}))).await;
+    assert_eq!(refusal(refused), "bad_input");
+    clients[0].emit("input", &json!({"number": 1, "x": 0, "y": 1})).unwrap();
+    let moved = loop {
+        let state = next(&mut states).await;
+        if state["fish"][0]["seen"] == 1 {
+            break state;
+        }
+    };
+    let y = |state: &Value| state["fish"][0]["y"].as_f64().unwrap();
+    assert_eq!(y(&moved), (y(&before) + 13.0).min(1_000.0));
+    assert!(moved["tick"].as_u64() > before["tick"].as_u64());
+    while clients.len() < 8 {
+        clients.push(example.client().await);
+    }
+    while next(&mut states).await["fish"].as_array().unwrap().len() < 8 {}
+    match soon(Client::builder(&example.url).unwrap().connect()).await {
+        Err(ConnectError::Refused { message, .. }) => assert_eq!(message, "the pond is full"),
+        other => panic!("{other:?}"),
+    }
+    example.stop().await;
+}

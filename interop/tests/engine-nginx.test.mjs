@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Socket } from "engine.io-client";
+import { nginxCommand, nginxConfiguration } from "./support/nginx.mjs";
 import { standIn } from "./support/program.mjs";
 import { ProxyProgram } from "./support/proxy-program.mjs";
 import { upgradeUnderWay } from "./support/engine-exchange.mjs";
@@ -15,7 +16,7 @@ before(async () => {
   nginx = await ProxyProgram.start({
     name: "nginx",
     configuration: ({ port, folder }) => configuration(folder, port, server.port),
-    command: (file, folder) => ["nginx", "-e", "stderr", "-p", folder, "-c", file],
+    command: nginxCommand,
   });
 });
 after(async () => {
@@ -26,20 +27,7 @@ after(async () => {
 /** What our documentation advises, but for the folders and the port. The client is to come from
  * 203.0.113.9 by TLS: nginx says so, as one that ends TLS on another address would. */
 function configuration(folder, port, upstream) {
-  // Started by root it would give its workers to a user that may not enter our folder.
-  const user = process.getuid?.() === 0 ? "user root;" : "";
-  return `
-${user}
-daemon off;
-pid ${folder}/nginx.pid;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
+  return nginxConfiguration(folder, `
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   server {
     listen 127.0.0.1:${port};
@@ -53,9 +41,7 @@ http {
     proxy_read_timeout 60s;
     proxy_buffering on;
     location / { proxy_pass http://127.0.0.1:${upstream}; }
-  }
-}
-`;
+  }`);
 }
 
 async function open(t, options) {

@@ -113,7 +113,7 @@ describe("a page of a listed origin", () => {
   }
 
   test("comes back with the id of the last event when its connection was lost", async (t) => {
-    const proxy = await SteppingProxy.start(listing.port, "localhost");
+    const proxy = await SteppingProxy.start(listing.port);
     t.after(() => proxy.stop());
     const page = await frontPage(t);
     await page.evaluate((url) => {

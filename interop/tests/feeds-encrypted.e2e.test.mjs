@@ -21,7 +21,7 @@ after(async () => {
 });
 
 test(`${FEEDS} feeds in one page, each event once and in order, also when the connection is cut`, async (t) => {
-  const proxy = await SteppingProxy.start(server.port, "localhost");
+  const proxy = await SteppingProxy.start(server.port);
   t.after(() => proxy.stop());
   const publisher = await Publisher.connect(server.url.replace("http:", "https:"));
   t.after(() => publisher.close());

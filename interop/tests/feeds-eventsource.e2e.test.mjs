@@ -90,7 +90,7 @@ test("receives events with their names, cursors and arguments, and nothing else"
 describe("a connection that is lost", () => {
   for (const step of Object.keys(STEPS)) {
     test(`${step}: every event once and in order`, async (t) => {
-      const proxy = await SteppingProxy.start(server.port, "localhost");
+      const proxy = await SteppingProxy.start(server.port);
       t.after(() => proxy.stop());
       const page = await pageOf(t, proxy.url);
       const publisher = await publisherOf(t);
@@ -143,7 +143,7 @@ describe("what it cannot have", () => {
   });
 
   test("a connection that is away for too long: the gap, then what is kept", async (t) => {
-    const proxy = await SteppingProxy.start(server.port, "localhost");
+    const proxy = await SteppingProxy.start(server.port);
     t.after(() => proxy.stop());
     const page = await pageOf(t, proxy.url);
     const publisher = await publisherOf(t);

@@ -41,7 +41,7 @@ describe("eventsource", () => {
 
   for (const step of Object.keys(STEPS)) {
     test(`a connection that is lost ${step}: every event once and in order`, async (t) => {
-      const proxy = await SteppingProxy.start(server.port, "localhost");
+      const proxy = await SteppingProxy.start(server.port);
       t.after(() => proxy.stop());
       const room = `npm ${step}`;
       const { seen, states, source } = listen(t, proxy.url + feedPath("/news", room));
@@ -135,7 +135,7 @@ describe("@durable-streams/client", () => {
     });
 
     test(`${live}: connections that are cut lose nothing`, async (t) => {
-      const proxy = await SteppingProxy.start(server.port, "localhost");
+      const proxy = await SteppingProxy.start(server.port);
       t.after(() => proxy.stop());
       const room = `cut ${live}`;
       const reading = await read(t, { url: proxy.url + feedPath("/news", room), live, offset: "now" });

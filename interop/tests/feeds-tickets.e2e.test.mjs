@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { io } from "socket.io-client";
 import { launch, openPage } from "./support/browser.mjs";
-import { RecordingProxy } from "./support/proxy.mjs";
+import { RecordingProxy } from "./support/recording.mjs";
 import { standIn } from "./support/program.mjs";
 import { event, until } from "./support/waiting.mjs";
 

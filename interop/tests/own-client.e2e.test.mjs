@@ -9,7 +9,7 @@ import { launch } from "./support/browser.mjs";
 import { clientPage, serveClient, show } from "./support/client-page.mjs";
 import { NetworkLog } from "./support/network.mjs";
 import { standIn } from "./support/program.mjs";
-import { RecordingProxy } from "./support/proxy.mjs";
+import { RecordingProxy } from "./support/recording.mjs";
 import { PATIENCE, until, within } from "./support/waiting.mjs";
 
 let browser;

@@ -117,7 +117,7 @@ for (const transport of ["websocket", "xhr-streaming", "eventsource", "xhr-polli
     // By a reset: an answer whose connection ends in order before its end is not noticed by the client's own
     // request in Node (`xhr-streaming`), with npm's server as with ours.
     test("a connection that is lost ends it, and a new one serves", async (t) => {
-      const proxy = await SteppingProxy.start(server.port, "localhost");
+      const proxy = await SteppingProxy.start(server.port);
       t.after(() => proxy.stop());
       const client = await Client.open(`${proxy.url}/echo`, transport);
       client.send("before");

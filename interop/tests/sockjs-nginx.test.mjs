@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import SockJS from "sockjs-client";
+import { nginxCommand, nginxConfiguration } from "./support/nginx.mjs";
 import { standIn } from "./support/program.mjs";
 import { ProxyProgram } from "./support/proxy-program.mjs";
 import { Inbox, PATIENCE, until, within } from "./support/waiting.mjs";
@@ -18,29 +19,20 @@ before(async () => {
   proxy = await ProxyProgram.start({
     name: "nginx",
     configuration({ port, folder }) {
-      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-      return `
-        ${process.getuid?.() === 0 ? "user root;" : ""}
-        daemon off;
-        pid ${folder}/pid;
-        events {}
-        http {
-          access_log off;
-          ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join("\n")}
-          map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-          server {
-            listen 127.0.0.1:${port};
-            location / {
-              proxy_pass http://127.0.0.1:${server.port};
-              proxy_http_version 1.1;
-              proxy_set_header Upgrade $http_upgrade;
-              proxy_set_header Connection $connection_upgrade;
-              proxy_read_timeout ${PATIENCE_SECONDS}s;
-            }
+      return nginxConfiguration(folder, `
+        map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+        server {
+          listen 127.0.0.1:${port};
+          location / {
+            proxy_pass http://127.0.0.1:${server.port};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_read_timeout ${PATIENCE_SECONDS}s;
           }
-        }`;
+        }`);
     },
-    command: (file, folder) => ["nginx", "-e", "stderr", "-p", folder, "-c", file],
+    command: nginxCommand,
   });
 });
 after(async () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { io } from "socket.io-client";
 import { standIn } from "./support/program.mjs";
-import { RecordingProxy } from "./support/proxy.mjs";
+import { RecordingProxy } from "./support/recording.mjs";
 import { event, until } from "./support/waiting.mjs";
 
 let server;

@@ -1,37 +1,14 @@
 // A TCP proxy that loses its connections at random bytes, in either direction: with both sides told, or
 // silently for a while.
-import net from "node:net";
-import { once } from "node:events";
+import { TcpProxy } from "./tcp-proxy.mjs";
 
-/** Forwards to a port of this machine. */
-export class CuttingProxy {
-  #server;
-  #connections = new Set();
+export class CuttingProxy extends TcpProxy {
   /** Connections that were lost. */
   cuts = 0;
   /** Nothing is lost any more, if that is set. */
   isCalm = false;
 
-  static async start(port) {
-    const proxy = new CuttingProxy();
-    proxy.#server = net.createServer((client) => proxy.#forward(client, port));
-    proxy.#server.listen(0, "localhost");
-    await once(proxy.#server, "listening");
-    return proxy;
-  }
-
-  get url() {
-    return `http://localhost:${this.#server.address().port}`;
-  }
-
-  async stop() {
-    this.#server.close();
-    for (const connection of this.#connections) connection.destroy();
-    await once(this.#server, "close");
-  }
-
-  #forward(client, port) {
-    const server = net.connect({ port, host: "localhost" });
+  carry(client, server) {
     const both = [client, server];
     let isLost = false;
     const lose = (isSilent) => {
@@ -42,7 +19,7 @@ export class CuttingProxy {
       if (isSilent) setTimeout(end, Math.random() * 300);
       else end();
     };
-    const carry = (from, to) => {
+    for (const [from, to] of [both, both.toReversed()]) {
       let left = bytesUntilCut();
       from.on("data", (chunk) => {
         if (isLost) return;
@@ -55,20 +32,9 @@ export class CuttingProxy {
         }
       });
       from.on("end", () => to.end());
-    };
-    carry(client, server);
-    carry(server, client);
-    const timer = setTimeout(() => lose(Math.random() < 0.2), 50 + Math.random() * 1_000);
-    for (const connection of both) {
-      this.#connections.add(connection);
-      connection.setNoDelay(true);
-      connection.on("error", () => {});
-      connection.on("close", () => {
-        clearTimeout(timer);
-        this.#connections.delete(connection);
-        both.forEach((other) => other.destroySoon());
-      });
     }
+    const timer = setTimeout(() => lose(Math.random() < 0.2), 50 + Math.random() * 1_000);
+    both.forEach((connection) => connection.on("close", () => clearTimeout(timer)));
   }
 }
 

@@ -1,47 +1,27 @@
-// A TCP relay through which everything takes its time, each way, and stays in order.
-import net from "node:net";
-import { once } from "node:events";
+// A TCP proxy through which everything takes its time, each way, and stays in order.
+import { TcpProxy } from "./tcp-proxy.mjs";
 
-/** Forwards to a port of this machine. */
-export class DelayingProxy {
-  #server;
-  #connections = new Set();
+export class DelayingProxy extends TcpProxy {
+  #delayMs;
 
-  static async start(port, delayMs) {
-    const proxy = new DelayingProxy();
-    proxy.#server = net.createServer((client) => proxy.#forward(client, port, delayMs));
-    proxy.#server.listen(0, "localhost");
-    await once(proxy.#server, "listening");
-    return proxy;
+  constructor(delayMs) {
+    super();
+    this.#delayMs = delayMs;
   }
 
-  get url() {
-    return `http://localhost:${this.#server.address().port}`;
-  }
-
-  async stop() {
-    this.#server.close();
-    for (const connection of this.#connections) connection.destroy();
-    await once(this.#server, "close");
-  }
-
-  #forward(client, port, delayMs) {
-    const server = net.connect({ port, host: "localhost" });
-    // Timers of one length end in the order in which they began.
-    const carry = (from, to) => {
-      from.on("data", (chunk) => setTimeout(() => to.destroyed || to.write(chunk), delayMs));
-      from.on("end", () => setTimeout(() => to.end(), delayMs));
-      from.on("error", () => {});
-      from.on("close", () => {
-        this.#connections.delete(from);
-        setTimeout(() => to.destroySoon(), delayMs);
-      });
-    };
-    for (const connection of [client, server]) {
-      connection.setNoDelay(true);
-      this.#connections.add(connection);
+  carry(client, server) {
+    for (const [from, to] of [[client, server], [server, client]]) {
+      from.on("data", (chunk) => this.#later(() => to.destroyed || to.write(chunk)));
+      from.on("end", () => this.#later(() => to.end()));
     }
-    carry(client, server);
-    carry(server, client);
+  }
+
+  close(connection) {
+    this.#later(() => connection.destroySoon());
+  }
+
+  /** Timers of one length end in the order in which they began. */
+  #later(act) {
+    setTimeout(act, this.#delayMs);
   }
 }

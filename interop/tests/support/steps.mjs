@@ -1,7 +1,6 @@
 // A TCP proxy that loses a connection at a step of the answer that a test names.
-import net from "node:net";
-import { once } from "node:events";
 import { reset } from "./resetting.mjs";
+import { TcpProxy } from "./tcp-proxy.mjs";
 
 /**
  * Steps at which a connection is lost: each is given what the server has sent on it so far, as latin1, and
@@ -29,33 +28,14 @@ function afterHead(sent, pattern) {
   return match ? head + 4 + match.indices[0][1] : -1;
 }
 
-/** Forwards to a port of this machine. */
-export class SteppingProxy {
-  #server;
-  #connections = new Set();
+export class SteppingProxy extends TcpProxy {
   #step;
   /** Connections that were lost at a step. */
   lost = 0;
 
-  static async start(port, host = "127.0.0.1") {
-    const proxy = new SteppingProxy();
-    proxy.#server = net.createServer((client) => proxy.#forward(client, port));
-    proxy.#server.listen(0, host);
-    await once(proxy.#server, "listening");
-    return proxy;
-  }
-
-  get port() {
-    return this.#server.address().port;
-  }
-
-  get url() {
-    return `http://localhost:${this.port}`;
-  }
-
   /** How many clients are connected. */
   get open() {
-    return this.#connections.size / 2;
+    return this.connections.size / 2;
   }
 
   /** Loses the next connection that reaches this step, and no other. */
@@ -68,22 +48,14 @@ export class SteppingProxy {
     return this.#step === undefined;
   }
 
-  /** Loses all that are there. */
+  /** Resets all that are there. */
   cut() {
-    for (const connection of this.#connections) reset(connection);
+    for (const connection of this.connections) reset(connection);
   }
 
-  async stop() {
-    this.#server.close();
-    this.cut();
-    await once(this.#server, "close");
-  }
-
-  #forward(client, port) {
-    const server = net.connect({ port, host: "127.0.0.1" });
+  carry(client, server) {
     let sent = "";
     let passed = 0;
-    const lose = () => [client, server].forEach((connection) => connection.destroySoon());
     client.pipe(server);
     server.on("data", (chunk) => {
       sent += chunk.toString("latin1");
@@ -92,21 +64,12 @@ export class SteppingProxy {
         this.#step = undefined;
         this.lost += 1;
         if (limit > passed) client.write(Buffer.from(sent.slice(passed, limit), "latin1"));
-        lose();
+        [client, server].forEach((connection) => connection.destroySoon());
         server.removeAllListeners("data");
         return;
       }
       passed += chunk.length;
       client.write(chunk);
     });
-    for (const connection of [client, server]) {
-      this.#connections.add(connection);
-      connection.setNoDelay(true);
-      connection.on("error", () => {});
-      connection.on("close", () => {
-        this.#connections.delete(connection);
-        lose();
-      });
-    }
   }
 }

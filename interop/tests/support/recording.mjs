@@ -1,40 +1,19 @@
 // A TCP proxy that writes down the HTTP requests that pass and how they were answered: what the
 // network tab of a browser shows, for clients that have none.
-import net from "node:net";
-import { once } from "node:events";
+import { TcpProxy } from "./tcp-proxy.mjs";
 
-/** Forwards to a port of this machine. */
-export class RecordingProxy {
-  #server;
-  #connections = new Set();
+export class RecordingProxy extends TcpProxy {
   /** One entry per request, in the order of their arrival: method, query, status. */
   requests = [];
-
-  static async start(port) {
-    const proxy = new RecordingProxy();
-    proxy.#server = net.createServer((client) => proxy.#forward(client, port));
-    proxy.#server.listen(0, "localhost");
-    await once(proxy.#server, "listening");
-    return proxy;
-  }
-
-  get url() {
-    return `http://localhost:${this.#server.address().port}`;
-  }
 
   /** The requests of one transport. */
   of(transport) {
     return this.requests.filter(({ query }) => query.get("transport") === transport);
   }
 
-  /** Cuts every connection, as a network does that goes away. */
-  cut() {
-    for (const connection of this.#connections) connection.destroy();
-  }
-
   /** Carries nothing more on the connections that are there, and does not say so. */
   silence() {
-    for (const connection of this.#connections) {
+    for (const connection of this.connections) {
       connection.unpipe();
       connection.removeAllListeners("data");
       connection.removeAllListeners("close");
@@ -42,14 +21,7 @@ export class RecordingProxy {
     }
   }
 
-  async stop() {
-    this.#server.close();
-    this.cut();
-    await once(this.#server, "close");
-  }
-
-  #forward(client, port) {
-    const server = net.connect({ port, host: "localhost" });
+  carry(client, server) {
     const unanswered = [];
     const requests = new HeadReader((head) => {
       const [method, target] = head.split(" ");
@@ -67,16 +39,7 @@ export class RecordingProxy {
     });
     client.on("data", (chunk) => requests.read(chunk));
     server.on("data", (chunk) => responses.read(chunk));
-    client.pipe(server).pipe(client);
-    for (const connection of [client, server]) {
-      this.#connections.add(connection);
-      connection.on("error", () => {});
-      connection.on("close", () => {
-        this.#connections.delete(connection);
-        client.destroy();
-        server.destroy();
-      });
-    }
+    super.carry(client, server);
   }
 }
 
