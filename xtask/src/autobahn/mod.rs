@@ -72,8 +72,10 @@ impl Side {
 pub(crate) fn step(workspace: &Workspace, python: &Path, quick: bool) -> Result<Step> {
     let environment = environment(workspace);
     let requirements = workspace.path(REQUIREMENTS);
-    let wanted = fs::read_to_string(&requirements)
+    let mut wanted = fs::read_to_string(&requirements)
         .with_context(|| format!("read {}", requirements.display()))?;
+    // Its programs name their folder: moved elsewhere they do not start.
+    wanted += &format!("# in {}\n", environment.display());
     let stamp = environment.join("installed-for");
 
     let mut create = Command::new(python);
@@ -84,7 +86,7 @@ pub(crate) fn step(workspace: &Workspace, python: &Path, quick: bool) -> Result<
     let mut run = workspace.xtask();
     run.arg("autobahn").args(quick.then_some("--quick"));
 
-    // The environment is made anew for other requirements, and removes its stamp with the rest.
+    // The environment is made anew for other requirements or another folder, and removes its stamp with the rest.
     Ok(Step::new("Autobahn")
         .task(
             Task::preparation("python3 -m venv", create).with_stamp(stamp.clone(), wanted.clone()),
