@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sockeye_chat::lab::Lab;
 use sockeye_chat::lab::contract::{
     CLOSE_FULL, CONTROL_PATH, Direction, FromServer, Phase, RecordKind, Road, RoadAddress,
-    RoadNumbers, Sent, Settings,
+    RoadNumbers, Sent, Settings, Slowness,
 };
 use sockeye_websocket::ws::{Opcode, encode_frame};
 use sockeye_websocket::{Connector, HttpServer, WebSocket, bind, connect};
@@ -403,6 +403,23 @@ async fn a_road_has_so_many_connections() {
     let mut client = page.client(Road::Sse).await;
     client.get(page.path(Road::Sse), "Accept: text/event-stream\r\n").await;
     client.until(|received| received.bytes.starts_with(b"HTTP/1.1 200 ")).await;
+}
+
+#[tokio::test]
+async fn the_page_is_told_which_lines_hold() {
+    let mut page = Page::open(&lab().await).await;
+    page.say(&json!({ "type": "line", "road": "all", "delay_ms": 40 })).await;
+    page.say(&json!({ "type": "line", "road": "sse", "bytes_per_second": 5_000 })).await;
+    page.say(&json!({ "type": "line", "road": "sse", "delay_ms": 70, "bytes_per_second": 9 }))
+        .await;
+    page.until(|message| matches!(message, FromServer::Refused { .. }).then_some(())).await;
+    page.numbers(|_, _, roads| {
+        Road::ALL.into_iter().all(|road| {
+            let bytes_per_second = if road == Road::Sse { 5_000 } else { 0 };
+            roads[&road].line == Slowness { delay_ms: 40, bytes_per_second }
+        })
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use super::contract::{
-    Delays, Direction, Phase, RecordKind, Road, RoadNumbers, Seen, Sent, WireRecord,
+    Delays, Direction, Phase, RecordKind, Road, RoadNumbers, Seen, Sent, Slowness, WireRecord,
 };
 use super::decode::{Counts, Passed};
 use super::packets;
@@ -227,6 +227,7 @@ impl Board {
         mem::take(&mut self.handshakes)
     }
 
+    /// Without the lines, which the taps know.
     pub(crate) fn numbers(&self) -> (Sent, [RoadNumbers; 8]) {
         (self.sent, self.meters.each_ref().map(Meter::numbers))
     }
@@ -252,6 +253,7 @@ impl Meter {
             delay_ms: self.delays(),
             is_cut: self.is_cut,
             phase,
+            line: Slowness::default(),
         }
     }
 

@@ -332,7 +332,10 @@ impl Control {
 
     /// What was counted, if that has changed.
     async fn tell_numbers(&mut self) -> Result<(), SendError> {
-        let (sent, numbers) = self.board().numbers();
+        let (sent, mut numbers) = self.board().numbers();
+        for (numbers, tap) in numbers.iter_mut().zip(&self.visit.taps) {
+            numbers.line = tap.line().into();
+        }
         let now = (sent, self.settings, numbers);
         if self.told == Some(now) {
             return Ok(());

@@ -44,6 +44,12 @@ export function valueOf(plotted: number, { isLogarithmic }: Axis): number {
   return isLogarithmic ? 10 ** plotted : plotted;
 }
 
+/** Where the values are that have none beside them. */
+export function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const is = (index: number) => typeof values[index] === "number";
+  return Array.from(values, (_, index) => index).filter((index) => is(index) && !is(index - 1) && !is(index + 1));
+}
+
 function largest(view: (number | null)[]): number {
   let most = 0;
   for (const value of view) most = Math.max(most, value ?? 0);
