@@ -75,7 +75,9 @@ impl Page {
         let read = async {
             loop {
                 let message = self.socket.recv().await.unwrap().expect("the visit goes on");
-                let message = serde_json::from_str(message.as_text().unwrap()).unwrap();
+                // A pong is none of the lab's.
+                let Some(message) = message.as_text() else { continue };
+                let message = serde_json::from_str(message).unwrap();
                 if let Some(found) = look(message) {
                     return found;
                 }
@@ -403,6 +405,19 @@ async fn a_road_has_so_many_connections() {
     let mut client = page.client(Road::Sse).await;
     client.get(page.path(Road::Sse), "Accept: text/event-stream\r\n").await;
     client.until(|received| received.bytes.starts_with(b"HTTP/1.1 200 ")).await;
+}
+
+#[tokio::test]
+async fn a_ping_or_a_pong_is_no_message_of_the_page() {
+    let mut page = Page::open(&lab().await).await;
+    page.socket.writer().ping(b"are you there").await.unwrap();
+    page.say(&json!({ "type": "set", "burst": 2 })).await;
+    page.until(|message| match message {
+        FromServer::Refused { of, message } => panic!("{of:?} was refused: {message}"),
+        FromServer::Numbers { settings, .. } => (settings.burst == 2).then_some(()),
+        _ => None,
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::any;
 use sockeye_websocket::ws::CloseCode;
-use sockeye_websocket::{Acceptor, Config, Connections, Reader, SendError, WebSocket, Writer};
+use sockeye_websocket::{
+    Acceptor, Config, Connections, Message, Reader, SendError, WebSocket, Writer,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -200,6 +202,10 @@ impl Control {
             tokio::select! {
                 message = reader.recv() => {
                     let Ok(Some(message)) = message else { return Ok(()) };
+                    // Of both the connection takes care.
+                    if matches!(message, Message::Ping(_) | Message::Pong(_)) {
+                        continue;
+                    }
                     if let Err((of, message)) = self.hear(message.as_text().unwrap_or_default()) {
                         self.tell(&FromServer::Refused { of, message }).await?;
                     }

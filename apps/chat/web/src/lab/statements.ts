@@ -137,7 +137,7 @@ export const STATEMENTS: readonly Statement[] = [
     async show(bench) {
       const { roads } = await at(bench, 10, 200, 4_000);
       const share = ({ header_bytes, payload_bytes, framing_bytes }: Passed) =>
-        `${Math.round((100 * header_bytes) / Math.max(1, header_bytes + payload_bytes + framing_bytes))} %`;
+        `${Math.round((100 * header_bytes) / Math.max(1, header_bytes + payload_bytes + framing_bytes))}%`;
       return { polling: share(roads.polling), long: share(roads["long-polling"]), sse: share(roads.sse), websocket: share(roads.websocket) };
     },
   },
