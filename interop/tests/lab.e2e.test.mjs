@@ -169,6 +169,18 @@ describe("the page", SIDE_BY_SIDE, () => {
     assert.ok(await fits(), "nor when text is twice as large");
   });
 
+  test("fits a phone in English too, with text twice as large", async (t) => {
+    const page = await lab(t, { viewport: PHONE });
+    await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+    await page.locator("#watch").selectOption("socketio");
+    await page.locator("#records button").first().click();
+    const wide = await page.evaluate(() => [...document.querySelectorAll("main *")]
+      .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(".bytes, .visually-hidden"))
+      .map((one) => one.outerHTML.slice(0, 120)));
+    assert.deepEqual(wide, []);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  });
+
   test("comes back when its server does", { skip: process.env.SOCKEYE_LAB_URL && "the lab is another's" }, async (t) => {
     let own = await start(0);
     t.after(() => own.stop());

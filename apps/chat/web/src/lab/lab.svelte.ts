@@ -235,7 +235,8 @@ export class Lab implements Bench {
     this.control = state;
     if (state === "open") return;
     this.#closeRoads();
-    for (const road of ROADS) this.states[road] = "lost";
+    // Where there is no place yet, nothing was lost.
+    for (const road of ROADS) this.states[road] = state === "lost" ? "lost" : "connecting";
   }
 
   #closeRoads(): void {
