@@ -76,9 +76,10 @@ const passed = (page, count) => until(`${count} events on each road`, () => {
 // Each test has a visit of its own, so that some can run side by side: most of their time is waiting.
 const SIDE_BY_SIDE = { concurrency: 3 };
 
-describe("the page", SIDE_BY_SIDE, () => {
+describe("the page", { concurrency: 4 }, () => {
   test("shows one feed on eight roads, in numbers and without losing any of it", async (t) => {
     const page = await lab(t);
+    await type(page, "rate", "5");
     const numbers = await passed(page, 10);
     for (const road of ROADS) {
       const { header_bytes, payload_bytes, framing_bytes, upstream_bytes, downstream_bytes } = numbers.roads[road];
@@ -351,7 +352,7 @@ describe("on a processor four times slower", () => {
       new PerformanceObserver((list) => window.long.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
     });
     await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
-    await passed(page, events + 400);
+    await passed(page, events + 350);
     const { traceEvents } = JSON.parse(await browser.stopTracing());
     t.diagnostic(`long tasks by the clock, in ms: ${JSON.stringify(await page.evaluate(() => window.long))}`);
     const mains = new Set(traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(({ pid, tid }) => `${pid}:${tid}`));
