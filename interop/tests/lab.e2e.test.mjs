@@ -263,7 +263,8 @@ describe("the statements of the notes", SIDE_BY_SIDE, () => {
   async function shown(page, id) {
     const statement = page.locator(`[data-statement="${id}"]`);
     await statement.locator("button").click();
-    return until(`the answer of ${id}`, () => statement.locator(".answer").textContent());
+    const answer = await until(`the answer of ${id}`, () => statement.locator(".answer").textContent());
+    return answer.replaceAll("\u00a0", " ");
   }
 
   /** Shows a statement in a lab of its own, which is then as it was. */

@@ -81,6 +81,21 @@ test("a measurement ends with an error when the server is lost meanwhile", async
   await failed;
 });
 
+test("a delay is shown for one second more than there are events", () => {
+  const at = (second: number, ...delays: number[]) => {
+    socket.tell(numbers(second * 1_000, second));
+    if (delays.length > 0) socket.tell(seen(...delays));
+  };
+  const shown = () => lab.rates?.websocket.delay;
+  at(10, 5, 7);
+  at(11);
+  expect(shown()).toBe(6);
+  at(12);
+  expect(shown()).toBe(6);
+  at(13);
+  expect(shown()).toBeNull();
+});
+
 test("a setting that is refused is taken back, and why is shown until the next one", () => {
   lab.set({ rate: 1_000 });
   expect(lab.settings.rate).toBe(1_000);
