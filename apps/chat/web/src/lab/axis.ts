@@ -44,6 +44,14 @@ export function valueOf(plotted: number, { isLogarithmic }: Axis): number {
   return isLogarithmic ? 10 ** plotted : plotted;
 }
 
+/** Plotted values with a line over each second without one between two that have one: it is no cut. */
+export function bridged(values: (number | null)[]): (number | null)[] {
+  return values.map((value, index) => {
+    const [before, after] = [values[index - 1] ?? null, values[index + 1] ?? null];
+    return value ?? (before !== null && after !== null ? (before + after) / 2 : null);
+  });
+}
+
 /** Where the values are that have none beside them. */
 export function alone(values: ArrayLike<number | null | undefined>): number[] {
   const is = (index: number) => typeof values[index] === "number";
