@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import { launch, openPage, picture } from "./support/browser.mjs";
+import { Chat } from "./support/chat.mjs";
 import { Program } from "./support/program.mjs";
 import { until } from "./support/waiting.mjs";
 
@@ -32,7 +33,7 @@ after(async () => {
 });
 
 /** The lab in a page of its own; `sent` and `told` are the messages of its control WebSocket. */
-async function lab(t, options = {}) {
+async function lab(t, { at = url, ...options } = {}) {
   const page = await openPage(browser, { viewport: DESKTOP, ...options });
   t.after(async () => {
     await page.context().close();
@@ -48,7 +49,7 @@ async function lab(t, options = {}) {
       if (message.type !== "wire" && message.type !== "seen") page.told.push(message);
     });
   });
-  await page.goto(url);
+  await page.goto(at);
   await opened(page);
   return page;
 }
@@ -72,9 +73,13 @@ const passed = (page, count) => until(`${count} events on each road`, () => {
   return numbers && ROADS.every((road) => numbers.roads[road].events >= count) && numbers;
 });
 
-describe("the page", () => {
+// Each test has a visit of its own, so that some can run side by side: most of their time is waiting.
+const SIDE_BY_SIDE = { concurrency: 3 };
+
+describe("the page", { concurrency: 4 }, () => {
   test("shows one feed on eight roads, in numbers and without losing any of it", async (t) => {
     const page = await lab(t);
+    await type(page, "rate", "5");
     const numbers = await passed(page, 10);
     for (const road of ROADS) {
       const { header_bytes, payload_bytes, framing_bytes, upstream_bytes, downstream_bytes } = numbers.roads[road];
@@ -109,6 +114,19 @@ describe("the page", () => {
     await until("the feed to stop", () => newest(page, "numbers").settings.running === false);
   });
 
+  test("takes back what the server refuses, and says why", async (t) => {
+    const page = await lab(t);
+    await type(page, "rate", "100");
+    const burst = await type(page, "burst", "200");
+    const banner = page.locator(".banner");
+    await until("the reason", async () => /At most 2,000 events a second/.test(await banner.textContent()));
+    assert.equal(newest(page, "refused").of, "set");
+    assert.equal(await burst.inputValue(), "1");
+    await type(page, "burst", "2");
+    await until("the burst", () => newest(page, "numbers").settings.burst === 2);
+    assert.equal(await banner.textContent(), "");
+  });
+
   test("cuts one road, which comes back, and leaves the others alone", async (t) => {
     const page = await lab(t);
     await passed(page, 2);
@@ -137,22 +155,68 @@ describe("the page", () => {
     assert.equal(await page.title(), "실험실 · Sockeye");
     assert.equal(await page.locator("html").getAttribute("lang"), "ko");
     await page.locator("#watch").selectOption("websocket");
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the phone");
+    await page.locator("#records button").first().click();
+    await card(page, "sse").locator("summary").click();
+    const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+    assert.ok(await fits(), "nothing is wider than the phone");
     await picture(page, "lab-phone-dark-ko");
+    const small = await page.evaluate(() => {
+      const touched = [...document.querySelectorAll("button, input, select, a, summary")];
+      const sizes = touched.map((one) => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()]);
+      return sizes.filter(([, { width, height }]) => width > 0 && (height < 44 || width < 44)).map(([html]) => html);
+    });
+    assert.deepEqual(small, [], "a finger can touch everything");
+    await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+    assert.ok(await fits(), "nor when text is twice as large");
+  });
+
+  test("fits a phone in English too, with text twice as large", async (t) => {
+    const page = await lab(t, { viewport: PHONE });
+    await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+    await page.locator("#watch").selectOption("socketio");
+    await page.locator("#records button").first().click();
+    const wide = await page.evaluate(() => [...document.querySelectorAll("main *")]
+      .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(".bytes, .visually-hidden"))
+      .map((one) => one.outerHTML.slice(0, 120)));
+    assert.deepEqual(wide, []);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   });
 
   test("comes back when its server does", { skip: process.env.SOCKEYE_LAB_URL && "the lab is another's" }, async (t) => {
-    const page = await lab(t);
-    const { port } = server;
-    await server.stop();
+    let own = await start(0);
+    t.after(() => own.stop());
+    const page = await lab(t, { at: `${own.url}/lab` });
+    const { port } = own;
+    await own.stop();
     await until("a banner", async () => /cannot be reached/.test(await page.locator(".banner").textContent()));
-    server = await start(port);
+    own = await start(port);
     await opened(page);
     assert.equal(await page.locator(".banner").textContent(), "");
   });
+
+  test("is reached from the chat's list of rooms", { skip: process.env.SOCKEYE_LAB_URL && "the lab is another's" }, async (t) => {
+    const chat = await Chat.start();
+    t.after(() => chat.stop());
+    for (const [options, text, title] of [
+      [{ viewport: DESKTOP }, "The lab: see how messages travel", "The lab · Sockeye"],
+      [{ viewport: PHONE, locale: "ko-KR", colorScheme: "dark" }, "실험실: 메시지가 오가는 길 보기", "실험실 · Sockeye"],
+    ]) {
+      const page = await openPage(browser, options);
+      t.after(() => page.context().close());
+      await page.goto(chat.url);
+      const link = page.locator("#lab");
+      assert.equal(await link.textContent(), text);
+      assert.ok((await link.boundingBox()).height >= 44, "a finger can touch it");
+      await link.click();
+      await page.waitForURL(`${chat.url}/lab`);
+      await opened(page);
+      assert.equal(await page.title(), title);
+      assert.deepEqual(page.problems, []);
+    }
+  });
 });
 
-describe("the wire", () => {
+describe("the wire", SIDE_BY_SIDE, () => {
   test("takes frames apart, highlights a field in both views, and stands still when asked", async (t) => {
     const page = await lab(t);
     await page.locator("#watch").selectOption("websocket");
@@ -194,25 +258,37 @@ describe("the wire", () => {
   });
 });
 
-describe("the statements of the notes", () => {
+describe("the statements of the notes", SIDE_BY_SIDE, () => {
   /** Presses a statement's button and gives its answer. */
   async function shown(page, id) {
     const statement = page.locator(`[data-statement="${id}"]`);
     await statement.locator("button").click();
-    return until(`the answer of ${id}`, () => statement.locator(".answer").textContent());
+    const answer = await until(`the answer of ${id}`, () => statement.locator(".answer").textContent());
+    return answer.replaceAll("\u00a0", " ");
   }
 
-  test("say what was seen, and leave the lab as it was", async (t) => {
+  /** Shows a statement in a lab of its own, which is then as it was. */
+  async function alone(t, id, look) {
     const page = await lab(t);
     await type(page, "rate", "3");
     await until("the rate", () => newest(page, "numbers").settings.rate === 3);
     const { settings } = newest(page, "numbers");
-    const [, asked, events] = /asked (\d+) times for (\d+) events/.exec(await shown(page, "wasted"));
-    assert.ok(asked >= 10 && asked <= 14 && events >= 2 && events <= 4, `${asked} requests for ${events} events`);
-    assert.match(await shown(page, "lengths"), /It took 2 bytes at 100, 4 at 1,000 and 10 at 65,536\./);
-    assert.match(await shown(page, "returns"), /missed 0 events, raw WebSocket [1-9]/);
+    look(await shown(page, id));
     await until("the settings of before", () => JSON.stringify(newest(page, "numbers").settings) === JSON.stringify(settings));
-  });
+  }
+
+  test("count what polling asks", (t) => alone(t, "wasted", (answer) => {
+    const [, asked, events] = /asked (\d+) times for (\d+) events/.exec(answer);
+    assert.ok(asked >= 10 && asked <= 14 && events >= 2 && events <= 4, answer);
+  }));
+
+  test("measure the three forms of a frame's length", (t) => alone(t, "lengths", (answer) => {
+    assert.match(answer, /It took 2 bytes at 100, 4 at 1,000 and 10 at 65,536\./);
+  }));
+
+  test("cut roads, and tell which went on where it was", (t) => alone(t, "returns", (answer) => {
+    assert.match(answer, /missed 0 events, raw WebSocket [1-9]/);
+  }));
 
   test("show that old clients connect beside new ones", async (t) => {
     const page = await lab(t);
@@ -220,7 +296,7 @@ describe("the statements of the notes", () => {
   });
 });
 
-describe("for everybody", () => {
+describe("for everybody", SIDE_BY_SIDE, () => {
   for (const [name, options] of [
     ["light, desktop", { colorScheme: "light" }],
     ["dark, phone, Korean", { colorScheme: "dark", viewport: PHONE, locale: "ko-KR" }],
@@ -277,7 +353,7 @@ describe("on a processor four times slower", () => {
       new PerformanceObserver((list) => window.long.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
     });
     await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
-    await passed(page, events + 500);
+    await passed(page, events + 350);
     const { traceEvents } = JSON.parse(await browser.stopTracing());
     t.diagnostic(`long tasks by the clock, in ms: ${JSON.stringify(await page.evaluate(() => window.long))}`);
     const mains = new Set(traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(({ pid, tid }) => `${pid}:${tid}`));

@@ -9,7 +9,8 @@ use axum::http::HeaderValue;
 use axum::http::header::ORIGIN;
 use serde_json::json;
 use sockeye_chat::lab::contract::{
-    CLOSE_FULL, CONTROL_PATH, Direction, FromServer, Phase, RecordKind, Road, RoadNumbers, Settings,
+    CLOSE_FULL, CONTROL_PATH, Direction, FromServer, Phase, RecordKind, Road, RoadNumbers,
+    Settings, Slowness,
 };
 use sockeye_websocket::{Connector, connect};
 use tokio::net::TcpStream;
@@ -149,6 +150,36 @@ async fn a_road_has_so_many_connections() {
     let mut client = page.client(Road::Sse).await;
     client.get(page.path(Road::Sse), "Accept: text/event-stream\r\n").await;
     client.until(|received| received.bytes.starts_with(b"HTTP/1.1 200 ")).await;
+}
+
+#[tokio::test]
+async fn a_ping_or_a_pong_is_no_message_of_the_page() {
+    let mut page = Page::open(&lab().await).await;
+    page.socket.writer().ping(b"are you there").await.unwrap();
+    page.say(&json!({ "type": "set", "burst": 2 })).await;
+    page.until(|message| match message {
+        FromServer::Refused { of, message } => panic!("{of:?} was refused: {message}"),
+        FromServer::Numbers { settings, .. } => (settings.burst == 2).then_some(()),
+        _ => None,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_is_told_which_lines_hold() {
+    let mut page = Page::open(&lab().await).await;
+    page.say(&json!({ "type": "line", "road": "all", "delay_ms": 40 })).await;
+    page.say(&json!({ "type": "line", "road": "sse", "bytes_per_second": 5_000 })).await;
+    page.say(&json!({ "type": "line", "road": "sse", "delay_ms": 70, "bytes_per_second": 9 }))
+        .await;
+    page.until(|message| matches!(message, FromServer::Refused { .. }).then_some(())).await;
+    page.numbers(|_, _, roads| {
+        Road::ALL.into_iter().all(|road| {
+            let bytes_per_second = if road == Road::Sse { 5_000 } else { 0 };
+            roads[&road].line == Slowness { delay_ms: 40, bytes_per_second }
+        })
+    })
+    .await;
 }
 
 #[tokio::test]

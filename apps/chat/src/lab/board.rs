@@ -5,7 +5,7 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use super::contract::{
-    Delays, Direction, Phase, RecordKind, Road, RoadNumbers, Seen, Sent, WireRecord,
+    Delays, Direction, Phase, RecordKind, Road, RoadNumbers, Seen, Sent, Slowness, WireRecord,
 };
 use super::decode::{Counts, Passed};
 use super::packets;
@@ -15,8 +15,9 @@ use super::sample::Sample;
 const SENT_KEPT: usize = 16 * 1024;
 /// How many delays of a road the middle one is taken of.
 const DELAYS_KEPT: usize = 256;
-/// The most events between two messages `seen`, of which there are ten a second.
-const SEEN_MAX: usize = 800;
+/// The most events of a road between two messages `seen`, of which there are ten a second: a busy road
+/// leaves room for the others.
+const SEEN_MAX: u16 = 100;
 /// The most records between two messages `wire`, of which there are ten a second.
 pub(crate) const RECORDS_MAX: usize = 20;
 /// The most handshakes between two looks at them; more are not told.
@@ -31,6 +32,8 @@ pub(crate) struct Board {
     newest: u64,
     sent_at: VecDeque<Instant>,
     seen: Vec<Seen>,
+    /// How many of them are of each road.
+    seen_of: [u16; 8],
     seen_dropped: u64,
     race: Option<RaceSeen>,
     watched: Option<Road>,
@@ -147,7 +150,9 @@ impl Board {
         {
             race.order.push((road, delay));
         }
-        if self.seen.len() < SEEN_MAX {
+        let seen_of = &mut self.seen_of[road.index()];
+        if *seen_of < SEEN_MAX {
+            *seen_of += 1;
             self.seen.push((road.index() as u8, n, delay));
         } else {
             self.seen_dropped += 1;
@@ -213,6 +218,7 @@ impl Board {
 
     /// The events that passed since the last call, and how many more.
     pub(crate) fn take_seen(&mut self) -> (Vec<Seen>, u64) {
+        self.seen_of = [0; 8];
         (mem::take(&mut self.seen), mem::take(&mut self.seen_dropped))
     }
 
@@ -227,6 +233,7 @@ impl Board {
         mem::take(&mut self.handshakes)
     }
 
+    /// Without the lines, which the taps know.
     pub(crate) fn numbers(&self) -> (Sent, [RoadNumbers; 8]) {
         (self.sent, self.meters.each_ref().map(Meter::numbers))
     }
@@ -252,6 +259,7 @@ impl Meter {
             delay_ms: self.delays(),
             is_cut: self.is_cut,
             phase,
+            line: Slowness::default(),
         }
     }
 
@@ -327,7 +335,13 @@ mod tests {
             let n = board.send();
             board.passed((Road::Sse, 1), Counts::default(), &mut vec![Passed::Mark(n)]);
         }
+        // The busy road leaves room for another.
+        board.passed((Road::Polling, 1), Counts::default(), &mut vec![Passed::Mark(7)]);
         let (seen, dropped) = board.take_seen();
-        assert_eq!((seen.len(), dropped), (SEEN_MAX, 5));
+        assert_eq!((seen.len(), dropped), (usize::from(SEEN_MAX) + 1, 5));
+        assert_eq!(seen.last().map(|(road, n, _)| (*road, *n)), Some((0, 7)));
+        let n = board.send();
+        board.passed((Road::Sse, 1), Counts::default(), &mut vec![Passed::Mark(n)]);
+        assert_eq!(board.take_seen().0.len(), 1);
     }
 }

@@ -195,6 +195,18 @@ pub struct RoadNumbers {
     pub is_cut: bool,
     /// How it is now.
     pub phase: Phase,
+    /// The slow network that it has now; a reset leaves it.
+    pub line: Slowness,
+}
+
+/// A slow network, each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Slowness {
+    /// How much later everything arrives, in milliseconds.
+    pub delay_ms: u32,
+    /// How much passes in a second; 0 is no limit.
+    pub bytes_per_second: u32,
 }
 
 /// Which way bytes went.

@@ -14,7 +14,9 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::any;
 use sockeye_websocket::ws::CloseCode;
-use sockeye_websocket::{Acceptor, Config, Connections, Reader, SendError, WebSocket, Writer};
+use sockeye_websocket::{
+    Acceptor, Config, Connections, Message, Reader, SendError, WebSocket, Writer,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -200,6 +202,10 @@ impl Control {
             tokio::select! {
                 message = reader.recv() => {
                     let Ok(Some(message)) = message else { return Ok(()) };
+                    // Of both the connection takes care.
+                    if matches!(message, Message::Ping(_) | Message::Pong(_)) {
+                        continue;
+                    }
                     if let Err((of, message)) = self.hear(message.as_text().unwrap_or_default()) {
                         self.tell(&FromServer::Refused { of, message }).await?;
                     }
@@ -332,7 +338,10 @@ impl Control {
 
     /// What was counted, if that has changed.
     async fn tell_numbers(&mut self) -> Result<(), SendError> {
-        let (sent, numbers) = self.board().numbers();
+        let (sent, mut numbers) = self.board().numbers();
+        for (numbers, tap) in numbers.iter_mut().zip(&self.visit.taps) {
+            numbers.line = tap.line().into();
+        }
         let now = (sent, self.settings, numbers);
         if self.told == Some(now) {
             return Ok(());

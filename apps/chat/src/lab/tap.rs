@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::board::Board;
-use super::contract::{Direction, Road};
+use super::contract::{Direction, Road, Slowness};
 use super::decode::Decoder;
 
 /// The most connections of a road.
@@ -40,6 +40,13 @@ pub(crate) struct Line {
     pub(crate) delay: Duration,
     /// How much passes in a second; 0 is no limit.
     pub(crate) bytes_per_second: u32,
+}
+
+impl From<Line> for Slowness {
+    fn from(line: Line) -> Self {
+        let delay_ms = u32::try_from(line.delay.as_millis()).unwrap_or(u32::MAX);
+        Self { delay_ms, bytes_per_second: line.bytes_per_second }
+    }
 }
 
 /// When a road was cut.

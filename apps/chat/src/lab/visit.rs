@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use sockeye::engine::{self, Origins};
 use sockeye::sockjs::{self, SockJs};
 use sockeye::{Config, Io, Namespace, Server};
-use sockeye_feeds::Feeds;
+use sockeye_feeds::{Feeds, FeedsConfig, History, Reading};
 use sockeye_websocket::{Acceptor, AllowedHosts, Connections, Group, HttpServer, bind};
 use sockeye_websocket::{Config as WebSocketConfig, WebSocket};
 use tokio::task::JoinSet;
@@ -34,6 +34,9 @@ const QUEUED_BYTES_MAX: usize = 1024 * 1024;
 const QUEUED_BYTES_MAX_TOTAL: usize = 32 * 1024 * 1024;
 /// Those of Socket.IO, and those of SockJS: a polling one outlives its connections.
 const SESSIONS_MAX: u32 = 256;
+/// What the feed keeps for those who poll: two seconds of the most that is sent, in events and in bytes.
+const KEPT_EVENTS_MAX: usize = 4 * 1024;
+const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long raw WebSockets may take to end.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -85,7 +88,7 @@ impl Visit {
         // A statement of the page compares the handshakes of clients of 2.x and of 4.x.
         let server =
             Server::builder().config(config).allow_eio3(true).namespace(namespace).build()?;
-        Feeds::builder().offer(NAMESPACE).mount(&server)?;
+        Feeds::builder().config(feed_config()).offer(NAMESPACE).mount(&server)?;
         let events = server.of(NAMESPACE).context("the namespace is there")?;
         let listeners = Listeners::default();
         let place = sockjs::Config { path: SOCKJS_PATH.to_owned(), ..sockjs::Config::default() };
@@ -156,6 +159,19 @@ impl Visit {
         self.server.shutdown().await;
         self.sockjs.engine().shutdown(engine::CloseReason::ServerShutdown).await;
         self.websockets.shutdown(END_TIMEOUT).await;
+    }
+}
+
+/// A poll brings all that is kept.
+fn feed_config() -> FeedsConfig {
+    FeedsConfig {
+        history: History {
+            events_max: KEPT_EVENTS_MAX,
+            bytes_max: KEPT_BYTES_MAX,
+            ..History::default()
+        },
+        reading: Reading { answer_bytes_max: KEPT_BYTES_MAX, ..Reading::default() },
+        ..FeedsConfig::default()
     }
 }
 

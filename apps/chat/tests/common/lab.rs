@@ -68,7 +68,9 @@ impl Page {
         let read = async {
             loop {
                 let message = self.socket.recv().await.unwrap().expect("the visit goes on");
-                let message = serde_json::from_str(message.as_text().unwrap()).unwrap();
+                // A pong is none of the lab's.
+                let Some(message) = message.as_text() else { continue };
+                let message = serde_json::from_str(message).unwrap();
                 if let Some(found) = look(message) {
                     return found;
                 }

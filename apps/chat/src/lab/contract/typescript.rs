@@ -34,6 +34,7 @@ fn declarations() -> String {
     declare::<Sent>(&mut out, &config);
     declare::<Phase>(&mut out, &config);
     declare::<Delays>(&mut out, &config);
+    declare::<Slowness>(&mut out, &config);
     declare::<RoadNumbers>(&mut out, &config);
     declare::<Direction>(&mut out, &config);
     declare::<RecordKind>(&mut out, &config);

@@ -44,6 +44,20 @@ export function valueOf(plotted: number, { isLogarithmic }: Axis): number {
   return isLogarithmic ? 10 ** plotted : plotted;
 }
 
+/** Plotted values with a line over each second without one between two that have one: it is no cut. */
+export function bridged(values: (number | null)[]): (number | null)[] {
+  return values.map((value, index) => {
+    const [before, after] = [values[index - 1] ?? null, values[index + 1] ?? null];
+    return value ?? (before !== null && after !== null ? (before + after) / 2 : null);
+  });
+}
+
+/** Where the values are that have none beside them. */
+export function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const is = (index: number) => typeof values[index] === "number";
+  return Array.from(values, (_, index) => index).filter((index) => is(index) && !is(index - 1) && !is(index + 1));
+}
+
 function largest(view: (number | null)[]): number {
   let most = 0;
   for (const value of view) most = Math.max(most, value ?? 0);

@@ -1,4 +1,4 @@
-import { type Road, type RoadChoice, ROADS, type RoadNumbers, type Settings } from "./contract.ts";
+import { type Road, type RoadChoice, ROADS, type RoadNumbers, type Settings, type Slowness } from "./contract.ts";
 
 /** What passed on one road in a window of time. */
 export interface Passed {
@@ -19,12 +19,6 @@ export interface Passed {
 export interface Window {
   seconds: number;
   roads: Record<Road, Passed>;
-}
-
-/** A slow network, each way: 0 of either is none. */
-export interface Slowness {
-  delay_ms: number;
-  bytes_per_second: number;
 }
 
 /** What a demonstration may do to the lab. */

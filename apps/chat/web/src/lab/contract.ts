@@ -107,6 +107,14 @@ export type Delays = {
   max: number,
 };
 
+/** A slow network, each way. */
+export type Slowness = {
+  /** How much later everything arrives, in milliseconds. */
+  delay_ms: number,
+  /** How much passes in a second; 0 is no limit. */
+  bytes_per_second: number,
+};
+
 /**
  * What was counted on a road since the last reset, on the wire, both ways together unless it says
  * otherwise. `header_bytes + payload_bytes + framing_bytes = upstream_bytes + downstream_bytes`.
@@ -136,6 +144,8 @@ export type RoadNumbers = {
   is_cut: boolean,
   /** How it is now. */
   phase: Phase,
+  /** The slow network that it has now; a reset leaves it. */
+  line: Slowness,
 };
 
 /** Which way bytes went. */

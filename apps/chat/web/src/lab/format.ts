@@ -22,8 +22,8 @@ export function bytes(value: number): string {
     : `${number.format(value / 1_000_000)} MB`;
 }
 
-/** Milliseconds, or seconds when there are many. */
+/** Milliseconds, or seconds from a thousand on. */
 export function milliseconds(value: number): string {
-  if (Math.abs(value) >= 10_000) return `${number.format(value / 1_000)} s`;
+  if (Math.abs(value) >= 1_000) return `${number.format(value / 1_000)} s`;
   return `${value < 10 ? number.format(Math.round(value * 10) / 10) : whole.format(value)} ms`;
 }

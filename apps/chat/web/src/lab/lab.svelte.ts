@@ -3,13 +3,15 @@ import { Continuity } from "./continuity.ts";
 import { Control, type ControlState } from "./control.ts";
 import {
   type FromPage, type FromServer, type Limits, type Road, type RoadChoice, ROADS, type RoadNumbers,
-  type Settings, type WireRecord,
+  type Settings, type Slowness, type WireRecord,
 } from "./contract.ts";
 import { type Axis, axisOf } from "./axis.ts";
-import { type Bench, type Slowness, type Window, windowOf } from "./bench.ts";
+import { type Bench, type Window, windowOf } from "./bench.ts";
+import { refusalText } from "./refusals.ts";
 import { openRoad } from "./roads/open.ts";
 import type { OpenRoad, State } from "./roads/road.ts";
 import { Series } from "./series.ts";
+import { tell } from "./texts.ts";
 
 export type Metric = "requests" | "headers" | "payload" | "delay";
 export const METRICS: readonly Metric[] = ["requests", "headers", "payload", "delay"];
@@ -28,13 +30,19 @@ const DELAYS_KEPT = 5_000;
 /** How long after a period of polling everything has passed, in milliseconds. */
 const SETTLE_MS = 250;
 
+/**
+ * How long what the page has asked for is shown before what the server tells, in milliseconds: what it
+ * told meanwhile may be from before it was asked.
+ */
+const ASKED_MS = 600;
+
 const perRoad = <T>(make: () => T) => Object.fromEntries(ROADS.map((road) => [road, make()])) as Record<Road, T>;
 
 /** The lab of this page: its control WebSocket, its roads, and all that was counted. */
 export class Lab implements Bench {
   control = $state<ControlState>("connecting");
   hello = $state.raw<Hello | null>(null);
-  settings = $state.raw<Settings>({ rate: 5, size: 200, burst: 1, running: true });
+  settings = $state.raw<Settings>({ rate: 2, size: 200, burst: 1, running: true });
   numbers = $state.raw<Record<Road, RoadNumbers> | null>(null);
   /** Of the last whole second, by road. */
   rates = $state.raw<Record<Road, Record<Metric, number | null>> | null>(null);
@@ -66,7 +74,11 @@ export class Lab implements Bench {
   readonly #waiting = new Set<() => void>();
   /** The delays that the measurements of now gather: one for each, they may overlap. */
   readonly #measuring = new Set<Record<Road, number[]>>();
+  /** What holds, as the server has told it. */
   #told = this.settings;
+  #toldLines = perRoad(() => ({ delay_ms: 0, bytes_per_second: 0 }) as Slowness);
+  /** When the page has asked for other settings or lines, in milliseconds of its clock. */
+  #askedAt = Number.NEGATIVE_INFINITY;
   #passing: WireRecord[] = [];
   #droppedSince = 0;
   #showing: ReturnType<typeof setTimeout> | undefined;
@@ -98,11 +110,13 @@ export class Lab implements Bench {
   }
 
   set(settings: Partial<Settings>): void {
+    this.#askedAt = performance.now();
     this.settings = { ...this.settings, ...settings };
     this.send({ type: "set", ...settings });
   }
 
   line(road: RoadChoice, line: Partial<Slowness>): void {
+    this.#askedAt = performance.now();
     for (const one of road === "all" ? ROADS : [road]) Object.assign(this.lines[one], line);
     this.send({ type: "line", road, ...line });
   }
@@ -146,17 +160,18 @@ export class Lab implements Bench {
   /** The address of a road's tap. */
   address(road: Road): string {
     const address = this.hello?.roads.find(({ id }) => id === road);
-    if (!address) throw new Error("the lab's server has not told where its roads are");
+    if (!address) throw new Error(tell("noAnswer"));
     return `http://${location.hostname}:${address.port}${address.path}`;
   }
 
   /** One request on a road, and the text of its answer. */
   async ask(road: Road, query: string, body?: string): Promise<string> {
     const url = `${this.address(road).replace(/\/?$/, "/")}?${query}`;
-    const answer = await fetch(url, { method: body === undefined ? "GET" : "POST", body, cache: "no-store" });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}: ${text.slice(0, 200)}`);
-    return text;
+    const asked = fetch(url, { method: body === undefined ? "GET" : "POST", body, cache: "no-store" });
+    const answer = await asked.catch(() => null);
+    if (!answer) throw new Error(tell("noAnswer"));
+    if (!answer.ok) throw new Error(tell("answered", { status: answer.status }));
+    return answer.text();
   }
 
   /** The axis that all plots share in this second. */
@@ -212,7 +227,7 @@ export class Lab implements Bench {
       const timer = setTimeout(done, 1_000);
       this.#waiting.add(done);
     });
-    if (!this.numbers || this.control !== "open") throw new Error("the lab's server does not answer");
+    if (!this.numbers || this.control !== "open") throw new Error(tell("noAnswer"));
     return this.numbers;
   }
 
@@ -220,7 +235,8 @@ export class Lab implements Bench {
     this.control = state;
     if (state === "open") return;
     this.#closeRoads();
-    for (const road of ROADS) this.states[road] = "lost";
+    // Where there is no place yet, nothing was lost.
+    for (const road of ROADS) this.states[road] = state === "lost" ? "lost" : "connecting";
   }
 
   #closeRoads(): void {
@@ -271,9 +287,12 @@ export class Lab implements Bench {
         this.raced = message;
         return;
       case "refused":
-        this.refusal = message.message;
+        this.refusal = refusalText(message, this.settings, this.limits);
         // What the page has shown in advance is not so.
+        this.#askedAt = Number.NEGATIVE_INFINITY;
         if (message.of === "set") this.settings = this.#told;
+        if (message.of === "line") this.#showLines();
+        if (message.of === "race") this.racedFrom = 0;
     }
   }
 
@@ -286,6 +305,16 @@ export class Lab implements Bench {
     }
     this.#passing = [];
     this.#droppedSince = 0;
+  }
+
+  /** Shows the lines that hold. */
+  #showLines(): void {
+    for (const road of ROADS) {
+      const { delay_ms, bytes_per_second } = this.#toldLines[road];
+      const shown = this.lines[road];
+      if (shown.delay_ms !== delay_ms) shown.delay_ms = delay_ms;
+      if (shown.bytes_per_second !== bytes_per_second) shown.bytes_per_second = bytes_per_second;
+    }
   }
 
   /** Begins with an empty view of the wire. */
@@ -304,17 +333,21 @@ export class Lab implements Bench {
     this.settings = this.#told = hello.settings;
     this.numbers = this.rates = this.raced = null;
     this.#at = 0;
+    this.#askedAt = Number.NEGATIVE_INFINITY;
+    this.racedFrom = 0;
+    this.refusal = "";
     this.#forget();
     this.handshakes = {};
     // The server's visit is a new one: what this page had asked for, it asks for again.
     if (this.watched) this.#control.send({ type: "watch", road: this.watched });
     for (const road of ROADS) {
-      Object.assign(this.lines[road], { delay_ms: 0, bytes_per_second: 0 });
+      this.#toldLines[road] = { delay_ms: 0, bytes_per_second: 0 };
       this.continuity[road].reset();
       for (const series of Object.values(this.series[road])) series.clear();
       this.states[road] = "connecting";
       this.#openRoad(road);
     }
+    this.#showLines();
   }
 
   #counted({ at, roads, settings }: Extract<FromServer, { type: "numbers" }>): void {
@@ -331,12 +364,20 @@ export class Lab implements Bench {
     }
     this.#at = at;
     this.numbers = roads;
-    if (Object.entries(settings).some(([name, value]) => this.settings[name as keyof Settings] !== value)) {
-      this.settings = settings;
-    }
     this.#told = settings;
+    for (const road of ROADS) this.#toldLines[road] = roads[road].line;
+    if (performance.now() - this.#askedAt > ASKED_MS) this.#showHeld();
     if (isNewSecond) this.#ended(second);
     for (const done of this.#waiting) done();
+  }
+
+  /** Shows what holds, where it is not what is shown. */
+  #showHeld(): void {
+    const told = this.#told;
+    if (Object.entries(told).some(([name, value]) => this.settings[name as keyof Settings] !== value)) {
+      this.settings = told;
+    }
+    this.#showLines();
   }
 
   #ended(second: number): void {
@@ -348,7 +389,8 @@ export class Lab implements Bench {
         requests: series.requests.sum(second - 1),
         headers: series.headers.sum(second - 1),
         payload: series.payload.sum(second - 1),
-        delay: series.delay.mean(second - 1),
+        // A poll once a second can miss a second by a hair: then that of the one before is shown.
+        delay: series.delay.mean(second - 1) ?? series.delay.mean(second - 2),
       };
       missed[road] = this.continuity[road].missed;
     }

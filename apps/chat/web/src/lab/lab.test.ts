@@ -19,11 +19,12 @@ class FakeSocket {
 }
 
 const settings = { rate: 5, size: 200, burst: 1, running: true };
-const numbers = (at: number, events: number): FromServer => ({
-  type: "numbers", at, sent: { events, bytes: 0 }, settings,
+const line = { delay_ms: 0, bytes_per_second: 0 };
+const numbers = (at: number, events: number, held = { settings, line }): FromServer => ({
+  type: "numbers", at, sent: { events, bytes: 0 }, settings: held.settings,
   roads: Object.fromEntries(ROADS.map((road) => [road, {
     requests: events, connections: 1, connections_open: 1, header_bytes: 0, payload_bytes: 0, framing_bytes: 0,
-    upstream_bytes: 0, downstream_bytes: 0, events, delay_ms: null, is_cut: false, phase: "open",
+    upstream_bytes: 0, downstream_bytes: 0, events, delay_ms: null, is_cut: false, phase: "open", line: held.line,
   } satisfies RoadNumbers])) as Record<Road, RoadNumbers>,
 });
 const seen = (...delays: number[]) => ({ type: "seen", items: delays.map((delay, n) => [7, n + 1, delay]), dropped: 0 });
@@ -80,14 +81,57 @@ test("a measurement ends with an error when the server is lost meanwhile", async
   await failed;
 });
 
+test("a delay is shown for one second more than there are events", () => {
+  const at = (second: number, ...delays: number[]) => {
+    socket.tell(numbers(second * 1_000, second));
+    if (delays.length > 0) socket.tell(seen(...delays));
+  };
+  const shown = () => lab.rates?.websocket.delay;
+  at(10, 5, 7);
+  at(11);
+  expect(shown()).toBe(6);
+  at(12);
+  expect(shown()).toBe(6);
+  at(13);
+  expect(shown()).toBeNull();
+});
+
 test("a setting that is refused is taken back, and why is shown until the next one", () => {
   lab.set({ rate: 1_000 });
   expect(lab.settings.rate).toBe(1_000);
   socket.tell({ type: "refused", of: "set", message: "at most 100" });
-  expect([lab.settings.rate, lab.refusal]).toEqual([5, "at most 100"]);
+  expect([lab.settings.rate, lab.refusal]).toEqual([5, "The server refused it: at most 100"]);
   lab.set({ rate: 10 });
   expect(lab.refusal).toBe("");
   expect(socket.sent.at(-1)).toEqual({ type: "set", rate: 10 });
+});
+
+test("a line that is refused is taken back to the one that holds", () => {
+  const held = { settings, line: { delay_ms: 40, bytes_per_second: 0 } };
+  socket.tell(numbers(10_000, 1, held));
+  expect(lab.lines.sse).toEqual(held.line);
+  lab.line("all", { bytes_per_second: 50 });
+  expect(lab.lines.sse).toEqual({ delay_ms: 40, bytes_per_second: 50 });
+  socket.tell({ type: "refused", of: "line", message: "bytes_per_second is 50" });
+  for (const road of ROADS) expect(lab.lines[road]).toEqual(held.line);
+  expect(lab.refusal).toMatch(/bytes_per_second is 50/);
+});
+
+test("what the server tells from before the page asked does not take back what was asked", async () => {
+  lab.set({ rate: 20 });
+  lab.line("sse", { delay_ms: 70 });
+  socket.tell(numbers(10_000, 1));
+  expect([lab.settings.rate, lab.lines.sse.delay_ms]).toEqual([20, 70]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  socket.tell(numbers(11_000, 1));
+  expect([lab.settings.rate, lab.lines.sse.delay_ms]).toEqual([5, 0]);
+});
+
+test("a race that is refused is not shown as one that goes on", () => {
+  lab.race();
+  expect(lab.racedFrom).toBeGreaterThanOrEqual(0);
+  socket.tell({ type: "refused", of: "race", message: "no road is open" });
+  expect([lab.racedFrom, lab.refusal]).toEqual([0, "There is no race now: no road is open, or one is under way."]);
 });
 
 test("after a loss the page comes back, and watches what it watched", async () => {

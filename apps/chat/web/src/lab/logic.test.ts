@@ -3,8 +3,11 @@ import { expect, test } from "vitest";
 import { Arrivals, COLUMN_MS, COLUMNS } from "./arrivals.ts";
 import { median } from "./bench.ts";
 import { Continuity } from "./continuity.ts";
+import type { Limits } from "./contract.ts";
 import { messageIn } from "./control.ts";
+import { milliseconds } from "./format.ts";
 import { Painter } from "./painter.ts";
+import { refusalText } from "./refusals.ts";
 import { Lines } from "./roads/ndjson.ts";
 import { roundedUp, SECONDS, Series } from "./series.ts";
 import { guideLink } from "./statements.ts";
@@ -66,6 +69,19 @@ test("lines are whole, wherever the stream is cut", () => {
 test("only messages of the contract are taken", () => {
   expect(messageIn('{"type":"refused","of":"set","message":"no"}')?.type).toBe("refused");
   expect(["", "null", "[]", '{"type":"other"}'].map(messageIn)).toEqual([null, null, null, null]);
+});
+
+test("why more than the server sends is refused is told with the bound, and what to do", () => {
+  const limits = { events_per_second_max: 2_000, event_bytes_per_second_max: 4_000_000 } as Limits;
+  const told = (rate: number, burst: number, size: number, of = "set") =>
+    refusalText({ type: "refused", of, message: "why" }, { rate, burst, size, running: true }, limits);
+  expect(told(100, 21, 64)).toMatch(/2,000 events a second: choose fewer/);
+  expect(told(100, 1, 65_536)).toMatch(/4 MB of events a second: choose fewer/);
+  expect([told(0, 1, 64), told(1, 1, 64, "line")]).toEqual(Array(2).fill("The server refused it: why"));
+});
+
+test("delays are told in the unit that suits them", () => {
+  expect([0.04, 1.26, 12.3, 999, 1_000, 2_515, 60_000].map(milliseconds)).toEqual(["0 ms", "1.3 ms", "12 ms", "999 ms", "1 s", "2.52 s", "60 s"]);
 });
 
 test("small things", () => {

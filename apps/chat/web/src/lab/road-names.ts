@@ -30,7 +30,7 @@ const NAMES: Record<Road, Named> = {
   },
   "sse": {
     en: ["Server-Sent Events", "The browser's EventSource connects once, the server pushes, and a cut is mended by itself."],
-    ko: ["Server-Sent Events", "브라우저의 EventSource가 한 번 연결하면 서버가 밀어 주고, 끊기면 스스로 이어 갑니다."],
+    ko: ["Server-Sent Events", "브라우저의 EventSource가 한 번 연결하면 서버가 알아서 보내 주고, 끊기면 스스로 이어 갑니다."],
     sign: "u_d__d_d__d__d_d_",
   },
   "sockjs": {

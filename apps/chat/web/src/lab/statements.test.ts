@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
 
 import { language } from "../i18n.ts";
-import type { Bench, Passed, Slowness, Window } from "./bench.ts";
-import { type Road, type RoadChoice, ROADS, type Settings } from "./contract.ts";
+import type { Bench, Passed, Window } from "./bench.ts";
+import { type Road, type RoadChoice, ROADS, type Settings, type Slowness } from "./contract.ts";
 import { SENTENCES } from "./sentences.ts";
 import { demonstrate, STATEMENTS } from "./statements.ts";
 import { fill } from "./texts.ts";

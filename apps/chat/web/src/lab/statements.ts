@@ -1,6 +1,7 @@
 import type { Bench, Passed, Window } from "./bench.ts";
 import { type Road, ROADS } from "./contract.ts";
 import { bytes, count, figure, milliseconds } from "./format.ts";
+import { tell } from "./texts.ts";
 
 /** A statement of the notes: its text is `s_<id>`, its answer `a_<id>`. */
 export interface Statement {
@@ -136,7 +137,7 @@ export const STATEMENTS: readonly Statement[] = [
     async show(bench) {
       const { roads } = await at(bench, 10, 200, 4_000);
       const share = ({ header_bytes, payload_bytes, framing_bytes }: Passed) =>
-        `${Math.round((100 * header_bytes) / Math.max(1, header_bytes + payload_bytes + framing_bytes))} %`;
+        `${Math.round((100 * header_bytes) / Math.max(1, header_bytes + payload_bytes + framing_bytes))}%`;
       return { polling: share(roads.polling), long: share(roads["long-polling"]), sse: share(roads.sse), websocket: share(roads.websocket) };
     },
   },
@@ -223,7 +224,7 @@ async function hello(bench: Bench, version: 3 | 4): Promise<{ bytes: number; beg
   const asked = `EIO=${version}&transport=polling`;
   const text = await bench.ask("socketio-polling", asked);
   const sid = /"sid":"([^"]+)"/.exec(text)?.[1];
-  if (!sid) throw new Error(`EIO=${version} was answered without a session`);
+  if (!sid) throw new Error(tell("noSession"));
   // The packet "close", which version 3 wants with its length.
   await bench.ask("socketio-polling", `${asked}&sid=${encodeURIComponent(sid)}`, version === 3 ? "1:1" : "1");
   return { bytes: new TextEncoder().encode(text).length, begins: text.slice(0, text.indexOf("{") + 1) };

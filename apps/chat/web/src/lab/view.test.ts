@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { axisOf, plotted, valueOf } from "./axis.ts";
+import { alone, axisOf, bridged, plotted, valueOf } from "./axis.ts";
 import type { WireRecord } from "./contract.ts";
 import { bitsOf, bytesOf, fieldAt } from "./dissect.ts";
 import { linesOf } from "./header-names.ts";
@@ -31,6 +31,15 @@ test("delays that differ by more than ten times are shown on powers of ten", () 
   expect(axisOf([[1, 2], [800]], false)).toEqual({ isLogarithmic: false, from: 0, to: 1_000, splits: [0, 500, 1_000] });
   expect(axisOf([[1, 2, 300], [800]], true).isLogarithmic, "a moment in which all were late").toBe(true);
   expect(axisOf([[null], []], true)).toMatchObject({ from: 0, to: 1 });
+});
+
+test("one second without a value is bridged, more are a gap", () => {
+  expect(bridged([null, 1, null, 3, null, null, 5, null])).toEqual([null, 1, 2, 3, null, null, 5, null]);
+});
+
+test("a value without a neighbour is found, so that it can be drawn", () => {
+  expect(alone([1, null, 2, 3, null, 4])).toEqual([0, 5]);
+  expect([alone([null]), alone([7, undefined, 8, null])]).toEqual([[], [0, 2]]);
 });
 
 const at = { at: 0, connection: 1, packets: [] };
