@@ -139,14 +139,14 @@ async fn a_cut_resets_and_keeps_off() {
 async fn a_road_has_so_many_connections() {
     let mut page = Page::open(&lab().await).await;
     let mut clients = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..16 {
         clients.push(page.client(Road::Sse).await);
     }
-    page.numbers(|_, _, roads| roads[&Road::Sse].connections_open == 64).await;
+    page.numbers(|_, _, roads| roads[&Road::Sse].connections_open == 16).await;
     let one_more = page.client(Road::Sse).await;
     one_more.until(|received| received.is_closed && received.bytes.is_empty()).await;
     clients.pop();
-    page.numbers(|_, _, roads| roads[&Road::Sse].connections_open == 63).await;
+    page.numbers(|_, _, roads| roads[&Road::Sse].connections_open == 15).await;
     let mut client = page.client(Road::Sse).await;
     client.get(page.path(Road::Sse), "Accept: text/event-stream\r\n").await;
     client.until(|received| received.bytes.starts_with(b"HTTP/1.1 200 ")).await;

@@ -135,7 +135,7 @@ async fn eight_roads_at_fifty_events_a_second_are_counted_right() {
 /// of its pieces, what its decoder keeps, what its session has waiting, and what HTTP reads ahead, twice.
 const ROAD_BYTES_MAX: usize = 2 * (64 + 16 + 64) * KIB + 256 * KIB + MIB + 2 * 64 * KIB;
 /// What a visit may hold beside its roads: the history of its feed, when its events were sent, and itself.
-const VISIT_BYTES_MAX: usize = MIB + 256 * KIB + MIB;
+const VISIT_BYTES_MAX: usize = 8 * MIB + 256 * KIB + MIB;
 
 /// A visit whose eight roads are slower than anything, and what they are connected with.
 async fn slow_visit(lab: &str) -> (Page, BTreeMap<Road, Client>) {

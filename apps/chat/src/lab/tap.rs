@@ -21,7 +21,7 @@ use super::contract::{Direction, Road, Slowness};
 use super::decode::Decoder;
 
 /// The most connections of a road.
-pub(crate) const CONNECTIONS_MAX: u32 = 64;
+pub(crate) const CONNECTIONS_MAX: u32 = 16;
 /// The most bytes that are held for each connection and way.
 pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024;
 /// The most bytes that are read at once.

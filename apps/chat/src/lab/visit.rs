@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use sockeye::engine::{self, Origins};
 use sockeye::sockjs::{self, SockJs};
 use sockeye::{Config, Io, Namespace, Server};
-use sockeye_feeds::{Feeds, FeedsConfig, History, Reading};
+use sockeye_feeds::{Feeds, FeedsConfig, History};
 use sockeye_websocket::{Acceptor, AllowedHosts, Connections, Group, HttpServer, bind};
 use sockeye_websocket::{Config as WebSocketConfig, WebSocket};
 use tokio::task::JoinSet;
@@ -162,17 +162,10 @@ impl Visit {
     }
 }
 
-/// A poll brings all that is kept.
 fn feed_config() -> FeedsConfig {
-    FeedsConfig {
-        history: History {
-            events_max: KEPT_EVENTS_MAX,
-            bytes_max: KEPT_BYTES_MAX,
-            ..History::default()
-        },
-        reading: Reading { answer_bytes_max: KEPT_BYTES_MAX, ..Reading::default() },
-        ..FeedsConfig::default()
-    }
+    let history =
+        History { events_max: KEPT_EVENTS_MAX, bytes_max: KEPT_BYTES_MAX, ..History::default() };
+    FeedsConfig { history, ..FeedsConfig::default() }
 }
 
 /// An event of `size` bytes, or of what it takes without filling, and its JSON.

@@ -36,7 +36,9 @@ export function openPolling(url: string, asking: Asking, sink: Sink, world: Worl
         const tick = item?.event === EVENT ? tickOf(item.data?.[0]) : null;
         if (tick) sink.tick(tick);
       }
-      again(asking.wait === undefined ? asking.period() : 0);
+      // An answer has a bound: the rest is asked for at once.
+      const isBehind = !answer.headers.has("stream-up-to-date");
+      again(asking.wait === undefined && !isBehind ? asking.period() : 0);
     } catch {
       if (gone.signal.aborted) return;
       sink.state("lost");
