@@ -7,9 +7,9 @@ mod common;
 
 use std::error::Error;
 use std::io;
-use std::io::Write;
 use std::sync::Arc;
 
+use common::log::Log;
 use common::{Client, in_memory, until};
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -37,40 +37,6 @@ fn no_disk() -> io::Error {
 /// The head of a reader's request.
 fn request(target: &str) -> http::request::Parts {
     http::Request::get(target).header("host", "localhost").body(()).unwrap().into_parts().0
-}
-
-/// The lines that are logged from here on, on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().write(line)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::DEBUG)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    /// The lines of this level that say this.
-    fn lines(&self, level: Level, said: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().clone()).unwrap();
-        let is_it = |line: &&str| line.contains(&format!(" {level} ")) && line.contains(said);
-        text.lines().filter(is_it).map(str::to_owned).collect()
-    }
 }
 
 const COULD_NOT_BE_DECIDED: &str =
@@ -129,7 +95,8 @@ async fn a_refusal_of_a_connection_is_no_failure() {
     async fn by_hand_too(visitor: Visitor) -> Result<(), EventError> {
         visitor.auth::<Auth>().map(drop).map_err(Into::into)
     }
-    let (log, _guard) = Log::begin();
+    let log = Log::default();
+    let _guard = log.listen(Level::DEBUG);
     let (heard, namespace) = listening(Namespace::new("/").on_connect(admit));
     let [mine, other] = ["/by-hand", "/by-hand-too"].map(Namespace::new);
     let mine = mine.on_connect(by_hand);
@@ -165,7 +132,8 @@ async fn without_on_error_failures_are_warnings_and_refusals_are_not() {
         .on("expected", async || Err::<(), _>(EventError::new("full", "no room")))
         .on("number", async |_: u32| {})
         .on("by hand", async |args: RawArgs| Ok::<_, EventError>(Ack(args.decode::<u32>()?)));
-    let (log, _guard) = Log::begin();
+    let log = Log::default();
+    let _guard = log.listen(Level::DEBUG);
     let server = in_memory([namespace]);
     let mut client = Client::open(&server).await;
     client.send(r#"40{"fail":true}"#).await;
@@ -196,7 +164,8 @@ async fn what_a_client_answers_is_no_warning_and_no_line_of_its_own() {
         Err(io::Error::other(format!("{text} is in no table")))?;
         Ok(())
     }
-    let (log, _guard) = Log::begin();
+    let log = Log::default();
+    let _guard = log.listen(Level::DEBUG);
     let namespace = Namespace::new("/").on("ask", ask).on("store", store);
     let server = in_memory([namespace]);
     let mut client = Client::open(&server).await;
@@ -329,7 +298,8 @@ async fn a_rule_that_fails_for_a_reader_is_a_warning() {
             }
         }
     }
-    let (log, _guard) = Log::begin();
+    let log = Log::default();
+    let _guard = log.listen(Level::DEBUG);
     let namespace = Namespace::new("/").on_read(read);
     let server = Server::builder().namespace(namespace).build().unwrap();
     let visitor = server.admit("/", &request("/"), "").await.unwrap();
@@ -367,7 +337,8 @@ async fn new_credentials_that_cannot_be_judged_are_an_internal_error() {
 /// The client chose the name, so that it cannot fill the log.
 #[tokio::test]
 async fn a_part_of_a_name_that_is_not_of_its_type_is_a_refusal() {
-    let (log, _guard) = Log::begin();
+    let log = Log::default();
+    let _guard = log.listen(Level::DEBUG);
     let rooms = Namespace::new("/room-{id}").on_connect(async |_: PathParam<u32>| {});
     let plain = Namespace::new("/plain").on_connect(async |_: PathParam<u32>| {});
     let server = in_memory([rooms, plain]);

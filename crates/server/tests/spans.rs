@@ -6,9 +6,9 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
 use std::sync::Arc;
 
+use common::log::{Log, listen_with};
 use common::{Client, ask, in_memory, until};
 use parking_lot::Mutex;
 use sockeye::{Ack, Config, Namespace, Server, Socket};
@@ -17,8 +17,8 @@ use sockeye_testing::raw::Peer;
 use tokio::sync::Semaphore;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -85,11 +85,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
 
 impl Trace {
     /// From now on, at most at this level.
-    fn begin(level: Level) -> (Self, tracing::subscriber::DefaultGuard) {
+    fn begin(level: Level) -> (Self, DefaultGuard) {
         let trace = Self::default();
         let filter = tracing_subscriber::filter::LevelFilter::from_level(level);
         let subscriber = tracing_subscriber::registry().with(trace.clone().with_filter(filter));
-        (trace, tracing::subscriber::set_default(subscriber))
+        (trace, listen_with(subscriber))
     }
 
     /// The first event with this message.
@@ -200,51 +200,27 @@ async fn spans_are_for_debugging_only() {
     assert_eq!((trace.open("session"), trace.open("handler")), (None, None));
 }
 
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What is logged from here on, spans included.
+fn begin_log() -> (Log, DefaultGuard) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::TRACE)
+        .with_span_events(FmtSpan::FULL)
+        .with_writer(log.clone())
+        .finish();
+    (log, listen_with(subscriber))
 }
 
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::TRACE)
-            .with_span_events(FmtSpan::FULL)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    #[track_caller]
-    fn expect_without(&self, said: &str, secret: &str) {
-        let log = String::from_utf8(self.0.lock().clone()).unwrap();
-        assert!(log.contains(said), "{said} in {log}");
-        assert!(!log.contains(secret), "{secret} in {log}");
-    }
+#[track_caller]
+fn expect_without(log: &Log, said: &str, secret: &str) {
+    let log = log.text();
+    assert!(log.contains(said), "{said} in {log}");
+    assert!(!log.contains(secret), "{secret} in {log}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_has_no_room_names_no_session() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = begin_log();
     let config = Config { child_namespaces_max: 1, ..Config::default() };
     let builder = Server::builder().config(config).namespace(Namespace::new("/doc-{id}"));
     let server = TestServer::new(builder.build().unwrap());
@@ -252,13 +228,13 @@ async fn a_namespace_that_has_no_room_names_no_session() {
     client.join("40/doc-1,").await;
     client.send("40/doc-2,").await;
     assert!(client.text().await.starts_with("44/doc-2,"));
-    log.expect_without("visitor refused", client.open["sid"].as_str().unwrap());
+    expect_without(&log, "visitor refused", client.open["sid"].as_str().unwrap());
 }
 
 /// The ids of sockets of Socket.IO 2 are made from the id of their session.
 #[tokio::test(start_paused = true)]
 async fn sockets_of_old_clients_name_no_session() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = begin_log();
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
     let fails = async |_: u32| Err::<(), _>(std::io::Error::other("asked to"));
@@ -280,7 +256,7 @@ async fn sockets_of_old_clients_name_no_session() {
     }
     until(|| server.server().of("/a").unwrap().socket_count() == 0).await;
     for said in ["connected", "event failed", "event refused", "nobody waits", "shown"] {
-        log.expect_without(said, &sid);
+        expect_without(&log, said, &sid);
     }
-    log.expect_without("disconnected", &sid);
+    expect_without(&log, "disconnected", &sid);
 }

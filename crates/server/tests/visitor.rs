@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use common::log::Log;
 use common::{Client, in_memory, until, with_sync};
 use http::request::Parts;
 use serde::Deserialize;
@@ -487,9 +488,7 @@ async fn extensions_of_a_layer_reach_every_rule_and_handler() {
 #[tokio::test]
 async fn a_refusal_is_logged_with_its_namespace_and_cause_but_no_credentials() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone());
-    let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.listen(tracing::Level::DEBUG);
     let number = async |_: u32| {};
     let memory = in_memory([
         Namespace::new("/").on_connect(admit),
@@ -504,7 +503,7 @@ async fn a_refusal_is_logged_with_its_namespace_and_cause_but_no_credentials() {
     for path in ["/", "/missing", "/number"] {
         server.admit(path, &request("/?token=credential"), auth).await.unwrap_err();
     }
-    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    let log = log.text();
     let is_refusal =
         |line: &&str| line.contains("visitor refused") || line.contains("a rule failed");
     let refusals: Vec<_> = log.lines().filter(is_refusal).collect();
@@ -521,29 +520,6 @@ async fn a_refusal_is_logged_with_its_namespace_and_cause_but_no_credentials() {
     let levels = ["DEBUG", "DEBUG", "WARN", "DEBUG"];
     assert!(refusals.iter().zip(levels).all(|(line, level)| line.contains(level)), "{log}");
     assert!(!log.contains("credential"), "{log}");
-}
-
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<parking_lot::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }
 
 async fn come_back(memory: &TestServer, auth: &str) -> serde_json::Value {
