@@ -109,9 +109,9 @@ async function seesNewer(live, viewer) {
   const number = await now(live);
   await viewer.waitForFunction((number) => shown.some((seen) => seen.number > number), number);
 }
-/** Forwards, and each one legible. */
+/** Forwards, and each one legible. On a busy machine the camera has one twice. */
 function areInOrder(numbers) {
-  assert.ok(numbers.every((number, index) => number > (numbers[index - 1] ?? 0)), String(numbers));
+  assert.ok(numbers.every((number, index) => number >= (numbers[index - 1] ?? 1)), String(numbers));
 }
 async function goLive(t, url, options) {
   const live = await open(t, url, { script: clip, ...options });

@@ -79,6 +79,8 @@ export class Lab implements Bench {
   #toldLines = perRoad(() => ({ delay_ms: 0, bytes_per_second: 0 }) as Slowness);
   /** When the page has asked for other settings or lines, in milliseconds of its clock. */
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** The settings that the page has asked for and the server has not told yet. */
+  #asked: Partial<Settings> = {};
   #passing: WireRecord[] = [];
   #droppedSince = 0;
   #showing: ReturnType<typeof setTimeout> | undefined;
@@ -112,6 +114,7 @@ export class Lab implements Bench {
   set(settings: Partial<Settings>): void {
     this.#askedAt = performance.now();
     this.settings = { ...this.settings, ...settings };
+    this.#asked = { ...this.#asked, ...settings };
     this.send({ type: "set", ...settings });
   }
 
@@ -287,10 +290,13 @@ export class Lab implements Bench {
         this.raced = message;
         return;
       case "refused":
-        this.refusal = refusalText(message, this.settings, this.limits);
+        this.refusal = refusalText(message, { ...this.settings, ...this.#asked }, this.limits);
         // What the page has shown in advance is not so.
         this.#askedAt = Number.NEGATIVE_INFINITY;
-        if (message.of === "set") this.settings = this.#told;
+        if (message.of === "set") {
+          this.settings = this.#told;
+          this.#asked = {};
+        }
         if (message.of === "line") this.#showLines();
         if (message.of === "race") this.racedFrom = 0;
     }
@@ -334,6 +340,7 @@ export class Lab implements Bench {
     this.numbers = this.rates = this.raced = null;
     this.#at = 0;
     this.#askedAt = Number.NEGATIVE_INFINITY;
+    this.#asked = {};
     this.racedFrom = 0;
     this.refusal = "";
     this.#forget();
@@ -365,6 +372,7 @@ export class Lab implements Bench {
     this.#at = at;
     this.numbers = roads;
     this.#told = settings;
+    if (holds(settings, this.#asked)) this.#asked = {};
     for (const road of ROADS) this.#toldLines[road] = roads[road].line;
     if (performance.now() - this.#askedAt > ASKED_MS) this.#showHeld();
     if (isNewSecond) this.#ended(second);
@@ -373,10 +381,7 @@ export class Lab implements Bench {
 
   /** Shows what holds, where it is not what is shown. */
   #showHeld(): void {
-    const told = this.#told;
-    if (Object.entries(told).some(([name, value]) => this.settings[name as keyof Settings] !== value)) {
-      this.settings = told;
-    }
+    if (!holds(this.settings, this.#told)) this.settings = this.#told;
     this.#showLines();
   }
 
@@ -398,4 +403,9 @@ export class Lab implements Bench {
     this.missed = missed;
     this.second = second;
   }
+}
+
+/** Whether the settings have these values. */
+function holds(settings: Settings, values: Partial<Settings>): boolean {
+  return Object.entries(values).every(([name, value]) => settings[name as keyof Settings] === value);
 }

@@ -46,9 +46,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function hello(): void {
+function hello(limits = {}): void {
   const roads = ROADS.map((id) => ({ id, port: 1, available: false, path: "/" }));
-  socket.tell({ type: "hello", visit: 1, origin_host: "localhost", roads, settings, limits: {}, guide_url: "/guide" });
+  socket.tell({ type: "hello", visit: 1, origin_host: "localhost", roads, settings, limits, guide_url: "/guide" });
 }
 
 test("measurements overlap, and each has what passed in its own time", async () => {
@@ -104,6 +104,18 @@ test("a setting that is refused is taken back, and why is shown until the next o
   lab.set({ rate: 10 });
   expect(lab.refusal).toBe("");
   expect(socket.sent.at(-1)).toEqual({ type: "set", rate: 10 });
+});
+
+test("a refusal that comes late is told by what was asked, and not by what is shown meanwhile", async () => {
+  hello({ events_per_second_max: 2_000, event_bytes_per_second_max: 4_000_000 });
+  lab.set({ rate: 100 });
+  await vi.advanceTimersByTimeAsync(1_000);
+  socket.tell(numbers(11_000, 1));
+  lab.set({ burst: 200 });
+  await vi.advanceTimersByTimeAsync(1_000);
+  socket.tell(numbers(12_000, 1));
+  socket.tell({ type: "refused", of: "set", message: "at most so many" });
+  expect(lab.refusal).toBe("At most 2,000 events a second: choose fewer bursts, or fewer events in a burst.");
 });
 
 test("a line that is refused is taken back to the one that holds", () => {
