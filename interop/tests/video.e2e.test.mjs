@@ -177,7 +177,14 @@ describe("the live video", () => {
     await picture(viewer, "video-behind");
     const releasedAt = await now(live);
     proxy.release();
-    await viewer.waitForFunction((number) => shown.some((seen) => seen.number > number), releasedAt);
+    await viewer.waitForFunction((number) => shown.some((seen) => seen.number > number), releasedAt).catch(async (error) => {
+      const what = await viewer.evaluate(() => ({
+        state: document.body.dataset.state, measure, shown: shown.slice(-3), at: video.currentTime, ready: video.readyState,
+        paused: video.paused, seeking: video.seeking, error: video.error?.message,
+        buffered: Array.from(video.buffered, (_, i) => [video.buffered.start(i), video.buffered.end(i)]),
+      }));
+      throw new Error(`${JSON.stringify({ ...what, carried: proxy.carried - carried, releasedAt })}`, { cause: error });
+    });
     await state(viewer, "live");
     const gone = await measured(live);
     const numbers = await shown(viewer);
@@ -192,6 +199,24 @@ describe("the live video", () => {
     assert.ok(jumps > 0);
     await ends(live, viewer);
     assert.deepEqual([live, viewer].flatMap((page) => page.problems), []);
+  });
+
+  test("goes on near to the newest picture when it stands, though there is more", async (t) => {
+    const live = await goLive(t, server.url);
+    const viewer = await open(t, server.url);
+    await seesNewer(live, viewer);
+    const [stood, jumps] = await viewer.evaluate(() => {
+      video.playbackRate = 0;
+      Object.defineProperty(video, "playbackRate", { set() {}, configurable: true });
+      return [video.currentTime, measure.jumps];
+    });
+    await viewer.waitForFunction((jumps) => measure.jumps > jumps, jumps);
+    const seconds = (await viewer.evaluate(() => video.currentTime)) - stood;
+    await viewer.evaluate(() => delete video.playbackRate);
+    // It would have been let go at 6 s for being far behind.
+    assert.ok(seconds > 1 && seconds < 5, `it jumped over ${seconds} s`);
+    await seesNewer(live, viewer);
+    await ends(live, viewer);
   });
 
   test("sends pieces that are longer than a message in slices", async (t) => {
