@@ -1,101 +1,14 @@
-//! Everything that travels between the chat's server and its page, declared once.
+//! Everything that travels between the chat's server and its page, declared once: each feature has a contract of
+//! its own, and what all of them share is here.
 //!
-//! The page's TypeScript declarations in `web/src/contract.ts` are written from this file; the
-//! tests fail when they differ. A client has to be in a room before it may send to it, and is in
-//! one room at a time.
+//! The page's TypeScript declarations in `web/src/contract.ts` are written from these files; the tests fail
+//! when they differ.
 //!
-//! | event | from the page | answered with | to everybody in the room |
-//! |---|---|---|---|
-//! | `join` | [`Join`] | the newest messages, oldest first | [`Presence`] |
-//! | `chat` | [`NewMessage`] | the [`StoredMessage`], once it is on disk | [`StoredMessage`] |
-//! | `leave` | nothing | nothing; the server then disconnects the socket | [`Presence`] |
-//!
-//! A refused event is answered with `{ "error": Refusal }`; see [`Refusal`].
+//! The page has one connection with two namespaces: `/rooms`, the live list, and `/chat`, the conversations.
+//! Both admit whoever has the cookie of a session ([`accounts`](crate::accounts::contract)); without one they
+//! refuse with `unauthorized`. An event that is refused is answered with `{ "error": Refusal }`.
 
 use serde::{Deserialize, Serialize};
-use sockeye::Event;
-
-/// Enter a room, leaving the one before. Answered with the newest messages of the room, at most
-/// [`HISTORY_MESSAGES_MAX`] and [`HISTORY_BYTES_MAX`], in the order they were stored.
-///
-/// A message stored at the same moment may be in the answer and arrive as an event too: the id
-/// tells.
-pub const JOIN: Event<Join, Vec<StoredMessage>> = Event::new("join");
-/// Say something in the room. Answered when it is on disk.
-pub const CHAT: Event<NewMessage, StoredMessage> = Event::new("chat");
-/// Leave the room and be disconnected.
-pub const LEAVE: Event = Event::new("leave");
-
-/// Somebody entered the room; sent to everybody in it, the one who entered included.
-pub const JOINED: Event<Presence> = Event::new("join");
-/// A message was stored; sent to everybody in the room, the sender included, in stored order.
-pub const POSTED: Event<StoredMessage> = Event::new("chat");
-/// Somebody left the room or lost the connection; sent to those who are still there.
-pub const LEFT: Event<Presence> = Event::new("leave");
-
-/// The room that `/room` leads to.
-pub const FIRST_ROOM: &str = "lobby";
-/// The most messages in the answer to [`JOIN`].
-pub const HISTORY_MESSAGES_MAX: u32 = 100;
-/// The most bytes of message text in the answer to [`JOIN`]; older messages beyond it are left out.
-pub const HISTORY_BYTES_MAX: usize = 256 * 1024;
-
-/// Who wants to enter which room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Join {
-    /// The room's name.
-    pub room: String,
-    /// The nickname to use there.
-    pub name: String,
-    /// What the sender is known by from one visit to the next, 1 to 64 printable ASCII bytes that
-    /// nobody else can guess: messages' keys are the sender's own. Without it they are those of the
-    /// sender's address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub sender: Option<String>,
-}
-
-/// A message on its way to the server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct NewMessage {
-    /// The nickname given when joining.
-    pub name: String,
-    /// The text.
-    pub msg: String,
-    /// What the sender calls this message: sent again by the same sender under the same key, it is
-    /// stored once and answered with what was stored the first time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub key: Option<String>,
-}
-
-/// A message in the database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct StoredMessage {
-    /// Grows with every message of the server; rooms share one sequence.
-    pub id: i64,
-    /// Who wrote it.
-    pub name: String,
-    /// The text.
-    pub msg: String,
-    /// When it was stored, in milliseconds since 1970-01-01 UTC.
-    pub at: i64,
-}
-
-/// Somebody who came or went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Presence {
-    /// The room.
-    pub room: String,
-    /// The nickname.
-    pub name: String,
-    /// How many connections are in the room now.
-    pub people: u32,
-}
 
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,40 +24,8 @@ pub struct Refusal {
     pub retry_after: Option<u32>,
 }
 
-/// One line in the list of rooms.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct RoomSummary {
-    /// The room's name.
-    pub name: String,
-    /// How many connections are in it now.
-    pub people: u32,
-    /// Its newest message; the text may be cut short.
-    pub last: Option<StoredMessage>,
-}
-
-/// What a page is told with its HTML, so that it need not ask.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(tag = "page", rename_all = "snake_case")]
-pub enum Boot {
-    /// The list of rooms, at `/`.
-    Rooms {
-        /// The rooms, the busiest of late first.
-        rooms: Vec<RoomSummary>,
-        /// Whether the lab is served as well, at `/lab`.
-        lab: bool,
-    },
-    /// One room, at `/room` and `/room/<name>`.
-    Room {
-        /// The room's name.
-        room: String,
-        /// Whether the lab is served as well, at `/lab`.
-        lab: bool,
-    },
-    /// There is no such page.
-    Missing,
-}
+/// The title of the first room, which is always there; `/room` leads to it.
+pub const FIRST_ROOM: &str = "lobby";
 
 #[cfg(test)]
 pub(crate) mod typescript;

@@ -9,25 +9,33 @@
 //! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`lab`] shows one live feed on eight roads, and what each costs: by itself, or beside the chat.
-//! - [`contract`] declares the events once, for the server, its tests and the page; [`chat`]
-//!   handles them.
-//! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`people`] counts who is where,
-//!   [`store`] keeps messages.
+//! - [`contract`] declares once what travels, for the server, its tests and the page.
+//! - A feature is a folder with its contract, its handlers, what it needs of the store, and, under the same name in
+//!   `web/src`, its part of the page: [`accounts`], [`invitations`], [`rooms`], [`messages`], [`presence`],
+//!   [`admin`]; [`notes`] is the chat of the notes. [`app`] is what they share.
+//! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`store`] keeps everything.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod address;
-pub mod chat;
+pub mod admin;
+pub mod app;
 pub mod cli;
 pub mod contract;
 pub mod emit;
 mod files;
+pub mod id;
 pub mod input;
+pub mod invitations;
 pub mod keys;
 pub mod lab;
+pub mod messages;
 pub mod names;
-pub mod people;
+pub mod notes;
+pub mod presence;
 pub mod quota;
 mod refusal;
+pub mod rooms;
 pub mod serve;
 pub mod signals;
 pub mod site;

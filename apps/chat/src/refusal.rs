@@ -35,6 +35,8 @@ pub(crate) enum Refused {
     TooManyRooms(Duration),
     #[error("today's share is used; try again in {} s", seconds(.0))]
     QuotaUsed(Duration),
+    #[error("there is no such room, or it is not for everybody")]
+    RoomGone,
     #[error("the client is gone")]
     Gone,
 }
@@ -61,7 +63,8 @@ impl Refused {
             Refused::TooFast(_) => "too_fast",
             Refused::TooManyRooms(_) => "too_many_rooms",
             Refused::QuotaUsed(_) => "quota_used",
-            Refused::Gone => "gone",
+            Refused::RoomGone => "gone",
+            Refused::Gone => "client_gone",
         }
     }
 
@@ -107,6 +110,7 @@ impl From<StoreError> for Refused {
             StoreError::KeyReused => Refused::KeyReused,
             StoreError::Write => Refused::Storage,
             StoreError::Full => Refused::DiskFull,
+            StoreError::Gone => Refused::RoomGone,
             StoreError::Closed | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "message store");
                 Refused::Storage

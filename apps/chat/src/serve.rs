@@ -17,17 +17,20 @@ use sockeye_websocket::{HttpServer, TrustedProxies, bind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::accounts::Accounts;
 use crate::address;
-use crate::chat::{self, Chat};
+use crate::app::App;
 use crate::cli::ServeArgs;
 use crate::files::{self, Room};
 use crate::keys;
 #[cfg(unix)]
 use crate::keys::control::ControlSocket;
 use crate::lab::{self, Lab};
-use crate::people::People;
+use crate::notes::handlers as notes;
+use crate::notes::people::People;
 use crate::quota::Usage;
 use crate::site::Site;
+use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreOptions};
 use crate::tls;
 use crate::ui::Ui;
@@ -60,22 +63,25 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         .await
         .map_err(|error| cannot_listen(error, &url(scheme, args.host.as_deref(), args.port)))?;
     let free_bytes_min = args.limits.free_bytes_min();
-    let store = Store::open(&args.data, StoreOptions { free_bytes_min })
+    let store = Sqlite::open(&args.data, StoreOptions { free_bytes_min })
         .await
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
-    let store = Arc::new(store);
-    let people = Arc::new(People::default());
-    let usage = Arc::new(Usage::new(args.limits.quotas()));
+    let store: Arc<dyn Store> = Arc::new(store);
     let keys = FileKeys::open(args.data.join(keys::FILE_NAME))?;
-    let (store_of_chat, people_of_chat) = (Arc::clone(&store), Arc::clone(&people));
-    let chat = Chat { store: store_of_chat, people: people_of_chat, usage, keys: keys.clone() };
-    let server = server(args, chat, room)?;
+    let app = App {
+        accounts: Accounts::new(Arc::clone(&store)),
+        store: Arc::clone(&store),
+        people: Arc::new(People::default()),
+        usage: Arc::new(Usage::new(args.limits.quotas())),
+        keys: keys.clone(),
+    };
+    let server = server(args, app.clone(), room)?;
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
     let _control = control_socket(&args.data, &keys);
     let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
-    let site = Site::new(Arc::clone(&store), people, ui).with_lab(lab.is_some());
+    let site = Site::new(app, ui).with_lab(lab.is_some()).local(is_loopback(args));
     let site = Arc::new(site);
 
     let port = port(&listeners)?;
@@ -124,7 +130,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     Ok(())
 }
 
-fn server(args: &ServeArgs, chat: Chat, room: Room) -> Result<Server, BuildError> {
+fn server(args: &ServeArgs, app: App, room: Room) -> Result<Server, BuildError> {
     let mut config = Config::default();
     config.engine.trusted_proxies = trusted_proxies(args);
     config.engine.origins = address::origins(args);
@@ -133,18 +139,22 @@ fn server(args: &ServeArgs, chat: Chat, room: Room) -> Result<Server, BuildError
     // The chat has none, so nobody makes the server keep some while it waits for more.
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
-    Server::builder().config(config).state(chat).namespace(chat::namespace()).build()
+    Server::builder().config(config).state(app).namespace(notes::namespace()).build()
 }
 
 /// Whether the lab is there: whoever reaches it can have this machine send a lot, so others than its own
 /// people only if somebody asks for it. Its roads have no TLS, and pages of `https` cannot take them.
 fn has_lab(args: &ServeArgs) -> bool {
     let has_tls = args.tls_cert.is_some() || args.tls_self_signed;
-    let is_loopback = args.host.as_deref().is_none_or(|host| {
+    !has_tls && (args.lab || is_loopback(args))
+}
+
+/// Whether it is reached from this machine only.
+fn is_loopback(args: &ServeArgs) -> bool {
+    args.host.as_deref().is_none_or(|host| {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-    });
-    !has_tls && (args.lab || is_loopback)
+    })
 }
 
 fn trusted_proxies(args: &ServeArgs) -> TrustedProxies {

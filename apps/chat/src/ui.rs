@@ -10,7 +10,7 @@ use std::{fs, io};
 use axum::body::Bytes;
 use thiserror::Error;
 
-use crate::contract::Boot;
+use crate::accounts::contract::Boot;
 
 /// Where the page's HTML takes what it is told; see [`Ui::page`].
 const BOOT_MARK: &str = "<!--boot-->";
@@ -177,6 +177,7 @@ fn content_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::contract::{Me, Person, Role};
 
     fn ui(index: &str) -> Option<Ui> {
         let files = [
@@ -196,12 +197,22 @@ mod tests {
     fn text_of_people_cannot_leave_the_script_element() {
         let evil = "</script><script>alert(1)</script><!--\u{2028}&";
         let page = ui("<html><!--boot--></html>").unwrap();
-        let html = page.page(&Boot::Room { room: evil.to_owned(), lab: false }, "").unwrap();
+        let person = Person {
+            id: "p".to_owned(),
+            name: evil.to_owned(),
+            role: Role::Guest,
+            colour: 0,
+            picture: None,
+        };
+        let (session, blocked) = ("s".to_owned(), Vec::new());
+        let boot =
+            Boot { me: Some(Me { person, session, expires_at: 1, blocked }), ..Boot::default() };
+        let html = page.page(&boot, "").unwrap();
         let start = html.find("json\">").unwrap() + "json\">".len();
         let json = &html[start..start + html[start..].find("</script>").unwrap()];
         assert!(!json.contains(['<', '>', '&', '\u{2028}']), "{json}");
         let back: Boot = serde_json::from_str(json).unwrap();
-        assert_eq!(back, Boot::Room { room: evil.to_owned(), lab: false });
+        assert_eq!(back, boot);
     }
 
     #[test]
@@ -228,6 +239,6 @@ mod tests {
         fs::write(folder.path().join("index.html"), "a<!--boot-->b").unwrap();
         let ui = Ui::from_folder(folder.path()).unwrap();
         assert_eq!(ui.file("assets/x.css").unwrap().content_type, "text/css; charset=utf-8");
-        assert!(ui.page(&Boot::Missing, "").unwrap().starts_with("a<script"));
+        assert!(ui.page(&Boot::default(), "").unwrap().starts_with("a<script"));
     }
 }

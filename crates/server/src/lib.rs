@@ -146,7 +146,9 @@ pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
 pub use namespace::{ForState, Namespace};
 pub use presence::handle::Presence;
-pub use presence::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
+pub use presence::present::{
+    PresenceDifference, PresenceMetadata, Present, PresentConnection, RoomPresenceDifference,
+};
 pub use presence::rules::{PresenceError, PresenceLimit, PresenceRules};
 pub use presence::watch::PresenceWatch;
 pub use presence::watchers::PresenceUpdate;

@@ -11,7 +11,7 @@ use serde_json::json;
 use sockeye::{
     Ack, BuildError, Config, Event, EventError, Local, Namespace, Presence, PresenceDifference,
     PresenceError, PresenceLimit, PresenceRules, PresenceUpdate, PresenceWatch, Present,
-    RecoveryConfig, Server, Socket,
+    RecoveryConfig, RoomPresenceDifference, Server, Socket,
 };
 use sockeye_testing::{Ended, TestClient, TestCluster, TestServer};
 use tokio::time::{Instant, sleep};
@@ -750,6 +750,13 @@ async fn the_event_has_the_name_that_was_set_or_there_is_none() {
     let server = start_with(Config::default(), [named]);
     let mut ada = come(&server, "ada", "phone").await;
     assert_eq!(ada.next_event().await.unwrap().name, "who");
+    let of_room = namespace().presence(PresenceRules::default().named());
+    let server = start_with(Config::default(), [of_room]);
+    let mut ada = come(&server, "ada", "phone").await;
+    const OF_ROOM: Event<RoomPresenceDifference<Status>> = Event::new("presence");
+    let told = ada.expect_event(OF_ROOM).await;
+    assert_eq!((told.room.as_str(), told.joined[0].user.as_str()), ("lobby", "ada"));
+    assert!(told.left.is_empty() && told.changed.is_empty());
     let silent = namespace().presence(PresenceRules::default().silent());
     let server = start_with(Config::default(), [silent]);
     let mut watch = presence(&server).watch();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::present::{PresenceDifference, Present};
-use super::rules::PresenceError;
+use super::rules::{PresenceError, PresenceRules};
 use super::state::{Announce, Memberships, PresenceState};
 use super::watch::PresenceWatch;
 use crate::broadcast::io::Io;
@@ -225,10 +225,17 @@ impl fmt::Debug for Presence {
 struct Announcer(Weak<ActiveNamespace>);
 
 impl Announce for Announcer {
-    fn announce(&self, room: &Room, event: &str, difference: &PresenceDifference) {
+    fn announce(&self, room: &Room, rules: &PresenceRules, difference: &PresenceDifference) {
+        let Some(event) = rules.event.as_deref() else { return };
         let Some(io) = self.0.upgrade().map(Io::new) else { return };
+        let members = io.to(room).local();
+        let PresenceDifference { joined, left, changed } = difference;
+        let named = NamedDifference { room: room.as_str(), joined, left, changed };
         // A panic of a watcher of outgoing events must not end the timer of all rooms.
-        let sent = catch_unwind(AssertUnwindSafe(|| io.to(room).local().emit(event, difference)));
+        let sent = catch_unwind(AssertUnwindSafe(|| match rules.is_named {
+            true => members.emit(event, &named),
+            false => members.emit(event, difference),
+        }));
         match sent {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -239,6 +246,15 @@ impl Announce for Announcer {
             }
         }
     }
+}
+
+/// A [`RoomPresenceDifference`](crate::RoomPresenceDifference) that is only sent.
+#[derive(Serialize)]
+struct NamedDifference<'a> {
+    room: &'a str,
+    joined: &'a [Present],
+    left: &'a [Present],
+    changed: &'a [Present],
 }
 
 fn encode<M: Serialize + ?Sized>(metadata: &M) -> Result<Box<RawValue>, PresenceError> {

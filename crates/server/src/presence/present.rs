@@ -61,6 +61,20 @@ pub struct PresenceDifference<M = PresenceMetadata> {
     pub changed: Vec<Present<M>>,
 }
 
+/// A [`PresenceDifference`] that names its room: the payload of the event `presence` where
+/// [`PresenceRules::named`](crate::PresenceRules::named) says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomPresenceDifference<M = PresenceMetadata> {
+    /// The room's name.
+    pub room: String,
+    /// As [`PresenceDifference::joined`].
+    pub joined: Vec<Present<M>>,
+    /// As [`PresenceDifference::left`].
+    pub left: Vec<Present<M>>,
+    /// As [`PresenceDifference::changed`].
+    pub changed: Vec<Present<M>>,
+}
+
 impl<M> PresenceDifference<M> {
     /// Whether nothing has changed.
     pub fn is_empty(&self) -> bool {

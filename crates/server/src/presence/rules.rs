@@ -23,6 +23,7 @@ pub struct PresenceRules {
     pub(super) grace: Duration,
     pub(super) interval: Duration,
     pub(super) event: Option<Cow<'static, str>>,
+    pub(super) is_named: bool,
     pub(super) rooms_max: usize,
     pub(super) users_max: usize,
     pub(super) connections_max: usize,
@@ -39,6 +40,7 @@ impl Default for PresenceRules {
             grace: Duration::from_secs(10),
             interval: Duration::from_millis(50),
             event: Some(Cow::Borrowed("presence")),
+            is_named: false,
             rooms_max: 10_000,
             users_max: 10_000,
             connections_max: 32,
@@ -71,6 +73,13 @@ impl PresenceRules {
     /// error when the server is built.
     pub fn event(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.event = Some(name.into());
+        self
+    }
+
+    /// The event has the name of its room beside the difference, for clients that are in several:
+    /// it is a [`RoomPresenceDifference`](crate::RoomPresenceDifference). Default: it has not.
+    pub fn named(mut self) -> Self {
+        self.is_named = true;
         self
     }
 

@@ -45,7 +45,7 @@ impl Drop for PresenceSlot {
 
 /// Sends the differences of a room to the sockets in it.
 pub(super) trait Announce: Send + Sync {
-    fn announce(&self, room: &Room, event: &str, difference: &PresenceDifference);
+    fn announce(&self, room: &Room, rules: &PresenceRules, difference: &PresenceDifference);
 }
 
 /// The presence of a namespace, see [`PresenceSlot`].
@@ -340,10 +340,9 @@ impl PresenceState {
 
     /// Sends a difference to clients, without a lock: watchers of outgoing events are user code.
     fn announce(&self, room: &Room, difference: &PresenceDifference) {
-        if let Some(event) = &self.rules().event
-            && !difference.is_empty()
-        {
-            self.announcer.announce(room, event, difference);
+        let rules = self.rules();
+        if rules.event.is_some() && !difference.is_empty() {
+            self.announcer.announce(room, rules, difference);
         }
     }
 }

@@ -11,15 +11,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::Sqlite;
-use sqlx::{Connection, SqliteConnection, Transaction};
+use futures_util::future::BoxFuture;
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::clock::Clock;
 use super::database::Database;
 use super::health::Health;
-use super::{Fault, Post, Posted, StoreError, stored_message};
+use super::{Fault, StoreError};
 
 /// The most messages in one transaction; bounds how long the first of them waits.
 const BATCH_MAX: usize = 256;
@@ -32,16 +32,40 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(20);
 
 /// What the store asks of its writer.
 pub(super) enum Command {
-    /// Store a message, then report.
-    Post(Box<Post>, Done),
+    /// Do this in a transaction, then report.
+    Do(Box<dyn Work>),
     /// Report when everything before is done.
     Barrier(oneshot::Sender<()>),
     /// Take nothing more, do what is queued, and report when the database is closed.
     Close(oneshot::Sender<()>),
 }
 
-type Done = Box<dyn FnOnce(Result<Posted, StoreError>) + Send>;
-type Outcome = Result<Posted, StoreError>;
+/// Something that is written: together with what is queued beside it in one transaction.
+pub(super) trait Work: Send {
+    /// Writes. An error fails the whole transaction; what only this work is refused for, it keeps for itself,
+    /// having written nothing.
+    fn write<'a>(&'a mut self, within: Within<'a>) -> BoxFuture<'a, Result<(), sqlx::Error>>;
+
+    /// The transaction is on disk, or has failed. Called in the order of the queue; must not block.
+    fn done(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// Where something is written.
+pub(super) struct Within<'a> {
+    /// In a transaction that has begun.
+    pub(super) connection: &'a mut SqliteConnection,
+    /// The time of the transaction; never goes back.
+    pub(super) at: i64,
+    /// What the writer remembers from one transaction to the next.
+    pub(super) known: &'a mut Known,
+}
+
+/// What need not be looked up, forgotten when a transaction fails.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Rooms that exist, by the names of the notes' chat.
+    pub(super) rooms: HashSet<String>,
+}
 
 /// The one who writes.
 pub(super) struct Writer {
@@ -49,7 +73,7 @@ pub(super) struct Writer {
     health: Arc<Health>,
     /// `None` after a failure.
     connection: Option<SqliteConnection>,
-    rooms: HashSet<String>,
+    known: Known,
     clock: Clock,
 }
 
@@ -62,7 +86,7 @@ impl Writer {
         newest: i64,
     ) -> Self {
         let clock = Clock::new(newest);
-        Writer { database, health, connection: Some(connection), rooms: HashSet::new(), clock }
+        Writer { database, health, connection: Some(connection), known: Known::default(), clock }
     }
 
     /// Serves commands until it is told to close, or every sender is gone, and the queue is empty.
@@ -81,13 +105,14 @@ impl Writer {
                 self.look().await;
                 continue;
             }
-            let posts = batch.iter().filter_map(Command::post).collect::<Vec<_>>();
-            let mut outcomes = self.store(&posts).await.into_iter();
+            let committed = self.store(&mut batch).await;
             for command in batch.drain(..) {
                 match command {
-                    Command::Post(_, done) => {
-                        done(outcomes.next().unwrap_or(Err(StoreError::Write)))
-                    }
+                    Command::Do(work) => work.done(match &committed {
+                        Ok(()) => Ok(()),
+                        Err(fault) if fault.is_space() => Err(StoreError::Full),
+                        Err(_) => Err(StoreError::Write),
+                    }),
                     Command::Barrier(reached) => drop(reached.send(())),
                     Command::Close(closed) => {
                         queue.close();
@@ -114,32 +139,24 @@ impl Writer {
                 Ok(()) => self.health.check_space(self.database.space()),
                 Err(fault) => Err(fault),
             },
-            Some(_) => self.transact(Work::Probe).await.map(drop),
+            Some(_) => self.transact(None).await,
         };
         self.health.learned(looked);
     }
 
-    /// Stores all of `posts` or, when the database fails, none of them; one outcome for each.
-    async fn store(&mut self, posts: &[&Post]) -> Vec<Outcome> {
-        if posts.is_empty() {
-            return Vec::new();
+    /// Does all that is queued or, when the database fails, nothing of it.
+    async fn store(&mut self, batch: &mut [Command]) -> Result<(), Fault> {
+        if !batch.iter().any(|command| matches!(command, Command::Do(_))) {
+            return Ok(());
         }
-        let stored = self.transact(Work::Posts(posts)).await;
-        let (outcomes, said) = match stored {
-            Ok(outcomes) => (outcomes, Ok(())),
-            Err(fault) => {
-                let refused =
-                    || if fault.is_space() { StoreError::Full } else { StoreError::Write };
-                (posts.iter().map(|_| Err(refused())).collect(), Err(fault))
-            }
-        };
-        self.health.learned(said);
-        outcomes
+        let stored = self.transact(Some(batch)).await;
+        self.health.learned(stored.clone());
+        stored
     }
 
-    /// Works in one transaction. What it did counts only if the file is still in its place
-    /// afterwards: what is stored in a file that was taken away is not stored.
-    async fn transact(&mut self, work: Work<'_>) -> Result<Vec<Outcome>, Fault> {
+    /// Works in one transaction; without a batch, tries whether one can. What it did counts only if the
+    /// file is still in its place afterwards: what is stored in a file that was taken away is not stored.
+    async fn transact(&mut self, batch: Option<&mut [Command]>) -> Result<(), Fault> {
         let _writing = Arc::clone(&self.health).writing();
         self.ready().await?;
         self.health.check_space(self.database.space())?;
@@ -148,20 +165,20 @@ impl Writer {
             None => self.database.connect().await?,
         };
         let at = self.clock.now();
-        let worked = match work {
-            Work::Posts(posts) => store(&mut connection, posts, at, &mut self.rooms).await,
-            Work::Probe => probe(&mut connection, at).await.map(|()| Vec::new()),
+        let worked = match batch {
+            Some(batch) => store(&mut connection, batch, at, &mut self.known).await,
+            None => probe(&mut connection, at).await,
         };
         match worked {
-            Ok(outcomes) => {
+            Ok(()) => {
                 self.connection = Some(connection);
                 self.ready().await?;
                 self.database.remember_log();
-                Ok(outcomes)
+                Ok(())
             }
             Err(error) => {
                 // What the failed transaction made is gone with it.
-                self.rooms.clear();
+                self.known = Known::default();
                 let _ = connection.close().await;
                 Err(Fault::write(error))
             }
@@ -179,47 +196,22 @@ impl Writer {
     }
 }
 
-/// What is done in a transaction.
-enum Work<'a> {
-    Posts(&'a [&'a Post]),
-    /// A message comes and goes, to see whether one could.
-    Probe,
-}
-
 async fn store(
     connection: &mut SqliteConnection,
-    posts: &[&Post],
+    batch: &mut [Command],
     at: i64,
-    rooms: &mut HashSet<String>,
-) -> Result<Vec<Outcome>, sqlx::Error> {
-    if rooms.len() > KNOWN_ROOMS_MAX {
-        rooms.clear();
+    known: &mut Known,
+) -> Result<(), sqlx::Error> {
+    if known.rooms.len() > KNOWN_ROOMS_MAX {
+        known.rooms.clear();
     }
-    let mut outcomes = Vec::with_capacity(posts.len());
-    let mut touched = HashSet::new();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for post in posts {
-        if !rooms.contains(post.room.as_str()) {
-            create_room(&mut transaction, post, at).await?;
-            rooms.insert(post.room.as_str().to_owned());
+    for command in batch {
+        if let Command::Do(work) = command {
+            work.write(Within { connection: &mut transaction, at, known }).await?;
         }
-        let outcome = insert(&mut transaction, post, at).await?;
-        if matches!(outcome, Ok(Posted::New(_))) {
-            touched.insert(post.room.as_str());
-        }
-        outcomes.push(outcome);
     }
-    for room in touched {
-        sqlx::query(
-            "UPDATE rooms SET last_message_id =
-             (SELECT max(id) FROM messages WHERE room_id = rooms.id) WHERE name = ?1",
-        )
-        .bind(room)
-        .execute(&mut *transaction)
-        .await?;
-    }
-    transaction.commit().await?;
-    Ok(outcomes)
+    transaction.commit().await
 }
 
 /// Does what storing a message does, and takes it back in the same transaction. No room has an
@@ -237,79 +229,12 @@ async fn probe(connection: &mut SqliteConnection, at: i64) -> Result<(), sqlx::E
     transaction.commit().await
 }
 
-impl Command {
-    fn post(&self) -> Option<&Post> {
-        match self {
-            Command::Post(post, _) => Some(post),
-            Command::Barrier(_) | Command::Close(_) => None,
-        }
-    }
-}
-
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Command::Post(..) => "Post",
+            Command::Do(_) => "Do",
             Command::Barrier(_) => "Barrier",
             Command::Close(_) => "Close",
         })
-    }
-}
-
-async fn create_room(
-    transaction: &mut Transaction<'_, Sqlite>,
-    post: &Post,
-    at: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO rooms (name, created_at, maker, skeleton) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(post.room.as_str())
-    .bind(at)
-    .bind(post.origin.to_string())
-    .bind(post.room.skeleton().as_str())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-/// The outer error fails the transaction, the inner one only this message.
-async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
-    post: &Post,
-    at: i64,
-) -> Result<Outcome, sqlx::Error> {
-    let inserted = sqlx::query(
-        "INSERT INTO messages (room_id, name, msg, at, key, sender)
-         SELECT id, ?2, ?3, ?4, ?5, ?6 FROM rooms WHERE name = ?1
-         ON CONFLICT DO NOTHING RETURNING id, name, msg, at",
-    )
-    .bind(post.room.as_str())
-    .bind(post.name.as_str())
-    .bind(post.text.as_str())
-    .bind(at)
-    .bind(post.key.as_ref().map(|key| key.as_str()))
-    .bind(post.sender.as_str())
-    .fetch_optional(&mut **transaction)
-    .await?;
-    if let Some(row) = inserted {
-        return Ok(Ok(Posted::New(stored_message(&row)?)));
-    }
-    let row = sqlx::query(
-        "SELECT id, name, msg, at FROM messages
-         WHERE room_id = (SELECT id FROM rooms WHERE name = ?1)
-         AND key = ?2 AND sender = ?3",
-    )
-    .bind(post.room.as_str())
-    .bind(post.key.as_ref().map(|key| key.as_str()))
-    .bind(post.sender.as_str())
-    .fetch_one(&mut **transaction)
-    .await?;
-    let known = stored_message(&row)?;
-    if known.name == post.name.as_str() && known.msg == post.text.as_str() {
-        Ok(Ok(Posted::Known(known)))
-    } else {
-        Ok(Err(StoreError::KeyReused))
     }
 }

@@ -13,7 +13,7 @@ struct Said {
 }
 
 impl Said {
-    async fn say(&mut self, store: &Store, text: &str) -> bool {
+    async fn say(&mut self, store: &Sqlite, text: &str) -> bool {
         match post(store, message("방", text)).await {
             Ok(_) => self.acknowledged.push(text.to_owned()),
             Err(_) => self.refused += 1,
@@ -23,7 +23,7 @@ impl Said {
 }
 
 /// Waits until the health is what is expected; nobody says anything meanwhile.
-async fn healthy(store: &Store, expected: bool) {
+async fn healthy(store: &Sqlite, expected: bool) {
     let change = async {
         while store.health().await.is_ok() != expected {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -238,7 +238,7 @@ async fn a_deleted_log_that_cannot_be_saved_yet_is_kept() {
 async fn so_much_of_the_disk_stays_free() {
     let folder = TempDir::new().unwrap();
     let options = StoreOptions { free_bytes_min: Some(u64::MAX) };
-    let store = Store::open(folder.path(), options).await.unwrap();
+    let store = Sqlite::open(folder.path(), options).await.unwrap();
     let refused = post(&store, message("방", "no room")).await;
     assert!(matches!(refused, Err(StoreError::Full)));
     assert!(matches!(store.health().await, Err(Fault::Space { min_bytes: u64::MAX, .. })));

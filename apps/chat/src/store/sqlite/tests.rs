@@ -6,6 +6,12 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
+use crate::contract::FIRST_ROOM;
+use crate::input::{MessageKey, MessageText, Nickname, RoomName};
+use crate::messages::contract::Message;
+use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMessage};
+use crate::notes::store::{Found, NotesStore as _, Post, Posted, Sender};
+use crate::quota::Origin;
 
 fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
@@ -31,14 +37,14 @@ fn keyed(room: &str, text: &str, key: &str) -> Post {
     Post { key: Some(MessageKey::parse(key.to_owned()).unwrap()), ..message(room, text) }
 }
 
-async fn post(store: &Store, post: Post) -> Result<Posted, StoreError> {
+async fn post(store: &Sqlite, post: Post) -> Result<Posted, StoreError> {
     let (report, outcome) = oneshot::channel();
-    store.post(post, |posted| drop(report.send(posted))).await?;
+    store.post(post, Box::new(|posted| drop(report.send(posted)))).await?;
     outcome.await.map_err(|_| StoreError::Closed)?
 }
 
-async fn open(folder: &Path) -> Result<Store, OpenError> {
-    Store::open(folder, StoreOptions { free_bytes_min: Some(0) }).await
+async fn open(folder: &Path) -> Result<Sqlite, OpenError> {
+    Sqlite::open(folder, StoreOptions { free_bytes_min: Some(0) }).await
 }
 
 fn texts(messages: &[StoredMessage]) -> Vec<&str> {
@@ -84,7 +90,10 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
                 let report = move |posted: Result<Posted, StoreError>| {
                     reported.lock().push(posted.unwrap().message().clone());
                 };
-                store.post(message("room", &format!("{sender} {n}")), report).await.unwrap();
+                store
+                    .post(message("room", &format!("{sender} {n}")), Box::new(report))
+                    .await
+                    .unwrap();
             }
         }));
     }
@@ -97,12 +106,14 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
     assert!(reported.is_sorted_by(|a, b| a.id < b.id), "reported in the order of the ids");
     for sender in 0..20 {
         let own = format!("{sender} ");
-        let said = reported.iter().filter(|message| message.msg.starts_with(&own));
+        let said = reported.iter().filter(|message| message.text.starts_with(&own));
         let expected = (0..50).map(|n| format!("{sender} {n}"));
-        assert!(said.map(|message| message.msg.clone()).eq(expected), "each sender's own order");
+        assert!(said.map(|message| message.text.clone()).eq(expected), "each sender's own order");
     }
     let newest = store.history(&room("room")).await.unwrap();
-    assert_eq!(newest, reported[1_000 - HISTORY_MESSAGES_MAX as usize..]);
+    let expected =
+        reported[1_000 - HISTORY_MESSAGES_MAX as usize..].iter().map(StoredMessage::from);
+    assert_eq!(newest, expected.collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -199,9 +210,7 @@ async fn closing_stores_what_is_queued_and_refuses_what_comes_later() {
     let store = open(folder.path()).await.unwrap();
     for n in 0..600 {
         store
-            .post(message("room", &n.to_string()), |posted| {
-                assert!(posted.is_ok());
-            })
+            .post(message("room", &n.to_string()), Box::new(|posted| assert!(posted.is_ok())))
             .await
             .unwrap();
     }

@@ -2,75 +2,6 @@
 
 use super::*;
 
-/// The list as it is now.
-async fn listed(store: &Store) -> Vec<String> {
-    *store.listed.lock().await = None;
-    store.rooms().await.unwrap().into_iter().map(|(_, room)| room.name).collect()
-}
-
-#[tokio::test]
-async fn rooms_are_listed_by_their_newest_message() {
-    let folder = TempDir::new().unwrap();
-    let store = open(folder.path()).await.unwrap();
-    let long = "나".repeat(300);
-    let said = [
-        ("a", "1"),
-        ("b", "2"),
-        ("a", "3"),
-        ("긴 방", &long),
-        ("b", "4"),
-        ("lobby", "5"),
-        ("b", "6"),
-    ];
-    // Each room by somebody else: then only the newest message counts.
-    for (n, (room, text)) in said.into_iter().enumerate() {
-        let origin = origin(u8::try_from(n).unwrap());
-        post(&store, Post { origin, ..message(room, text) }).await.unwrap();
-    }
-    let rooms = store.rooms().await.unwrap();
-    let listed = rooms.iter().map(|(_, room)| (room.name.as_str(), room.last.as_ref().unwrap()));
-    let expected = [("lobby", "5"), ("b", "6"), ("긴 방", &long[..600]), ("a", "3")];
-    assert!(listed.map(|(room, last)| (room, last.msg.as_str())).eq(expected));
-    for n in 0..ROOMS_LISTED_MAX {
-        post(&store, message(&format!("room {n}"), "x")).await.unwrap();
-    }
-    assert_eq!(self::listed(&store).await.len(), ROOMS_LISTED_MAX as usize);
-    store.close().await;
-}
-
-/// A stranger made 130 rooms, and every other one was gone from the list for good.
-#[tokio::test]
-async fn nobodys_rooms_push_those_of_others_off_the_list() {
-    let folder = TempDir::new().unwrap();
-    let store = open(folder.path()).await.unwrap();
-    let mut others = vec!["lobby".to_owned()];
-    others.extend((0..40).map(|n| format!("team {n}a")));
-    for room in &others {
-        post(&store, Post { origin: origin(2), ..message(room, "hello") }).await.unwrap();
-    }
-    post(&store, Post { origin: origin(3), ..message("기획팀", "안녕") }).await.unwrap();
-    for n in 0..130 {
-        post(&store, message(&format!("spam {n}b"), ".")).await.unwrap();
-    }
-    let listed = listed(&store).await;
-    assert_eq!(listed.len(), ROOMS_LISTED_MAX as usize);
-    others.push("기획팀".to_owned());
-    for room in &others {
-        assert!(listed.contains(room), "{room} is gone from {listed:?}");
-    }
-    store.close().await;
-}
-
-/// Asking for it all the time must not keep the machine busy.
-#[test]
-fn making_the_list_takes_a_tenth_of_the_time_at_most() {
-    let start = Instant::now();
-    let end = start + Duration::from_millis(80);
-    let listed = Listed { start, end, rooms: Vec::new() };
-    assert!(listed.is_fresh(start + Duration::from_millis(799)));
-    assert!(!listed.is_fresh(start + Duration::from_millis(800)));
-}
-
 #[tokio::test]
 async fn a_room_is_found_and_so_is_its_twin() {
     let folder = TempDir::new().unwrap();
@@ -155,7 +86,6 @@ async fn rooms_of_an_earlier_version_get_one_form() {
         let history = store.history(&room(decomposed)).await.unwrap();
         assert_eq!(texts(&history), ["one", "two", "three", "four"]);
         assert_eq!(texts(&store.history(&room("한")).await.unwrap()), ["han"]);
-        assert_eq!(listed(&store).await, ["plain", "한", "방"]);
         assert_eq!(store.find(&room("방")).await.unwrap(), Found::Room);
         assert!(store.health().await.is_ok());
         store.close().await;

@@ -10,41 +10,27 @@
 //! of a message is in the database for what they do not cover: the message comes again after a
 //! restart, as another event, or from another page of the same sender.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sockeye::{
     Acker, Deferred, DisconnectReason, Event, Failure, Io, Local, Namespace, Refuse, Reliable,
     Socket, State, Visitor,
 };
-use sockeye_feeds::publish::{FileKeys, Verb, verify};
+use sockeye_feeds::publish::{Verb, verify};
+use std::num::NonZeroU32;
 
-use crate::contract::{
+use super::contract::{
     self, JOINED, Join, LEAVE, LEFT, NewMessage, POSTED, Presence, StoredMessage,
 };
+use super::store::{Found, Post, Posted, Sender};
+use crate::app::App;
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
-use crate::people::People;
-use crate::quota::{Origin, Usage};
+use crate::quota::Origin;
 use crate::refusal::{Refused, Reply};
-use crate::store::{Found, Post, Posted, Sender, Store, StoreError};
-
-/// What the handlers share.
-#[derive(Clone, Debug)]
-pub struct Chat {
-    /// The messages.
-    pub store: Arc<Store>,
-    /// Who is where.
-    pub people: Arc<People>,
-    /// How much each address has done.
-    pub usage: Arc<Usage>,
-    /// Whose holders may read rooms from outside.
-    pub keys: FileKeys,
-}
+use crate::store::StoreError;
 
 /// The namespace `/` with its handlers.
-pub fn namespace() -> Namespace<Chat> {
+pub fn namespace() -> Namespace<App> {
     Namespace::new("/")
         .on_connect(connected)
         .on_read(read)
@@ -95,11 +81,11 @@ struct Credentials {
 
 /// Rooms are read from outside with a key whose verbs have `read`: people in a room see each other, and
 /// nobody else listens unseen.
-async fn read(visitor: Visitor, State(chat): State<Chat>) -> Result<(), Refuse> {
+async fn read(visitor: Visitor, State(app): State<App>) -> Result<(), Refuse> {
     let Credentials { token } = visitor.auth().unwrap_or_default();
     let needs_key =
         || Refuse::new("reading needs a key: make one by `sockeye key create NAME --verb read`");
-    let key = verify(&chat.keys, &token.ok_or_else(needs_key)?).await;
+    let key = verify(&app.keys, &token.ok_or_else(needs_key)?).await;
     let key = key.map_err(|refused| Refuse::new(refused.to_string()))?;
     match key.may(Verb::Read, visitor.namespace()) {
         true => Ok(()),
@@ -122,12 +108,12 @@ async fn connected(visitor: Visitor) {
 async fn join(
     socket: Socket,
     Local(seat): Local<Seat>,
-    State(chat): State<Chat>,
+    State(app): State<App>,
     acker: Acker<Reply<Vec<StoredMessage>>>,
     request: Join,
 ) -> Deferred<Reply<Vec<StoredMessage>>> {
     let deferred = acker.defer();
-    match chat.enter(&socket, &seat, request).await {
+    match app.enter(&socket, &seat, request).await {
         Ok((history, presence)) => {
             // The history first, then one's own arrival.
             tell(acker, &Reply::Done(history));
@@ -143,25 +129,26 @@ async fn join(
 async fn chat(
     socket: Socket,
     Local(seat): Local<Seat>,
-    State(chat): State<Chat>,
+    State(app): State<App>,
     acker: Acker<Reply<StoredMessage>>,
     request: NewMessage,
 ) -> Deferred<Reply<StoredMessage>> {
     let deferred = acker.defer();
-    match chat.take(&seat, request) {
+    match app.take(&seat, request) {
         Ok(post) => {
             let (io, room) = (socket.io(), post.room.clone());
+            let done = Box::new(move |posted| deliver(posted, &io, &room, acker));
             // Closed: the client gets no answer, comes back when the server does, and tries again.
-            let _ = chat.store.post(post, move |posted| deliver(posted, &io, &room, acker)).await;
+            let _ = app.store.post(post, done).await;
         }
         Err(refused) => tell(acker, &Reply::from(Err(refused))),
     }
     deferred
 }
 
-async fn leave(socket: Socket, Local(seat): Local<Seat>, State(chat): State<Chat>) {
+async fn leave(socket: Socket, Local(seat): Local<Seat>, State(app): State<App>) {
     if let Some(member) = seat.replace(Place::Outside) {
-        chat.exit(&socket, &member).await;
+        app.exit(&socket, &member).await;
     }
     socket.close_session();
 }
@@ -169,12 +156,12 @@ async fn leave(socket: Socket, Local(seat): Local<Seat>, State(chat): State<Chat
 async fn gone(
     socket: Socket,
     Local(seat): Local<Seat>,
-    State(chat): State<Chat>,
+    State(app): State<App>,
     reason: DisconnectReason,
 ) {
     tracing::info!(socket = %socket.id(), reason = reason.as_str(), "disconnected");
     if let Some(member) = seat.replace(Place::Gone) {
-        chat.exit(&socket, &member).await;
+        app.exit(&socket, &member).await;
     }
 }
 
@@ -196,7 +183,8 @@ fn deliver(
     acker: Acker<Reply<StoredMessage>>,
 ) {
     let is_new = matches!(posted, Ok(Posted::New(_)));
-    let reply = Reply::from(posted.map(Posted::into_message).map_err(Refused::from));
+    let posted = posted.map(|posted| StoredMessage::from(posted.message()));
+    let reply = Reply::from(posted.map_err(Refused::from));
     tell(acker, &reply);
     // Sent again after a lost connection, the room has it already.
     if let Reply::Done(message) = &reply
@@ -206,7 +194,7 @@ fn deliver(
     }
 }
 
-impl Chat {
+impl App {
     /// Seats the socket in the room it asks for and reads the room's history. Tells the others;
     /// what is to be told to the socket itself comes back, unless it was there already.
     async fn enter(
@@ -223,6 +211,7 @@ impl Chat {
         };
         let is_new = match self.store.find(&room).await? {
             Found::Room => false,
+            Found::Closed => return Err(Refused::RoomGone),
             Found::Nothing if !self.people.has_twin_of(&room) => true,
             Found::Nothing | Found::Twin => return Err(Refused::RoomLookalike),
         };

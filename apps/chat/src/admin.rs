@@ -1,0 +1,4 @@
+//! Administration.
+
+pub mod contract;
+pub mod store;

@@ -1,0 +1,7 @@
+//! What admin need of a store.
+
+use async_trait::async_trait;
+
+/// Administration.
+#[async_trait]
+pub trait AdminStore {}

@@ -1,0 +1,4 @@
+//! Invitations: how others get in.
+
+pub mod contract;
+pub mod store;

@@ -1,0 +1,4 @@
+//! What is said in rooms.
+
+pub mod contract;
+pub mod store;

@@ -1,0 +1,6 @@
+//! The chat of the notes, in the namespace `/`.
+
+pub mod contract;
+pub mod handlers;
+pub mod people;
+pub mod store;

@@ -1,0 +1,3 @@
+//! Who is online, who is in a room, who is typing.
+
+pub mod contract;

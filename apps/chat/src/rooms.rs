@@ -1,0 +1,4 @@
+//! Rooms: the live list, who may enter, and what their owners do.
+
+pub mod contract;
+pub mod store;
