@@ -79,6 +79,7 @@ impl Sqlite {
         let (database, mut connection) = Database::open(&path).await?;
         migrator().run(&mut connection).await?;
         room_names::bring_into_one_form(&mut connection).await?;
+        rooms::make_first_room(&mut connection).await?;
         // So that nobody who copies the file alone has a database without tables.
         database.checkpoint(&mut connection).await;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")

@@ -10,7 +10,7 @@ use crate::input::RoomName;
 pub(super) async fn bring_into_one_form(
     connection: &mut SqliteConnection,
 ) -> Result<(), sqlx::Error> {
-    let rooms = sqlx::query("SELECT id, name FROM rooms WHERE skeleton IS NULL ORDER BY id")
+    let rooms = sqlx::query("SELECT id, name FROM rooms WHERE skeleton IS NULL AND kind IN ('open', 'password') ORDER BY id")
         .fetch_all(&mut *connection)
         .await?;
     if rooms.is_empty() {
@@ -43,7 +43,7 @@ async fn rename(
         .fetch_optional(&mut **transaction)
         .await?;
     let Some(other) = other else {
-        return sqlx::query("UPDATE rooms SET name = ?1, skeleton = ?2 WHERE id = ?3")
+        return sqlx::query("UPDATE rooms SET name = ?1, skeleton = ?2, title = ?1 WHERE id = ?3")
             .bind(name.as_str())
             .bind(name.skeleton().as_str())
             .bind(id)

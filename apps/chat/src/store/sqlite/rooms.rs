@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::Sqlite;
+use crate::accounts::now;
+use crate::contract::FIRST_ROOM;
 use crate::id::new_id;
 use crate::names::Skeleton;
 use crate::rooms::contract::RoomKind;
@@ -49,6 +51,14 @@ pub(super) async fn insert_room(
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// The first room is always there, open and without an owner.
+pub(super) async fn make_first_room(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let skeleton = Some(Skeleton::of(FIRST_ROOM));
+    let room =
+        NewRoomRow { name: FIRST_ROOM, skeleton, title: FIRST_ROOM, ..NewRoomRow::default() };
+    insert_room(connection, &room, now()).await
 }
 
 /// A kind as it is stored.
