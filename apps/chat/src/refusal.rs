@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::accounts::contract::{BLOCKS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::contract::Refusal;
 use crate::input::InvalidText;
+use crate::invitations::INVITATIONS_MAX;
 use crate::quota::{Exceeded, Limit};
 use crate::store::StoreError;
 
@@ -44,6 +45,8 @@ pub(crate) enum Refused {
     Unauthorized,
     #[error("this is for others to do")]
     Forbidden,
+    #[error("only this server's own pages may ask for this")]
+    OtherSite,
     #[error("there is nothing here, or it is not for you")]
     NotThere,
     #[error("{0}")]
@@ -68,6 +71,8 @@ pub(crate) enum Refused {
     LastOwner,
     #[error("at most {BLOCKS_MAX} people can be blocked; unblock somebody first")]
     BlocksFull,
+    #[error("there are {INVITATIONS_MAX} invitations; revoke some first")]
+    InvitationsFull,
     #[error("one may not come into this room any more")]
     Banned,
 }
@@ -97,7 +102,7 @@ impl Refused {
             Refused::RoomGone => "gone",
             Refused::Gone => "client_gone",
             Refused::Unauthorized => "unauthorized",
-            Refused::Forbidden => "forbidden",
+            Refused::Forbidden | Refused::OtherSite => "forbidden",
             Refused::NotThere => "gone",
             Refused::BadRequest(_) => "bad_request",
             Refused::NameTaken => "name_taken",
@@ -110,6 +115,7 @@ impl Refused {
             Refused::InvitationOver => "invitation_over",
             Refused::LastOwner => "last_owner",
             Refused::BlocksFull => "blocks_full",
+            Refused::InvitationsFull => "invitations_full",
             Refused::Banned => "banned",
         }
     }
