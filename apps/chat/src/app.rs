@@ -5,6 +5,8 @@ use std::sync::Arc;
 use sockeye_feeds::publish::FileKeys;
 
 use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
+use crate::address::Reach;
 use crate::notes::people::People;
 use crate::quota::Usage;
 use crate::store::Store;
@@ -16,6 +18,10 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// Who somebody is.
     pub accounts: Accounts,
+    /// What is kept of passwords.
+    pub passwords: Passwords,
+    /// How people reach the server.
+    pub reach: Arc<Reach>,
     /// Who is where in the notes' chat.
     pub people: Arc<People>,
     /// How much each address and each person has done.
@@ -38,8 +44,11 @@ pub(crate) mod tests {
     pub(crate) async fn app(data: &Path) -> App {
         let options = StoreOptions { free_bytes_min: Some(0) };
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(data, options).await.unwrap());
+        let passwords = Passwords::weak();
         App {
-            accounts: Accounts::new(Arc::clone(&store)),
+            accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await.unwrap(),
+            passwords,
+            reach: Arc::default(),
             store,
             people: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),

@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
-use crate::address;
+use crate::accounts::passwords::Passwords;
+use crate::address::{self, Reach};
 use crate::app::App;
 use crate::cli::ServeArgs;
 use crate::files::{self, Room};
@@ -37,6 +38,8 @@ use crate::ui::Ui;
 
 /// How long clients may take to finish after the first signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often sessions that are over are forgotten.
+const FORGETTING_INTERVAL: Duration = Duration::from_secs(3_600);
 /// How long requests may take after that.
 const REQUESTS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,23 +71,28 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
     let store: Arc<dyn Store> = Arc::new(store);
     let keys = FileKeys::open(args.data.join(keys::FILE_NAME))?;
+    let passwords = Passwords::default();
+    let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
+    let port = port(&listeners)?;
+    let reach = Reach::of(args, scheme, port, is_loopback(args)).with_lab(lab.is_some());
     let app = App {
-        accounts: Accounts::new(Arc::clone(&store)),
+        accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,
+        passwords,
+        reach: Arc::new(reach),
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
         usage: Arc::new(Usage::new(args.limits.quotas())),
         keys: keys.clone(),
     };
     let server = server(args, app.clone(), room)?;
+    app.accounts.connect(server.io());
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
     let _control = control_socket(&args.data, &keys);
-    let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
-    let site = Site::new(app, ui).with_lab(lab.is_some()).local(is_loopback(args));
-    let site = Arc::new(site);
+    let site = Arc::new(Site::new(app.clone(), ui));
+    let forgetting = tokio::spawn(forget_what_is_over(app.accounts.clone()));
 
-    let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
     let http = HttpServer::new(listeners, router(args, &site, &server, (keys, pages_of_lab)))
         .connections_max(room.connections)
@@ -100,7 +108,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     });
     let mut http = tokio::spawn(http.into_future());
     tracing::info!(data = %args.data.display(), "serving");
-    announce(args, scheme, port).context("cannot write to standard output")?;
+    announce(args, scheme, port, &app).context("cannot write to standard output")?;
 
     let served = tokio::select! {
         served = &mut http => Some(served),
@@ -114,6 +122,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     }
     let drained = server.drain(DRAIN_TIMEOUT).await;
     tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
+    forgetting.abort();
     let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
         match served {
             Some(served) => served,
@@ -211,16 +220,39 @@ fn router(
         .layer(middleware::from_fn(check))
 }
 
-/// Says where it listens, and with a certificate of its own what to open on other devices.
-fn announce(args: &ServeArgs, scheme: &str, port: u16) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on {}", url(scheme, args.host.as_deref(), port))?;
+/// Says where it listens, with a certificate of its own what to open on other devices, and at the first run how
+/// somebody makes the first account. In one piece: whoever waits for the first line may not read on.
+fn announce(args: &ServeArgs, scheme: &str, port: u16, app: &App) -> io::Result<()> {
+    let host = args.host.as_deref();
+    let mut said = format!("listening on {}\n", url(scheme, host, port));
     if args.tls_self_signed {
-        for address in tls::addresses_to_open(args.host.as_deref()) {
-            writeln!(out, "open {}", url(scheme, Some(&address.to_string()), port))?;
+        for address in tls::addresses_to_open(host) {
+            said += &format!("open {}\n", url(scheme, Some(&address.to_string()), port));
         }
     }
+    if let Some(code) = app.accounts.setup_code() {
+        let here = url(scheme, host.filter(|_| app.reach.is_local), port);
+        let page = format!("{}/setup#{}", app.reach.best().unwrap_or(&here), code.as_str());
+        said += &format!("open {page} to make the first account\n");
+        tracing::info!("there is no account yet: open {page} to make the first one");
+        if app.reach.is_local && args.public_url.is_empty() {
+            said += "only this machine reaches it; start it with --host 0.0.0.0 for others to come in\n";
+        }
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(said.as_bytes())?;
     out.flush()
+}
+
+/// Forgets sessions and guests that are over, now and then.
+async fn forget_what_is_over(accounts: Accounts) {
+    let mut times = tokio::time::interval(FORGETTING_INTERVAL);
+    loop {
+        times.tick().await;
+        if let Err(error) = accounts.forget_what_is_over().await {
+            tracing::debug!(%error, "what is over was not forgotten");
+        }
+    }
 }
 
 /// Says what to do about the errors that people meet.
