@@ -128,3 +128,6 @@ fn status(refused: &Refused) -> StatusCode {
         _ => StatusCode::BAD_REQUEST,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

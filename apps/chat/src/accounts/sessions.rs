@@ -260,3 +260,6 @@ impl Accounts {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
