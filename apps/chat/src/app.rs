@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sockeye_feeds::publish::FileKeys;
 
 use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
 use crate::notes::people::People;
 use crate::quota::Usage;
 use crate::store::Store;
@@ -16,6 +17,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// Who somebody is.
     pub accounts: Accounts,
+    /// What is kept of passwords.
+    pub passwords: Passwords,
     /// Who is where in the notes' chat.
     pub people: Arc<People>,
     /// How much each address and each person has done.
@@ -40,6 +43,7 @@ pub(crate) mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(data, options).await.unwrap());
         App {
             accounts: Accounts::new(Arc::clone(&store)),
+            passwords: Passwords::weak(),
             store,
             people: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::accounts::contract::{BLOCKS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::contract::Refusal;
 use crate::input::InvalidText;
 use crate::quota::{Exceeded, Limit};
@@ -39,6 +40,36 @@ pub(crate) enum Refused {
     RoomGone,
     #[error("the client is gone")]
     Gone,
+    #[error("log in first")]
+    Unauthorized,
+    #[error("this is for others to do")]
+    Forbidden,
+    #[error("there is nothing here, or it is not for you")]
+    NotThere,
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("somebody has this name, or one that looks the same")]
+    NameTaken,
+    #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters")]
+    PasswordShort,
+    #[error("the password has more than {PASSWORD_BYTES_MAX} bytes")]
+    PasswordLong,
+    #[error("the name or the password is wrong")]
+    WrongLogin,
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error("people without an account are not let in at the moment")]
+    GuestsOff,
+    #[error("guests own nothing; make an account first")]
+    GuestOwnsNothing,
+    #[error("the invitation does not exist, is used up or is over; ask for another one")]
+    InvitationOver,
+    #[error("the only owner stays one; make somebody else an owner first")]
+    LastOwner,
+    #[error("at most {BLOCKS_MAX} people can be blocked; unblock somebody first")]
+    BlocksFull,
+    #[error("one may not come into this room any more")]
+    Banned,
 }
 
 /// What an event is answered with.
@@ -65,6 +96,21 @@ impl Refused {
             Refused::QuotaUsed(_) => "quota_used",
             Refused::RoomGone => "gone",
             Refused::Gone => "client_gone",
+            Refused::Unauthorized => "unauthorized",
+            Refused::Forbidden => "forbidden",
+            Refused::NotThere => "gone",
+            Refused::BadRequest(_) => "bad_request",
+            Refused::NameTaken => "name_taken",
+            Refused::PasswordShort => "password_short",
+            Refused::PasswordLong => "password_long",
+            Refused::WrongLogin => "wrong_login",
+            Refused::WrongPassword => "wrong_password",
+            Refused::GuestsOff => "guests_off",
+            Refused::GuestOwnsNothing => "guest_owns_nothing",
+            Refused::InvitationOver => "invitation_over",
+            Refused::LastOwner => "last_owner",
+            Refused::BlocksFull => "blocks_full",
+            Refused::Banned => "banned",
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
 use crate::address;
 use crate::app::App;
 use crate::cli::ServeArgs;
@@ -70,6 +71,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let keys = FileKeys::open(args.data.join(keys::FILE_NAME))?;
     let app = App {
         accounts: Accounts::new(Arc::clone(&store)),
+        passwords: Passwords::default(),
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
         usage: Arc::new(Usage::new(args.limits.quotas())),
