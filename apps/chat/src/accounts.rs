@@ -5,6 +5,7 @@
 //! something reaches it at once.
 
 pub mod contract;
+pub mod passkeys;
 pub mod passwords;
 pub mod store;
 

@@ -1,132 +1,272 @@
 //! Administration: what moderators and owners do with people, rooms and settings, over HTTP, and from the command
 //! line by `sockeye admin`.
 //!
-//! Both come as an [`Actor`] to one [`Admin`]. The store looks once more whether they may, in the write itself.
+//! Both come as an [`Actor`] to one [`Admin`]. The store looks once more whether they may, in the write itself, which
+//! has the entry of the audit log too.
 
+mod actor;
+mod answers;
+pub mod command;
 pub mod contract;
+mod memory;
 pub mod store;
 
+use sockeye::Io;
+
 use crate::accounts::contract::{Person, Role};
-use crate::input::Nickname;
-use store::{Deed, Denied};
+use crate::accounts::{RESET_LIFETIME, now};
+use crate::app::App;
+use crate::id::Secret;
+use crate::presence::contract::ONLINE_ROOM;
+use crate::refusal::Refused;
+use crate::rooms::contract::{REMOVED, ROOMS, Removed, RemovedReason, RoomKind, RoomsChanged};
+pub use actor::Actor;
+use contract::{
+    AuditEntry, LimitRow, Link, Overview, PeoplePage, PersonRow, RoomRow, Settings,
+};
+use store::{Deed, Done, GoneRoom};
 
-/// What the command line is called in the audit log.
-const COMMAND_LINE: &str = "command line";
-
-/// Whoever uses a right that others have not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Whoever may read and write the data folder; may do what an owner may.
-    CommandLine,
-    /// Somebody with an account.
-    Person(Person),
+/// Administration of a chat, with the server that runs it or without one.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    app: App,
 }
 
-impl Actor {
-    /// What they are called in the audit log. Nobody passes for the command line by a name that looks like it.
-    pub fn name(&self) -> String {
-        match self {
-            Actor::CommandLine => COMMAND_LINE.to_owned(),
-            Actor::Person(person) => {
-                let looks = |name: &str| Nickname::parse(name).map(|name| name.skeleton()).ok();
-                match looks(&person.name) == looks(COMMAND_LINE) {
-                    true => format!("{} ({})", person.name, person.id),
-                    false => person.name.clone(),
-                }
-            }
-        }
+impl Admin {
+    /// That of a chat.
+    pub fn new(app: App) -> Self {
+        Admin { app }
     }
 
-    /// The person's id.
-    pub fn id(&self) -> Option<&str> {
-        match self {
-            Actor::CommandLine => None,
-            Actor::Person(person) => Some(&person.id),
-        }
-    }
-
-    /// What they may do, as far as they know.
-    pub fn role(&self) -> Role {
-        match self {
-            Actor::CommandLine => Role::Owner,
-            Actor::Person(person) => person.role,
-        }
-    }
-}
-
-impl Deed {
-    /// Whether somebody of a role may do it to somebody of another one; `about` is `None` where it is about nobody.
+    /// The server at a glance.
     ///
     /// # Errors
-    /// [`Denied::Forbidden`].
-    pub fn check(&self, by: Role, about: Option<Role>) -> Result<(), Denied> {
-        let is_guest = about == Some(Role::Guest);
-        let may = match self {
-            // Guests have no password, and are told apart by nothing that a role could stay with.
-            Deed::ChangeRole { role, .. } => {
-                by == Role::Owner && *role != Role::Guest && !is_guest
-            }
-            Deed::Reset { .. } => by == Role::Owner && !is_guest,
-            Deed::EndSessions { .. } => {
-                by == Role::Owner || by == Role::Moderator && about.is_some_and(|role| role < by)
-            }
-            Deed::Close { .. } => by == Role::Owner || by == Role::Moderator && is_guest,
-            Deed::DeleteRoom { .. } => by >= Role::Moderator,
-            Deed::Guests { .. } => by == Role::Owner,
+    /// `forbidden`; or the database failed.
+    pub(crate) async fn overview(&self, by: &Actor) -> Result<Overview, Refused> {
+        reads(by)?;
+        let census = self.app.store.census(now()).await?;
+        let online = match self.namespace("/chat") {
+            Some(chat) => chat.presence(ONLINE_ROOM).count().await,
+            None => 0,
         };
-        may.then_some(()).ok_or(Denied::Forbidden)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn person(name: &str) -> Actor {
-        Actor::Person(Person {
-            id: "id".to_owned(),
+        let limits = self.app.usage.limits().map(|(name, value, reached)| LimitRow {
             name: name.to_owned(),
-            role: Role::Member,
-            colour: 0,
-            picture: None,
+            value,
+            reached,
+        });
+        Ok(Overview {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.app.started_at,
+            accounts: census.accounts,
+            guests: census.guests,
+            online: u32::try_from(online).unwrap_or(u32::MAX),
+            sessions: census.sessions,
+            rooms: census.rooms,
+            messages: census.messages,
+            database_bytes: census.database_bytes,
+            free_bytes: census.free_bytes,
+            free_bytes_min: census.free_bytes_min,
+            memory_bytes: memory::resident_bytes(),
+            settings: Settings { has_guests: self.app.accounts.has_guests() },
+            // Without a server nothing is limited.
+            limits: if self.app.accounts.io().is_some() { limits.into() } else { Vec::new() },
         })
     }
 
-    #[test]
-    fn nobody_passes_for_the_command_line() {
-        assert_eq!(Actor::CommandLine.name(), "command line");
-        assert_eq!(person("Ada").name(), "Ada");
-        for name in ["command line", "c\u{43e}mmand line"] {
-            assert_eq!(person(name).name(), format!("{name} (id)"));
+    /// A page of the people.
+    ///
+    /// # Errors
+    /// `forbidden`; `gone`: there is nobody with this id; or the database failed.
+    pub(crate) async fn people(
+        &self,
+        by: &Actor,
+        after: Option<&str>,
+        search: &str,
+    ) -> Result<PeoplePage, Refused> {
+        reads(by)?;
+        let page = self.app.store.people_page(after, search, now()).await?;
+        let mut page = page.ok_or(Refused::NotThere)?;
+        for row in &mut page.people {
+            row.is_online = self.is_online(&row.person.id).await;
+        }
+        Ok(page)
+    }
+
+    /// Gives an account another role.
+    ///
+    /// # Errors
+    /// `forbidden`, `gone`, `last_owner`; or nothing could be stored.
+    pub(crate) async fn change_role(
+        &self,
+        by: Actor,
+        person: String,
+        role: Role,
+    ) -> Result<PersonRow, Refused> {
+        let person = self.concern(by, Deed::ChangeRole { person, role }).await?;
+        self.app.accounts.role_changed(&person).await?;
+        let row = self.app.store.person_row(&person.id, now()).await?;
+        let row = row.ok_or(Refused::NotThere)?;
+        Ok(PersonRow { is_online: self.is_online(&person.id).await, ..row })
+    }
+
+    /// Makes a link by which somebody sets a new password.
+    ///
+    /// # Errors
+    /// `forbidden`, `gone`; or nothing could be stored.
+    pub(crate) async fn reset(&self, by: Actor, person: String) -> Result<Link, Refused> {
+        let secret = Secret::new();
+        let deed = Deed::Reset { person, secret: secret.digest(), lifetime: RESET_LIFETIME };
+        match self.app.store.administer(by, deed).await?? {
+            Done::Link { expires_at } => Ok(Link { code: secret.as_str().to_owned(), expires_at }),
+            done => Err(unexpected(&done)),
         }
     }
 
-    #[test]
-    fn who_may_do_what_to_whom() {
-        use Role::{Guest, Member, Moderator, Owner};
-        let all = [Guest, Member, Moderator, Owner];
-        let person = String::new;
-        let may = |deed: &Deed| -> Vec<(Role, Role)> {
-            let pairs = all.iter().flat_map(|by| all.iter().map(move |about| (*by, *about)));
-            pairs.filter(|(by, about)| deed.check(*by, Some(*about)).is_ok()).collect()
-        };
-        let accounts = [(Owner, Member), (Owner, Moderator), (Owner, Owner)];
-        for role in [Member, Moderator, Owner] {
-            assert_eq!(may(&Deed::ChangeRole { person: person(), role }), accounts);
+    /// Ends all sessions of somebody, and their connections.
+    ///
+    /// # Errors
+    /// `forbidden`, `gone`; or nothing could be stored.
+    pub(crate) async fn end_sessions(&self, by: Actor, person: String) -> Result<(), Refused> {
+        self.concern(by, Deed::EndSessions { person }).await.map(drop)
+    }
+
+    /// Closes an account, or sends a guest away.
+    ///
+    /// # Errors
+    /// `forbidden`, `gone`, `last_owner`; or nothing could be stored.
+    pub(crate) async fn close(&self, by: Actor, person: String) -> Result<(), Refused> {
+        self.concern(by, Deed::Close { person }).await.map(drop)
+    }
+
+    /// A page of the rooms.
+    ///
+    /// # Errors
+    /// `forbidden`; `gone`: there is no room with this id; or the database failed.
+    pub(crate) async fn rooms(
+        &self,
+        by: &Actor,
+        after: Option<&str>,
+    ) -> Result<Vec<RoomRow>, Refused> {
+        reads(by)?;
+        let rooms = self.app.store.room_rows(after, by.id()).await?;
+        let mut rooms = rooms.ok_or(Refused::NotThere)?;
+        if let Some(chat) = self.namespace("/chat") {
+            for room in &mut rooms {
+                let people = chat.presence(format!("room {}", room.id)).count().await;
+                room.people = u32::try_from(people).unwrap_or(u32::MAX);
+            }
         }
-        assert_eq!(may(&Deed::ChangeRole { person: person(), role: Guest }), []);
-        let secret = crate::id::Secret::new().digest();
-        assert_eq!(may(&Deed::Reset { person: person(), secret, lifetime: 1 }), accounts);
-        let everybody = [(Owner, Guest), (Owner, Member), (Owner, Moderator), (Owner, Owner)];
-        let below = [&[(Moderator, Guest), (Moderator, Member)], &everybody[..]].concat();
-        assert_eq!(may(&Deed::EndSessions { person: person() }), below);
-        let guests = [&[(Moderator, Guest)], &everybody[..]].concat();
-        assert_eq!(may(&Deed::Close { person: person() }), guests);
-        for by in all {
-            let room = Deed::DeleteRoom { room: String::new() };
-            assert_eq!(room.check(by, None).is_ok(), by >= Moderator);
-            let guests = Deed::Guests { are_let_in: true };
-            assert_eq!(guests.check(by, None).is_ok(), by == Owner);
+        Ok(rooms)
+    }
+
+    /// Removes a room with all that was said there.
+    ///
+    /// # Errors
+    /// `forbidden`, of the first room too; `gone`; or nothing could be stored.
+    pub(crate) async fn delete_room(&self, by: Actor, room: String) -> Result<(), Refused> {
+        match self.app.store.administer(by, Deed::DeleteRoom { room }).await?? {
+            Done::Room(room) => {
+                self.room_is_gone(&room);
+                Ok(())
+            }
+            done => Err(unexpected(&done)),
         }
     }
+
+    /// The newest entries of the audit log, or those before one.
+    ///
+    /// # Errors
+    /// `forbidden`; or the database failed.
+    pub(crate) async fn audit(
+        &self,
+        by: &Actor,
+        before: Option<i64>,
+    ) -> Result<Vec<AuditEntry>, Refused> {
+        reads(by)?;
+        Ok(self.app.store.audit_page(before).await?)
+    }
+
+    /// Lets guests in, or not any more.
+    ///
+    /// # Errors
+    /// `forbidden`; or nothing could be stored.
+    pub(crate) async fn set(&self, by: Actor, settings: Settings) -> Result<Settings, Refused> {
+        let Settings { has_guests } = settings;
+        let deed = Deed::Guests { are_let_in: has_guests };
+        // What cannot come to pass is to have no moment's effect.
+        deed.check(by.role(), None)?;
+        let written = async {
+            match self.app.store.administer(by, deed).await?? {
+                Done::Guests(ended) => Ok(ended),
+                done => Err(unexpected(&done)),
+            }
+        };
+        self.app.accounts.guests_changed(has_guests, written).await?;
+        Ok(settings)
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// `forbidden`; the name or the password is none, or the name is taken; or nothing could be stored.
+    pub(crate) async fn create(
+        &self,
+        by: Actor,
+        name: &str,
+        password: &str,
+        role: Role,
+    ) -> Result<Person, Refused> {
+        if by.role() != Role::Owner {
+            return Err(Refused::Forbidden);
+        }
+        let person = self.app.accounts.create(name, password, role).await?;
+        self.note(&by, "person.create", &person.name, role_name(role)).await?;
+        Ok(person)
+    }
+
+    /// Writes into the audit log what was done by a right that others have not.
+    async fn note(
+        &self,
+        by: &Actor,
+        what: &'static str,
+        about: &str,
+        detail: &str,
+    ) -> Result<(), Refused> {
+        let (about, detail) = (about.to_owned(), detail.to_owned());
+        let entry = NewAuditEntry { by: by.name(), what, about, detail };
+        Ok(self.app.store.audit(entry).await?)
+    }
+
+    /// Does something to somebody, whose sessions may end by it.
+    async fn concern(&self, by: Actor, deed: Deed) -> Result<Person, Refused> {
+        match self.app.store.administer(by, deed).await?? {
+            Done::Person { person, ended } => {
+                self.app.accounts.cut(&ended);
+                Ok(person)
+            }
+            done => Err(unexpected(&done)),
+        }
+    }
+
+    fn namespace(&self, path: &str) -> Option<Io> {
+        self.app.accounts.io()?.of(path)
+    }
+
+    async fn is_online(&self, person: &str) -> bool {
+        match self.namespace("/chat") {
+            Some(chat) => chat.presence(ONLINE_ROOM).get(person).await.is_some(),
+            None => false,
+        }
+    }
+}
+
+/// Who may look at what there is.
+fn reads(by: &Actor) -> Result<(), Refused> {
+    if by.role() >= Role::Moderator { Ok(()) } else { Err(Refused::Forbidden) }
+}
+
+/// Each deed comes to one thing.
+fn unexpected(done: &Done) -> Refused {
+    tracing::error!(?done, "something else was done than what was asked for");
+    Refused::Storage
 }

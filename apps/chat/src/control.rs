@@ -14,13 +14,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use sockeye_feeds::publish::FileKeys;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::{admin, keys};
+use crate::admin::{self, Admin};
+use crate::keys;
 
 /// The socket in the data folder.
 pub const SOCKET_NAME: &str = "control.sock";
@@ -68,6 +70,24 @@ impl Answer {
 
 /// Does what is asked.
 pub type Answerer = Arc<dyn Fn(Asked) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// Does it with these keys, and this administration.
+pub fn answerer(keys: FileKeys, admin: Admin) -> Answerer {
+    Arc::new(move |asked| {
+        let (keys, admin) = (keys.clone(), admin.clone());
+        Box::pin(async move {
+            match asked {
+                Asked::Keys(asked) => {
+                    let answer = spawn_blocking(move || keys::answer(&keys, asked)).await;
+                    answer.map_or_else(|error| Answer::failed(error.to_string()), Answer::Keys)
+                }
+                Asked::Admin { admin: asked } => {
+                    Answer::Admin { admin: admin.answer(asked).await }
+                }
+            }
+        })
+    })
+}
 
 /// Asks the server that runs on a data folder. `None`: there is none.
 ///
@@ -216,8 +236,7 @@ fn what(asked: &Asked) -> &'static str {
 mod tests {
     use super::*;
     use crate::keys::FILE_NAME;
-    use sockeye_feeds::publish::{FileKeys, Verb};
-    use tokio::task::spawn_blocking;
+    use sockeye_feeds::publish::Verb;
 
     fn create() -> Asked {
         Asked::Keys(keys::Asked::Create {

@@ -6,7 +6,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::contract::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use crate::accounts::contract::PASSWORD_BYTES_MAX;
+use crate::accounts::passwords;
 
 /// A password. Its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +49,7 @@ impl Password {
             !text.is_empty(),
             "there is no password: type it, or write it as a line to standard input"
         );
-        anyhow::ensure!(
-            text.chars().count() >= PASSWORD_CHARS_MIN,
-            "the password is too short: it takes {PASSWORD_CHARS_MIN} characters"
-        );
-        anyhow::ensure!(
-            text.len() <= PASSWORD_BYTES_MAX,
-            "the password is too long: it takes {PASSWORD_BYTES_MAX} bytes at most"
-        );
+        passwords::check(text)?;
         Ok(Password(text.to_owned()))
     }
 
@@ -169,9 +163,9 @@ mod tests {
         for (text, why) in [
             (&b""[..], "no password"),
             (b"\n12345678", "no password"),
-            (b"1234567\n", "too short"),
+            (b"1234567\n", "fewer than 8"),
             (b"\xff\xff\xff\xff\xff\xff\xff\xff\n", "UTF-8"),
-            (longer.as_bytes(), "too long"),
+            (longer.as_bytes(), "more than 256"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -42,9 +42,11 @@ impl<W: Write> Printer<W> {
         things.iter().try_for_each(|thing| self.one(thing, &line))
     }
 
-    /// For people alone.
-    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
-        if self.is_json { Ok(()) } else { writeln!(self.out, "{text}") }
+    /// For people alone: on standard error, so that a script takes what is on standard output.
+    pub(super) fn aside(&self, text: &str) {
+        if !self.is_json {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
     }
 }
 
@@ -203,13 +205,11 @@ mod tests {
             let mut out = Vec::new();
             let mut printer = Printer::new(&mut out, is_json);
             printer.all(&[row.clone()], person_row).unwrap();
-            printer.note("more").unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(
             print(false),
-            "abc  owner      Ada  1 session  since 1970-01-01T00:00:00Z  seen 1970-01-01T00:00:01Z\n\
-             more\n"
+            "abc  owner      Ada  1 session  since 1970-01-01T00:00:00Z  seen 1970-01-01T00:00:01Z\n"
         );
         let back: PersonRow = serde_json::from_str(&print(true)).unwrap();
         assert_eq!(back, row);

@@ -3,8 +3,6 @@
 mod deeds;
 mod lists;
 
-use std::fs;
-
 use async_trait::async_trait;
 use sqlx::{Row as _, SqliteConnection};
 

@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::super::accounts::{person, role, role_name};
+use super::super::accounts::{person, role_name};
 use super::super::writer::Within;
 use super::lists::kind;
 use super::write_entry;
@@ -151,6 +151,31 @@ pub(in super::super) async fn owners(connection: &mut SqliteConnection) -> Resul
     sqlx::query_scalar("SELECT count(*) FROM people WHERE role = 'owner' AND closed_at IS NULL")
         .fetch_one(connection)
         .await
+}
+
+/// Closes an account: its name is free, and nobody gets in by it any more. What was said stays.
+async fn close_person(
+    connection: &mut SqliteConnection,
+    id: &str,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    // A guest of the notes' chat who comes again is somebody new.
+    sqlx::query("UPDATE people SET closed_at = ?2, password = NULL, visitor = NULL WHERE id = ?1")
+        .bind(id)
+        .bind(at)
+        .execute(&mut *connection)
+        .await?;
+    for statement in [
+        "DELETE FROM sessions WHERE person = ?1",
+        "DELETE FROM passkeys WHERE person = ?1",
+        "DELETE FROM resets WHERE person = ?1",
+        "DELETE FROM blocks WHERE person = ?1 OR blocked = ?1",
+        "DELETE FROM members WHERE person = ?1 AND role <> 'banned'",
+        "UPDATE rooms SET owner = NULL WHERE owner = ?1",
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Ends all sessions of somebody: how many there were.
