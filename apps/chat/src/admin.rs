@@ -8,23 +8,23 @@ mod actor;
 mod answers;
 pub mod command;
 pub mod contract;
+pub(crate) mod http;
 mod memory;
 pub mod store;
 
-use sockeye::Io;
+use sockeye::{EmitError, Io};
 
 use crate::accounts::contract::{Person, Role};
 use crate::accounts::{RESET_LIFETIME, now};
 use crate::app::App;
 use crate::id::Secret;
+use crate::invitations::contract::{Invitation, Invite, Invited};
 use crate::presence::contract::ONLINE_ROOM;
 use crate::refusal::Refused;
 use crate::rooms::contract::{REMOVED, ROOMS, Removed, RemovedReason, RoomKind, RoomsChanged};
 pub use actor::Actor;
-use contract::{
-    AuditEntry, LimitRow, Link, Overview, PeoplePage, PersonRow, RoomRow, Settings,
-};
-use store::{Deed, Done, GoneRoom};
+use contract::{AuditEntry, LimitRow, Link, Overview, PeoplePage, PersonRow, RoomRow, Settings};
+use store::{Deed, Done, GoneRoom, NewAuditEntry};
 
 /// Administration of a chat, with the server that runs it or without one.
 #[derive(Clone, Debug)]
@@ -166,7 +166,7 @@ impl Admin {
     pub(crate) async fn delete_room(&self, by: Actor, room: String) -> Result<(), Refused> {
         match self.app.store.administer(by, Deed::DeleteRoom { room }).await?? {
             Done::Room(room) => {
-                self.room_is_gone(&room);
+                self.tell_gone(&room);
                 Ok(())
             }
             done => Err(unexpected(&done)),
@@ -197,12 +197,41 @@ impl Admin {
         deed.check(by.role(), None)?;
         let written = async {
             match self.app.store.administer(by, deed).await?? {
-                Done::Guests(ended) => Ok(ended),
+                Done::Guests { ended } => Ok(ended),
                 done => Err(unexpected(&done)),
             }
         };
-        self.app.accounts.guests_changed(has_guests, written).await?;
+        self.app.accounts.set_guests(has_guests, written).await?;
         Ok(settings)
+    }
+
+    /// Makes an invitation, in the name of the command line.
+    ///
+    /// # Errors
+    /// What is wanted makes no sense, or there is no such room; or nothing could be stored.
+    pub(crate) async fn invite(&self, by: &Actor, wanted: &Invite) -> Result<Invited, Refused> {
+        self.app.invite(wanted, by.id(), self.app.reach.own_addresses()).await
+    }
+
+    /// All invitations, without titles of rooms that only their people may know of.
+    ///
+    /// # Errors
+    /// `forbidden`; or the database failed.
+    pub(crate) async fn invitations(&self, by: &Actor) -> Result<Vec<Invitation>, Refused> {
+        reads(by)?;
+        Ok(self.app.store.invitations(by.id()).await?)
+    }
+
+    /// Revokes an invitation.
+    ///
+    /// # Errors
+    /// `forbidden`; `gone`: there is none; or nothing could be stored.
+    pub(crate) async fn revoke(&self, by: &Actor, id: &str) -> Result<(), Refused> {
+        reads(by)?;
+        if !self.app.store.revoke_invitation(id).await? {
+            return Err(Refused::NotThere);
+        }
+        self.note(by, "invitation.revoke", id, "").await
     }
 
     /// Makes an account.
@@ -220,7 +249,7 @@ impl Admin {
             return Err(Refused::Forbidden);
         }
         let person = self.app.accounts.create(name, password, role).await?;
-        self.note(&by, "person.create", &person.name, role_name(role)).await?;
+        self.note(&by, "person.create", &person.name, &format!("{role:?}").to_lowercase()).await?;
         Ok(person)
     }
 
@@ -248,6 +277,28 @@ impl Admin {
         }
     }
 
+    /// Those who see a room are told that it is gone, and those who are in it are out.
+    fn tell_gone(&self, room: &GoneRoom) {
+        if let Some(chat) = self.namespace("/chat") {
+            let inside = chat.to(format!("room {}", room.id));
+            let removed = Removed { room: room.id.clone(), reason: RemovedReason::Gone };
+            sent(inside.emit(REMOVED, &removed));
+            inside.leave(format!("room {}", room.id));
+        }
+        let Some(rooms) = self.namespace("/rooms") else { return };
+        let changed = RoomsChanged { changed: Vec::new(), removed: vec![room.id.clone()] };
+        match room.kind {
+            RoomKind::Open | RoomKind::Password => sent(rooms.to("public").emit(ROOMS, &changed)),
+            RoomKind::Invited | RoomKind::Direct => {
+                let members: Vec<_> =
+                    room.members.iter().map(|id| format!("person {id}")).collect();
+                if !members.is_empty() {
+                    sent(rooms.to(members).emit(ROOMS, &changed));
+                }
+            }
+        }
+    }
+
     fn namespace(&self, path: &str) -> Option<Io> {
         self.app.accounts.io()?.of(path)
     }
@@ -263,6 +314,12 @@ impl Admin {
 /// Who may look at what there is.
 fn reads(by: &Actor) -> Result<(), Refused> {
     if by.role() >= Role::Moderator { Ok(()) } else { Err(Refused::Forbidden) }
+}
+
+fn sent(outcome: Result<(), EmitError>) {
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "not sent");
+    }
 }
 
 /// Each deed comes to one thing.

@@ -81,9 +81,7 @@ pub fn answerer(keys: FileKeys, admin: Admin) -> Answerer {
                     let answer = spawn_blocking(move || keys::answer(&keys, asked)).await;
                     answer.map_or_else(|error| Answer::failed(error.to_string()), Answer::Keys)
                 }
-                Asked::Admin { admin: asked } => {
-                    Answer::Admin { admin: admin.answer(asked).await }
-                }
+                Asked::Admin { admin: asked } => Answer::Admin { admin: admin.answer(asked).await },
             }
         })
     })
@@ -212,9 +210,9 @@ async fn serve(stream: UnixStream, answerer: Answerer) -> io::Result<()> {
                 tracing::info!(asked = what(&asked), "asked through the control socket");
                 answerer(asked).await
             }
-            Err(_) => Answer::failed(
-                "the server does not know this request: is it of another version?",
-            ),
+            Err(_) => {
+                Answer::failed("the server does not know this request: is it of another version?")
+            }
         }
     };
     let mut bytes = serde_json::to_vec(&answer)?;
@@ -284,7 +282,9 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(data).unwrap().count(), 1);
         let answer = ask_there(data, create()).await.unwrap();
-        let Some(Answer::Keys(keys::Answer::Created { key, .. })) = answer else { panic!("{answer:?}") };
+        let Some(Answer::Keys(keys::Answer::Created { key, .. })) = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(keys.list()[0].id(), key.id);
         let answer = ask_there(data, list()).await.unwrap();
         let Some(Answer::Keys(answer)) = answer else { panic!("{answer:?}") };
@@ -314,7 +314,8 @@ mod tests {
             }
         }
         let answer = ask_there(folder.path(), list()).await.unwrap();
-        let none = matches!(&answer, Some(Answer::Keys(keys::Answer::Keys(keys))) if keys.is_empty());
+        let none =
+            matches!(&answer, Some(Answer::Keys(keys::Answer::Keys(keys))) if keys.is_empty());
         assert!(none, "{answer:?}");
     }
 

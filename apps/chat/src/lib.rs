@@ -20,6 +20,7 @@
 pub mod accounts;
 pub mod address;
 pub mod admin;
+mod api;
 pub mod app;
 pub mod cli;
 pub mod contract;

@@ -86,7 +86,10 @@ struct Reached {
 impl Reached {
     /// Counts a refusal.
     fn count<T>(reached: &AtomicU64, taken: Result<T, Exceeded>) -> Result<T, Exceeded> {
-        taken.inspect_err(|_| drop(reached.fetch_add(1, Ordering::Relaxed)))
+        if taken.is_err() {
+            reached.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
     }
 }
 

@@ -10,6 +10,7 @@ use crate::accounts::passkeys::store::PASSKEYS_MAX;
 use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::InvalidText;
+use crate::invitations::INVITATIONS_MAX;
 use crate::quota::{Exceeded, Limit};
 use crate::store::StoreError;
 
@@ -46,6 +47,8 @@ pub(crate) enum Refused {
     Unauthorized,
     #[error("this is for others to do")]
     Forbidden,
+    #[error("only this server's own pages may ask for this")]
+    OtherSite,
     #[error("there is nothing here, or it is not for you")]
     NotThere,
     #[error("{0}")]
@@ -70,6 +73,8 @@ pub(crate) enum Refused {
     LastOwner,
     #[error("at most {BLOCKS_MAX} people can be blocked; unblock somebody first")]
     BlocksFull,
+    #[error("there are {INVITATIONS_MAX} invitations; revoke some first")]
+    InvitationsFull,
     #[error("one may not come into this room any more")]
     Banned,
     #[error("the passkey was not accepted; try again, or log in with the password")]
@@ -105,7 +110,7 @@ impl Refused {
             Refused::RoomGone => "gone",
             Refused::Gone => "client_gone",
             Refused::Unauthorized => "unauthorized",
-            Refused::Forbidden => "forbidden",
+            Refused::Forbidden | Refused::OtherSite => "forbidden",
             Refused::NotThere => "gone",
             Refused::BadRequest(_) => "bad_request",
             Refused::NameTaken => "name_taken",
@@ -118,6 +123,7 @@ impl Refused {
             Refused::InvitationOver => "invitation_over",
             Refused::LastOwner => "last_owner",
             Refused::BlocksFull => "blocks_full",
+            Refused::InvitationsFull => "invitations_full",
             Refused::Banned => "banned",
             Refused::PasskeyFailed => "passkey_failed",
             Refused::NoPasskeys => "no_passkeys",

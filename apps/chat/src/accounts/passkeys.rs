@@ -4,6 +4,7 @@
 //! of that. What the server knows of a ceremony stays in memory in between, found by its challenge. Whoever logs in
 //! names no account: the authenticator knows whose its keys are, and nobody learns here which accounts there are.
 
+pub(crate) mod http;
 pub mod store;
 
 use std::collections::HashMap;
@@ -186,7 +187,8 @@ impl Ceremonies {
             return Err(Refused::PasskeyFailed);
         };
         let webauthn = address.webauthn()?;
-        let (whose, _) = webauthn.identify_discoverable_authentication(assertion).map_err(failed)?;
+        let (whose, _) =
+            webauthn.identify_discoverable_authentication(assertion).map_err(failed)?;
         let mut passkey: Passkey = serde_json::from_str(stored).map_err(|error| {
             tracing::error!(%error, "what is stored of a passkey cannot be read");
             Refused::Storage

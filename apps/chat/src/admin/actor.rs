@@ -57,9 +57,7 @@ impl Deed {
         let is_guest = about == Some(Role::Guest);
         let may = match self {
             // Guests have no password, and are told apart by nothing that a role could stay with.
-            Deed::ChangeRole { role, .. } => {
-                by == Role::Owner && *role != Role::Guest && !is_guest
-            }
+            Deed::ChangeRole { role, .. } => by == Role::Owner && *role != Role::Guest && !is_guest,
             Deed::Reset { .. } => by == Role::Owner && !is_guest,
             Deed::EndSessions { .. } => {
                 by == Role::Owner || by == Role::Moderator && about.is_some_and(|role| role < by)

@@ -27,9 +27,10 @@ impl Admin {
             Asked::Reset { person } => {
                 let person = self.find(&person).await?;
                 let link = self.reset(by, person).await?;
-                let address = self.address();
+                let addresses = self.app.reach.own_addresses();
+                let address = addresses.first().map(String::as_str).unwrap_or_default();
                 let link = ResetLink {
-                    link: format!("{}/reset#{}", address.unwrap_or_default(), link.code),
+                    link: format!("{address}/reset#{}", link.code),
                     expires_at: link.expires_at,
                 };
                 Ok(Answer::Link(link))
@@ -42,13 +43,11 @@ impl Admin {
                 let person = self.find(&person).await?;
                 self.end_sessions(by, person).await.map(|()| Answer::Done {})
             }
-            Asked::Invite { invite } => self.invite(by, invite).await.map(Answer::Invited),
-            Asked::Invitations {} => self.invitations().await.map(Answer::Invitations),
-            Asked::Revoke { id } => self.revoke(by, &id).await.map(|()| Answer::Done {}),
+            Asked::Invite { invite } => self.invite(&by, &invite).await.map(Answer::Invited),
+            Asked::Invitations {} => self.invitations(&by).await.map(Answer::Invitations),
+            Asked::Revoke { id } => self.revoke(&by, &id).await.map(|()| Answer::Done {}),
             Asked::Rooms { after } => self.rooms(&by, after.as_deref()).await.map(Answer::Rooms),
-            Asked::CloseRoom { room } => {
-                self.delete_room(by, room).await.map(|()| Answer::Done {})
-            }
+            Asked::CloseRoom { room } => self.delete_room(by, room).await.map(|()| Answer::Done {}),
             Asked::Guests { are_let_in } => {
                 let settings = Settings { has_guests: are_let_in };
                 self.set(by, settings).await.map(Answer::Settings)

@@ -17,9 +17,9 @@ use super::contract::{AuditEntry, Overview, PeoplePage, PersonRow, RoomRow, Sett
 use super::store::PAGE_MAX;
 use crate::accounts::contract::{Person, Role};
 use crate::cli::credentials::ExitStatus;
+use crate::contract::Refusal;
 #[cfg(unix)]
 use crate::control;
-use crate::contract::Refusal;
 use crate::invitations::contract::{Invitation, Invite, Invited};
 use crate::keys;
 pub use args::{AdminAction, AdminCommand, OnOff, RoleName};

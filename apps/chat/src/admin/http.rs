@@ -1,11 +1,10 @@
 //! Administration over HTTP.
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{delete, get, post, put};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 use super::contract::{
     AuditEntry, ChangePerson, Link, Overview, PeoplePage, PersonRow, RoomRow, Settings,
@@ -37,15 +36,15 @@ impl From<LoggedIn> for Actor {
     }
 }
 
-/// What is asked for behind the `?`.
-fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
-    let query = Query::try_from_uri(uri);
-    query.map(|Query(query)| query).map_err(|error| Refused::BadRequest(error.to_string()))
+/// What is asked for behind the `?` under a name.
+fn asked(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// Whoever changes something, at a rate that leaves what was done in the audit log for a while.
 fn changes(app: &App, who: LoggedIn) -> Result<Actor, Refused> {
-    app.accounts.attempts().change(&who.person.id)?;
+    app.accounts.try_change(&who.person.id)?;
     Ok(who.into())
 }
 
@@ -53,19 +52,12 @@ async fn overview(State(app): State<App>, who: LoggedIn) -> Result<Json<Overview
     Admin::new(app).overview(&who.into()).await.map(Json)
 }
 
-#[derive(Deserialize)]
-struct AskedPeople {
-    after: Option<String>,
-    #[serde(default)]
-    search: String,
-}
-
 async fn people(
     State(app): State<App>,
     who: LoggedIn,
     uri: Uri,
 ) -> Result<Json<PeoplePage>, Refused> {
-    let AskedPeople { after, search } = query(&uri)?;
+    let (after, search) = (asked(&uri, "after"), asked(&uri, "search").unwrap_or_default());
     Admin::new(app).people(&who.into(), after.as_deref(), &search).await.map(Json)
 }
 
@@ -106,17 +98,12 @@ async fn close(
     Admin::new(app).close(by, person).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
-struct AskedRooms {
-    after: Option<String>,
-}
-
 async fn rooms(
     State(app): State<App>,
     who: LoggedIn,
     uri: Uri,
 ) -> Result<Json<Vec<RoomRow>>, Refused> {
-    let AskedRooms { after } = query(&uri)?;
+    let after = asked(&uri, "after");
     Admin::new(app).rooms(&who.into(), after.as_deref()).await.map(Json)
 }
 
@@ -138,16 +125,14 @@ async fn set(
     Admin::new(app).set(by, settings).await.map(Json)
 }
 
-#[derive(Deserialize)]
-struct AskedEntries {
-    before: Option<i64>,
-}
-
 async fn audit(
     State(app): State<App>,
     who: LoggedIn,
     uri: Uri,
 ) -> Result<Json<Vec<AuditEntry>>, Refused> {
-    let AskedEntries { before } = query(&uri)?;
+    let before = asked(&uri, "before").map(|before| before.parse()).transpose();
+    let before = before.map_err(|_| {
+        Refused::BadRequest("`before` is the id of an entry of the audit log, a number".to_owned())
+    })?;
     Admin::new(app).audit(&who.into(), before).await.map(Json)
 }

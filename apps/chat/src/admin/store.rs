@@ -90,8 +90,13 @@ pub enum Denied {
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// Somebody was concerned, who is so now.
-    Person(Person),
+    /// Somebody was concerned.
+    Person {
+        /// As they are now.
+        person: Person,
+        /// The ids of their sessions that are over by it.
+        ended: Vec<String>,
+    },
     /// A link was made for them.
     Link {
         /// When it ends, in milliseconds since 1970.
@@ -99,8 +104,11 @@ pub enum Done {
     },
     /// A room is gone.
     Room(GoneRoom),
-    /// Guests are let in, or not; these had sessions, which are over.
-    Guests(Vec<String>),
+    /// Guests are let in, or not.
+    Guests {
+        /// The ids of their sessions that are over by it.
+        ended: Vec<String>,
+    },
 }
 
 /// A room that is gone, for those who are to be told.

@@ -60,7 +60,7 @@ async fn begin_registration(
 ) -> Result<Response, Refused> {
     let who = who.with_account()?;
     let address = address(&app, &request)?;
-    app.accounts.attempts().change(&who.person.id)?;
+    app.accounts.try_change(&who.person.id)?;
     let existing = app.store.passkeys(&who.person.id).await?;
     let existing: Vec<_> = existing.into_iter().map(|passkey| passkey.id).collect();
     let options = app.accounts.ceremonies().register(address, &who.person, &existing)?;
@@ -100,7 +100,7 @@ async fn begin_login(
     request: Parts,
 ) -> Result<Response, Refused> {
     let address = address(&app, &request)?;
-    app.accounts.attempts().code(client.origin)?;
+    app.accounts.try_code(client.origin)?;
     Ok(Json(app.accounts.ceremonies().log_in(address)?).into_response())
 }
 
@@ -111,7 +111,7 @@ async fn finish_login(
     Json(assertion): Json<Assertion>,
 ) -> Result<Response, Refused> {
     let address = address(&app, &request)?;
-    app.accounts.attempts().code(client.origin)?;
+    app.accounts.try_code(client.origin)?;
     let id = assertion.id();
     let stored = app.store.passkey(&id).await?;
     let known = stored.as_ref().map(|stored| (&stored.person, stored.credential.as_str()));

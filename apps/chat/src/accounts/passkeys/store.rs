@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::accounts::contract::{PasskeyView, Person};
+use crate::accounts::store::{Begun, NewSession};
 use crate::store::StoreError;
 
 /// The most passkeys of an account.
@@ -63,11 +64,17 @@ pub trait PasskeyStore {
     /// The database failed.
     async fn passkey(&self, id: &str) -> Result<Option<StoredPasskey>, StoreError>;
 
-    /// Somebody logged in with one; what is kept of it from now on, if that has changed.
+    /// Begins a session of whoever logged in with one, of which this is kept from now on, if that has changed. `None`:
+    /// it is not theirs any more.
     ///
     /// # Errors
     /// Nothing could be stored.
-    async fn passkey_used(&self, id: &str, credential: Option<String>) -> Result<(), StoreError>;
+    async fn log_in_by_passkey(
+        &self,
+        id: &str,
+        credential: Option<String>,
+        session: NewSession,
+    ) -> Result<Option<Begun>, StoreError>;
 
     /// Removes one of an account: whether it had it.
     ///

@@ -41,8 +41,8 @@ impl Offline {
                 .context(format!("cannot use the data in {}", data.display())),
         })?;
         let store: Arc<dyn Store> = Arc::new(store);
-        let app = App::without_server(Arc::clone(&store), data)?;
-        Ok(Offline { runtime, admin: Admin::new(app, None), store })
+        let app = runtime.block_on(App::without_server(Arc::clone(&store), data))?;
+        Ok(Offline { runtime, admin: Admin::new(app), store })
     }
 
     pub(super) fn ask(&self, asked: Asked) -> Answer {

@@ -37,11 +37,13 @@ impl Password {
         let mut line = Vec::new();
         // Somebody may have named a file without end.
         let most = PASSWORD_BYTES_MAX as u64 + 3;
-        io::Read::take(from, most).read_until(b'\n', &mut line).context("cannot read a password")?;
+        io::Read::take(from, most)
+            .read_until(b'\n', &mut line)
+            .context("cannot read a password")?;
         let line = String::from_utf8(line).ok().context("the password is not valid UTF-8")?;
-        Password::parse(line.strip_suffix('\n').map_or(&*line, |line| {
-            line.strip_suffix('\r').unwrap_or(line)
-        }))
+        Password::parse(
+            line.strip_suffix('\n').map_or(&*line, |line| line.strip_suffix('\r').unwrap_or(line)),
+        )
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {

@@ -103,8 +103,11 @@ pub(super) fn invitation(invitation: &Invitation) -> String {
 
 /// The links alone, the best one first: a script takes the first line.
 pub(super) fn invited(invited: &Invited) -> String {
-    let links: Vec<_> =
-        invited.addresses.iter().map(|address| format!("{address}/invite#{}", invited.code)).collect();
+    let links: Vec<_> = invited
+        .addresses
+        .iter()
+        .map(|address| format!("{address}/invite#{}", invited.code))
+        .collect();
     match links.is_empty() {
         true => format!("/invite#{}", invited.code),
         false => links.join("\n"),
@@ -132,11 +135,7 @@ pub(super) fn overview(overview: &Overview) -> String {
             overview.online,
             plural(u64::from(overview.sessions), "session")
         ),
-        format!(
-            "rooms     {}, {}",
-            overview.rooms,
-            plural(overview.messages, "message")
-        ),
+        format!("rooms     {}, {}", overview.rooms, plural(overview.messages, "message")),
         format!(
             "disk      {} used, {free} free, {} have to be",
             mib(overview.database_bytes),
@@ -146,7 +145,9 @@ pub(super) fn overview(overview: &Overview) -> String {
         format!("guests    {}", if overview.settings.has_guests { "on" } else { "off" }),
     ];
     if !overview.limits.is_empty() {
-        lines.push("limits    (of an address; change them by these options of `sockeye serve`)".to_owned());
+        lines.push(
+            "limits    (of an address; change them by these options of `sockeye serve`)".to_owned(),
+        );
         lines.extend(overview.limits.iter().map(limit));
     }
     lines.join("\n")

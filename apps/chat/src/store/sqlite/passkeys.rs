@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::accounts::person;
+use super::accounts::{person, sessions};
+use super::writer::Within;
 use super::{Sqlite, StoreError};
 use crate::accounts::contract::PasskeyView;
 use crate::accounts::passkeys::store::{
     NewPasskey, NotKept, PASSKEYS_MAX, PasskeyStore, StoredPasskey,
 };
+use crate::accounts::store::{Begun, NewSession};
 
 #[async_trait]
 impl PasskeyStore for Sqlite {
@@ -76,20 +78,31 @@ impl PasskeyStore for Sqlite {
         Ok(Some(StoredPasskey { person: person(&row)?, credential: row.try_get("credential")? }))
     }
 
-    async fn passkey_used(&self, id: &str, credential: Option<String>) -> Result<(), StoreError> {
+    async fn log_in_by_passkey(
+        &self,
+        id: &str,
+        credential: Option<String>,
+        session: NewSession,
+    ) -> Result<Option<Begun>, StoreError> {
         let id = id.to_owned();
         self.write(move |within| {
             Box::pin(async move {
-                sqlx::query(
-                    "UPDATE passkeys SET used_at = ?2, credential = coalesce(?3, credential)
-                     WHERE id = ?1",
+                let Within { connection, at, .. } = within;
+                let used = sqlx::query(
+                    "UPDATE passkeys SET used_at = ?3, credential = coalesce(?4, credential)
+                     WHERE id = ?1 AND person = ?2 AND EXISTS
+                     (SELECT 1 FROM people WHERE id = ?2 AND closed_at IS NULL)",
                 )
                 .bind(id)
-                .bind(within.at)
+                .bind(&session.person)
+                .bind(at)
                 .bind(credential)
-                .execute(within.connection)
-                .await
-                .map(drop)
+                .execute(&mut *connection)
+                .await?;
+                match used.rows_affected() {
+                    0 => Ok(None),
+                    _ => sessions::begin(connection, session, at, Vec::new()).await.map(Some),
+                }
             })
         })
         .await

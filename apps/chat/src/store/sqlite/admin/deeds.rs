@@ -2,18 +2,16 @@
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::super::accounts::{person, role_name};
+use super::super::accounts::{changes, person, role_name, sessions};
 use super::super::writer::Within;
 use super::lists::kind;
 use super::write_entry;
 use crate::accounts::contract::{Person, Role};
+use crate::accounts::store::Changed;
 use crate::admin::Actor;
 use crate::admin::store::{Deed, Denied, Done, GoneRoom, NewAuditEntry};
 use crate::contract::FIRST_ROOM;
 use crate::rooms::contract::RoomKind;
-
-/// The setting that says whether guests are let in; without it they are.
-pub(in super::super) const GUESTS: &str = "guests";
 
 /// What was done, and its entry: what, about whom, and further words.
 struct Deeded {
@@ -21,13 +19,6 @@ struct Deeded {
     what: &'static str,
     about: String,
     detail: String,
-}
-
-impl Deeded {
-    fn about(person: Person, what: &'static str) -> Self {
-        let about = person.name.clone();
-        Deeded { done: Done::Person(person), what, about, detail: String::new() }
-    }
 }
 
 /// See [`AdminStore::administer`](crate::admin::store::AdminStore::administer).
@@ -56,7 +47,10 @@ pub(super) async fn administer(
             }
             match about {
                 None => Err(Denied::Gone),
-                Some(person) => to_person(connection, at, person, deed).await?,
+                Some(person) => {
+                    let within = Within { connection: &mut *connection, at, known: &mut *known };
+                    to_person(within, person, deed).await?
+                }
             }
         }
         Deed::DeleteRoom { room } => match deed.check(by_role, None) {
@@ -81,58 +75,47 @@ pub(super) async fn administer(
 }
 
 async fn to_person(
-    connection: &mut SqliteConnection,
-    at: i64,
+    within: Within<'_>,
     person: Person,
     deed: Deed,
 ) -> Result<Result<Deeded, Denied>, sqlx::Error> {
-    let takes_owner = match &deed {
-        Deed::ChangeRole { role, .. } => *role != Role::Owner,
-        Deed::Close { .. } => true,
-        _ => false,
-    };
-    if takes_owner && person.role == Role::Owner && owners(connection).await? < 2 {
-        return Ok(Err(Denied::LastOwner));
-    }
+    let id = person.id.clone();
     let deeded = match deed {
         Deed::ChangeRole { role, .. } => {
             let detail = format!("{} → {}", role_name(person.role), role_name(role));
-            sqlx::query("UPDATE people SET role = ?2 WHERE id = ?1")
-                .bind(&person.id)
-                .bind(role_name(role))
-                .execute(connection)
-                .await?;
-            Deeded { detail, ..Deeded::about(Person { role, ..person }, "person.role") }
-        }
-        Deed::Reset { secret, lifetime, .. } => {
-            let expires_at = at + lifetime;
-            sqlx::query("DELETE FROM resets WHERE person = ?1 OR expires_at <= ?2")
-                .bind(&person.id)
-                .bind(at)
-                .execute(&mut *connection)
-                .await?;
-            sqlx::query("INSERT INTO resets (secret, person, expires_at) VALUES (?1, ?2, ?3)")
-                .bind(secret.as_bytes().as_slice())
-                .bind(&person.id)
-                .bind(expires_at)
-                .execute(connection)
-                .await?;
-            let done = Done::Link { expires_at };
-            Deeded { done, ..Deeded::about(person, "person.reset") }
+            changed(changes::role(within, id, role).await?, "person.role", detail)
         }
         Deed::Close { .. } => {
-            close_person(connection, &person.id, at).await?;
-            Deeded::about(person, "person.close")
+            changed(changes::close(within, id).await?, "person.close", String::new())
+        }
+        Deed::Reset { secret, lifetime, .. } => {
+            let made = changes::make_reset(within, id, secret, lifetime).await?;
+            made.map(|expires_at| Deeded {
+                done: Done::Link { expires_at },
+                what: "person.reset",
+                about: person.name,
+                detail: String::new(),
+            })
+            .ok_or(Denied::Gone)
         }
         _ => {
-            let ended = end_sessions(connection, &person.id).await?;
-            Deeded {
-                detail: ended.to_string(),
-                ..Deeded::about(person, "person.end_sessions")
-            }
+            let ended = sessions::end_all(within.connection, &id).await?;
+            let detail = ended.len().to_string();
+            changed(Changed::Done(person, ended), "person.end_sessions", detail)
         }
     };
-    Ok(Ok(deeded))
+    Ok(deeded)
+}
+
+fn changed(changed: Changed, what: &'static str, detail: String) -> Result<Deeded, Denied> {
+    match changed {
+        Changed::Done(person, ended) => {
+            let about = person.name.clone();
+            Ok(Deeded { done: Done::Person { person, ended }, what, about, detail })
+        }
+        Changed::LastOwner => Err(Denied::LastOwner),
+        Changed::Gone | Changed::NameTaken => Err(Denied::Gone),
+    }
 }
 
 /// Somebody whose account is not closed.
@@ -144,44 +127,6 @@ async fn find(connection: &mut SqliteConnection, id: &str) -> Result<Option<Pers
     .fetch_optional(connection)
     .await?;
     row.as_ref().map(person).transpose()
-}
-
-/// How many owners there are.
-pub(in super::super) async fn owners(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM people WHERE role = 'owner' AND closed_at IS NULL")
-        .fetch_one(connection)
-        .await
-}
-
-/// Closes an account: its name is free, and nobody gets in by it any more. What was said stays.
-async fn close_person(
-    connection: &mut SqliteConnection,
-    id: &str,
-    at: i64,
-) -> Result<(), sqlx::Error> {
-    // A guest of the notes' chat who comes again is somebody new.
-    sqlx::query("UPDATE people SET closed_at = ?2, password = NULL, visitor = NULL WHERE id = ?1")
-        .bind(id)
-        .bind(at)
-        .execute(&mut *connection)
-        .await?;
-    for statement in [
-        "DELETE FROM sessions WHERE person = ?1",
-        "DELETE FROM passkeys WHERE person = ?1",
-        "DELETE FROM resets WHERE person = ?1",
-        "DELETE FROM blocks WHERE person = ?1 OR blocked = ?1",
-        "DELETE FROM members WHERE person = ?1 AND role <> 'banned'",
-        "UPDATE rooms SET owner = NULL WHERE owner = ?1",
-    ] {
-        sqlx::query(statement).bind(id).execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-/// Ends all sessions of somebody: how many there were.
-async fn end_sessions(connection: &mut SqliteConnection, person: &str) -> Result<u64, sqlx::Error> {
-    let ended = sqlx::query("DELETE FROM sessions WHERE person = ?1").bind(person);
-    Ok(ended.execute(connection).await?.rows_affected())
 }
 
 async fn delete_room(
@@ -203,8 +148,7 @@ async fn delete_room(
         .fetch_all(&mut *connection)
         .await?;
     // Members and invitations go with the room by themselves.
-    for statement in
-        ["DELETE FROM messages WHERE room_id = ?1", "DELETE FROM rooms WHERE id = ?1"]
+    for statement in ["DELETE FROM messages WHERE room_id = ?1", "DELETE FROM rooms WHERE id = ?1"]
     {
         sqlx::query(statement).bind(row_id).execute(&mut *connection).await?;
     }
@@ -222,26 +166,11 @@ async fn let_guests_in(
     connection: &mut SqliteConnection,
     are_let_in: bool,
 ) -> Result<Deeded, sqlx::Error> {
-    let value = if are_let_in { "on" } else { "off" };
-    sqlx::query(
-        "INSERT INTO settings (name, value) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    )
-    .bind(GUESTS)
-    .bind(value)
-    .execute(&mut *connection)
-    .await?;
-    let mut sent_away: Vec<String> = Vec::new();
-    if !are_let_in {
-        sent_away = sqlx::query_scalar(
-            "DELETE FROM sessions WHERE person IN (SELECT id FROM people WHERE role = 'guest')
-             RETURNING person",
-        )
-        .fetch_all(connection)
-        .await?;
-        sent_away.sort_unstable();
-        sent_away.dedup();
-    }
-    let (about, detail) = (GUESTS.to_owned(), value.to_owned());
-    Ok(Deeded { done: Done::Guests(sent_away), what: "settings", about, detail })
+    let ended = changes::guests(connection, are_let_in).await?;
+    Ok(Deeded {
+        done: Done::Guests { ended },
+        what: "settings",
+        about: "guests".to_owned(),
+        detail: if are_let_in { "on" } else { "off" }.to_owned(),
+    })
 }

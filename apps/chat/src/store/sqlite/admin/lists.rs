@@ -78,7 +78,8 @@ pub(super) async fn find_people(
     connection: &mut SqliteConnection,
     id_or_name: &str,
 ) -> Result<Vec<Person>, sqlx::Error> {
-    let name = Nickname::parse(id_or_name).map_or_else(|_| String::new(), |name| name.as_str().to_owned());
+    let name =
+        Nickname::parse(id_or_name).map_or_else(|_| String::new(), |name| name.as_str().to_owned());
     let rows = sqlx::query(
         "SELECT id, role, name, colour, picture FROM people
          WHERE closed_at IS NULL AND (id = ?1 OR name = ?2 AND role <> 'guest')",

@@ -64,7 +64,9 @@ impl Fixture {
     async fn sql(&self, sql: &'static str) {
         self.store
             .write(move |within| {
-                Box::pin(async move { sqlx::raw_sql(sql).execute(within.connection).await.map(drop) })
+                Box::pin(
+                    async move { sqlx::raw_sql(sql).execute(within.connection).await.map(drop) },
+                )
             })
             .await
             .unwrap();
@@ -97,7 +99,7 @@ async fn there_is_always_an_owner() {
     f.does(&ada, role("ben", Role::Owner)).await.unwrap();
     // Each sends the other one away at the same moment: one of them is too late.
     let (first, second) = tokio::join!(f.does(&ada, close("ben")), f.does(&ben, close("ada")));
-    assert!(matches!(first, Ok(Done::Person(_))), "{first:?}");
+    assert!(matches!(first, Ok(Done::Person { .. })), "{first:?}");
     assert_eq!(second, Err(Denied::Forbidden));
     assert_eq!(f.does(&ada, close("ada")).await, Err(Denied::LastOwner));
 }
@@ -143,7 +145,7 @@ async fn a_closed_account_leaves_nothing_that_gets_in() {
     f.does(&ada, reset).await.unwrap();
     f.sql(
         "INSERT INTO passkeys (id, person, name, credential, created_at) VALUES ('p', 'ben', '', '', 0);
-         INSERT INTO blocks VALUES ('ada', 'ben');
+         INSERT INTO blocks VALUES ('ben', 'ada');
          UPDATE rooms SET owner = 'ben' WHERE name = 'lobby';
          INSERT INTO members (room, person, role, joined_at) SELECT id, 'ben', 'owner', 0 FROM rooms;",
     )
@@ -203,10 +205,11 @@ async fn without_guests_their_sessions_are_over() {
         f.session(person).await;
     }
     let off = f.does(&ada, Deed::Guests { are_let_in: false }).await;
-    assert_eq!(off, Ok(Done::Guests(vec!["eve".to_owned()])));
+    let Ok(Done::Guests { ended }) = off else { panic!("{off:?}") };
+    assert_eq!(ended.len(), 2);
     assert_eq!(f.number("SELECT count(*) FROM sessions").await, 1);
     let on = f.does(&Actor::CommandLine, Deed::Guests { are_let_in: true }).await;
-    assert_eq!(on, Ok(Done::Guests(vec![])));
+    assert_eq!(on, Ok(Done::Guests { ended: vec![] }));
     assert_eq!(f.log().await, ["command line settings guests on", "Ada settings guests off"]);
 }
 
@@ -299,8 +302,23 @@ async fn somebody_is_found_by_id_or_by_the_name_of_an_account() {
     let f = Fixture::new().await;
     f.person("Ada", Role::Member).await;
     f.person("Eve", Role::Guest).await;
+    let found = async |text: &str| -> Vec<String> {
+        let found = f.store.find_people(text).await.unwrap();
+        found.into_iter().map(|person| person.id).collect()
+    };
+    assert_eq!(found("Ada").await, ["ada"]);
+    assert_eq!(found(" Ada ").await, ["ada"], "in the one form of names");
+    assert_eq!(found("ada").await, ["ada"]);
+    assert_eq!(found("eve").await, ["eve"]);
+    for nobody in ["Eve", "ADA", "", "nobody", "A\u{434}a"] {
+        assert!(found(nobody).await.is_empty(), "{nobody:?}");
+    }
     // Whoever is called like somebody's id.
-    f.person("eve", Role::Member).await;
+    f.sql("UPDATE people SET id = 'third' WHERE id = 'ada'; UPDATE people SET name = 'eve' WHERE id = 'third'")
+        .await;
+    assert_eq!(found("eve").await.len(), 2);
+    f.does(&Actor::CommandLine, close("eve")).await.unwrap();
+    assert_eq!(found("eve").await, ["third"]);
 }
 
 #[tokio::test]
