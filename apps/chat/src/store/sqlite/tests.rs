@@ -248,4 +248,5 @@ async fn a_folder_has_one_store_at_a_time() {
 }
 
 mod files;
+mod people;
 mod rooms;
