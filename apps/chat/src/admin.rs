@@ -210,7 +210,23 @@ impl Admin {
     /// # Errors
     /// What is wanted makes no sense, or there is no such room; or nothing could be stored.
     pub(crate) async fn invite(&self, by: &Actor, wanted: &Invite) -> Result<Invited, Refused> {
-        self.app.invite(wanted, by.id(), self.app.reach.own_addresses()).await
+        let addresses = self.app.reach.own_addresses();
+        let invited = self.app.invite(wanted, by.id(), addresses).await?;
+        self.note_invitation(by, &invited.invitation).await?;
+        Ok(invited)
+    }
+
+    /// Writes into the audit log that somebody has invited.
+    ///
+    /// # Errors
+    /// Nothing could be stored.
+    pub(crate) async fn note_invitation(
+        &self,
+        by: &Actor,
+        invitation: &Invitation,
+    ) -> Result<(), Refused> {
+        let role = word(invitation.role);
+        self.note(by, "invitation.create", &invitation.id, &role).await
     }
 
     /// All invitations, without titles of rooms that only their people may know of.
@@ -249,7 +265,7 @@ impl Admin {
             return Err(Refused::Forbidden);
         }
         let person = self.app.accounts.create(name, password, role).await?;
-        self.note(&by, "person.create", &person.name, &format!("{role:?}").to_lowercase()).await?;
+        self.note(&by, "person.create", &person.name, &word(role)).await?;
         Ok(person)
     }
 
@@ -311,6 +327,11 @@ impl Admin {
     }
 }
 
+/// A role as a word.
+fn word(role: Role) -> String {
+    format!("{role:?}").to_lowercase()
+}
+
 /// Who may look at what there is.
 fn reads(by: &Actor) -> Result<(), Refused> {
     if by.role() >= Role::Moderator { Ok(()) } else { Err(Refused::Forbidden) }
@@ -327,3 +348,6 @@ fn unexpected(done: &Done) -> Refused {
     tracing::error!(?done, "something else was done than what was asked for");
     Refused::Storage
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ pub const AUDIT_ENTRIES_MAX: i64 = 100_000;
 pub struct Census {
     /// Accounts that are not closed.
     pub accounts: u32,
-    /// Guests.
+    /// Guests, without those of the notes' chat: they have no session.
     pub guests: u32,
     /// Sessions that are valid.
     pub sessions: u32,
@@ -165,7 +165,8 @@ pub trait AdminStore {
     /// The database failed.
     async fn census(&self, now: i64) -> Result<Census, StoreError>;
 
-    /// People whose accounts are not closed, in the order of their names, guests behind the others: the first
+    /// People whose accounts are not closed, in the order of their names, guests behind the others and without those
+    /// of the notes' chat, who have no session: the first
     /// [`PAGE_MAX`] behind somebody's id, only those with `search` in their names in any case. `is_online` is false
     /// in all of them. `None`: there is nobody with the id.
     ///

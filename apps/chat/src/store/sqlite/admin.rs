@@ -52,7 +52,7 @@ impl AdminStore for Sqlite {
     async fn census(&self, now: i64) -> Result<Census, StoreError> {
         let row = sqlx::query(
             "SELECT (SELECT count(*) FROM people WHERE role <> 'guest' AND closed_at IS NULL) AS accounts,
-                    (SELECT count(*) FROM people WHERE role = 'guest' AND closed_at IS NULL) AS guests,
+                    (SELECT count(*) FROM people WHERE role = 'guest' AND visitor IS NULL AND closed_at IS NULL) AS guests,
                     (SELECT count(*) FROM sessions WHERE expires_at > ?1) AS sessions,
                     (SELECT count(*) FROM rooms) AS rooms,
                     (SELECT count(*) FROM messages) AS messages",

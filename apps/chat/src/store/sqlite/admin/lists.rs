@@ -31,7 +31,7 @@ pub(super) async fn people(
     let mut rows = sqlx::query(
         "SELECT id, role, name, colour, picture, created_at, seen_at,
                 (SELECT count(*) FROM sessions WHERE person = people.id AND expires_at > ?1) AS sessions
-         FROM people WHERE closed_at IS NULL AND (role = 'guest', name, id) > (?2, ?3, ?4)
+         FROM people WHERE closed_at IS NULL AND visitor IS NULL AND (role = 'guest', name, id) > (?2, ?3, ?4)
          ORDER BY role = 'guest', name, id",
     )
     .bind(now)

@@ -354,11 +354,15 @@ async fn everything_is_counted() {
     f.person("Ben", Role::Member).await;
     f.person("Eve", Role::Guest).await;
     f.session("ben").await;
+    // Of the notes' chat.
+    f.sql("INSERT INTO people (id, role, name, colour, visitor, created_at) VALUES ('v', 'guest', 'V', 0, 'x', 0)")
+        .await;
     f.sql("INSERT INTO messages (room_id, name, msg, at) SELECT id, 'x', 'x', 0 FROM rooms").await;
     f.does(&Actor::CommandLine, close("eve")).await.unwrap();
     let census = f.store.census(now()).await.unwrap();
     assert_eq!((census.accounts, census.guests, census.sessions), (2, 0, 1));
     assert_eq!((census.rooms, census.messages, census.free_bytes_min), (1, 1, 7));
+    assert_eq!(f.store.people_page(None, "", now()).await.unwrap().unwrap().people.len(), 2);
     assert!(census.database_bytes > 4_096 && census.free_bytes.is_some_and(|bytes| bytes > 0));
     assert_eq!(f.store.census(i64::MAX).await.unwrap().sessions, 0);
     f.store.close().await;
