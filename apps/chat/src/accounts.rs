@@ -5,6 +5,7 @@
 //! something reaches it at once.
 
 pub mod contract;
+pub mod passwords;
 pub mod store;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 use sockeye::{Expiry, Io, Refuse, Socket};
 
 use crate::id::Digest;
+use crate::presence::handlers as presence;
 use crate::store::{Store, StoreError};
 use contract::{Boot, PERSON, Person};
 use store::StoredSession;
@@ -109,6 +111,11 @@ impl Accounts {
         Ok(())
     }
 
+    /// Whether somebody without an account may come in.
+    pub fn has_guests(&self) -> bool {
+        true
+    }
+
     /// What a page is told of who it is.
     ///
     /// # Errors
@@ -124,6 +131,7 @@ impl Accounts {
         if let Some(known) = known {
             *known.person.lock() = Arc::new(person.clone());
         }
+        presence::follow(io, person);
         for namespace in ["/rooms", "/chat"] {
             if let Some(io) = io.of(namespace)
                 && let Err(error) = io.emit(PERSON, person)

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use sockeye_feeds::publish::FileKeys;
 
 use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
 use crate::notes::people::People;
 use crate::quota::Usage;
+use crate::rooms::live::Rooms;
 use crate::store::Store;
 
 /// The parts of the running chat.
@@ -18,6 +20,10 @@ pub struct App {
     pub accounts: Accounts,
     /// Who is where in the notes' chat.
     pub people: Arc<People>,
+    /// What is known of rooms beside the store.
+    pub rooms: Arc<Rooms>,
+    /// Room passwords are hashed and compared by it.
+    pub passwords: Passwords,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
@@ -42,6 +48,8 @@ pub(crate) mod tests {
             accounts: Accounts::new(Arc::clone(&store)),
             store,
             people: Arc::default(),
+            rooms: Arc::default(),
+            passwords: Passwords::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
         }

@@ -18,9 +18,11 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
 use crate::address;
 use crate::app::App;
 use crate::cli::ServeArgs;
+use crate::conversation::{self, Conversations};
 use crate::files::{self, Room};
 use crate::keys;
 #[cfg(unix)]
@@ -29,6 +31,7 @@ use crate::lab::{self, Lab};
 use crate::notes::handlers as notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
+use crate::rooms::list as rooms;
 use crate::site::Site;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreOptions};
@@ -72,16 +75,19 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         accounts: Accounts::new(Arc::clone(&store)),
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
+        rooms: Arc::default(),
+        passwords: Passwords::default(),
         usage: Arc::new(Usage::new(args.limits.quotas())),
         keys: keys.clone(),
     };
     let server = server(args, app.clone(), room)?;
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
+    let conversations = Conversations::start(&app, &server);
     let _control = control_socket(&args.data, &keys);
     let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
-    let site = Site::new(app, ui).with_lab(lab.is_some()).local(is_loopback(args));
+    let site = Site::new(app.clone(), ui).with_lab(lab.is_some()).local(is_loopback(args));
     let site = Arc::new(site);
 
     let port = port(&listeners)?;
@@ -121,6 +127,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         }
     })
     .await;
+    if let Some(conversations) = conversations {
+        conversations.stop(&app).await;
+    }
     store.close().await;
     match finished {
         Ok(served) => served.context("the HTTP server failed")?.context("listening failed")?,
@@ -139,7 +148,8 @@ fn server(args: &ServeArgs, app: App, room: Room) -> Result<Server, BuildError> 
     // The chat has none, so nobody makes the server keep some while it waits for more.
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
-    Server::builder().config(config).state(app).namespace(notes::namespace()).build()
+    let server = Server::builder().config(config).state(app).namespace(notes::namespace());
+    server.namespace(rooms::namespace()).namespace(conversation::namespace()).build()
 }
 
 /// Whether the lab is there: whoever reaches it can have this machine send a lot, so others than its own
