@@ -6,9 +6,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::contract::FIRST_ROOM;
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
-use crate::messages::contract::Message;
 use crate::messages::store::Said;
 use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMessage};
 use crate::notes::store::{Found, NotesStore as _, Post, Posted, Sender};
@@ -91,7 +89,7 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
             for n in 0..50 {
                 let reported = Arc::clone(&reported);
                 let report = move |posted: Result<Said, StoreError>| {
-                    reported.lock().push(posted.unwrap().message().clone());
+                    reported.lock().push(posted.unwrap().posted.message().clone());
                 };
                 store
                     .post(message("room", &format!("{sender} {n}")), Box::new(report))
