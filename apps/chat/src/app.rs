@@ -11,6 +11,7 @@ use crate::address::Reach;
 use crate::keys;
 use crate::notes::people::People;
 use crate::quota::{Quotas, Usage};
+use crate::rooms::live::Rooms;
 use crate::store::Store;
 
 /// The parts of the running chat.
@@ -26,6 +27,8 @@ pub struct App {
     pub reach: Arc<Reach>,
     /// Who is where in the notes' chat.
     pub people: Arc<People>,
+    /// What is known of rooms beside the store.
+    pub rooms: Arc<Rooms>,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
@@ -44,6 +47,7 @@ impl App {
             reach: Arc::default(),
             store,
             people: Arc::default(),
+            rooms: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME))?,
             started_at: now(),
@@ -68,6 +72,7 @@ pub(crate) mod tests {
             reach: Arc::default(),
             store,
             people: Arc::default(),
+            rooms: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
             started_at: now(),
