@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use sockeye::{AckError, Event, FromArgs, RawEvent, Server};
 use sockeye_chat::accounts::contract::{Person, Role};
 use sockeye_chat::accounts::store::{NewPerson, NewSession};
-use sockeye_chat::accounts::{Accounts, COOKIE};
+use sockeye_chat::accounts::passwords::Passwords;
+use sockeye_chat::accounts::{Accounts, COOKIE, now};
 use sockeye_chat::app::App;
 use sockeye_chat::conversation::{self, Conversations};
 use sockeye_chat::id::{Secret, new_id};
@@ -60,12 +61,15 @@ impl Team {
     pub(crate) async fn with(data: &Path, quotas: Quotas) -> Self {
         let options = StoreOptions { free_bytes_min: Some(0) };
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(data, options).await.unwrap());
+        let passwords = Passwords::default();
         let app = App {
-            accounts: Accounts::new(Arc::clone(&store)),
+            accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await.unwrap(),
+            reach: Arc::default(),
+            started_at: now(),
             store,
             people: Arc::default(),
             rooms: Arc::default(),
-            passwords: Default::default(),
+            passwords,
             usage: Arc::new(Usage::new(quotas)),
             keys: FileKeys::open(data.join("keys")).unwrap(),
         };
