@@ -424,7 +424,10 @@ impl Asking {
         let password = self.hash(asked.password).await?;
         let acted = self.act(asked.room, Deed::Change(Changes { password, ..changes })).await?;
         self.app.rooms.made(&self.app, &self.io(), &acted.after.room);
-        Ok(self.shown(&acted.after.room))
+        let shown = self.shown(&acted.after.room);
+        // Moderators of the server change rooms that they do not read.
+        let reads = matches!(acted.after.access(), Access::Member(_) | Access::MayEnter);
+        Ok(if reads { shown } else { Room { last: None, ..shown } })
     }
 
     async fn hash(&self, password: Option<String>) -> Result<Option<String>, Refused> {

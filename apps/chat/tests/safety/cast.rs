@@ -74,8 +74,8 @@ impl Cast {
         let id = made["id"].as_str().unwrap().to_owned();
         let room = json!({ "room": id });
         done(owner, "open", &room).await;
-        let inside =
-            [Who::Member, Who::Removed, Who::Banned, Who::Muted, Who::Moderator].map(|who| self.socket(who));
+        let inside = [Who::Member, Who::Removed, Who::Banned, Who::Muted, Who::Moderator]
+            .map(|who| self.socket(who));
         for socket in inside.into_iter().chain([&self.bystander.1]) {
             done(socket, "open", &room).await;
         }
@@ -97,7 +97,8 @@ impl Cast {
             Kind::Invited => {
                 done(owner, "change", &json!({ "room": id, "kind": "invited" })).await;
                 let title = format!("{HUSH} title {}", self.number());
-                let change = json!({ "room": id, "title": title, "description": format!("{HUSH} what") });
+                let change =
+                    json!({ "room": id, "title": title, "description": format!("{HUSH} what") });
                 done(owner, "change", &change).await;
             }
         }
@@ -109,7 +110,8 @@ impl Cast {
     /// The direct messages of those who are inside; always the same ones.
     async fn direct(&self) -> Place {
         let inside = Who::ALL.into_iter().filter(|who| who.is_inside());
-        let inside: Vec<_> = inside.map(|who| &self.people[&who]).chain([&self.bystander]).collect();
+        let inside: Vec<_> =
+            inside.map(|who| &self.people[&who]).chain([&self.bystander]).collect();
         let ids: Vec<_> = inside.iter().map(|(person, _)| person.id.as_str()).collect();
         let mut id = String::new();
         for (_, socket) in inside {
@@ -126,7 +128,8 @@ impl Cast {
     /// Somebody says what nobody else may hear.
     async fn fill(&self, place: &Place, kind: Kind) {
         let word = if kind == Kind::Open { "hello" } else { HUSH };
-        let say = json!({ "room": place.id, "text": word, "key": format!("fill-{}", self.number()) });
+        let say =
+            json!({ "room": place.id, "text": word, "key": format!("fill-{}", self.number()) });
         done(self.socket(Who::Member), "say", &say).await;
     }
 

@@ -84,17 +84,16 @@ fn every_request_of_the_router_is_in_the_table() {
         if let Some((_, pages)) = text.split_once("const PAGES: [&str;") {
             let pages = pages.split_once(';').unwrap().0;
             found.extend(
-                pages
-                    .split('"')
-                    .skip(1)
-                    .step_by(2)
-                    .map(|page| ("GET".to_owned(), page.to_owned())),
+                pages.split('"').skip(1).step_by(2).map(|page| ("GET".to_owned(), page.to_owned())),
             );
         }
     }
     let missing: Vec<_> = found.difference(&known).collect();
     let unknown: Vec<_> = known.difference(&found).collect();
-    assert!(missing.is_empty() && unknown.is_empty(), "not in the table: {missing:?}; not in the program: {unknown:?}");
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "not in the table: {missing:?}; not in the program: {unknown:?}"
+    );
 }
 
 #[test]

@@ -87,9 +87,9 @@ pub(crate) const ROOM_EVENTS: &[RoomEvent] = &[
         (Direct,   "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
     ] },
     RoomEvent { name: "leave", payload: r#"{"room":"$room"}"#, changes: true, told: [
-        (Open,     "not_member     not_member     ok        not_member     not_member ok        ok        ok        not_member     not_member"),
-        (Password, "not_member     not_member     ok        not_member     not_member ok        ok        ok        not_member     not_member"),
-        (Invited,  "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
+        (Open,     "not_member     not_member     ok        not_member     not_member ok        ok        last_owner not_member     not_member"),
+        (Password, "not_member     not_member     ok        not_member     not_member ok        ok        last_owner not_member     not_member"),
+        (Invited,  "gone           gone           ok        gone           gone       ok        ok        last_owner gone           gone"),
         (Direct,   "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
     ] },
     RoomEvent { name: "keep", payload: r#"{"room":"$room","is_pinned":true}"#, changes: false, told: [
@@ -174,7 +174,8 @@ pub(crate) const OTHER_EVENTS: &[(&str, &str, &str, [&str; 2])] = &[
 pub(crate) const NOTES_EVENTS: &[&str] = &["join", "chat", "leave"];
 
 /// What the server tells without being asked; whoever is in a room hears all of it.
-pub(crate) const TOLD: &[&str] = &["person", "me", "rooms", "membership", "room", "removed", "message"];
+pub(crate) const TOLD: &[&str] =
+    &["person", "me", "rooms", "membership", "room", "removed", "message"];
 
 /// The columns of [`ENDPOINTS`]. Whoever's session is expired or ended is nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +270,16 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 /// What is answered to everybody alike, outside of `/api`.
 pub(crate) const PUBLIC: &[&str] = &[
-    "/", "/room", "/room/", "/room/{name}", "/invite", "/reset", "/setup", "/login", "/settings", "/admin",
-    "/robots.txt", "/healthz",
+    "/",
+    "/room",
+    "/room/",
+    "/room/{name}",
+    "/invite",
+    "/reset",
+    "/setup",
+    "/login",
+    "/settings",
+    "/admin",
+    "/robots.txt",
+    "/healthz",
 ];

@@ -277,7 +277,10 @@ impl Socket {
     /// The same with whatever text in place of the event and its arguments.
     pub(crate) async fn ask_raw(&self, namespace: &str, args: &str) -> Result<String, Closed> {
         let answer = self.begin(namespace, args).await;
-        timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("no answer to {args:.200}")).map_err(|_| Closed)
+        timeout(PATIENCE, answer)
+            .await
+            .unwrap_or_else(|_| panic!("no answer to {args:.200}"))
+            .map_err(|_| Closed)
     }
 
     /// Emits without waiting; what comes is the answer.

@@ -125,7 +125,8 @@ impl Person {
     /// Whoever an answer says one is, by the cookie that it sets.
     pub(crate) fn of(answer: &Answer) -> Self {
         let me = answer.json();
-        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+        let text =
+            |value: &Value| value.as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned();
         Person {
             id: text(&me["person"]["id"]),
             name: text(&me["person"]["name"]),
@@ -139,7 +140,8 @@ impl Person {
 pub(crate) async fn done(socket: &Socket, event: &str, payload: &Value) -> Value {
     let answer = socket.ask("/chat", event, payload).await;
     let answer = answer.unwrap_or_else(|_| panic!("{event} {payload}: closed"));
-    let answer: Value = serde_json::from_str(if answer.is_empty() { "null" } else { &answer }).unwrap();
+    let answer: Value =
+        serde_json::from_str(if answer.is_empty() { "null" } else { &answer }).unwrap();
     assert_eq!(code_of(&answer), "ok", "{event} {payload}: {answer}");
     answer
 }
