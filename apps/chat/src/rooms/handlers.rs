@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::conversation::{OPEN_MAX, Open, room_key};
 use crate::input::RoomName;
 use crate::messages::contract::Message;
+use crate::names;
 use crate::notes::handlers as notes;
 use crate::presence::handlers::here;
 use crate::refusal::{Refused, Reply};
@@ -480,6 +481,7 @@ fn sit(
 fn check_description(description: &str) -> Result<(), Refused> {
     match description.chars().nth(DESCRIPTION_CHARS_MAX) {
         Some(_) => Err(Refused::DescriptionLong),
+        None if !names::is_tidy(description) => Err(Refused::DescriptionCharacter),
         None => Ok(()),
     }
 }
