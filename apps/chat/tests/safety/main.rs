@@ -4,6 +4,7 @@
 //! The program is the real one. [`wire`] writes and reads bytes, so that nothing is heard that is not searched.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod attacks;
 mod cast;
 #[path = "../common/mod.rs"]
 mod common;

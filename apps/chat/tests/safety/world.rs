@@ -1,5 +1,6 @@
 //! A running chat, and somebody in every place that one can have in it.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::{Value, json};
@@ -8,6 +9,8 @@ use tempfile::TempDir;
 use crate::common::Program;
 use crate::wire::{Answer, Request, Socket, code_of, new_address};
 
+/// As much of a page as the program needs.
+const PAGE: &str = "<!doctype html><html><head><!--boot--></head><body></body></html>";
 /// Of everybody.
 pub(crate) const PASSWORD: &str = "correct horse";
 /// Of rooms with one.
@@ -45,7 +48,12 @@ impl Chat {
 
     pub(crate) async fn start_with(args: &[&str]) -> Self {
         let data = TempDir::new().unwrap();
-        let mut program = Program::serve_with(data.path(), args).await;
+        // The program may be built without its page.
+        let ui = data.path().join("page");
+        fs::create_dir(&ui).unwrap();
+        fs::write(ui.join("index.html"), PAGE).unwrap();
+        let args = [&["--ui", ui.to_str().unwrap()], args].concat();
+        let mut program = Program::serve_with(data.path(), &args).await;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, program.port()));
         let line = program.said().await;
         let code = line.split_once("/setup#").expect(&line).1;
