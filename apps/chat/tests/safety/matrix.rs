@@ -93,6 +93,11 @@ impl RoomEvent {
             let (answer, code) =
                 told(socket, "/chat", self.name, &self.payload(cast, &place.id)).await;
             found.cell(&what, expected, &code);
+            if self.name == "members" && code == "ok" && kind != Kind::Direct {
+                let banned = answer.contains(&cast.person(Who::Banned).id);
+                let keeps_order = matches!(who, Who::Moderator | Who::Owner).to_string();
+                found.cell(&format!("{what}: the banned one"), &keeps_order, &banned.to_string());
+            }
             if kind.is_hidden() && !who.is_inside() {
                 let nobodys = self.payload(cast, NOBODYS_ID);
                 let (none, _) = told(socket, "/chat", self.name, &nobodys).await;
@@ -293,6 +298,8 @@ async fn heard(cast: &Cast, found: &mut Found) {
             }
         }
     }
+    let online = cast.socket(Who::Guest).heard().contains("\"room\":\"online\"");
+    found.cell("a guest hears who is online", "false", &online.to_string());
     let member = cast.socket(Who::Member);
     for event in crate::table::TOLD {
         let is_heard = member.hears(&format!("[\"{event}\",")).await;
