@@ -36,6 +36,24 @@ async fn a_session_that_is_used_lasts_on_and_one_that_is_not_ends() {
     assert_eq!(touched.unwrap(), None);
 }
 
+/// The end takes a moment on its way to the socket; what is said meanwhile is not for them any more.
+#[tokio::test]
+async fn what_is_said_after_the_end_of_a_session_reaches_none_of_its_sockets() {
+    let house = House::new().await;
+    let ann = house.account("Ann", Role::Member).await;
+    let id = ann.me().await.unwrap().person.id;
+    let mut socket = ann.socket("/chat").await.unwrap();
+    let io = house.server.server().of("/chat").unwrap();
+    io.join("room x");
+    io.to("room x").emit("message", "before").unwrap();
+    house.app.accounts.end_sessions(&id).await.unwrap();
+    for room in ["room x".to_owned(), format!("person {id}")] {
+        io.to(room).emit("message", "after").unwrap();
+    }
+    assert_eq!(socket.expect_event::<String>("message").await, "before");
+    socket.expect_end().await;
+}
+
 #[tokio::test]
 async fn whoever_has_no_session_has_no_socket() {
     let house = House::new().await;
