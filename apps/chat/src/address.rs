@@ -88,7 +88,8 @@ impl Reach {
             origins: origins(args),
             public: args.public_url.iter().map(|url| url.text.clone()).collect(),
             machine,
-            is_local,
+            // Whoever names an address or a proxy has others come in by it.
+            is_local: is_local && args.public_url.is_empty() && args.trusted_proxies.is_empty(),
             has_lab: false,
         }
     }

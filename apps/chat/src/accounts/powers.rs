@@ -84,7 +84,7 @@ impl Accounts {
         if role == Role::Owner {
             *self.0.setup.lock() = None;
         }
-        self.told(&person).await?;
+        self.told(&person).await;
         Ok(person)
     }
 
@@ -106,7 +106,7 @@ impl Accounts {
         looks: NewLooks,
     ) -> Result<Person, Refused> {
         let person = self.done(self.0.store.change_looks(person, looks).await?)?;
-        self.told(&person).await?;
+        self.told(&person).await;
         Ok(person)
     }
 
@@ -133,9 +133,9 @@ impl Accounts {
     }
 
     /// Everybody, and the person's own pages, are told.
-    async fn told(&self, person: &Person) -> Result<(), Refused> {
+    async fn told(&self, person: &Person) {
         self.everybody_hears(person);
-        Ok(self.tell(person).await?)
+        self.tell(person).await;
     }
 
     /// Everybody is told that somebody is otherwise than before.
