@@ -123,7 +123,7 @@ impl Answer {
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.response.text()).unwrap_or_else(|_| panic!("{self:?}"))
+        serde_json::from_str(self.response.text()).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
     pub(crate) fn set_cookie(&self) -> Option<String> {
