@@ -131,3 +131,6 @@ fn status(refused: &Refused) -> StatusCode {
         _ => StatusCode::BAD_REQUEST,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

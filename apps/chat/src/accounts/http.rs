@@ -313,3 +313,6 @@ impl From<LoggedIn> for StoredSession {
 async fn told(app: &App, who: LoggedIn, person: Person) -> Result<Json<Me>, Refused> {
     Ok(Json(app.accounts.me(LoggedIn { person, ..who }.into()).await?))
 }
+
+#[cfg(test)]
+mod tests;

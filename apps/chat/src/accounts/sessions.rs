@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
-use sockeye::{Expiry, Refuse, Socket};
+use sockeye::{Broadcast, Expiry, Refuse, Socket};
 
 use super::contract::{Boot, ME, Me, Person, Role};
 use super::store::{NewSession, StoredSession};
@@ -180,7 +180,7 @@ impl Accounts {
             return;
         }
         for io in self.namespaces() {
-            io.to(&rooms).close_sessions();
+            shut(&io.to(&rooms));
         }
     }
 
@@ -232,7 +232,7 @@ impl Accounts {
         self.cut(&ended);
         if !has_guests {
             for io in self.namespaces() {
-                io.to(GUESTS).close_sessions();
+                shut(&io.to(GUESTS));
             }
             if let Some(io) = self.0.io.get().and_then(|io| io.of("/")) {
                 io.disconnect();
@@ -265,3 +265,15 @@ impl Accounts {
         Ok(())
     }
 }
+
+/// Closes sockets. What is said from now on does not reach them, although the end takes a moment on its way.
+fn shut(sockets: &Broadcast) {
+    for socket in sockets.sockets() {
+        // The first one is its own.
+        socket.leave(socket.rooms().into_iter().skip(1).collect::<Vec<_>>());
+        socket.close_session();
+    }
+}
+
+#[cfg(test)]
+mod tests;

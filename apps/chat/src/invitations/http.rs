@@ -139,3 +139,6 @@ async fn accept(
         Accepted::Over => Err(Refused::InvitationOver),
     }
 }
+
+#[cfg(test)]
+mod tests;
