@@ -103,7 +103,7 @@ impl Admin {
         role: Role,
     ) -> Result<PersonRow, Refused> {
         let person = self.concern(by, Deed::ChangeRole { person, role }).await?;
-        self.app.accounts.role_changed(&person).await?;
+        self.app.accounts.role_changed(&person).await;
         let row = self.app.store.person_row(&person.id, now()).await?;
         let row = row.ok_or(Refused::NotThere)?;
         Ok(PersonRow { is_online: self.is_online(&person.id).await, ..row })

@@ -50,6 +50,8 @@ const BYTES_AT_ONCE_MIN: u64 = 32 * 1024;
 pub struct Exceeded {
     /// What there was too much of.
     pub what: Limit,
+    /// The option of `sockeye serve` that sets the limit.
+    pub option: Option<&'static str>,
     /// When it may be tried again.
     pub retry_after: Duration,
 }
@@ -69,29 +71,13 @@ pub enum Limit {
 #[derive(Debug)]
 pub struct Usage {
     quotas: Quotas,
-    reached: Reached,
     origins: Mutex<HashMap<Origin, Buckets>>,
+    reached: [AtomicU64; OPTIONS.len()],
 }
 
-/// How often each of the [`Quotas`] was reached.
-#[derive(Debug, Default)]
-struct Reached {
-    messages: AtomicU64,
-    bytes: AtomicU64,
-    day: AtomicU64,
-    rooms: AtomicU64,
-    joins: AtomicU64,
-}
-
-impl Reached {
-    /// Counts a refusal.
-    fn count<T>(reached: &AtomicU64, taken: Result<T, Exceeded>) -> Result<T, Exceeded> {
-        if taken.is_err() {
-            reached.fetch_add(1, Ordering::Relaxed);
-        }
-        taken
-    }
-}
+/// The options that set the limits.
+const OPTIONS: [&str; 5] =
+    ["messages-per-second", "kib-per-second", "mib-per-day", "rooms-per-hour", "joins-per-second"];
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Buckets {
@@ -112,6 +98,8 @@ struct Rate {
     amount: u64,
     per: Duration,
     at_once: u64,
+    /// Which option sets it.
+    option: &'static str,
 }
 
 impl Default for Quotas {
@@ -129,47 +117,49 @@ impl Default for Quotas {
 impl Quotas {
     fn messages(&self) -> Rate {
         let amount = u64::from(self.messages_per_second);
-        Rate { amount, per: SECOND, at_once: amount * 10 }
+        Rate { amount, per: SECOND, at_once: amount * 10, option: OPTIONS[0] }
     }
 
     fn bytes(&self) -> Rate {
         let amount = self.bytes_per_second;
-        Rate { amount, per: SECOND, at_once: amount.saturating_mul(16).max(BYTES_AT_ONCE_MIN) }
+        let at_once = amount.saturating_mul(16).max(BYTES_AT_ONCE_MIN);
+        Rate { amount, per: SECOND, at_once, option: OPTIONS[1] }
     }
 
     fn day(&self) -> Rate {
         let amount = self.bytes_per_day;
-        Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN) }
+        Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN), option: OPTIONS[2] }
     }
 
     fn rooms(&self) -> Rate {
         let amount = u64::from(self.rooms_per_hour);
-        Rate { amount, per: HOUR, at_once: (amount / 3).max(1) }
+        Rate { amount, per: HOUR, at_once: (amount / 3).max(1), option: OPTIONS[3] }
     }
 
     fn joins(&self) -> Rate {
         let amount = u64::from(self.joins_per_second);
-        Rate { amount, per: SECOND, at_once: amount * 20 }
+        Rate { amount, per: SECOND, at_once: amount * 20, option: OPTIONS[4] }
     }
 }
 
 impl Usage {
     /// Nothing used yet.
     pub fn new(quotas: Quotas) -> Self {
-        Usage { quotas, reached: Reached::default(), origins: Mutex::default() }
+        Usage { quotas, origins: Mutex::default(), reached: Default::default() }
     }
 
     /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
-    pub fn limits(&self) -> [(&'static str, u64, u64); 5] {
-        let Usage { quotas, reached, .. } = self;
-        let times = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        [
-            ("messages-per-second", quotas.messages_per_second.into(), times(&reached.messages)),
-            ("kib-per-second", quotas.bytes_per_second / 1024, times(&reached.bytes)),
-            ("mib-per-day", quotas.bytes_per_day / (1024 * 1024), times(&reached.day)),
-            ("rooms-per-hour", quotas.rooms_per_hour.into(), times(&reached.rooms)),
-            ("joins-per-second", quotas.joins_per_second.into(), times(&reached.joins)),
-        ]
+    pub fn limits(&self) -> [(&'static str, u64, u64); OPTIONS.len()] {
+        let quotas = &self.quotas;
+        let values = [
+            quotas.messages_per_second.into(),
+            quotas.bytes_per_second / 1024,
+            quotas.bytes_per_day / (1024 * 1024),
+            quotas.rooms_per_hour.into(),
+            quotas.joins_per_second.into(),
+        ];
+        let reached = |n: usize| self.reached[n].load(Ordering::Relaxed);
+        std::array::from_fn(|n| (OPTIONS[n], values[n], reached(n)))
     }
 
     /// Somebody wants to enter a room.
@@ -178,8 +168,7 @@ impl Usage {
     /// Too often.
     pub fn join(&self, origin: Origin) -> Result<(), Exceeded> {
         self.using(origin, |buckets, now| {
-            let taken = buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate);
-            Reached::count(&self.reached.joins, taken)
+            buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate)
         })
     }
 
@@ -189,31 +178,40 @@ impl Usage {
     /// Too many messages, bytes or rooms; then nothing is counted.
     pub fn message(&self, origin: Origin, bytes: usize, is_new_room: bool) -> Result<(), Exceeded> {
         let bytes = (bytes + MESSAGE_OVERHEAD_BYTES) as u64;
-        let (quotas, reached) = (self.quotas, &self.reached);
         self.using(origin, |buckets, now| {
             let mut after = *buckets;
             if is_new_room {
-                let taken = after.rooms.take(quotas.rooms(), 1, now, Limit::Rooms);
-                Reached::count(&reached.rooms, taken)?;
+                after.rooms.take(self.quotas.rooms(), 1, now, Limit::Rooms)?;
             }
-            let taken = after.day.take(quotas.day(), bytes, now, Limit::Day);
-            Reached::count(&reached.day, taken)?;
-            let taken = after.messages.take(quotas.messages(), 1, now, Limit::Rate);
-            Reached::count(&reached.messages, taken)?;
-            let taken = after.bytes.take(quotas.bytes(), bytes, now, Limit::Rate);
-            Reached::count(&reached.bytes, taken)?;
+            after.day.take(self.quotas.day(), bytes, now, Limit::Day)?;
+            after.messages.take(self.quotas.messages(), 1, now, Limit::Rate)?;
+            after.bytes.take(self.quotas.bytes(), bytes, now, Limit::Rate)?;
             *buckets = after;
             Ok(())
         })
     }
 
-    fn using<T>(&self, origin: Origin, take: impl FnOnce(&mut Buckets, Instant) -> T) -> T {
+    /// Counts a limit that was reached.
+    fn counted(&self, taken: Result<(), Exceeded>) -> Result<(), Exceeded> {
+        if let Err(Exceeded { option: Some(option), .. }) = taken
+            && let Some(n) = OPTIONS.iter().position(|known| *known == option)
+        {
+            self.reached[n].fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    fn using(
+        &self,
+        origin: Origin,
+        take: impl FnOnce(&mut Buckets, Instant) -> Result<(), Exceeded>,
+    ) -> Result<(), Exceeded> {
         let now = Instant::now();
         let mut origins = self.origins.lock();
         if origins.len() >= ORIGINS_MAX && !origins.contains_key(&origin) {
             forget(&mut origins, now);
         }
-        take(origins.entry(origin).or_default(), now)
+        self.counted(take(origins.entry(origin).or_default(), now))
     }
 }
 
@@ -248,7 +246,8 @@ impl Bucket {
         let debt = full_at - now;
         let debt_max = fills_in(rate.at_once);
         if debt > debt_max {
-            return Err(Exceeded { what, retry_after: debt - debt_max });
+            let (option, retry_after) = (Some(rate.option), debt - debt_max);
+            return Err(Exceeded { what, option, retry_after });
         }
         self.0 = Some(full_at);
         Ok(())

@@ -20,9 +20,13 @@ async fn a_session_that_is_used_lasts_on_and_one_that_is_not_ends() {
     let answer = ann.get("/api/me").await;
     assert_eq!(answer.set_cookie(), None);
     assert_eq!(answer.ok()["me"]["expires_at"], serde_json::json!(end));
-    // A day is gone: it lasts thirty again, and so does its cookie.
-    lasts(SESSION_LIFETIME - DAY - 1).await;
+    // A day is gone: it lasts thirty again, and so does its cookie; where none can be set it does not.
+    let end = lasts(SESSION_LIFETIME - DAY - 1).await;
     let before = ann.cookie();
+    assert!(ann.socket("/chat").await.is_some());
+    assert_eq!(ann.get("/api/sessions").await.set_cookie(), None);
+    let stored = house.app.accounts.session(&ann.cookie().unwrap()).await.unwrap().unwrap();
+    assert_eq!(stored.expires_at, end);
     let answer = ann.get("/").await;
     assert!(answer.set_cookie().unwrap().contains("Max-Age=2592000"));
     assert_eq!(ann.cookie(), before, "the secret stays");
