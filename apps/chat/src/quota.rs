@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -49,6 +50,8 @@ const BYTES_AT_ONCE_MIN: u64 = 32 * 1024;
 pub struct Exceeded {
     /// What there was too much of.
     pub what: Limit,
+    /// The option of `sockeye serve` that sets the limit.
+    pub option: Option<&'static str>,
     /// When it may be tried again.
     pub retry_after: Duration,
 }
@@ -69,7 +72,12 @@ pub enum Limit {
 pub struct Usage {
     quotas: Quotas,
     origins: Mutex<HashMap<Origin, Buckets>>,
+    reached: [AtomicU64; OPTIONS.len()],
 }
+
+/// The options that set the limits.
+const OPTIONS: [&str; 5] =
+    ["messages-per-second", "kib-per-second", "mib-per-day", "rooms-per-hour", "joins-per-second"];
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Buckets {
@@ -90,6 +98,8 @@ struct Rate {
     amount: u64,
     per: Duration,
     at_once: u64,
+    /// Which option sets it.
+    option: &'static str,
 }
 
 impl Default for Quotas {
@@ -107,34 +117,49 @@ impl Default for Quotas {
 impl Quotas {
     fn messages(&self) -> Rate {
         let amount = u64::from(self.messages_per_second);
-        Rate { amount, per: SECOND, at_once: amount * 10 }
+        Rate { amount, per: SECOND, at_once: amount * 10, option: OPTIONS[0] }
     }
 
     fn bytes(&self) -> Rate {
         let amount = self.bytes_per_second;
-        Rate { amount, per: SECOND, at_once: amount.saturating_mul(16).max(BYTES_AT_ONCE_MIN) }
+        let at_once = amount.saturating_mul(16).max(BYTES_AT_ONCE_MIN);
+        Rate { amount, per: SECOND, at_once, option: OPTIONS[1] }
     }
 
     fn day(&self) -> Rate {
         let amount = self.bytes_per_day;
-        Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN) }
+        Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN), option: OPTIONS[2] }
     }
 
     fn rooms(&self) -> Rate {
         let amount = u64::from(self.rooms_per_hour);
-        Rate { amount, per: HOUR, at_once: (amount / 3).max(1) }
+        Rate { amount, per: HOUR, at_once: (amount / 3).max(1), option: OPTIONS[3] }
     }
 
     fn joins(&self) -> Rate {
         let amount = u64::from(self.joins_per_second);
-        Rate { amount, per: SECOND, at_once: amount * 20 }
+        Rate { amount, per: SECOND, at_once: amount * 20, option: OPTIONS[4] }
     }
 }
 
 impl Usage {
     /// Nothing used yet.
     pub fn new(quotas: Quotas) -> Self {
-        Usage { quotas, origins: Mutex::default() }
+        Usage { quotas, origins: Mutex::default(), reached: Default::default() }
+    }
+
+    /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
+    pub fn limits(&self) -> [(&'static str, u64, u64); OPTIONS.len()] {
+        let quotas = &self.quotas;
+        let values = [
+            quotas.messages_per_second.into(),
+            quotas.bytes_per_second / 1024,
+            quotas.bytes_per_day / (1024 * 1024),
+            quotas.rooms_per_hour.into(),
+            quotas.joins_per_second.into(),
+        ];
+        let reached = |n: usize| self.reached[n].load(Ordering::Relaxed);
+        std::array::from_fn(|n| (OPTIONS[n], values[n], reached(n)))
     }
 
     /// Somebody wants to enter a room.
@@ -166,13 +191,27 @@ impl Usage {
         })
     }
 
-    fn using<T>(&self, origin: Origin, take: impl FnOnce(&mut Buckets, Instant) -> T) -> T {
+    /// Counts a limit that was reached.
+    fn counted(&self, taken: Result<(), Exceeded>) -> Result<(), Exceeded> {
+        if let Err(Exceeded { option: Some(option), .. }) = taken
+            && let Some(n) = OPTIONS.iter().position(|known| *known == option)
+        {
+            self.reached[n].fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    fn using(
+        &self,
+        origin: Origin,
+        take: impl FnOnce(&mut Buckets, Instant) -> Result<(), Exceeded>,
+    ) -> Result<(), Exceeded> {
         let now = Instant::now();
         let mut origins = self.origins.lock();
         if origins.len() >= ORIGINS_MAX && !origins.contains_key(&origin) {
             forget(&mut origins, now);
         }
-        take(origins.entry(origin).or_default(), now)
+        self.counted(take(origins.entry(origin).or_default(), now))
     }
 }
 
@@ -207,7 +246,8 @@ impl Bucket {
         let debt = full_at - now;
         let debt_max = fills_in(rate.at_once);
         if debt > debt_max {
-            return Err(Exceeded { what, retry_after: debt - debt_max });
+            let (option, retry_after) = (Some(rate.option), debt - debt_max);
+            return Err(Exceeded { what, option, retry_after });
         }
         self.0 = Some(full_at);
         Ok(())
@@ -320,6 +360,24 @@ mod tests {
             usage.message(a, 1, true).unwrap_err();
         }
         assert_eq!(taken(5_000, || usage.message(a, 1, false)).0, 1_999);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_reached_is_counted_under_its_option() {
+        let quotas = Quotas { messages_per_second: 1, rooms_per_hour: 3, ..Quotas::default() };
+        let usage = Usage::new(quotas);
+        let a = origin("192.0.2.1");
+        usage.message(a, 1, true).unwrap();
+        for _ in 0..3 {
+            usage.message(a, 1, true).unwrap_err();
+        }
+        taken(20, || usage.message(a, 1, false));
+        let limits = usage.limits();
+        assert_eq!(limits[0], ("messages-per-second", 1, 1));
+        assert_eq!(limits[1], ("kib-per-second", 256, 0));
+        assert_eq!(limits[2], ("mib-per-day", 256, 0));
+        assert_eq!(limits[3], ("rooms-per-hour", 3, 3));
+        assert_eq!(limits[4], ("joins-per-second", 50, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// Ends the session that this browser had so far, since its cookie is replaced.
-    async fn leave(&self, app: &App) {
+    pub(crate) async fn leave(&self, app: &App) {
         let end = async {
             let Some(cookie) = &self.cookie else { return Ok(()) };
             let Some(before) = app.accounts.session(cookie).await? else { return Ok(()) };

@@ -174,7 +174,7 @@ impl Browser {
 }
 
 /// Every request that changes something, or looks as if it did.
-const CHANGES: [(&str, &str); 18] = [
+const CHANGES: [(&str, &str); 29] = [
     ("POST", "/api/setup"),
     ("POST", "/api/login"),
     ("POST", "/api/guests"),
@@ -192,6 +192,17 @@ const CHANGES: [(&str, &str); 18] = [
     ("POST", "/api/invitations"),
     ("DELETE", "/api/invitations/x"),
     ("POST", "/api/invitations/accept"),
+    ("POST", "/api/passkeys/register/begin"),
+    ("POST", "/api/passkeys/register/finish"),
+    ("POST", "/api/passkeys/login/begin"),
+    ("POST", "/api/passkeys/login/finish"),
+    ("DELETE", "/api/passkeys/x"),
+    ("PUT", "/api/admin/people/x"),
+    ("POST", "/api/admin/people/x/reset"),
+    ("POST", "/api/admin/people/x/end-sessions"),
+    ("POST", "/api/admin/people/x/close"),
+    ("DELETE", "/api/admin/rooms/x"),
+    ("PUT", "/api/admin/settings"),
     ("POST", "/api/nothing"),
 ];
 
