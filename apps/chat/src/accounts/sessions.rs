@@ -185,11 +185,11 @@ impl Accounts {
 
     /// Closes the sockets of sessions that are over.
     pub(crate) fn cut(&self, sessions: &[String]) {
-        self.0.changes.fetch_add(1, Ordering::Release);
-        let rooms: Vec<_> = sessions.iter().map(|id| format!("session {id}")).collect();
-        if rooms.is_empty() {
+        if sessions.is_empty() {
             return;
         }
+        self.0.changes.fetch_add(1, Ordering::Release);
+        let rooms: Vec<_> = sessions.iter().map(|id| format!("session {id}")).collect();
         for io in self.namespaces() {
             shut(&io.to(&rooms));
         }
