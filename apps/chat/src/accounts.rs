@@ -8,6 +8,7 @@ pub(crate) mod attempts;
 pub mod contract;
 pub mod cookies;
 pub(crate) mod http;
+pub mod passkeys;
 pub mod passwords;
 mod powers;
 mod sessions;
@@ -23,6 +24,7 @@ use sockeye::Io;
 
 use self::attempts::Attempts;
 use self::contract::{PERSON, Person};
+use self::passkeys::Ceremonies;
 use self::passwords::Passwords;
 use crate::id::Secret;
 use crate::quota::{Exceeded, Origin};
@@ -53,6 +55,7 @@ struct Inner {
     store: Arc<dyn Store>,
     passwords: Passwords,
     attempts: Attempts,
+    ceremonies: Ceremonies,
     known: Mutex<Directory>,
     /// Grows whenever somebody is otherwise than before, or a session is over.
     changes: AtomicU64,
@@ -106,6 +109,7 @@ impl Accounts {
             store,
             passwords,
             attempts: Attempts::default(),
+            ceremonies: Ceremonies::default(),
             known: Mutex::default(),
             changes: AtomicU64::new(0),
             has_guests,
@@ -130,12 +134,30 @@ impl Accounts {
         self.0.setup.lock().clone()
     }
 
+    /// The server's main namespace, which leads to all others; `None`: there is no server.
+    pub(crate) fn io(&self) -> Option<&Io> {
+        self.0.io.get()
+    }
+
     /// Somebody at an address tries a code.
     ///
     /// # Errors
     /// Too often.
     pub(crate) fn try_code(&self, origin: Origin) -> Result<(), Exceeded> {
         self.0.attempts.code(origin)
+    }
+
+    /// Somebody who is logged in, by the id, changes what others are told of.
+    ///
+    /// # Errors
+    /// Too often.
+    pub(crate) fn try_change(&self, person: &str) -> Result<(), Exceeded> {
+        self.0.attempts.change(person)
+    }
+
+    /// The ceremonies of passkeys that are under way.
+    pub(crate) fn ceremonies(&self) -> &Ceremonies {
+        &self.0.ceremonies
     }
 
     /// The namespaces in which people's sockets are.

@@ -69,6 +69,8 @@ pub struct Reach {
     public: Vec<String>,
     /// Those of this machine, unless nothing else reaches it.
     machine: Vec<String>,
+    /// That for this machine itself; empty without a server.
+    here: String,
     /// Whether only this machine reaches it.
     pub(crate) is_local: bool,
     /// Whether the lab is reached as well, at `/lab`.
@@ -88,6 +90,7 @@ impl Reach {
             origins: origins(args),
             public: args.public_url.iter().map(|url| url.text.clone()).collect(),
             machine,
+            here: url(scheme, args.host.as_deref().filter(|_| is_local), port),
             is_local,
             has_lab: false,
         }
@@ -133,6 +136,15 @@ impl Reach {
         all.retain(|url| known.insert(url.clone()));
         if all.is_empty() {
             all.push(format!("{scheme}://localhost"));
+        }
+        all
+    }
+
+    /// The same where no request tells an address; none without a server.
+    pub(crate) fn own_addresses(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.public.iter().chain(&self.machine).cloned().collect();
+        if all.is_empty() && !self.here.is_empty() {
+            all.push(self.here.clone());
         }
         all
     }

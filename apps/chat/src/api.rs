@@ -13,11 +13,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::accounts;
 use crate::app::App;
 use crate::contract::Refusal;
 use crate::invitations;
 use crate::refusal::Refused;
+use crate::{accounts, admin};
 
 /// The most bytes of a body.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -30,6 +30,8 @@ pub(crate) struct Json<T>(pub(crate) T);
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .merge(accounts::http::routes())
+        .merge(accounts::passkeys::http::routes())
+        .merge(admin::http::routes())
         .merge(invitations::http::routes())
         .fallback(async || Refused::NotThere)
         .layer(middleware::from_fn_with_state(app.clone(), guard))
@@ -111,6 +113,7 @@ fn status(refused: &Refused) -> StatusCode {
         Refused::Forbidden
         | Refused::OtherSite
         | Refused::WrongLogin
+        | Refused::PasskeyFailed
         | Refused::WrongPassword
         | Refused::GuestsOff
         | Refused::GuestOwnsNothing

@@ -1,14 +1,16 @@
 //! What the handlers of all namespaces and requests share.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use sockeye_feeds::publish::FileKeys;
 
-use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
+use crate::accounts::{Accounts, now};
 use crate::address::Reach;
+use crate::keys;
 use crate::notes::people::People;
-use crate::quota::Usage;
+use crate::quota::{Quotas, Usage};
 use crate::store::Store;
 
 /// The parts of the running chat.
@@ -28,15 +30,30 @@ pub struct App {
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
     pub keys: FileKeys,
+    /// Since when it runs, in milliseconds since 1970-01-01 UTC.
+    pub started_at: i64,
+}
+
+impl App {
+    /// The chat of a data folder that nobody serves.
+    pub(crate) async fn without_server(store: Arc<dyn Store>, data: &Path) -> anyhow::Result<Self> {
+        let passwords = Passwords::default();
+        Ok(App {
+            accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,
+            passwords,
+            reach: Arc::default(),
+            store,
+            people: Arc::default(),
+            usage: Arc::new(Usage::new(Quotas::default())),
+            keys: FileKeys::open(data.join(keys::FILE_NAME))?,
+            started_at: now(),
+        })
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::keys;
-    use crate::quota::Quotas;
     use crate::store::StoreOptions;
     use crate::store::sqlite::Sqlite;
 
@@ -53,6 +70,7 @@ pub(crate) mod tests {
             people: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
+            started_at: now(),
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -68,7 +69,28 @@ pub enum Limit {
 #[derive(Debug)]
 pub struct Usage {
     quotas: Quotas,
+    reached: Reached,
     origins: Mutex<HashMap<Origin, Buckets>>,
+}
+
+/// How often each of the [`Quotas`] was reached.
+#[derive(Debug, Default)]
+struct Reached {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    day: AtomicU64,
+    rooms: AtomicU64,
+    joins: AtomicU64,
+}
+
+impl Reached {
+    /// Counts a refusal.
+    fn count<T>(reached: &AtomicU64, taken: Result<T, Exceeded>) -> Result<T, Exceeded> {
+        if taken.is_err() {
+            reached.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,7 +156,20 @@ impl Quotas {
 impl Usage {
     /// Nothing used yet.
     pub fn new(quotas: Quotas) -> Self {
-        Usage { quotas, origins: Mutex::default() }
+        Usage { quotas, reached: Reached::default(), origins: Mutex::default() }
+    }
+
+    /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
+    pub fn limits(&self) -> [(&'static str, u64, u64); 5] {
+        let Usage { quotas, reached, .. } = self;
+        let times = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        [
+            ("messages-per-second", quotas.messages_per_second.into(), times(&reached.messages)),
+            ("kib-per-second", quotas.bytes_per_second / 1024, times(&reached.bytes)),
+            ("mib-per-day", quotas.bytes_per_day / (1024 * 1024), times(&reached.day)),
+            ("rooms-per-hour", quotas.rooms_per_hour.into(), times(&reached.rooms)),
+            ("joins-per-second", quotas.joins_per_second.into(), times(&reached.joins)),
+        ]
     }
 
     /// Somebody wants to enter a room.
@@ -143,7 +178,8 @@ impl Usage {
     /// Too often.
     pub fn join(&self, origin: Origin) -> Result<(), Exceeded> {
         self.using(origin, |buckets, now| {
-            buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate)
+            let taken = buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate);
+            Reached::count(&self.reached.joins, taken)
         })
     }
 
@@ -153,14 +189,19 @@ impl Usage {
     /// Too many messages, bytes or rooms; then nothing is counted.
     pub fn message(&self, origin: Origin, bytes: usize, is_new_room: bool) -> Result<(), Exceeded> {
         let bytes = (bytes + MESSAGE_OVERHEAD_BYTES) as u64;
+        let (quotas, reached) = (self.quotas, &self.reached);
         self.using(origin, |buckets, now| {
             let mut after = *buckets;
             if is_new_room {
-                after.rooms.take(self.quotas.rooms(), 1, now, Limit::Rooms)?;
+                let taken = after.rooms.take(quotas.rooms(), 1, now, Limit::Rooms);
+                Reached::count(&reached.rooms, taken)?;
             }
-            after.day.take(self.quotas.day(), bytes, now, Limit::Day)?;
-            after.messages.take(self.quotas.messages(), 1, now, Limit::Rate)?;
-            after.bytes.take(self.quotas.bytes(), bytes, now, Limit::Rate)?;
+            let taken = after.day.take(quotas.day(), bytes, now, Limit::Day);
+            Reached::count(&reached.day, taken)?;
+            let taken = after.messages.take(quotas.messages(), 1, now, Limit::Rate);
+            Reached::count(&reached.messages, taken)?;
+            let taken = after.bytes.take(quotas.bytes(), bytes, now, Limit::Rate);
+            Reached::count(&reached.bytes, taken)?;
             *buckets = after;
             Ok(())
         })
@@ -320,6 +361,24 @@ mod tests {
             usage.message(a, 1, true).unwrap_err();
         }
         assert_eq!(taken(5_000, || usage.message(a, 1, false)).0, 1_999);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_reached_is_counted_under_its_option() {
+        let quotas = Quotas { messages_per_second: 1, rooms_per_hour: 3, ..Quotas::default() };
+        let usage = Usage::new(quotas);
+        let a = origin("192.0.2.1");
+        usage.message(a, 1, true).unwrap();
+        for _ in 0..3 {
+            usage.message(a, 1, true).unwrap_err();
+        }
+        taken(20, || usage.message(a, 1, false));
+        let limits = usage.limits();
+        assert_eq!(limits[0], ("messages-per-second", 1, 1));
+        assert_eq!(limits[1], ("kib-per-second", 256, 0));
+        assert_eq!(limits[2], ("mib-per-day", 256, 0));
+        assert_eq!(limits[3], ("rooms-per-hour", 3, 3));
+        assert_eq!(limits[4], ("joins-per-second", 50, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::accounts::contract::{BLOCKS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use crate::accounts::passkeys::store::PASSKEYS_MAX;
+use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::InvalidText;
 use crate::invitations::INVITATIONS_MAX;
@@ -75,6 +77,12 @@ pub(crate) enum Refused {
     InvitationsFull,
     #[error("one may not come into this room any more")]
     Banned,
+    #[error("the passkey was not accepted; try again, or log in with the password")]
+    PasskeyFailed,
+    #[error("there are no passkeys at this address: they take https and a name, or localhost")]
+    NoPasskeys,
+    #[error("at most {PASSKEYS_MAX} passkeys can be had; remove one first")]
+    PasskeysFull,
 }
 
 /// What an event is answered with.
@@ -117,6 +125,9 @@ impl Refused {
             Refused::BlocksFull => "blocks_full",
             Refused::InvitationsFull => "invitations_full",
             Refused::Banned => "banned",
+            Refused::PasskeyFailed => "passkey_failed",
+            Refused::NoPasskeys => "no_passkeys",
+            Refused::PasskeysFull => "passkeys_full",
         }
     }
 
@@ -152,6 +163,16 @@ impl From<Exceeded> for Refused {
             Limit::Rate => Refused::TooFast(exceeded.retry_after),
             Limit::Rooms => Refused::TooManyRooms(exceeded.retry_after),
             Limit::Day => Refused::QuotaUsed(exceeded.retry_after),
+        }
+    }
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Gone => Refused::NotThere,
+            Denied::Forbidden => Refused::Forbidden,
+            Denied::LastOwner => Refused::LastOwner,
         }
     }
 }

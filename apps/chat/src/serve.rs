@@ -17,15 +17,16 @@ use sockeye_websocket::{HttpServer, TrustedProxies, bind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
+use crate::accounts::{Accounts, now};
 use crate::address::{self, Reach};
+use crate::admin::Admin;
 use crate::app::App;
 use crate::cli::ServeArgs;
+#[cfg(unix)]
+use crate::control::{self, ControlSocket};
 use crate::files::{self, Room};
 use crate::keys;
-#[cfg(unix)]
-use crate::keys::control::ControlSocket;
 use crate::lab::{self, Lab};
 use crate::notes::handlers as notes;
 use crate::notes::people::People;
@@ -83,12 +84,13 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         people: Arc::new(People::default()),
         usage: Arc::new(Usage::new(args.limits.quotas())),
         keys: keys.clone(),
+        started_at: now(),
     };
     let server = server(args, app.clone(), room)?;
     app.accounts.connect(server.io());
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
-    let _control = control_socket(&args.data, &keys);
+    let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
     let site = Arc::new(Site::new(app.clone(), ui));
     let forgetting = tokio::spawn(forget_what_is_over(app.accounts.clone()));
@@ -170,19 +172,24 @@ fn trusted_proxies(args: &ServeArgs) -> TrustedProxies {
     args.trusted_proxies.clone().headers(args.forwarded_headers)
 }
 
-/// Where `sockeye key` asks; without it that changes the file, which is read again a second later.
+/// Where `sockeye key` and `sockeye admin` ask; without it the one changes the file, which is read again a second
+/// later, and the other one fails.
 #[cfg(unix)]
-fn control_socket(data: &Path, keys: &FileKeys) -> Option<ControlSocket> {
-    let socket = ControlSocket::open(data, keys.clone());
+fn control_socket(data: &Path, app: &App) -> Option<ControlSocket> {
+    let answerer = control::answerer(app.keys.clone(), Admin::new(app.clone()));
+    let socket = ControlSocket::open(data, answerer);
     socket
         .inspect_err(|error| {
-            tracing::warn!(%error, "no control socket: `sockeye key` changes the file of keys itself");
+            tracing::warn!(
+                %error,
+                "no control socket: `sockeye key` changes the file of keys itself, `sockeye admin` cannot be used"
+            );
         })
         .ok()
 }
 
 #[cfg(not(unix))]
-fn control_socket(_: &Path, _: &FileKeys) {}
+fn control_socket(_: &Path, _: &App) {}
 
 /// The publishing API, while there is a key.
 fn publishing(site: &Arc<Site>, sockets: SocketService, keys: FileKeys) -> Router {

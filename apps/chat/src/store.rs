@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
+use crate::accounts::passkeys::store::PasskeyStore;
 use crate::accounts::store::AccountStore;
 use crate::admin::store::AdminStore;
 use crate::invitations::store::InvitationStore;
@@ -30,6 +31,7 @@ pub trait Store:
     + InvitationStore
     + MessageStore
     + NotesStore
+    + PasskeyStore
     + RoomStore
     + Debug
     + Send

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{PATIENCE, Person, Program, command, get};
-use sockeye_chat::contract::CHAT;
+use sockeye_chat::notes::contract::CHAT;
 use sockeye_chat::store::FILE_NAME;
 use sockeye_websocket::{ConnectError, Connector, Roots};
 use sqlx::sqlite::SqliteConnectOptions;

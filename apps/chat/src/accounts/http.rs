@@ -120,7 +120,7 @@ impl Client {
     }
 
     /// Ends the session that this browser had so far, since its cookie is replaced.
-    async fn leave(&self, app: &App) -> Result<(), Refused> {
+    pub(crate) async fn leave(&self, app: &App) -> Result<(), Refused> {
         if let Some(cookie) = &self.cookie
             && let Some(before) = app.accounts.session(cookie).await?
         {

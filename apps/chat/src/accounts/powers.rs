@@ -4,7 +4,7 @@ use super::contract::{Person, Role};
 use super::passwords;
 use super::store::{Begun, Changed, Made, NewLooks, NewPerson, NewSession, Right};
 use super::{Accounts, hue_of};
-use crate::id::{Secret, new_id};
+use crate::id::new_id;
 use crate::input::Nickname;
 use crate::refusal::Refused;
 
@@ -75,17 +75,15 @@ impl Accounts {
         }
     }
 
-    /// Changes what an account may do.
+    /// An account may do something else than before, which is stored.
     ///
     /// # Errors
-    /// There is no such account: `gone`. It is the last owner. Or nothing could be stored.
-    pub(crate) async fn set_role(&self, person: &str, role: Role) -> Result<Person, Refused> {
-        let person = self.done(self.0.store.set_role(person, role).await?)?;
-        if role == Role::Owner {
+    /// The database failed.
+    pub(crate) async fn role_changed(&self, person: &Person) -> Result<(), Refused> {
+        if person.role == Role::Owner {
             *self.0.setup.lock() = None;
         }
-        self.told(&person).await?;
-        Ok(person)
+        self.told(person).await
     }
 
     /// Closes an account, or a guest's, and all its sockets.
@@ -108,16 +106,6 @@ impl Accounts {
         let person = self.done(self.0.store.change_looks(person, looks).await?)?;
         self.told(&person).await?;
         Ok(person)
-    }
-
-    /// A code by which somebody sets a new password, and when it ends.
-    ///
-    /// # Errors
-    /// There is no such account: `gone`. Or nothing could be stored.
-    pub(crate) async fn make_reset(&self, person: &str) -> Result<(Secret, i64), Refused> {
-        let code = Secret::new();
-        let made = self.0.store.make_reset(person, code.digest(), super::RESET_LIFETIME).await?;
-        Ok((code, made.ok_or(Refused::NotThere)?))
     }
 
     fn done(&self, changed: Changed) -> Result<Person, Refused> {

@@ -206,16 +206,21 @@ impl Accounts {
         Ok(())
     }
 
-    /// Lets people without an account in, or no longer: then they are out at once, those of the notes' chat too.
+    /// Lets people without an account in, or no longer: then they are out at once, those of the notes' chat too. `write`
+    /// stores it, and has the ids of the sessions that ended.
     ///
     /// # Errors
-    /// Nothing could be stored.
-    pub async fn set_guests(&self, has_guests: bool) -> Result<(), StoreError> {
+    /// It was not stored.
+    pub(crate) async fn set_guests(
+        &self,
+        has_guests: bool,
+        write: impl Future<Output = Result<Vec<String>, Refused>>,
+    ) -> Result<(), Refused> {
         // First, so that nobody comes in who is not counted among those who go.
         if !has_guests {
             self.0.has_guests.store(false, Ordering::Relaxed);
         }
-        let ended = match self.0.store.set_guests(has_guests).await {
+        let ended = match write.await {
             Ok(ended) => ended,
             Err(error) => {
                 let stored = self.0.store.has_guests().await.unwrap_or(false);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use sockeye_chat::contract::{
+use sockeye_chat::notes::contract::{
     CHAT, JOIN, JOINED, Join, LEFT, NewMessage, POSTED, Presence, StoredMessage,
 };
 use sockeye_client::{AckError, Client, Reconnect, Subscription};

@@ -1,8 +1,8 @@
 //! People and their sessions.
 
-mod changes;
+pub(super) mod changes;
 mod made;
-mod sessions;
+pub(super) mod sessions;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;

@@ -6,9 +6,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::contract::FIRST_ROOM;
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
-use crate::messages::contract::Message;
 use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMessage};
 use crate::notes::store::{Found, NotesStore as _, Post, Posted, Sender};
 use crate::quota::Origin;

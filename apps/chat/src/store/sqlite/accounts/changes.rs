@@ -66,7 +66,7 @@ async fn forget_resets(connection: &mut SqliteConnection, person: &str) -> Resul
     forget.execute(connection).await.map(drop)
 }
 
-pub(super) async fn make_reset(
+pub(in super::super) async fn make_reset(
     within: Within<'_>,
     person: String,
     code: Digest,
@@ -142,7 +142,7 @@ pub(super) async fn looks(
     Ok(Changed::Done(by_id(connection, &id).await?, ended))
 }
 
-pub(super) async fn role(
+pub(in super::super) async fn role(
     within: Within<'_>,
     id: String,
     role: Role,
@@ -167,7 +167,10 @@ pub(super) async fn role(
     Ok(Changed::Done(by_id(connection, &id).await?, Vec::new()))
 }
 
-pub(super) async fn close(within: Within<'_>, id: String) -> Result<Changed, sqlx::Error> {
+pub(in super::super) async fn close(
+    within: Within<'_>,
+    id: String,
+) -> Result<Changed, sqlx::Error> {
     let Within { connection, at, .. } = within;
     if is_last_owner(connection, &id).await? {
         return Ok(Changed::LastOwner);
@@ -248,7 +251,7 @@ pub(super) async fn block(
     Ok(Some(true))
 }
 
-pub(super) async fn guests(
+pub(in super::super) async fn guests(
     connection: &mut SqliteConnection,
     is_on: bool,
 ) -> Result<Vec<String>, sqlx::Error> {

@@ -14,7 +14,7 @@ use crate::id::Digest;
 const FORGOTTEN_AT_ONCE: i64 = 500;
 
 /// Begins a session. `ended` are those that ended for it so far.
-pub(super) async fn begin(
+pub(in super::super) async fn begin(
     connection: &mut SqliteConnection,
     session: NewSession,
     at: i64,
@@ -136,7 +136,7 @@ pub(super) async fn of_person(
 }
 
 /// Ends all sessions of somebody; their ids.
-pub(super) async fn end_all(
+pub(in super::super) async fn end_all(
     connection: &mut SqliteConnection,
     person: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
