@@ -1,7 +1,6 @@
 //! The chat in memory, and people with accounts who have it open.
 
 use std::collections::VecDeque;
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -148,7 +147,7 @@ impl Somebody {
 
 impl Ear {
     pub(crate) fn new(mut socket: TestClient) -> Self {
-        socket.set_patience(PATIENCE);
+        socket.set_patience(PATIENCE / 4);
         Ear { socket, heard: VecDeque::new() }
     }
 
@@ -167,31 +166,30 @@ impl Ear {
 
     /// The next such event; what else comes is kept.
     pub(crate) async fn next<P: FromArgs>(&mut self, event: Event<P>) -> P {
-        let place = self.heard.iter().position(|heard| &*heard.name == event.name());
-        let heard = match place {
-            Some(place) => self.heard.remove(place).unwrap(),
-            None => loop {
-                let heard = self.socket.next_event().await.expect("it has not ended");
-                if &*heard.name == event.name() {
-                    break heard;
-                }
-                self.heard.push_back(heard);
-            },
-        };
-        P::from_args(heard.args.json(), heard.args.attachments()).unwrap()
+        self.until(event, |_| true).await
     }
 
-    /// The next such event with something in it.
-    pub(crate) async fn until<P: FromArgs + Debug>(
+    /// The next such event with something in it; what else comes is kept.
+    pub(crate) async fn until<P: FromArgs>(
         &mut self,
         event: Event<P>,
         mut is_it: impl FnMut(&P) -> bool,
     ) -> P {
+        let mut seen = 0;
         loop {
-            let heard = self.next(event).await;
-            if is_it(&heard) {
-                return heard;
+            while let Some(heard) = self.heard.get(seen) {
+                if &*heard.name == event.name() {
+                    let payload = P::from_args(heard.args.json(), heard.args.attachments());
+                    let payload = payload.unwrap();
+                    if is_it(&payload) {
+                        self.heard.remove(seen);
+                        return payload;
+                    }
+                }
+                seen += 1;
             }
+            let heard = self.socket.next_event().await.expect("it has not ended");
+            self.heard.push_back(heard);
         }
     }
 
