@@ -27,6 +27,7 @@ use sockeye_chat::store::sqlite::Sqlite;
 use sockeye_chat::store::{Store, StoreOptions};
 use sockeye_feeds::publish::FileKeys;
 use sockeye_testing::{TestClient, TestServer};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -246,10 +247,11 @@ pub(crate) fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
-/// A clock that stands still, also while the store's threads work, and goes on only by
-/// [`advance`](Still::advance).
+/// A clock that the test moves by [`advance`](Still::advance), also while the store's threads work. By itself it goes no
+/// faster than the real one: the connections in memory need a little time.
 pub(crate) struct Still {
     _held: mpsc::Sender<()>,
+    ticking: JoinHandle<()>,
 }
 
 impl Still {
@@ -258,10 +260,22 @@ impl Still {
         // While such a task is there, a paused clock does not go on by itself.
         drop(tokio::task::spawn_blocking(move || wait.recv().is_ok()));
         tokio::time::pause();
-        Still { _held: held }
+        let tick = Duration::from_millis(1);
+        let ticking = tokio::spawn(async move {
+            while tokio::task::spawn_blocking(move || std::thread::sleep(tick)).await.is_ok() {
+                tokio::time::advance(tick).await;
+            }
+        });
+        Still { _held: held, ticking }
     }
 
     pub(crate) async fn advance(&self, time: Duration) {
         tokio::time::advance(time).await;
+    }
+
+    /// The clock goes on as the real one.
+    pub(crate) fn resume(self) {
+        self.ticking.abort();
+        tokio::time::resume();
     }
 }
