@@ -209,7 +209,7 @@ pub(crate) fn follow(app: &App, io: &Io, from: &str, to: Option<&str>) {
         let Some(member) = seat.move_to(from, to.as_ref()) else { continue };
         app.people.exit(&member.room, &member.name);
         let is_along = to.as_ref().is_some_and(|to| {
-            let entered = app.people.enter(to, &member.name, seat.origin);
+            let entered = app.people.enter(to, &member.name);
             entered.inspect_err(|_| drop(seat.replace(Place::Outside))).is_ok()
         });
         socket.leave(from);
@@ -253,7 +253,7 @@ impl App {
             return Err(Refused::Gone);
         }
         // In the room before the history is read, so that no message falls in between.
-        if self.people.enter(&member.room, &member.name, seat.origin).is_err() {
+        if self.people.enter(&member.room, &member.name).is_err() {
             seat.replace(Place::Outside);
             return Err(Refused::NameLookalike);
         }

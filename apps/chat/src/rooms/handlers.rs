@@ -1,5 +1,6 @@
 //! What people do with rooms in `/chat`: make them, come in, look away, leave, and change them.
 
+use std::slice;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -246,7 +247,7 @@ impl Asking {
             notes::follow(&self.app, &io, title.as_str(), None);
         }
         self.app.rooms.made(&self.app, &io, &made.room);
-        self.joined(&made, &[self.caller.id.clone()]);
+        self.joined(&made, slice::from_ref(&self.caller.id));
         Ok(self.shown(&made.room))
     }
 

@@ -96,7 +96,6 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Said, StoreError
             title: name,
             kind: RoomKind::Open,
             maker: Some(&maker),
-            ..NewRoomRow::default()
         };
         insert_room(connection, &room, at).await?;
         known.rooms.insert(name.to_owned());
