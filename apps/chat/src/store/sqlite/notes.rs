@@ -102,7 +102,7 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Said, StoreError
     }
     let room = match &post.room_id {
         Some(id) => sqlx::query(
-            "SELECT id, public_id, name FROM rooms WHERE public_id = ?1 AND kind = 'open'",
+            "SELECT id, public_id, name FROM rooms WHERE public_id = ?1 AND public_id <> '' AND kind = 'open'",
         )
         .bind(id),
         None => {
