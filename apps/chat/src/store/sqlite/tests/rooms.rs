@@ -116,10 +116,15 @@ async fn rooms_are_found_by_an_index() {
              ORDER BY r.active_at DESC, r.id DESC LIMIT ?5",
             "rooms_by_activity",
         ),
+        ("SELECT count(*) FROM rooms r WHERE owner = ?1", "rooms_by_owner"),
+        ("SELECT id FROM rooms r WHERE public_id = '' LIMIT 1", "rooms_that_are_gone"),
+        ("SELECT id FROM rooms r WHERE direct_key = ?1", "rooms_by_direct_key"),
     ] {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");
-        let rows =
-            sqlx::query(plan.into_sql_str()).fetch_all(&store.database.reads()).await.unwrap();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(plan))
+            .fetch_all(&store.database.reads())
+            .await
+            .unwrap();
         let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
         assert!(steps.iter().all(|step| !step.starts_with("SCAN r") || step.contains(index)));
