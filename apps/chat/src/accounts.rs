@@ -27,6 +27,7 @@ use self::contract::{PERSON, Person};
 use self::passkeys::Ceremonies;
 use self::passwords::Passwords;
 use crate::id::Secret;
+use crate::presence::handlers as presence;
 use crate::quota::{Exceeded, Origin};
 use crate::store::{Store, StoreError};
 pub use cookies::cookie_name;
@@ -173,6 +174,7 @@ impl Accounts {
         if let Some(known) = known {
             *known.person.lock() = Arc::new(person.clone());
         }
+        presence::follow(io, person);
         for namespace in ["/rooms", "/chat"] {
             if let Some(io) = io.of(namespace)
                 && let Err(error) = io.emit(PERSON, person)

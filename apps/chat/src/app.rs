@@ -11,6 +11,7 @@ use crate::address::Reach;
 use crate::keys;
 use crate::notes::people::People;
 use crate::quota::{Quotas, Usage};
+use crate::rooms::live::Rooms;
 use crate::store::Store;
 
 /// The parts of the running chat.
@@ -26,6 +27,8 @@ pub struct App {
     pub reach: Arc<Reach>,
     /// Who is where in the notes' chat.
     pub people: Arc<People>,
+    /// What is known of rooms beside the store.
+    pub rooms: Arc<Rooms>,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
@@ -35,8 +38,11 @@ pub struct App {
 }
 
 impl App {
-    /// The chat of a data folder that nobody serves.
-    pub(crate) async fn without_server(store: Arc<dyn Store>, data: &Path) -> anyhow::Result<Self> {
+    /// The chat of a data folder that nobody serves, with the usual limits.
+    ///
+    /// # Errors
+    /// The store or the file of keys cannot be read.
+    pub async fn without_server(store: Arc<dyn Store>, data: &Path) -> anyhow::Result<Self> {
         let passwords = Passwords::default();
         Ok(App {
             accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,
@@ -44,6 +50,7 @@ impl App {
             reach: Arc::default(),
             store,
             people: Arc::default(),
+            rooms: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME))?,
             started_at: now(),
@@ -68,6 +75,7 @@ pub(crate) mod tests {
             reach: Arc::default(),
             store,
             people: Arc::default(),
+            rooms: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
             started_at: now(),

@@ -4,6 +4,7 @@
 //! the page can show the same limit. Names are brought into one form, see [`names`];
 //! messages are kept as they were typed.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use thiserror::Error;
@@ -124,6 +125,13 @@ impl fmt::Display for Problem {
             Problem::TooLong { limit } => write!(f, "is longer than {limit} characters"),
             Problem::Character => f.write_str("has a character that is not allowed"),
         }
+    }
+}
+
+/// So that a room is found by its name as text.
+impl Borrow<str> for RoomName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -14,6 +14,7 @@
 //! - A feature is a folder with its contract, its handlers, what it needs of the store, and, under the same name in
 //!   `web/src`, its part of the page: [`accounts`], [`invitations`], [`rooms`], [`messages`], [`presence`],
 //!   [`admin`]; [`notes`] is the chat of the notes. [`app`] is what they share.
+//! - [`conversation`] is the namespace `/chat`, in which rooms, messages and presence have their events.
 //! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`store`] keeps everything.
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod contract;
 #[cfg(unix)]
 pub mod control;
+pub mod conversation;
 pub mod emit;
 mod files;
 pub mod id;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sockeye::Acker;
 use thiserror::Error;
 
 use crate::accounts::contract::{BLOCKS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
@@ -12,6 +13,10 @@ use crate::contract::Refusal;
 use crate::input::InvalidText;
 use crate::invitations::INVITATIONS_MAX;
 use crate::quota::{Exceeded, Limit};
+use crate::rooms::contract::{
+    CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
+};
+use crate::rooms::store::{ROOMS_OWNED_MAX, ROOMS_PINNED_MAX, RoomError};
 use crate::store::StoreError;
 
 /// Why an event was refused; the client is told the code and the sentence.
@@ -21,6 +26,32 @@ pub(crate) enum Refused {
     Invalid(#[from] InvalidText),
     #[error("join a room first")]
     NotJoined,
+    #[error("open the room first")]
+    NotOpened,
+    #[error("the room is full; try again when somebody has left")]
+    RoomFull,
+    #[error("you may say nothing here for {} s", seconds(.0))]
+    Muted(Duration),
+    #[error("that person does not belong to the room")]
+    NotMember,
+    #[error("this room needs a password of at least one character")]
+    RoomPasswordMissing,
+    #[error("there is a room of this name")]
+    RoomNameTaken,
+    #[error("a room is for {CAPACITY_MIN} to {CAPACITY_MAX} people")]
+    CapacityRange,
+    #[error("hand the room over to somebody else first, or delete it")]
+    RoomOwnerStays,
+    #[error("you own {ROOMS_OWNED_MAX} rooms, as many as one may; delete one first")]
+    OwnsTooMany,
+    #[error("{ROOMS_PINNED_MAX} rooms are pinned, as many as can be; unpin one first")]
+    TooManyPinned,
+    #[error("as many rooms are open as can be; close one first")]
+    TooManyOpen,
+    #[error("a description has at most {DESCRIPTION_CHARS_MAX} characters")]
+    DescriptionLong,
+    #[error("direct messages are between 2 and {DIRECT_PEOPLE_MAX} people")]
+    DirectRange,
     #[error("the name is not the one used to join")]
     NameMismatch,
     #[error("somebody in the room has another name that looks the same")]
@@ -98,6 +129,19 @@ impl Refused {
         match self {
             Refused::Invalid(invalid) => invalid.code(),
             Refused::NotJoined => "not_joined",
+            Refused::NotOpened => "not_opened",
+            Refused::RoomFull => "full",
+            Refused::Muted(_) => "muted",
+            Refused::NotMember => "not_member",
+            Refused::RoomPasswordMissing => "password_short",
+            Refused::RoomNameTaken => "name_taken",
+            Refused::CapacityRange => "capacity_range",
+            Refused::RoomOwnerStays => "last_owner",
+            Refused::OwnsTooMany => "too_many_rooms",
+            Refused::TooManyPinned => "too_many_pinned",
+            Refused::TooManyOpen => "too_many_open",
+            Refused::DescriptionLong => "description_too_long",
+            Refused::DirectRange => "direct_range",
             Refused::NameMismatch => "name_mismatch",
             Refused::NameLookalike => "name_lookalike",
             Refused::RoomLookalike => "room_lookalike",
@@ -134,12 +178,29 @@ impl Refused {
     /// What the client is told.
     pub(crate) fn told(&self) -> Refusal {
         let retry_after = match self {
-            Refused::TooFast(after) | Refused::TooManyRooms(after) | Refused::QuotaUsed(after) => {
-                Some(seconds(after))
-            }
+            Refused::TooFast(after)
+            | Refused::TooManyRooms(after)
+            | Refused::QuotaUsed(after)
+            | Refused::Muted(after) => Some(seconds(after)),
             _ => None,
         };
         Refusal { code: self.code().to_owned(), message: self.to_string(), retry_after }
+    }
+}
+
+/// Answers an event.
+pub(crate) fn answer<T: Serialize>(acker: Acker<Reply<T>>, outcome: Result<T, Refused>) {
+    if let Err(refused) = &outcome {
+        tracing::debug!(code = refused.code(), "event refused");
+    }
+    settle(acker.answer(&Reply::from(outcome)));
+}
+
+/// What the chat sends is always encodable, and a client that reads too slowly is disconnected by
+/// the library, so there is nothing to do but to note it.
+pub(crate) fn settle<E: std::error::Error>(sent: Result<(), E>) {
+    if let Err(error) = sent {
+        tracing::debug!(%error, "not sent");
     }
 }
 
@@ -184,10 +245,33 @@ impl From<StoreError> for Refused {
             StoreError::Write => Refused::Storage,
             StoreError::Full => Refused::DiskFull,
             StoreError::Gone => Refused::RoomGone,
+            StoreError::Muted(left) => {
+                Refused::Muted(Duration::from_millis(left.try_into().unwrap_or_default()))
+            }
             StoreError::Closed | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "message store");
                 Refused::Storage
             }
+        }
+    }
+}
+
+impl From<RoomError> for Refused {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::Gone => Refused::RoomGone,
+            RoomError::Banned => Refused::Banned,
+            RoomError::Forbidden => Refused::Forbidden,
+            RoomError::WrongPassword => Refused::WrongPassword,
+            RoomError::PasswordMissing => Refused::RoomPasswordMissing,
+            RoomError::NameTaken => Refused::RoomNameTaken,
+            RoomError::Lookalike => Refused::RoomLookalike,
+            RoomError::TooMany => Refused::OwnsTooMany,
+            RoomError::TooManyPinned => Refused::TooManyPinned,
+            RoomError::NotMember => Refused::NotMember,
+            RoomError::Guest => Refused::GuestOwnsNothing,
+            RoomError::LastOwner => Refused::RoomOwnerStays,
+            RoomError::Store(error) => error.into(),
         }
     }
 }

@@ -25,12 +25,14 @@ use crate::app::App;
 use crate::cli::ServeArgs;
 #[cfg(unix)]
 use crate::control::{self, ControlSocket};
+use crate::conversation::{self, Conversations};
 use crate::files::{self, Room};
 use crate::keys;
 use crate::lab::{self, Lab};
 use crate::notes::handlers as notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
+use crate::rooms::list as rooms;
 use crate::site::Site;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreOptions};
@@ -82,6 +84,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         reach: Arc::new(reach),
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
+        rooms: Arc::default(),
         usage: Arc::new(Usage::new(args.limits.quotas())),
         keys: keys.clone(),
         started_at: now(),
@@ -90,6 +93,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     app.accounts.connect(server.io());
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
+    let conversations = Conversations::start(&app, &server);
     let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
     let site = Arc::new(Site::new(app.clone(), ui));
@@ -132,6 +136,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         }
     })
     .await;
+    if let Some(conversations) = conversations {
+        conversations.stop(&app).await;
+    }
     store.close().await;
     match finished {
         Ok(served) => served.context("the HTTP server failed")?.context("listening failed")?,
@@ -150,7 +157,8 @@ fn server(args: &ServeArgs, app: App, room: Room) -> Result<Server, BuildError> 
     // The chat has none, so nobody makes the server keep some while it waits for more.
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
-    Server::builder().config(config).state(app).namespace(notes::namespace()).build()
+    let server = Server::builder().config(config).state(app).namespace(notes::namespace());
+    server.namespace(rooms::namespace()).namespace(conversation::namespace()).build()
 }
 
 /// Whether the lab is there: whoever reaches it can have this machine send a lot, so others than its own

@@ -92,6 +92,9 @@ pub enum StoreError {
     /// The disk is full, or nearly so.
     #[error("the disk is full")]
     Full,
+    /// The one who says it may say nothing for so long, in milliseconds.
+    #[error("the person may say nothing for a while")]
+    Muted(i64),
     /// There is no such room any more.
     #[error("the room is gone")]
     Gone,

@@ -62,7 +62,7 @@ impl Admin {
 
     /// The id of somebody who is named by it, or by the name of an account.
     async fn find(&self, id_or_name: &str) -> Result<String, Refused> {
-        let found = self.app.store.find_people(id_or_name).await?;
+        let found = self.app.store.people_called(id_or_name).await?;
         match found.as_slice() {
             [] => Err(Refused::BadRequest(format!(
                 "nobody has the id or the name {id_or_name:?}: `sockeye admin people` lists everybody"

@@ -190,7 +190,7 @@ pub trait AdminStore {
     ///
     /// # Errors
     /// The database failed.
-    async fn find_people(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError>;
+    async fn people_called(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError>;
 
     /// Rooms, the newest message first: the first [`PAGE_MAX`] behind one by its id. Titles of direct messages and
     /// of rooms by invitation are empty unless `viewer` is in them; `people` is 0 in all of them. `None`: there

@@ -17,6 +17,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 pub(crate) mod lab;
+pub(crate) mod team;
 
 /// Longer than anything here may take; only a failing test ever waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -88,7 +88,7 @@ impl AdminStore for Sqlite {
         Ok(lists::person_row(&mut connection, id, now).await?)
     }
 
-    async fn find_people(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError> {
+    async fn people_called(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError> {
         let mut connection = self.database.reads().acquire().await?;
         Ok(lists::find_people(&mut connection, id_or_name).await?)
     }

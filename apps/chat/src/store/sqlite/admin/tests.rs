@@ -303,7 +303,7 @@ async fn somebody_is_found_by_id_or_by_the_name_of_an_account() {
     f.person("Ada", Role::Member).await;
     f.person("Eve", Role::Guest).await;
     let found = async |text: &str| -> Vec<String> {
-        let found = f.store.find_people(text).await.unwrap();
+        let found = f.store.people_called(text).await.unwrap();
         found.into_iter().map(|person| person.id).collect()
     };
     assert_eq!(found("Ada").await, ["ada"]);
