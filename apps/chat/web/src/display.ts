@@ -1,5 +1,7 @@
 import type { Problem, Row } from "./timeline.ts";
 
+export { hueOf, initialOf } from "./design/faces.ts";
+
 /** A message as it is drawn. */
 export interface Bubble {
   kind: "bubble";
@@ -99,20 +101,4 @@ function bubbleOf(row: Extract<Row, { kind: "message" | "pending" }>, nickname: 
   const { key: pendingKey, name, msg, at, state, problem } = row.pending;
   const drawn = { kind: "bubble", isOwn: true, isFirst: true, isLast: true } as const;
   return { ...drawn, key: row.key, name, msg, at, state, problem, pendingKey };
-}
-
-/** A colour for somebody without a picture: the same name has the same one everywhere. */
-export function hueOf(name: string): number {
-  let hash = 0;
-  for (const c of name) hash = (Math.imul(hash, 31) + c.codePointAt(0)!) >>> 0;
-  // Steps of the golden angle keep similar names apart.
-  return Math.round((hash * 137.508) % 360);
-}
-
-const segmenter = new Intl.Segmenter();
-
-/** What stands in a round picture for a name: its first character, whole emoji included. */
-export function initialOf(name: string): string {
-  for (const { segment } of segmenter.segment(name.trim())) return segment.toUpperCase();
-  return "?";
 }

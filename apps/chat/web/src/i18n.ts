@@ -1,7 +1,11 @@
 import type { Refusal } from "./contract.ts";
+import * as design from "./design/words.ts";
 
 /** Everything the page says, in English. `{name}` is replaced by the value of that name. */
 export const english = {
+  // Tables of parts of the page that bring their own words.
+  ...design.english,
+
   rooms: "Rooms",
   tagline: "Say it once, and the whole room hears it.",
   lab: "The lab: see how messages travel",
@@ -73,6 +77,8 @@ export type Text = keyof typeof english;
 
 /** The same in Korean. */
 export const korean: Record<Text, string> = {
+  ...design.korean,
+
   rooms: "대화방",
   tagline: "말하면, 방에 있는 모두에게 바로 전해집니다.",
   lab: "실험실: 메시지가 오가는 길 보기",
