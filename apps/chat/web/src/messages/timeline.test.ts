@@ -1,32 +1,38 @@
 import { beforeEach, expect, test } from "vitest";
 
-import type { Refusal, StoredMessage } from "./contract.ts";
-import { MESSAGES_KEPT_MAX, NOTICES_KEPT_MAX, PENDING_MAX, type Row, Timeline } from "./timeline.ts";
+import type { Message } from "../contract.ts";
+import type { Row } from "../design/rows.ts";
+import {
+  FOLD_PEOPLE_MAX,
+  FOLDS_KEPT_MAX,
+  MESSAGES_KEPT_MAX,
+  MESSAGES_READ_MAX,
+  PENDING_MAX,
+  Timeline,
+} from "./timeline.ts";
 
+const me = { id: "me", name: "Me", colour: 1 };
 let timeline: Timeline;
 
 beforeEach(() => {
-  timeline = new Timeline();
+  timeline = new Timeline(() => me);
   // The room is entered, and nothing was said in it.
   timeline.merge([]);
 });
 
-const stored = (id: number, msg = `m${id}`, name = "a"): StoredMessage => ({ id, name, msg, at: id });
+const stored = (id: number, text = `m${id}`, person = "a"): Message => {
+  return { id, room: "r", by: { id: person, name: person, colour: 0 }, text, at: id };
+};
 
-const refusal = (code: string): Refusal => ({ code, message: "" });
+const write = (key: string, text = key) => timeline.write({ key, text, at: 0 });
 
-const write = (key: string, msg = key) => timeline.write({ key, name: "me", msg, at: 0 });
+const post = () => timeline.takeUnposted().map((written) => written.key);
 
-const post = () => timeline.takeUnposted("me").map((written) => written.key);
+const came = (id: string) => timeline.passed("came", { id, name: id }, 0);
+const went = (id: string) => timeline.passed("went", { id, name: id }, 0);
 
 const brief = (row: Row) =>
-  row.kind === "message"
-    ? row.message.msg
-    : row.kind === "notice"
-      ? `${row.what} ${row.name}`
-      : row.kind === "gap"
-        ? "…"
-        : `${row.pending.state}: ${row.pending.msg}`;
+  row.kind === "gap" ? "…" : row.kind === "fold" ? row.text : row.state === "stored" ? row.text : `${row.state}: ${row.text}`;
 
 const shown = () => {
   const rows = timeline.rows();
@@ -43,14 +49,43 @@ test("messages stand in stored order, each once, however they come", () => {
   expect(shown()).toEqual(["m1", "m2", "m3", "m4", "m5"]);
 });
 
-test("who came and went stays where it happened", () => {
-  timeline.notice("joined", "early", 0);
+test("what does not change stays the same object", () => {
+  timeline.merge([stored(1)]);
+  write("k1");
+  came("x");
+  const before = timeline.rows();
+  timeline.add(stored(2));
+  const after = timeline.rows();
+  for (const row of before) expect(after).toContain(row);
+});
+
+test("a message is one's own by who wrote it, and not by a name", () => {
+  timeline.merge([stored(1, "mine", "me"), { ...stored(2, "hers"), by: { id: "she", name: "Me", colour: 1 } }]);
+  expect(timeline.rows().map((row) => row.kind === "message" && row.isOwn)).toEqual([true, false]);
+});
+
+test("those who come in a row are one line, where it happened", () => {
   timeline.merge([stored(1), stored(2)]);
-  timeline.notice("joined", "x", 0);
-  timeline.notice("left", "x", 0);
+  came("x");
+  came("y");
   timeline.add(stored(3));
-  timeline.notice("joined", "y", 0);
-  expect(shown()).toEqual(["joined early", "m1", "m2", "joined x", "left x", "m3", "joined y"]);
+  came("z");
+  expect(shown()).toEqual(["m1", "m2", "x and y have joined", "m3", "z has joined"]);
+});
+
+test("somebody who comes and goes is in one line, however often and whatever is said meanwhile", () => {
+  timeline.merge([stored(1)]);
+  for (let round = 0; round < 3; round++) {
+    came("x");
+    went("x");
+  }
+  expect(shown()).toEqual(["m1", "x was here"]);
+  came("y");
+  timeline.add(stored(2));
+  went("x");
+  expect(shown()).toEqual(["m1", "y has joined", "m2", "x has left"]);
+  came("y");
+  expect(shown(), "an empty line goes").toEqual(["m1", "m2", "y has joined · x has left"]);
 });
 
 test("an own message is shown at once, then confirmed in place under the same key", () => {
@@ -76,16 +111,18 @@ test("while the connection is lost everything unanswered waits, posted or not", 
   timeline.disconnected();
   write("k3");
   expect(shown()).toEqual(["k1", "waiting: k2", "waiting: k3"]);
+  expect(timeline.waiting).toBe(2);
   expect(post(), "the outbox has the others").toEqual(["k3"]);
   expect(shown()).toEqual(["k1", "waiting: k2", "waiting: k3"]);
   timeline.merge([stored(1, "k1", "me")]);
   expect(shown()).toEqual(["k1", "sent: k2", "sent: k3"]);
+  expect(timeline.waiting).toBe(0);
 });
 
 test("what an earlier page wrote is taken up once, in the order of writing", () => {
-  const written = (key: string, at: number) => ({ key, name: "me", msg: key, at });
-  timeline.restore([written("k1", 1), written("k4", 4)], true);
+  const written = (key: string, at: number) => ({ key, text: key, at });
   timeline.restore([written("k1", 1), written("k2", 2), written("k3", 3)], false);
+  timeline.restore([written("k1", 1), written("k4", 4)], true);
   expect(shown()).toEqual(["sent: k1", "waiting: k2", "waiting: k3", "sent: k4"]);
   expect(post()).toEqual(["k2", "k3"]);
 });
@@ -105,7 +142,7 @@ test("a wrong guess comes right with the answer", () => {
   write("k1", "hello");
   post();
   timeline.disconnected();
-  // Somebody of the same name said the same: it is not the message that was sent.
+  // Said on another device: it is not the message that was sent.
   timeline.merge([stored(1, "hello", "me")]);
   expect(shown()).toEqual(["hello"]);
   post();
@@ -119,7 +156,7 @@ test("a message that was not the guessed one, and is refused, is shown", () => {
   post();
   timeline.disconnected();
   timeline.merge([stored(1, "hello", "me")]);
-  timeline.refuse("k1", refusal("quota_used"));
+  timeline.refuse("k1", { code: "quota_used" });
   expect(shown()).toEqual(["hello", "failed: hello"]);
 });
 
@@ -134,11 +171,11 @@ test("two equal messages under way are two", () => {
 
 test("catching up adds what was missed and marks a gap", () => {
   timeline.merge([stored(1), stored(2)]);
-  timeline.notice("left", "x", 0);
+  went("x");
   timeline.merge([stored(2), stored(3)]);
-  expect(shown()).toEqual(["m1", "m2", "left x", "m3"]);
+  expect(shown()).toEqual(["m1", "m2", "x has left", "m3"]);
   timeline.merge([stored(8), stored(9)]);
-  expect(shown()).toEqual(["m1", "m2", "left x", "m3", "…", "m8", "m9"]);
+  expect(shown()).toEqual(["m1", "m2", "x has left", "m3", "…", "m8", "m9"]);
   timeline.merge([stored(9)]);
   timeline.merge([]);
   expect(shown().filter((row) => row === "…")).toHaveLength(1);
@@ -157,28 +194,17 @@ test("a gap is marked also when the newest messages come before the history", ()
   expect(timeline.unconfirmed()).toEqual([]);
 });
 
-test("another visit begins anew, with what is not confirmed", () => {
-  timeline.add(stored(1));
-  timeline.notice("joined", "x", 0);
-  write("k1");
-  post();
-  timeline.restart();
-  expect(shown()).toEqual(["waiting: k1"]);
-  timeline.merge([stored(5)]);
-  expect(shown(), "without a gap").toEqual(["m5", "sent: k1"]);
-});
-
 test("a refused message stays, and can be sent again or given up", () => {
   write("k1");
   write("k2");
   post();
-  timeline.refuse("k1", refusal("storage"));
-  timeline.refuse("k2", refusal("not_joined"));
+  timeline.refuse("k1", { code: "storage" });
+  timeline.refuse("k2", { code: "not_opened" });
   expect(shown()).toEqual(["failed: k1", "waiting: k2"]);
   timeline.discard("k2");
-  timeline.retry("k1", "me", () => "new");
+  timeline.retry("k1");
   expect(post()).toEqual(["k1", "k2"]);
-  timeline.refuse("k1", refusal("storage"));
+  timeline.refuse("k1", { code: "storage" });
   timeline.discard("k1");
   expect(shown()).toEqual(["sent: k2"]);
 });
@@ -186,32 +212,58 @@ test("a refused message stays, and can be sent again or given up", () => {
 test("what was too much at once waits", () => {
   write("k1");
   post();
-  timeline.refuse("k1", refusal("too_fast"));
+  timeline.refuse("k1", { code: "too_fast" });
   expect(shown()).toEqual(["waiting: k1"]);
+});
+
+test("where nothing can be said any more, nothing looks as if it waited", () => {
+  write("k1");
+  timeline.refuseAll({ code: "not_member" });
+  expect(shown()).toEqual(["failed: k1"]);
+  expect(post()).toEqual([]);
+});
+
+test("those who are blocked are not heard, and are again afterwards", () => {
+  timeline.merge([stored(1), stored(2, "m2", "b")]);
+  timeline.blocked = new Set(["b"]);
+  expect(shown()).toEqual(["m1"]);
+  timeline.blocked = new Set();
+  expect(shown()).toEqual(["m1", "m2"]);
 });
 
 test("bounded: what waits and what is kept", () => {
   for (let n = 0; n < PENDING_MAX; n++) expect(write(`k${n}`)).toBe(true);
   expect(write("one too many")).toBe(false);
-  timeline = new Timeline();
-  for (let id = 1; id <= MESSAGES_KEPT_MAX + 10; id++) timeline.add(stored(id));
+  timeline = new Timeline(() => me);
+  for (let id = 1; id <= MESSAGES_KEPT_MAX; id++) timeline.add(stored(id));
+  expect(brief(timeline.rows()[0]!)).toBe("m1");
+  timeline.add(stored(MESSAGES_KEPT_MAX + 1));
   expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
-  expect(brief(timeline.rows()[0]!)).toBe("m11");
+  expect(brief(timeline.rows()[0]!)).toBe("m2");
+});
+
+test("while somebody reads further up nothing goes away there, up to a bound", () => {
+  timeline.isAtEnd = false;
+  for (let id = 1; id <= MESSAGES_READ_MAX + 1; id++) timeline.add(stored(id));
+  expect(timeline.rows()).toHaveLength(MESSAGES_READ_MAX);
+  timeline.isAtEnd = true;
+  timeline.add(stored(MESSAGES_READ_MAX + 2));
+  expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
+  expect(brief(timeline.rows().at(-1)!)).toBe(`m${MESSAGES_READ_MAX + 2}`);
 });
 
 test("bounded: those who come and go, without a message being lost to them", () => {
-  timeline.add(stored(1));
-  for (let n = 0; n < NOTICES_KEPT_MAX; n++) timeline.notice("joined", `x${n}`, 0);
-  expect(timeline.rows()).toHaveLength(1 + NOTICES_KEPT_MAX);
-  timeline.notice("left", "one more", 0);
-  timeline.add(stored(2));
-  expect(timeline.rows()).toHaveLength(2 + NOTICES_KEPT_MAX);
-  expect(shown()[0]).toBe("m1");
-  expect(shown()[1]).toBe("joined x1");
-  expect(shown().slice(-2)).toEqual(["left one more", "m2"]);
-  // Messages that are dropped take the notices between them along.
-  for (let id = 3; id <= MESSAGES_KEPT_MAX + 2; id++) timeline.add(stored(id));
+  let id = 0;
+  for (let n = 0; n <= FOLDS_KEPT_MAX; n++) {
+    timeline.add(stored(++id));
+    came(`x${n}`);
+  }
+  expect(shown().filter((row) => row.startsWith("x"))).toHaveLength(FOLDS_KEPT_MAX);
+  expect(shown().filter((row) => row.startsWith("m"))).toHaveLength(id);
+  expect(shown().slice(0, 3)).toEqual(["m1", "m2", "x1 has joined"]);
+  // Messages that are dropped take the lines between them along.
+  for (let n = 0; n < MESSAGES_KEPT_MAX; n++) timeline.add(stored(++id));
   expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
-  for (let n = 0; n < NOTICES_KEPT_MAX; n++) timeline.notice("joined", `y${n}`, 0);
-  expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX + NOTICES_KEPT_MAX);
+  for (let n = 0; n < FOLD_PEOPLE_MAX + 1; n++) came(`y${n}`);
+  expect(shown().slice(-2)).toEqual([`y0 and ${FOLD_PEOPLE_MAX - 1} others have joined`, `y${FOLD_PEOPLE_MAX} has joined`]);
 });
