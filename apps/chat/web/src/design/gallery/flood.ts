@@ -10,8 +10,9 @@ export interface Flooded {
   frameMax: number;
   /** From when a message came to when it could be seen, milliseconds. */
   delay: { p50: number; p99: number; max: number };
-  /** How far what somebody reads further up has moved, pixels. */
+  /** How far what somebody reads further up has moved, pixels, and in how many pictures that was asked. */
   movedMax: number;
+  reads: number;
   /** Lines in the page at the end. */
   elements: number;
 }
@@ -45,6 +46,7 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
   let lastFrame = start;
   let read: { key: string; top: number } | undefined;
   let movedMax = 0;
+  let reads = 0;
 
   const observer = new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) {
@@ -99,6 +101,7 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
     const line = read && [...lines].find((one) => one.dataset.line === read!.key);
     if (!read || !line) return;
     const top = line.getBoundingClientRect().top;
+    reads++;
     if (!Number.isNaN(read.top)) movedMax = Math.max(movedMax, Math.abs(top - read.top));
     else read.top = top;
   }
@@ -116,6 +119,7 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
       frameMax: Math.round(frameMax),
       delay: { p50: part(0.5), p99: part(0.99), max: Math.round(delays.at(-1) ?? 0) },
       movedMax,
+      reads,
       elements: log()?.querySelectorAll("[data-line]").length ?? 0,
     };
   }
