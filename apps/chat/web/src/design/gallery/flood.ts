@@ -44,6 +44,7 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
   let frames = 0;
   let frameMax = 0;
   let lastFrame = start;
+  let hasScrolled = false;
   let read: { key: string; top: number } | undefined;
   let movedMax = 0;
   let reads = 0;
@@ -91,19 +92,19 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
       came.delete(key);
     }
     if (!isReading) return;
-    if (!read && performance.now() > start + 1000) {
-      element.scrollTop = element.scrollHeight / 2;
-      const line = [...lines].find((one) => one.getBoundingClientRect().top > 100);
-      // Its place is asked for in the next picture, when the page has heard of the scrolling.
-      if (line) read = { key: line.dataset.line!, top: NaN };
+    if (!hasScrolled) {
+      hasScrolled = performance.now() > start + 1000;
+      if (hasScrolled) element.scrollTop = element.scrollHeight / 2;
       return;
     }
-    const line = read && [...lines].find((one) => one.dataset.line === read!.key);
-    if (!read || !line) return;
+    // What is in the middle of what is seen, some pictures later.
+    const isInSight = ({ top, bottom }: DOMRect) => top > element.clientHeight / 3 && bottom < element.clientHeight;
+    const line = [...lines].find((one) => (read ? one.dataset.line === read.key : isInSight(one.getBoundingClientRect())));
+    if (!line) return;
     const top = line.getBoundingClientRect().top;
+    read ??= { key: line.dataset.line!, top };
+    movedMax = Math.max(movedMax, Math.abs(top - read.top));
     reads++;
-    if (!Number.isNaN(read.top)) movedMax = Math.max(movedMax, Math.abs(top - read.top));
-    else read.top = top;
   }
 
   function finish(): void {
