@@ -324,7 +324,7 @@ describe("on a phone", () => {
     const current = page.getByRole("link", { name: /Autumn fair/ });
     await current.waitFor();
     assert.ok(await current.evaluate((node) => node === document.activeElement));
-    assert.equal(await page.getByRole("textbox", { name: "Message" }).count(), 0);
+    await page.getByRole("textbox", { name: "Message" }).waitFor({ state: "hidden" });
     await current.tap();
     await until("the heading's focus", async () => (await focused(page)).text === "Autumn fair" && (await focused(page)).tagName === "H1");
   });
