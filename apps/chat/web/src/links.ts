@@ -13,7 +13,8 @@ export const LINKS_MAX = 50;
 const ADDRESS = /(?:https?:\/\/|(?<![\p{L}\p{N}@._/:-])www\.(?=[^\s.]))[^\s<>"'`{}|\\^\u3000]+/giu;
 /** The parts of one: what comes before the host, the host with its port. */
 const BEGINNING = /^(https?:\/\/|(?=www\.))([^/?#]*)/i;
-/** What is written without a beginning leads there by this one. */
+/** What is written without a beginning, and leads there by the one below. */
+const BARE = /^www\.[^./?#:]+\.[^./?#:]/i;
 const SCHEME = "https://";
 /** What ends a sentence rather than an address. */
 const CLOSING = new Set(".,;:!?…。、！？」』)]");
@@ -36,7 +37,7 @@ export function pieces(text: string): Piece[] {
     const match = search.exec(text);
     if (!match) break;
     const address = alone(trimmed(match[0]));
-    const href = /^www\./i.test(address) ? SCHEME + address : address;
+    const href = BARE.test(address) ? SCHEME + address : address;
     if (!isAddress(href)) continue;
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
     found.push({ text: address, href });
@@ -84,8 +85,8 @@ function isAddress(text: string): boolean {
 
 /**
  * The parts of an address between which a line may break: behind what parts it itself, so that words and
- * names in it stay whole where there is room.
+ * names in it stay whole where there is room; never behind `https://`.
  */
 export function breaks(address: string): string[] {
-  return address.match(/[^/?&=.]*[/?&=.]+|[^/?&=.]+$/g) ?? [address];
+  return address.match(/(?:^https?:\/\/)?[^/?&=.]*(?:[/?&=.]+|$)/gi)!.filter((part) => part !== "");
 }

@@ -10,8 +10,9 @@ export interface Flooded {
   frameMax: number;
   /** From when a message came to when it could be seen, milliseconds. */
   delay: { p50: number; p99: number; max: number };
-  /** How far what somebody reads further up has moved, pixels. */
+  /** How far what somebody reads further up has moved, pixels, and in how many pictures that was asked. */
   movedMax: number;
+  reads: number;
   /** Lines in the page at the end. */
   elements: number;
 }
@@ -43,8 +44,10 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
   let frames = 0;
   let frameMax = 0;
   let lastFrame = start;
+  let hasScrolled = false;
   let read: { key: string; top: number } | undefined;
   let movedMax = 0;
+  let reads = 0;
 
   const observer = new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) {
@@ -89,18 +92,19 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
       came.delete(key);
     }
     if (!isReading) return;
-    if (!read && performance.now() > start + 1000) {
-      element.scrollTop = element.scrollHeight / 2;
-      const line = [...lines].find((one) => one.getBoundingClientRect().top > 100);
-      // Its place is asked for in the next picture, when the page has heard of the scrolling.
-      if (line) read = { key: line.dataset.line!, top: NaN };
+    if (!hasScrolled) {
+      hasScrolled = performance.now() > start + 1000;
+      if (hasScrolled) element.scrollTop = element.scrollHeight / 2;
       return;
     }
-    const line = read && [...lines].find((one) => one.dataset.line === read!.key);
-    if (!read || !line) return;
+    // What is in the middle of what is seen, some pictures later.
+    const isInSight = ({ top, bottom }: DOMRect) => top > element.clientHeight / 3 && bottom < element.clientHeight;
+    const line = [...lines].find((one) => (read ? one.dataset.line === read.key : isInSight(one.getBoundingClientRect())));
+    if (!line) return;
     const top = line.getBoundingClientRect().top;
-    if (!Number.isNaN(read.top)) movedMax = Math.max(movedMax, Math.abs(top - read.top));
-    else read.top = top;
+    read ??= { key: line.dataset.line!, top };
+    movedMax = Math.max(movedMax, Math.abs(top - read.top));
+    reads++;
   }
 
   function finish(): void {
@@ -116,6 +120,7 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
       frameMax: Math.round(frameMax),
       delay: { p50: part(0.5), p99: part(0.99), max: Math.round(delays.at(-1) ?? 0) },
       movedMax,
+      reads,
       elements: log()?.querySelectorAll("[data-line]").length ?? 0,
     };
   }
