@@ -1,8 +1,5 @@
-import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
-import BubbleView from "./Bubble.svelte";
-import type { Bubble } from "./display.ts";
 import { breaks, LINKS_MAX, pieces } from "./links.ts";
 
 const brief = (text: string) => pieces(text).map((p) => (p.href ? `[${p.href}]` : p.text));
@@ -188,23 +185,6 @@ test("what is written on behind a host does not belong to it", () => {
     "또는",
     "[https://b.kr/방]",
   ]);
-});
-
-// A turning mark before it would show its end first.
-test("a link stands apart from the direction of the text around it", () => {
-  const bubble: Bubble = {
-    kind: "bubble",
-    key: "1",
-    at: 0,
-    name: "나",
-    msg: "\u202Ehttps://example.com/",
-    isOwn: false,
-    isFirst: true,
-    isLast: true,
-    state: "stored",
-  };
-  const props = { bubble, isOver: false, onretry: () => {}, ondiscard: () => {} };
-  expect(render(BubbleView, { props }).body).toMatch(/<a [^>]*dir="ltr"/);
 });
 
 test("so many links and no more", () => {

@@ -262,7 +262,7 @@ test("bounded: those who come and go, without a message being lost to them", () 
   expect(shown().filter((row) => row.startsWith("m"))).toHaveLength(id);
   expect(shown().slice(0, 3)).toEqual(["m1", "m2", "x1 has joined"]);
   // Messages that are dropped take the lines between them along.
-  for (let n = 0; n < MESSAGES_KEPT_MAX; n++) timeline.add(stored(++id));
+  for (let n = 0; n <= MESSAGES_KEPT_MAX; n++) timeline.add(stored(++id));
   expect(timeline.rows()).toHaveLength(MESSAGES_KEPT_MAX);
   for (let n = 0; n < FOLD_PEOPLE_MAX + 1; n++) came(`y${n}`);
   expect(shown().slice(-2)).toEqual([`y0 and ${FOLD_PEOPLE_MAX - 1} others have joined`, `y${FOLD_PEOPLE_MAX} has joined`]);
