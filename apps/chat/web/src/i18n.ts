@@ -60,7 +60,8 @@ export const say = speaker(english, korean);
 
 /** What to tell somebody about a refusal of the server, which may say when to try again. */
 export function sayRefusal({ code, retry_after }: Pick<Refusal, "code" | "retry_after">): string {
-  const text = `error_${code}`;
+  // Without a time it is not a matter of waiting.
+  const text = code === "too_many_rooms" && retry_after === undefined ? "error_rooms_owned" : `error_${code}`;
   const values = { time: sayTime(retry_after ?? 1) };
   return say(text in english ? (text as Text) : "error_other", values);
 }
