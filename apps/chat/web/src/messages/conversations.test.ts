@@ -166,7 +166,7 @@ test("what the outbox of the browser has kept is shown in its room and sent once
   // The page before has looked for one, too.
   await settled();
   const said = { room: "r", text: "kept", key: "k" };
-  const event = { number: 1, args: ["say", said] as [string, unknown], bytes: 10, time: 1 };
+  const event = { number: 1, args: ["say", said] as [string, unknown], bytes: 10, time: Date.now() };
   vi.mocked(indexedDbStore).mockResolvedValueOnce({
     ...memoryStore(),
     isDurable: true,
