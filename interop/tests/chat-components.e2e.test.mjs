@@ -174,6 +174,52 @@ describe("the conversation", () => {
     }
   });
 
+  test("stays where it is read when history comes before it, and when what is read first goes", async (t) => {
+    const page = await open(t, "scrolled");
+    await page.getByRole("button", { name: "3 new messages" }).waitFor();
+    const inSight = async () => (await seen(page)).lines.filter(({ bottom }) => bottom > 0);
+    const [first, second] = await inSight();
+    await page.evaluate(() => window.change((rows) => [
+      ...Array.from({ length: 50 }, (_, n) => ({ ...rows[0], key: `h${n}`, text: "history ".repeat(n), at: rows[0].at - 1000 })),
+      ...rows,
+    ]));
+    await drawn(page);
+    assert.ok(Math.abs((await inSight())[0].top - first.top) < 1.5);
+    await page.evaluate((key) => window.change((rows) => rows.filter((row) => row.key !== key)), first.key);
+    await until("its going", async () => !(await seen(page)).lines.some(({ key }) => key === first.key));
+    const stays = (await seen(page)).lines.find(({ key }) => key === second.key);
+    // The one before it may show its name or its time now, and so may the second; where it ends is where it ended.
+    assert.ok(Math.abs(stays.top - second.top) < 1.5, `${second.top} became ${stays.top}`);
+  });
+
+  test("reads aloud what is said, and not a history", async (t) => {
+    const page = await open(t, "empty");
+    const live = () => page.locator("#messages").getAttribute("aria-live");
+    assert.equal(await live(), "polite");
+    await page.evaluate(() => {
+      window.lives = [];
+      const log = document.querySelector("#messages");
+      const observer = new MutationObserver((all) => {
+        if (all.some(({ addedNodes }) => [...addedNodes].some((node) => node.nodeType === 1))) window.lives.push(log.ariaLive);
+      });
+      observer.observe(log, { subtree: true, childList: true });
+    });
+    const say = (from, to) => page.evaluate(([from, to]) => window.change((rows) => [
+      ...rows,
+      ...Array.from({ length: to - from }, (_, n) => ({
+        kind: "message", key: `k${from + n}`, id: from + n, person: "a", name: "a", text: "hello", at: Date.now(), isOwn: false, state: "stored",
+      })),
+    ]), [from, to]);
+    await say(1, 41);
+    await page.locator("[data-line=k40]").waitFor();
+    await until("announcements", async () => (await live()) === "polite");
+    await say(41, 42);
+    await page.locator("[data-line=k41]").waitFor();
+    const lives = await page.evaluate(() => window.lives);
+    assert.equal(lives[0], "off");
+    assert.equal(lives.at(-1), "polite");
+  });
+
   test("keeps the focus when what has it is not drawn any more", async (t) => {
     const page = await open(t, "flood", {}, "&rate=200&seconds=8");
     await page.locator("#messages a").last().waitFor();
@@ -270,6 +316,18 @@ describe("by keyboard", () => {
     await page.getByRole("dialog", { name: "Invite people" }).waitFor();
     await page.keyboard.press("Escape");
     await until("the button's focus", () => button.evaluate((node) => node === document.activeElement));
+  });
+
+  test("a menu in a dialog is closed by itself, and the dialog stays", async (t) => {
+    const page = await open(t, "people");
+    const dialog = page.getByRole("dialog", { name: "In this room" });
+    await dialog.getByRole("button", { name: "What to do with Minji Kim" }).click();
+    await page.getByRole("menu").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
+    assert.ok(await dialog.isVisible());
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
   });
 
   test("a ring shows where it is, and not around what was clicked into", async (t) => {

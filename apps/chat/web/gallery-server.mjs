@@ -8,13 +8,18 @@ import { build, preview } from "vite";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
+/** In place of the pages that the configuration names, which would be built beside it. */
+const alone = {
+  name: "gallery-alone",
+  options: (options) => ({ ...options, input: [path.join(root, "components.html")] }),
+};
+
 /** Builds and serves it; `address` is that of the page, to which `?scene=` and the like are added. */
 export async function serveGallery() {
   const outDir = await mkdtemp(path.join(tmpdir(), "gallery-"));
   const remove = () => rm(outDir, { recursive: true, force: true });
   try {
-    const input = [path.join(root, "components.html")];
-    await build({ root, logLevel: "error", build: { outDir, emptyOutDir: true, rolldownOptions: { input } } });
+    await build({ root, logLevel: "error", plugins: [alone], build: { outDir, emptyOutDir: true } });
     const server = await preview({
       root,
       logLevel: "error",

@@ -56,7 +56,6 @@ export interface Line {
   isLast: boolean;
   /** How high it is, pixels: measured when it was last drawn, and guessed until then. */
   height: number;
-  isMeasured: boolean;
 }
 
 /** Messages of one person further apart than this are not one go, milliseconds. */
@@ -115,7 +114,7 @@ function lineOf(rows: readonly Row[], index: number, old: Line | undefined): Lin
     return old;
   }
   const height = old?.height ?? guessOf(row);
-  return { key: row.key, row, opensDay, isFirst, isLast, height, isMeasured: false };
+  return { key: row.key, row, opensDay, isFirst, isLast, height };
 }
 
 /** Whether this row is the first of its day. A gap has no day. */

@@ -10,7 +10,6 @@ const line = (height: number, row: Partial<Row> = {}): Line => ({
   isFirst: true,
   isLast: true,
   height,
-  isMeasured: true,
 });
 const message = (id: number | undefined, isOwn = false): Line => line(1, { kind: "message", id, isOwn });
 

@@ -60,7 +60,7 @@ export const korean: Record<keyof typeof english, string> = {
   conversation: "대화",
 
   online: "접속 중",
-  offline: "접속해 있지 않음",
+  offline: "오프라인",
   lastSeen: "마지막 접속 {time}",
   peopleOnline: "{count}명 접속 중",
   peopleShow: "지금 있는 사람 {count}명 모두 보기",
@@ -73,7 +73,7 @@ export const korean: Record<keyof typeof english, string> = {
   roomPassword: "비밀번호가 있는 방",
   roomInvited: "초대받은 사람만",
   roomClosed: "닫힌 방",
-  roomPinned: "고정함",
+  roomPinned: "고정됨",
   roomSilenced: "알림 끔",
   draft: "작성 중",
 
@@ -89,5 +89,5 @@ export const korean: Record<keyof typeof english, string> = {
   typingMany: "여러 사람이 입력하는 중…",
   newsCount: "새 메시지 {count}개",
   newsOne: "새 메시지 1개",
-  newest: "가장 새로운 메시지로",
+  newest: "최신 메시지로",
 };

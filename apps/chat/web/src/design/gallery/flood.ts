@@ -37,7 +37,9 @@ interface Options {
 export function flood({ rate, seconds, isReading, show, log }: Options): () => void {
   const rows: Row[] = [];
   const total = rate * seconds;
-  const came = new Map<string, number>();
+  /** When each came, and how many of them were seen. */
+  const came: number[] = [];
+  let shown = 0;
   const delays: number[] = [];
   const longTasks: number[] = [];
   const start = performance.now();
@@ -64,7 +66,7 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
     while (rows.length < due) {
       const n = rows.length + 1;
       rows.push(message(n));
-      came.set(`m${n}`, performance.now());
+      came.push(performance.now());
       show(rows.slice());
     }
     if (rows.length < total) timer = setTimeout(() => channel.port2.postMessage(0), 4);
@@ -77,20 +79,16 @@ export function flood({ rate, seconds, isReading, show, log }: Options): () => v
     lastFrame = now;
     const element = log();
     if (element) look(element);
-    if (rows.length === total && (came.size === 0 || isReading)) finish();
+    if (rows.length === total && (shown === total || isReading)) finish();
     else handle = requestAnimationFrame(frame);
   };
   let handle = requestAnimationFrame(frame);
 
   function look(element: HTMLElement): void {
     const lines = element.querySelectorAll<HTMLElement>("[data-line]");
-    for (let n = lines.length - 1; n >= 0; n--) {
-      const key = lines[n]!.dataset.line!;
-      const at = came.get(key);
-      if (at === undefined) break;
-      delays.push(performance.now() - at);
-      came.delete(key);
-    }
+    // What came before the newest that is drawn is there too, be it beyond what is drawn.
+    const newest = Number(lines[lines.length - 1]?.dataset.line?.slice(1) ?? 0);
+    for (; shown < newest; shown++) delays.push(performance.now() - came[shown]!);
     if (!isReading) return;
     if (!hasScrolled) {
       hasScrolled = performance.now() > start + 1000;
