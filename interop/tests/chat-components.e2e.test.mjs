@@ -248,6 +248,37 @@ describe("the conversation", () => {
   });
 });
 
+describe("the list of rooms", () => {
+  for (const [device, options] of [["desktop", {}], ["phone", PHONE]]) {
+    test(`has its times on one line with the titles, and room for what was said: ${device}`, async (t) => {
+      const page = await open(t, "list", options);
+      const rooms = await page.evaluate(() => [...document.querySelectorAll(".room")].map((room) => {
+        const of = (part) => room.querySelector(part)?.getBoundingClientRect();
+        const said = room.querySelector(".said");
+        return {
+          time: of("time") && of("time").bottom - of(".title").bottom,
+          row: room.getBoundingClientRect().height,
+          author: of(".author")?.width ?? 0,
+          said: of(".said").width,
+          line: of(".last").width,
+          direction: getComputedStyle(said).direction,
+          isArabic: /\p{Script=Arabic}/u.test(said.textContent),
+        };
+      }));
+      assert.ok(rooms.length >= 8);
+      assert.equal(new Set(rooms.map(({ row }) => row)).size, 1, "one height");
+      const times = rooms.flatMap(({ time }) => (time === undefined ? [] : [Math.round(time)]));
+      assert.ok(times.length >= 6);
+      assert.equal(new Set(times).size, 1, `${times}`);
+      for (const { author, said, line, direction, isArabic } of rooms) {
+        assert.ok(author <= 0.4 * line + 1, `${author} of ${line}`);
+        assert.ok(said > 0.4 * line || author + said < line - 8, `${said} of ${line}`);
+        assert.equal(direction, isArabic ? "rtl" : "ltr");
+      }
+    });
+  }
+});
+
 describe("by keyboard", () => {
   test("a dialog keeps the focus, and gives it back", async (t) => {
     const page = await open(t, "room");
