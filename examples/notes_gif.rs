@@ -1,5 +1,5 @@
 //! The GIF chat of the notes, its Socket.IO part: one namespace for the live list of rooms, another
-//! for what is said in them. Its pages use a 2.x client and `io.connect(url, { path, transports })`.
+//! for what is said in them. Its pages use `io.connect(url, { path, transports })`, as a 2.x client has it.
 
 use axum::Router;
 use axum::response::Html;
@@ -13,7 +13,7 @@ struct Chat {
     chat: String,
 }
 
-/// The query behind the namespace: `io.connect(url + "/chat?room=..")`.
+/// The query behind the namespace, `io.connect(url + "/chat?room=..")` of 2.x, or `auth` since 3.0.
 #[derive(Deserialize)]
 struct Entry {
     room: String,

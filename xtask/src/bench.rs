@@ -1,9 +1,13 @@
-//! `cargo xtask bench`, which hands over to another program, and `cargo xtask bench weight`, which does not.
+//! `cargo xtask bench`, which hands over to another program, as does `cargo xtask bench chat`; `cargo xtask bench weight`
+//! does not.
+
+use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::serve::become_program;
+use crate::node;
+use crate::serve::{become_program, build_ui};
 use crate::weight;
 use crate::workspace::Workspace;
 
@@ -11,7 +15,8 @@ use crate::workspace::Workspace;
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
     /// Passed on to `bench_report`; `--help` shows its own. `weight` measures something else: what it
-    /// takes to compile a program that depends on `sockeye`.
+    /// takes to compile a program that depends on `sockeye`; `chat` what the chat costs: its memory, its list of
+    /// rooms, the weight of its page, and the page under 200 messages a second.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -23,6 +28,11 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &BenchArguments) -> Result
     {
         return weight::bench(workspace, rest);
     }
+    if let Some((first, rest)) = arguments.arguments.split_first()
+        && first == "chat"
+    {
+        return chat(workspace, rest);
+    }
     let mut build = workspace.cargo();
     build.args(["build", "--release", "--package", "sockeye-bench", "--bins"]);
     if !build.status()?.success() {
@@ -31,5 +41,22 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &BenchArguments) -> Result
     let mut command = workspace.cargo();
     command.args(["run", "--release", "--package", "sockeye-bench", "--bin", "bench_report", "--"]);
     command.args(&arguments.arguments);
+    become_program(command)
+}
+
+/// Builds the chat as it is used, and measures it from outside.
+fn chat(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    node::require()?;
+    build_ui(workspace)?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--release", "--package", "sockeye-chat", "--bin", "sockeye"]);
+    if !build.status()?.success() {
+        bail!("the chat does not build");
+    }
+    let interop = workspace.path("interop");
+    node::install(&interop)?.run()?;
+    let mut command = Command::new("node");
+    command.arg("measure/chat.mjs").args(arguments).current_dir(&interop);
+    command.env("SOCKEYE_BIN_DIR", workspace.target_dir().join("release"));
     become_program(command)
 }

@@ -92,7 +92,7 @@ fn require(program: &str, purpose: &str) -> Result<()> {
 }
 
 /// Builds `apps/chat/web` unless that was done for the same sources.
-fn build_ui(workspace: &Workspace) -> Result<()> {
+pub(crate) fn build_ui(workspace: &Workspace) -> Result<()> {
     let inputs = ["apps/chat/web", "clients/js/src"].map(|folder| workspace.path(folder));
     let sources = node::fingerprint(&inputs)?;
     let stamp = workspace.target_dir().join("xtask/chat-ui");

@@ -4,26 +4,45 @@
 //! cookie. Each socket is in the library's rooms `person <id>` and `session <id>`, by which whoever changes or ends
 //! something reaches it at once.
 
+pub(crate) mod attempts;
 pub mod contract;
+pub mod cookies;
+pub(crate) mod http;
+pub mod passkeys;
+pub mod passwords;
+mod powers;
+mod sessions;
 pub mod store;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::SystemTime;
 
-use axum::http::request::Parts;
 use parking_lot::Mutex;
-use sockeye::{Expiry, Io, Refuse, Socket};
+use sockeye::Io;
 
-use crate::id::Digest;
+use self::attempts::Attempts;
+use self::contract::{PERSON, Person};
+use self::passkeys::Ceremonies;
+use self::passwords::Passwords;
+use crate::id::Secret;
+use crate::presence::handlers as presence;
+use crate::quota::{Exceeded, Origin};
 use crate::store::{Store, StoreError};
-use contract::{Boot, PERSON, Person};
-use store::StoredSession;
+pub use cookies::cookie_name;
 
 /// The cookie of a session where the connection is not encrypted.
 pub const COOKIE: &str = "sockeye";
 /// The same under TLS: browsers take it from this very host only, and never in the clear (RFC 6265bis §4.1.3.2).
 pub const SECURE_COOKIE: &str = "__Host-sockeye";
+
+/// How long a session lasts from when it was used last, within a day, in milliseconds: 30 days.
+pub const SESSION_LIFETIME: i64 = 30 * 24 * 3_600 * 1_000;
+/// The most sessions somebody has at once.
+pub const SESSIONS_MAX: i64 = 50;
+/// How long the link works by which a new password is set, in milliseconds: a day.
+pub const RESET_LIFETIME: i64 = 24 * 3_600 * 1_000;
 
 /// Known people are looked through for those who have gone when there are so many, and twice as many.
 const KNOWN_MIN: usize = 1_024;
@@ -35,7 +54,18 @@ pub struct Accounts(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Arc<dyn Store>,
+    passwords: Passwords,
+    attempts: Attempts,
+    ceremonies: Ceremonies,
     known: Mutex<Directory>,
+    /// Grows whenever somebody is otherwise than before, or a session is over.
+    changes: AtomicU64,
+    /// Whether people without an account are let in.
+    has_guests: AtomicBool,
+    /// By whose digest the first account can be made; `None`: there is one.
+    setup: Mutex<Option<Secret>>,
+    /// Where the sockets are, as soon as there is a server.
+    io: OnceLock<Io>,
 }
 
 /// The people whose sockets are here, as they are now.
@@ -69,61 +99,82 @@ impl Caller {
 }
 
 impl Accounts {
-    /// Those of this store.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Accounts(Arc::new(Inner { store, known: Mutex::default() }))
-    }
-
-    /// The session whose cookie has this value.
+    /// Those of this store. While there is no owner, there is a code by which somebody becomes it.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn session(&self, cookie: &str) -> Result<Option<StoredSession>, StoreError> {
-        match Digest::of(cookie) {
-            Some(digest) => self.0.store.session(&digest, now()).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Lets a socket of `/rooms` or `/chat` in that has the cookie of a session: `on_connect` of both.
-    ///
-    /// # Errors
-    /// It has none, or its session is over: `unauthorized`. Or the database failed.
-    pub async fn admit(&self, socket: &Socket) -> Result<(), Refuse> {
-        let handshake = socket.handshake();
-        let cookie = handshake.cookie(cookie_name(handshake.is_secure()));
-        let session = match cookie {
-            Some(cookie) => self.session(cookie).await?,
-            None => None,
+    pub async fn open(store: Arc<dyn Store>, passwords: Passwords) -> Result<Self, StoreError> {
+        let has_guests = AtomicBool::new(store.has_guests().await?);
+        let setup = (!store.has_owner().await?).then(Secret::new);
+        let inner = Inner {
+            store,
+            passwords,
+            attempts: Attempts::default(),
+            ceremonies: Ceremonies::default(),
+            known: Mutex::default(),
+            changes: AtomicU64::new(0),
+            has_guests,
+            setup: Mutex::new(setup),
+            io: OnceLock::new(),
         };
-        let session = session.ok_or_else(|| Refuse::new("unauthorized"))?;
-        let left = u64::try_from(session.expires_at - now()).unwrap_or_default();
-        socket.set_expiry(Some(Expiry {
-            after: Duration::from_millis(left),
-            warning: Duration::ZERO,
-        }));
-        socket.join([format!("person {}", session.person.id), format!("session {}", session.id)]);
-        let id = session.person.id.clone();
-        let known = self.known(session.person);
-        socket.set(Caller { id, session: session.id, known });
-        Ok(())
+        Ok(Accounts(Arc::new(inner)))
     }
 
-    /// What a page is told of who it is.
+    /// From now on the sockets of this server hear of changes, and are closed when their sessions end.
+    pub fn connect(&self, io: Io) {
+        let _ = self.0.io.set(io);
+    }
+
+    /// Whether people without an account are let in.
+    pub fn has_guests(&self) -> bool {
+        self.0.has_guests.load(Ordering::Relaxed)
+    }
+
+    /// The code by which somebody makes the first account; `None`: there is an owner.
+    pub fn setup_code(&self) -> Option<Secret> {
+        self.0.setup.lock().clone()
+    }
+
+    /// The server's main namespace, which leads to all others; `None`: there is no server.
+    pub(crate) fn io(&self) -> Option<&Io> {
+        self.0.io.get()
+    }
+
+    /// Somebody at an address tries a code.
     ///
     /// # Errors
-    /// The database failed.
-    pub async fn boot(&self, request: &Parts) -> Result<Boot, StoreError> {
-        let _ = request;
-        Ok(Boot { has_guests: true, ..Boot::default() })
+    /// Too often.
+    pub(crate) fn try_code(&self, origin: Origin) -> Result<(), Exceeded> {
+        self.0.attempts.code(origin)
+    }
+
+    /// Somebody who is logged in, by the id, changes what others are told of.
+    ///
+    /// # Errors
+    /// Too often.
+    pub(crate) fn try_change(&self, person: &str) -> Result<(), Exceeded> {
+        self.0.attempts.change(person)
+    }
+
+    /// The ceremonies of passkeys that are under way.
+    pub(crate) fn ceremonies(&self) -> &Ceremonies {
+        &self.0.ceremonies
+    }
+
+    /// The namespaces in which people's sockets are.
+    fn namespaces(&self) -> impl Iterator<Item = Io> {
+        let io = self.0.io.get();
+        ["/rooms", "/chat"].into_iter().filter_map(move |path| io.and_then(|io| io.of(path)))
     }
 
     /// Somebody is otherwise than before: their sockets know, and everybody is told.
     pub fn changed(&self, io: &Io, person: &Person) {
+        self.0.changes.fetch_add(1, Ordering::Release);
         let known = self.0.known.lock().people.get(&person.id).and_then(Weak::upgrade);
         if let Some(known) = known {
             *known.person.lock() = Arc::new(person.clone());
         }
+        presence::follow(io, person);
         for namespace in ["/rooms", "/chat"] {
             if let Some(io) = io.of(namespace)
                 && let Err(error) = io.emit(PERSON, person)
@@ -149,11 +200,6 @@ impl Accounts {
         directory.people.insert(id, Arc::downgrade(&known));
         known
     }
-}
-
-/// The name of a session's cookie.
-pub fn cookie_name(is_secure: bool) -> &'static str {
-    if is_secure { SECURE_COOKIE } else { COOKIE }
 }
 
 /// Milliseconds since 1970-01-01 UTC.

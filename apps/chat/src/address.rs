@@ -1,23 +1,30 @@
 //! Under which addresses people reach the chat, by the command line.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::http::Request;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use sockeye::engine::{OriginPattern, Origins};
+use sockeye_net::http::Source;
 use sockeye_websocket::{AllowedHosts, TrustedProxies};
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 use crate::cli::ServeArgs;
+use crate::serve::url;
+use crate::tls;
 
 /// Where people reach the chat: `https://chat.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     host: AllowedHosts,
     origin: OriginPattern,
+    text: String,
 }
 
 /// Why a text is no [`PublicUrl`].
@@ -47,8 +54,120 @@ impl FromStr for PublicUrl {
             return Err(error("; write it without a name of a user"));
         }
         let host = url.host_str().and_then(|host| host.parse().ok()).ok_or_else(|| error(""))?;
-        let origin = url.origin().ascii_serialization().parse().map_err(|_| error(""))?;
-        Ok(Self { host, origin })
+        let text = url.origin().ascii_serialization();
+        let origin = text.parse().map_err(|_| error(""))?;
+        Ok(Self { host, origin, text })
+    }
+}
+
+/// How people reach the server: whose word about a request counts, which pages are its own, and what its addresses are.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    proxies: TrustedProxies,
+    origins: Origins,
+    /// Those of the command line: `https://chat.example`.
+    public: Vec<String>,
+    /// Those of this machine, unless nothing else reaches it.
+    machine: Vec<String>,
+    /// That for this machine itself; empty without a server.
+    here: String,
+    /// Whether only this machine reaches it.
+    pub(crate) is_local: bool,
+    /// Whether the lab is reached as well, at `/lab`.
+    pub(crate) has_lab: bool,
+}
+
+impl Reach {
+    /// By the command line, for a server that listens on this port.
+    pub(crate) fn of(args: &ServeArgs, scheme: &str, port: u16, is_local: bool) -> Self {
+        let open = if is_local { Vec::new() } else { tls::addresses_to_open(args.host.as_deref()) };
+        let open = open.iter().map(ToString::to_string);
+        let named = args.host.clone().filter(|host| !is_local && host.parse::<IpAddr>().is_err());
+        let named = named.filter(|host| !host.starts_with('['));
+        let machine = open.chain(named).map(|host| url(scheme, Some(&host), port)).collect();
+        Reach {
+            proxies: args.trusted_proxies.clone().headers(args.forwarded_headers),
+            origins: origins(args),
+            public: args.public_url.iter().map(|url| url.text.clone()).collect(),
+            machine,
+            here: url(scheme, args.host.as_deref().filter(|_| is_local), port),
+            is_local,
+            has_lab: false,
+        }
+    }
+
+    /// Whether the lab is reached as well. Default: no.
+    pub(crate) fn with_lab(self, has_lab: bool) -> Self {
+        Reach { has_lab, ..self }
+    }
+
+    /// Where a request comes from.
+    pub(crate) fn source<'a>(&self, head: &'a Parts) -> Source<'a> {
+        Source::of_head(head, &self.proxies)
+    }
+
+    /// Whether a request that changes something comes from a page of this server, or from a program that is no
+    /// browser.
+    pub(crate) fn is_own<B>(&self, request: &Request<B>) -> bool {
+        let headers = request.headers();
+        let mut sites = headers.get_all("sec-fetch-site").into_iter();
+        if let Some(site) = sites.next() {
+            // The browser's own word; a proxy may have made another host of the address.
+            return site == "same-origin" && sites.next().is_none();
+        }
+        self.origins.allow(headers, Source::of(request, &self.proxies).host)
+    }
+
+    /// The addresses for links that others are given, the best one first; there is at least one.
+    pub(crate) fn addresses(&self, head: &Parts) -> Vec<String> {
+        let source = self.source(head);
+        let asked = source.host.filter(|host| Url::parse(&format!("http://{host}/")).is_ok());
+        let scheme = if source.secure { "https" } else { "http" };
+        let asked = asked.map(|host| (format!("{scheme}://{host}"), is_loopback_host(host)));
+        let mut all = self.public.clone();
+        all.extend(
+            asked.iter().filter(|(_, is_loopback)| !is_loopback).map(|(url, _)| url.clone()),
+        );
+        all.extend(self.machine.iter().cloned());
+        if all.is_empty() {
+            all.extend(asked.map(|(url, _)| url));
+        }
+        let mut known = HashSet::new();
+        all.retain(|url| known.insert(url.clone()));
+        if all.is_empty() {
+            all.push(format!("{scheme}://localhost"));
+        }
+        all
+    }
+
+    /// The same where no request tells an address; none without a server.
+    pub(crate) fn own_addresses(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.public.iter().chain(&self.machine).cloned().collect();
+        if all.is_empty() && !self.here.is_empty() {
+            all.push(self.here.clone());
+        }
+        all
+    }
+
+    /// The address that is best for others, unless only this machine reaches the server.
+    pub(crate) fn best(&self) -> Option<&str> {
+        self.public.first().or(self.machine.first()).map(String::as_str)
+    }
+
+    /// The name that was asked for, in lower case and without a port; `None` for an address such as 192.0.2.1.
+    pub(crate) fn host_name(&self, head: &Parts) -> Option<String> {
+        let url = Url::parse(&format!("http://{}/", self.source(head).host?)).ok()?;
+        url.domain().map(str::to_owned)
+    }
+}
+
+/// Whether a host, perhaps with a port, is this machine's own name for itself.
+fn is_loopback_host(host: &str) -> bool {
+    match Url::parse(&format!("http://{host}/")).as_ref().map(Url::host) {
+        Ok(Some(Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),
+        Ok(Some(Host::Ipv4(address))) => address.is_loopback(),
+        Ok(Some(Host::Ipv6(address))) => address.to_canonical().is_loopback(),
+        _ => false,
     }
 }
 
@@ -75,7 +194,7 @@ pub(crate) fn origins(args: &ServeArgs) -> Origins {
 pub(crate) async fn check_host(
     hosts: AllowedHosts,
     proxies: TrustedProxies,
-    request: Request,
+    request: Request<Body>,
     next: Next,
 ) -> Response {
     match hosts.check(&request, &proxies) {

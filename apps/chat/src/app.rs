@@ -1,12 +1,17 @@
 //! What the handlers of all namespaces and requests share.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use sockeye_feeds::publish::FileKeys;
 
-use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
+use crate::accounts::{Accounts, now};
+use crate::address::Reach;
+use crate::keys;
 use crate::notes::people::People;
-use crate::quota::Usage;
+use crate::quota::{Quotas, Usage};
+use crate::rooms::live::Rooms;
 use crate::store::Store;
 
 /// The parts of the running chat.
@@ -16,21 +21,46 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// Who somebody is.
     pub accounts: Accounts,
+    /// What is kept of passwords.
+    pub passwords: Passwords,
+    /// How people reach the server.
+    pub reach: Arc<Reach>,
     /// Who is where in the notes' chat.
     pub people: Arc<People>,
+    /// What is known of rooms beside the store.
+    pub rooms: Arc<Rooms>,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
     pub keys: FileKeys,
+    /// Since when it runs, in milliseconds since 1970-01-01 UTC.
+    pub started_at: i64,
+}
+
+impl App {
+    /// The chat of a data folder that nobody serves, with the usual limits.
+    ///
+    /// # Errors
+    /// The store or the file of keys cannot be read.
+    pub async fn without_server(store: Arc<dyn Store>, data: &Path) -> anyhow::Result<Self> {
+        let passwords = Passwords::default();
+        Ok(App {
+            accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,
+            passwords,
+            reach: Arc::default(),
+            store,
+            people: Arc::default(),
+            rooms: Arc::default(),
+            usage: Arc::new(Usage::new(Quotas::default())),
+            keys: FileKeys::open(data.join(keys::FILE_NAME))?,
+            started_at: now(),
+        })
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::keys;
-    use crate::quota::Quotas;
     use crate::store::StoreOptions;
     use crate::store::sqlite::Sqlite;
 
@@ -38,12 +68,17 @@ pub(crate) mod tests {
     pub(crate) async fn app(data: &Path) -> App {
         let options = StoreOptions { free_bytes_min: Some(0) };
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(data, options).await.unwrap());
+        let passwords = Passwords::weak();
         App {
-            accounts: Accounts::new(Arc::clone(&store)),
+            accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await.unwrap(),
+            passwords,
+            reach: Arc::default(),
             store,
             people: Arc::default(),
+            rooms: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
+            started_at: now(),
         }
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 
 use crate::address::PublicUrl;
+use crate::admin::command::AdminCommand;
 use crate::emit::EmitArgs;
 use crate::keys::KeyCommand;
 use crate::tail::TailArgs;
@@ -49,6 +50,11 @@ pub enum Command {
     /// They are in the data folder. A server that runs on it is asked to do it, and does it at once; without
     /// one the file is changed. The API is served while there is a key.
     Key(KeyCommand),
+    /// Administer: people, invitations, rooms, guests, and who did what
+    ///
+    /// A server that runs on the data folder is asked to do it, and does it at once, for those who are connected
+    /// too; without one the data are changed directly. Whoever may write to the folder may do all of it.
+    Admin(AdminCommand),
     /// Send an event to the sockets of a server, through its publishing API
     ///
     /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.

@@ -4,6 +4,7 @@
 //! the page can show the same limit. Names are brought into one form, see [`names`];
 //! messages are kept as they were typed.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use thiserror::Error;
@@ -16,6 +17,8 @@ pub const ROOM_CHARS_MAX: usize = 50;
 pub const NICKNAME_CHARS_MAX: usize = 32;
 /// The longest message, in characters.
 pub const MESSAGE_CHARS_MAX: usize = 4_000;
+/// The longest picture, in bytes: families and flags have several characters.
+pub const PICTURE_BYTES_MAX: usize = 64;
 /// The longest resend key, in bytes; see [`MessageKey`].
 pub const KEY_BYTES_MAX: usize = 64;
 
@@ -27,6 +30,10 @@ pub struct RoomName(String);
 /// form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Nickname(String);
+
+/// An emoji in place of the first letter of a name, of at most [`PICTURE_BYTES_MAX`] bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture(String);
 
 /// A message with something to read in it, of at most [`MESSAGE_CHARS_MAX`] characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +65,8 @@ pub enum Field {
     Message,
     /// A resend key.
     Key,
+    /// A picture.
+    Picture,
 }
 
 /// What can be wrong with a text.
@@ -90,6 +99,9 @@ impl InvalidText {
             (Field::Key, Problem::Empty) => "key_empty",
             (Field::Key, Problem::TooLong { .. }) => "key_too_long",
             (Field::Key, Problem::Character) => "key_character",
+            (Field::Picture, Problem::Empty) => "picture_empty",
+            (Field::Picture, Problem::TooLong { .. }) => "picture_too_long",
+            (Field::Picture, Problem::Character) => "picture_character",
         }
     }
 }
@@ -101,6 +113,7 @@ impl fmt::Display for Field {
             Field::Name => "nickname",
             Field::Message => "message",
             Field::Key => "key",
+            Field::Picture => "picture",
         })
     }
 }
@@ -112,6 +125,13 @@ impl fmt::Display for Problem {
             Problem::TooLong { limit } => write!(f, "is longer than {limit} characters"),
             Problem::Character => f.write_str("has a character that is not allowed"),
         }
+    }
+}
+
+/// So that a room is found by its name as text.
+impl Borrow<str> for RoomName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -157,6 +177,28 @@ impl Nickname {
     /// The nickname as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Picture {
+    /// Checks a picture.
+    ///
+    /// # Errors
+    /// It is not one emoji, or too long.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let invalid = |problem| InvalidText { field: Field::Picture, problem };
+        if text.len() > PICTURE_BYTES_MAX {
+            return Err(invalid(Problem::TooLong { limit: PICTURE_BYTES_MAX }));
+        }
+        if !names::is_emoji(text) {
+            return Err(invalid(Problem::Character));
+        }
+        Ok(Picture(text.to_owned()))
+    }
+
+    /// The picture as text.
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 

@@ -3,10 +3,6 @@
 //! They are in one file. A server that runs on the folder is asked through its control socket, so that a key
 //! counts at once and the file has one owner; without a server the file is changed directly.
 
-/// Where a running server is asked.
-#[cfg(unix)]
-pub mod control;
-
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
@@ -19,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use sockeye_feeds::publish::{FileKeys, NewKey, StoredKey, Verb};
 
 use crate::cli::credentials::ExitStatus;
+#[cfg(unix)]
+use crate::control;
 
 /// The file of the keys in the data folder.
 pub const FILE_NAME: &str = "keys.json";
@@ -206,7 +204,11 @@ pub fn answer(keys: &FileKeys, asked: Asked) -> Answer {
 
 #[cfg(unix)]
 fn ask_server(data: &Path, asked: &Asked) -> anyhow::Result<Option<Answer>> {
-    control::ask(data, asked)
+    match control::ask(data, &control::Asked::Keys(asked.clone()))? {
+        None => Ok(None),
+        Some(control::Answer::Keys(answer)) => Ok(Some(answer)),
+        Some(control::Answer::Admin { .. }) => anyhow::bail!("the server answers something else"),
+    }
 }
 
 /// There is no control socket here: the server reads the file when it has changed.
@@ -257,7 +259,7 @@ fn line(key: &StoredKey) -> String {
 }
 
 /// A time in seconds since 1970 as RFC 3339 has it, in UTC.
-fn date(seconds: u64) -> String {
+pub(crate) fn date(seconds: u64) -> String {
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     // Years that begin in March, so that the day of the leap year is the last one. 719,468 days lie between
     // March of the year 0 and 1970; an era of 400 years has 146,097.
@@ -274,7 +276,7 @@ fn date(seconds: u64) -> String {
 }
 
 /// A time as people write it: a whole number with its unit.
-fn lifetime(text: &str) -> Result<Duration, String> {
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     let (number, unit) =
         text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let seconds = match unit {

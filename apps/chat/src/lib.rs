@@ -5,7 +5,8 @@
 //!
 //! - [`cli`] reads the command line, [`serve`] puts the parts together and drains at the end,
 //!   [`signals`] says when, [`tls`] has the certificate.
-//! - [`keys`] are those of the publishing API: how they are made, and where a server is asked to; [`emit`] uses one.
+//! - [`keys`] are those of the publishing API; [`emit`] uses one. A running server is asked for them, and for what
+//!   `sockeye admin` does, through its socket in the data folder, `control`.
 //! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`lab`] shows one live feed on eight roads, and what each costs: by itself, or beside the chat.
@@ -13,15 +14,20 @@
 //! - A feature is a folder with its contract, its handlers, what it needs of the store, and, under the same name in
 //!   `web/src`, its part of the page: [`accounts`], [`invitations`], [`rooms`], [`messages`], [`presence`],
 //!   [`admin`]; [`notes`] is the chat of the notes. [`app`] is what they share.
+//! - [`conversation`] is the namespace `/chat`, in which rooms, messages and presence have their events.
 //! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`store`] keeps everything.
 #![forbid(unsafe_code)]
 
 pub mod accounts;
 pub mod address;
 pub mod admin;
+mod api;
 pub mod app;
 pub mod cli;
 pub mod contract;
+#[cfg(unix)]
+pub mod control;
+pub mod conversation;
 pub mod emit;
 mod files;
 pub mod id;

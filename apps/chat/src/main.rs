@@ -11,7 +11,7 @@ use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::{Cli, Command};
 use sockeye_chat::tail::TailArgs;
-use sockeye_chat::{emit, keys, lab, serve, signals, tail};
+use sockeye_chat::{admin, emit, keys, lab, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             Command::Lab(args) => run(&args.log, async |stop| lab::serve(&args, stop).await)
                 .map(|()| ExitStatus::Done),
             Command::Key(args) => keys::run(&args),
+            Command::Admin(args) => admin::command::run(&args),
             Command::Emit(args) => emit::run(&args),
             Command::Tail(args) => tail(&args),
         };

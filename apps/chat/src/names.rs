@@ -130,6 +130,13 @@ fn emoji_length(text: &str) -> usize {
     length
 }
 
+/// Whether it is one emoji and nothing else, a flag of two letters among them.
+pub(crate) fn is_emoji(text: &str) -> bool {
+    let is_letter = |c: char| matches!(c, '\u{1F1E6}'..='\u{1F1FF}');
+    let is_flag = text.chars().count() == 2 && text.chars().all(is_letter);
+    !text.is_empty() && (is_flag || emoji_length(text) == text.len())
+}
+
 fn element_length(text: &str) -> usize {
     let mut chars = text.chars();
     let Some(first) = chars.next() else {
@@ -208,6 +215,17 @@ mod tests {
         }
         for (text, code) in cases.refused {
             assert_eq!(Nickname::parse(&text).unwrap_err().code(), code, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_emoji_is_one() {
+        for emoji in ["🙂", "❤\u{FE0F}", "👩\u{200D}👧", "🇰🇷", "1\u{FE0F}\u{20E3}", "👍\u{1F3FD}"]
+        {
+            assert!(is_emoji(emoji), "{emoji}");
+        }
+        for other in ["", "a", "1", "🙂🙂", "🙂a", " 🙂", "🇰", "한", "<", "\u{200D}"] {
+            assert_eq!(is_emoji(other), other == "🇰", "{other:?}");
         }
     }
 

@@ -1,3 +1,5 @@
 //! Who is online, who is in a room, who is typing.
 
 pub mod contract;
+pub(crate) mod handlers;
+pub(crate) mod seen;

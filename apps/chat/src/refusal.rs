@@ -3,11 +3,20 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sockeye::Acker;
 use thiserror::Error;
 
+use crate::accounts::contract::{BLOCKS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use crate::accounts::passkeys::store::PASSKEYS_MAX;
+use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::InvalidText;
+use crate::invitations::INVITATIONS_MAX;
 use crate::quota::{Exceeded, Limit};
+use crate::rooms::contract::{
+    CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
+};
+use crate::rooms::store::{ROOMS_OWNED_MAX, ROOMS_PINNED_MAX, RoomError};
 use crate::store::StoreError;
 
 /// Why an event was refused; the client is told the code and the sentence.
@@ -17,6 +26,32 @@ pub(crate) enum Refused {
     Invalid(#[from] InvalidText),
     #[error("join a room first")]
     NotJoined,
+    #[error("open the room first")]
+    NotOpened,
+    #[error("the room is full; try again when somebody has left")]
+    RoomFull,
+    #[error("you may say nothing here for {} s", seconds(.0))]
+    Muted(Duration),
+    #[error("that person does not belong to the room")]
+    NotMember,
+    #[error("this room needs a password of at least one character")]
+    RoomPasswordMissing,
+    #[error("there is a room of this name")]
+    RoomNameTaken,
+    #[error("a room is for {CAPACITY_MIN} to {CAPACITY_MAX} people")]
+    CapacityRange,
+    #[error("hand the room over to somebody else first, or delete it")]
+    RoomOwnerStays,
+    #[error("you own {ROOMS_OWNED_MAX} rooms, as many as one may; delete one first")]
+    OwnsTooMany,
+    #[error("{ROOMS_PINNED_MAX} rooms are pinned, as many as can be; unpin one first")]
+    TooManyPinned,
+    #[error("as many rooms are open as can be; close one first")]
+    TooManyOpen,
+    #[error("a description has at most {DESCRIPTION_CHARS_MAX} characters")]
+    DescriptionLong,
+    #[error("direct messages are between 2 and {DIRECT_PEOPLE_MAX} people")]
+    DirectRange,
     #[error("the name is not the one used to join")]
     NameMismatch,
     #[error("somebody in the room has another name that looks the same")]
@@ -39,6 +74,46 @@ pub(crate) enum Refused {
     RoomGone,
     #[error("the client is gone")]
     Gone,
+    #[error("log in first")]
+    Unauthorized,
+    #[error("this is for others to do")]
+    Forbidden,
+    #[error("only this server's own pages may ask for this")]
+    OtherSite,
+    #[error("there is nothing here, or it is not for you")]
+    NotThere,
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("somebody has this name, or one that looks the same")]
+    NameTaken,
+    #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters")]
+    PasswordShort,
+    #[error("the password has more than {PASSWORD_BYTES_MAX} bytes")]
+    PasswordLong,
+    #[error("the name or the password is wrong")]
+    WrongLogin,
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error("people without an account are not let in at the moment")]
+    GuestsOff,
+    #[error("guests own nothing; make an account first")]
+    GuestOwnsNothing,
+    #[error("the invitation does not exist, is used up or is over; ask for another one")]
+    InvitationOver,
+    #[error("the only owner stays one; make somebody else an owner first")]
+    LastOwner,
+    #[error("at most {BLOCKS_MAX} people can be blocked; unblock somebody first")]
+    BlocksFull,
+    #[error("there are {INVITATIONS_MAX} invitations; revoke some first")]
+    InvitationsFull,
+    #[error("one may not come into this room any more")]
+    Banned,
+    #[error("the passkey was not accepted; try again, or log in with the password")]
+    PasskeyFailed,
+    #[error("there are no passkeys at this address: they take https and a name, or localhost")]
+    NoPasskeys,
+    #[error("at most {PASSKEYS_MAX} passkeys can be had; remove one first")]
+    PasskeysFull,
 }
 
 /// What an event is answered with.
@@ -54,6 +129,19 @@ impl Refused {
         match self {
             Refused::Invalid(invalid) => invalid.code(),
             Refused::NotJoined => "not_joined",
+            Refused::NotOpened => "not_opened",
+            Refused::RoomFull => "full",
+            Refused::Muted(_) => "muted",
+            Refused::NotMember => "not_member",
+            Refused::RoomPasswordMissing => "password_short",
+            Refused::RoomNameTaken => "name_taken",
+            Refused::CapacityRange => "capacity_range",
+            Refused::RoomOwnerStays => "last_owner",
+            Refused::OwnsTooMany => "too_many_rooms",
+            Refused::TooManyPinned => "too_many_pinned",
+            Refused::TooManyOpen => "too_many_open",
+            Refused::DescriptionLong => "description_too_long",
+            Refused::DirectRange => "direct_range",
             Refused::NameMismatch => "name_mismatch",
             Refused::NameLookalike => "name_lookalike",
             Refused::RoomLookalike => "room_lookalike",
@@ -65,18 +153,54 @@ impl Refused {
             Refused::QuotaUsed(_) => "quota_used",
             Refused::RoomGone => "gone",
             Refused::Gone => "client_gone",
+            Refused::Unauthorized => "unauthorized",
+            Refused::Forbidden | Refused::OtherSite => "forbidden",
+            Refused::NotThere => "gone",
+            Refused::BadRequest(_) => "bad_request",
+            Refused::NameTaken => "name_taken",
+            Refused::PasswordShort => "password_short",
+            Refused::PasswordLong => "password_long",
+            Refused::WrongLogin => "wrong_login",
+            Refused::WrongPassword => "wrong_password",
+            Refused::GuestsOff => "guests_off",
+            Refused::GuestOwnsNothing => "guest_owns_nothing",
+            Refused::InvitationOver => "invitation_over",
+            Refused::LastOwner => "last_owner",
+            Refused::BlocksFull => "blocks_full",
+            Refused::InvitationsFull => "invitations_full",
+            Refused::Banned => "banned",
+            Refused::PasskeyFailed => "passkey_failed",
+            Refused::NoPasskeys => "no_passkeys",
+            Refused::PasskeysFull => "passkeys_full",
         }
     }
 
     /// What the client is told.
     pub(crate) fn told(&self) -> Refusal {
         let retry_after = match self {
-            Refused::TooFast(after) | Refused::TooManyRooms(after) | Refused::QuotaUsed(after) => {
-                Some(seconds(after))
-            }
+            Refused::TooFast(after)
+            | Refused::TooManyRooms(after)
+            | Refused::QuotaUsed(after)
+            | Refused::Muted(after) => Some(seconds(after)),
             _ => None,
         };
         Refusal { code: self.code().to_owned(), message: self.to_string(), retry_after }
+    }
+}
+
+/// Answers an event.
+pub(crate) fn answer<T: Serialize>(acker: Acker<Reply<T>>, outcome: Result<T, Refused>) {
+    if let Err(refused) = &outcome {
+        tracing::debug!(code = refused.code(), "event refused");
+    }
+    settle(acker.answer(&Reply::from(outcome)));
+}
+
+/// What the chat sends is always encodable, and a client that reads too slowly is disconnected by
+/// the library, so there is nothing to do but to note it.
+pub(crate) fn settle<E: std::error::Error>(sent: Result<(), E>) {
+    if let Err(error) = sent {
+        tracing::debug!(%error, "not sent");
     }
 }
 
@@ -104,6 +228,16 @@ impl From<Exceeded> for Refused {
     }
 }
 
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Gone => Refused::NotThere,
+            Denied::Forbidden => Refused::Forbidden,
+            Denied::LastOwner => Refused::LastOwner,
+        }
+    }
+}
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
@@ -111,10 +245,33 @@ impl From<StoreError> for Refused {
             StoreError::Write => Refused::Storage,
             StoreError::Full => Refused::DiskFull,
             StoreError::Gone => Refused::RoomGone,
+            StoreError::Muted(left) => {
+                Refused::Muted(Duration::from_millis(left.try_into().unwrap_or_default()))
+            }
             StoreError::Closed | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "message store");
                 Refused::Storage
             }
+        }
+    }
+}
+
+impl From<RoomError> for Refused {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::Gone => Refused::RoomGone,
+            RoomError::Banned => Refused::Banned,
+            RoomError::Forbidden => Refused::Forbidden,
+            RoomError::WrongPassword => Refused::WrongPassword,
+            RoomError::PasswordMissing => Refused::RoomPasswordMissing,
+            RoomError::NameTaken => Refused::RoomNameTaken,
+            RoomError::Lookalike => Refused::RoomLookalike,
+            RoomError::TooMany => Refused::OwnsTooMany,
+            RoomError::TooManyPinned => Refused::TooManyPinned,
+            RoomError::NotMember => Refused::NotMember,
+            RoomError::Guest => Refused::GuestOwnsNothing,
+            RoomError::LastOwner => Refused::RoomOwnerStays,
+            RoomError::Store(error) => error.into(),
         }
     }
 }

@@ -17,18 +17,22 @@ use sockeye_websocket::{HttpServer, TrustedProxies, bind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::accounts::Accounts;
-use crate::address;
+use crate::accounts::passwords::Passwords;
+use crate::accounts::{Accounts, now};
+use crate::address::{self, Reach};
+use crate::admin::Admin;
 use crate::app::App;
 use crate::cli::ServeArgs;
+#[cfg(unix)]
+use crate::control::{self, ControlSocket};
+use crate::conversation::{self, Conversations};
 use crate::files::{self, Room};
 use crate::keys;
-#[cfg(unix)]
-use crate::keys::control::ControlSocket;
 use crate::lab::{self, Lab};
 use crate::notes::handlers as notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
+use crate::rooms::list as rooms;
 use crate::site::Site;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreOptions};
@@ -37,6 +41,8 @@ use crate::ui::Ui;
 
 /// How long clients may take to finish after the first signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often sessions that are over are forgotten.
+const FORGETTING_INTERVAL: Duration = Duration::from_secs(3_600);
 /// How long requests may take after that.
 const REQUESTS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,23 +74,31 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         .with_context(|| format!("cannot keep messages in {}", args.data.display()))?;
     let store: Arc<dyn Store> = Arc::new(store);
     let keys = FileKeys::open(args.data.join(keys::FILE_NAME))?;
+    let passwords = Passwords::default();
+    let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
+    let port = port(&listeners)?;
+    let reach = Reach::of(args, scheme, port, is_loopback(args)).with_lab(lab.is_some());
     let app = App {
-        accounts: Accounts::new(Arc::clone(&store)),
+        accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,
+        passwords,
+        reach: Arc::new(reach),
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
+        rooms: Arc::default(),
         usage: Arc::new(Usage::new(args.limits.quotas())),
         keys: keys.clone(),
+        started_at: now(),
     };
     let server = server(args, app.clone(), room)?;
+    app.accounts.connect(server.io());
     Publishing::new(keys.clone()).mount(&server)?;
     Feeds::builder().offer("/").mount(&server)?;
-    let _control = control_socket(&args.data, &keys);
-    let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
+    let conversations = Conversations::start(&app, &server);
+    let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
-    let site = Site::new(app, ui).with_lab(lab.is_some()).local(is_loopback(args));
-    let site = Arc::new(site);
+    let site = Arc::new(Site::new(app.clone(), ui));
+    let forgetting = tokio::spawn(forget_what_is_over(app.accounts.clone()));
 
-    let port = port(&listeners)?;
     let (close, closing) = oneshot::channel::<()>();
     let http = HttpServer::new(listeners, router(args, &site, &server, (keys, pages_of_lab)))
         .connections_max(room.connections)
@@ -100,7 +114,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     });
     let mut http = tokio::spawn(http.into_future());
     tracing::info!(data = %args.data.display(), "serving");
-    announce(args, scheme, port).context("cannot write to standard output")?;
+    announce(args, scheme, port, &app).context("cannot write to standard output")?;
 
     let served = tokio::select! {
         served = &mut http => Some(served),
@@ -114,6 +128,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     }
     let drained = server.drain(DRAIN_TIMEOUT).await;
     tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
+    forgetting.abort();
     let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
         match served {
             Some(served) => served,
@@ -121,6 +136,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         }
     })
     .await;
+    if let Some(conversations) = conversations {
+        conversations.stop(&app).await;
+    }
     store.close().await;
     match finished {
         Ok(served) => served.context("the HTTP server failed")?.context("listening failed")?,
@@ -139,7 +157,8 @@ fn server(args: &ServeArgs, app: App, room: Room) -> Result<Server, BuildError> 
     // The chat has none, so nobody makes the server keep some while it waits for more.
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
-    Server::builder().config(config).state(app).namespace(notes::namespace()).build()
+    let server = Server::builder().config(config).state(app).namespace(notes::namespace());
+    server.namespace(rooms::namespace()).namespace(conversation::namespace()).build()
 }
 
 /// Whether the lab is there: whoever reaches it can have this machine send a lot, so others than its own
@@ -161,19 +180,24 @@ fn trusted_proxies(args: &ServeArgs) -> TrustedProxies {
     args.trusted_proxies.clone().headers(args.forwarded_headers)
 }
 
-/// Where `sockeye key` asks; without it that changes the file, which is read again a second later.
+/// Where `sockeye key` and `sockeye admin` ask; without it the one changes the file, which is read again a second
+/// later, and the other one fails.
 #[cfg(unix)]
-fn control_socket(data: &Path, keys: &FileKeys) -> Option<ControlSocket> {
-    let socket = ControlSocket::open(data, keys.clone());
+fn control_socket(data: &Path, app: &App) -> Option<ControlSocket> {
+    let answerer = control::answerer(app.keys.clone(), Admin::new(app.clone()));
+    let socket = ControlSocket::open(data, answerer);
     socket
         .inspect_err(|error| {
-            tracing::warn!(%error, "no control socket: `sockeye key` changes the file of keys itself");
+            tracing::warn!(
+                %error,
+                "no control socket: `sockeye key` changes the file of keys itself, `sockeye admin` cannot be used"
+            );
         })
         .ok()
 }
 
 #[cfg(not(unix))]
-fn control_socket(_: &Path, _: &FileKeys) {}
+fn control_socket(_: &Path, _: &App) {}
 
 /// The publishing API, while there is a key.
 fn publishing(site: &Arc<Site>, sockets: SocketService, keys: FileKeys) -> Router {
@@ -211,16 +235,39 @@ fn router(
         .layer(middleware::from_fn(check))
 }
 
-/// Says where it listens, and with a certificate of its own what to open on other devices.
-fn announce(args: &ServeArgs, scheme: &str, port: u16) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on {}", url(scheme, args.host.as_deref(), port))?;
+/// Says where it listens, with a certificate of its own what to open on other devices, and at the first run how
+/// somebody makes the first account. In one piece: whoever waits for the first line may not read on.
+fn announce(args: &ServeArgs, scheme: &str, port: u16, app: &App) -> io::Result<()> {
+    let host = args.host.as_deref();
+    let mut said = format!("listening on {}\n", url(scheme, host, port));
     if args.tls_self_signed {
-        for address in tls::addresses_to_open(args.host.as_deref()) {
-            writeln!(out, "open {}", url(scheme, Some(&address.to_string()), port))?;
+        for address in tls::addresses_to_open(host) {
+            said += &format!("open {}\n", url(scheme, Some(&address.to_string()), port));
         }
     }
+    if let Some(code) = app.accounts.setup_code() {
+        let here = url(scheme, host.filter(|_| app.reach.is_local), port);
+        let page = format!("{}/setup#{}", app.reach.best().unwrap_or(&here), code.as_str());
+        said += &format!("open {page} to make the first account\n");
+        tracing::info!("there is no account yet: open {page} to make the first one");
+        if app.reach.is_local && args.public_url.is_empty() {
+            said += "only this machine reaches it; start it with --host 0.0.0.0 for others to come in\n";
+        }
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(said.as_bytes())?;
     out.flush()
+}
+
+/// Forgets sessions and guests that are over, now and then.
+async fn forget_what_is_over(accounts: Accounts) {
+    let mut times = tokio::time::interval(FORGETTING_INTERVAL);
+    loop {
+        times.tick().await;
+        if let Err(error) = accounts.forget_what_is_over().await {
+            tracing::debug!(%error, "what is over was not forgotten");
+        }
+    }
 }
 
 /// Says what to do about the errors that people meet.

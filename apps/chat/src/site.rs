@@ -3,6 +3,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `/`, `/room`, `/room/<id or title>`, `/invite`, `/reset`, `/setup`, `/login`, `/settings`, `/admin` | the page |
+//! | `/api/…` | JSON, see [`accounts`](crate::accounts::contract) and the other contracts |
 //! | `/healthz` | 200 `ok`, or 503 and why: the server stops, or cannot store messages |
 //! | anything else | a file of the page, or 404 |
 //!
@@ -22,12 +23,10 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 use crate::accounts::contract::Boot;
+use crate::api::{self, BODY_BYTES_MAX};
 use crate::app::App;
 use crate::store::StoreError;
 use crate::ui::Ui;
-
-/// The most bytes of a request's body, should a route ever read one.
-const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// Everything comes from this server, nothing is inline, nobody may frame the pages.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -39,29 +38,13 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src
 pub struct Site {
     app: App,
     ui: Ui,
-    has_lab: bool,
-    is_local: bool,
     is_stopping: AtomicBool,
 }
 
 impl Site {
     /// The page of this chat, with these files.
     pub fn new(app: App, ui: Ui) -> Self {
-        Site { app, ui, has_lab: false, is_local: false, is_stopping: AtomicBool::new(false) }
-    }
-
-    /// Whether the page has a link to the lab. Default: no.
-    #[must_use]
-    pub fn with_lab(mut self, has_lab: bool) -> Self {
-        self.has_lab = has_lab;
-        self
-    }
-
-    /// Whether the server is reached from this machine only, which the page then says. Default: no.
-    #[must_use]
-    pub fn local(mut self, is_local: bool) -> Self {
-        self.is_local = is_local;
-        self
+        Site { app, ui, is_stopping: AtomicBool::new(false) }
     }
 
     /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
@@ -80,15 +63,10 @@ impl Site {
             .route("/robots.txt", get(async || ROBOTS))
             .route("/healthz", get(health))
             .fallback(file)
+            .with_state(Arc::clone(&self))
+            .nest("/api", api::router(self.app.clone()))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(map_response(secure))
-            .with_state(self)
-    }
-
-    /// What the page is told.
-    async fn boot(&self, request: &Parts) -> Result<Boot, StoreError> {
-        let boot = self.app.accounts.boot(request).await?;
-        Ok(Boot { has_lab: self.has_lab, is_local: self.is_local, ..boot })
     }
 
     /// The answer at a path where there is nothing: the page says so.
@@ -110,11 +88,15 @@ const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 const NOT_CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
 
 async fn page(State(site): State<Arc<Site>>, request: Parts) -> Response {
-    match site.boot(&request).await {
-        Ok(boot) => {
+    match site.app.accounts.boot(&request, &site.app.reach).await {
+        Ok((boot, renewed)) => {
             let page = site.ui.page(&boot, html::NEEDS_SCRIPT);
             let page = page.unwrap_or_else(|| html::document(html::NO_UI));
-            ([NOT_CACHED], Html(page)).into_response()
+            let mut response = ([NOT_CACHED], Html(page)).into_response();
+            if let Some(cookie) = renewed {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
         }
         Err(error) => failed(&error),
     }

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
+use crate::accounts::passkeys::store::PasskeyStore;
 use crate::accounts::store::AccountStore;
 use crate::admin::store::AdminStore;
 use crate::invitations::store::InvitationStore;
@@ -30,6 +31,7 @@ pub trait Store:
     + InvitationStore
     + MessageStore
     + NotesStore
+    + PasskeyStore
     + RoomStore
     + Debug
     + Send
@@ -90,6 +92,9 @@ pub enum StoreError {
     /// The disk is full, or nearly so.
     #[error("the disk is full")]
     Full,
+    /// The one who says it may say nothing for so long, in milliseconds.
+    #[error("the person may say nothing for a while")]
+    Muted(i64),
     /// There is no such room any more.
     #[error("the room is gone")]
     Gone,

@@ -5,10 +5,10 @@ mod common;
 
 use common::{PATIENCE, Person, Program, next, refusal};
 use serde_json::{Value, json};
-use sockeye_chat::contract::{
+use sockeye_chat::input::{MESSAGE_CHARS_MAX, NICKNAME_CHARS_MAX, ROOM_CHARS_MAX};
+use sockeye_chat::notes::contract::{
     CHAT, HISTORY_MESSAGES_MAX, JOIN, Join, LEAVE, NewMessage, Presence, StoredMessage,
 };
-use sockeye_chat::input::{MESSAGE_CHARS_MAX, NICKNAME_CHARS_MAX, ROOM_CHARS_MAX};
 use sockeye_client::{AckError, Args, Client, ConnectionState, Event, Reconnect};
 use tempfile::TempDir;
 use tokio::time::timeout;

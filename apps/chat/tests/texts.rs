@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Person, Program, next};
-use sockeye_chat::contract::{CHAT, StoredMessage};
+use sockeye_chat::notes::contract::{CHAT, StoredMessage};
 use sockeye_client::{Event, RawArgs};
 use tempfile::TempDir;
 

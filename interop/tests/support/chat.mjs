@@ -27,6 +27,21 @@ export class Chat {
     return `${this.url}/room/${encodeURIComponent(name)}`;
   }
 
+  /** A request that changes something, as the page makes it; `cookie` says who asks. */
+  async post(path, body, cookie = undefined) {
+    const headers = { "content-type": "application/json", ...(cookie && { cookie }) };
+    const response = await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    const text = await response.text();
+    assert.ok(response.ok, `${path}: ${response.status} ${text}`);
+    return { body: text && JSON.parse(text), cookie: response.headers.getSetCookie()[0]?.split(";")[0] };
+  }
+
+  /** Makes the first account, an owner; its cookie is `owner` from then on. */
+  async setUp(name = "Owner", password = "a long password") {
+    const printed = await until("the code of the first account", () => /\/setup#(\S+)/.exec(this.server.log));
+    this.owner = (await this.post("/api/setup", { code: printed[1], name, password })).cookie;
+  }
+
   /** SIGTERM, as a service manager does it. */
   async interrupt() {
     assert.equal(await this.server.stop(), 0, "the server drains and exits with 0");

@@ -37,6 +37,8 @@ pub const ME: Event<Me> = Event::new("me");
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// The most bytes of a password.
 pub const PASSWORD_BYTES_MAX: usize = 256;
+/// The most people that somebody can block.
+pub const BLOCKS_MAX: u32 = 1_000;
 
 /// What somebody may do on this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,7 +9,18 @@ use crate::store::StoreError;
 
 /// Runs in the writer, in stored order, after the transaction with the message is on disk or has failed; it must
 /// not block.
-pub type SaidDone = Box<dyn FnOnce(Result<Posted, StoreError>) + Send>;
+pub type SaidDone = Box<dyn FnOnce(Result<Said, StoreError>) + Send>;
+
+/// What became of a message, and where it is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The message.
+    pub posted: Posted,
+    /// The name of the room at that moment, if it was an open one: the notes' chat hears it.
+    pub open_name: Option<String>,
+    /// Members of direct messages who had left them, and are back by this message.
+    pub returned: Vec<String>,
+}
 
 /// A message to be stored.
 #[derive(Clone, Debug)]
@@ -31,7 +42,8 @@ pub trait MessageStore {
     ///
     /// # Errors
     /// [`StoreError::Closed`]; `done` is dropped without being run. `done` hears [`StoreError::Gone`] when there is no
-    /// such room any more.
+    /// such room any more, its sender is no member at that point of the stored order, or whom they write to has
+    /// blocked them; [`StoreError::Muted`] when they may say nothing now.
     ///
     /// # Cancel safety
     /// Cancelled before it returns, nothing was queued.

@@ -11,22 +11,23 @@
 //! restart, as another event, or from another page of the same sender.
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sockeye::{
     Acker, Deferred, DisconnectReason, Event, Failure, Io, Local, Namespace, Refuse, Reliable,
     Socket, State, Visitor,
 };
 use sockeye_feeds::publish::{Verb, verify};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::contract::{
-    self, JOINED, Join, LEAVE, LEFT, NewMessage, POSTED, Presence, StoredMessage,
-};
-use super::store::{Found, Post, Posted, Sender};
+use super::contract::{self, JOINED, Join, LEAVE, LEFT, NewMessage, Presence, StoredMessage};
+use super::store::{Found, Post, Sender};
 use crate::app::App;
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
+use crate::messages::delivery::deliver;
+use crate::messages::store::Said;
 use crate::quota::Origin;
-use crate::refusal::{Refused, Reply};
+use crate::refusal::{Refused, Reply, answer, settle};
 use crate::store::StoreError;
 
 /// The namespace `/` with its handlers.
@@ -52,6 +53,8 @@ const CHAT: Event<NewMessage, Reply<StoredMessage>> = Event::new(contract::CHAT.
 struct Seat {
     place: Mutex<Place>,
     origin: Origin,
+    /// Whether something was said since the last entry: then there is the room.
+    has_said: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -68,8 +71,8 @@ struct Member {
     room: RoomName,
     name: Nickname,
     sender: Sender,
-    /// Whether the room is one that nobody had written in.
-    is_new: bool,
+    /// The id of the room; `None` while it is one that nobody has written in.
+    room_id: Option<String>,
 }
 
 /// What a reader over plain HTTP brings: `Authorization: Bearer`.
@@ -100,7 +103,7 @@ async fn connected(visitor: Visitor) {
     let Some(socket) = visitor.socket() else { return };
     let address = socket.handshake().address();
     let origin = Origin::of(address.map(|address| address.ip()));
-    socket.set(Seat { place: Mutex::default(), origin });
+    socket.set(Seat { place: Mutex::default(), origin, has_said: AtomicBool::new(false) });
     let address = address.map(tracing::field::display);
     tracing::info!(socket = %socket.id(), address, "connected");
 }
@@ -116,12 +119,12 @@ async fn join(
     match app.enter(&socket, &seat, request).await {
         Ok((history, presence)) => {
             // The history first, then one's own arrival.
-            tell(acker, &Reply::Done(history));
+            answer(acker, Ok(history));
             if let Some(presence) = presence {
                 settle(socket.emit(JOINED, &presence));
             }
         }
-        Err(refused) => tell(acker, &Reply::from(Err(refused))),
+        Err(refused) => answer(acker, Err(refused)),
     }
     deferred
 }
@@ -136,12 +139,17 @@ async fn chat(
     let deferred = acker.defer();
     match app.take(&seat, request) {
         Ok(post) => {
-            let (io, room) = (socket.io(), post.room.clone());
-            let done = Box::new(move |posted| deliver(posted, &io, &room, acker));
+            let (io, there) = (socket.io(), app.clone());
+            let done = Box::new(move |said: Result<Said, StoreError>| {
+                if let Ok(said) = &said {
+                    seat.learn(said);
+                }
+                tell_said(&there, &io, said, acker);
+            });
             // Closed: the client gets no answer, comes back when the server does, and tries again.
             let _ = app.store.post(post, done).await;
         }
-        Err(refused) => tell(acker, &Reply::from(Err(refused))),
+        Err(refused) => answer(acker, Err(refused)),
     }
     deferred
 }
@@ -176,21 +184,39 @@ fn report(socket: &Socket, failure: &Failure) {
 }
 
 /// Runs in the store's writer, in stored order.
-fn deliver(
-    posted: Result<Posted, StoreError>,
+fn tell_said(
+    app: &App,
     io: &Io,
-    room: &RoomName,
+    said: Result<Said, StoreError>,
     acker: Acker<Reply<StoredMessage>>,
 ) {
-    let is_new = matches!(posted, Ok(Posted::New(_)));
-    let posted = posted.map(|posted| StoredMessage::from(posted.message()));
-    let reply = Reply::from(posted.map_err(Refused::from));
-    tell(acker, &reply);
-    // Sent again after a lost connection, the room has it already.
-    if let Reply::Done(message) = &reply
-        && is_new
-    {
-        settle(io.to(room.as_str()).emit(POSTED, message));
+    match said {
+        Ok(said) => {
+            answer(acker, Ok(StoredMessage::from(said.posted.message())));
+            deliver(app, io, &said);
+        }
+        Err(error) => answer(acker, Err(error.into())),
+    }
+}
+
+/// The open room of this name is called otherwise from now on, or is none any more: whoever was in it comes along,
+/// or hears that they have left.
+pub(crate) fn follow(app: &App, io: &Io, from: &str, to: Option<&str>) {
+    let Some(notes) = io.of("/") else { return };
+    let to = to.and_then(|to| RoomName::parse(to).ok());
+    for socket in notes.to(from).sockets() {
+        let Some(seat) = socket.get::<Seat>() else { continue };
+        let Some(member) = seat.move_to(from, to.as_ref()) else { continue };
+        app.people.exit(&member.room, &member.name);
+        let is_along = to.as_ref().is_some_and(|to| {
+            let entered = app.people.enter(to, &member.name, seat.origin);
+            entered.inspect_err(|_| drop(seat.replace(Place::Outside))).is_ok()
+        });
+        socket.leave(from);
+        match &to {
+            Some(to) if is_along => socket.join(to.as_str()),
+            _ => settle(socket.emit(LEFT, &app.presence(&member))),
+        }
     }
 }
 
@@ -203,19 +229,20 @@ impl App {
         seat: &Seat,
         request: Join,
     ) -> Result<(Vec<StoredMessage>, Option<Presence>), Refused> {
+        if !self.accounts.has_guests() {
+            return Err(Refused::GuestsOff);
+        }
         self.usage.join(seat.origin)?;
         let (room, name) = (RoomName::parse(&request.room)?, Nickname::parse(&request.name)?);
         let sender = match request.sender {
             Some(id) => Sender::known_by(&MessageKey::parse(id)?),
             None => Sender::from(seat.origin),
         };
-        let is_new = match self.store.find(&room).await? {
-            Found::Room => false,
-            Found::Closed => return Err(Refused::RoomGone),
-            Found::Nothing if !self.people.has_twin_of(&room) => true,
-            Found::Nothing | Found::Twin => return Err(Refused::RoomLookalike),
-        };
-        let member = Member { room, name, sender, is_new };
+        if self.store.is_name_taken(&name.skeleton()).await? {
+            return Err(Refused::NameLookalike);
+        }
+        let room_id = self.find(&room).await?;
+        let member = Member { room, name, sender, room_id };
         if seat.member().is_some_and(|before| before.is_same(&member)) {
             return Ok((self.store.history(&member.room).await?, None));
         }
@@ -232,14 +259,46 @@ impl App {
         }
         socket.join(member.room.as_str());
         settle(socket.to(member.room.as_str()).emit(JOINED, &self.presence(&member)));
-        match self.store.history(&member.room).await {
+        self.changed(socket, &member);
+        match self.look(&member).await {
             Ok(history) => Ok((history, Some(self.presence(&member)))),
-            Err(error) => {
+            Err(refused) => {
                 if let Some(member) = seat.replace(Place::Outside) {
                     self.exit(socket, &member).await;
                 }
-                Err(error.into())
+                Err(refused)
             }
+        }
+    }
+
+    /// The id of the open room of this name; `None`: there is none, and there may be one.
+    async fn find(&self, room: &RoomName) -> Result<Option<String>, Refused> {
+        match self.store.find(room).await? {
+            Found::Room(id) => Ok(Some(id)),
+            Found::Closed => Err(Refused::RoomGone),
+            Found::Nothing if !self.people.has_twin_of(room) => Ok(None),
+            Found::Nothing | Found::Twin => Err(Refused::RoomLookalike),
+        }
+    }
+
+    /// What was said in the room that somebody has entered, if it is still the one that they asked for: it may have been
+    /// renamed or closed before they were in it.
+    async fn look(&self, member: &Member) -> Result<Vec<StoredMessage>, Refused> {
+        let is_same = match self.store.find(&member.room).await? {
+            Found::Room(id) => member.room_id.as_ref().is_none_or(|before| *before == id),
+            Found::Nothing => member.room_id.is_none(),
+            Found::Closed | Found::Twin => false,
+        };
+        if !is_same {
+            return Err(Refused::RoomGone);
+        }
+        Ok(self.store.history(&member.room).await?)
+    }
+
+    /// Whoever looks at the list sees how many are in the room.
+    fn changed(&self, socket: &Socket, member: &Member) {
+        if let Some(room) = &member.room_id {
+            self.rooms.changed(self, &socket.io(), room);
         }
     }
 
@@ -250,23 +309,27 @@ impl App {
         self.store.settled().await;
         self.people.exit(&member.room, &member.name);
         settle(socket.io().to(member.room.as_str()).emit(LEFT, &self.presence(member)));
+        self.changed(socket, member);
+        self.rooms.left_by_name(self, &socket.io(), member.room.as_str());
     }
 
     /// The message as it is to be stored, counted.
     fn take(&self, seat: &Seat, request: NewMessage) -> Result<Post, Refused> {
         let member = seat.member().ok_or(Refused::NotJoined)?;
+        if !self.accounts.has_guests() {
+            return Err(Refused::GuestsOff);
+        }
         let is_same = request.name == member.name.as_str();
         if !is_same && Nickname::parse(&request.name)? != member.name {
             return Err(Refused::NameMismatch);
         }
         let text = MessageText::parse(request.msg)?;
         let key = request.key.map(MessageKey::parse).transpose()?;
-        self.usage.message(seat.origin, text.as_str().len(), member.is_new)?;
-        if member.is_new {
-            seat.room_exists();
-        }
-        let Member { room, name, sender, .. } = member;
-        Ok(Post { room, name, text, key, sender, origin: seat.origin })
+        let is_new = member.room_id.is_none() && !seat.has_said.load(Ordering::Relaxed);
+        self.usage.message(seat.origin, text.as_str().len(), is_new)?;
+        seat.has_said.store(true, Ordering::Relaxed);
+        let Member { room, name, sender, room_id } = member;
+        Ok(Post { room, room_id, name, text, key, sender, origin: seat.origin })
     }
 
     fn presence(&self, member: &Member) -> Presence {
@@ -291,6 +354,7 @@ impl Seat {
         let mut place = self.place.lock();
         let is_here = !matches!(*place, Place::Gone);
         if is_here {
+            self.has_said.store(false, Ordering::Relaxed);
             *place = Place::In(member.clone());
         }
         is_here
@@ -308,11 +372,29 @@ impl Seat {
         }
     }
 
-    /// Whoever has said the first thing in a room has made it.
-    fn room_exists(&self) {
-        if let Place::In(member) = &mut *self.place.lock() {
-            member.is_new = false;
+    /// Whoever has said the first thing in a room knows it from then on.
+    fn learn(&self, said: &Said) {
+        if let Place::In(member) = &mut *self.place.lock()
+            && member.room_id.is_none()
+            && said.open_name.as_deref() == Some(member.room.as_str())
+        {
+            member.room_id = Some(said.posted.message().room.clone());
         }
+    }
+
+    /// Takes whoever is seated in the room of this name to another one, or out of it; who that was.
+    fn move_to(&self, from: &str, to: Option<&RoomName>) -> Option<Member> {
+        let mut place = self.place.lock();
+        let Place::In(member) = &mut *place else { return None };
+        if member.room.as_str() != from {
+            return None;
+        }
+        let before = member.clone();
+        match to {
+            Some(to) => member.room = to.clone(),
+            None => *place = Place::Outside,
+        }
+        Some(before)
     }
 }
 
@@ -320,20 +402,5 @@ impl Member {
     /// Whether it is the same person at the same place.
     fn is_same(&self, other: &Self) -> bool {
         (&self.room, &self.name, &self.sender) == (&other.room, &other.name, &other.sender)
-    }
-}
-
-fn tell<T: Serialize>(acker: Acker<Reply<T>>, reply: &Reply<T>) {
-    if let Reply::Refused { error } = reply {
-        tracing::debug!(code = error.code, "event refused");
-    }
-    settle(acker.answer(reply));
-}
-
-/// What the chat sends is always encodable, and a client that reads too slowly is disconnected by
-/// the library, so there is nothing to do but to note it.
-fn settle<E: std::error::Error>(sent: Result<(), E>) {
-    if let Err(error) = sent {
-        tracing::debug!(%error, "not sent");
     }
 }

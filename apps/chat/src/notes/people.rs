@@ -104,6 +104,11 @@ impl People {
         self.inside.lock().rooms.get(room).map_or(0, |room| room.crowd.people)
     }
 
+    /// How many are in the room of this name, in its one form.
+    pub fn count_in(&self, room: &str) -> u32 {
+        self.inside.lock().rooms.get(room).map_or(0, |room| room.crowd.people)
+    }
+
     /// Whether somebody is in another room whose name looks the same.
     pub fn has_twin_of(&self, room: &RoomName) -> bool {
         self.inside.lock().looks.get(&room.skeleton()).is_some_and(|there| there != room)

@@ -5,12 +5,13 @@ use async_trait::async_trait;
 use super::contract::StoredMessage;
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
 use crate::messages::contract::Message;
+use crate::messages::store::SaidDone;
 use crate::quota::Origin;
 use crate::store::StoreError;
 
 /// Runs in the writer, in stored order, after the transaction with the message is on disk or has failed; it must
 /// not block.
-pub type PostDone = Box<dyn FnOnce(Result<Posted, StoreError>) + Send>;
+pub type PostDone = SaidDone;
 
 /// Messages by the names of rooms and people.
 #[async_trait]
@@ -46,6 +47,9 @@ pub trait NotesStore {
 pub struct Post {
     /// Where it was said.
     pub room: RoomName,
+    /// The id of the room, if it was there when the one who says it came in: then it is that one, whatever it is
+    /// called by now, and none is made.
+    pub room_id: Option<String>,
     /// Who said it.
     pub name: Nickname,
     /// What was said.
@@ -63,10 +67,10 @@ pub struct Post {
 pub struct Sender(String);
 
 /// What there is under a room's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The room, which is open.
-    Room,
+    /// The room of this id, which is open.
+    Room(String),
     /// A room that is not for everybody.
     Closed,
     /// Not this one, but another one that looks the same.

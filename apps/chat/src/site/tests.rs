@@ -46,8 +46,16 @@ impl Fixture {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let mut fixture = Fixture::new(true).await;
-    let paths =
-        ["/", "/room", "/room/x", "/nothing", "/assets/index-1.js", "/healthz", "/robots.txt"];
+    let paths = [
+        "/",
+        "/room/x",
+        "/nothing",
+        "/assets/index-1.js",
+        "/healthz",
+        "/robots.txt",
+        "/api/me",
+        "/api/x",
+    ];
     for path in paths {
         let (_, response, _) = fixture.get(path).await;
         let headers = response.headers();
@@ -69,10 +77,15 @@ async fn every_address_of_the_page_answers_with_it_and_no_other_does() {
         assert_eq!(response.headers()["cache-control"], "no-cache", "{path}");
         assert!(html.contains(r#""is_missing":false"#), "{path}: {html}");
     }
-    for path in ["/room/a/b", "/nothing", "/api", "/api/nothing"] {
+    for path in ["/room/a/b", "/nothing"] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(html.contains(r#""is_missing":true"#), "{path}");
+    }
+    for path in ["/api", "/api/nothing"] {
+        let (status, _, json) = fixture.get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert!(json.contains(r#""code":"gone""#), "{path}: {json}");
     }
     let (status, response, _) = fixture.get("/room/").await;
     assert_eq!(status, StatusCode::PERMANENT_REDIRECT);

@@ -19,6 +19,7 @@ mod invitations;
 mod lock;
 mod messages;
 mod notes;
+mod passkeys;
 mod room_names;
 mod rooms;
 mod writer;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use sockeye_chat::contract::{
+use sockeye_chat::notes::contract::{
     CHAT, JOIN, JOINED, Join, LEFT, NewMessage, POSTED, Presence, StoredMessage,
 };
 use sockeye_client::{AckError, Client, Reconnect, Subscription};
@@ -17,6 +17,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 pub(crate) mod lab;
+pub(crate) mod team;
 
 /// Longer than anything here may take; only a failing test ever waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

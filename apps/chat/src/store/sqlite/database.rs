@@ -114,6 +114,12 @@ impl Database {
         self.held.lock().log_bytes = Companions::at(&self.companions).log_bytes;
     }
 
+    /// Bytes of the file and of its log.
+    pub(super) fn bytes(&self) -> u64 {
+        let file = self.file.metadata().map_or(0, |metadata| metadata.len());
+        file + Companions::at(&self.companions).log_bytes
+    }
+
     /// Bytes that may still be written to the file system, and its size. `None` where it does not
     /// tell.
     pub(super) fn space(&self) -> Option<Space> {

@@ -160,13 +160,18 @@ impl Health {
         self.suspected.notified().await;
     }
 
+    /// Bytes of the file system that have to be free.
+    pub(super) fn free_bytes_min(&self, space: Option<Space>) -> u64 {
+        let part = |space: Space| FREE_BYTES_MIN.min(space.total_bytes / FREE_FRACTION_MIN);
+        self.free_bytes_min.unwrap_or_else(|| space.map_or(FREE_BYTES_MIN, part))
+    }
+
     /// Whether enough of the file system is free; it is where that is not known.
     pub(super) fn check_space(&self, space: Option<Space>) -> Result<(), Fault> {
-        let Some(Space { free_bytes, total_bytes }) = space else {
+        let Some(Space { free_bytes, .. }) = space else {
             return Ok(());
         };
-        let default = || FREE_BYTES_MIN.min(total_bytes / FREE_FRACTION_MIN);
-        let min_bytes = self.free_bytes_min.unwrap_or_else(default);
+        let min_bytes = self.free_bytes_min(space);
         if free_bytes >= min_bytes { Ok(()) } else { Err(Fault::Space { free_bytes, min_bytes }) }
     }
 }

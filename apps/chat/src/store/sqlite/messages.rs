@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::rooms::insert_member;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
 use crate::messages::contract::{Author, HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, Message};
-use crate::messages::store::{MessageStore, NewMessage, SaidDone};
+use crate::messages::store::{MessageStore, NewMessage, Said, SaidDone};
 use crate::notes::store::Posted;
+use crate::rooms::contract::RoomRole;
 
 /// A message that is to be written.
 pub(super) struct NewRow<'a> {
@@ -63,23 +65,70 @@ impl MessageStore for Sqlite {
 async fn say(
     within: Within<'_>,
     message: NewMessage,
-) -> Result<Result<Posted, StoreError>, sqlx::Error> {
+) -> Result<Result<Said, StoreError>, sqlx::Error> {
     let Within { connection, at, .. } = within;
-    let room = sqlx::query_scalar("SELECT id FROM rooms WHERE public_id = ?1")
-        .bind(&message.room)
-        .fetch_optional(&mut *connection)
-        .await?;
+    // Whoever is banned or was removed is as one who never was there.
+    let room = sqlx::query(
+        "SELECT r.id, r.kind, r.name, me.muted_until FROM rooms r
+         JOIN members me ON me.room = r.id AND me.person = ?2 AND me.role <> 'banned'
+         WHERE r.public_id = ?1 AND r.public_id <> ''",
+    )
+    .bind(&message.room)
+    .bind(&message.by.id)
+    .fetch_optional(&mut *connection)
+    .await?;
     let Some(room) = room else { return Ok(Err(StoreError::Gone)) };
+    let (row, kind): (i64, &str) = (room.try_get("id")?, room.try_get("kind")?);
+    if let Some(until) = room.try_get::<Option<i64>, _>("muted_until")?
+        && until > at
+    {
+        return Ok(Err(StoreError::Muted(until - at)));
+    }
+    let open_name = if kind == "open" { Some(room.try_get("name")?) } else { None };
+    let returned = match kind {
+        "direct" => match bring_back(connection, row, &message.by.id, at).await? {
+            Some(returned) => returned,
+            None => return Ok(Err(StoreError::Gone)),
+        },
+        _ => Vec::new(),
+    };
     let sender = format!("person {}", message.by.id);
     let new = NewRow {
-        room,
+        room: row,
         room_id: message.room,
         by: message.by,
         text: message.text.as_str(),
         sender: &sender,
         key: Some(message.key.as_str()),
     };
-    insert(connection, new, at).await
+    let posted = insert(connection, new, at).await?;
+    Ok(posted.map(|posted| Said { posted, open_name, returned }))
+}
+
+/// Of two people who write to each other, the one who has left is a member again; who is. `None`: the other one has
+/// blocked the one who writes, or is no account any more.
+async fn bring_back(
+    connection: &mut SqliteConnection,
+    room: i64,
+    by: &str,
+    at: i64,
+) -> Result<Option<Vec<String>>, sqlx::Error> {
+    let others: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT p.id, p.closed_at IS NULL AND NOT EXISTS
+            (SELECT 1 FROM blocks WHERE person = p.id AND blocked = ?2)
+         FROM people p, rooms r WHERE r.id = ?1 AND p.id <> ?2
+         AND p.id IN (SELECT value FROM json_each(r.direct_key))",
+    )
+    .bind(room)
+    .bind(by)
+    .fetch_all(&mut *connection)
+    .await?;
+    let [(other, is_reached)] = &*others else { return Ok(Some(Vec::new())) };
+    if !is_reached {
+        return Ok(None);
+    }
+    let is_back = insert_member(connection, room, other, Some(RoomRole::Member), at).await?;
+    Ok(Some(if is_back { vec![other.clone()] } else { Vec::new() }))
 }
 
 /// The outer error fails the transaction, the inner one only this message.

@@ -14,9 +14,10 @@ use crate::contract::FIRST_ROOM;
 use crate::id::new_id;
 use crate::input::RoomName;
 use crate::messages::contract::{Author, Message};
+use crate::messages::store::Said;
 use crate::names::Skeleton;
 use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMessage};
-use crate::notes::store::{Found, NotesStore, Post, PostDone, Posted};
+use crate::notes::store::{Found, NotesStore, Post, PostDone};
 use crate::rooms::contract::RoomKind;
 
 #[async_trait]
@@ -59,15 +60,20 @@ impl NotesStore for Sqlite {
     }
 
     async fn find(&self, room: &RoomName) -> Result<Found, StoreError> {
-        let rows = sqlx::query("SELECT name = ?1 AS is_same, kind FROM rooms WHERE skeleton = ?2")
-            .bind(room.as_str())
-            .bind(room.skeleton().as_str())
-            .fetch_all(&self.database.reads())
-            .await?;
+        let rows = sqlx::query(
+            "SELECT name = ?1 AS is_same, kind, public_id FROM rooms WHERE skeleton = ?2",
+        )
+        .bind(room.as_str())
+        .bind(room.skeleton().as_str())
+        .fetch_all(&self.database.reads())
+        .await?;
         for row in &rows {
             if row.try_get("is_same")? {
                 let kind: &str = row.try_get("kind")?;
-                return Ok(if kind == "open" { Found::Room } else { Found::Closed });
+                return Ok(match kind {
+                    "open" => Found::Room(row.try_get("public_id")?),
+                    _ => Found::Closed,
+                });
             }
         }
         Ok(match rows.is_empty() {
@@ -79,9 +85,9 @@ impl NotesStore for Sqlite {
 }
 
 /// Stores a message with the room and the guest it needs.
-async fn store(within: Within<'_>, post: Post) -> Result<Result<Posted, StoreError>, sqlx::Error> {
+async fn store(within: Within<'_>, post: Post) -> Result<Result<Said, StoreError>, sqlx::Error> {
     let Within { connection, at, known } = within;
-    if !known.rooms.contains(post.room.as_str()) {
+    if post.room_id.is_none() && !known.rooms.contains(post.room.as_str()) {
         let name = post.room.as_str();
         let maker = post.origin.to_string();
         let room = NewRoomRow {
@@ -95,10 +101,17 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Posted, StoreErr
         insert_room(connection, &room, at).await?;
         known.rooms.insert(name.to_owned());
     }
-    let room = sqlx::query("SELECT id, public_id FROM rooms WHERE name = ?1 AND kind = 'open'")
-        .bind(post.room.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let room = match &post.room_id {
+        Some(id) => sqlx::query(
+            "SELECT id, public_id, name FROM rooms WHERE public_id = ?1 AND kind = 'open'",
+        )
+        .bind(id),
+        None => {
+            sqlx::query("SELECT id, public_id, name FROM rooms WHERE name = ?1 AND kind = 'open'")
+                .bind(post.room.as_str())
+        }
+    };
+    let room = room.fetch_optional(&mut *connection).await?;
     // Its owner has closed it meanwhile.
     let Some(room) = room else { return Ok(Err(StoreError::Gone)) };
     let guest = NewPersonRow {
@@ -122,6 +135,7 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Posted, StoreErr
         colour: guest.try_get("colour")?,
         picture: None,
     };
+    let open_name = room.try_get("name")?;
     let new = NewRow {
         room: room.try_get("id")?,
         room_id: room.try_get("public_id")?,
@@ -130,7 +144,8 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Posted, StoreErr
         sender: post.sender.as_str(),
         key: post.key.as_ref().map(|key| key.as_str()),
     };
-    insert(connection, new, at).await
+    let posted = insert(connection, new, at).await?;
+    Ok(posted.map(|posted| Said { posted, open_name: Some(open_name), returned: Vec::new() }))
 }
 
 impl From<&Message> for StoredMessage {

@@ -6,9 +6,8 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::contract::FIRST_ROOM;
 use crate::input::{MessageKey, MessageText, Nickname, RoomName};
-use crate::messages::contract::Message;
+use crate::messages::store::Said;
 use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMessage};
 use crate::notes::store::{Found, NotesStore as _, Post, Posted, Sender};
 use crate::quota::Origin;
@@ -22,6 +21,7 @@ fn message(room: &str, text: &str) -> Post {
         room: self::room(room),
         name: Nickname::parse("정민").unwrap(),
         text: MessageText::parse(text.to_owned()).unwrap(),
+        room_id: None,
         key: None,
         sender: Sender::from(origin(1)),
         origin: origin(1),
@@ -39,7 +39,8 @@ fn keyed(room: &str, text: &str, key: &str) -> Post {
 
 async fn post(store: &Sqlite, post: Post) -> Result<Posted, StoreError> {
     let (report, outcome) = oneshot::channel();
-    store.post(post, Box::new(|posted| drop(report.send(posted)))).await?;
+    let report = |said: Result<Said, _>| drop(report.send(said.map(|said| said.posted)));
+    store.post(post, Box::new(report)).await?;
     outcome.await.map_err(|_| StoreError::Closed)?
 }
 
@@ -87,8 +88,8 @@ async fn reports_come_in_stored_order_and_after_the_commit() {
         senders.push(tokio::spawn(async move {
             for n in 0..50 {
                 let reported = Arc::clone(&reported);
-                let report = move |posted: Result<Posted, StoreError>| {
-                    reported.lock().push(posted.unwrap().message().clone());
+                let report = move |posted: Result<Said, StoreError>| {
+                    reported.lock().push(posted.unwrap().posted.message().clone());
                 };
                 store
                     .post(message("room", &format!("{sender} {n}")), Box::new(report))
@@ -248,4 +249,5 @@ async fn a_folder_has_one_store_at_a_time() {
 }
 
 mod files;
+mod people;
 mod rooms;

@@ -1,6 +1,7 @@
 //! The control socket of a running server: a Unix socket in the data folder, for its owner alone.
 //!
-//! A connection has one request and one answer, a line of JSON each.
+//! A connection has one request and one answer, a line of JSON each: `sockeye key` asks `{"list":{}}`, `sockeye admin`
+//! `{"admin":{"overview":{}}}`.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -11,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use sockeye_feeds::publish::FileKeys;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -18,7 +21,8 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::{Answer, Asked, answer};
+use crate::admin::{self, Admin};
+use crate::keys;
 
 /// The socket in the data folder.
 pub const SOCKET_NAME: &str = "control.sock";
@@ -30,6 +34,58 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections that are answered at the same time; further ones wait.
 const CONNECTIONS_MAX: usize = 8;
+
+/// What a running server is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// Something about the keys of the publishing API.
+    Keys(keys::Asked),
+    /// Something about people, rooms and the rest of the server.
+    Admin {
+        /// What.
+        admin: admin::command::Asked,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// Of the keys; that it failed is answered like this, whatever was asked.
+    Keys(keys::Answer),
+    /// Of administration.
+    Admin {
+        /// What.
+        admin: admin::command::Answer,
+    },
+}
+
+impl Answer {
+    /// It was not done, and why.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Answer::Keys(keys::Answer::Failed(reason.into()))
+    }
+}
+
+/// Does what is asked.
+pub type Answerer = Arc<dyn Fn(Asked) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// Does it with these keys, and this administration.
+pub fn answerer(keys: FileKeys, admin: Admin) -> Answerer {
+    Arc::new(move |asked| {
+        let (keys, admin) = (keys.clone(), admin.clone());
+        Box::pin(async move {
+            match asked {
+                Asked::Keys(asked) => {
+                    let answer = spawn_blocking(move || keys::answer(&keys, asked)).await;
+                    answer.map_or_else(|error| Answer::failed(error.to_string()), Answer::Keys)
+                }
+                Asked::Admin { admin: asked } => Answer::Admin { admin: admin.answer(asked).await },
+            }
+        })
+    })
+}
 
 /// Asks the server that runs on a data folder. `None`: there is none.
 ///
@@ -78,11 +134,11 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Begins to answer for the keys of a data folder, which no other server uses.
+    /// Begins to answer for a data folder, which no other server uses.
     ///
     /// # Errors
     /// When there can be no socket in the folder, as where its path is too long for one.
-    pub fn open(data: &Path, keys: FileKeys) -> io::Result<Self> {
+    pub fn open(data: &Path, answerer: Answerer) -> io::Result<Self> {
         let path = data.join(SOCKET_NAME);
         let listener = listen(data, &path)?;
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -91,10 +147,10 @@ impl ControlSocket {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 match listener.accept().await {
                     Ok((stream, _)) => {
-                        let keys = keys.clone();
+                        let answerer = Arc::clone(&answerer);
                         tokio::spawn(async move {
                             if let Ok(Err(error)) | Err(error) =
-                                timeout(PATIENCE, serve(stream, keys))
+                                timeout(PATIENCE, serve(stream, answerer))
                                     .await
                                     .map_err(io::Error::from)
                             {
@@ -139,7 +195,7 @@ fn listen(data: &Path, path: &Path) -> io::Result<UnixListener> {
     listening
 }
 
-async fn serve(stream: UnixStream, keys: FileKeys) -> io::Result<()> {
+async fn serve(stream: UnixStream, answerer: Answerer) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
     let own = nix::unistd::geteuid().as_raw();
     let (read, mut write) = stream.into_split();
@@ -147,16 +203,16 @@ async fn serve(stream: UnixStream, keys: FileKeys) -> io::Result<()> {
     tokio::io::BufReader::new(read.take(REQUEST_BYTES_MAX)).read_until(b'\n', &mut line).await?;
     // The mode of the socket says the same; not every system looks at it.
     let answer = if peer != own && peer != 0 {
-        Answer::Failed("the server belongs to another user".to_owned())
+        Answer::failed("the server belongs to another user")
     } else {
         match serde_json::from_slice::<Asked>(&line) {
             Ok(asked) => {
                 tracing::info!(asked = what(&asked), "asked through the control socket");
-                spawn_blocking(move || answer(&keys, asked)).await.map_err(io::Error::other)?
+                answerer(asked).await
             }
-            Err(_) => Answer::Failed(
-                "the server does not know this request: is it of another version?".to_owned(),
-            ),
+            Err(_) => {
+                Answer::failed("the server does not know this request: is it of another version?")
+            }
         }
     };
     let mut bytes = serde_json::to_vec(&answer)?;
@@ -167,9 +223,10 @@ async fn serve(stream: UnixStream, keys: FileKeys) -> io::Result<()> {
 /// For the log.
 fn what(asked: &Asked) -> &'static str {
     match asked {
-        Asked::Create { .. } => "create a key",
-        Asked::List {} => "list the keys",
-        Asked::Revoke { .. } => "revoke a key",
+        Asked::Keys(keys::Asked::Create { .. }) => "create a key",
+        Asked::Keys(keys::Asked::List {}) => "list the keys",
+        Asked::Keys(keys::Asked::Revoke { .. }) => "revoke a key",
+        Asked::Admin { admin } => admin.name(),
     }
 }
 
@@ -180,12 +237,29 @@ mod tests {
     use sockeye_feeds::publish::Verb;
 
     fn create() -> Asked {
-        Asked::Create {
+        Asked::Keys(keys::Asked::Create {
             name: "a".into(),
             namespaces: vec!["/".into()],
             verbs: vec![Verb::Publish],
             lifetime: None,
-        }
+        })
+    }
+
+    fn list() -> Asked {
+        Asked::Keys(keys::Asked::List {})
+    }
+
+    /// Answers for keys alone.
+    fn of_keys(keys: FileKeys) -> Answerer {
+        Arc::new(move |asked| {
+            let keys = keys.clone();
+            Box::pin(async move {
+                match asked {
+                    Asked::Keys(asked) => Answer::Keys(keys::answer(&keys, asked)),
+                    Asked::Admin { .. } => Answer::failed("keys alone"),
+                }
+            })
+        })
     }
 
     async fn ask_there(data: &Path, asked: Asked) -> anyhow::Result<Option<Answer>> {
@@ -197,25 +271,29 @@ mod tests {
     async fn it_is_for_its_owner_alone_and_gone_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path();
-        assert_eq!(ask(data, &Asked::List {}).unwrap(), None);
+        assert!(ask(data, &list()).unwrap().is_none());
         // One that a server left behind, which was killed.
         drop(std::os::unix::net::UnixListener::bind(data.join(SOCKET_NAME)).unwrap());
-        assert_eq!(ask(data, &Asked::List {}).unwrap(), None);
+        assert!(ask(data, &list()).unwrap().is_none());
 
         let keys = FileKeys::open(data.join(FILE_NAME)).unwrap();
-        let socket = ControlSocket::open(data, keys.clone()).unwrap();
+        let socket = ControlSocket::open(data, of_keys(keys.clone())).unwrap();
         let mode = fs::metadata(data.join(SOCKET_NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(data).unwrap().count(), 1);
         let answer = ask_there(data, create()).await.unwrap();
-        let Some(Answer::Created { key, .. }) = answer else { panic!("{answer:?}") };
+        let Some(Answer::Keys(keys::Answer::Created { key, .. })) = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(keys.list()[0].id(), key.id);
-        let answer = ask_there(data, Asked::List {}).await.unwrap();
-        assert_eq!(answer, Some(Answer::Keys(vec![key.clone()])));
-        let answer = ask_there(data, Asked::Revoke { id: key.id }).await.unwrap();
-        assert_eq!(answer, Some(Answer::Revoked(true)));
+        let answer = ask_there(data, list()).await.unwrap();
+        let Some(Answer::Keys(answer)) = answer else { panic!("{answer:?}") };
+        assert_eq!(answer, keys::Answer::Keys(vec![key.clone()]));
+        let revoke = Asked::Keys(keys::Asked::Revoke { id: key.id });
+        let answer = ask_there(data, revoke).await.unwrap();
+        assert!(matches!(answer, Some(Answer::Keys(keys::Answer::Revoked(true)))), "{answer:?}");
         drop(socket);
-        assert_eq!(ask(data, &Asked::List {}).unwrap(), None);
+        assert!(ask(data, &list()).unwrap().is_none());
         assert!(!data.join(SOCKET_NAME).exists());
     }
 
@@ -223,7 +301,7 @@ mod tests {
     async fn what_is_no_request_is_answered_and_does_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let keys = FileKeys::open(folder.path().join(FILE_NAME)).unwrap();
-        let _socket = ControlSocket::open(folder.path(), keys).unwrap();
+        let _socket = ControlSocket::open(folder.path(), of_keys(keys)).unwrap();
         for request in ["\n", "{}\n", "{\"fly\":{}}\n", "\u{0}\n", &"x".repeat(70_000)] {
             let mut stream = UnixStream::connect(folder.path().join(SOCKET_NAME)).await.unwrap();
             let _ = stream.write_all(request.as_bytes()).await;
@@ -231,13 +309,14 @@ mod tests {
             let _ = stream.read_to_string(&mut answer).await;
             if request.len() < 1_000 {
                 let answer: Answer = serde_json::from_str(&answer).unwrap();
-                assert!(matches!(answer, Answer::Failed(_)), "{request:?}");
+                let failed = matches!(answer, Answer::Keys(keys::Answer::Failed(_)));
+                assert!(failed, "{request:?}: {answer:?}");
             }
         }
-        assert_eq!(
-            ask_there(folder.path(), Asked::List {}).await.unwrap(),
-            Some(Answer::Keys(vec![]))
-        );
+        let answer = ask_there(folder.path(), list()).await.unwrap();
+        let none =
+            matches!(&answer, Some(Answer::Keys(keys::Answer::Keys(keys))) if keys.is_empty());
+        assert!(none, "{answer:?}");
     }
 
     /// More silent connections than there are places keep nobody out for longer than the patience.
@@ -245,7 +324,7 @@ mod tests {
     async fn silent_connections_end() {
         let folder = tempfile::tempdir().unwrap();
         let keys = FileKeys::open(folder.path().join(FILE_NAME)).unwrap();
-        let _socket = ControlSocket::open(folder.path(), keys).unwrap();
+        let _socket = ControlSocket::open(folder.path(), of_keys(keys)).unwrap();
         let path = folder.path().join(SOCKET_NAME);
         let mut silent = Vec::new();
         for _ in 0..CONNECTIONS_MAX {

@@ -1,0 +1,163 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::accounts::contract::Me;
+use crate::admin::{Actor, Admin};
+use crate::api::tests::{Browser, House, PASSWORD};
+
+async fn invite(browser: &Browser, wanted: Value) -> Invited {
+    browser.post("/api/invitations", &wanted).await.read()
+}
+
+fn sign_up(code: &str, name: &str) -> Value {
+    json!({ "code": code, "name": name, "password": PASSWORD })
+}
+
+async fn look(browser: &Browser, code: &str) -> Option<Value> {
+    let answer = browser.post("/api/invitations/look", &json!({ "code": code })).await;
+    match answer.response.status {
+        200 => Some(answer.ok()),
+        _ => {
+            assert_eq!(answer.refused(), (404, "invitation_over".to_owned()));
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_makes_an_account_as_often_as_it_says() {
+    let house = House::new().await;
+    let owner = house.account("Olga", Role::Owner).await;
+    let wanted = json!({ "role": "moderator", "uses": 2 });
+    let Invited { invitation, code, .. } = invite(&owner, wanted).await;
+    assert_eq!((invitation.uses_left, invitation.used), (Some(2), 0));
+    let browser = house.browser();
+    let told = look(&browser, &code).await.unwrap();
+    assert_eq!(told, json!({ "role": "moderator", "by": "Olga", "room": null }));
+    let answer = browser.post("/api/signup", &sign_up(&code, "Olga")).await;
+    assert_eq!(answer.refused(), (409, "name_taken".to_owned()));
+    let me: Me = browser.post("/api/signup", &sign_up(&code, "Ann")).await.read();
+    assert_eq!((me.person.role, &*me.person.name), (Role::Moderator, "Ann"));
+    assert_eq!(browser.me().await.unwrap(), me);
+    // Two at once for the last use: one of them gets in.
+    let (ben, cid) = (house.browser(), house.browser());
+    let (one, other) = (sign_up(&code, "Ben"), sign_up(&code, "Cid"));
+    let (one, other) = tokio::join!(ben.post("/api/signup", &one), cid.post("/api/signup", &other));
+    let mut told = [one.response.status, other.response.status];
+    told.sort_unstable();
+    assert_eq!(told, [200, 404], "{one:?} {other:?}");
+    assert_eq!(look(&browser, &code).await, None);
+    let all: Vec<Invitation> = owner.get("/api/invitations").await.read();
+    assert_eq!((all[0].uses_left, all[0].used), (Some(0), 2));
+}
+
+#[tokio::test]
+async fn a_guest_becomes_the_account_and_stays_who_they_are() {
+    let house = House::new().await;
+    let owner = house.account("Olga", Role::Owner).await;
+    let Invited { code, .. } = invite(&owner, json!({ "role": "member" })).await;
+    let guest = house.guest("Ann").await;
+    let before = guest.me().await.unwrap();
+    let secret = guest.cookie().unwrap();
+    let mut socket = guest.socket("/chat").await.unwrap();
+    let mut others = owner.socket("/chat").await.unwrap();
+    let me: Me = guest.post("/api/signup", &sign_up(&code, "Anna")).await.read();
+    assert_eq!(me.person.id, before.person.id);
+    assert_eq!((me.person.role, &*me.person.name), (Role::Member, "Anna"));
+    socket.expect_end().await;
+    let person = others.expect_event(crate::accounts::contract::PERSON).await;
+    assert_eq!(person, me.person);
+    guest.inner.set_cookie("sockeye", &secret);
+    assert_eq!(guest.me().await, None, "the guest's session is over");
+    // Whoever has an account and signs up has two.
+    guest.log_in("Anna").await;
+    let second: Me = guest.post("/api/signup", &sign_up(&code, "Second")).await.read();
+    assert_ne!(second.person.id, me.person.id);
+}
+
+#[tokio::test]
+async fn an_invitation_ends_with_its_time_its_maker_and_their_powers() {
+    let house = House::new().await;
+    let owner = house.account("Olga", Role::Owner).await;
+    let nobody = house.browser();
+    let maker = house.account("Moritz", Role::Moderator).await;
+    let id = maker.me().await.unwrap().person.id;
+    let Invited { code, .. } = invite(&maker, json!({ "role": "moderator" })).await;
+    let Invited { code: plain, .. } = invite(&maker, json!({ "role": "member" })).await;
+    assert!(look(&nobody, &code).await.is_some());
+    let admin = Admin::new(house.app.clone());
+    admin.change_role(Actor::CommandLine, id.clone(), Role::Member).await.unwrap();
+    assert_eq!(look(&nobody, &code).await, None);
+    assert_eq!(look(&nobody, &plain).await, None);
+    let answer = nobody.post("/api/signup", &sign_up(&plain, "Ann")).await;
+    assert_eq!(answer.refused(), (404, "invitation_over".to_owned()));
+    admin.change_role(Actor::CommandLine, id.clone(), Role::Moderator).await.unwrap();
+    assert!(look(&nobody, &code).await.is_some());
+    house.app.accounts.close(&id).await.unwrap();
+    assert_eq!(look(&nobody, &code).await, None);
+    let Invited { invitation, code, .. } = invite(&owner, json!({ "role": "member" })).await;
+    owner.delete(&format!("/api/invitations/{}", invitation.id)).await.ok();
+    assert_eq!(look(&nobody, &code).await, None);
+    let now = now();
+    let Invited { invitation, code, .. } = invite(&owner, json!({ "role": "member" })).await;
+    assert!((invitation.expires_at - now - i64::from(SECONDS_DEFAULT) * 1_000).abs() < 60_000);
+    let (digest, store) = (Digest::of(&code).unwrap(), &house.app.store);
+    let at = async |at| store.look_at_invitation(&digest, at).await.unwrap().is_some();
+    assert!(at(invitation.expires_at - 1).await && !at(invitation.expires_at).await);
+}
+
+#[tokio::test]
+async fn what_is_no_invitation_is_refused() {
+    let house = House::new().await;
+    let owner = house.account("Olga", Role::Owner).await;
+    let moderator = house.account("Moritz", Role::Moderator).await;
+    for (browser, wanted, expected) in [
+        (&owner, json!({ "role": "owner" }), (400, "bad_request")),
+        (&owner, json!({ "role": "guest" }), (400, "bad_request")),
+        (&owner, json!({ "role": "member", "uses": 0 }), (400, "bad_request")),
+        (&owner, json!({ "role": "member", "uses": 10_001 }), (400, "bad_request")),
+        (&owner, json!({ "role": "member", "seconds": 0 }), (400, "bad_request")),
+        (&owner, json!({ "role": "member", "seconds": SECONDS_MAX + 1 }), (400, "bad_request")),
+        (&owner, json!({ "role": "member", "room": "nothing" }), (404, "gone")),
+        (&moderator, json!({ "role": "owner" }), (400, "bad_request")),
+    ] {
+        let answer = browser.post("/api/invitations", &wanted).await;
+        let (status, code) = answer.refused();
+        assert_eq!((status, &*code), expected, "{wanted}");
+    }
+    for wanted in [
+        json!({ "role": "moderator", "uses": 10_000, "seconds": SECONDS_MAX }),
+        json!({ "role": "member", "uses": 1, "seconds": 1 }),
+    ] {
+        invite(&moderator, wanted).await;
+    }
+}
+
+#[tokio::test]
+async fn links_lead_to_where_others_reach_the_server() {
+    for (options, host, expected) in [
+        ("", "localhost:3000", &["http://localhost:3000"][..]),
+        ("", "127.0.0.1:3000", &["http://127.0.0.1:3000"]),
+        ("--host 192.0.2.7", "192.0.2.7:3000", &["http://192.0.2.7:3000"]),
+        ("--host 192.0.2.7", "localhost:3000", &["http://192.0.2.7:3000"]),
+        (
+            "--host 192.0.2.7 --public-url https://chat.example",
+            "other.example:3000",
+            &["https://chat.example", "http://other.example:3000", "http://192.0.2.7:3000"],
+        ),
+        ("--host chat.example", "localhost:3000", &["http://chat.example:3000"]),
+    ] {
+        let house = House::with(options).await;
+        let owner = house.account("Olga", Role::Owner).await;
+        let request = owner.inner.post("/api/invitations").header("host", host);
+        let response = request.json(&json!({ "role": "member" })).await;
+        let invited: Invited = serde_json::from_str(&response.text()).unwrap();
+        assert_eq!(invited.addresses, expected, "{options} {host}");
+        assert!(
+            invited.qr.starts_with("<svg ") && invited.qr.ends_with("</svg>"),
+            "{}",
+            invited.qr
+        );
+        assert!(!invited.qr.contains("style"), "the page's policy forbids it");
+    }
+}

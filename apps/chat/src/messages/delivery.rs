@@ -1,0 +1,33 @@
+//! How a stored message reaches everybody in its room, whichever way it came in.
+
+use sockeye::Io;
+
+use super::contract::MESSAGE;
+use super::store::Said;
+use crate::app::App;
+use crate::conversation::{self, room_key};
+use crate::notes::contract::{POSTED, StoredMessage};
+use crate::notes::store::Posted;
+use crate::refusal::settle;
+use crate::rooms::contract::RoomRole;
+use crate::rooms::live::membership_of;
+use crate::rooms::store::Place;
+
+/// Tells everybody who has opened the room, in the notes' chat too if it is open, and the list. Runs in the
+/// store's writer, in stored order. Sent again after a lost connection, they have it already.
+pub(crate) fn deliver(app: &App, io: &Io, said: &Said) {
+    let Posted::New(message) = &said.posted else { return };
+    if let Some(chat) = io.of(conversation::PATH) {
+        settle(chat.to(room_key(&message.room)).emit(MESSAGE, message));
+    }
+    if let Some(name) = &said.open_name
+        && let Some(notes) = io.of("/")
+    {
+        settle(notes.to(name.as_str()).emit(POSTED, &StoredMessage::from(message)));
+    }
+    for person in &said.returned {
+        let place = Place::member(RoomRole::Member);
+        app.rooms.tell_membership(io, person, &membership_of(&message.room, Some(&place)));
+    }
+    app.rooms.changed(app, io, &message.room);
+}
