@@ -38,8 +38,11 @@ pub struct App {
 }
 
 impl App {
-    /// The chat of a data folder that nobody serves.
-    pub(crate) async fn without_server(store: Arc<dyn Store>, data: &Path) -> anyhow::Result<Self> {
+    /// The chat of a data folder that nobody serves, with the usual limits.
+    ///
+    /// # Errors
+    /// The store or the file of keys cannot be read.
+    pub async fn without_server(store: Arc<dyn Store>, data: &Path) -> anyhow::Result<Self> {
         let passwords = Passwords::default();
         Ok(App {
             accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,

@@ -208,7 +208,7 @@ impl Usage {
                 let taken = after.rooms.take(quotas.rooms(), 1, now, Limit::Rooms);
                 Reached::count(&reached.rooms, taken)?;
             }
-            after.say(self, bytes, now)?;
+            after.say(&quotas, reached, bytes, now)?;
             *buckets = after;
             Ok(())
         })
@@ -220,7 +220,9 @@ impl Usage {
     /// Too many messages or bytes of this person or from this address; then nothing is counted.
     pub fn say(&self, person: &str, origin: Origin, bytes: usize) -> Result<(), Exceeded> {
         let bytes = (bytes + MESSAGE_OVERHEAD_BYTES) as u64;
-        self.using_both(person, origin, |buckets, _, now| buckets.say(self, bytes, now))
+        self.using_both(person, origin, |buckets, _, now| {
+            buckets.say(&self.quotas, &self.reached, bytes, now)
+        })
     }
 
     /// Somebody who is logged in wants to enter a room, or to ask for the list.
@@ -319,8 +321,13 @@ fn forget<K: Eq + Hash>(origins: &mut HashMap<K, Buckets>, now: Instant) {
 
 impl Buckets {
     /// Takes all of it or nothing.
-    fn say(&mut self, usage: &Usage, bytes: u64, now: Instant) -> Result<(), Exceeded> {
-        let Usage { quotas, reached, .. } = usage;
+    fn say(
+        &mut self,
+        quotas: &Quotas,
+        reached: &Reached,
+        bytes: u64,
+        now: Instant,
+    ) -> Result<(), Exceeded> {
         let mut after = *self;
         let taken = after.day.take(quotas.day(), bytes, now, Limit::Day);
         Reached::count(&reached.day, taken)?;

@@ -74,34 +74,34 @@ pub(crate) enum Refused {
     QuotaUsed(Duration),
     #[error("there is no such room, or it is not for everybody")]
     RoomGone,
-    #[error("this is for others to do")]
-    Forbidden,
-    #[error("the password has more than {PASSWORD_BYTES_MAX} bytes")]
-    PasswordLong,
-    #[error("the password is wrong")]
-    WrongPassword,
-    #[error("people without an account are not let in at the moment")]
-    GuestsOff,
-    #[error("guests own nothing; make an account first")]
-    GuestOwnsNothing,
-    #[error("one may not come into this room any more")]
-    Banned,
     #[error("the client is gone")]
     Gone,
     #[error("log in first")]
     Unauthorized,
+    #[error("this is for others to do")]
+    Forbidden,
     #[error("only this server's own pages may ask for this")]
     OtherSite,
     #[error("there is nothing here, or it is not for you")]
     NotThere,
     #[error("{0}")]
     BadRequest(String),
+    #[error("the body did not come in time")]
+    BodyLate,
     #[error("somebody has this name, or one that looks the same")]
     NameTaken,
     #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters")]
     PasswordShort,
+    #[error("the password has more than {PASSWORD_BYTES_MAX} bytes")]
+    PasswordLong,
     #[error("the name or the password is wrong")]
     WrongLogin,
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error("people without an account are not let in at the moment")]
+    GuestsOff,
+    #[error("guests own nothing; make an account first")]
+    GuestOwnsNothing,
     #[error("the invitation does not exist, is used up or is over; ask for another one")]
     InvitationOver,
     #[error("the only owner stays one; make somebody else an owner first")]
@@ -110,6 +110,8 @@ pub(crate) enum Refused {
     BlocksFull,
     #[error("there are {INVITATIONS_MAX} invitations; revoke some first")]
     InvitationsFull,
+    #[error("one may not come into this room any more")]
+    Banned,
     #[error("the passkey was not accepted; try again, or log in with the password")]
     PasskeyFailed,
     #[error("there are no passkeys at this address: they take https and a name, or localhost")]
@@ -155,23 +157,23 @@ impl Refused {
             Refused::TooManyRooms(_) => "too_many_rooms",
             Refused::QuotaUsed(_) => "quota_used",
             Refused::RoomGone => "gone",
-            Refused::PasswordLong => "password_long",
-            Refused::WrongPassword => "wrong_password",
-            Refused::GuestsOff => "guests_off",
-            Refused::GuestOwnsNothing => "guest_owns_nothing",
-            Refused::Banned => "banned",
             Refused::Gone => "client_gone",
             Refused::Unauthorized => "unauthorized",
             Refused::Forbidden | Refused::OtherSite => "forbidden",
             Refused::NotThere => "gone",
-            Refused::BadRequest(_) => "bad_request",
+            Refused::BadRequest(_) | Refused::BodyLate => "bad_request",
             Refused::NameTaken => "name_taken",
             Refused::PasswordShort => "password_short",
+            Refused::PasswordLong => "password_long",
             Refused::WrongLogin => "wrong_login",
+            Refused::WrongPassword => "wrong_password",
+            Refused::GuestsOff => "guests_off",
+            Refused::GuestOwnsNothing => "guest_owns_nothing",
             Refused::InvitationOver => "invitation_over",
             Refused::LastOwner => "last_owner",
             Refused::BlocksFull => "blocks_full",
             Refused::InvitationsFull => "invitations_full",
+            Refused::Banned => "banned",
             Refused::PasskeyFailed => "passkey_failed",
             Refused::NoPasskeys => "no_passkeys",
             Refused::PasskeysFull => "passkeys_full",

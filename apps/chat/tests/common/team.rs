@@ -1,7 +1,6 @@
 //! The chat in memory, and people with accounts who have it open.
 
 use std::collections::VecDeque;
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -10,10 +9,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sockeye::{AckError, Event, FromArgs, RawEvent, Server};
+use sockeye_chat::accounts::COOKIE;
 use sockeye_chat::accounts::contract::{Person, Role};
-use sockeye_chat::accounts::passwords::Passwords;
 use sockeye_chat::accounts::store::{NewPerson, NewSession};
-use sockeye_chat::accounts::{Accounts, COOKIE, now};
 use sockeye_chat::app::App;
 use sockeye_chat::conversation::{self, Conversations};
 use sockeye_chat::id::{Secret, new_id};
@@ -27,8 +25,8 @@ use sockeye_chat::rooms::contract::{
 use sockeye_chat::rooms::list as rooms;
 use sockeye_chat::store::sqlite::Sqlite;
 use sockeye_chat::store::{Store, StoreOptions};
-use sockeye_feeds::publish::FileKeys;
 use sockeye_testing::{TestClient, TestServer};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -61,18 +59,8 @@ impl Team {
     pub(crate) async fn with(data: &Path, quotas: Quotas) -> Self {
         let options = StoreOptions { free_bytes_min: Some(0) };
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(data, options).await.unwrap());
-        let passwords = Passwords::default();
-        let app = App {
-            accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await.unwrap(),
-            reach: Arc::default(),
-            started_at: now(),
-            store,
-            people: Arc::default(),
-            rooms: Arc::default(),
-            passwords,
-            usage: Arc::new(Usage::new(quotas)),
-            keys: FileKeys::open(data.join("keys")).unwrap(),
-        };
+        let app = App::without_server(store, data).await.unwrap();
+        let app = App { usage: Arc::new(Usage::new(quotas)), ..app };
         let server = Server::builder()
             .state(app.clone())
             .namespace(notes::handlers::namespace())
@@ -80,6 +68,7 @@ impl Team {
             .namespace(conversation::namespace())
             .build()
             .unwrap();
+        app.accounts.connect(server.io());
         let conversations = Conversations::start(&app, &server).unwrap();
         Team { app, server: TestServer::new(server), conversations }
     }
@@ -131,6 +120,11 @@ impl Team {
         self.connect(who, rooms::PATH).await
     }
 
+    /// A client of the notes' chat, which has no session.
+    pub(crate) async fn notes(&self) -> Ear {
+        Ear::new(self.server.connect().await)
+    }
+
     async fn connect(&self, who: &Somebody, namespace: &str) -> Ear {
         let client = self.server.client().namespace(namespace).cookie(COOKIE, &who.secret);
         Ear::new(client.connect().await.unwrap())
@@ -152,7 +146,7 @@ impl Somebody {
 
 impl Ear {
     pub(crate) fn new(mut socket: TestClient) -> Self {
-        socket.set_patience(PATIENCE);
+        socket.set_patience(PATIENCE / 4);
         Ear { socket, heard: VecDeque::new() }
     }
 
@@ -171,31 +165,30 @@ impl Ear {
 
     /// The next such event; what else comes is kept.
     pub(crate) async fn next<P: FromArgs>(&mut self, event: Event<P>) -> P {
-        let place = self.heard.iter().position(|heard| &*heard.name == event.name());
-        let heard = match place {
-            Some(place) => self.heard.remove(place).unwrap(),
-            None => loop {
-                let heard = self.socket.next_event().await.expect("it has not ended");
-                if &*heard.name == event.name() {
-                    break heard;
-                }
-                self.heard.push_back(heard);
-            },
-        };
-        P::from_args(heard.args.json(), heard.args.attachments()).unwrap()
+        self.until(event, |_| true).await
     }
 
-    /// The next such event with something in it.
-    pub(crate) async fn until<P: FromArgs + Debug>(
+    /// The next such event with something in it; what else comes is kept.
+    pub(crate) async fn until<P: FromArgs>(
         &mut self,
         event: Event<P>,
         mut is_it: impl FnMut(&P) -> bool,
     ) -> P {
+        let mut seen = 0;
         loop {
-            let heard = self.next(event).await;
-            if is_it(&heard) {
-                return heard;
+            while let Some(heard) = self.heard.get(seen) {
+                if &*heard.name == event.name() {
+                    let payload = P::from_args(heard.args.json(), heard.args.attachments());
+                    let payload = payload.unwrap();
+                    if is_it(&payload) {
+                        self.heard.remove(seen);
+                        return payload;
+                    }
+                }
+                seen += 1;
             }
+            let heard = self.socket.next_event().await.expect("it has not ended");
+            self.heard.push_back(heard);
         }
     }
 
@@ -252,10 +245,11 @@ pub(crate) fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
-/// A clock that stands still, also while the store's threads work, and goes on only by
-/// [`advance`](Still::advance).
+/// A clock that the test moves by [`advance`](Still::advance), also while the store's threads work. By itself it goes no
+/// faster than the real one: the connections in memory need a little time.
 pub(crate) struct Still {
     _held: mpsc::Sender<()>,
+    ticking: JoinHandle<()>,
 }
 
 impl Still {
@@ -264,10 +258,22 @@ impl Still {
         // While such a task is there, a paused clock does not go on by itself.
         drop(tokio::task::spawn_blocking(move || wait.recv().is_ok()));
         tokio::time::pause();
-        Still { _held: held }
+        let tick = Duration::from_millis(1);
+        let ticking = tokio::spawn(async move {
+            while tokio::task::spawn_blocking(move || std::thread::sleep(tick)).await.is_ok() {
+                tokio::time::advance(tick).await;
+            }
+        });
+        Still { _held: held, ticking }
     }
 
     pub(crate) async fn advance(&self, time: Duration) {
         tokio::time::advance(time).await;
+    }
+
+    /// The clock goes on as the real one.
+    pub(crate) fn resume(self) {
+        self.ticking.abort();
+        tokio::time::resume();
     }
 }

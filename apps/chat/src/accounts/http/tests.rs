@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::super::contract::{BLOCKS_MAX, SessionView};
 use super::*;
 use crate::accounts::SESSIONS_MAX;
+use crate::admin::contract::Settings;
+use crate::admin::{Actor, Admin};
 use crate::api::tests::{Answer, Browser, House, PASSWORD};
 use crate::names::Skeleton;
 
@@ -164,7 +166,8 @@ async fn guests_are_out_when_they_are_shut_off() {
     let mut list = guest.socket("/rooms").await.unwrap();
     let mut notes = house.server.connect().await;
     let mut anns = ann.socket("/chat").await.unwrap();
-    house.app.accounts.set_guests(false).await.unwrap();
+    let settings = Settings { has_guests: false };
+    Admin::new(house.app.clone()).set(Actor::CommandLine, settings).await.unwrap();
     socket.expect_end().await;
     list.expect_end().await;
     notes.expect_end().await;
@@ -175,7 +178,8 @@ async fn guests_are_out_when_they_are_shut_off() {
     assert_eq!(answer.refused(), (403, "guests_off".to_owned()));
     assert_eq!(ann.get("/api/me").await.ok()["has_guests"], json!(false));
     assert!(!house.app.store.has_guests().await.unwrap());
-    house.app.accounts.set_guests(true).await.unwrap();
+    let settings = Settings { has_guests: true };
+    Admin::new(house.app.clone()).set(Actor::CommandLine, settings).await.unwrap();
     house.guest("Gast").await;
 }
 
@@ -264,17 +268,16 @@ async fn a_reset_works_once_and_only_the_newest_one() {
     let house = House::new().await;
     let ann = house.account("Ann", Role::Member).await;
     let id = ann.me().await.unwrap().person.id;
-    let accounts = &house.app.accounts;
-    let (older, _) = accounts.make_reset(&id).await.unwrap();
-    let (newer, _) = accounts.make_reset(&id).await.unwrap();
+    let admin = Admin::new(house.app.clone());
+    let reset = async |id: &str| admin.reset(Actor::CommandLine, id.to_owned()).await;
+    let (older, newer) = (reset(&id).await.unwrap().code, reset(&id).await.unwrap().code);
     let browser = house.browser();
-    let reset = |code: &str, password: &str| json!({ "code": code, "password": password });
-    let answer = browser.post("/api/reset", &reset(older.as_str(), "battery staple")).await;
+    let given = |code: &str, password: &str| json!({ "code": code, "password": password });
+    let answer = browser.post("/api/reset", &given(&older, "battery staple")).await;
     assert_eq!(answer.refused(), (404, "gone".to_owned()));
-    let answer = browser.post("/api/reset", &reset(newer.as_str(), "short")).await;
+    let answer = browser.post("/api/reset", &given(&newer, "short")).await;
     assert_eq!(refused(&answer), "password_short");
-    let (one, other) =
-        (reset(newer.as_str(), "battery staple"), reset(newer.as_str(), "horse battery"));
+    let (one, other) = (given(&newer, "battery staple"), given(&newer, "horse battery"));
     let (one, other) =
         tokio::join!(browser.post("/api/reset", &one), browser.post("/api/reset", &other));
     let mut told = [one.response.status, other.response.status];
@@ -283,7 +286,7 @@ async fn a_reset_works_once_and_only_the_newest_one() {
     assert_eq!(ann.me().await, None);
     assert_eq!(browser.me().await.unwrap().person.id, id);
     let guest = house.guest("Gast").await.me().await.unwrap().person.id;
-    assert!(accounts.make_reset(&guest).await.is_err(), "guests have no password");
+    assert!(reset(&guest).await.is_err(), "guests have no password");
 }
 
 #[tokio::test]

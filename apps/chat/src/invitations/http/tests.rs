@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::accounts::contract::Me;
+use crate::admin::{Actor, Admin};
 use crate::api::tests::{Browser, House, PASSWORD};
 
 async fn invite(browser: &Browser, wanted: Value) -> Invited {
@@ -84,12 +85,13 @@ async fn an_invitation_ends_with_its_time_its_maker_and_their_powers() {
     let Invited { code, .. } = invite(&maker, json!({ "role": "moderator" })).await;
     let Invited { code: plain, .. } = invite(&maker, json!({ "role": "member" })).await;
     assert!(look(&nobody, &code).await.is_some());
-    house.app.accounts.set_role(&id, Role::Member).await.unwrap();
+    let admin = Admin::new(house.app.clone());
+    admin.change_role(Actor::CommandLine, id.clone(), Role::Member).await.unwrap();
     assert_eq!(look(&nobody, &code).await, None);
     assert_eq!(look(&nobody, &plain).await, None);
     let answer = nobody.post("/api/signup", &sign_up(&plain, "Ann")).await;
     assert_eq!(answer.refused(), (404, "invitation_over".to_owned()));
-    house.app.accounts.set_role(&id, Role::Moderator).await.unwrap();
+    admin.change_role(Actor::CommandLine, id.clone(), Role::Moderator).await.unwrap();
     assert!(look(&nobody, &code).await.is_some());
     house.app.accounts.close(&id).await.unwrap();
     assert_eq!(look(&nobody, &code).await, None);
