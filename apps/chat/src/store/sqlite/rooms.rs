@@ -67,6 +67,7 @@ macro_rules! room_tables {
     };
 }
 pub(super) use making::insert_member;
+pub(super) use removal::unlink;
 use {room_columns, room_tables};
 
 #[async_trait]
@@ -217,7 +218,7 @@ impl RoomStore for Sqlite {
 }
 
 /// A room with its row, and a person's place in it.
-async fn room_by_id(
+pub(super) async fn room_by_id(
     connection: &mut SqliteConnection,
     id: &str,
     person: &str,
