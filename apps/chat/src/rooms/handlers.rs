@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::conversation::{OPEN_MAX, Open, room_key};
 use crate::input::RoomName;
 use crate::messages::contract::Message;
+use crate::names;
 use crate::notes::handlers as notes;
 use crate::presence::handlers::here;
 use crate::refusal::{Refused, Reply};
@@ -427,7 +428,10 @@ impl Asking {
         let password = self.hash(asked.password).await?;
         let acted = self.act(asked.room, Deed::Change(Changes { password, ..changes })).await?;
         self.app.rooms.made(&self.app, &self.io(), &acted.after.room);
-        Ok(self.shown(&acted.after.room))
+        let shown = self.shown(&acted.after.room);
+        // Moderators of the server change rooms that they do not read.
+        let reads = matches!(acted.after.access(), Access::Member(_) | Access::MayEnter);
+        Ok(if reads { shown } else { Room { last: None, ..shown } })
     }
 
     async fn hash(&self, password: Option<String>) -> Result<Option<String>, Refused> {
@@ -473,6 +477,7 @@ fn sit(
 fn check_description(description: &str) -> Result<(), Refused> {
     match description.chars().nth(DESCRIPTION_CHARS_MAX) {
         Some(_) => Err(Refused::DescriptionLong),
+        None if !names::is_tidy(description) => Err(Refused::DescriptionCharacter),
         None => Ok(()),
     }
 }
