@@ -65,7 +65,7 @@ async fn a_guest_becomes_the_account_and_stays_who_they_are() {
     let me: Me = guest.post("/api/signup", &sign_up(&code, "Anna")).await.read();
     assert_eq!(me.person.id, before.person.id);
     assert_eq!((me.person.role, &*me.person.name), (Role::Member, "Anna"));
-    while socket.next_event().await.is_some() {}
+    socket.expect_end().await;
     let person = others.expect_event(crate::accounts::contract::PERSON).await;
     assert_eq!(person, me.person);
     guest.inner.set_cookie("sockeye", &secret);
@@ -152,7 +152,7 @@ async fn links_lead_to_where_others_reach_the_server() {
         let owner = house.account("Olga", Role::Owner).await;
         let request = owner.inner.post("/api/invitations").header("host", host);
         let response = request.json(&json!({ "role": "member" })).await;
-        let invited: Invited = serde_json::from_str(response.text()).unwrap();
+        let invited: Invited = serde_json::from_str(&response.text()).unwrap();
         assert_eq!(invited.addresses, expected, "{options} {host}");
         assert!(
             invited.qr.starts_with("<svg ") && invited.qr.ends_with("</svg>"),
