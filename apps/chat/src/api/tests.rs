@@ -286,6 +286,16 @@ async fn what_cannot_be_read_is_told_and_nothing_is_kept_by_anybody() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let request = Request::new(axum::body::Body::from_stream(never));
+    let before = tokio::time::Instant::now();
+    let refused = Json::<Value>::from_request(request, &()).await.unwrap_err();
+    assert_eq!(before.elapsed(), BODY_TIMEOUT);
+    assert_eq!(refused.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+}
+
 /// Nobody, somebody whose session is over, a guest, a member, a moderator and an owner ask for everything, for what
 /// exists and for what does not.
 #[tokio::test]
