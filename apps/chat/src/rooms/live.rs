@@ -54,8 +54,19 @@ struct Changes {
 impl Rooms {
     /// How many people are in a room now, those of the notes' chat among them.
     pub fn people(&self, app: &App, io: &Io, room: &StoredRoom) -> u32 {
-        let notes = room.open_name().map_or(0, |name| app.people.count_in(name));
-        present(io, &room.id).saturating_add(notes)
+        self.people_in(app, io, &room.id, room.open_name())
+    }
+
+    /// The same by a room's id, and the name under which the notes' chat enters.
+    pub fn people_in(&self, app: &App, io: &Io, id: &str, open_name: Option<&str>) -> u32 {
+        let notes = open_name.map_or(0, |name| app.people.count_in(name));
+        present(io, id).saturating_add(notes)
+    }
+
+    /// A room was taken from everybody in the store: they are told, and the rest of it is deleted.
+    pub fn deleted(&self, app: &App, io: &Io, room: &StoredRoom, members: &[String]) {
+        self.tell_gone(app, io, room, members);
+        self.sweep(app);
     }
 
     /// A room as whoever may read it sees it.

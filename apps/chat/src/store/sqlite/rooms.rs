@@ -69,6 +69,7 @@ macro_rules! room_tables {
     };
 }
 pub(super) use making::insert_member;
+pub(super) use removal::unlink;
 use {room_columns, room_tables};
 
 #[async_trait]
@@ -234,7 +235,7 @@ impl RoomStore for Sqlite {
 }
 
 /// A room with its row, and a person's place in it.
-async fn room_by_id(
+pub(super) async fn room_by_id(
     connection: &mut SqliteConnection,
     id: &str,
     person: &str,
