@@ -93,7 +93,8 @@ ALTER TABLE rooms ADD COLUMN owner TEXT;         -- of people
 ALTER TABLE rooms ADD COLUMN capacity INTEGER;
 ALTER TABLE rooms ADD COLUMN is_passing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rooms ADD COLUMN active_at INTEGER NOT NULL DEFAULT 0; -- of the newest message, or created_at
-ALTER TABLE rooms ADD COLUMN direct_key TEXT;    -- the sorted ids of the people of direct messages
+ALTER TABLE rooms ADD COLUMN direct_key TEXT;    -- of direct messages: the sorted ids of the people, a JSON array
+ALTER TABLE rooms ADD COLUMN folded TEXT NOT NULL DEFAULT ''; -- the title in small letters, for searching; filled at the start
 
 UPDATE rooms SET public_id = lower(hex(randomblob(8))), title = name,
     active_at = coalesce((SELECT at FROM messages WHERE id = last_message_id), created_at);
@@ -101,6 +102,9 @@ UPDATE rooms SET public_id = lower(hex(randomblob(8))), title = name,
 CREATE UNIQUE INDEX rooms_by_public_id ON rooms (public_id) WHERE public_id <> '';
 CREATE UNIQUE INDEX rooms_by_direct_key ON rooms (direct_key) WHERE direct_key IS NOT NULL;
 CREATE INDEX rooms_by_activity ON rooms (active_at DESC, id DESC);
+CREATE INDEX rooms_by_owner ON rooms (owner) WHERE owner IS NOT NULL;
+-- What is left of rooms that are gone has no id until it is deleted.
+CREATE INDEX rooms_that_are_gone ON rooms (id) WHERE public_id = '';
 
 -- Who belongs to a room, and who may not come in.
 CREATE TABLE members (

@@ -84,6 +84,8 @@ pub(crate) enum Refused {
     NotThere,
     #[error("{0}")]
     BadRequest(String),
+    #[error("the body did not come in time")]
+    BodyLate,
     #[error("somebody has this name, or one that looks the same")]
     NameTaken,
     #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters")]
@@ -156,7 +158,7 @@ impl Refused {
             Refused::Unauthorized => "unauthorized",
             Refused::Forbidden | Refused::OtherSite => "forbidden",
             Refused::NotThere => "gone",
-            Refused::BadRequest(_) => "bad_request",
+            Refused::BadRequest(_) | Refused::BodyLate => "bad_request",
             Refused::NameTaken => "name_taken",
             Refused::PasswordShort => "password_short",
             Refused::PasswordLong => "password_long",

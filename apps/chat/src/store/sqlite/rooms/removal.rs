@@ -4,6 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::making::hidden_name;
 use super::room_by_id;
+use crate::contract::FIRST_ROOM;
 use crate::rooms::store::{StillEmpty, StoredRoom};
 use crate::store::sqlite::writer::{Known, Within};
 
@@ -24,6 +25,19 @@ pub(super) async fn vanish(
     Ok(Some((of.room, members)))
 }
 
+pub(super) async fn remove(
+    within: Within<'_>,
+    id: String,
+) -> Result<Option<(StoredRoom, Vec<String>)>, sqlx::Error> {
+    let Within { connection, known, .. } = within;
+    let Some((row, of)) = room_by_id(connection, &id, "").await? else { return Ok(None) };
+    if of.room.name == FIRST_ROOM {
+        return Ok(None);
+    }
+    let members = unlink(connection, known, row, &of.room).await?;
+    Ok(Some((of.room, members)))
+}
+
 /// Takes a room from everybody; [`sweep`] deletes what was said in it. Its members' ids.
 pub(super) async fn unlink(
     connection: &mut SqliteConnection,
@@ -33,7 +47,7 @@ pub(super) async fn unlink(
 ) -> Result<Vec<String>, sqlx::Error> {
     known.rooms.remove(&room.name);
     sqlx::query(
-        "UPDATE rooms SET public_id = '', name = ?2, skeleton = NULL, title = '', description = '', kind = 'invited',
+        "UPDATE rooms SET public_id = '', name = ?2, skeleton = NULL, title = '', folded = '', description = '', kind = 'invited',
                 password = NULL, owner = NULL, is_passing = 0, direct_key = NULL, last_message_id = NULL
          WHERE id = ?1",
     )
