@@ -113,8 +113,11 @@ export class App {
 
   /** Nothing stays of whoever was logged in. */
   forget(): void {
-    if (this.me) forgetWritten(lasting, this.me.person.id);
+    const person = this.me?.person.id;
+    this.visit?.conversations.forget();
     this.leave();
+    // Behind what the conversations keep until their end.
+    if (person !== undefined) forgetWritten(lasting, person);
     this.router.go("/", true);
   }
 
