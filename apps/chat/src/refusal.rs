@@ -50,6 +50,8 @@ pub(crate) enum Refused {
     TooManyOpen,
     #[error("a description has at most {DESCRIPTION_CHARS_MAX} characters")]
     DescriptionLong,
+    #[error("the description has a character that is not allowed")]
+    DescriptionCharacter,
     #[error("direct messages are between 2 and {DIRECT_PEOPLE_MAX} people")]
     DirectRange,
     #[error("the name is not the one used to join")]
@@ -143,6 +145,7 @@ impl Refused {
             Refused::TooManyPinned => "too_many_pinned",
             Refused::TooManyOpen => "too_many_open",
             Refused::DescriptionLong => "description_too_long",
+            Refused::DescriptionCharacter => "description_character",
             Refused::DirectRange => "direct_range",
             Refused::NameMismatch => "name_mismatch",
             Refused::NameLookalike => "name_lookalike",
