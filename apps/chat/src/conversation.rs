@@ -36,7 +36,8 @@ pub fn namespace() -> Namespace<App> {
         .on_disconnect(gone)
         .on_error(report)
         .presence(PresenceRules::default().named().grace(GRACE))
-        .reliable(Reliable::default())
+        // Nobody is answered what somebody else was.
+        .reliable(Reliable::default().by_user(|caller: &Caller| caller.id.clone()))
         .concurrent_handlers_max(NonZeroU32::MIN);
     presence::on(messages::handlers::on(rooms::on(chat)))
 }
@@ -128,6 +129,7 @@ async fn gone(
             | DisconnectReason::ServerDisconnect
             | DisconnectReason::Expired
     );
+    app.ended.note(&caller.id);
     let chat = socket.io();
     for room in open.all() {
         match (reason, is_by_choice) {

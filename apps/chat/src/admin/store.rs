@@ -105,7 +105,7 @@ pub enum Done {
     /// A room is gone; what was said in it is deleted by [`RoomStore::sweep`](crate::rooms::store::RoomStore::sweep).
     Room {
         /// The room as it was.
-        room: StoredRoom,
+        room: Box<StoredRoom>,
         /// The ids of those who belonged to it.
         members: Vec<String>,
     },

@@ -152,7 +152,7 @@ async fn links_lead_to_where_others_reach_the_server() {
         let owner = house.account("Olga", Role::Owner).await;
         let request = owner.inner.post("/api/invitations").header("host", host);
         let response = request.json(&json!({ "role": "member" })).await;
-        let invited: Invited = serde_json::from_str(&response.text()).unwrap();
+        let invited: Invited = serde_json::from_str(response.text()).unwrap();
         assert_eq!(invited.addresses, expected, "{options} {host}");
         assert!(
             invited.qr.starts_with("<svg ") && invited.qr.ends_with("</svg>"),

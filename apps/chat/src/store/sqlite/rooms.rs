@@ -145,6 +145,18 @@ impl RoomStore for Sqlite {
         Ok(ids)
     }
 
+    async fn bans(&self, rooms: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        let bans = sqlx::query_as(
+            "SELECT r.public_id, m.person FROM rooms r JOIN members m ON m.room = r.id
+             WHERE m.role = 'banned' AND r.public_id <> ''
+             AND r.public_id IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(serde_json::to_string(rooms).unwrap_or_default())
+        .fetch_all(&self.database.reads())
+        .await?;
+        Ok(bans)
+    }
+
     async fn members(&self, room: &str) -> Result<Vec<RoomMember>, StoreError> {
         let rows = sqlx::query(
             "SELECT m.role AS my_role, m.is_pinned, m.is_silenced, m.muted_until,

@@ -141,6 +141,7 @@ async fn delete_room(
     // What only those who are in it may know is not for everybody who reads the log.
     let about = if room.is_public() { room.title.clone() } else { room.id.clone() };
     let (what, detail) = ("room.delete", String::new());
+    let room = Box::new(room);
     Ok(Ok(Deeded { done: Done::Room { room, members }, what, about, detail }))
 }
 
