@@ -61,7 +61,8 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct RoomEvent {
     pub(crate) name: &'static str,
-    /// Its payload in JSON; `$room` stands for the room, `$person` for a member, `$banned` for whoever is banned.
+    /// Its payload in JSON; `$room` stands for the room, `$person` for a member, `$banned` for whoever is banned,
+    /// `$text` for what only those may read who are in it.
     pub(crate) payload: &'static str,
     /// Whether the room is otherwise once it was done.
     pub(crate) changes: bool,
@@ -146,7 +147,7 @@ pub(crate) const ROOM_EVENTS: &[RoomEvent] = &[
         (Invited,  "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
         (Direct,   "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
     ] },
-    RoomEvent { name: "say", payload: r#"{"room":"$room","text":"hush","key":"$key"}"#, changes: false, told: [
+    RoomEvent { name: "say", payload: r#"{"room":"$room","text":"$text","key":"$key"}"#, changes: false, told: [
         (Open,     "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
         (Password, "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
         (Invited,  "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
